@@ -1,0 +1,79 @@
+package bridge
+
+import (
+	"context"
+	"iter"
+
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// A Checkpoint is where a run starts: the last run's final one, sent back (P2, P7).
+// Only the source that issued it reads it. It is printable UTF-8. Empty means none: an initial run, every contact.
+type Checkpoint string
+
+// A Position is a place in the order of one run, so exact that reading can go on behind it: for a sorted source the pair
+// (updated, id) of E1. Only the source that issued it reads it. Empty means the start of the run.
+type Position []byte
+
+// A Run is fixed before anything is read and travels in every offset, so that any replica can serve any page (E4).
+type Run struct {
+	// Since is the checkpoint that the run started from; empty on an initial run.
+	Since Checkpoint
+	// State is what the source must be told again on every page: the upper bound (E3), the safe horizon (E2), a
+	// fingerprint (E10). At most a few hundred bytes.
+	State []byte
+}
+
+// Initial reports whether the run reads every contact (P5).
+func (r Run) Initial() bool { return r.Since == "" }
+
+// A Change is one contact as it is now, or the word that it is gone.
+//
+// A change and everything it points to (strings included) is valid only until the iteration goes on: sources reuse their
+// buffers. Keep contact.Contact.Clone of it.
+type Change struct {
+	Contact contact.Contact
+	// Deleted says that the contact is gone from the external service. Contact.ID is set; the name where it is known.
+	Deleted bool
+	// Position is the place behind this change: a page may end here and the next one start here.
+	// Empty where the order cannot be cut.
+	Position Position
+}
+
+// A Source reads the contacts of one external service on behalf of one set of credentials: an ordered, resumable
+// iterator and nothing else. Pages, limits, authentication and metrics are the [Handler]'s.
+//
+// A source is used by many requests at once. Its errors are of type [*Error] where the cause is known; any other error
+// counts as [CodeInternal]. Every method returns soon after its context is done, with the context's error.
+type Source interface {
+	// Begin fixes a run: from where (since; empty means everything), up to which bound (E3), and how far its checkpoint may
+	// go (E2). It reads no contacts. A checkpoint that this source cannot have issued is [CodeInvalidCheckpoint].
+	Begin(ctx context.Context, since Checkpoint) (Run, error)
+
+	// Read yields the run's changes behind a position in ascending order, each exactly once, until the run's bound, then
+	// ends. limit is the most changes that the caller will take, so that a source need not fetch more: a hint, 0 means all.
+	// A run or position that this source cannot have issued is [CodeInvalidOffset]. After an error the iteration ends.
+	Read(ctx context.Context, run Run, after Position, limit int) iter.Seq2[Change, error]
+
+	// Checkpoint is what the page that ends at a position may set (P7, P9): never beyond the run's safe horizon (E2), empty
+	// where nothing is safe yet. complete says that the run has been read to its end; at is then the last position of the
+	// run, empty if it had no change at all. It does no I/O.
+	Checkpoint(run Run, at Position, complete bool) Checkpoint
+
+	// Close gives back what the source holds. It may be called while nothing reads.
+	Close() error
+}
+
+// A Prober is a source that can tell cheaply whether its credentials are good: nil, or an [*Error] with
+// [CodeUnauthorized] when they are not. For any other source Begin decides.
+type Prober interface {
+	Probe(ctx context.Context) error
+}
+
+// A Counter is a source that can say how many contacts an initial run would yield, for progress. -1 means unknown.
+type Counter interface {
+	Count(ctx context.Context) (int64, error)
+}
+
+// Auth holds the credentials of one user of the external service: the request's auth object (P1), every value as text.
+type Auth map[string]string

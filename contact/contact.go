@@ -1,0 +1,31 @@
+// Package contact is a contact as it goes over the wire: its fields, its validation, its JSON.
+// It does no I/O.
+package contact
+
+// A Contact is one person or company of an external service (P10).
+//
+// Only ID and Name are mandatory on the wire. An empty string or slice means that there is nothing to say; it is
+// written as an absent field, never as null or "" (D1).
+type Contact struct {
+	ID      string // unique id in the external service
+	Name    string // full name
+	Title   string // job title
+	Company string
+
+	Emails   []string
+	Phones   []string // as the external service writes them, or E.164 where the bridge formats them
+	Websites []string
+
+	PhotoURL string
+	Address  string // one line
+	Twitter  string // handle without @
+	URL      string // the contact's page in the external service
+
+	CustomFields []CustomField
+}
+
+// A CustomField is one key and value that the protocol has no field for (P10).
+type CustomField struct {
+	Key   string
+	Value string
+}

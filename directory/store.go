@@ -1,0 +1,221 @@
+// Package directory is where the synchronizer keeps contacts, for caller identification and user attribution: contacts,
+// the numbers that find them, runs and checkpoints. Everything is keyed by account first.
+package directory
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// A Key names one integration: one bridge in one account.
+type Key struct {
+	Account     string
+	Integration string
+}
+
+// A Kind says what a run asked for (P5).
+type Kind string
+
+// The kinds of run.
+const (
+	Initial     Kind = "initial"     // every contact; the only kind that judges who is gone (E6)
+	Incremental Kind = "incremental" // contacts updated after the checkpoint
+)
+
+// A RunState says how a run stands.
+type RunState string
+
+// The states of a run.
+const (
+	Running   RunState = "running"   // under way, or died: its lease tells which
+	Done      RunState = "done"      // complete; its checkpoint is the integration's
+	Failed    RunState = "failed"    // ended with an error; can be resumed while it is fresh (D3)
+	Guarded   RunState = "guarded"   // complete, but its deletions wait for a yes (D7)
+	Abandoned RunState = "abandoned" // replaced by a newer run
+)
+
+// A Run is one pass over an integration's pages.
+type Run struct {
+	Key
+	ID         int64
+	Kind       Kind
+	State      RunState
+	Since      string          // checkpoint that every page of the run is asked with; empty on an initial run
+	Offset     string          // where the next page starts; empty before the first page
+	Context    json.RawMessage // the bridge's own state for the next page (P4); nil where there is none
+	Checkpoint string          // the last one that any page of the run set (D2); empty where none did
+	Lease      string          // token of the process that works on it; only its holder may write (T8)
+	Started    time.Time
+	Updated    time.Time // when the last page was stored
+	Finished   time.Time // zero while it is under way
+	Error      string    // of a failed run
+	Resumed    bool      // StartRun found it half done
+	Counts
+}
+
+// Counts add up what a run did. Created + Updated + Unchanged = Contacts.
+type Counts struct {
+	Pages     int64
+	Contacts  int64 // contacts stored or found unchanged
+	Created   int64
+	Updated   int64
+	Unchanged int64
+	Deleted   int64
+	Rejected  int64 // contacts that could not be taken (D6)
+	Bytes     int64 // of the answers' bodies
+}
+
+// A Start says how a run begins.
+type Start struct {
+	Full     bool          // an initial run, whatever checkpoint there is
+	Lease    time.Duration // how long the run belongs to its process without a sign of life
+	FreshFor time.Duration // a run whose last page is older than this is not resumed (D3)
+}
+
+// A Page is what one page of a run changes.
+type Page struct {
+	Seq        int64 // number of the page in its run, from 1; any other than Run.Pages+1 is refused with [ErrOutOfOrder] (T8)
+	Contacts   []Record
+	Deleted    []string // ids that the bridge says are gone (D7)
+	Rejected   []Rejected
+	NextOffset string          // empty on the last page
+	Context    json.RawMessage // to be sent with NextOffset
+	Checkpoint string          // empty where the page set none
+	Bytes      int64           // of the answer's body
+	Last       bool            // the run is complete with this page
+	Guard      Guard           // judges inferred deletions; looked at on the last page of an initial run
+}
+
+// A Record is a contact on its way into the directory, with the numbers that find it.
+type Record struct {
+	Contact contact.Contact
+	Numbers []Number
+}
+
+// A Number is one of a contact's phone numbers, ready to be found.
+type Number struct {
+	Raw       string // as the bridge sent it
+	E164      string // with +; empty where the number is none
+	Match     string // the digits that lookups compare: E.164 without +, or what digits there are
+	Extension string
+}
+
+// A Rejected contact could not be taken.
+type Rejected struct {
+	ID     string // empty where it has none
+	Reason string // a sentence
+}
+
+// A Guard stands in front of inferred deletions (D7): a run that would delete more than Share of an integration's
+// contacts, and more than Min of them, stops and asks.
+type Guard struct {
+	Share  float64 // 0.2 is 20 %
+	Min    int64
+	Accept bool // the operator said yes
+}
+
+// Refuses reports whether deleting so many of total contacts needs a yes.
+func (g Guard) Refuses(deleted, total int64) bool {
+	return !g.Accept && deleted > g.Min && float64(deleted) > g.Share*float64(total)
+}
+
+// A Match is a contact that a number leads to.
+type Match struct {
+	Key
+	Contact contact.Contact
+	Number  Number
+}
+
+// State is how an integration stands.
+type State struct {
+	Key
+	Checkpoint string // where the next run starts; empty: an initial one
+	Contacts   int64
+	LastRun    *Run // newest run; nil before the first
+}
+
+// Errors of a store. They are wrapped; compare with errors.Is.
+var (
+	ErrUnderWay   = errors.New("a run of this integration is under way")
+	ErrLeaseLost  = errors.New("the run belongs to another process now")
+	ErrOutOfOrder = errors.New("the page is not the run's next one")
+	ErrNotFound   = errors.New("not found")
+)
+
+// An UnderWayError is [ErrUnderWay] with what is known of the other run.
+type UnderWayError struct {
+	Run   Run
+	Until time.Time // when its lease ends if its process shows no sign of life
+}
+
+func (e *UnderWayError) Error() string { return ErrUnderWay.Error() }
+
+// Is makes errors.Is(err, ErrUnderWay) true.
+func (e *UnderWayError) Is(target error) bool { return target == ErrUnderWay }
+
+// A Store keeps a directory. All methods may be called concurrently, by any number of processes on one store.
+type Store interface {
+	// StartRun opens a run, or goes on with the one that died or failed half done while that is fresh (D3; Run.Resumed).
+	// Without Full the run starts from the integration's checkpoint. While another process holds the lease it returns an
+	// [*UnderWayError]; when that lease has expired the run is taken over.
+	StartRun(ctx context.Context, key Key, start Start) (*Run, error)
+
+	// ApplyPage stores one page in one transaction: contacts, deletions, the resume state, counts, the lease's renewal and,
+	// on the last page, inferred deletions, the run's end and the integration's checkpoint, or nothing of it (E5). It
+	// updates run. Contacts whose content is the same are not rewritten. An id that stands in the page twice: the last wins.
+	// On the last page of a complete initial run every contact of the integration that the run did not show is deleted (E6),
+	// unless the guard refuses: then the run ends as Guarded, with its contacts and checkpoint stored and nobody deleted, and
+	// a [*GuardedError] is returned. A run that was interrupted and restarted from a page's checkpoint judges nobody.
+	ApplyPage(ctx context.Context, run *Run, page Page) error
+
+	// RestartRun throws the run's offset and context away after the bridge refused them (D3). The run goes on from the last
+	// checkpoint that is known to be safe: that of its last stored page, or where it started if that page set none.
+	RestartRun(ctx context.Context, run *Run) error
+
+	// FailRun ends a run with an error; what it stored stays, and it can be resumed. The lease is given back.
+	FailRun(ctx context.Context, run *Run, cause error) error
+
+	// RenewLease shows a sign of life. [ErrLeaseLost] where the run was taken over.
+	RenewLease(ctx context.Context, run *Run, lease time.Duration) error
+
+	// State is how an integration stands; a zero state with the key for one that never ran.
+	State(ctx context.Context, key Key) (State, error)
+
+	// States lists an account's integrations by name; all accounts' where account is empty.
+	States(ctx context.Context, account string) ([]State, error)
+
+	// Runs lists an integration's runs, newest first.
+	Runs(ctx context.Context, key Key, limit int) ([]Run, error)
+
+	// Rejected lists what the integration's newest runs could not take, newest first.
+	Rejected(ctx context.Context, key Key, limit int) ([]Rejected, error)
+
+	// Contact returns one contact by its id in the external service, or [ErrNotFound].
+	Contact(ctx context.Context, key Key, id string) (contact.Contact, error)
+
+	// Contacts yields an integration's contacts ascending by id, starting behind an id, at most limit.
+	Contacts(ctx context.Context, key Key, after string, limit int) ([]contact.Contact, error)
+
+	// ByE164 returns the account's contacts with exactly one of these numbers, at most limit, ordered by integration and id.
+	ByE164(ctx context.Context, account string, numbers []string, limit int) ([]Match, error)
+
+	// BySuffix returns the account's contacts with a number whose Match ends in these digits (at least 6 of them), at most
+	// limit, ordered by integration and id.
+	BySuffix(ctx context.Context, account, digits string, limit int) ([]Match, error)
+
+	Close() error
+}
+
+// A GuardedError says that a run's deletions wait for a yes (D7).
+type GuardedError struct {
+	Deleted int64 // contacts that the run did not show
+	Total   int64 // contacts that the integration had
+}
+
+func (e *GuardedError) Error() string {
+	return "the run would delete too many contacts"
+}
