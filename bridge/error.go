@@ -26,12 +26,12 @@ const (
 	CodeSourceUnavailable    Code = "source_unavailable"     // the external service is down
 	CodeSourceTimeout        Code = "source_timeout"         // the external service is slow
 
-	CodeUnreachable  Code = "unreachable"   // no connection, or one that broke
-	CodeTimeout      Code = "timeout"       // no complete answer within the protocol's 10 s (P12)
-	CodeBadAnswer    Code = "bad_answer"    // an answer that is not the protocol's: not JSON, HTML, wrong types
+	CodeUnreachable  Code = "unreachable"    // no connection, or one that broke
+	CodeTimeout      Code = "timeout"        // no complete answer within the protocol's 10 s (P12)
+	CodeBadAnswer    Code = "bad_answer"     // an answer that is not the protocol's: not JSON, HTML, wrong types
 	CodeAnswerTooBig Code = "answer_too_big" // an answer larger than the configured limit
-	CodeRedirected   Code = "redirected"    // an answer that points elsewhere
-	CodeLoop         Code = "loop"          // a run that makes no progress (D4, E8)
+	CodeRedirected   Code = "redirected"     // an answer that points elsewhere
+	CodeLoop         Code = "loop"           // a run that makes no progress (D4, E8)
 )
 
 // An Error is what goes wrong between an external service, a bridge and its caller. Message says what happened, Hint what

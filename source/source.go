@@ -1,0 +1,62 @@
+// Package source holds what the kinds of source share: how a configuration maps an external service's fields to a
+// contact's, how credentials are put into it, and the pool of what is open.
+package source
+
+import (
+	"context"
+
+	"github.com/contactbridge/contactbridge/bridge"
+)
+
+// A Factory opens the sources of one endpoint. It is made from the endpoint's configuration and lives as long as the
+// process; it keeps connections by credential, so that a request costs no reconnect and nobody gets another's connection.
+type Factory interface {
+	// Open gives the source for one caller's credentials. Closing the source gives it back.
+	Open(ctx context.Context, auth bridge.Auth) (bridge.Source, error)
+	// Close closes everything that Open opened.
+	Close() error
+}
+
+// An Inspector is a source that can say how it would serve its contacts, and what is wrong with them. It reads only what
+// is needed to tell, within the context's deadline.
+type Inspector interface {
+	Inspect(ctx context.Context) (Inspection, error)
+}
+
+// An Inspection is what preview shows besides the contacts.
+type Inspection struct {
+	Mapping  []Mapped  // which contact field comes from where, in the order of bridge documents
+	Facts    []Fact    // how the run would work: order, safe horizon, time zone, number of contacts
+	Problems []Problem // worst first
+}
+
+// Mapped says where a contact's field comes from.
+type Mapped struct {
+	Field string // as in the protocol: "name", "phones", "custom_fields.Plan"
+	From  string // the expression or column
+	Auto  bool   // found by its usual name, not configured
+}
+
+// A Fact is one line about the source.
+type Fact struct {
+	Name  string
+	Value string
+}
+
+// A Severity says how bad a problem is.
+type Severity string
+
+// The severities of a problem.
+const (
+	Failure Severity = "failure" // the endpoint cannot work, or would lose contacts
+	Warning Severity = "warning" // it works, but slowly, or promises less
+	Note    Severity = "note"    // worth knowing
+)
+
+// A Problem is something wrong with a source, and what to do about it.
+type Problem struct {
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"` // stable, for programs: "no_index", "null_updated"
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint,omitempty"`
+}
