@@ -1,20 +1,68 @@
 package source
 
 // Fields maps a contact's fields to what the external service calls them: SQL expressions for the SQL kinds, column names
-// for CSV. All empty means: take the columns with the usual names.
+// for CSV. All empty means: take the columns with the usual names ([Usual]).
 type Fields struct {
-	Name         string       `yaml:"name"`
-	Title        string       `yaml:"title"`
+	Name         string       `yaml:"name" jsonschema_description:"Full name."`
+	Title        string       `yaml:"title" jsonschema_description:"Job title."`
 	Company      string       `yaml:"company"`
 	Emails       Expressions  `yaml:"emails"`
 	Phones       Expressions  `yaml:"phones"`
 	Websites     Expressions  `yaml:"websites"`
 	PhotoURL     string       `yaml:"photo_url"`
-	Address      string       `yaml:"address"`
-	Twitter      string       `yaml:"twitter"`
-	URL          string       `yaml:"url"`
+	Address      string       `yaml:"address" jsonschema_description:"Postal address in one line."`
+	Twitter      string       `yaml:"twitter" jsonschema_description:"Handle, with or without @."`
+	URL          string       `yaml:"url" jsonschema_description:"The contact's page in the external service."`
 	CustomFields CustomFields `yaml:"custom_fields"`
 }
+
+// Empty reports whether no field is mapped, so that the usual names are to be taken.
+func (f Fields) Empty() bool {
+	return f.Name == "" && f.Title == "" && f.Company == "" && len(f.Emails) == 0 && len(f.Phones) == 0 &&
+		len(f.Websites) == 0 && f.PhotoURL == "" && f.Address == "" && f.Twitter == "" && f.URL == "" &&
+		len(f.CustomFields) == 0
+}
+
+// Mapped lists the configured fields in the order of bridge documents; a list field is there once for each expression.
+func (f Fields) Mapped() []Mapped {
+	var list []Mapped
+	add := func(field string, from ...string) {
+		for _, expr := range from {
+			if expr != "" {
+				list = append(list, Mapped{Field: field, From: expr})
+			}
+		}
+	}
+	add(FieldName, f.Name)
+	add(FieldTitle, f.Title)
+	add(FieldCompany, f.Company)
+	add(FieldEmails, f.Emails...)
+	add(FieldPhones, f.Phones...)
+	add(FieldWebsites, f.Websites...)
+	add(FieldPhotoURL, f.PhotoURL)
+	add(FieldAddress, f.Address)
+	add(FieldTwitter, f.Twitter)
+	add(FieldURL, f.URL)
+	for _, c := range f.CustomFields {
+		add(FieldCustom+"."+c.Key, c.Expression)
+	}
+	return list
+}
+
+// The names of a contact's fields, as in the protocol (P10).
+const (
+	FieldName     = "name"
+	FieldTitle    = "title"
+	FieldCompany  = "company"
+	FieldEmails   = "emails"
+	FieldPhones   = "phones"
+	FieldWebsites = "websites"
+	FieldPhotoURL = "photo_url"
+	FieldAddress  = "address"
+	FieldTwitter  = "twitter"
+	FieldURL      = "url"
+	FieldCustom   = "custom_fields" // followed by a dot and the key
+)
 
 // Expressions are one or more expressions whose values make a list; a single one may be written without brackets.
 type Expressions []string

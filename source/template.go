@@ -1,0 +1,132 @@
+package source
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/invopop/jsonschema"
+
+	"github.com/contactbridge/contactbridge/bridge"
+)
+
+// A Template is a text with {{auth.name}} in it, where the caller's credentials are put (P1). The zero Template is the
+// empty text. It may be a field of a kind's configuration: it decodes itself from YAML.
+type Template struct {
+	text  string
+	parts []part
+}
+
+// A part is a literal, or the name of a credential.
+type part struct {
+	literal string
+	name    string
+}
+
+// An Escape makes a credential safe for the text that it is put into, or refuses it with a [*bridge.Error] or an error that
+// does not hold the value.
+type Escape func(value string) (string, error)
+
+// ParseTemplate reads a template. Its errors name the place and never the text, which may hold a credential.
+func ParseTemplate(text string) (Template, error) {
+	t := Template{text: text}
+	rest := text
+	for rest != "" {
+		before, after, found := strings.Cut(rest, "{{")
+		if before != "" {
+			t.parts = append(t.parts, part{literal: before})
+		}
+		if !found {
+			break
+		}
+		inner, behind, closed := strings.Cut(after, "}}")
+		name, isAuth := strings.CutPrefix(strings.TrimSpace(inner), "auth.")
+		if !closed || !isAuth || !validName(name) {
+			at := len([]rune(text[:len(text)-len(rest)+len(before)])) + 1
+			return Template{}, fmt.Errorf("the \"{{\" at character %d does not begin a {{auth.name}}", at)
+		}
+		t.parts = append(t.parts, part{name: name})
+		rest = behind
+	}
+	return t, nil
+}
+
+func validName(name string) bool {
+	return name != "" && strings.IndexFunc(name, func(r rune) bool {
+		return !(r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+	}) < 0
+}
+
+// String is the template as it was written. It may hold a credential: not for logs.
+func (t Template) String() string { return t.text }
+
+// Names lists the credentials that the template needs, each once, in the order of their first use.
+func (t Template) Names() []string {
+	var names []string
+	for _, p := range t.parts {
+		if p.name != "" && !slices.Contains(names, p.name) {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// Expand puts the credentials in, each through escape. A credential that the caller did not send, or sent empty, is
+// [bridge.CodeUnauthorized].
+func (t Template) Expand(auth bridge.Auth, escape Escape) (string, error) {
+	var b strings.Builder
+	for _, p := range t.parts {
+		if p.name == "" {
+			b.WriteString(p.literal)
+			continue
+		}
+		value, ok := auth[p.name]
+		if !ok || value == "" {
+			return "", &bridge.Error{
+				Code:    bridge.CodeUnauthorized,
+				Message: fmt.Sprintf("auth.%s is missing", p.name),
+				Hint:    fmt.Sprintf("send %q in the request's auth object: the source's configuration uses {{auth.%s}}", p.name, p.name),
+			}
+		}
+		escaped, err := escape(value)
+		if err != nil {
+			return "", fmt.Errorf("use auth.%s: %w", p.name, err)
+		}
+		b.WriteString(escaped)
+	}
+	return b.String(), nil
+}
+
+// EscapeURL percent-encodes everything but the unreserved characters of RFC 3986: safe in any part of a URL.
+func EscapeURL(value string) (string, error) {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(value) {
+		c := value[i]
+		if c == '-' || c == '.' || c == '_' || c == '~' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			b.WriteByte(c)
+			continue
+		}
+		b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+	}
+	return b.String(), nil
+}
+
+// EscapeNone puts the value in as it is.
+func EscapeNone(value string) (string, error) { return value, nil }
+
+// UnmarshalText reads a template from a configuration.
+func (t *Template) UnmarshalText(text []byte) error {
+	parsed, err := ParseTemplate(string(text))
+	if err != nil {
+		return err
+	}
+	*t = parsed
+	return nil
+}
+
+// MarshalText is the template as it was written.
+func (t Template) MarshalText() ([]byte, error) { return []byte(t.text), nil }
+
+// JSONSchema describes a template: a text.
+func (Template) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
