@@ -4,9 +4,27 @@ package source
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/contactbridge/contactbridge/bridge"
 )
+
+// Deps are what a factory gets from the process besides its configuration. The zero Deps work.
+type Deps struct {
+	Logger *slog.Logger // nil means that nothing is logged
+	Clock  Clock        // nil means [SystemClock]
+}
+
+// Defaults fills in what is nil.
+func (d Deps) Defaults() Deps {
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.Clock == nil {
+		d.Clock = SystemClock{}
+	}
+	return d
+}
 
 // A Factory opens the sources of one endpoint. It is made from the endpoint's configuration and lives as long as the
 // process; it keeps connections by credential, so that a request costs no reconnect and nobody gets another's connection.
