@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/contactbridge/contactbridge/bridge"
+)
+
+// version is set by the linker when a release is built (-X main.version=v1.2.3); otherwise the build's own information
+// answers.
+var version string
+
+// The groups of commands in the help.
+const (
+	groupStart  = "start"
+	groupBridge = "bridge"
+	groupSync   = "sync"
+)
+
+// newRootCommand is the command with all its subcommands: one function each, in a file of its own.
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "contactbridge",
+		Short: "Contacts from where they are kept to where calls are answered",
+		Long: `contactbridge serves the contacts of a database, a spreadsheet or a service through the contact-synchronization
+protocol (the bridge), fetches them from any bridge into a directory (the synchronizer), and says who is calling.`,
+		Version:       versionText(),
+		SilenceErrors: true, // run prints them
+		SilenceUsage:  true,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("contactbridge {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misuse(err.Error(), "") })
+	root.AddGroup(
+		&cobra.Group{ID: groupStart, Title: "Get going:"},
+		&cobra.Group{ID: groupBridge, Title: "Serve contacts:"},
+		&cobra.Group{ID: groupSync, Title: "Fetch contacts, know who is calling:"},
+	)
+	root.AddCommand()
+	return root
+}
+
+// run executes one command line and returns its exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if !errors.Is(err, errSaid) {
+		printError(stderr, cmd.CommandPath(), err)
+	}
+	if _, ok := errors.AsType[*misuseError](err); ok {
+		return exitMisuse
+	}
+	return exitFailed
+}
+
+// errSaid fails a command that has already told the operator why.
+var errSaid = errors.New("failed")
+
+// A misuseError says that a command was used wrongly: exit status 2.
+type misuseError struct {
+	message string
+	hint    string // what to do; empty means: look at the help
+}
+
+func (e *misuseError) Error() string { return e.message }
+
+// misuse is the error of a command that was used wrongly. An empty hint points to the command's help.
+func misuse(message, hint string) error {
+	return &misuseError{message: message, hint: hint}
+}
+
+// A hintedError is any failure with a word on what to do.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e *hintedError) Unwrap() error { return e.error }
+
+// hinted adds a hint to an error. A [bridge.Error] carries its own.
+func hinted(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &hintedError{error: err, hint: hint}
+}
+
+// hintOf is what an operator can do about an error; empty where nobody knows. The outermost hint wins.
+func hintOf(err error) string {
+	for err != nil {
+		switch e := err.(type) {
+		case *misuseError:
+			return e.hint
+		case *hintedError:
+			return e.hint
+		case *bridge.Error:
+			if e.Hint != "" {
+				return e.Hint
+			}
+		}
+		err = errors.Unwrap(err)
+	}
+	return ""
+}
+
+// printError prints "contactbridge sync: what happened" and, where there is one, "hint: what to do".
+func printError(w io.Writer, command string, err error) {
+	fmt.Fprintf(w, "%s: %s\n", command, oneLine(err.Error()))
+	hint := hintOf(err)
+	if _, ok := errors.AsType[*misuseError](err); ok && hint == "" {
+		hint = fmt.Sprintf("run '%s --help'", command)
+	}
+	if hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
+	}
+}
+
+// oneLine keeps what others wrote from drawing on the operator's terminal: control characters become spaces.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// noSuchCommand refuses the name of a command that does not exist, and suggests the nearest.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), near[0])
+	}
+	return misuse(fmt.Sprintf("there is no command %q", args[0]), hint)
+}
+
+// takes is the argument check of a command that needs exactly these arguments.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return misuse(names[len(args)]+" is missing", "")
+		case len(args) > len(names):
+			return misuse(fmt.Sprintf("unexpected argument %q", args[len(names)]), "")
+		}
+		return nil
+	}
+}
+
+// versionText is the release, or else the revision, that the binary was built from.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return "devel" + revision(info.Settings)
+}
+
+// revision is " (1a2b3c4d5e6f)" with a * where the tree held changes; empty where the build knows none.
+func revision(settings []debug.BuildSetting) string {
+	var commit, dirty string
+	for _, s := range settings {
+		switch s.Key {
+		case "vcs.revision":
+			commit = s.Value[:min(12, len(s.Value))]
+		case "vcs.modified":
+			if s.Value == "true" {
+				dirty = "*"
+			}
+		}
+	}
+	if commit == "" {
+		return ""
+	}
+	return " (" + commit + dirty + ")"
+}
