@@ -1,0 +1,40 @@
+package keyset
+
+import "github.com/contactbridge/contactbridge/bridge"
+
+// A Position is a place in the order of a run: behind one row.
+type Position struct {
+	Segment Segment
+	Updated Value // segment Main only
+	ID      Value // None: behind every id
+	Bound   Value // the greatest id that the segment's pages go to; None where it is not known yet, and in segment Main
+}
+
+// AppendPosition writes a position in binary behind dst.
+func AppendPosition(dst []byte, p Position) bridge.Position {
+	dst = append(dst, byte(p.Segment))
+	if p.Segment == Main {
+		dst = appendValue(dst, p.Updated)
+		return appendValue(dst, p.ID)
+	}
+	dst = appendValue(dst, p.ID)
+	return appendValue(dst, p.Bound)
+}
+
+// ParsePosition reads what [AppendPosition] wrote. Anything else is an error.
+func ParsePosition(b bridge.Position) (Position, error) {
+	r := reader{rest: b}
+	p := Position{Segment: Segment(r.byte())}
+	switch p.Segment {
+	case Main:
+		p.Updated = r.value()
+		r.bad = r.bad || p.Updated.Kind == None
+		p.ID = r.value()
+	case Nulls, Tail:
+		p.ID = r.value()
+		p.Bound = r.value()
+	default:
+		r.bad = true
+	}
+	return p, r.end()
+}

@@ -1,0 +1,135 @@
+package keyset
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// A Column is one expression of a query and where its value goes in a contact.
+type Column struct {
+	Field string // one of source's Field constants
+	Key   string // the custom field's key
+	From  string // the expression, as configured or found
+	Path  string // where it stands in the configuration: "fields.phones[1]"
+	Auto  bool   // found by its usual name
+}
+
+// IsList reports whether the column's values make a list.
+func (c Column) IsList() bool {
+	return c.Field == source.FieldEmails || c.Field == source.FieldPhones || c.Field == source.FieldWebsites
+}
+
+// Columns lists the configured fields in the order of bridge documents.
+func Columns(f source.Fields) []Column {
+	var list []Column
+	seen := map[string]int{}
+	for _, m := range f.Mapped() {
+		c := Column{Field: m.Field, From: m.From, Path: "fields." + m.Field}
+		if key, custom := strings.CutPrefix(m.Field, source.FieldCustom+"."); custom {
+			c.Field, c.Key = source.FieldCustom, key
+		}
+		if c.IsList() {
+			c.Path += "[" + strconv.Itoa(seen[c.Field]) + "]"
+			seen[c.Field]++
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// UsualColumns are the columns with the usual names. quote quotes a name; the columns that make one value are joined with
+// concat_ws, those that are empty left out.
+func UsualColumns(guess source.Guess, quote func(string) string) []Column {
+	var list []Column
+	for _, g := range guess.Fields {
+		if g.Join != "" {
+			list = append(list, Column{Field: g.Field, From: join(g, quote), Auto: true})
+			continue
+		}
+		for _, name := range g.Columns {
+			list = append(list, Column{Field: g.Field, From: quote(name), Auto: true})
+		}
+	}
+	return list
+}
+
+func join(g source.Guessed, quote func(string) string) string {
+	parts := make([]string, len(g.Columns))
+	for i, name := range g.Columns {
+		parts[i] = "NULLIF(CAST(" + quote(name) + " AS text), '')"
+	}
+	return "concat_ws('" + g.Join + "', " + strings.Join(parts, ", ") + ")"
+}
+
+// Mapping says what became what, for an inspection.
+func Mapping(id string, columns []Column) []source.Mapped {
+	list := []source.Mapped{{Field: "id", From: id}}
+	for _, c := range columns {
+		m := source.Mapped{Field: c.Field, From: c.From, Auto: c.Auto}
+		if c.Key != "" {
+			m.Field += "." + c.Key
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+// A Row is the contact that is being read. It is used again for the next one.
+type Row struct {
+	bridge.Change
+}
+
+// Start makes the row an empty contact with an id. The id may be empty: such a contact cannot be sent, which is for the
+// handler to say (D6).
+func (r *Row) Start(id string, deleted bool) {
+	c := &r.Contact
+	*c = contact.Contact{
+		ID: id, Emails: c.Emails[:0], Phones: c.Phones[:0], Websites: c.Websites[:0], CustomFields: c.CustomFields[:0],
+	}
+	r.Deleted = deleted
+}
+
+// Set puts a column's value into the contact. Empty values say nothing and are left out (D1), and so is what a list holds
+// already.
+func (r *Row) Set(c *Column, value string) {
+	if value == "" {
+		return
+	}
+	to := &r.Contact
+	switch c.Field {
+	case source.FieldName:
+		to.Name = value
+	case source.FieldTitle:
+		to.Title = value
+	case source.FieldCompany:
+		to.Company = value
+	case source.FieldEmails:
+		to.Emails = add(to.Emails, value)
+	case source.FieldPhones:
+		to.Phones = add(to.Phones, value)
+	case source.FieldWebsites:
+		to.Websites = add(to.Websites, value)
+	case source.FieldPhotoURL:
+		to.PhotoURL = value
+	case source.FieldAddress:
+		to.Address = value
+	case source.FieldTwitter:
+		to.Twitter = value
+	case source.FieldURL:
+		to.URL = value
+	case source.FieldCustom:
+		to.CustomFields = append(to.CustomFields, contact.CustomField{Key: c.Key, Value: value})
+	}
+}
+
+func add(list []string, value string) []string {
+	if slices.Contains(list, value) {
+		return list
+	}
+	return append(list, value)
+}

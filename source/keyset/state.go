@@ -1,0 +1,154 @@
+package keyset
+
+import (
+	"strings"
+
+	"github.com/contactbridge/contactbridge/bridge"
+)
+
+// A State is what a source fixes when a run begins, and what every page must know (E4): the contents of bridge.Run.State.
+type State struct {
+	Layout Layout
+	// Horizon is the stamp up to which the run's checkpoint may go (E2); [Lowest] where nothing is safe.
+	// None in layout Unsorted.
+	Horizon Value
+	// Restart says that the run's checkpoint tells nothing any more: everything stamped is read again.
+	Restart bool
+	// Whole is the checkpoint of the whole in layout Unsorted (E10). If the run began with it there is nothing to read.
+	Whole bridge.Checkpoint
+	// Candidate travels with the checkpoint of a complete run to the next one's Begin; empty where there is none.
+	Candidate string
+}
+
+const stateVersion = 1
+
+// Encode writes a state in binary.
+func (s State) Encode() []byte {
+	dst := []byte{stateVersion, byte(s.Layout), 0}
+	if s.Restart {
+		dst[2] = 1
+	}
+	dst = appendValue(dst, s.Horizon)
+	dst = appendText(dst, string(s.Whole))
+	return appendText(dst, s.Candidate)
+}
+
+// ParseState reads what Encode wrote. Anything else is an error.
+func ParseState(b []byte) (State, error) {
+	r := reader{rest: b}
+	r.bad = r.byte() != stateVersion
+	s := State{Layout: Layout(r.byte())}
+	restart := r.byte()
+	s.Restart = restart == 1
+	s.Horizon = r.value()
+	s.Whole = bridge.Checkpoint(r.text())
+	s.Candidate = r.text()
+	r.bad = r.bad || restart > 1 || !strings.ContainsRune(layouts, rune(s.Layout)) ||
+		(s.Layout == Unsorted) != (s.Horizon.Kind == None)
+	return s, r.end()
+}
+
+const layouts = string(Unsorted) + string(Instant) + string(Local) + string(Date) + string(Number) + string(Any)
+
+// A Since is where an incremental run starts.
+type Since struct {
+	Mark
+	Candidate string
+}
+
+// ParseCheckpoint reads a checkpoint that [Checkpoint] wrote. Anything else is [bridge.CodeInvalidCheckpoint]. Layout
+// Unsorted has none to read: its checkpoints are compared.
+func ParseCheckpoint(l Layout, c bridge.Checkpoint) (Since, error) {
+	text, candidate, _ := strings.Cut(string(c), "?")
+	mark, err := l.Parse(text)
+	since := Since{Mark: mark, Candidate: candidate}
+	if err == nil && l == Any && mark.Updated.Kind == None || err == nil && checkpoint(l, since) != c {
+		err = errText
+	}
+	if err != nil {
+		return Since{}, InvalidCheckpoint(err)
+	}
+	return since, nil
+}
+
+func checkpoint(l Layout, s Since) bridge.Checkpoint {
+	text := l.Format(s.Mark)
+	if s.Candidate != "" {
+		text += "?" + s.Candidate
+	}
+	return bridge.Checkpoint(text)
+}
+
+// InvalidCheckpoint is the error of a checkpoint that this source cannot have issued.
+func InvalidCheckpoint(cause error) error {
+	return &bridge.Error{
+		Code:    bridge.CodeInvalidCheckpoint,
+		Message: "the checkpoint was not issued by this source as it is configured now",
+		Hint:    "start over with an initial synchronization (without a checkpoint), as after every change of \"updated\"",
+		Err:     cause,
+	}
+}
+
+// InvalidOffset is the error of a run or position that this source cannot have issued.
+func InvalidOffset(cause error) error {
+	return &bridge.Error{
+		Code:    bridge.CodeInvalidOffset,
+		Message: "the offset was not issued by this source as it is configured now",
+		Hint:    "start the run again from its checkpoint",
+		Err:     cause,
+	}
+}
+
+// Checkpoint is the source's Checkpoint method: never beyond the horizon, never before the run's own start, and that start
+// itself, letter by letter, where there was nothing new.
+func Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
+	state, err := ParseState(run.State)
+	if err != nil {
+		return run.Since
+	}
+	if state.Layout == Unsorted {
+		if complete {
+			return state.Whole
+		}
+		return run.Since
+	}
+	mark, ok := state.reached(run, at, complete)
+	if !ok || !state.advances(run, mark) {
+		return run.Since
+	}
+	return checkpoint(state.Layout, mark)
+}
+
+// reached is the place up to which everything has been read when a page ends at a position; false where that is nowhere, or
+// where the run started.
+func (s State) reached(run bridge.Run, at bridge.Position, complete bool) (Since, bool) {
+	horizon := Since{Mark: Mark{Updated: s.Horizon}}
+	if complete {
+		horizon.Candidate = s.Candidate
+	}
+	if len(at) == 0 {
+		return horizon, complete && (run.Initial() || s.Restart)
+	}
+	position, err := ParsePosition(at)
+	switch {
+	case err != nil:
+		return Since{}, false
+	case position.Segment == Main:
+		return Since{Mark: Mark{Updated: position.Updated, ID: position.ID}}, true
+	case position.Segment == Tail:
+		return horizon, true
+	}
+	return horizon, complete
+}
+
+// advances reports whether a checkpoint may replace the one that the run started from.
+func (s State) advances(run bridge.Run, to Since) bool {
+	if to.Updated == Lowest() && to.Candidate == "" {
+		return false
+	}
+	if run.Initial() || s.Restart {
+		return true
+	}
+	since, err := ParseCheckpoint(s.Layout, run.Since)
+	return err == nil && Compare(to.Updated, since.Updated) >= 0
+}

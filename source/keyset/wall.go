@@ -1,0 +1,46 @@
+package keyset
+
+import "time"
+
+// near is how far from an instant a change of a zone's offset can matter: no clock was ever set by more than a day.
+const near = 26 * time.Hour
+
+// LowestWall is the smallest wall time that a clock in a zone shows at an instant or at any later one, as if it were UTC:
+// smaller than the wall time of the instant itself when the clock is about to be set back (T12).
+func LowestWall(t time.Time, loc *time.Location) time.Time {
+	local := t.In(loc)
+	lowest := wall(local)
+	for at := local; ; {
+		_, end := at.ZoneBounds()
+		if end.IsZero() || end.Sub(t) > near {
+			return lowest
+		}
+		if w := wall(end); w.Before(lowest) {
+			lowest = w
+		}
+		at = end
+	}
+}
+
+// HighestWall is the greatest wall time that a clock in a zone shows at an instant or has shown at any earlier one, as if
+// it were UTC: greater than the wall time of the instant itself when the clock has just been set back.
+func HighestWall(t time.Time, loc *time.Location) time.Time {
+	local := t.In(loc)
+	highest := wall(local)
+	for at := local; ; {
+		start, _ := at.ZoneBounds()
+		if start.IsZero() || t.Sub(start) > near {
+			return highest
+		}
+		at = start.Add(-time.Microsecond)
+		if w := wall(at); w.After(highest) {
+			highest = w
+		}
+	}
+}
+
+// wall is what the clock of t's zone shows, as if it were UTC.
+func wall(t time.Time) time.Time {
+	_, offset := t.Zone()
+	return t.Add(time.Duration(offset) * time.Second).UTC()
+}

@@ -1,0 +1,247 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source/keyset"
+)
+
+// horizon fixes how far the checkpoint of a run that starts now may go (E2).
+func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, initial bool, since keyset.Since) (keyset.State, error) {
+	kind := s.stamp.kind
+	if kind == integers {
+		var err error
+		if kind, err = f.tellApart(ctx, conn, s); err != nil {
+			return keyset.State{}, err
+		}
+	}
+	state := keyset.State{Layout: kind.layout()}
+	switch kind {
+	case xids:
+		return f.xidHorizon(ctx, conn, state, initial, since)
+	case sequences:
+		return f.sequenceHorizon(ctx, conn, s, state, initial, since)
+	}
+	clock, err := f.clock(ctx, conn, s)
+	if err != nil {
+		return state, err
+	}
+	loc, err := f.zone(clock.zone)
+	if err != nil {
+		return state, err
+	}
+	t := timeStamps{kind: kind, precision: s.stamp.precision, unit: f.unit(ctx, s), locations: loc}
+	state.Horizon = keyset.IntValue(t.lowest(clock.safe))
+	// A checkpoint is never ahead of the clock that it was made with. If it is ahead of the clock now, that clock was set
+	// back (T13), and stamps made since then may lie anywhere.
+	state.Restart = !initial && since.Updated.Int > t.highest(clock.now)
+	if state.Restart {
+		f.deps.Logger.Warn("the database's clock is behind the checkpoint: it was set back, so everything is read again",
+			"checkpoint", state.Layout.FormatStamp(since.Updated), "clock", clock.now)
+	}
+	return state, nil
+}
+
+// A clock is what the database says about time.
+type clock struct {
+	now    time.Time // the database's clock
+	safe   time.Time // every change made at or before it is visible
+	zone   string    // the server's TimeZone
+	method string    // how safe was found, for people
+	hidden int       // sessions whose transactions this user may not see
+	stand  bool      // a standby
+}
+
+// clock finds the moment up to which every change is visible. The clock is read before the list of transactions: one that
+// is not on the list has begun later.
+func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (clock, error) {
+	var c clock
+	var replayed *time.Time
+	err := conn.QueryRow(ctx, `SELECT clock_timestamp(), pg_is_in_recovery(), pg_last_xact_replay_timestamp(),
+		current_setting('TimeZone')`).Scan(&c.now, &c.stand, &replayed, &c.zone)
+	if err != nil {
+		return c, fmt.Errorf("read clock: %w", err)
+	}
+	if c.stand {
+		c.method = "overlap (standby)"
+		c.safe = c.now
+		if replayed != nil && replayed.Before(c.safe) {
+			c.safe = *replayed
+		}
+		c.safe = c.safe.Add(-f.cfg.Overlap)
+		f.notes.once("this is a standby, where open transactions cannot be seen: every run reads the overlap again", "overlap", f.cfg.Overlap)
+		return c, nil
+	}
+	var oldest, prepared *time.Time
+	err = conn.QueryRow(ctx, openTransactions).Scan(&oldest, &c.hidden, &prepared)
+	if err != nil {
+		return c, fmt.Errorf("list open transactions: %w", err)
+	}
+	c.method, c.safe = "oldest open transaction", earliest(c.now, oldest)
+	switch {
+	case s.table.imported():
+		c.method, c.safe = "overlap (rows come from elsewhere)", c.now.Add(-f.cfg.Overlap)
+		f.notes.once("the table is filled from elsewhere: every run reads the overlap again", "overlap", f.cfg.Overlap)
+	case c.hidden > 0:
+		c.method, c.safe = "overlap (no privilege)", earliest(c.now.Add(-f.cfg.Overlap), oldest)
+		f.notes.once("other users' open transactions cannot be seen: every run reads the overlap again; "+grant, "overlap", f.cfg.Overlap)
+	}
+	if prepared != nil {
+		before := prepared.Add(-f.cfg.Overlap)
+		c.safe = earliest(c.safe, &before)
+	}
+	c.safe = c.safe.Add(-f.cfg.ClockSkew)
+	return c, nil
+}
+
+const grant = "GRANT pg_read_all_stats TO the user of dsn"
+
+// openTransactions lists who could still commit something. Sessions of other databases cannot write here; workers that
+// clean up or send do not. A session that this user may not look into, or that does not track, counts as hidden.
+const openTransactions = `SELECT min(a.xact_start),
+	count(*) FILTER (WHERE a.query = '<insufficient privilege>' OR a.state = 'disabled'),
+	(SELECT min(p.prepared) FROM pg_prepared_xacts p WHERE p.database = current_database())
+	FROM pg_stat_activity a
+	WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+	AND coalesce(a.backend_type, '') NOT IN ('autovacuum worker', 'walsender')`
+
+func earliest(t time.Time, other *time.Time) time.Time {
+	if other != nil && other.Before(t) {
+		return *other
+	}
+	return t
+}
+
+// zone gives the locations that stamps without a zone may be in. If none is configured these are the server's, which now()
+// is written in, and UTC, which many applications write: the earlier one counts.
+func (f *factory) zone(server string) ([]*time.Location, error) {
+	if f.cfg.TimeZone != "" {
+		loc, err := time.LoadLocation(f.cfg.TimeZone)
+		return []*time.Location{loc}, err
+	}
+	loc, err := time.LoadLocation(server)
+	if err != nil || server == "" || server == "Local" {
+		return nil, &configError{key: "time_zone", message: fmt.Sprintf("the server's own zone %q is no known name", server),
+			hint: "set time_zone, for example to UTC or Europe/Berlin"}
+	}
+	return []*time.Location{loc, time.UTC}, nil
+}
+
+// unit is the step of an integer that is a time.
+func (f *factory) unit(ctx context.Context, s *shape) time.Duration {
+	return keyset.Unit(f.cfg.UpdatedAs)
+}
+
+// timeStamps turns instants into stamps.
+type timeStamps struct {
+	kind      kind
+	precision time.Duration
+	unit      time.Duration
+	locations []*time.Location
+}
+
+// lowest is the greatest stamp that no change after an instant can have or be below: at or before it everything is visible.
+func (t timeStamps) lowest(safe time.Time) int64 {
+	// Stamps are rounded to the precision, so what happens after safe may be stamped up to one step before.
+	safe = safe.Add(-t.precision)
+	switch t.kind {
+	case epochs:
+		return floor(safe.UnixMicro(), t.unit.Microseconds())
+	case instants:
+		return keyset.Microseconds(safe)
+	}
+	lowest := keyset.LowestWall(safe, t.locations[0])
+	for _, loc := range t.locations[1:] {
+		if w := keyset.LowestWall(safe, loc); w.Before(lowest) {
+			lowest = w
+		}
+	}
+	return t.fromWall(lowest)
+}
+
+// highest is a stamp that no checkpoint made at or before an instant is beyond.
+func (t timeStamps) highest(now time.Time) int64 {
+	switch t.kind {
+	case epochs:
+		return floor(now.UnixMicro(), t.unit.Microseconds())
+	case instants:
+		return keyset.Microseconds(now)
+	}
+	highest := keyset.HighestWall(now, t.locations[0])
+	for _, loc := range t.locations[1:] {
+		if w := keyset.HighestWall(now, loc); w.After(highest) {
+			highest = w
+		}
+	}
+	return t.fromWall(highest)
+}
+
+func (t timeStamps) fromWall(wall time.Time) int64 {
+	if t.kind == dates {
+		return floor(keyset.Microseconds(wall), (24 * time.Hour).Microseconds())
+	}
+	return keyset.Microseconds(wall)
+}
+
+func floor(a, step int64) int64 {
+	q := a / step
+	if a%step < 0 {
+		q--
+	}
+	return q
+}
+
+// tellApart looks at the greatest stamp of an integer column.
+func (f *factory) tellApart(ctx context.Context, conn *pgxpool.Conn, s *shape) (kind, error) {
+	return sequences, nil
+}
+
+// xidHorizon is exact: every transaction below the snapshot's xmin has ended.
+func (f *factory) xidHorizon(ctx context.Context, conn *pgxpool.Conn, state keyset.State, initial bool, since keyset.Since) (keyset.State, error) {
+	var oldest, next int64
+	err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint
+		FROM pg_current_snapshot() AS s`).Scan(&oldest, &next)
+	if err != nil {
+		return state, fmt.Errorf("read snapshot: %w", err)
+	}
+	state.Horizon = keyset.IntValue(oldest - 1)
+	// Transaction ids start again in a database that was restored from a dump.
+	state.Restart = !initial && since.Updated.Int >= next
+	if state.Restart {
+		f.deps.Logger.Warn("the checkpoint's transaction is in the future: the database was restored, so everything is read again",
+			"checkpoint", since.Updated.Int, "next", next)
+	}
+	return state, nil
+}
+
+// sequenceHorizon is the greatest number, once every transaction that could have drawn a smaller one has ended.
+func (f *factory) sequenceHorizon(ctx context.Context, conn *pgxpool.Conn, s *shape, state keyset.State, initial bool, since keyset.Since) (keyset.State, error) {
+	state.Horizon = keyset.Lowest()
+	return state, nil
+}
+
+// fingerprintPrefix begins the checkpoints of sources without an updated field.
+const fingerprintPrefix = "all/"
+
+func isFingerprint(c bridge.Checkpoint) bool {
+	return len(c) > len(fingerprintPrefix) && c[:len(fingerprintPrefix)] == fingerprintPrefix
+}
+
+// fingerprint is a checkpoint of everything that is read (E10): the number of rows, and two sums of hashes, whatever their
+// order.
+func fingerprint(ctx context.Context, conn *pgxpool.Conn, s *shape) (bridge.Checkpoint, error) {
+	var rows int64
+	var a, b string
+	err := conn.QueryRow(ctx, "SELECT count(*), coalesce(sum(hashtextextended(r::text, 1)), 0)::text, coalesce(sum(hashtextextended(r::text, 2)), 0)::text FROM (SELECT "+
+		s.selectList()+" FROM "+s.from+") AS r").Scan(&rows, &a, &b)
+	if err != nil {
+		return "", fmt.Errorf("take fingerprint: %w", err)
+	}
+	return bridge.Checkpoint(fingerprintPrefix + strconv.FormatInt(rows, 10) + "/" + a + "/" + b), nil
+}
