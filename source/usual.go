@@ -1,5 +1,12 @@
 package source
 
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
 // A Guess is what the names of a table's or file's columns say about their meaning.
 type Guess struct {
 	// Fields are the contact fields that were found, in the order of bridge documents, each at most once.
@@ -21,6 +28,156 @@ type Guessed struct {
 
 // Usual finds the columns with the usual names: "full_name", "First Name" and "lastName", "e-mail", "telefon"… Upper and
 // lower case, accents and everything that is no letter or digit make no difference. Fax numbers are left out.
-func Usual(columns []string) Guess { return guess(columns) }
+func Usual(columns []string) Guess {
+	n := newNames(columns)
+	g := Guess{ID: n.first(usualID), Updated: n.first(usualUpdated), Deleted: n.first(usualDeleted)}
+	g.add(FieldName, " ", n.person()...)
+	g.add(FieldTitle, "", n.one(usualTitle)...)
+	g.add(FieldCompany, "", n.one(usualCompany)...)
+	g.add(FieldEmails, "", n.every(usualEmail)...)
+	g.add(FieldPhones, "", n.every(usualPhone)...)
+	g.add(FieldWebsites, "", n.every(usualWebsite)...)
+	g.add(FieldPhotoURL, "", n.one(usualPhoto)...)
+	g.add(FieldAddress, ", ", n.address()...)
+	g.add(FieldTwitter, "", n.one(usualTwitter)...)
+	g.add(FieldURL, "", n.one(usualURL)...)
+	return g
+}
 
-func guess([]string) Guess { return Guess{} }
+func (g *Guess) add(field, join string, columns ...string) {
+	if len(columns) == 0 {
+		return
+	}
+	if len(columns) == 1 {
+		join = ""
+	}
+	g.Fields = append(g.Fields, Guessed{Field: field, Columns: columns, Join: join})
+}
+
+// names finds columns by their plain names; the first column of a plain name counts.
+type names struct {
+	columns []string
+	plain   []string
+	byPlain map[string]string
+}
+
+func newNames(columns []string) names {
+	n := names{columns: columns, plain: make([]string, len(columns)), byPlain: make(map[string]string, len(columns))}
+	for i, column := range columns {
+		n.plain[i] = plainName(column)
+		if _, taken := n.byPlain[n.plain[i]]; !taken {
+			n.byPlain[n.plain[i]] = column
+		}
+	}
+	return n
+}
+
+// plainName is a name's letters without accents and its digits, in lower case.
+func plainName(name string) string {
+	var b strings.Builder
+	for _, r := range norm.NFD.String(strings.ReplaceAll(name, "ß", "ss")) {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			b.WriteRune(unicode.ToLower(r))
+		}
+	}
+	return b.String()
+}
+
+// first is the column with the first of the wanted names that there is, or "".
+func (n names) first(wanted []string) string {
+	for _, name := range wanted {
+		if column, ok := n.byPlain[name]; ok {
+			return column
+		}
+	}
+	return ""
+}
+
+// one is first as a list: of one column or none.
+func (n names) one(wanted []string) []string { return present(n.first(wanted)) }
+
+// present are the columns that are not "".
+func present(columns ...string) []string {
+	var list []string
+	for _, c := range columns {
+		if c != "" {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// every lists the columns whose name is one of the bases, numbered ("email2", "E-mail 2 Address") or qualified ("work
+// phone", "telefon_privat") or not, in the order of the columns.
+func (n names) every(bases []string) []string {
+	var list []string
+	for i, plain := range n.plain {
+		bare := strings.Map(func(r rune) rune {
+			if unicode.IsDigit(r) {
+				return -1
+			}
+			return r
+		}, plain)
+		if isQualified(bare, bases) {
+			list = append(list, n.columns[i])
+		}
+	}
+	return list
+}
+
+func isQualified(name string, bases []string) bool {
+	for _, base := range bases {
+		if before, ok := strings.CutSuffix(name, base); ok && isQualifier(before) {
+			return true
+		}
+		if behind, ok := strings.CutPrefix(name, base); ok && isQualifier(behind) {
+			return true
+		}
+	}
+	return false
+}
+
+func isQualifier(word string) bool {
+	if word == "" {
+		return true
+	}
+	for _, q := range usualQualifiers {
+		if word == q {
+			return true
+		}
+	}
+	return false
+}
+
+// person are the columns of the full name, or of its parts.
+func (n names) person() []string {
+	if full := n.first(usualFullName); full != "" {
+		return []string{full}
+	}
+	for _, pair := range usualNameParts {
+		if first, last := n.first(pair.first), n.first(pair.last); first != "" && last != "" {
+			return present(first, n.first(usualMiddleName), last)
+		}
+	}
+	if name := n.first(usualName); name != "" {
+		return []string{name}
+	}
+	for _, pair := range usualNameParts {
+		if either := present(n.first(pair.first), n.first(pair.last)); len(either) > 0 {
+			return either
+		}
+	}
+	return nil
+}
+
+// address are the columns of the address, or of its parts; a country or state alone is none.
+func (n names) address() []string {
+	if full := n.first(usualFullAddress); full != "" {
+		return []string{full}
+	}
+	street, city := n.first(usualStreet), n.first(usualCity)
+	if street == "" && city == "" {
+		return nil
+	}
+	return present(street, n.first(usualStreet2), n.first(usualZip), city, n.first(usualState), n.first(usualCountry))
+}
