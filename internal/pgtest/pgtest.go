@@ -1,0 +1,140 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// shared is the server of a test binary. Starting one takes a second, so all tests of a package share it.
+type shared struct {
+	start  sync.Once
+	server *Server
+	err    error
+
+	mu   sync.Mutex
+	next int // numbers databases and users
+}
+
+// A Suite is the server of a package's tests and what they need of it. It starts with the first test that asks.
+type Suite struct{ shared }
+
+// Main runs a package's tests and stops the server behind them. The package's TestMain is
+//
+//	func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+func (s *Suite) Main(m *testing.M) (status int) {
+	defer func() {
+		if s.server == nil {
+			return
+		}
+		if err := s.server.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			status = max(status, 1)
+		}
+	}()
+	return m.Run()
+}
+
+// Server is the running server. A machine without PostgreSQL skips the test, or fails it where CI is "true".
+func (s *Suite) Server(t testing.TB) *Server {
+	t.Helper()
+	s.start.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		s.server, s.err = Start(ctx, "wal_level=logical")
+	})
+	if errors.Is(s.err, ErrNotInstalled) && os.Getenv("CI") != "true" {
+		t.Skip(s.err)
+	}
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+	return s.server
+}
+
+// name is one that no other test has.
+func (s *Suite) name(prefix string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next++
+	return fmt.Sprintf("%s_%d", prefix, s.next)
+}
+
+// A Database is a new, empty database; it is dropped when its test ends.
+type Database struct {
+	suite *Suite
+	Name  string
+	DSN   string // for user postgres
+}
+
+// Database makes a database and runs statements in it.
+func (s *Suite) Database(t testing.TB, statements ...string) *Database {
+	t.Helper()
+	server := s.Server(t)
+	d := &Database{suite: s, Name: s.name("test")}
+	d.DSN = server.DSN(d.Name)
+	s.admin(t, "CREATE DATABASE "+d.Name)
+	t.Cleanup(func() { s.admin(t, "DROP DATABASE "+d.Name+" WITH (FORCE)") })
+	if len(statements) > 0 {
+		d.Exec(t, strings.Join(statements, ";\n"))
+	}
+	return d
+}
+
+// admin runs a statement as user postgres in database postgres.
+func (s *Suite) admin(t testing.TB, statement string) {
+	t.Helper()
+	run(t, s.server.DSN("postgres"), statement)
+}
+
+func run(t testing.TB, dsn, sql string, args ...any) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// Exec runs statements as user postgres.
+func (d *Database) Exec(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	run(t, d.DSN, sql, args...)
+}
+
+// Conn is a connection of its own for user postgres, such as for a transaction that stays open.
+func (d *Database) Conn(t testing.TB) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), d.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// User makes a user with a password who may read every table that there is, and what is granted besides. It returns the
+// database's DSN for that user. Roles belong to the server: the user is dropped when the test ends.
+func (d *Database) User(t testing.TB, roles ...string) (dsn string) {
+	t.Helper()
+	name := d.suite.name("reader")
+	d.Exec(t, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD 'secret'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO %[1]s", name))
+	t.Cleanup(func() { d.suite.admin(t, "DROP ROLE "+name) })
+	t.Cleanup(func() { run(t, d.DSN, "DROP OWNED BY "+name) })
+	for _, role := range roles {
+		d.Exec(t, fmt.Sprintf("GRANT %s TO %s", role, name))
+	}
+	return d.suite.server.DSNFor(name, "secret", d.Name)
+}
