@@ -32,6 +32,7 @@ const (
 	CodeAnswerTooBig Code = "answer_too_big" // an answer larger than the configured limit
 	CodeRedirected   Code = "redirected"     // an answer that points elsewhere
 	CodeLoop         Code = "loop"           // a run that makes no progress (D4, E8)
+	CodeCanceled     Code = "canceled"       // the caller gave up; never on the wire
 )
 
 // An Error is what goes wrong between an external service, a bridge and its caller. Message says what happened, Hint what

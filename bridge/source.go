@@ -52,6 +52,7 @@ type Source interface {
 
 	// Read yields the run's changes behind a position in ascending order, each exactly once, until the run's bound, then
 	// ends. limit is the most changes that the caller will take, so that a source need not fetch more: a hint, 0 means all.
+	// A source that ends for the limit has yielded that many, and has not ended behind a change without a Position.
 	// A run or position that this source cannot have issued is [CodeInvalidOffset]. After an error the iteration ends.
 	Read(ctx context.Context, run Run, after Position, limit int) iter.Seq2[Change, error]
 

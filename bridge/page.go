@@ -1,0 +1,401 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+const (
+	overflow      = 4 // how many times the limits a page may grow to where it cannot be cut
+	maxLoggedIDs  = 5 // of contacts with a problem
+	maxPooledPage = 8 << 20
+)
+
+// A page collects one answer. A goroutine of its own fills it (fill), because a source may hang and the answer may not:
+// what ends the page, the source or the clock, takes it (settle), and from then on nothing is written into it any more.
+type page struct {
+	h       *Handler
+	limits  Limits
+	auth    Auth
+	deleted OnDelete // what becomes of a deletion; empty: told as one (D7)
+
+	begun bool // an offset says where to go on; otherwise the source begins a run
+	since Checkpoint
+	run   Run
+	after Position
+	src   Source
+
+	mu       sync.Mutex
+	text     *pageText // nil once released
+	now, cut mark      // what is written, and how much of it the page may end with
+	at       Position  // behind the last change that a cut may come behind
+	seen     int       // changes, sent or not
+	due      bool      // the time is up: end with the next change that a cut may come behind
+	ended    Cut       // why the iteration was left; empty while it goes on
+	settled  bool      // the page is taken
+	complete bool
+	outcome  error      // of a page that is settled
+	failure  error      // what the source failed with, if something could be sent all the same
+	token    Checkpoint // the page's
+	unnamed  []string   // ids of some of the contacts that had no name
+	scratch  contact.Contact
+	phones   []string
+}
+
+// A mark is a place in a page's text and what has been counted up to it.
+type mark struct {
+	contacts, deleted                   int // lengths
+	seen, sent, gone, leftOut, nameless int
+}
+
+// A pageText is what a page's memory is kept in for the next one.
+type pageText struct {
+	contacts []byte // the answer's body from its beginning
+	deleted  []byte // the deleted ids, separated by commas
+}
+
+var pageTexts = sync.Pool{New: func() any { return new(pageText) }}
+
+const bodyStart = `{"contacts":[`
+
+func (h *Handler) newPage(q request) *page {
+	p := &page{h: h, limits: h.Limits.withDefaults(), auth: q.auth, text: pageTexts.Get().(*pageText)}
+	p.text.contacts = append(p.text.contacts[:0], bodyStart...)
+	p.text.deleted = p.text.deleted[:0]
+	p.now.contacts = len(bodyStart)
+	p.cut = p.now
+	if !q.supportsDeletion {
+		p.deleted = SkipDeleted
+		if h.OnDelete == BlankDeleted {
+			p.deleted = BlankDeleted
+		}
+	}
+	return p
+}
+
+// locate finds out where the page starts. An offset knows its run, and its word goes (E4).
+func (p *page) locate(q request) (err error) {
+	if q.offset != "" {
+		p.begun = true
+		if p.run, p.after, err = openOffset(p.h.CheckpointSalt, q.offset); err != nil {
+			return &Error{
+				Code: CodeInvalidOffset, Err: err,
+				Message: "the offset was not issued by this endpoint",
+				Hint:    "Send meta.offset exactly as next_offset gave it, or leave it out to start the run again.",
+			}
+		}
+		p.at = append(Position(nil), p.after...)
+		return nil
+	}
+	if p.since, err = openCheckpoint(p.h.CheckpointSalt, q.checkpoint); err != nil {
+		return &Error{
+			Code: CodeInvalidCheckpoint, Err: err,
+			Message: "the checkpoint was not issued by this endpoint",
+			Hint:    "Send meta.synchronization_checkpoint exactly as it was given, or leave it out for an initial sync.",
+		}
+	}
+	p.run.Since = p.since
+	return nil
+}
+
+// fillInTime has the page filled, and takes it when the source is done or the time is up.
+func (p *page) fillInTime(x *exchange) error {
+	ctx, cancel := context.WithDeadline(x.r.Context(), x.arrived.Add(p.limits.Hard))
+	defer cancel() // the source stops here at the latest
+	done := make(chan error, 1)
+	go func() { done <- p.fill(ctx) }()
+
+	soft := time.NewTimer(time.Until(x.arrived.Add(p.limits.Time)))
+	defer soft.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-soft.C:
+			if p.endBecauseOfTime() {
+				return nil
+			}
+		case <-ctx.Done():
+			if err := p.settle(ctx.Err()); err != nil {
+				return err
+			}
+			return x.r.Context().Err() // nobody is there any more to answer
+		}
+	}
+}
+
+// fill opens the source, reads it into the page and closes it again, however long that takes.
+func (p *page) fill(ctx context.Context) error {
+	var src Source
+	defer func() {
+		if src != nil {
+			p.h.close(src)
+		}
+	}()
+	err := guarded(func() (err error) {
+		if src, err = p.h.Open(ctx, p.auth); err != nil {
+			return err
+		}
+		return p.read(ctx, src)
+	})
+	return p.settle(err)
+}
+
+// read reads the source until the page is full or the run at its end.
+func (p *page) read(ctx context.Context, src Source) error {
+	run := p.run
+	if !p.begun {
+		var err error
+		if run, err = src.Begin(ctx, p.since); err != nil {
+			return err
+		}
+	}
+	p.start(src, run)
+	for change, err := range src.Read(ctx, run, p.after, p.limits.Contacts+1) {
+		if err != nil {
+			return err
+		}
+		more, err := p.add(&change)
+		if err != nil || !more {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err // an iteration that was stopped may look like one that is at its end (T11)
+	}
+	p.end()
+	return nil
+}
+
+// start notes what the rest of the page is about, unless it has been taken already.
+func (p *page) start(src Source, run Run) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.settled {
+		p.src, p.run = src, run
+	}
+}
+
+func (p *page) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.settled {
+		p.ended = CutEnd
+	}
+}
+
+// add takes one change in. It reports whether the page has room for more.
+//
+// The source is asked for one change more than the page takes: only so is it known whether the run ends with the page.
+func (p *page) add(change *Change) (more bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.settled {
+		return false, nil
+	}
+	p.seen++
+	p.now.seen++
+	if p.seen > p.limits.Contacts && p.cut.seen > 0 {
+		p.ended = CutContacts
+		return false, nil
+	}
+	p.write(change)
+	tooLong := p.now.contacts+p.now.deleted > p.limits.Bytes
+	if tooLong && p.cut.seen > 0 {
+		p.ended = CutBytes
+		return false, nil
+	}
+	if len(change.Position) == 0 {
+		return true, p.checkOverflow()
+	}
+	if bytes.Equal(change.Position, p.at) {
+		return false, brokenSource("the source does not move on: it gave one position twice")
+	}
+	p.cut = p.now
+	p.at = append(p.at[:0], change.Position...)
+	switch {
+	case p.due:
+		p.ended = CutTime
+	case tooLong:
+		p.ended = CutBytes
+	case p.seen > p.limits.Contacts:
+		p.ended = CutContacts
+	}
+	return p.ended == "", nil
+}
+
+// checkOverflow fails where the page has grown far beyond its limits and still cannot be cut.
+func (p *page) checkOverflow() error {
+	if p.cut.seen > 0 || p.seen <= overflow*p.limits.Contacts && p.now.contacts+p.now.deleted <= overflow*p.limits.Bytes {
+		return nil
+	}
+	e := brokenSource(fmt.Sprintf("the source gave %d changes between which no page may end", p.seen))
+	e.Hint = "Raise the endpoint's page limits, or make the source's order one that can be cut."
+	return e
+}
+
+func brokenSource(message string) *Error {
+	return &Error{Code: CodeSourceBroken, Message: message, Hint: "This is a defect of the source: report it with the bridge's log."}
+}
+
+// write writes one change behind what is there.
+func (p *page) write(change *Change) {
+	c := &p.scratch // on the heap once, not once a contact
+	*c = change.Contact
+	if c.Validate() != nil {
+		p.now.leftOut++
+		return
+	}
+	if change.Deleted {
+		p.writeDeleted(c)
+		return
+	}
+	if p.h.Prepare != nil {
+		p.phones = append(p.phones[:0], c.Phones...)
+		c.Phones = p.phones
+		p.h.Prepare(c)
+	}
+	if c.FillName() {
+		p.now.nameless++
+		if len(p.unnamed) < maxLoggedIDs {
+			p.unnamed = append(p.unnamed, strings.Clone(c.ID))
+		}
+	}
+	p.writeContact(c)
+}
+
+func (p *page) writeContact(c *contact.Contact) {
+	text := p.text.contacts
+	if p.now.sent > 0 {
+		text = append(text, ',')
+	}
+	p.text.contacts = c.AppendJSON(text)
+	p.now.contacts = len(p.text.contacts)
+	p.now.sent++
+}
+
+func (p *page) writeDeleted(c *contact.Contact) {
+	switch p.deleted {
+	case SkipDeleted:
+		return
+	case BlankDeleted:
+		*c = contact.Contact{ID: c.ID, Name: c.Name}
+		c.FillName()
+		p.writeContact(c)
+	default:
+		if p.now.deleted > 0 {
+			p.text.deleted = append(p.text.deleted, ',')
+		}
+		p.text.deleted = contact.AppendString(p.text.deleted, c.ID)
+		p.now.deleted = len(p.text.deleted)
+	}
+	p.now.gone++
+}
+
+// endBecauseOfTime takes the page if it has moved on at all; otherwise the next change will end it.
+func (p *page) endBecauseOfTime() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.settled || p.cut.seen == 0 {
+		p.due = true
+		return false
+	}
+	_ = p.settleLocked(context.DeadlineExceeded) // kept as the page's outcome
+	return true
+}
+
+// settle takes the page: what it has is what is sent. reason says why the source was left, nil if it ended or the page is
+// full; a page that has nothing to send fails with it. The first call decides, every one returns how.
+func (p *page) settle(reason error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.settleLocked(reason)
+}
+
+func (p *page) settleLocked(reason error) error {
+	if p.settled {
+		return p.outcome
+	}
+	p.settled = true
+	_, panicked := errors.AsType[*panicError](reason)
+	switch {
+	case reason == nil && p.ended == CutEnd:
+		p.complete, p.cut = true, p.now
+	case reason == nil:
+	case p.cut.seen == 0 || panicked:
+		p.outcome = reason
+		return reason
+	case errors.Is(reason, context.DeadlineExceeded):
+		p.ended = CutTime
+	default:
+		p.ended, p.failure = CutError, reason
+	}
+	p.outcome = guarded(func() error {
+		p.token = p.src.Checkpoint(p.run, p.at, p.complete)
+		return nil
+	})
+	return p.outcome
+}
+
+// answer finishes the body of a page that has been taken. It is valid until the page is released.
+func (p *page) answer() ([]byte, error) {
+	body := append(p.text.contacts[:p.cut.contacts], ']')
+	if !p.complete {
+		offset := sealOffset(p.h.CheckpointSalt, p.run, p.at)
+		if len(offset) > maxTokenLen {
+			return nil, brokenSource("the source's position is too large for an offset")
+		}
+		body = contact.AppendString(append(body, `,"next_offset":`...), offset)
+	}
+	if p.token == "" {
+		p.token = p.run.Since // nothing new is safe: the run's own goes back (D2)
+	}
+	checkpoint, err := sealCheckpoint(p.h.CheckpointSalt, p.token)
+	if err != nil {
+		return nil, err
+	}
+	if checkpoint != "" {
+		body = contact.AppendString(append(body, `,"synchronization_checkpoint":`...), checkpoint)
+	}
+	if p.cut.deleted > 0 {
+		body = append(body, `,"deleted_contacts":[`...)
+		body = append(append(body, p.text.deleted[:p.cut.deleted]...), ']')
+	}
+	p.text.contacts = append(body, '}')
+	return p.text.contacts, nil
+}
+
+// report says what became of a page that has been taken.
+func (p *page) report(x *exchange) {
+	x.seen.Initial, x.seen.Cut = p.run.Initial(), p.ended
+	x.seen.Contacts, x.seen.Deleted = p.cut.sent, p.cut.gone
+	x.seen.LeftOut, x.seen.Unnamed = p.cut.leftOut, p.cut.nameless
+	if p.cut.leftOut > 0 {
+		x.notes = append(x.notes, slog.Int("without_id", p.cut.leftOut))
+	}
+	if p.cut.nameless > 0 {
+		x.notes = append(x.notes, slog.Int("without_name", p.cut.nameless), slog.Any("without_name_ids", p.unnamed))
+	}
+	if p.failure != nil {
+		x.notes = append(x.notes, slog.String("source_error", p.failure.Error()))
+	}
+}
+
+// release gives the page's memory back. Whoever still fills the page finds it taken.
+func (p *page) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := p.text
+	p.settled, p.text = true, nil
+	if text != nil && cap(text.contacts) <= maxPooledPage {
+		pageTexts.Put(text)
+	}
+}
