@@ -84,11 +84,16 @@ func (r requestReader) object(what string, field func(name string) error) error 
 		}
 		return &fieldError{what + " is " + kindName(kind) + ", not an object"}
 	}
-	if _, err := r.json.ReadToken(); err != nil {
+	return readObject(r.json, field)
+}
+
+// readObject reads an object, calling field behind each name.
+func readObject(json *jsontext.Decoder, field func(name string) error) error {
+	if _, err := json.ReadToken(); err != nil {
 		return err
 	}
-	for r.json.PeekKind() == '"' {
-		name, err := r.json.ReadToken()
+	for json.PeekKind() == '"' {
+		name, err := json.ReadToken()
 		if err != nil {
 			return err
 		}
@@ -96,13 +101,13 @@ func (r requestReader) object(what string, field func(name string) error) error 
 			return err
 		}
 	}
-	_, err := r.json.ReadToken()
+	_, err := json.ReadToken()
 	return err
 }
 
 func (r requestReader) auth(q *request) error {
 	return r.object("auth", func(name string) error {
-		value, given, err := r.text("auth."+printableName(name), true)
+		value, given, err := readText(r.json, "auth."+printableName(name), true)
 		if err != nil || !given {
 			return err
 		}
@@ -117,9 +122,9 @@ func (r requestReader) auth(q *request) error {
 func (r requestReader) meta(q *request, name string) (err error) {
 	switch name {
 	case "synchronization_checkpoint":
-		q.checkpoint, _, err = r.text("meta.synchronization_checkpoint", false)
+		q.checkpoint, _, err = readText(r.json, "meta.synchronization_checkpoint", false)
 	case "offset":
-		q.offset, _, err = r.text("meta.offset", false)
+		q.offset, _, err = readText(r.json, "meta.offset", false)
 	case "supports_deletions":
 		kind := r.json.PeekKind()
 		if err := r.json.SkipValue(); err != nil {
@@ -135,9 +140,9 @@ func (r requestReader) meta(q *request, name string) (err error) {
 	return err
 }
 
-// text reads a string or a number's literal, and where it may a boolean's. null is not given.
-func (r requestReader) text(what string, boolean bool) (text string, given bool, err error) {
-	value, err := r.json.ReadValue()
+// readText reads a string or a number's literal, and where it may a boolean's. null is not given.
+func readText(json *jsontext.Decoder, what string, boolean bool) (text string, given bool, err error) {
+	value, err := json.ReadValue()
 	if err != nil {
 		return "", false, err
 	}

@@ -1,0 +1,265 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// The defaults of [Client].
+const (
+	defaultMaxBody = 32 << 20
+	defaultTimeout = 10 * time.Second // P12
+)
+
+// A Client asks a bridge, anybody's, for pages. It reads leniently (D1) and never takes a failure for emptiness (T11). Its
+// errors are of type [*Error], each with a hint, and hold no credential, not even one that the bridge echoes.
+//
+// A client may be used by several goroutines at once. It must not be copied after its first use.
+type Client struct {
+	URL  string // of the bridge's contact_sync endpoint
+	Auth Auth   // sent with every request (P1)
+
+	// HTTP sends the requests; its redirect policy is not used, redirects are never followed. Nil means a client of its own
+	// that keeps connections alive.
+	HTTP *http.Client
+
+	// MaxBody is the most bytes of an answer's body, decompressed. Default 32 MiB.
+	MaxBody int64
+
+	// Timeout is how long a request may take, to the last byte of its answer (P12). Default 10 s.
+	Timeout time.Duration
+
+	// UserAgent is sent as such. Default "contactbridge".
+	UserAgent string
+
+	once sync.Once
+	own  *http.Client
+}
+
+// A PageRequest asks for one page (P2–P4). Empty and nil mean absent.
+type PageRequest struct {
+	Checkpoint        string
+	Offset            string
+	Context           json.RawMessage
+	SupportsDeletions bool // D7
+}
+
+// A Page is one answer (P6–P9).
+type Page struct {
+	Contacts   []contact.Contact // each with an id and a name (D6)
+	Deleted    []string          // ids (D7)
+	Rejected   []Rejected        // contacts that could not be taken (D6)
+	NextOffset string            // empty: the run is complete
+	Checkpoint string            // empty: the page set none
+	Context    json.RawMessage   // nil: none
+	Bytes      int64             // of the answer's body, decompressed
+}
+
+// A Rejected contact could not be taken.
+type Rejected struct {
+	ID     string // empty where it has none
+	Reason string // a phrase: "has no id"
+}
+
+// Page asks for one page.
+func (c *Client) Page(ctx context.Context, q PageRequest) (*Page, error) {
+	body, err := c.pageBody(q)
+	if err != nil {
+		return nil, err
+	}
+	var page *Page
+	err = c.post(ctx, c.URL, body, func(a *answer) (err error) {
+		page, err = a.page()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return page, nil
+}
+
+// Validate asks the auth_validation endpoint at an address whether the client's credentials are good (P13): nil error if so.
+// The result is what the bridge wants to be sent besides from now on; nil if there is nothing.
+func (c *Client) Validate(ctx context.Context, url string) (Auth, error) {
+	body, err := encodeJSON(struct {
+		Auth Auth `json:"auth"`
+	}{c.auth()})
+	if err != nil {
+		return nil, err
+	}
+	var extra Auth
+	err = c.post(ctx, url, body, func(a *answer) (err error) {
+		extra, err = a.authFields()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return extra, nil
+}
+
+// CloseIdleConnections closes the connections that the client keeps for its next request.
+func (c *Client) CloseIdleConnections() { c.client().CloseIdleConnections() }
+
+// pageBody is a request's body: absent values as null, as in the protocol's own example.
+func (c *Client) pageBody(q PageRequest) ([]byte, error) {
+	type meta struct {
+		Checkpoint        *string         `json:"synchronization_checkpoint"`
+		Offset            *string         `json:"offset"`
+		Context           json.RawMessage `json:"context"`
+		SupportsDeletions bool            `json:"supports_deletions,omitempty"`
+	}
+	body := struct {
+		Auth Auth `json:"auth"`
+		Meta meta `json:"meta"`
+	}{c.auth(), meta{Context: q.Context, SupportsDeletions: q.SupportsDeletions}}
+	if q.Checkpoint != "" {
+		body.Meta.Checkpoint = &q.Checkpoint
+	}
+	if q.Offset != "" {
+		body.Meta.Offset = &q.Offset
+	}
+	return encodeJSON(body)
+}
+
+func (c *Client) auth() Auth {
+	if c.Auth == nil {
+		return Auth{} // an empty object: some bridges take a null amiss
+	}
+	return c.Auth
+}
+
+func encodeJSON(v any) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false) // a context goes back as it came
+	if err := enc.Encode(v); err != nil {
+		return nil, &Error{
+			Code: CodeBadRequest, Err: err,
+			Message: "the request cannot be written as JSON",
+			Hint:    "Start the run again: what was kept of its context is damaged.",
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// post sends a request and has its answer read.
+func (c *Client) post(ctx context.Context, target string, body []byte, read func(*answer) error) error {
+	limit := orDefault(c.Timeout, defaultTimeout)
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(timed, http.MethodPost, target, bytes.NewReader(body))
+	if err != nil || req.URL.Host == "" || req.URL.Scheme != "http" && req.URL.Scheme != "https" {
+		return &Error{
+			Code:    CodeNotFound,
+			Message: "the bridge's address is no http or https URL",
+			Hint:    "Write it in full, as in https://bridge.example.com/crm/contact_sync.",
+		}
+	}
+	id := newRequestID()
+	c.setHeaders(req, id)
+	a := &answer{client: c, id: id, limit: limit, ctx: ctx, timed: timed}
+	res, err := c.client().Do(req)
+	if err != nil {
+		return a.failed(err)
+	}
+	defer res.Body.Close()
+	a.open(res)
+	if err := a.checkStatus(); err != nil {
+		return err
+	}
+	return read(a)
+}
+
+func (c *Client) setHeaders(req *http.Request, id string) {
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set(requestIDHeader, id)
+	agent := c.UserAgent
+	if agent == "" {
+		agent = "contactbridge"
+	}
+	req.Header.Set("User-Agent", agent)
+}
+
+// client is the HTTP client, made on first use. It never follows a redirect: credentials are meant for the configured
+// address only.
+func (c *Client) client() *http.Client {
+	c.once.Do(func() {
+		own := http.Client{Transport: c.transport()}
+		if c.HTTP != nil {
+			own = *c.HTTP
+		}
+		own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		c.own = &own
+	})
+	return c.own
+}
+
+// transport is the default one, but for bridges on this machine: to compress for them costs more than it saves.
+func (c *Client) transport() http.RoundTripper {
+	shared, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	own := shared.Clone()
+	own.DisableCompression = isLoopback(c.URL)
+	return own
+}
+
+func isLoopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	return u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+}
+
+// Retryable reports whether the same request may do better later: connections that failed or broke, timeouts, limits and
+// everything that is the bridge's or the external service's own trouble. What the bridge refuses, and what is not the
+// protocol, stays as it is until somebody mends it.
+func Retryable(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case CodeUnreachable, CodeTimeout, CodeRateLimited, CodeSourceBroken, CodeSourceUnavailable, CodeSourceTimeout:
+		return true
+	case CodeInternal:
+		return e.Status >= http.StatusInternalServerError
+	default:
+		return false
+	}
+}
+
+// RetryAfter is how long the bridge asks to be left alone; 0 where it does not say.
+func RetryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}
+
+// size is a number of bytes as people read it.
+func size(n int64) string {
+	const unit = 1 << 10
+	switch {
+	case n < unit:
+		return fmt.Sprintf("%d bytes", n)
+	case n < unit*unit:
+		return fmt.Sprintf("%.4g KiB", float64(n)/unit)
+	default:
+		return fmt.Sprintf("%.4g MiB", float64(n)/(unit*unit))
+	}
+}

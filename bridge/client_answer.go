@@ -1,0 +1,294 @@
+package bridge
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// An answer is what a bridge gives back, read while it arrives.
+type answer struct {
+	client *Client
+	id     string // the request's, or the bridge's own
+	limit  time.Duration
+	ctx    context.Context // the caller's
+	timed  context.Context // the same with the request's time limit
+	res    *http.Response
+	meter  *meter
+	body   *bufio.Reader // over meter
+	json   *jsontext.Decoder
+}
+
+// A meter counts what is read, stops at a limit, and remembers what ended the reading: the decoders above it wrap that away.
+type meter struct {
+	from io.Reader
+	left int64
+	read int64
+	err  error // what reading failed with; io.EOF at a clean end
+}
+
+var errTooBig = errors.New("the answer is too big")
+
+func (m *meter) Read(b []byte) (int, error) {
+	if m.left < 0 {
+		return 0, errTooBig
+	}
+	n, err := m.from.Read(b)
+	m.read += int64(n)
+	if m.left -= int64(n); m.left < 0 {
+		err = errTooBig
+	}
+	if err != nil {
+		m.err = err
+	}
+	return n, err
+}
+
+func (a *answer) open(res *http.Response) {
+	a.res = res
+	if id := res.Header.Get(requestIDHeader); saneID(id) {
+		a.id = id
+	}
+	a.meter = &meter{from: res.Body, left: int64(orDefault(int(a.client.MaxBody), defaultMaxBody))}
+	a.body = bufio.NewReaderSize(a.meter, 64<<10)
+}
+
+// page reads a page. Whatever is not one is an error, never an empty page (T11).
+func (a *answer) page() (*Page, error) {
+	if err := a.startJSON(); err != nil {
+		return nil, err
+	}
+	r := pageReader{json: a.json, page: &Page{}}
+	err := readObject(a.json, r.field)
+	if err == nil {
+		err = a.atEnd()
+	}
+	if err != nil {
+		return nil, a.badBody(err)
+	}
+	if r.failed != nil {
+		return nil, a.errorWith200(r.failed)
+	}
+	if !r.contacts && !r.other {
+		return nil, a.badAnswer("the answer's JSON is not a page: it has no contacts",
+			"A page is an object with contacts, an array. Check that the URL is that of contact_sync, and what the bridge does when it fails.")
+	}
+	r.page.Bytes = a.meter.read
+	return r.page, nil
+}
+
+// authFields reads what a good validation may add: nothing, or a flat object (P13).
+func (a *answer) authFields() (Auth, error) {
+	if _, err := a.body.Peek(1); errors.Is(err, io.EOF) && a.meter.read == 0 {
+		return nil, nil
+	}
+	if err := a.startJSON(); err != nil {
+		return nil, err
+	}
+	var extra Auth
+	r := pageReader{json: a.json}
+	err := readObject(a.json, func(name string) error {
+		if name == "error" {
+			return r.readError()
+		}
+		value, given, err := readText(a.json, printableName(name), true)
+		if err == nil && given {
+			if extra == nil {
+				extra = make(Auth)
+			}
+			extra[name] = value
+		}
+		return err
+	})
+	if err == nil {
+		err = a.atEnd()
+	}
+	if err != nil {
+		return nil, a.badBody(err)
+	}
+	if r.failed != nil {
+		return nil, a.errorWith200(r.failed)
+	}
+	return extra, nil
+}
+
+// startJSON makes sure that the body begins like a JSON object.
+func (a *answer) startJSON() error {
+	if bom, _ := a.body.Peek(len(utf8BOM)); bytes.Equal(bom, utf8BOM) {
+		_, _ = a.body.Discard(len(utf8BOM))
+	}
+	first, err := a.firstByte()
+	switch {
+	case err != nil && errors.Is(a.meter.err, io.EOF):
+		return a.badAnswer(fmt.Sprintf("the answer is empty (status %d)", a.res.StatusCode),
+			"The bridge must answer with a JSON object, even where there are no contacts. Look at its log.")
+	case err != nil:
+		return a.failed(a.meter.err)
+	case first == '<':
+		return a.html()
+	case first != '{':
+		return a.badAnswer("the answer is "+startsLike(first)+", not a JSON object",
+			"A page is an object with contacts, an array. Check that the URL is that of contact_sync.")
+	}
+	a.json = contact.NewDecoder(a.body)
+	return nil
+}
+
+// firstByte is the first one that is no white space; it stays unread.
+func (a *answer) firstByte() (byte, error) {
+	for {
+		b, err := a.body.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if b != ' ' && b != '\t' && b != '\n' && b != '\r' {
+			return b, a.body.UnreadByte()
+		}
+	}
+}
+
+func startsLike(first byte) string {
+	switch {
+	case first == '[':
+		return "a JSON array"
+	case first == '"' || first == '-' || first >= '0' && first <= '9':
+		return "a single JSON value"
+	default:
+		return "not JSON"
+	}
+}
+
+// atEnd reads to the body's end, which alone shows that the body is whole.
+func (a *answer) atEnd() error {
+	switch _, err := a.json.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil && (a.meter.err == nil || errors.Is(a.meter.err, io.EOF)):
+		return errTrailing
+	case err != nil:
+		return err
+	default:
+		return errTrailing
+	}
+}
+
+var errTrailing = &fieldError{"something follows the answer's JSON object"}
+
+// A pageReader reads a page's fields.
+type pageReader struct {
+	json     *jsontext.Decoder
+	page     *Page
+	contacts bool            // contacts is there, an array
+	other    bool            // another of the protocol's fields is there and says something
+	failed   json.RawMessage // the value of error
+}
+
+func (r *pageReader) field(name string) (err error) {
+	switch name {
+	case "contacts":
+		return r.readContacts()
+	case "next_offset":
+		return r.token(name, &r.page.NextOffset)
+	case "synchronization_checkpoint":
+		return r.token(name, &r.page.Checkpoint)
+	case "deleted_contacts":
+		return r.readDeleted()
+	case "context":
+		r.page.Context, err = r.raw()
+		return err
+	case "error":
+		return r.readError()
+	}
+	return r.json.SkipValue()
+}
+
+// token reads an offset or a checkpoint.
+func (r *pageReader) token(name string, into *string) error {
+	text, _, err := readText(r.json, name, false)
+	*into = text
+	r.other = r.other || text != ""
+	return err
+}
+
+// raw reads any value; null is none.
+func (r *pageReader) raw() (json.RawMessage, error) {
+	value, err := r.json.ReadValue()
+	if err != nil || value.Kind() == 'n' {
+		return nil, err
+	}
+	return json.RawMessage(bytes.ToValidUTF8(value, []byte("\uFFFD"))), nil
+}
+
+func (r *pageReader) readError() (err error) {
+	r.failed, err = r.raw()
+	return err
+}
+
+// array calls element before each of an array's elements. It reports whether there was one, rather than null.
+func (r *pageReader) array(name, of string, element func() error) (bool, error) {
+	kind := r.json.PeekKind()
+	if kind == 'n' {
+		return false, r.json.SkipValue()
+	}
+	if kind != '[' {
+		if err := r.json.SkipValue(); err != nil {
+			return false, err
+		}
+		return false, &fieldError{name + " is " + kindName(kind) + ", not an array of " + of}
+	}
+	if _, err := r.json.ReadToken(); err != nil {
+		return false, err
+	}
+	for {
+		if kind := r.json.PeekKind(); kind == ']' || kind == 0 {
+			_, err := r.json.ReadToken()
+			return true, err
+		}
+		if err := element(); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (r *pageReader) readContacts() error {
+	found, err := r.array("contacts", "objects", func() error {
+		at := len(r.page.Contacts)
+		r.page.Contacts = append(r.page.Contacts, contact.Contact{})
+		c := &r.page.Contacts[at]
+		reason, err := c.Decode(r.json)
+		if err != nil {
+			return err
+		}
+		if reason != "" {
+			r.page.Rejected = append(r.page.Rejected, Rejected{ID: c.ID, Reason: reason})
+			r.page.Contacts = r.page.Contacts[:at]
+			return nil
+		}
+		c.FillName()
+		return nil
+	})
+	r.contacts = r.contacts || found
+	return err
+}
+
+func (r *pageReader) readDeleted() error {
+	found, err := r.array("deleted_contacts", "strings", func() error {
+		id, given, err := readText(r.json, "an entry of deleted_contacts", false)
+		if err == nil && given && id != "" {
+			r.page.Deleted = append(r.page.Deleted, id)
+		}
+		return err
+	})
+	r.other = r.other || found
+	return err
+}
