@@ -5,6 +5,7 @@ package source
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 
 	"github.com/contactbridge/contactbridge/bridge"
 )
@@ -13,6 +14,17 @@ import (
 type Deps struct {
 	Logger *slog.Logger // nil means that nothing is logged
 	Clock  Clock        // nil means [SystemClock]
+	// Folder is what relative file names in a configuration start from: the configuration file's own folder. Empty means
+	// the working directory. See [Deps.Path].
+	Folder string
+}
+
+// Path is a configuration's file name as the process finds it.
+func (d Deps) Path(name string) string {
+	if d.Folder == "" || name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(d.Folder, name)
 }
 
 // Defaults fills in what is nil.
