@@ -14,11 +14,11 @@ type Position struct {
 func AppendPosition(dst []byte, p Position) bridge.Position {
 	dst = append(dst, byte(p.Segment))
 	if p.Segment == Main {
-		dst = appendValue(dst, p.Updated)
-		return appendValue(dst, p.ID)
+		dst = AppendValue(dst, p.Updated)
+		return AppendValue(dst, p.ID)
 	}
-	dst = appendValue(dst, p.ID)
-	return appendValue(dst, p.Bound)
+	dst = AppendValue(dst, p.ID)
+	return AppendValue(dst, p.Bound)
 }
 
 // ParsePosition reads what [AppendPosition] wrote. Anything else is an error.

@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,6 +126,29 @@ func (r *Row) Set(c *Column, value string) {
 	case source.FieldCustom:
 		to.CustomFields = append(to.CustomFields, contact.CustomField{Key: c.Key, Value: value})
 	}
+}
+
+// SetJSON puts the texts and numbers of a JSON array, or a JSON text, into a list. False: it is neither.
+func (r *Row) SetJSON(c *Column, value string) bool {
+	decoder := json.NewDecoder(strings.NewReader(value))
+	decoder.UseNumber()
+	var parsed any
+	if decoder.Decode(&parsed) != nil || decoder.More() {
+		return false
+	}
+	list, isList := parsed.([]any)
+	if !isList {
+		list = []any{parsed}
+	}
+	for _, item := range list {
+		switch item := item.(type) {
+		case string:
+			r.Set(c, item)
+		case json.Number:
+			r.Set(c, item.String())
+		}
+	}
+	return true
 }
 
 func add(list []string, value string) []string {

@@ -28,7 +28,7 @@ func (s State) Encode() []byte {
 	if s.Restart {
 		dst[2] = 1
 	}
-	dst = appendValue(dst, s.Horizon)
+	dst = AppendValue(dst, s.Horizon)
 	dst = appendText(dst, string(s.Whole))
 	return appendText(dst, s.Candidate)
 }

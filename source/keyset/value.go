@@ -67,8 +67,8 @@ func (v Value) number() float64 {
 	return v.Real
 }
 
-// appendValue writes a value in binary.
-func appendValue(dst []byte, v Value) []byte {
+// AppendValue writes a value in binary behind dst.
+func AppendValue(dst []byte, v Value) []byte {
 	dst = append(dst, byte(v.Kind))
 	switch v.Kind {
 	case Int:

@@ -5,6 +5,8 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/memory"
+	"github.com/contactbridge/contactbridge/source/postgres"
+	"github.com/contactbridge/contactbridge/source/sqlite"
 )
 
 // A Kind is one kind of external service.
@@ -21,6 +23,8 @@ type Kind struct {
 // All lists the kinds in the order in which they are documented.
 func All() []Kind {
 	return []Kind{
+		kind("postgres", "A PostgreSQL table, view or query.", postgres.New),
+		kind("sqlite", "A table, view or query of an SQLite file.", sqlite.New),
 		kind("csv", "A CSV file, such as an export.", csv.New),
 		kind("memory", "Contacts that stand in the configuration itself, to try without a database.", memory.New),
 	}

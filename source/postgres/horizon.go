@@ -75,7 +75,7 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 			c.safe = *replayed
 		}
 		c.safe = c.safe.Add(-f.cfg.Overlap)
-		f.notes.once("this is a standby, where open transactions cannot be seen: every run reads the overlap again", "overlap", f.cfg.Overlap)
+		f.notes.Once("this is a standby, where open transactions cannot be seen: every run reads the overlap again", "overlap", f.cfg.Overlap)
 		return c, nil
 	}
 	var oldest, prepared *time.Time
@@ -87,10 +87,10 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 	switch {
 	case s.table.imported():
 		c.method, c.safe = "overlap (rows come from elsewhere)", c.now.Add(-f.cfg.Overlap)
-		f.notes.once("the table is filled from elsewhere: every run reads the overlap again", "overlap", f.cfg.Overlap)
+		f.notes.Once("the table is filled from elsewhere: every run reads the overlap again", "overlap", f.cfg.Overlap)
 	case c.hidden > 0:
 		c.method, c.safe = "overlap (no privilege)", earliest(c.now.Add(-f.cfg.Overlap), oldest)
-		f.notes.once("other users' open transactions cannot be seen: every run reads the overlap again; "+grant, "overlap", f.cfg.Overlap)
+		f.notes.Once("other users' open transactions cannot be seen: every run reads the overlap again; "+grant, "overlap", f.cfg.Overlap)
 	}
 	if prepared != nil {
 		before := prepared.Add(-f.cfg.Overlap)

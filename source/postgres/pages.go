@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -105,7 +104,8 @@ func (p *pages) read(rows pgx.Rows, page keyset.Page, yield func(bridge.Change) 
 		}
 	}
 	if result.Rows > 0 {
-		at.ID.Text = strings.Clone(at.ID.Text)
+		// The row's buffer is the connection's again: the place has a copy.
+		at.ID.Text = string(last.old)
 		result.Last = at
 	}
 	return result, nil
@@ -125,45 +125,17 @@ func (p *pages) fill(values [][]byte, prefix int) {
 		if len(value) == 0 {
 			continue
 		}
-		if c.json {
-			p.setList(c, value)
-			continue
-		}
-		p.row.Set(&c.Column, view(value))
-	}
-}
-
-// setList adds the texts and numbers of a JSON array, or a JSON text.
-func (p *pages) setList(c *column, value []byte) {
-	var parsed any
-	decoder := json.NewDecoder(strings.NewReader(view(value)))
-	decoder.UseNumber()
-	if decoder.Decode(&parsed) != nil {
-		return
-	}
-	var add func(any)
-	add = func(v any) {
-		switch v := v.(type) {
-		case string:
-			p.row.Set(&c.Column, v)
-		case json.Number:
-			p.row.Set(&c.Column, v.String())
+		if !c.json || !p.row.SetJSON(&c.Column, view(value)) {
+			p.row.Set(&c.Column, view(value))
 		}
 	}
-	if list, ok := parsed.([]any); ok {
-		for _, item := range list {
-			add(item)
-		}
-		return
-	}
-	add(parsed)
 }
 
 // Greatest implements [keyset.Fetcher].
 func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, error) {
 	page.After, page.Limit, page.Bound = false, 1, keyset.Value{}
 	conditions, args := p.shape.where(page)
-	sql := "SELECT " + p.shape.id + "::text FROM " + p.shape.from + conditions + notNull(conditions, p.shape.id) +
+	sql := "SELECT " + p.shape.id + `::text AS "contactbridge 0" FROM ` + p.shape.from + conditions + notNull(conditions, p.shape.id) +
 		" ORDER BY " + p.shape.id + " DESC LIMIT 1"
 	var id string
 	err := p.conn.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...).Scan(&id)
@@ -195,6 +167,7 @@ func (s *shape) query(page keyset.Page) (string, []any) {
 	return sql, args
 }
 
+// selectList names its columns so that ORDER BY cannot mean one of them: (id)::text would be called id.
 func (s *shape) selectList() string {
 	list := []string{s.id + "::text"}
 	if s.updated != "" {
@@ -205,6 +178,9 @@ func (s *shape) selectList() string {
 	}
 	for _, c := range s.columns {
 		list = append(list, c.sql)
+	}
+	for i := range list {
+		list[i] += fmt.Sprintf(` AS "contactbridge %d"`, i)
 	}
 	return strings.Join(list, ", ")
 }

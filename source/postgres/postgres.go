@@ -81,13 +81,13 @@ type factory struct {
 	dsn   source.Template
 	deps  source.Deps
 	pool  *source.Pool[*database]
-	notes notes
+	notes keyset.Notes
 }
 
 // New makes the factory of one endpoint. It connects to nothing.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	deps = deps.Defaults()
-	f := &factory{cfg: cfg.keyset(), dsn: cfg.DSN, deps: deps, notes: notes{logger: deps.Logger}}
+	f := &factory{cfg: cfg.keyset(), dsn: cfg.DSN, deps: deps, notes: keyset.Notes{Logger: deps.Logger}}
 	err := f.cfg.Check(keyset.AsTimestamp, keyset.AsDate, keyset.AsSeconds, keyset.AsMillis, keyset.AsMicros, keyset.AsSequence, keyset.AsXID)
 	from, nameErr := f.cfg.From()
 	if f.cfg.Table == "" && f.cfg.Query == "" {
@@ -215,16 +215,4 @@ type database struct {
 
 	mu    sync.Mutex
 	shape *shape // nil until it is known
-}
-
-// notes says things once in the log.
-type notes struct {
-	logger interface{ Warn(msg string, args ...any) }
-	said   sync.Map
-}
-
-func (n *notes) once(msg string, args ...any) {
-	if _, said := n.said.LoadOrStore(msg, true); !said {
-		n.logger.Warn(msg, args...)
-	}
 }

@@ -128,16 +128,24 @@ func (s *shape) fill(cfg keyset.Config, columns []keyset.Column, fields []pgconn
 		fields = fields[1:]
 	}
 	if cfg.Deleted != "" {
-		s.deleted = keyset.Wrap(cfg.Deleted) + " IS NOT NULL"
-		if fields[0].DataTypeOID == pgtype.BoolOID {
-			s.deleted = keyset.Wrap(cfg.Deleted) + " IS TRUE"
-		}
+		s.deleted = isGone(keyset.Wrap(cfg.Deleted), fields[0].DataTypeOID)
 		fields = fields[1:]
 	}
 	for i, c := range columns {
 		s.columns = append(s.columns, textColumn(c, types[fields[i].DataTypeOID]))
 	}
 	return nil
+}
+
+// isGone is whether a contact is gone: its "deleted" is not null, and neither false nor 0 where it can be that.
+func isGone(deleted string, oid uint32) string {
+	switch oid {
+	case pgtype.BoolOID:
+		return deleted + " IS TRUE"
+	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
+		return "coalesce(" + deleted + ", 0) <> 0"
+	}
+	return deleted + " IS NOT NULL"
 }
 
 // textColumn selects a column as text, a list as JSON.

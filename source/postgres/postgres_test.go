@@ -1,0 +1,161 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+var server pgtest.Suite
+
+func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+
+// A reader is a source and what a synchronizer knows of it.
+type reader struct {
+	*Source
+	log *bytes.Buffer
+}
+
+// open opens a source as it is configured, without its dsn.
+func open(t testing.TB, dsn, config string) reader {
+	t.Helper()
+	s, log, err := tryOpen(t, dsn, config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reader{s, log}
+}
+
+func tryOpen(t testing.TB, dsn, config string, auth bridge.Auth) (*Source, *bytes.Buffer, error) {
+	t.Helper()
+	var cfg Config
+	if err := yaml.Unmarshal([]byte(config), &cfg); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if cfg.DSN, err = source.ParseTemplate(dsn); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	f, err := New(cfg, source.Deps{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := f.Open(t.Context(), auth)
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	t.Cleanup(func() {
+		s.Close()
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s.(*Source), &log, nil
+}
+
+// run makes a whole run with pages of a size, 0 for a single one, and returns its changes and its checkpoint.
+func (r reader) run(t testing.TB, since bridge.Checkpoint, limit int) ([]bridge.Change, bridge.Checkpoint) {
+	t.Helper()
+	return r.finish(t, r.begin(t, since), limit, nil)
+}
+
+func (r reader) begin(t testing.TB, since bridge.Checkpoint) bridge.Run {
+	t.Helper()
+	run, err := r.Begin(t.Context(), since)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// finish reads a run that has begun; between is called after every page.
+func (r reader) finish(t testing.TB, run bridge.Run, limit int, between func(page int)) ([]bridge.Change, bridge.Checkpoint) {
+	t.Helper()
+	var all []bridge.Change
+	var at bridge.Position
+	for page := 1; ; page++ {
+		got := r.page(t, run, at, limit)
+		all = append(all, got...)
+		if len(got) > 0 {
+			at = got[len(got)-1].Position
+		}
+		if limit == 0 || len(got) < limit {
+			return all, r.Checkpoint(run, at, true)
+		}
+		if page > 100_000 {
+			t.Fatal("the run does not end")
+		}
+		if between != nil {
+			between(page)
+		}
+	}
+}
+
+func (r reader) page(t testing.TB, run bridge.Run, at bridge.Position, limit int) []bridge.Change {
+	t.Helper()
+	var got []bridge.Change
+	for change, err := range r.Read(t.Context(), run, at, limit) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, clone(change))
+	}
+	return got
+}
+
+func clone(c bridge.Change) bridge.Change {
+	c.Contact.ID = strings.Clone(c.Contact.ID)
+	c.Contact.Name = strings.Clone(c.Contact.Name)
+	c.Contact.Company = strings.Clone(c.Contact.Company)
+	c.Contact.Emails = cloneAll(c.Contact.Emails)
+	c.Contact.Phones = cloneAll(c.Contact.Phones)
+	c.Contact.CustomFields = slices.Clone(c.Contact.CustomFields)
+	for i := range c.Contact.CustomFields {
+		c.Contact.CustomFields[i].Value = strings.Clone(c.Contact.CustomFields[i].Value)
+	}
+	c.Position = slices.Clone(c.Position)
+	return c
+}
+
+func cloneAll(list []string) []string {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i] = strings.Clone(list[i])
+	}
+	return list
+}
+
+// ids are the ids of changes in their order, separated by blanks.
+func ids(changes []bridge.Change) string {
+	list := make([]string, len(changes))
+	for i, c := range changes {
+		list[i] = c.Contact.ID
+		if c.Deleted {
+			list[i] = "-" + list[i]
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// expect compares texts.
+func expect(t testing.TB, what, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+// background is a context for cleaning up.
+func background() context.Context { return context.Background() }

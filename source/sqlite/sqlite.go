@@ -1,0 +1,209 @@
+// Package sqlite is a source of contacts in an SQLite database file.
+//
+// # The safe horizon
+//
+// Write transactions are serial, but one that is open may have stamped its rows long before it commits, and nobody else can
+// see it (E2). So the horizon is the machine's clock minus the overlap; with probe_lock it is the clock itself, whenever the
+// write lock can be taken and given back at once, since nobody is writing then. Either way clock_skew and the stamps' own
+// precision are taken off. Numbers that grow (updated_as: sequence), drawn inside the write transaction, need no clock: the
+// greatest one that is visible is the horizon.
+//
+// # Stamps
+//
+// SQLite has no type for time. How stamps are written is read off the newest ones: texts such as 2026-11-23 03:00:00 or
+// 2026-11-23T03:00:00.123Z, integers (seconds, milliseconds or microseconds since 1970), or fractions (Julian days, seconds
+// since 1970). Where they are written in several ways their order is not that of time, and no run may rely on it: every one
+// reads everything, and both the log and preview say so.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	driver "modernc.org/sqlite"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
+)
+
+// Config is the configuration of kind sqlite.
+type Config struct {
+	Path      source.Template `yaml:"path" jsonschema_description:"The database file. {{auth.name}} may stand in it. Either this or dsn."`
+	DSN       source.Template `yaml:"dsn" jsonschema_description:"The same as path, or an SQLite URI (file:…)."`
+	Table     string          `yaml:"table" jsonschema_description:"The table or view to read. Either this or query."`
+	Query     string          `yaml:"query" jsonschema_description:"The SELECT to read instead of a table."`
+	ID        string          `yaml:"id" jsonschema:"required" jsonschema_description:"SQL expression of the contact's id."`
+	Updated   string          `yaml:"updated" jsonschema_description:"SQL expression of the time or number of the contact's last change. Without it every change means that everything is sent."`
+	UpdatedAs string          `yaml:"updated_as" jsonschema:"enum=auto,enum=timestamp,enum=date,enum=epoch_s,enum=epoch_ms,enum=epoch_us,enum=sequence" jsonschema_description:"What updated is, where its values do not tell. Default: auto."`
+	TimeZone  string          `yaml:"time_zone" jsonschema_description:"The zone of an updated without one, such as Europe/Berlin. Default: UTC or the machine's, whichever is earlier."`
+	Overlap   time.Duration   `yaml:"overlap" jsonschema_description:"How far back every run reads, since write transactions may stay open that long. Default: 5m."`
+	ClockSkew time.Duration   `yaml:"clock_skew" jsonschema_description:"How far the clocks that stamp contacts may be behind this machine's. Default: 1s."`
+	ProbeLock bool            `yaml:"probe_lock" jsonschema_description:"Take and give back the write lock to see that nobody is writing, instead of the overlap. The file must be writable."`
+	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that is neither null nor 0 when the contact is gone."`
+	Fields    source.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
+}
+
+func (c Config) keyset() keyset.Config {
+	k := keyset.Config{
+		Table: c.Table, Query: c.Query, ID: c.ID, Updated: c.Updated, UpdatedAs: c.UpdatedAs, TimeZone: c.TimeZone,
+		Overlap: c.Overlap, ClockSkew: c.ClockSkew, Deleted: c.Deleted, Fields: c.Fields,
+	}
+	k.Defaults()
+	return k
+}
+
+// factory opens the sources of one endpoint.
+type factory struct {
+	cfg       keyset.Config
+	probeLock bool
+	from      string
+	path      source.Template
+	deps      source.Deps
+	pool      *source.Pool[*database]
+	notes     keyset.Notes
+}
+
+// New makes the factory of one endpoint. It opens nothing.
+func New(cfg Config, deps source.Deps) (source.Factory, error) {
+	deps = deps.Defaults()
+	f := &factory{cfg: cfg.keyset(), probeLock: cfg.ProbeLock, path: cfg.Path, deps: deps, notes: keyset.Notes{Logger: deps.Logger}}
+	if cfg.Path.String() == "" {
+		f.path = cfg.DSN
+	}
+	err := f.cfg.Check(keyset.AsTimestamp, keyset.AsDate, keyset.AsSeconds, keyset.AsMillis, keyset.AsMicros, keyset.AsSequence)
+	switch {
+	case f.path.String() == "":
+		err = errors.Join(err, errors.New("path is missing: the database file"))
+	case cfg.Path.String() != "" && cfg.DSN.String() != "":
+		err = errors.Join(err, errors.New("path and dsn exclude each other: they mean the same"))
+	case strings.Contains(f.path.String(), ":memory:"):
+		err = errors.Join(err, errors.New("path is :memory:, but there has to be a file; kind memory needs none"))
+	}
+	from, nameErr := f.cfg.From()
+	if f.cfg.Table == "" && f.cfg.Query == "" {
+		nameErr = nil
+	}
+	if err = errors.Join(err, nameErr); err != nil {
+		return nil, err
+	}
+	f.from = from
+	f.pool = source.NewPool(source.PoolOptions{Clock: deps.Clock}, (*database).close)
+	return f, nil
+}
+
+// Open implements [source.Factory].
+func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, error) {
+	path, err := f.path.Expand(auth, escapeName)
+	if err != nil {
+		return nil, err
+	}
+	db, release, err := f.pool.Get(ctx, source.DigestOf(path), func(context.Context) (*database, error) { return openFile(path) })
+	if err != nil {
+		return nil, err
+	}
+	return &Source{factory: f, db: db, release: release}, nil
+}
+
+// Close implements [source.Factory].
+func (f *factory) Close() error { return f.pool.Close() }
+
+// escapeName lets a credential be part of a file's name and nothing else: no way into another folder, no parameter of a URI.
+func escapeName(value string) (string, error) {
+	if strings.ContainsAny(value, "/\\?#%:\x00") || strings.Contains(value, "..") || strings.HasPrefix(value, ".") {
+		return "", &bridge.Error{
+			Code: bridge.CodeUnauthorized, Message: "a credential cannot be part of a file's name",
+			Hint: "the source's path is made from it: no slash, colon, question mark or double dot may be in it",
+		}
+	}
+	return value, nil
+}
+
+// A database is an open file.
+type database struct {
+	path    string
+	readers *sql.DB
+	writer  *sql.DB // for probe_lock; opens nothing until it is used
+
+	mu    sync.Mutex
+	shape *shape // nil until it is known
+}
+
+// openFile prepares connections to a file that must be there.
+func openFile(path string) (*database, error) {
+	db := &database{path: path}
+	for _, c := range []struct {
+		into       **sql.DB
+		mode       string
+		pragmas    []string
+		connection int
+	}{
+		{&db.readers, "ro", []string{"busy_timeout(2000)", "query_only(1)"}, 4},
+		{&db.writer, "rw", []string{"busy_timeout(50)"}, 1},
+	} {
+		uri, err := fileURI(path, c.mode, c.pragmas)
+		if err != nil {
+			return nil, err
+		}
+		connector, err := driver.NewConnector(uri)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", baseName(path), err)
+		}
+		*c.into = sql.OpenDB(connector)
+		(*c.into).SetMaxOpenConns(c.connection)
+		(*c.into).SetConnMaxIdleTime(time.Minute)
+	}
+	return db, nil
+}
+
+func (db *database) close() error { return errors.Join(db.readers.Close(), db.writer.Close()) }
+
+// check is an error if there is no file: SQLite's own says less.
+func (db *database) check() error {
+	name := strings.TrimPrefix(db.path, "file:")
+	name, _, _ = strings.Cut(name, "?")
+	if name != db.path {
+		if unescaped, err := url.PathUnescape(name); err == nil {
+			name = strings.TrimPrefix(unescaped, "//")
+		}
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return unavailable("is a folder", "path must name the database file")
+	case errors.Is(err, os.ErrNotExist):
+		return unavailable("does not exist", "check path; it counts from the folder that the bridge was started in")
+	case err != nil:
+		return unavailable("cannot be read", "check the permissions of the file and of its folders")
+	}
+	return nil
+}
+
+// fileURI writes a path as an SQLite URI, read-only or writable but never creating a file.
+func fileURI(path, mode string, pragmas []string) (string, error) {
+	name, query := (&url.URL{Path: path}).EscapedPath(), ""
+	if rest, isURI := strings.CutPrefix(path, "file:"); isURI {
+		name, query, _ = strings.Cut(rest, "?")
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", unavailable("has an address that cannot be read", "write dsn as file:PATH?name=value")
+	}
+	values.Set("mode", mode)
+	for _, pragma := range pragmas {
+		values.Add("_pragma", pragma)
+	}
+	return "file:" + name + "?" + values.Encode(), nil
+}
+
+func baseName(path string) string {
+	name, _, _ := strings.Cut(path, "?")
+	return name[strings.LastIndexByte(name, '/')+1:]
+}

@@ -1,0 +1,223 @@
+package sqlite
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/source/keyset"
+)
+
+// A form is how stamps are written: what makes an instant a value that sorts among them.
+type form struct {
+	name      string        // for people
+	kind      formKind      //
+	precision time.Duration // how far below the true time a stamp may be
+	unit      time.Duration // of integers
+	separator string        // between date and time, in texts
+	zoned     bool          // the texts say how far they are from UTC
+	offsets   []int         // how far, in seconds east, of those that were seen
+}
+
+type formKind byte
+
+const (
+	unknown     formKind = iota // not to be relied on
+	sequence                    // anything that grows
+	integer                     // units since 1970
+	fraction                    // seconds since 1970
+	julian                      // days
+	textDate                    // 2006-01-02
+	textMinutes                 // 2006-01-02 15:04
+	textSeconds                 // 2006-01-02 15:04:05, with or without a fraction
+)
+
+// textStamp is a time as SQLite's own functions, ISO 8601 and Go's drivers write it.
+var textStamp = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(?:([T ])\d{2}:\d{2}(:\d{2}(?:[.,]\d+)?)?)?(.*)$`)
+
+// textOffset is what may stand behind it: Z, +02:00, " +0000 UTC", "+0200 CEST m=+0.5".
+var textOffset = regexp.MustCompile(`^ ?(?:Z|UTC|GMT|([+-])(\d{2}):?(\d{2})(?: .*)?)$`)
+
+// formOf reads the form off one stamp. as is updated_as.
+func formOf(v keyset.Value, as string, now time.Time) form {
+	if as == keyset.AsSequence {
+		return form{kind: sequence, name: "sequence"}
+	}
+	switch v.Kind {
+	case keyset.Int:
+		return integerForm(v.Int, as, now)
+	case keyset.Real:
+		return realForm(v.Real, as)
+	case keyset.Text:
+		return textForm(v.Text, as)
+	}
+	return form{name: "blob"}
+}
+
+func integerForm(i int64, as string, now time.Time) form {
+	if as == keyset.Auto {
+		as = keyset.GuessInteger(i, now)
+	}
+	if as == keyset.AsSequence {
+		return form{kind: sequence, name: "sequence"}
+	}
+	unit := keyset.Unit(as)
+	if unit == 0 {
+		return form{name: "integer"}
+	}
+	return form{kind: integer, name: as, unit: unit, precision: unit}
+}
+
+// Days of the Julian calendar between 2001 and 2101.
+const (
+	julianFrom = 2451910
+	julianTo   = 2488435
+)
+
+func realForm(r float64, as string) form {
+	if (as == keyset.Auto || as == keyset.AsTimestamp) && r >= julianFrom && r < julianTo {
+		return form{kind: julian, name: "Julian day", precision: time.Millisecond}
+	}
+	if (as == keyset.Auto || as == keyset.AsSeconds) && r >= 978307200 && r < 4133980800 {
+		return form{kind: fraction, name: "epoch_s with a fraction", precision: time.Millisecond}
+	}
+	return form{name: "real"}
+}
+
+func textForm(text, as string) form {
+	parts := textStamp.FindStringSubmatch(text)
+	if parts == nil || as != keyset.Auto && as != keyset.AsTimestamp && as != keyset.AsDate {
+		return form{name: "text"}
+	}
+	f := form{kind: textSeconds, name: "text", precision: time.Second, separator: parts[1]}
+	switch {
+	case parts[1] == "":
+		f.kind, f.precision = textDate, 24*time.Hour
+	case parts[2] == "":
+		f.kind, f.precision = textMinutes, time.Minute
+	}
+	if parts[3] != "" {
+		zone := textOffset.FindStringSubmatch(parts[3])
+		if zone == nil {
+			return form{name: "text"}
+		}
+		f.zoned, f.offsets = true, []int{offsetSeconds(zone)}
+	}
+	f.name = f.example()
+	return f
+}
+
+func offsetSeconds(zone []string) int {
+	if zone[1] == "" {
+		return 0
+	}
+	hours, _ := strconv.Atoi(zone[2])
+	minutes, _ := strconv.Atoi(zone[3])
+	seconds := hours*3600 + minutes*60
+	if zone[1] == "-" {
+		return -seconds
+	}
+	return seconds
+}
+
+// example shows a text form to people.
+func (f form) example() string {
+	text := map[formKind]string{textDate: "YYYY-MM-DD", textMinutes: "YYYY-MM-DD HH:MM", textSeconds: "YYYY-MM-DD HH:MM:SS"}[f.kind]
+	if f.separator != "" {
+		text = strings.Replace(text, " ", f.separator, 1)
+	}
+	if f.zoned {
+		text += "±zone"
+	}
+	return text
+}
+
+// sorts reports whether stamps of both forms sort by time among each other.
+func (f form) sorts(g form) bool {
+	return f.kind == g.kind && f.kind != unknown && f.unit == g.unit && f.separator == g.separator && f.zoned == g.zoned
+}
+
+// merge takes up what another stamp shows that sorts among those of f.
+func (f *form) merge(g form) {
+	for _, offset := range g.offsets {
+		if !slices.Contains(f.offsets, offset) {
+			f.offsets = append(f.offsets, offset)
+		}
+	}
+}
+
+// walls are the zones whose wall time stamps of this form may show. Offsets other than UTC's change with the season: the
+// hour to either side may come as well.
+func (f form) walls(locations []*time.Location) []*time.Location {
+	if !f.zoned {
+		return locations
+	}
+	var list []*time.Location
+	for _, offset := range f.offsets {
+		if offset == 0 {
+			list = append(list, time.UTC)
+			continue
+		}
+		for _, shift := range []int{-3600, 0, 3600} {
+			list = append(list, time.FixedZone("", offset+shift))
+		}
+	}
+	return list
+}
+
+// lowest is the greatest stamp that no change after an instant can have or be below.
+func (f form) lowest(safe time.Time, locations []*time.Location) keyset.Value {
+	safe = safe.Add(-f.precision)
+	if !f.isText() {
+		return f.number(safe)
+	}
+	var lowest time.Time
+	for i, loc := range f.walls(locations) {
+		if w := keyset.LowestWall(safe, loc); i == 0 || w.Before(lowest) {
+			lowest = w
+		}
+	}
+	return f.text(lowest)
+}
+
+// highest is a stamp that no checkpoint made at or before an instant is beyond.
+func (f form) highest(now time.Time, locations []*time.Location) keyset.Value {
+	if !f.isText() {
+		return f.number(now)
+	}
+	var highest time.Time
+	for i, loc := range f.walls(locations) {
+		if w := keyset.HighestWall(now, loc); i == 0 || w.After(highest) {
+			highest = w
+		}
+	}
+	return f.text(highest.Add(f.precision))
+}
+
+func (f form) isText() bool { return f.kind >= textDate }
+
+func (f form) number(t time.Time) keyset.Value {
+	switch f.kind {
+	case integer:
+		micros, unit := t.UnixMicro(), f.unit.Microseconds()
+		q := micros / unit
+		if micros%unit < 0 {
+			q--
+		}
+		return keyset.IntValue(q)
+	case julian:
+		return keyset.Value{Kind: keyset.Real, Real: 2440587.5 + float64(t.UnixMicro())/86400e6}
+	}
+	return keyset.Value{Kind: keyset.Real, Real: float64(t.UnixMicro()) / 1e6}
+}
+
+// text writes a wall time without what follows the seconds: every stamp within the same second sorts behind it.
+func (f form) text(wall time.Time) keyset.Value {
+	layout := map[formKind]string{textDate: "2006-01-02", textMinutes: "2006-01-02 15:04", textSeconds: "2006-01-02 15:04:05"}[f.kind]
+	if f.separator != "" {
+		layout = strings.Replace(layout, " ", f.separator, 1)
+	}
+	return keyset.TextValue(wall.Format(layout))
+}
