@@ -3,40 +3,34 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
 // horizon fixes how far the checkpoint of a run that starts now may go (E2).
 func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, initial bool, since keyset.Since) (keyset.State, error) {
-	kind := s.stamp.kind
-	if kind == integers {
-		var err error
-		if kind, err = f.tellApart(ctx, conn, s); err != nil {
-			return keyset.State{}, err
-		}
-	}
-	state := keyset.State{Layout: kind.layout()}
-	switch kind {
-	case xids:
+	state := keyset.State{Layout: s.stamp.kind.layout()}
+	if s.stamp.kind == xids {
 		return f.xidHorizon(ctx, conn, state, initial, since)
-	case sequences:
-		return f.sequenceHorizon(ctx, conn, s, state, initial, since)
+	}
+	stamp, greatest, err := f.resolve(ctx, conn, s)
+	if err != nil {
+		return state, err
 	}
 	clock, err := f.clock(ctx, conn, s)
 	if err != nil {
 		return state, err
 	}
-	loc, err := f.zone(clock.zone)
+	if stamp.kind == sequences {
+		return f.sequenceHorizon(ctx, conn, state, clock, greatest, since)
+	}
+	t, err := f.timeStamps(stamp, clock)
 	if err != nil {
 		return state, err
 	}
-	t := timeStamps{kind: kind, precision: s.stamp.precision, unit: f.unit(ctx, s), locations: loc}
 	state.Horizon = keyset.IntValue(t.lowest(clock.safe))
 	// A checkpoint is never ahead of the clock that it was made with. If it is ahead of the clock now, that clock was set
 	// back (T13), and stamps made since then may lie anywhere.
@@ -48,14 +42,40 @@ func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, ini
 	return state, nil
 }
 
+// resolve tells integers apart that could be times or sequence numbers, and finds the greatest one, which is nil where
+// there is none or it does not matter.
+func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape) (stamp, *drawn, error) {
+	st := s.stamp
+	if st.kind != integers && st.kind != sequences {
+		return st, nil, nil
+	}
+	var greatest *int64
+	var now time.Time
+	err := conn.QueryRow(ctx, "SELECT max("+s.updated+")::bigint, clock_timestamp() FROM "+s.from).Scan(&greatest, &now)
+	if err != nil {
+		return st, nil, fmt.Errorf("find greatest stamp: %w", err)
+	}
+	if st.kind == integers {
+		as := keyset.AsSequence
+		if greatest != nil {
+			as = keyset.GuessInteger(*greatest, now)
+		}
+		st, err = integerStamp(st, as)
+	}
+	if greatest == nil {
+		return st, nil, err
+	}
+	return st, &drawn{number: *greatest, at: now}, err
+}
+
 // A clock is what the database says about time.
 type clock struct {
-	now    time.Time // the database's clock
-	safe   time.Time // every change made at or before it is visible
-	zone   string    // the server's TimeZone
-	method string    // how safe was found, for people
-	hidden int       // sessions whose transactions this user may not see
-	stand  bool      // a standby
+	now     time.Time // the database's clock
+	safe    time.Time // every change made at or before it is visible
+	zone    string    // the server's TimeZone
+	method  string    // how safe was found, for people
+	hidden  int       // sessions whose transactions this user may not see
+	standby bool
 }
 
 // clock finds the moment up to which every change is visible. The clock is read before the list of transactions: one that
@@ -64,11 +84,11 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 	var c clock
 	var replayed *time.Time
 	err := conn.QueryRow(ctx, `SELECT clock_timestamp(), pg_is_in_recovery(), pg_last_xact_replay_timestamp(),
-		current_setting('TimeZone')`).Scan(&c.now, &c.stand, &replayed, &c.zone)
+		current_setting('TimeZone')`).Scan(&c.now, &c.standby, &replayed, &c.zone)
 	if err != nil {
 		return c, fmt.Errorf("read clock: %w", err)
 	}
-	if c.stand {
+	if c.standby {
 		c.method = "overlap (standby)"
 		c.safe = c.now
 		if replayed != nil && replayed.Before(c.safe) {
@@ -79,13 +99,16 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 		return c, nil
 	}
 	var oldest, prepared *time.Time
-	err = conn.QueryRow(ctx, openTransactions).Scan(&oldest, &c.hidden, &prepared)
+	if err = conn.QueryRow(ctx, openTransactions).Scan(&oldest, &c.hidden); err == nil {
+		// Read later than the open ones: one of them may have been prepared meanwhile.
+		err = conn.QueryRow(ctx, "SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database()").Scan(&prepared)
+	}
 	if err != nil {
 		return c, fmt.Errorf("list open transactions: %w", err)
 	}
 	c.method, c.safe = "oldest open transaction", earliest(c.now, oldest)
 	switch {
-	case s.table.imported():
+	case s.table != nil && s.table.imported:
 		c.method, c.safe = "overlap (rows come from elsewhere)", c.now.Add(-f.cfg.Overlap)
 		f.notes.Once("the table is filled from elsewhere: every run reads the overlap again", "overlap", f.cfg.Overlap)
 	case c.hidden > 0:
@@ -102,14 +125,11 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 
 const grant = "GRANT pg_read_all_stats TO the user of dsn"
 
-// openTransactions lists who could still commit something. Sessions of other databases cannot write here; workers that
-// clean up or send do not. A session that this user may not look into, or that does not track, counts as hidden.
-const openTransactions = `SELECT min(a.xact_start),
-	count(*) FILTER (WHERE a.query = '<insufficient privilege>' OR a.state = 'disabled'),
-	(SELECT min(p.prepared) FROM pg_prepared_xacts p WHERE p.database = current_database())
-	FROM pg_stat_activity a
-	WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-	AND coalesce(a.backend_type, '') NOT IN ('autovacuum worker', 'walsender')`
+// openTransactions finds who could still commit something. Sessions of other databases cannot write here, and cleaning up
+// changes nothing. A session that this user may not look into, or that does not track, counts as hidden.
+const openTransactions = `SELECT min(xact_start), count(*) FILTER (WHERE query = '<insufficient privilege>' OR state = 'disabled')
+	FROM pg_stat_activity
+	WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type IS DISTINCT FROM 'autovacuum worker'`
 
 func earliest(t time.Time, other *time.Time) time.Time {
 	if other != nil && other.Before(t) {
@@ -133,17 +153,21 @@ func (f *factory) zone(server string) ([]*time.Location, error) {
 	return []*time.Location{loc, time.UTC}, nil
 }
 
-// unit is the step of an integer that is a time.
-func (f *factory) unit(ctx context.Context, s *shape) time.Duration {
-	return keyset.Unit(f.cfg.UpdatedAs)
+// timeStamps says how instants become stamps.
+func (f *factory) timeStamps(st stamp, c clock) (timeStamps, error) {
+	t := timeStamps{stamp: st}
+	if st.kind != walls && st.kind != dates {
+		return t, nil
+	}
+	var err error
+	t.locations, err = f.zone(c.zone)
+	return t, err
 }
 
 // timeStamps turns instants into stamps.
 type timeStamps struct {
-	kind      kind
-	precision time.Duration
-	unit      time.Duration
-	locations []*time.Location
+	stamp
+	locations []*time.Location // of stamps without a zone; at least one
 }
 
 // lowest is the greatest stamp that no change after an instant can have or be below: at or before it everything is visible.
@@ -152,7 +176,7 @@ func (t timeStamps) lowest(safe time.Time) int64 {
 	safe = safe.Add(-t.precision)
 	switch t.kind {
 	case epochs:
-		return floor(safe.UnixMicro(), t.unit.Microseconds())
+		return floor(safe.UnixMicro(), t.precision.Microseconds())
 	case instants:
 		return keyset.Microseconds(safe)
 	}
@@ -169,7 +193,7 @@ func (t timeStamps) lowest(safe time.Time) int64 {
 func (t timeStamps) highest(now time.Time) int64 {
 	switch t.kind {
 	case epochs:
-		return floor(now.UnixMicro(), t.unit.Microseconds())
+		return floor(now.UnixMicro(), t.precision.Microseconds())
 	case instants:
 		return keyset.Microseconds(now)
 	}
@@ -197,11 +221,6 @@ func floor(a, step int64) int64 {
 	return q
 }
 
-// tellApart looks at the greatest stamp of an integer column.
-func (f *factory) tellApart(ctx context.Context, conn *pgxpool.Conn, s *shape) (kind, error) {
-	return sequences, nil
-}
-
 // xidHorizon is exact: every transaction below the snapshot's xmin has ended.
 func (f *factory) xidHorizon(ctx context.Context, conn *pgxpool.Conn, state keyset.State, initial bool, since keyset.Since) (keyset.State, error) {
 	var oldest, next int64
@@ -218,30 +237,4 @@ func (f *factory) xidHorizon(ctx context.Context, conn *pgxpool.Conn, state keys
 			"checkpoint", since.Updated.Int, "next", next)
 	}
 	return state, nil
-}
-
-// sequenceHorizon is the greatest number, once every transaction that could have drawn a smaller one has ended.
-func (f *factory) sequenceHorizon(ctx context.Context, conn *pgxpool.Conn, s *shape, state keyset.State, initial bool, since keyset.Since) (keyset.State, error) {
-	state.Horizon = keyset.Lowest()
-	return state, nil
-}
-
-// fingerprintPrefix begins the checkpoints of sources without an updated field.
-const fingerprintPrefix = "all/"
-
-func isFingerprint(c bridge.Checkpoint) bool {
-	return len(c) > len(fingerprintPrefix) && c[:len(fingerprintPrefix)] == fingerprintPrefix
-}
-
-// fingerprint is a checkpoint of everything that is read (E10): the number of rows, and two sums of hashes, whatever their
-// order.
-func fingerprint(ctx context.Context, conn *pgxpool.Conn, s *shape) (bridge.Checkpoint, error) {
-	var rows int64
-	var a, b string
-	err := conn.QueryRow(ctx, "SELECT count(*), coalesce(sum(hashtextextended(r::text, 1)), 0)::text, coalesce(sum(hashtextextended(r::text, 2)), 0)::text FROM (SELECT "+
-		s.selectList()+" FROM "+s.from+") AS r").Scan(&rows, &a, &b)
-	if err != nil {
-		return "", fmt.Errorf("take fingerprint: %w", err)
-	}
-	return bridge.Checkpoint(fingerprintPrefix + strconv.FormatInt(rows, 10) + "/" + a + "/" + b), nil
 }

@@ -192,9 +192,9 @@ func (s *shape) where(page keyset.Page) (string, []any) {
 	case page.Segment == keyset.Nulls:
 		c.add(s.updated + " IS NULL")
 	case page.Segment == keyset.Main:
-		if page.After && page.ID.Kind == keyset.None {
+		if page.After && page.ID.Kind == keyset.None && page.Updated != keyset.Lowest() {
 			c.add(s.updated+" > ?", s.stampArg(page.Updated))
-		} else if page.After {
+		} else if page.After && page.ID.Kind != keyset.None {
 			c.add("("+s.updated+", "+s.id+") > (?, ?)", s.stampArg(page.Updated), s.idArg(page.ID))
 		}
 		c.add(s.updated+" <= ?", s.stampArg(page.To))

@@ -40,7 +40,7 @@ type column struct {
 // A stamp is what "updated" is.
 type stamp struct {
 	kind      kind
-	sqlType   string        // as SQL writes it
+	sqlType   string        // what its values are compared as, in SQL
 	precision time.Duration // how far below the true time a stamp may be, by its type
 	oid       uint32
 }
@@ -76,15 +76,13 @@ func (k kind) layout() keyset.Layout {
 
 // A table is what the catalogue says about the configured table.
 type table struct {
-	oid        uint32
-	kind       string // relkind: r, p, v, m, f
-	rows       float64
-	subscribed bool // filled by a logical subscription
-	columns    []string
+	oid  uint32
+	kind string  // relkind: r, p, v, m, f
+	rows float64 // estimate; -1 where there is none
+	// imported says that rows are written elsewhere, under stamps that may arrive at any time: the table or one of its
+	// partitions is a foreign table, or filled by a subscription.
+	imported bool
 }
-
-// imported reports whether the table's rows are written elsewhere, under stamps that may arrive at any time.
-func (t *table) imported() bool { return t != nil && (t.kind == "f" || t.subscribed) }
 
 // describe asks the database about the configured expressions.
 func (f *factory) describe(ctx context.Context, conn *pgxpool.Conn) (*shape, error) {
@@ -183,6 +181,7 @@ func stampOf(as string, field pgconn.FieldDescription, name string) (stamp, erro
 		}
 		return st, mustBe(as, name, keyset.AsXID)
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
+		st.sqlType = "bigint" // a horizon may lie beyond a smaller type; indexes serve it all the same
 		return integerStamp(st, as)
 	}
 	return st, &configError{key: "updated", message: fmt.Sprintf("its type is %s", name),
@@ -342,8 +341,10 @@ func lookUp(ctx context.Context, conn *pgxpool.Conn, name string) (*table, error
 	t := &table{}
 	var oid int64
 	err := conn.QueryRow(ctx, `SELECT c.oid::bigint, c.relkind::text, c.reltuples::float8,
-		EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)
-		FROM pg_class c WHERE c.oid = $1::text::regclass`, name).Scan(&oid, &t.kind, &t.rows, &t.subscribed)
+		c.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)
+		OR EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class k ON k.oid = p.relid
+			WHERE k.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = k.oid))
+		FROM pg_class c WHERE c.oid = $1::text::regclass`, name).Scan(&oid, &t.kind, &t.rows, &t.imported)
 	t.oid = uint32(oid)
 	return t, err
 }
