@@ -1,10 +1,11 @@
-// Package memory is a source of contacts that are held in memory: those of a configuration, to try without a database, or
-// those of a test. It is the reference of the source contract: it knows its own transactions, so its horizon is exact.
 package memory
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
 )
 
@@ -15,7 +16,7 @@ type Config struct {
 
 // A Contact is one contact of a configuration.
 type Contact struct {
-	ID           string              `yaml:"id" jsonschema:"required"`
+	ID           string              `yaml:"id" jsonschema:"required" jsonschema_description:"Unique among the contacts."`
 	Name         string              `yaml:"name"`
 	Title        string              `yaml:"title"`
 	Company      string              `yaml:"company"`
@@ -27,11 +28,60 @@ type Contact struct {
 	Twitter      string              `yaml:"twitter"`
 	URL          string              `yaml:"url"`
 	CustomFields source.CustomFields `yaml:"custom_fields"`
-	Updated      string              `yaml:"updated" jsonschema_description:"When it was changed last (RFC 3339)."`
-	Deleted      bool                `yaml:"deleted"`
+	Updated      string              `yaml:"updated" jsonschema_description:"When it was changed last: 2024-05-01 or 2024-05-01T10:00:00Z. If no contact says it, every change of the configuration sends all contacts again."`
+	Deleted      bool                `yaml:"deleted" jsonschema_description:"The contact is gone."`
 }
 
-// New makes the factory of one endpoint.
+// New makes the factory of one endpoint. It finds every problem at once.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
-	return nil, errors.New("not built yet")
+	store := NewStore(deps.Defaults().Clock)
+	store.fixed = true
+	var errs []error
+	lines := map[string]int{}
+	for i, c := range cfg.Contacts {
+		updated, err := c.check(lines, i)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("contacts[%d]: %w", i, err))
+			continue
+		}
+		store.load(c.contact(), updated, c.Deleted)
+	}
+	if len(cfg.Contacts) == 0 {
+		errs = append(errs, errors.New("contacts is missing: the list of the contacts to serve"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return store.Factory(), nil
+}
+
+// check finds what is wrong with a contact, and when it was updated. seen holds the ids of those before it.
+func (c Contact) check(seen map[string]int, index int) (time.Time, error) {
+	if c.ID == "" {
+		return time.Time{}, errors.New("id is missing")
+	}
+	if first, ok := seen[c.ID]; ok {
+		return time.Time{}, fmt.Errorf("id %q is contacts[%d]'s already", c.ID, first)
+	}
+	seen[c.ID] = index
+	if c.Updated == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, c.Updated); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("updated is %q; expected a time such as 2024-05-01T10:00:00Z", c.Updated)
+}
+
+func (c Contact) contact() contact.Contact {
+	made := contact.Contact{
+		ID: c.ID, Name: c.Name, Title: c.Title, Company: c.Company, Emails: c.Emails, Phones: c.Phones, Websites: c.Websites,
+		PhotoURL: c.PhotoURL, Address: c.Address, Twitter: c.Twitter, URL: c.URL,
+	}
+	for _, f := range c.CustomFields {
+		made.CustomFields = append(made.CustomFields, contact.CustomField{Key: f.Key, Value: f.Expression})
+	}
+	return made
 }

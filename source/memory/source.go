@@ -1,0 +1,197 @@
+package memory
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"sort"
+	"strconv"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
+)
+
+// Factory opens the store's source, whatever the credentials: the contacts are nobody's in particular.
+func (s *Store) Factory() source.Factory { return factory{s} }
+
+type factory struct{ store *Store }
+
+func (f factory) Open(context.Context, bridge.Auth) (bridge.Source, error) {
+	return f.store.Source(), nil
+}
+
+func (f factory) Close() error { return nil }
+
+// Source reads the store's contacts.
+func (s *Store) Source() *Source { return &Source{store: s} }
+
+// A Source reads the contacts of a [Store].
+type Source struct{ store *Store }
+
+var (
+	_ bridge.Source    = (*Source)(nil)
+	_ bridge.Counter   = (*Source)(nil)
+	_ source.Inspector = (*Source)(nil)
+)
+
+// Begin implements [bridge.Source].
+func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+	if err := ctx.Err(); err != nil {
+		return bridge.Run{}, err
+	}
+	stamp, sorted := s.store.horizon()
+	if !sorted {
+		return s.beginUnsorted(since)
+	}
+	if since != "" {
+		if _, err := keyset.ParseCheckpoint(keyset.Instant, since); err != nil {
+			return bridge.Run{}, fmt.Errorf("begin run: %w", err)
+		}
+	}
+	state := keyset.State{Layout: keyset.Instant, Horizon: keyset.IntValue(stamp)}
+	return bridge.Run{Since: since, State: state.Encode()}, nil
+}
+
+const fingerprintPrefix = "memory-"
+
+// beginUnsorted begins a run over contacts that have no stamps: all of them, or none if they are what they were (E10).
+func (s *Source) beginUnsorted(since bridge.Checkpoint) (bridge.Run, error) {
+	whole := s.store.fingerprint()
+	if since != "" && (len(since) != len(whole) || since[:len(fingerprintPrefix)] != fingerprintPrefix) {
+		return bridge.Run{}, fmt.Errorf("begin run: %w", keyset.InvalidCheckpoint(nil))
+	}
+	return bridge.Run{Since: since, State: keyset.State{Layout: keyset.Unsorted, Whole: whole}.Encode()}, nil
+}
+
+func (s *Store) fingerprint() bridge.Checkpoint {
+	h := sha256.New()
+	for _, r := range s.snapshot().byID {
+		content := r.contact.Hash()
+		h.Write(content[:])
+		if r.deleted {
+			h.Write([]byte("deleted"))
+		}
+	}
+	return bridge.Checkpoint(fingerprintPrefix + hex.EncodeToString(h.Sum(nil)))
+}
+
+// Read implements [bridge.Source].
+func (s *Source) Read(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+	return keyset.Read(ctx, fetcher{s.store}, run, after, limit)
+}
+
+// Checkpoint implements [bridge.Source].
+func (s *Source) Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
+	return keyset.Checkpoint(run, at, complete)
+}
+
+// Count implements [bridge.Counter].
+func (s *Source) Count(context.Context) (int64, error) {
+	return int64(len(s.store.snapshot().byID)), nil
+}
+
+// Close implements [bridge.Source].
+func (s *Source) Close() error { return nil }
+
+// Inspect implements [source.Inspector].
+func (s *Source) Inspect(context.Context) (source.Inspection, error) {
+	o := s.store.snapshot()
+	i := source.Inspection{Facts: []source.Fact{{Name: "contacts", Value: strconv.Itoa(len(o.byID))}}}
+	stamp, sorted := s.store.horizon()
+	if !sorted {
+		i.Facts = append(i.Facts, source.Fact{Name: "order", Value: "id; every change of the configuration sends all contacts again"})
+		return i, nil
+	}
+	i.Facts = append(i.Facts,
+		source.Fact{Name: "order", Value: "updated, id"},
+		source.Fact{Name: "safe horizon", Value: keyset.Instant.FormatStamp(keyset.IntValue(stamp))})
+	if n := len(o.nulls); n > 0 {
+		i.Problems = append(i.Problems, source.Problem{
+			Severity: source.Warning,
+			Code:     "null_updated",
+			Message:  fmt.Sprintf("%d contacts have no \"updated\": only initial runs deliver them", n),
+			Hint:     "set \"updated\" for every contact, or for none",
+		})
+	}
+	return i, nil
+}
+
+// A fetcher answers the queries of a run out of a store.
+type fetcher struct{ store *Store }
+
+// Fetch implements [keyset.Fetcher].
+func (f fetcher) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.Change) bool) (keyset.Result, error) {
+	var result keyset.Result
+	var buffer []byte
+	for _, r := range segment(f.store.snapshot(), page) {
+		if page.Limit > 0 && result.Rows == page.Limit || isBehind(page.Bound, r) {
+			break
+		}
+		if page.Segment == keyset.Tail && page.To.Kind != keyset.None && !(r.stamped && r.updated > page.To.Int) {
+			continue
+		}
+		if page.Segment == keyset.Main && r.updated > page.To.Int {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return result, err
+		}
+		result.Rows++
+		result.Changes++
+		result.Last = position(page, r)
+		buffer = keyset.AppendPosition(buffer[:0], result.Last)
+		if !yield(bridge.Change{Contact: r.contact, Deleted: r.deleted, Position: buffer}) {
+			result.Stopped = true
+			break
+		}
+	}
+	return result, ctx.Err()
+}
+
+// segment are the rows of a page's segment behind its place, and in segments Main and Tail others that must be left out.
+func segment(o *orders, page keyset.Page) []*row {
+	rows := o.byID
+	switch page.Segment {
+	case keyset.Main:
+		rows = o.byPlace
+	case keyset.Nulls:
+		rows = o.nulls
+	}
+	if !page.After {
+		return rows
+	}
+	return rows[sort.Search(len(rows), func(i int) bool {
+		r := rows[i]
+		if page.Segment == keyset.Main && r.updated != page.Updated.Int {
+			return r.updated > page.Updated.Int
+		}
+		return page.ID.Kind != keyset.None && r.contact.ID > page.ID.Text
+	}):]
+}
+
+func isBehind(bound keyset.Value, r *row) bool {
+	return bound.Kind != keyset.None && r.contact.ID > bound.Text
+}
+
+func position(page keyset.Page, r *row) keyset.Position {
+	p := keyset.Position{Segment: page.Segment, ID: keyset.TextValue(r.contact.ID), Bound: page.Bound}
+	if page.Segment == keyset.Main {
+		p.Updated = keyset.IntValue(r.updated)
+	}
+	return p
+}
+
+// Greatest implements [keyset.Fetcher].
+func (f fetcher) Greatest(_ context.Context, page keyset.Page) (keyset.Value, error) {
+	rows := segment(f.store.snapshot(), keyset.Page{Segment: page.Segment})
+	for i := len(rows) - 1; i >= 0; i-- {
+		r := rows[i]
+		if page.Segment == keyset.Nulls || page.To.Kind == keyset.None || r.stamped && r.updated > page.To.Int {
+			return keyset.TextValue(r.contact.ID), nil
+		}
+	}
+	return keyset.Value{}, nil
+}
