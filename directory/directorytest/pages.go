@@ -1,0 +1,243 @@
+package directorytest
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+func firstFillCreates(b *bench) {
+	run := b.complete(directory.Page{Contacts: people(1, 3, "Ann")})
+	b.wantCounts(run, 3, 0, 0, 0)
+	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Ann"})
+	if run.Kind != directory.Initial || run.State != directory.Done || run.Finished.IsZero() {
+		b.Errorf("run %+v", run)
+	}
+}
+
+func unchangedContactIsNotRewritten(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 3, "Ann")})
+	records := people(1, 3, "Ann")
+	records[1].Contact.Name = "Bob"
+	b.wantCounts(b.complete(directory.Page{Contacts: records}), 0, 1, 2, 0)
+	b.holds(map[string]string{"00001": "Ann", "00002": "Bob", "00003": "Ann"})
+}
+
+func twiceInOnePage(b *bench) {
+	run := b.complete(directory.Page{Contacts: []directory.Record{
+		person("1", "Ann", "+14155550100"), person("2", "Bob", ""), person("1", "Anna", "+14155550101"), person("2", "Bob", ""),
+	}})
+	b.wantCounts(run, 2, 1, 1, 0)
+	b.holds(map[string]string{"1": "Anna", "2": "Bob"})
+	b.wantIDs(b.found("+14155550100"))
+	b.wantIDs(b.found("+14155550101"), "1")
+}
+
+func wholeOrNotAtAll(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 40, "Ann"), Checkpoint: "c"})
+	run := b.start(full)
+	before := *run
+	bad := directory.Page{Contacts: people(30, 60, "Bob"), Seq: 7, Checkpoint: "d", Last: true}
+	if err := b.store.ApplyPage(ctx, run, bad); !errors.Is(err, directory.ErrOutOfOrder) {
+		b.Fatalf("a page out of order: %v", err)
+	}
+	if !reflect.DeepEqual(*run, before) {
+		b.Errorf("the failed page changed the run: %+v", run)
+	}
+	state, err := b.store.State(ctx, b.key)
+	if err != nil || state.Checkpoint != "c" {
+		b.Errorf("checkpoint %q, %v", state.Checkpoint, err)
+	}
+	for id, name := range b.contents(b.key) {
+		if name != "Ann" {
+			b.Errorf("contact %s is %s", id, name)
+		}
+	}
+	b.count(40)
+}
+
+func replayedPageChangesNothing(b *bench) {
+	run := b.start()
+	page := directory.Page{Seq: 1, Contacts: people(1, 2, "Ann"), NextOffset: "2"}
+	if err := b.store.ApplyPage(ctx, run, page); err != nil {
+		b.Fatal(err)
+	}
+	page.Contacts = people(1, 2, "Old")
+	b.wantError(b.store.ApplyPage(ctx, run, page), directory.ErrOutOfOrder)
+	b.holds(map[string]string{"00001": "Ann", "00002": "Ann"})
+	b.wantCounts(run, 2, 0, 0, 0)
+}
+
+func namedDeletions(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 4, "Ann")})
+	run := b.complete(directory.Page{Contacts: people(4, 4, "Ann"), Deleted: []string{"00002", "unknown", "00004"}})
+	b.wantCounts(run, 0, 0, 1, 1)
+	b.holds(map[string]string{"00001": "Ann", "00003": "Ann", "00004": "Ann"})
+	b.wantIDs(b.found("+14150000002"))
+}
+
+func deletedAndBack(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 3, "Ann")})
+	run := b.start(full)
+	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.Page{Deleted: []string{"00003"}, NextOffset: "3"})
+	b.apply(run, directory.Page{Contacts: people(3, 3, "Back"), Last: true, Checkpoint: "c"})
+	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Back"})
+}
+
+func numbersFollowTheContact(b *bench) {
+	b.complete(directory.Page{Contacts: []directory.Record{person("1", "Ann", "+14155550100")}})
+	b.wantIDs(b.found("+14155550100"), "1")
+	b.complete(directory.Page{Contacts: []directory.Record{person("1", "Ann", "+14155550199")}})
+	b.wantIDs(b.found("+14155550100"))
+	b.wantIDs(b.found("+14155550199"), "1")
+	b.complete(directory.Page{Contacts: []directory.Record{person("1", "Ann", "")}})
+	b.wantIDs(b.found("+14155550199"))
+}
+
+func suffixFindsEndings(b *bench) {
+	b.complete(directory.Page{Contacts: []directory.Record{
+		person("1", "Ann", "+14155550100"), person("2", "Bob", "+4930415555010"), person("3", "Cid", "+492075550100"),
+	}})
+	b.wantIDs(b.foundBySuffix("5550100"), "1", "3")
+	b.wantIDs(b.foundBySuffix("4155550100"), "1")
+	b.wantIDs(b.foundBySuffix("9999999"))
+}
+
+func partialNumbers(b *bench) {
+	partial := directory.Record{Contact: contact.Contact{ID: "1", Name: "Ann"}, Numbers: []directory.Number{
+		{Raw: "2041", Match: "2041"}, {Raw: "14155550100", Match: "14155550100", Extension: "7"},
+	}}
+	b.complete(directory.Page{Contacts: []directory.Record{partial, person("2", "Bob", "+14155550100")}})
+	b.wantIDs(b.found("2041"), "1")
+	b.wantIDs(b.found("+2041"))
+	b.wantIDs(b.found("+14155550100"), "2")
+	b.wantIDs(b.found("14155550100"), "1")
+	matches, err := b.store.ByE164(ctx, b.key.Account, []string{"14155550100"}, 1)
+	if err != nil || len(matches) != 1 || matches[0].Number != partial.Numbers[1] {
+		b.Errorf("the match is %+v, %v; want number %+v", matches, err, partial.Numbers[1])
+	}
+}
+
+func sharedNumber(b *bench) {
+	b.complete(directory.Page{Contacts: []directory.Record{person("2", "Bob", "+14155550100"), person("1", "Ann", "+14155550100")}})
+	b.key.Integration = "another"
+	b.complete(directory.Page{Contacts: []directory.Record{person("9", "Zoë", "+14155550100")}})
+	b.wantIDs(b.found("+14155550100"), "9", "1", "2")
+	matches, err := b.store.ByE164(ctx, b.key.Account, []string{"+14155550100"}, 2)
+	if err != nil || len(matches) != 2 {
+		b.Errorf("a limit of 2 gave %d matches, %v", len(matches), err)
+	}
+}
+
+func accountsDoNotSeeEachOther(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 1, "Ann")})
+	b.key.Account = "other"
+	b.wantIDs(b.found("+14150000001"))
+	b.wantIDs(b.foundBySuffix("0000001"))
+	b.holds(map[string]string{})
+	states, err := b.store.States(ctx, "other")
+	if err != nil || len(states) != 0 {
+		b.Errorf("states of the other account: %v, %v", states, err)
+	}
+	_, err = b.store.Contact(ctx, b.key, "00001")
+	b.wantError(err, directory.ErrNotFound)
+}
+
+func integrationsKeepTheirOwnIds(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 2, "Ann")})
+	crm := b.key
+	b.key.Integration = "helpdesk"
+	b.complete(directory.Page{Contacts: people(1, 1, "Bob")})
+	b.complete(directory.Page{Contacts: people(2, 2, "Bob")}, full)
+	b.holds(map[string]string{"00002": "Bob"})
+	b.key = crm
+	b.holds(map[string]string{"00001": "Ann", "00002": "Ann"})
+	states, err := b.store.States(ctx, "")
+	if err != nil || len(states) != 2 || states[0].Integration != "crm" || states[1].Integration != "helpdesk" {
+		b.Errorf("states %+v, %v", states, err)
+	}
+}
+
+func rejectedAreListed(b *bench) {
+	run := b.complete(directory.Page{Rejected: []directory.Rejected{{ID: "", Reason: "no id"}, {ID: "7", Reason: "phones is a number"}}})
+	if run.Rejected != 2 {
+		b.Errorf("%d rejected, want 2", run.Rejected)
+	}
+	got, err := b.store.Rejected(ctx, b.key, 10)
+	if err != nil || len(got) != 2 || got[0] != (directory.Rejected{ID: "7", Reason: "phones is a number"}) {
+		b.Errorf("rejected %+v, %v", got, err)
+	}
+}
+
+func everythingSurvives(b *bench) {
+	want := contact.Contact{
+		ID: `i/d "1"` + "\n", Name: "Zoë \U0001F469 مريم", Title: "T", Company: "C", Emails: []string{"a@b.example", "c@d.example"},
+		Phones: []string{"+1 415 555 0100", "x"}, Websites: []string{"https://a.example"}, PhotoURL: "p", Address: "37, Famous St.", Twitter: "z", URL: "u",
+		CustomFields: []contact.CustomField{{Key: "k", Value: "v"}, {Key: "k", Value: "w"}},
+	}
+	b.complete(directory.Page{Contacts: []directory.Record{{Contact: want}}})
+	got, err := b.store.Contact(ctx, b.key, want.ID)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		b.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func contactsAreReadInPages(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 10, "Ann")})
+	contacts, err := b.store.Contacts(ctx, b.key, "00003", 4)
+	if err != nil || len(contacts) != 4 || contacts[0].ID != "00004" || contacts[3].ID != "00007" {
+		b.Errorf("contacts %+v, %v", contacts, err)
+	}
+}
+
+func largePage(b *bench) {
+	const n = 5003
+	b.wantCounts(b.complete(directory.Page{Contacts: people(1, n, "Ann")}), n, 0, 0, 0)
+	records := people(1, n, "Ann")
+	for i := 0; i < n; i += 2 {
+		records[i].Contact.Name = "Bob"
+	}
+	b.wantCounts(b.complete(directory.Page{Contacts: records}, full), 0, (n+1)/2, n/2, 0)
+	b.wantIDs(b.found("+14150005003"), "05003")
+	b.count(n)
+}
+
+func readersBesideAWriter(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 500, "Ann")})
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	errs := make(chan error, 4)
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				matches, err := b.store.ByE164(ctx, b.key.Account, []string{"+14150000007"}, 5)
+				if err == nil && len(matches) != 1 {
+					err = fmt.Errorf("%d matches", len(matches))
+				}
+				if err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		b.complete(directory.Page{Contacts: people(1, 500, fmt.Sprint("Ann ", i))})
+	}
+	close(stop)
+	group.Wait()
+	close(errs)
+	for err := range errs {
+		b.Errorf("a reader beside the writer: %v", err)
+	}
+}

@@ -1,0 +1,211 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+const runColumns = `r.pk, r.kind, r.state, r.since, r."offset", r.context, r.checkpoint, r.lease, r.lease_until, r.started, r.updated, r.finished, r.error,
+	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes`
+
+// scanRun reads runColumns, then what else is selected.
+func scanRun(row interface{ Scan(...any) error }, run *directory.Run, more ...any) (leaseUntil time.Time, err error) {
+	var until, started, updated, finished int64
+	var pageContext []byte
+	err = row.Scan(append([]any{
+		&run.ID, &run.Kind, &run.State, &run.Since, &run.Offset, &pageContext, &run.Checkpoint, &run.Lease, &until, &started, &updated, &finished, &run.Error,
+		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes,
+	}, more...)...)
+	if len(pageContext) > 0 {
+		run.Context = pageContext
+	}
+	run.Started, run.Updated, run.Finished = moment(started), moment(updated), moment(finished)
+	return moment(until), err
+}
+
+// StartRun implements [directory.Store].
+func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory.Start) (*directory.Run, error) {
+	var run *directory.Run
+	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
+		integration, err := ensureIntegration(ctx, tx, key)
+		if err != nil {
+			return err
+		}
+		if run, err = s.resume(ctx, tx, integration, start); err != nil || run != nil {
+			return err
+		}
+		run, err = s.begin(ctx, tx, integration, start)
+		return err
+	})
+	if err != nil {
+		var underWay *directory.UnderWayError
+		if errors.As(err, &underWay) {
+			underWay.Run.Key = key
+			return nil, err
+		}
+		return nil, fmt.Errorf("start a run of %s: %w", key.Integration, err)
+	}
+	run.Key = key
+	return run, nil
+}
+
+func ensureIntegration(ctx context.Context, tx *sql.Tx, key directory.Key) (pk int64, err error) {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO accounts (name) VALUES (?) ON CONFLICT DO NOTHING", key.Account); err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO integrations (account, name) SELECT pk, ? FROM accounts WHERE name = ? ON CONFLICT DO NOTHING", key.Integration, key.Account); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT i.pk FROM integrations i JOIN accounts a ON a.pk = i.account WHERE a.name = ? AND i.name = ?", key.Account, key.Integration).Scan(&pk)
+	return pk, err
+}
+
+// resume goes on with the newest run where it was not finished and is fresh; nil where there is nothing to go on with. What is not
+// gone on with is abandoned.
+func (s *Store) resume(ctx context.Context, tx *sql.Tx, integration int64, start directory.Start) (*directory.Run, error) {
+	run := &directory.Run{}
+	until, err := scanRun(tx.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1", integration), run)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock()
+	switch {
+	case run.State == directory.Running && until.After(now):
+		return nil, &directory.UnderWayError{Run: *run, Until: until}
+	case run.State != directory.Running && run.State != directory.Failed:
+		return nil, nil
+	case start.Full || run.Pages == 0 || run.Updated.Add(start.FreshFor).Before(now):
+		return nil, s.abandon(ctx, tx, run.ID)
+	}
+	run.Lease, run.State, run.Error, run.Finished, run.Resumed = rand.Text(), directory.Running, "", time.Time{}, true
+	_, err = tx.ExecContext(ctx, "UPDATE runs SET state = ?, lease = ?, lease_until = ?, lease_ms = ?, error = '', finished = 0 WHERE pk = ?",
+		run.State, run.Lease, now.Add(start.Lease).UnixMilli(), start.Lease.Milliseconds(), run.ID)
+	return run, err
+}
+
+func (s *Store) abandon(ctx context.Context, tx *sql.Tx, run int64) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM seen WHERE run = ?", run); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, finished = ? WHERE pk = ?", directory.Abandoned, s.now(), run)
+	return err
+}
+
+// begin opens a new run from the integration's checkpoint, or an initial one.
+func (s *Store) begin(ctx context.Context, tx *sql.Tx, integration int64, start directory.Start) (*directory.Run, error) {
+	now := s.clock()
+	run := &directory.Run{Kind: directory.Incremental, State: directory.Running, Lease: rand.Text(), Started: moment(now.UnixMilli()), Updated: moment(now.UnixMilli())}
+	var had, newest int64
+	err := tx.QueryRowContext(ctx, `SELECT checkpoint, contacts, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') FROM integrations WHERE pk = ?`,
+		integration).Scan(&run.Since, &had, &newest)
+	if err != nil {
+		return nil, err
+	}
+	if start.Full {
+		run.Since = ""
+	}
+	if run.Since == "" {
+		run.Kind = directory.Initial
+	}
+	result, err := tx.ExecContext(ctx, `INSERT INTO runs (integration, kind, state, since, lease, lease_until, lease_ms, started, updated, judges, newest, had)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		integration, run.Kind, run.State, run.Since, run.Lease, now.Add(start.Lease).UnixMilli(), start.Lease.Milliseconds(), now.UnixMilli(), now.UnixMilli(),
+		run.Kind == directory.Initial, newest, had)
+	if err != nil {
+		return nil, err
+	}
+	run.ID, err = result.LastInsertId()
+	return run, err
+}
+
+// owned is what a transaction must know of its run.
+type owned struct {
+	integration, account int64
+	judges               bool
+	newest, had          int64
+	leaseMS              int64
+	state                directory.RunState
+	pages                int64
+}
+
+// own reads the run and makes sure that it is still this process's (T8).
+func (s *Store) own(ctx context.Context, tx *sql.Tx, run *directory.Run) (owned, error) {
+	var o owned
+	var lease string
+	err := tx.QueryRowContext(ctx, `SELECT r.integration, i.account, r.judges, r.newest, r.had, r.lease_ms, r.state, r.pages, r.lease
+		FROM runs r JOIN integrations i ON i.pk = r.integration WHERE r.pk = ?`, run.ID).
+		Scan(&o.integration, &o.account, &o.judges, &o.newest, &o.had, &o.leaseMS, &o.state, &o.pages, &lease)
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, directory.ErrLeaseLost
+	}
+	if err == nil && (lease != run.Lease || o.state != directory.Running) {
+		err = directory.ErrLeaseLost
+	}
+	return o, err
+}
+
+// RestartRun implements [directory.Store].
+func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
+	next := *run
+	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
+		if _, err := s.own(ctx, tx, run); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM seen WHERE run = ?", run.ID); err != nil {
+			return err
+		}
+		next.Offset, next.Context = "", nil
+		if run.Checkpoint != "" {
+			// What comes before the page's checkpoint was stored (P9), but not all of it in this pass: it judges nobody.
+			next.Since, next.Kind = run.Checkpoint, directory.Incremental
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET "offset" = '', context = NULL, since = ?, kind = ?, judges = (judges AND ?),
+			newest = (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') WHERE pk = ?`,
+			next.Since, next.Kind, next.Kind == directory.Initial, run.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("restart the run: %w", err)
+	}
+	*run = next
+	return nil
+}
+
+// FailRun implements [directory.Store].
+func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error) error {
+	now := s.now()
+	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
+		if _, err := s.own(ctx, tx, run); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, error = ?, finished = ?, lease_until = 0 WHERE pk = ?", directory.Failed, cause.Error(), now, run.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end the run: %w", err)
+	}
+	run.State, run.Error, run.Finished = directory.Failed, cause.Error(), moment(now)
+	return nil
+}
+
+// RenewLease implements [directory.Store].
+func (s *Store) RenewLease(ctx context.Context, run *directory.Run, lease time.Duration) error {
+	result, err := s.write.ExecContext(ctx, "UPDATE runs SET lease_until = ?, lease_ms = ? WHERE pk = ? AND lease = ? AND state = ?",
+		s.clock().Add(lease).UnixMilli(), lease.Milliseconds(), run.ID, run.Lease, directory.Running)
+	if err != nil {
+		return fmt.Errorf("renew the lease: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(directory.ErrLeaseLost, err)
+	}
+	return nil
+}
