@@ -123,7 +123,7 @@ func (s *Source) Count(ctx context.Context) (n int64, err error) {
 
 // with runs a function on a connection of its own, with the shape of what is read.
 func (s *Source) with(ctx context.Context, do func(conn, *shape) error) error {
-	if err := s.db.check(); err != nil {
+	if err := s.db.location.check(); err != nil {
 		return err
 	}
 	c, err := s.db.readers.Conn(ctx)
@@ -239,21 +239,4 @@ func fromDriver(v sqldriver.Value) keyset.Value {
 		return keyset.Value{Kind: keyset.Blob, Text: string(v)}
 	}
 	return keyset.Value{}
-}
-
-// lock takes the write lock and gives it back. False: somebody is writing.
-func (db *database) lock(ctx context.Context) (free bool, err error) {
-	c, err := db.writer.Conn(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer c.Close()
-	if _, err = c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		if isBusy(err) {
-			return false, nil
-		}
-		return false, err
-	}
-	_, err = c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	return err == nil, err
 }

@@ -18,16 +18,9 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
-	"net/url"
-	"os"
 	"strings"
-	"sync"
 	"time"
-
-	driver "modernc.org/sqlite"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
@@ -101,11 +94,15 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 
 // Open implements [source.Factory].
 func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, error) {
-	path, err := f.path.Expand(auth, escapeName)
+	text, err := f.path.Expand(auth, escapeName)
 	if err != nil {
 		return nil, err
 	}
-	db, release, err := f.pool.Get(ctx, source.DigestOf(path), func(context.Context) (*database, error) { return openFile(path) })
+	file, err := parseLocation(text, f.deps.Path)
+	if err != nil {
+		return nil, err
+	}
+	db, release, err := f.pool.Get(ctx, source.DigestOf(text), func(context.Context) (*database, error) { return openFile(file) })
 	if err != nil {
 		return nil, err
 	}
@@ -124,86 +121,4 @@ func escapeName(value string) (string, error) {
 		}
 	}
 	return value, nil
-}
-
-// A database is an open file.
-type database struct {
-	path    string
-	readers *sql.DB
-	writer  *sql.DB // for probe_lock; opens nothing until it is used
-
-	mu    sync.Mutex
-	shape *shape // nil until it is known
-}
-
-// openFile prepares connections to a file that must be there.
-func openFile(path string) (*database, error) {
-	db := &database{path: path}
-	for _, c := range []struct {
-		into       **sql.DB
-		mode       string
-		pragmas    []string
-		connection int
-	}{
-		{&db.readers, "ro", []string{"busy_timeout(2000)", "query_only(1)"}, 4},
-		{&db.writer, "rw", []string{"busy_timeout(50)"}, 1},
-	} {
-		uri, err := fileURI(path, c.mode, c.pragmas)
-		if err != nil {
-			return nil, err
-		}
-		connector, err := driver.NewConnector(uri)
-		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", baseName(path), err)
-		}
-		*c.into = sql.OpenDB(connector)
-		(*c.into).SetMaxOpenConns(c.connection)
-		(*c.into).SetConnMaxIdleTime(time.Minute)
-	}
-	return db, nil
-}
-
-func (db *database) close() error { return errors.Join(db.readers.Close(), db.writer.Close()) }
-
-// check is an error if there is no file: SQLite's own says less.
-func (db *database) check() error {
-	name := strings.TrimPrefix(db.path, "file:")
-	name, _, _ = strings.Cut(name, "?")
-	if name != db.path {
-		if unescaped, err := url.PathUnescape(name); err == nil {
-			name = strings.TrimPrefix(unescaped, "//")
-		}
-	}
-	info, err := os.Stat(name)
-	switch {
-	case err == nil && info.IsDir():
-		return unavailable("is a folder", "path must name the database file")
-	case errors.Is(err, os.ErrNotExist):
-		return unavailable("does not exist", "check path; it counts from the folder that the bridge was started in")
-	case err != nil:
-		return unavailable("cannot be read", "check the permissions of the file and of its folders")
-	}
-	return nil
-}
-
-// fileURI writes a path as an SQLite URI, read-only or writable but never creating a file.
-func fileURI(path, mode string, pragmas []string) (string, error) {
-	name, query := (&url.URL{Path: path}).EscapedPath(), ""
-	if rest, isURI := strings.CutPrefix(path, "file:"); isURI {
-		name, query, _ = strings.Cut(rest, "?")
-	}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return "", unavailable("has an address that cannot be read", "write dsn as file:PATH?name=value")
-	}
-	values.Set("mode", mode)
-	for _, pragma := range pragmas {
-		values.Add("_pragma", pragma)
-	}
-	return "file:" + name + "?" + values.Encode(), nil
-}
-
-func baseName(path string) string {
-	name, _, _ := strings.Cut(path, "?")
-	return name[strings.LastIndexByte(name, '/')+1:]
 }

@@ -33,11 +33,8 @@ type file struct {
 func newFile(t testing.TB, statements ...string) file {
 	t.Helper()
 	f := file{path: filepath.Join(t.TempDir(), "crm's 100% db.sqlite")}
-	uri, err := fileURI(f.path, "rwc", []string{"busy_timeout(2000)"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if f.DB, err = sql.Open("sqlite", uri); err != nil {
+	var err error
+	if f.DB, err = sql.Open("sqlite", location{name: f.path}.uri("rwc", "busy_timeout(2000)")); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })

@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	driver "modernc.org/sqlite"
+)
+
+// A location is where a database file is.
+type location struct {
+	name       string     // of the file
+	parameters url.Values // of the SQLite URI
+}
+
+// parseLocation reads a file name, or an SQLite URI. find says where relative names start.
+func parseLocation(text string, find func(string) string) (location, error) {
+	rest, isURI := strings.CutPrefix(text, "file:")
+	if !isURI {
+		return location{name: find(text), parameters: url.Values{}}, nil
+	}
+	name, query, _ := strings.Cut(rest, "?")
+	name, err := url.PathUnescape(name)
+	parameters, err2 := url.ParseQuery(query)
+	if err != nil || err2 != nil {
+		return location{}, unavailable("has an address that cannot be read", "write it as file:PATH?name=value")
+	}
+	if local, hasHost := strings.CutPrefix(name, "//"); hasHost {
+		name = local[max(0, strings.IndexByte(local, '/')):] // the host is empty or localhost
+	}
+	return location{name: find(name), parameters: parameters}, nil
+}
+
+// uri is the file's address: read-only or writable, never one that creates it.
+func (l location) uri(mode string, pragmas ...string) string {
+	values := url.Values{}
+	for key, list := range l.parameters {
+		values[key] = append(values[key], list...)
+	}
+	values.Set("mode", mode)
+	values["_pragma"] = append(values["_pragma"], pragmas...)
+	return "file:" + (&url.URL{Path: filepath.ToSlash(l.name)}).EscapedPath() + "?" + values.Encode()
+}
+
+// check is an error if there is no such file: SQLite's own says less.
+func (l location) check() error {
+	info, err := os.Stat(l.name)
+	switch {
+	case err == nil && info.IsDir():
+		return unavailable("is a folder", "path must name the database file")
+	case errors.Is(err, os.ErrNotExist):
+		return unavailable("does not exist", "check path: a relative one starts from the configuration's folder")
+	case err != nil:
+		return unavailable("cannot be read", "check the permissions of the file and of its folders")
+	}
+	return nil
+}
+
+// A database is an open file.
+type database struct {
+	location location
+	readers  *sql.DB
+	writer   *sql.DB // for probe_lock; opens nothing until it is used
+
+	mu    sync.Mutex
+	shape *shape // nil until it is known
+}
+
+// openFile prepares connections to a file. None is made yet.
+func openFile(l location) (*database, error) {
+	readers, err := prepare(l.uri("ro", "busy_timeout(2000)", "query_only(1)"), 4)
+	if err != nil {
+		return nil, err
+	}
+	writer, err := prepare(l.uri("rw", "busy_timeout(50)"), 1)
+	if err != nil {
+		return nil, errors.Join(err, readers.Close())
+	}
+	return &database{location: l, readers: readers, writer: writer}, nil
+}
+
+func prepare(uri string, connections int) (*sql.DB, error) {
+	connector, err := driver.NewConnector(uri)
+	if err != nil {
+		return nil, fmt.Errorf("open database file: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(connections)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db, nil
+}
+
+func (db *database) close() error { return errors.Join(db.readers.Close(), db.writer.Close()) }
+
+// lock takes the write lock and gives it back. False: somebody is writing.
+func (db *database) lock(ctx context.Context) (free bool, err error) {
+	c, err := db.writer.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	if _, err = c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		if isBusy(err) {
+			return false, nil
+		}
+		return false, err
+	}
+	_, err = c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	return err == nil, err
+}
