@@ -1,8 +1,15 @@
 // Package phone turns a number as people write it into E.164 and into the digits that lookups compare. It does no I/O and
 // keeps nothing but tables.
+//
+// The numbering plans are those of libphonenumber. The usual spellings are read with automata built from its metadata, with
+// the same answers as the library's and without allocating; the rest goes to the library, and what neither of them reads
+// but people write is put right before: see [Parse].
 package phone
 
-import "github.com/nyaruka/phonenumbers"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // A Number is a phone number as somebody wrote it, and what it means.
 type Number struct {
@@ -16,35 +23,94 @@ type Number struct {
 
 // Parse reads a number. Region is the ISO 3166-1 alpha-2 code of the country where it was written; where that is empty or
 // unknown only international spellings are understood. What is no number comes back with Valid false.
+//
+// It understands punctuation of all kinds, digits of all scripts, invisible characters, vanity letters, extensions, labels
+// and remarks around the number, tel and sip addresses, "+49 (0)30", international prefixes of the region, and 00 and 011
+// anywhere they cannot mean anything else. It does not guess: a number without its country code is read as one of the
+// region, or not at all.
+//
+// Digits of a number that is not valid still have the country code in front if that was written, or if the region's plan
+// has numbers of this length and it is too long for an extension.
 func Parse(raw, region string) Number {
+	var r reading
 	n := Number{Raw: raw}
-	p, err := phonenumbers.Parse(raw, region)
-	if err == nil && phonenumbers.IsValidNumber(p) {
-		n.E164 = phonenumbers.Format(p, phonenumbers.E164)
-		n.Digits = n.E164[1:]
-		n.Extension = p.GetExtension()
-		n.Valid = true
-		n.Region = phonenumbers.GetRegionCodeForNumber(p)
-		return n
+	understand(&r, raw, planOf(region))
+	n.Extension = r.ext
+	switch {
+	case r.valid():
+		buffer := append(make([]byte, 0, 1+maxE164), '+')
+		n.E164 = string(r.appendDigits(buffer))
+		n.Digits, n.Valid, n.Region = n.E164[1:], true, r.owner.region
+	case r.full():
+		n.Digits = string(r.appendDigits(make([]byte, 0, maxCode+maxNational)))
+	default:
+		n.Digits = digitsOf(raw)
 	}
-	n.Digits = phonenumbers.NormalizeDigitsOnly(raw)
 	return n
+}
+
+// ParseAll reads a text that may hold several numbers, separated by semicolons, commas, line breaks, slashes or words such
+// as "or". It returns those that are valid, in their order; where none is, the text as one number.
+func ParseAll(raw, region string) []Number {
+	whole := Parse(raw, region)
+	if whole.Valid {
+		return []Number{whole}
+	}
+	var valid []Number
+	for _, part := range separate(raw) {
+		if n := Parse(part, region); n.Valid {
+			valid = append(valid, n)
+		}
+	}
+	if len(valid) == 0 {
+		return []Number{whole}
+	}
+	return valid
 }
 
 // Format is the number in E.164 where it is valid, else raw, unchanged. The extension is left out.
 func Format(raw, region string) string {
-	if n := Parse(raw, region); n.Valid {
-		return n.E164
+	var r reading
+	if understand(&r, raw, planOf(region)); !r.valid() {
+		return raw
 	}
-	return raw
+	return string(r.appendDigits(append(make([]byte, 0, 1+maxE164), '+')))
 }
 
-// AppendFormat appends what [Format] returns and returns the extended buffer. For the usual spellings it allocates nothing.
+// AppendFormat appends what [Format] returns and returns the extended buffer. For the usual spellings it allocates nothing
+// but the room that dst lacks.
 func AppendFormat(dst []byte, raw, region string) []byte {
-	return append(dst, Format(raw, region)...)
+	var r reading
+	if understand(&r, raw, planOf(region)); !r.valid() {
+		return append(dst, raw...)
+	}
+	return r.appendDigits(append(dst, '+'))
 }
 
-// KnownRegion reports whether Parse knows the region's numbering plan.
-func KnownRegion(region string) bool {
-	return phonenumbers.GetSupportedRegions()[region]
+// KnownRegion reports whether there is a numbering plan for the region. Case does not matter.
+func KnownRegion(region string) bool { return planOf(region) != nil }
+
+// digitsOf is what digits of any script there are in a text. What has more than two numbers' worth is none.
+func digitsOf(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		switch d := digitOf(c); {
+		case d >= 0 && b.Len() == 2*maxE164:
+			return ""
+		case d >= 0:
+			b.WriteByte(byte('0' + d))
+		}
+	}
+	return b.String()
+}
+
+// digitOf is the value of a decimal digit of any script, or -1.
+func digitOf(c rune) int {
+	if c < utf8.RuneSelf {
+		if '0' <= c && c <= '9' {
+			return int(c - '0')
+		}
+		return -1
+	}
+	return digitElsewhere(c)
 }

@@ -1,0 +1,338 @@
+package phone
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxText is the longest text that is looked at, in bytes: the library's limit.
+const maxText = 250
+
+// understand reads a spelling, the usual ones first, and leaves r without a code where there is nothing to understand.
+func understand(r *reading, raw string, home *plan) {
+	var d dialled
+	if d.scan(raw) && d.read(r, home) && r.valid() {
+		return
+	}
+	u := unusual{home: home}
+	u.understand(raw)
+	*r = u.best
+}
+
+// An unusual tries one reading after the other until one is valid. The first that is understood at all stays the best
+// until then.
+type unusual struct {
+	home *plan
+	best reading
+}
+
+func (u *unusual) understand(raw string) {
+	if len(raw) > maxText || len(digitsOf(raw)) < minNational {
+		return
+	}
+	text := withoutScheme(plain(raw))
+	bare := withoutWords(text)
+	if u.tryWithWords(text, bare) {
+		return
+	}
+	if without := strings.Replace(bare, "(0)", "", 1); without != bare && u.startsInternationally(without) {
+		u.best = reading{} // the zero is not dialled behind the country code
+		if u.byTables(without); u.best.valid() {
+			return
+		}
+	}
+	for _, prefix := range [...]string{"+00", "00", "011"} {
+		if rest, ok := strings.CutPrefix(compact.Replace(bare), prefix); ok {
+			u.byTables("+" + rest)
+			return
+		}
+	}
+}
+
+// tryWithWords reads a text whose letters may be part of the number, or may not: bare is the text without them. It reports
+// whether the number is valid.
+func (u *unusual) tryWithWords(text, bare string) bool {
+	decided := u.byTables(text)
+	if decided {
+		return u.best.valid()
+	}
+	if text != bare && !strings.Contains(text, ";phone-context=") {
+		decided = u.byTables(bare)
+	}
+	if !u.best.valid() {
+		u.byLibrary(text)
+	}
+	if !u.best.valid() && !decided && text != bare {
+		u.byLibrary(bare)
+	}
+	return u.best.valid()
+}
+
+// byTables reads a text without the library and reports whether that was enough to know.
+func (u *unusual) byTables(text string) bool {
+	head, ext := splitExtension(text)
+	var d dialled
+	var r reading
+	if !d.scan(head) || !d.read(&r, u.home) {
+		return false
+	}
+	r.ext = ext
+	u.take(r)
+	return true
+}
+
+func (u *unusual) byLibrary(text string) {
+	var r reading
+	if ask(&r, text, u.home) {
+		u.take(r)
+	}
+}
+
+// take keeps a reading if it is better than the best so far.
+func (u *unusual) take(r reading) {
+	repair(&r)
+	if u.best.code == nil || r.valid() {
+		u.best = r
+	}
+}
+
+// startsInternationally reports whether the text's number comes with its country code.
+func (u *unusual) startsInternationally(text string) bool {
+	var d dialled
+	head, _ := splitExtension(text)
+	return d.scan(head) && (d.plus || strings.HasPrefix(string(d.all()), "00"))
+}
+
+// compact leaves out the punctuation that may stand in a number.
+var compact = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "", "/", "")
+
+// plain writes digits, punctuation and spaces of all scripts in ASCII and leaves out what cannot be seen.
+func plain(text string) string {
+	ascii := true
+	for i := range len(text) {
+		ascii = ascii && text[i] < utf8.RuneSelf && plainRune(rune(text[i])) == rune(text[i])
+	}
+	if !ascii {
+		text = strings.Map(plainRune, text)
+	}
+	return strings.TrimSpace(text)
+}
+
+// plainRune is the character that means the same in ASCII, itself where there is none, -1 where it means nothing.
+func plainRune(c rune) rune {
+	if c < utf8.RuneSelf && c >= ' ' && strings.IndexByte(`[]{}_\`, byte(c)) < 0 {
+		return c
+	}
+	if d := digitElsewhere(c); d >= 0 {
+		return rune('0' + d)
+	}
+	switch c {
+	case '_', '\\', utf8.RuneError:
+		return ' '
+	case '＋', '﹢', '➕', '⁺':
+		return '+'
+	case '[', '{', '（', '﹙', '【', '［':
+		return '('
+	case ']', '}', '）', '﹚', '】', '］':
+		return ')'
+	case '，', '、', '،':
+		return ','
+	case '；', '؛':
+		return ';'
+	case '：':
+		return ':'
+	case '＃':
+		return '#'
+	case '／', '⁄', '∕':
+		return '/'
+	case '．', '·', '•', '‧', '∙', '⋅', '・', '。':
+		return '.'
+	case '−', 'ー', '～', '∼', '─':
+		return '-'
+	case '⃣': // the frame of a keycap
+		return -1
+	}
+	switch {
+	case c < ' ', unicode.In(c, unicode.Zs, unicode.Zl, unicode.Zp):
+		return ' '
+	case unicode.Is(unicode.Pd, c):
+		return '-'
+	case unicode.In(c, unicode.Cf, unicode.Mn, unicode.Cc):
+		return -1
+	case 'Ａ' <= c && c <= 'Ｚ', 'ａ' <= c && c <= 'ｚ':
+		return c - 'Ａ' + 'A'
+	}
+	return c
+}
+
+// digitElsewhere is the value of a decimal digit outside ASCII, or -1. Unicode keeps every script's ten digits together and
+// in order.
+func digitElsewhere(c rune) int {
+	for _, r := range unicode.Nd.R16 {
+		if rune(r.Lo) <= c && c <= rune(r.Hi) {
+			return int(c-rune(r.Lo)) % 10
+		}
+	}
+	for _, r := range unicode.Nd.R32 {
+		if rune(r.Lo) <= c && c <= rune(r.Hi) {
+			return int(c-rune(r.Lo)) % 10
+		}
+	}
+	return -1
+}
+
+// withoutScheme is the number of a sip, callto or tel address. What else tel addresses hold is left to the library.
+func withoutScheme(text string) string {
+	i := strings.IndexByte(text, ':')
+	if i < 0 {
+		return text
+	}
+	switch strings.ToLower(strings.TrimLeft(text[:i], "<\" ")) {
+	case "sip", "sips", "callto", "skype", "whatsapp", "wa":
+		text = text[i+1:]
+		if at := strings.IndexAny(text, "@;?>"); at >= 0 {
+			text = text[:at]
+		}
+	case "tel":
+		text = strings.ReplaceAll(text[i+1:], "%20", " ")
+	}
+	return text
+}
+
+// withoutWords is a text without labels in front of the number, remarks behind it and what is written in brackets. Where
+// there seems to be more than one number it is the text, unchanged.
+func withoutWords(text string) string {
+	var b strings.Builder
+	digits := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case isDigit(c):
+			digits++
+			b.WriteByte(c)
+		case c == '+' && digits >= leastNumber:
+			return text
+		case c == '+':
+			b.Reset() // whatever stood before it was a label: "Phone 2: +49 …"
+			digits = 0
+			b.WriteByte(c)
+		case strings.IndexByte(" -.()/", c) >= 0:
+			b.WriteByte(c)
+		case digits < leastBeforeWords:
+			b.WriteByte(' ')
+		case isWord(c):
+			return withoutRemark(text, b.String(), text[i:])
+		default:
+			return text // what else stands behind digits may separate numbers
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// leastBeforeWords is how many digits make words behind them a remark, and no label with a digit in it.
+const leastBeforeWords = 3
+
+// leastNumber is how many digits what may be a number of its own has at least.
+const leastNumber = 6
+
+// withoutRemark drops the words behind a number, unless they lead to an extension or to another number.
+func withoutRemark(text, number, remark string) string {
+	if _, ext := splitExtension(text); ext != "" {
+		return number + remark
+	}
+	digits := 0
+	for i := range len(remark) {
+		if isDigit(remark[i]) {
+			digits++
+		}
+	}
+	if digits >= leastNumber {
+		return text
+	}
+	return strings.TrimRight(number, " -.(/")
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isWord(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || c >= utf8.RuneSelf
+}
+
+// extensionWords stand before an extension, in lower case, longest first where one ends in another.
+var extensionWords = [...]string{
+	";ext=", "extension", "extn", "ext", "extensión", "extensao", "extensão", "anexo", "interno", "int", "ramal", "poste", "durchwahl",
+	"dw", "nebenstelle", "nst", "apparat", "app", "toestel", "tst", "anknytning", "ankn", "wewnętrzny", "wew", "linka", "kl",
+	"dahili", "доб", "добавочный", "вн", "внутр", "x", "#", "~", "内線", "分机", "转", "轉", "내선",
+}
+
+// splitExtension cuts an extension off: at most seven digits at the end with a word or sign for it in front.
+func splitExtension(text string) (head, ext string) {
+	end := strings.TrimRight(text, " .)#")
+	start := len(end)
+	for start > 0 && isDigit(end[start-1]) {
+		start--
+	}
+	if start == len(end) || len(end)-start > 7 {
+		return text, ""
+	}
+	before := strings.ToLower(strings.TrimRight(end[:start], " .:-"))
+	for _, word := range extensionWords {
+		head, ok := strings.CutSuffix(before, word)
+		if !ok {
+			continue
+		}
+		head = strings.TrimRight(head, " .,;-(/")
+		if head == "" || !isDigit(head[len(head)-1]) {
+			return text, ""
+		}
+		return head, end[start:]
+	}
+	return text, ""
+}
+
+// separate splits a text where another number may start: at separators and at words that do not lead to an extension.
+func separate(text string) []string {
+	text = plain(lineBreaks.Replace(text))
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		n := wordLength(text[i:])
+		switch word := text[i : i+n]; {
+		case n == 0:
+			if text[i] == '+' {
+				b.WriteByte(';')
+			}
+			b.WriteByte(text[i])
+			i++
+		case leadsToExtension(word):
+			b.WriteString(word)
+		default:
+			b.WriteByte(';')
+		}
+		i += n
+	}
+	split := strings.NewReplacer(",", ";", "|", ";", "&", ";", " / ", ";").Replace(b.String())
+	if !strings.Contains(split, ";") {
+		split = strings.ReplaceAll(split, "/", ";")
+	}
+	parts := strings.Split(split, ";")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
+}
+
+var lineBreaks = strings.NewReplacer("\r", ";", "\n", ";", "\t", ";")
+
+func wordLength(text string) int {
+	n := 0
+	for n < len(text) && isWord(text[n]) {
+		n++
+	}
+	return n
+}
+
+func leadsToExtension(word string) bool {
+	word = strings.ToLower(word)
+	return slices.Contains(extensionWords[:], word)
+}
