@@ -1,0 +1,57 @@
+// Package strictyaml reads a configuration file so that its author learns of every mistake at once: each with its line and
+// column, unknown keys with the nearest known one, and secrets filled in after parsing, so that no secret can break or
+// inject YAML.
+package strictyaml
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Problem is one thing wrong with a file. Neither text holds what a ${…} reference expanded to.
+type Problem struct {
+	Line    int    // from 1; 0 where it has no place
+	Column  int    // from 1; 0 where it has no place
+	Path    string // the key that it is about, dotted: "endpoints.crm.page"
+	Message string // what is wrong
+	Hint    string // what to do about it; may be empty
+}
+
+// Problems is an error: everything that is wrong with a file, in the order of its lines.
+type Problems struct {
+	File string
+	List []Problem
+}
+
+// Error lists the problems, one to a line, as FILE:LINE:COLUMN: MESSAGE, each followed by its hint on an indented line.
+func (p *Problems) Error() string {
+	var b strings.Builder
+	for i, problem := range p.List {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(p.File)
+		if problem.Line > 0 {
+			fmt.Fprintf(&b, ":%d:%d", problem.Line, problem.Column)
+		}
+		b.WriteString(": " + problem.Message)
+		if problem.Hint != "" {
+			b.WriteString("\n    " + problem.Hint)
+		}
+	}
+	return b.String()
+}
+
+// newProblems is the error that lists problems, sorted by place; nil where there are none.
+func newProblems(file string, list []Problem) error {
+	if len(list) == 0 {
+		return nil
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return &Problems{File: file, List: list}
+}
