@@ -68,7 +68,7 @@ func (a *answer) page() (*Page, error) {
 	if err := a.startJSON(); err != nil {
 		return nil, err
 	}
-	r := pageReader{json: a.json, page: &Page{}}
+	r := pageReader{json: a.json, page: &Page{}, expected: a.expected()}
 	err := readObject(a.json, r.field)
 	if err == nil {
 		err = a.atEnd()
@@ -85,6 +85,12 @@ func (a *answer) page() (*Page, error) {
 	}
 	r.page.Bytes = a.meter.read
 	return r.page, nil
+}
+
+// expected is a guess at how many contacts the answer holds, so that the list need not grow often.
+func (a *answer) expected() int {
+	const usualSize, least, most = 256, 64, 8192
+	return int(min(max(a.res.ContentLength/usualSize, least), most))
 }
 
 // authFields reads what a good validation may add: nothing, or a flat object (P13).
@@ -188,6 +194,7 @@ var errTrailing = &fieldError{"something follows the answer's JSON object"}
 type pageReader struct {
 	json     *jsontext.Decoder
 	page     *Page
+	expected int             // contacts, roughly
 	contacts bool            // contacts is there, an array
 	other    bool            // another of the protocol's fields is there and says something
 	failed   json.RawMessage // the value of error
@@ -263,6 +270,9 @@ func (r *pageReader) array(name, of string, element func() error) (bool, error) 
 func (r *pageReader) readContacts() error {
 	found, err := r.array("contacts", "objects", func() error {
 		at := len(r.page.Contacts)
+		if at == 0 {
+			r.page.Contacts = make([]contact.Contact, 0, r.expected)
+		}
 		r.page.Contacts = append(r.page.Contacts, contact.Contact{})
 		c := &r.page.Contacts[at]
 		reason, err := c.Decode(r.json)

@@ -11,6 +11,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ type exchange struct {
 	id      string
 	arrived time.Time
 	written bool
+	late    bool // the body did not arrive in time: net/http takes the caller to have gone, but it has not
 	seen    Observation
 	err     error       // what the request failed with
 	notes   []slog.Attr // for the log only
@@ -125,6 +127,7 @@ func (x *exchange) readBody() ([]byte, error) {
 			Hint:    "A request holds credentials, a checkpoint, an offset and a context, and none of them is that large.",
 		}
 	}
+	x.late = errors.Is(err, os.ErrDeadlineExceeded)
 	return nil, &Error{
 		Code:    CodeBadRequest,
 		Message: "the request's body did not arrive completely",
@@ -148,21 +151,24 @@ func (x *exchange) end() {
 	}
 }
 
-// fail answers with an error. A caller that has gone gets none.
+// fail answers with an error. A caller that has gone gets one too: what looks like it may be this server's own end, and
+// an answer without a word would pass for 200 (T11).
 func (x *exchange) fail(err error) {
 	x.err = err
-	if x.r.Context().Err() != nil {
-		x.seen.Code = CodeCanceled
-		return
+	gone := x.r.Context().Err() != nil && !x.late
+	if gone {
+		err = &Error{Code: CodeSourceUnavailable, Message: "the request was ended before it was answered", Hint: "Send it again."}
 	}
 	e := wireError(err, x.id)
 	x.seen.Code = e.Code
-	if x.written {
-		return
+	if !x.written {
+		x.written = true
+		x.seen.Status = e.Code.HTTPStatus()
+		writeError(x.w, e)
 	}
-	x.seen.Status = e.Code.HTTPStatus()
-	writeError(x.w, e)
-	x.written = true
+	if gone {
+		x.seen.Code, x.seen.Status = CodeCanceled, 0
+	}
 }
 
 // wireError is an error as a caller may see it: without causes, which may hold anything.

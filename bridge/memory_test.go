@@ -189,3 +189,21 @@ func parseStamp(c bridge.Checkpoint) (int, error) {
 	}
 	return strconv.Atoi(strings.TrimPrefix(string(c), "stamp "))
 }
+
+// silent is a memory source that gives three changes, waits until it is told to stop, and then ends without a word, as
+// some client libraries do.
+type silent struct{ *memory }
+
+func (s silent) Read(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+	return func(yield func(bridge.Change, error) bool) {
+		for change, err := range s.memory.Read(ctx, run, after, limit) {
+			if change.Contact.ID == "4" {
+				<-ctx.Done()
+				return
+			}
+			if !yield(change, err) {
+				return
+			}
+		}
+	}
+}
