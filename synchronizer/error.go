@@ -1,0 +1,239 @@
+package synchronizer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// The codes of what can go wrong on the synchronizer's side; the bridge's have their own ([bridge.Code]).
+const (
+	CodeUnderWay    bridge.Code = "under_way"   // another process is at it
+	CodeTakenOver   bridge.Code = "taken_over"  // another process went on with the run
+	CodeGuarded     bridge.Code = "guarded"     // deletions wait for a yes (D7)
+	CodeInterrupted bridge.Code = "interrupted" // the context was cancelled
+	CodeDirectory   bridge.Code = "directory"   // the store failed
+)
+
+// An Error ends a run, for a reason on the synchronizer's side. Message is complete: it needs no cause behind it.
+type Error struct {
+	Code    bridge.Code
+	Message string
+	Hint    string // what the operator can do; may be empty
+	Err     error  // the cause, for errors.Is and errors.As; may be nil
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint is what the operator can do about an error of a run: that of the outermost [Error] or [bridge.Error] with one.
+func Hint(err error) string {
+	for err != nil {
+		switch e := err.(type) {
+		case *Error:
+			return e.Hint
+		case *bridge.Error:
+			if e.Hint != "" {
+				return e.Hint
+			}
+		}
+		err = unwrap(err)
+	}
+	return ""
+}
+
+// unwrap is errors.Unwrap that takes the first of several joined errors.
+func unwrap(err error) error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		return several.Unwrap()[0]
+	}
+	return errors.Unwrap(err)
+}
+
+func codeOf(err error) bridge.Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return bridge.CodeOf(err)
+}
+
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*bridge.Error](err); ok {
+		return e.Status
+	}
+	return 0
+}
+
+// A pageFailure is a page that could not be had.
+type pageFailure struct {
+	page       int64
+	checkpoint bool // the request carried a checkpoint and no offset
+	err        error
+}
+
+func (e *pageFailure) Error() string { return fmt.Sprintf("page %d: %v", e.page, e.err) }
+func (e *pageFailure) Unwrap() error { return e.err }
+
+// An exhausted error is the last of several attempts.
+type exhausted struct {
+	attempts int
+	err      error
+}
+
+func (e *exhausted) Error() string {
+	if e.attempts == 1 {
+		return e.err.Error()
+	}
+	return fmt.Sprintf("%v (%d attempts)", e.err, e.attempts)
+}
+func (e *exhausted) Unwrap() error { return e.err }
+
+// A refusedOffset is an offset that the bridge does not take: the run starts again from its last safe checkpoint (D3).
+type refusedOffset struct {
+	page int64
+	err  error
+}
+
+func (e *refusedOffset) Error() string { return fmt.Sprintf("page %d: %v", e.page, e.err) }
+func (e *refusedOffset) Unwrap() error { return e.err }
+
+// final is the error of a run that has started again often enough.
+func (e *refusedOffset) final() error {
+	return &Error{
+		Code:    bridge.CodeInvalidOffset,
+		Message: fmt.Sprintf("the bridge refuses offsets that it gave out itself, again after %d restarts: %v", maxRestarts, e),
+		Hint: "The fault is the bridge's: it must take every next_offset back as offset, in every replica of it and after its " +
+			"restart. What was stored is kept.",
+		Err: e.err,
+	}
+}
+
+// loopError is a run that came back to an offset where it had been (D4, E8).
+func loopError(page int64, offset string) error {
+	return &Error{
+		Code:    bridge.CodeLoop,
+		Message: fmt.Sprintf("page %d sends the run back to offset %s, where it has been: it would never end", page, quote(offset)),
+		Hint: "The fault is the bridge's: next_offset must move on with every page and be left out on the last one. " +
+			"What was stored is kept.",
+	}
+}
+
+func tooManyPages(limit int64) error {
+	return &Error{
+		Code:    bridge.CodeLoop,
+		Message: fmt.Sprintf("the run has %d pages and there are still more", limit),
+		Hint:    "Either the bridge never ends, or its pages are small: then allow more of them with --max-pages. What was stored is kept.",
+	}
+}
+
+// quote shortens what a bridge sent to what fits into a message.
+func quote(s string) string {
+	const most = 60
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// startError says why no run could be started.
+func startError(ctx context.Context, key directory.Key, err error) error {
+	under, ok := errors.AsType[*directory.UnderWayError](err)
+	switch {
+	case ok:
+		return underWay(key, under)
+	case ctx.Err() != nil:
+		return &Error{Code: CodeInterrupted, Message: "interrupted before the run started", Err: context.Cause(ctx)}
+	}
+	return directoryError("start the run", err)
+}
+
+func underWay(key directory.Key, e *directory.UnderWayError) error {
+	return &Error{
+		Code: CodeUnderWay,
+		Message: fmt.Sprintf("a run of %s is under way in another process, since %s, %d pages so far",
+			key.Integration, e.Run.Started.Local().Format(time.TimeOnly), e.Run.Pages),
+		Hint: fmt.Sprintf("Let it finish. If its process has died, its run can be taken over at %s.",
+			e.Until.Local().Format(time.TimeOnly)),
+		Err: e,
+	}
+}
+
+func directoryError(what string, err error) error {
+	return &Error{
+		Code:    CodeDirectory,
+		Message: fmt.Sprintf("%s in the directory: %v", what, err),
+		Hint:    "Look at the directory's disk and permissions, then run again: the next sync goes on where this one stopped.",
+		Err:     err,
+	}
+}
+
+// explain makes of what ended a run an error for its operator.
+func (p *pass) explain(ctx context.Context, err error) error {
+	guarded, isGuarded := errors.AsType[*directory.GuardedError](err)
+	failure, isPage := errors.AsType[*pageFailure](err)
+	_, explained := errors.AsType[*Error](err)
+	switch {
+	case explained:
+		return err
+	case isGuarded:
+		return p.guarded(guarded)
+	case ctx.Err() != nil:
+		return p.interrupted(context.Cause(ctx))
+	case errors.Is(err, directory.ErrLeaseLost), errors.Is(err, directory.ErrOutOfOrder):
+		return &Error{
+			Code:    CodeTakenOver,
+			Message: "another process has taken the run over: this one showed no sign of life for longer than its lease",
+			Hint:    "Nothing is lost: the other process goes on. If this happens often, raise --lease.",
+			Err:     err,
+		}
+	case isPage:
+		return checkpointHint(failure)
+	}
+	return directoryError("store a page", err)
+}
+
+// checkpointHint adds to a refused checkpoint how to go on without it. Only our bridge says so by code; another one's 400
+// on the first page of an incremental run most likely means the same.
+func checkpointHint(e *pageFailure) error {
+	refused := bridge.CodeOf(e) == bridge.CodeInvalidCheckpoint || e.checkpoint && statusOf(e) == 400
+	if !refused {
+		return e
+	}
+	return &Error{
+		Code:    bridge.CodeInvalidCheckpoint,
+		Message: fmt.Sprintf("the bridge does not take the checkpoint that the last run ended with: %v", e.err),
+		Hint:    "The bridge's source or configuration has probably changed. Start over with --full.",
+		Err:     e,
+	}
+}
+
+func (p *pass) guarded(e *directory.GuardedError) error {
+	return &Error{
+		Code: CodeGuarded,
+		Message: fmt.Sprintf("%d of %d contacts were not in this complete run, more than the guard lets go (%g %%): nobody was deleted",
+			e.Deleted, e.Total, 100*p.opts.Guard.Share),
+		Hint: "If they are really gone, say so with --full --accept-deletions; if not, look at the bridge's source. " +
+			"Everything else was stored.",
+		Err: e,
+	}
+}
+
+func (p *pass) interrupted(err error) error {
+	if p.run.Pages == 0 {
+		return &Error{Code: CodeInterrupted, Message: "interrupted before the first page was stored", Err: err}
+	}
+	return &Error{
+		Code:    CodeInterrupted,
+		Message: fmt.Sprintf("interrupted; %d pages with %d contacts are stored", p.run.Pages, p.run.Contacts),
+		Hint:    "The next sync goes on where this one stopped.",
+		Err:     err,
+	}
+}

@@ -1,0 +1,161 @@
+package synchronizer
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// A fetched page is ready to be stored, or the reason why there is none.
+type fetched struct {
+	page directory.Page
+	err  error
+}
+
+// follow stores page after page until the last one, while a goroutine of its own fetches one page ahead: two pages are in
+// memory at most, and only what is stored counts.
+func (p *pass) follow(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	pages := make(chan fetched)
+	ask := bridge.PageRequest{
+		Checkpoint: p.run.Since, Offset: p.run.Offset, Context: p.run.Context, SupportsDeletions: true,
+	}
+	go p.fetch(ctx, ask, p.run.Pages, pages)
+	defer func() {
+		cancel()
+		for range pages { // until the fetching goroutine has ended
+		}
+	}()
+	for {
+		next, err := p.next(ctx, pages)
+		if err != nil {
+			return err
+		}
+		if err := p.store(ctx, next); err != nil || next.Last {
+			return err
+		}
+	}
+}
+
+// next waits for the next page, and renews the run's lease meanwhile.
+func (p *pass) next(ctx context.Context, pages <-chan fetched) (directory.Page, error) {
+	sign := time.NewTicker(p.opts.Lease / 3)
+	defer sign.Stop()
+	for {
+		select {
+		case f, ok := <-pages:
+			if !ok {
+				return directory.Page{}, context.Cause(ctx)
+			}
+			return f.page, f.err
+		case <-sign.C:
+			// Any other error is no reason to give up: the lease has two thirds of its time left, and storing will tell.
+			if err := p.Store.RenewLease(ctx, p.run, p.opts.Lease); errors.Is(err, directory.ErrLeaseLost) {
+				return directory.Page{}, err
+			}
+		}
+	}
+}
+
+// store applies one page in one transaction (E5).
+func (p *pass) store(ctx context.Context, page directory.Page) error {
+	page.Seq = p.run.Pages + 1
+	page.Guard = p.opts.Guard
+	if err := p.Store.ApplyPage(ctx, p.run, page); err != nil {
+		return err
+	}
+	p.remember(page.Rejected)
+	p.tell(Event{Kind: PageStored, Run: *p.run})
+	return nil
+}
+
+// fetch asks for page after page and hands them over, until the last one, an error, or the end of ctx. It closes out.
+func (p *pass) fetch(ctx context.Context, ask bridge.PageRequest, pages int64, out chan<- fetched) {
+	defer close(out)
+	watch := newWatch(ask)
+	for {
+		pages++
+		var f fetched
+		answer, err := p.page(ctx, ask, pages, watch)
+		if err != nil {
+			f.err = err
+		} else {
+			f.page = p.prepare(answer)
+			ask.Offset, ask.Context = answer.NextOffset, answer.Context
+		}
+		select {
+		case out <- f:
+		case <-ctx.Done():
+			return
+		}
+		if f.err != nil || f.page.Last {
+			return
+		}
+	}
+}
+
+// page asks for the run's nth page and checks that the run gets on (D4).
+func (p *pass) page(ctx context.Context, ask bridge.PageRequest, n int64, watch *watch) (*bridge.Page, error) {
+	if n > p.opts.MaxPages {
+		return nil, tooManyPages(p.opts.MaxPages)
+	}
+	answer, err := p.ask(ctx, ask)
+	if err != nil {
+		return nil, pageError(n, ask, err)
+	}
+	if answer.NextOffset != "" && watch.seen(answer.NextOffset, answer.Context) {
+		return nil, loopError(n, answer.NextOffset)
+	}
+	return answer, nil
+}
+
+// prepare makes of an answer what the directory stores.
+func (p *pass) prepare(answer *bridge.Page) directory.Page {
+	page := directory.Page{
+		Contacts:   make([]directory.Record, len(answer.Contacts)),
+		Deleted:    answer.Deleted,
+		NextOffset: answer.NextOffset,
+		Context:    answer.Context,
+		Checkpoint: answer.Checkpoint,
+		Bytes:      answer.Bytes,
+		Last:       answer.NextOffset == "",
+	}
+	for i, c := range answer.Contacts {
+		page.Contacts[i].Contact = c
+		if p.Numbers != nil && len(c.Phones) > 0 {
+			page.Contacts[i].Numbers = p.Numbers(c.Phones)
+		}
+	}
+	for _, r := range answer.Rejected {
+		page.Rejected = append(page.Rejected, directory.Rejected{ID: r.ID, Reason: r.Reason})
+	}
+	return page
+}
+
+// pageError says which page failed, and tells a refused offset from other errors.
+func pageError(n int64, ask bridge.PageRequest, err error) error {
+	if ask.Offset != "" && refusesOffset(err) {
+		return &refusedOffset{page: n, err: err}
+	}
+	return &pageFailure{page: n, checkpoint: ask.Checkpoint != "" && ask.Offset == "", err: err}
+}
+
+// refusesOffset reports whether a request that carried an offset failed because of it. Our bridge says so by code; others
+// can only say 400, or what is near it.
+func refusesOffset(err error) bool {
+	switch bridge.CodeOf(err) {
+	case bridge.CodeInvalidOffset:
+		return true
+	case bridge.CodeInvalidCheckpoint:
+		return false
+	}
+	switch statusOf(err) {
+	case http.StatusBadRequest, http.StatusGone, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}

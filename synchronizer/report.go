@@ -1,0 +1,80 @@
+package synchronizer
+
+import (
+	"math"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// A Report says what a run did, as JSON too. Of a resumed run it counts everything since the run first started, except
+// Seconds, Retries, Restarts and Rejections, which are this call's.
+type Report struct {
+	Account     string             `json:"account"`
+	Integration string             `json:"integration"`
+	Kind        directory.Kind     `json:"kind,omitempty"`  // empty where no run could be started
+	State       directory.RunState `json:"state,omitempty"` // done, failed or guarded
+	Resumed     bool               `json:"resumed"`
+	Pages       int64              `json:"pages"`
+	Contacts    int64              `json:"contacts"`
+	Created     int64              `json:"created"`
+	Updated     int64              `json:"updated"`
+	Unchanged   int64              `json:"unchanged"`
+	Deleted     int64              `json:"deleted"`
+	Rejected    int64              `json:"rejected"`
+	Bytes       int64              `json:"bytes"`
+	Checkpoint  string             `json:"checkpoint"` // the last one that the run set; empty where it set none
+	Retries     int                `json:"retries"`
+	Restarts    int                `json:"restarts"`
+	Seconds     float64            `json:"seconds"`
+	Rejections  []Rejection        `json:"rejections,omitempty"` // the first few
+	Error       *Problem           `json:"error,omitempty"`
+}
+
+// A Rejection is a contact that could not be taken (D6).
+type Rejection struct {
+	ID     string `json:"id,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// A Problem is why a run failed, and what to do.
+type Problem struct {
+	Code    bridge.Code `json:"code"`
+	Message string      `json:"message"`
+	Hint    string      `json:"hint,omitempty"`
+}
+
+// maxRejections is how many rejected contacts a report names; the directory keeps more.
+const maxRejections = 5
+
+// remember keeps the first few rejected contacts.
+func (p *pass) remember(rejected []directory.Rejected) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range rejected[:min(len(rejected), maxRejections-len(p.rejections))] {
+		p.rejections = append(p.rejections, Rejection{ID: r.ID, Reason: r.Reason})
+	}
+}
+
+// report sums up; err is how the run ended.
+func (p *pass) report(took time.Duration, err error) Report {
+	r := Report{
+		Account:     p.key.Account,
+		Integration: p.key.Integration,
+		Retries:     p.retries,
+		Restarts:    p.restarts,
+		Seconds:     math.Round(took.Seconds()*1000) / 1000,
+		Rejections:  p.rejections,
+	}
+	if run := p.run; run != nil {
+		r.Kind, r.State, r.Resumed, r.Checkpoint = run.Kind, run.State, run.Resumed, run.Checkpoint
+		r.Pages, r.Contacts, r.Bytes = run.Pages, run.Contacts, run.Bytes
+		r.Created, r.Updated, r.Unchanged = run.Created, run.Counts.Updated, run.Unchanged
+		r.Deleted, r.Rejected = run.Deleted, run.Rejected
+	}
+	if err != nil {
+		r.Error = &Problem{Code: codeOf(err), Message: err.Error(), Hint: Hint(err)}
+	}
+	return r
+}

@@ -1,0 +1,206 @@
+// Package synchronizer runs syncs: it follows a bridge's pages, retries, resumes where a run died, keeps the checkpoint, and
+// stores what it gets in a directory. It knows [bridge.Client] and [directory.Store] only.
+package synchronizer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// A Bridge answers with one page at a time; [bridge.Client] is one. Its errors are judged by [bridge.Retryable].
+type Bridge interface {
+	Page(ctx context.Context, q bridge.PageRequest) (*bridge.Page, error)
+}
+
+var _ Bridge = (*bridge.Client)(nil)
+
+// A Synchronizer brings the contacts of one bridge into a directory. Its fields are not changed once it is used; runs of
+// different integrations may go on at once.
+type Synchronizer struct {
+	Bridge Bridge
+	Store  directory.Store
+	// Numbers makes a contact's phones findable. It is called while the page before is being stored, so what it costs is
+	// hidden. Nil: no number is kept.
+	Numbers func(phones []string) []directory.Number
+	// Progress is told what happens, one event at a time; it should return soon. It may be nil.
+	Progress func(Event)
+}
+
+// Options say how a run goes. The zero value is an incremental run with the default limits.
+type Options struct {
+	Full bool // an initial run, whatever checkpoint there is
+
+	Guard           directory.Guard // in front of inferred deletions (D7); zero means [DefaultGuard]
+	AcceptDeletions bool            // the operator said yes to what the guard would refuse
+
+	Lease    time.Duration // how long the run belongs to this process without a sign of life; 0 means [DefaultLease]
+	FreshFor time.Duration // an older half-done run is not resumed (D3); 0 means [DefaultFreshFor]
+	// TakeOver waits for another process's lease to end, once, instead of giving up at once. Where that process is alive, it
+	// renews its lease and the answer is the same a little later; where it died, its run goes on.
+	TakeOver bool
+
+	MaxPages int64 // a longer run counts as endless (D4); 0 means [DefaultMaxPages]
+	Retry    Retry
+}
+
+// The defaults of [Options].
+const (
+	DefaultLease    = 10 * time.Second
+	DefaultFreshFor = 24 * time.Hour
+	DefaultMaxPages = 1_000_000
+)
+
+// DefaultGuard refuses to delete more than 20 % of an integration's contacts, and more than 10 of them (D7).
+func DefaultGuard() directory.Guard { return directory.Guard{Share: 0.2, Min: 10} }
+
+func (o Options) withDefaults() Options {
+	if o.Guard == (directory.Guard{}) {
+		o.Guard = DefaultGuard()
+	}
+	o.Guard.Accept = o.Guard.Accept || o.AcceptDeletions
+	if o.Lease <= 0 {
+		o.Lease = DefaultLease
+	}
+	if o.FreshFor <= 0 {
+		o.FreshFor = DefaultFreshFor
+	}
+	if o.MaxPages <= 0 {
+		o.MaxPages = DefaultMaxPages
+	}
+	o.Retry = o.Retry.withDefaults()
+	return o
+}
+
+// A pass is one process's work on a run, from StartRun to the run's end or its own.
+type pass struct {
+	*Synchronizer
+	key  directory.Key
+	opts Options
+
+	run *directory.Run // nil before it started; written by the storing goroutine only
+
+	mu         sync.Mutex // guards what follows, and calls of Progress
+	retries    int
+	restarts   int
+	rejections []Rejection
+}
+
+// Run does one run: the initial one, or what changed since the last one's checkpoint, or what is left of a run that died
+// (D3). It returns when the run is complete or cannot go on; what was stored until then stays, and the report counts it. Its
+// errors are of type [*Error], or wrap a [bridge.Error]; after any of them but a guarded run's the next call goes on where this
+// one stopped.
+func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
+	p := &pass{Synchronizer: s, key: key, opts: opts.withDefaults()}
+	began := time.Now()
+	err := p.begin(ctx)
+	if err == nil {
+		err = p.end(ctx, p.pursue(ctx))
+	}
+	return p.report(time.Since(began), err), err
+}
+
+// begin opens the run.
+func (p *pass) begin(ctx context.Context) error {
+	run, err := p.open(ctx)
+	if err != nil {
+		return startError(ctx, p.key, err)
+	}
+	p.run = run
+	p.tell(Event{Kind: Started, Run: *run})
+	return nil
+}
+
+// open is StartRun, repeated with TakeOver until another process's lease has ended or been renewed.
+func (p *pass) open(ctx context.Context) (*directory.Run, error) {
+	start := directory.Start{Full: p.opts.Full, Lease: p.opts.Lease, FreshFor: p.opts.FreshFor}
+	run, err := p.Store.StartRun(ctx, p.key, start)
+	first, other := errors.AsType[*directory.UnderWayError](err)
+	if !other || !p.opts.TakeOver {
+		return run, err
+	}
+	p.tell(Event{Kind: Waiting, Run: first.Run, Until: first.Until})
+	// The lease ends by the directory's clock, which may be a little behind ours.
+	deadline := later(time.Now(), first.Until).Add(5 * time.Second)
+	for time.Now().Before(deadline) {
+		if err := sleep(ctx, max(time.Until(first.Until), 100*time.Millisecond)); err != nil {
+			return nil, err
+		}
+		run, err = p.Store.StartRun(ctx, p.key, start)
+		again, other := errors.AsType[*directory.UnderWayError](err)
+		if !other || !again.Until.Equal(first.Until) {
+			return run, err
+		}
+	}
+	return nil, err
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// maxRestarts is how often a run starts again from one checkpoint. More than once, because a bridge may be replaced by a new
+// version while the run is on; not for ever, because a bridge may refuse every offset that it gives.
+const maxRestarts = 3
+
+// pursue follows the run's pages to the end, starting again from its last safe checkpoint where the bridge refuses an
+// offset (D3).
+func (p *pass) pursue(ctx context.Context) error {
+	for same := 0; ; same++ {
+		err := p.follow(ctx)
+		refused, ok := errors.AsType[*refusedOffset](err)
+		if !ok {
+			return err
+		}
+		if same == maxRestarts {
+			return refused.final()
+		}
+		since := p.run.Since
+		if err := p.Store.RestartRun(ctx, p.run); err != nil {
+			return err
+		}
+		if p.run.Since != since {
+			same = 0
+		}
+		p.tell(Event{Kind: Restarted, Run: *p.run, Err: refused.err})
+	}
+}
+
+// end tells the directory how the run ended, where it does not know yet.
+func (p *pass) end(ctx context.Context, err error) error {
+	_, guarded := errors.AsType[*directory.GuardedError](err)
+	switch {
+	case err == nil:
+		p.tell(Event{Kind: Finished, Run: *p.run})
+		return nil
+	case guarded, errors.Is(err, directory.ErrLeaseLost), errors.Is(err, directory.ErrOutOfOrder):
+		return p.explain(ctx, err) // the run has ended, or is another process's now
+	}
+	err = p.explain(ctx, err)
+	// The operator may have cancelled the run: its lease is given back all the same, so that the next one need not wait.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if failed := p.Store.FailRun(ctx, p.run, err); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return err
+}
+
+// sleep returns early, with the context's cause, when ctx is done.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
