@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/contactbridge/contactbridge/contact"
@@ -71,9 +72,9 @@ type Counts struct {
 
 // A Start says how a run begins.
 type Start struct {
-	Full     bool          // an initial run, whatever checkpoint there is
+	Full     bool          // a new initial run, whatever checkpoint there is; one that died is abandoned, not resumed
 	Lease    time.Duration // how long the run belongs to its process without a sign of life
-	FreshFor time.Duration // a run whose last page is older than this is not resumed (D3)
+	FreshFor time.Duration // a run whose last page is older than this is not resumed (D3); 0: none ever is
 }
 
 // A Page is what one page of a run changes.
@@ -82,7 +83,7 @@ type Page struct {
 	Contacts   []Record
 	Deleted    []string // ids that the bridge says are gone (D7)
 	Rejected   []Rejected
-	NextOffset string          // empty on the last page
+	NextOffset string          // empty on the last page, and only there
 	Context    json.RawMessage // to be sent with NextOffset
 	Checkpoint string          // empty where the page set none
 	Bytes      int64           // of the answer's body
@@ -100,7 +101,7 @@ type Record struct {
 type Number struct {
 	Raw       string // as the bridge sent it
 	E164      string // with +; empty where the number is none
-	Match     string // the digits that lookups compare: E.164 without +, or what digits there are
+	Match     string // the digits that lookups compare: E.164 without + wherever there is one, or else what digits there are
 	Extension string
 }
 
@@ -123,7 +124,7 @@ func (g Guard) Refuses(deleted, total int64) bool {
 	return !g.Accept && deleted > g.Min && float64(deleted) > g.Share*float64(total)
 }
 
-// A Match is a contact that a number leads to.
+// A Match is a contact that a number leads to. A contact with several numbers that agree comes once for each of them.
 type Match struct {
 	Key
 	Contact contact.Contact
@@ -137,6 +138,9 @@ type State struct {
 	Contacts   int64
 	LastRun    *Run // newest run; nil before the first
 }
+
+// MinSuffix is how many digits [Store.BySuffix] needs.
+const MinSuffix = 6
 
 // Errors of a store. They are wrapped; compare with errors.Is.
 var (
@@ -157,26 +161,51 @@ func (e *UnderWayError) Error() string { return ErrUnderWay.Error() }
 // Is makes errors.Is(err, ErrUnderWay) true.
 func (e *UnderWayError) Is(target error) bool { return target == ErrUnderWay }
 
+// An Error is what a store says where the operator can do something about it.
+type Error struct {
+	Message string // what happened
+	Hint    string // what to do
+	Err     error  // the cause; may be nil
+}
+
+// Error returns the message and, where there is one, the cause.
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %v", e.Message, e.Err)
+	}
+	return e.Message
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
 // A Store keeps a directory. All methods may be called concurrently, by any number of processes on one store.
 type Store interface {
 	// StartRun opens a run, or goes on with the one that died or failed half done while that is fresh (D3; Run.Resumed).
 	// Without Full the run starts from the integration's checkpoint. While another process holds the lease it returns an
-	// [*UnderWayError]; when that lease has expired the run is taken over.
+	// [*UnderWayError]; when that lease has expired the run is taken over. A run that is no longer fresh, or whose place a
+	// full one takes, is abandoned: what it stored stays, its checkpoint is not adopted.
 	StartRun(ctx context.Context, key Key, start Start) (*Run, error)
 
 	// ApplyPage stores one page in one transaction: contacts, deletions, the resume state, counts, the lease's renewal and,
 	// on the last page, inferred deletions, the run's end and the integration's checkpoint, or nothing of it (E5). It
-	// updates run. Contacts whose content is the same are not rewritten. An id that stands in the page twice: the last wins.
-	// On the last page of a complete initial run every contact of the integration that the run did not show is deleted (E6),
+	// updates run. Contacts whose content is the same are not rewritten. An id that stands in the page twice: the last wins;
+	// one that stands in Contacts and in Deleted is kept. After an error that leaves open whether the page was stored (a
+	// cancelled context), the same page is either stored or refused with [ErrOutOfOrder], never stored twice.
+	// The run's checkpoint becomes the integration's; if no page set one, the integration has none and its next run is an
+	// initial one (D2). On the last page of a complete initial run every contact of the integration that the run did not show is deleted (E6),
 	// unless the guard refuses: then the run ends as Guarded, with its contacts and checkpoint stored and nobody deleted, and
 	// a [*GuardedError] is returned. A run that was interrupted and restarted from a page's checkpoint judges nobody.
+	// [ErrLeaseLost] where the run belongs to another process or has ended.
 	ApplyPage(ctx context.Context, run *Run, page Page) error
 
-	// RestartRun throws the run's offset and context away after the bridge refused them (D3). The run goes on from the last
-	// checkpoint that is known to be safe: that of its last stored page, or where it started if that page set none.
+	// RestartRun throws the run's offset and context away after the bridge refused them (D3), and updates run. The run goes
+	// on from the last checkpoint that is known to be safe: the last one that any of its pages set (P9), as an incremental
+	// run; or, where none did, from where it started, as what it was.
 	RestartRun(ctx context.Context, run *Run) error
 
-	// FailRun ends a run with an error; what it stored stays, and it can be resumed. The lease is given back.
+	// FailRun ends a run with an error; what it stored stays, and it can be resumed. The lease is given back. It updates run.
+	// Where ctx may be what ended the run, give it another one.
 	FailRun(ctx context.Context, run *Run, cause error) error
 
 	// RenewLease shows a sign of life. [ErrLeaseLost] where the run was taken over.
@@ -197,14 +226,15 @@ type Store interface {
 	// Contact returns one contact by its id in the external service, or [ErrNotFound].
 	Contact(ctx context.Context, key Key, id string) (contact.Contact, error)
 
-	// Contacts yields an integration's contacts ascending by id, starting behind an id, at most limit.
+	// Contacts lists an integration's contacts ascending by id (byte by byte), starting behind an id, at most limit.
 	Contacts(ctx context.Context, key Key, after string, limit int) ([]contact.Contact, error)
 
-	// ByE164 returns the account's contacts with exactly one of these numbers, at most limit, ordered by integration and id.
+	// ByE164 returns the account's contacts with one of these E.164 numbers, at most limit, ordered by integration, id and
+	// the number's place in the contact.
 	ByE164(ctx context.Context, account string, numbers []string, limit int) ([]Match, error)
 
-	// BySuffix returns the account's contacts with a number whose Match ends in these digits (at least 6 of them), at most
-	// limit, ordered by integration and id.
+	// BySuffix returns the account's contacts with a number whose Match ends in these digits, at most limit, ordered as
+	// ByE164 does. Fewer than [MinSuffix] digits, or anything but digits, is an error.
 	BySuffix(ctx context.Context, account, digits string, limit int) ([]Match, error)
 
 	Close() error
@@ -213,9 +243,9 @@ type Store interface {
 // A GuardedError says that a run's deletions wait for a yes (D7).
 type GuardedError struct {
 	Deleted int64 // contacts that the run did not show
-	Total   int64 // contacts that the integration had
+	Total   int64 // contacts that the integration had when the run started
 }
 
 func (e *GuardedError) Error() string {
-	return "the run would delete too many contacts"
+	return fmt.Sprintf("the run did not show %d of the %d contacts it should know: none was deleted", e.Deleted, e.Total)
 }

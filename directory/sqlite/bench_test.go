@@ -1,0 +1,102 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/internal/sample"
+)
+
+const pageSize = 1000
+
+// records are n contacts of the sample with the numbers that find them.
+func records(n int, name string) []directory.Record {
+	all := make([]directory.Record, n)
+	for i, c := range sample.All(1, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), n) {
+		all[i] = directory.Record{
+			Contact: contact.Contact{
+				ID: strconv.Itoa(c.ID), Name: c.FirstName + " " + c.LastName + name, Title: c.Title, Company: c.Company, Emails: []string{c.Email},
+				Phones: []string{c.Phone}, Address: c.City, CustomFields: []contact.CustomField{{Key: "Plan", Value: c.Plan}},
+			},
+			Numbers: []directory.Number{{Raw: c.Phone, E164: c.E164, Match: c.E164[1:]}},
+		}
+	}
+	return all
+}
+
+// BenchmarkApplyPage stores pages of 1,000 contacts; an operation is one contact.
+func BenchmarkApplyPage(b *testing.B) {
+	ctx, key := context.Background(), directory.Key{Account: "a", Integration: "i"}
+	const n = 100_000
+	first, changed := records(n, ""), records(n, " jun.")
+	open := func(b *testing.B) *sqlite.Store {
+		store, err := sqlite.Open(ctx, filepath.Join(b.TempDir(), "contacts.db"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { store.Close() })
+		return store
+	}
+	run := func(b *testing.B, store *sqlite.Store, all []directory.Record, count int) {
+		run, err := store.StartRun(ctx, key, directory.Start{Full: true, Lease: time.Hour})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := 0; i < count; i += pageSize {
+			page := directory.Page{Seq: run.Pages + 1, Contacts: all[i%n:][:min(pageSize, count-i)], NextOffset: "more"}
+			if err := store.ApplyPage(ctx, run, page); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := store.FailRun(ctx, run, errors.New("the benchmark is over")); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("first fill", func(b *testing.B) {
+		store := open(b)
+		b.ResetTimer()
+		run(b, store, first, b.N)
+	})
+	for _, c := range []struct {
+		name string
+		then []directory.Record
+	}{{"unchanged", first}, {"changed", changed}} {
+		b.Run(c.name, func(b *testing.B) {
+			store := open(b)
+			run(b, store, first, n)
+			b.ResetTimer()
+			run(b, store, c.then, b.N)
+		})
+	}
+}
+
+func BenchmarkByE164(b *testing.B) {
+	ctx, key := context.Background(), directory.Key{Account: "a", Integration: "i"}
+	store, err := sqlite.Open(ctx, filepath.Join(b.TempDir(), "contacts.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	run, err := store.StartRun(ctx, key, directory.Start{Lease: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	all := records(50_000, "")
+	if err := store.ApplyPage(ctx, run, directory.Page{Seq: 1, Contacts: all, Last: true}); err != nil {
+		b.Fatal(err)
+	}
+	number := make([]string, 1)
+	for i := 0; b.Loop(); i++ {
+		number[0] = all[i%len(all)].Numbers[0].E164
+		if found, err := store.ByE164(ctx, "a", number, 10); err != nil || len(found) == 0 {
+			b.Fatalf("%s: %v, %v", number, found, err)
+		}
+	}
+}
