@@ -1,0 +1,302 @@
+package sourcetest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+)
+
+// boundaryCases are about checkpoints, what is refused, and how a source ends.
+func boundaryCases() []testCase {
+	return []testCase{
+		{
+			name: "NullUpdatedOnlyInInitialRuns",
+			rule: "contacts without a stamp come first in initial runs and never in incremental ones (E9)",
+			needs: func(target Target, service Service) string {
+				if skip := sorted(target, service); skip != "" {
+					return skip
+				}
+				if service.PutNull == nil {
+					return "the target has no contacts without a stamp (PutNull)"
+				}
+				return ""
+			},
+			run: nullUpdatedOnlyInInitialRuns,
+		},
+		{
+			name: "NothingNewRepeatsTheCheckpoint",
+			rule: "a run with nothing new has no change and the checkpoint that it began from, letter by letter (D2)",
+			run:  nothingNewRepeatsTheCheckpoint,
+		},
+		{
+			name: "CheckpointIsAcceptedBack",
+			rule: "every checkpoint is printable and accepted by a source that was opened later (P2, P7)",
+			run:  checkpointIsAcceptedBack,
+		},
+		{
+			name:  "CheckpointNeverBeyondHorizon",
+			rule:  "a contact stamped in the future does not take the checkpoint there, past what is stamped meanwhile (E2, T3, T13)",
+			needs: sorted,
+			run:   checkpointNeverBeyondHorizon,
+		},
+		{
+			name: "ForeignCheckpointIsRefused",
+			rule: "a checkpoint that the source cannot have issued is invalid_checkpoint, never read as \"nothing new\" (D5)",
+			run:  foreignCheckpointIsRefused,
+		},
+		{
+			name: "ForeignOffsetIsRefused",
+			rule: "a position or run that the source cannot have issued is invalid_offset (E4, D5)",
+			run:  foreignOffsetIsRefused,
+		},
+		{
+			name: "WrongCredentialsAreUnauthorized",
+			rule: "wrong credentials are unauthorized, whether they are checked or used (P13)",
+			needs: func(_ Target, service Service) string {
+				if service.OpenWrong == nil {
+					return "the target has no credentials (OpenWrong)"
+				}
+				return ""
+			},
+			run: wrongCredentialsAreUnauthorized,
+		},
+		{
+			name: "RightCredentialsAreGood",
+			rule: "a Prober finds nothing wrong with the right credentials (P13)",
+			run:  rightCredentialsAreGood,
+		},
+		{
+			name: "CancellationReturnsSoon",
+			rule: "every method returns soon after its context is done, with its error; a cancelled run never looks complete (T11)",
+			run:  cancellationReturnsSoon,
+		},
+		{
+			name: "CloseWhileIdle",
+			rule: "a source can be closed before, between and after reads, and closing it ends no other",
+			run:  closeWhileIdle,
+		},
+	}
+}
+
+func nullUpdatedOnlyInInitialRuns(x *exam) {
+	want := x.settle(6)
+	for i := range 5 {
+		c := Full(20 + i)
+		want = append(want, c)
+		x.must(x.service.PutNull(c), "put a contact without a stamp")
+	}
+	for _, size := range []int{2, 5, 100} {
+		r := newReplica()
+		x.mustSync(r, size, func(int) {
+			other := r.clone()
+			x.mustSync(other, 100, nil)
+			x.equal(other, want, fmt.Sprintf("from the checkpoint %s of a page of %d", show(r.checkpoint), size))
+		})
+		x.equal(r, want, fmt.Sprintf("initial run in pages of %d", size))
+		_, changes, _ := x.all(x.reopen(), r.checkpoint)
+		for _, c := range changes {
+			if strings.HasPrefix(c.Contact.ID, "c0002") {
+				x.failf("an incremental run brought %s, which has no stamp", c.Contact.ID)
+			}
+		}
+	}
+	_, changes, _ := x.all(x.reopen(), "")
+	if got, first := ids(changes), `"c00020" "c00021" "c00022" "c00023" "c00024" "c00000"`; !strings.HasPrefix(got, first) {
+		x.failf("an initial run begins with %s, want %s", got, first)
+	}
+}
+
+func nothingNewRepeatsTheCheckpoint(x *exam) {
+	x.settle(10)
+	_, _, checkpoint := x.all(x.open(), "")
+	if checkpoint == "" {
+		x.failf("a complete run over contacts that were settled long ago has no checkpoint")
+	}
+	for range 3 {
+		_, changes, again := x.all(x.reopen(), checkpoint)
+		if len(changes) > 0 {
+			x.failf("nothing had changed, but the run from %s brought %s", show(checkpoint), ids(changes))
+		}
+		if again != checkpoint {
+			x.failf("the run from %s ended at %s", show(checkpoint), show(again))
+		}
+	}
+}
+
+func checkpointIsAcceptedBack(x *exam) {
+	x.settle(10)
+	src := x.open()
+	run, changes, complete := x.all(src, "")
+	checkpoints := []bridge.Checkpoint{complete}
+	for _, c := range changes {
+		checkpoints = append(checkpoints, src.Checkpoint(run, c.Position, false))
+	}
+	for _, checkpoint := range checkpoints {
+		if i := strings.IndexFunc(string(checkpoint), func(r rune) bool { return r < ' ' || r == 0xfffd || r == 0x7f }); i >= 0 {
+			x.failf("checkpoint %s is not printable", show(checkpoint))
+		}
+		if checkpoint != "" {
+			x.all(x.reopen(), checkpoint)
+		}
+	}
+}
+
+func checkpointNeverBeyondHorizon(x *exam) {
+	want := x.settle(6)
+	future := Full(30)
+	want = append(want, future)
+	x.put(x.service.Now().Add(48*time.Hour), future)
+	r := newReplica()
+	x.mustSync(r, 3, nil)
+	x.equal(r, want, "with a contact that is stamped in the future")
+	for round := 1; round <= 2; round++ {
+		want[0] = version(want[0], round)
+		x.put(x.service.Now(), want[0])
+		x.close()
+		x.mustSync(r, 3, nil)
+		x.equal(r, want, "with one that was stamped after that, but earlier")
+	}
+}
+
+func foreignCheckpointIsRefused(x *exam) {
+	want := x.settle(6)
+	src := x.open()
+	for _, c := range []bridge.Checkpoint{
+		"not a checkpoint", `{"page": 2}`, "\x00", "2012-11-20 23:01:00 UTC", "1", "/", "?", bridge.Checkpoint(strings.Repeat("x", 100_000)),
+		"; DROP TABLE contacts; --",
+	} {
+		run, err := src.Begin(x.ctx, c)
+		if err != nil {
+			x.wantCode(err, bridge.CodeInvalidCheckpoint, "begin a run from "+show(c))
+			continue
+		}
+		changes, err := x.read(src, run, nil, 0)
+		if err != nil {
+			x.failf("Begin took %s, and Read failed: %v", show(c), err)
+			continue
+		}
+		r := newReplica()
+		r.apply(changes)
+		x.equal(r, want, fmt.Sprintf("Begin took %s, which must be refused unless the run brings everything", show(c)))
+	}
+}
+
+func foreignOffsetIsRefused(x *exam) {
+	x.settle(6)
+	src := x.open()
+	run, changes, _ := x.all(src, "")
+	position := changes[2].Position
+	for _, p := range []bridge.Position{
+		[]byte("garbage"), {0}, {255}, bytes.Repeat([]byte{0xff}, 40), []byte("2"), append(bytes.Clone(position), 0),
+		position[:len(position)-1], append(bridge.Position("x"), position...),
+	} {
+		_, err := x.read(src, run, p, 0)
+		x.wantCode(err, bridge.CodeInvalidOffset, fmt.Sprintf("read behind the position %q", p))
+	}
+	for _, state := range [][]byte{[]byte("garbage"), {0}, run.State[:len(run.State)-1], append(bytes.Clone(run.State), 0)} {
+		_, err := x.read(src, bridge.Run{Since: run.Since, State: state}, position, 0)
+		x.wantCode(err, bridge.CodeInvalidOffset, fmt.Sprintf("read with the state %q", state))
+	}
+	if len(run.State) > 0 {
+		_, err := x.read(src, bridge.Run{Since: run.Since}, position, 0)
+		x.wantCode(err, bridge.CodeInvalidOffset, "read without the run's state")
+	}
+}
+
+func wrongCredentialsAreUnauthorized(x *exam) {
+	x.settle(3)
+	src, err := x.service.OpenWrong(x.ctx)
+	if err != nil {
+		x.wantCode(err, bridge.CodeUnauthorized, "open with wrong credentials")
+		return
+	}
+	x.sources = append(x.sources, src)
+	if prober, ok := src.(bridge.Prober); ok {
+		x.wantCode(prober.Probe(x.ctx), bridge.CodeUnauthorized, "probe wrong credentials")
+	}
+	_, err = src.Begin(x.ctx, "")
+	x.wantCode(err, bridge.CodeUnauthorized, "begin a run with wrong credentials")
+}
+
+func rightCredentialsAreGood(x *exam) {
+	x.settle(3)
+	if prober, ok := x.open().(bridge.Prober); ok {
+		x.must(prober.Probe(x.ctx), "probe the right credentials")
+	}
+}
+
+// soon is how long a method may take after its context is done.
+const soon = 5 * time.Second
+
+func cancellationReturnsSoon(x *exam) {
+	x.settle(300)
+	src := x.open()
+	run := x.begin(src, "")
+	cancelled, cancel := context.WithCancel(x.ctx)
+	cancel()
+	x.within("Begin", func() error { _, err := src.Begin(cancelled, ""); return err })
+	x.within("Read", func() error {
+		for _, err := range src.Read(cancelled, run, nil, 0) {
+			return err
+		}
+		return nil
+	})
+	if prober, ok := src.(bridge.Prober); ok {
+		x.within("Probe", func() error { return prober.Probe(cancelled) })
+	}
+	x.cancelInTheMiddle(src, run)
+	if _, changes, _ := x.all(src, ""); len(changes) != 300 {
+		x.failf("after a cancellation a run brought %d contacts of 300", len(changes))
+	}
+}
+
+// within runs a method whose context is done.
+func (x *exam) within(method string, run func() error) {
+	done := make(chan error, 1)
+	go func() { done <- run() }()
+	select {
+	case err := <-done:
+		if !isContextError(err) {
+			x.failf("%s with a cancelled context: %v, want the context's error", method, err)
+		}
+	case <-time.After(soon):
+		x.failf("%s with a cancelled context has not returned after %v", method, soon)
+	}
+}
+
+func (x *exam) cancelInTheMiddle(src bridge.Source, run bridge.Run) {
+	ctx, cancel := context.WithCancel(x.ctx)
+	defer cancel()
+	n := 0
+	for _, err := range src.Read(ctx, run, nil, 0) {
+		if err != nil {
+			if !isContextError(err) {
+				x.failf("a run that was cancelled ended with %v", err)
+			}
+			return
+		}
+		n++
+		cancel()
+	}
+	if n != 300 {
+		x.failf("a run that was cancelled after its first contact ended after %d of 300 without an error", n)
+	}
+}
+
+func closeWhileIdle(x *exam) {
+	want := x.settle(5)
+	x.must(x.open().Close(), "close a source that was never used")
+	x.sources = nil
+	one, two := x.open(), x.open()
+	x.all(one, "")
+	x.must(one.Close(), "close a source")
+	x.sources = []bridge.Source{two}
+	_, changes, _ := x.all(two, "")
+	r := newReplica()
+	r.apply(changes)
+	x.equal(r, want, "a source beside one that was closed")
+}

@@ -1,0 +1,261 @@
+package sourcetest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// changeCases are about contacts that change between and during runs.
+func changeCases() []testCase {
+	return []testCase{
+		{
+			name: "IncrementalRunBringsWhatChanged",
+			rule: "a run from a checkpoint brings every contact that was added or changed after it (P5)",
+			run:  incrementalRunBringsWhatChanged,
+		},
+		{
+			name: "ManyChangesWithOneStampInAnIncrementalRun",
+			rule: "a batch with one stamp that is larger than a page arrives whole, also behind a checkpoint (T1, E1)",
+			run:  manyChangesWithOneStamp,
+		},
+		{
+			name: "DeletionsAreChanges",
+			rule: "a contact that is gone comes as a deletion in the next run, and as a contact again when it is back (D7)",
+			needs: func(_ Target, service Service) string {
+				if service.Delete == nil {
+					return "the target has no deletions that its source can see (Delete)"
+				}
+				return ""
+			},
+			run: deletionsAreChanges,
+		},
+		{
+			name: "ChangesDuringARunArriveAtLatestInTheNext",
+			rule: "what was there before a run began is stored when it ends, and what changed meanwhile after the next (E2, E3)",
+			run:  changesDuringARun,
+		},
+		{
+			name: "RunEndsWhileContactsKeepChanging",
+			rule: "a run ends, however fast contacts change and are added (E3, T6)",
+			run:  runEndsWhileContactsKeepChanging,
+		},
+		{
+			name:  "LateCommitIsDelivered",
+			rule:  "what a transaction stamped before a run and committed after it comes with the next run (E2, T2)",
+			needs: needsBegin,
+			run:   lateCommitIsDelivered,
+		},
+		{
+			name:  "CommitDuringARunIsDelivered",
+			rule:  "what is committed behind the place that a run has reached comes with the next run: the horizon is that of the run's begin (E2)",
+			needs: needsBegin,
+			run:   commitDuringARunIsDelivered,
+		},
+		{
+			name:  "LateCommitAmongOthersIsDelivered",
+			rule:  "an open transaction holds the horizon, whatever others commit, for as many runs as it takes (E2, T2)",
+			needs: needsManyWriters,
+			run:   lateCommitAmongOthersIsDelivered,
+		},
+	}
+}
+
+func incrementalRunBringsWhatChanged(x *exam) {
+	want := x.settle(12)
+	r := newReplica()
+	x.mustSync(r, 5, nil)
+	x.equal(r, want, "after the initial run")
+	for round := 1; round <= 3; round++ {
+		want[3] = version(want[3], round)
+		added := Full(100 + round)
+		want = append(want, added)
+		x.put(x.service.Now(), want[3], added)
+		x.close()
+		x.mustSync(r, 5, nil)
+		x.equal(r, want, fmt.Sprintf("after incremental run %d", round))
+	}
+}
+
+func manyChangesWithOneStamp(x *exam) {
+	want := x.settle(30)
+	r := newReplica()
+	x.mustSync(r, 30, nil)
+	for i := range want {
+		want[i] = version(want[i], 1)
+	}
+	x.put(x.service.Now(), want...)
+	other := r.clone()
+	x.mustSync(r, 4, func(page int) {
+		if page != 3 {
+			return
+		}
+		crashed := r.clone()
+		x.mustSync(crashed, 9, nil)
+		x.equal(crashed, want, "pages of 4, then from the third page's checkpoint")
+	})
+	x.equal(r, want, "pages of 4")
+	x.mustSync(other, 1, nil)
+	x.equal(other, want, "pages of 1")
+}
+
+func deletionsAreChanges(x *exam) {
+	want := x.settle(10)
+	r := newReplica()
+	x.mustSync(r, 4, nil)
+	gone := want[4]
+	x.must(x.service.Delete(x.service.Now(), gone.ID), "delete a contact")
+	_, changes, _ := x.all(x.reopen(), r.checkpoint)
+	if !slices.ContainsFunc(changes, func(c bridge.Change) bool { return c.Deleted && c.Contact.ID == gone.ID }) {
+		x.failf("the run after the deletion of %s brought %s", gone.ID, ids(changes))
+	}
+	x.mustSync(r, 4, nil)
+	x.equal(r, slices.Concat(want[:4], want[5:]), "after the deletion")
+	_, changes, _ = x.all(x.reopen(), "")
+	for _, c := range changes {
+		if c.Contact.ID == gone.ID && !c.Deleted {
+			x.failf("an initial run brings the deleted contact %s as if it were there", gone.ID)
+		}
+	}
+	want[4] = version(gone, 1)
+	x.put(x.service.Now(), want[4])
+	x.mustSync(r, 4, nil)
+	x.equal(r, want, "after it is back")
+}
+
+func changesDuringARun(x *exam) {
+	want := x.settle(24)
+	for _, size := range []int{1, 5} {
+		r := newReplica()
+		before := slices.Clone(want)
+		gone := map[string]bool{}
+		x.mustSync(r, size, func(page int) {
+			if page != 2 {
+				return
+			}
+			for _, i := range []int{0, 11, 23} { // read already, in the middle, the last
+				want[i] = version(want[i], size)
+			}
+			added := []contact.Contact{Full(500 + size), {ID: "a" + fmt.Sprint(size), Name: "Low Id"}}
+			want = append(want, added...)
+			x.put(x.service.Now(), append(added, want[0], want[11], want[23])...)
+			if x.service.Delete != nil {
+				gone[want[20].ID], gone[want[1].ID] = true, true
+				x.must(x.service.Delete(x.service.Now(), want[20].ID, want[1].ID), "delete contacts")
+			}
+		})
+		for _, c := range before {
+			if _, ok := r.contacts[c.ID]; !ok && !gone[c.ID] {
+				x.failf("pages of %d: contact %s was there before the run began, and is missing after it", size, c.ID)
+			}
+		}
+		want = slices.DeleteFunc(want, func(c contact.Contact) bool { return gone[c.ID] })
+		x.close()
+		x.mustSync(r, size, nil)
+		x.equal(r, want, fmt.Sprintf("pages of %d, after the next run", size))
+	}
+}
+
+func runEndsWhileContactsKeepChanging(x *exam) {
+	want := x.settle(30)
+	added := 0
+	change := func(page int) {
+		if page > 60 {
+			x.failf("a run over 30 contacts in pages of 5 has not ended after %d pages", page)
+			panic(stopExam{})
+		}
+		for i := range want {
+			want[i] = version(want[i], page+1)
+		}
+		for range 6 {
+			added++
+			want = append(want, Full(1000+added))
+		}
+		x.put(x.service.Now(), want...)
+	}
+	r := newReplica()
+	err := x.sync(r, 5, change)
+	if x.target.Restarts && err != nil {
+		// It ends in an error each time, and the synchronizer gives up for now; what is there when it is quiet arrives.
+		x.wantCode(err, bridge.CodeInvalidOffset, "a run over contacts that keep changing")
+	} else {
+		x.must(err, "synchronize")
+	}
+	x.close()
+	x.mustSync(r, 5, nil)
+	x.equal(r, want, "after the next run, when it is quiet")
+}
+
+func (x *exam) beginTx() Tx {
+	tx, err := x.service.Begin()
+	x.must(err, "begin a transaction")
+	return tx
+}
+
+func lateCommitIsDelivered(x *exam) {
+	want := x.settle(10)
+	r := newReplica()
+	for round := 1; round <= 2; round++ { // an initial run, then an incremental one
+		tx := x.beginTx()
+		want[2] = version(want[2], round)
+		added := Full(50 + round)
+		x.must(tx.Put(want[2], added), "put contacts in a transaction")
+		x.mustSync(r, 4, nil)
+		if _, ok := r.contacts[added.ID]; ok {
+			x.failf("run %d brought a contact that had not been committed", round)
+		}
+		x.must(tx.Commit(), "commit")
+		x.close()
+		want = append(want, added)
+		x.mustSync(r, 4, nil)
+		x.equal(r, want, fmt.Sprintf("after the run that followed commit %d", round))
+	}
+	tx := x.beginTx()
+	x.must(tx.Put(version(want[0], 9)), "put a contact in a transaction")
+	x.mustSync(r, 4, nil)
+	x.must(tx.Rollback(), "roll back")
+	x.mustSync(r, 4, nil)
+	x.equal(r, want, "after a rollback")
+}
+
+func commitDuringARunIsDelivered(x *exam) {
+	want := x.settle(20)
+	r := newReplica()
+	tx := x.beginTx()
+	want[0], want[19] = version(want[0], 1), version(want[19], 1)
+	x.must(tx.Put(want[0], want[19]), "put contacts in a transaction")
+	committed := false
+	x.mustSync(r, 4, func(page int) {
+		if page == 3 {
+			x.must(tx.Commit(), "commit")
+			committed = true
+		}
+	})
+	if !committed {
+		x.failf("a run over 20 contacts in pages of 4 had fewer than four pages")
+		x.must(tx.Commit(), "commit")
+	}
+	x.mustSync(r, 4, nil)
+	x.equal(r, want, "after the next run")
+}
+
+func lateCommitAmongOthersIsDelivered(x *exam) {
+	want := x.settle(10)
+	r := newReplica()
+	tx := x.beginTx()
+	late := Full(99)
+	x.must(tx.Put(late), "put a contact in a transaction")
+	for round := 1; round <= 3; round++ {
+		want[1] = version(want[1], round)
+		added := Full(50 + round)
+		want = append(want, added)
+		x.put(x.service.Now(), want[1], added)
+		x.mustSync(r, 3, nil)
+		x.equal(r, want, fmt.Sprintf("run %d while a transaction is open", round))
+	}
+	x.must(tx.Commit(), "commit")
+	x.mustSync(r, 3, nil)
+	x.equal(r, append(want, late), "after the late commit")
+}

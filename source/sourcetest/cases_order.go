@@ -1,0 +1,271 @@
+package sourcetest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// orderCases are about one run over contacts that do not change.
+func orderCases() []testCase {
+	return []testCase{
+		{
+			name: "ReadsEverythingOnce",
+			rule: "an initial run yields every contact exactly once, with everything that it says (P5, P10)",
+			run:  readsEverythingOnce,
+		},
+		{
+			name: "EmptyServiceIsACompleteRun",
+			rule: "an external service without contacts is a run without changes, not an error, and its checkpoint is accepted (T11)",
+			run:  emptyServiceIsACompleteRun,
+		},
+		{
+			name:  "AscendingOrder",
+			rule:  "contacts come in the order (updated, id), so that everything before a page's end has been read (P9, E1)",
+			needs: sorted,
+			run:   ascendingOrder,
+		},
+		{
+			name: "ResumesAnywhere",
+			rule: "reading goes on behind any position, by any process, as if it had never stopped (E4)",
+			run:  resumesAnywhere,
+		},
+		{
+			name:  "TiesAcrossPages",
+			rule:  "contacts with one stamp are neither lost nor repeated where a page ends among them (T1, E1)",
+			needs: sorted,
+			run:   tiesAcrossPages,
+		},
+		{
+			name: "EveryPagesCheckpointIsSafe",
+			rule: "a run from the checkpoint of any page brings everything that the pages so far did not (P7, P9, D3)",
+			run:  everyPagesCheckpointIsSafe,
+		},
+		{
+			name: "SpecialCharactersSurvive",
+			rule: "texts and ids come as they are in the external service, and positions and checkpoints survive them",
+			run:  specialCharactersSurvive,
+		},
+		{
+			name: "ConcurrentReads",
+			rule: "a source is used by many requests at once, and they do not share a change's memory",
+			run:  concurrentReads,
+		},
+		{
+			name: "CountIsRight",
+			rule: "a Counter says how many contacts an initial run would yield, or -1",
+			run:  countIsRight,
+		},
+	}
+}
+
+func readsEverythingOnce(x *exam) {
+	want := x.settle(25)
+	_, changes, _ := x.all(x.open(), "")
+	seen := map[string]int{}
+	for _, c := range changes {
+		seen[c.Contact.ID]++
+	}
+	for id, n := range seen {
+		if n > 1 {
+			x.failf("contact %s came %d times", show(id), n)
+		}
+	}
+	r := newReplica()
+	r.apply(changes)
+	x.equal(r, want, "after an initial run")
+}
+
+func emptyServiceIsACompleteRun(x *exam) {
+	src := x.open()
+	_, changes, checkpoint := x.all(src, "")
+	if len(changes) > 0 {
+		x.failf("read %s", ids(changes))
+	}
+	r := newReplica()
+	r.checkpoint = checkpoint
+	x.put(x.service.Now(), Full(7))
+	x.mustSync(r, 10, nil)
+	if _, ok := r.contacts[Full(7).ID]; !ok {
+		x.failf("a contact that was added after the empty run from %s did not come", show(checkpoint))
+	}
+}
+
+func ascendingOrder(x *exam) {
+	want := x.settle(25)
+	slices.SortFunc(want, func(a, b contact.Contact) int { return cmp.Compare(a.ID, b.ID) }) // settle's stamps ascend with the ids
+	_, changes, _ := x.all(x.open(), "")
+	var order []bridge.Change
+	for _, c := range want {
+		order = append(order, bridge.Change{Contact: c})
+	}
+	if got, want := ids(changes), ids(order); got != want {
+		x.failf("read %s, want %s", got, want)
+	}
+	// The same stamps, the other way round.
+	x.service = x.target.New(x.t)
+	for i := range 6 {
+		x.put(x.long(10-i/2), Full(i))
+	}
+	_, changes, _ = x.all(x.reopen(), "")
+	if got, want := ids(changes), `"c00004" "c00005" "c00002" "c00003" "c00000" "c00001"`; got != want {
+		x.failf("read %s, want %s", got, want)
+	}
+}
+
+func resumesAnywhere(x *exam) {
+	x.settle(25)
+	run, straight, _ := x.all(x.open(), "")
+	for cut, change := range straight {
+		if len(change.Position) == 0 {
+			x.failf("change %d has no position", cut)
+			continue
+		}
+		rest, err := x.read(x.reopen(), run, change.Position, 0)
+		x.must(err, fmt.Sprintf("read behind change %d", cut))
+		x.sameChanges(rest, straight[cut+1:], fmt.Sprintf("behind change %d", cut))
+	}
+	for _, size := range []int{1, 2, 3, 10, 24, 25, 26} {
+		var pieces []bridge.Change
+		var at bridge.Position
+		for {
+			page, err := x.read(x.reopen(), run, at, size)
+			x.must(err, fmt.Sprintf("read a page of %d", size))
+			pieces, at = append(pieces, page...), last(page, at)
+			if len(page) < size || len(pieces) > len(straight) {
+				break
+			}
+		}
+		x.sameChanges(pieces, straight, fmt.Sprintf("in pages of %d", size))
+	}
+	x.stopsInTheMiddle(run, straight)
+}
+
+// stopsInTheMiddle reads 10 without saying so before, acknowledges 5, closes, and goes on behind those.
+func (x *exam) stopsInTheMiddle(run bridge.Run, straight []bridge.Change) {
+	src := x.reopen()
+	var read []bridge.Change
+	for change, err := range src.Read(x.ctx, run, nil, 0) {
+		x.must(err, "read without a limit")
+		if read = append(read, keep(change)); len(read) == 10 {
+			break
+		}
+	}
+	rest, err := x.read(x.reopen(), run, read[4].Position, 0)
+	x.must(err, "go on behind 5 of 10")
+	x.sameChanges(append(read[:5:5], rest...), straight, "10 read, 5 acknowledged, then the rest")
+}
+
+func tiesAcrossPages(x *exam) {
+	var want []contact.Contact
+	for i := range 40 {
+		want = append(want, Full(i))
+	}
+	x.put(x.long(0), want...)
+	for _, size := range []int{1, 7, 39, 40} {
+		r := newReplica()
+		x.mustSync(r, size, func(int) {
+			// Whoever starts over from a page's checkpoint in the middle of the tie gets the rest of it.
+			other := r.clone()
+			x.mustSync(other, 11, nil)
+			x.equal(other, want, fmt.Sprintf("pages of %d, from the checkpoint %s", size, show(other.checkpoint)))
+		})
+		x.equal(r, want, fmt.Sprintf("pages of %d", size))
+		x.close()
+	}
+}
+
+func everyPagesCheckpointIsSafe(x *exam) {
+	want := x.settle(20)
+	src := x.open()
+	run, straight, _ := x.all(src, "")
+	for cut := range straight {
+		r := newReplica()
+		r.apply(straight[:cut+1])
+		r.checkpoint = src.Checkpoint(run, straight[cut].Position, false)
+		x.mustSync(r, 6, nil)
+		x.equal(r, want, fmt.Sprintf("%d contacts and then a run from their checkpoint %s", cut+1, show(src.Checkpoint(run, straight[cut].Position, false))))
+	}
+}
+
+func specialCharactersSurvive(x *exam) {
+	texts := []string{
+		`quotes ' " ` + "`" + ` and ''`, `back\slash \n \x00 %s %d`, "comma, semicolon; tab\tpipe|", "two\nlines", "emoji 👩‍👩‍👧 🇵🇹",
+		"עברית العربية \u202eabc", "e\u0301 é ﬁ ＡＢＣ", "zero\u200bwidth\ufeff", "; DROP TABLE contacts; --", "=cmd|' /C calc'!A0",
+		"null", "NULL", "0", "-1", "1e5", "true", "{{auth.password}}", "${HOME}", "<script>&amp;", strings.Repeat("long ", 4000) + "end",
+	}
+	var want []contact.Contact
+	for i, text := range texts {
+		c := Full(i)
+		c.ID = fmt.Sprintf("%s-%02d", text[:min(len(text), 200)], i)
+		c.Name, c.Company, c.Address, c.Title = text, text, text, text
+		c.CustomFields = []contact.CustomField{{Key: "Plan", Value: text}}
+		want = append(want, c)
+		x.put(x.long(i/2), c)
+	}
+	for _, size := range []int{1, 7, 100} {
+		r := newReplica()
+		x.mustSync(r, size, func(page int) {
+			if page%5 == 0 { // checkpoints with such ids are read back too
+				other := r.clone()
+				x.mustSync(other, 50, nil)
+				x.equal(other, want, "from a page's checkpoint "+show(r.checkpoint))
+			}
+		})
+		x.equal(r, want, fmt.Sprintf("pages of %d", size))
+		x.close()
+	}
+}
+
+func concurrentReads(x *exam) {
+	x.settle(60)
+	src := x.open()
+	run, straight, _ := x.all(src, "")
+	type result struct {
+		changes []bridge.Change
+		err     error
+	}
+	results := make(chan result)
+	for worker := range 6 {
+		go func() {
+			var got result
+			var at bridge.Position
+			size := 5 + worker*7
+			for got.err == nil {
+				var page []bridge.Change
+				page, got.err = x.read(src, run, at, size)
+				got.changes, at = append(got.changes, page...), last(page, at)
+				if len(page) < size {
+					break
+				}
+			}
+			results <- got
+		}()
+	}
+	var got []result
+	for range 6 {
+		got = append(got, <-results)
+	}
+	for _, r := range got {
+		x.must(r.err, "read at the same time as others")
+		x.sameChanges(r.changes, straight, "read at the same time as others")
+	}
+}
+
+func countIsRight(x *exam) {
+	x.settle(12)
+	src := x.open()
+	counter, ok := src.(bridge.Counter)
+	if !ok {
+		return
+	}
+	n, err := counter.Count(x.ctx)
+	x.must(err, "count")
+	if n != 12 && n != -1 {
+		x.failf("counted %d contacts of 12", n)
+	}
+}

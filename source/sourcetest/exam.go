@@ -1,0 +1,313 @@
+package sourcetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// An exam is the running of one case. It collects failures and goes on where that makes sense.
+type exam struct {
+	t        testing.TB
+	ctx      context.Context
+	target   Target
+	service  Service
+	sources  []bridge.Source
+	failures []string
+}
+
+// stopExam ends a case that cannot go on.
+type stopExam struct{}
+
+// maxFailures keeps the report of a broken source readable.
+const maxFailures = 10
+
+func (x *exam) failf(format string, args ...any) {
+	x.failures = append(x.failures, fmt.Sprintf(format, args...))
+	if len(x.failures) >= maxFailures {
+		panic(stopExam{})
+	}
+}
+
+// must ends the case on an error.
+func (x *exam) must(err error, doing string) {
+	if err != nil {
+		x.failf("%s: %v", doing, err)
+		panic(stopExam{})
+	}
+}
+
+func (x *exam) close() {
+	for _, src := range x.sources {
+		if err := src.Close(); err != nil {
+			x.failures = append(x.failures, fmt.Sprintf("close the source: %v", err))
+		}
+	}
+	x.sources = nil
+}
+
+func (x *exam) open() bridge.Source {
+	src, err := x.service.Open(x.ctx)
+	x.must(err, "open the source")
+	x.sources = append(x.sources, src)
+	return src
+}
+
+// reopen closes every source and opens a new one, as after a restart.
+func (x *exam) reopen() bridge.Source {
+	x.close()
+	return x.open()
+}
+
+func (x *exam) put(updated time.Time, contacts ...contact.Contact) {
+	x.must(x.service.Put(updated, contacts...), "put contacts")
+}
+
+// long is a stamp that was settled long before any run: i steps after yesterday.
+func (x *exam) long(i int) time.Time {
+	return x.service.Now().Truncate(time.Second).Add(-24*time.Hour + time.Duration(i)*time.Second)
+}
+
+// settle puts n contacts with stamps that were settled long ago, three to a stamp, in an order that is not theirs.
+func (x *exam) settle(n int) []contact.Contact {
+	var all []contact.Contact
+	for i := range n {
+		all = append(all, Full(i))
+	}
+	for group := (n - 1) / 3; group >= 0; group-- {
+		x.put(x.long(group), slices.Clone(all[group*3:min(group*3+3, n)])...)
+	}
+	return all
+}
+
+// Full makes a contact with every field set: two e-mail addresses, two phones, one website, and the custom field "Plan".
+// Its id ascends with i by its bytes.
+func Full(i int) contact.Contact {
+	id := fmt.Sprintf("c%05d", i)
+	return contact.Contact{
+		ID: id, Name: "Jane Doe " + id, Title: "v0", Company: "Example Corp. " + id,
+		Emails:       []string{id + "@example.com", id + "@example.org"},
+		Phones:       []string{fmt.Sprintf("+1415555%04d", i%10000), fmt.Sprintf("(212) 555-%04d", i%10000)},
+		Websites:     []string{"https://www.example.com/" + id},
+		PhotoURL:     "https://img.example.com/" + id + ".png",
+		Address:      "37, Famous St., New York, US",
+		Twitter:      "jane_" + id,
+		URL:          "https://crm.example.com/" + id,
+		CustomFields: []contact.CustomField{{Key: "Plan", Value: "gold"}},
+	}
+}
+
+// version is the contact with a title that tells its version.
+func version(c contact.Contact, v int) contact.Contact {
+	c.Title = fmt.Sprintf("v%d", v)
+	return c
+}
+
+// begin begins a run.
+func (x *exam) begin(src bridge.Source, since bridge.Checkpoint) bridge.Run {
+	run, err := src.Begin(x.ctx, since)
+	x.must(err, fmt.Sprintf("begin a run from %s", show(since)))
+	if run.Since != since {
+		x.failf("Begin(%s) made a run since %s", show(since), show(run.Since))
+	}
+	return run
+}
+
+// read reads at most n changes behind a position, all if n is 0, and keeps copies.
+func (x *exam) read(src bridge.Source, run bridge.Run, after bridge.Position, n int) ([]bridge.Change, error) {
+	var changes []bridge.Change
+	for change, err := range src.Read(x.ctx, run, after, n) {
+		if err != nil {
+			return changes, err
+		}
+		changes = append(changes, keep(change))
+		if n > 0 && len(changes) == n {
+			break
+		}
+	}
+	return changes, nil
+}
+
+func keep(c bridge.Change) bridge.Change {
+	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Position: bytes.Clone(c.Position)}
+}
+
+// all reads a run from its start to its end.
+func (x *exam) all(src bridge.Source, since bridge.Checkpoint) (bridge.Run, []bridge.Change, bridge.Checkpoint) {
+	run := x.begin(src, since)
+	changes, err := x.read(src, run, nil, 0)
+	x.must(err, "read a run")
+	return run, changes, src.Checkpoint(run, last(changes, nil), true)
+}
+
+// last is the position behind the last change, or the one before.
+func last(changes []bridge.Change, before bridge.Position) bridge.Position {
+	if len(changes) == 0 {
+		return before
+	}
+	return changes[len(changes)-1].Position
+}
+
+// A replica is what a synchronizer has stored.
+type replica struct {
+	contacts   map[string]contact.Contact
+	checkpoint bridge.Checkpoint
+	pages      int
+	restarts   int
+}
+
+func newReplica() *replica { return &replica{contacts: map[string]contact.Contact{}} }
+
+func (r *replica) apply(changes []bridge.Change) {
+	for _, c := range changes {
+		if c.Deleted {
+			delete(r.contacts, c.Contact.ID)
+		} else {
+			r.contacts[c.Contact.ID] = c.Contact
+		}
+	}
+}
+
+// clone is a second synchronizer that has stored the same.
+func (r *replica) clone() *replica {
+	c := &replica{contacts: make(map[string]contact.Contact, len(r.contacts)), checkpoint: r.checkpoint}
+	for id, stored := range r.contacts {
+		c.contacts[id] = stored
+	}
+	return c
+}
+
+// maxRestarts is how often a run is started again before the suite gives up.
+const maxRestarts = 100
+
+// sync makes one run in pages as a synchronizer does: every page by a source that may be another one, the checkpoint of
+// every page kept (P9, D2), a refused offset answered with a new run from the last checkpoint (D3). between is called after
+// every page but the last and may be nil. Its error is what ended the run otherwise.
+func (x *exam) sync(r *replica, size int, between func(page int)) error {
+	src := x.open()
+	since := r.checkpoint
+	run := x.begin(src, since)
+	var at bridge.Position
+	for page := 1; ; page++ {
+		changes, err := x.read(src, run, at, size)
+		if err != nil {
+			if !x.target.Restarts || bridge.CodeOf(err) != bridge.CodeInvalidOffset || r.restarts >= maxRestarts {
+				return err
+			}
+			r.restarts++
+			run, at = x.begin(src, r.checkpoint), nil
+			continue
+		}
+		r.apply(changes)
+		r.pages++
+		at = last(changes, at)
+		complete := len(changes) < size
+		if c := src.Checkpoint(run, at, complete); c != "" {
+			r.checkpoint = c
+		}
+		if complete {
+			return nil
+		}
+		if len(at) == 0 {
+			x.failf("change %d of a page has no position: the run cannot be cut", len(changes))
+			panic(stopExam{})
+		}
+		if between != nil {
+			between(page)
+		}
+	}
+}
+
+// mustSync is sync for runs that must not fail.
+func (x *exam) mustSync(r *replica, size int, between func(page int)) {
+	x.must(x.sync(r, size, between), "synchronize")
+}
+
+// equal compares what was stored with what there is, contact by contact.
+func (x *exam) equal(r *replica, want []contact.Contact, when string) {
+	wanted := map[string]contact.Contact{}
+	for _, c := range want {
+		wanted[c.ID] = c
+	}
+	for _, c := range want {
+		stored, ok := r.contacts[c.ID]
+		if !ok {
+			x.failf("%s: contact %s is missing", when, show(c.ID))
+		} else if diff := contactDiff(c, stored); diff != "" {
+			x.failf("%s: contact %s differs (-external service +read):\n%s", when, show(c.ID), diff)
+		}
+	}
+	for id := range r.contacts {
+		if _, ok := wanted[id]; !ok {
+			x.failf("%s: contact %s was read, but the external service does not have it", when, show(id))
+		}
+	}
+}
+
+func contactDiff(a, b contact.Contact) string {
+	return cmp.Diff(a, b, cmpopts.EquateEmpty())
+}
+
+// sameChanges compares two readings of the same changes, positions aside.
+func (x *exam) sameChanges(got, want []bridge.Change, what string) {
+	if a, b := ids(got), ids(want); a != b {
+		x.failf("%s: read %s, want %s", what, a, b)
+		return
+	}
+	for i := range got {
+		if diff := contactDiff(want[i].Contact, got[i].Contact); diff != "" || got[i].Deleted != want[i].Deleted {
+			x.failf("%s: contact %s differs (-first +second):\n%s", what, show(want[i].Contact.ID), diff)
+		}
+	}
+}
+
+// ids lists the ids of changes, deletions with a minus, shortened.
+func ids(changes []bridge.Change) string {
+	var list []string
+	for _, c := range changes {
+		id := show(c.Contact.ID)
+		if c.Deleted {
+			id = "-" + id
+		}
+		list = append(list, id)
+	}
+	if n := len(list); n > 40 {
+		list = append(list[:20:20], fmt.Sprintf("… %d more …", n-30))
+		list = append(list, ids(changes[n-10:]))
+	}
+	return strings.Join(list, " ")
+}
+
+// show is a text that may be long or unreadable.
+func show[S ~string](s S) string {
+	if len(s) > 60 {
+		return fmt.Sprintf("%.40q… (%d bytes)", string(s), len(s))
+	}
+	return fmt.Sprintf("%q", string(s))
+}
+
+// wantCode checks an error's code.
+func (x *exam) wantCode(err error, want bridge.Code, doing string) {
+	switch {
+	case err == nil:
+		x.failf("%s: no error, want %s", doing, want)
+	case bridge.CodeOf(err) != want:
+		x.failf("%s: %v (%s), want %s", doing, err, bridge.CodeOf(err), want)
+	}
+}
+
+// isContextError reports whether an error is a context's.
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

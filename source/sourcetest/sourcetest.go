@@ -1,0 +1,148 @@
+// Package sourcetest is the one suite that every source passes: the rules of the source contract as cases, run against a
+// real external service that the suite writes to.
+package sourcetest
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// A Target is a kind of source under test.
+type Target struct {
+	// New sets up an external service without contacts, and cleans up after itself when the test ends. The suite calls it
+	// for every case, and many times for the random histories, so it should be quick.
+	New func(t testing.TB) Service
+	// Unsorted says that the source has no updated field, so that its checkpoint is a fingerprint of everything (E10).
+	Unsorted bool
+	// Restarts says that a change of the external service may end a run that is being read, with
+	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
+	Restarts bool
+	// HistoryTime is how long random histories are made; 0 means 3 seconds.
+	HistoryTime time.Duration
+}
+
+// A Service is one external service. Its contacts must be able to hold what [Full] makes. Ids are texts, ordered by their
+// bytes. Every hook returns when what it did is visible to whoever begins to read then.
+type Service struct {
+	// Open opens the source with the right credentials, as a process that has just started: nothing is shared with a source
+	// that was opened before but the external service itself. The suite closes it.
+	Open func(ctx context.Context) (bridge.Source, error)
+	// Now is the time of the clock that stamps changes.
+	Now func() time.Time
+	// Put adds or replaces contacts in one transaction; all have the given stamp. A contact that was deleted is back.
+	// Unsorted targets ignore the stamp.
+	Put func(updated time.Time, contacts ...contact.Contact) error
+
+	// The hooks below may be nil. Cases that need them are then skipped, which lowers what a passed suite is worth.
+
+	// PutNull is Put with no stamp at all (E9).
+	PutNull func(contacts ...contact.Contact) error
+	// Delete says in the external service that contacts are gone, stamped like Put, so that the source can tell.
+	Delete func(updated time.Time, ids ...string) error
+	// Begin starts a transaction whose writes are stamped with its begin, as a database's now() is.
+	Begin func() (Tx, error)
+	// ManyWriters says that others may write while a transaction is open.
+	ManyWriters bool
+	// OpenWrong opens the source with wrong credentials. Either it or the source's Probe or Begin must refuse.
+	OpenWrong func(ctx context.Context) (bridge.Source, error)
+}
+
+// A Tx is an open transaction of an external service.
+type Tx interface {
+	Put(contacts ...contact.Contact) error
+	Commit() error
+	Rollback() error
+}
+
+// A testCase is one rule of the contract.
+type testCase struct {
+	name string
+	rule string // what is violated when it fails, and why that matters
+	// needs names the hook without which the case cannot run, or why it has no meaning for the target; empty means run.
+	needs func(Target, Service) string
+	run   func(*exam)
+}
+
+// Run runs the suite as subtests, one for each rule. Every failure names the rule. It can be run with -run for one.
+func Run(t *testing.T, target Target) {
+	var skipped []string
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			failures, skip := check(t, target, c)
+			if skip != "" {
+				skipped = append(skipped, c.name)
+				t.Skipf("NOT CHECKED: %s (%s): %s", c.name, c.rule, skip)
+			}
+			for _, f := range failures {
+				t.Errorf("%s\nrule: %s", f, c.rule)
+			}
+		})
+	}
+	if len(skipped) > 0 {
+		t.Logf("NOT CHECKED, %d of %d rules: %s", len(skipped), len(cases()), strings.Join(skipped, ", "))
+	}
+}
+
+// check runs one case and collects what failed, or says why it was skipped.
+func check(t testing.TB, target Target, c testCase) (failures []string, skip string) {
+	x := &exam{t: t, ctx: t.Context(), target: target}
+	if c.needs != nil {
+		x.service = target.New(t)
+		if skip := c.needs(target, x.service); skip != "" {
+			return nil, skip
+		}
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			if _, stop := r.(stopExam); !stop {
+				panic(r)
+			}
+		}
+		x.close()
+		failures = x.failures
+	}()
+	if c.needs == nil {
+		x.service = target.New(t)
+	}
+	c.run(x)
+	return nil, ""
+}
+
+func cases() []testCase {
+	return append(append(append(append([]testCase{}, orderCases()...), changeCases()...), boundaryCases()...), historyCase())
+}
+
+// sorted skips a case for targets without an updated field.
+func sorted(target Target, _ Service) string {
+	if target.Unsorted {
+		return "the target has no updated field, so its checkpoint stands for everything (E10)"
+	}
+	return ""
+}
+
+// needsBegin skips a case for sorted targets without open transactions.
+func needsBegin(target Target, service Service) string {
+	if skip := sorted(target, service); skip != "" {
+		return skip
+	}
+	if service.Begin == nil {
+		return "the target has no transactions that the suite can hold open (Begin)"
+	}
+	return ""
+}
+
+// needsManyWriters skips a case where nobody can write while a transaction is open.
+func needsManyWriters(target Target, service Service) string {
+	if skip := needsBegin(target, service); skip != "" {
+		return skip
+	}
+	if !service.ManyWriters {
+		return "nobody can write while a transaction is open (ManyWriters)"
+	}
+	return ""
+}
