@@ -1,0 +1,179 @@
+package bridgetest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A masker takes credentials out of everything that is shown or written, in each spelling in which a bridge may echo them.
+type masker struct {
+	replacer *strings.Replacer
+	secrets  []secret
+}
+
+// A secret is a credential that no answer may hold.
+type secret struct {
+	key       string
+	spellings []string
+	bounded   bool // too short or too common to count inside a longer word
+}
+
+const (
+	// maskable is the length from which a credential is masked wherever it stands; a shorter one only as a whole JSON string,
+	// since it would tear other words apart.
+	maskable = 4
+	// unmistakable is the length from which a credential found inside a longer word is an echo and no coincidence.
+	unmistakable = 12
+)
+
+// public matches the keys of credentials that say who someone is, not that he is who he says: they may stand in answers.
+var public = regexp.MustCompile(`(?i)(user|login|e-?mail|account|domain|host|url|site|region|name|tenant|company|^(client_?)?id$)`)
+
+func newMasker(auth map[string]string, rawURL string) *masker {
+	m := &masker{}
+	var pairs [][2]string
+	add := func(key, value string) {
+		for _, s := range spellings(value) {
+			if len(value) < maskable {
+				s = `"` + s + `"`
+				key = strings.Trim(key, `"`)
+				pairs = append(pairs, [2]string{s, `"[` + key + `]"`})
+				continue
+			}
+			pairs = append(pairs, [2]string{s, "[" + key + "]"})
+		}
+	}
+	for key, value := range auth {
+		if value == "" || value == "["+key+"]" {
+			continue
+		}
+		add(key, value)
+		if !public.MatchString(key) && len(value) >= maskable {
+			m.secrets = append(m.secrets, secret{key: key, spellings: spellings(value), bounded: len(value) < unmistakable})
+		}
+	}
+	for key, value := range urlSecrets(rawURL) {
+		add(key, value)
+	}
+	slices.SortFunc(pairs, func(a, b [2]string) int { // longer ones first: one may be the beginning of another
+		if d := len(b[0]) - len(a[0]); d != 0 {
+			return d
+		}
+		return strings.Compare(a[0], b[0])
+	})
+	slices.SortFunc(m.secrets, func(a, b secret) int { return strings.Compare(a.key, b.key) })
+	flat := make([]string, 0, 2*len(pairs))
+	for _, p := range pairs {
+		flat = append(flat, p[0], p[1])
+	}
+	m.replacer = strings.NewReplacer(flat...)
+	return m
+}
+
+// urlSecrets are the parts of a URL that may be credentials: its user information and its query's values.
+func urlSecrets(rawURL string) map[string]string {
+	secrets := map[string]string{}
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return secrets
+	}
+	if password, ok := u.User.Password(); ok {
+		secrets["URL password"] = password
+	}
+	for key, values := range u.Query() {
+		for _, v := range values {
+			if len(v) >= maskable {
+				secrets[key] = v
+			}
+		}
+	}
+	return secrets
+}
+
+// spellings are the ways in which a value may stand in a body, a header or a URL.
+func spellings(value string) []string {
+	escaped, _ := json.Marshal(value)
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value)
+	all := []string{
+		value,
+		strings.Trim(string(escaped), `"`),
+		strings.Trim(strings.TrimSpace(plain.String()), `"`),
+		asciiJSON(value),
+		url.QueryEscape(value),
+	}
+	if len(value) >= 8 {
+		all = append(all, base64.StdEncoding.EncodeToString([]byte(value)), base64.URLEncoding.EncodeToString([]byte(value)))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// asciiJSON spells a string as encoders do that write nothing but ASCII.
+func asciiJSON(value string) string {
+	var b strings.Builder
+	for _, r := range value {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+			continue
+		}
+		unit := func(u rune) {
+			const hex = "0123456789abcdef"
+			b.WriteString(`\u`)
+			for shift := 12; shift >= 0; shift -= 4 {
+				b.WriteByte(hex[u>>shift&15])
+			}
+		}
+		if r > 0xffff {
+			r -= 0x10000
+			unit(0xd800 + r>>10)
+			unit(0xdc00 + r&0x3ff)
+			continue
+		}
+		unit(r)
+	}
+	return b.String()
+}
+
+func (m *masker) text(s string) string { return m.replacer.Replace(s) }
+
+func (m *masker) bytes(b []byte) []byte { return []byte(m.replacer.Replace(string(b))) }
+
+// echo is the key of a secret that stands in an answer, or "".
+func (m *masker) echo(answer []byte) string {
+	for _, s := range m.secrets {
+		for _, spelling := range s.spellings {
+			if contains(answer, spelling, s.bounded) {
+				return s.key
+			}
+		}
+	}
+	return ""
+}
+
+// contains finds word in text; a bounded one only where no letter or digit stands next to it.
+func contains(text []byte, word string, bounded bool) bool {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], []byte(word))
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(word)
+		if !bounded || (start == 0 || !wordByte(text[start-1])) && (end == len(text) || !wordByte(text[end])) {
+			return true
+		}
+		from = start + 1
+	}
+}
+
+func wordByte(b byte) bool {
+	return b >= utf8.RuneSelf || b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'
+}
