@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 	"reflect"
@@ -27,7 +28,7 @@ func (r Raw) Path() string { return r.path }
 
 // Text is the scalar below a key of the part; ok is false where there is none.
 func (r Raw) Text(key string) (value string, ok bool) {
-	if r.node == nil || r.node.Kind != yaml.MappingNode {
+	if !r.IsMapping() {
 		return "", false
 	}
 	for i := 0; i+1 < len(r.node.Content); i += 2 {
@@ -37,6 +38,9 @@ func (r Raw) Text(key string) (value string, ok bool) {
 	}
 	return "", false
 }
+
+// IsMapping reports whether the part has keys.
+func (r Raw) IsMapping() bool { return r.node != nil && r.node.Kind == yaml.MappingNode }
 
 // Scalars yields every text of the part with its dotted path, in the order of the file.
 func (r Raw) Scalars(yield func(path, text string) bool) {
@@ -77,7 +81,7 @@ func (d *Document) Decode(into any) error {
 
 // DecodeRaw is [Document.Decode] for a part of the document. Keys in without are left out.
 func (d *Document) DecodeRaw(raw Raw, into any, without ...string) error {
-	if raw.node == nil || raw.node.Kind != yaml.MappingNode {
+	if !raw.IsMapping() {
 		return d.decode(&yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}, raw.path, into)
 	}
 	node := *raw.node
@@ -237,15 +241,16 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
 		d.problem(n, path, label(path)+" must be a mapping, not "+article(n), hint)
 		return
 	}
-	present := map[string]bool{}
+	given := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		at := slices.IndexFunc(fields, func(f Field) bool { return f.Key == key.Value })
 		if at < 0 {
 			d.problem(key, join(path, key.Value), fmt.Sprintf("unknown key %q", key.Value), unknownHint(key.Value, fields))
+			given[Nearest(key.Value, keysOf(fields))] = true
 			continue
 		}
-		present[key.Value] = value.Tag != "!!null"
+		given[key.Value] = value.Tag != "!!null"
 		before := len(d.problems)
 		d.value(value, join(path, key.Value), v.FieldByIndex(fields[at].Index))
 		if len(d.problems) == before && value.Tag != "!!null" {
@@ -253,8 +258,8 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
 		}
 	}
 	for _, f := range fields {
-		if f.Required && !present[f.Key] {
-			d.problem(&yaml.Node{}, path, fmt.Sprintf("%s is missing", join(path, f.Key)), f.Description)
+		if f.Required && !given[f.Key] {
+			d.problem(&yaml.Node{}, path, fmt.Sprintf("%s is missing", join(path, f.Key)), cmp.Or(f.Hint, f.Description))
 		}
 	}
 }
@@ -419,6 +424,7 @@ type Field struct {
 	Type        reflect.Type
 	Index       []int
 	Description string
+	Hint        string // what to do where the key is missing; from the tag hint
 	Default     string
 	Enum        []string
 	Minimum     string
@@ -446,7 +452,7 @@ func fieldsOf(t reflect.Type) []Field {
 				fields = append(fields, inner)
 			}
 		case key != "" && key != "-" && sf.IsExported():
-			f := Field{Key: key, Type: sf.Type, Index: []int{i}, Description: sf.Tag.Get("jsonschema_description")}
+			f := Field{Key: key, Type: sf.Type, Index: []int{i}, Description: sf.Tag.Get("jsonschema_description"), Hint: sf.Tag.Get("hint")}
 			f.words(sf.Tag.Get("jsonschema"))
 			fields = append(fields, f)
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 type server struct {
-	Name     string            `yaml:"name" jsonschema:"required"`
+	Name     string            `yaml:"name" jsonschema:"required" hint:"Give it one."`
 	Port     int               `yaml:"port" jsonschema:"default=8080,minimum=1,maximum=65535"`
 	Wait     time.Duration     `yaml:"wait" jsonschema:"default=7s"`
 	Mode     string            `yaml:"mode" jsonschema:"default=fast,enum=fast,enum=safe"`
@@ -144,7 +144,6 @@ func TestEveryProblemIsToldWithItsPlace(t *testing.T) {
 		"several at once": {
 			"nmae: a\nport: many\nwait: 7\nmode: fsat\non: maybe\nshare: half\ntags: one\nlabels: [x]\nnested: 5\naddress: x\n",
 			"f.yaml:1:1: unknown key \"nmae\"\n    Did you mean \"name\"?\n" +
-				"f.yaml:1:1: name is missing\n" +
 				"f.yaml:2:7: port must be a whole number, not \"many\"\n" +
 				"f.yaml:3:7: wait must be a duration, not \"7\"\n    Write a number with its unit: 500ms, 7s, 5m, 1h30m.\n" +
 				"f.yaml:4:7: mode cannot be \"fsat\"\n    Did you mean \"fast\"? Choose one of: fast, safe.\n" +
@@ -156,9 +155,10 @@ func TestEveryProblemIsToldWithItsPlace(t *testing.T) {
 				"f.yaml:10:10: address: no address",
 		},
 		"limits": {
-			"name: a\nport: 0\nseveral:\n  x: {depht: 1}\n",
-			"f.yaml:2:7: port is too small: \"0\"\n    The least is 1.\n" +
-				"f.yaml:4:7: unknown key \"depht\"\n    Did you mean \"depth\"?",
+			"port: 0\nseveral:\n  x: {depht: 1}\n",
+			"f.yaml:1:1: name is missing\n    Give it one.\n" +
+				"f.yaml:1:7: port is too small: \"0\"\n    The least is 1.\n" +
+				"f.yaml:3:7: unknown key \"depht\"\n    Did you mean \"depth\"?",
 		},
 		"a key of another place": {
 			"name: a\ndepth: 1\n",

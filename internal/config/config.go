@@ -1,0 +1,220 @@
+// Package config is the bridge's configuration: one strict YAML file. Loading it tells of everything that is wrong with it
+// at once. The reference in docs/configuration.md and the JSON Schema are generated from the tags in this file and those of
+// the source kinds.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/invopop/jsonschema"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/kinds"
+)
+
+// Config is a whole configuration file.
+type Config struct {
+	Listen    string              `yaml:"listen" jsonschema:"default=127.0.0.1:8080" jsonschema_description:"Where the bridge listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
+	TLS       TLS                 `yaml:"tls" jsonschema_description:"Serve HTTPS with this certificate. Without it the bridge speaks plain HTTP: put it behind a reverse proxy that has a certificate, since credentials travel in every request."`
+	Log       Log                 `yaml:"log" jsonschema_description:"What is written to standard error."`
+	Endpoints map[string]Endpoint `yaml:"endpoints" jsonschema:"required" jsonschema_description:"One entry for each external service, or part of one. The name stands in the URL: the endpoint crm answers POST /crm/contact_sync and POST /crm/auth_validation. Letters, digits, hyphen and underscore." hint:"Below endpoints, give each external service a name, and below the name its auth and source: see examples/bridge-memory.yaml."`
+}
+
+// TLS is a certificate and its key.
+type TLS struct {
+	Cert string `yaml:"cert" jsonschema_description:"The certificate and its chain, a PEM file. A relative name starts from the configuration file's folder."`
+	Key  string `yaml:"key" jsonschema_description:"The private key, a PEM file."`
+}
+
+// Enabled reports whether the bridge speaks HTTPS.
+func (t TLS) Enabled() bool { return t.Cert != "" && t.Key != "" }
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string `yaml:"level" jsonschema:"default=info,enum=debug,enum=info,enum=warn,enum=error" jsonschema_description:"The least severe messages that are written. A request is logged as info, one that was refused as warn, one that failed as error."`
+	Format string `yaml:"format" jsonschema:"default=text,enum=text,enum=json" jsonschema_description:"text for people, json for programs."`
+}
+
+// SlogLevel is the level as log/slog has it.
+func (l Log) SlogLevel() slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		return slog.LevelInfo
+	}
+	return level
+}
+
+// Endpoint is one external service, or part of one, as callers see it.
+type Endpoint struct {
+	Auth     Auth            `yaml:"auth" jsonschema:"required" jsonschema_description:"Who may ask: a mapping of what the caller's auth object must hold, such as username and password; or  none  for anyone; or  source  where the external service decides: {{auth.name}} in the source then stands for what the caller sent. Values are compared in constant time." hint:"Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; source, to let the external service judge {{auth.name}}."`
+	Source   strictyaml.Raw  `yaml:"source" jsonschema:"required" jsonschema_description:"The external service. Its key kind says which one it is and which other keys there are." hint:"Write  source:  and below it  kind:  and that kind's keys: see docs/configuration.md."`
+	Page     Page            `yaml:"page" jsonschema_description:"When a page ends: by whichever comes first."`
+	Phones   Phones          `yaml:"phones" jsonschema_description:"What happens to phone numbers."`
+	OnDelete bridge.OnDelete `yaml:"on_delete" jsonschema:"default=skip,enum=skip,enum=blank" jsonschema_description:"What a deleted contact becomes for a synchronizer that does not ask for deletions: skip sends nothing, so the contact stays as it is over there; blank sends it with its id, its name and nothing that a call could find."`
+
+	// Name is the endpoint's key in the file.
+	Name string `yaml:"-"`
+	// Kind is the source's.
+	Kind kinds.Kind `yaml:"-"`
+	// New makes the factory that opens the endpoint's sources. It connects to nothing.
+	New func(deps source.Deps) (source.Factory, error) `yaml:"-"`
+	// SourceAuth names the fields of the caller's auth that the source uses, sorted.
+	SourceAuth []string `yaml:"-"`
+}
+
+// Table is what the source reads, in a word or two for the start-up line: its table, query or file; empty where it has
+// none of these.
+func (e Endpoint) Table() string {
+	if table, ok := e.Source.Text("table"); ok {
+		return "table " + table
+	}
+	if _, ok := e.Source.Text("query"); ok {
+		return "a query"
+	}
+	if path, ok := e.Source.Text("path"); ok && !strings.Contains(path, "{{") {
+		return path
+	}
+	return ""
+}
+
+// The ways to say who may ask without saying what they must send.
+const (
+	AuthNone   = "none"   // anyone
+	AuthSource = "source" // the external service decides
+)
+
+// Auth says who may ask.
+type Auth struct {
+	Mode   string      // AuthNone, AuthSource, or empty where Fields decide
+	Fields bridge.Auth // what the caller must send
+}
+
+// UnmarshalYAML reads a mapping of texts, none or source.
+func (a *Auth) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode && (node.Value == AuthNone || node.Value == AuthSource) {
+		*a = Auth{Mode: node.Value}
+		return nil
+	}
+	if node.Kind != yaml.MappingNode {
+		return authError("expected a mapping of what callers must send, or none, or source")
+	}
+	fields := bridge.Auth{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if value.Kind != yaml.ScalarNode {
+			return fmt.Errorf("line %d: the value of %s must be a text", key.Line, key.Value)
+		}
+		if value.Tag == "!!null" || value.Value == "" {
+			return fmt.Errorf("line %d: %s is empty: nobody could ever be let in", key.Line, key.Value)
+		}
+		fields[key.Value] = value.Value
+	}
+	if len(fields) == 0 {
+		return authError("it is empty: nobody could ever be let in")
+	}
+	*a = Auth{Fields: fields}
+	return nil
+}
+
+// An authError is what is wrong with the key auth; its hint tells the choices.
+type authError string
+
+func (e authError) Error() string { return string(e) }
+
+// Hint tells the choices.
+func (authError) Hint() string { return authChoices }
+
+const authChoices = "Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; " +
+	"source, to let the external service judge {{auth.name}}."
+
+// JSONSchema describes the three forms.
+func (Auth) JSONSchema() *jsonschema.Schema {
+	one := uint64(1)
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string", Enum: []any{AuthNone, AuthSource}},
+		{
+			Type: "object", MinProperties: &one, AdditionalProperties: &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+				{Type: "string"}, {Type: "number"}, {Type: "boolean"},
+			}},
+		},
+	}}
+}
+
+// Page says when a page ends.
+type Page struct {
+	Contacts int           `yaml:"contacts" jsonschema:"default=1000,minimum=1,maximum=100000" jsonschema_description:"The most contacts in a page."`
+	Bytes    Size          `yaml:"bytes" jsonschema:"default=1MiB" jsonschema_description:"The most bytes in a page, before compression: 1KiB to 64MiB. A single contact that is larger makes a larger page."`
+	Time     time.Duration `yaml:"time" jsonschema:"default=7s" jsonschema_description:"When a page ends with what it has: 100ms to 9s. The protocol fails a request after 10 s."`
+}
+
+// The least and most that a page may be given.
+const (
+	minBytes = 1 << 10
+	maxBytes = 64 << 20
+	minTime  = 100 * time.Millisecond
+	maxTime  = 9 * time.Second
+)
+
+// Limits are the handler's: a source that has nothing to show when a page's time is up is waited for a little longer, within the protocol's 10 s (P12).
+func (p Page) Limits() bridge.Limits {
+	return bridge.Limits{Contacts: p.Contacts, Bytes: int(p.Bytes), Time: p.Time, Hard: max(9*time.Second, p.Time+500*time.Millisecond)}
+}
+
+// A Size is a number of bytes, written with or without a unit: 500000, 512KiB, 1MiB, 2MB.
+type Size int
+
+var units = []struct {
+	name  string
+	bytes int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1000}, {"KB", 1000}, {"MB", 1_000_000}, {"GB", 1_000_000_000}, {"B", 1}, {"", 1}}
+
+// UnmarshalText reads a size.
+func (s *Size) UnmarshalText(text []byte) error {
+	for _, unit := range units {
+		number, ok := strings.CutSuffix(strings.TrimSpace(string(text)), unit.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err != nil || n < 0 || n > (1<<40)/unit.bytes {
+			break
+		}
+		*s = Size(n * unit.bytes)
+		return nil
+	}
+	return sizeError{}
+}
+
+type sizeError struct{}
+
+func (sizeError) Error() string { return "this is not a size" }
+
+// Hint shows sizes.
+func (sizeError) Hint() string { return "Write a whole number with its unit: 512KiB, 1MiB, 2MB." }
+
+// JSONSchema describes a size.
+func (Size) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "integer", Minimum: "0"},
+		{Type: "string", Pattern: `^\s*[0-9]+\s*([KMG]iB|[kKMG]?B)?\s*$|\$\{`},
+	}}
+}
+
+// Phones says what happens to phone numbers.
+type Phones struct {
+	Region string `yaml:"region" jsonschema_description:"The country whose national numbers are written without a country code, in two letters: US, PT, BR."`
+	Format string `yaml:"format" jsonschema:"enum=e164,enum=as-is" jsonschema_description:"e164 sends +15555550100; what is no phone number is sent as it is written. as-is sends every number as the external service has it. Default: e164 where region is given, otherwise as-is."`
+}
+
+// The formats of phone numbers.
+const (
+	FormatE164 = "e164"
+	FormatAsIs = "as-is"
+)
