@@ -27,6 +27,9 @@ func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, ini
 	if stamp.kind == sequences {
 		return f.sequenceHorizon(ctx, conn, state, clock, greatest, since)
 	}
+	if clock.lacks != "" {
+		f.notes.Once(clock.lacks+": every run reads the overlap again", "overlap", f.cfg.Overlap)
+	}
 	t, err := f.timeStamps(stamp, clock)
 	if err != nil {
 		return state, err
@@ -74,7 +77,7 @@ type clock struct {
 	safe    time.Time // every change made at or before it is visible
 	zone    string    // the server's TimeZone
 	method  string    // how safe was found, for people
-	hidden  int       // sessions whose transactions this user may not see
+	lacks   string    // why safe is only the overlap, for the log; empty if it is exact
 	standby bool
 }
 
@@ -95,11 +98,12 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 			c.safe = *replayed
 		}
 		c.safe = c.safe.Add(-f.cfg.Overlap)
-		f.notes.Once("this is a standby, where open transactions cannot be seen: every run reads the overlap again", "overlap", f.cfg.Overlap)
+		c.lacks = "this is a standby, where open transactions cannot be seen"
 		return c, nil
 	}
 	var oldest, prepared *time.Time
-	if err = conn.QueryRow(ctx, openTransactions).Scan(&oldest, &c.hidden); err == nil {
+	var hidden int // sessions whose transactions this user may not see
+	if err = conn.QueryRow(ctx, openTransactions).Scan(&oldest, &hidden); err == nil {
 		// Read later than the open ones: one of them may have been prepared meanwhile.
 		err = conn.QueryRow(ctx, "SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database()").Scan(&prepared)
 	}
@@ -110,10 +114,10 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 	switch {
 	case s.table != nil && s.table.imported:
 		c.method, c.safe = "overlap (rows come from elsewhere)", c.now.Add(-f.cfg.Overlap)
-		f.notes.Once("the table is filled from elsewhere: every run reads the overlap again", "overlap", f.cfg.Overlap)
-	case c.hidden > 0:
+		c.lacks = "the table is filled from elsewhere"
+	case hidden > 0:
 		c.method, c.safe = "overlap (no privilege)", earliest(c.now.Add(-f.cfg.Overlap), oldest)
-		f.notes.Once("other users' open transactions cannot be seen: every run reads the overlap again; "+grant, "overlap", f.cfg.Overlap)
+		c.lacks = "other users' open transactions cannot be seen (" + grant + ")"
 	}
 	if prepared != nil {
 		before := prepared.Add(-f.cfg.Overlap)

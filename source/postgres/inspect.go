@@ -2,11 +2,256 @@ package postgres
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
 )
+
+// inspectTime is how long each question about all rows may take; then it stays unanswered.
+const inspectTime = 1500 * time.Millisecond
+
+// An inspector collects what is found.
+type inspector struct {
+	*Source
+	shape  *shape
+	found  source.Inspection
+	counts []counted // what to count when the connection is free again
+}
+
+// A counted is a count and its arguments.
+type counted struct {
+	keyset.Count
+	args []any
+}
 
 // Inspect implements [source.Inspector].
 func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
-	return source.Inspection{}, nil
+	i := &inspector{Source: s}
+	err := s.with(ctx, func(conn *pgxpool.Conn, shape *shape) error {
+		i.shape = shape
+		return i.look(ctx, conn)
+	})
+	if err != nil {
+		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
+	}
+	i.count(ctx)
+	keyset.Sort(i.found.Problems)
+	return i.found, nil
+}
+
+// look finds what one connection tells at once.
+func (i *inspector) look(ctx context.Context, conn *pgxpool.Conn) error {
+	columns := make([]keyset.Column, len(i.shape.columns))
+	for n, c := range i.shape.columns {
+		columns[n] = c.Column
+	}
+	i.found.Mapping = keyset.Mapping(i.factory.cfg.ID, columns)
+	if t := i.shape.table; t != nil && t.rows >= 0 && t.kind != "v" {
+		i.fact("contacts, by the planner's estimate", strconv.FormatFloat(t.rows, 'f', 0, 64))
+	}
+	if i.shape.stamp.kind == unsorted {
+		i.fact("order", i.factory.cfg.ID+" ("+i.shape.idType+")")
+		if err := i.guessUpdated(ctx, conn); err != nil {
+			return err
+		}
+	} else if err := i.stamps(ctx, conn); err != nil {
+		return err
+	}
+	return i.index(ctx, conn)
+}
+
+func (i *inspector) fact(name, value string) {
+	i.found.Facts = append(i.found.Facts, source.Fact{Name: name, Value: value})
+}
+
+func (i *inspector) problem(severity source.Severity, code, message, hint string) {
+	i.found.Problems = append(i.found.Problems, source.Problem{Severity: severity, Code: code, Message: message, Hint: hint})
+}
+
+// guessUpdated names a column that looks like a time of change.
+func (i *inspector) guessUpdated(ctx context.Context, conn *pgxpool.Conn) error {
+	names, err := columnNames(ctx, conn, i.shape.from)
+	if err != nil {
+		return err
+	}
+	i.found.Problems = append(i.found.Problems, keyset.NoUpdated(source.Usual(names).Updated))
+	return nil
+}
+
+// stamps says how the horizon is found, and what keeps it from being exact.
+func (i *inspector) stamps(ctx context.Context, conn *pgxpool.Conn) error {
+	f, s := i.factory, i.shape
+	st, greatest, err := f.resolve(ctx, conn, s)
+	if err != nil {
+		return err
+	}
+	i.fact("order", fmt.Sprintf("%s (%s), %s (%s)", f.cfg.Updated, st.describe(), f.cfg.ID, s.idType))
+	if st.kind == xids {
+		i.fact("safe horizon", "the oldest running transaction: exact")
+		if strings.EqualFold(strings.TrimSpace(f.cfg.Updated), "xmin") {
+			i.problem(source.Warning, "xmin_scans", "updated is xmin, which no index can serve: every page reads the whole table",
+				"add a column of type xid8 that a trigger fills with pg_current_xact_id(), and index it")
+		}
+		return nil
+	}
+	if st.kind == sequences {
+		i.fact("safe horizon", "the greatest number, once the transactions that were open have ended")
+		if greatest != nil && s.stamp.kind == integers {
+			i.problem(source.Note, "taken_for_sequence", "updated is taken for a number that grows, not for a time",
+				"if it is a time, set updated_as to epoch_s, epoch_ms or epoch_us")
+		}
+		return nil
+	}
+	return i.times(ctx, conn, st)
+}
+
+// describe names a stamp's type for people.
+func (st stamp) describe() string {
+	switch st.kind {
+	case epochs:
+		return fmt.Sprintf("%s, %s since 1970", st.sqlType, st.precision)
+	case sequences:
+		return st.sqlType + ", a sequence"
+	}
+	return st.sqlType
+}
+
+// times are the facts about stamps that are times.
+func (i *inspector) times(ctx context.Context, conn *pgxpool.Conn, st stamp) error {
+	c, err := i.factory.clock(ctx, conn, i.shape)
+	if err != nil {
+		return err
+	}
+	t, err := i.factory.timeStamps(st, c)
+	if err != nil {
+		return err
+	}
+	layout := st.kind.layout()
+	i.fact("safe horizon", fmt.Sprintf("%s, now %s", c.method, layout.FormatStamp(keyset.IntValue(t.lowest(c.safe)))))
+	if err := i.privilege(ctx, conn, c); err != nil {
+		return err
+	}
+	if t.locations != nil {
+		i.zone(c)
+	}
+	i.future(t.highest(c.now.Add(time.Minute)))
+	return nil
+}
+
+// privilege says what keeps open transactions from being seen.
+func (i *inspector) privilege(ctx context.Context, conn *pgxpool.Conn, c clock) error {
+	overlap := fmt.Sprintf("every run reads the last %s again, and what commits later than that after its stamp is missed", i.factory.cfg.Overlap)
+	if c.standby {
+		i.problem(source.Warning, "standby", "this is a standby, where open transactions cannot be seen: "+overlap,
+			"read from the primary, or use an xid8 column as updated")
+		return nil
+	}
+	if t := i.shape.table; t != nil && t.imported {
+		i.problem(source.Warning, "imported", "the rows are written elsewhere and arrive at any time: "+overlap,
+			"read from where they are written, or set overlap to the longest delay")
+	}
+	var user string
+	var may bool
+	err := conn.QueryRow(ctx, "SELECT current_user, pg_has_role(current_user, 'pg_read_all_stats', 'usage')").Scan(&user, &may)
+	if err == nil && !may {
+		i.problem(source.Warning, "no_privilege", "this user may not see when other users' transactions began: while they are connected "+overlap,
+			"GRANT pg_read_all_stats TO "+keyset.Quote(user))
+	}
+	return err
+}
+
+func (i *inspector) zone(c clock) {
+	if zone := i.factory.cfg.TimeZone; zone != "" {
+		i.fact("time zone", zone)
+		return
+	}
+	i.fact("time zone", c.zone+" (the server's) or UTC, whichever is earlier")
+	i.problem(source.Note, "no_time_zone", "updated has no time zone, and none is configured: what is read again may be hours",
+		"set time_zone to the zone that updated is written in, such as UTC or "+c.zone)
+}
+
+// future counts stamps that are ahead of the clock.
+func (i *inspector) future(highest int64) {
+	var c conditions
+	c.add(i.shape.updated+" > ?", i.shape.stampArg(keyset.IntValue(highest)))
+	i.counts = append(i.counts, counted{args: c.args, Count: keyset.Count{
+		SQL: "SELECT count(*) FROM " + i.shape.from + c.String(), Severity: source.Warning, Code: "future_updated",
+		Message: "%d rows are stamped in the future: every run sends them again until then",
+		Hint:    "correct updated of these rows, and the clock that stamped them",
+	}})
+}
+
+// count counts what may be wrong with the rows.
+func (i *inspector) count(ctx context.Context) {
+	for _, c := range keyset.Counts(i.shape.from, i.shape.id, i.shape.updated) {
+		i.counts = append(i.counts, counted{Count: c})
+	}
+	for _, c := range i.counts {
+		i.tally(ctx, c)
+	}
+}
+
+// tally counts, unless that takes too long.
+func (i *inspector) tally(ctx context.Context, c counted) {
+	short, cancel := context.WithTimeout(ctx, inspectTime)
+	defer cancel()
+	var n int64
+	err := i.db.conns.QueryRow(short, c.SQL, c.args...).Scan(&n)
+	switch {
+	case err != nil:
+		i.fact("not looked for, it took too long", c.Code)
+	case n > 0:
+		i.found.Problems = append(i.found.Problems, c.Problem(n))
+	}
+}
+
+// index looks whether an index gives the order: if not, the planner has to sort even where it is told to avoid that.
+func (i *inspector) index(ctx context.Context, conn *pgxpool.Conn) error {
+	page := keyset.Page{Segment: keyset.Tail, Limit: 1000}
+	if i.shape.updated != "" {
+		page.Segment, page.To = keyset.Main, keyset.IntValue(0)
+	}
+	sql, args := i.shape.query(page)
+	plan, err := explain(ctx, conn, sql, args)
+	if err != nil || !strings.Contains(plan, "Sort") {
+		return err
+	}
+	order := []string{keyset.Wrap(i.factory.cfg.ID)}
+	if i.shape.updated != "" {
+		order = slices.Insert(order, 0, keyset.Wrap(i.factory.cfg.Updated))
+	}
+	hint := "the query's tables need an index that gives this order"
+	if t := i.shape.table; t != nil && (t.kind == "r" || t.kind == "m") {
+		hint = "CREATE INDEX CONCURRENTLY ON " + i.shape.from + " (" + strings.Join(order, ", ") + ")"
+	} else if t != nil && t.kind == "p" {
+		hint = "CREATE INDEX ON " + i.shape.from + " (" + strings.Join(order, ", ") + ")"
+	}
+	i.problem(source.Warning, "no_index", "no index gives the order of "+strings.Join(order, ", ")+": every page sorts all rows", hint)
+	return nil
+}
+
+// explain is the plan of a query when sorting is to be avoided.
+func explain(ctx context.Context, conn *pgxpool.Conn, sql string, args []any) (plan string, err error) {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; SET LOCAL enable_bitmapscan = off")
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "EXPLAIN (COSTS OFF) "+sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
+		return err
+	})
+	return plan, err
 }

@@ -82,12 +82,13 @@ type factory struct {
 	deps  source.Deps
 	pool  *source.Pool[*database]
 	notes keyset.Notes
+	wait  time.Duration // waitForOthers
 }
 
 // New makes the factory of one endpoint. It connects to nothing.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	deps = deps.Defaults()
-	f := &factory{cfg: cfg.keyset(), dsn: cfg.DSN, deps: deps, notes: keyset.Notes{Logger: deps.Logger}}
+	f := &factory{cfg: cfg.keyset(), dsn: cfg.DSN, deps: deps, notes: keyset.Notes{Logger: deps.Logger}, wait: waitForOthers}
 	err := f.cfg.Check(keyset.AsTimestamp, keyset.AsDate, keyset.AsSeconds, keyset.AsMillis, keyset.AsMicros, keyset.AsSequence, keyset.AsXID)
 	from, nameErr := f.cfg.From()
 	if f.cfg.Table == "" && f.cfg.Query == "" {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -51,6 +52,7 @@ func tryOpen(t testing.TB, dsn, config string, auth bridge.Auth) (*Source, *byte
 	if err != nil {
 		return nil, nil, err
 	}
+	f.(*factory).wait = 20 * time.Millisecond
 	s, err := f.Open(t.Context(), auth)
 	if err != nil {
 		f.Close()
@@ -155,6 +157,16 @@ func expect(t testing.TB, what, got, want string) {
 	if got != want {
 		t.Errorf("%s: got %q, want %q", what, got, want)
 	}
+}
+
+// fact is the value of a fact.
+func fact(i source.Inspection, name string) string {
+	for _, f := range i.Facts {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
 }
 
 // background is a context for cleaning up.

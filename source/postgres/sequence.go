@@ -83,7 +83,7 @@ func (f *factory) othersEnd(ctx context.Context, conn *pgxpool.Conn, c clock) (b
 	err := conn.QueryRow(ctx, `SELECT coalesce(array_agg(l.virtualxid), '{}') FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 		WHERE l.locktype = 'virtualxid' AND l.virtualxid = l.virtualtransaction AND l.pid <> pg_backend_pid()
 		AND a.datname = current_database() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'`).Scan(&open)
-	deadline := time.NewTimer(waitForOthers)
+	deadline := time.NewTimer(f.wait)
 	defer deadline.Stop()
 	for pause := 10 * time.Millisecond; err == nil && len(open) > 0; pause = min(2*pause, 200*time.Millisecond) {
 		select {

@@ -255,7 +255,12 @@ func (f *factory) columns(ctx context.Context, conn *pgxpool.Conn) ([]keyset.Col
 	if !f.cfg.Fields.Empty() {
 		return keyset.Columns(f.cfg.Fields), nil
 	}
-	d, err := conn.Conn().PgConn().Prepare(ctx, "", "SELECT * FROM "+f.from, nil)
+	names, err := columnNames(ctx, conn, f.from)
+	return keyset.UsualColumns(source.Usual(names), keyset.Quote), err
+}
+
+func columnNames(ctx context.Context, conn *pgxpool.Conn, from string) ([]string, error) {
+	d, err := conn.Conn().PgConn().Prepare(ctx, "", "SELECT * FROM "+from, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +268,7 @@ func (f *factory) columns(ctx context.Context, conn *pgxpool.Conn) ([]keyset.Col
 	for i, field := range d.Fields {
 		names[i] = field.Name
 	}
-	return keyset.UsualColumns(source.Usual(names), keyset.Quote), nil
+	return names, nil
 }
 
 // prepare lets the server parse expressions and tell their types, and runs nothing.

@@ -1,0 +1,327 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
+)
+
+// insert adds a row that is stamped now.
+func insert(t testing.TB, db *pgtest.Database, id int) {
+	t.Helper()
+	db.Exec(t, fmt.Sprintf("INSERT INTO customers (id) VALUES (%d)", id))
+}
+
+// begin opens a transaction and runs statements in it.
+func begin(t testing.TB, db *pgtest.Database, statements ...string) *pgx.Conn {
+	t.Helper()
+	conn := db.Conn(t)
+	exec(t, conn, "BEGIN")
+	for _, s := range statements {
+		exec(t, conn, s)
+	}
+	return conn
+}
+
+func exec(t testing.TB, conn *pgx.Conn, sql string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// has reports whether an id is among the changes.
+func has(changes []bridge.Change, id int) bool {
+	return strings.Contains(" "+ids(changes)+" ", fmt.Sprintf(" %d ", id))
+}
+
+// A stamped is a way to stamp rows, and what configures it.
+type stamped struct {
+	name, table, config string
+}
+
+// stampeds are tables whose rows are stamped by the database itself. customers(id) has five of them.
+var stampeds = []stamped{
+	{"timestamptz", `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz DEFAULT now())`, ``},
+	{"timestamptz(0)", `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz(0) DEFAULT now())`, ``},
+	{"timestamp", `CREATE TABLE customers (id int PRIMARY KEY, u timestamp DEFAULT now())`, ``},
+	{"timestamp in a zone", `CREATE TABLE customers (id int PRIMARY KEY, u timestamp DEFAULT (now() AT TIME ZONE 'America/New_York'))`, `, time_zone: America/New_York`},
+	{"date", `CREATE TABLE customers (id int PRIMARY KEY, u date DEFAULT now())`, ``},
+	{"seconds", `CREATE TABLE customers (id int PRIMARY KEY, u int DEFAULT extract(epoch from now()))`, ``},
+	{"milliseconds", `CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT extract(epoch from now()) * 1000)`, ``},
+	{"microseconds", `CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT extract(epoch from now()) * 1000000)`, ``},
+	{"sequence", `CREATE SEQUENCE s; CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT nextval('s'))`, ``},
+	{"xid8", `CREATE TABLE customers (id int PRIMARY KEY, u xid8 DEFAULT pg_current_xact_id())`, ``},
+	{"bigint of xid", `CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT pg_current_xact_id()::text::bigint)`, `, updated_as: xid`},
+	{"xmin", `CREATE TABLE customers (id int PRIMARY KEY)`, `xmin`},
+}
+
+// open makes the table and opens it, for a DSN that a function chooses.
+func (s stamped) open(t testing.TB, dsn func(*pgtest.Database) string) (*pgtest.Database, reader) {
+	t.Helper()
+	db := server.Database(t, s.table, `INSERT INTO customers (id) SELECT generate_series(1, 5)`)
+	config := `{table: customers, id: id, updated: u, fields: {name: id}` + s.config + `}`
+	if s.config == "xmin" {
+		config = `{table: customers, id: id, updated: xmin, fields: {name: id}}`
+	}
+	return db, open(t, dsn(db), config)
+}
+
+func asOwner(db *pgtest.Database) string { return db.DSN }
+
+// Whatever stamps the rows: a transaction that was open when a run began, stamps before what the run saw and commits when it
+// is over, is delivered by the next run (T2). It may have written already, or in a subtransaction, or nothing yet.
+func TestLateCommitsE2(t *testing.T) {
+	const write = "INSERT INTO customers (id) VALUES (%d)"
+	states := []struct{ before, after string }{
+		{before: write},
+		{before: "SAVEPOINT a; " + write},
+		{before: "SELECT %d", after: write},
+	}
+	for _, s := range stampeds {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			db, r := s.open(t, asOwner)
+			checkpoint := bridge.Checkpoint("")
+			var got []bridge.Change
+			for i, state := range states {
+				late, other := 10*(i+1), 10*(i+1)+1
+				open := begin(t, db, "SELECT now()", fmt.Sprintf(state.before, late))
+				insert(t, db, other)
+				if got, checkpoint = r.run(t, checkpoint, 2); !has(got, other) || has(got, late) {
+					t.Errorf("%s: first run: got %s", state.before, ids(got))
+				}
+				if state.after != "" {
+					exec(t, open, fmt.Sprintf(state.after, late))
+				}
+				exec(t, open, "COMMIT")
+				if got, checkpoint = r.run(t, checkpoint, 2); !has(got, late) {
+					t.Errorf("%s: the late commit is lost: got %s", state.before, ids(got))
+				}
+			}
+		})
+	}
+}
+
+// When nothing is open and the stamps are old enough, the checkpoint reaches the last of them: nothing is sent twice.
+func TestNothingIsSentTwice(t *testing.T) {
+	age := map[string]string{
+		"timestamptz": "u - interval '1 h'", "timestamptz(0)": "u - interval '1 h'", "timestamp": "u - interval '12 h'", "timestamp in a zone": "u - interval '2 h'",
+		"date": "u - 3", "seconds": "u - 3600", "milliseconds": "u - 3600000", "microseconds": "u - 3600000000",
+		"sequence": "u", "xid8": "u", "bigint of xid": "u",
+	}
+	for _, s := range stampeds {
+		t.Run(s.name, func(t *testing.T) {
+			db, r := s.open(t, asOwner)
+			if set := age[s.name]; set != "" {
+				db.Exec(t, "UPDATE customers SET u = "+set)
+			}
+			got, checkpoint := r.run(t, "", 2)
+			expect(t, "first run", ids(got), "1 2 3 4 5")
+			got, again := r.run(t, checkpoint, 2)
+			expect(t, "second run after "+string(checkpoint), ids(got), "")
+			expect(t, "checkpoint", string(again), string(checkpoint))
+		})
+	}
+}
+
+func TestPreparedTransactionHoldsTheHorizonE2(t *testing.T) {
+	for _, s := range stampeds {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			db, r := s.open(t, asOwner)
+			late := begin(t, db, "INSERT INTO customers (id) VALUES (6)")
+			gid := "'" + db.Name + "'"
+			exec(t, late, "PREPARE TRANSACTION "+gid)
+			insert(t, db, 7)
+			got, checkpoint := r.run(t, "", 2)
+			if !has(got, 7) || has(got, 6) {
+				t.Errorf("first run: got %s", ids(got))
+			}
+			db.Exec(t, "COMMIT PREPARED "+gid)
+			if got, _ = r.run(t, checkpoint, 2); !has(got, 6) {
+				t.Errorf("the prepared transaction is lost: got %s after %s", ids(got), checkpoint)
+			}
+		})
+	}
+}
+
+// Without the privilege to see other users' transactions the overlap is read again. Transaction ids and sequences need none.
+func TestWithoutPrivilegeE2(t *testing.T) {
+	for _, s := range stampeds {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			db, r := s.open(t, func(db *pgtest.Database) string { return db.User(t) })
+			late := begin(t, db, "INSERT INTO customers (id) VALUES (6)")
+			insert(t, db, 7)
+			got, checkpoint := r.run(t, "", 2)
+			if !has(got, 7) || has(got, 6) {
+				t.Errorf("first run: got %s", ids(got))
+			}
+			exec(t, late, "COMMIT")
+			if got, _ = r.run(t, checkpoint, 2); !has(got, 6) {
+				t.Errorf("the late commit is lost: got %s after %s", ids(got), checkpoint)
+			}
+			time := !strings.Contains(s.name, "xid") && s.name != "xmin" && s.name != "sequence"
+			if said := strings.Count(r.log.String(), "GRANT pg_read_all_stats"); time && said != 1 || !time && said != 0 {
+				t.Errorf("the log speaks of the privilege %d times: %s", said, r.log)
+			}
+		})
+	}
+}
+
+func TestOverlapWithoutPrivilege(t *testing.T) {
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`,
+		`INSERT INTO customers VALUES (1, now() - interval '61 min'), (2, now() - interval '59 min'), (3, now())`)
+	r := open(t, db.User(t), `{table: customers, id: id, updated: u, overlap: 1h, fields: {name: id}}`)
+	db.Conn(t) // a session whose transactions cannot be seen
+	_, checkpoint := r.run(t, "", 0)
+	got, _ := r.run(t, checkpoint, 0)
+	expect(t, "what is read again", ids(got), "2 3")
+}
+
+func TestOwnSessionsNeedNoPrivilege(t *testing.T) {
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`,
+		`INSERT INTO customers VALUES (1, now() - interval '1 min')`)
+	dsn := db.User(t)
+	r := open(t, dsn, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+	own, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close(background())
+	_, checkpoint := r.run(t, "", 0)
+	got, _ := r.run(t, checkpoint, 0)
+	expect(t, "what is read again", ids(got), "")
+}
+
+func TestWithPrivilegeTheHorizonIsExact(t *testing.T) {
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`,
+		`INSERT INTO customers VALUES (1, now() - interval '1 min')`)
+	r := open(t, db.User(t, "pg_read_all_stats"), `{table: customers, id: id, updated: u, fields: {name: id}}`)
+	db.Conn(t)
+	_, checkpoint := r.run(t, "", 0)
+	got, _ := r.run(t, checkpoint, 0)
+	expect(t, "what is read again", ids(got), "")
+	expect(t, "log", r.log.String(), "")
+}
+
+// A session that does not track its activity shows no transaction at all.
+func TestUntrackedSessionCountsAsHidden(t *testing.T) {
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`,
+		`INSERT INTO customers VALUES (1, now() - interval '1 min')`)
+	conn := db.Conn(t)
+	exec(t, conn, "SET track_activities = off")
+	exec(t, conn, "BEGIN")
+	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+	_, checkpoint := r.run(t, "", 0)
+	exec(t, conn, "INSERT INTO customers VALUES (2, now())")
+	exec(t, conn, "COMMIT")
+	got, _ := r.run(t, checkpoint, 0)
+	expect(t, "what is read again", ids(got), "1 2")
+}
+
+func TestOtherDatabasesDoNotHoldTheHorizon(t *testing.T) {
+	other := server.Database(t)
+	begin(t, other, "SELECT now()")
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz DEFAULT now() - interval '10 s')`)
+	insert(t, db, 1)
+	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+	_, checkpoint := r.run(t, "", 0)
+	got, _ := r.run(t, checkpoint, 0)
+	expect(t, "what is read again", ids(got), "")
+}
+
+// A clock that was set back makes stamps that lie behind the checkpoint (T13).
+func TestClockSetBackReadsEverythingAgain(t *testing.T) {
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`, `INSERT INTO customers VALUES (1, '2020-01-01')`)
+	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+	ahead := bridge.Checkpoint(time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z"))
+	got, checkpoint := r.run(t, ahead, 1)
+	expect(t, "everything", ids(got), "1")
+	expect(t, "checkpoint", string(checkpoint), "2020-01-01T00:00:00.000000Z/1")
+	if !strings.Contains(r.log.String(), "set back") {
+		t.Errorf("the log does not say why: %s", r.log)
+	}
+}
+
+// A database that was restored from a dump counts its transactions from the start again.
+func TestTransactionsCountedAnewReadEverythingAgain(t *testing.T) {
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u xid8 DEFAULT pg_current_xact_id())`, `INSERT INTO customers VALUES (1)`)
+	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+	got, checkpoint := r.run(t, "99999999999/7", 1)
+	expect(t, "everything", ids(got), "1")
+	if strings.HasPrefix(string(checkpoint), "99999999999") {
+		t.Errorf("the checkpoint stays at %s", checkpoint)
+	}
+}
+
+func TestSequenceWaitsForOpenTransactions(t *testing.T) {
+	db := server.Database(t, `CREATE SEQUENCE s; CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT nextval('s'))`)
+	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+	r.factory.wait = time.Minute
+	late := begin(t, db, "INSERT INTO customers (id) VALUES (1)")
+	insert(t, db, 2)
+	begun := make(chan bridge.Run)
+	go func() { begun <- r.begin(t, "") }()
+	// The run has begun to wait when it has asked for the open transactions.
+	watch := db.Conn(t)
+	for waiting := false; !waiting; {
+		err := watch.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+			AND application_name = 'contactbridge' AND query LIKE '%virtualxid%')`).Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(t, late, "COMMIT")
+	got, checkpoint := r.finish(t, <-begun, 1, nil)
+	expect(t, "run", ids(got), "1 2")
+	expect(t, "checkpoint", string(checkpoint), "2/2")
+}
+
+// While some transaction is always open, the number of the run before becomes safe.
+func TestSequenceMovesOnWithinBusyDatabasesE2(t *testing.T) {
+	db := server.Database(t, `CREATE SEQUENCE s; CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT nextval('s'))`)
+	r := open(t, db.DSN, `{table: customers, id: id, updated: u, clock_skew: 1ms, fields: {name: id}}`)
+	first := begin(t, db, "SELECT now()")
+	insert(t, db, 1)
+	insert(t, db, 2)
+	_, one := r.run(t, "", 0)
+	if !strings.HasPrefix(string(one), "-infinity?2@") {
+		t.Fatalf("first checkpoint: %s", one)
+	}
+	begin(t, db, "SELECT now()")
+	exec(t, first, "COMMIT")
+	insert(t, db, 3)
+	got, two := r.run(t, one, 0)
+	expect(t, "second run", ids(got), "1 2 3")
+	if !strings.HasPrefix(string(two), "2?3@") {
+		t.Fatalf("second checkpoint: %s", two)
+	}
+	got, _ = r.run(t, two, 0)
+	expect(t, "third run", ids(got), "3")
+}
+
+func TestIntegersAreToldApart(t *testing.T) {
+	for name, first := range map[string]string{
+		"a time": "extract(epoch from now())::int - 10", "a sequence": "1", "a sequence beyond times": "20000000000000000", "a time of long ago is a sequence": "1000",
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u bigint)`, `INSERT INTO customers VALUES (1, `+first+`)`)
+			r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+			inspection, err := r.Inspect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := fact(inspection, "order"), strings.Contains(name, "sequence"); strings.Contains(got, "sequence") != want {
+				t.Errorf("taken for: %s", got)
+			}
+		})
+	}
+}
