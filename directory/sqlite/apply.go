@@ -14,7 +14,7 @@ import (
 func (s *Store) ApplyPage(ctx context.Context, run *directory.Run, page directory.Page) error {
 	next := *run
 	var guarded *directory.GuardedError
-	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
+	err := s.writer.transaction(ctx, func(tx *writer) error {
 		o, err := s.own(ctx, tx, run)
 		if err != nil {
 			return err
@@ -39,7 +39,7 @@ func (s *Store) ApplyPage(ctx context.Context, run *directory.Run, page director
 // An applier stores one page in a transaction.
 type applier struct {
 	owned
-	tx  *sql.Tx
+	tx  *writer
 	run *directory.Run // as it will be
 	now int64          // Unix ms
 
@@ -178,7 +178,7 @@ func (a *applier) fates(ctx context.Context, records []directory.Record) (fates 
 
 // nextKey is a pk that no contact ever had.
 func (a *applier) nextKey(ctx context.Context) (next int64, err error) {
-	err = a.tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'contacts'").Scan(&next)
+	err = a.tx.queryRow(ctx, "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'contacts'", nil, &next)
 	return next, err
 }
 
@@ -360,7 +360,7 @@ const unseen = `FROM contacts c WHERE c.integration = ? AND c.pk <= ? AND NOT EX
 func (a *applier) deleteUnseen(ctx context.Context, guard directory.Guard) (*directory.GuardedError, error) {
 	which := []any{a.integration, a.newest, a.run.ID}
 	var count int64
-	if err := a.tx.QueryRowContext(ctx, "SELECT count(*) "+unseen, which...).Scan(&count); err != nil {
+	if err := a.tx.queryRow(ctx, "SELECT count(*) "+unseen, which, &count); err != nil {
 		return nil, err
 	}
 	if guard.Refuses(count, a.had) {

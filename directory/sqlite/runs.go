@@ -32,7 +32,7 @@ func scanRun(row interface{ Scan(...any) error }, run *directory.Run, more ...an
 // StartRun implements [directory.Store].
 func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory.Start) (*directory.Run, error) {
 	var run *directory.Run
-	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
+	err := s.writer.transaction(ctx, func(tx *writer) error {
 		integration, err := ensureIntegration(ctx, tx, key)
 		if err != nil {
 			return err
@@ -55,22 +55,26 @@ func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory
 	return run, nil
 }
 
-func ensureIntegration(ctx context.Context, tx *sql.Tx, key directory.Key) (pk int64, err error) {
+func ensureIntegration(ctx context.Context, tx *writer, key directory.Key) (pk int64, err error) {
 	if _, err := tx.ExecContext(ctx, "INSERT INTO accounts (name) VALUES (?) ON CONFLICT DO NOTHING", key.Account); err != nil {
 		return 0, err
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO integrations (account, name) SELECT pk, ? FROM accounts WHERE name = ? ON CONFLICT DO NOTHING", key.Integration, key.Account); err != nil {
 		return 0, err
 	}
-	err = tx.QueryRowContext(ctx, "SELECT i.pk FROM integrations i JOIN accounts a ON a.pk = i.account WHERE a.name = ? AND i.name = ?", key.Account, key.Integration).Scan(&pk)
+	err = tx.queryRow(ctx, "SELECT i.pk FROM integrations i JOIN accounts a ON a.pk = i.account WHERE a.name = ? AND i.name = ?", []any{key.Account, key.Integration}, &pk)
 	return pk, err
 }
 
 // resume goes on with the newest run where it was not finished and is fresh; nil where there is nothing to go on with. What is not
 // gone on with is abandoned.
-func (s *Store) resume(ctx context.Context, tx *sql.Tx, integration int64, start directory.Start) (*directory.Run, error) {
+func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.Run, error) {
 	run := &directory.Run{}
-	until, err := scanRun(tx.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1", integration), run)
+	newest, err := tx.prepared(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1")
+	if err != nil {
+		return nil, err
+	}
+	until, err := scanRun(newest.QueryRowContext(ctx, integration), run)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -92,7 +96,7 @@ func (s *Store) resume(ctx context.Context, tx *sql.Tx, integration int64, start
 	return run, err
 }
 
-func (s *Store) abandon(ctx context.Context, tx *sql.Tx, run int64) error {
+func (s *Store) abandon(ctx context.Context, tx *writer, run int64) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM seen WHERE run = ?", run); err != nil {
 		return err
 	}
@@ -101,12 +105,12 @@ func (s *Store) abandon(ctx context.Context, tx *sql.Tx, run int64) error {
 }
 
 // begin opens a new run from the integration's checkpoint, or an initial one.
-func (s *Store) begin(ctx context.Context, tx *sql.Tx, integration int64, start directory.Start) (*directory.Run, error) {
+func (s *Store) begin(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.Run, error) {
 	now := s.clock()
 	run := &directory.Run{Kind: directory.Incremental, State: directory.Running, Lease: rand.Text(), Started: moment(now.UnixMilli()), Updated: moment(now.UnixMilli())}
 	var had, newest int64
-	err := tx.QueryRowContext(ctx, `SELECT checkpoint, contacts, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') FROM integrations WHERE pk = ?`,
-		integration).Scan(&run.Since, &had, &newest)
+	err := tx.queryRow(ctx, `SELECT checkpoint, contacts, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') FROM integrations WHERE pk = ?`,
+		[]any{integration}, &run.Since, &had, &newest)
 	if err != nil {
 		return nil, err
 	}
@@ -138,12 +142,12 @@ type owned struct {
 }
 
 // own reads the run and makes sure that it is still this process's (T8).
-func (s *Store) own(ctx context.Context, tx *sql.Tx, run *directory.Run) (owned, error) {
+func (s *Store) own(ctx context.Context, tx *writer, run *directory.Run) (owned, error) {
 	var o owned
 	var lease string
-	err := tx.QueryRowContext(ctx, `SELECT r.integration, i.account, r.judges, r.newest, r.had, r.lease_ms, r.state, r.pages, r.lease
-		FROM runs r JOIN integrations i ON i.pk = r.integration WHERE r.pk = ?`, run.ID).
-		Scan(&o.integration, &o.account, &o.judges, &o.newest, &o.had, &o.leaseMS, &o.state, &o.pages, &lease)
+	err := tx.queryRow(ctx, `SELECT r.integration, i.account, r.judges, r.newest, r.had, r.lease_ms, r.state, r.pages, r.lease
+		FROM runs r JOIN integrations i ON i.pk = r.integration WHERE r.pk = ?`, []any{run.ID},
+		&o.integration, &o.account, &o.judges, &o.newest, &o.had, &o.leaseMS, &o.state, &o.pages, &lease)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, directory.ErrLeaseLost
 	}
@@ -156,7 +160,7 @@ func (s *Store) own(ctx context.Context, tx *sql.Tx, run *directory.Run) (owned,
 // RestartRun implements [directory.Store].
 func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 	next := *run
-	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
+	err := s.writer.transaction(ctx, func(tx *writer) error {
 		if _, err := s.own(ctx, tx, run); err != nil {
 			return err
 		}
@@ -183,7 +187,7 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 // FailRun implements [directory.Store].
 func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error) error {
 	now := s.now()
-	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
+	err := s.writer.transaction(ctx, func(tx *writer) error {
 		if _, err := s.own(ctx, tx, run); err != nil {
 			return err
 		}
@@ -199,13 +203,15 @@ func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error) er
 
 // RenewLease implements [directory.Store].
 func (s *Store) RenewLease(ctx context.Context, run *directory.Run, lease time.Duration) error {
-	result, err := s.write.ExecContext(ctx, "UPDATE runs SET lease_until = ?, lease_ms = ? WHERE pk = ? AND lease = ? AND state = ?",
-		s.clock().Add(lease).UnixMilli(), lease.Milliseconds(), run.ID, run.Lease, directory.Running)
+	err := s.writer.transaction(ctx, func(tx *writer) error {
+		if _, err := s.own(ctx, tx, run); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE runs SET lease_until = ?, lease_ms = ? WHERE pk = ?", s.clock().Add(lease).UnixMilli(), lease.Milliseconds(), run.ID)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("renew the lease: %w", err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(directory.ErrLeaseLost, err)
 	}
 	return nil
 }

@@ -1,0 +1,134 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// applicationID marks the file as ours ("cbdr", in the header's application id).
+const applicationID = 0x63626472
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// prepare makes sure that there is a file, and returns its absolute path.
+func (s *Store) prepare(path string, mustExist bool) (file string, err error) {
+	if path == Memory {
+		if s.trash, err = os.MkdirTemp("", "contactbridge-"); err != nil {
+			return "", err
+		}
+		path = filepath.Join(s.trash, "contacts.db")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return "", &directory.Error{Message: "it is a folder", Hint: "give the path of a file, for instance " + filepath.Join(path, "contacts.db")}
+	case err == nil:
+		return filepath.Abs(path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", err
+	case mustExist:
+		return "", &directory.Error{
+			Message: "nothing was synchronized into it yet", Err: ErrNoFile,
+			Hint: "run 'contactbridge sync' into this file first, or give the path of the one that it writes (--db)",
+		}
+	}
+	created, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("make the file: %w", err)
+	}
+	return filepath.Join(filepath.Dir(absolute(path)), filepath.Base(path)), created.Close()
+}
+
+// absolute is the path from the root, or the path itself where the working folder is unknown.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
+}
+
+// dsn names the file and what all connections have in common.
+func dsn(file string) string {
+	return (&url.URL{Scheme: "file", Path: file}).String() + "?_pragma=busy_timeout(15000)&_pragma=journal_mode(wal)&_pragma=temp_store(file)"
+}
+
+// migrate brings the schema up to date. Several processes may start at once: whoever comes second finds the tables of the
+// first in its way, looks again, and is content.
+func migrate(ctx context.Context, db *sql.DB) error {
+	const attempts = 5
+	for attempt := 1; ; attempt++ {
+		err := migrateOnce(ctx, db)
+		if err == nil || attempt == attempts || errors.As(err, new(*directory.Error)) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(attempt) * 50 * time.Millisecond):
+		}
+	}
+}
+
+func migrateOnce(ctx context.Context, db *sql.DB) error {
+	ours, empty, err := recognize(ctx, db)
+	if err != nil {
+		return err
+	}
+	if !ours && !empty {
+		return &directory.Error{Message: "the file is another program's database", Hint: "choose another file: nothing was changed in this one"}
+	}
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder)
+	if err != nil {
+		return err
+	}
+	sources := provider.ListSources()
+	current, target := int64(0), sources[len(sources)-1].Version
+	if !empty {
+		if current, err = provider.GetDBVersion(ctx); err != nil {
+			return err
+		}
+	}
+	switch {
+	case current == target:
+		return nil
+	case current > target:
+		return &directory.Error{
+			Message: fmt.Sprintf("a newer contactbridge made the file (schema %d, this one knows %d)", current, target),
+			Hint:    "update contactbridge, or choose another file",
+		}
+	}
+	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bring the schema up to date: %w", err)
+	}
+	return nil
+}
+
+// recognize says whether the file is a directory, and whether there is nothing in it.
+func recognize(ctx context.Context, db *sql.DB) (ours, empty bool, err error) {
+	var id, tables int64
+	err = db.QueryRowContext(ctx, "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)").Scan(&id, &tables)
+	if isNotADatabase(err) {
+		return false, false, &directory.Error{Message: "it is no SQLite file, or a damaged one", Hint: "choose another file, or restore this one from a backup", Err: err}
+	}
+	return id == applicationID, tables == 0, err
+}

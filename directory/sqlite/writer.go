@@ -1,0 +1,110 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// A writer is the one connection that writes. It keeps its statements prepared: with a hundred rows to a statement, parsing
+// them would cost a fifth of storing a page.
+type writer struct {
+	db         *sql.DB
+	conn       *sql.Conn
+	turn       chan struct{} // holds one token; whoever has it writes
+	statements map[string]*sql.Stmt
+}
+
+func newWriter(path string) (*writer, error) {
+	db, err := connect(path, "_pragma=synchronous(normal)", "_pragma=cache_size(-24000)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	w := &writer{db: db, turn: make(chan struct{}, 1), statements: map[string]*sql.Stmt{}}
+	w.turn <- struct{}{}
+	return w, nil
+}
+
+// attach takes the connection for good. Until then the database may be used directly (migrations).
+func (w *writer) attach(ctx context.Context) (err error) {
+	w.conn, err = w.db.Conn(ctx)
+	return err
+}
+
+// transaction does everything of f or nothing. Other processes' writers wait meanwhile.
+func (w *writer) transaction(ctx context.Context, f func(w *writer) error) error {
+	select {
+	case <-w.turn:
+		defer func() { w.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if _, err := w.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := f(w)
+	if err == nil {
+		_, err = w.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		// After some errors SQLite has rolled back by itself; then this one says so, and that is all right.
+		_, _ = w.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	}
+	return err
+}
+
+func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := w.statements[query]; ok {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	// Statements for fewer rows than a full chunk come in many sizes; they must not pile up.
+	if len(w.statements) > 64 {
+		for old, stmt := range w.statements {
+			_ = stmt.Close()
+			delete(w.statements, old)
+		}
+	}
+	w.statements[query] = s
+	return s, nil
+}
+
+func (w *writer) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s, err := w.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+func (w *writer) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := w.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+// queryRow reads one row into the targets; sql.ErrNoRows where there is none.
+func (w *writer) queryRow(ctx context.Context, query string, args []any, into ...any) error {
+	s, err := w.prepared(ctx, query)
+	if err != nil {
+		return err
+	}
+	return s.QueryRowContext(ctx, args...).Scan(into...)
+}
+
+func (w *writer) close() error {
+	var errs []error
+	for _, s := range w.statements {
+		errs = append(errs, s.Close())
+	}
+	if w.conn != nil {
+		errs = append(errs, w.conn.Close())
+	}
+	return errors.Join(append(errs, w.db.Close())...)
+}
