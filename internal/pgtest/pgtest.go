@@ -20,7 +20,8 @@ type shared struct {
 	err    error
 
 	mu   sync.Mutex
-	next int // numbers databases and users
+	next int      // numbers databases and users
+	free []string // databases that are empty again
 }
 
 // A Suite is the server of a package's tests and what they need of it. It starts with the first test that asks.
@@ -67,25 +68,66 @@ func (s *Suite) name(prefix string) string {
 	return fmt.Sprintf("%s_%d", prefix, s.next)
 }
 
-// A Database is a new, empty database; it is dropped when its test ends.
+// A Database is an empty database that no other test has; it is emptied when its test ends.
 type Database struct {
 	suite *Suite
 	Name  string
 	DSN   string // for user postgres
 }
 
-// Database makes a database and runs statements in it.
+// Database gives a database and runs statements in it.
 func (s *Suite) Database(t testing.TB, statements ...string) *Database {
 	t.Helper()
 	server := s.Server(t)
-	d := &Database{suite: s, Name: s.name("test")}
-	d.DSN = server.DSN(d.Name)
-	s.admin(t, "CREATE DATABASE "+d.Name)
-	t.Cleanup(func() { s.admin(t, "DROP DATABASE "+d.Name+" WITH (FORCE)") })
+	name, used := s.reuse()
+	if !used {
+		name = s.name("test")
+		s.admin(t, "CREATE DATABASE "+name)
+	}
+	d := &Database{suite: s, Name: name, DSN: server.DSN(name)}
+	t.Cleanup(func() { s.recycle(t, d) })
 	if len(statements) > 0 {
 		d.Exec(t, strings.Join(statements, ";\n"))
 	}
 	return d
+}
+
+// reuse takes an empty database: making a new one takes a while.
+func (s *Suite) reuse() (name string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) == 0 {
+		return "", false
+	}
+	name = s.free[len(s.free)-1]
+	s.free = s.free[:len(s.free)-1]
+	return name, true
+}
+
+// recycle empties a database and ends its sessions. One that does not become empty is not used again.
+func (s *Suite) recycle(t testing.TB, d *Database) {
+	t.Helper()
+	d.Exec(t, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	conn, err := pgx.Connect(context.Background(), d.DSN)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close(context.Background())
+	var clean bool
+	err = conn.QueryRow(context.Background(), "SELECT NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database())").Scan(&clean)
+	if err != nil || !clean {
+		t.Errorf("a test left a prepared transaction behind (%v)", err)
+		return
+	}
+	d.Exec(t, `DO $$ DECLARE s name; BEGIN
+		FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+			EXECUTE format('DROP SCHEMA %I CASCADE', s);
+		END LOOP;
+	END $$; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO public`)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, d.Name)
 }
 
 // admin runs a statement as user postgres in database postgres.
