@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+	driver "modernc.org/sqlite"
 
 	"github.com/contactbridge/contactbridge/directory"
 )
@@ -49,20 +50,19 @@ func (s *Store) prepare(path string, mustExist bool) (file string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("make the file: %w", err)
 	}
-	return filepath.Join(filepath.Dir(absolute(path)), filepath.Base(path)), created.Close()
-}
-
-// absolute is the path from the root, or the path itself where the working folder is unknown.
-func absolute(path string) string {
-	if whole, err := filepath.Abs(path); err == nil {
-		return whole
+	if err := created.Close(); err != nil {
+		return "", err
 	}
-	return path
+	return filepath.Abs(path)
 }
 
-// dsn names the file and what all connections have in common.
-func dsn(file string) string {
-	return (&url.URL{Scheme: "file", Path: file}).String() + "?_pragma=busy_timeout(15000)&_pragma=journal_mode(wal)&_pragma=temp_store(file)"
+// connect names the file and what all connections have in common.
+func connect(file string, settings ...string) (*sql.DB, error) {
+	dsn := (&url.URL{Scheme: "file", Path: file}).String() + "?_pragma=busy_timeout(15000)&_pragma=journal_mode(wal)"
+	for _, setting := range settings {
+		dsn += "&" + setting
+	}
+	return sql.Open("sqlite", dsn)
 }
 
 // migrate brings the schema up to date. Several processes may start at once: whoever comes second finds the tables of the
@@ -123,11 +123,13 @@ func migrateOnce(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+const notADatabase = 26 // SQLITE_NOTADB
+
 // recognize says whether the file is a directory, and whether there is nothing in it.
 func recognize(ctx context.Context, db *sql.DB) (ours, empty bool, err error) {
 	var id, tables int64
 	err = db.QueryRowContext(ctx, "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)").Scan(&id, &tables)
-	if isNotADatabase(err) {
+	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code()&0xff == notADatabase {
 		return false, false, &directory.Error{Message: "it is no SQLite file, or a damaged one", Hint: "choose another file, or restore this one from a backup", Err: err}
 	}
 	return id == applicationID, tables == 0, err

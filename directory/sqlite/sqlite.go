@@ -15,8 +15,6 @@ import (
 	"os"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
-
 	"github.com/contactbridge/contactbridge/directory"
 )
 
@@ -28,10 +26,10 @@ var ErrNoFile = errors.New("there is no directory file")
 
 // A Store is a directory in a SQLite file.
 type Store struct {
-	write *writer
-	read  *sql.DB
-	clock func() time.Time
-	trash string // folder that goes with the store; empty where there is none
+	writer *writer
+	read   *sql.DB
+	clock  func() time.Time
+	trash  string // folder that goes with the store; empty where there is none
 
 	byDigits *sql.Stmt // on read: the queries that every call waits for
 	byEnding *sql.Stmt
@@ -73,23 +71,19 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-const (
-	writerSettings = "&_pragma=synchronous(normal)&_pragma=cache_size(-24000)&_pragma=journal_size_limit(67108864)&_txlock=immediate"
-	readerSettings = "&_pragma=query_only(1)&_pragma=cache_size(-4000)"
-	readers        = 4
-)
+const readers = 4
 
 func (s *Store) open(ctx context.Context, file string) (err error) {
-	db, err := sql.Open("sqlite", dsn(file)+writerSettings)
-	if err != nil {
+	if s.writer, err = newWriter(file); err != nil {
 		return err
 	}
-	db.SetMaxOpenConns(1)
-	s.write = newWriter(db)
-	if err := migrate(ctx, db); err != nil {
+	if err := migrate(ctx, s.writer.db); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite", dsn(file)+readerSettings); err != nil {
+	if err := s.writer.attach(ctx); err != nil {
+		return err
+	}
+	if s.read, err = connect(file, "_pragma=query_only(1)", "_pragma=cache_size(-4000)"); err != nil {
 		return err
 	}
 	s.read.SetMaxOpenConns(readers)
@@ -112,14 +106,16 @@ func (s *Store) Close() error {
 	if s.read != nil {
 		errs = append(errs, s.read.Close())
 	}
-	if s.write != nil {
-		errs = append(errs, s.write.close())
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
 	}
 	if s.trash != "" {
 		errs = append(errs, os.RemoveAll(s.trash))
 	}
 	return errors.Join(errs...)
 }
+
+func (s *Store) now() int64 { return s.clock().UnixMilli() }
 
 // moment is a stored time, Unix milliseconds; zero for 0.
 func moment(ms int64) time.Time {

@@ -41,8 +41,8 @@ func TestOpenSaysWhatIsWrongWithAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, path, want string }{
-		{"a text file", text, "not a SQLite file"},
-		{"a folder", dir, "is a folder"},
+		{"a text file", text, "no SQLite file"},
+		{"a folder", dir, "it is a folder"},
 		{"a folder that is not there", filepath.Join(dir, "no", "such", "contacts.db"), "no such file"},
 	} {
 		if store, err := sqlite.Open(context.Background(), c.path); err == nil || !strings.Contains(err.Error(), c.want) {

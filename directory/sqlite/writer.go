@@ -16,7 +16,7 @@ type writer struct {
 }
 
 func newWriter(path string) (*writer, error) {
-	db, err := connect(path, "_pragma=synchronous(normal)", "_pragma=cache_size(-24000)")
+	db, err := connect(path, "_pragma=synchronous(normal)", "_pragma=cache_size(-24000)", "_pragma=journal_size_limit(67108864)", "_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
