@@ -29,6 +29,7 @@ type Report struct {
 	Restarts    int                `json:"restarts"`
 	Seconds     float64            `json:"seconds"`
 	Rejections  []Rejection        `json:"rejections,omitempty"` // the first few
+	CatchUp     *Report            `json:"catch_up,omitempty"`   // the incremental run that followed a resumed one
 	Error       *Problem           `json:"error,omitempty"`
 }
 

@@ -91,10 +91,28 @@ type pass struct {
 }
 
 // Run does one run: the initial one, or what changed since the last one's checkpoint, or what is left of a run that died
-// (D3). It returns when the run is complete or cannot go on; what was stored until then stays, and the report counts it. Its
-// errors are of type [*Error], or wrap a [bridge.Error]; after any of them but a guarded run's the next call goes on where this
-// one stopped.
+// (D3). A run that died read up to the moment when it began (E3), so it is followed by an incremental one
+// ([Report.CatchUp]): in any case, what was committed before Run was called is in the directory when it returns nil.
+//
+// Run returns when it is complete or cannot go on; what was stored until then stays, and the report counts it. Its errors are
+// of type [*Error], or wrap a [bridge.Error]; the next call goes on where this one stopped.
 func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
+	report, err := s.once(ctx, key, opts)
+	if err != nil || !report.Resumed || report.Checkpoint == "" {
+		return report, err
+	}
+	opts.Full = false
+	next, err := s.once(ctx, key, opts)
+	report.CatchUp, report.Error = &next, next.Error
+	report.Seconds += next.Seconds
+	if err == nil {
+		report.Checkpoint = next.Checkpoint
+	}
+	return report, err
+}
+
+// once works on one run.
+func (s *Synchronizer) once(ctx context.Context, key directory.Key, opts Options) (Report, error) {
 	p := &pass{Synchronizer: s, key: key, opts: opts.withDefaults()}
 	began := time.Now()
 	err := p.begin(ctx)

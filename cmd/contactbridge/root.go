@@ -7,10 +7,11 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
-	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
 // version is set by the linker when a release is built (-X main.version=v1.2.3); otherwise the build's own information
@@ -34,8 +35,11 @@ protocol (the bridge), fetches them from any bridge into a directory (the synchr
 		Version:       versionText(),
 		SilenceErrors: true, // run prints them
 		SilenceUsage:  true,
-		Args:          noSuchCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
+
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("contactbridge {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misuse(err.Error(), "") })
@@ -44,7 +48,7 @@ protocol (the bridge), fetches them from any bridge into a directory (the synchr
 		&cobra.Group{ID: groupBridge, Title: "Serve contacts:"},
 		&cobra.Group{ID: groupSync, Title: "Fetch contacts, know who is calling:"},
 	)
-	root.AddCommand()
+	root.AddCommand(newSyncCommand(), newLookupCommand())
 	return root
 }
 
@@ -100,31 +104,28 @@ func hinted(err error, hint string) error {
 	return &hintedError{error: err, hint: hint}
 }
 
-// hintOf is what an operator can do about an error; empty where nobody knows. The outermost hint wins.
+// hintOf is what an operator can do about an error; empty where nobody knows. The command's own hint wins.
 func hintOf(err error) string {
-	for err != nil {
-		switch e := err.(type) {
-		case *misuseError:
-			return e.hint
-		case *hintedError:
-			return e.hint
-		case *bridge.Error:
-			if e.Hint != "" {
-				return e.Hint
-			}
-		}
-		err = errors.Unwrap(err)
+	if e, ok := errors.AsType[*misuseError](err); ok {
+		return e.hint
 	}
-	return ""
+	if e, ok := errors.AsType[*hintedError](err); ok {
+		return e.hint
+	}
+	return synchronizer.Hint(err)
 }
 
 // printError prints "contactbridge sync: what happened" and, where there is one, "hint: what to do".
 func printError(w io.Writer, command string, err error) {
-	fmt.Fprintf(w, "%s: %s\n", command, oneLine(err.Error()))
-	hint := hintOf(err)
-	if _, ok := errors.AsType[*misuseError](err); ok && hint == "" {
-		hint = fmt.Sprintf("run '%s --help'", command)
+	message, hint := err.Error(), hintOf(err)
+	_, misused := errors.AsType[*misuseError](err)
+	if misused && hint == "" {
+		hint = fmt.Sprintf("Run '%s --help'.", command)
 	}
+	if !misused { // which may list several problems, a line each, in our own words
+		message = oneLine(message)
+	}
+	fmt.Fprintf(w, "%s: %s\n", command, message)
 	if hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
 	}
@@ -133,7 +134,7 @@ func printError(w io.Writer, command string, err error) {
 // oneLine keeps what others wrote from drawing on the operator's terminal: control characters become spaces.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
@@ -147,7 +148,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	}
 	hint := ""
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), near[0])
+		hint = fmt.Sprintf("Did you mean '%s %s'?", cmd.CommandPath(), near[0])
 	}
 	return misuse(fmt.Sprintf("there is no command %q", args[0]), hint)
 }

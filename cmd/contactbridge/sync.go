@@ -1,0 +1,233 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/internal/progress"
+	"github.com/contactbridge/contactbridge/synchronizer"
+)
+
+// syncFlags are the flags of contactbridge sync.
+type syncFlags struct {
+	directoryFlags
+	authFlags
+
+	full            bool
+	acceptDeletions bool
+	guard           string
+	maxPages        int64
+	pageLimit       string
+	timeout         time.Duration
+	attempts        int
+	retryFor        time.Duration
+	lease           time.Duration
+	freshFor        time.Duration
+	json            bool
+	quiet           bool
+}
+
+func newSyncCommand() *cobra.Command {
+	var f syncFlags
+	cmd := &cobra.Command{
+		Use:     "sync URL",
+		GroupID: groupSync,
+		Short:   "Fetch contacts from any bridge into a directory",
+		Long: `Fetch contacts from any bridge into a directory: all of them the first time, afterwards what was created or updated.
+
+URL is the bridge's endpoint, as in https://bridge.example.com/crm/contact_sync. A run that was interrupted or failed keeps
+what it stored, and the next one goes on where it stopped. Contacts that a complete initial run (--full) does not show any
+more are deleted, unless they are too many: then the command asks for --accept-deletions.`,
+		Example: `  contactbridge sync http://127.0.0.1:8080/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD
+  contactbridge sync https://bridge.example.com/crm/contact_sync --auth-file crm.auth --region US --full --json`,
+		Args:              takes("URL"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd, args[0])
+		},
+	}
+	f.directoryFlags.add(cmd,
+		"`name` under which the bridge's contacts are kept (default: the URL's path without /contact_sync, or its host)",
+		"`country` where numbers without a country code were written, as in US or GB")
+	f.authFlags.add(cmd)
+	f.add(cmd)
+	return cmd
+}
+
+func (f *syncFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.full, "full", false, "start over with an initial run: every contact")
+	flags.BoolVar(&f.acceptDeletions, "accept-deletions", false, "delete contacts that are gone, however many")
+	flags.StringVar(&f.guard, "guard", "20%", "`share` of the contacts that may be gone (and 10 of them) before deleting asks")
+	flags.Int64Var(&f.maxPages, "max-pages", synchronizer.DefaultMaxPages, "pages after which a run counts as endless")
+	flags.StringVar(&f.pageLimit, "page-limit", "32MiB", "`size` that an answer of the bridge may have")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "time that an answer of the bridge may take")
+	flags.IntVar(&f.attempts, "attempts", 6, "requests for one page before giving up; 1 does not retry")
+	flags.DurationVar(&f.retryFor, "retry-for", 5*time.Minute, "time for all attempts at one page")
+	flags.DurationVar(&f.lease, "lease", 5*time.Second, "time without a sign of life after which another process may take the run over")
+	flags.DurationVar(&f.freshFor, "fresh-for", synchronizer.DefaultFreshFor, "age up to which an unfinished run is gone on with")
+	flags.BoolVar(&f.json, "json", false, "print the report as one JSON object")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors (and the report with --json)")
+}
+
+func (f *syncFlags) run(cmd *cobra.Command, address string) (err error) {
+	client, key, opts, err := f.prepare(cmd, address)
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	store, err := f.open(cmd.Context(), false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	report, err := f.synchronize(cmd, client, store, key, opts)
+	if printed := f.print(cmd, report); printed != nil {
+		return errors.Join(err, printed)
+	}
+	return addressHint(address, err)
+}
+
+// prepare makes of flags and arguments what a run needs.
+func (f *syncFlags) prepare(cmd *cobra.Command, address string) (*bridge.Client, directory.Key, synchronizer.Options, error) {
+	key, opts := directory.Key{Account: f.account}, synchronizer.Options{}
+	target, err := parseBridgeURL(address)
+	if err != nil {
+		return nil, key, opts, err
+	}
+	key.Integration = f.integration
+	if key.Integration == "" {
+		key.Integration = integrationName(target)
+	}
+	auth, err := f.auth(cmd.InOrStdin())
+	if err != nil {
+		return nil, key, opts, err
+	}
+	if opts, err = f.options(); err != nil {
+		return nil, key, opts, err
+	}
+	limit, err := humanize.ParseBytes(f.pageLimit)
+	if err != nil || limit == 0 || limit > math.MaxInt32 {
+		return nil, key, opts, misuse(fmt.Sprintf("--page-limit %q is no size", f.pageLimit), "For example 32MiB.")
+	}
+	return &bridge.Client{URL: target.String(), Auth: auth, MaxBody: int64(limit), Timeout: f.timeout}, key, opts, nil
+}
+
+// options checks the flags that say how a run goes.
+func (f *syncFlags) options() (synchronizer.Options, error) {
+	var none synchronizer.Options
+	if err := f.check(); err != nil {
+		return none, err
+	}
+	for _, number := range []struct {
+		flag  string
+		value int64
+	}{
+		{"timeout", int64(f.timeout)}, {"max-pages", f.maxPages}, {"attempts", int64(f.attempts)},
+		{"retry-for", int64(f.retryFor)}, {"lease", int64(f.lease)}, {"fresh-for", int64(f.freshFor)},
+	} {
+		if number.value <= 0 {
+			return none, misuse("--"+number.flag+" must be more than 0", "")
+		}
+	}
+	guard := synchronizer.DefaultGuard()
+	share, err := parseShare(f.guard)
+	if err != nil {
+		return none, err
+	}
+	guard.Share = share
+	return synchronizer.Options{
+		Full: f.full, Guard: guard, AcceptDeletions: f.acceptDeletions, MaxPages: f.maxPages,
+		Lease: f.lease, FreshFor: f.freshFor, TakeOver: true,
+		Retry: synchronizer.Retry{Attempts: f.attempts, Within: f.retryFor},
+	}, nil
+}
+
+// parseShare reads "20%" or "20": per cent, from 0 to 100.
+func parseShare(text string) (float64, error) {
+	percent, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
+	if err != nil || !(percent >= 0 && percent <= 100) {
+		return 0, misuse(fmt.Sprintf("--guard %q is no share", text), "Use per cent, as in 20%.")
+	}
+	return percent / 100, nil
+}
+
+// parseBridgeURL checks the address that somebody typed.
+func parseBridgeURL(address string) (*url.URL, error) {
+	if !strings.Contains(address, "://") {
+		scheme := "https://"
+		if strings.HasPrefix(address, "localhost") || strings.HasPrefix(address, "127.") {
+			scheme = "http://"
+		}
+		return nil, misuse(fmt.Sprintf("%q is no URL: it does not say http or https", address), "Did you mean "+scheme+address+"?")
+	}
+	target, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return nil, misuse("the URL cannot be read", "Write it as in https://bridge.example.com/crm/contact_sync.")
+	case target.Scheme != "http" && target.Scheme != "https":
+		return nil, misuse(fmt.Sprintf("a bridge speaks http or https, not %s", target.Scheme), "Write it as in https://bridge.example.com/crm/contact_sync.")
+	case target.Hostname() == "":
+		return nil, misuse("the URL has no host", "Write it as in https://bridge.example.com/crm/contact_sync.")
+	case target.User != nil:
+		return nil, misuse("the URL holds credentials, which would end up in logs", "Give them with --auth, --auth-env or --auth-file.")
+	}
+	return target, nil
+}
+
+// integrationName is the name that a bridge's contacts are kept under if nobody says another: its path without
+// /contact_sync, or else its host.
+func integrationName(target *url.URL) string {
+	path := strings.TrimSuffix(strings.TrimSuffix(target.Path, "/"), "/contact_sync")
+	if name := strings.Trim(path, "/"); name != "" {
+		return name
+	}
+	return target.Host
+}
+
+// addressHint adds to an error what is most likely wrong with the address that was typed.
+func addressHint(address string, err error) error {
+	failure, ok := errors.AsType[*bridge.Error](err)
+	if !ok || failure.Status == 0 {
+		return err
+	}
+	target, bad := parseBridgeURL(address)
+	if bad != nil {
+		return err
+	}
+	missing := !strings.HasSuffix(strings.TrimSuffix(target.Path, "/"), "/contact_sync")
+	refused := failure.Code == bridge.CodeNotFound || failure.Code == bridge.CodeMethodNotAllowed
+	switch {
+	case missing && (refused || failure.Code == bridge.CodeBadAnswer || failure.Code == bridge.CodeRedirected):
+		return hinted(err, "Did you mean "+target.JoinPath("contact_sync").Redacted()+"?")
+	case target.Scheme == "http" && failure.Status == 400 && strings.Contains(failure.Message, "HTTPS"):
+		target.Scheme = "https"
+		return hinted(err, "Did you mean "+target.Redacted()+"?")
+	}
+	return err
+}
+
+// synchronize does the run and shows how it goes.
+func (f *syncFlags) synchronize(cmd *cobra.Command, client *bridge.Client, store directory.Store, key directory.Key, opts synchronizer.Options) (synchronizer.Report, error) {
+	var shown progress.Reporter = progress.Nothing{}
+	if !f.quiet {
+		shown = progress.New(cmd.ErrOrStderr(), key.Integration)
+	}
+	defer shown.Close()
+	s := synchronizer.Synchronizer{
+		Bridge: client, Store: store, Progress: shown.Event,
+		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, f.region) },
+	}
+	return s.Run(cmd.Context(), key, opts)
+}
