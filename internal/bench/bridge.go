@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+func bridgePostgres(ctx context.Context, l *laboratory) ([]result, error) {
+	return l.bridgeAgainstCopy(ctx, "bridge-postgres", "{format: as-is}", 0.8)
+}
+
+func bridgePostgresE164(ctx context.Context, l *laboratory) ([]result, error) {
+	return l.bridgeAgainstCopy(ctx, "bridge-postgres-e164", "{region: US, format: e164}", 0.25)
+}
+
+func (l *laboratory) bridgeAgainstCopy(ctx context.Context, name, phones string, target float64) ([]result, error) {
+	s, err := l.serve(ctx, l.postgresSource("customers"), phones)
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	value, limit, err := paired(ctx, l.repeat, func(ctx context.Context) (float64, error) { return l.crawl(ctx, s.url()) }, l.copyRate)
+	return []result{{
+		Name: name, Value: value, Limit: limit, Unit: "contacts/s", Target: target,
+		against: "all pages over loopback HTTP, one client, against COPY (SELECT row_to_json …) TO STDOUT of the same columns",
+	}}, err
+}
+
+// copyRate is how many rows a second PostgreSQL itself gives out as JSON.
+func (l *laboratory) copyRate(ctx context.Context) (float64, error) {
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(ctx)
+	started := time.Now()
+	tag, err := conn.PgConn().CopyTo(ctx, io.Discard, "COPY (SELECT row_to_json(t) FROM (SELECT "+selected+" FROM customers) t) TO STDOUT")
+	if err != nil {
+		return 0, err
+	}
+	if int(tag.RowsAffected()) != l.contacts {
+		return 0, fmt.Errorf("COPY gave %d rows", tag.RowsAffected())
+	}
+	return float64(l.contacts) / time.Since(started).Seconds(), nil
+}
+
+func bridgeSQLite(ctx context.Context, l *laboratory) ([]result, error) {
+	s, err := l.serve(ctx, l.sqliteSource(), "{format: as-is}")
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	value, limit, err := paired(ctx, l.repeat, func(ctx context.Context) (float64, error) { return l.crawl(ctx, s.url()) }, l.scanRate)
+	return []result{{
+		Name: "bridge-sqlite", Value: value, Limit: limit, Unit: "contacts/s", Target: 0.5,
+		against: "all pages over loopback HTTP, one client, against scanning the same query with the driver, encoding nothing",
+	}}, err
+}
+
+// scanRate is how many rows a second the SQLite driver reads.
+func (l *laboratory) scanRate(ctx context.Context) (float64, error) {
+	db, err := sql.Open("sqlite", "file:"+l.sqlitePath+"?mode=ro")
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	started := time.Now()
+	rows, err := db.QueryContext(ctx, "SELECT "+selected+" FROM customers ORDER BY updated_at, id")
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	values := make([]any, 13)
+	into := make([]any, 13)
+	for i := range values {
+		into[i] = &values[i]
+	}
+	n := 0
+	for ; rows.Next(); n++ {
+		if err := rows.Scan(into...); err != nil {
+			return 0, err
+		}
+	}
+	if n != l.contacts {
+		return 0, fmt.Errorf("the scan gave %d rows", n)
+	}
+	return float64(n) / time.Since(started).Seconds(), rows.Err()
+}
+
+// crawl follows all pages as a synchronizer would, but looks at nothing except what it needs to go on.
+func (l *laboratory) crawl(ctx context.Context, url string) (float64, error) {
+	started, offset, contacts := time.Now(), "", 0
+	body := new(bytes.Buffer)
+	for {
+		meta := map[string]any{}
+		if offset != "" {
+			meta["offset"] = offset
+		}
+		request, _ := json.Marshal(map[string]any{"auth": map[string]string{"username": "agent", "password": secret}, "meta": meta})
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(request))
+		if err != nil {
+			return 0, err
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept-Encoding", "identity") // loopback needs no compression
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0, err
+		}
+		body.Reset()
+		_, err = body.ReadFrom(response.Body)
+		response.Body.Close()
+		if err != nil {
+			return 0, err
+		}
+		if response.StatusCode != http.StatusOK {
+			return 0, fmt.Errorf("the bridge answered %s: %s", response.Status, body)
+		}
+		contacts += bytes.Count(body.Bytes(), []byte(`"id":"`))
+		if offset, err = nextOffset(body.Bytes()); err != nil {
+			return 0, err
+		}
+		if offset == "" {
+			break
+		}
+	}
+	if contacts != l.contacts {
+		return 0, fmt.Errorf("the bridge gave %d contacts, not %d", contacts, l.contacts)
+	}
+	return float64(contacts) / time.Since(started).Seconds(), nil
+}
+
+// nextOffset finds the offset in an answer without decoding the contacts.
+func nextOffset(body []byte) (string, error) {
+	at := bytes.LastIndex(body, []byte(`"next_offset":"`))
+	if at < 0 {
+		if !bytes.Contains(body, []byte(`"contacts"`)) {
+			return "", errors.New("an answer without contacts")
+		}
+		return "", nil
+	}
+	rest := string(body[at+len(`"next_offset":"`):])
+	offset, _, found := strings.Cut(rest, `"`)
+	if !found {
+		return "", errors.New("an answer that was cut off")
+	}
+	return offset, nil
+}

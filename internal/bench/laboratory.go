@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	_ "modernc.org/sqlite" // the SQLite driver
+
+	"github.com/contactbridge/contactbridge/internal/pgserver"
+	"github.com/contactbridge/contactbridge/internal/sample"
+)
+
+// A laboratory has what the benchmarks share: the command, a PostgreSQL and a SQLite with the same customers.
+type laboratory struct {
+	contacts, big int
+	repeat        int
+	dir, binary   string
+	postgres      *pgserver.Server
+	sqlitePath    string
+}
+
+const (
+	seed   = 20260105
+	secret = "s3cret"
+)
+
+// columns are the customers' in both databases, but for the types.
+const columns = `id, first_name, last_name, company, title, email, email2, phone, mobile, city, plan, created_at, updated_at`
+
+// fields is how every benchmark maps them.
+const fields = `{name: "first_name || ' ' || last_name", company: company, title: title, emails: [email, email2], phones: [phone, mobile],
+        address: city, url: "'https://crm.example.com/customers/' || id", custom_fields: {Plan: plan, Customer since: created_at}}`
+
+// selected are the expressions of fields as SQL, for the limits.
+const selected = `id, first_name || ' ' || last_name AS name, company, title, email, email2, phone, mobile, city AS address,
+  'https://crm.example.com/customers/' || id AS url, plan, created_at, updated_at`
+
+func newLaboratory(ctx context.Context, contacts, repeat int, smoke bool) (*laboratory, error) {
+	dir, err := os.MkdirTemp("", "contactbridge-bench-")
+	if err != nil {
+		return nil, err
+	}
+	l := &laboratory{contacts: contacts, big: 1_000_000, repeat: repeat, dir: dir, binary: filepath.Join(dir, "contactbridge"), sqlitePath: filepath.Join(dir, "crm.db")}
+	if smoke {
+		l.big = contacts * 2
+	}
+	if err := l.prepare(ctx); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *laboratory) prepare(ctx context.Context) (err error) {
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", l.binary, "github.com/contactbridge/contactbridge/cmd/contactbridge").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build contactbridge: %w\n%s", err, out)
+	}
+	if l.postgres, err = pgserver.Start(ctx, "shared_buffers=1GB", "max_wal_size=4GB", "autovacuum=off"); err != nil {
+		return err
+	}
+	if err := l.fillPostgres(ctx, "customers", l.contacts); err != nil {
+		return fmt.Errorf("fill PostgreSQL: %w", err)
+	}
+	if err := l.fillSQLite(ctx); err != nil {
+		return fmt.Errorf("fill SQLite: %w", err)
+	}
+	return nil
+}
+
+func (l *laboratory) close() {
+	if l.postgres != nil {
+		if err := l.postgres.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: stop PostgreSQL:", err)
+		}
+	}
+	_ = os.RemoveAll(l.dir)
+}
+
+func (l *laboratory) connect(ctx context.Context) (*pgx.Conn, error) {
+	return pgx.Connect(ctx, l.postgres.DSN("postgres"))
+}
+
+var start = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// fillPostgres makes a table of n customers with the index that a bridge wants.
+func (l *laboratory) fillPostgres(ctx context.Context, table string, n int) error {
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, `CREATE TABLE `+table+` (id bigint PRIMARY KEY, first_name text, last_name text, company text, title text,
+		email text, email2 text, phone text, mobile text, city text, plan text, created_at timestamptz, updated_at timestamptz)`); err != nil {
+		return err
+	}
+	g, left := sample.New(seed, start), n
+	_, err = conn.CopyFrom(ctx, pgx.Identifier{table}, strings.Split(columns, ", "), pgx.CopyFromFunc(func() ([]any, error) {
+		if left == 0 {
+			return nil, nil
+		}
+		left--
+		c := g.Next()
+		return []any{int64(c.ID), c.FirstName, c.LastName, c.Company, c.Title, c.Email, null(c.Email2), c.Phone, null(c.Mobile), c.City, c.Plan, c.Created, c.Updated}, nil
+	}))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CREATE INDEX ON "+table+" (updated_at, id)")
+	if err == nil {
+		_, err = conn.Exec(ctx, "VACUUM ANALYZE "+table)
+	}
+	return err
+}
+
+func null(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func (l *laboratory) fillSQLite(ctx context.Context) error {
+	db, err := sql.Open("sqlite", l.sqlitePath)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, `PRAGMA journal_mode = wal;
+		CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, company TEXT, title TEXT,
+		email TEXT, email2 TEXT, phone TEXT, mobile TEXT, city TEXT, plan TEXT, created_at TEXT, updated_at TEXT);`); err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO customers ("+columns+") VALUES (?"+strings.Repeat(", ?", 12)+")")
+	if err != nil {
+		return err
+	}
+	const layout = "2006-01-02 15:04:05.000"
+	g := sample.New(seed, start)
+	for range l.contacts {
+		c := g.Next()
+		if _, err := insert.ExecContext(ctx, c.ID, c.FirstName, c.LastName, c.Company, c.Title, c.Email, null(c.Email2), c.Phone, null(c.Mobile),
+			c.City, c.Plan, c.Created.Format(layout), c.Updated.Format(layout)); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "CREATE INDEX customers_changed ON customers (updated_at, id); ANALYZE")
+	return err
+}
+
+// A server is a running `contactbridge serve` with one endpoint.
+type server struct {
+	address string
+	process *exec.Cmd
+	output  *bytes.Buffer
+}
+
+func (s *server) url() string { return "http://" + s.address + "/crm/contact_sync" }
+
+// serve starts the bridge. phones is the endpoint's phones setting.
+func (l *laboratory) serve(ctx context.Context, source, phones string) (*server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{address: listener.Addr().String(), output: new(bytes.Buffer)}
+	listener.Close()
+	config := fmt.Sprintf("listen: %s\nlog: {level: warn}\nendpoints:\n  crm:\n    auth: {username: agent, password: %s}\n    phones: %s\n    source: %s\n", s.address, secret, phones, source)
+	path := filepath.Join(l.dir, "bridge.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	s.process = exec.CommandContext(ctx, l.binary, "serve", "-c", path)
+	s.process.Stdout, s.process.Stderr = s.output, s.output
+	if err := s.process.Start(); err != nil {
+		return nil, err
+	}
+	for range 1000 {
+		if response, err := http.Get("http://" + s.address + "/healthz"); err == nil {
+			response.Body.Close()
+			return s, nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.stop()
+	return nil, fmt.Errorf("the bridge did not come up: %s", s.output)
+}
+
+func (s *server) stop() {
+	_ = s.process.Process.Signal(syscall.SIGTERM)
+	_ = s.process.Wait()
+}
+
+// peakMemory is the most that a living process had in memory, in MiB.
+func (s *server) peakMemory() (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kib / 1024, err
+		}
+	}
+	return 0, errors.New("no VmHWM in /proc/PID/status")
+}
+
+func (l *laboratory) postgresSource(table string) string {
+	return fmt.Sprintf("{kind: postgres, dsn: %q, table: %s, id: id, updated: updated_at, fields: %s}", l.postgres.DSN("postgres"), table, fields)
+}
+
+func (l *laboratory) sqliteSource() string {
+	return fmt.Sprintf("{kind: sqlite, path: %q, table: customers, id: id, updated: updated_at, fields: %s}", l.sqlitePath, fields)
+}
+
+// synchronize runs `contactbridge sync` and returns its wall-clock time and its peak memory in MiB.
+func (l *laboratory) synchronize(ctx context.Context, url, db string) (time.Duration, float64, error) {
+	cmd := exec.CommandContext(ctx, l.binary, "sync", url, "--json", "--db", db, "--region", "US", "--auth", "username=agent", "--auth", "password="+secret)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	started := time.Now()
+	if err := cmd.Run(); err != nil {
+		return 0, 0, fmt.Errorf("sync: %w: %s", err, output.Bytes())
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return time.Since(started), float64(usage.Maxrss) / 1024, nil
+}

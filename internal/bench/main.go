@@ -1,0 +1,164 @@
+// Command bench measures the speed of the whole path. Every figure stands against a limit that is measured in the same
+// run, because machines differ and are shared; the ratio is what counts.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// A result is one line of the table.
+type result struct {
+	Name   string  `json:"name"`
+	Value  float64 `json:"value"` // ours
+	Unit   string  `json:"unit"`  // of value and limit
+	Limit  float64 `json:"limit"` // what it is compared with
+	Ratio  float64 `json:"ratio"` // value / limit
+	Target float64 `json:"target"`
+	OK     bool    `json:"ok"`
+
+	against string
+	atMost  bool    // the target is an upper bound
+	ceiling float64 // what value and limit must not exceed; 0 where there is none
+}
+
+// A benchmark measures one or more results in a laboratory.
+type benchmark struct {
+	names []string
+	run   func(ctx context.Context, l *laboratory) ([]result, error)
+}
+
+var benchmarks = []benchmark{
+	{[]string{"bridge-postgres"}, bridgePostgres},
+	{[]string{"bridge-postgres-e164"}, bridgePostgresE164},
+	{[]string{"bridge-sqlite"}, bridgeSQLite},
+	{[]string{"sync-sqlite"}, syncSQLite},
+	{[]string{"lookup"}, lookup},
+	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale},
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+var errMissed = errors.New("a target was missed (this machine may be busy: compare the ratios of several runs)")
+
+func run(args []string) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	contacts := flags.Int("contacts", 200_000, "contacts in the database; incremental and memory always use 1,000,000")
+	asJSON := flags.Bool("json", false, "one object a line")
+	smoke := flags.Bool("smoke", false, "small: shows that every benchmark works; targets are not judged")
+	only := flags.String("only", "", "comma-separated names")
+	repeat := flags.Int("repeat", 3, "measurements; the median counts")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	l, err := newLaboratory(ctx, *contacts, *repeat, *smoke)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	var all []result
+	for _, b := range benchmarks {
+		if *only != "" && !slices.ContainsFunc(b.names, func(n string) bool { return slices.Contains(strings.Split(*only, ","), n) }) {
+			continue
+		}
+		results, err := b.run(ctx, l)
+		if err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(b.names, ", "), err)
+		}
+		for _, r := range results {
+			r.Ratio = r.Value / r.Limit
+			r.OK = r.Ratio >= r.Target
+			if r.atMost {
+				r.OK = r.Ratio <= r.Target
+			}
+			if r.ceiling > 0 && max(r.Value, r.Limit) > r.ceiling {
+				r.OK = false
+			}
+			all = append(all, r)
+			if *asJSON {
+				line, _ := json.Marshal(r)
+				fmt.Println(string(line))
+			} else {
+				fmt.Fprintln(os.Stderr, "measured", r.Name)
+			}
+		}
+	}
+	if !*asJSON {
+		print(all, *smoke)
+	}
+	if !*smoke && slices.ContainsFunc(all, func(r result) bool { return !r.OK }) {
+		return errMissed
+	}
+	return nil
+}
+
+func print(all []result, smoke bool) {
+	w := tabwriter.NewWriter(os.Stdout, 2, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "name\tvalue\tlimit\tunit\tratio\ttarget\t\t")
+	for _, r := range all {
+		bound, verdict := "≥", "ok"
+		if r.atMost {
+			bound = "≤"
+		}
+		if !r.OK {
+			verdict = "MISSED"
+		}
+		if smoke {
+			verdict = ""
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.2f\t%s %.2f\t%s\t\n", r.Name, figure(r.Value), figure(r.Limit), r.Unit, r.Ratio, bound, r.Target, verdict)
+	}
+	w.Flush()
+	fmt.Println()
+	for _, r := range all {
+		fmt.Printf("%s: %s\n", r.Name, r.against)
+	}
+}
+
+func figure(v float64) string {
+	switch {
+	case v >= 100_000:
+		return fmt.Sprintf("%.0f k", v/1000)
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// median of the values, which are sorted.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// paired measures two things in turn, so that both see the same machine, and returns the medians.
+func paired(ctx context.Context, times int, ours, limit func(context.Context) (float64, error)) (a, b float64, err error) {
+	var as, bs []float64
+	for range times {
+		limitValue, err := limit(ctx)
+		if err != nil {
+			return 0, 0, fmt.Errorf("limit: %w", err)
+		}
+		value, err := ours(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		as, bs = append(as, value), append(bs, limitValue)
+	}
+	return median(as), median(bs), nil
+}

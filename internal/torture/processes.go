@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/directory/sqlite"
+)
+
+// endpoints are the bridge's, one for each page size; they share the table and so the checkpoint.
+var endpoints = map[string]int{"small": 97, "medium": 1000, "large": 5000}
+
+// A bridge is a running `contactbridge serve`.
+type bridge struct {
+	binary, config, address string
+	log                     *os.File
+	process                 *exec.Cmd
+}
+
+// build compiles the command under test.
+func build(ctx context.Context, dir string) (string, error) {
+	binary := filepath.Join(dir, "contactbridge")
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/contactbridge/contactbridge/cmd/contactbridge").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build contactbridge: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+func newBridge(binary, dir, source string) (*bridge, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	config := "listen: " + address + "\nendpoints:\n"
+	for name, size := range endpoints {
+		config += fmt.Sprintf("  %s:\n    auth: {username: agent, password: s3cret}\n    page: {contacts: %d}\n    source: %s\n", name, size, source)
+	}
+	b := &bridge{binary: binary, config: filepath.Join(dir, "bridge.yaml"), address: address}
+	if b.log, err = os.Create(filepath.Join(dir, "bridge.log")); err != nil {
+		return nil, err
+	}
+	return b, os.WriteFile(b.config, []byte(config), 0o600)
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// start starts the bridge and waits until it answers.
+func (b *bridge) start(ctx context.Context) error {
+	b.process = exec.CommandContext(ctx, b.binary, "serve", "-c", b.config)
+	b.process.Stdout, b.process.Stderr = b.log, b.log
+	if err := b.process.Start(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		response, err := http.Get("http://" + b.address + "/healthz")
+		if err == nil {
+			response.Body.Close()
+			return nil
+		}
+	}
+	log, _ := os.ReadFile(b.log.Name())
+	return fmt.Errorf("the bridge did not come up:\n%s", log)
+}
+
+// kill ends the bridge with SIGKILL.
+func (b *bridge) kill() {
+	_ = b.process.Process.Kill()
+	_ = b.process.Wait()
+}
+
+func (b *bridge) url(endpoint string) string {
+	return "http://" + b.address + "/" + endpoint + "/contact_sync"
+}
+
+// key is the integration that all runs fill.
+var key = directory.Key{Account: "default", Integration: "customers"}
+
+// A report is what `contactbridge sync --json` prints.
+type report struct {
+	Kind     string `json:"kind"`
+	Pages    int64  `json:"pages"`
+	Contacts int64  `json:"contacts"`
+}
+
+// synchronize makes the command of one run.
+func synchronize(ctx context.Context, binary, url, db string, extra ...string) *exec.Cmd {
+	args := append([]string{
+		"sync", url, "--json", "--db", db, "--integration", key.Integration,
+		"--auth", "username=agent", "--auth", "password=s3cret",
+	}, extra...)
+	return exec.CommandContext(ctx, binary, args...)
+}
+
+// begin starts a prepared command; the returned function waits for its end and reads its report.
+func begin(cmd *exec.Cmd) (finish func() (report, error), err error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return func() (r report, err error) {
+		if err := cmd.Wait(); err != nil {
+			return r, fmt.Errorf("sync: %w: %s%s", err, stderr.Bytes(), stdout.Bytes())
+		}
+		return r, json.Unmarshal(stdout.Bytes(), &r)
+	}, nil
+}
+
+// complete runs a prepared command to its end and reads its report.
+func complete(cmd *exec.Cmd) (report, error) {
+	finish, err := begin(cmd)
+	if err != nil {
+		return report{}, err
+	}
+	return finish()
+}
+
+// held reads which version of every customer a directory holds.
+func held(ctx context.Context, path string) (_ map[int64]int64, err error) {
+	store, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	all := map[int64]int64{}
+	for after := ""; ; {
+		contacts, err := store.Contacts(ctx, key, after, 5000)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range contacts {
+			id, err1 := strconv.ParseInt(c.ID, 10, 64)
+			v, err2 := strconv.ParseInt(c.Title, 10, 64)
+			if err := errors.Join(err1, err2); err != nil {
+				return nil, err
+			}
+			all[id], after = v, c.ID
+		}
+		if len(contacts) < 5000 {
+			return all, nil
+		}
+	}
+}
