@@ -143,7 +143,7 @@ func (s State) reached(run bridge.Run, at bridge.Position, complete bool) (Since
 
 // advances reports whether a checkpoint may replace the one that the run started from.
 func (s State) advances(run bridge.Run, to Since) bool {
-	if to.Updated == Lowest() && to.Candidate == "" {
+	if to == (Since{Mark: Mark{Updated: Lowest()}}) {
 		return false
 	}
 	if run.Initial() || s.Restart {
