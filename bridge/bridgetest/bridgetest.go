@@ -90,12 +90,20 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Check judges a bridge by every case and reports what it found. The error is about the check itself: a target that is
-// no URL, a recording that cannot be read or written, a context that was done. A bad bridge is no error.
+// A UsageError says that a check could not begin: a target that is no URL, a recording that cannot be opened.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Check judges a bridge by every case and reports what it found. The error is about the check itself: a
+// [UsageError], a recording that cannot be written, a context that was done. A bad bridge is no error.
 func Check(ctx context.Context, target Target, options Options) (Report, error) {
 	s, err := open(target, options.withDefaults())
 	if err != nil {
-		return Report{}, err
+		return Report{}, &UsageError{err}
 	}
 	started := s.carrier.now()
 	for _, c := range s.cases {

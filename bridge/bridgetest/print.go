@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A palette colours a report; the zero value leaves it plain.
@@ -31,9 +32,9 @@ func (r Report) WriteText(w io.Writer, coloured, verbose bool) error {
 		}
 	}
 	if verbose {
-		r.writeList(&b, p, Passed, "passed")
+		r.writePassed(&b, p)
 	}
-	r.writeList(&b, p, Skipped, "skipped (not judged, so not proved)")
+	r.writeSkipped(&b, p)
 	r.writeSummary(&b, p)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -78,28 +79,45 @@ func writeFailed(b *strings.Builder, p palette, r Result) {
 }
 
 func writeIndented(b *strings.Builder, label, text string) {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	lines := strings.Split(strings.TrimRight(printable(text), "\n"), "\n")
 	fmt.Fprintf(b, "  %s%s\n", label, lines[0])
 	for _, line := range lines[1:] {
 		fmt.Fprintf(b, "    %s\n", line)
 	}
 }
 
-func (r Report) writeList(b *strings.Builder, p palette, outcome Outcome, title string) {
-	first := true
+func (r Report) writePassed(b *strings.Builder, p palette) {
+	fmt.Fprintf(b, "\n%spassed%s\n", p.bold, p.off)
 	for _, result := range r.Results {
-		if result.Outcome != outcome {
+		if result.Outcome != Passed {
 			continue
-		}
-		if first {
-			fmt.Fprintf(b, "\n%s%s%s\n", p.bold, title, p.off)
-			first = false
 		}
 		detail := ""
 		if result.Detail != "" {
-			detail = ": " + result.Detail
+			detail = ": " + printable(result.Detail)
 		}
-		fmt.Fprintf(b, "  %-26s %s%s%s%s\n", result.ID, result.Title, p.dim, detail, p.off)
+		fmt.Fprintf(b, "  %-24s %s%s%s%s\n", result.ID, result.Title, p.dim, detail, p.off)
+	}
+}
+
+// writeSkipped lists what was skipped, by reason.
+func (r Report) writeSkipped(b *strings.Builder, p palette) {
+	var reasons []string
+	ids := map[string][]string{}
+	for _, result := range r.Results {
+		if result.Outcome != Skipped {
+			continue
+		}
+		if ids[result.Detail] == nil {
+			reasons = append(reasons, result.Detail)
+		}
+		ids[result.Detail] = append(ids[result.Detail], result.ID)
+	}
+	if len(reasons) > 0 {
+		fmt.Fprintf(b, "\n%sskipped: not judged, so not proved%s\n", p.bold, p.off)
+	}
+	for _, reason := range reasons {
+		fmt.Fprintf(b, "  %s\n    %s%s%s\n", printable(reason), p.dim, strings.Join(ids[reason], ", "), p.off)
 	}
 }
 
@@ -171,12 +189,12 @@ func (r Report) WriteJUnit(w io.Writer, strict bool) error {
 		c := junitCase{Name: result.ID + ": " + result.Title, Class: "contactbridge.check." + string(result.Grade)}
 		switch {
 		case result.Outcome == Skipped:
-			c.Skipped = &junitMessage{Message: clean(result.Detail)}
+			c.Skipped = &junitMessage{Message: printable(result.Detail)}
 		case result.Outcome == Failed && (result.Grade == Must || strict && result.Grade == Should):
 			suite.Failures++
-			c.Failure = &junitMessage{Message: clean(result.Findings[0].Message), Type: result.Rule, Text: clean(result.explain())}
+			c.Failure = &junitMessage{Message: printable(result.Findings[0].Message), Type: result.Rule, Text: printable(result.explain())}
 		default:
-			c.Output = clean(result.explain())
+			c.Output = printable(result.explain())
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
@@ -192,10 +210,10 @@ func (r Report) WriteJUnit(w io.Writer, strict bool) error {
 	return err
 }
 
-// clean replaces what XML cannot hold.
-func clean(s string) string {
+// printable replaces control characters: what a bridge sends must not draw on a terminal, and XML cannot hold it.
+func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0xfffe || r == 0xffff {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || r == 0xfffe || r == 0xffff {
 			return '\ufffd'
 		}
 		return r

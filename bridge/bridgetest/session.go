@@ -77,20 +77,36 @@ func open(target Target, o Options) (*session, error) {
 	return s, nil
 }
 
-// complete checks the target's URL and derives what was left out.
+// checkURL says what is wrong with a URL, or nil.
+func checkURL(rawURL string) error {
+	u, err := url.Parse(rawURL)
+	switch {
+	case err != nil:
+		return errors.New("the URL cannot be parsed")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("%q is no http:// or https:// URL", displayURL(rawURL))
+	}
+	return nil
+}
+
+// complete checks the target's URLs and derives what was left out.
 func complete(target *Target) error {
+	if err := checkURL(target.URL); err != nil {
+		return fmt.Errorf("read target: %w", err)
+	}
+	if target.AuthValidationURL != "" {
+		if err := checkURL(target.AuthValidationURL); err != nil {
+			return fmt.Errorf("read target's credential check: %w", err)
+		}
+		return nil
+	}
 	u, err := url.Parse(target.URL)
 	if err != nil {
 		return errors.New("read target: the URL cannot be parsed")
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("read target: %q is no http:// or https:// URL", u.Redacted())
-	}
-	if target.AuthValidationURL == "" {
-		if path, ok := strings.CutSuffix(u.Path, "/contact_sync"); ok {
-			u.Path, u.RawPath = path+"/auth_validation", ""
-			target.AuthValidationURL = u.String()
-		}
+	if path, ok := strings.CutSuffix(u.Path, "/contact_sync"); ok {
+		u.Path, u.RawPath = path+"/auth_validation", ""
+		target.AuthValidationURL = u.String()
 	}
 	return nil
 }
