@@ -1,10 +1,15 @@
 // Package caller says who is calling, and who they are in an external service: ranked matches out of a directory.
+//
+// [Numbers] makes what the directory keeps of a contact's numbers, [Lookup] and [Attribute] find it: what one writes the
+// others compare, so they live together.
 package caller
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/phone"
 )
 
 // How says how a stored number agrees with the caller's.
@@ -12,16 +17,34 @@ type How string
 
 // The ways to agree, the best first.
 const (
-	Exact    How = "exact"    // the same E.164 number; or, where neither is a full number, the same digits
-	National How = "national" // one of the two lacks its country code, and is the same number in the other's country
-	Suffix   How = "suffix"   // the last digits are equal
+	// Exact: the same E.164 number, or the same digits where one of the two is no full number.
+	Exact How = "exact"
+	// National: one of the two lacks its country code; read as a number of the other's country it is the same.
+	National How = "national"
+	// Suffix: the last digits are equal. Two full numbers must agree in one's whole national number: that of another area
+	// or country with the same last digits is somebody else.
+	Suffix How = "suffix"
 )
 
 // Options say how far to look. The zero value is what callers usually want.
 type Options struct {
 	Limit     int  // matches in the answer; 0 means 10
-	MinSuffix int  // digits that must agree for [Suffix]; 0 means 7, fewer than 6 mean 6
+	MinSuffix int  // digits that must agree for [Suffix]; 0 means 7, fewer than [directory.MinSuffix] mean that many
 	All       bool // look for national and suffix matches even where there are exact ones
+}
+
+func (o Options) limit() int {
+	if o.Limit <= 0 {
+		return 10
+	}
+	return o.Limit
+}
+
+func (o Options) minSuffix() int {
+	if o.MinSuffix == 0 {
+		return 7
+	}
+	return max(o.MinSuffix, directory.MinSuffix)
 }
 
 // An Answer says who a number belongs to.
@@ -31,8 +54,9 @@ type Answer struct {
 	Extension string  `json:"extension,omitempty"` // that was dialled behind it
 	Region    string  `json:"region,omitempty"`    // country it belongs to, ISO 3166-1 alpha-2
 	Withheld  bool    `json:"withheld,omitempty"`  // the caller does not show a number
+	Note      string  `json:"note,omitempty"`      // why nobody could be looked for, a sentence
 	Matches   []Match `json:"matches"`             // the best first; never nil
-	More      int     `json:"more,omitempty"`      // matches left out for the limit, as far as they were counted
+	More      int     `json:"more,omitempty"`      // matches left out for the limit, as far as they were counted: some hundred
 }
 
 // A Match is a contact that the number may belong to.
@@ -45,11 +69,38 @@ type Match struct {
 	Title       string `json:"title,omitempty"`
 	Company     string `json:"company,omitempty"`
 	URL         string `json:"url,omitempty"`
-	Number      string `json:"number"` // the stored one, as written
-	Extension   string `json:"extension,omitempty"`
+	Number      string `json:"number"`              // the stored one, as written
+	E164        string `json:"e164,omitempty"`      // the stored one; empty where it is no full number
+	Extension   string `json:"extension,omitempty"` // the stored one's
+
+	other extensionAgreement
 }
 
-// Lookup says who a number belongs to. Region is where the number was dialled or written, as in phone.Parse.
+// Lookup says who a number belongs to. Region is where it was dialled or written, as in [phone.Parse].
+//
+// Matches are ranked: exact before national before suffix; of suffix matches the longer agreement first; then the same
+// extension before none before another; then by integration and id. A contact stands in the answer once, by its best number.
+// Numbers too short for a suffix, such as internal extensions, match the same digits only.
+//
+// Where the directory holds the caller's E.164 number the store is asked once. The only errors are the store's.
 func Lookup(ctx context.Context, store directory.Store, account, number, region string, opts Options) (Answer, error) {
-	return Answer{Number: number, Matches: []Match{}}, nil
+	n := phone.Parse(number, region)
+	answer := Answer{Number: number, E164: n.E164, Extension: n.Extension, Region: n.Region, Matches: []Match{}}
+	if Withheld(number) {
+		return Answer{Number: number, Withheld: true, Note: "The caller does not show a number.", Matches: answer.Matches}, nil
+	}
+	if len(n.Digits) < leastDigits {
+		answer.Note = "This is not a phone number."
+		return answer, nil
+	}
+	s := search{store: store, account: account, number: n, opts: opts}
+	matches, err := s.run(ctx)
+	if err != nil {
+		return answer, fmt.Errorf("look up %s: %w", number, err)
+	}
+	if limit := opts.limit(); len(matches) > limit {
+		matches, answer.More = matches[:limit], len(matches)-limit
+	}
+	answer.Matches = append(answer.Matches, matches...)
+	return answer, nil
 }

@@ -5,17 +5,34 @@ import (
 	"github.com/contactbridge/contactbridge/phone"
 )
 
-// Numbers makes what the directory keeps of a contact's phones so that [Lookup] finds it. Region is where the numbers were
-// written, as in [phone.Parse]. What is no full number is kept too where it has three digits or more; what has fewer, and
-// what says the same as an earlier one, is left out.
+// leastDigits is how many digits what the directory keeps has at least: that of a short extension.
+const leastDigits = 3
+
+// Numbers makes what the directory keeps of a contact's phones, in their order, so that [Lookup] finds it. Region is where
+// they were written, as in [phone.Parse]. One text may hold several numbers. What is no full number is kept too where it
+// has three digits or more; what has fewer, and what says the same as an earlier one, is left out.
 func Numbers(phones []string, region string) []directory.Number {
-	var numbers []directory.Number
+	numbers := make([]directory.Number, 0, len(phones))
 	for _, raw := range phones {
-		n := phone.Parse(raw, region)
-		if len(n.Digits) < 3 {
+		if n := phone.Parse(raw, region); n.Valid {
+			numbers = add(numbers, n)
 			continue
 		}
-		numbers = append(numbers, directory.Number{Raw: raw, E164: n.E164, Match: n.Digits, Extension: n.Extension})
+		for _, n := range phone.ParseAll(raw, region) {
+			numbers = add(numbers, n)
+		}
 	}
 	return numbers
+}
+
+func add(numbers []directory.Number, n phone.Number) []directory.Number {
+	if len(n.Digits) < leastDigits {
+		return numbers
+	}
+	for _, known := range numbers {
+		if known.Match == n.Digits && known.Extension == n.Extension {
+			return numbers
+		}
+	}
+	return append(numbers, directory.Number{Raw: n.Raw, E164: n.E164, Match: n.Digits, Extension: n.Extension})
 }

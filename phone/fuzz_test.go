@@ -32,14 +32,14 @@ func checkNumber(t *testing.T, n Number) {
 	if strings.Trim(n.Digits, "0123456789") != "" || strings.Trim(n.Extension, "0123456789") != "" {
 		t.Errorf("%+v: not only digits", n)
 	}
-	if n.Valid != (n.E164 != "") || n.Valid != (n.Region != "") {
+	if n.Valid != (n.E164 != "") || n.Valid != (n.Region != "") || n.Valid != (n.National != "") {
 		t.Errorf("%+v: half valid", n)
 	}
 	if !n.Valid {
 		return
 	}
 	const shortest = 6 // a calling code and four digits, in Austria and on some islands
-	if n.E164 != "+"+n.Digits || len(n.Digits) < shortest || len(n.Digits) > maxE164 {
+	if n.E164 != "+"+n.Digits || !strings.HasSuffix(n.Digits, n.National) || len(n.Digits) < shortest || len(n.Digits) > maxE164 {
 		t.Errorf("%+v: not E.164", n)
 	}
 	if again := Parse(n.E164, ""); again.E164 != n.E164 || again.Region != n.Region {

@@ -16,6 +16,7 @@ type Number struct {
 	Raw       string // as written
 	E164      string // with +; empty unless Valid
 	Digits    string // what lookups compare: E.164 without +, or what digits there are when it is no full number
+	National  string // Digits without the country code; empty unless Valid
 	Extension string // digits; empty where there is none
 	Valid     bool   // a full number that some country's numbering plan has room for
 	Region    string // ISO 3166-1 alpha-2 of the country it belongs to, "001" where to none; empty unless Valid
@@ -41,6 +42,7 @@ func Parse(raw, region string) Number {
 		buffer := append(make([]byte, 0, 1+maxE164), '+')
 		n.E164 = string(r.appendDigits(buffer))
 		n.Digits, n.Valid, n.Region = n.E164[1:], true, r.owner.region
+		n.National = n.Digits[len(r.code.digits):]
 	case r.full():
 		n.Digits = string(r.appendDigits(make([]byte, 0, maxCode+maxNational)))
 	default:
@@ -50,10 +52,11 @@ func Parse(raw, region string) Number {
 }
 
 // ParseAll reads a text that may hold several numbers, separated by semicolons, commas, line breaks, slashes or words such
-// as "or". It returns those that are valid, in their order; where none is, the text as one number.
+// as "or". It returns those that are valid, in their order; where none is, or the text is over 1000 bytes long, the
+// text as one number.
 func ParseAll(raw, region string) []Number {
 	whole := Parse(raw, region)
-	if whole.Valid {
+	if whole.Valid || len(raw) > maxTexts {
 		return []Number{whole}
 	}
 	var valid []Number

@@ -139,6 +139,7 @@ func TestWhatIsNoFullNumberKeepsItsDigits(t *testing.T) {
 		{"+453 3331 9991", "", "45333319991"}, // a digit too many
 		{"٢٠٤١", "EG", "2041"},
 		{"+99912345678", "", "99912345678"},
+		{"009 234 1 271 1111", "NG", "23412711111"}, // Nigeria's own prefix is 009: not 00 and +92
 		{"call me", "US", ""},
 		{"", "US", ""},
 		{"+", "US", ""},

@@ -84,10 +84,8 @@ func (d *dialled) read(r *reading, home *plan) bool {
 	if home == nil || !home.ready() {
 		return false
 	}
-	if home.international != nil {
-		if n := home.international.prefix(digits); n >= 0 && n < len(digits) && digits[n] != '0' {
-			return readInternational(r, digits[n:])
-		}
+	if n := home.internationalPrefix(digits); n > 0 {
+		return readInternational(r, digits[n:])
 	}
 	code := home.code.digits
 	if len(digits) > len(code) && string(digits[:len(code)]) == code {
@@ -100,6 +98,17 @@ func (d *dialled) read(r *reading, home *plan) bool {
 		}
 	}
 	return readNational(r, home, digits, false)
+}
+
+// internationalPrefix is the length of the prefix for calls abroad that digits start with, 0 where there is none.
+func (p *plan) internationalPrefix(digits []byte) int {
+	if p.international == nil {
+		return 0
+	}
+	if n := p.international.prefix(digits); n > 0 && n < len(digits) && digits[n] != '0' {
+		return n
+	}
+	return 0
 }
 
 // readInternational reads a number that starts with a calling code.

@@ -10,6 +10,9 @@ import (
 // maxText is the longest text that is looked at, in bytes: the library's limit.
 const maxText = 250
 
+// maxTexts is the longest text in which several numbers are looked for.
+const maxTexts = 1000
+
 // understand reads a spelling, the usual ones first, and leaves r without a code where there is nothing to understand.
 func understand(r *reading, raw string, home *plan) {
 	var d dialled
@@ -43,12 +46,29 @@ func (u *unusual) understand(raw string) {
 			return
 		}
 	}
+	u.byForeignPrefix(compact.Replace(bare))
+}
+
+// byForeignPrefix reads a number behind an international prefix that is not the region's own, as people write it who dial
+// from elsewhere.
+func (u *unusual) byForeignPrefix(text string) {
+	if u.home != nil && u.home.ready() && u.home.internationalPrefix(leadingDigits(text)) > 0 {
+		return
+	}
 	for _, prefix := range [...]string{"+00", "00", "011"} {
-		if rest, ok := strings.CutPrefix(compact.Replace(bare), prefix); ok {
+		if rest, ok := strings.CutPrefix(text, prefix); ok {
 			u.byTables("+" + rest)
 			return
 		}
 	}
+}
+
+func leadingDigits(text string) []byte {
+	n := 0
+	for n < len(text) && isDigit(text[n]) {
+		n++
+	}
+	return []byte(text[:n])
 }
 
 // tryWithWords reads a text whose letters may be part of the number, or may not: bare is the text without them. It reports

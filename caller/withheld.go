@@ -1,0 +1,50 @@
+package caller
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// withheldWords are what networks and exchanges send in place of a number that is not shown, without anything but letters.
+var withheldWords = []string{
+	"restricted", "private", "privatenumber", "privatecaller",
+	"withheld", "numberwithheld", "blocked", "unavailable", "notavailable", "unknown", "unknowncaller", "unknownnumber",
+	"nocallerid", "nonumber", "callerwithheld", "hidden", "payphone", "coinline", "none", "null", "anonym", "unbekannt", "anonyme",
+	"anonimo", "anónimo", "desconocido", "privado", "inconnu", "masqué", "o", "p", "u", "s", "c",
+}
+
+// withheldDigits are such words as some carriers type them on a keypad. They belong to nobody; without the + all but the
+// first could be somebody's.
+var withheldDigits = []string{
+	"266696687",
+	"+266696687",   // ANONYMOUS
+	"+7378742833",  // RESTRICTED
+	"+2562533",     // BLOCKED
+	"+8656696",     // UNKNOWN
+	"+86282452253", // UNAVAILABLE
+}
+
+// Withheld reports whether a caller's number says that it is not shown.
+func Withheld(number string) bool {
+	number = strings.TrimSpace(number)
+	for _, scheme := range []string{"sips:", "sip:", "tel:"} {
+		if len(number) >= len(scheme) && strings.EqualFold(number[:len(scheme)], scheme) {
+			number = number[len(scheme):]
+			break
+		}
+	}
+	if slices.Contains(withheldDigits, number) {
+		return true
+	}
+	if strings.ContainsFunc(number, unicode.IsDigit) {
+		return false
+	}
+	word := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, number)
+	return word == "" || strings.HasPrefix(word, "anonymous") || slices.Contains(withheldWords, word)
+}
