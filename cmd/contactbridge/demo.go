@@ -18,6 +18,9 @@ an incremental sync, three calls. Then the bridge stays up for you to try. Nothi
   contactbridge demo --once`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Customers < 100 {
+				return misuse("--customers must be 100 or more", "")
+			}
 			o.Out = cmd.OutOrStdout()
 			return demo.Run(cmd.Context(), o)
 		},

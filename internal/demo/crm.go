@@ -21,6 +21,26 @@ type crm struct {
 	path      string
 	db        *sql.DB
 	customers []sample.Customer
+	shared    [2]sample.Customer // two people of one company, one telephone
+}
+
+// shareANumber puts the first two customers of the demo's own country into one company with one telephone.
+func shareANumber(customers []sample.Customer) (two [2]sample.Customer) {
+	n := 0
+	for i := range customers {
+		c := &customers[i]
+		if c.Region != region {
+			continue
+		}
+		if n == 1 {
+			c.Company, c.Phone, c.E164 = two[0].Company, two[0].Phone, two[0].E164
+		}
+		two[n] = *c
+		if n++; n == len(two) {
+			break
+		}
+	}
+	return two
 }
 
 const stampLayout = "2006-01-02 15:04:05.000"
@@ -33,9 +53,7 @@ func newCRM(ctx context.Context, dir string, customers int, now time.Time) (_ *c
 	}
 	first := now.Add(-time.Hour - time.Duration(customers)*250*time.Millisecond)
 	c.customers = sample.All(seed, first, customers)
-	// Two people of one company, one telephone.
-	c.customers[1].Company = c.customers[0].Company
-	c.customers[1].Phone, c.customers[1].E164 = c.customers[0].Phone, c.customers[0].E164
+	c.shared = shareANumber(c.customers)
 	if err := c.fill(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the sample CRM: %w", err), c.db.Close())
 	}
@@ -82,7 +100,7 @@ func (c *crm) edits() []edit {
 	changed, gone := c.customers[41], c.customers[42]
 	return []edit{
 		{
-			fmt.Sprintf("%s %s changes her or his number to %s", changed.FirstName, changed.LastName, newNumber),
+			fmt.Sprintf("%s %s has a new number: %s", changed.FirstName, changed.LastName, newNumber),
 			"UPDATE customers SET phone = ?, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = ?", []any{newNumber, changed.ID},
 		},
 		{
