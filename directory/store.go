@@ -189,7 +189,7 @@ type Store interface {
 
 	// ApplyPage stores one page in one transaction: contacts, deletions, the resume state, counts, the lease's renewal and,
 	// on the last page, inferred deletions, the run's end and the integration's checkpoint, or nothing of it (E5). It
-	// updates run. Contacts whose content is the same are not rewritten. An id that stands in the page twice: the last wins;
+	// updates run. Contacts whose content and numbers are the same are not rewritten. An id that stands in the page twice: the last wins;
 	// one that stands in Contacts and in Deleted is kept. After an error that leaves open whether the page was stored (a
 	// cancelled context), the same page is either stored or refused with [ErrOutOfOrder], never stored twice.
 	// The run's checkpoint becomes the integration's; if no page set one, the integration has none and its next run is an
@@ -230,7 +230,7 @@ type Store interface {
 	Contacts(ctx context.Context, key Key, after string, limit int) ([]contact.Contact, error)
 
 	// ByE164 returns the account's contacts with one of these E.164 numbers, at most limit, ordered by integration, id and
-	// the number's place in the contact.
+	// the number's place in the contact. A number without + finds those that are no E.164 and have exactly these digits.
 	ByE164(ctx context.Context, account string, numbers []string, limit int) ([]Match, error)
 
 	// BySuffix returns the account's contacts with a number whose Match ends in these digits, at most limit, ordered as

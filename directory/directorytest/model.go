@@ -66,10 +66,8 @@ func (m *model) step(t *rapid.T) {
 		if err := m.store.RestartRun(ctx, m.run); err != nil {
 			t.Fatal(err)
 		}
-		had := m.had
 		judged := m.shown != nil
 		m.look()
-		m.had = had
 		if !judged {
 			m.shown = nil
 		}

@@ -38,9 +38,12 @@ func (s *Store) ByE164(ctx context.Context, account string, numbers []string, li
 
 // BySuffix implements [directory.Store].
 func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int) ([]directory.Match, error) {
+	if len(digits) < directory.MinSuffix || strings.Trim(digits, "0123456789") != "" {
+		return nil, fmt.Errorf("look up the ending of a number: %q is not %d digits or more", digits, directory.MinSuffix)
+	}
 	from := reverse(digits)
 	// ':' follows '9': every number that begins so lies between.
-	rows, err := s.read.QueryContext(ctx, queryByEnding, account, from, from+":", limit)
+	rows, err := s.byEnding.QueryContext(ctx, account, from, from+":", limit)
 	matches, err := collect(rows, err, account, nil)
 	if err != nil {
 		return nil, fmt.Errorf("look up the ending of a number: %w", err)
@@ -67,6 +70,9 @@ func collect(rows *sql.Rows, err error, account string, matches []directory.Matc
 		m.Number.Match = reverse(reversed)
 		if full {
 			m.Number.E164 = "+" + m.Number.Match
+			if m.Number.Raw == "" {
+				m.Number.Raw = m.Number.E164
+			}
 		}
 		matches = append(matches, m)
 	}

@@ -67,7 +67,8 @@ func ensureIntegration(ctx context.Context, tx *writer, key directory.Key) (pk i
 }
 
 // resume goes on with the newest run where it was not finished and is fresh; nil where there is nothing to go on with. What is not
-// gone on with is abandoned.
+// gone on with is abandoned: the next run starts from the integration's checkpoint. The abandoned one's may be further, and would
+// be as safe with an orderly bridge (P9); with any other the checkpoint of a complete run is the one that can be trusted.
 func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.Run, error) {
 	run := &directory.Run{}
 	newest, err := tx.prepared(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1")
@@ -84,10 +85,11 @@ func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start
 	now := s.clock()
 	switch {
 	case run.State == directory.Running && until.After(now):
+		run.Lease = "" // it is the other's
 		return nil, &directory.UnderWayError{Run: *run, Until: until}
 	case run.State != directory.Running && run.State != directory.Failed:
 		return nil, nil
-	case start.Full || run.Pages == 0 || run.Updated.Add(start.FreshFor).Before(now):
+	case start.Full || run.Pages == 0 || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).Before(now):
 		return nil, s.abandon(ctx, tx, run.ID)
 	}
 	run.Lease, run.State, run.Error, run.Finished, run.Resumed = rand.Text(), directory.Running, "", time.Time{}, true
@@ -97,7 +99,7 @@ func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start
 }
 
 func (s *Store) abandon(ctx context.Context, tx *writer, run int64) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM seen WHERE run = ?", run); err != nil {
+	if err := forget(ctx, tx, run); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, finished = ? WHERE pk = ?", directory.Abandoned, s.now(), run)
@@ -127,60 +129,44 @@ func (s *Store) begin(ctx context.Context, tx *writer, integration int64, start 
 	if err != nil {
 		return nil, err
 	}
-	run.ID, err = result.LastInsertId()
+	if run.ID, err = result.LastInsertId(); err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM runs WHERE integration = ?1 AND pk <= (SELECT pk FROM runs WHERE integration = ?1 ORDER BY pk DESC LIMIT 1 OFFSET ?2)", integration, keptRuns)
 	return run, err
 }
 
-// owned is what a transaction must know of its run.
-type owned struct {
-	integration, account int64
-	judges               bool
-	newest, had          int64
-	leaseMS              int64
-	state                directory.RunState
-	pages                int64
-}
-
-// own reads the run and makes sure that it is still this process's (T8).
-func (s *Store) own(ctx context.Context, tx *writer, run *directory.Run) (owned, error) {
-	var o owned
-	var lease string
-	err := tx.queryRow(ctx, `SELECT r.integration, i.account, r.judges, r.newest, r.had, r.lease_ms, r.state, r.pages, r.lease
-		FROM runs r JOIN integrations i ON i.pk = r.integration WHERE r.pk = ?`, []any{run.ID},
-		&o.integration, &o.account, &o.judges, &o.newest, &o.had, &o.leaseMS, &o.state, &o.pages, &lease)
-	if errors.Is(err, sql.ErrNoRows) {
-		return o, directory.ErrLeaseLost
-	}
-	if err == nil && (lease != run.Lease || o.state != directory.Running) {
-		err = directory.ErrLeaseLost
-	}
-	return o, err
-}
+// keptRuns is how many runs of an integration are kept, the newest ones.
+const keptRuns = 1000
 
 // RestartRun implements [directory.Store].
 func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
-	next := *run
+	var next *directory.Run
 	err := s.writer.transaction(ctx, func(tx *writer) error {
-		if _, err := s.own(ctx, tx, run); err != nil {
+		o, err := own(ctx, tx, run, 0)
+		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM seen WHERE run = ?", run.ID); err != nil {
+		if err := forget(ctx, tx, run.ID); err != nil {
 			return err
 		}
+		next = o.run
 		next.Offset, next.Context = "", nil
-		if run.Checkpoint != "" {
+		if next.Checkpoint != "" {
 			// What comes before the page's checkpoint was stored (P9), but not all of it in this pass: it judges nobody.
-			next.Since, next.Kind = run.Checkpoint, directory.Incremental
+			next.Since, next.Kind = next.Checkpoint, directory.Incremental
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET "offset" = '', context = NULL, since = ?, kind = ?, judges = (judges AND ?),
-			newest = (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') WHERE pk = ?`,
-			next.Since, next.Kind, next.Kind == directory.Initial, run.ID)
+		// What the first pass made may be gone from the second, so it counts as older than the run from here on.
+		_, err = tx.ExecContext(ctx, `UPDATE runs SET "offset" = '', context = NULL, since = ?, kind = ?, judges = ?,
+			newest = (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts'),
+			had = (SELECT i.contacts FROM integrations i WHERE i.pk = runs.integration) WHERE pk = ?`,
+			next.Since, next.Kind, o.judges && next.Kind == directory.Initial, run.ID)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("restart the run: %w", err)
 	}
-	*run = next
+	*run = *next
 	return nil
 }
 
@@ -188,7 +174,7 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error) error {
 	now := s.now()
 	err := s.writer.transaction(ctx, func(tx *writer) error {
-		if _, err := s.own(ctx, tx, run); err != nil {
+		if _, err := own(ctx, tx, run, 0); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, error = ?, finished = ?, lease_until = 0 WHERE pk = ?", directory.Failed, cause.Error(), now, run.ID)
@@ -204,7 +190,7 @@ func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error) er
 // RenewLease implements [directory.Store].
 func (s *Store) RenewLease(ctx context.Context, run *directory.Run, lease time.Duration) error {
 	err := s.writer.transaction(ctx, func(tx *writer) error {
-		if _, err := s.own(ctx, tx, run); err != nil {
+		if _, err := own(ctx, tx, run, 0); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE runs SET lease_until = ?, lease_ms = ? WHERE pk = ?", s.clock().Add(lease).UnixMilli(), lease.Milliseconds(), run.ID)

@@ -1,37 +1,57 @@
 package sqlite
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// chunkSize is how many rows one statement writes: more gain nothing and make statements that are long to parse.
-const chunkSize = 100
-
-// marks is "?, ?, …", n of them.
-func marks(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strings.Repeat("?, ", n-1) + "?"
+// A many is a statement for several rows at a time: begin, then item for each row, separated by commas, then end.
+type many struct {
+	begin, item, end string
+	columns          int // parameters of one item
 }
 
-// tuples is "(?, ?), (?, ?), …": n rows of so many columns.
-func tuples(n, columns int) string {
-	tuple := "(" + marks(columns) + ")"
-	return strings.Repeat(tuple+", ", n-1) + tuple
+var (
+	findContacts = many{begin: "SELECT id, pk, hash FROM contacts WHERE integration = ? AND id IN (", item: "?", end: ")", columns: 1}
+	makeContacts = many{begin: "INSERT INTO contacts (pk, integration, id, hash, data) VALUES ", item: "(?, ?, ?, ?, ?)", columns: 5}
+	makeNumbers  = many{
+		begin: "INSERT INTO numbers (contact, position, account, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
+	}
+	markContacts   = many{begin: "INSERT OR IGNORE INTO seen (run, contact) VALUES ", item: "(?, ?)", columns: 2}
+	deleteNumbers  = many{begin: "DELETE FROM numbers WHERE contact IN (", item: "?", end: ")", columns: 1}
+	deleteContacts = many{begin: "DELETE FROM contacts WHERE pk IN (", item: "?", end: ")", columns: 1}
+)
+
+const updateContact = "UPDATE contacts SET hash = ?, data = ? WHERE pk = ?"
+
+// sizes are the numbers of rows that statements come in, so that few are prepared: more than the first gain nothing.
+var sizes = [...]int{128, 32, 8, 1}
+
+// chunks cuts the parameters of many rows into those of single statements, and visits each with the statement's text.
+func (m many) chunks(values []any, visit func(text string, values []any) error) error {
+	for len(values) > 0 {
+		rows := 1
+		for _, size := range sizes {
+			if len(values) >= size*m.columns {
+				rows = size
+				break
+			}
+		}
+		if err := visit(m.text(rows), values[:rows*m.columns]); err != nil {
+			return err
+		}
+		values = values[rows*m.columns:]
+	}
+	return nil
 }
 
-func anys[T any](values []T) []any {
-	all := make([]any, len(values))
-	for i, v := range values {
-		all[i] = v
-	}
-	return all
+func (m many) text(rows int) string {
+	return m.begin + strings.Repeat(m.item+", ", rows-1) + m.item + m.end
 }
 
 // reverse turns digits around, so that an ending becomes a beginning, which an index can find.
 func reverse(digits string) string {
 	b := []byte(digits)
-	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
-		b[i], b[j] = b[j], b[i]
-	}
+	slices.Reverse(b)
 	return string(b)
 }

@@ -45,53 +45,77 @@ func (w *writer) transaction(ctx context.Context, f func(w *writer) error) error
 	}
 	err := f(w)
 	if err == nil {
+		err = ctx.Err()
+	}
+	// From here on nothing is interrupted, so that it is known whether the transaction was stored.
+	ctx = context.WithoutCancel(ctx)
+	if err == nil {
 		_, err = w.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
 		// After some errors SQLite has rolled back by itself; then this one says so, and that is all right.
-		_, _ = w.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		_, _ = w.ExecContext(ctx, "ROLLBACK")
 	}
 	return err
 }
 
-func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := w.statements[query]; ok {
+// prepared is a statement that stays prepared. There are few of them: every text is a constant, or a [many] in one of its sizes.
+func (w *writer) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s, ok := w.statements[text]; ok {
 		return s, nil
 	}
-	s, err := w.conn.PrepareContext(ctx, query)
+	s, err := w.conn.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err
 	}
-	// Statements for fewer rows than a full chunk come in many sizes; they must not pile up.
-	if len(w.statements) > 64 {
-		for old, stmt := range w.statements {
-			_ = stmt.Close()
-			delete(w.statements, old)
-		}
-	}
-	w.statements[query] = s
+	w.statements[text] = s
 	return s, nil
 }
 
-func (w *writer) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s, err := w.prepared(ctx, query)
+func (w *writer) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	s, err := w.prepared(ctx, text)
 	if err != nil {
 		return nil, err
 	}
 	return s.ExecContext(ctx, args...)
 }
 
-func (w *writer) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s, err := w.prepared(ctx, query)
+func (w *writer) execMany(ctx context.Context, m many, values []any) error {
+	return m.chunks(values, func(text string, values []any) error {
+		_, err := w.ExecContext(ctx, text, values...)
+		return err
+	})
+}
+
+// query visits the rows that the statement finds.
+func (w *writer) query(ctx context.Context, text string, args []any, visit func(*sql.Rows) error) (err error) {
+	s, err := w.prepared(ctx, text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s.QueryContext(ctx, args...)
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := visit(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// queryMany is query for many rows; first are the parameters that stand before theirs.
+func (w *writer) queryMany(ctx context.Context, m many, first, values []any, visit func(*sql.Rows) error) error {
+	return m.chunks(values, func(text string, values []any) error {
+		return w.query(ctx, text, append(first[:len(first):len(first)], values...), visit)
+	})
 }
 
 // queryRow reads one row into the targets; sql.ErrNoRows where there is none.
-func (w *writer) queryRow(ctx context.Context, query string, args []any, into ...any) error {
-	s, err := w.prepared(ctx, query)
+func (w *writer) queryRow(ctx context.Context, text string, args []any, into ...any) error {
+	s, err := w.prepared(ctx, text)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ CREATE TABLE contacts (
   pk          INTEGER PRIMARY KEY AUTOINCREMENT,
   integration INTEGER NOT NULL,
   id          TEXT NOT NULL, -- in the external service
-  hash        BLOB NOT NULL, -- of the content: an equal one is not rewritten
+  hash        BLOB NOT NULL, -- of the content and the numbers: what is equal is not rewritten
   data        BLOB NOT NULL, -- the contact as JSON
   UNIQUE (integration, id)
 );
@@ -29,7 +29,7 @@ CREATE TABLE numbers (
   account   INTEGER NOT NULL,
   reversed  TEXT NOT NULL,    -- the digits that lookups compare, last one first: one index for whole numbers and for endings
   full      INTEGER NOT NULL, -- 1: the digits are an E.164 number's
-  raw       TEXT NOT NULL,
+  raw       TEXT NOT NULL,    -- as the bridge sent it; '' where that is the E.164 number
   extension TEXT NOT NULL,
   PRIMARY KEY (contact, position)
 ) WITHOUT ROWID;
@@ -52,8 +52,8 @@ CREATE TABLE runs (
   finished    INTEGER NOT NULL DEFAULT 0,
   error       TEXT NOT NULL DEFAULT '',
   judges      INTEGER NOT NULL,         -- 1: complete, it tells who is gone
-  newest      INTEGER NOT NULL,         -- greatest pk of a contact that is older than the run
-  had         INTEGER NOT NULL,         -- contacts of the integration when it started
+  newest      INTEGER NOT NULL,         -- greatest pk of a contact that is older than it, or its second pass
+  had         INTEGER NOT NULL,         -- contacts of the integration when it, or its second pass, started
   pages       INTEGER NOT NULL DEFAULT 0,
   contacts    INTEGER NOT NULL DEFAULT 0,
   created     INTEGER NOT NULL DEFAULT 0,
@@ -75,7 +75,6 @@ CREATE TABLE seen (
 CREATE TABLE rejected (
   pk          INTEGER PRIMARY KEY,
   integration INTEGER NOT NULL,
-  run         INTEGER NOT NULL,
   id          TEXT NOT NULL,
   reason      TEXT NOT NULL
 );
