@@ -1,0 +1,307 @@
+package synchronizer_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/synchronizer"
+)
+
+// misbehaviours are bridges whose first page is good and whose second one is not. What the first page brought stays, and the
+// error names the cause and what to do.
+var misbehaviours = []struct {
+	name    string
+	answer  func(w http.ResponseWriter, r *http.Request) // the second page
+	code    bridge.Code
+	message string // part of it
+	retried bool   // asking again may help, so it is done
+}{
+	{
+		name:   "wrong JSON",
+		answer: write("application/json", `{"contacts": [{"id": 1, "name": "A",}]}`),
+		code:   bridge.CodeBadAnswer, message: "not valid JSON",
+	},
+	{
+		name:   "JSON of another kind",
+		answer: write("application/json", `{"users": [{"id": 1}]}`),
+		code:   bridge.CodeBadAnswer, message: "no contacts",
+	},
+	{
+		name:   "contacts is no array",
+		answer: write("application/json", `{"contacts": {"1": {"id": 1}}}`),
+		code:   bridge.CodeBadAnswer, message: "contacts is",
+	},
+	{
+		name:   "HTML with 200",
+		answer: write("text/html", `<!DOCTYPE html><html><title>Sign in</title></html>`),
+		code:   bridge.CodeBadAnswer, message: "HTML page",
+	},
+	{
+		name:   "HTML that claims to be JSON",
+		answer: write("application/json", `<html><title>Bad gateway</title></html>`),
+		code:   bridge.CodeBadAnswer, message: "HTML page",
+	},
+	{
+		name:   "an empty body",
+		answer: write("application/json", ""),
+		code:   bridge.CodeBadAnswer, message: "empty",
+	},
+	{
+		name:   "an error with 200",
+		answer: write("application/json", `{"error": "database is down", "contacts": []}`),
+		code:   bridge.CodeBadAnswer, message: "database is down",
+	},
+	{
+		name:    "always 500",
+		answer:  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "boom", http.StatusInternalServerError) },
+		code:    bridge.CodeInternal,
+		message: "500", retried: true,
+	},
+	{
+		name:    "always 503",
+		answer:  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		code:    bridge.CodeSourceUnavailable,
+		message: "503", retried: true,
+	},
+	{
+		name: "too many requests, and a pause longer than there is time",
+		answer: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "7200")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		code: bridge.CodeRateLimited, message: "429",
+	},
+	{
+		name:    "slower than the time limit",
+		answer:  func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		code:    bridge.CodeTimeout,
+		message: "no complete answer", retried: true,
+	},
+	{
+		name:    "a body that never ends",
+		answer:  drip,
+		code:    bridge.CodeTimeout,
+		message: "no complete answer", retried: true,
+	},
+	{
+		name: "a huge body",
+		answer: func(w http.ResponseWriter, _ *http.Request) {
+			filler := bytes.Repeat([]byte(" "), 1<<20)
+			for range 100 {
+				if _, err := w.Write(filler); err != nil {
+					return
+				}
+			}
+		},
+		code: bridge.CodeAnswerTooBig, message: "larger than",
+	},
+	{
+		name: "a truncated body",
+		answer: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			io.WriteString(w, `{"contacts": [{"id": "2", "na`)
+		},
+		code: bridge.CodeUnreachable, message: "broke off", retried: true,
+	},
+	{
+		name:   "JSON that breaks off",
+		answer: write("application/json", `{"contacts": [{"id": "2", "na`),
+		code:   bridge.CodeUnreachable, message: "breaks off", retried: true,
+	},
+	{
+		name:    "a connection that breaks",
+		answer:  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		code:    bridge.CodeUnreachable,
+		message: "", retried: true,
+	},
+	{
+		name: "a redirect",
+		answer: func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://login.test/", http.StatusFound)
+		},
+		code: bridge.CodeRedirected, message: "login.test",
+	},
+	{
+		name:   "a path that is gone",
+		answer: http.NotFound,
+		code:   bridge.CodeNotFound, message: "404",
+	},
+	{
+		name:   "credentials that expired",
+		answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+		code:   bridge.CodeUnauthorized, message: "401",
+	},
+	{
+		name:   "the same offset again",
+		answer: write("application/json", page("2", "", "", "x")),
+		code:   bridge.CodeLoop, message: `offset "2"`,
+	},
+}
+
+func write(contentType, body string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		io.WriteString(w, body)
+	}
+}
+
+// drip sends a byte now and then, as long as somebody listens.
+func drip(w http.ResponseWriter, r *http.Request) {
+	io.WriteString(w, `{"contacts": [`)
+	for r.Context().Err() == nil {
+		io.WriteString(w, " ")
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// firstPageOnly answers the first page well and the rest with answer. It counts the latter.
+func firstPageOnly(answer func(http.ResponseWriter, *http.Request), bad *int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil && strings.Contains(string(body), `"offset":null`) {
+			io.WriteString(w, page("2", "", "", "1"))
+			return
+		}
+		*bad++
+		answer(w, r)
+	})
+}
+
+func TestMisbehavingBridgeIsNamedAndWhatWasStoredIsKept(t *testing.T) {
+	for _, m := range misbehaviours {
+		t.Run(m.name, func(t *testing.T) {
+			requests := 0
+			client := serve(t, firstPageOnly(m.answer, &requests))
+			client.Timeout, client.MaxBody = 300*time.Millisecond, 1<<20
+			store := openStore(t)
+			report, err := (&synchronizer.Synchronizer{Bridge: client, Store: store}).Run(t.Context(), key, quick)
+			if err == nil {
+				t.Fatal("the run succeeded")
+			}
+			if report.Error == nil || report.Error.Code != m.code || !strings.Contains(report.Error.Message, m.message) {
+				t.Errorf("error %+v, want %s with %q", report.Error, m.code, m.message)
+			}
+			if hint := synchronizer.Hint(err); len(hint) < 20 {
+				t.Errorf("hint %q says little", hint)
+			}
+			if want := 1 + 2*btoi(m.retried); requests != want || report.Retries != want-1 {
+				t.Errorf("%d requests for the page and %d retries reported, want %d requests", requests, report.Retries, want)
+			}
+			if n := stored(t, store); n != 1 || report.Contacts != 1 {
+				t.Errorf("%d contacts kept, %d reported, want 1", n, report.Contacts)
+			}
+		})
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// An empty or failed answer is never taken for "no contacts" (T11): nobody is deleted.
+func TestMisbehavingBridgeDeletesNobody(t *testing.T) {
+	store := openStore(t)
+	mustRun(t, synchronizer.Synchronizer{Bridge: serve(t, handler(people(12), 100)), Store: store}, quick)
+	for _, m := range misbehaviours {
+		if m.code == bridge.CodeTimeout {
+			continue // they only take long
+		}
+		client := serve(t, http.HandlerFunc(m.answer))
+		opts := quick
+		opts.Full, opts.AcceptDeletions = true, true
+		if _, err := (&synchronizer.Synchronizer{Bridge: client, Store: store}).Run(t.Context(), key, opts); m.code != bridge.CodeLoop && err == nil {
+			t.Errorf("%s: the run succeeded", m.name)
+		}
+		if n := stored(t, store); n < 12 {
+			t.Fatalf("%s: %d of 12 contacts are left", m.name, n)
+		}
+	}
+}
+
+func TestPassingTroubleIsSatOut(t *testing.T) {
+	troubles := []func(http.ResponseWriter){
+		func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		func(w http.ResponseWriter) { io.WriteString(w, `{"contacts":[{"id":"9"`) },
+	}
+	good, requests := handler(people(25), 10), 0
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests++; requests%3 != 0 {
+			troubles[requests%len(troubles)](w)
+			return
+		}
+		good.ServeHTTP(w, r)
+	}))
+	store, events := openStore(t), &recorder{}
+	report := mustRun(t, synchronizer.Synchronizer{Bridge: client, Store: store, Progress: events.record}, quick)
+	if report.Retries != 6 || events.count(synchronizer.Retrying) != 6 || stored(t, store) != 25 {
+		t.Errorf("report %+v, %d stored", report, stored(t, store))
+	}
+}
+
+// loops are ways to go on for ever, by number of the page.
+var loops = map[string]func(n int) (offset, context string){
+	"two offsets in turn":                 func(n int) (string, string) { return fmt.Sprint(n % 2), "" },
+	"a long cycle after a long way":       func(n int) (string, string) { return fmt.Sprint(min(n, 100) + n%70), "" },
+	"one offset, a context written anew":  func(n int) (string, string) { return "next", []string{`{"a":1,"b":2}`, `{"b": 2, "a": 1}`}[n%2] },
+	"one offset, no context and null":     func(n int) (string, string) { return "next", []string{"", "null"}[n%2] },
+	"one offset, contexts in turn":        func(n int) (string, string) { return "next", fmt.Sprint(n % 3) },
+	"pages without end, all of them anew": func(n int) (string, string) { return fmt.Sprint(n), "" },
+}
+
+func TestEndlessRunIsAnError(t *testing.T) {
+	for name, next := range loops {
+		t.Run(name, func(t *testing.T) {
+			requests := 0
+			client := connect(scripted(func(w http.ResponseWriter, _ meta) {
+				requests++
+				offset, context := next(requests)
+				io.WriteString(w, page(offset, "", context, fmt.Sprint(requests)))
+			}))
+			opts := quick
+			opts.MaxPages = 500
+			_, err := (&synchronizer.Synchronizer{Bridge: client, Store: openStore(t)}).Run(t.Context(), key, opts)
+			if synchronizer.Hint(err) == "" || codeOf(err) != bridge.CodeLoop {
+				t.Errorf("error %v", err)
+			}
+			if requests > 500 {
+				t.Errorf("%d requests", requests)
+			}
+		})
+	}
+}
+
+// An offset that stays is progress as long as its context moves (D4).
+func TestMovingContextIsProgress(t *testing.T) {
+	client := connect(scripted(func(w http.ResponseWriter, ask meta) {
+		n := 0
+		fmt.Sscan(string(ask.Context), &n)
+		if n == 200 {
+			io.WriteString(w, page("", "", "", "last"))
+			return
+		}
+		io.WriteString(w, page("next", "", fmt.Sprint(n+1), fmt.Sprint(n)))
+	}))
+	store := openStore(t)
+	mustRun(t, synchronizer.Synchronizer{Bridge: client, Store: store}, quick)
+	if n := stored(t, store); n != 201 {
+		t.Errorf("%d contacts, want 201", n)
+	}
+}
