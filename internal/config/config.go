@@ -139,11 +139,7 @@ func (Auth) JSONSchema() *jsonschema.Schema {
 	one := uint64(1)
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 		{Type: "string", Enum: []any{AuthNone, AuthSource}},
-		{
-			Type: "object", MinProperties: &one, AdditionalProperties: &jsonschema.Schema{OneOf: []*jsonschema.Schema{
-				{Type: "string"}, {Type: "number"}, {Type: "boolean"},
-			}},
-		},
+		{Type: "object", MinProperties: &one, AdditionalProperties: &jsonschema.Schema{Type: "string"}},
 	}}
 }
 
@@ -206,15 +202,3 @@ func (Size) JSONSchema() *jsonschema.Schema {
 		{Type: "string", Pattern: `^\s*[0-9]+\s*([KMG]iB|[kKMG]?B)?\s*$|\$\{`},
 	}}
 }
-
-// Phones says what happens to phone numbers.
-type Phones struct {
-	Region string `yaml:"region" jsonschema_description:"The country whose national numbers are written without a country code, in two letters: US, PT, BR."`
-	Format string `yaml:"format" jsonschema:"enum=e164,enum=as-is" jsonschema_description:"e164 sends +15555550100; what is no phone number is sent as it is written. as-is sends every number as the external service has it. Default: e164 where region is given, otherwise as-is."`
-}
-
-// The formats of phone numbers.
-const (
-	FormatE164 = "e164"
-	FormatAsIs = "as-is"
-)

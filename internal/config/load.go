@@ -312,12 +312,15 @@ func (c *checker) kindProblems(path string, kind kinds.Kind, err error) {
 	} else {
 		message, hint = sentenceAndHint(message)
 	}
-	if key, _, ok := strings.Cut(message, " "); ok && isKey(kind, key) {
-		c.problem(path+"."+key, path+"."+message, hint)
+	if m := leadingKey.FindStringSubmatch(message); m != nil && isKey(kind, m[1]) {
+		c.problem(strings.TrimSuffix(path+"."+m[1]+"."+m[2], "."), path+"."+message, hint)
 		return
 	}
 	c.problem(path, path+": "+message, hint)
 }
+
+// leadingKey is the key that a kind's error begins with, and which item of its list.
+var leadingKey = regexp.MustCompile(`^([a-z_]+)(?:\[([0-9]+)\])?:? `)
 
 func isKey(kind kinds.Kind, word string) bool {
 	return slices.ContainsFunc(strictyaml.Fields(reflect.TypeOf(kind.Config())), func(f strictyaml.Field) bool { return f.Key == word })

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
+)
+
+// configFlag is the flag that names the bridge's configuration.
+type configFlag struct{ path string }
+
+func (f *configFlag) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.path, "config", "c", "bridge.yaml", "configuration `file`")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // the flag is there
+}
+
+// load reads the configuration. What is wrong with it is printed, all of it, and the error is that of wrong use.
+func (f *configFlag) load(cmd *cobra.Command) (*config.Config, error) {
+	cfg, err := config.Load(f.path)
+	if err == nil {
+		return cfg, nil
+	}
+	if problems, ok := errors.AsType[*strictyaml.Problems](err); ok {
+		printProblems(cmd, problems)
+		return nil, errors.Join(errSaid, misuse("", ""))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, misuse(fmt.Sprintf("there is no file %s", f.path), "Name the configuration with -c FILE; the files in examples/ are a start.")
+	}
+	return nil, misuse(err.Error(), "Name the configuration with -c FILE.")
+}
+
+// printProblems prints what is wrong with a configuration.
+func printProblems(cmd *cobra.Command, problems *strictyaml.Problems) {
+	out := cmd.ErrOrStderr()
+	for line := range strings.SplitSeq(problems.Error(), "\n") {
+		fmt.Fprintln(out, oneLine(line))
+	}
+	fmt.Fprintf(out, "%s in %s. All keys: docs/configuration.md, or  contactbridge config docs\n", count(len(problems.List), "problem"), problems.File)
+}
+
+// count writes a number of things: 1 problem, 2 problems.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+func newConfigCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "config",
+		GroupID: groupBridge,
+		Short:   "Print the reference of the bridge's configuration, or its JSON Schema",
+		Example: `  contactbridge config docs | less
+  contactbridge config schema > bridge.schema.json`,
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		printing("docs", "Print what every key means, as Markdown", config.Markdown),
+		printing("schema", "Print the JSON Schema, for editors and programs", config.Schema),
+	)
+	return cmd
+}
+
+// printing is a command that prints a generated text, or writes it to a file.
+func printing(name, short string, generate func() ([]byte, error)) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:               name,
+		Short:             short,
+		Args:              takes(),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			text, err := generate()
+			if err != nil {
+				return err
+			}
+			if output != "" {
+				return os.WriteFile(output, text, 0o644)
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "write to a `file` instead")
+	return cmd
+}

@@ -1,0 +1,133 @@
+package bridgeserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+const (
+	probeTimeout = 3 * time.Second
+	readyFor     = 5 * time.Second // an answer is good for so long, however often it is asked
+)
+
+// health answers whether the process lives, and whether its endpoints could serve.
+type health struct {
+	endpoints []*endpoint
+	clock     source.Clock
+	logger    *slog.Logger
+	stopping  *atomic.Bool
+
+	mu     sync.Mutex // held while probing: who asks meanwhile waits for the same answer
+	known  readiness
+	probed time.Time
+}
+
+// A readiness is the answer of /readyz.
+type readiness struct {
+	Ready     bool                `json:"ready"`
+	Message   string              `json:"message,omitempty"`
+	Endpoints map[string]verdicts `json:"endpoints"`
+}
+
+// verdicts say how an endpoint stands.
+type verdicts struct {
+	State   string      `json:"state"` // ready, not_ready, unchecked
+	Code    bridge.Code `json:"code,omitempty"`
+	Message string      `json:"message,omitempty"`
+	Hint    string      `json:"hint,omitempty"`
+}
+
+func newHealth(endpoints []*endpoint, clock source.Clock, logger *slog.Logger, stopping *atomic.Bool) *health {
+	return &health{endpoints: endpoints, clock: clock, logger: logger, stopping: stopping}
+}
+
+func (h *health) alive(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// ready answers 200 where every endpoint that can be tried can be read, 503 with the ones that cannot.
+func (h *health) ready(w http.ResponseWriter, r *http.Request) {
+	known := h.readiness(r.Context())
+	if h.stopping.Load() {
+		known.Ready, known.Message = false, "the bridge is stopping"
+	}
+	body, err := json.MarshalIndent(known, "", "  ")
+	if err != nil {
+		bridge.WriteError(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !known.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// readiness tries the endpoints, all at once, unless that was done a moment ago.
+func (h *health) readiness(ctx context.Context) readiness {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := h.clock.Now(); !h.probed.IsZero() && now.Sub(h.probed) < readyFor {
+		return h.known
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+	defer cancel()
+	found := make([]verdicts, len(h.endpoints))
+	var wait sync.WaitGroup
+	for i, e := range h.endpoints {
+		wait.Go(func() { found[i] = h.try(ctx, e) })
+	}
+	wait.Wait()
+	known := readiness{Ready: true, Endpoints: map[string]verdicts{}}
+	for i, e := range h.endpoints {
+		known.Endpoints[e.Name] = found[i]
+		known.Ready = known.Ready && found[i].State != "not_ready"
+	}
+	h.known, h.probed = known, h.clock.Now()
+	return known
+}
+
+// try opens an endpoint's source and asks it for the least there is.
+func (h *health) try(ctx context.Context, e *endpoint) verdicts {
+	if e.Auth.Mode == config.AuthSource {
+		return verdicts{State: "unchecked", Message: "only callers have credentials"}
+	}
+	err := probe(ctx, e)
+	if err == nil {
+		return verdicts{State: "ready"}
+	}
+	h.logger.Warn("endpoint is not ready", "endpoint", e.Name, "code", bridge.CodeOf(err), "error", err)
+	v := verdicts{State: "not_ready", Code: bridge.CodeOf(err), Message: "the source cannot be read; the log says why"}
+	if known, ok := errors.AsType[*bridge.Error](err); ok {
+		v.Message, v.Hint = known.Message, known.Hint
+	} else if errors.Is(err, context.DeadlineExceeded) {
+		v.Code, v.Message = bridge.CodeSourceTimeout, "the source does not answer in time"
+	}
+	return v
+}
+
+func probe(ctx context.Context, e *endpoint) (err error) {
+	src, err := e.open(ctx, e.Auth.Fields)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	if prober, ok := src.(bridge.Prober); ok {
+		return prober.Probe(ctx)
+	}
+	_, err = src.Begin(ctx, "")
+	return err
+}

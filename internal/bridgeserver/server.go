@@ -1,0 +1,233 @@
+// Package bridgeserver is the bridge's process: every endpoint of a configuration behind one listener, with health,
+// metrics, logs and an orderly end.
+package bridgeserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// Options are what a server gets besides its configuration.
+type Options struct {
+	Logger  *slog.Logger // nil logs nothing
+	Version string       // of the program, for the metrics
+	Clock   source.Clock // nil means [source.SystemClock]
+}
+
+// A Server answers the endpoints of one configuration. Use [New]; close it when nothing is served any more.
+type Server struct {
+	config    *config.Config
+	logger    *slog.Logger
+	clock     source.Clock
+	metrics   *metrics
+	endpoints []*endpoint // by name
+	paths     map[string]http.Handler
+	health    *health
+	stopping  atomic.Bool
+}
+
+// An endpoint is one entry of the configuration, ready to serve.
+type endpoint struct {
+	config.Endpoint
+	factory source.Factory
+	opened  func(delta float64) // counts open sources
+}
+
+// New prepares every endpoint and connects to nothing.
+func New(cfg *config.Config, options Options) (*Server, error) {
+	s := &Server{config: cfg, logger: options.Logger, clock: options.Clock, paths: map[string]http.Handler{}}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.clock == nil {
+		s.clock = source.SystemClock{}
+	}
+	s.metrics = newMetrics(options.Version)
+	for _, name := range slices.Sorted(maps.Keys(cfg.Endpoints)) {
+		e, err := s.newEndpoint(cfg.Endpoints[name])
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("prepare endpoint %s: %w", name, err), s.Close())
+		}
+		s.endpoints = append(s.endpoints, e)
+	}
+	s.route()
+	return s, nil
+}
+
+func (s *Server) newEndpoint(cfg config.Endpoint) (*endpoint, error) {
+	factory, err := cfg.New(source.Deps{Logger: s.logger.With("endpoint", cfg.Name), Clock: s.clock})
+	if err != nil {
+		return nil, err
+	}
+	return &endpoint{Endpoint: cfg, factory: factory, opened: s.metrics.openSources(cfg.Name)}, nil
+}
+
+// route gives every path its handler. Paths are exact: what is not here does not exist.
+func (s *Server) route() {
+	for _, e := range s.endpoints {
+		handler := s.handler(e)
+		s.paths["/"+e.Name+"/contact_sync"] = handler
+		s.paths["/"+e.Name+"/auth_validation"] = handler
+	}
+	s.health = newHealth(s.endpoints, s.clock, s.logger, &s.stopping)
+	s.paths["/healthz"] = readOnly(http.HandlerFunc(s.health.alive))
+	s.paths["/readyz"] = readOnly(http.HandlerFunc(s.health.ready))
+	s.paths["/metrics"] = readOnly(s.metrics.handler())
+}
+
+func (s *Server) handler(e *endpoint) *bridge.Handler {
+	return &bridge.Handler{
+		Name:           e.Name,
+		Open:           e.open,
+		Authenticate:   authenticate(e.Endpoint),
+		CheckpointSalt: e.Kind.Name,
+		Limits:         e.Page.Limits(),
+		OnDelete:       e.OnDelete,
+		Prepare:        e.Phones.Prepare(),
+		Logger:         s.logger,
+		Observe:        s.metrics.observe,
+	}
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if handler, ok := s.paths[r.URL.Path]; ok {
+		handler.ServeHTTP(w, r)
+		return
+	}
+	s.logger.Info("request", "request_id", answerNotFound(w, r, s.hint(r.URL.Path)), "path", r.URL.Path, "status", http.StatusNotFound)
+	s.metrics.observe(bridge.Observation{Code: bridge.CodeNotFound})
+}
+
+// answerNotFound answers with the error body of D5 and returns the request's id.
+func answerNotFound(w http.ResponseWriter, r *http.Request, hint string) string {
+	bridge.WriteError(w, r, &bridge.Error{Code: bridge.CodeNotFound, Message: "there is nothing at this path", Hint: hint})
+	return w.Header().Get("X-Request-Id")
+}
+
+// hint says which path was meant. It tells nobody which endpoints there are.
+func (s *Server) hint(path string) string {
+	cleaned := "/" + strings.Trim(strings.ReplaceAll(path, "//", "/"), "/")
+	if _, ok := s.paths[cleaned]; ok {
+		return "Use the path " + cleaned + ", without more slashes."
+	}
+	return "An endpoint has two paths: /NAME/contact_sync and /NAME/auth_validation. The bridge's start-up lines list them."
+}
+
+// readOnly lets in only who wants to read.
+func readOnly(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Allow", "GET, HEAD")
+		bridge.WriteError(w, r, &bridge.Error{Code: bridge.CodeMethodNotAllowed, Message: "this path is only read", Hint: "Send a GET request."})
+	})
+}
+
+// Close closes what the endpoints hold. Nothing may be served any more.
+func (s *Server) Close() error {
+	var errs []error
+	for _, e := range s.endpoints {
+		if err := e.factory.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close endpoint %s: %w", e.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Describe lists in plain words what is served, one line each, at a base URL such as http://127.0.0.1:8080.
+func (s *Server) Describe(base string) []string {
+	lines := []string{"bridge listening on " + base}
+	for _, e := range s.endpoints {
+		what := e.Kind.Name
+		if table := e.Table(); table != "" {
+			what += ", " + table
+		}
+		if e.Auth.Mode == config.AuthNone {
+			what += "; open to anyone"
+		}
+		lines = append(lines, fmt.Sprintf("%s: POST /%s/contact_sync (%s)", e.Name, e.Name, what))
+	}
+	return lines
+}
+
+// open opens the endpoint's source and counts it while it is open.
+func (e *endpoint) open(ctx context.Context, auth bridge.Auth) (bridge.Source, error) {
+	src, err := e.factory.Open(ctx, auth)
+	if err != nil {
+		return nil, err
+	}
+	e.opened(1)
+	c := &countedSource{Source: src, closed: e.opened}
+	if prober, ok := src.(bridge.Prober); ok {
+		return &countedProber{countedSource: c, Prober: prober}, nil
+	}
+	return c, nil
+}
+
+// A countedSource says when it is closed.
+type countedSource struct {
+	bridge.Source
+	once   atomic.Bool
+	closed func(delta float64)
+}
+
+func (c *countedSource) Close() error {
+	if !c.once.Swap(true) {
+		c.closed(-1)
+	}
+	return c.Source.Close()
+}
+
+// A countedProber is a counted source that is a [bridge.Prober].
+type countedProber struct {
+	*countedSource
+	bridge.Prober
+}
+
+// authenticate is the check of who may ask.
+func authenticate(e config.Endpoint) func(bridge.Auth) error {
+	switch e.Auth.Mode {
+	case config.AuthNone:
+		return bridge.AllowAnyone
+	case config.AuthSource:
+		return func(auth bridge.Auth) error { return requireFields(auth, e.SourceAuth) }
+	}
+	return bridge.RequireAuth(e.Auth.Fields)
+}
+
+// requireFields refuses credentials that lack what the source is opened with, before anything is opened.
+func requireFields(auth bridge.Auth, names []string) error {
+	for _, name := range names {
+		if auth[name] == "" {
+			return &bridge.Error{
+				Code:    bridge.CodeUnauthorized,
+				Message: fmt.Sprintf("the request's auth has no %s", name),
+				Hint:    "This endpoint asks for: " + strings.Join(names, ", ") + ".",
+			}
+		}
+	}
+	return nil
+}
+
+const (
+	readHeaderTimeout = 5 * time.Second
+	writeTimeout      = 30 * time.Second // a page's 10 s (P12) and what a slow line takes to carry it
+	idleTimeout       = 2 * time.Minute
+	shutdownTimeout   = 20 * time.Second // pages under way end within 10 s
+	maxHeaderBytes    = 32 << 10
+)

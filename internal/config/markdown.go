@@ -1,0 +1,97 @@
+package config
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"reflect"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/kinds"
+	"github.com/contactbridge/contactbridge/source/memory"
+)
+
+//go:embed reference.md.tmpl
+var reference string
+
+// Markdown is the reference of the configuration: every key, from the tags that the loader goes by.
+func Markdown() ([]byte, error) {
+	t, err := template.New("reference").Funcs(template.FuncMap{"table": table, "kinds": kinds.All}).Parse(reference)
+	if err != nil {
+		return nil, fmt.Errorf("read the reference's template: %w", err)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, map[string]any{
+		"Config": &Config{}, "TLS": &TLS{}, "Log": &Log{}, "Endpoint": &Endpoint{}, "Page": &Page{}, "Phones": &Phones{},
+		"Fields": &source.Fields{}, "Contact": &memory.Contact{},
+	}); err != nil {
+		return nil, fmt.Errorf("write the reference: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// table lists the keys of a struct as a Markdown table.
+func table(of any) string {
+	var b strings.Builder
+	b.WriteString("| key | value | default | |\n|---|---|---|---|\n")
+	for _, f := range strictyaml.Fields(reflect.TypeOf(of)) {
+		description, preset := f.Description, code(f.Default)
+		if before, after, ok := strings.Cut(description, " Default: "); ok && preset == "" {
+			description, preset = before, strings.TrimSuffix(after, ".")
+		}
+		if strings.HasPrefix(description, "Default: ") && preset == "" {
+			description, preset = "", strings.TrimSuffix(strings.TrimPrefix(description, "Default: "), ".")
+		}
+		if f.Required {
+			preset = "*required*"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Key, value(f), escape(preset), escape(description))
+	}
+	return b.String()
+}
+
+// value says what may stand behind a key.
+func value(f strictyaml.Field) string {
+	if len(f.Enum) > 0 {
+		return "`" + strings.Join(f.Enum, "`, `") + "`"
+	}
+	if words, ok := map[reflect.Type]string{
+		reflect.TypeFor[Auth]():                "mapping, `none` or `source`",
+		reflect.TypeFor[Size]():                "size",
+		reflect.TypeFor[time.Duration]():       "duration",
+		reflect.TypeFor[strictyaml.Raw]():      "mapping",
+		reflect.TypeFor[source.Template]():     "text",
+		reflect.TypeFor[source.Expressions]():  "text, or list of texts",
+		reflect.TypeFor[source.CustomFields](): "mapping of texts",
+	}[f.Type]; ok {
+		return words
+	}
+	switch f.Type.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "mapping"
+	case reflect.Slice:
+		return "list"
+	case reflect.Bool:
+		return "`true`, `false`"
+	case reflect.Int, reflect.Int64:
+		if f.Minimum != "" && f.Maximum != "" {
+			return "number, " + f.Minimum + " to " + f.Maximum
+		}
+		return "number"
+	}
+	return "text"
+}
+
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
+
+// escape keeps a text from ending a table's cell.
+func escape(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
