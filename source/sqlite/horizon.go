@@ -35,15 +35,32 @@ func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial b
 	case form.kind == sequence:
 		state.Horizon = newest
 	default:
-		locations := s.factory.locations()
-		state.Horizon = form.lowest(safe, locations)
-		state.Restart = !initial && keyset.Compare(since.Updated, form.highest(now, locations)) > 0
-		if state.Restart {
-			s.factory.deps.Logger.Warn("this machine's clock is behind the checkpoint: it was set back, so everything is read again",
-				"checkpoint", keyset.Any.FormatStamp(since.Updated), "clock", now)
-		}
+		state.Horizon = form.lowest(safe, s.factory.locations())
 	}
-	return state, nil
+	if !initial && newest.Kind != keyset.None && form.kind != unknown {
+		state.Restart, err = s.mustRestart(form, since.Updated, now)
+	}
+	return state, err
+}
+
+// mustRestart reports whether a checkpoint tells nothing about stamps as they are now. A checkpoint that is no stamp at all
+// was never ours.
+func (s *Source) mustRestart(f form, since keyset.Value, now time.Time) (bool, error) {
+	other := formOf(since, s.factory.cfg.UpdatedAs, now)
+	if other.kind == unknown {
+		return false, keyset.InvalidCheckpoint(nil)
+	}
+	if !other.sorts(f) && !f.isHorizon(since, other) {
+		s.factory.deps.Logger.Warn("stamps of updated are written in another way than the checkpoint: everything is read again",
+			"checkpoint", keyset.Any.FormatStamp(since), "form", f.name)
+		return true, nil
+	}
+	if f.kind != sequence && keyset.Compare(since, f.highest(now, s.factory.locations())) > 0 {
+		s.factory.deps.Logger.Warn("this machine's clock is behind the checkpoint: it was set back, so everything is read again",
+			"checkpoint", keyset.Any.FormatStamp(since), "clock", now)
+		return true, nil
+	}
+	return false, nil
 }
 
 // clock is the machine's clock, and the moment up to which every change is visible.

@@ -139,6 +139,12 @@ func (f form) sorts(g form) bool {
 	return f.kind == g.kind && f.kind != unknown && f.unit == g.unit && f.separator == g.separator && f.zoned == g.zoned
 }
 
+// isHorizon reports whether a value is a horizon of f: these have no zone.
+func (f form) isHorizon(v keyset.Value, g form) bool {
+	f.zoned = false
+	return f.sorts(g) && v.Kind == keyset.Text || f.kind == sequence && g.kind == sequence
+}
+
 // merge takes up what another stamp shows that sorts among those of f.
 func (f *form) merge(g form) {
 	for _, offset := range g.offsets {
