@@ -1,28 +1,92 @@
-// Package csv is a source of contacts in a CSV file, such as an export of a CRM.
 package csv
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// Config is the configuration of kind csv.
+// Config is the configuration of kind csv. Names of columns are those of the file's first row.
 type Config struct {
-	Path          source.Template `yaml:"path" jsonschema:"required" jsonschema_description:"The file. {{auth.name}} may stand in it."`
-	Delimiter     string          `yaml:"delimiter"`
-	Encoding      string          `yaml:"encoding"`
-	ID            string          `yaml:"id" jsonschema:"required"`
-	Updated       string          `yaml:"updated"`
-	UpdatedLayout string          `yaml:"updated_layout"`
-	TimeZone      string          `yaml:"time_zone"`
-	Overlap       time.Duration   `yaml:"overlap"`
-	Deleted       string          `yaml:"deleted"`
-	Fields        source.Fields   `yaml:"fields"`
+	Path          source.Template `yaml:"path" jsonschema:"required" jsonschema_description:"The file. {{auth.name}} may stand in it: a file for each caller."`
+	Delimiter     string          `yaml:"delimiter" jsonschema_description:"What stands between two columns: one character, or tab. Default: what the first row has most of, among comma, semicolon, tab and |."`
+	Encoding      string          `yaml:"encoding" jsonschema:"enum=utf-8,enum=utf-16,enum=windows-1252" jsonschema_description:"Default: what the file's byte order mark says, else utf-8."`
+	ID            string          `yaml:"id" jsonschema:"required" jsonschema_description:"The column of the contact's id."`
+	Updated       string          `yaml:"updated" jsonschema_description:"The column of the time of the contact's last change. Without it every new version of the file is sent whole."`
+	UpdatedLayout string          `yaml:"updated_layout" jsonschema_description:"How updated is written, such as 02.01.2006 15:04:05 (Monday, 2 January 2006, 15:04:05 stands for any time), unix or unix_ms. Default: ISO 8601 in its usual forms, or a Unix time."`
+	TimeZone      string          `yaml:"time_zone" jsonschema_description:"The zone of an updated that names none, such as Europe/Berlin. Default: unknown."`
+	Overlap       time.Duration   `yaml:"overlap" jsonschema_description:"How long before its time of modification the file may have been written. Default: 5m."`
+	Deleted       string          `yaml:"deleted" jsonschema_description:"The column that says that the contact is gone: anything but empty, 0, f, false, n, no and null."`
+	Fields        source.Fields   `yaml:"fields" jsonschema_description:"The columns of the contact's fields. Default: the columns with the usual names."`
 }
 
-// New makes the factory of one endpoint.
+// The values of encoding.
+const (
+	utf8Encoding    = "utf-8"
+	utf16Encoding   = "utf-16"
+	windowsEncoding = "windows-1252"
+)
+
+// New makes the factory of one endpoint. It opens no file.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
-	return nil, errors.New("not built yet")
+	if cfg.Overlap == 0 {
+		cfg.Overlap = 5 * time.Minute
+	}
+	settings, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	return newFactory(cfg, settings, deps.Defaults()), nil
+}
+
+// settings are what a configuration's texts mean.
+type settings struct {
+	delimiter byte           // 0 means that the first row decides
+	zone      *time.Location // nil means unknown
+	layout    layout
+}
+
+// check reads the configuration's texts and finds every problem at once.
+func (c Config) check() (settings, error) {
+	var s settings
+	var errs []error
+	problem := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	problem(c.Path.String() == "", "path is missing: the CSV file")
+	problem(c.ID == "", "id is missing: the column that identifies a contact")
+	problem(c.Overlap < 0, "overlap is negative")
+	switch c.Encoding {
+	case "", utf8Encoding, utf16Encoding, windowsEncoding:
+	default:
+		problem(true, "encoding is %q; expected %s, %s or %s", c.Encoding, utf8Encoding, utf16Encoding, windowsEncoding)
+	}
+	var err error
+	s.delimiter, err = parseDelimiter(c.Delimiter)
+	problem(err != nil, "%w", err)
+	if c.TimeZone != "" {
+		s.zone, err = time.LoadLocation(c.TimeZone)
+		problem(err != nil || c.TimeZone == "Local", "time_zone %q is unknown; expected a name such as Europe/Berlin or UTC", c.TimeZone)
+	}
+	s.layout, err = parseLayout(c.UpdatedLayout)
+	problem(err != nil, "%w", err)
+	problem(c.Updated == "" && (c.UpdatedLayout != "" || c.TimeZone != ""), "updated_layout and time_zone have no meaning without updated")
+	return s, errors.Join(errs...)
+}
+
+func parseDelimiter(text string) (byte, error) {
+	switch {
+	case text == "":
+		return 0, nil
+	case strings.EqualFold(text, "tab"), text == `\t`:
+		return '\t', nil
+	case len(text) != 1 || text[0] >= 0x80 || strings.Contains("\"\r\n\x00", text):
+		return 0, fmt.Errorf("delimiter is %q; expected one ASCII character, or tab", text)
+	}
+	return text[0], nil
 }

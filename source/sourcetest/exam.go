@@ -189,7 +189,7 @@ func (r *replica) clone() *replica {
 }
 
 // maxRestarts is how often a run is started again before the suite gives up.
-const maxRestarts = 100
+const maxRestarts = 20
 
 // sync makes one run in pages as a synchronizer does: every page by a source that may be another one, the checkpoint of
 // every page kept (P9, D2), a refused offset answered with a new run from the last checkpoint (D3). between is called after

@@ -1,0 +1,229 @@
+package csv
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
+)
+
+// Inspect implements [source.Inspector]. It reads the whole file.
+func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
+	opened, v, err := s.file.open(ctx)
+	if err != nil {
+		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
+	}
+	defer opened.Close()
+	i := &inspector{file: s.file, version: v, stamps: s.file.factory.newStamps()}
+	if err := i.scan(ctx, opened); err != nil {
+		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
+	}
+	return source.Inspection{Mapping: i.mapping(), Facts: i.facts(), Problems: i.problems()}, nil
+}
+
+// An inspector counts what is wrong with the rows of a version.
+type inspector struct {
+	file    *file
+	version *version
+	stamps  *stamps
+
+	rows      int
+	faulty    map[fault]*places
+	noID      places
+	duplicate places
+	noStamp   places // empty
+	badStamp  places // unreadable
+	badStampA string // one of them
+	encoded   places
+	zero      places
+	newest    int64
+}
+
+// places are the lines where something was found: how many there are, and the first few.
+type places struct {
+	n     int
+	lines []int
+}
+
+func (p *places) add(line int) {
+	p.n++
+	if len(p.lines) < 5 {
+		p.lines = append(p.lines, line)
+	}
+}
+
+// String is "12 rows (lines 3, 8, 9, 10, 11 and more)".
+func (p *places) String() string {
+	list := make([]string, len(p.lines))
+	for i, line := range p.lines {
+		list[i] = strconv.Itoa(line)
+	}
+	rows, lines, more := "rows", "lines", ""
+	if p.n == 1 {
+		rows, lines = "row", "line"
+	}
+	if p.n > len(p.lines) {
+		more = " and more"
+	}
+	return fmt.Sprintf("%d %s (%s %s%s)", p.n, rows, lines, strings.Join(list, ", "), more)
+}
+
+// scan reads every row.
+func (i *inspector) scan(ctx context.Context, opened *os.File) error {
+	i.faulty = map[fault]*places{ragged: {}, unclosed: {}, tooLong: {}}
+	i.newest = null
+	seen := map[digestOfID]struct{}{}
+	r := i.version.records(opened)
+	for n := 0; ; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		fault, err := r.read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return i.file.wrap(err)
+		}
+		switch fault {
+		case good:
+			i.row(r, seen)
+		case emptyRow:
+		default:
+			i.faulty[fault].add(r.line)
+		}
+	}
+}
+
+// digestOfID stands for an id: 8 bytes are enough to count with.
+type digestOfID [8]byte
+
+func (i *inspector) row(r *records, seen map[digestOfID]struct{}) {
+	i.rows++
+	id := text(r.fields[i.version.mapping.id])
+	sum := source.DigestOf(id)
+	key := digestOfID(sum[:8])
+	if _, twice := seen[key]; id == "" {
+		i.noID.add(r.line)
+	} else if twice {
+		i.duplicate.add(r.line)
+	}
+	seen[key] = struct{}{}
+	if at := i.version.mapping.updated; at >= 0 {
+		i.stamp(text(r.fields[at]), r.line)
+	}
+	if slices.ContainsFunc(r.fields, func(f []byte) bool { return !utf8.Valid(f) }) {
+		i.encoded.add(r.line)
+	}
+	if slices.ContainsFunc(r.fields, func(f []byte) bool { return slices.Contains(f, 0) }) {
+		i.zero.add(r.line)
+	}
+}
+
+func (i *inspector) stamp(stamp string, line int) {
+	key, ok := i.stamps.key(stamp)
+	switch {
+	case ok:
+		i.newest = max(i.newest, key)
+	case stamp == "":
+		i.noStamp.add(line)
+	default:
+		i.badStamp.add(line)
+		if i.badStampA == "" {
+			i.badStampA = stamp
+		}
+	}
+}
+
+func (i *inspector) mapping() []source.Mapped {
+	cfg, m := i.file.factory.cfg, i.version.mapping
+	columns := make([]keyset.Column, len(m.fields))
+	for n, f := range m.fields {
+		columns[n] = f.column
+	}
+	list := keyset.Mapping(cfg.ID, columns)
+	if cfg.Updated != "" {
+		list = append(list, source.Mapped{Field: "updated", From: cfg.Updated})
+	}
+	if cfg.Deleted != "" {
+		list = append(list, source.Mapped{Field: "deleted", From: cfg.Deleted})
+	}
+	return list
+}
+
+func (i *inspector) facts() []source.Fact {
+	v := i.version
+	encodings := map[encoding]string{encodeUTF8: utf8Encoding, encodeWindows: windowsEncoding, encodeUTF16LE: utf16Encoding, encodeUTF16BE: utf16Encoding}
+	facts := []source.Fact{
+		{Name: "file", Value: fmt.Sprintf("%s, %d bytes, modified %s", i.file.name(), v.info.Size(), v.info.ModTime().UTC().Format(time.RFC3339))},
+		{Name: "format", Value: fmt.Sprintf("%s, %d columns separated by %q", encodings[v.encoding], len(v.mapping.header), string(rune(v.delimiter)))},
+		{Name: "contacts", Value: strconv.Itoa(i.rows)},
+	}
+	if v.index == nil {
+		return append(facts, source.Fact{Name: "order", Value: "as in the file; every new version is sent whole"})
+	}
+	zone := i.file.factory.cfg.TimeZone
+	switch {
+	case !i.stamps.zoneless:
+		zone = "as written in each stamp"
+	case zone == "":
+		zone = "unknown"
+	}
+	facts = append(facts,
+		source.Fact{Name: "order", Value: "updated, id"},
+		source.Fact{Name: "time zone", Value: zone},
+		source.Fact{Name: "safe horizon", Value: keyset.Local.FormatStamp(keyset.IntValue(v.index.horizon))})
+	if i.newest != null {
+		facts = append(facts, source.Fact{Name: "newest contact", Value: keyset.Local.FormatStamp(keyset.IntValue(i.newest))})
+	}
+	return facts
+}
+
+// problems lists what was found, worst first.
+func (i *inspector) problems() []source.Problem {
+	var list []source.Problem
+	add := func(severity source.Severity, found bool, code, message, hint string) {
+		if found {
+			list = append(list, source.Problem{Severity: severity, Code: code, Message: message, Hint: hint})
+		}
+	}
+	cfg, guess := i.file.factory.cfg, i.version.mapping.guess
+	add(source.Failure, i.rows == 0, "no_rows", "the file has no contacts", "check that the export is complete")
+	for _, f := range []struct {
+		fault         fault
+		message, hint string
+	}{
+		{ragged, "have more or fewer columns than the first row and are left out", "quote values that hold the delimiter or a line break"},
+		{unclosed, "have a quote that is not closed and are left out", "double quotes that are part of a value"},
+		{tooLong, "are longer than 1 MiB and are left out", "check that the quotes and line ends are right"},
+	} {
+		p := i.faulty[f.fault]
+		add(source.Failure, p.n > 0, string(f.fault), p.String()+" "+f.message, f.hint)
+	}
+	add(source.Failure, i.noID.n > 0, "no_id", i.noID.String()+" have no id and are left out", "give every contact an id")
+	add(source.Failure, i.badStamp.n > 0, "bad_updated",
+		fmt.Sprintf("%s have an unreadable %q, such as %q: only initial runs deliver them", &i.badStamp, cfg.Updated, i.badStampA),
+		"set updated_layout to how the column is written, such as 02.01.2006 15:04:05")
+	add(source.Warning, i.noStamp.n > 0, "null_updated", fmt.Sprintf("%s have no %q: only initial runs deliver them", &i.noStamp, cfg.Updated),
+		"fill the column for every contact")
+	add(source.Warning, i.duplicate.n > 0, "duplicate_id", i.duplicate.String()+" have the id of an earlier one: the later one replaces it, with an updated column the newer one",
+		"use a column that is unique, or remove the duplicates")
+	add(source.Warning, i.encoded.n > 0, "bad_encoding", i.encoded.String()+" are not "+utf8Encoding, "set encoding: "+windowsEncoding+", if that is what it is")
+	add(source.Warning, i.stamps.zoneless && cfg.TimeZone == "", "unknown_zone",
+		fmt.Sprintf("%q names no time zone, so every new version sends the last 12 hours again, or more", cfg.Updated), "set time_zone")
+	add(source.Warning, i.stamps.coarsest >= day, "coarse_updated", fmt.Sprintf("%q has no time of day, so every new version sends the last day again", cfg.Updated),
+		"export the time too")
+	add(source.Note, cfg.Updated == "" && guess.Updated != "", "updated_unused",
+		fmt.Sprintf("the column %q looks like the time of the last change", guess.Updated),
+		"set updated: "+guess.Updated+" if every change moves it, and only what changed is sent")
+	add(source.Note, i.zero.n > 0, "zero_bytes", i.zero.String()+" hold zero bytes, which are removed", "")
+	return list
+}

@@ -1,0 +1,201 @@
+package csv
+
+import (
+	"bytes"
+	"io"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// maxLine is the longest line, and the longest record, that is read. A longer one is left out.
+const maxLine = 1 << 20
+
+// An encoding is how a file's bytes make characters.
+type encoding uint8
+
+const (
+	encodeUTF8 encoding = iota
+	encodeWindows
+	encodeUTF16LE
+	encodeUTF16BE
+)
+
+// detectEncoding finds the encoding of a file by its first bytes and its configuration, and how long its byte order mark is.
+func detectEncoding(head []byte, configured string) (e encoding, mark int) {
+	switch {
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		return encodeUTF8, 3
+	case bytes.HasPrefix(head, []byte("\xff\xfe")):
+		return encodeUTF16LE, 2
+	case bytes.HasPrefix(head, []byte("\xfe\xff")):
+		return encodeUTF16BE, 2
+	case configured == windowsEncoding:
+		return encodeWindows, 0
+	case configured == utf16Encoding && len(head) > 1 && head[0] == 0:
+		return encodeUTF16BE, 0
+	case configured == utf16Encoding:
+		return encodeUTF16LE, 0
+	}
+	return encodeUTF8, 0
+}
+
+// lines reads a file line by line from any offset. Offsets are those of the file, whatever its encoding.
+type lines struct {
+	file     io.ReaderAt
+	encoding encoding
+	buffer   []byte
+	base     int64 // the offset of buffer[0]
+	next     int   // the next line's place in buffer
+	chunk    int   // how much is read at once: little behind a jump, much when reading on
+	decoded  []byte
+}
+
+const (
+	smallChunk = 4 << 10
+	largeChunk = 64 << 10
+)
+
+func newLines(file io.ReaderAt, e encoding) *lines {
+	return &lines{file: file, encoding: e, chunk: smallChunk}
+}
+
+// seek makes the line at an offset the next one.
+func (l *lines) seek(offset int64) {
+	if in := offset - l.base; in >= 0 && in <= int64(len(l.buffer)) {
+		l.next = int(in)
+		return
+	}
+	l.buffer, l.base, l.next, l.chunk = l.buffer[:0], offset, 0, smallChunk
+}
+
+// offset is where the next line starts.
+func (l *lines) offset() int64 { return l.base + int64(l.next) }
+
+// read gives the next line as UTF-8 without its end, valid until the next call. long says that the line is longer than
+// maxLine, and was left out. At the end of the file the error is io.EOF.
+func (l *lines) read() (line []byte, long bool, err error) {
+	raw, long, err := l.readRaw()
+	if err != nil || long {
+		return nil, long, err
+	}
+	line = l.decode(raw)
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r")), false, nil
+}
+
+// readRaw gives the next line's bytes with its end.
+func (l *lines) readRaw() (raw []byte, long bool, err error) {
+	searched := 0
+	for {
+		rest := l.buffer[l.next:]
+		if end := l.findEnd(rest, searched); end > 0 {
+			l.next += end
+			if long || end > maxLine {
+				return nil, true, nil
+			}
+			return rest[:end], false, nil
+		}
+		searched = len(rest) &^ 1
+		if searched > maxLine { // forget it, but look for its end
+			long = true
+			l.next += searched
+			searched = 0
+		}
+		if err := l.fill(); err == io.EOF {
+			rest = l.buffer[l.next:]
+			l.next = len(l.buffer)
+			if len(rest) == 0 && !long {
+				return nil, false, io.EOF
+			}
+			return rest, long, nil
+		} else if err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// findEnd is the length of the first line with its end, or 0. Nothing ends before from.
+func (l *lines) findEnd(rest []byte, from int) int {
+	for at := from; at < len(rest); {
+		i := bytes.IndexByte(rest[at:], '\n')
+		if i < 0 {
+			return 0
+		}
+		at += i + 1
+		switch l.encoding {
+		case encodeUTF8, encodeWindows:
+			return at
+		case encodeUTF16LE:
+			if at%2 == 1 && at < len(rest) && rest[at] == 0 {
+				return at + 1
+			}
+		case encodeUTF16BE:
+			if at%2 == 0 && rest[at-2] == 0 {
+				return at
+			}
+		}
+	}
+	return 0
+}
+
+// fill reads on. It moves what has been read already out of the buffer.
+func (l *lines) fill() error {
+	if l.next > 0 {
+		kept := copy(l.buffer, l.buffer[l.next:])
+		l.buffer = l.buffer[:kept]
+		l.base += int64(l.next)
+		l.next = 0
+	}
+	have := len(l.buffer)
+	if cap(l.buffer) < have+l.chunk {
+		l.buffer = append(make([]byte, 0, max(2*have, have+l.chunk)), l.buffer...)
+	}
+	n, err := l.file.ReadAt(l.buffer[have:have+l.chunk], l.base+int64(have))
+	l.buffer = l.buffer[:have+n]
+	l.chunk = largeChunk
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// decode makes UTF-8 of a line.
+func (l *lines) decode(raw []byte) []byte {
+	switch l.encoding {
+	case encodeWindows:
+		l.decoded = l.decoded[:0]
+		for _, b := range raw {
+			l.decoded = utf8.AppendRune(l.decoded, charmap.Windows1252.DecodeByte(b))
+		}
+		return l.decoded
+	case encodeUTF16LE, encodeUTF16BE:
+		return l.decode16(raw)
+	}
+	return raw
+}
+
+func (l *lines) decode16(raw []byte) []byte {
+	l.decoded = l.decoded[:0]
+	unit := func(i int) rune {
+		if i+1 >= len(raw) {
+			return utf8.RuneError // half a unit
+		}
+		if l.encoding == encodeUTF16LE {
+			return rune(raw[i]) | rune(raw[i+1])<<8
+		}
+		return rune(raw[i])<<8 | rune(raw[i+1])
+	}
+	for i := 0; i < len(raw); i += 2 {
+		r := unit(i)
+		if utf16.IsSurrogate(r) {
+			r = utf16.DecodeRune(r, unit(i+2))
+			if r != utf8.RuneError {
+				i += 2
+			}
+		}
+		l.decoded = utf8.AppendRune(l.decoded, r)
+	}
+	return l.decoded
+}

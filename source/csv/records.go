@@ -1,0 +1,210 @@
+package csv
+
+import (
+	"bytes"
+	"io"
+)
+
+// records reads a file record by record from any offset. It forgives what can be understood in one way only: quotes inside
+// a field, a last line without an end. What it cannot understand is a bad record of one line, never more: a quote that is
+// not closed costs its own line, not the rest of the file.
+type records struct {
+	lines     *lines
+	delimiter byte
+	columns   int // how many fields a good record has; 0 means any
+
+	fields [][]byte // of the last record, valid until the next one
+	start  int64    // where it starts in the file
+	end    int64    // where the next one starts
+	line   int      // its first line, counted from the last seek's
+	taken  int      // how many lines it has
+
+	record []byte // a record of more than one line, or a copy of its line
+	plain  []byte // fields without their quotes
+}
+
+// What is wrong with a record.
+type fault string
+
+const (
+	good     fault = ""
+	ragged   fault = "ragged"    // more or fewer fields than the first row
+	unclosed fault = "unclosed"  // a quote that is not closed
+	tooLong  fault = "too_long"  // longer than maxLine
+	emptyRow fault = "empty_row" // nothing in it: no fault, but no contact
+)
+
+func newRecords(l *lines, delimiter byte) *records { return &records{lines: l, delimiter: delimiter} }
+
+// seek makes the record at an offset the next one, and its line number line.
+func (r *records) seek(offset int64, line int) {
+	r.lines.seek(offset)
+	r.end, r.line, r.taken = offset, line, 0
+}
+
+// read reads the next record. Its error is io.EOF at the end of the file, or one of reading the file.
+func (r *records) read() (fault, error) {
+	r.line += r.taken
+	r.start, r.taken = r.end, 1
+	line, long, err := r.lines.read()
+	if err != nil {
+		return good, err
+	}
+	r.end = r.lines.offset()
+	if long {
+		return tooLong, nil
+	}
+	if bytes.IndexByte(line, '"') < 0 {
+		r.split(line)
+		return r.judge(), nil
+	}
+	r.record = append(r.record[:0], line...)
+	first := len(r.record)
+	if r.parse(r.record, true) == closed {
+		return r.judge(), nil
+	}
+	for {
+		quote, more, err := r.another()
+		if err != nil {
+			return good, err
+		}
+		if !more {
+			return r.firstLine(first)
+		}
+		if !quote {
+			continue
+		}
+		switch r.parse(r.record, false) {
+		case closed:
+			if r.judge() == good {
+				return good, nil
+			}
+			return r.firstLine(first)
+		case stray:
+			return r.firstLine(first)
+		}
+	}
+}
+
+// maxLines is the most lines of one record.
+const maxLines = 1000
+
+// another appends the next line to the record. It reports whether a quote is in it, and whether there was one, and room.
+func (r *records) another() (quote, more bool, err error) {
+	line, long, err := r.lines.read()
+	if err == io.EOF || err == nil && (long || r.taken == maxLines || len(r.record)+len(line) > maxLine) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, err
+	}
+	r.record = append(append(r.record, '\n'), line...)
+	r.end = r.lines.offset()
+	r.taken++
+	return bytes.IndexByte(line, '"') >= 0, true, nil
+}
+
+// firstLine gives up on the lines behind the first one and makes what it can of that.
+func (r *records) firstLine(size int) (fault, error) {
+	r.lines.seek(r.start)
+	if _, _, err := r.lines.read(); err != nil {
+		return good, err
+	}
+	r.end, r.taken = r.lines.offset(), 1
+	if r.parse(r.record[:size], true) != closed {
+		return unclosed, nil
+	}
+	return r.judge(), nil
+}
+
+// judge looks at a record's fields.
+func (r *records) judge() fault {
+	for _, f := range r.fields {
+		if len(bytes.TrimSpace(f)) > 0 {
+			if r.columns > 0 && len(r.fields) != r.columns {
+				return ragged
+			}
+			return good
+		}
+	}
+	return emptyRow
+}
+
+// split cuts a line without quotes.
+func (r *records) split(line []byte) {
+	r.fields = r.fields[:0]
+	for {
+		i := bytes.IndexByte(line, r.delimiter)
+		if i < 0 {
+			r.fields = append(r.fields, line)
+			return
+		}
+		r.fields = append(r.fields, line[:i])
+		line = line[i+1:]
+	}
+}
+
+// What parse found.
+type parsed uint8
+
+const (
+	closed parsed = iota // a whole record
+	open                 // a quote that is not closed yet
+	stray                // a quote inside a quoted field
+)
+
+// parse cuts a record with quotes. A quote inside a quoted field is part of it where the record is forgiven, and stray
+// otherwise.
+func (r *records) parse(record []byte, forgive bool) parsed {
+	r.fields, r.plain = r.fields[:0], r.plain[:0]
+	if need := len(record); cap(r.plain) < need {
+		r.plain = make([]byte, 0, 2*need) // so that it never moves while fields point into it
+	}
+	for {
+		if len(record) == 0 || record[0] != '"' {
+			i := bytes.IndexByte(record, r.delimiter)
+			if i < 0 {
+				r.fields = append(r.fields, record)
+				return closed
+			}
+			r.fields = append(r.fields, record[:i])
+			record = record[i+1:]
+			continue
+		}
+		rest, state := r.quoted(record[1:], forgive)
+		if state != closed {
+			return state
+		}
+		if rest == nil {
+			return closed
+		}
+		record = rest[1:]
+	}
+}
+
+// quoted takes a quoted field, behind its first quote, and gives the rest of the record from the delimiter on; nil if
+// there is none.
+func (r *records) quoted(record []byte, forgive bool) (rest []byte, state parsed) {
+	start := len(r.plain)
+	for {
+		i := bytes.IndexByte(record, '"')
+		if i < 0 {
+			return nil, open
+		}
+		r.plain = append(r.plain, record[:i]...)
+		record = record[i+1:]
+		switch {
+		case len(record) == 0:
+			r.fields = append(r.fields, r.plain[start:])
+			return nil, closed
+		case record[0] == r.delimiter:
+			r.fields = append(r.fields, r.plain[start:])
+			return record, closed
+		case record[0] == '"':
+			record = record[1:]
+		case !forgive:
+			return nil, stray
+		}
+		r.plain = append(r.plain, '"')
+	}
+}

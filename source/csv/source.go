@@ -1,0 +1,307 @@
+package csv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
+)
+
+// A Source reads the contacts of one file.
+type Source struct {
+	file    *file
+	release func() // gives the file back; more than once does nothing
+}
+
+var (
+	_ bridge.Source    = (*Source)(nil)
+	_ bridge.Prober    = (*Source)(nil)
+	_ bridge.Counter   = (*Source)(nil)
+	_ source.Inspector = (*Source)(nil)
+)
+
+// Begin implements [bridge.Source].
+func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+	run, err := s.begin(ctx, since)
+	if err != nil {
+		return bridge.Run{}, fmt.Errorf("begin run: %w", err)
+	}
+	return run, nil
+}
+
+func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+	opened, v, err := s.file.open(ctx)
+	if err != nil {
+		return bridge.Run{}, err
+	}
+	if err := opened.Close(); err != nil {
+		return bridge.Run{}, s.file.wrap(err)
+	}
+	state := state{sum: v.sum, sorted: v.index != nil}
+	if state.sorted {
+		state.horizon = v.index.horizon
+	}
+	if since != "" {
+		c, err := parseCheckpoint(since, state.sorted)
+		if err != nil {
+			return bridge.Run{}, keyset.InvalidCheckpoint(err)
+		}
+		state.unchanged = c.version == v.sum.short()
+	}
+	return bridge.Run{Since: since, State: state.encode()}, nil
+}
+
+// Read implements [bridge.Source].
+func (s *Source) Read(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+	return func(yield func(bridge.Change, error) bool) {
+		r := &reading{file: s.file, limit: limit, yield: yield}
+		if err := r.read(ctx, run, after); err != nil {
+			yield(bridge.Change{}, fmt.Errorf("read contacts: %w", err))
+		}
+	}
+}
+
+// A reading is one call of Read.
+type reading struct {
+	file     *file
+	limit    int
+	yield    func(bridge.Change, error) bool
+	opened   *os.File
+	version  *version
+	records  *records
+	row      keyset.Row
+	position []byte
+	yielded  int
+	faults   int
+}
+
+// read yields the changes. Its error is nil when yield wanted no more.
+func (r *reading) read(ctx context.Context, run bridge.Run, after bridge.Position) (err error) {
+	state, err := parseState(run.State)
+	if err != nil {
+		return keyset.InvalidOffset(err)
+	}
+	if r.opened, r.version, err = r.file.open(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		if closing := r.opened.Close(); err == nil && closing != nil {
+			err = r.file.wrap(closing)
+		}
+	}()
+	if state.sum != r.version.sum {
+		return changed(nil)
+	}
+	if state.sorted != (r.version.index != nil) {
+		return keyset.InvalidOffset(errors.New("a run of another configuration"))
+	}
+	r.records = r.version.records(r.opened)
+	switch {
+	case state.sorted:
+		err = r.sorted(ctx, run, state, after)
+	default:
+		err = r.unsorted(ctx, state, after)
+	}
+	r.warn()
+	return err
+}
+
+// changed is the error of a run whose file is not what it was when the run began.
+func changed(cause error) error {
+	return &bridge.Error{
+		Code:    bridge.CodeInvalidOffset,
+		Message: "the file has changed since this run began",
+		Hint:    "start the run again from its checkpoint; if the file changes all the time, replace it by renaming a complete one over it, less often",
+		Err:     cause,
+	}
+}
+
+// check looks from time to time whether reading may go on.
+func (r *reading) check(ctx context.Context, n int) error {
+	if n%checkEvery == 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return r.unchanged()
+	}
+	return nil
+}
+
+func (r *reading) unchanged() error {
+	if err := r.file.unchanged(r.opened, r.version.info); err != nil {
+		return changed(err)
+	}
+	return nil
+}
+
+// unsorted reads the records in the order of the file.
+func (r *reading) unsorted(ctx context.Context, state state, after bridge.Position) error {
+	if len(after) > 0 {
+		offset, err := parseOffset(after)
+		if err != nil || offset < r.version.start || offset > r.version.info.Size() {
+			return keyset.InvalidOffset(err)
+		}
+		r.records.seek(offset, 0)
+	}
+	if state.unchanged {
+		return ctx.Err()
+	}
+	for n := 0; r.wantsMore(); n++ {
+		if err := r.check(ctx, n); err != nil {
+			return err
+		}
+		fault, err := r.records.read()
+		if err == io.EOF {
+			return r.unchanged()
+		}
+		if err != nil {
+			return r.file.wrap(err)
+		}
+		if fault != good {
+			r.count(fault)
+			continue
+		}
+		r.version.mapping.contact(&r.row, r.records.fields)
+		r.position = appendOffset(r.position[:0], r.records.end)
+		if !r.pass() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// sorted reads the records in the order of the index.
+func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after bridge.Position) error {
+	x := r.version.index
+	next := 0
+	if !run.Initial() {
+		since, err := parseCheckpoint(run.Since, true)
+		if err != nil {
+			return keyset.InvalidOffset(err)
+		}
+		next = x.behind(since.updated, since.id, since.hasID)
+	}
+	if len(after) > 0 {
+		at, err := parsePlace(after)
+		if err != nil || !x.has(at) || at.rank < next {
+			return keyset.InvalidOffset(err)
+		}
+		next = at.rank + 1
+	}
+	if state.unchanged {
+		return ctx.Err()
+	}
+	for n := 0; next < len(x.rows) && r.wantsMore(); n++ {
+		if err := r.check(ctx, n); err != nil {
+			return err
+		}
+		p := x.rows[next]
+		r.records.seek(p.offset, 0)
+		fault, err := r.records.read()
+		if err != nil && err != io.EOF {
+			return r.file.wrap(err)
+		}
+		if err == io.EOF || fault != good {
+			return changed(nil)
+		}
+		r.version.mapping.contact(&r.row, r.records.fields)
+		if r.row.Contact.ID != string(x.id(p)) {
+			return changed(nil)
+		}
+		r.position = appendPlace(r.position[:0], rank{rank: next, updated: p.updated, id: r.row.Contact.ID})
+		if !r.pass() {
+			return nil
+		}
+		next++
+	}
+	if next == len(x.rows) {
+		return r.unchanged()
+	}
+	return nil
+}
+
+func (r *reading) wantsMore() bool { return r.limit <= 0 || r.yielded < r.limit }
+
+// pass yields the row.
+func (r *reading) pass() bool {
+	r.yielded++
+	r.row.Position = r.position
+	return r.yield(r.row.Change, nil)
+}
+
+// count counts a record that cannot be understood.
+func (r *reading) count(f fault) {
+	if f != emptyRow {
+		r.faults++
+	}
+}
+
+// warn says once for every version of the file that rows were left out.
+func (r *reading) warn() {
+	if r.faults > 0 && r.version.warned.CompareAndSwap(false, true) {
+		r.file.factory.logger.Warn("rows of a CSV file were left out because they cannot be understood",
+			"file", r.file.name(), "rows", r.faults, "hint", "contactbridge preview lists them")
+	}
+}
+
+// Checkpoint implements [bridge.Source].
+func (s *Source) Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
+	return checkpointOf(run, at, complete)
+}
+
+// Probe implements [bridge.Prober]: the credentials are good if they name a file that can be read.
+func (s *Source) Probe(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	opened, _, err := s.file.openRegular()
+	if err != nil {
+		return fmt.Errorf("check credentials: %w", err)
+	}
+	return opened.Close()
+}
+
+// Count implements [bridge.Counter]: the number of rows. It is counted once for every version of the file.
+func (s *Source) Count(ctx context.Context) (int64, error) {
+	opened, v, err := s.file.open(ctx)
+	if err != nil {
+		return -1, fmt.Errorf("count contacts: %w", err)
+	}
+	defer opened.Close()
+	if v.index != nil {
+		return int64(len(v.index.rows)), nil
+	}
+	if n := v.count.Load(); n >= 0 {
+		return n, nil
+	}
+	n := int64(0)
+	r := v.records(opened)
+	for read := 0; ; read++ {
+		if read%checkEvery == 0 && ctx.Err() != nil {
+			return -1, ctx.Err()
+		}
+		fault, err := r.read()
+		if err == io.EOF {
+			v.count.Store(n)
+			return n, nil
+		}
+		if err != nil {
+			return -1, fmt.Errorf("count contacts: %w", s.file.wrap(err))
+		}
+		if fault == good {
+			n++
+		}
+	}
+}
+
+// Close implements [bridge.Source].
+func (s *Source) Close() error {
+	s.release()
+	return nil
+}
