@@ -110,7 +110,11 @@ func (l Layout) FormatStamp(v Value) string {
 
 // formatDate writes years that time.Format cannot: beyond 9999, and before Christ as ISO 8601 counts them.
 func formatDate(t time.Time) string {
-	return fmt.Sprintf("%04d-%02d-%02d", t.Year(), t.Month(), t.Day())
+	year, sign := t.Year(), ""
+	if year < 0 {
+		year, sign = -year, "-"
+	}
+	return fmt.Sprintf("%s%04d-%02d-%02d", sign, year, t.Month(), t.Day())
 }
 
 func (l Layout) parseStamp(text string) (Value, error) {
