@@ -1,0 +1,420 @@
+package sourcetest
+
+import (
+	"context"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/memory"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.shrinktime": "100ms"} { // the failures here are wanted
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// faulty is a good source with one fault.
+type faulty struct {
+	bridge.Source
+	begin      func(context.Context, bridge.Checkpoint) (bridge.Run, error)
+	read       func(context.Context, bridge.Run, bridge.Position, int) iter.Seq2[bridge.Change, error]
+	checkpoint func(bridge.Run, bridge.Position, bool) bridge.Checkpoint
+	close      func() error
+	count      int64 // if not 0
+}
+
+func (f *faulty) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+	if f.begin != nil {
+		return f.begin(ctx, since)
+	}
+	return f.Source.Begin(ctx, since)
+}
+
+func (f *faulty) Read(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+	if f.read != nil {
+		return f.read(ctx, run, after, limit)
+	}
+	return f.Source.Read(ctx, run, after, limit)
+}
+
+func (f *faulty) Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
+	if f.checkpoint != nil {
+		return f.checkpoint(run, at, complete)
+	}
+	return f.Source.Checkpoint(run, at, complete)
+}
+
+func (f *faulty) Close() error {
+	if f.close != nil {
+		return f.close()
+	}
+	return f.Source.Close()
+}
+
+func (f *faulty) Count(context.Context) (int64, error) {
+	if f.count != 0 {
+		return f.count, nil
+	}
+	return -1, nil
+}
+
+// changing is a source whose changes are made into something else; false leaves one out.
+func changing(f *faulty, change func(n int, c *bridge.Change) bool) {
+	f.read = func(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+		return func(yield func(bridge.Change, error) bool) {
+			n := 0
+			for c, err := range f.Source.Read(ctx, run, after, limit) {
+				c = keep(c)
+				if err == nil && !change(n, &c) {
+					continue
+				}
+				n++
+				if !yield(c, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lateTx stamps at its begin, but its store does not know that it is open.
+type lateTx struct {
+	store *memory.Store
+	begin time.Time
+	held  []contact.Contact
+}
+
+func (t *lateTx) Put(contacts ...contact.Contact) error {
+	t.held = append(t.held, contacts...)
+	return nil
+}
+
+func (t *lateTx) Commit() error {
+	tx := t.store.Begin()
+	for _, c := range t.held {
+		tx.PutAt(c, t.begin)
+	}
+	tx.Commit()
+	return nil
+}
+
+func (t *lateTx) Rollback() error { return nil }
+
+// The suite must find these faults, each by (at least) the named rules.
+var faults = []struct {
+	name   string
+	fault  func(*faulty, *memory.Store)
+	target func(*Target)
+	late   bool // transactions are not known to the store
+	rules  []string
+}{
+	{name: "none", fault: func(*faulty, *memory.Store) {}},
+	{
+		name:  "T1: the checkpoint of a page skips the rest of a tie",
+		rules: []string{"TiesAcrossPages", "EveryPagesCheckpointIsSafe", "RandomHistories"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.checkpoint = func(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
+				if p, err := keyset.ParsePosition(at); err == nil && p.Segment == keyset.Main {
+					return bridge.Checkpoint(keyset.Instant.Format(keyset.Mark{Updated: p.Updated}))
+				}
+				return f.Source.Checkpoint(run, at, complete)
+			}
+		},
+	},
+	{
+		name:  "T2: open transactions are not looked at",
+		rules: []string{"LateCommitIsDelivered", "CommitDuringARunIsDelivered", "LateCommitAmongOthersIsDelivered", "RandomHistories"},
+		fault: func(*faulty, *memory.Store) {},
+		late:  true,
+	},
+	{
+		name:  "T9: the checkpoint is the time of the answer",
+		rules: []string{"EveryPagesCheckpointIsSafe", "LateCommitIsDelivered", "NothingNewRepeatsTheCheckpoint", "RandomHistories"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.checkpoint = func(bridge.Run, bridge.Position, bool) bridge.Checkpoint {
+				now := keyset.Mark{Updated: keyset.IntValue(keyset.Microseconds(time.Now()))}
+				return bridge.Checkpoint(keyset.Instant.Format(now))
+			}
+		},
+	},
+	{
+		name:  "T3: the checkpoint is the newest stamp",
+		rules: []string{"CheckpointNeverBeyondHorizon"},
+		fault: func(f *faulty, s *memory.Store) {
+			f.checkpoint = func(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
+				if _, err := f.Source.Begin(context.Background(), ""); err == nil && complete {
+					return bridge.Checkpoint(keyset.Instant.Format(keyset.Mark{Updated: keyset.IntValue(keyset.Microseconds(time.Now().Add(47 * time.Hour)))}))
+				}
+				return f.Source.Checkpoint(run, at, complete)
+			}
+		},
+	},
+	{
+		name:  "T5: positions are counts",
+		rules: []string{"ForeignOffsetIsRefused", "ChangesDuringARunArriveAtLatestInTheNext"},
+		fault: countPositions,
+	},
+	{
+		name:  "a contact is left out",
+		rules: []string{"ReadsEverythingOnce", "IncrementalRunBringsWhatChanged", "RandomHistories"},
+		fault: func(f *faulty, _ *memory.Store) {
+			changing(f, func(_ int, c *bridge.Change) bool { return c.Contact.ID != Full(3).ID })
+		},
+	},
+	{
+		name:  "the first contact of a page comes twice",
+		rules: []string{"ReadsEverythingOnce", "ResumesAnywhere"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.read = func(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+				return func(yield func(bridge.Change, error) bool) {
+					first := true
+					for c, err := range f.Source.Read(ctx, run, after, limit) {
+						if first && err == nil && !yield(c, nil) {
+							return
+						}
+						first = false
+						if !yield(c, err) {
+							return
+						}
+					}
+				}
+			}
+		},
+	},
+	{
+		name:  "a field is cut",
+		rules: []string{"ReadsEverythingOnce", "SpecialCharactersSurvive"},
+		fault: func(f *faulty, _ *memory.Store) {
+			changing(f, func(_ int, c *bridge.Change) bool {
+				c.Contact.Address = c.Contact.Address[:min(20, len(c.Contact.Address))]
+				return true
+			})
+		},
+	},
+	{
+		name:  "changes have no positions",
+		rules: []string{"ResumesAnywhere", "TiesAcrossPages"},
+		fault: func(f *faulty, _ *memory.Store) {
+			changing(f, func(_ int, c *bridge.Change) bool { c.Position = nil; return true })
+		},
+	},
+	{
+		name:  "deletions are left out",
+		rules: []string{"DeletionsAreChanges", "RandomHistories"},
+		fault: func(f *faulty, _ *memory.Store) {
+			changing(f, func(_ int, c *bridge.Change) bool { return !c.Deleted })
+		},
+	},
+	{
+		name:  "the order is by id",
+		rules: []string{"AscendingOrder"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.read = func(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+				return func(yield func(bridge.Change, error) bool) {
+					var all []bridge.Change
+					for c, err := range f.Source.Read(ctx, run, after, limit) {
+						if err != nil {
+							yield(c, err)
+							return
+						}
+						all = append(all, keep(c))
+					}
+					slices.SortFunc(all, func(a, b bridge.Change) int { return strings.Compare(a.Contact.ID, b.Contact.ID) })
+					for _, c := range all {
+						if !yield(c, nil) {
+							return
+						}
+					}
+				}
+			}
+		},
+	},
+	{
+		name:  "a foreign checkpoint is taken for nothing new",
+		rules: []string{"ForeignCheckpointIsRefused"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.begin = func(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+				run, err := f.Source.Begin(ctx, since)
+				if bridge.CodeOf(err) == bridge.CodeInvalidCheckpoint {
+					return f.Source.Begin(ctx, bridge.Checkpoint(keyset.Instant.Format(keyset.Mark{Updated: keyset.IntValue(keyset.Microseconds(time.Now()))})))
+				}
+				return run, err
+			}
+		},
+	},
+	{
+		name:  "contexts are ignored",
+		rules: []string{"CancellationReturnsSoon"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.begin = func(_ context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+				return f.Source.Begin(context.Background(), since)
+			}
+		},
+	},
+	{
+		name:  "a cancelled run looks complete",
+		rules: []string{"CancellationReturnsSoon"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.read = func(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+				return func(yield func(bridge.Change, error) bool) {
+					for c, err := range f.Source.Read(ctx, run, after, limit) {
+						if isContextError(err) || !yield(c, err) {
+							return
+						}
+					}
+				}
+			}
+		},
+	},
+	{
+		name:  "no checkpoint at all",
+		rules: []string{"NothingNewRepeatsTheCheckpoint"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.checkpoint = func(bridge.Run, bridge.Position, bool) bridge.Checkpoint { return "" }
+		},
+	},
+	{
+		name:  "the count is wrong",
+		rules: []string{"CountIsRight"},
+		fault: func(f *faulty, _ *memory.Store) { f.count = 11 },
+	},
+	{
+		name:  "closing fails",
+		rules: []string{"CloseWhileIdle"},
+		fault: func(f *faulty, _ *memory.Store) { f.close = func() error { return fmt.Errorf("close twice") } },
+	},
+	{
+		name:  "wrong credentials are let in",
+		rules: []string{"WrongCredentialsAreUnauthorized"},
+		fault: func(*faulty, *memory.Store) {},
+	},
+}
+
+// countPositions counts the rows that a page began behind, as OFFSET does.
+func countPositions(f *faulty, _ *memory.Store) {
+	f.read = func(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+		return func(yield func(bridge.Change, error) bool) {
+			skip := uint64(0)
+			if len(after) == 8 {
+				skip = binary.BigEndian.Uint64(after)
+			}
+			n := uint64(0)
+			for c, err := range f.Source.Read(ctx, run, nil, 0) {
+				if n++; n <= skip && err == nil {
+					continue
+				}
+				c.Position = binary.BigEndian.AppendUint64(nil, n)
+				if !yield(c, err) || limit > 0 && n == skip+uint64(limit) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func TestSuiteFindsEveryFault(t *testing.T) {
+	for _, fault := range faults {
+		t.Run(fault.name, func(t *testing.T) {
+			target := Target{New: func(testing.TB) Service { return faultyService(fault.fault, fault.late) }}
+			for _, c := range cases() {
+				wanted := slices.Contains(fault.rules, c.name)
+				if fault.name != "none" && !wanted {
+					continue
+				}
+				failures, skip := check(t, target, c)
+				if skip != "" {
+					t.Errorf("%s was skipped: %s", c.name, skip)
+				}
+				if wanted != (len(failures) > 0) && !(fault.name == "none" && c.name == "WrongCredentialsAreUnauthorized") {
+					t.Errorf("%s: %d failures: %q", c.name, len(failures), failures)
+				}
+			}
+		})
+	}
+}
+
+func faultyService(fault func(*faulty, *memory.Store), late bool) Service {
+	store := memory.NewStore(nil)
+	open := func(context.Context) (bridge.Source, error) {
+		f := &faulty{Source: store.Source()}
+		fault(f, store)
+		return f, nil
+	}
+	begin := func() (Tx, error) { return storeTx{store.Begin()}, nil }
+	if late {
+		begin = func() (Tx, error) { return &lateTx{store: store, begin: time.Now()}, nil }
+	}
+	put := func(updated time.Time, contacts ...contact.Contact) error {
+		tx := store.Begin()
+		defer tx.Commit()
+		for _, c := range contacts {
+			tx.PutAt(c, updated)
+		}
+		return nil
+	}
+	return Service{
+		Open: open, OpenWrong: open, Now: time.Now, Put: put, Begin: begin, ManyWriters: true,
+		PutNull: func(contacts ...contact.Contact) error { return put(time.Time{}, contacts...) },
+		Delete: func(_ time.Time, ids ...string) error {
+			tx := store.Begin()
+			defer tx.Commit()
+			for _, id := range ids {
+				tx.Delete(id)
+			}
+			return nil
+		},
+	}
+}
+
+type storeTx struct{ tx *memory.Tx }
+
+func (t storeTx) Put(contacts ...contact.Contact) error {
+	for _, c := range contacts {
+		t.tx.Put(c)
+	}
+	return nil
+}
+
+func (t storeTx) Commit() error   { t.tx.Commit(); return nil }
+func (t storeTx) Rollback() error { t.tx.Rollback(); return nil }
+
+// Whoever cannot be checked must be told so, rule by rule.
+func TestMissingHooksAreNamed(t *testing.T) {
+	target := Target{New: func(testing.TB) Service {
+		s := faultyService(func(*faulty, *memory.Store) {}, false)
+		s.PutNull, s.Delete, s.Begin, s.OpenWrong = nil, nil, nil, nil
+		return s
+	}}
+	var skipped []string
+	for _, c := range cases() {
+		failures, skip := check(t, target, c)
+		if skip != "" {
+			skipped = append(skipped, c.name)
+		}
+		if len(failures) > 0 {
+			t.Errorf("%s: %q", c.name, failures)
+		}
+	}
+	want := []string{
+		"DeletionsAreChanges", "LateCommitIsDelivered", "CommitDuringARunIsDelivered", "LateCommitAmongOthersIsDelivered",
+		"NullUpdatedOnlyInInitialRuns", "WrongCredentialsAreUnauthorized",
+	}
+	if !slices.Equal(skipped, want) {
+		t.Errorf("skipped %v, want %v", skipped, want)
+	}
+}
