@@ -3,6 +3,7 @@ package phone
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/nyaruka/phonenumbers"
@@ -68,7 +69,7 @@ func TestTablesAgreeWithTheLibraryOnEveryRegionsExamples(t *testing.T) {
 				phonenumbers.E164, phonenumbers.INTERNATIONAL, phonenumbers.NATIONAL, phonenumbers.RFC3966,
 			} {
 				text := phonenumbers.Format(n, format)
-				for _, home := range []string{region, "US", "DE", "BR", "JP", ""} {
+				for _, home := range []string{region, "US", ""} {
 					agree(t, text, home, &asked, &answered)
 				}
 			}
@@ -83,7 +84,7 @@ func TestTablesAgreeWithTheLibraryOnRandomDigits(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	regions := sortedRegions()
 	asked, answered := 0, 0
-	for range 60000 {
+	for range 10000 {
 		region := regions[random.IntN(len(regions))]
 		text := randomDigits(random, 3+random.IntN(14))
 		switch random.IntN(6) {
@@ -110,7 +111,7 @@ func TestTablesAgreeWithTheLibraryOnMutatedExamples(t *testing.T) {
 	asked, answered := 0, 0
 	for _, region := range sortedRegions() {
 		for _, n := range exampleNumbers(region) {
-			for range 12 {
+			for range 2 {
 				text := []byte(phonenumbers.Format(n, phonenumbers.PhoneNumberFormat(random.IntN(3))))
 				mutate(random, &text)
 				agree(t, string(text), region, &asked, &answered)
@@ -147,4 +148,19 @@ func randomDigits(random *rand.Rand, n int) string {
 		digits[i] = byte('0' + random.IntN(10))
 	}
 	return string(digits)
+}
+
+func TestPlansAreBuiltOnceForAll(t *testing.T) {
+	national := map[string]string{"US": "(415) 555-0100", "DE": "030 26550280", "GI": "200 12345", "FJ": "321 2345", "CA": "(514) 721-4711"}
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			for region, raw := range national {
+				if n := Parse(raw, region); n.Region != region {
+					t.Errorf("%s: %+v", region, n)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }

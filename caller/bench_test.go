@@ -1,0 +1,37 @@
+package caller_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/contactbridge/contactbridge/caller"
+)
+
+func BenchmarkLookup(b *testing.B) {
+	store := newStore(b)
+	var persons []person
+	for i := range 2000 {
+		persons = append(persons, person{fmt.Sprint(i), []string{fmt.Sprintf("(415) 555-%04d", i)}})
+	}
+	fill(b, store, "crm", "US", persons...)
+	for _, c := range []struct{ name, number string }{
+		{"exact", "+14155550100"}, {"national", "(415) 555-0100"}, {"suffix", "555-0100"}, {"unknown", "+14165550100"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := caller.Lookup(b.Context(), store, account, c.number, "US", caller.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("store-alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := store.ByE164(b.Context(), account, []string{"+14155550100"}, 10); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
