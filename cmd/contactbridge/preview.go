@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/preview"
+	"github.com/contactbridge/contactbridge/internal/progress"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// previewFlags are the flags of contactbridge preview.
+type previewFlags struct {
+	configFlag
+	authFlags
+
+	limit   int
+	examine int
+	json    bool
+}
+
+func newPreviewCommand() *cobra.Command {
+	var f previewFlags
+	cmd := &cobra.Command{
+		Use:     "preview [ENDPOINT]",
+		GroupID: groupBridge,
+		Short:   "Show the first contacts as they would be sent, and what is wrong with them",
+		Long: `Show the first contacts of an endpoint as they would be sent, where their fields come from, and every problem found: in the
+source (a missing index, a missing privilege) and in the contacts (no id, no name, phone numbers that are none).
+
+Nothing is changed. The exit status is 1 if a problem is a failure: contacts would be lost, or nothing could be sent.`,
+		Example: `  contactbridge preview -c bridge.yaml crm
+  contactbridge preview -c bridge.yaml crm --json | jq .problems`,
+		Args:              atMostOne("ENDPOINT"),
+		ValidArgsFunction: f.complete,
+		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	f.configFlag.add(cmd)
+	f.authFlags.add(cmd)
+	flags := cmd.Flags()
+	flags.IntVar(&f.limit, "limit", 20, "contacts to show")
+	flags.IntVar(&f.examine, "examine", 10000, "contacts to look for problems in")
+	flags.BoolVar(&f.json, "json", false, "print one JSON object")
+	return cmd
+}
+
+// atMostOne is the argument check of a command whose only argument may be left out.
+func atMostOne(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return misuse(fmt.Sprintf("unexpected argument %q: there is one %s at a time", args[1], name), "")
+		}
+		return nil
+	}
+}
+
+// complete offers the configuration's endpoints to the shell.
+func (f *previewFlags) complete(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cfg, err := config.Load(f.path)
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return endpointNames(cfg), cobra.ShellCompDirectiveNoFileComp
+}
+
+func endpointNames(cfg *config.Config) []string { return slices.Sorted(maps.Keys(cfg.Endpoints)) }
+
+func (f *previewFlags) run(cmd *cobra.Command, args []string) error {
+	if f.limit < 0 || f.examine < 0 {
+		return misuse("--limit and --examine cannot be negative", "")
+	}
+	cfg, err := f.load(cmd)
+	if err != nil {
+		return err
+	}
+	endpoint, err := chooseEndpoint(cfg, args)
+	if err != nil {
+		return err
+	}
+	auth, err := f.credentials(cmd.InOrStdin(), endpoint)
+	if err != nil {
+		return err
+	}
+	options := preview.Options{Limit: f.limit, Examine: f.examine, Inspect: 30 * time.Second, Read: 10 * time.Second}
+	p, err := preview.Of(cmd.Context(), endpoint, source.Deps{Logger: slog.New(slog.DiscardHandler)}, auth, options)
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", endpoint.Name, err)
+	}
+	if err := f.print(cmd.OutOrStdout(), p); err != nil {
+		return err
+	}
+	if !p.OK {
+		return errSaid
+	}
+	return nil
+}
+
+func (f *previewFlags) print(w io.Writer, p *preview.Preview) error {
+	if f.json {
+		return printJSON(w, p)
+	}
+	style := progress.NewStyle(w)
+	return preview.Print(w, p, terminalWidth(w), preview.Style{Bold: style.Bold, Dim: style.Dim, Warn: style.Warn, Bad: style.Bad})
+}
+
+// chooseEndpoint is the one that is named, or the only one there is.
+func chooseEndpoint(cfg *config.Config, args []string) (config.Endpoint, error) {
+	names := endpointNames(cfg)
+	hint := "Choose one: " + strings.Join(names, ", ") + "."
+	if len(args) == 0 {
+		if len(names) == 1 {
+			return cfg.Endpoints[names[0]], nil
+		}
+		return config.Endpoint{}, misuse("there are several endpoints", hint)
+	}
+	endpoint, ok := cfg.Endpoints[args[0]]
+	if !ok {
+		return config.Endpoint{}, misuse(fmt.Sprintf("there is no endpoint %q", args[0]), hint)
+	}
+	return endpoint, nil
+}
+
+// credentials are those of the configuration, or what the flags give where only callers have them.
+func (f *previewFlags) credentials(stdin io.Reader, e config.Endpoint) (bridge.Auth, error) {
+	given, err := f.auth(stdin)
+	if err != nil {
+		return nil, err
+	}
+	auth := maps.Clone(e.Auth.Fields)
+	if auth == nil {
+		auth = bridge.Auth{}
+	}
+	maps.Copy(auth, given)
+	for _, name := range e.SourceAuth {
+		if auth[name] == "" {
+			return nil, misuse(fmt.Sprintf("%s is opened with the caller's %s", e.Name, strings.Join(e.SourceAuth, " and ")),
+				fmt.Sprintf("Give an example: --auth %s=…", strings.Join(e.SourceAuth, "=… --auth ")))
+		}
+	}
+	return auth, nil
+}
+
+// terminalWidth is the width of the terminal that w writes to, or what COLUMNS says, or 120.
+func terminalWidth(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	if width, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && width > 0 {
+		return width
+	}
+	return 120
+}

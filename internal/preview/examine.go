@@ -1,0 +1,199 @@
+package preview
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/phone"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// An examination collects what the contacts themselves show to be wrong.
+type examination struct {
+	region  string
+	seen    int
+	numbers int // phone numbers, good or not
+	local   int // bad ones without a country code
+	found   map[string]*finding
+	ids     map[string]int // how often an id came
+}
+
+// A finding is one sort of problem: how often, and the first few cases.
+type finding struct {
+	count    int
+	examples []string
+}
+
+const maxExamples = 3
+
+func newExamination(region string) *examination {
+	return &examination{region: region, found: map[string]*finding{}, ids: map[string]int{}}
+}
+
+// add counts a problem. An example that came before is not repeated.
+func (x *examination) add(code, example string) {
+	f := x.found[code]
+	if f == nil {
+		f = &finding{}
+		x.found[code] = f
+	}
+	f.count++
+	for _, known := range f.examples {
+		if known == example {
+			return
+		}
+	}
+	if len(f.examples) < maxExamples && example != "" {
+		f.examples = append(f.examples, strings.Clone(example))
+	}
+}
+
+// The codes of what is found here besides those of [contact.Contact.Problems].
+const (
+	codeBadPhone    = "bad_phone"
+	codeDuplicateID = "duplicate_id"
+)
+
+// contact looks at one contact as the source gives it.
+func (x *examination) contact(c *contact.Contact) {
+	x.seen++
+	for _, problem := range c.Problems() {
+		x.add(problem.Code, example(c, problem))
+	}
+	for _, raw := range c.Phones {
+		if strings.TrimSpace(raw) == "" {
+			continue
+		}
+		x.numbers++
+		if !phone.ParseAll(raw, x.region)[0].Valid {
+			if !strings.HasPrefix(strings.TrimSpace(raw), "+") {
+				x.local++
+			}
+			x.add(codeBadPhone, strconv.Quote(shorten(raw))+" (id "+shorten(c.ID)+")")
+		}
+	}
+	if c.ID != "" {
+		x.ids[strings.Clone(c.ID)]++
+		if x.ids[c.ID] == 2 {
+			x.add(codeDuplicateID, shorten(c.ID))
+		}
+	}
+}
+
+// example shows where a problem was seen.
+func example(c *contact.Contact, problem contact.Problem) string {
+	switch problem.Code {
+	case contact.ProblemNoID:
+		return shorten(c.Name)
+	case contact.ProblemBadEmail:
+		for _, email := range c.Emails {
+			if e := (contact.Contact{ID: "1", Name: "a", Phones: []string{"1"}, Emails: []string{email}}); len(e.Problems()) > 0 {
+				return strconv.Quote(shorten(email)) + " (id " + shorten(c.ID) + ")"
+			}
+		}
+	}
+	return "id " + shorten(c.ID)
+}
+
+// shorten keeps an example in one line.
+func shorten(text string) string {
+	const most = 40
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
+// problems are what was found, in words. told says what is known from the source already.
+func (x *examination) problems(told func(code string) bool) []source.Problem {
+	var list []source.Problem
+	add := func(code string, severity source.Severity, message func(n int) string, hint string) {
+		f := x.found[code]
+		if f == nil || told(code) {
+			return
+		}
+		text := message(f.count)
+		if len(f.examples) > 0 {
+			text += ": " + strings.Join(f.examples, ", ")
+			if f.count > len(f.examples) {
+				text += ", …"
+			}
+		}
+		list = append(list, source.Problem{Severity: severity, Code: code, Message: text, Hint: hint})
+	}
+	if !told("null_id") {
+		add(contact.ProblemNoID, source.Failure, x.contacts("has no id and is left out", "have no id and are left out"),
+			"Map id to a column that every row has, or leave these rows out of the source.")
+	}
+	add(codeDuplicateID, source.Failure, amount("id is that of more than one contact", "ids are those of more than one contact"),
+		"Map id to what is unique: of several contacts with one id a synchronizer keeps only the last.")
+	add(contact.ProblemNoName, source.Warning, x.contacts("has no name: company, email, phone or id stands in", "have no name: company, email, phone or id stands in"),
+		"Map name to columns that every row has, or have them filled in.")
+	add(contact.ProblemBadText, source.Warning, x.contacts("holds bytes that are no UTF-8, which are replaced", "hold bytes that are no UTF-8, which are replaced"),
+		"Look at the source's encoding.")
+	add(codeBadPhone, source.Warning, x.ofNumbers, x.phoneHint())
+	list = append(list, x.withoutPhones()...)
+	add(contact.ProblemBadEmail, source.Note, x.contacts("has an e-mail address that is none", "have an e-mail address that is none"), "It is sent as it is written.")
+	add(contact.ProblemBadURL, source.Note, x.contacts("has a url or photo_url that is no http address", "have a url or photo_url that is no http address"), "It is sent as it is written.")
+	return list
+}
+
+// withoutPhones is the word that calls cannot find some contacts, or any.
+func (x *examination) withoutPhones() []source.Problem {
+	f := x.found[contact.ProblemNoPhones]
+	switch {
+	case f == nil:
+		return nil
+	case f.count == x.seen:
+		return []source.Problem{{
+			Severity: source.Warning, Code: contact.ProblemNoPhones, Message: "no contact has a phone number: no call will find anybody",
+			Hint: "Map phones to the columns that hold numbers.",
+		}}
+	}
+	return []source.Problem{{
+		Severity: source.Note, Code: contact.ProblemNoPhones,
+		Message: x.contacts("has no phone number: a call never finds it", "have no phone number: a call never finds them")(f.count),
+	}}
+}
+
+// contacts says how many of the contacts something holds for.
+func (x *examination) contacts(one, many string) func(n int) string {
+	return func(n int) string {
+		if n == 1 {
+			return fmt.Sprintf("1 of %d contacts %s", x.seen, one)
+		}
+		return fmt.Sprintf("%d of %d contacts %s", n, x.seen, many)
+	}
+}
+
+func amount(one, many string) func(n int) string {
+	return func(n int) string {
+		if n == 1 {
+			return "1 " + one
+		}
+		return fmt.Sprintf("%d %s", n, many)
+	}
+}
+
+func (x *examination) ofNumbers(n int) string {
+	where := " as they are written"
+	if x.region != "" {
+		where = ", written in " + x.region
+	}
+	if n == 1 {
+		return fmt.Sprintf("1 of %d phone numbers is none%s", x.numbers, where)
+	}
+	return fmt.Sprintf("%d of %d phone numbers are none%s", n, x.numbers, where)
+}
+
+func (x *examination) phoneHint() string {
+	switch {
+	case x.local == 0:
+		return "They are sent as they are. Correct them in the source."
+	case x.region == "":
+		return "They are sent as they are. If they are national numbers, set phones: {region: …} to their country."
+	}
+	return "They are sent as they are. Correct them in the source, or phones.region if they are of another country."
+}

@@ -1,0 +1,188 @@
+// Package preview looks at an endpoint before it is served: the first contacts as they would be sent, where their fields
+// come from, and everything that is found to be wrong.
+package preview
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// Options bound what a preview reads.
+type Options struct {
+	Limit   int           // contacts to show
+	Examine int           // contacts to look for problems in; at least Limit
+	Inspect time.Duration // how long the source may look at itself
+	Read    time.Duration // how long contacts are read
+}
+
+// A Preview is what an endpoint would send.
+type Preview struct {
+	Endpoint string            `json:"endpoint"`
+	Kind     string            `json:"kind"`
+	Table    string            `json:"table,omitempty"` // what is read, in a word or two
+	OK       bool              `json:"ok"`              // no problem is a failure
+	Contacts []contact.Contact `json:"contacts"`        // the first ones, as they would be sent
+	Examined int               `json:"examined"`        // contacts looked at
+	Complete bool              `json:"complete"`        // these were all there are
+	Mapping  []Mapped          `json:"mapping"`         // where the fields come from
+	Facts    []Fact            `json:"facts"`           // how a run works
+	Problems []source.Problem  `json:"problems"`        // worst first
+}
+
+// Mapped says where a contact's field comes from.
+type Mapped struct {
+	Field string `json:"field"`
+	From  string `json:"from"`
+	Auto  bool   `json:"auto"` // found by its usual name
+}
+
+// A Fact is one line about how a run works.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Of looks at an endpoint with one caller's credentials. What goes wrong is a problem of the preview; the error is that of a
+// context that is done.
+func Of(ctx context.Context, e config.Endpoint, deps source.Deps, auth bridge.Auth, options Options) (*Preview, error) {
+	p := &Preview{
+		Endpoint: e.Name, Kind: e.Kind.Name, Table: e.Table(),
+		Contacts: []contact.Contact{}, Mapping: []Mapped{}, Facts: []Fact{}, Problems: []source.Problem{},
+	}
+	p.look(ctx, e, deps, auth, options)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rank := map[source.Severity]int{source.Failure: 0, source.Warning: 1, source.Note: 2}
+	slices.SortStableFunc(p.Problems, func(a, b source.Problem) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
+	p.OK = len(p.Problems) == 0 || p.Problems[0].Severity != source.Failure
+	return p, nil
+}
+
+func (p *Preview) look(ctx context.Context, e config.Endpoint, deps source.Deps, auth bridge.Auth, options Options) {
+	factory, err := e.New(deps)
+	if err != nil {
+		p.failed(err)
+		return
+	}
+	defer factory.Close()
+	opening, cancel := context.WithTimeout(ctx, options.Read)
+	defer cancel()
+	src, err := factory.Open(opening, auth)
+	if err != nil {
+		p.failed(err)
+		return
+	}
+	defer src.Close()
+	p.inspect(ctx, src, options.Inspect)
+	p.read(ctx, src, e.Phones, options)
+}
+
+// failed makes a problem of an error, unless it was told already.
+func (p *Preview) failed(err error) {
+	problem := source.Problem{Severity: source.Failure, Code: string(bridge.CodeOf(err)), Message: err.Error()}
+	if e, ok := errors.AsType[*bridge.Error](err); ok {
+		problem.Message, problem.Hint = e.Error(), e.Hint
+	} else if errors.Is(err, context.DeadlineExceeded) {
+		problem.Code, problem.Message = string(bridge.CodeSourceTimeout), "the source did not answer in time"
+		problem.Hint = "Look at what it is busy with; a page has 10 s at most."
+	}
+	if !slices.Contains(p.Problems, problem) {
+		p.Problems = append(p.Problems, problem)
+	}
+}
+
+// inspect asks the source what it knows about itself.
+func (p *Preview) inspect(ctx context.Context, src bridge.Source, patience time.Duration) {
+	inspector, ok := src.(source.Inspector)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	found, err := inspector.Inspect(ctx)
+	if err != nil {
+		p.failed(err)
+	}
+	for _, m := range found.Mapping {
+		p.Mapping = append(p.Mapping, Mapped(m))
+	}
+	for _, f := range found.Facts {
+		p.Facts = append(p.Facts, Fact(f))
+	}
+	p.Problems = append(p.Problems, found.Problems...)
+}
+
+// read reads the first contacts of an initial run.
+func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Phones, options Options) {
+	reading, cancel := context.WithTimeout(ctx, options.Read)
+	defer cancel()
+	run, err := src.Begin(reading, "")
+	if err != nil {
+		p.failed(err)
+		return
+	}
+	most := max(options.Limit, options.Examine)
+	x := newExamination(phones.Region)
+	prepare := phones.Prepare()
+	for change, err := range src.Read(reading, run, nil, most+1) {
+		if err != nil {
+			if !errors.Is(err, context.DeadlineExceeded) || p.Examined == 0 {
+				p.failed(err)
+			}
+			p.Problems = append(p.Problems, x.problems(p.has)...)
+			return
+		}
+		if change.Deleted {
+			continue
+		}
+		if p.Examined == most {
+			p.Problems = append(p.Problems, x.problems(p.has)...)
+			return
+		}
+		p.Examined++
+		x.contact(&change.Contact)
+		if len(p.Contacts) < options.Limit && change.Contact.Validate() == nil {
+			p.Contacts = append(p.Contacts, asSent(change.Contact.Clone(), prepare))
+		}
+	}
+	p.Complete = true
+	p.Problems = append(p.Problems, x.problems(p.has)...)
+	if p.Examined == 0 {
+		p.Problems = append(p.Problems, source.Problem{
+			Severity: source.Warning, Code: "no_contacts", Message: "there is no contact",
+			Hint: "Look whether the source names the right table, query or file, and whether its user may see the rows.",
+		})
+	}
+}
+
+// has reports whether a problem was told already.
+func (p *Preview) has(code string) bool {
+	return slices.ContainsFunc(p.Problems, func(problem source.Problem) bool { return problem.Code == code })
+}
+
+// asSent is a contact as the bridge sends it.
+func asSent(c contact.Contact, prepare func(*contact.Contact)) contact.Contact {
+	if prepare != nil {
+		prepare(&c)
+	}
+	c.FillName()
+	return c
+}
+
+// String names the preview's source: "postgres, table customers".
+func (p *Preview) String() string {
+	if p.Table == "" {
+		return p.Kind
+	}
+	return fmt.Sprintf("%s, %s", p.Kind, p.Table)
+}

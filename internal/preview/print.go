@@ -1,0 +1,313 @@
+package preview
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// A Style paints words; the zero Style leaves them as they are.
+type Style struct {
+	Bold, Dim, Warn, Bad func(string) string
+}
+
+func (s Style) withDefaults() Style {
+	plain := func(text string) string { return text }
+	for _, paint := range []*func(string) string{&s.Bold, &s.Dim, &s.Warn, &s.Bad} {
+		if *paint == nil {
+			*paint = plain
+		}
+	}
+	return s
+}
+
+// Print writes a preview for people, in lines of at most width columns where it can.
+func Print(w io.Writer, p *Preview, width int, style Style) error {
+	pr := printer{width: max(width, 40), style: style.withDefaults()}
+	pr.heading(p)
+	if len(p.Contacts) > 0 {
+		pr.table(p.Contacts)
+	}
+	pr.pairs("Where the fields come from", mappingPairs(p.Mapping))
+	var facts [][2]string
+	for _, f := range p.Facts {
+		facts = append(facts, [2]string{f.Name, f.Value})
+	}
+	pr.pairs("How a run works", facts)
+	pr.problems(p.Problems)
+	_, err := io.WriteString(w, pr.out.String())
+	return err
+}
+
+type printer struct {
+	out   strings.Builder
+	width int
+	style Style
+}
+
+func (pr *printer) line(format string, args ...any) { fmt.Fprintf(&pr.out, format+"\n", args...) }
+
+func (pr *printer) heading(p *Preview) {
+	pr.line("%s  %s", pr.style.Bold(p.Endpoint), pr.style.Dim(clean(p.String())))
+	shown := fmt.Sprintf("the first %d", len(p.Contacts))
+	switch {
+	case p.Examined == 0:
+		return
+	case p.Complete && len(p.Contacts) == p.Examined:
+		shown = fmt.Sprintf("All %d contacts, as they would be sent:", p.Examined)
+		if p.Examined == 1 {
+			shown = "The only contact, as it would be sent:"
+		}
+	case p.Complete:
+		shown += fmt.Sprintf(" of %d contacts, as they would be sent:", p.Examined)
+	default:
+		shown += fmt.Sprintf(" contacts, as they would be sent (%d looked at):", p.Examined)
+	}
+	pr.line("%s\n", strings.ToUpper(shown[:1])+shown[1:])
+}
+
+// A column of the table.
+type column struct {
+	title string
+	cells func(c *contact.Contact) []string // one, or the entries of a list
+	width int
+}
+
+// columns are those of the table, the ones that matter most first.
+func columns() []*column {
+	one := func(of func(c *contact.Contact) string) func(c *contact.Contact) []string {
+		return func(c *contact.Contact) []string { return []string{of(c)} }
+	}
+	return []*column{
+		{title: "id", cells: one(func(c *contact.Contact) string { return c.ID })},
+		{title: "name", cells: one(func(c *contact.Contact) string { return c.Name })},
+		{title: "phones", cells: func(c *contact.Contact) []string { return c.Phones }},
+		{title: "company", cells: one(func(c *contact.Contact) string { return c.Company })},
+		{title: "emails", cells: func(c *contact.Contact) []string { return c.Emails }},
+		{title: "title", cells: one(func(c *contact.Contact) string { return c.Title })},
+		{title: "address", cells: one(func(c *contact.Contact) string { return c.Address })},
+		{title: "url", cells: one(func(c *contact.Contact) string { return c.URL })},
+		{title: "websites", cells: func(c *contact.Contact) []string { return c.Websites }},
+		{title: "twitter", cells: one(func(c *contact.Contact) string { return c.Twitter })},
+		{title: "photo_url", cells: one(func(c *contact.Contact) string { return c.PhotoURL })},
+	}
+}
+
+const (
+	gap        = 2
+	leastWidth = 12 // what a column is worth showing with
+)
+
+// table shows the columns that hold something and for which there is room; the others are named below it.
+func (pr *printer) table(contacts []contact.Contact) {
+	var shown []*column
+	var others []string
+	room := pr.width
+	for _, c := range columns() {
+		c.width = natural(c, contacts)
+		switch need := min(c.width, leastWidth) + gap; {
+		case c.width == 0:
+		case len(shown) < 2 || need <= room:
+			shown = append(shown, c)
+			room -= need
+		default:
+			others = append(others, c.title)
+		}
+	}
+	fit(shown, pr.width)
+	var titles []string
+	for _, c := range shown {
+		titles = append(titles, pad(strings.ToUpper(c.title), c.width))
+	}
+	pr.line("%s", pr.style.Dim(strings.TrimRight(strings.Join(titles, strings.Repeat(" ", gap)), " ")))
+	for i := range contacts {
+		var cells []string
+		for _, c := range shown {
+			cells = append(cells, pad(cell(c.cells(&contacts[i]), c.width), c.width))
+		}
+		pr.line("%s", strings.TrimRight(strings.Join(cells, strings.Repeat(" ", gap)), " "))
+	}
+	if keys := customKeys(contacts); len(keys) > 0 {
+		others = append(others, "custom fields "+strings.Join(keys, ", "))
+	}
+	if len(others) > 0 {
+		pr.line("%s", pr.style.Dim(truncate("also sent: "+strings.Join(others, ", "), pr.width)))
+	}
+}
+
+// natural is the width that a column would like; 0 if it is empty.
+func natural(c *column, contacts []contact.Contact) int {
+	widest := 0
+	for i := range contacts {
+		widest = max(widest, textWidth(clean(strings.Join(c.cells(&contacts[i]), ", "))))
+	}
+	if widest == 0 {
+		return 0
+	}
+	return max(widest, len(c.title))
+}
+
+// fit narrows the widest columns until all fit.
+func fit(shown []*column, width int) {
+	total := (len(shown) - 1) * gap
+	for _, c := range shown {
+		total += c.width
+	}
+	for ; total > width; total-- {
+		widest := slices.MaxFunc(shown, func(a, b *column) int { return a.width - b.width })
+		if widest.width <= 4 {
+			return
+		}
+		widest.width--
+	}
+}
+
+// cell is a value in its column: of a list as many entries as fit, and how many more there are.
+func cell(entries []string, width int) string {
+	whole := clean(strings.Join(entries, ", "))
+	if len(entries) < 2 || textWidth(whole) <= width {
+		return truncate(whole, width)
+	}
+	for n := len(entries) - 1; n > 0; n-- {
+		more := fmt.Sprintf(" +%d", len(entries)-n)
+		part := clean(strings.Join(entries[:n], ", "))
+		if textWidth(part)+len(more) <= width {
+			return part + more
+		}
+	}
+	more := fmt.Sprintf(" +%d", len(entries)-1)
+	return truncate(clean(entries[0]), max(width-len(more), 1)) + more
+}
+
+func customKeys(contacts []contact.Contact) []string {
+	var keys []string
+	for _, c := range contacts {
+		for _, f := range c.CustomFields {
+			if key := clean(f.Key); !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// mappingPairs puts the sources of a field in one line.
+func mappingPairs(mapping []Mapped) [][2]string {
+	var pairs [][2]string
+	for _, m := range mapping {
+		from := m.From
+		if m.Auto {
+			from += "   (by its usual name)"
+		}
+		if last := len(pairs) - 1; last >= 0 && pairs[last][0] == m.Field {
+			pairs[last][1] = strings.TrimSuffix(pairs[last][1], "   (by its usual name)") + ", " + from
+			continue
+		}
+		pairs = append(pairs, [2]string{m.Field, from})
+	}
+	return pairs
+}
+
+// pairs writes names and values, the values in one column.
+func (pr *printer) pairs(title string, pairs [][2]string) {
+	if len(pairs) == 0 {
+		return
+	}
+	widest := 0
+	for _, p := range pairs {
+		widest = max(widest, min(textWidth(clean(p[0])), 24))
+	}
+	pr.line("\n%s", pr.style.Bold(title))
+	for _, p := range pairs {
+		name := pad(clean(p[0]), widest)
+		lines := wrap(clean(p[1]), pr.width-4-textWidth(name))
+		for i, text := range lines {
+			if i > 0 {
+				name = strings.Repeat(" ", widest)
+			}
+			pr.line("  %s  %s", pr.style.Dim(name), text)
+		}
+	}
+}
+
+// problems writes what is wrong, worst first, each with what to do about it.
+func (pr *printer) problems(problems []source.Problem) {
+	if len(problems) == 0 {
+		pr.line("\n%s", pr.style.Bold("No problem found."))
+		return
+	}
+	title := fmt.Sprintf("%d things to know", len(problems))
+	if len(problems) == 1 {
+		title = "1 thing to know"
+	}
+	pr.line("\n%s", pr.style.Bold(title))
+	for _, p := range problems {
+		paint := pr.style.Dim
+		switch p.Severity {
+		case source.Failure:
+			paint = pr.style.Bad
+		case source.Warning:
+			paint = pr.style.Warn
+		}
+		label := pad(string(p.Severity), len(source.Failure))
+		for i, text := range wrap(clean(p.Message), pr.width-11) {
+			if i > 0 {
+				label = strings.Repeat(" ", len(label))
+			}
+			pr.line("  %s  %s", paint(label), text)
+		}
+		for _, text := range wrap(clean(p.Hint), pr.width-11) {
+			pr.line("  %s  %s", strings.Repeat(" ", len(source.Failure)), pr.style.Dim(text))
+		}
+	}
+}
+
+// terminal measures as terminals do outside East Asian locales: wide runes take two columns, ambiguous ones take one.
+var terminal = runewidth.Condition{StrictEmojiNeutral: true}
+
+func textWidth(text string) int { return terminal.StringWidth(text) }
+
+func truncate(text string, width int) string { return terminal.Truncate(text, width, "…") }
+
+func pad(text string, width int) string { return terminal.FillRight(text, width) }
+
+// clean makes one line of a text that others wrote, with nothing in it that draws on the terminal.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == unicode.ReplacementChar:
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// wrap breaks a text into lines between words; a word that is longer than a line stays whole.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && textWidth(line)+1+textWidth(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
