@@ -198,7 +198,7 @@ func badTypes(ctx context.Context, s *session, v *verdict) {
 	}
 }
 
-const hugeSize = 16 << 20
+const hugeSize = 4 << 20
 
 func hugeBody(ctx context.Context, s *session, v *verdict) {
 	if !s.usable(v) {

@@ -135,6 +135,12 @@ var faults = map[faultybridge.Fault]caught{
 	faultybridge.ConnectionsClosed:       {by: "keep-alive"},
 	faultybridge.EmptyNextOffset:         {by: "next-offset-empty"},
 	faultybridge.DeletionsAreObjects:     {by: "deletions"},
+	faultybridge.SlowishPage:             {by: "answer-time-margin"},
+	faultybridge.PagesDiffer:             {by: "page-stable", also: []string{"two-runs"}},
+	faultybridge.HugeBodyBreaks:          {by: "huge-body"},
+	faultybridge.ServerErrorOnCheckpoint: {by: "checkpoint-altered"},
+	faultybridge.CreationsAreOld:         {by: "change-created", also: []string{"change-ties"}},
+	faultybridge.ReadFromSnapshot:        {by: "change-during"},
 }
 
 func TestEveryFaultIsCaughtByTheCaseMeantForIt(t *testing.T) {
@@ -149,6 +155,8 @@ func TestEveryFaultIsCaughtByTheCaseMeantForIt(t *testing.T) {
 			switch fault {
 			case faultybridge.SlowPage:
 				options.AnswerLimit, b.SlowAnswer = 2*time.Second, 2100*time.Millisecond
+			case faultybridge.SlowishPage:
+				options.AnswerLimit, b.SlowAnswer = 4*time.Second, 3300*time.Millisecond
 			case faultybridge.OffsetExpires:
 				options.Pause = faultybridge.Expiry + 100*time.Millisecond
 			}

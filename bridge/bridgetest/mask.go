@@ -103,13 +103,9 @@ func spellings(value string) []string {
 	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(value)
-	all := []string{
-		value,
-		strings.Trim(string(escaped), `"`),
-		strings.Trim(strings.TrimSpace(plain.String()), `"`),
-		asciiJSON(value),
-		url.QueryEscape(value),
-	}
+	inside := func(quoted string) string { return quoted[1 : len(quoted)-1] }
+	forHTML, forOthers := inside(string(escaped)), inside(strings.TrimSpace(plain.String()))
+	all := []string{value, forHTML, forOthers, ascii(forHTML), ascii(forOthers), url.QueryEscape(value)}
 	if len(value) >= 8 {
 		all = append(all, base64.StdEncoding.EncodeToString([]byte(value)), base64.URLEncoding.EncodeToString([]byte(value)))
 	}
@@ -117,8 +113,8 @@ func spellings(value string) []string {
 	return slices.Compact(all)
 }
 
-// asciiJSON spells a string as encoders do that write nothing but ASCII.
-func asciiJSON(value string) string {
+// ascii spells the inside of a JSON string as encoders do that write nothing but ASCII.
+func ascii(value string) string {
 	var b strings.Builder
 	for _, r := range value {
 		if r < utf8.RuneSelf {

@@ -26,15 +26,18 @@ var server pgtest.Suite
 
 func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 
-// serveOwn serves a source with our own bridge, in small pages.
-func serveOwn(t *testing.T, factory source.Factory, mutate bridgetest.Mutator) bridgetest.Target {
+// small pages, so that a run has some.
+var small = bridge.Limits{Contacts: 20}
+
+// serveOwn serves a source with our own bridge.
+func serveOwn(t testing.TB, factory source.Factory, mutate bridgetest.Mutator, limits bridge.Limits) bridgetest.Target {
 	t.Helper()
 	t.Cleanup(func() { factory.Close() })
 	handler := &bridge.Handler{
 		Name:         "crm",
 		Open:         factory.Open,
 		Authenticate: bridge.RequireAuth(bridge.Auth{"username": "agent", "password": "correct horse battery staple"}),
-		Limits:       bridge.Limits{Contacts: 20},
+		Limits:       limits,
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -74,7 +77,7 @@ func TestOwnBridgePassesStrictWithMemory(t *testing.T) {
 		store.Put(contact.Contact{ID: id, Name: "changed " + time.Now().String()})
 		return "", nil
 	}
-	bridgetest.Run(t, serveOwn(t, store.Factory(), mutate), quick())
+	bridgetest.Run(t, serveOwn(t, store.Factory(), mutate, small), quick())
 }
 
 // Contacts that were all written a moment ago may come again: the bridge cannot know yet that nothing older follows.
@@ -83,7 +86,7 @@ func TestOwnBridgePassesStrictWithContactsWrittenJustNow(t *testing.T) {
 	for i := range contacts {
 		store.Put(sample(i))
 	}
-	bridgetest.Run(t, serveOwn(t, store.Factory(), nil), quick())
+	bridgetest.Run(t, serveOwn(t, store.Factory(), nil, small), quick())
 }
 
 // execMutator changes contacts in a database; the statements take the id.
@@ -121,7 +124,7 @@ func TestOwnBridgePassesStrictWithSQLite(t *testing.T) {
 				`INSERT INTO customers VALUES (?, 'created', '+14155550000', `+now+`)`,
 				`UPDATE customers SET name = name || '!', updated_at = `+now+` WHERE id = ?`,
 				`DELETE FROM customers WHERE id = ?`)
-			bridgetest.Run(t, serveOwn(t, factory, mutate), quick())
+			bridgetest.Run(t, serveOwn(t, factory, mutate, small), quick())
 		})
 	}
 }
@@ -154,7 +157,7 @@ func TestOwnBridgePassesStrictWithPostgres(t *testing.T) {
 		database.Exec(t, statements[verb], id)
 		return "", nil
 	}
-	bridgetest.Run(t, serveOwn(t, factory, mutate), quick())
+	bridgetest.Run(t, serveOwn(t, factory, mutate, small), quick())
 }
 
 func template(t *testing.T, text string) source.Template {

@@ -86,8 +86,12 @@ func (b recordBody) bytes() []byte {
 
 const settingsFile = "check.json"
 
-// mostRecorded is how much of a request's body a recording holds: the huge one is only the same letter over and over.
-const mostRecorded = 1 << 20
+const (
+	// mostRecorded is how much of a request's body a recording holds: the huge one is only the same letter over and over.
+	mostRecorded = 128 << 10
+	// mostCompared is how much of it tells two requests apart. It is less, since masking moves what follows.
+	mostCompared = 64 << 10
+)
 
 // recorder writes down what another carrier does.
 type recorder struct {
@@ -141,10 +145,7 @@ func (r *recorder) add(rec record) {
 func (r *recorder) send(ctx context.Context, e *exchange) {
 	r.carrier.send(ctx, e)
 	e.echoed = r.s.mask.echo(e.answer)
-	body := e.body
-	if len(body) > mostRecorded {
-		body = body[:mostRecorded]
-	}
+	body := e.body[:min(len(e.body), mostRecorded)]
 	rec := record{
 		Kind: "exchange", Label: e.label, At: e.sent, Took: e.took,
 		Request: &recordRequest{
@@ -256,14 +257,14 @@ func (r record) key() string {
 		return fmt.Sprintf("change %s %s", r.Verb, r.ID)
 	case "exchange":
 		q := r.Request
-		return requestKey(q.Method, q.URL, q.Header, q.bytes(), q.Length)
+		return requestKey(q.Method, q.URL, q.Header, q.bytes())
 	}
 	return r.Kind
 }
 
-func requestKey(method, url string, header http.Header, body []byte, length int) string {
+func requestKey(method, url string, header http.Header, body []byte) string {
 	h := fnv.New64a()
-	h.Write(body)
+	h.Write(body[:min(len(body), mostCompared)])
 	return strings.Join([]string{
 		method, url, header.Get("Content-Type"), header.Get("Accept-Encoding"), fmt.Sprint(h.Sum64()),
 	}, " ")
@@ -308,11 +309,7 @@ func (p *replay) next(key string) (record, error) {
 }
 
 func (p *replay) send(_ context.Context, e *exchange) {
-	body := e.body
-	if len(body) > mostRecorded {
-		body = body[:mostRecorded]
-	}
-	rec, err := p.next(requestKey(e.method, displayURL(e.url), e.header, body, len(e.body)))
+	rec, err := p.next(requestKey(e.method, displayURL(e.url), e.header, e.body))
 	if err != nil {
 		e.sent, e.err = p.now(), err
 		return

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +75,12 @@ const (
 	LargePages              Fault = "everything comes in one page of many megabytes"
 	ConnectionsClosed       Fault = "each answer closes its connection"
 	EmptyNextOffset         Fault = "the last page has an empty next_offset"
+	SlowishPage             Fault = "a page takes 9 seconds"
+	PagesDiffer             Fault = "a page asked for again lacks a contact"
+	HugeBodyBreaks          Fault = "500 on a huge body"
+	ServerErrorOnCheckpoint Fault = "500 on a checkpoint that was never issued"
+	CreationsAreOld         Fault = "a new contact has no time of change"
+	ReadFromSnapshot        Fault = "a run reads a snapshot and sets the checkpoint past it"
 	DeletionsAreObjects     Fault = "deleted_contacts holds objects"
 )
 
@@ -135,6 +142,15 @@ func (b *Bridge) faultyRows(since, offset string) (rows []row, ok bool, err erro
 			rows = b.after(from)
 		}
 		return rows, true, nil
+	case ReadFromSnapshot:
+		if since != "" || offset == "" {
+			return nil, false, nil
+		}
+		from, err := parsePosition(b.unwrap(offset))
+		if err != nil {
+			return nil, false, err
+		}
+		return behind(b.snapshot, from), true, nil
 	case SharedCursor:
 		if offset == "" {
 			return nil, false, nil
@@ -229,6 +245,10 @@ func (b *Bridge) spoil(a map[string]any, since, offset string, rows []row, more 
 	}
 	first := contacts[0].(map[string]any)
 	switch b.fault {
+	case PagesDiffer:
+		if b.asked[offset]++; b.asked[offset] > 1 && offset != "" && since == "" && b.loops == 0 {
+			a["contacts"] = contacts[1:]
+		}
 	case NumberIDs:
 		for i, r := range rows {
 			contacts[i].(map[string]any)["id"] = r.id
@@ -271,6 +291,8 @@ func (b *Bridge) spoil(a map[string]any, since, offset string, rows []row, more 
 func (b *Bridge) spoilMarks(a map[string]any, since, offset string, rows []row, more bool) {
 	number, _ := strconv.Atoi("0" + offset)
 	switch b.fault {
+	case ReadFromSnapshot:
+		b.markPastSnapshot(a, since, offset, more)
 	case PageNumbers, OffsetIsNumber, EndlessPages:
 		if more || b.fault == EndlessPages {
 			a["next_offset"] = strconv.Itoa(number + b.pageSize)
@@ -313,6 +335,17 @@ func (b *Bridge) spoilMarks(a map[string]any, since, offset string, rows []row, 
 		if !more {
 			a["next_offset"] = ""
 		}
+	}
+}
+
+// markPastSnapshot keeps what the rows were when a full run began, and lets its last checkpoint pass what changed since.
+func (b *Bridge) markPastSnapshot(a map[string]any, since, offset string, more bool) {
+	switch {
+	case since != "":
+	case offset == "":
+		b.snapshot = slices.Clone(b.rows)
+	case !more:
+		a["synchronization_checkpoint"] = b.wrap(position(b.rows[len(b.rows)-1]))
 	}
 }
 
@@ -393,5 +426,6 @@ func All() []Fault {
 		GzipLies, GzipUnasked, GetIsServed, AnyMediaType, UnknownFieldsRefused, EmptyMarksRefused, AbsentMarksRefused,
 		OffsetIsNumber, CheckpointIsNumber, ServerErrorOnOffset, TruncatedJSON, NotUTF8, DuplicateKeys, SecondPageFails,
 		UpdatesDontCount, DeletedStaysListed, LargePages, ConnectionsClosed, EmptyNextOffset, DeletionsAreObjects,
+		SlowishPage, PagesDiffer, HugeBodyBreaks, ServerErrorOnCheckpoint, CreationsAreOld, ReadFromSnapshot,
 	}
 }

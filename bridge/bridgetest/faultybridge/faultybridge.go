@@ -29,7 +29,7 @@ type row struct {
 
 // A Bridge serves contacts that it keeps in memory. Its zero value is not ready; use [New].
 type Bridge struct {
-	// SlowAnswer is how long a bridge with the fault [SlowPage] takes for its second page.
+	// SlowAnswer is how long a bridge with the fault [SlowPage] or [SlowishPage] takes for its second page.
 	SlowAnswer time.Duration
 
 	fault    Fault
@@ -38,6 +38,8 @@ type Bridge struct {
 	rows     []row // ascending by (updated, id)
 	handles  map[string]string
 	expiring map[string]time.Time // when an offset was issued
+	asked    map[string]int       // how often an offset was asked for
+	snapshot []row
 	cursor   string
 	loops    int
 	now      func() time.Time
@@ -51,7 +53,7 @@ func Auth() map[string]string {
 // New makes a bridge with so many contacts, cut into pages of a size. Runs of seven contacts share one moment, as after a
 // batch update.
 func New(contacts, pageSize int, fault Fault) *Bridge {
-	b := &Bridge{fault: fault, pageSize: pageSize, handles: map[string]string{}, expiring: map[string]time.Time{}, now: time.Now}
+	b := &Bridge{fault: fault, pageSize: pageSize, handles: map[string]string{}, expiring: map[string]time.Time{}, asked: map[string]int{}, now: time.Now}
 	start := time.Date(2024, 3, 1, 9, 0, 0, 0, time.UTC)
 	for i := range contacts {
 		b.rows = append(b.rows, row{
@@ -77,6 +79,9 @@ func (b *Bridge) Mutate(_ context.Context, verb, id string) (string, error) {
 	changed := row{id: n, name: "changed " + stamp.Format(time.RFC3339Nano), updated: stamp}
 	switch {
 	case verb == "create" && i < 0:
+		if b.fault == CreationsAreOld {
+			changed.updated = b.rows[0].updated.Add(-time.Hour)
+		}
 	case verb == "update" && i >= 0:
 		b.rows = slices.Delete(b.rows, i, i+1)
 		if b.fault == UpdatesDontCount {
@@ -124,12 +129,14 @@ func parsePosition(text string) (row, error) {
 }
 
 // after returns the rows behind a position.
-func (b *Bridge) after(from row) []row {
-	i, found := slices.BinarySearchFunc(b.rows, from, compare)
+func (b *Bridge) after(from row) []row { return behind(b.rows, from) }
+
+func behind(rows []row, from row) []row {
+	i, found := slices.BinarySearchFunc(rows, from, compare)
 	if found {
 		i++
 	}
-	return b.rows[i:]
+	return rows[i:]
 }
 
 // afterMoment is the naive way: the rows with a later moment.
@@ -190,6 +197,8 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *Bridge) badRequest(w http.ResponseWriter, r *http.Request, q *request, err error) {
 	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.As(err, &tooLarge) && b.fault == HugeBodyBreaks:
+		b.refuse(w, http.StatusInternalServerError, "out of memory")
 	case errors.As(err, &tooLarge):
 		b.refuse(w, http.StatusRequestEntityTooLarge, "too large")
 	case b.fault == ServerErrorOnBadJSON:
@@ -273,14 +282,14 @@ func (b *Bridge) sync(w http.ResponseWriter, r *http.Request, q *request) {
 		b.refuse(w, status, message)
 		return
 	}
-	if b.fault == SlowPage && offset != "" && b.loops == 0 {
+	if (b.fault == SlowPage || b.fault == SlowishPage) && offset != "" && b.loops == 0 {
 		b.loops++
 		time.Sleep(b.SlowAnswer)
 	}
 	rows, err := b.rowsFor(since, offset)
 	if err != nil {
 		status := http.StatusBadRequest
-		if b.fault == ServerErrorOnOffset && offset != "" {
+		if b.fault == ServerErrorOnOffset && offset != "" || b.fault == ServerErrorOnCheckpoint && offset == "" {
 			status = http.StatusInternalServerError
 		}
 		b.refuse(w, status, "an offset or checkpoint that was never issued")

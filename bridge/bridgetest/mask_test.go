@@ -1,0 +1,59 @@
+package bridgetest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestCredentialsAreMaskedInEverySpelling(t *testing.T) {
+	const password = `pä"ss<wo>rd\&🔑`
+	m := newMasker(map[string]string{"username": "agent", "password": password, "pin": "12"},
+		"https://bridge.example.com/contact_sync?token=abcdef123")
+	plain, _ := json.Marshal(password)
+	ascii := `p\u00e4\"ss<wo>rd\\&\ud83d\udd11`
+	for _, text := range []string{
+		password, string(plain), ascii, url.QueryEscape(password), base64.StdEncoding.EncodeToString([]byte(password)),
+		`{"username":"agent"}`, `{"pin":"12"}`, "token=abcdef123",
+	} {
+		masked := m.text("before " + text + " after")
+		for _, secret := range []string{password, "ss<wo>rd", "ss\\u003cwo", "agent", `"12"`, "abcdef123", "rd%5C"} {
+			if strings.Contains(masked, secret) {
+				t.Errorf("%s became %s", text, masked)
+			}
+		}
+		if !strings.HasPrefix(masked, "before ") || !strings.HasSuffix(masked, " after") {
+			t.Errorf("%s became %s", text, masked)
+		}
+	}
+	if got := m.text(`{"phone":"+12125550100"}`); got != `{"phone":"+12125550100"}` {
+		t.Errorf("a short credential tears other words apart: %s", got)
+	}
+}
+
+func TestASecretInAnAnswerIsAnEcho(t *testing.T) {
+	m := newMasker(map[string]string{"username": "agent", "password": "secret", "api_key": "0123456789abcdef"}, "http://127.0.0.1/")
+	for answer, want := range map[string]string{
+		`{"error":"wrong password secret"}`:            "password",
+		`{"error":"secret"}`:                           "password",
+		`{"error":"x0123456789abcdefx"}`:               "api_key",
+		`{"contacts":[{"title":"Secretary"}]}`:         "",
+		`{"contacts":[{"title":"undersecretary"}]}`:    "",
+		`{"contacts":[{"email":"agent@example.com"}]}`: "",
+	} {
+		if got := m.echo([]byte(answer)); got != want {
+			t.Errorf("%s: %q, want %q", answer, got, want)
+		}
+	}
+}
+
+func TestMaskingTwiceChangesNothing(t *testing.T) {
+	auth := map[string]string{"username": "agent", "password": "correct horse"}
+	once := newMasker(auth, "http://127.0.0.1/").text(`{"auth":{"password":"correct horse","username":"agent"}}`)
+	replayed := newMasker(map[string]string{"username": "[username]", "password": "[password]"}, "http://127.0.0.1/")
+	if again := replayed.text(once); again != once {
+		t.Errorf("%s became %s", once, again)
+	}
+}
