@@ -21,6 +21,8 @@ func TestVerifyFindsWhatIsLost(t *testing.T) {
 		{"missing", alive(3), 0, nil, false, true},
 		{"missing, deleted while the run went on", alive(3), 0, new(gone(4)), false, false},
 		{"missing, updated while the run went on", alive(3), 0, new(alive(4)), false, true},
+		{"an older version, gone without a trace while the run went on", alive(3), 2, new(hard(4)), false, false},
+		{"an older version, marked as deleted while the run went on", alive(3), 2, new(gone(4)), false, true},
 		{"deleted and gone", gone(3), 0, nil, false, false},
 		{"deleted and still there", gone(3), 2, nil, false, true},
 		{"deleted and back", gone(3), 4, nil, false, false},
