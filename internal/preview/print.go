@@ -204,10 +204,10 @@ func mappingPairs(mapping []Mapped) [][2]string {
 	for _, m := range mapping {
 		from := m.From
 		if m.Auto {
-			from += "   (by its usual name)"
+			from += "   (by usual name)"
 		}
 		if last := len(pairs) - 1; last >= 0 && pairs[last][0] == m.Field {
-			pairs[last][1] = strings.TrimSuffix(pairs[last][1], "   (by its usual name)") + ", " + from
+			pairs[last][1] = strings.TrimSuffix(pairs[last][1], "   (by usual name)") + ", " + from
 			continue
 		}
 		pairs = append(pairs, [2]string{m.Field, from})
