@@ -157,16 +157,17 @@ func readErrorBody(body []byte) (said Error, ours bool) {
 // readErrorValue reads the value of error: an object as in D5, or a string.
 func readErrorValue(value json.RawMessage, otherwise string) (said Error, ours bool) {
 	var full struct {
-		Code      Code   `json:"code"`
+		Code      any    `json:"code"` // a string is ours, a number somebody else's
 		Message   string `json:"message"`
 		Hint      string `json:"hint"`
 		RequestID string `json:"request_id"`
 	}
 	var text string
 	switch {
-	case json.Unmarshal(value, &full) == nil && full.Message != "":
-		_, known := status[full.Code]
-		return Error{Code: full.Code, Message: full.Message, Hint: full.Hint, RequestID: full.RequestID}, known
+	case json.Unmarshal(value, &full) == nil && (full.Message != "" || full.Code != nil):
+		name, _ := full.Code.(string)
+		_, known := status[Code(name)]
+		return Error{Code: Code(name), Message: full.Message, Hint: full.Hint, RequestID: full.RequestID}, known
 	case json.Unmarshal(value, &text) == nil && text != "":
 		return Error{Message: text}, false
 	default:

@@ -245,6 +245,8 @@ func TestStatusesAreReadBack(t *testing.T) {
 		{400, ours(bridge.CodeBadRequest), bridge.CodeBadRequest, false, "the reason"},
 		{400, ours("something_else"), bridge.CodeBadRequest, false, "the reason"},
 		{400, ours(bridge.CodeInternal), bridge.CodeBadRequest, false, "the reason"}, // a code that its status belies
+		{400, `{"error":{"code":"invalid_offset"}}`, bridge.CodeInvalidOffset, false, "400 Bad Request"},
+		{400, `{"error":{"code":400,"message":"bad offset"}}`, bridge.CodeBadRequest, false, "bad offset"},
 		{400, `{"error":"bad offset"}`, bridge.CodeBadRequest, false, "bad offset"},
 		{422, `{"message":"bad offset"}`, bridge.CodeBadRequest, false, "bad offset"},
 		{400, `no JSON`, bridge.CodeBadRequest, false, "400 Bad Request: no JSON"},
@@ -426,7 +428,7 @@ func TestSlowAnswersTimeOut(t *testing.T) {
 						<-r.Context().Done()
 						return nil, r.Context().Err()
 					}
-					return &http.Response{StatusCode: 200, ContentLength: -1, Body: io.NopCloser(&drip{ctx: r.Context(), start: start})}, nil
+					return &http.Response{StatusCode: http.StatusOK, ContentLength: -1, Body: io.NopCloser(&drip{ctx: r.Context(), start: start})}, nil
 				},
 			)}}
 			var err error

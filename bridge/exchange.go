@@ -32,6 +32,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	id      string
+	auth    Auth // kept out of the log
 	arrived time.Time
 	written bool
 	late    bool // the body did not arrive in time: net/http takes the caller to have gone, but it has not
@@ -234,7 +235,7 @@ func (x *exchange) log() {
 			slog.Int("deleted", x.seen.Deleted), slog.Int("bytes", x.seen.Bytes), slog.String("cut", string(x.seen.Cut)))
 	}
 	if x.err != nil {
-		attrs = append(attrs, slog.String("code", string(x.seen.Code)), slog.String("error", x.err.Error()))
+		attrs = append(attrs, slog.String("code", string(x.seen.Code)), slog.String("error", redact(x.err.Error(), x.auth)))
 		if e, ok := errors.AsType[*panicError](x.err); ok {
 			attrs = append(attrs, slog.String("stack", string(e.stack)))
 		}

@@ -133,6 +133,7 @@ func (h *Handler) serve(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	x.auth = q.auth
 	if err := h.authenticate(q.auth); err != nil {
 		return err
 	}
@@ -174,9 +175,7 @@ func (h *Handler) serveValidation(x *exchange, q request) error {
 	ctx, cancel := context.WithDeadline(x.r.Context(), x.arrived.Add(h.Limits.hard()))
 	defer cancel()
 	verdict := make(chan error, 1)
-	go func() {
-		verdict <- guarded(func() error { return h.probe(ctx, q.auth) })
-	}()
+	go h.probe(ctx, q.auth, verdict)
 	select {
 	case err := <-verdict:
 		if err != nil {
@@ -189,18 +188,24 @@ func (h *Handler) serveValidation(x *exchange, q request) error {
 	}
 }
 
-// probe finds out whether the external service takes the credentials.
-func (h *Handler) probe(ctx context.Context, auth Auth) (err error) {
-	src, err := h.Open(ctx, auth)
-	if err != nil {
+// probe finds out whether the external service takes the credentials, says so, and closes what it opened.
+func (h *Handler) probe(ctx context.Context, auth Auth, verdict chan<- error) {
+	var src Source
+	defer func() {
+		if src != nil {
+			h.close(src)
+		}
+	}()
+	verdict <- guarded(func() (err error) {
+		if src, err = h.Open(ctx, auth); err != nil {
+			return err
+		}
+		if prober, ok := src.(Prober); ok {
+			return prober.Probe(ctx)
+		}
+		_, err = src.Begin(ctx, "")
 		return err
-	}
-	defer h.close(src)
-	if prober, ok := src.(Prober); ok {
-		return prober.Probe(ctx)
-	}
-	_, err = src.Begin(ctx, "")
-	return err
+	})
 }
 
 // close gives a source back. Its error concerns nobody who waits for an answer.

@@ -323,8 +323,8 @@ func TestValidationAsksTheSource(t *testing.T) {
 		if a.status != c.status || a.status == 204 && a.body != "" {
 			t.Errorf("%s: got %d %s", name, a.status, a.body)
 		}
-		if opened := c.m.onOpen == nil; opened && c.m.closed.Load() != 1 {
-			t.Errorf("%s: closed %d times", name, c.m.closed.Load())
+		if c.m.onOpen == nil {
+			c.m.waitUntilClosed(t, 1)
 		}
 	}
 }
@@ -449,6 +449,28 @@ func TestEachRequestIsObservedAndLoggedOnceWithoutItsCredentials(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), `"without_id":1`) || !strings.Contains(log.String(), `"without_name_ids":["2"]`) {
 		t.Errorf("D6: the log does not name the contacts: %s", log.String())
+	}
+}
+
+// The cause of an error may hold what the caller sent; the log gets it without that.
+func TestTheCauseIsLoggedWithoutCredentials(t *testing.T) {
+	var log bytes.Buffer
+	cause := errors.New("login of agent with pass-word-7 failed")
+	m := numbered(3)
+	m.onRead = func(_ context.Context, i int) error {
+		if i == 2 {
+			return cause
+		}
+		return nil
+	}
+	for name, m := range map[string]*memory{"request": {onOpen: func(context.Context) error { return cause }}, "rest of the page": m} {
+		log.Reset()
+		h := handlerOf(m, bridge.Limits{})
+		h.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		page(t, h, "", "")
+		if got := log.String(); !strings.Contains(got, "login of [redacted] with [redacted] failed") || strings.Contains(got, "pass-word-7") {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 

@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/binary"
 	"iter"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
+	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
@@ -30,6 +33,7 @@ type memory struct {
 
 	onOpen  func(ctx context.Context) error
 	onBegin func(ctx context.Context) error
+	onClose func()
 	onRead  func(ctx context.Context, i int) error // before the i-th change of a page
 	probe   func(ctx context.Context) error
 
@@ -152,8 +156,21 @@ func (m *memory) Checkpoint(run bridge.Run, at bridge.Position, complete bool) b
 }
 
 func (m *memory) Close() error {
+	if m.onClose != nil {
+		m.onClose()
+	}
 	m.closed.Add(1)
 	return nil
+}
+
+// waitUntilClosed waits until the source has been closed so many times: a handler answers first.
+func (m *memory) waitUntilClosed(t testing.TB, times int) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); int(m.closed.Load()) != times; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("closed %d times, not %d", m.closed.Load(), times)
+		}
+	}
 }
 
 func (m *memory) sorted() []entry {

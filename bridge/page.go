@@ -37,7 +37,6 @@ type page struct {
 	text     *pageText // nil once released
 	now, cut mark      // what is written, and how much of it the page may end with
 	at       Position  // behind the last change that a cut may come behind
-	seen     int       // changes, sent or not
 	due      bool      // the time is up: end with the next change that a cut may come behind
 	ended    Cut       // why the iteration was left; empty while it goes on
 	settled  bool      // the page is taken
@@ -53,7 +52,7 @@ type page struct {
 // A mark is a place in a page's text and what has been counted up to it.
 type mark struct {
 	contacts, deleted                   int // lengths
-	seen, sent, gone, leftOut, nameless int
+	seen, sent, gone, leftOut, nameless int // changes, contacts sent, deletions, contacts without an id, without a name
 }
 
 // A pageText is what a page's memory is kept in for the next one.
@@ -111,7 +110,7 @@ func (p *page) fillInTime(x *exchange) error {
 	ctx, cancel := context.WithDeadline(x.r.Context(), x.arrived.Add(p.limits.Hard))
 	defer cancel() // the source stops here at the latest
 	done := make(chan error, 1)
-	go func() { done <- p.fill(ctx) }()
+	go p.fill(ctx, done)
 
 	soft := time.NewTimer(time.Until(x.arrived.Add(p.limits.Time)))
 	defer soft.Stop()
@@ -132,8 +131,8 @@ func (p *page) fillInTime(x *exchange) error {
 	}
 }
 
-// fill opens the source, reads it into the page and closes it again, however long that takes.
-func (p *page) fill(ctx context.Context) error {
+// fill opens the source, reads it into the page, says so, and closes the source again, however long that takes.
+func (p *page) fill(ctx context.Context, done chan<- error) {
 	var src Source
 	defer func() {
 		if src != nil {
@@ -146,7 +145,7 @@ func (p *page) fill(ctx context.Context) error {
 		}
 		return p.read(ctx, src)
 	})
-	return p.settle(err)
+	done <- p.settle(err)
 }
 
 // read reads the source until the page is full or the run at its end.
@@ -201,9 +200,8 @@ func (p *page) add(change *Change) (more bool, err error) {
 	if p.settled {
 		return false, nil
 	}
-	p.seen++
 	p.now.seen++
-	if p.seen > p.limits.Contacts && p.cut.seen > 0 {
+	if p.now.seen > p.limits.Contacts && p.cut.seen > 0 {
 		p.ended = CutContacts
 		return false, nil
 	}
@@ -226,7 +224,7 @@ func (p *page) add(change *Change) (more bool, err error) {
 		p.ended = CutTime
 	case tooLong:
 		p.ended = CutBytes
-	case p.seen > p.limits.Contacts:
+	case p.now.seen > p.limits.Contacts:
 		p.ended = CutContacts
 	}
 	return p.ended == "", nil
@@ -234,10 +232,10 @@ func (p *page) add(change *Change) (more bool, err error) {
 
 // checkOverflow fails where the page has grown far beyond its limits and still cannot be cut.
 func (p *page) checkOverflow() error {
-	if p.cut.seen > 0 || p.seen <= overflow*p.limits.Contacts && p.now.contacts+p.now.deleted <= overflow*p.limits.Bytes {
+	if p.cut.seen > 0 || p.now.seen <= overflow*p.limits.Contacts && p.now.contacts+p.now.deleted <= overflow*p.limits.Bytes {
 		return nil
 	}
-	e := brokenSource(fmt.Sprintf("the source gave %d changes between which no page may end", p.seen))
+	e := brokenSource(fmt.Sprintf("the source gave %d changes between which no page may end", p.now.seen))
 	e.Hint = "Raise the endpoint's page limits, or make the source's order one that can be cut."
 	return e
 }
@@ -385,7 +383,7 @@ func (p *page) report(x *exchange) {
 		x.notes = append(x.notes, slog.Int("without_name", p.cut.nameless), slog.Any("without_name_ids", p.unnamed))
 	}
 	if p.failure != nil {
-		x.notes = append(x.notes, slog.String("source_error", p.failure.Error()))
+		x.notes = append(x.notes, slog.String("source_error", redact(p.failure.Error(), x.auth)))
 	}
 }
 

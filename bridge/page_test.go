@@ -60,9 +60,7 @@ func TestPagesEndByContacts(t *testing.T) {
 			if got := shape(pages(t, handlerOf(m, bridge.Limits{Contacts: 2}), "")); got != want {
 				t.Errorf("%d contacts: got %q, want %q", n, got, want)
 			}
-			if opened, closed := len(m.opened), int(m.closed.Load()); opened != closed {
-				t.Errorf("%d contacts: opened %d times, closed %d times", n, opened, closed)
-			}
+			m.waitUntilClosed(t, len(m.opened))
 		}
 	}
 }
@@ -175,6 +173,7 @@ func TestASourceThatIgnoresCancellationIsLeftBehind(t *testing.T) {
 				return nil
 			}
 		}, 200, 7 * time.Second},
+		"close": {func(m *memory) { m.entries = m.entries[:3]; m.onClose = func() { time.Sleep(time.Minute) } }, 200, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			m := numbered(10)
@@ -501,9 +500,7 @@ func walk(t rapid.TB, m *memory, since string, limits func() bridge.Limits) stri
 		for _, c := range *a.Contacts {
 			changes = append(changes, fmt.Sprintf("%s=%q", c.ID, c.Name))
 		}
-		for _, id := range a.Deleted {
-			gone = append(gone, id)
-		}
+		gone = append(gone, a.Deleted...)
 		offset = a.offset()
 	}
 	return fmt.Sprintf("%s, gone %s", changes, gone)

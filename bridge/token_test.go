@@ -36,9 +36,11 @@ func TestAlteredOffsetIsRefused(t *testing.T) {
 		refuseOffset(t, token[:i])
 		refuseOffset(t, token[:i]+"\n"+token[i:])
 	}
-	for _, foreign := range []string{"", "2", "500", token + "A", token + "=", token + "\n", " " + token, token + token,
+	for _, foreign := range []string{
+		"", "2", "500", token + "A", token + "=", token + "\n", " " + token, token + token,
 		strings.Repeat("A", maxTokenLen+4), sealOffset("other kind", Run{}, Position("1")),
-		base64.RawURLEncoding.EncodeToString(make([]byte, 40))} {
+		base64.RawURLEncoding.EncodeToString(make([]byte, 40)),
+	} {
 		refuseOffset(t, foreign)
 	}
 }

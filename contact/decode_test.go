@@ -26,13 +26,17 @@ func TestReadLeniently(t *testing.T) {
 		{"a number as id is taken literally", `{"id":12345678901234567890,"name":"J"}`, contact.Contact{ID: "12345678901234567890", Name: "J"}},
 		{"so is one with an exponent", `{"id":1e3}`, contact.Contact{ID: "1e3"}},
 		{"unknown fields are ignored", `{"x":{"id":"2","y":[1,{}]},"id":"1","z":null}`, contact.Contact{ID: "1"}},
-		{"a string is a list of one", `{"id":"1","phones":"+1","emails":"a@b.c","websites":""}`,
-			contact.Contact{ID: "1", Phones: []string{"+1"}, Emails: []string{"a@b.c"}}},
+		{
+			"a string is a list of one", `{"id":"1","phones":"+1","emails":"a@b.c","websites":""}`,
+			contact.Contact{ID: "1", Phones: []string{"+1"}, Emails: []string{"a@b.c"}},
+		},
 		{"a number is a phone", `{"id":"1","phones":[15550100,"+1"]}`, contact.Contact{ID: "1", Phones: []string{"15550100", "+1"}}},
 		{"one number is a list of phones", `{"id":"1","phones":15550100}`, contact.Contact{ID: "1", Phones: []string{"15550100"}}},
-		{"custom values become text", `{"id":"1","custom_fields":[{"key":"a","value":1.50},{"value":true,"key":"b"},null,` +
-			`{"key":"c","value":null},{"key":"d","value":"x","more":[1]},{"value":"no key"}]}`,
-			contact.Contact{ID: "1", CustomFields: []contact.CustomField{{"a", "1.50"}, {"b", "true"}, {"d", "x"}}}},
+		{
+			"custom values become text", `{"id":"1","custom_fields":[{"key":"a","value":1.50},{"value":true,"key":"b"},null,` +
+				`{"key":"c","value":null},{"key":"d","value":"x","more":[1]},{"value":"no key"}]}`,
+			contact.Contact{ID: "1", CustomFields: []contact.CustomField{{"a", "1.50"}, {"b", "true"}, {"d", "x"}}},
+		},
 		{"duplicate keys: the last wins", `{"id":"1","id":"2","phones":["1"],"phones":["2"]}`, contact.Contact{ID: "2", Phones: []string{"2"}}},
 		{"invalid UTF-8 is mended", "{\"id\":\"caf\xe9\",\"na\xffme\":1,\"name\":\"\\ud800\"}", contact.Contact{ID: "caf\uFFFD", Name: "\uFFFD"}},
 		{"escapes", `{"\u0069d":"\u00e9\n\ud83d\ude00","na\\me":"x"}`, contact.Contact{ID: "é\n😀"}},
