@@ -64,7 +64,7 @@ func newMapping(cfg Config, header []string) (*mapping, error) {
 }
 
 func checkHeader(header []string) error {
-	if len(header) == 1 && strings.Contains(header[0], "\r") {
+	if slices.ContainsFunc(header, func(name string) bool { return strings.Contains(name, "\r") }) {
 		return broken("the file's lines end with CR only", "save it with the line ends of Windows or Unix")
 	}
 	seen := map[string]bool{}

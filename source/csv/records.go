@@ -76,8 +76,8 @@ func (r *records) read() (fault, error) {
 		}
 		switch r.parse(r.record, false) {
 		case closed:
-			if r.judge() == good {
-				return good, nil
+			if f := r.judge(); f != ragged {
+				return f, nil
 			}
 			return r.firstLine(first)
 		case stray:

@@ -2,7 +2,6 @@ package csv
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -136,9 +135,12 @@ func fraction(digits string) time.Duration {
 	return time.Millisecond
 }
 
+// lastSecond is the end of the year 9999.
+const lastSecond = 253_402_300_799
+
 func (s *stamps) unix(text string, unit time.Duration) (int64, bool) {
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > math.MaxInt64/int64(time.Second) {
+	if err != nil || n < 0 || n > lastSecond*int64(time.Second/unit) {
 		return 0, false
 	}
 	t := time.Unix(n, 0)

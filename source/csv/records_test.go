@@ -1,0 +1,196 @@
+package csv
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// readAll reads every record of a text: "line: a|b" or "line: fault".
+func readAll(t testing.TB, content []byte, e encoding, mark int64, columns int) []string {
+	t.Helper()
+	r := newRecords(newLines(bytes.NewReader(content), e), ',')
+	r.columns = columns
+	r.seek(mark, 1)
+	var list []string
+	for {
+		fault, err := r.read()
+		if err == io.EOF {
+			return list
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch fault {
+		case good:
+			list = append(list, fmt.Sprintf("%d: %s", r.line, bytes.Join(r.fields, []byte("|"))))
+		case emptyRow:
+		default:
+			list = append(list, fmt.Sprintf("%d: %s", r.line, fault))
+		}
+	}
+}
+
+func TestRecords(t *testing.T) {
+	long := strings.Repeat("x", maxLine)
+	tests := []struct {
+		name, content string
+		want          []string
+	}{
+		{"plain", "a,b,c\nd,e,f\n", []string{"1: a|b|c", "2: d|e|f"}},
+		{"CRLF and no end", "a,b,c\r\nd,e,f", []string{"1: a|b|c", "2: d|e|f"}},
+		{"empty fields and lines", "\n,,c\r\n\r\n,,\n\na,,\n", []string{"2: ||c", "6: a||"}},
+		{"quotes", `"a,1","b ""x"" y",""` + "\n", []string{`1: a,1|b "x" y|`}},
+		{"a line break in quotes", "a,\"b\r\nc\n\nd\",e\nf,g,h\n", []string{"1: a|b\nc\n\nd|e", "5: f|g|h"}},
+		{"quotes in the middle", "a,b \"x\" c,d\n", []string{`1: a|b "x" c|d`}},
+		{"quotes in quotes", `a,"b "x" c",d` + "\ne,f,g\n", []string{`1: a|b "x" c|d`, "2: e|f|g"}},
+		{"ragged", "a,b\nc,d,e\nf,g,h,i\n", []string{"1: ragged", "2: c|d|e", "3: ragged"}},
+		{"a quote that is not closed costs its line", "a,\"b,c\nd,e,f\ng,h,i\n", []string{"1: unclosed", "2: d|e|f", "3: g|h|i"}},
+		{"also where another one seems to close it", "a,\"b,c\nd,\"e\",f\ng,\"h\",i\n", []string{"1: unclosed", `2: d|e|f`, "3: g|h|i"}},
+		{"at the end", "a,b,c\nd,\"e,f", []string{"1: a|b|c", "2: unclosed"}},
+		{"too long", "a,b,c\n" + long + "x,b,c\nd,e,f\n", []string{"1: a|b|c", "2: too_long", "3: d|e|f"}},
+		{"too long in quotes", "a,\"b,c\n" + strings.Repeat("x,y,z\n", maxLines+5), append([]string{"1: unclosed"}, numbered(2, maxLines+5, "x|y|z")...)},
+		{"as long as it may be", long[:maxLine-5] + ",b,c\n", []string{"1: " + long[:maxLine-5] + "|b|c"}},
+		{"nothing", "", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := readAll(t, []byte(test.content), encodeUTF8, 0, 3); !slices.Equal(got, test.want) {
+				t.Errorf("got %.300q, want %.300q", got, test.want)
+			}
+		})
+	}
+}
+
+func numbered(from, n int, what string) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%d: %s", from+i, what)
+	}
+	return list
+}
+
+func encode16(text string, big bool) []byte {
+	b := []byte{0xff, 0xfe}
+	if big {
+		b = []byte{0xfe, 0xff}
+	}
+	for _, u := range utf16.Encode([]rune(text)) {
+		if big {
+			b = append(b, byte(u>>8), byte(u))
+		} else {
+			b = append(b, byte(u), byte(u>>8))
+		}
+	}
+	return b
+}
+
+func TestEncodings(t *testing.T) {
+	// Ċ is U+010A, ਊ is U+0A0A: bytes of a line's end inside a character.
+	const text = "Zoë,Ċਊ,👩‍👧\r\n\"a\n☎\",b,c\n"
+	want := []string{"1: Zoë|Ċਊ|👩‍👧", "2: a\n☎|b|c"}
+	for name, content := range map[string][]byte{
+		"UTF-8":    []byte(text),
+		"BOM":      append([]byte("\xef\xbb\xbf"), text...),
+		"UTF-16LE": encode16(text, false),
+		"UTF-16BE": encode16(text, true),
+	} {
+		e, mark := detectEncoding(content, "")
+		if diff := cmp.Diff(want, readAll(t, content, e, int64(mark), 3)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if e, mark := detectEncoding([]byte("\x00i\x00d"), utf16Encoding); e != encodeUTF16BE || mark != 0 {
+		t.Errorf("UTF-16 without a mark: %d %d", e, mark)
+	}
+	if e, _ := detectEncoding([]byte("i\x00d\x00"), utf16Encoding); e != encodeUTF16LE {
+		t.Errorf("UTF-16 without a mark: %d", e)
+	}
+	e, _ := detectEncoding([]byte("id"), windowsEncoding)
+	if got := readAll(t, []byte("Zo\xeb,\x80,\x93x\x94\n"), e, 0, 3); !slices.Equal(got, []string{"1: Zoë|€|“x”"}) {
+		t.Errorf("windows-1252: %q", got)
+	}
+	// Half a character at the end, and half a pair.
+	if got := readAll(t, append(encode16("a,b,c", false), 0x3d, 0xd8, 0x41), encodeUTF16LE, 2, 3); len(got) != 1 || !strings.HasPrefix(got[0], "1: a|b|c\uFFFD") {
+		t.Errorf("half a character: %q", got)
+	}
+}
+
+// Whatever encoding/csv reads without complaint must be read the same, from every record's offset on.
+func FuzzRecords(f *testing.F) {
+	for _, s := range []string{
+		"a,b\nc,d\n", "a,\"b\nc\"\nd,e", "\"a\"\"b\",c\r\n\r\nd,\"\"", ",\n\n,x\n", "a,\"b,c\nd,e\n", "\"a\n\"b\n\"", "\xff,\x00\n\"\xfe\",b", "a\rb,c\r\r\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		type record struct {
+			start, end int64
+			fields     []string
+		}
+		var got []record
+		var faults int
+		r := newRecords(newLines(bytes.NewReader(content), encodeUTF8), ',')
+		r.columns = 2
+		r.seek(0, 1)
+		last := int64(0)
+		for {
+			fault, err := r.read()
+			if err == io.EOF {
+				break
+			}
+			if err != nil || r.start != last || r.end <= r.start || r.end > int64(len(content)) {
+				t.Fatalf("record from %d to %d behind %d: %v", r.start, r.end, last, err)
+			}
+			last = r.end
+			switch fault {
+			case good:
+				got = append(got, record{r.start, r.end, texts(r.fields)})
+			case emptyRow:
+			default:
+				faults++
+			}
+		}
+		if last != int64(len(content)) {
+			t.Fatalf("read to %d of %d", last, len(content))
+		}
+		for _, want := range got { // every record can be read again from its offset
+			again := newRecords(newLines(bytes.NewReader(content), encodeUTF8), ',')
+			again.columns = 2
+			again.seek(want.start, 0)
+			if fault, err := again.read(); fault != good || err != nil || again.end != want.end || !slices.Equal(texts(again.fields), want.fields) {
+				t.Fatalf("from offset %d: %q %v, want %q", want.start, texts(again.fields), err, want.fields)
+			}
+		}
+		reader := csv.NewReader(bytes.NewReader(content))
+		reader.FieldsPerRecord = 2
+		theirs, err := reader.ReadAll()
+		if err != nil {
+			return
+		}
+		theirs = slices.DeleteFunc(theirs, func(fields []string) bool { return strings.TrimSpace(strings.Join(fields, "")) == "" })
+		if faults > 0 || len(theirs) != len(got) {
+			t.Fatalf("%d records and %d faults, want %q", len(got), faults, theirs)
+		}
+		for i, fields := range theirs {
+			if !slices.Equal(fields, got[i].fields) {
+				t.Fatalf("record %d is %q, want %q", i, got[i].fields, fields)
+			}
+		}
+	})
+}
+
+func texts(fields [][]byte) []string {
+	var list []string
+	for _, f := range fields {
+		list = append(list, string(f))
+	}
+	return list
+}
