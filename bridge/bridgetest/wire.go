@@ -118,7 +118,9 @@ func (l *live) send(ctx context.Context, e *exchange) {
 		e.err = err
 		return
 	}
-	request.Header = e.header
+	request.Header = e.header.Clone()
+	// Never sent: it lets the transport ask again on a new connection where the bridge has closed an idle one meanwhile.
+	request.Header["Idempotency-Key"] = []string{}
 	response, err := l.client.Do(request)
 	if err != nil {
 		e.err = l.explain(err)

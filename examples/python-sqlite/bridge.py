@@ -3,6 +3,7 @@
 Usage: BRIDGE_USERNAME=agent BRIDGE_PASSWORD=… python3 bridge.py contacts.db [PORT]
 """
 
+import gzip
 import hmac
 import json
 import os
@@ -163,6 +164,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for key, text in (headers or {}).items():
             self.send_header(key, text)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        if len(body) > 1000 and "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(body, 1)
+            self.send_header("Content-Encoding", "gzip")
         if status != 204:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite"
 
@@ -108,5 +109,5 @@ func TestTheExamplePassesTheCheckStrict(t *testing.T) {
 			return nil
 		},
 		Contacts: 2000,
-	})
+	}, bridgetest.Options{Pause: time.Second})
 }
