@@ -2,6 +2,7 @@ package caller_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -278,5 +279,21 @@ func TestAStoreThatFailsIsAnError(t *testing.T) {
 	key := directory.Key{Account: account, Integration: "crm"}
 	if _, err := caller.Attribute(ctx, store, key, caller.Subject{Number: "+14155550100"}); err == nil {
 		t.Error("attribute: no error")
+	}
+}
+
+func TestAnAnswerAsJSON(t *testing.T) {
+	store := newStore(t)
+	fill(t, store, "crm", "US", person{"1", []string{"(415) 555-0100"}})
+	for number, want := range map[string]string{
+		"+14155550100": `{"number":"+14155550100","e164":"+14155550100","region":"US","matches":[{"how":"exact","agree":11,"integration":"crm","id":"1",` +
+			`"name":"Name of 1","company":"Example","url":"https://crm.example.com/1","number":"(415) 555-0100","e164":"+14155550100"}]}`,
+		"2041":      `{"number":"2041","matches":[]}`,
+		"anonymous": `{"number":"anonymous","withheld":true,"note":"The caller does not show a number.","matches":[]}`,
+	} {
+		got, err := json.Marshal(lookup(t, store, number, "US", caller.Options{}))
+		if err != nil || string(got) != want {
+			t.Errorf("%s, %v, want\n%s", got, err, want)
+		}
 	}
 }

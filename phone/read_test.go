@@ -9,43 +9,51 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// libraryE164 is what the library makes of a spelling; empty where the number is not valid or too long for E.164.
-func libraryE164(text, region string) string {
-	p, err := phonenumbers.Parse(text, region)
-	if err != nil || !phonenumbers.IsValidNumber(p) {
-		return ""
-	}
-	e164 := phonenumbers.Format(p, phonenumbers.E164)
-	if len(e164) > 1+maxE164 {
-		return ""
-	}
-	return e164
+// An outcome is what a spelling was read as.
+type outcome struct {
+	digits string // country code and national number; empty where nothing was understood
+	valid  bool
+	region string // where it is valid
 }
 
-// tableE164 is what the tables alone make of it; ok is false where they would ask the library.
-func tableE164(text, region string) (e164 string, ok bool) {
+// byLibrary is what the library makes of a spelling. What is too long for E.164 is not valid.
+func byLibrary(text, region string) outcome {
+	p, err := phonenumbers.Parse(text, region)
+	if err != nil {
+		return outcome{}
+	}
+	o := outcome{digits: phonenumbers.Format(p, phonenumbers.E164)[1:]}
+	if o.valid = phonenumbers.IsValidNumber(p) && len(o.digits) <= maxE164; o.valid {
+		o.region = phonenumbers.GetRegionCodeForNumber(p)
+	}
+	return o
+}
+
+// byTables is what the tables alone make of it; ok is false where they would ask the library.
+func byTables(text, region string) (o outcome, ok bool) {
 	var d dialled
 	var r reading
 	if !d.scan(text) || !d.read(&r, planOf(region)) {
-		return "", false
+		return outcome{}, false
 	}
-	if !r.valid() {
-		return "", true
+	o = outcome{digits: string(r.appendDigits(nil)), valid: r.valid()}
+	if o.valid {
+		o.region = r.owner.region
 	}
-	return "+" + string(r.appendDigits(nil)), true
+	return o, true
 }
 
 // agree compares both on one spelling and counts how often the tables answer.
 func agree(t *testing.T, text, region string, asked, answered *int) {
 	t.Helper()
 	*asked++
-	got, ok := tableE164(text, region)
+	got, ok := byTables(text, region)
 	if !ok {
 		return
 	}
 	*answered++
-	if want := libraryE164(text, region); got != want {
-		t.Errorf("%q in %s: tables say %q, the library %q", text, region, got, want)
+	if want := byLibrary(text, region); got != want {
+		t.Errorf("%q in %s: tables say %+v, the library %+v", text, region, got, want)
 	}
 }
 
