@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // A certificate is read again when its file has changed, so that a renewed one needs no restart.
 type certificate struct {
 	files  config.TLS
+	clock  source.Clock
 	logger *slog.Logger
 
 	mu      sync.Mutex
@@ -24,8 +26,8 @@ type certificate struct {
 
 const lookEvery = 10 * time.Second
 
-func newCertificate(files config.TLS, logger *slog.Logger) (*certificate, error) {
-	c := &certificate{files: files, logger: logger}
+func newCertificate(files config.TLS, clock source.Clock, logger *slog.Logger) (*certificate, error) {
+	c := &certificate{files: files, clock: clock, logger: logger}
 	if err := c.read(c.modified()); err != nil {
 		return nil, err
 	}
@@ -37,7 +39,7 @@ func CheckTLS(cfg *config.Config) error {
 	if !cfg.TLS.Enabled() {
 		return nil
 	}
-	_, err := newCertificate(cfg.TLS, nil)
+	_, err := newCertificate(cfg.TLS, source.SystemClock{}, nil)
 	return err
 }
 
@@ -63,7 +65,7 @@ func (c *certificate) read(changed time.Time) error {
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.looked) >= lookEvery {
+	if now := c.clock.Now(); now.Sub(c.looked) >= lookEvery {
 		c.looked = now
 		if changed := c.modified(); !changed.IsZero() && !changed.Equal(c.changed) {
 			if err := c.read(changed); err != nil {

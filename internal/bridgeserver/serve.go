@@ -103,7 +103,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug), // callers that come and go are no news
 	}
 	if s.config.TLS.Enabled() {
-		certificate, err := newCertificate(s.config.TLS, s.logger)
+		certificate, err := newCertificate(s.config.TLS, s.clock, s.logger)
 		if err != nil {
 			l.Close()
 			return errors.Join(err, s.Close())
