@@ -1,0 +1,109 @@
+package kinds_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/invopop/jsonschema"
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/kinds"
+)
+
+// good and bad are one configuration each of every kind.
+var configurations = map[string]struct{ good, bad string }{
+	"postgres": {
+		good: `{dsn: "postgres://reader@127.0.0.1:5432/crm", table: customers, id: id, updated: updated_at, fields: {name: name, emails: [email, email2]}}`,
+		bad:  `{dsn: "postgres://reader@127.0.0.1:5432/crm", tabel: customers, id: id}`,
+	},
+	"sqlite": {
+		good: `{path: crm.db, table: customers, id: id, fields: {name: name, phones: phone, custom_fields: {Plan: plan}}}`,
+		bad:  `{path: crm.db, table: customers, id: id, fields: {names: name}}`,
+	},
+	"csv": {
+		good: `{path: "{{auth.tenant}}.csv", id: id, updated: changed, delimiter: ";", encoding: windows-1252, time_zone: Europe/Berlin}`,
+		bad:  `{path: contacts.csv, id: id, separator: ";"}`,
+	},
+	"memory": {
+		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
+		bad:  `{contacts: [{id: a, phone: "1"}]}`,
+	},
+}
+
+func TestEveryKindIsComplete(t *testing.T) {
+	all := kinds.All()
+	if len(all) != len(configurations) {
+		t.Errorf("%d kinds, %d are tested", len(all), len(configurations))
+	}
+	for _, k := range all {
+		if found, ok := kinds.Named(k.Name); !ok || found.Summary != k.Summary || k.Summary == "" {
+			t.Errorf("%s is not found by its name, or has no summary", k.Name)
+		}
+		if v := reflect.ValueOf(k.Config()); v.Kind() != reflect.Pointer || !v.Elem().IsZero() {
+			t.Errorf("%s: Config is no pointer to an empty configuration", k.Name)
+		}
+	}
+	if _, ok := kinds.Named("oracle"); ok {
+		t.Error("a kind that there is not was found")
+	}
+}
+
+func TestKindsMakeTheirFactoryFromStrictYAML(t *testing.T) {
+	for _, k := range kinds.All() {
+		t.Run(k.Name, func(t *testing.T) {
+			factory, err := k.New(decoder(configurations[k.Name].good), source.Deps{Folder: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := factory.Close(); err != nil {
+				t.Error(err)
+			}
+			_, err = k.New(decoder("\n"+configurations[k.Name].bad), source.Deps{})
+			if err == nil || !strings.Contains(err.Error(), "line 2") {
+				t.Errorf("an unknown key: %v, want its line", err)
+			}
+			if _, err = k.New(decoder("{}"), source.Deps{}); err == nil {
+				t.Error("an empty configuration was taken")
+			}
+		})
+	}
+}
+
+func decoder(text string) func(into any) error {
+	return func(into any) error { return yaml.Load([]byte(text), into, yaml.WithKnownFields()) }
+}
+
+func TestSchemasAgreeWithTheDecoder(t *testing.T) {
+	for _, k := range kinds.All() {
+		reflector := jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true}
+		text, err := json.Marshal(reflector.Reflect(k.Config()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		document, err := validator.UnmarshalJSON(strings.NewReader(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := validator.NewCompiler()
+		if err := c.AddResource("schema.json", document); err != nil {
+			t.Fatal(err)
+		}
+		schema, err := c.Compile("schema.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, valid := range map[string]bool{configurations[k.Name].good: true, configurations[k.Name].bad: false, "{}": false} {
+			var value any
+			if err := yaml.Load([]byte(text), &value); err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(value); (err == nil) != valid {
+				t.Errorf("%s: %s: %v, want valid: %t", k.Name, text, err, valid)
+			}
+		}
+	}
+}
