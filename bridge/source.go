@@ -1,3 +1,6 @@
+// Package bridge is the contact-synchronization protocol: what a source of contacts must do ([Source]), the side that
+// answers ([Handler]), the side that asks ([Client]), and the errors and statuses between them ([Error]). It knows no source
+// and no store.
 package bridge
 
 import (
