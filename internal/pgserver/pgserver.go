@@ -74,8 +74,21 @@ func (s *Server) start(ctx context.Context) error {
 	return s.Restart(ctx)
 }
 
-// Restart starts the server again after Kill or Stop, on the same port and data.
-func (s *Server) Restart(ctx context.Context) error {
+// Restart starts the server again after Kill, on the same port and data. A killed server's children live on for a moment, and
+// until they have noticed a new one refuses to start: then it is tried again.
+func (s *Server) Restart(ctx context.Context) (err error) {
+	for range 100 {
+		if err = s.launch(ctx); !errors.Is(err, errExited) {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
+var errExited = errors.New("PostgreSQL did not start")
+
+func (s *Server) launch(ctx context.Context) error {
 	args := []string{"-D", s.data(), "-p", strconv.Itoa(s.Port), "-k", s.dir}
 	for _, o := range slices.Concat([]string{
 		"listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off", // not synchronous_commit=off: a commit must survive Kill
@@ -112,7 +125,7 @@ func (s *Server) waitReady(ctx context.Context) error {
 		select {
 		case <-s.exited:
 			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			return fmt.Errorf("PostgreSQL did not start: %s", log)
+			return fmt.Errorf("%w: %s", errExited, log[max(0, len(log)-2000):])
 		case <-ctx.Done():
 			return fmt.Errorf("wait for PostgreSQL: %w", err)
 		case <-time.After(20 * time.Millisecond):
@@ -128,7 +141,7 @@ func (s *Server) UserDSN(name, database string) string {
 	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s", name, s.Port, database)
 }
 
-// Kill ends the server as a crash would: SIGKILL to all of its processes.
+// Kill ends the server as a crash would: with SIGKILL. Its children end as soon as they notice.
 func (s *Server) Kill() error {
 	if err := syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL); err != nil {
 		return err

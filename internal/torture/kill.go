@@ -50,7 +50,7 @@ func kill(ctx context.Context, dir string, o options) (err error) {
 	if err := waitForWriters(); err != nil {
 		return err
 	}
-	fmt.Printf("%d kills (%d bridge, %d synchronizer, %d database), %d of them in the middle of a run; %d rows compared, %d differed; seed %d\n",
+	fmt.Printf("%d kills (%d bridge, %d synchronizer, %d database), %d runs did not survive them; %d rows compared, %d differed; seed %d\n",
 		k.total(), k.kills["bridge"], k.kills["synchronizer"], k.kills["database"], k.interrupted, k.compared, 0, o.seed)
 	if k.interrupted == 0 {
 		return errors.New("no run was interrupted: nothing was proved")
