@@ -32,6 +32,7 @@ type Preview struct {
 	OK       bool              `json:"ok"`              // no problem is a failure
 	Contacts []contact.Contact `json:"contacts"`        // the first ones, as they would be sent
 	Examined int               `json:"examined"`        // contacts looked at
+	Deleted  int               `json:"deleted"`         // contacts that are gone, among those that came by
 	Complete bool              `json:"complete"`        // these were all there are
 	Mapping  []Mapped          `json:"mapping"`         // where the fields come from
 	Facts    []Fact            `json:"facts"`           // how a run works
@@ -124,30 +125,39 @@ func (p *Preview) inspect(ctx context.Context, src bridge.Source, patience time.
 
 // read reads the first contacts of an initial run.
 func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Phones, options Options) {
-	reading, cancel := context.WithTimeout(ctx, options.Read)
+	ctx, cancel := context.WithTimeout(ctx, options.Read)
 	defer cancel()
-	run, err := src.Begin(reading, "")
+	run, err := src.Begin(ctx, "")
 	if err != nil {
 		p.failed(err)
 		return
 	}
-	most := max(options.Limit, options.Examine)
 	x := newExamination(phones.Region)
-	prepare := phones.Prepare()
-	for change, err := range src.Read(reading, run, nil, most+1) {
-		if err != nil {
-			if !errors.Is(err, context.DeadlineExceeded) || p.Examined == 0 {
-				p.failed(err)
-			}
-			p.Problems = append(p.Problems, x.problems(p.has)...)
-			return
-		}
-		if change.Deleted {
+	p.Complete, err = p.examine(ctx, src, run, x, phones.Prepare(), options)
+	if err != nil && !(p.Examined > 0 && errors.Is(err, context.DeadlineExceeded)) {
+		p.failed(err)
+	}
+	p.Problems = append(p.Problems, x.problems(p.has)...)
+	if p.Complete && p.Examined == 0 {
+		p.Problems = append(p.Problems, source.Problem{
+			Severity: source.Warning, Code: "no_contacts", Message: "there is no contact",
+			Hint: "Look whether the source names the right table, query or file, and whether its user may see the rows.",
+		})
+	}
+}
+
+// examine looks at contacts until there are enough, and reports whether these were all.
+func (p *Preview) examine(ctx context.Context, src bridge.Source, run bridge.Run, x *examination, prepare func(*contact.Contact), options Options) (complete bool, err error) {
+	most := max(options.Limit, options.Examine)
+	for change, err := range src.Read(ctx, run, nil, most+1) {
+		switch {
+		case err != nil:
+			return false, err
+		case change.Deleted:
+			p.Deleted++
 			continue
-		}
-		if p.Examined == most {
-			p.Problems = append(p.Problems, x.problems(p.has)...)
-			return
+		case p.Examined == most:
+			return false, nil
 		}
 		p.Examined++
 		x.contact(&change.Contact)
@@ -155,14 +165,7 @@ func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Pho
 			p.Contacts = append(p.Contacts, asSent(change.Contact.Clone(), prepare))
 		}
 	}
-	p.Complete = true
-	p.Problems = append(p.Problems, x.problems(p.has)...)
-	if p.Examined == 0 {
-		p.Problems = append(p.Problems, source.Problem{
-			Severity: source.Warning, Code: "no_contacts", Message: "there is no contact",
-			Hint: "Look whether the source names the right table, query or file, and whether its user may see the rows.",
-		})
-	}
+	return true, nil
 }
 
 // has reports whether a problem was told already.

@@ -56,21 +56,23 @@ func (pr *printer) line(format string, args ...any) { fmt.Fprintf(&pr.out, forma
 
 func (pr *printer) heading(p *Preview) {
 	pr.line("%s  %s", pr.style.Bold(p.Endpoint), pr.style.Dim(clean(p.String())))
-	shown := fmt.Sprintf("the first %d", len(p.Contacts))
-	switch {
+	var text string
+	switch n := len(p.Contacts); {
 	case p.Examined == 0:
 		return
-	case p.Complete && len(p.Contacts) == p.Examined:
-		shown = fmt.Sprintf("All %d contacts, as they would be sent:", p.Examined)
-		if p.Examined == 1 {
-			shown = "The only contact, as it would be sent:"
-		}
+	case p.Complete && n == 1 && p.Examined == 1:
+		text = "The only contact, as it would be sent"
+	case p.Complete && n == p.Examined:
+		text = fmt.Sprintf("All %d contacts, as they would be sent", n)
 	case p.Complete:
-		shown += fmt.Sprintf(" of %d contacts, as they would be sent:", p.Examined)
+		text = fmt.Sprintf("The first %d of %d contacts, as they would be sent", n, p.Examined)
 	default:
-		shown += fmt.Sprintf(" contacts, as they would be sent (%d looked at):", p.Examined)
+		text = fmt.Sprintf("The first %d contacts, as they would be sent (%d looked at)", n, p.Examined)
 	}
-	pr.line("%s\n", strings.ToUpper(shown[:1])+shown[1:])
+	if p.Deleted > 0 {
+		text += fmt.Sprintf("; %d more came as deleted", p.Deleted)
+	}
+	pr.line("%s:\n", text)
 }
 
 // A column of the table.
@@ -101,8 +103,9 @@ func columns() []*column {
 }
 
 const (
-	gap        = 2
-	leastWidth = 12 // what a column is worth showing with
+	gap       = 2
+	fairWidth = 18 // what a column gets before another one is let in
+	leastRoom = 14 // what the last column is worth showing with
 )
 
 // table shows the columns that hold something and for which there is room; the others are named below it.
@@ -112,9 +115,9 @@ func (pr *printer) table(contacts []contact.Contact) {
 	room := pr.width
 	for _, c := range columns() {
 		c.width = natural(c, contacts)
-		switch need := min(c.width, leastWidth) + gap; {
+		switch need := min(c.width, fairWidth) + gap; {
 		case c.width == 0:
-		case len(shown) < 2 || need <= room:
+		case len(shown) < 2, len(others) == 0 && room >= min(need, leastRoom):
 			shown = append(shown, c)
 			room -= need
 		default:
@@ -220,13 +223,14 @@ func (pr *printer) pairs(title string, pairs [][2]string) {
 	if len(pairs) == 0 {
 		return
 	}
+	const most = 28
 	widest := 0
 	for _, p := range pairs {
-		widest = max(widest, min(textWidth(clean(p[0])), 24))
+		widest = max(widest, min(textWidth(clean(p[0])), most))
 	}
 	pr.line("\n%s", pr.style.Bold(title))
 	for _, p := range pairs {
-		name := pad(clean(p[0]), widest)
+		name := pad(truncate(clean(p[0]), most), widest)
 		lines := wrap(clean(p[1]), pr.width-4-textWidth(name))
 		for i, text := range lines {
 			if i > 0 {
