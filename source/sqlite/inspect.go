@@ -2,11 +2,167 @@ package sqlite
 
 import (
 	"context"
+	sqldriver "database/sql/driver"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
 )
+
+// inspectTime is how long each question about all rows may take; then it stays unanswered.
+const inspectTime = 1500 * time.Millisecond
+
+// An inspector collects what is found.
+type inspector struct {
+	*Source
+	conn  conn
+	shape *shape
+	found source.Inspection
+}
 
 // Inspect implements [source.Inspector].
 func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
-	return source.Inspection{}, nil
+	i := &inspector{Source: s}
+	err := s.with(ctx, func(conn conn, shape *shape) error {
+		i.conn, i.shape = conn, shape
+		return i.look(ctx)
+	})
+	if err != nil {
+		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
+	}
+	keyset.Sort(i.found.Problems)
+	return i.found, nil
+}
+
+func (i *inspector) look(ctx context.Context) error {
+	cfg := i.factory.cfg
+	i.found.Mapping = keyset.Mapping(cfg.ID, i.shape.columns)
+	if i.shape.updated == "" {
+		i.fact("order", cfg.ID)
+		rows, err := i.conn.QueryContext(ctx, "SELECT * FROM "+i.shape.from+" LIMIT 0", nil)
+		if err != nil {
+			return err
+		}
+		guess := source.Usual(rows.Columns()).Updated
+		if err := rows.Close(); err != nil {
+			return err
+		}
+		i.found.Problems = append(i.found.Problems, keyset.NoUpdated(guess))
+	} else if err := i.stamps(ctx); err != nil {
+		return err
+	}
+	if err := i.index(ctx); err != nil {
+		return err
+	}
+	for _, c := range keyset.Counts(i.shape.from, i.shape.id, i.shape.updated) {
+		i.tally(ctx, c)
+	}
+	return nil
+}
+
+func (i *inspector) fact(name, value string) {
+	i.found.Facts = append(i.found.Facts, source.Fact{Name: name, Value: value})
+}
+
+func (i *inspector) problem(severity source.Severity, code, message, hint string) {
+	i.found.Problems = append(i.found.Problems, source.Problem{Severity: severity, Code: code, Message: message, Hint: hint})
+}
+
+// stamps says how updated is written and how the horizon is found.
+func (i *inspector) stamps(ctx context.Context) error {
+	cfg := i.factory.cfg
+	now, safe, method, err := i.clock(ctx)
+	if err != nil {
+		return err
+	}
+	newest, f, err := i.form(ctx, i.conn, i.shape, now)
+	if err != nil {
+		return err
+	}
+	written := f.name
+	if newest.Kind == keyset.None {
+		written = "no row has one yet"
+	}
+	i.fact("order", fmt.Sprintf("%s (%s), %s", cfg.Updated, written, cfg.ID))
+	switch {
+	case newest.Kind == keyset.None:
+	case f.kind == unknown:
+		i.problem(source.Failure, "mixed_updated", "updated is written as "+f.name+", which does not sort by time: every run reads everything",
+			"write it in one way, or use an expression that does, such as unixepoch("+cfg.Updated+") or strftime('%Y-%m-%d %H:%M:%f', "+cfg.Updated+")")
+	case f.kind == sequence:
+		i.fact("safe horizon", "the greatest number")
+		if cfg.UpdatedAs == keyset.Auto {
+			i.problem(source.Note, "taken_for_sequence", "updated is taken for a number that grows, not for a time",
+				"if it is a time, set updated_as to epoch_s, epoch_ms or epoch_us")
+		}
+	default:
+		i.times(ctx, f, method, now, safe)
+	}
+	return nil
+}
+
+// times are the facts about stamps that are times.
+func (i *inspector) times(ctx context.Context, f form, method string, now, safe time.Time) {
+	locations := i.factory.locations()
+	i.fact("safe horizon", method+", now "+keyset.Any.FormatStamp(f.lowest(safe, locations)))
+	if !i.factory.probeLock {
+		i.problem(source.Note, "overlap", fmt.Sprintf("every run reads the last %s again, and what commits later than that after its stamp is missed", i.factory.cfg.Overlap),
+			"set probe_lock: true if the bridge may write to the file, to read no more than is needed")
+	}
+	if f.isText() && !f.zoned && i.factory.cfg.TimeZone == "" {
+		i.fact("time zone", "UTC or "+time.Local.String()+", whichever is earlier")
+		i.problem(source.Note, "no_time_zone", "updated has no time zone, and none is configured: what is read again may be hours",
+			"set time_zone to the zone that updated is written in, such as UTC, which CURRENT_TIMESTAMP is in")
+	}
+	highest := f.highest(now.Add(time.Minute), locations)
+	i.tally(ctx, keyset.Count{
+		SQL: "SELECT count(*) FROM " + i.shape.from + " WHERE " + i.shape.updated + " > ?", Severity: source.Warning, Code: "future_updated",
+		Message: "%d rows are stamped in the future: every run sends them again until then",
+		Hint:    "correct updated of these rows, and the clock that stamped them",
+	}, highest)
+}
+
+// index looks whether an index gives the order.
+func (i *inspector) index(ctx context.Context) error {
+	order := []string{i.factory.cfg.ID}
+	page := keyset.Page{Segment: keyset.Tail, Limit: 1000}
+	if i.shape.updated != "" {
+		order = []string{i.factory.cfg.Updated, i.factory.cfg.ID}
+		page = keyset.Page{Segment: keyset.Main, To: keyset.IntValue(0), Limit: 1000}
+	}
+	where, args := i.shape.where(page, i.shape.id)
+	sorts := false
+	sql := "EXPLAIN QUERY PLAN SELECT 1 FROM " + i.shape.from + where + " ORDER BY " + i.shape.order(page) + " LIMIT 1000"
+	err := i.conn.query(ctx, sql, args, func(values []sqldriver.Value) (bool, error) {
+		sorts = sorts || strings.Contains(fromDriver(values[3]).Text, "TEMP B-TREE")
+		return true, nil
+	})
+	if err != nil || !sorts {
+		return err
+	}
+	hint := "the query's tables need an index that gives this order"
+	if table := i.factory.cfg.Table; table != "" {
+		parts, err := keyset.SplitName(table)
+		if err != nil {
+			return err
+		}
+		hint = fmt.Sprintf("CREATE INDEX %s ON %s (%s)", keyset.Quote(parts[len(parts)-1]+"_updated"), keyset.Quote(parts[len(parts)-1]), strings.Join(order, ", "))
+	}
+	i.problem(source.Warning, "no_index", "no index gives the order of "+strings.Join(order, ", ")+": every page sorts all rows", hint)
+	return nil
+}
+
+// tally counts, unless that takes too long.
+func (i *inspector) tally(ctx context.Context, c keyset.Count, args ...keyset.Value) {
+	short, cancel := context.WithTimeout(ctx, inspectTime)
+	defer cancel()
+	n, err := i.conn.one(short, c.SQL, args...)
+	switch {
+	case err != nil:
+		i.fact("not looked for, it took too long", c.Code)
+	case n.Int > 0:
+		i.found.Problems = append(i.found.Problems, c.Problem(n.Int))
+	}
 }

@@ -197,10 +197,8 @@ const manyInTail = 20_000
 
 // query is the statement of a page and its arguments.
 func (p *pages) query(ctx context.Context, page keyset.Page) (string, []keyset.Value, error) {
-	s, id, order := p.shape, p.shape.id, p.shape.id
-	if page.Segment == keyset.Main {
-		order = s.updated + ", " + id
-	} else if page.To.Kind != keyset.None && page.To != keyset.Lowest() {
+	s, id, order := p.shape, p.shape.id, p.shape.order(page)
+	if page.Segment == keyset.Tail && page.To.Kind != keyset.None && page.To != keyset.Lowest() {
 		few, err := p.isShort(ctx, page)
 		if err != nil {
 			return "", nil, err
@@ -216,6 +214,14 @@ func (p *pages) query(ctx context.Context, page keyset.Page) (string, []keyset.V
 		sql += " LIMIT " + strconv.Itoa(page.Limit)
 	}
 	return sql, args, nil
+}
+
+// order is a page's ORDER BY.
+func (s *shape) order(page keyset.Page) string {
+	if page.Segment == keyset.Main {
+		return s.updated + ", " + s.id
+	}
+	return s.id
 }
 
 // isShort reports whether segment Tail has few rows.
@@ -234,6 +240,8 @@ func (s *shape) where(page keyset.Page, id string) (string, []keyset.Value) {
 		conditions = append(conditions, condition)
 		args = append(args, values...)
 	}
+	// Rows without an id cannot be sent, and SQLite would sort them before all others. An inspection counts them.
+	add(s.id + " IS NOT NULL")
 	switch {
 	case page.Segment == keyset.Nulls:
 		add(s.updated + " IS NULL")
@@ -254,9 +262,6 @@ func (s *shape) where(page keyset.Page, id string) (string, []keyset.Value) {
 	}
 	if page.Bound.Kind != keyset.None {
 		add(id+" <= ?", page.Bound)
-	}
-	if len(conditions) == 0 {
-		return "", nil
 	}
 	return " WHERE " + strings.Join(conditions, " AND "), args
 }
