@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,13 +235,23 @@ func Retryable(err error) bool {
 		return false
 	}
 	switch e.Code {
-	case CodeUnreachable, CodeTimeout, CodeRateLimited, CodeSourceBroken, CodeSourceUnavailable, CodeSourceTimeout:
+	case CodeUnreachable:
+		return !misaddressed(e.Err)
+	case CodeTimeout, CodeRateLimited, CodeSourceBroken, CodeSourceUnavailable, CodeSourceTimeout:
 		return true
 	case CodeInternal:
 		return e.Status >= http.StatusInternalServerError
 	default:
 		return false
 	}
+}
+
+// misaddressed reports whether a connection failed because the address speaks another protocol or shows the wrong
+// certificate: time does not mend that.
+func misaddressed(cause error) bool {
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](cause)
+	_, plain := errors.AsType[tls.RecordHeaderError](cause)
+	return certificate || plain || errors.Is(cause, http.ErrSchemeMismatch)
 }
 
 // RetryAfter is how long the bridge asks to be left alone; 0 where it does not say.
