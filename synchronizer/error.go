@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
 )
@@ -129,10 +131,13 @@ func loopError(page int64, offset string) error {
 func tooManyPages(limit int64) error {
 	return &Error{
 		Code:    bridge.CodeLoop,
-		Message: fmt.Sprintf("the run has %d pages and there are still more", limit),
+		Message: fmt.Sprintf("the run has %s pages and there are still more", count(limit)),
 		Hint:    "Either the bridge never ends, or its pages are small: then allow more of them with --max-pages. What was stored is kept.",
 	}
 }
+
+// count is a number as people read it: 1,234.
+func count(n int64) string { return humanize.Comma(n) }
 
 // quote shortens what a bridge sent to what fits into a message.
 func quote(s string) string {
@@ -218,8 +223,8 @@ func checkpointHint(e *pageFailure) error {
 func (p *pass) guarded(e *directory.GuardedError) error {
 	return &Error{
 		Code: CodeGuarded,
-		Message: fmt.Sprintf("%d of %d contacts were not in this complete run, more than the guard lets go (%g %%): nobody was deleted",
-			e.Deleted, e.Total, 100*p.opts.Guard.Share),
+		Message: fmt.Sprintf("%s of %s contacts were not in this complete run, more than the guard lets go (%g %%): nobody was deleted",
+			count(e.Deleted), count(e.Total), 100*p.opts.Guard.Share),
 		Hint: "If they are really gone, say so with --full --accept-deletions; if not, look at the bridge's source. " +
 			"Everything else was stored.",
 		Err: e,
@@ -232,7 +237,7 @@ func (p *pass) interrupted(err error) error {
 	}
 	return &Error{
 		Code:    CodeInterrupted,
-		Message: fmt.Sprintf("interrupted; %d pages with %d contacts are stored", p.run.Pages, p.run.Contacts),
+		Message: fmt.Sprintf("interrupted; %s pages with %s contacts are stored", count(p.run.Pages), count(p.run.Contacts)),
 		Hint:    "The next sync goes on where this one stopped.",
 		Err:     err,
 	}

@@ -96,6 +96,17 @@ func (f *syncFlags) run(cmd *cobra.Command, address string) (err error) {
 	if printed := f.print(cmd, report); printed != nil {
 		return errors.Join(err, printed)
 	}
+	return f.hint(address, client, err)
+}
+
+// hint adds to an error what the operator most likely got wrong on the command line.
+func (f *syncFlags) hint(address string, client *bridge.Client, err error) error {
+	if bridge.CodeOf(err) == bridge.CodeUnauthorized {
+		if len(client.Auth) == 0 {
+			return hinted(err, "Give the bridge's credentials with --auth key=value, --auth-env or --auth-file.")
+		}
+		return hinted(err, "Check the names and values that --auth, --auth-env and --auth-file give.")
+	}
 	return addressHint(address, err)
 }
 

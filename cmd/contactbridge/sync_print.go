@@ -21,7 +21,7 @@ func (f *syncFlags) print(cmd *cobra.Command, report synchronizer.Report) error 
 	switch {
 	case f.json:
 		return printJSON(out, report)
-	case f.quiet, report.Kind == "": // it never began: the error says all
+	case f.quiet, report.Error != nil && report.Pages == 0: // nothing to sum up: the error says all
 		return nil
 	}
 	return printSummary(out, report)
@@ -39,11 +39,11 @@ func printSummary(w io.Writer, r synchronizer.Report) error {
 	var out strings.Builder
 	style := progress.NewStyle(w)
 	took := time.Duration(r.Seconds * float64(time.Second))
-	fmt.Fprintf(&out, "%s %s of %s %s\n\n", mark(style, r), headline(r), style.Bold(r.Integration), progress.Took(took))
+	fmt.Fprintf(&out, "%s %s of %s, %s %s\n\n", mark(style, r), headline(r), style.Bold(oneLine(r.Integration)), outcome(r), progress.Took(took))
 	writeCounts(&out, style, r)
-	if r.CatchUp != nil && r.CatchUp.Kind != "" {
+	if then := r.CatchUp; then != nil && then.Contacts+then.Deleted > 0 {
 		fmt.Fprintf(&out, "\n  then, what changed since that run began:\n\n")
-		writeCounts(&out, style, *r.CatchUp)
+		writeCounts(&out, style, *then)
 	}
 	if len(r.Rejections) > 0 {
 		fmt.Fprintf(&out, "\n  %s\n", style.Warn("rejected, for example:"))
@@ -54,8 +54,16 @@ func printSummary(w io.Writer, r synchronizer.Report) error {
 	if r.Error == nil && r.Checkpoint == "" {
 		fmt.Fprintf(&out, "\n  The bridge sets no checkpoint, so every sync of it fetches all contacts.\n")
 	}
+	out.WriteString("\n")
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+func outcome(r synchronizer.Report) string {
+	if r.Error == nil || r.State == directory.Guarded {
+		return "complete in"
+	}
+	return "stopped after"
 }
 
 func mark(style progress.Style, r synchronizer.Report) string {
@@ -71,7 +79,7 @@ func mark(style progress.Style, r synchronizer.Report) string {
 func headline(r synchronizer.Report) string {
 	name := strings.ToUpper(string(r.Kind[:1])) + string(r.Kind[1:]) + " sync"
 	if r.Resumed {
-		name += ", resumed,"
+		return "Resumed " + strings.ToLower(name)
 	}
 	return name
 }
@@ -92,7 +100,7 @@ func writeCounts(out *strings.Builder, style progress.Style, r synchronizer.Repo
 		line(r.Rejected, "rejected", "")
 	}
 	pages := humanize.IBytes(uint64(max(r.Bytes, 0)))
-	if r.Seconds > 0.2 && !r.Resumed {
+	if r.Seconds > 0.2 && r.Contacts > 0 && !r.Resumed {
 		pages += fmt.Sprintf(", %s contacts/s", progress.Count(int64(float64(r.Contacts)/r.Seconds)))
 	}
 	line(r.Pages, "page*", pages)
