@@ -31,6 +31,13 @@ type pages struct {
 // drainTime is how long the rest of a page that nobody wants is read; then its query is cancelled.
 const drainTime = 20 * time.Millisecond
 
+// report says what was left out.
+func (p *pages) report() {
+	if p.duplicates > 0 {
+		p.source.factory.notes.Once("rows with the same id and updated as the one before are left out: id is not unique", "rows", p.duplicates)
+	}
+}
+
 // Fetch implements [keyset.Fetcher].
 func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.Change) bool) (result keyset.Result, err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -63,8 +70,7 @@ func (p *pages) mode(page keyset.Page) pgx.QueryExecMode {
 
 // read yields the rows of a page.
 func (p *pages) read(rows pgx.Rows, page keyset.Page, yield func(bridge.Change) bool) (result keyset.Result, err error) {
-	last := place{seen: page.After, updated: page.Updated.Int, id: page.ID.Text, null: page.ID.Kind == keyset.None}
-	last.old = []byte(last.id)
+	last := place{seen: page.After, updated: page.Updated.Int, id: []byte(page.ID.Text), beyond: page.ID.Kind == keyset.None}
 	at := keyset.Position{Segment: page.Segment, Bound: page.Bound}
 	dated, prefix := p.shape.updated != "", 1
 	if dated {
@@ -88,10 +94,7 @@ func (p *pages) read(rows pgx.Rows, page keyset.Page, yield func(bridge.Change) 
 			p.duplicates++
 			continue
 		}
-		at.ID = keyset.Value{}
-		if id != nil {
-			at.ID = keyset.TextValue(view(id))
-		}
+		at.ID = keyset.TextValue(view(id))
 		if page.Segment == keyset.Main {
 			at.Updated = keyset.IntValue(stamp)
 		}
@@ -105,7 +108,7 @@ func (p *pages) read(rows pgx.Rows, page keyset.Page, yield func(bridge.Change) 
 	}
 	if result.Rows > 0 {
 		// The row's buffer is the connection's again: the place has a copy.
-		at.ID.Text = string(last.old)
+		at.ID.Text = string(last.id)
 		result.Last = at
 	}
 	return result, nil
@@ -135,7 +138,7 @@ func (p *pages) fill(values [][]byte, prefix int) {
 func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, error) {
 	page.After, page.Limit, page.Bound = false, 1, keyset.Value{}
 	conditions, args := p.shape.where(page)
-	sql := "SELECT " + p.shape.id + `::text AS "contactbridge 0" FROM ` + p.shape.from + conditions + notNull(conditions, p.shape.id) +
+	sql := "SELECT " + p.shape.id + `::text AS "contactbridge 0" FROM ` + p.shape.from + conditions +
 		" ORDER BY " + p.shape.id + " DESC LIMIT 1"
 	var id string
 	err := p.conn.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...).Scan(&id)
@@ -143,13 +146,6 @@ func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, e
 		return keyset.Value{}, nil
 	}
 	return keyset.TextValue(id), err
-}
-
-func notNull(conditions, expression string) string {
-	if conditions == "" {
-		return " WHERE " + expression + " IS NOT NULL"
-	}
-	return " AND " + expression + " IS NOT NULL"
 }
 
 // query is the statement of a page and its arguments. All of them are texts, which the server reads as the columns' own
@@ -187,7 +183,9 @@ func (s *shape) selectList() string {
 
 // where are the conditions of a page.
 func (s *shape) where(page keyset.Page) (string, []any) {
+	// Rows without an id cannot be sent. An inspection counts them.
 	var c conditions
+	c.add(s.id + " IS NOT NULL")
 	switch {
 	case page.Segment == keyset.Nulls:
 		c.add(s.updated + " IS NULL")
@@ -286,26 +284,24 @@ func decodeStamp(b []byte) int64 {
 type place struct {
 	seen    bool
 	updated int64
-	id      string
-	null    bool
-	old     []byte
+	id      []byte
+	beyond  bool // behind every id
 	rows    int
 }
 
 // move goes on to a row. It is not fresh if its place is that of the last one: where ids are not unique. A row before the
 // last one, or at the place that the page was to begin behind, means that the order cannot be relied on (E8).
 func (l *place) move(updated int64, id []byte) (fresh bool, err error) {
-	same := l.seen && l.updated == updated && l.null == (id == nil) && string(l.old) == string(id)
-	if l.seen && updated < l.updated || same && l.rows == 0 && !l.null {
+	same := l.seen && !l.beyond && l.updated == updated && string(l.id) == string(id)
+	if l.seen && updated < l.updated || same && l.rows == 0 {
 		return false, &bridge.Error{
 			Code: bridge.CodeSourceBroken, Message: "the order of (updated, id) does not move on",
 			Hint: "updated and id must give the same value each time they are read: no random(), no now()",
 		}
 	}
 	l.rows++
-	l.seen, l.updated, l.null = true, updated, id == nil
-	l.old = append(l.old[:0], id...)
-	return !same || id == nil, nil
+	l.seen, l.beyond, l.updated, l.id = true, false, updated, append(l.id[:0], id...)
+	return !same, nil
 }
 
 // view is a slice of the connection's buffer as a string: valid until the next row is read.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"slices"
@@ -118,25 +119,7 @@ func (r reader) page(t testing.TB, run bridge.Run, at bridge.Position, limit int
 }
 
 func clone(c bridge.Change) bridge.Change {
-	c.Contact.ID = strings.Clone(c.Contact.ID)
-	c.Contact.Name = strings.Clone(c.Contact.Name)
-	c.Contact.Company = strings.Clone(c.Contact.Company)
-	c.Contact.Emails = cloneAll(c.Contact.Emails)
-	c.Contact.Phones = cloneAll(c.Contact.Phones)
-	c.Contact.CustomFields = slices.Clone(c.Contact.CustomFields)
-	for i := range c.Contact.CustomFields {
-		c.Contact.CustomFields[i].Value = strings.Clone(c.Contact.CustomFields[i].Value)
-	}
-	c.Position = slices.Clone(c.Position)
-	return c
-}
-
-func cloneAll(list []string) []string {
-	list = slices.Clone(list)
-	for i := range list {
-		list[i] = strings.Clone(list[i])
-	}
-	return list
+	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Position: slices.Clone(c.Position)}
 }
 
 // ids are the ids of changes in their order, separated by blanks.
@@ -168,6 +151,8 @@ func fact(i source.Inspection, name string) string {
 	}
 	return ""
 }
+
+func asError(err error, into **bridge.Error) bool { return errors.As(err, into) }
 
 // background is a context for cleaning up.
 func background() context.Context { return context.Background() }

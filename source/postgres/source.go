@@ -98,6 +98,7 @@ func (s *Source) Read(ctx context.Context, run bridge.Run, after bridge.Position
 		stopped := false
 		err := s.with(ctx, func(conn *pgxpool.Conn, shape *shape) error {
 			p := &pages{source: s, conn: conn, shape: shape}
+			defer p.report()
 			for change, err := range keyset.Read(ctx, p, run, after, limit) {
 				if err != nil {
 					return err

@@ -112,6 +112,13 @@ type pages struct {
 	duplicates int
 }
 
+// report says what was left out.
+func (p *pages) report() {
+	if p.duplicates > 0 {
+		p.source.factory.notes.Once("rows with the same id and updated as the one before are left out: id is not unique", "rows", p.duplicates)
+	}
+}
+
 // Fetch implements [keyset.Fetcher].
 func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.Change) bool) (result keyset.Result, err error) {
 	sql, args, err := p.query(ctx, page)
