@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite" // the SQLite driver
 
-	"github.com/contactbridge/contactbridge/internal/pgserver"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
 	"github.com/contactbridge/contactbridge/internal/sample"
 )
 
@@ -28,7 +28,7 @@ type laboratory struct {
 	contacts, big int
 	repeat        int
 	dir, binary   string
-	postgres      *pgserver.Server
+	postgres      *pgtest.Server
 	sqlitePath    string
 }
 
@@ -69,7 +69,7 @@ func (l *laboratory) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("build contactbridge: %w\n%s", err, out)
 	}
-	if l.postgres, err = pgserver.Start(ctx, "shared_buffers=1GB", "max_wal_size=4GB", "autovacuum=off"); err != nil {
+	if l.postgres, err = pgtest.Start(ctx, "shared_buffers=1GB", "max_wal_size=4GB", "autovacuum=off"); err != nil {
 		return err
 	}
 	if err := l.fillPostgres(ctx, "customers", l.contacts); err != nil {

@@ -131,15 +131,26 @@ func (s *Server) run(ctx context.Context, program string, args ...string) (strin
 	return strings.TrimSpace(string(out)), err
 }
 
-// Launch starts the server, again after [Server.Kill] or [Server.Shutdown], and waits until it answers.
-func (s *Server) Launch(ctx context.Context) error {
+// Launch starts the server, again after [Server.Kill] or [Server.Shutdown], and waits until it answers. A killed server's
+// children live on until they notice, and as long as they do a new server refuses to start: then it is tried again.
+func (s *Server) Launch(ctx context.Context) (err error) {
 	if s.Port == 0 {
-		port, err := freePort()
-		if err != nil {
+		if s.Port, err = freePort(); err != nil {
 			return err
 		}
-		s.Port = port
 	}
+	for range 100 {
+		if err = s.launch(ctx); !errors.Is(err, errExited) {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
+var errExited = errors.New("postgres did not start")
+
+func (s *Server) launch(ctx context.Context) error {
 	log, err := os.OpenFile(filepath.Join(s.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -184,7 +195,7 @@ func (s *Server) await(ctx context.Context) error {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-s.exited:
-			return fmt.Errorf("postgres did not start: %s", s.Log())
+			return fmt.Errorf("%w: %s", errExited, s.Log())
 		case <-ctx.Done():
 			return fmt.Errorf("postgres does not answer: %w: %s", err, s.Log())
 		}
@@ -211,8 +222,8 @@ func (s *Server) Log() string {
 	return string(text)
 }
 
-// Kill ends the server at once, as a crash does. [Server.Launch] starts it again.
-func (s *Server) Kill() { s.signal(syscall.SIGQUIT) }
+// Kill ends the server with SIGKILL. [Server.Launch] starts it again.
+func (s *Server) Kill() { s.signal(syscall.SIGKILL) }
 
 // Shutdown ends the server in order; open connections are cut. [Server.Launch] starts it again.
 func (s *Server) Shutdown() { s.signal(syscall.SIGINT) }
@@ -228,7 +239,7 @@ func (s *Server) signal(sig syscall.Signal) {
 
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error {
-	s.Kill()
+	s.signal(syscall.SIGQUIT)
 	return os.RemoveAll(s.Dir)
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "modernc.org/sqlite" // the SQLite driver
 
-	"github.com/contactbridge/contactbridge/internal/pgserver"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
 )
 
 // A database is the external service under torture: one table of customers with a version each.
@@ -39,21 +39,21 @@ type transaction interface {
 var errNoServer = errors.New("there is no server to kill")
 
 type postgresDatabase struct {
-	server *pgserver.Server
+	server *pgtest.Server
 	pool   *pgxpool.Pool
 }
 
 func newPostgres(ctx context.Context) (*postgresDatabase, error) {
-	server, err := pgserver.Start(ctx)
+	server, err := pgtest.Start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d := &postgresDatabase{server: server}
-	if d.pool, err = pgxpool.New(ctx, server.DSN("postgres")+"?pool_max_conns=40"); err == nil {
+	if d.pool, err = pgxpool.New(ctx, server.DSN("postgres")+"&pool_max_conns=40"); err == nil {
 		_, err = d.pool.Exec(ctx, `
 			CREATE TABLE customers (id bigint PRIMARY KEY, version bigint NOT NULL, updated_at timestamptz NOT NULL, deleted_at timestamptz);
 			CREATE INDEX ON customers (updated_at, id);
-			CREATE USER reader; GRANT SELECT ON customers TO reader; GRANT pg_read_all_stats TO reader;`)
+			CREATE USER reader PASSWORD 'reader'; GRANT SELECT ON customers TO reader; GRANT pg_read_all_stats TO reader;`)
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.close())
@@ -63,14 +63,12 @@ func newPostgres(ctx context.Context) (*postgresDatabase, error) {
 
 func (d *postgresDatabase) source() string {
 	return fmt.Sprintf(`{kind: postgres, dsn: %q, table: customers, id: id, updated: updated_at, deleted: deleted_at,
-      fields: {name: "'Customer ' || id", title: version, phones: "'+1212' || (2000000 + id)"}}`, d.server.UserDSN("reader", "postgres"))
+      fields: {name: "'Customer ' || id", title: version, phones: "'+1212' || (2000000 + id)"}}`, d.server.DSNFor("reader", "reader", "postgres"))
 }
 
 func (d *postgresDatabase) crash(ctx context.Context) error {
-	if err := d.server.Kill(); err != nil {
-		return err
-	}
-	return d.server.Restart(ctx)
+	d.server.Kill()
+	return d.server.Launch(ctx)
 }
 
 func (d *postgresDatabase) close() error {
