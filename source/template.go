@@ -52,9 +52,7 @@ func ParseTemplate(text string) (Template, error) {
 }
 
 func validName(name string) bool {
-	return name != "" && strings.IndexFunc(name, func(r rune) bool {
-		return !(r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
-	}) < 0
+	return name != "" && strings.Trim(name, "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // String is the template as it was written. It may hold a credential: not for logs.

@@ -42,10 +42,10 @@ fields:
 
 func TestSource(t *testing.T) {
 	t.Run("updated", func(t *testing.T) {
-		sourcetest.Run(t, sourcetest.Target{New: service(suiteConfig + "updated: updated\n"), Restarts: true, HistoryTime: 2 * time.Second})
+		sourcetest.Run(t, sourcetest.Target{New: service(suiteConfig + "updated: updated\n"), Restarts: true, HistoryTime: time.Second})
 	})
 	t.Run("whole file", func(t *testing.T) {
-		sourcetest.Run(t, sourcetest.Target{New: service(suiteConfig), Restarts: true, Unsorted: true, HistoryTime: 2 * time.Second})
+		sourcetest.Run(t, sourcetest.Target{New: service(suiteConfig), Restarts: true, Unsorted: true, HistoryTime: time.Second})
 	})
 }
 

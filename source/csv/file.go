@@ -66,7 +66,7 @@ func (f *file) open(ctx context.Context) (*os.File, *version, error) {
 	}
 	v, err := f.examine(ctx, opened, info)
 	if err != nil {
-		opened.Close()
+		_ = opened.Close() // the error before is the one to tell
 		return nil, nil, err
 	}
 	f.known = v
@@ -91,7 +91,7 @@ func (f *file) openRegular() (*os.File, os.FileInfo, error) {
 		return nil, nil, f.wrap(err)
 	}
 	if info, err = opened.Stat(); err != nil {
-		opened.Close()
+		_ = opened.Close() // the error before is the one to tell
 		return nil, nil, f.wrap(err)
 	}
 	return opened, info, nil
@@ -184,7 +184,7 @@ func (f *file) digest(ctx context.Context, opened *os.File) (digest, error) {
 		n, err := opened.ReadAt(buffer, offset)
 		h.Write(buffer[:n])
 		offset += int64(n)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return digest(h.Sum(nil)), nil
 		}
 		if err != nil {
@@ -196,7 +196,7 @@ func (f *file) digest(ctx context.Context, opened *os.File) (digest, error) {
 // readHeader reads the first row.
 func (f *file) readHeader(opened *os.File, v *version) error {
 	head, err := bufio.NewReader(io.NewSectionReader(opened, 0, 4)).Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return f.wrap(err)
 	}
 	var mark int
@@ -205,7 +205,7 @@ func (f *file) readHeader(opened *os.File, v *version) error {
 	l.seek(int64(mark))
 	v.delimiter = f.factory.settings.delimiter
 	if v.delimiter == 0 {
-		if v.delimiter, err = guessDelimiter(l); err != nil && err != io.EOF {
+		if v.delimiter, err = guessDelimiter(l); err != nil && !errors.Is(err, io.EOF) {
 			return f.wrap(err)
 		}
 	}
@@ -213,7 +213,7 @@ func (f *file) readHeader(opened *os.File, v *version) error {
 	r.seek(int64(mark), 1)
 	for {
 		fault, err := r.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return f.broken("%s has no first row with the names of the columns", "export it with a header")
 		}
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -50,7 +51,7 @@ func (f *file) buildIndex(ctx context.Context, opened *os.File, v *version) (*in
 			x.grow(n, r.end-v.start, v.info.Size()-v.start)
 		}
 		fault, err := r.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package csv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,7 +22,7 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 	if err != nil {
 		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
 	}
-	defer opened.Close()
+	defer func() { _ = opened.Close() }() // it was only read
 	i := &inspector{file: s.file, version: v, stamps: s.file.factory.newStamps()}
 	if err := i.scan(ctx, opened); err != nil {
 		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
@@ -87,7 +88,7 @@ func (i *inspector) scan(ctx context.Context, opened *os.File) error {
 			return ctx.Err()
 		}
 		fault, err := r.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package csv
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -103,7 +104,7 @@ func (l *lines) readRaw() (raw []byte, long bool, err error) {
 			l.next += searched
 			searched = 0
 		}
-		if err := l.fill(); err == io.EOF {
+		if err := l.fill(); errors.Is(err, io.EOF) {
 			rest = l.buffer[l.next:]
 			l.next = len(l.buffer)
 			if len(rest) == 0 && !long {

@@ -2,6 +2,7 @@ package csv
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -92,7 +93,7 @@ const maxLines = 1000
 // another appends the next line to the record. It reports whether a quote is in it, and whether there was one, and room.
 func (r *records) another() (quote, more bool, err error) {
 	line, long, err := r.lines.read()
-	if err == io.EOF || err == nil && (long || r.taken == maxLines || len(r.record)+len(line) > maxLine) {
+	if errors.Is(err, io.EOF) || err == nil && (long || r.taken == maxLines || len(r.record)+len(line) > maxLine) {
 		return false, false, nil
 	}
 	if err != nil {

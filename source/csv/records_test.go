@@ -3,6 +3,7 @@ package csv
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -22,7 +23,7 @@ func readAll(t testing.TB, content []byte, e encoding, mark int64, columns int) 
 	var list []string
 	for {
 		fault, err := r.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return list
 		}
 		if err != nil {
@@ -143,7 +144,7 @@ func FuzzRecords(f *testing.F) {
 		last := int64(0)
 		for {
 			fault, err := r.read()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil || r.start != last || r.end <= r.start || r.end > int64(len(content)) {

@@ -157,7 +157,7 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 			return err
 		}
 		fault, err := r.records.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return r.unchanged()
 		}
 		if err != nil {
@@ -204,10 +204,10 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 		p := x.rows[next]
 		r.records.seek(p.offset, 0)
 		fault, err := r.records.read()
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return r.file.wrap(err)
 		}
-		if err == io.EOF || fault != good {
+		if errors.Is(err, io.EOF) || fault != good {
 			return changed(nil)
 		}
 		r.version.mapping.contact(&r.row, r.records.fields)
@@ -273,7 +273,7 @@ func (s *Source) Count(ctx context.Context) (int64, error) {
 	if err != nil {
 		return -1, fmt.Errorf("count contacts: %w", err)
 	}
-	defer opened.Close()
+	defer func() { _ = opened.Close() }() // it was only read
 	if v.index != nil {
 		return int64(len(v.index.rows)), nil
 	}
@@ -287,7 +287,7 @@ func (s *Source) Count(ctx context.Context) (int64, error) {
 			return -1, ctx.Err()
 		}
 		fault, err := r.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			v.count.Store(n)
 			return n, nil
 		}

@@ -19,10 +19,12 @@ func (s *Store) Factory() source.Factory { return factory{s} }
 
 type factory struct{ store *Store }
 
+// Open implements [source.Factory].
 func (f factory) Open(context.Context, bridge.Auth) (bridge.Source, error) {
 	return f.store.Source(), nil
 }
 
+// Close implements [source.Factory].
 func (f factory) Close() error { return nil }
 
 // Source reads the store's contacts.
@@ -130,7 +132,7 @@ func (f fetcher) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.
 		if page.Limit > 0 && result.Rows == page.Limit || isBehind(page.Bound, r) {
 			break
 		}
-		if page.Segment == keyset.Tail && page.To.Kind != keyset.None && !(r.stamped && r.updated > page.To.Int) {
+		if page.Segment == keyset.Tail && page.To.Kind != keyset.None && (!r.stamped || r.updated <= page.To.Int) {
 			continue
 		}
 		if page.Segment == keyset.Main && r.updated > page.To.Int {

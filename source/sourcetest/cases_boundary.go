@@ -191,7 +191,10 @@ func foreignOffsetIsRefused(x *exam) {
 	run, changes, _ := x.all(src, "")
 	position := changes[2].Position
 	for _, p := range []bridge.Position{
-		[]byte("garbage"), {0}, {255}, bytes.Repeat([]byte{0xff}, 40), []byte("2"), append(bytes.Clone(position), 0),
+		[]byte("garbage"),
+		{0},
+		{255},
+		bytes.Repeat([]byte{0xff}, 40), []byte("2"), append(bytes.Clone(position), 0),
 		position[:len(position)-1], append(bridge.Position("x"), position...),
 	} {
 		_, err := x.read(src, run, p, 0)

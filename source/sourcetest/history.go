@@ -34,7 +34,7 @@ func randomHistories(x *exam) {
 		}
 		n++
 		h := &history{
-			T: rt, past: map[string][]string{}, locked: map[string]bool{}, replica: newReplica(),
+			T: rt, pool: twelve(), past: map[string][]string{}, locked: map[string]bool{}, replica: newReplica(),
 			x: &exam{t: x.t, ctx: x.ctx, target: x.target, service: x.target.New(x.t)},
 		}
 		h.play()
@@ -48,18 +48,28 @@ type recorder struct {
 	x *exam
 }
 
+// Errorf implements [rapid.TB].
 func (r recorder) Errorf(format string, args ...any) {
 	r.x.failures = append(r.x.failures, fmt.Sprintf(format, args...))
 }
 
-func (r recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); panic(stopExam{}) }
-func (r recorder) FailNow()                          { panic(stopExam{}) }
-func (r recorder) Failed() bool                      { return len(r.x.failures) > 0 }
+// Fatalf implements [rapid.TB].
+func (r recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	r.FailNow()
+}
+
+// FailNow implements [rapid.TB].
+func (r recorder) FailNow() { panic(stopExam{}) }
+
+// Failed implements [rapid.TB].
+func (r recorder) Failed() bool { return len(r.x.failures) > 0 }
 
 // A history is one random sequence of writes and runs, and what the directory must hold after each run.
 type history struct {
 	*rapid.T
 	x       *exam
+	pool    []contact.Contact // the contacts that come and go, in their version 0
 	replica *replica
 	// past is, for every contact, the versions that were committed, in the order of their commits; "" is a deletion.
 	past    map[string][]string
@@ -73,6 +83,14 @@ type history struct {
 type openTx struct {
 	Tx
 	writes map[string]string
+}
+
+func twelve() []contact.Contact {
+	var list []contact.Contact
+	for i := range 12 {
+		list = append(list, Full(i))
+	}
+	return list
 }
 
 func (h *history) play() {
@@ -126,10 +144,10 @@ func (h *history) some() []string {
 }
 
 func (h *history) free() []string {
-	drawn := rapid.SliceOfNDistinct(rapid.IntRange(0, 11), 1, 6, rapid.ID[int]).Draw(h.T, "contacts")
+	drawn := rapid.SliceOfNDistinct(rapid.IntRange(0, len(h.pool)-1), 1, 6, rapid.ID[int]).Draw(h.T, "contacts")
 	var list []string
 	for _, i := range drawn {
-		if id := Full(i).ID; !h.locked[id] {
+		if id := h.pool[i].ID; !h.locked[id] {
 			list = append(list, id)
 		}
 	}
@@ -140,10 +158,9 @@ func (h *history) free() []string {
 func (h *history) make(list []string) (contacts []contact.Contact, versions map[string]string) {
 	versions = map[string]string{}
 	for _, id := range list {
-		var i int
-		fmt.Sscanf(id, "c%d", &i)
+		i := slices.IndexFunc(h.pool, func(c contact.Contact) bool { return c.ID == id })
 		h.next++
-		c := version(Full(i), h.next)
+		c := version(h.pool[i], h.next)
 		contacts, versions[id] = append(contacts, c), c.Title
 	}
 	return contacts, versions

@@ -340,7 +340,10 @@ func TestSuiteFindsEveryFault(t *testing.T) {
 				if skip != "" {
 					t.Errorf("%s was skipped: %s", c.name, skip)
 				}
-				if wanted != (len(failures) > 0) && !(fault.name == "none" && c.name == "WrongCredentialsAreUnauthorized") {
+				if fault.name == "none" && c.name == "WrongCredentialsAreUnauthorized" {
+					continue // memory lets everybody in
+				}
+				if wanted != (len(failures) > 0) {
 					t.Errorf("%s: %d failures: %q", c.name, len(failures), failures)
 				}
 			}
