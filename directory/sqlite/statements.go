@@ -11,11 +11,13 @@ type many struct {
 	columns          int // parameters of one item
 }
 
+// OR FAIL: what fails is rolled back whole by its transaction. Without it SQLite keeps a journal of each statement, to be able to
+// undo just that one, and writes every page twice.
 var (
 	findContacts = many{begin: "SELECT id, pk, hash FROM contacts WHERE integration = ? AND id IN (", item: "?", end: ")", columns: 1}
-	makeContacts = many{begin: "INSERT INTO contacts (pk, integration, id, hash, data) VALUES ", item: "(?, ?, ?, ?, ?)", columns: 5}
+	makeContacts = many{begin: "INSERT OR FAIL INTO contacts (pk, integration, id, hash, data) VALUES ", item: "(?, ?, ?, ?, ?)", columns: 5}
 	makeNumbers  = many{
-		begin: "INSERT INTO numbers (contact, position, account, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
+		begin: "INSERT OR FAIL INTO numbers (contact, position, account, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
 	}
 	markContacts   = many{begin: "INSERT OR IGNORE INTO seen (run, contact) VALUES ", item: "(?, ?)", columns: 2}
 	deleteNumbers  = many{begin: "DELETE FROM numbers WHERE contact IN (", item: "?", end: ")", columns: 1}
