@@ -33,15 +33,6 @@ func TestSource(t *testing.T) {
 	}})
 }
 
-func TestSourceWithoutPrivilege(t *testing.T) {
-	t.Parallel()
-	db := server.Database(t, suiteTable)
-	dsn := db.User(t)
-	sourcetest.Run(t, sourcetest.Target{HistoryTime: time.Second, New: func(t testing.TB) sourcetest.Service {
-		return newService(t, db, dsn, Config{Table: "contacts", ID: "id", Updated: "updated", Deleted: "gone", Fields: suiteFields})
-	}})
-}
-
 func TestSourceWithoutUpdated(t *testing.T) {
 	t.Parallel()
 	db := server.Database(t, suiteTable)

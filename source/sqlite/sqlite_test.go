@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
 	"log/slog"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
 // A clock is the machine's, as far as a test says.
@@ -172,4 +172,7 @@ func expect(t testing.TB, what, got, want string) {
 	}
 }
 
-func background() context.Context { return context.Background() }
+// position is that of a row.
+func position(stamp, id int64) keyset.Position {
+	return keyset.Position{Segment: keyset.Main, Updated: keyset.IntValue(stamp), ID: keyset.IntValue(id)}
+}
