@@ -14,12 +14,19 @@ type changes struct {
 	made    int // ids made up so far
 }
 
-// changing reports whether contacts can be changed; if not, the case is skipped.
+// changing reports whether contacts can be changed and incremental runs read; if not, the case is skipped.
 func (s *session) changing(v *verdict) bool {
+	return s.changeable(v) && s.hasCheckpoint(v) && s.ran(v)
+}
+
+// changeable reports whether contacts can be changed; if not, the case is skipped.
+func (s *session) changeable(v *verdict) bool {
 	switch {
 	case s.target.Mutate == nil:
 		v.skip("the check was given no command that changes contacts")
-	case !s.hasCheckpoint(v), !s.ran(v):
+	case !s.usable(v):
+	case !s.full.complete:
+		v.skip("the full run did not come to its end")
 	case len(s.samples.first) == 0:
 		v.skip("there is no contact to change")
 	default:
@@ -157,7 +164,7 @@ type watch struct {
 func changeDrift(ctx context.Context, s *session, v *verdict) {
 	ties, during, deleted := s.verdict("change-ties"), s.verdict("change-during"), s.verdict("change-deleted")
 	verdicts := []*verdict{v, ties, during, deleted}
-	if !s.changing(v) {
+	if !s.changeable(v) {
 		reason := s.book[v.id].skip
 		for _, other := range verdicts {
 			other.skip("%s", reason)
@@ -185,7 +192,9 @@ func changeDrift(ctx context.Context, s *session, v *verdict) {
 	if r.checkpoint != "" {
 		s.changes.since = r.checkpoint
 	}
-	d.judgeArrivals(ctx)
+	if s.hasCheckpoint(during) && s.ran(during) {
+		d.judgeArrivals(ctx)
+	}
 	s.judgeLost(ctx, v, r)
 	s.judgeTies(ties, d.unknown)
 }
