@@ -99,6 +99,49 @@ host replication postgres 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 `
 
+// Standby starts a server that replays what this one does.
+func (s *Server) Standby(ctx context.Context) (*Server, error) {
+	standby, err := prepare(s.options)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"-D", standby.data(), "-d", s.DSN(""), "-R", "-X", "stream", "-c", "fast", "--no-sync"}
+	if out, err := standby.run(ctx, "pg_basebackup", args...); err != nil {
+		return nil, errors.Join(fmt.Errorf("pg_basebackup: %w: %s", err, out), os.RemoveAll(standby.Dir))
+	}
+	return standby, standby.begin(ctx)
+}
+
+// CaughtUp waits until a standby has replayed everything that this server has written.
+func (s *Server) CaughtUp(ctx context.Context, standby *Server) error {
+	primary, err := pgx.Connect(ctx, s.DSN("postgres"))
+	if err != nil {
+		return err
+	}
+	defer primary.Close(ctx)
+	var written string
+	if err := primary.QueryRow(ctx, "SELECT pg_current_wal_flush_lsn()::text").Scan(&written); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, standby.DSN("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for {
+		var done bool
+		err := conn.QueryRow(ctx, "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", written).Scan(&done)
+		if err != nil || done {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // findBin finds the folder of the server's programs, the newest one.
 func findBin() (string, error) {
 	candidates, err := filepath.Glob("/usr/lib/postgresql/*/bin")

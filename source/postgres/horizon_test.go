@@ -325,3 +325,65 @@ func TestIntegersAreToldApart(t *testing.T) {
 		})
 	}
 }
+
+// An order that does not hold would lose contacts: the run stops instead (E8).
+func TestOrderThatGoesBackwardsE8(t *testing.T) {
+	var p place
+	for i, c := range []struct {
+		stamp  int64
+		id     string
+		fresh  bool
+		broken bool
+	}{{5, "a", true, false}, {5, "b", true, false}, {5, "b", false, false}, {4, "z", false, true}} {
+		fresh, err := p.move(c.stamp, []byte(c.id))
+		if fresh != c.fresh || (err != nil) != c.broken {
+			t.Errorf("row %d: fresh %v, error %v", i, fresh, err)
+		}
+	}
+	again := place{seen: true, updated: 5, id: []byte("b")}
+	if _, err := again.move(5, []byte("b")); bridge.CodeOf(err) != bridge.CodeSourceBroken {
+		t.Errorf("the place that the page began behind comes again: %v", err)
+	}
+}
+
+// On a standby open transactions cannot be seen: the overlap before what was replayed last is read again. Transaction ids
+// are exact there too.
+func TestStandbyE2(t *testing.T) {
+	primary := server.Server(t)
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz DEFAULT now(), x xid8 DEFAULT pg_current_xact_id())`,
+		`INSERT INTO customers (id, u) VALUES (1, now() - interval '10 min'), (2, now() - interval '4 min')`)
+	standby, err := primary.Standby(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := standby.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	caughtUp := func() {
+		t.Helper()
+		if err := primary.CaughtUp(t.Context(), standby); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stamps := open(t, standby.DSN(db.Name), `{table: customers, id: id, updated: u, fields: {name: id}}`)
+	xids := open(t, standby.DSN(db.Name), `{table: customers, id: id, updated: x, fields: {name: id}}`)
+	late := begin(t, db, "INSERT INTO customers (id) VALUES (3)")
+	insert(t, db, 4)
+	caughtUp()
+	got, seen := stamps.run(t, "", 2)
+	expect(t, "stamps", ids(got), "1 2 4")
+	got, exact := xids.run(t, "", 2)
+	expect(t, "transaction ids", ids(got), "1 2 4")
+	exec(t, late, "COMMIT")
+	caughtUp()
+	got, _ = stamps.run(t, seen, 2)
+	expect(t, "stamps after the late commit", ids(got), "2 3 4")
+	got, _ = xids.run(t, exact, 2)
+	expect(t, "transaction ids after the late commit", ids(got), "3 4")
+	expect(t, "problems", problems(t, stamps), "standby no_index")
+	if !strings.Contains(stamps.log.String(), "standby") || strings.Contains(xids.log.String(), "standby") {
+		t.Errorf("the logs say: %s%s", stamps.log, xids.log)
+	}
+}
