@@ -71,7 +71,7 @@ func removeStale(ctx context.Context, path string) {
 	}
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path)
 	if err == nil {
-		conn.Close()
+		_ = conn.Close()
 		return
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
@@ -105,8 +105,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.config.TLS.Enabled() {
 		certificate, err := newCertificate(s.config.TLS, s.clock, s.logger)
 		if err != nil {
-			l.Close()
-			return errors.Join(err, s.Close())
+			return errors.Join(err, l.Close(), s.Close())
 		}
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
 	}

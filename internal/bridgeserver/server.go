@@ -186,6 +186,7 @@ type countedSource struct {
 	closed func(delta float64)
 }
 
+// Close closes the source and takes it from the count, once.
 func (c *countedSource) Close() error {
 	if !c.once.Swap(true) {
 		c.closed(-1)

@@ -40,7 +40,7 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("read configuration: %w", &fs.PathError{Op: "open", Path: path, Err: errors.New("is a folder, not a file")})
 	}
@@ -306,7 +306,8 @@ func (c *checker) kindProblems(path string, kind kinds.Kind, err error) {
 		}
 		return
 	}
-	message, hint := err.Error(), ""
+	message := err.Error()
+	var hint string
 	if e, ok := errors.AsType[*bridge.Error](err); ok {
 		hint = e.Hint
 	} else {

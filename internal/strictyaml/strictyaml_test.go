@@ -142,8 +142,8 @@ func TestAliasesAndMergesAreFollowed(t *testing.T) {
 func TestEveryProblemIsToldWithItsPlace(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
 		"several at once": {
-			"nmae: a\nport: many\nwait: 7\nmode: fsat\non: maybe\nshare: half\ntags: one\nlabels: [x]\nnested: 5\naddress: x\n",
-			"f.yaml:1:1: unknown key \"nmae\"\n    Did you mean \"name\"?\n" +
+			"namee: a\nport: many\nwait: 7\nmode: fsat\non: maybe\nshare: half\ntags: one\nlabels: [x]\nnested: 5\naddress: x\n",
+			"f.yaml:1:1: unknown key \"namee\"\n    Did you mean \"name\"?\n" +
 				"f.yaml:2:7: port must be a whole number, not \"many\"\n" +
 				"f.yaml:3:7: wait must be a duration, not \"7\"\n    Write a number with its unit: 500ms, 7s, 5m, 1h30m.\n" +
 				"f.yaml:4:7: mode cannot be \"fsat\"\n    Did you mean \"fast\"? Choose one of: fast, safe.\n" +
@@ -271,7 +271,7 @@ func TestAliasBombsEnd(t *testing.T) {
 func TestNearest(t *testing.T) {
 	keys := []string{"contacts", "bytes", "time", "custom_fields", "postgres", "sqlite"}
 	for word, want := range map[string]string{
-		"contact": "contacts", "Bytes": "bytes", "tiem": "time", "custom-fields": "custom_fields", "customfields": "custom_fields",
+		"contact": "contacts", "Bytes": "bytes", "tmie": "time", "custom-fields": "custom_fields", "customfields": "custom_fields",
 		"postgresql": "postgres", "sqlite3": "sqlite", "xyz": "", "": "", "by": "",
 	} {
 		if got := strictyaml.Nearest(word, keys); got != want {
