@@ -62,7 +62,7 @@ var cases = []struct {
 	{"PartialNumbersAreFoundByTheirDigitsOnly", partialNumbers},
 	{"SharedNumberFindsEverybody", sharedNumber},
 	{"AccountsDoNotSeeEachOther", accountsDoNotSeeEachOther},
-	{"IntegrationsKeepTheirOwnIds", integrationsKeepTheirOwnIds},
+	{"IntegrationsKeepTheirOwnIds", integrationsKeepTheirOwnIDs},
 	{"RejectedAreCountedAndListed", rejectedAreListed},
 	{"FailedRunSaysWhy", failedRunSaysWhy},
 	{"EverythingOfAContactSurvives", everythingSurvives},

@@ -148,7 +148,7 @@ func accountsDoNotSeeEachOther(b *bench) {
 	b.wantError(err, directory.ErrNotFound)
 }
 
-func integrationsKeepTheirOwnIds(b *bench) {
+func integrationsKeepTheirOwnIDs(b *bench) {
 	b.complete(directory.Page{Contacts: people(1, 2, "Ann")})
 	crm := b.key
 	b.key.Integration = "helpdesk"

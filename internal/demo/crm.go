@@ -101,7 +101,8 @@ func (c *crm) edits() []edit {
 	return []edit{
 		{
 			fmt.Sprintf("%s %s has a new number: %s", changed.FirstName, changed.LastName, newNumber),
-			"UPDATE customers SET phone = ?, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = ?", []any{newNumber, changed.ID},
+			"UPDATE customers SET phone = ?, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = ?",
+			[]any{newNumber, changed.ID},
 		},
 		{
 			fmt.Sprintf("%s joins", newCustomer),
@@ -111,7 +112,8 @@ func (c *crm) edits() []edit {
 		},
 		{
 			fmt.Sprintf("%s %s is deleted", gone.FirstName, gone.LastName),
-			"UPDATE customers SET deleted_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = ?", []any{gone.ID},
+			"UPDATE customers SET deleted_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = ?",
+			[]any{gone.ID},
 		},
 	}
 }

@@ -145,13 +145,13 @@ func regressions(earlier, later map[int64]int64) []violation {
 
 // A tally adds up what one bridge's runs showed.
 type tally struct {
-	runs, fullRuns, incremental int64
-	pages, contacts             int64
-	checked                     int64
-	violations                  []violation
-	violated                    int64
-	errors                      []string
-	slowest                     time.Duration
+	runs, fullRuns  int64
+	pages, contacts int64
+	checked         int64
+	violations      []violation
+	violated        int64
+	errors          []string
+	slowest         time.Duration
 }
 
 func (t *tally) add(found []violation) {
