@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/contact"
@@ -12,28 +14,29 @@ import (
 )
 
 const (
-	matchColumns = `SELECT i.name, n.reversed, n.full, n.raw, n.extension, c.data
-	FROM numbers n JOIN contacts c ON c.pk = n.contact JOIN integrations i ON i.pk = c.integration WHERE `
-	matchOrder = ` ORDER BY i.name, c.id, n.position LIMIT ?`
+	matchColumns = `SELECT i.name, c.id, n.position, n.reversed, n.full, n.raw, n.extension, c.data
+	FROM numbers n JOIN contacts c ON c.pk = n.contact JOIN integrations i ON i.pk = c.integration
+	WHERE n.account = (SELECT pk FROM accounts WHERE name = ?) AND `
 
-	queryByDigits = matchColumns + `n.account = (SELECT pk FROM accounts WHERE name = ?) AND n.reversed = ? AND n.full = ?` + matchOrder
-	queryByEnding = matchColumns + `n.account = (SELECT pk FROM accounts WHERE name = ?) AND n.reversed >= ? AND n.reversed < ?` + matchOrder
+	byDigits = matchColumns + `n.reversed = ? AND n.full = ?`
+	byEnding = matchColumns + `n.reversed >= ? AND n.reversed < ?`
+
+	few     = ` LIMIT ?` // in any order: sorting costs SQLite more than finding
+	ordered = ` ORDER BY i.name, c.id, n.position LIMIT ?`
 )
 
 // ByE164 implements [directory.Store].
 func (s *Store) ByE164(ctx context.Context, account string, numbers []string, limit int) ([]directory.Match, error) {
-	var matches []directory.Match
+	var all []found
 	for _, number := range numbers {
-		if len(matches) >= limit {
-			break
-		}
 		digits, full := strings.CutPrefix(number, "+")
-		rows, err := s.byDigits.QueryContext(ctx, account, reverse(digits), full, limit-len(matches))
-		if matches, err = collect(rows, err, account, matches); err != nil {
+		hits, err := s.find(ctx, s.byDigits, byDigits, limit, account, reverse(digits), full)
+		if err != nil {
 			return nil, fmt.Errorf("look up a number: %w", err)
 		}
+		all = append(all, hits...)
 	}
-	return matches, nil
+	return matches(all, len(numbers) > 1, account, limit)
 }
 
 // BySuffix implements [directory.Store].
@@ -43,40 +46,83 @@ func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int)
 	}
 	from := reverse(digits)
 	// ':' follows '9': every number that begins so lies between.
-	rows, err := s.byEnding.QueryContext(ctx, account, from, from+":", limit)
-	matches, err := collect(rows, err, account, nil)
+	hits, err := s.find(ctx, s.byEnding, byEnding, limit, account, from, from+":")
 	if err != nil {
 		return nil, fmt.Errorf("look up the ending of a number: %w", err)
 	}
-	return matches, nil
+	return matches(hits, false, account, limit)
 }
 
-func collect(rows *sql.Rows, err error, account string, matches []directory.Match) ([]directory.Match, error) {
+// A found is a number that was found, and the contact it belongs to.
+type found struct {
+	integration, id string
+	position        int64
+	number          directory.Number
+	data            []byte // the contact's JSON
+}
+
+func compareFound(a, b found) int {
+	return cmp.Or(strings.Compare(a.integration, b.integration), strings.Compare(a.id, b.id), cmp.Compare(a.position, b.position))
+}
+
+// find returns the first hits in order, at most limit. Few are sorted here; only where there are more than limit does SQLite have
+// to sort all of them.
+func (s *Store) find(ctx context.Context, quick *sql.Stmt, query string, limit int, args ...any) ([]found, error) {
+	rows, err := quick.QueryContext(ctx, append(args, limit+1)...)
+	hits, err := collect(rows, err)
+	if err != nil {
+		return nil, err
+	}
+	if len(hits) <= limit {
+		slices.SortFunc(hits, compareFound)
+		return hits, nil
+	}
+	rows, err = s.read.QueryContext(ctx, query+ordered, append(args, limit)...)
+	return collect(rows, err)
+}
+
+func collect(rows *sql.Rows, err error) ([]found, error) {
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
+	var hits []found
 	for rows.Next() {
-		m := directory.Match{Key: directory.Key{Account: account}}
+		var f found
 		var reversed string
 		var full bool
-		var data sql.RawBytes
-		if err := rows.Scan(&m.Integration, &reversed, &full, &m.Number.Raw, &m.Number.Extension, &data); err != nil {
+		n := &f.number
+		if err := rows.Scan(&f.integration, &f.id, &f.position, &reversed, &full, &n.Raw, &n.Extension, &f.data); err != nil {
 			return nil, err
 		}
-		if err := m.Contact.UnmarshalJSON(data); err != nil {
-			return nil, err
-		}
-		m.Number.Match = reverse(reversed)
+		n.Match = reverse(reversed)
 		if full {
-			m.Number.E164 = "+" + m.Number.Match
-			if m.Number.Raw == "" {
-				m.Number.Raw = m.Number.E164
-			}
+			n.E164 = "+" + n.Match
 		}
-		matches = append(matches, m)
+		if full && n.Raw == "" {
+			n.Raw = n.E164
+		}
+		hits = append(hits, f)
 	}
-	return matches, rows.Err()
+	return hits, rows.Err()
+}
+
+// matches decodes the first hits, at most limit.
+func matches(hits []found, several bool, account string, limit int) ([]directory.Match, error) {
+	if several {
+		slices.SortFunc(hits, compareFound)
+		hits = slices.CompactFunc(hits, func(a, b found) bool { return compareFound(a, b) == 0 })
+	}
+	hits = hits[:min(limit, len(hits))]
+	matches := make([]directory.Match, len(hits))
+	for i := range hits {
+		m := &matches[i]
+		m.Account, m.Integration, m.Number = account, hits[i].integration, hits[i].number
+		if err := m.Contact.UnmarshalJSON(hits[i].data); err != nil {
+			return nil, fmt.Errorf("read contact %s of %s: %w", hits[i].id, hits[i].integration, err)
+		}
+	}
+	return matches, nil
 }
 
 const integrationOf = `(SELECT i.pk FROM integrations i JOIN accounts a ON a.pk = i.account WHERE a.name = ? AND i.name = ?)`

@@ -88,10 +88,10 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	if s.byDigits, err = s.read.PrepareContext(ctx, queryByDigits); err != nil {
+	if s.byDigits, err = s.read.PrepareContext(ctx, byDigits+few); err != nil {
 		return err
 	}
-	s.byEnding, err = s.read.PrepareContext(ctx, queryByEnding)
+	s.byEnding, err = s.read.PrepareContext(ctx, byEnding+few)
 	return err
 }
 
