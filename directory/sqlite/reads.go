@@ -1,129 +1,14 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 )
-
-const (
-	matchColumns = `SELECT i.name, c.id, n.position, n.reversed, n.full, n.raw, n.extension, c.data
-	FROM numbers n JOIN contacts c ON c.pk = n.contact JOIN integrations i ON i.pk = c.integration
-	WHERE n.account = (SELECT pk FROM accounts WHERE name = ?) AND `
-
-	byDigits = matchColumns + `n.reversed = ? AND n.full = ?`
-	byEnding = matchColumns + `n.reversed >= ? AND n.reversed < ?`
-
-	few     = ` LIMIT ?` // in any order: sorting costs SQLite more than finding
-	ordered = ` ORDER BY i.name, c.id, n.position LIMIT ?`
-)
-
-// ByE164 implements [directory.Store].
-func (s *Store) ByE164(ctx context.Context, account string, numbers []string, limit int) ([]directory.Match, error) {
-	var all []found
-	for _, number := range numbers {
-		digits, full := strings.CutPrefix(number, "+")
-		hits, err := s.find(ctx, s.byDigits, byDigits, limit, account, reverse(digits), full)
-		if err != nil {
-			return nil, fmt.Errorf("look up a number: %w", err)
-		}
-		all = append(all, hits...)
-	}
-	return matches(all, len(numbers) > 1, account, limit)
-}
-
-// BySuffix implements [directory.Store].
-func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int) ([]directory.Match, error) {
-	if len(digits) < directory.MinSuffix || strings.Trim(digits, "0123456789") != "" {
-		return nil, fmt.Errorf("look up the ending of a number: %q is not %d digits or more", digits, directory.MinSuffix)
-	}
-	from := reverse(digits)
-	// ':' follows '9': every number that begins so lies between.
-	hits, err := s.find(ctx, s.byEnding, byEnding, limit, account, from, from+":")
-	if err != nil {
-		return nil, fmt.Errorf("look up the ending of a number: %w", err)
-	}
-	return matches(hits, false, account, limit)
-}
-
-// A found is a number that was found, and the contact it belongs to.
-type found struct {
-	integration, id string
-	position        int64
-	number          directory.Number
-	data            []byte // the contact's JSON
-}
-
-func compareFound(a, b found) int {
-	return cmp.Or(strings.Compare(a.integration, b.integration), strings.Compare(a.id, b.id), cmp.Compare(a.position, b.position))
-}
-
-// find returns the first hits in order, at most limit. Few are sorted here; only where there are more than limit does SQLite have
-// to sort all of them.
-func (s *Store) find(ctx context.Context, quick *sql.Stmt, query string, limit int, args ...any) ([]found, error) {
-	rows, err := quick.QueryContext(ctx, append(args, limit+1)...)
-	hits, err := collect(rows, err)
-	if err != nil {
-		return nil, err
-	}
-	if len(hits) <= limit {
-		slices.SortFunc(hits, compareFound)
-		return hits, nil
-	}
-	rows, err = s.read.QueryContext(ctx, query+ordered, append(args, limit)...)
-	return collect(rows, err)
-}
-
-func collect(rows *sql.Rows, err error) ([]found, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var hits []found
-	for rows.Next() {
-		var f found
-		var reversed string
-		var full bool
-		n := &f.number
-		if err := rows.Scan(&f.integration, &f.id, &f.position, &reversed, &full, &n.Raw, &n.Extension, &f.data); err != nil {
-			return nil, err
-		}
-		n.Match = reverse(reversed)
-		if full {
-			n.E164 = "+" + n.Match
-		}
-		if full && n.Raw == "" {
-			n.Raw = n.E164
-		}
-		hits = append(hits, f)
-	}
-	return hits, rows.Err()
-}
-
-// matches decodes the first hits, at most limit.
-func matches(hits []found, several bool, account string, limit int) ([]directory.Match, error) {
-	if several {
-		slices.SortFunc(hits, compareFound)
-		hits = slices.CompactFunc(hits, func(a, b found) bool { return compareFound(a, b) == 0 })
-	}
-	hits = hits[:min(limit, len(hits))]
-	matches := make([]directory.Match, len(hits))
-	for i := range hits {
-		m := &matches[i]
-		m.Account, m.Integration, m.Number = account, hits[i].integration, hits[i].number
-		if err := m.Contact.UnmarshalJSON(hits[i].data); err != nil {
-			return nil, fmt.Errorf("read contact %s of %s: %w", hits[i].id, hits[i].integration, err)
-		}
-	}
-	return matches, nil
-}
 
 const integrationOf = `(SELECT i.pk FROM integrations i JOIN accounts a ON a.pk = i.account WHERE a.name = ? AND i.name = ?)`
 

@@ -31,6 +31,7 @@ type Store struct {
 	clock  func() time.Time
 	trash  string // folder that goes with the store; empty where there is none
 
+	names    names
 	byDigits *sql.Stmt // on read: the queries that every call waits for
 	byEnding *sql.Stmt
 }
@@ -86,12 +87,13 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	if s.read, err = connect(file, "_pragma=query_only(1)", "_pragma=cache_size(-4000)"); err != nil {
 		return err
 	}
+	s.names.db = s.read
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	if s.byDigits, err = s.read.PrepareContext(ctx, byDigits+few); err != nil {
+	if s.byDigits, err = s.read.PrepareContext(ctx, byDigits+unordered); err != nil {
 		return err
 	}
-	s.byEnding, err = s.read.PrepareContext(ctx, byEnding+few)
+	s.byEnding, err = s.read.PrepareContext(ctx, byEnding+unordered)
 	return err
 }
 
