@@ -26,12 +26,12 @@ var key = directory.Key{Account: "acme", Integration: "crm"}
 // quick makes failing tests fail at once instead of waiting for a better day.
 var quick = synchronizer.Options{Retry: synchronizer.Retry{Attempts: 3, First: time.Millisecond}}
 
-func openStore(t *testing.T) directory.Store {
+func openStore(t testing.TB) directory.Store {
 	t.Helper()
 	return openStoreAt(t, filepath.Join(t.TempDir(), "contacts.db"), time.Now)
 }
 
-func openStoreAt(t *testing.T, path string, clock func() time.Time) directory.Store {
+func openStoreAt(t testing.TB, path string, clock func() time.Time) directory.Store {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), path, sqlite.WithClock(clock))
 	if err != nil {
