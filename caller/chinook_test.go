@@ -24,7 +24,7 @@ var chinookRegions = map[string]string{
 func TestEveryChinookCustomerIsFound(t *testing.T) {
 	path := os.Getenv("CONTACTBRIDGE_CHINOOK")
 	if path == "" {
-		t.Skip("CONTACTBRIDGE_CHINOOK does not name Chinook_Sqlite.sqlite")
+		t.Skip("OPTIONAL: CONTACTBRIDGE_CHINOOK does not name the Chinook sample database (Chinook_Sqlite.sqlite)")
 	}
 	for _, storedIn := range []string{"", "US"} {
 		store := newStore(t)
