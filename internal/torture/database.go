@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -164,7 +165,12 @@ func (d *sqliteDatabase) rows(ctx context.Context) (map[int64]int64, error) {
 }
 
 func (d *sqliteDatabase) begin(ctx context.Context, random *rand.Rand) (transaction, error) {
-	tx, err := d.db.BeginTx(ctx, nil)
+	var tx *sql.Tx
+	err := errBusy
+	// On a busy machine a writer may wait longer for its turn than SQLite has patience.
+	for err != nil && strings.Contains(err.Error(), errBusy.Error()) && ctx.Err() == nil {
+		tx, err = d.db.BeginTx(ctx, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +179,8 @@ func (d *sqliteDatabase) begin(ctx context.Context, random *rand.Rand) (transact
 	err = tx.QueryRowContext(ctx, "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").Scan(&stamp)
 	return &sqliteTransaction{tx, stamp}, err
 }
+
+var errBusy = errors.New("SQLITE_BUSY")
 
 type sqliteTransaction struct {
 	tx    *sql.Tx
