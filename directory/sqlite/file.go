@@ -58,19 +58,18 @@ func (s *Store) prepare(path string, mustExist bool) (file string, err error) {
 
 // connect names the file and what all connections have in common.
 func connect(file string, settings ...string) (*sql.DB, error) {
-	dsn := (&url.URL{Scheme: "file", Path: file}).String() + "?_pragma=busy_timeout(15000)&_pragma=journal_mode(wal)"
+	dsn := (&url.URL{Scheme: "file", Path: file}).String() + "?_pragma=busy_timeout(15000)"
 	for _, setting := range settings {
 		dsn += "&" + setting
 	}
 	return sql.Open("sqlite", dsn)
 }
 
-// migrate brings the schema up to date. Several processes may start at once: whoever comes second finds the tables of the
-// first in its way, looks again, and is content.
-func migrate(ctx context.Context, db *sql.DB) error {
+// patiently tries again what other processes that open the file at the same moment may have made fail.
+func patiently(ctx context.Context, try func() error) error {
 	const attempts = 5
 	for attempt := 1; ; attempt++ {
-		err := migrateOnce(ctx, db)
+		err := try()
 		if err == nil || attempt == attempts || errors.As(err, new(*directory.Error)) {
 			return err
 		}
@@ -82,13 +81,26 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-func migrateOnce(ctx context.Context, db *sql.DB) error {
-	ours, empty, err := recognize(ctx, db)
+// refuseForeign looks into the file without changing it: even the switch to WAL would be a change.
+func refuseForeign(ctx context.Context, file string) error {
+	db, err := connect(file)
 	if err != nil {
 		return err
 	}
-	if !ours && !empty {
-		return &directory.Error{Message: "the file is another program's database", Hint: "choose another file: nothing was changed in this one"}
+	defer db.Close()
+	ours, empty, err := recognize(ctx, db)
+	if err == nil && !ours && !empty {
+		err = &directory.Error{Message: "the file is another program's database", Hint: "choose another file: nothing was changed in this one"}
+	}
+	return err
+}
+
+// migrate brings the schema up to date. Of several processes that start at once, those who come second find the tables of the
+// first in their way; they look again, and are content.
+func migrate(ctx context.Context, db *sql.DB) error {
+	_, empty, err := recognize(ctx, db)
+	if err != nil {
+		return err
 	}
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {

@@ -75,10 +75,13 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 const readers = 4
 
 func (s *Store) open(ctx context.Context, file string) (err error) {
+	if err := patiently(ctx, func() error { return refuseForeign(ctx, file) }); err != nil {
+		return err
+	}
 	if s.writer, err = newWriter(file); err != nil {
 		return err
 	}
-	if err := migrate(ctx, s.writer.db); err != nil {
+	if err := patiently(ctx, func() error { return migrate(ctx, s.writer.db) }); err != nil {
 		return err
 	}
 	if err := s.writer.attach(ctx); err != nil {

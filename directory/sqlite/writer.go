@@ -18,7 +18,9 @@ type writer struct {
 // newWriter opens the file for writing. The log is moved into the file every 32 MiB only: numbers come in no order, so a page of
 // contacts touches a thousand leaves of their index, the same ones again and again.
 func newWriter(path string) (*writer, error) {
-	db, err := connect(path, "_pragma=synchronous(normal)", "_pragma=cache_size(-32000)", "_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_txlock=immediate")
+	db, err := connect(path,
+		"_pragma=journal_mode(wal)", "_pragma=synchronous(normal)", "_pragma=cache_size(-32000)",
+		"_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,216 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/directory/sqlite"
+)
+
+// edit runs SQL on a file behind the store's back.
+func edit(t *testing.T, path, statements string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statements); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// made is the path of a directory with nothing in it.
+func made(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "contacts.db")
+	store, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOpenSaysWhatIsWrongWithAFile(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.db")
+	if err := os.WriteFile(text, []byte(strings.Repeat("not a database\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	foreign := filepath.Join(dir, "foreign.db")
+	edit(t, foreign, "CREATE TABLE songs (title TEXT)")
+	signed := filepath.Join(dir, "signed.db")
+	edit(t, signed, "PRAGMA application_id = 7; CREATE TABLE songs (title TEXT)")
+	newer := made(t)
+	edit(t, newer, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)")
+	for _, c := range []struct{ name, path, want string }{
+		{"a text file", text, "no SQLite file"},
+		{"a folder", dir, "it is a folder"},
+		{"another program's database", foreign, "another program's database"},
+		{"another program's signed database", signed, "another program's database"},
+		{"a newer release's directory", newer, "a newer contactbridge made the file (schema 999999"},
+	} {
+		store, err := sqlite.Open(context.Background(), c.path)
+		if err == nil {
+			store.Close()
+			t.Errorf("%s was opened", c.name)
+			continue
+		}
+		if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("%s: error %q, want one that says %q and names the file", c.name, err, c.want)
+		}
+		if hinted, ok := errors.AsType[*directory.Error](err); !ok || hinted.Hint == "" {
+			t.Errorf("%s: no hint in %v", c.name, err)
+		}
+	}
+}
+
+func TestOpenLeavesAnotherProgramsFileAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "foreign.db")
+	edit(t, path, "CREATE TABLE songs (title TEXT); INSERT INTO songs VALUES ('x')")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(context.Background(), path); err == nil {
+		t.Fatal("it was opened")
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the file was changed, %v", err)
+	}
+}
+
+func TestOpenOfAMissingFile(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "missing.db")
+	_, err := sqlite.Open(context.Background(), missing, sqlite.MustExist())
+	if !errors.Is(err, sqlite.ErrNoFile) {
+		t.Errorf("a missing file: %v, want ErrNoFile", err)
+	}
+	if hinted, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(hinted.Hint, "contactbridge sync") {
+		t.Errorf("no hint what to do in %v", err)
+	}
+	if _, err := os.Stat(missing); err == nil {
+		t.Error("MustExist made the file")
+	}
+	if _, err := sqlite.Open(context.Background(), filepath.Join(dir, "no", "such", "contacts.db")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file in a folder that is not there: %v", err)
+	}
+}
+
+func TestFileIsReadableByItsOwnerOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "contacts.db")
+	store, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("contacts.db%s has mode %v, want 0600", suffix, info.Mode().Perm())
+		}
+	}
+}
+
+func TestPathMayHoldAnything(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "what? 100% #1 & ünï.db")
+	store, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMemoryIsEmptyAndGoneWhenClosed(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	ctx, key := context.Background(), directory.Key{Account: "a", Integration: "i"}
+	first, err := sqlite.Open(ctx, sqlite.Memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.StartRun(ctx, key, directory.Start{}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := sqlite.Open(ctx, sqlite.Memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if states, err := second.States(ctx, ""); err != nil || len(states) != 0 {
+		t.Errorf("the second one holds %v, %v", states, err)
+	}
+	for _, store := range []*sqlite.Store{first, second} {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestManyMayMakeTheFileAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "contacts.db")
+	var group sync.WaitGroup
+	for range 6 {
+		group.Go(func() {
+			store, err := sqlite.Open(context.Background(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer store.Close()
+			if _, err := store.States(context.Background(), ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestLookupsUseTheIndex reads SQLite's plan: a scan would be right and slow.
+func TestLookupsUseTheIndex(t *testing.T) {
+	db, err := sql.Open("sqlite", "file:"+made(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for name, query := range sqlite.LookupQueries() {
+		rows, err := db.Query("EXPLAIN QUERY PLAN "+query, 1, "1", "2", 1)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, detail)
+		}
+		rows.Close()
+		all := strings.Join(plan, "; ")
+		if strings.Contains(all, "SCAN") || !strings.Contains(all, "numbers_reversed (account=? AND reversed") {
+			t.Errorf("%s: %s", name, all)
+		}
+	}
+}
