@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 )
@@ -11,9 +12,9 @@ type Notes struct {
 	said   sync.Map
 }
 
-// Once warns, unless it has warned with this message before.
-func (n *Notes) Once(msg string, args ...any) {
+// Once logs a message, unless it has been logged before.
+func (n *Notes) Once(level slog.Level, msg string, args ...any) {
 	if _, said := n.said.LoadOrStore(msg, true); !said {
-		n.Logger.Warn(msg, args...)
+		n.Logger.Log(context.Background(), level, msg, args...)
 	}
 }

@@ -219,6 +219,17 @@ func TestInspectNamesTheGrantAndTheIndex(t *testing.T) {
 	expect(t, "problems when the hints were followed", problems(t, r), "")
 }
 
+func TestOldTransactionIsNamed(t *testing.T) {
+	db := server.Database(t, customers)
+	begin(t, db, "SELECT now()")
+	r := open(t, db.DSN, strings.Replace(plain, "{", "{overlap: 1ms, ", 1))
+	expect(t, "problems", problems(t, r), "old_transaction")
+	r.begin(t, "")
+	if !strings.Contains(r.log.String(), "open for long") {
+		t.Errorf("the log says: %s", r.log)
+	}
+}
+
 func TestErrorsNameTheKeyThatIsWrong(t *testing.T) {
 	db := server.Database(t, customers)
 	for config, words := range map[string][]string{

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,7 +29,10 @@ func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, ini
 		return f.sequenceHorizon(ctx, conn, state, clock, greatest, since)
 	}
 	if clock.lacks != "" {
-		f.notes.Once(clock.lacks+": every run reads the overlap again", "overlap", f.cfg.Overlap)
+		f.notes.Once(slog.LevelWarn, clock.lacks+": every run reads the overlap again", "overlap", f.cfg.Overlap)
+	}
+	if clock.lacks == "" && clock.now.Sub(clock.safe) > f.cfg.Overlap {
+		f.deps.Logger.Warn("a transaction has been open for long: everything changed since then is read again by every run", "since", clock.safe)
 	}
 	t, err := f.timeStamps(stamp, clock)
 	if err != nil {

@@ -139,6 +139,10 @@ func (i *inspector) times(ctx context.Context, conn *pgxpool.Conn, st stamp) err
 	if err := i.privilege(ctx, conn, c); err != nil {
 		return err
 	}
+	if c.lacks == "" && c.now.Sub(c.safe) > i.factory.cfg.Overlap {
+		i.problem(source.Warning, "old_transaction", "a transaction has been open since "+c.safe.Format(time.RFC3339)+": every run reads everything again that changed since then",
+			"find it: SELECT pid, usename, application_name, state, xact_start FROM pg_stat_activity ORDER BY xact_start; prepared ones are in pg_prepared_xacts")
+	}
 	if t.locations != nil {
 		i.zone(c)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -34,7 +35,7 @@ const drainTime = 20 * time.Millisecond
 // report says what was left out.
 func (p *pages) report() {
 	if p.duplicates > 0 {
-		p.source.factory.notes.Once("rows with the same id and updated as the one before are left out: id is not unique", "rows", p.duplicates)
+		p.source.factory.notes.Once(slog.LevelWarn, "rows with the same id and updated as the one before are left out: id is not unique", "rows", p.duplicates)
 	}
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func (f *factory) sequenceHorizon(ctx context.Context, conn *pgxpool.Conn, state
 		state.Horizon, state.Candidate = keyset.IntValue(greatest.number), ""
 		return state, nil
 	}
-	f.notes.Once("transactions stay open, so it is not known yet that every smaller number of updated can be seen: the run reads more than it had to")
+	f.notes.Once(slog.LevelWarn, "transactions stay open, so it is not known yet that every smaller number of updated can be seen: the run reads more than it had to")
 	if state.Candidate == "" {
 		state.Candidate = greatest.String()
 	}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"log/slog"
 	"time"
 
 	"github.com/contactbridge/contactbridge/source/keyset"
@@ -30,11 +31,14 @@ func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial b
 		}
 	case form.kind == unknown:
 		state.Restart = !initial
-		s.factory.notes.Once("stamps of updated are written in more than one way, or in one that does not sort by time: every run reads everything",
+		s.factory.notes.Once(slog.LevelWarn, "stamps of updated are written in more than one way, or in one that does not sort by time: every run reads everything",
 			"newest", keyset.Any.FormatStamp(newest))
 	case form.kind == sequence:
 		state.Horizon = newest
 	default:
+		if !s.factory.probeLock {
+			s.factory.notes.Once(slog.LevelInfo, "who is writing cannot be seen: every run reads the overlap again (probe_lock avoids it)", "overlap", s.factory.cfg.Overlap)
+		}
 		state.Horizon = form.lowest(safe, s.factory.locations())
 	}
 	if !initial && newest.Kind != keyset.None && form.kind != unknown {

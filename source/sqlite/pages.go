@@ -6,6 +6,7 @@ import (
 	sqldriver "database/sql/driver"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -115,7 +116,7 @@ type pages struct {
 // report says what was left out.
 func (p *pages) report() {
 	if p.duplicates > 0 {
-		p.source.factory.notes.Once("rows with the same id and updated as the one before are left out: id is not unique", "rows", p.duplicates)
+		p.source.factory.notes.Once(slog.LevelWarn, "rows with the same id and updated as the one before are left out: id is not unique", "rows", p.duplicates)
 	}
 }
 
@@ -235,8 +236,8 @@ func (s *shape) order(page keyset.Page) string {
 func (p *pages) isShort(ctx context.Context, page keyset.Page) (bool, error) {
 	page.After, page.Bound = false, keyset.Value{}
 	where, args := p.shape.where(page, p.shape.id)
-	n, err := p.conn.one(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s%s LIMIT %d)", p.shape.from, where, manyInTail), args...)
-	return n.Int < manyInTail, err
+	n, err := p.conn.one(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s%s LIMIT %d)", p.shape.from, where, p.source.factory.manyInTail), args...)
+	return n.Int < int64(p.source.factory.manyInTail), err
 }
 
 // where are the conditions of a page. id is the id's SQL.

@@ -62,12 +62,14 @@ type factory struct {
 	deps      source.Deps
 	pool      *source.Pool[*database]
 	notes     keyset.Notes
+
+	manyInTail int // the constant, but for tests
 }
 
 // New makes the factory of one endpoint. It opens nothing.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	deps = deps.Defaults()
-	f := &factory{cfg: cfg.keyset(), probeLock: cfg.ProbeLock, path: cfg.Path, deps: deps, notes: keyset.Notes{Logger: deps.Logger}}
+	f := &factory{cfg: cfg.keyset(), probeLock: cfg.ProbeLock, path: cfg.Path, deps: deps, notes: keyset.Notes{Logger: deps.Logger}, manyInTail: manyInTail}
 	if cfg.Path.String() == "" {
 		f.path = cfg.DSN
 	}

@@ -44,7 +44,7 @@ var stampings = map[string]func(time.Time) any{
 }
 
 func TestSource(t *testing.T) {
-	for _, name := range []string{"fraction", "iso"} {
+	for _, name := range []string{"iso"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sourcetest.Run(t, sourcetest.Target{HistoryTime: time.Second, New: func(t testing.TB) sourcetest.Service {
