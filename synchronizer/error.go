@@ -36,28 +36,15 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint is what the operator can do about an error of a run: that of the outermost [Error] or [bridge.Error] with one.
+// Hint is what the operator can do about an error of a run; empty where nobody knows.
 func Hint(err error) string {
-	for err != nil {
-		switch e := err.(type) {
-		case *Error:
-			return e.Hint
-		case *bridge.Error:
-			if e.Hint != "" {
-				return e.Hint
-			}
-		}
-		err = unwrap(err)
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Hint
+	}
+	if e, ok := errors.AsType[*bridge.Error](err); ok {
+		return e.Hint
 	}
 	return ""
-}
-
-// unwrap is errors.Unwrap that takes the first of several joined errors.
-func unwrap(err error) error {
-	if several, ok := err.(interface{ Unwrap() []error }); ok {
-		return several.Unwrap()[0]
-	}
-	return errors.Unwrap(err)
 }
 
 func codeOf(err error) bridge.Code {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"io"
 
 	"github.com/contactbridge/contactbridge/bridge"
 )
@@ -45,7 +44,7 @@ func (w *watch) seen(offset string, context json.RawMessage) bool {
 
 func placeOf(offset string, context json.RawMessage) place {
 	digest := sha256.New()
-	io.WriteString(digest, offset)
+	digest.Write([]byte(offset))
 	digest.Write([]byte{0}) // no JSON begins with it, so no offset can look like one with a context
 	digest.Write(canonical(context))
 	return place(digest.Sum(nil))

@@ -145,8 +145,12 @@ func (f *syncFlags) options() (synchronizer.Options, error) {
 		flag  string
 		value int64
 	}{
-		{"timeout", int64(f.timeout)}, {"max-pages", f.maxPages}, {"attempts", int64(f.attempts)},
-		{"retry-for", int64(f.retryFor)}, {"lease", int64(f.lease)}, {"fresh-for", int64(f.freshFor)},
+		{"timeout", int64(f.timeout)},
+		{"max-pages", f.maxPages},
+		{"attempts", int64(f.attempts)},
+		{"retry-for", int64(f.retryFor)},
+		{"lease", int64(f.lease)},
+		{"fresh-for", int64(f.freshFor)},
 	} {
 		if number.value <= 0 {
 			return none, misuse("--"+number.flag+" must be more than 0", "")
@@ -181,7 +185,8 @@ func parseBridgeURL(address string) (*url.URL, error) {
 		if strings.HasPrefix(address, "localhost") || strings.HasPrefix(address, "127.") {
 			scheme = "http://"
 		}
-		return nil, misuse(fmt.Sprintf("%q is no URL: it does not say http or https", address), "Did you mean "+scheme+address+"?")
+		shown := withoutSecrets(address)
+		return nil, misuse(fmt.Sprintf("%q is no URL: it does not say http or https", shown), "Did you mean "+scheme+shown+"?")
 	}
 	target, err := url.Parse(address)
 	switch {
@@ -195,6 +200,15 @@ func parseBridgeURL(address string) (*url.URL, error) {
 		return nil, misuse("the URL holds credentials, which would end up in logs", "Give them with --auth, --auth-env or --auth-file.")
 	}
 	return target, nil
+}
+
+// withoutSecrets is an address that may be printed: without a user, a password or a query.
+func withoutSecrets(address string) string {
+	address, _, _ = strings.Cut(address, "?")
+	if at := strings.LastIndex(address, "@"); at >= 0 {
+		address = address[at+1:]
+	}
+	return oneLine(address)
 }
 
 // integrationName is the name that a bridge's contacts are kept under if nobody says another: its path without
@@ -221,10 +235,9 @@ func addressHint(address string, err error) error {
 	refused := failure.Code == bridge.CodeNotFound || failure.Code == bridge.CodeMethodNotAllowed
 	switch {
 	case missing && (refused || failure.Code == bridge.CodeBadAnswer || failure.Code == bridge.CodeRedirected):
-		return hinted(err, "Did you mean "+target.JoinPath("contact_sync").Redacted()+"?")
+		return hinted(err, "Did you mean "+target.Scheme+"://"+target.Host+target.JoinPath("contact_sync").EscapedPath()+"?")
 	case target.Scheme == "http" && failure.Status == 400 && strings.Contains(failure.Message, "HTTPS"):
-		target.Scheme = "https"
-		return hinted(err, "Did you mean "+target.Redacted()+"?")
+		return hinted(err, "Did you mean https://"+target.Host+target.EscapedPath()+"?")
 	}
 	return err
 }
