@@ -110,7 +110,11 @@ func runComplete(_ context.Context, s *session, v *verdict) {
 	}
 	r := s.full
 	v.detail("%s", r.facts())
-	if r.stopped != "" && !strings.HasPrefix(r.stopped, loopWord) {
+	switch {
+	case r.stopped == "" || strings.HasPrefix(r.stopped, loopWord):
+	case strings.HasPrefix(r.stopped, slowWord):
+		v.skip("%s", strings.TrimPrefix(r.stopped, slowWord))
+	default:
 		v.fail(r.failed, "page %d of the full run: %s", len(r.pages)+1, r.stopped)
 	}
 }

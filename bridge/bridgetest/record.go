@@ -169,6 +169,9 @@ func (r *recorder) maskHeader(h http.Header) http.Header {
 	masked := http.Header{}
 	for key, values := range h {
 		for _, v := range values {
+			if key == "Set-Cookie" { // as good as a credential
+				v = "[cookie]"
+			}
 			masked.Add(key, r.s.mask.text(v))
 		}
 	}

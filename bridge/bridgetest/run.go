@@ -114,7 +114,7 @@ func (s *session) follow(ctx context.Context, p plan) *run {
 		case len(r.pages) >= mostPages:
 			return r.stop(e, "the run has not ended after %d pages", len(r.pages))
 		case slow >= mostSlowPages:
-			r.stopped, r.failed = fmt.Sprintf("%d pages were too slow; the check gave up", slow), e
+			r.stopped, r.failed = slowWord+fmt.Sprintf("%d pages took too long, so the check did not read on", slow), e
 			return r
 		}
 		seen[key] = true
@@ -128,8 +128,11 @@ func (r *run) stop(e *exchange, format string, args ...any) *run {
 	return r
 }
 
-// loopWord begins the reason of a run that was stopped because it would not end.
-const loopWord = "endless: "
+// What begins the reason of a run that the check itself stopped: it would not end, or not soon.
+const (
+	loopWord = "endless: "
+	slowWord = "slow: "
+)
 
 // progressed counts the pages in a row that brought nothing new, and those of them that held contacts.
 func progressed(news, contacts bool, idle, repeats int) (int, int) {

@@ -230,8 +230,14 @@ func (s *session) affordable(bytes int64, took time.Duration) bool {
 
 // progress tells what is read, a few times a second.
 func (s *session) progress(doing string, r *run) {
-	if now := time.Now(); now.Sub(s.shown) > 100*time.Millisecond {
+	s.mu.Lock()
+	now := time.Now()
+	due := now.Sub(s.shown) > 100*time.Millisecond
+	if due {
 		s.shown = now
+	}
+	s.mu.Unlock()
+	if due {
 		s.options.Progress(Progress{Doing: doing, Pages: len(r.pages), Contacts: len(r.where)})
 	}
 }
