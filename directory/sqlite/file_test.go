@@ -207,7 +207,9 @@ func TestLookupsUseTheIndex(t *testing.T) {
 			}
 			plan = append(plan, detail)
 		}
-		rows.Close()
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(name, err)
+		}
 		all := strings.Join(plan, "; ")
 		if strings.Contains(all, "SCAN") || !strings.Contains(all, "numbers_reversed (account=? AND reversed") {
 			t.Errorf("%s: %s", name, all)

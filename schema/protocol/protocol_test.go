@@ -143,7 +143,7 @@ func TestWhatCorrectBridgesSendIsValid(t *testing.T) {
 	} {
 		pages, refusals := 0, 0
 		for _, e := range traffic {
-			schema := ""
+			var schema string
 			switch {
 			case e.Label == "gzip": // its body is compressed
 				continue

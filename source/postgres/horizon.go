@@ -155,8 +155,10 @@ func (f *factory) zone(server string) ([]*time.Location, error) {
 	}
 	loc, err := time.LoadLocation(server)
 	if err != nil || server == "" || server == "Local" {
-		return nil, &configError{key: "time_zone", message: fmt.Sprintf("the server's own zone %q is no known name", server),
-			hint: "set time_zone, for example to UTC or Europe/Berlin"}
+		return nil, &configError{
+			key: "time_zone", message: fmt.Sprintf("the server's own zone %q is no known name", server),
+			hint: "set time_zone, for example to UTC or Europe/Berlin",
+		}
 	}
 	return []*time.Location{loc, time.UTC}, nil
 }

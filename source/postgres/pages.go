@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -143,7 +144,7 @@ func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, e
 		" ORDER BY " + p.shape.id + " DESC LIMIT 1"
 	var id string
 	err := p.conn.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...).Scan(&id)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return keyset.Value{}, nil
 	}
 	return keyset.TextValue(id), err

@@ -184,8 +184,10 @@ func stampOf(as string, field pgconn.FieldDescription, name string) (stamp, erro
 		st.sqlType = "bigint" // a horizon may lie beyond a smaller type; indexes serve it all the same
 		return integerStamp(st, as)
 	}
-	return st, &configError{key: "updated", message: fmt.Sprintf("its type is %s", name),
-		hint: "updated must be a timestamp, a date, an integer or a transaction id: cast it, for example (" + `changed)::timestamptz`}
+	return st, &configError{
+		key: "updated", message: fmt.Sprintf("its type is %s", name),
+		hint: "updated must be a timestamp, a date, an integer or a transaction id: cast it, for example (" + `changed)::timestamptz`,
+	}
 }
 
 func integerStamp(st stamp, as string) (stamp, error) {
@@ -209,8 +211,10 @@ func mustBe(as, typeName, only string) error {
 	if as == keyset.Auto || as == only {
 		return nil
 	}
-	return &configError{key: "updated_as", message: fmt.Sprintf("%s does not fit updated, which is of type %s", as, typeName),
-		hint: "leave updated_as out"}
+	return &configError{
+		key: "updated_as", message: fmt.Sprintf("%s does not fit updated, which is of type %s", as, typeName),
+		hint: "leave updated_as out",
+	}
 }
 
 // precision is that of a timestamp(p).

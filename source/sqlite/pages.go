@@ -109,7 +109,6 @@ type pages struct {
 
 	row        keyset.Row
 	position   []byte
-	number     []byte
 	duplicates int
 }
 

@@ -194,7 +194,7 @@ func (c conn) query(ctx context.Context, sql string, args []keyset.Value, row fu
 			return ctx.Err()
 		}
 		if err := rows.Next(values); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err
