@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/pgtest"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/sqlite"
@@ -133,6 +135,30 @@ func execute(t *testing.T, db *sql.DB, statement string, args ...any) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestOwnBridgePassesStrictWithCSV(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "customers.csv")
+	var rows strings.Builder
+	rows.WriteString("id,name,phone,updated_at\n")
+	for i := range contacts {
+		fmt.Fprintf(&rows, "%d,%s,%s,%s\n", 1000+i, sample(i).Name, sample(i).Phones[0], stamp(i).Format(time.RFC3339))
+	}
+	if err := os.WriteFile(path, []byte(rows.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, updated := range map[string]string{"with times": "updated_at", "without times": ""} {
+		t.Run(name, func(t *testing.T) {
+			factory, err := csv.New(csv.Config{
+				Path: template(t, path), ID: "id", Updated: updated,
+				Fields: source.Fields{Name: "name", Phones: source.Expressions{"phone"}},
+			}, source.Deps{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			bridgetest.Run(t, serveOwn(t, factory, nil, small), quick())
+		})
 	}
 }
 
