@@ -21,7 +21,8 @@ type masker struct {
 type secret struct {
 	key       string
 	spellings []string
-	bounded   bool // too short or too common to count inside a longer word
+	bounded   bool // too short to count inside a longer word
+	word      bool // like a word of a language: it counts only as a value, not in a sentence
 }
 
 const (
@@ -35,18 +36,19 @@ const (
 // public matches the keys of credentials that say who someone is, not that he is who he says: they may stand in answers.
 var public = regexp.MustCompile(`(?i)(user|login|e-?mail|account|domain|host|url|site|region|name|tenant|company|^(client_?)?id$)`)
 
+// wordLike matches what may stand in any sentence: "the credentials are wrong" echoes nobody's password.
+var wordLike = regexp.MustCompile(`^[A-Z]?[a-z]+$`)
+
 func newMasker(auth map[string]string, rawURL string) *masker {
 	m := &masker{}
 	var pairs [][2]string
 	add := func(key, value string) {
 		for _, s := range spellings(value) {
+			mask := "[" + key + "]"
 			if len(value) < maskable {
-				s = `"` + s + `"`
-				key = strings.Trim(key, `"`)
-				pairs = append(pairs, [2]string{s, `"[` + key + `]"`})
-				continue
+				s, mask = `"`+s+`"`, `"`+mask+`"`
 			}
-			pairs = append(pairs, [2]string{s, "[" + key + "]"})
+			pairs = append(pairs, [2]string{s, mask})
 		}
 	}
 	for key, value := range auth {
@@ -55,7 +57,10 @@ func newMasker(auth map[string]string, rawURL string) *masker {
 		}
 		add(key, value)
 		if !public.MatchString(key) && len(value) >= maskable {
-			m.secrets = append(m.secrets, secret{key: key, spellings: spellings(value), bounded: len(value) < unmistakable})
+			m.secrets = append(m.secrets, secret{
+				key: key, spellings: spellings(value),
+				bounded: len(value) < unmistakable, word: len(value) < unmistakable && wordLike.MatchString(value),
+			})
 		}
 	}
 	for key, value := range urlSecrets(rawURL) {
@@ -147,7 +152,7 @@ func (m *masker) bytes(b []byte) []byte { return []byte(m.replacer.Replace(strin
 func (m *masker) echo(answer []byte) string {
 	for _, s := range m.secrets {
 		for _, spelling := range s.spellings {
-			if contains(answer, spelling, s.bounded) {
+			if s.contained(answer, spelling) {
 				return s.key
 			}
 		}
@@ -155,20 +160,39 @@ func (m *masker) echo(answer []byte) string {
 	return ""
 }
 
-// contains finds word in text; a bounded one only where no letter or digit stands next to it.
-func contains(text []byte, word string, bounded bool) bool {
+// contained finds a spelling of the secret in an answer.
+func (s secret) contained(answer []byte, spelling string) bool {
 	for from := 0; ; {
-		i := bytes.Index(text[from:], []byte(word))
+		i := bytes.Index(answer[from:], []byte(spelling))
 		if i < 0 {
 			return false
 		}
-		start, end := from+i, from+i+len(word)
-		if !bounded || (start == 0 || !wordByte(text[start-1])) && (end == len(text) || !wordByte(text[end])) {
+		start, end := from+i, from+i+len(spelling)
+		before, after := byte(' '), byte(' ')
+		if start > 0 {
+			before = answer[start-1]
+		}
+		if label := bytes.TrimRight(answer[:start], " "); before == ' ' && len(label) > 0 {
+			before = label[len(label)-1]
+			if wordByte(before) {
+				before = ' '
+			}
+		}
+		if end < len(answer) {
+			after = answer[end]
+		}
+		switch {
+		case s.bounded && (wordByte(before) || wordByte(after)):
+		case s.word && !strings.ContainsRune(valueMarks, rune(before)):
+		default:
 			return true
 		}
 		from = start + 1
 	}
 }
+
+// valueMarks stand before a value, as in password="secret", password: 'secret', ?password=secret.
+const valueMarks = "\"'=:`([{<"
 
 func wordByte(b byte) bool {
 	return b >= utf8.RuneSelf || b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'

@@ -34,10 +34,15 @@ func TestCredentialsAreMaskedInEverySpelling(t *testing.T) {
 }
 
 func TestASecretInAnAnswerIsAnEcho(t *testing.T) {
-	m := newMasker(map[string]string{"username": "agent", "password": "secret", "api_key": "0123456789abcdef"}, "http://127.0.0.1/")
+	m := newMasker(map[string]string{"username": "agent", "password": "secret", "pass2": "s3cret!", "api_key": "0123456789abcdef"}, "http://127.0.0.1/")
 	for answer, want := range map[string]string{
-		`{"error":"wrong password secret"}`:            "password",
+		`{"error":"wrong password 'secret'"}`:          "password",
+		`{"error":"user=agent&password=secret"}`:       "password",
+		`{"auth":{"password":"secret"}}`:               "password",
+		`{"error":"wrong password: secret"}`:           "password",
+		`{"error":"your secret is wrong"}`:             "",
 		`{"error":"secret"}`:                           "password",
+		`{"error":"wrong password s3cret!"}`:           "pass2",
 		`{"error":"x0123456789abcdefx"}`:               "api_key",
 		`{"contacts":[{"title":"Secretary"}]}`:         "",
 		`{"contacts":[{"title":"undersecretary"}]}`:    "",
