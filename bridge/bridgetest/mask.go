@@ -168,31 +168,27 @@ func (s secret) contained(answer []byte, spelling string) bool {
 			return false
 		}
 		start, end := from+i, from+i+len(spelling)
-		before, after := byte(' '), byte(' ')
-		if start > 0 {
-			before = answer[start-1]
-		}
-		if label := bytes.TrimRight(answer[:start], " "); before == ' ' && len(label) > 0 {
-			before = label[len(label)-1]
-			if wordByte(before) {
-				before = ' '
-			}
-		}
-		if end < len(answer) {
-			after = answer[end]
-		}
-		switch {
-		case s.bounded && (wordByte(before) || wordByte(after)):
-		case s.word && !strings.ContainsRune(valueMarks, rune(before)):
-		default:
+		free := (start == 0 || !wordByte(answer[start-1])) && (end == len(answer) || !wordByte(answer[end]))
+		if (!s.bounded || free) && (!s.word || isValue(answer, start, end)) {
 			return true
 		}
 		from = start + 1
 	}
 }
 
-// valueMarks stand before a value, as in password="secret", password: 'secret', ?password=secret.
-const valueMarks = "\"'=:`([{<"
+// isValue reports whether what stands between two places is a value, as in password=secret or "password": "secret", and no
+// word of a sentence.
+func isValue(text []byte, start, end int) bool {
+	label := bytes.TrimRight(text[:start], " ")
+	switch {
+	case len(label) == 0:
+		return false
+	case len(label) == start && bytes.IndexByte([]byte("\"'`"), label[start-1]) >= 0:
+		rest := bytes.TrimLeft(text[end:], `\`) // a quote inside of a JSON string
+		return len(rest) > 0 && rest[0] == label[start-1]
+	}
+	return bytes.IndexByte([]byte("=:([{<"), label[len(label)-1]) >= 0
+}
 
 func wordByte(b byte) bool {
 	return b >= utf8.RuneSelf || b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'

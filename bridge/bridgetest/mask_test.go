@@ -40,6 +40,8 @@ func TestASecretInAnAnswerIsAnEcho(t *testing.T) {
 		`{"error":"user=agent&password=secret"}`:       "password",
 		`{"auth":{"password":"secret"}}`:               "password",
 		`{"error":"wrong password: secret"}`:           "password",
+		`{"error":"\"secret\" is wrong"}`:              "password",
+		`{"error":"secret of yours"}`:                  "",
 		`{"error":"your secret is wrong"}`:             "",
 		`{"error":"secret"}`:                           "password",
 		`{"error":"wrong password s3cret!"}`:           "pass2",
