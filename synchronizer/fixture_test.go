@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -81,6 +84,60 @@ func serve(t *testing.T, h http.Handler) *bridge.Client {
 	t.Cleanup(client.CloseIdleConnections)
 	return client
 }
+
+// servePiped serves a handler over connections in memory, so that time limits go by the clock of a bubble.
+func servePiped(t *testing.T, h http.Handler) *bridge.Client {
+	t.Helper()
+	pipes := &pipes{calls: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(pipes) }()
+	client := &bridge.Client{
+		URL:  "http://bridge.test/crm/contact_sync",
+		HTTP: &http.Client{Transport: &http.Transport{DialContext: pipes.dial}},
+	}
+	t.Cleanup(func() {
+		client.CloseIdleConnections()
+		server.Close()
+		<-served
+	})
+	return client
+}
+
+// pipes are a network in memory.
+type pipes struct {
+	calls  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.calls <- there:
+		return here, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.calls:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // inProcess lets a client speak to a handler without a network.
 type inProcess struct{ http.Handler }

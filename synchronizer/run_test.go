@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -24,7 +25,17 @@ import (
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if raceDetector && !given { // it takes ten times as long
+		if err := flag.Set("rapid.checks", "15"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestInitialRunBringsEveryContact(t *testing.T) {
 	store := openStore(t)
@@ -170,7 +181,7 @@ func TestRefusedOffsetRestartsTheRun(t *testing.T) {
 
 func TestBridgeThatRefusesItsOwnOffsetsIsGivenUp(t *testing.T) {
 	store, requests := openStore(t), 0
-	client := serve(t, scripted(func(w http.ResponseWriter, ask meta) {
+	client := connect(scripted(func(w http.ResponseWriter, ask meta) {
 		requests++
 		if ask.Offset != "" {
 			http.Error(w, `{"error":"what is that?"}`, http.StatusBadRequest)
@@ -191,7 +202,7 @@ func TestBridgeThatRefusesItsOwnOffsetsIsGivenUp(t *testing.T) {
 // A checkpoint that moves is progress, even where every offset is refused: such a run gets to its end.
 func TestRestartsEndWhileTheCheckpointMoves(t *testing.T) {
 	store := openStore(t)
-	client := serve(t, scripted(func(w http.ResponseWriter, ask meta) {
+	client := connect(scripted(func(w http.ResponseWriter, ask meta) {
 		switch n := len(ask.Checkpoint); {
 		case ask.Offset != "":
 			w.WriteHeader(http.StatusBadRequest)
@@ -214,7 +225,7 @@ func TestRefusedCheckpointSaysHowToStartOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			refuses := false
-			client := serve(t, scripted(func(w http.ResponseWriter, ask meta) {
+			client := connect(scripted(func(w http.ResponseWriter, ask meta) {
 				if refuses && ask.Checkpoint != "" {
 					http.Error(w, answer, http.StatusBadRequest)
 					return
@@ -238,7 +249,7 @@ func TestRefusedCheckpointSaysHowToStartOver(t *testing.T) {
 // Wrong credentials are final: asking again may lock the account.
 func TestWrongCredentialsAreAskedOnce(t *testing.T) {
 	requests := 0
-	client := serve(t, scripted(func(w http.ResponseWriter, _ meta) {
+	client := connect(scripted(func(w http.ResponseWriter, _ meta) {
 		requests++
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
@@ -270,7 +281,7 @@ func TestGuardedRunSaysHowToAccept(t *testing.T) {
 }
 
 func TestContactWithoutIDIsCountedAndNamed(t *testing.T) {
-	client := serve(t, scripted(func(w http.ResponseWriter, _ meta) {
+	client := connect(scripted(func(w http.ResponseWriter, _ meta) {
 		io.WriteString(w, `{"contacts":[{"id":"1","name":"A"},{"name":"Nobody"},{"id":"2","name":"B"}]}`)
 	}))
 	store := openStore(t)
