@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -301,4 +303,44 @@ func survivesReopening(b *bench) {
 		b.Errorf("started %v, updated %v", resumed.Started, resumed.Updated)
 	}
 	b.wantIDs(b.ids(other.ByE164(ctx, b.key.Account, []string{"+14150000002"}, 9)), "00002")
+}
+
+// endingsOfAllLengths compares lookups with the plainest way to find an ending, for numbers that are much alike.
+func endingsOfAllLengths(b *bench) {
+	random := rand.New(rand.NewPCG(1, 2))
+	digits := func(least, more int) string {
+		s := make([]byte, least+random.IntN(more))
+		for i := range s {
+			s[i] = "01"[random.IntN(2)]
+		}
+		return string(s)
+	}
+	var all []directory.Record
+	for i := range 600 {
+		n := directory.Number{Raw: "n", Match: digits(3, 13)}
+		if i%2 == 0 {
+			n.E164 = "+" + n.Match
+		}
+		all = append(all, directory.Record{Contact: contact.Contact{ID: fmt.Sprintf("%03d", i), Name: "Ann"}, Numbers: []directory.Number{n}})
+	}
+	b.complete(directory.Page{Contacts: all})
+	ask := func(what string, agree func(directory.Number) bool, matches []directory.Match, err error) {
+		var want []string
+		for _, r := range all {
+			if agree(r.Numbers[0]) {
+				want = append(want, r.Contact.ID)
+			}
+		}
+		if got := b.ids(matches, err); !slices.Equal(got, want) && len(got)+len(want) > 0 {
+			b.Errorf("%s: found %q, want %q", what, got, want)
+		}
+	}
+	for range 200 {
+		end := digits(directory.MinSuffix, 8)
+		matches, err := b.store.BySuffix(ctx, b.key.Account, end, 1000)
+		ask("the ending "+end, func(n directory.Number) bool { return strings.HasSuffix(n.Match, end) }, matches, err)
+		whole := all[random.IntN(len(all))].Numbers[0].Match
+		matches, err = b.store.ByE164(ctx, b.key.Account, []string{"+" + whole}, 1000)
+		ask("+"+whole, func(n directory.Number) bool { return n.E164 == "+"+whole }, matches, err)
+	}
 }

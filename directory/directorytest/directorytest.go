@@ -72,6 +72,7 @@ var cases = []struct {
 	{"OtherNumbersOfTheSamePhonesAreStored", otherNumbersOfTheSamePhones},
 	{"EveryAgreeingNumberIsAMatch", everyAgreeingNumberIsAMatch},
 	{"SuffixFindsEndings", suffixFindsEndings},
+	{"EndingsOfAllLengths", endingsOfAllLengths},
 	{"SuffixMustBeSixDigitsOrMore", suffixMustBeDigits},
 	{"PartialNumbersAreFoundByTheirDigitsOnly", partialNumbers},
 	{"SharedNumberFindsEverybody", sharedNumber},

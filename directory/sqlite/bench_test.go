@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -110,14 +109,13 @@ func BenchmarkByE164(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer db.Close()
-		query, err := db.Prepare("SELECT c.data FROM numbers n JOIN contacts c ON c.pk = n.contact WHERE n.account = 1 AND n.reversed = ?")
+		query, err := db.Prepare("SELECT c.data FROM numbers n JOIN contacts c ON c.pk = n.contact WHERE n.account = 1 AND n.ending = ?")
 		if err != nil {
 			b.Fatal(err)
 		}
 		for i := 0; b.Loop(); i++ {
-			digits := []byte(all[i%len(all)].Numbers[0].Match)
-			slices.Reverse(digits)
-			rows, err := query.Query(string(digits))
+			key, _ := sqlite.Endings(all[i%len(all)].Numbers[0].Match)
+			rows, err := query.Query(key)
 			if err != nil {
 				b.Fatal(err)
 			}

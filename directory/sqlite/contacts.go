@@ -173,7 +173,7 @@ func (a *applier) writeNumbers(ctx context.Context, write []*fate, records []dir
 			if raw == n.E164 {
 				raw = "" // the usual case where the bridge formats numbers
 			}
-			values = append(values, f.pk, int64(position), a.account, reverse(match), full, raw, n.Extension)
+			values = append(values, f.pk, int64(position), a.account, ending(match), reverse(match), full, raw, n.Extension)
 		}
 	}
 	return a.tx.execMany(ctx, makeNumbers, values)

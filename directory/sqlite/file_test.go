@@ -194,7 +194,7 @@ func TestLookupsUseTheIndex(t *testing.T) {
 	}
 	defer db.Close()
 	for name, query := range sqlite.LookupQueries() {
-		rows, err := db.Query("EXPLAIN QUERY PLAN "+query, 1, "1", "2", 1)
+		rows, err := db.Query("EXPLAIN QUERY PLAN "+query, 1, 1, 2, 3, 4, 5)
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -211,8 +211,26 @@ func TestLookupsUseTheIndex(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		all := strings.Join(plan, "; ")
-		if strings.Contains(all, "SCAN") || !strings.Contains(all, "numbers_reversed (account=? AND reversed") {
+		if strings.Contains(all, "SCAN") || !strings.Contains(all, "numbers_ending (account=? AND ending") {
 			t.Errorf("%s: %s", name, all)
+		}
+	}
+}
+
+func TestEndings(t *testing.T) {
+	for _, c := range []struct {
+		digits   string
+		from, to int64
+	}{
+		{"14155550123", 321055551, 321055551},
+		{"155550123", 321055551, 321055551},
+		{"5550123", 321055500, 321055599},
+		{"555000", 555000, 555999},
+		{"41", 140000000, 149999999},
+		{"", 0, 999999999},
+	} {
+		if from, to := sqlite.Endings(c.digits); from != c.from || to != c.to {
+			t.Errorf("numbers ending in %q lie from %d to %d, want %d to %d", c.digits, from, to, c.from, c.to)
 		}
 	}
 }

@@ -15,8 +15,8 @@ const (
 	matchColumns = `SELECT c.integration, n.position, n.reversed, n.full, n.raw, n.extension, c.data
 	FROM numbers n CROSS JOIN contacts c ON c.pk = n.contact WHERE n.account = ? AND `
 
-	byDigits = matchColumns + `n.reversed = ? AND n.full = ?`
-	byEnding = matchColumns + `n.reversed >= ? AND n.reversed < ?`
+	byDigits = matchColumns + `n.ending = ? AND n.reversed = ? AND n.full = ?`
+	byEnding = matchColumns + `n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ?`
 
 	unordered = ` LIMIT ?` // sorting costs SQLite more than finding
 	ordered   = ` ORDER BY (SELECT name FROM integrations WHERE pk = c.integration), c.id, n.position LIMIT ?`
@@ -27,7 +27,7 @@ func (s *Store) ByE164(ctx context.Context, account string, numbers []string, li
 	var all []hit
 	for _, number := range numbers {
 		digits, full := strings.CutPrefix(number, "+")
-		hits, err := s.find(ctx, account, limit, s.byDigits, byDigits, reverse(digits), full)
+		hits, err := s.find(ctx, account, limit, s.byDigits, byDigits, ending(digits), reverse(digits), full)
 		if err != nil {
 			return nil, fmt.Errorf("look up a number: %w", err)
 		}
@@ -45,9 +45,10 @@ func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int)
 	if len(digits) < directory.MinSuffix || strings.Trim(digits, "0123456789") != "" {
 		return nil, fmt.Errorf("look up the ending of a number: %q is not %d digits or more", digits, directory.MinSuffix)
 	}
+	least, greatest := endings(digits)
 	from := reverse(digits)
 	// ':' follows '9': every number that begins so lies between.
-	hits, err := s.find(ctx, account, limit, s.byEnding, byEnding, from, from+":")
+	hits, err := s.find(ctx, account, limit, s.byEnding, byEnding, least, greatest, from, from+":")
 	if err != nil {
 		return nil, fmt.Errorf("look up the ending of a number: %w", err)
 	}
@@ -83,7 +84,7 @@ func (s *Store) find(ctx context.Context, account string, limit int, quick *sql.
 	if err != nil || pk == 0 {
 		return nil, err
 	}
-	args := append(append(make([]any, 0, 4), pk), which...)
+	args := append(append(make([]any, 0, 6), pk), which...)
 	rows, err := quick.QueryContext(ctx, append(args, limit+1)...)
 	hits, err := s.collect(ctx, account, rows, err)
 	if err != nil {

@@ -17,7 +17,7 @@ var (
 	findContacts = many{begin: "SELECT id, pk, hash FROM contacts WHERE integration = ? AND id IN (", item: "?", end: ")", columns: 1}
 	makeContacts = many{begin: "INSERT OR FAIL INTO contacts (pk, integration, id, hash, data) VALUES ", item: "(?, ?, ?, ?, ?)", columns: 5}
 	makeNumbers  = many{
-		begin: "INSERT OR FAIL INTO numbers (contact, position, account, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
+		begin: "INSERT OR FAIL INTO numbers (contact, position, account, ending, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?, ?)", columns: 8,
 	}
 	markContacts   = many{begin: "INSERT OR IGNORE INTO seen (run, contact) VALUES ", item: "(?, ?)", columns: 2}
 	deleteNumbers  = many{begin: "DELETE FROM numbers WHERE contact IN (", item: "?", end: ")", columns: 1}
@@ -51,7 +51,30 @@ func (m many) text(rows int) string {
 	return m.begin + strings.Repeat(m.item+", ", rows-1) + m.item + m.end
 }
 
-// reverse turns digits around, so that an ending becomes a beginning, which an index can find.
+// indexed is how many digits the index knows: enough to tell nearly all numbers apart, in four bytes.
+const indexed = 9
+
+// ending is the last digits, last one first, as a number of nine digits; where there are fewer, zeros follow.
+func ending(digits string) (n int64) {
+	for i := range indexed {
+		n *= 10
+		if at := len(digits) - 1 - i; at >= 0 && '0' <= digits[at] && digits[at] <= '9' {
+			n += int64(digits[at] - '0')
+		}
+	}
+	return n
+}
+
+// endings are the least and the greatest ending of numbers that end in these digits.
+func endings(digits string) (from, to int64) {
+	from, to = ending(digits), 1
+	for range indexed - min(indexed, len(digits)) {
+		to *= 10
+	}
+	return from, from + to - 1
+}
+
+// reverse turns digits around, so that an ending becomes a beginning, which can be compared with < and >.
 func reverse(digits string) string {
 	b := []byte(digits)
 	slices.Reverse(b)

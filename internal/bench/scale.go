@@ -18,7 +18,8 @@ func bareLookups(path string, numbers []string) (func(context.Context) (float64,
 	if err != nil {
 		return nil, err
 	}
-	query, err := db.Prepare(`SELECT c.id, c.data FROM numbers n JOIN contacts c ON c.pk = n.contact WHERE n.account = 1 AND n.reversed = ? LIMIT 10`)
+	query, err := db.Prepare(`SELECT c.id, c.data FROM numbers n JOIN contacts c ON c.pk = n.contact
+		WHERE n.account = 1 AND n.ending = CAST(substr(?1 || '000000000', 1, 9) AS INTEGER) AND n.reversed = ?1 LIMIT 10`)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -27,13 +27,14 @@ CREATE TABLE numbers (
   contact   INTEGER NOT NULL,
   position  INTEGER NOT NULL, -- in the contact's list
   account   INTEGER NOT NULL,
-  reversed  TEXT NOT NULL,    -- the digits that lookups compare, last one first: one index for whole numbers and for endings
+  ending    INTEGER NOT NULL, -- the last nine digits, last one first: one small index for whole numbers and for endings
+  reversed  TEXT NOT NULL,    -- all digits that lookups compare, last one first
   full      INTEGER NOT NULL, -- 1: the digits are an E.164 number's
   raw       TEXT NOT NULL,    -- as the bridge sent it; '' where that is the E.164 number
   extension TEXT NOT NULL,
   PRIMARY KEY (contact, position)
 ) WITHOUT ROWID;
-CREATE INDEX numbers_reversed ON numbers (account, reversed);
+CREATE INDEX numbers_ending ON numbers (account, ending);
 
 CREATE TABLE runs (
   pk          INTEGER PRIMARY KEY AUTOINCREMENT,
