@@ -14,7 +14,7 @@ type Report struct {
 	Account     string             `json:"account"`
 	Integration string             `json:"integration"`
 	Kind        directory.Kind     `json:"kind,omitempty"`  // empty where no run could be started
-	State       directory.RunState `json:"state,omitempty"` // done, failed or guarded
+	State       directory.RunState `json:"state,omitempty"` // done, failed, guarded; running where another process has it now
 	Resumed     bool               `json:"resumed"`
 	Pages       int64              `json:"pages"`
 	Contacts    int64              `json:"contacts"`
