@@ -68,7 +68,9 @@ func serverError(pg *pgconn.PgError) error {
 	case class == "53":
 		e.Code, e.RetryAfter = bridge.CodeSourceUnavailable, 10*time.Second
 		e.Hint = "the server is out of connections, memory or disk"
-	case class == "57", class == "08", class == "40", class == "25" && pg.Code == "25006":
+	case pg.Code == "25006":
+		e.Hint = "the bridge only reads: no expression of the source may write"
+	case class == "57", class == "08", class == "40":
 		e.Code, e.RetryAfter = bridge.CodeSourceUnavailable, 5*time.Second
 		e.Hint = "the server is starting, stopping or failing over: try again"
 	}
@@ -81,23 +83,39 @@ type sqlState struct{ pg *pgconn.PgError }
 func (s *sqlState) Error() string { return "SQLSTATE " + s.pg.Code }
 
 // connectionError is the error of no connection, or of one that broke. The driver's own text names hosts and users, so only
-// the network's part of it is kept.
+// the innermost cause is kept.
 func connectionError(err error) error {
 	e := &bridge.Error{
 		Code: bridge.CodeSourceUnavailable, Message: "the database cannot be reached", RetryAfter: 5 * time.Second,
 		Hint: "is the server running, and are host and port in dsn right?",
 	}
-	var op *net.OpError
 	var dns *net.DNSError
-	switch {
-	case errors.As(err, &dns):
+	if errors.As(err, &dns) {
 		e.Err = errors.New("its name cannot be resolved")
-	case errors.As(err, &op):
-		e.Err = op.Err
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Err = context.DeadlineExceeded
+	} else {
+		e.Err = innermost(err)
 	}
 	return e
+}
+
+// innermost is the first cause, without what was said around it.
+func innermost(err error) error {
+	for {
+		switch e := err.(type) { //nolint:errorlint // this walks the chain
+		case interface{ Unwrap() error }:
+			if e.Unwrap() == nil {
+				return err
+			}
+			err = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			if len(e.Unwrap()) == 0 {
+				return err
+			}
+			err = e.Unwrap()[0]
+		default:
+			return err
+		}
+	}
 }
 
 // configProblem is an error of one key of the configuration.

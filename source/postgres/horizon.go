@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contactbridge/contactbridge/source/keyset"
@@ -35,6 +36,9 @@ func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, ini
 		f.deps.Logger.Warn("a transaction has been open for long: everything changed since then is read again by every run", "since", clock.safe)
 	}
 	t, err := f.timeStamps(stamp, clock)
+	if err == nil {
+		t.precision, err = f.coarseness(ctx, conn, s, t, clock.now)
+	}
 	if err != nil {
 		return state, err
 	}
@@ -82,6 +86,7 @@ type clock struct {
 	zone    string    // the server's TimeZone
 	method  string    // how safe was found, for people
 	lacks   string    // why safe is only the overlap, for the log; empty if it is exact
+	hidden  bool      // because other users' transactions cannot be seen
 	standby bool
 }
 
@@ -101,7 +106,7 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 		if replayed != nil && replayed.Before(c.safe) {
 			c.safe = *replayed
 		}
-		c.safe = c.safe.Add(-f.cfg.Overlap)
+		c.safe = c.safe.Add(-f.cfg.Overlap - f.cfg.ClockSkew)
 		c.lacks = "this is a standby, where open transactions cannot be seen"
 		return c, nil
 	}
@@ -121,7 +126,7 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 		c.lacks = "the table is filled from elsewhere"
 	case hidden > 0:
 		c.method, c.safe = "overlap (no privilege)", earliest(c.now.Add(-f.cfg.Overlap), oldest)
-		c.lacks = "other users' open transactions cannot be seen (" + grant + ")"
+		c.hidden, c.lacks = true, "other users' open transactions cannot be seen ("+grant+")"
 	}
 	if prepared != nil {
 		before := prepared.Add(-f.cfg.Overlap)
@@ -174,6 +179,36 @@ func (f *factory) timeStamps(st stamp, c clock) (timeStamps, error) {
 	return t, err
 }
 
+// sampleSize is how many of the newest stamps are looked at to see what they are cut to.
+const sampleSize = 20
+
+// coarseness is the precision of stamps as they are written: an application may cut them to seconds where the column's type
+// would hold microseconds (T4).
+func (f *factory) coarseness(ctx context.Context, conn *pgxpool.Conn, s *shape, t timeStamps, now time.Time) (time.Duration, error) {
+	if t.kind == dates {
+		return t.precision, nil
+	}
+	micros := s.updated + "::bigint * " + fmt.Sprint(t.unit.Microseconds())
+	if t.kind != epochs {
+		// The zone does not matter: offsets are whole minutes, and what is cut to hours or days is then taken for minutes.
+		micros = "(extract(epoch FROM " + s.updated + ") * 1000000)::bigint"
+	}
+	var c conditions
+	c.add(s.updated+" <= ?", s.stampArg(keyset.IntValue(t.highest(now))))
+	if t.kind != epochs {
+		c.add(s.updated + " > '-infinity'")
+	}
+	rows, err := conn.Query(ctx, "SELECT "+micros+" FROM "+s.from+c.String()+" ORDER BY "+s.updated+" DESC LIMIT "+fmt.Sprint(sampleSize), c.args...)
+	if err != nil {
+		return 0, fmt.Errorf("sample stamps: %w", err)
+	}
+	sample, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return 0, fmt.Errorf("sample stamps: %w", err)
+	}
+	return max(t.precision, keyset.Coarseness(sample)), nil
+}
+
 // timeStamps turns instants into stamps.
 type timeStamps struct {
 	stamp
@@ -186,7 +221,7 @@ func (t timeStamps) lowest(safe time.Time) int64 {
 	safe = safe.Add(-t.precision)
 	switch t.kind {
 	case epochs:
-		return floor(safe.UnixMicro(), t.precision.Microseconds())
+		return floor(safe.UnixMicro(), t.unit.Microseconds())
 	case instants:
 		return keyset.Microseconds(safe)
 	}
@@ -203,7 +238,7 @@ func (t timeStamps) lowest(safe time.Time) int64 {
 func (t timeStamps) highest(now time.Time) int64 {
 	switch t.kind {
 	case epochs:
-		return floor(now.UnixMicro(), t.precision.Microseconds())
+		return floor(now.UnixMicro(), t.unit.Microseconds())
 	case instants:
 		return keyset.Microseconds(now)
 	}

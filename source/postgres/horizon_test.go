@@ -308,6 +308,47 @@ func TestSequenceMovesOnWithinBusyDatabasesE2(t *testing.T) {
 	expect(t, "third run", ids(got), "3")
 }
 
+// Without the privilege to see when transactions began, the checkpoint names those that were open.
+func TestSequenceNeedsNoPrivilegeE2(t *testing.T) {
+	db := server.Database(t, `CREATE SEQUENCE s; CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT nextval('s'))`)
+	r := open(t, db.User(t), `{table: customers, id: id, updated: u, overlap: 1ms, clock_skew: 1ns, fields: {name: id}}`)
+	late := begin(t, db, "INSERT INTO customers (id) VALUES (1)")
+	insert(t, db, 2)
+	_, one := r.run(t, "", 0)
+	if !strings.HasPrefix(string(one), "-infinity?2@") {
+		t.Fatalf("first checkpoint: %s", one)
+	}
+	insert(t, db, 3)
+	got, two := r.run(t, one, 0)
+	expect(t, "while it is open", ids(got), "2 3")
+	if !strings.HasPrefix(string(two), "-infinity?2@") {
+		t.Fatalf("second checkpoint, although the overlap has passed: %s", two)
+	}
+	begin(t, db, "SELECT now()")
+	exec(t, late, "COMMIT")
+	got, three := r.run(t, two, 0)
+	expect(t, "when it has committed", ids(got), "1 2 3")
+	if !strings.HasPrefix(string(three), "2?3@") {
+		t.Fatalf("third checkpoint: %s", three)
+	}
+}
+
+// What an application cuts to seconds or minutes may be stamped before a transaction that has ended (T4).
+func TestStampsThatAreCutT4(t *testing.T) {
+	for _, unit := range []string{"second", "minute", "hour"} {
+		t.Run(unit, func(t *testing.T) {
+			db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`,
+				fmt.Sprintf(`INSERT INTO customers SELECT i, date_trunc('%s', now() - i * interval '1 %[1]s') FROM generate_series(0, 4) i`, unit))
+			r := open(t, db.DSN, `{table: customers, id: id, updated: u, clock_skew: 1ns, fields: {name: id}}`)
+			_, checkpoint := r.run(t, "", 0)
+			db.Exec(t, `INSERT INTO customers SELECT -1, max(u) FROM customers`)
+			if got, _ := r.run(t, checkpoint, 0); !has(got, -1) {
+				t.Errorf("a contact stamped with the same %s is lost: got %s after %s", unit, ids(got), checkpoint)
+			}
+		})
+	}
+}
+
 func TestIntegersAreToldApart(t *testing.T) {
 	for name, first := range map[string]string{
 		"a time": "extract(epoch from now())::int - 10", "a sequence": "1", "a sequence beyond times": "20000000000000000", "a time of long ago is a sequence": "1000",

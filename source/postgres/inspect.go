@@ -117,7 +117,7 @@ func (i *inspector) stamps(ctx context.Context, conn *pgxpool.Conn) error {
 func (st stamp) describe() string {
 	switch st.kind {
 	case epochs:
-		return fmt.Sprintf("%s, %s since 1970", st.sqlType, st.precision)
+		return fmt.Sprintf("%s, units of %s since 1970", st.sqlType, st.unit)
 	case sequences:
 		return st.sqlType + ", a sequence"
 	}
@@ -133,6 +133,12 @@ func (i *inspector) times(ctx context.Context, conn *pgxpool.Conn, st stamp) err
 	t, err := i.factory.timeStamps(st, c)
 	if err != nil {
 		return err
+	}
+	if t.precision, err = i.factory.coarseness(ctx, conn, i.shape, t, c.now); err != nil {
+		return err
+	}
+	if t.precision >= time.Second {
+		i.fact("precision of updated", t.precision.String())
 	}
 	layout := st.kind.layout()
 	i.fact("safe horizon", fmt.Sprintf("%s, now %s", c.method, layout.FormatStamp(keyset.IntValue(t.lowest(c.safe)))))

@@ -86,7 +86,7 @@ func (p *pages) read(rows pgx.Rows, page keyset.Page, yield func(bridge.Change) 
 		values := rows.RawValues()
 		id, stamp := values[0], int64(0)
 		if dated && page.Segment == keyset.Main {
-			stamp = decodeStamp(values[1])
+			stamp = p.shape.stamp.decode(values[1])
 		}
 		fresh, err := last.move(stamp, id)
 		if err != nil {
@@ -262,17 +262,17 @@ func (s *shape) stampArg(stamp keyset.Value) arg {
 	return arg{strings.Replace(text, "T", " ", 1), s.stamp.sqlType}
 }
 
-// decodeStamp reads a stamp in PostgreSQL's binary form.
-func decodeStamp(b []byte) int64 {
+// decode reads a stamp in PostgreSQL's binary form.
+func (st stamp) decode(b []byte) int64 {
 	switch len(b) {
 	case 2:
 		return int64(int16(binary.BigEndian.Uint16(b)))
 	case 4:
 		i := int32(binary.BigEndian.Uint32(b))
-		switch i {
-		case math.MaxInt32:
+		switch {
+		case st.kind == dates && i == math.MaxInt32:
 			return keyset.Infinity
-		case math.MinInt32:
+		case st.kind == dates && i == math.MinInt32:
 			return keyset.MinusInfinity
 		}
 		return int64(i)

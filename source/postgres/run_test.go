@@ -152,6 +152,21 @@ func TestStampsOfAllTimes(t *testing.T) {
 	}
 }
 
+func TestNumbersOfAllSizes(t *testing.T) {
+	for _, sqlType := range []string{"smallint", "int", "bigint"} {
+		db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u `+sqlType+`)`,
+			map[string]string{"smallint": `INSERT INTO customers VALUES (1, -32768), (2, 0), (3, 32767)`, "int": `INSERT INTO customers VALUES (1, -2147483648), (2, 0), (3, 2147483647)`, "bigint": `INSERT INTO customers VALUES (1, -9223372036854775807), (2, 0), (3, 9223372036854775807)`}[sqlType])
+		r := open(t, db.DSN, `{table: customers, id: id, updated: u, updated_as: sequence, fields: {name: id}}`)
+		run := r.begin(t, "")
+		all := r.page(t, run, nil, 0)
+		expect(t, sqlType, ids(all), "1 2 3")
+		for i, c := range all {
+			rest, _ := r.run(t, r.Checkpoint(run, c.Position, false), 1)
+			expect(t, sqlType, ids(rest), ids(all[i+1:]))
+		}
+	}
+}
+
 func TestRowsWithoutAStampE9(t *testing.T) {
 	db := server.Database(t, customers, `INSERT INTO customers (id, updated_at) VALUES (7, NULL), (6, NULL)`)
 	r := open(t, db.DSN, plain)

@@ -18,7 +18,12 @@ import (
 type drawn struct {
 	number int64
 	at     time.Time // by the database's clock
+	// open are the virtual ids of the transactions that were open then, where their starts cannot be seen; nil elsewhere.
+	open []string
 }
+
+// mostOpen is how many transactions a checkpoint may name.
+const mostOpen = 16
 
 // waitForOthers is how long a run waits for the transactions that were open when it began.
 const waitForOthers = 1500 * time.Millisecond
@@ -31,8 +36,11 @@ func (f *factory) sequenceHorizon(ctx context.Context, conn *pgxpool.Conn, state
 		known = since.Updated.Int
 	}
 	if earlier, ok := parseDrawn(since.Candidate); ok {
-		// Whoever drew a number below it had begun by then; all who had begun before c.safe have ended.
-		if !earlier.at.After(c.safe) {
+		settled, err := f.isSettled(ctx, conn, c, earlier)
+		if err != nil {
+			return state, err
+		}
+		if settled {
 			known = max(known, earlier.number)
 		} else {
 			state.Candidate = since.Candidate
@@ -42,27 +50,52 @@ func (f *factory) sequenceHorizon(ctx context.Context, conn *pgxpool.Conn, state
 	if greatest == nil || greatest.number <= known {
 		return state, nil
 	}
-	ended, err := f.othersEnd(ctx, conn, c)
+	open, err := f.openNow(ctx, conn, c)
 	if err != nil {
 		return state, err
 	}
-	if ended {
+	settled, err := f.othersEnd(ctx, conn, c, open)
+	if err != nil {
+		return state, err
+	}
+	if settled {
 		state.Horizon, state.Candidate = keyset.IntValue(greatest.number), ""
 		return state, nil
 	}
 	f.notes.Once(slog.LevelWarn, "transactions stay open, so it is not known yet that every smaller number of updated can be seen: the run reads more than it had to")
 	if state.Candidate == "" {
+		if c.hidden && len(open) <= mostOpen {
+			greatest.open = open
+		}
 		state.Candidate = greatest.String()
 	}
 	return state, nil
 }
 
+// isSettled reports whether every transaction that could have drawn a smaller number has ended.
+func (f *factory) isSettled(ctx context.Context, conn *pgxpool.Conn, c clock, d drawn) (bool, error) {
+	if !c.hidden || len(d.open) == 0 {
+		// All who had begun before c.safe have ended.
+		return !d.at.After(c.safe), nil
+	}
+	open, err := stillOpen(ctx, conn, d.open)
+	if err != nil || len(open) > 0 {
+		return false, err
+	}
+	return nonePrepared(ctx, conn)
+}
+
 func (d drawn) String() string {
-	return strconv.FormatInt(d.number, 10) + "@" + keyset.Instant.FormatStamp(keyset.IntValue(keyset.Microseconds(d.at)))
+	text := strconv.FormatInt(d.number, 10) + "@" + keyset.Instant.FormatStamp(keyset.IntValue(keyset.Microseconds(d.at)))
+	if len(d.open) > 0 {
+		text += "@" + strings.Join(d.open, ",")
+	}
+	return text
 }
 
 func parseDrawn(text string) (drawn, bool) {
-	number, at, _ := strings.Cut(text, "@")
+	number, rest, _ := strings.Cut(text, "@")
+	at, open, _ := strings.Cut(rest, "@")
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
 		return drawn{}, false
@@ -71,22 +104,55 @@ func parseDrawn(text string) (drawn, bool) {
 	if err != nil {
 		return drawn{}, false
 	}
-	return drawn{number: n, at: keyset.Moment(t.Updated.Int)}, true
+	d := drawn{number: n, at: keyset.Moment(t.Updated.Int)}
+	if open != "" {
+		d.open = strings.Split(open, ",")
+	}
+	return d, true
 }
 
-// othersEnd waits until every transaction that is open now has ended. Who has one open can be seen without any privilege:
-// each holds the lock on its own virtual transaction id. On a standby there is none, and for a prepared transaction neither.
-func (f *factory) othersEnd(ctx context.Context, conn *pgxpool.Conn, c clock) (bool, error) {
+// openNow lists the virtual ids of the transactions that are open. Who has one open can be seen without any privilege: each
+// holds the lock on its own id. On a standby, where the primary's transactions are not, the list is nil.
+func (f *factory) openNow(ctx context.Context, conn *pgxpool.Conn, c clock) (open []string, err error) {
+	if c.standby {
+		return nil, nil
+	}
+	err = conn.QueryRow(ctx, `SELECT coalesce(array_agg(l.virtualxid), '{}') FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		WHERE l.locktype = 'virtualxid' AND l.virtualxid = l.virtualtransaction AND l.pid <> pg_backend_pid()
+		AND a.datname = current_database() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'`).Scan(&open)
+	if err != nil {
+		return nil, fmt.Errorf("list open transactions: %w", err)
+	}
+	return open, nil
+}
+
+// stillOpen are those of a list of transactions that have not ended.
+func stillOpen(ctx context.Context, conn *pgxpool.Conn, list []string) (open []string, err error) {
+	err = conn.QueryRow(ctx, `SELECT coalesce(array_agg(virtualxid), '{}') FROM pg_locks
+		WHERE locktype = 'virtualxid' AND virtualxid = virtualtransaction AND virtualxid = ANY($1::text[])`, list).Scan(&open)
+	if err != nil {
+		return nil, fmt.Errorf("list open transactions: %w", err)
+	}
+	return open, nil
+}
+
+// nonePrepared reports whether no transaction is prepared: one that is has given up its virtual id.
+func nonePrepared(ctx context.Context, conn *pgxpool.Conn) (none bool, err error) {
+	err = conn.QueryRow(ctx, "SELECT NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database())").Scan(&none)
+	if err != nil {
+		return false, fmt.Errorf("list prepared transactions: %w", err)
+	}
+	return none, nil
+}
+
+// othersEnd waits until the transactions that are open have ended. False: not all of them do so in time.
+func (f *factory) othersEnd(ctx context.Context, conn *pgxpool.Conn, c clock, open []string) (ended bool, err error) {
 	if c.standby {
 		return false, nil
 	}
-	var open []string
-	err := conn.QueryRow(ctx, `SELECT coalesce(array_agg(l.virtualxid), '{}') FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-		WHERE l.locktype = 'virtualxid' AND l.virtualxid = l.virtualtransaction AND l.pid <> pg_backend_pid()
-		AND a.datname = current_database() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'`).Scan(&open)
 	deadline := time.NewTimer(f.wait)
 	defer deadline.Stop()
-	for pause := 10 * time.Millisecond; err == nil && len(open) > 0; pause = min(2*pause, 200*time.Millisecond) {
+	for pause := 10 * time.Millisecond; len(open) > 0; pause = min(2*pause, 200*time.Millisecond) {
 		select {
 		case <-ctx.Done():
 			return false, ctx.Err()
@@ -94,15 +160,9 @@ func (f *factory) othersEnd(ctx context.Context, conn *pgxpool.Conn, c clock) (b
 			return false, nil
 		case <-time.After(pause):
 		}
-		err = conn.QueryRow(ctx, `SELECT coalesce(array_agg(virtualxid), '{}') FROM pg_locks
-			WHERE locktype = 'virtualxid' AND virtualxid = virtualtransaction AND virtualxid = ANY($1::text[])`, open).Scan(&open)
+		if open, err = stillOpen(ctx, conn, open); err != nil {
+			return false, err
+		}
 	}
-	var prepared bool
-	if err == nil {
-		err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database())").Scan(&prepared)
-	}
-	if err != nil {
-		return false, fmt.Errorf("list open transactions: %w", err)
-	}
-	return !prepared, nil
+	return nonePrepared(ctx, conn)
 }

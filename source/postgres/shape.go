@@ -42,6 +42,7 @@ type stamp struct {
 	kind      kind
 	sqlType   string        // what its values are compared as, in SQL
 	precision time.Duration // how far below the true time a stamp may be, by its type
+	unit      time.Duration // of integers that are times
 	oid       uint32
 }
 
@@ -199,7 +200,7 @@ func integerStamp(st stamp, as string) (stamp, error) {
 	case keyset.AsXID:
 		st.kind = xids
 	case keyset.AsSeconds, keyset.AsMillis, keyset.AsMicros:
-		st.kind, st.precision = epochs, keyset.Unit(as)
+		st.kind, st.unit, st.precision = epochs, keyset.Unit(as), keyset.Unit(as)
 	default:
 		return st, mustBe(as, st.sqlType, keyset.AsSequence)
 	}
@@ -327,7 +328,7 @@ func describeTypes(ctx context.Context, conn *pgxpool.Conn, fields []pgconn.Fiel
 	for _, field := range fields {
 		list = append(list, fmt.Sprint(field.DataTypeOID))
 	}
-	rows, err := conn.Query(ctx, "SELECT oid::bigint, format_type(oid, NULL), typcategory = 'A' FROM pg_type WHERE oid IN ("+strings.Join(list, ", ")+")")
+	rows, err := conn.Query(ctx, "SELECT oid::bigint, format_type(oid, -1), typcategory = 'A' FROM pg_type WHERE oid IN ("+strings.Join(list, ", ")+")")
 	if err != nil {
 		return nil, err
 	}

@@ -142,7 +142,7 @@ func (s *Source) Count(ctx context.Context) (int64, error) {
 	short, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
 	var n int64
-	err := s.db.conns.QueryRow(short, "SELECT count(*) FROM "+s.factory.from).Scan(&n)
+	err := s.db.conns.QueryRow(short, "SELECT count(*) FROM "+s.factory.from+" WHERE "+keyset.Wrap(s.factory.cfg.ID)+" IS NOT NULL").Scan(&n)
 	if short.Err() != nil && ctx.Err() == nil {
 		return -1, nil
 	}

@@ -114,6 +114,7 @@ func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Tim
 		}
 		f.merge(other)
 	}
+	f.precision = max(f.precision, f.coarseness(sample))
 	return newest, f, nil
 }
 

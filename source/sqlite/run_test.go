@@ -108,6 +108,30 @@ func TestSequence(t *testing.T) {
 	expect(t, "next run", ids(got), "3")
 }
 
+// What an application cuts to seconds or minutes may be stamped before a transaction that has ended (T4).
+func TestStampsThatAreCutT4(t *testing.T) {
+	for name, stamp := range map[string]func(time.Time) any{
+		"milliseconds cut to a minute": func(t time.Time) any { return t.Truncate(time.Minute).UnixMilli() },
+		"fractions cut to a second":    func(t time.Time) any { return float64(t.Unix()) },
+		"seconds":                      func(t time.Time) any { return t.Unix() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFile(t, `CREATE TABLE customers (id INTEGER PRIMARY KEY, u)`)
+			r := open(t, f.path, `{table: customers, id: id, updated: u, clock_skew: 1ns, probe_lock: true, fields: {name: id}}`)
+			r.clock.now = at(12, 0, 30).Add(300 * time.Millisecond)
+			for i := range 5 {
+				f.exec(t, "INSERT INTO customers VALUES (?, ?)", i, stamp(r.clock.now.Add(-time.Duration(i)*time.Minute)))
+			}
+			_, checkpoint := r.run(t, "", 0)
+			f.exec(t, "INSERT INTO customers VALUES (-1, ?)", stamp(r.clock.now.Add(100*time.Millisecond)))
+			got, _ := r.run(t, checkpoint, 0)
+			if !strings.Contains(ids(got), "-1") {
+				t.Errorf("a contact with the same stamp is lost: got %s after %s", ids(got), checkpoint)
+			}
+		})
+	}
+}
+
 func TestMixedStampsReadEverything(t *testing.T) {
 	for name, second := range map[string]any{
 		"number": at(11, 30, 0).Unix(), "separator": "2026-12-31T11:30:00", "zone": "2026-12-31 11:30:00Z", "no time": "yesterday", "other order": "31.12.2026",

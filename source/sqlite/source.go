@@ -109,7 +109,7 @@ func (s *Source) Count(ctx context.Context) (n int64, err error) {
 	short, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
 	err = s.with(short, func(c conn, _ *shape) error {
-		value, err := c.one(short, "SELECT count(*) FROM "+s.factory.from)
+		value, err := c.one(short, "SELECT count(*) FROM "+s.factory.from+" WHERE "+keyset.Wrap(s.factory.cfg.ID)+" IS NOT NULL")
 		n = value.Int
 		return err
 	})

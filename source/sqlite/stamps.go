@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -137,6 +138,20 @@ func (f form) example() string {
 // sorts reports whether stamps of both forms sort by time among each other.
 func (f form) sorts(g form) bool {
 	return f.kind == g.kind && f.kind != unknown && f.unit == g.unit && f.separator == g.separator && f.zoned == g.zoned
+}
+
+// coarseness is what numbers are cut to, whatever their unit could say (T4).
+func (f form) coarseness(sample []keyset.Value) time.Duration {
+	micros := make([]int64, 0, len(sample))
+	for _, v := range sample {
+		switch {
+		case f.kind == integer && v.Kind == keyset.Int:
+			micros = append(micros, v.Int*f.unit.Microseconds())
+		case f.kind == fraction && v.Kind == keyset.Real:
+			micros = append(micros, int64(math.Round(v.Real*1e6)))
+		}
+	}
+	return keyset.Coarseness(micros)
 }
 
 // isHorizon reports whether a value is a horizon of f: these have no zone.
