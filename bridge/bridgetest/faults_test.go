@@ -154,9 +154,9 @@ func TestEveryFaultIsCaughtByTheCaseMeantForIt(t *testing.T) {
 			options := quick()
 			switch fault {
 			case faultybridge.SlowPage:
-				options.AnswerLimit, b.SlowAnswer = 2*time.Second, 2100*time.Millisecond
+				options.AnswerLimit, b.SlowAnswer = 3*time.Second, 3100*time.Millisecond
 			case faultybridge.SlowishPage:
-				options.AnswerLimit, b.SlowAnswer = 4*time.Second, 3300*time.Millisecond
+				options.AnswerLimit, b.SlowAnswer = 5*time.Second, 4100*time.Millisecond
 			case faultybridge.OffsetExpires:
 				options.Pause = faultybridge.Expiry + 100*time.Millisecond
 			}
