@@ -228,7 +228,7 @@ func (s *Server) arguments() []string {
 
 // await waits until the server answers a query.
 func (s *Server) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
 		conn, err := pgx.Connect(ctx, s.DSN("postgres"))
@@ -236,7 +236,7 @@ func (s *Server) await(ctx context.Context) error {
 			return conn.Close(ctx)
 		}
 		select {
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		case <-s.exited:
 			return fmt.Errorf("%w: %s", errExited, s.Log())
 		case <-ctx.Done():
@@ -256,13 +256,13 @@ func (s *Server) DSNFor(name, password, database string) string {
 	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", name, s.Port, database)
 }
 
-// Log is what the server has logged.
+// Log is the end of what the server has logged.
 func (s *Server) Log() string {
 	text, err := os.ReadFile(filepath.Join(s.Dir, "log"))
 	if err != nil {
 		return err.Error()
 	}
-	return string(text)
+	return string(text[max(0, len(text)-4000):])
 }
 
 // Kill ends the server with SIGKILL. [Server.Launch] starts it again.

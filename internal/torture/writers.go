@@ -134,9 +134,10 @@ func (w *writer) choose(kind string, count int, changes map[int64]version) []int
 // lookAgain learns from the database what became of a transaction whose end nobody saw.
 func (w *writer) lookAgain(ctx context.Context) {
 	for ctx.Err() == nil {
+		// A database that recovers must not be kept from it by those who wait for it.
+		time.Sleep(500 * time.Millisecond)
 		rows, err := w.database.rows(ctx)
 		if err != nil {
-			time.Sleep(50 * time.Millisecond)
 			continue
 		}
 		for id, v := range rows {
