@@ -268,6 +268,28 @@ func oneOfManyStarts(b *bench) {
 	b.count(5)
 }
 
+// writersTakeTurns lets two processes store pages of two integrations at the same time.
+func writersTakeTurns(b *bench) {
+	var group sync.WaitGroup
+	for i, store := range []directory.Store{b.store, b.second()} {
+		group.Go(func() {
+			key := directory.Key{Account: b.key.Account, Integration: fmt.Sprint(i)}
+			run, err := store.StartRun(ctx, key, directory.Start{Lease: lease})
+			for seq := int64(1); err == nil && seq <= 30; seq++ {
+				err = store.ApplyPage(ctx, run, directory.Page{Seq: seq, Contacts: people(int(seq), int(seq)+20, "Ann"), NextOffset: "more"})
+			}
+			if err != nil {
+				b.Errorf("process %d: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+	for i := range 2 {
+		b.key.Integration = fmt.Sprint(i)
+		b.count(50)
+	}
+}
+
 // rejectedDoNotPileUp rejects more than anybody reads.
 func rejectedDoNotPileUp(b *bench) {
 	page := directory.Page{}

@@ -57,6 +57,7 @@ var cases = []struct {
 	{"ExpiredLeaseIsTakenOver", expiredLeaseIsTakenOver},
 	{"StrangersGetNoLease", strangersGetNoLease},
 	{"OneOfManyStarts", oneOfManyStarts},
+	{"WritersTakeTurns", writersTakeTurns},
 	{"CompleteInitialRunDeletesWhatItDidNotShow", completeInitialRunDeletes},
 	{"IncrementalRunJudgesNobody", incrementalRunJudgesNobody},
 	{"UnfinishedRunJudgesNobody", unfinishedRunJudgesNobody},

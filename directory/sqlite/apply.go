@@ -119,10 +119,9 @@ const unseen = `FROM contacts c WHERE c.integration = ? AND c.pk <= ? AND NOT EX
 // deleteUnseen deletes the contacts older than the run that it did not show, unless the guard refuses.
 func (a *applier) deleteUnseen(ctx context.Context, guard directory.Guard) (*directory.GuardedError, error) {
 	var count int64
-	if a.run.Deleted == 0 { // then whoever is older than the run is still there, and counting the marks is enough to know
-		if err := a.tx.queryRow(ctx, "SELECT count(*) FROM seen WHERE run = ?", []any{a.run.ID}, &count); err != nil || count == a.had {
-			return nil, err
-		}
+	// Marks are cheap to count. Where there are as many as there were contacts, everybody was shown.
+	if err := a.tx.queryRow(ctx, "SELECT count(*) FROM seen WHERE run = ?", []any{a.run.ID}, &count); err != nil || count == a.had {
+		return nil, err
 	}
 	if err := a.tx.queryRow(ctx, "SELECT count(*) "+unseen, []any{a.integration, a.newest, a.run.ID}, &count); err != nil {
 		return nil, err
