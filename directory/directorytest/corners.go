@@ -57,6 +57,24 @@ func cancelledPage(b *bench) {
 	b.count(3)
 }
 
+// cancelledMidway cancels pages while they are stored, and hands them over again as a caller would who does not know.
+func cancelledMidway(b *bench) {
+	run := b.start()
+	for i := range 12 {
+		over, cancel := context.WithTimeout(ctx, time.Duration(i)*time.Millisecond)
+		page := directory.Page{Seq: int64(i + 1), Contacts: people(i*300, i*300+299, "Ann"), NextOffset: fmt.Sprint(i)}
+		err := b.store.ApplyPage(over, run, page)
+		cancel()
+		if err != nil {
+			if again := b.store.ApplyPage(ctx, run, page); again != nil {
+				b.Fatalf("page %d failed with %v and then with %v", page.Seq, err, again)
+			}
+		}
+		b.wantCounts(run, int64(i+1)*300, 0, 0, 0)
+	}
+	b.count(3600)
+}
+
 // replayAfterTheEnd hands the last page over twice, as after an answer that never came.
 func replayAfterTheEnd(b *bench) {
 	run := b.start()

@@ -42,6 +42,7 @@ var cases = []struct {
 	{"PageIsAppliedWholeOrNotAtAll", wholeOrNotAtAll},
 	{"PageThatFailsAtItsEndLeavesNothing", wholeWhenItsEndFails},
 	{"CancelledPageLeavesNothing", cancelledPage},
+	{"PageCancelledMidwayIsWholeOrNothing", cancelledMidway},
 	{"LastPageAndNoOtherHasNoOffset", lastPageHasNoOffset},
 	{"ReplayedPageChangesNothing", replayedPageChangesNothing},
 	{"ReplayAfterTheEndChangesNothing", replayAfterTheEnd},

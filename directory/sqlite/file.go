@@ -69,8 +69,8 @@ func connect(file string, settings ...string) (*sql.DB, error) {
 func patiently(ctx context.Context, try func() error) error {
 	const attempts = 5
 	for attempt := 1; ; attempt++ {
-		err := try()
-		if err == nil || attempt == attempts || errors.As(err, new(*directory.Error)) {
+		err := explained(try())
+		if err == nil || attempt == attempts || errors.As(err, new(*directory.Error)) && codeOf(err) != codeBusy {
 			return err
 		}
 		select {
@@ -135,14 +135,41 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-const notADatabase = 26 // SQLITE_NOTADB
+// Result codes of SQLite.
+const (
+	codeBusy         = 5
+	codeReadOnly     = 8
+	codeCorrupt      = 11
+	codeFull         = 13
+	codeNotADatabase = 26
+)
+
+// codeOf is the result code of SQLite's error in the chain; 0 where there is none.
+func codeOf(err error) int {
+	if e, ok := errors.AsType[*driver.Error](err); ok {
+		return e.Code() & 0xff // without what extends it
+	}
+	return 0
+}
+
+// explained adds what the operator can do about an error of SQLite.
+func explained(err error) error {
+	switch codeOf(err) {
+	case codeBusy:
+		return &directory.Error{Message: "another process is writing to the directory, for longer than usual", Hint: "wait for it, or end it, and try again", Err: err}
+	case codeReadOnly:
+		return &directory.Error{Message: "the directory cannot be written to", Hint: "give the user that runs contactbridge the right to write the file and its folder", Err: err}
+	case codeFull:
+		return &directory.Error{Message: "the disk is full", Hint: "make room where the directory lies, and try again", Err: err}
+	case codeCorrupt, codeNotADatabase:
+		return &directory.Error{Message: "it is no SQLite file, or a damaged one", Hint: "choose another file, or restore this one from a backup", Err: err}
+	}
+	return err
+}
 
 // recognize says whether the file is a directory, and whether there is nothing in it.
 func recognize(ctx context.Context, db *sql.DB) (ours, empty bool, err error) {
 	var id, tables int64
 	err = db.QueryRowContext(ctx, "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)").Scan(&id, &tables)
-	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code()&0xff == notADatabase {
-		return false, false, &directory.Error{Message: "it is no SQLite file, or a damaged one", Hint: "choose another file, or restore this one from a backup", Err: err}
-	}
 	return id == applicationID, tables == 0, err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
@@ -124,6 +125,37 @@ func TestFileIsReadableByItsOwnerOnly(t *testing.T) {
 		if info.Mode().Perm() != 0o600 {
 			t.Errorf("contacts.db%s has mode %v, want 0600", suffix, info.Mode().Perm())
 		}
+	}
+}
+
+// TestWaitingForAnotherWriterEndsWithTheContext waits in vain, with a context shorter than the store's own patience.
+func TestWaitingForAnotherWriterEndsWithTheContext(t *testing.T) {
+	path := made(t)
+	store, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	other, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	key := directory.Key{Account: "a", Integration: "i"}
+	if _, err := store.StartRun(ctx, key, directory.Start{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while another process writes: %v, want the context's end", err)
+	}
+	if err := other.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.StartRun(context.Background(), key, directory.Start{}); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 

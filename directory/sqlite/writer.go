@@ -45,7 +45,7 @@ func (w *writer) transaction(ctx context.Context, f func(w *writer) error) error
 		return ctx.Err()
 	}
 	if _, err := w.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
+		return explained(err)
 	}
 	err := f(w)
 	if err == nil {
@@ -60,7 +60,7 @@ func (w *writer) transaction(ctx context.Context, f func(w *writer) error) error
 		// After some errors SQLite has rolled back by itself; then this one says so, and that is all right.
 		_, _ = w.ExecContext(ctx, "ROLLBACK")
 	}
-	return err
+	return explained(err)
 }
 
 // prepared is a statement that stays prepared. There are few of them: every text is a constant, or a [many] in one of its sizes.
