@@ -87,6 +87,9 @@ func (d *dialled) read(r *reading, home *plan) bool {
 	if n := home.internationalPrefix(digits); n > 0 {
 		return readInternational(r, digits[n:])
 	}
+	if home.international != nil && home.international.prefix(digits) == len(digits) {
+		return false // a prefix for calls abroad and nothing behind it
+	}
 	code := home.code.digits
 	if len(digits) > len(code) && string(digits[:len(code)]) == code {
 		rest, ok := home.withoutTrunk(digits[len(code):])

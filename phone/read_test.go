@@ -52,7 +52,11 @@ func agree(t *testing.T, text, region string, asked, answered *int) {
 		return
 	}
 	*answered++
-	if want := byLibrary(text, region); got != want {
+	want := byLibrary(text, region)
+	if !got.valid && !want.valid && len(digitsOf(text)) < 3 {
+		return // no number either way, and too few digits to be kept
+	}
+	if got != want {
 		t.Errorf("%q in %s: tables say %+v, the library %+v", text, region, got, want)
 	}
 }
