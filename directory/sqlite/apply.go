@@ -14,6 +14,9 @@ func (s *Store) ApplyPage(ctx context.Context, run *directory.Run, page director
 	if page.Last != (page.NextOffset == "") {
 		return fmt.Errorf("store page %d: the last page, and no other, comes without an offset for the next one", page.Seq)
 	}
+	if page.Seq < 1 {
+		return fmt.Errorf("store page %d: %w", page.Seq, directory.ErrOutOfOrder)
+	}
 	var stored *directory.Run
 	var guarded *directory.GuardedError
 	err := s.writer.transaction(ctx, func(tx *writer) (err error) {

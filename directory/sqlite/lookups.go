@@ -3,7 +3,7 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,22 +12,30 @@ import (
 )
 
 const (
-	matchColumns = `SELECT c.integration, n.position, n.reversed, n.full, n.raw, n.extension, c.data
-	FROM numbers n CROSS JOIN contacts c ON c.pk = n.contact WHERE n.account = ? AND `
-
-	byDigits = matchColumns + `n.ending = ? AND n.reversed = ? AND n.full = ?`
-	byEnding = matchColumns + `n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ?`
+	byDigits = `SELECT c.integration, n.position, n.raw, n.extension, c.data` + matching + `n.ending = ? AND n.reversed = ? AND n.full = ?`
+	byEnding = `SELECT c.integration, n.position, n.raw, n.extension, c.data, n.reversed, n.full` + matching +
+		`n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ?`
+	matching = ` FROM numbers n CROSS JOIN contacts c ON c.pk = n.contact WHERE n.account = ? AND `
 
 	unordered = ` LIMIT ?` // sorting costs SQLite more than finding
 	ordered   = ` ORDER BY (SELECT name FROM integrations WHERE pk = c.integration), c.id, n.position LIMIT ?`
 )
+
+// lookupQueries are those that calls wait for.
+func lookupQueries() []string {
+	return []string{byDigits + unordered, byDigits + ordered, byEnding + unordered, byEnding + ordered}
+}
 
 // ByE164 implements [directory.Store].
 func (s *Store) ByE164(ctx context.Context, account string, numbers []string, limit int) ([]directory.Match, error) {
 	var all []hit
 	for _, number := range numbers {
 		digits, full := strings.CutPrefix(number, "+")
-		hits, err := s.find(ctx, account, limit, s.byDigits, byDigits, ending(digits), reverse(digits), full)
+		known := directory.Number{Match: digits}
+		if full {
+			known.E164 = number
+		}
+		hits, err := s.find(ctx, account, limit, known, byDigits, ending(digits), reverse(digits), full)
 		if err != nil {
 			return nil, fmt.Errorf("look up a number: %w", err)
 		}
@@ -48,7 +56,7 @@ func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int)
 	least, greatest := endings(digits)
 	from := reverse(digits)
 	// ':' follows '9': every number that begins so lies between.
-	hits, err := s.find(ctx, account, limit, s.byEnding, byEnding, least, greatest, from, from+":")
+	hits, err := s.find(ctx, account, limit, directory.Number{}, byEnding, least, greatest, from, from+":")
 	if err != nil {
 		return nil, fmt.Errorf("look up the ending of a number: %w", err)
 	}
@@ -78,66 +86,55 @@ func matches(hits []hit, limit int) []directory.Match {
 }
 
 // find returns the first hits in order, at most limit. Few are sorted here; only where there are more than limit does SQLite have
-// to sort all of them.
-func (s *Store) find(ctx context.Context, account string, limit int, quick *sql.Stmt, query string, which ...any) ([]hit, error) {
+// to sort all of them. Known is what the query says of every number that it finds.
+func (s *Store) find(ctx context.Context, account string, limit int, known directory.Number, query string, which ...any) ([]hit, error) {
 	pk, err := s.names.account(ctx, account)
 	if err != nil || pk == 0 {
 		return nil, err
 	}
 	args := append(append(make([]any, 0, 6), pk), which...)
-	rows, err := quick.QueryContext(ctx, append(args, limit+1)...)
-	hits, err := s.collect(ctx, account, rows, err)
-	if err != nil {
-		return nil, err
-	}
-	if len(hits) > limit {
-		rows, err = s.read.QueryContext(ctx, query+ordered, append(args, limit)...)
-		return s.collect(ctx, account, rows, err)
+	hits, err := s.collect(ctx, account, known, query+unordered, append(args, int64(limit)+1))
+	if err == nil && len(hits) > limit {
+		return s.collect(ctx, account, known, query+ordered, append(args, int64(limit)))
 	}
 	slices.SortFunc(hits, hit.compare)
-	return hits, nil
+	return hits, err
 }
 
-func (s *Store) collect(ctx context.Context, account string, rows *sql.Rows, err error) ([]hit, error) {
-	if err != nil {
-		return nil, err
-	}
-	hits, err := scanHits(rows)
-	if err != nil {
-		return nil, err
-	}
-	// Only now, when the connection is back: who asks for a second one while holding the first may wait for ever.
-	for i := range hits {
-		h := &hits[i]
-		h.Account = account
-		if h.Integration, err = s.names.integration(ctx, h.integration); err != nil {
-			return nil, err
-		}
-	}
-	return hits, nil
-}
-
-func scanHits(rows *sql.Rows) (hits []hit, err error) {
-	defer rows.Close()
-	for rows.Next() {
-		var h hit
-		var reversed, data sql.RawBytes
-		var full bool
-		n := &h.Number
-		if err := rows.Scan(&h.integration, &h.position, &reversed, &full, &n.Raw, &n.Extension, &data); err != nil {
-			return nil, err
-		}
-		if err := h.Contact.UnmarshalJSON(data); err != nil {
-			return nil, err
-		}
-		n.Match = reverse(string(reversed))
-		if full {
-			n.E164 = "+" + n.Match
-		}
-		if full && n.Raw == "" {
-			n.Raw = n.E164
+func (s *Store) collect(ctx context.Context, account string, known directory.Number, query string, args []any) ([]hit, error) {
+	var hits []hit
+	err := s.lookups.query(ctx, query, args, func(values []driver.Value) error {
+		h := hit{Match: directory.Match{Key: directory.Key{Account: account}, Number: known}}
+		if err := h.read(values); err != nil {
+			return err
 		}
 		hits = append(hits, h)
+		return nil
+	})
+	for i := range hits {
+		if err == nil {
+			hits[i].Integration, err = s.names.integration(ctx, hits[i].integration)
+		}
 	}
-	return hits, rows.Err()
+	if err != nil {
+		return nil, err
+	}
+	return hits, nil
+}
+
+// read takes a row: what all queries have in common and then, from those that cannot know it, what the number is.
+func (h *hit) read(values []driver.Value) error {
+	n := &h.Number
+	h.integration, h.position = values[0].(int64), values[1].(int64)
+	n.Raw, n.Extension = values[2].(string), values[3].(string)
+	if len(values) > 5 {
+		n.Match = reverse(values[5].(string))
+		if values[6].(int64) != 0 {
+			n.E164 = "+" + n.Match
+		}
+	}
+	if n.Raw == "" {
+		n.Raw = n.E164
+	}
+	return h.Contact.UnmarshalJSON(values[4].([]byte))
 }

@@ -31,9 +31,8 @@ type Store struct {
 	clock  func() time.Time
 	trash  string // folder that goes with the store; empty where there is none
 
-	names    names
-	byDigits *sql.Stmt // on read: the queries that every call waits for
-	byEnding *sql.Stmt
+	lookups *readers // what every call waits for
+	names   names
 }
 
 var _ directory.Store = (*Store)(nil)
@@ -72,7 +71,10 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-const readers = 4
+const (
+	lookupReaders = 4 // connections that numbers are looked up on
+	otherReaders  = 2
+)
 
 func (s *Store) open(ctx context.Context, file string) (err error) {
 	if err := patiently(ctx, func() error { return refuseForeign(ctx, file) }); err != nil {
@@ -91,22 +93,17 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 		return err
 	}
 	s.names.db = s.read
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
-	if s.byDigits, err = s.read.PrepareContext(ctx, byDigits+unordered); err != nil {
-		return err
-	}
-	s.byEnding, err = s.read.PrepareContext(ctx, byEnding+unordered)
+	s.read.SetMaxOpenConns(lookupReaders + otherReaders)
+	s.read.SetMaxIdleConns(otherReaders)
+	s.lookups, err = openReaders(ctx, s.read, lookupReaders, lookupQueries()...)
 	return err
 }
 
 // Close closes the file.
 func (s *Store) Close() error {
 	var errs []error
-	for _, statement := range []*sql.Stmt{s.byDigits, s.byEnding} {
-		if statement != nil {
-			errs = append(errs, statement.Close())
-		}
+	if s.lookups != nil {
+		errs = append(errs, s.lookups.close())
 	}
 	if s.read != nil {
 		errs = append(errs, s.read.Close())

@@ -1,0 +1,117 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// readers are the connections that numbers are looked up on, each with its statements prepared. They speak to the driver
+// directly: a call waits for the answer, and database/sql takes as long as finding it does.
+type readers struct {
+	free   chan *reader
+	opened int
+}
+
+type reader struct {
+	conn       *sql.Conn
+	statements map[string]driver.StmtQueryContext
+}
+
+// openReaders takes n connections for good.
+func openReaders(ctx context.Context, db *sql.DB, n int, queries ...string) (*readers, error) {
+	pool := &readers{free: make(chan *reader, n)}
+	for range n {
+		r, err := newReader(ctx, db, queries)
+		if err != nil {
+			return nil, errors.Join(err, pool.close())
+		}
+		pool.free <- r
+		pool.opened++
+	}
+	return pool, nil
+}
+
+func newReader(ctx context.Context, db *sql.DB, queries []string) (*reader, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{conn: conn, statements: map[string]driver.StmtQueryContext{}}
+	err = conn.Raw(func(c any) error {
+		for _, query := range queries {
+			s, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+			if err != nil {
+				return err
+			}
+			ready, ok := s.(driver.StmtQueryContext)
+			if !ok {
+				return fmt.Errorf("%T runs no queries", s)
+			}
+			r.statements[query] = ready
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+// query visits the rows of one of the prepared queries. The arguments are int64, string or bool; the values are visit's to keep.
+func (p *readers) query(ctx context.Context, query string, args []any, visit func(values []driver.Value) error) error {
+	var r *reader
+	select {
+	case r = <-p.free:
+		defer func() { p.free <- r }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	named := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	return r.conn.Raw(func(any) error {
+		rows, err := r.statements[query].QueryContext(ctx, named)
+		if err != nil {
+			return err
+		}
+		return errors.Join(each(rows, visit), rows.Close())
+	})
+}
+
+func each(rows driver.Rows, visit func(values []driver.Value) error) error {
+	values := make([]driver.Value, len(rows.Columns()))
+	for {
+		err := rows.Next(values)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = visit(values)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// close waits for the lookups that are under way.
+func (p *readers) close() error {
+	var errs []error
+	for ; p.opened > 0; p.opened-- {
+		errs = append(errs, (<-p.free).close())
+	}
+	return errors.Join(errs...)
+}
+
+func (r *reader) close() error {
+	var errs []error
+	for _, s := range r.statements {
+		errs = append(errs, s.(driver.Stmt).Close())
+	}
+	return errors.Join(append(errs, r.conn.Close())...)
+}
