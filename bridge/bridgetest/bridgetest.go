@@ -140,7 +140,7 @@ func Run(t *testing.T, target Target, options ...Options) {
 		t.Run(result.ID, func(t *testing.T) {
 			switch {
 			case result.Outcome == Skipped:
-				t.Skip(result.Detail)
+				t.Skip("NOT CHECKED: " + result.Detail)
 			case result.Outcome == Failed && result.Grade != Info:
 				t.Error(result.explain())
 			case result.Outcome != Passed || result.Detail != "":
