@@ -147,21 +147,28 @@ func (a *applier) create(ctx context.Context, made []*fate, records []directory.
 
 // rewrite replaces what changed contacts say, and takes their numbers away.
 func (a *applier) rewrite(ctx context.Context, changed []*fate, records []directory.Record) error {
-	pks := make([]any, 0, len(changed))
 	for _, f := range changed {
 		if _, err := a.tx.ExecContext(ctx, updateContact, f.hash[:], a.json(&records[f.record]), f.pk); err != nil {
 			return err
 		}
-		pks = append(pks, f.pk)
+		if err := a.deleteNumbers(ctx, f.pk); err != nil {
+			return err
+		}
 	}
-	return a.tx.execMany(ctx, deleteNumbers, pks)
+	return nil
+}
+
+func (a *applier) deleteNumbers(ctx context.Context, contact int64) error {
+	_, err := a.tx.ExecContext(ctx, deleteNumbers, numberKey(contact, 0), numberKey(contact+1, 0))
+	return err
 }
 
 func (a *applier) writeNumbers(ctx context.Context, write []*fate, records []directory.Record) error {
 	values := make([]any, 0, 2*makeNumbers.columns*len(write))
 	for _, f := range write {
-		for position := range records[f.record].Numbers {
-			n := &records[f.record].Numbers[position]
+		numbers := records[f.record].Numbers
+		for place := range numbers[:min(maxNumbers, len(numbers))] {
+			n := &numbers[place]
 			match, full := n.Match, n.E164 != ""
 			if full {
 				match = n.E164[1:]
@@ -173,7 +180,7 @@ func (a *applier) writeNumbers(ctx context.Context, write []*fate, records []dir
 			if raw == n.E164 {
 				raw = "" // the usual case where the bridge formats numbers
 			}
-			values = append(values, f.pk, int64(position), a.account, ending(match), reverse(match), full, raw, n.Extension)
+			values = append(values, numberKey(f.pk, place), a.account, ending(match), reverse(match), full, raw, n.Extension)
 		}
 	}
 	return a.tx.execMany(ctx, makeNumbers, values)
@@ -210,8 +217,10 @@ func (a *applier) deleteNamed(ctx context.Context, page *directory.Page) error {
 
 // delete deletes contacts by pk. One that stands there twice is counted once.
 func (a *applier) delete(ctx context.Context, contacts []any) error {
-	if err := a.tx.execMany(ctx, deleteNumbers, contacts); err != nil {
-		return err
+	for _, pk := range contacts {
+		if err := a.deleteNumbers(ctx, pk.(int64)); err != nil {
+			return err
+		}
 	}
 	return deleteContacts.chunks(contacts, func(text string, values []any) error {
 		result, err := a.tx.ExecContext(ctx, text, values...)

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	byDigits = `SELECT c.integration, n.position, n.raw, n.extension, c.data` + matching + `n.ending = ? AND n.reversed = ? AND n.full = ?`
-	byEnding = `SELECT c.integration, n.position, n.raw, n.extension, c.data, n.reversed, n.full` + matching +
+	byDigits = `SELECT c.integration, n.pk, n.raw, n.extension, c.data` + matching + `n.ending = ? AND n.reversed = ? AND n.full = ?`
+	byEnding = `SELECT c.integration, n.pk, n.raw, n.extension, c.data, n.reversed, n.full` + matching +
 		`n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ?`
 	matching = ` FROM numbers n CROSS JOIN contacts c ON c.pk = n.contact WHERE n.account = ? AND `
 
 	unordered = ` LIMIT ?` // sorting costs SQLite more than finding
-	ordered   = ` ORDER BY (SELECT name FROM integrations WHERE pk = c.integration), c.id, n.position LIMIT ?`
+	ordered   = ` ORDER BY (SELECT name FROM integrations WHERE pk = c.integration), c.id, n.pk LIMIT ?`
 )
 
 // lookupQueries are those that calls wait for.
@@ -67,14 +67,14 @@ func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int)
 type hit struct {
 	directory.Match
 	integration int64
-	position    int64 // of the number in the contact
+	number      int64 // pk: those of a contact are in its order
 }
 
 func (h hit) compare(other hit) int {
 	return cmp.Or(
 		strings.Compare(h.Integration, other.Integration),
 		strings.Compare(h.Contact.ID, other.Contact.ID),
-		cmp.Compare(h.position, other.position))
+		cmp.Compare(h.number, other.number))
 }
 
 func matches(hits []hit, limit int) []directory.Match {
@@ -125,7 +125,7 @@ func (s *Store) collect(ctx context.Context, account string, known directory.Num
 // read takes a row: what all queries have in common and then, from those that cannot know it, what the number is.
 func (h *hit) read(values []driver.Value) error {
 	n := &h.Number
-	h.integration, h.position = values[0].(int64), values[1].(int64)
+	h.integration, h.number = values[0].(int64), values[1].(int64)
 	n.Raw, n.Extension = values[2].(string), values[3].(string)
 	if len(values) > 5 {
 		n.Match = reverse(values[5].(string))

@@ -17,14 +17,22 @@ var (
 	findContacts = many{begin: "SELECT id, pk, hash FROM contacts WHERE integration = ? AND id IN (", item: "?", end: ")", columns: 1}
 	makeContacts = many{begin: "INSERT OR FAIL INTO contacts (pk, integration, id, hash, data) VALUES ", item: "(?, ?, ?, ?, ?)", columns: 5}
 	makeNumbers  = many{
-		begin: "INSERT OR FAIL INTO numbers (contact, position, account, ending, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?, ?)", columns: 8,
+		begin: "INSERT OR FAIL INTO numbers (pk, account, ending, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
 	}
 	markContacts   = many{begin: "INSERT OR IGNORE INTO seen (run, contact) VALUES ", item: "(?, ?)", columns: 2}
-	deleteNumbers  = many{begin: "DELETE FROM numbers WHERE contact IN (", item: "?", end: ")", columns: 1}
 	deleteContacts = many{begin: "DELETE FROM contacts WHERE pk IN (", item: "?", end: ")", columns: 1}
 )
 
-const updateContact = "UPDATE contacts SET hash = ?, data = ? WHERE pk = ?"
+const (
+	updateContact = "UPDATE contacts SET hash = ?, data = ? WHERE pk = ?"
+	deleteNumbers = "DELETE FROM numbers WHERE pk >= ? AND pk < ?"
+)
+
+// maxNumbers is how many numbers of one contact have room in the key of the numbers; those behind are not found by it.
+const maxNumbers = 4096
+
+// numberKey is the key of a contact's number at a place in its list.
+func numberKey(contact int64, place int) int64 { return contact*maxNumbers + int64(place) }
 
 // sizes are the numbers of rows that statements come in, so that few are prepared: more than the first gain nothing.
 var sizes = [...]int{128, 32, 8, 1}

@@ -23,17 +23,18 @@ CREATE TABLE contacts (
   UNIQUE (integration, id)
 );
 
+-- A contact's numbers lie side by side, in its order: the pk says whose a number is, and which.
 CREATE TABLE numbers (
-  contact   INTEGER NOT NULL,
-  position  INTEGER NOT NULL, -- in the contact's list
+  pk        INTEGER PRIMARY KEY, -- the contact's, times 4096, plus the place in its list
+  contact   INTEGER AS (pk >> 12) VIRTUAL,
+  position  INTEGER AS (pk & 4095) VIRTUAL,
   account   INTEGER NOT NULL,
   ending    INTEGER NOT NULL, -- the last nine digits, last one first: one small index for whole numbers and for endings
   reversed  TEXT NOT NULL,    -- all digits that lookups compare, last one first
   full      INTEGER NOT NULL, -- 1: the digits are an E.164 number's
   raw       TEXT NOT NULL,    -- as the bridge sent it; '' where that is the E.164 number
-  extension TEXT NOT NULL,
-  PRIMARY KEY (contact, position)
-) WITHOUT ROWID;
+  extension TEXT NOT NULL
+);
 CREATE INDEX numbers_ending ON numbers (account, ending);
 
 CREATE TABLE runs (
