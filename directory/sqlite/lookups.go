@@ -103,9 +103,9 @@ func (s *Store) find(ctx context.Context, account string, limit int, known direc
 
 func (s *Store) collect(ctx context.Context, account string, known directory.Number, query string, args []any) ([]hit, error) {
 	var hits []hit
-	err := s.lookups.query(ctx, query, args, func(values []driver.Value) error {
+	err := s.lookups.query(ctx, query, args, func(r *reader, values []driver.Value) error {
 		h := hit{Match: directory.Match{Key: directory.Key{Account: account}, Number: known}}
-		if err := h.read(values); err != nil {
+		if err := h.read(r, values); err != nil {
 			return err
 		}
 		hits = append(hits, h)
@@ -123,7 +123,7 @@ func (s *Store) collect(ctx context.Context, account string, known directory.Num
 }
 
 // read takes a row: what all queries have in common and then, from those that cannot know it, what the number is.
-func (h *hit) read(values []driver.Value) error {
+func (h *hit) read(r *reader, values []driver.Value) error {
 	n := &h.Number
 	h.integration, h.number = values[0].(int64), values[1].(int64)
 	n.Raw, n.Extension = values[2].(string), values[3].(string)
@@ -136,5 +136,5 @@ func (h *hit) read(values []driver.Value) error {
 	if n.Raw == "" {
 		n.Raw = n.E164
 	}
-	return h.Contact.UnmarshalJSON(values[4].([]byte))
+	return r.decode(&h.Contact, values[4].([]byte))
 }

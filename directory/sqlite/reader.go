@@ -1,12 +1,17 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/contactbridge/contactbridge/contact"
 )
 
 // readers are the connections that numbers are looked up on, each with its statements prepared. They speak to the driver
@@ -19,6 +24,8 @@ type readers struct {
 type reader struct {
 	conn       *sql.Conn
 	statements map[string]driver.StmtQueryContext
+	text       bytes.Buffer // what json reads
+	json       *jsontext.Decoder
 }
 
 // openReaders takes n connections for good.
@@ -41,6 +48,7 @@ func newReader(ctx context.Context, db *sql.DB, queries []string) (*reader, erro
 		return nil, err
 	}
 	r := &reader{conn: conn, statements: map[string]driver.StmtQueryContext{}}
+	r.json = jsontext.NewDecoder(&r.text)
 	err = conn.Raw(func(c any) error {
 		for _, query := range queries {
 			s, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, query)
@@ -62,7 +70,7 @@ func newReader(ctx context.Context, db *sql.DB, queries []string) (*reader, erro
 }
 
 // query visits the rows of one of the prepared queries. The arguments are int64, string or bool; the values are visit's to keep.
-func (p *readers) query(ctx context.Context, query string, args []any, visit func(values []driver.Value) error) error {
+func (p *readers) query(ctx context.Context, query string, args []any, visit func(r *reader, values []driver.Value) error) error {
 	var r *reader
 	select {
 	case r = <-p.free:
@@ -79,11 +87,11 @@ func (p *readers) query(ctx context.Context, query string, args []any, visit fun
 		if err != nil {
 			return err
 		}
-		return errors.Join(each(rows, visit), rows.Close())
+		return errors.Join(r.each(rows, visit), rows.Close())
 	})
 }
 
-func each(rows driver.Rows, visit func(values []driver.Value) error) error {
+func (r *reader) each(rows driver.Rows, visit func(r *reader, values []driver.Value) error) error {
 	values := make([]driver.Value, len(rows.Columns()))
 	for {
 		err := rows.Next(values)
@@ -91,12 +99,23 @@ func each(rows driver.Rows, visit func(values []driver.Value) error) error {
 			return nil
 		}
 		if err == nil {
-			err = visit(values)
+			err = visit(r, values)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// decode reads a contact's JSON as [contact.Contact.AppendJSON] wrote it.
+func (r *reader) decode(c *contact.Contact, data []byte) error {
+	r.text = *bytes.NewBuffer(data)
+	r.json.Reset(&r.text)
+	reason, err := c.Decode(r.json)
+	if err == nil && reason != "" {
+		err = errors.New("the contact " + reason)
+	}
+	return err
 }
 
 // close waits for the lookups that are under way.
