@@ -131,6 +131,32 @@ type Match struct {
 	Number  Number
 }
 
+// A Ref names one contact of an account.
+type Ref struct {
+	Integration string
+	ID          string // in the external service
+}
+
+// ReasonPurged is why a suppressed contact is not stored.
+const ReasonPurged = "was purged on request"
+
+// An Entry is a contact and where it comes from.
+type Entry struct {
+	Key
+	Contact contact.Contact
+}
+
+// A Query says what somebody typed. Every word of Text must stand at the start of a word of the contact's name, company,
+// title or e-mail addresses, compared as [Fold] writes them; text that is a number of at least four digits, with whatever
+// people write between them, is looked for at the start and at the end of the contact's numbers as well. Found contacts are
+// ordered by folded name, then integration and id. A word that is too common to rank all its contacts finds some of them:
+// an answer is never slow for being large. A text without anything to look for finds nobody.
+type Query struct {
+	Text        string
+	Integration string // only its contacts; empty: all
+	Limit       int    // 0 means 20
+}
+
 // State is how an integration stands.
 type State struct {
 	Key
@@ -236,6 +262,26 @@ type Store interface {
 	// BySuffix returns the account's contacts with a number whose Match ends in these digits, at most limit, ordered as
 	// ByE164 does. Fewer than [MinSuffix] digits, or anything but digits, is an error.
 	BySuffix(ctx context.Context, account, digits string, limit int) ([]Match, error)
+
+	// ByEmail returns the account's contacts with one of these e-mail addresses, compared as [FoldEmail] writes them, at most
+	// limit, each once, ordered by integration and id.
+	ByEmail(ctx context.Context, account string, emails []string, limit int) ([]Entry, error)
+
+	// Search finds contacts while somebody types; see [Query].
+	Search(ctx context.Context, account string, query Query) ([]Entry, error)
+
+	// Purge deletes contacts for good on their person's request: content, numbers, search terms and rejections. With suppress
+	// their ids are remembered as digests, so that no later run brings them back: ApplyPage counts them as rejected, with
+	// [ReasonPurged] as the reason. It reports how many there were. Ids that are not known are suppressed all the same.
+	Purge(ctx context.Context, account string, refs []Ref, suppress bool) (int64, error)
+
+	// Forget deletes an integration with all that is kept of it: contacts, runs, checkpoint, suppressions. While a run of it
+	// is under way: [*UnderWayError].
+	Forget(ctx context.Context, key Key) error
+
+	// Prune deletes the ended runs that finished before a time, and their rejections, but never an integration's newest run
+	// or one that can still be resumed or judged. It reports how many.
+	Prune(ctx context.Context, before time.Time) (int64, error)
 
 	Close() error
 }
