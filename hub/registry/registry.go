@@ -1,0 +1,268 @@
+// Package registry keeps what a hub is told and what it has done: accounts, integrations with their sealed credentials and
+// schedules, tokens, users, webhooks, events, and who changed what. Contacts and runs are the directory's. It speaks SQL that
+// SQLite and PostgreSQL both understand.
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// An Account is one contact centre.
+type Account struct {
+	Name     string // letters, digits, hyphen and underscore, at most 64; case matters
+	Region   string // country of numbers that are written without a country code, ISO 3166-1 alpha-2; empty: none
+	TimeZone string // IANA name; empty: UTC
+	Managed  bool   // declared by the configuration file; changed there only
+	Created  time.Time
+}
+
+// An Integration is a bridge that an account's contacts come from.
+type Integration struct {
+	directory.Key
+	Bridge     string   // URL of the contact_sync endpoint; may hold {{field}} placeholders of Fields' values
+	Validation string   // URL of the auth_validation endpoint (P13); empty: none, credentials are tried on the first page
+	Fields     []Field  // what the auth object holds; empty: whatever values are set
+	OAuth      *OAuth   // nil: none
+	Schedule   Schedule // when it runs
+	Limits     Limits
+	Guard      directory.Guard // zero: the default one (D7); Accept is not kept
+	Paused     bool            // runs only when asked to
+	Managed    bool            // declared by the configuration file; changed there only
+	Created    time.Time
+	Updated    time.Time
+	AuthSet    []string // names of the auth fields that have a value, sorted; read only: values are never shown
+	Status     Status   // read only
+}
+
+// A Field describes one auth field the way the platform describes them, so that it can be asked for.
+type Field struct {
+	Name      string `json:"name" yaml:"name"`                     // key in the auth object
+	Display   string `json:"display,omitempty" yaml:"display"`     // label; empty: Name
+	Mandatory bool   `json:"mandatory,omitempty" yaml:"mandatory"` //
+	Type      string `json:"type,omitempty" yaml:"type"`           // text (default), password or uri
+	Help      string `json:"help,omitempty" yaml:"help"`           // a sentence
+	Format    string `json:"format,omitempty" yaml:"format"`       // template of the value: https://{{account}}.example.com, where account is what is typed
+	Default   string `json:"default,omitempty" yaml:"default"`     //
+}
+
+// An OAuth says how an integration gets its access token (RFC 6749). The client's secret, the tokens and the pending state
+// are kept with the sealed auth values.
+type OAuth struct {
+	Grant        string            `json:"grant"` // authorization_code or client_credentials
+	AuthorizeURL string            `json:"authorize_url,omitempty"`
+	TokenURL     string            `json:"token_url"`
+	ClientID     string            `json:"client_id"`
+	Scopes       []string          `json:"scopes,omitempty"`
+	Params       map[string]string `json:"params,omitempty"` // more parameters of the authorization request
+	Field        string            `json:"field,omitempty"`  // auth field that carries the access token; empty: access_token
+}
+
+// A Schedule says when an integration runs. The zero value is every 30 minutes (P14), a full run every week.
+type Schedule struct {
+	Every time.Duration // 0: 30 minutes, where Cron is empty and Off is not set
+	Cron  string        // five fields, in the account's time zone; instead of Every
+	Off   bool          // only when asked to
+	Full  time.Duration // a complete run when the last one is older; 0: a week; negative: never by itself
+}
+
+// The defaults of [Schedule] and the bounds of Every.
+const (
+	DefaultEvery = 30 * time.Minute
+	DefaultFull  = 7 * 24 * time.Hour
+	MinEvery     = 10 * time.Second
+)
+
+// Limits bound what one run may take. Zero fields mean their defaults.
+type Limits struct {
+	Pages     int64         // of one run; 0: synchronizer.DefaultMaxPages
+	PageBytes int64         // of one answer; 0: 32 MiB
+	Timeout   time.Duration // of one request; 0: 10 s (P12)
+	Run       time.Duration // of one run; 0: none
+}
+
+// Health says how an integration fares.
+type Health string
+
+// The states of health, the worst last.
+const (
+	HealthNew     Health = "new"     // never ran
+	HealthOK      Health = "ok"      // the last run was complete
+	HealthFailing Health = "failing" // the last run failed; it is tried again by itself
+	HealthGuarded Health = "guarded" // deletions wait for a yes (D7); runs go on
+	HealthBroken  Health = "broken"  // it is not tried again until somebody mends it: credentials, a bridge that refuses
+)
+
+// A Problem is what keeps an integration from working.
+type Problem struct {
+	Code    string    `json:"code"`    // as in [bridge.Code], or "guarded"
+	Message string    `json:"message"` // what happened
+	Hint    string    `json:"hint"`    // what to do
+	Since   time.Time `json:"since"`
+}
+
+// A Status is how an integration stands.
+type Status struct {
+	Health   Health
+	Problem  *Problem  // nil where there is none
+	Failures int       // runs that failed in a row
+	Due      time.Time // when it runs next; zero: not by itself
+	Fresh    time.Time // everything that was committed before is in the directory: start of the last complete run; zero: never
+	LastFull time.Time // start of the last complete initial run; zero: never
+	Worker   string    // process that works on it; empty: none
+	Until    time.Time // when its claim ends if it shows no sign of life
+	Asked    Ask       // what somebody asked for and no run has answered yet
+}
+
+// An Ask is what somebody wants of an integration besides its schedule.
+type Ask struct {
+	Run             bool `json:"run,omitempty"`              // as soon as there is a worker
+	Full            bool `json:"full,omitempty"`             // and everything, whatever checkpoint there is
+	AcceptDeletions bool `json:"accept_deletions,omitempty"` // yes to what the guard would refuse
+	Cancel          bool `json:"cancel,omitempty"`           // the run that is under way
+}
+
+// A Claim is one worker's right to run one integration.
+type Claim struct {
+	Integration
+	Token string    // proves the claim; another's renewal and release are refused
+	Late  time.Time // when it was due: how late it is
+}
+
+// An Outcome is what a worker says of a claim when it gives it back.
+type Outcome struct {
+	Health   Health
+	Problem  *Problem
+	Failures int
+	Due      time.Time // next; zero: not by itself
+	Fresh    time.Time // zero: as it was
+	LastFull time.Time // zero: as it was
+}
+
+// A Scope is something that a token may do.
+type Scope string
+
+// The scopes. A token of one account sees that account only.
+const (
+	ScopeCallers  Scope = "callers:read"  // callers, attributions, callerid
+	ScopeContacts Scope = "contacts:read" // search and read contacts
+	ScopePurge    Scope = "contacts:purge"
+	ScopeRead     Scope = "integrations:read"    // integrations, runs, rejected, events
+	ScopeControl  Scope = "integrations:control" // run, pause, cancel, accept
+	ScopeWrite    Scope = "integrations:write"   // add, change, remove
+	ScopeAdmin    Scope = "admin"                // everything, accounts, tokens, users, audit log included; of all accounts where Account is empty
+)
+
+// Scopes are all there are.
+var Scopes = []Scope{ScopeCallers, ScopeContacts, ScopePurge, ScopeRead, ScopeControl, ScopeWrite, ScopeAdmin}
+
+// A Token lets a program in. Only a digest of its value is kept.
+type Token struct {
+	ID      string // random, shown
+	Name    string // unique in its account
+	Account string // empty: all accounts; only with [ScopeAdmin]
+	Scopes  []Scope
+	Managed bool
+	Created time.Time
+	Expires time.Time // zero: never
+	Used    time.Time // about when it was last used, to the minute; zero: never
+}
+
+// A Role is what a user may do in the console.
+type Role string
+
+// The roles. Each may do what those before it may.
+const (
+	RoleReader   Role = "reader"   // look at everything but secrets
+	RoleOperator Role = "operator" // run, pause, add and change integrations; purge
+	RoleAdmin    Role = "admin"    // users, tokens, accounts, settings
+)
+
+// A User signs in to the console.
+type User struct {
+	ID       string
+	Name     string // sign-in name, compared without case
+	Role     Role
+	Accounts []string // empty: all
+	Password string   // encoded argon2id hash; empty: cannot sign in with a password. Never shown
+	Subject  string   // of OpenID Connect, "issuer subject"; empty: none
+	Disabled bool
+	Created  time.Time
+	LastSeen time.Time
+}
+
+// A Session is a user's browser. Only a digest of its cookie is kept.
+type Session struct {
+	Digest  []byte // SHA-256 of the cookie's value
+	User    string // ID
+	Created time.Time
+	Expires time.Time
+	Agent   string // browser, as it says
+}
+
+// An Event is something that happened to an integration.
+type Event struct {
+	ID      int64 // ascending; a reader goes on behind the last one it saw
+	Time    time.Time
+	Kind    string // run.finished, run.failed, integration.broken, integration.mended, integration.guarded, contact.purged, …
+	Account string
+	Subject string          // integration, or what else it is about
+	Data    json.RawMessage // object
+}
+
+// A Webhook is told of events by POST.
+type Webhook struct {
+	ID       string
+	Account  string // empty: all accounts
+	URL      string
+	Kinds    []string // empty: all
+	Managed  bool
+	Disabled bool
+	Created  time.Time
+}
+
+// A Delivery is an event on its way to a webhook.
+type Delivery struct {
+	ID       int64
+	Webhook  Webhook
+	Event    Event
+	Attempts int // so far
+}
+
+// An AuditEntry says who changed what. Entries are never changed.
+type AuditEntry struct {
+	ID      int64
+	Time    time.Time
+	Actor   string // "user jane", "token pbx", "file hub.yaml", "command line", "hub"
+	Action  string // integration.add, token.create, contact.purge, …
+	Account string
+	Subject string
+	Detail  string // a phrase, without secrets
+}
+
+// A Sample is how many contacts an account had at a time, for a chart.
+type Sample struct {
+	Day      time.Time // midnight UTC
+	Account  string
+	Contacts int64
+}
+
+// A Filter chooses events or audit entries.
+type Filter struct {
+	Account string // empty: all
+	Subject string // empty: all
+	After   int64  // events: ids greater than this, ascending
+	Before  int64  // audit: ids less than this, descending; 0: from the newest
+	Limit   int    // 0: 100
+}
+
+// Errors of a registry. They are wrapped; compare with errors.Is.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrExists    = errors.New("exists already")
+	ErrManaged   = errors.New("is declared by the configuration file")
+	ErrClaimLost = errors.New("the claim belongs to another worker now")
+)
