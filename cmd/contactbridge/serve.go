@@ -11,6 +11,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/listener"
 )
 
 // serveFlags are the flags of contactbridge serve.
@@ -64,17 +65,17 @@ func serve(cmd *cobra.Command, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	listener, err := bridgeserver.Listen(ctx, cfg)
+	l, err := listener.Open(ctx, cfg.Listen)
 	if err != nil {
 		err = errors.Join(err, server.Close())
-		if e, ok := errors.AsType[*bridgeserver.ListenError](err); ok {
+		if e, ok := errors.AsType[*listener.Error](err); ok {
 			return hinted(err, e.Hint)
 		}
 		return err
 	}
-	lines := server.Describe(bridgeserver.BaseURL(cfg, listener))
+	lines := server.Describe(listener.URL(l, cfg.TLS.Enabled()))
 	fmt.Fprintln(cmd.OutOrStdout(), strings.Join(lines, "\n"))
-	return server.Serve(ctx, listener)
+	return server.Serve(ctx, l)
 }
 
 // newLogger writes to w what the configuration wants to read.

@@ -24,6 +24,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
 )
@@ -96,13 +97,13 @@ func serve(t *testing.T, cfg *config.Config, clock source.Clock) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := bridgeserver.Listen(t.Context(), cfg)
+	l, err := listener.Open(t.Context(), cfg.Listen)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx, listener) }()
+	go func() { ended <- server.Serve(ctx, l) }()
 	transport := &http.Transport{}
 	stop := sync.OnceValue(func() error {
 		cancel()
@@ -115,7 +116,7 @@ func serve(t *testing.T, cfg *config.Config, clock source.Clock) *running {
 		}
 	})
 	return &running{
-		url: bridgeserver.BaseURL(cfg, listener), client: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		url: listener.URL(l, cfg.TLS.Enabled()), client: &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		logs: logs, server: server, stop: stop,
 	}
 }
@@ -437,7 +438,7 @@ func TestUnixSocket(t *testing.T) {
 	if a := r.do(t, "POST", "/open/contact_sync", "{}"); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if _, err := bridgeserver.Listen(t.Context(), cfg); err == nil {
+	if _, err := listener.Open(t.Context(), cfg.Listen); err == nil {
 		t.Error("a second bridge took over the socket of the first")
 	}
 	r.client.CloseIdleConnections()
@@ -447,32 +448,6 @@ func TestUnixSocket(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is still there: %v", err)
 	}
-}
-
-func TestListenSaysWhatToDo(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	for address, want := range map[string]string{
-		taken.Addr().String():                            "Another process",
-		"unix:" + t.TempDir() + "/no/such/folder/socket": "folder",
-		"192.0.2.1:0":                                    "no such address",
-	} {
-		_, err := bridgeserver.Listen(t.Context(), &config.Config{Listen: address})
-		e, ok := errors.AsType[*bridgeserver.ListenError](err)
-		if !ok || !strings.Contains(e.Hint, want) || !strings.Contains(e.Error(), address) {
-			t.Errorf("%s: %v, hint %q", address, err, hint(e))
-		}
-	}
-}
-
-func hint(e *bridgeserver.ListenError) string {
-	if e == nil {
-		return ""
-	}
-	return e.Hint
 }
 
 func TestDescribeSaysWhatIsServedWhere(t *testing.T) {

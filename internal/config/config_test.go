@@ -85,7 +85,7 @@ func TestEveryFormIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if socket, ok := cfg.UnixSocket(); !ok || socket != "/run/contactbridge.sock" || cfg.Log.SlogLevel() != slog.LevelDebug {
+	if cfg.Listen != "unix:/run/contactbridge.sock" || cfg.Log.SlogLevel() != slog.LevelDebug {
 		t.Errorf("socket %q, level %v", socket, cfg.Log.SlogLevel())
 	}
 	if want := (config.TLS{Cert: "/etc/contactbridge/tls/cert.pem", Key: "/etc/key.pem"}); cfg.TLS != want {

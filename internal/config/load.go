@@ -127,9 +127,6 @@ func (c *checker) config() *Config {
 	return cfg
 }
 
-// UnixSocket is the path of a socket to listen on; ok is false where Listen is a network address.
-func (cfg *Config) UnixSocket() (path string, ok bool) { return strings.CutPrefix(cfg.Listen, "unix:") }
-
 func (c *checker) listen(address string) {
 	hint := "Write host:port, such as 127.0.0.1:8080, or unix:/path/to/socket."
 	if socket, ok := strings.CutPrefix(address, "unix:"); ok {

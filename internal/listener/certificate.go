@@ -1,4 +1,4 @@
-package bridgeserver
+package listener
 
 import (
 	"crypto/tls"
@@ -8,13 +8,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// A certificate is read again when its file has changed, so that a renewed one needs no restart.
-type certificate struct {
-	files  config.TLS
+// A Certificate is read again when its file has changed, so that a renewed one needs no restart.
+type Certificate struct {
+	cert   string // PEM files
+	key    string
 	clock  source.Clock
 	logger *slog.Logger
 
@@ -26,34 +26,26 @@ type certificate struct {
 
 const lookEvery = 10 * time.Second
 
-func newCertificate(files config.TLS, clock source.Clock, logger *slog.Logger) (*certificate, error) {
-	c := &certificate{files: files, clock: clock, logger: logger}
+// NewCertificate reads a certificate with its chain, and its key, from PEM files.
+func NewCertificate(cert, key string, clock source.Clock, logger *slog.Logger) (*Certificate, error) {
+	c := &Certificate{cert: cert, key: key, clock: clock, logger: logger}
 	if err := c.read(c.modified()); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// CheckTLS reports whether the configuration's certificate can be served.
-func CheckTLS(cfg *config.Config) error {
-	if !cfg.TLS.Enabled() {
-		return nil
-	}
-	_, err := newCertificate(cfg.TLS, source.SystemClock{}, nil)
-	return err
-}
-
 // modified is when the certificate's file changed last; zero where that cannot be told.
-func (c *certificate) modified() time.Time {
-	info, err := os.Stat(c.files.Cert)
+func (c *Certificate) modified() time.Time {
+	info, err := os.Stat(c.cert)
 	if err != nil {
 		return time.Time{}
 	}
 	return info.ModTime()
 }
 
-func (c *certificate) read(changed time.Time) error {
-	pair, err := tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
+func (c *Certificate) read(changed time.Time) error {
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {
 		return fmt.Errorf("read the certificate of tls: %w", err)
 	}
@@ -61,8 +53,8 @@ func (c *certificate) read(changed time.Time) error {
 	return nil
 }
 
-// get is what the next handshake shows. A new certificate that cannot be read does not replace the old one.
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+// Get is what the next handshake shows. A new certificate that cannot be read does not replace the old one.
+func (c *Certificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := c.clock.Now(); now.Sub(c.looked) >= lookEvery {

@@ -1,0 +1,36 @@
+package listener_test
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/contactbridge/contactbridge/internal/listener"
+)
+
+func TestListenSaysWhatToDo(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for address, want := range map[string]string{
+		taken.Addr().String():                            "Another process",
+		"unix:" + t.TempDir() + "/no/such/folder/socket": "folder",
+		"192.0.2.1:0":                                    "no such address",
+	} {
+		_, err := listener.Open(t.Context(), address)
+		e, ok := errors.AsType[*listener.Error](err)
+		if !ok || !strings.Contains(e.Hint, want) || !strings.Contains(e.Error(), address) {
+			t.Errorf("%s: %v, hint %q", address, err, hint(e))
+		}
+	}
+}
+
+func hint(e *listener.Error) string {
+	if e == nil {
+		return ""
+	}
+	return e.Hint
+}
