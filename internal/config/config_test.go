@@ -86,7 +86,7 @@ func TestEveryFormIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cfg.Listen != "unix:/run/contactbridge.sock" || cfg.Log.SlogLevel() != slog.LevelDebug {
-		t.Errorf("socket %q, level %v", socket, cfg.Log.SlogLevel())
+		t.Errorf("listen %q, level %v", cfg.Listen, cfg.Log.SlogLevel())
 	}
 	if want := (config.TLS{Cert: "/etc/contactbridge/tls/cert.pem", Key: "/etc/key.pem"}); cfg.TLS != want {
 		t.Errorf("tls is %+v", cfg.TLS)
