@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 )
 
@@ -58,16 +59,21 @@ func newConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		GroupID: groupBridge,
-		Short:   "Print the reference of the bridge's configuration, or its JSON Schema",
+		Short:   "Print the reference of a configuration, or the JSON Schema of the bridge's",
 		Example: `  contactbridge config docs | less
   contactbridge config schema > bridge.schema.json`,
 		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(
-		printing("docs", "Print what every key means, as Markdown", config.Markdown),
-		printing("schema", "Print the JSON Schema, for editors and programs", config.Schema),
-	)
+	hub := false
+	docs := printing("docs", "Print what every key means, as Markdown", func() ([]byte, error) {
+		if hub {
+			return hubconfig.Markdown()
+		}
+		return config.Markdown()
+	})
+	docs.Flags().BoolVar(&hub, "hub", false, "of the hub's configuration, not the bridge's")
+	cmd.AddCommand(docs, printing("schema", "Print the JSON Schema, for editors and programs", config.Schema))
 	return cmd
 }
 

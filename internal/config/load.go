@@ -3,8 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -22,36 +20,14 @@ import (
 	"github.com/contactbridge/contactbridge/source/kinds"
 )
 
-const maxFile = 4 << 20 // bytes
-
 // Load reads and checks a configuration file. References in it lead to the process' environment, and to files from the
 // configuration's folder on. An error is [*strictyaml.Problems], or what reading the file gave.
 func Load(path string) (*Config, error) {
-	text, err := readFile(path)
+	text, err := strictyaml.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, text, strictyaml.Environment{Lookup: os.LookupEnv, ReadFile: readFile, Folder: filepath.Dir(path)})
-}
-
-// readFile reads a file of a size that a configuration or a secret may have.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("read configuration: %w", &fs.PathError{Op: "open", Path: path, Err: errors.New("is a folder, not a file")})
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("read configuration: %s is larger than 4 MiB", path)
-	}
-	return text, nil
+	return Parse(path, text, strictyaml.Environment{Lookup: os.LookupEnv, ReadFile: strictyaml.ReadFile, Folder: filepath.Dir(path)})
 }
 
 // Parse reads and checks a configuration. file names it in the problems, which are all told at once: the error is
@@ -128,21 +104,27 @@ func (c *checker) config() *Config {
 }
 
 func (c *checker) listen(address string) {
-	hint := "Write host:port, such as 127.0.0.1:8080, or unix:/path/to/socket."
+	if message := ListenProblem(address); message != "" {
+		c.problem("listen", message, "Write host:port, such as 127.0.0.1:8080, or unix:/path/to/socket.")
+	}
+}
+
+// ListenProblem says what is wrong with an address to listen on; empty where nothing is.
+func ListenProblem(address string) string {
 	if socket, ok := strings.CutPrefix(address, "unix:"); ok {
 		if socket == "" {
-			c.problem("listen", "listen names no socket", hint)
+			return "listen names no socket"
 		}
-		return
+		return ""
 	}
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
-		c.problem("listen", fmt.Sprintf("listen cannot be %q", address), hint)
-		return
+		return fmt.Sprintf("listen cannot be %q", address)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		c.problem("listen", fmt.Sprintf("listen cannot be %q: the port must be a number from 0 to 65535", address), hint)
+		return fmt.Sprintf("listen cannot be %q: the port must be a number from 0 to 65535", address)
 	}
+	return ""
 }
 
 func (c *checker) tls(tls TLS) TLS {

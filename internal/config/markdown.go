@@ -20,7 +20,7 @@ var reference string
 
 // Markdown is the reference of the configuration: every key, from the tags that the loader goes by.
 func Markdown() ([]byte, error) {
-	t, err := template.New("reference").Funcs(template.FuncMap{"table": table, "kinds": kinds.All}).Parse(reference)
+	t, err := template.New("reference").Funcs(template.FuncMap{"table": Table, "kinds": kinds.All}).Parse(reference)
 	if err != nil {
 		return nil, fmt.Errorf("read the reference's template: %w", err)
 	}
@@ -34,8 +34,8 @@ func Markdown() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// table lists the keys of a struct as a Markdown table.
-func table(of any) string {
+// Table lists the keys of a struct as a Markdown table.
+func Table(of any) string {
 	var b strings.Builder
 	b.WriteString("| key | value | default | |\n|---|---|---|---|\n")
 	for _, f := range strictyaml.Fields(reflect.TypeOf(of)) {

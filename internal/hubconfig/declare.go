@@ -1,0 +1,87 @@
+package hubconfig
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// DeclaredAccounts are the accounts of the file, by name.
+func (cfg *Config) DeclaredAccounts() []registry.Account {
+	var accounts []registry.Account
+	for _, name := range slices.Sorted(maps.Keys(cfg.Accounts)) {
+		a := cfg.Accounts[name]
+		accounts = append(accounts, registry.Account{Name: name, Region: strings.ToUpper(a.Region), TimeZone: a.TimeZone, Managed: true})
+	}
+	return accounts
+}
+
+// A DeclaredIntegration is an integration of the file with its auth values.
+type DeclaredIntegration struct {
+	registry.Integration
+	Auth map[string]string
+}
+
+// DeclaredIntegrations are the integrations of the file, by account and name.
+func (cfg *Config) DeclaredIntegrations() []DeclaredIntegration {
+	var declared []DeclaredIntegration
+	for _, account := range slices.Sorted(maps.Keys(cfg.Accounts)) {
+		integrations := cfg.Accounts[account].Integrations
+		for _, name := range slices.Sorted(maps.Keys(integrations)) {
+			declared = append(declared, integrations[name].declared(directory.Key{Account: account, Integration: name}))
+		}
+	}
+	return declared
+}
+
+func (i Integration) declared(key directory.Key) DeclaredIntegration {
+	full := i.Full
+	if full == 0 {
+		full = -1 // registry.Schedule: never
+	}
+	return DeclaredIntegration{Auth: i.Auth, Integration: registry.Integration{
+		Key: key, Bridge: i.Bridge, Validation: i.Validation, Paused: i.Paused, Managed: true,
+		Schedule: registry.Schedule{Every: i.Every, Cron: i.Cron, Off: i.Off, Full: full},
+		Limits:   registry.Limits{Pages: i.Limits.Pages, PageBytes: int64(i.Limits.PageBytes), Timeout: i.Limits.Timeout, Run: i.Limits.Run},
+		Guard:    directory.Guard{Share: float64(i.Guard.Share), Min: i.Guard.Min},
+	}}
+}
+
+// A DeclaredToken is a token of the file with its value.
+type DeclaredToken struct {
+	registry.Token
+	Value string
+}
+
+// DeclaredTokens are the tokens of the file, by name.
+func (cfg *Config) DeclaredTokens() []DeclaredToken {
+	var tokens []DeclaredToken
+	for _, name := range slices.Sorted(maps.Keys(cfg.Tokens)) {
+		t := cfg.Tokens[name]
+		token := registry.Token{Name: name, Account: t.Account, Managed: true}
+		for _, scope := range t.Scopes {
+			token.Scopes = append(token.Scopes, registry.Scope(scope))
+		}
+		tokens = append(tokens, DeclaredToken{token, t.Value})
+	}
+	return tokens
+}
+
+// A DeclaredWebhook is a webhook of the file with its signing secret. Its ID is made of its name.
+type DeclaredWebhook struct {
+	registry.Webhook
+	Secret string
+}
+
+// DeclaredWebhooks are the webhooks of the file, by name.
+func (cfg *Config) DeclaredWebhooks() []DeclaredWebhook {
+	var webhooks []DeclaredWebhook
+	for _, name := range slices.Sorted(maps.Keys(cfg.Webhooks)) {
+		w := cfg.Webhooks[name]
+		webhooks = append(webhooks, DeclaredWebhook{registry.Webhook{ID: "file-" + name, Account: w.Account, URL: w.URL, Kinds: w.Events, Managed: true}, w.Secret})
+	}
+	return webhooks
+}

@@ -1,0 +1,128 @@
+// Package hubconfig is the hub's configuration: one strict YAML file, all of it optional. Loading it tells of everything that
+// is wrong with it at once. The reference in docs/hub-configuration.md is generated from the tags in this file.
+package hubconfig
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/internal/config"
+)
+
+// Config is a whole configuration file.
+type Config struct {
+	Listen    string             `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
+	TLS       config.TLS         `yaml:"tls" jsonschema_description:"Serve HTTPS with this certificate. Without it the hub speaks plain HTTP: put it behind a reverse proxy that has one, unless it listens on this machine only."`
+	PublicURL string             `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
+	Log       config.Log         `yaml:"log" jsonschema_description:"What is written to standard error."`
+	Data      string             `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
+	Database  string             `yaml:"database" jsonschema_description:"A PostgreSQL database instead of the embedded one: postgres://user:password@host/name. Any number of hubs may share it."`
+	Role      string             `yaml:"role" jsonschema:"default=all,enum=all,enum=web,enum=worker" jsonschema_description:"What this process does: web answers requests, worker runs integrations, all does both. web and worker need a database."`
+	Workers   int                `yaml:"workers" jsonschema:"default=8,minimum=1,maximum=1000" jsonschema_description:"Runs at once in this process."`
+	PerHost   int                `yaml:"per_host" jsonschema:"default=4,minimum=1,maximum=1000" jsonschema_description:"Runs at once against bridges on one host, in this process."`
+	Accounts  map[string]Account `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
+	Tokens    map[string]Token   `yaml:"tokens" jsonschema_description:"API tokens, by name."`
+	Webhooks  map[string]Webhook `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
+	Network   Network            `yaml:"network" jsonschema_description:"Which addresses the hub may ask. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
+	Secrets   Secrets            `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
+	Keep      Keep               `yaml:"keep" jsonschema_description:"How long history is kept."`
+	SignIn    SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
+}
+
+// Account is one contact centre.
+type Account struct {
+	Region       string                 `yaml:"region" jsonschema_description:"Country of numbers that are written without a country code: its two letters, such as GB."`
+	TimeZone     string                 `yaml:"time_zone" jsonschema:"default=UTC" jsonschema_description:"IANA name, such as Europe/London: of cron schedules, and of the times that the console shows."`
+	Integrations map[string]Integration `yaml:"integrations" jsonschema_description:"The bridges that its contacts come from, by name."`
+}
+
+// Integration is one bridge.
+type Integration struct {
+	Bridge     string            `yaml:"bridge" jsonschema:"required" jsonschema_description:"URL of the bridge's contact_sync endpoint. It may hold {{field}} for a value of auth." hint:"Write  bridge: https://bridge.example.com/crm/contact_sync"`
+	Validation string            `yaml:"validation" jsonschema_description:"URL of its auth_validation endpoint, if it has one: how credentials are tested, and what it answers is sent from then on."`
+	Auth       map[string]string `yaml:"auth" jsonschema_description:"What the bridge wants to be sent as auth, such as username and password. Values are sealed at rest and never shown."`
+	Every      time.Duration     `yaml:"every" jsonschema_description:"How often it runs: 10s or more. Default: 30m."`
+	Cron       string            `yaml:"cron" jsonschema_description:"When it runs, instead of every: five fields, in the account's time zone, such as  15 6-20 * * 1-5 ."`
+	Off        bool              `yaml:"off" jsonschema:"default=false" jsonschema_description:"Run only when asked to."`
+	Paused     bool              `yaml:"paused" jsonschema:"default=false" jsonschema_description:"Run only when asked to, for the time being."`
+	Full       time.Duration     `yaml:"full" jsonschema:"default=168h" jsonschema_description:"Age of the last complete run at which the next one reads everything, which finds deletions that a bridge does not tell of. 0s: never."`
+	Limits     Limits            `yaml:"limits" jsonschema_description:"What one run may take."`
+	Guard      Guard             `yaml:"guard" jsonschema_description:"A complete run that would delete more than this stops and asks."`
+}
+
+// Limits bound one run.
+type Limits struct {
+	Pages     int64         `yaml:"pages" jsonschema:"default=1000000,minimum=1" jsonschema_description:"Pages of a run; a longer one counts as endless."`
+	PageBytes config.Size   `yaml:"page_bytes" jsonschema:"default=32MiB" jsonschema_description:"Size of one answer."`
+	Timeout   time.Duration `yaml:"timeout" jsonschema:"default=10s" jsonschema_description:"How long one answer may take."`
+	Run       time.Duration `yaml:"run" jsonschema_description:"How long a run may take. Default: no limit."`
+}
+
+// Guard stands in front of inferred deletions.
+type Guard struct {
+	Share Percent `yaml:"share" jsonschema:"default=20%" jsonschema_description:"Of the integration's contacts."`
+	Min   int64   `yaml:"min" jsonschema:"default=10,minimum=0" jsonschema_description:"And of contacts, in number."`
+}
+
+// Token lets a program in.
+type Token struct {
+	Account string   `yaml:"account" jsonschema_description:"The account that it sees. Without it: all of them, which needs the scope admin."`
+	Scopes  []string `yaml:"scopes" jsonschema:"required" jsonschema_description:"What it may do: callers:read, contacts:read, contacts:purge, integrations:read, integrations:control, integrations:write, admin."`
+	Value   string   `yaml:"value" jsonschema:"required" jsonschema_description:"The token itself, 16 characters or more; as ${NAME} or ${file:PATH}. Only a digest of it is kept." hint:"Make one with  openssl rand -hex 24  and write  value: ${PBX_TOKEN}"`
+}
+
+// Webhook is told of events.
+type Webhook struct {
+	Account string   `yaml:"account" jsonschema_description:"The account whose events it is told. Without it: all."`
+	URL     string   `yaml:"url" jsonschema:"required" jsonschema_description:"Where events are sent by POST."`
+	Events  []string `yaml:"events" jsonschema_description:"Kinds of event, such as run.failed. Default: all."`
+	Secret  string   `yaml:"secret" jsonschema:"required" jsonschema_description:"What deliveries are signed with, 16 characters or more; as ${NAME} or ${file:PATH}." hint:"Make one with  openssl rand -hex 24  and write  secret: ${WEBHOOK_SECRET}"`
+}
+
+// Network says which addresses may be asked.
+type Network struct {
+	AllowPrivate bool     `yaml:"allow_private" jsonschema:"default=false" jsonschema_description:"Allow addresses of private networks and of this machine."`
+	Allow        []string `yaml:"allow" jsonschema_description:"Allow these networks besides the public internet: 10.1.0.0/16, 127.0.0.1/32."`
+}
+
+// Secrets say where the key is that seals credentials: base64 of 32 bytes a line; the first seals, the others only open.
+type Secrets struct {
+	KeyFile    string   `yaml:"key_file" jsonschema_description:"A file with the key."`
+	KeyEnv     string   `yaml:"key_env" jsonschema_description:"Name of an environment variable that holds the key."`
+	KeyCommand []string `yaml:"key_command" jsonschema_description:"A command that prints the key: how a key management service or Vault is asked, such as [aws, kms, decrypt, …]."`
+}
+
+// Keep says how long history is kept.
+type Keep struct {
+	Runs  time.Duration `yaml:"runs" jsonschema:"default=2160h" jsonschema_description:"Runs, what they rejected, and events."`
+	Audit time.Duration `yaml:"audit" jsonschema:"default=8760h" jsonschema_description:"The audit log: a year or more."`
+}
+
+// SignIn is OpenID Connect.
+type SignIn struct {
+	Issuer       string `yaml:"issuer" jsonschema_description:"URL of the provider. A user of the hub with the same name as the provider's verified e-mail address is signed in."`
+	ClientID     string `yaml:"client_id" jsonschema_description:"Of the hub at the provider."`
+	ClientSecret string `yaml:"client_secret" jsonschema_description:"As ${NAME} or ${file:PATH}."`
+	Name         string `yaml:"name" jsonschema:"default=single sign-on" jsonschema_description:"What the button says: Sign in with …"`
+}
+
+// A Percent is a share, from 0 to 1, written as 20% or 20.
+type Percent float64
+
+// UnmarshalText reads a share.
+func (p *Percent) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(string(text), "%")), 64)
+	if err != nil || !(n >= 0 && n <= 100) {
+		return percentError{}
+	}
+	*p = Percent(n / 100)
+	return nil
+}
+
+type percentError struct{}
+
+func (percentError) Error() string { return "this is not a share" }
+
+// Hint shows a share.
+func (percentError) Hint() string { return "Write per cent, from 0% to 100%: 20%." }

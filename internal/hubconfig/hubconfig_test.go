@@ -1,0 +1,139 @@
+package hubconfig_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/hubconfig"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
+)
+
+func environment() strictyaml.Environment {
+	values := map[string]string{"CRM_BRIDGE_PASSWORD": "s3cret", "PBX_TOKEN": "0123456789abcdef0123"}
+	return strictyaml.Environment{
+		Folder: "/etc/contactbridge", ReadFile: os.ReadFile,
+		Lookup: func(name string) (string, bool) { value, ok := values[name]; return value, ok },
+	}
+}
+
+const everyday = `
+listen: 127.0.0.1:8090
+data: ./data                    # or  database: postgres://…
+accounts:
+  acme:
+    region: gb
+    integrations:
+      crm:
+        bridge: http://127.0.0.1:8080/crm/contact_sync
+        auth: {username: agent, password: "${CRM_BRIDGE_PASSWORD}"}
+        every: 30m
+tokens:
+  pbx: {account: acme, scopes: [callers:read], value: "${PBX_TOKEN}"}
+network: {allow_private: true}
+`
+
+func TestAnEverydayFile(t *testing.T) {
+	cfg, err := hubconfig.Parse("hub.yaml", []byte(everyday), environment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Data != "/etc/contactbridge/data" || !cfg.Network.AllowPrivate || cfg.Role != "all" || cfg.Workers != 8 {
+		t.Errorf("%+v", cfg)
+	}
+	if got, want := cfg.DeclaredAccounts(), []registry.Account{{Name: "acme", Region: "GB", TimeZone: "UTC", Managed: true}}; !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+	integrations := []hubconfig.DeclaredIntegration{{
+		Auth: map[string]string{"username": "agent", "password": "s3cret"},
+		Integration: registry.Integration{
+			Key: directory.Key{Account: "acme", Integration: "crm"}, Bridge: "http://127.0.0.1:8080/crm/contact_sync", Managed: true,
+			Schedule: registry.Schedule{Every: 30 * time.Minute, Full: 7 * 24 * time.Hour},
+			Limits:   registry.Limits{Pages: 1_000_000, PageBytes: 32 << 20, Timeout: 10 * time.Second},
+			Guard:    directory.Guard{Share: 0.2, Min: 10},
+		},
+	}}
+	if got := cfg.DeclaredIntegrations(); !cmp.Equal(got, integrations) {
+		t.Error(cmp.Diff(integrations, got))
+	}
+	tokens := []hubconfig.DeclaredToken{{
+		Token: registry.Token{Name: "pbx", Account: "acme", Scopes: []registry.Scope{registry.ScopeCallers}, Managed: true}, Value: "0123456789abcdef0123",
+	}}
+	if got := cfg.DeclaredTokens(); !cmp.Equal(got, tokens) {
+		t.Error(cmp.Diff(tokens, got))
+	}
+}
+
+func TestWithoutAFileEverythingIsEmbedded(t *testing.T) {
+	cfg := hubconfig.Default()
+	if cfg.Listen != "127.0.0.1:8090" || cfg.Data != "data" || cfg.Database != "" || cfg.Role != "all" || cfg.Keep.Runs != 90*24*time.Hour {
+		t.Errorf("%+v", cfg)
+	}
+}
+
+func TestEveryProblemIsToldWithItsLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"listen: nowhere":                                       "1:9: listen cannot be",
+		"role: worker":                                          "1:7: role: worker needs a database",
+		"database: mysql://x":                                   "1:11: database must be a postgres:// URL",
+		"acounts: {}":                                           "1:1: unknown key",
+		"accounts: {a b: {}}":                                   "cannot be a name",
+		"accounts: {a: {region: XX}}":                           "no region",
+		"accounts: {a: {time_zone: Mars/X}}":                    "no time zone",
+		"accounts: {a: {integrations: {c: {every: 5m}}}}":       "bridge is missing",
+		"accounts: {a: {integrations: {c: {bridge: ftp://x}}}}": "no http or https URL",
+		"accounts: {a: {integrations: {c: {bridge: 'http://u:p@x/y'}}}}":                                      "holds credentials",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1s}}}}":                               "cannot run every 1s",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1m, cron: '* * * * *'}}}}":            "more than one schedule",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', cron: 'often'}}}}":                           "is no schedule",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', guard: {share: 120%}}}}}":                    "not a share",
+		"tokens: {t: {scopes: [callers:read], value: 0123456789abcdef}}":                                      "needs the scope admin",
+		"tokens: {t: {scopes: [all], value: 0123456789abcdef, account: b}}":                                   "no scope",
+		"tokens: {t: {scopes: [admin], value: short}}":                                                        "fewer than 16",
+		"tokens: {t: {scopes: [callers:read], account: nobody, value: 0123456789abcdef}}":                     "no account",
+		"webhooks: {w: {url: 'https://example.com/x', secret: x}}":                                            "fewer than 16",
+		"network: {allow: [10.0.0.0]}":                                                                        "is no network",
+		"secrets: {key_env: A, key_file: b}":                                                                  "only one key",
+		"keep: {audit: 24h}":                                                                                  "a year at least",
+		"sign_in: {client_id: x}":                                                                             "needs issuer",
+		"tls: {cert: x}":                                                                                      "both cert and key",
+		"public_url: example.com":                                                                             "no http or https URL",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', auth: {password: '${NOT_SET_ANYWHERE}'}}}}}": "NOT_SET_ANYWHERE",
+	} {
+		_, err := hubconfig.Parse("hub.yaml", []byte(text), environment())
+		problems, ok := errors.AsType[*strictyaml.Problems](err)
+		if !ok || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "hub.yaml:1:") {
+			t.Errorf("%s: %v, want %q", text, err, want)
+			continue
+		}
+		if problems.List[0].Hint == "" {
+			t.Errorf("%s: no word on what to do: %v", text, err)
+		}
+	}
+}
+
+func TestAnAddressWithPlaceholdersIsTaken(t *testing.T) {
+	text := "accounts: {a: {integrations: {c: {bridge: 'https://{{site}}.example.com/contact_sync', auth: {site: acme}}}}}"
+	if _, err := hubconfig.Parse("hub.yaml", []byte(text), environment()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReferenceIsCurrent(t *testing.T) {
+	want, err := hubconfig.Markdown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join("..", "..", "docs", "hub-configuration.md"))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("docs/hub-configuration.md is not current (%v): go generate ./internal/hubconfig", err)
+	}
+}

@@ -1,0 +1,232 @@
+package hubconfig
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/phone"
+)
+
+// Load reads and checks a configuration file. References in it lead to the process' environment, and to files from the
+// configuration's folder on. An error is [*strictyaml.Problems], or what reading the file gave.
+func Load(path string) (*Config, error) {
+	text, err := strictyaml.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, text, strictyaml.Environment{Lookup: os.LookupEnv, ReadFile: strictyaml.ReadFile, Folder: filepath.Dir(path)})
+}
+
+// Default is the configuration of a hub without a file: everything embedded, below the working folder.
+func Default() *Config {
+	cfg, err := Parse("", nil, strictyaml.Environment{Lookup: os.LookupEnv, ReadFile: strictyaml.ReadFile, Folder: "."})
+	if err != nil {
+		return &Config{} // an empty file has no problem: a test sees to that
+	}
+	return cfg
+}
+
+// Parse reads and checks a configuration. file names it in the problems, which are all told at once: the error is
+// [*strictyaml.Problems].
+func Parse(file string, text []byte, env strictyaml.Environment) (*Config, error) {
+	if len(strings.TrimSpace(string(text))) == 0 {
+		text = []byte("{}")
+	}
+	document, err := strictyaml.Parse(file, text, env)
+	if document == nil || err != nil {
+		return nil, err
+	}
+	cfg := &Config{}
+	c := &checker{}
+	if decoded := document.Decode(cfg); decoded != nil {
+		return nil, document.Join(decoded)
+	}
+	c.config(cfg, env.Folder)
+	if err := document.Join(nil, c.problems...); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// A checker collects what is wrong with a configuration.
+type checker struct{ problems []strictyaml.Problem }
+
+func (c *checker) problem(path, message, hint string) {
+	c.problems = append(c.problems, strictyaml.Problem{Path: path, Message: message, Hint: hint})
+}
+
+// config checks everything and makes paths start from the configuration's folder.
+func (c *checker) config(cfg *Config, folder string) {
+	if message := config.ListenProblem(cfg.Listen); message != "" {
+		c.problem("listen", message, "Write host:port, such as 127.0.0.1:8090, or unix:/path/to/socket.")
+	}
+	if (cfg.TLS.Cert == "") != (cfg.TLS.Key == "") {
+		c.problem("tls", "tls needs both cert and key", "Name the certificate's and the key's file, or remove tls.")
+	}
+	for _, path := range []*string{&cfg.TLS.Cert, &cfg.TLS.Key, &cfg.Data, &cfg.Secrets.KeyFile} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(folder, *path)
+		}
+	}
+	c.url("public_url", cfg.PublicURL)
+	c.database(cfg)
+	c.secrets(cfg.Secrets)
+	c.network(cfg.Network)
+	c.signIn(cfg.SignIn)
+	if cfg.Keep.Audit < 365*24*time.Hour {
+		c.problem("keep.audit", "the audit log is kept for a year at least", "Write 8760h or more.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Accounts)) {
+		c.account("accounts."+name, name, cfg.Accounts[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Tokens)) {
+		c.token("tokens."+name, name, cfg.Tokens[name], cfg.Accounts)
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Webhooks)) {
+		c.webhook("webhooks."+name, name, cfg.Webhooks[name])
+	}
+}
+
+func (c *checker) database(cfg *Config) {
+	scheme, _, ok := strings.Cut(cfg.Database, "://")
+	switch {
+	case cfg.Database != "" && (!ok || scheme != "postgres" && scheme != "postgresql"):
+		c.problem("database", "database must be a postgres:// URL", "Write postgres://user:password@host/name; leave it out for the embedded database in data.")
+	case cfg.Database == "" && cfg.Role != "all":
+		c.problem("role", fmt.Sprintf("role: %s needs a database that several processes share", cfg.Role), "Set database, or leave role out.")
+	}
+}
+
+func (c *checker) secrets(s Secrets) {
+	given := 0
+	for _, set := range []bool{s.KeyFile != "", s.KeyEnv != "", len(s.KeyCommand) > 0} {
+		if set {
+			given++
+		}
+	}
+	if given > 1 {
+		c.problem("secrets", "there can be only one key", "Choose one of key_file, key_env and key_command.")
+	}
+}
+
+func (c *checker) network(n Network) {
+	for i, text := range n.Allow {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			c.problem(fmt.Sprintf("network.allow.%d", i), fmt.Sprintf("%q is no network", text), "Write it as 10.1.0.0/16, one machine as 10.1.2.3/32.")
+		}
+	}
+}
+
+func (c *checker) signIn(s SignIn) {
+	if s.Issuer == "" && (s.ClientID != "" || s.ClientSecret != "") || s.Issuer != "" && s.ClientID == "" {
+		c.problem("sign_in", "sign_in needs issuer and client_id", "Name both, as the provider gave them, or remove sign_in.")
+	}
+	c.url("sign_in.issuer", s.Issuer)
+}
+
+var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+func (c *checker) name(path, text string) {
+	if !name.MatchString(text) {
+		c.problem(path, fmt.Sprintf("%q cannot be a name", text), "Use letters, digits, hyphen and underscore, at most 64, the first a letter or digit.")
+	}
+}
+
+func (c *checker) account(path, name string, a Account) {
+	c.name(path, name)
+	if a.Region != "" && !phone.KnownRegion(strings.ToUpper(a.Region)) {
+		c.problem(path+".region", fmt.Sprintf("there is no region %q", a.Region), "Write the country's two letters: US, GB, PT, BR.")
+	}
+	if _, err := time.LoadLocation(a.TimeZone); err != nil {
+		c.problem(path+".time_zone", fmt.Sprintf("there is no time zone %q", a.TimeZone), "Write its IANA name: Europe/London, America/New_York.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Integrations)) {
+		c.integration(path+".integrations."+name, name, a.Integrations[name])
+	}
+}
+
+func (c *checker) integration(path, name string, i Integration) {
+	c.name(path, name)
+	c.url(path+".bridge", i.Bridge)
+	c.url(path+".validation", i.Validation)
+	ways := 0
+	for _, set := range []bool{i.Every != 0, i.Cron != "", i.Off} {
+		if set {
+			ways++
+		}
+	}
+	if ways > 1 {
+		c.problem(path, "it has more than one schedule", "Choose one of every, cron and off.")
+	}
+	if i.Every != 0 && i.Every < registry.MinEvery {
+		c.problem(path+".every", fmt.Sprintf("it cannot run every %s", i.Every), fmt.Sprintf("The least is %s.", registry.MinEvery))
+	}
+	if i.Cron != "" {
+		if _, err := cron.ParseStandard(i.Cron); err != nil {
+			c.problem(path+".cron", fmt.Sprintf("%q is no schedule", i.Cron), "Write minute, hour, day of the month, month and day of the week:  15 6-20 * * 1-5")
+		}
+	}
+}
+
+// url checks an address; {{field}} may stand in it.
+func (c *checker) url(path, address string) {
+	if address == "" {
+		return
+	}
+	u, err := url.Parse(strings.NewReplacer("{{", "", "}}", "").Replace(address))
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		c.problem(path, "this is no http or https URL", "Write it as https://bridge.example.com/crm/contact_sync")
+	case u.User != nil:
+		c.problem(path, "the URL holds credentials, which would be shown", "Write them below auth.")
+	}
+}
+
+const minSecret = 16 // characters
+
+func (c *checker) token(path, name string, t Token, accounts map[string]Account) {
+	c.name(path, name)
+	if len(t.Value) < minSecret {
+		c.problem(path+".value", fmt.Sprintf("the token has fewer than %d characters", minSecret), "Make one with  openssl rand -hex 24")
+	}
+	for _, scope := range t.Scopes {
+		if !slices.Contains(registry.Scopes, registry.Scope(scope)) {
+			c.problem(path+".scopes", fmt.Sprintf("there is no scope %q", scope), "Choose from: "+scopes()+".")
+		}
+	}
+	if t.Account == "" && !slices.Contains(t.Scopes, string(registry.ScopeAdmin)) {
+		c.problem(path+".account", "a token for all accounts needs the scope admin", "Name the account that it may see.")
+	}
+	if _, ok := accounts[t.Account]; t.Account != "" && !ok {
+		c.problem(path+".account", fmt.Sprintf("there is no account %q in this file", t.Account), "Add it below accounts.")
+	}
+}
+
+func scopes() string {
+	var words []string
+	for _, scope := range registry.Scopes {
+		words = append(words, string(scope))
+	}
+	return strings.Join(words, ", ")
+}
+
+func (c *checker) webhook(path, name string, w Webhook) {
+	c.name(path, name)
+	c.url(path+".url", w.URL)
+	if len(w.Secret) < minSecret {
+		c.problem(path+".secret", fmt.Sprintf("the secret has fewer than %d characters", minSecret), "Make one with  openssl rand -hex 24")
+	}
+}

@@ -1,0 +1,31 @@
+package hubconfig
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"text/template"
+
+	"github.com/contactbridge/contactbridge/internal/config"
+)
+
+//go:generate go run ../../cmd/contactbridge config docs --hub --output ../../docs/hub-configuration.md
+
+//go:embed reference.md.tmpl
+var reference string
+
+// Markdown is the reference of the configuration: every key, from the tags that the loader goes by.
+func Markdown() ([]byte, error) {
+	t, err := template.New("reference").Funcs(template.FuncMap{"table": config.Table}).Parse(reference)
+	if err != nil {
+		return nil, fmt.Errorf("read the reference's template: %w", err)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, map[string]any{
+		"Config": &Config{}, "Account": &Account{}, "Integration": &Integration{}, "Limits": &Limits{}, "Guard": &Guard{},
+		"Token": &Token{}, "Webhook": &Webhook{}, "Network": &Network{}, "Secrets": &Secrets{}, "Keep": &Keep{}, "SignIn": &SignIn{},
+	}); err != nil {
+		return nil, fmt.Errorf("write the reference: %w", err)
+	}
+	return out.Bytes(), nil
+}
