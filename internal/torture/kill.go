@@ -45,6 +45,9 @@ func kill(ctx context.Context, dir string, o options) (err error) {
 		if err := k.round(ctx); err != nil {
 			return fmt.Errorf("after %d kills (seed %d): %w", k.total(), o.seed, err)
 		}
+		if k.total()%10 == 0 {
+			fmt.Printf("%d of %d kills, %d rows compared, none differed\n", k.total(), o.kills, k.compared)
+		}
 	}
 	stopWriting()
 	if err := waitForWriters(); err != nil {
