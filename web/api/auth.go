@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/web/internal/exchange"
+)
+
+// An accountRule says how an operation knows the account that it is about.
+type accountRule int
+
+const (
+	oneAccount  accountRule = iota // the token's, or the parameter's: there must be one
+	anyAccount                     // the same, but whoever sees all accounts may leave it out
+	pathAccount                    // stands in the path
+	noAccount                      // it is not about one
+)
+
+// enter lets a request in: it returns who asks and which account it is about.
+func (a *API) enter(r *http.Request, token string, scope registry.Scope, rule accountRule) (hub.Actor, string, *problem) {
+	actor, p := a.authenticate(r, token)
+	if p != nil {
+		return hub.Actor{}, "", p
+	}
+	account := ""
+	switch rule {
+	case oneAccount, anyAccount:
+		account = r.URL.Query().Get("account")
+	case pathAccount:
+		account = r.PathValue("account")
+	}
+	account, p = chooseAccount(actor, account, scope, rule)
+	if p != nil {
+		return hub.Actor{}, "", p
+	}
+	exchange.Of(r.Context()).Account = account
+	return actor, account, nil
+}
+
+// chooseAccount is the account that a request is about, where the actor may do this.
+func chooseAccount(actor hub.Actor, account string, scope registry.Scope, rule accountRule) (string, *problem) {
+	if account == "" && !actor.All && len(actor.Accounts) == 1 {
+		account = actor.Accounts[0]
+	}
+	if !actor.All && account != "" && !slices.Contains(actor.Accounts, account) {
+		return "", newProblem("denied", "The token is for another account.", "Use a token of this account, or leave the account out.")
+	}
+	allowed := actor.May(scope, account)
+	if account == "" && !actor.All {
+		allowed = slices.ContainsFunc(actor.Accounts, func(one string) bool { return actor.May(scope, one) })
+	}
+	switch {
+	case !allowed:
+		return "", newProblem("denied", "The token lacks the scope "+string(scope)+".", "Use a token that has this scope: tokens are made with  contactbridge hub token create .")
+	case account == "" && rule == oneAccount:
+		return "", invalid("account", "It does not say which account it is about.", "Add ?account=NAME: the token is for several accounts.")
+	}
+	return account, nil
+}
+
+// bearer is the token of a request's Authorization header; empty where it has none.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// authenticate finds out who asks. Addresses that keep on guessing are held off, but not the tokens that proved good.
+func (a *API) authenticate(r *http.Request, token string) (hub.Actor, *problem) {
+	if token == "" {
+		return hub.Actor{}, newProblem("unauthorized", "The request has no token.", "Send  Authorization: Bearer TOKEN ; tokens are made with  contactbridge hub token create .")
+	}
+	address := a.clientAddress(r)
+	if wait := a.guesses.wait(address, token); wait > 0 {
+		p := newProblem("rate_limited", "Too many wrong tokens came from this address.", "Wait, and check the token.")
+		p.retryAfter = wait
+		return hub.Actor{}, p
+	}
+	actor, err := a.hub.Authenticate(r.Context(), token)
+	if err == nil {
+		a.guesses.good(token)
+		exchange.Of(r.Context()).Actor = actor.Name
+		return actor, nil
+	}
+	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Denied {
+		a.guesses.bad(address)
+		return hub.Actor{}, newProblem("unauthorized", "The token is not known, or has expired.", "Check it, or make a new one with  contactbridge hub token create .")
+	}
+	return hub.Actor{}, problemOf(r.Context(), err)
+}
+
+// A Problem is why somebody is not let in.
+type Problem interface {
+	// Write answers with it.
+	Write(w http.ResponseWriter, r *http.Request)
+}
+
+// Admit lets in who has a scope for all accounts; nil where it does.
+func (a *API) Admit(r *http.Request, scope registry.Scope) Problem {
+	actor, p := a.authenticate(r, bearer(r))
+	if p != nil {
+		return p
+	}
+	if !actor.May(scope, "") {
+		return newProblem("denied", "The token lacks the scope "+string(scope)+" for all accounts.", "Use an administrator's token.")
+	}
+	return nil
+}
+
+// Tell is an error as somebody outside may hear of it; the rest goes into the log.
+func (a *API) Tell(ctx context.Context, err error) (message, hint string) {
+	p := problemOf(ctx, err)
+	return p.detail.Message, p.detail.Hint
+}

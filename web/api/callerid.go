@@ -1,0 +1,259 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/web/internal/exchange"
+)
+
+// A callerIDQuestion holds the parameters of /callerid. Parameters that it does not know are passed over: telephone systems
+// add their own.
+type callerIDQuestion struct {
+	Number string `query:"number" required:"true" doc:"The caller's number, in any spelling. A + that was not encoded is understood."`
+	Format string `query:"format" enum:"text,json,xml" default:"text" doc:"text: one line, the name and, where it says more, the company. json and xml: name, company, integration, id and url."`
+	Max    int    `query:"max" minimum:"1" maximum:"256" default:"80" doc:"Most characters of the line of text. Telephones show 15 to 30."`
+	Region string `query:"region" doc:"Where it was dialled. Default: the account's region."`
+	Token  string `query:"token" doc:"The token, where no header can be sent."`
+	InAccount
+}
+
+// A callerID is who calls, as telephone systems ask for it.
+type callerID struct {
+	XMLName     xml.Name `json:"-" xml:"caller"`
+	Number      string   `json:"number" xml:"number" doc:"As asked, or with its country code where it is a full number."`
+	Name        string   `json:"name" xml:"name" doc:"Empty where nobody is known."`
+	Company     string   `json:"company" xml:"company" doc:"May be empty."`
+	Integration string   `json:"integration" xml:"integration" doc:"Where the contact comes from."`
+	ID          string   `json:"id" xml:"id" doc:"The contact's id in the external service."`
+	URL         string   `json:"url" xml:"url" doc:"The contact's page in the external service; may be empty."`
+}
+
+func (a *API) routeCallerID() {
+	o := operation{
+		id: "callerID", method: http.MethodGet, path: "/callerid", tag: "callers", scope: registry.ScopeCallers,
+		summary: "One line for telephone systems",
+		details: "Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where nobody is known or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The first match that is exact or national counts; equal endings name nobody.",
+	}
+	o.describeCallerID(a)
+	a.callerID = http.HandlerFunc(a.serveCallerID)
+}
+
+// describeCallerID puts the operation into the document: three content types, and errors without a body.
+var callerIDType = reflect.TypeFor[callerID]()
+
+func (o operation) describeCallerID(a *API) {
+	described := o.describe()
+	described.Security = append(described.Security, map[string][]string{"queryToken": {string(o.scope)}})
+	empty := func(why string) *huma.Response { return &huma.Response{Description: why + " The body is empty."} }
+	body := a.huma.OpenAPI().Components.Schemas.Schema(callerIDType, true, "CallerID")
+	described.Responses = map[string]*huma.Response{
+		"200": {Description: "Who calls, or nothing.", Content: map[string]*huma.MediaType{
+			"text/plain":       {Schema: &huma.Schema{Type: huma.TypeString}},
+			"application/json": {Schema: body},
+			"application/xml":  {Schema: &huma.Schema{Type: huma.TypeString, Description: "The same as elements of <caller>."}},
+		}},
+		"400": empty("The question says no number, or an unknown format."),
+		"401": empty("No token, or a wrong one."),
+		"403": empty("The token lacks the scope, or is for another account, or for several and the question does not say which."),
+		"429": empty("Too many wrong tokens came from this address."),
+	}
+	huma.Register[callerIDQuestion, nothing](undocumentedRoutes{a.huma}, described, nil)
+	delete(described.Responses, "204") // the framework's thought
+}
+
+// serveCallerID answers a telephone system. Whatever happens it gets no page to read out, and it gets it in time, even where
+// a database does not listen when it is told to stop.
+func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header["Cache-Control"] = noStore
+	header["X-Content-Type-Options"] = noSniff
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.callerIDTime)
+	defer cancel()
+	ctx, detached := exchange.Detach(ctx)
+	query, known := r.URL.Query(), make(chan callerIDOutcome, 1)
+	go func() {
+		var o callerIDOutcome
+		defer func() {
+			if failure := recover(); failure != nil {
+				detached.Err, o = fmt.Errorf("panic: %v", failure), callerIDOutcome{}
+			}
+			known <- o
+		}()
+		o = a.askCallerID(r.WithContext(ctx), query)
+	}()
+	var o callerIDOutcome
+	select {
+	case o = <-known:
+		detached.Attach(exchange.Of(r.Context()))
+	case <-ctx.Done():
+		a.looked("late")
+	}
+	o.answer(w, query)
+}
+
+// A callerIDOutcome is what came of a question. The zero one is that nobody is known.
+type callerIDOutcome struct {
+	refused *problem
+	caller  *callerID
+}
+
+// askCallerID lets the question in and looks for the caller.
+func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
+	token := bearer(r)
+	if token == "" {
+		token = query.Get("token")
+	}
+	actor, account, refused := a.enter(r, token, registry.ScopeCallers, oneAccount)
+	if refused != nil {
+		return callerIDOutcome{refused: refused}
+	}
+	number := typedNumber(query.Get("number"))
+	if callerIDFormats[query.Get("format")] == nil || number == "" || len(number) > 128 {
+		return callerIDOutcome{refused: newProblem("bad_request", "", "")}
+	}
+	ctx := hub.WithActor(r.Context(), actor)
+	found, err := a.hub.Lookup(ctx, account, number, regionOf(query), caller.Options{})
+	if ctx.Err() != nil {
+		return callerIDOutcome{} // counted as late by who waited
+	}
+	a.looked(resultOf(&found, err))
+	if err != nil {
+		exchange.Of(ctx).Err = err
+		return callerIDOutcome{}
+	}
+	return callerIDOutcome{caller: named(&found)}
+}
+
+func (o callerIDOutcome) answer(w http.ResponseWriter, query url.Values) {
+	if o.caller != nil {
+		callerIDFormats[query.Get("format")](w, *o.caller, maxOf(query))
+		return
+	}
+	status := http.StatusOK
+	if o.refused != nil {
+		o.refused.setHeaders(w.Header().Set)
+		status = callerIDStatus(o.refused.status)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+}
+
+// callerIDStatus is the status that a telephone system sees: faults of ours are its "nobody known".
+func callerIDStatus(status int) int {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return status
+	case http.StatusUnprocessableEntity:
+		return http.StatusForbidden
+	}
+	return http.StatusOK
+}
+
+// typedNumber is the number that was asked for. Many telephone systems send the + of +44 as it is, which a query takes for
+// a space.
+func typedNumber(number string) string {
+	if len(number) > 1 && number[0] == ' ' && number[1] >= '1' && number[1] <= '9' {
+		return "+" + number[1:]
+	}
+	return number
+}
+
+// regionOf is the region that was asked for, where it is one.
+func regionOf(query url.Values) string {
+	if region := query.Get("region"); isRegion(region) {
+		return region
+	}
+	return ""
+}
+
+func maxOf(query url.Values) int {
+	most, err := strconv.Atoi(query.Get("max"))
+	if err != nil || most < 1 {
+		return 80
+	}
+	return min(most, 256)
+}
+
+// named is the best match that names the caller; nil where none does.
+func named(found *caller.Answer) *callerID {
+	if len(found.Matches) == 0 || found.Matches[0].How == caller.Suffix {
+		return nil
+	}
+	m := found.Matches[0]
+	number := found.E164
+	if number == "" {
+		number = found.Number
+	}
+	return &callerID{
+		Number: clean(number), Name: clean(m.Name), Company: clean(m.Company),
+		Integration: m.Integration, ID: clean(m.ID), URL: clean(m.URL),
+	}
+}
+
+// callerIDFormats write who calls.
+var callerIDFormats = map[string]func(w http.ResponseWriter, c callerID, most int){
+	"": writeLine, "text": writeLine, "json": writeCallerJSON, "xml": writeCallerXML,
+}
+
+func writeLine(w http.ResponseWriter, c callerID, most int) {
+	line := c.Name
+	if c.Company != "" && !strings.Contains(strings.ToLower(c.Name), strings.ToLower(c.Company)) {
+		line += " (" + c.Company + ")"
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(cut(line, most)))
+}
+
+func writeCallerJSON(w http.ResponseWriter, c callerID, _ int) {
+	w.Header()["Content-Type"] = jsonType
+	_ = json.NewEncoder(w).Encode(c)
+}
+
+func writeCallerXML(w http.ResponseWriter, c callerID, _ int) {
+	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
+	_, _ = w.Write([]byte(xml.Header))
+	_ = xml.NewEncoder(w).Encode(c)
+}
+
+// clean makes one line of what somebody wrote in an external service: control characters, line ends and what turns the
+// direction of writing around would let a name pass for something else in a dial plan or on a screen.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), unicode.IsControl(r), r == '\u2028', r == '\u2029':
+			return ' '
+		case unicode.Is(unicode.Cf, r), r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// cut leaves at most so many characters.
+func cut(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return strings.TrimRight(string([]rune(s)[:most]), " (")
+}

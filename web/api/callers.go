@@ -1,0 +1,225 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+const mostMatches = 100
+
+// A callerQuestion holds the parameters of who is calling. The handler reads them by itself: this one is asked while a
+// phone rings.
+type callerQuestion struct {
+	Number string `path:"number" maxLength:"128" doc:"The number in any spelling, percent-encoded: %2B14155550100, +14155550100 and 020%207946%200958 will do."`
+	Region string `query:"region" pattern:"^[A-Za-z]{2}$" doc:"Where it was dialled, ISO 3166-1 alpha-2. Default: the account's region."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"10" doc:"Matches in the answer."`
+	All    bool   `query:"all" doc:"Look for looser matches even where there are exact ones."`
+	InAccount
+}
+
+// An attributionQuestion is about one person in one external service.
+type attributionQuestion struct {
+	Integration string `query:"integration" required:"true" maxLength:"64" doc:"The integration whose record is looked for."`
+	Number      string `query:"number" maxLength:"128" doc:"The person's number, in any spelling."`
+	Email       string `query:"email" maxLength:"254" doc:"The person's e-mail address, instead of a number."`
+	Region      string `query:"region" pattern:"^[A-Za-z]{2}$" doc:"Where the number was dialled. Default: the account's region."`
+	InAccount
+}
+
+func (a *API) routeCallers() {
+	o := operation{
+		id: "lookUpCaller", method: http.MethodGet, path: "/api/v1/callers/{number}", tag: "callers", scope: registry.ScopeCallers,
+		summary: "Who is calling",
+		details: "Ranked matches: exact numbers before national before equal endings. Nobody is no error: the answer has no matches.",
+	}
+	documentOnly[callerQuestion, answer[caller.Answer]](a, o)
+	a.mux.HandleFunc("GET "+o.path, a.lookUpCaller)
+	a.routeCallerID()
+	register(a, operation{
+		id: "attributeCaller", method: http.MethodGet, path: "/api/v1/attributions", tag: "callers", scope: registry.ScopeCallers,
+		summary: "A caller's own record in an external service",
+		details: "The one record that something can be attached to there; or the candidates and why there is no telling; or none.",
+	}, a.attribute)
+}
+
+// documentOnly describes an operation that has a handler of its own.
+func documentOnly[I, O any](a *API, o operation) {
+	described := o.describe()
+	huma.Register[I, O](undocumentedRoutes{a.huma}, described, nil)
+}
+
+// undocumentedRoutes is the framework's API without a router: what is registered stands in the document only.
+type undocumentedRoutes struct{ huma.API }
+
+// Adapter is where handlers would go.
+func (u undocumentedRoutes) Adapter() huma.Adapter { return nowhere{u.API.Adapter()} }
+
+type nowhere struct{ huma.Adapter }
+
+// Handle forgets the handler.
+func (nowhere) Handle(*huma.Operation, func(huma.Context)) {}
+
+// lookUpCaller answers who is calling.
+func (a *API) lookUpCaller(w http.ResponseWriter, r *http.Request) {
+	q, p := parseCallerQuestion(r)
+	actor, account, refused := a.enter(r, bearer(r), registry.ScopeCallers, oneAccount)
+	if refused != nil {
+		p = refused
+	}
+	if p != nil {
+		p.Write(w, r)
+		return
+	}
+	found, err := a.lookUp(hub.WithActor(r.Context(), actor), account, q)
+	if err != nil {
+		problemOf(r.Context(), err).Write(w, r)
+		return
+	}
+	body := appendAnswer(make([]byte, 0, 1024), &found)
+	header := w.Header()
+	header["Content-Type"] = jsonType
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	_, _ = w.Write(body) // a caller that has gone has no use for it
+}
+
+var jsonType = []string{"application/json"}
+
+// parseCallerQuestion reads the parameters as strictly as the framework does.
+func parseCallerQuestion(r *http.Request) (callerQuestion, *problem) {
+	q := callerQuestion{Number: r.PathValue("number")}
+	if len(q.Number) > 128 {
+		return q, invalid("number", "This is too long for a number.", "Send one number, of at most 128 characters.")
+	}
+	if r.URL.RawQuery == "" {
+		return q, nil
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return q, newProblem("bad_request", "The query is malformed.", "Percent-encode the values.")
+	}
+	for name, all := range values {
+		if p := q.set(name, all[0]); p != nil {
+			return q, p
+		}
+	}
+	return q, nil
+}
+
+func (q *callerQuestion) set(name, value string) *problem {
+	var err error
+	switch name {
+	case "account":
+		q.Account = value
+	case "region":
+		if q.Region = value; value != "" && !isRegion(value) {
+			return invalid("region", "region: this is no country.", "Send two letters, such as GB.")
+		}
+	case "limit":
+		if q.Limit, err = strconv.Atoi(value); err != nil || q.Limit < 1 || q.Limit > mostMatches {
+			return invalid("limit", "limit: it is a number from 1 to 100.", "Send limit=10, or leave it out.")
+		}
+	case "all":
+		if q.All, err = strconv.ParseBool(value); err != nil {
+			return invalid("all", "all: it is true or false.", "Send all=true, or leave it out.")
+		}
+	default:
+		return invalid(name, "There is no query parameter "+strconv.Quote(name)+".", seeDocument)
+	}
+	return nil
+}
+
+func isRegion(s string) bool {
+	letter := func(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+	return len(s) == 2 && letter(s[0]) && letter(s[1])
+}
+
+// lookUp asks the hub and counts what came of it.
+func (a *API) lookUp(ctx context.Context, account string, q callerQuestion) (caller.Answer, error) {
+	found, err := a.hub.Lookup(ctx, account, q.Number, q.Region, caller.Options{Limit: q.Limit, All: q.All})
+	a.looked(resultOf(&found, err))
+	return found, err
+}
+
+// resultOf is what came of a lookup, for the metrics.
+func resultOf(found *caller.Answer, err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "late"
+	case err != nil:
+		return "error"
+	case found.Withheld:
+		return "withheld"
+	case len(found.Matches) == 0:
+		return "none"
+	}
+	return "match"
+}
+
+// appendAnswer writes an answer as encoding/json would.
+func appendAnswer(b []byte, answer *caller.Answer) []byte {
+	b = contact.AppendString(append(b, `{"number":`...), answer.Number)
+	b = appendField(b, "e164", answer.E164)
+	b = appendField(b, "extension", answer.Extension)
+	b = appendField(b, "region", answer.Region)
+	if answer.Withheld {
+		b = append(b, `,"withheld":true`...)
+	}
+	b = appendField(b, "note", answer.Note)
+	b = append(b, `,"matches":[`...)
+	for i := range answer.Matches {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendMatch(b, &answer.Matches[i])
+	}
+	b = append(b, ']')
+	if answer.More > 0 {
+		b = strconv.AppendInt(append(b, `,"more":`...), int64(answer.More), 10)
+	}
+	return append(b, '}', '\n')
+}
+
+func appendMatch(b []byte, m *caller.Match) []byte {
+	b = contact.AppendString(append(b, `{"how":`...), string(m.How))
+	b = strconv.AppendInt(append(b, `,"agree":`...), int64(m.Agree), 10)
+	b = contact.AppendString(append(b, `,"integration":`...), m.Integration)
+	b = contact.AppendString(append(b, `,"id":`...), m.ID)
+	b = contact.AppendString(append(b, `,"name":`...), m.Name)
+	b = appendField(b, "title", m.Title)
+	b = appendField(b, "company", m.Company)
+	b = appendField(b, "url", m.URL)
+	b = contact.AppendString(append(b, `,"number":`...), m.Number)
+	b = appendField(b, "e164", m.E164)
+	b = appendField(b, "extension", m.Extension)
+	return append(b, '}')
+}
+
+// appendField writes a field that is left out where it is empty.
+func appendField(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return contact.AppendString(b, value)
+}
+
+// attribute answers which record is a caller's.
+func (a *API) attribute(ctx context.Context, in *attributionQuestion) (*answer[caller.Attribution], error) {
+	if (in.Number == "") == (in.Email == "") {
+		return nil, invalid("number", "It takes a number or an e-mail address.", "Send one of  number=  and  email= .")
+	}
+	key := directory.Key{Account: accountOf(ctx), Integration: in.Integration}
+	found, err := a.hub.Attribute(ctx, key, caller.Subject{Number: typedNumber(in.Number), Region: in.Region})
+	return &answer[caller.Attribution]{Body: found}, err
+}

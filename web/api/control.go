@@ -1,0 +1,146 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/web/internal/exchange"
+)
+
+type listQuestion struct {
+	IntegrationPath
+	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Entries in the answer."`
+}
+
+type runsView struct {
+	Runs []runView `json:"runs" doc:"The newest first."`
+}
+
+type rejectedView struct {
+	ID     string `json:"id,omitempty" doc:"The contact's id. Absent where it has none."`
+	Reason string `json:"reason" doc:"Why it could not be taken, a sentence."`
+}
+
+type rejectedListView struct {
+	Rejected []rejectedView `json:"rejected" doc:"The newest first."`
+}
+
+type progressView struct {
+	Account     string  `json:"account" doc:"The account."`
+	Integration string  `json:"integration" doc:"The integration."`
+	Run         runView `json:"run" doc:"The run, as far as it has come."`
+	Rate        float64 `json:"rate" doc:"Contacts a second, lately."`
+	Note        string  `json:"note,omitempty" doc:"What it waits for. Absent while pages flow."`
+}
+
+type runningView struct {
+	Running []progressView `json:"running" doc:"Runs under way in the process that answers."`
+}
+
+type beginView struct {
+	URL string `json:"url" doc:"Where a browser must go to let the hub in."`
+}
+
+// routeControl adds what is done with integrations.
+func (a *API) routeControl() {
+	const tag, path = "integrations", "/api/v1/integrations/{integration}"
+	register(a, operation{
+		id: "listRuns", method: http.MethodGet, path: path + "/runs", tag: tag, scope: registry.ScopeRead,
+		summary: "An integration's runs",
+	}, func(ctx context.Context, in *listQuestion) (*answer[runsView], error) {
+		runs, err := a.hub.Runs(ctx, in.key(ctx), in.Limit)
+		return answered(runsView{views(runs, viewRun)}), err
+	})
+	register(a, operation{
+		id: "listRejected", method: http.MethodGet, path: path + "/rejected", tag: tag, scope: registry.ScopeRead,
+		summary: "Contacts that the newest runs could not take, and why",
+	}, func(ctx context.Context, in *listQuestion) (*answer[rejectedListView], error) {
+		list, err := a.hub.Rejected(ctx, in.key(ctx), in.Limit)
+		return answered(rejectedListView{views(list, func(r directory.Rejected) rejectedView { return rejectedView(r) })}), err
+	})
+	register(a, operation{
+		id: "listRunning", method: http.MethodGet, path: "/api/v1/running", tag: tag, scope: registry.ScopeRead, account: anyAccount,
+		summary: "Runs under way in the process that answers",
+	}, a.listRunning)
+	register(a, operation{
+		id: "testIntegration", method: http.MethodPost, path: path + "/test", tag: tag, scope: registry.ScopeControl,
+		summary: "Try an integration's credentials",
+		details: "Asks its auth validation endpoint, or reads its first page. What is wrong with the bridge is the answer's problem, not an error.",
+	}, func(ctx context.Context, in *IntegrationPath) (*answer[hub.TestResult], error) {
+		result, err := a.hub.Test(ctx, in.key(ctx))
+		return answered(result), err
+	})
+	a.routeAsk("run", "runIntegration", "Run as soon as there is a worker", registry.Ask{Run: true})
+	a.routeAsk("full", "runFull", "Run, and read everything", registry.Ask{Run: true, Full: true})
+	a.routeAsk("accept-deletions", "acceptDeletions", "Say yes to the deletions that the guard holds back", registry.Ask{Run: true, AcceptDeletions: true})
+	a.routeAsk("cancel", "cancelRun", "End the run under way", registry.Ask{Cancel: true})
+	a.routePause("pause", "pauseIntegration", "Run only when asked to", true)
+	a.routePause("resume", "resumeIntegration", "Run by the schedule again", false)
+	register(a, operation{
+		id: "beginOAuth", method: http.MethodPost, path: path + "/oauth", tag: tag, scope: registry.ScopeWrite,
+		summary: "Begin to let the hub in by OAuth",
+		details: "The address that the external service sends the browser back to is /oauth/callback of the hub.",
+	}, a.beginOAuth)
+}
+
+func (a *API) routeAsk(word, id, summary string, ask registry.Ask) {
+	register(a, operation{
+		id: id, method: http.MethodPost, path: "/api/v1/integrations/{integration}/" + word, tag: "integrations",
+		scope: registry.ScopeControl, summary: summary, status: http.StatusAccepted,
+		details: "The answer says that it was asked for; status.asked of the integration shows it until it happens.",
+	}, func(ctx context.Context, in *IntegrationPath) (*nothing, error) {
+		return nil, a.hub.Ask(ctx, in.key(ctx), ask)
+	})
+}
+
+func (a *API) routePause(word, id, summary string, paused bool) {
+	register(a, operation{
+		id: id, method: http.MethodPost, path: "/api/v1/integrations/{integration}/" + word, tag: "integrations",
+		scope: registry.ScopeControl, summary: summary,
+	}, func(ctx context.Context, in *IntegrationPath) (*nothing, error) {
+		return nil, a.hub.Pause(ctx, in.key(ctx), paused)
+	})
+}
+
+// listRunning shows what the account may see: the hub's list is of the whole process.
+func (a *API) listRunning(ctx context.Context, _ *InAccount) (*answer[runningView], error) {
+	account, list := accountOf(ctx), []progressView{}
+	actor, _ := hub.ActorOf(ctx)
+	for _, p := range a.hub.Running() {
+		if account != "" && p.Account != account || !actor.May(registry.ScopeRead, p.Account) {
+			continue
+		}
+		list = append(list, progressView{Account: p.Account, Integration: p.Integration, Run: viewRun(p.Run), Rate: p.Rate, Note: p.Note})
+	}
+	return answered(runningView{list}), nil
+}
+
+type beginInput struct {
+	IntegrationPath
+	Body *struct {
+		Redirect string `json:"redirect,omitempty" maxLength:"2048" doc:"The hub's /oauth/callback, as browsers reach it. Default: the public URL of the hub's configuration, or where this request went."`
+	} `nameHint:"BeginOAuth"`
+}
+
+func (a *API) beginOAuth(ctx context.Context, in *beginInput) (*answer[beginView], error) {
+	redirect := ""
+	if in.Body != nil {
+		redirect = in.Body.Redirect
+	}
+	if redirect == "" {
+		base := a.hub.Options.PublicURL
+		if base == "" {
+			base = exchange.Of(ctx).Base()
+		}
+		var err error
+		if redirect, err = url.JoinPath(base, "oauth", "callback"); err != nil {
+			return nil, invalid("redirect", "It is not known where browsers reach the hub.", "Set public_url in the configuration, or send redirect.")
+		}
+	}
+	to, err := a.hub.BeginOAuth(ctx, in.key(ctx), redirect)
+	return answered(beginView{URL: to}), err
+}

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/web/internal/exchange"
+)
+
+const about = `The synchronizer as a service: accounts, integrations and their runs, the contacts they brought, and who is calling.
+
+Every request but the one for this document carries a token: ` + "`Authorization: Bearer TOKEN`" + `. A token is for one account and
+what its scopes allow; one with the scope ` + "`admin`" + ` and no account may do everything, and says by ` + "`?account=`" + ` where.
+Parameters and fields that are not known are refused, so that nothing is misspelt in silence. Ids in a path are percent-encoded.`
+
+// config is how the framework works here. The document is served by us; no page of it is, since those load scripts from
+// other hosts.
+func (a *API) config() huma.Config {
+	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	schemas.RegisterTypeAlias(reflect.TypeFor[contact.Contact](), reflect.TypeFor[contactView]())
+	problems := schemas.Schema(reflect.TypeFor[exchange.ErrorBody](), true, "Error")
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info:    &huma.Info{Title: "contactbridge hub", Version: "1", Description: about, License: &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"}},
+			Tags: []*huma.Tag{
+				{Name: "callers", Description: "Who is calling, and who they are in an external service."},
+				{Name: "contacts", Description: "Search and read contacts; forget a person."},
+				{Name: "integrations", Description: "Bridges that contacts come from: their settings, runs and health."},
+				{Name: "accounts", Description: "Contact centres."},
+				{Name: "events", Description: "What happened: as a list, as a stream, and by webhooks."},
+				{Name: "administration", Description: "Tokens and the audit log."},
+			},
+			Components: &huma.Components{
+				Schemas: schemas,
+				Responses: map[string]*huma.Response{"Error": {
+					Description: "What went wrong and what to do. 400 malformed; 401 no token, or a wrong one; 403 the token lacks the scope, or is for another account; 404 no such thing; 409 exists already, is under way, or is declared by the configuration file; 413 the body is too large; 415 not JSON; 422 what was given cannot be; 429 too many wrong tokens; 500 the hub failed.",
+					Content:     map[string]*huma.MediaType{"application/json": {Schema: problems}},
+				}},
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"token":      {Type: "http", Scheme: "bearer", Description: "A token, made with `contactbridge hub token create`, by POST /api/v1/tokens, or in the console."},
+					"queryToken": {Type: "apiKey", In: "query", Name: "token", Description: "For telephone systems that cannot send a header; /callerid only."},
+				},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{shapeProblem},
+	}
+}
+
+// schemaName names schemas after our types: integrationView is Integration.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	if cut := len(name) - len("View"); cut > 0 && name[cut:] == "View" {
+		return name[:cut]
+	}
+	if name == "ErrorBody" {
+		return "Error"
+	}
+	return name
+}
+
+// finishDocument puts the last touches to the document and keeps it ready to be served.
+func (a *API) finishDocument() {
+	document := a.huma.OpenAPI()
+	schemas := document.Components.Schemas.Map()
+	delete(schemas, "ErrorModel") // the framework's own errors, which nobody gets to see
+	delete(schemas, "ErrorDetail")
+	for _, s := range schemas {
+		neverNull(s)
+	}
+	describe(schemas)
+	a.json, _ = json.Marshal(document) // of plain values; the tests read it
+	a.yaml, _ = document.YAML()
+}
+
+// neverNull says that lists are lists: the framework takes every slice for one that may be null.
+func neverNull(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+	}
+	neverNull(s.Items)
+	for _, p := range s.Properties {
+		neverNull(p)
+	}
+}
+
+// describe adds what the types of other packages say in their comments.
+func describe(schemas map[string]*huma.Schema) {
+	for name, fields := range map[string]map[string]string{
+		"Answer": {
+			"number":    "The number as asked.",
+			"e164":      "The number with its country code. Absent where it is no full number.",
+			"extension": "What was dialled behind it.",
+			"region":    "The country it belongs to, ISO 3166-1 alpha-2.",
+			"withheld":  "The caller does not show a number.",
+			"note":      "Why nobody could be looked for, a sentence.",
+			"matches":   "Whose number it may be, the best first.",
+			"more":      "Matches left out for the limit, as far as they were counted.",
+		},
+		"Match": {
+			"how":         "exact: the same number. national: one of the two lacks its country code. suffix: the last digits are equal.",
+			"agree":       "How many of the last digits are equal.",
+			"integration": "Where the contact comes from.",
+			"id":          "The contact's id in the external service.",
+			"name":        "The contact's name.",
+			"title":       "Job title.",
+			"company":     "Company.",
+			"url":         "The contact's page in the external service.",
+			"number":      "The contact's number, as it was written there.",
+			"e164":        "The contact's number with its country code. Absent where it is no full number.",
+			"extension":   "The contact's extension.",
+		},
+		"Field": {
+			"name":      "The key in the auth object.",
+			"display":   "Label. Default: the name.",
+			"mandatory": "It must have a value.",
+			"type":      "text (default), password or uri.",
+			"help":      "A sentence for whoever fills it in.",
+			"format":    "Template of the value, such as https://{{account}}.example.com, where account is what is typed.",
+			"default":   "The value where nothing is typed.",
+		},
+		"OAuth": {
+			"grant":         "authorization_code or client_credentials.",
+			"authorize_url": "Where a browser lets the hub in.",
+			"token_url":     "Where tokens come from.",
+			"client_id":     "The hub's id there. Its secret is the auth value client_secret.",
+			"scopes":        "What to ask for.",
+			"params":        "More parameters of the authorization request.",
+			"field":         "Auth field that carries the access token. Default: access_token.",
+		},
+		"Problem": {
+			"code":    "What kind of problem it is, for programs.",
+			"message": "What happened.",
+			"hint":    "What to do.",
+			"since":   "Since when.",
+		},
+		"Ask": {
+			"run":              "A run as soon as there is a worker.",
+			"full":             "And everything, whatever checkpoint there is.",
+			"accept_deletions": "Yes to what the guard would refuse.",
+			"cancel":           "The end of the run that is under way.",
+		},
+		"TestResult": {
+			"ok":       "It works.",
+			"checked":  "What was asked: auth_validation, or first page.",
+			"contacts": "How many contacts the first page has.",
+			"sample":   "The first few of them.",
+			"stored":   "Names of the auth values that the bridge gave, and that are sent from now on.",
+			"problem":  "What is wrong with the bridge.",
+			"seconds":  "How long it took.",
+		},
+	} {
+		for field, text := range fields {
+			if s := schemas[name]; s != nil && s.Properties[field] != nil && s.Properties[field].Description == "" {
+				s.Properties[field].Description = text
+			}
+		}
+	}
+}

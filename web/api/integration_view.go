@@ -1,0 +1,158 @@
+package api
+
+import (
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// Settings are what is configured of an integration: everything but its names and its auth values.
+type Settings struct {
+	Bridge     string           `json:"bridge" minLength:"1" maxLength:"2048" doc:"URL of the contact_sync endpoint. It may hold {{field}} placeholders of the fields' values."`
+	Validation string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint. Absent: credentials are tried on the first page."`
+	Fields     []registry.Field `json:"fields,omitempty" maxItems:"50" doc:"What the auth object holds. Absent: whatever values are set."`
+	OAuth      *registry.OAuth  `json:"oauth,omitempty" doc:"How it gets an access token. Absent: it needs none."`
+	Schedule   scheduleView     `json:"schedule,omitzero" doc:"When it runs. Default: every 30 minutes."`
+	Limits     limitsView       `json:"limits,omitzero" doc:"What one run may take."`
+	Guard      *guardView       `json:"guard,omitempty" doc:"Stands in front of inferred deletions. Default: 20 % and more than 10 contacts."`
+	Paused     bool             `json:"paused,omitempty" doc:"It runs only when it is asked to."`
+}
+
+type scheduleView struct {
+	Every *duration `json:"every,omitempty" doc:"How often: 10s or more. Default: 30m."`
+	Cron  string    `json:"cron,omitempty" maxLength:"200" doc:"When, instead of every: five fields, in the account's time zone."`
+	Off   bool      `json:"off,omitempty" doc:"Only when it is asked to."`
+	Full  *duration `json:"full,omitempty" doc:"Age of the last complete run at which the next one reads everything. 0s: never. Default: 168h."`
+}
+
+type limitsView struct {
+	Pages     int64     `json:"pages,omitempty" minimum:"1" doc:"Pages of one run."`
+	PageBytes int64     `json:"page_bytes,omitempty" minimum:"1" doc:"Bytes of one page. Default: 32 MiB."`
+	Timeout   *duration `json:"timeout,omitempty" doc:"How long one answer may take. Default: 10s."`
+	Run       *duration `json:"run,omitempty" doc:"How long a run may take. Absent: as long as it does."`
+}
+
+type guardView struct {
+	Share float64 `json:"share" minimum:"0" maximum:"1" doc:"A run that would delete more than this share of the contacts asks first: 0.2 is 20 %."`
+	Min   int64   `json:"min" minimum:"0" doc:"And more than so many of them."`
+}
+
+func (s Settings) integration(key directory.Key) registry.Integration {
+	i := registry.Integration{
+		Key: key, Bridge: s.Bridge, Validation: s.Validation, Fields: s.Fields, OAuth: s.OAuth, Paused: s.Paused,
+		Schedule: registry.Schedule{Every: s.Schedule.Every.orZero(), Cron: s.Schedule.Cron, Off: s.Schedule.Off, Full: s.Schedule.Full.orZero()},
+		Limits: registry.Limits{
+			Pages: s.Limits.Pages, PageBytes: s.Limits.PageBytes, Timeout: s.Limits.Timeout.orZero(), Run: s.Limits.Run.orZero(),
+		},
+	}
+	if full := s.Schedule.Full; full != nil && *full == 0 {
+		i.Schedule.Full = -1
+	}
+	if s.Guard != nil {
+		i.Guard = directory.Guard{Share: s.Guard.Share, Min: s.Guard.Min}
+	}
+	return i
+}
+
+func viewSettings(i registry.Integration) Settings {
+	s := Settings{
+		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused,
+		Schedule: scheduleView{Every: someDuration(i.Schedule.Every), Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: someDuration(i.Schedule.Full)},
+		Limits: limitsView{
+			Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: someDuration(i.Limits.Timeout), Run: someDuration(i.Limits.Run),
+		},
+	}
+	if i.Schedule.Full < 0 {
+		s.Schedule.Full = new(duration)
+	}
+	if i.Guard != (directory.Guard{}) {
+		s.Guard = &guardView{Share: i.Guard.Share, Min: i.Guard.Min}
+	}
+	return s
+}
+
+// An integrationView is an integration and how it stands.
+type integrationView struct {
+	Account string `json:"account" doc:"The account."`
+	Name    string `json:"name" doc:"The integration's name, unique in its account."`
+	Settings
+	Managed    bool       `json:"managed,omitempty" doc:"Declared by the configuration file, and changed there only."`
+	Created    time.Time  `json:"created,omitzero" doc:"When it was added."`
+	Updated    time.Time  `json:"updated,omitzero" doc:"When its settings were changed."`
+	AuthSet    []string   `json:"auth_set" doc:"Names of the auth values that are set. The values are never shown."`
+	Status     statusView `json:"status" doc:"How it stands."`
+	Contacts   int64      `json:"contacts" doc:"Contacts in the directory."`
+	Checkpoint string     `json:"checkpoint,omitempty" doc:"Where the next run starts, as the bridge says it. Absent: at the beginning."`
+	LastRun    *runView   `json:"last_run,omitempty" doc:"The newest run."`
+}
+
+type statusView struct {
+	Health   string            `json:"health" enum:"new,ok,failing,guarded,broken" doc:"new: never ran. ok. failing: tried again by itself. guarded: deletions wait for a yes. broken: not tried again until somebody mends it."`
+	Problem  *registry.Problem `json:"problem,omitempty" doc:"What keeps it from working."`
+	Failures int               `json:"failures,omitempty" doc:"Runs that failed in a row."`
+	Due      time.Time         `json:"due,omitzero" doc:"When it runs next. Absent: not by itself."`
+	Fresh    time.Time         `json:"fresh,omitzero" doc:"Everything that was committed before is in the directory. Absent: no run was complete yet."`
+	LastFull time.Time         `json:"last_full,omitzero" doc:"Start of the last complete run that read everything."`
+	Worker   string            `json:"worker,omitempty" doc:"The process that works on it."`
+	Until    time.Time         `json:"until,omitzero" doc:"When its claim ends if it shows no sign of life."`
+	Asked    registry.Ask      `json:"asked" doc:"What was asked for and has not happened yet."`
+}
+
+func viewIntegration(i hub.IntegrationView) integrationView {
+	v := integrationView{
+		Account: i.Account, Name: i.Integration.Integration, Settings: viewSettings(i.Integration), Managed: i.Managed, Created: i.Created,
+		Updated: i.Updated, AuthSet: append([]string{}, i.AuthSet...), Contacts: i.State.Contacts, Checkpoint: i.State.Checkpoint,
+		Status: statusView{
+			Health: string(i.Status.Health), Problem: i.Status.Problem, Failures: i.Status.Failures, Due: i.Status.Due, Fresh: i.Status.Fresh,
+			LastFull: i.Status.LastFull, Worker: i.Status.Worker, Until: i.Status.Until, Asked: i.Status.Asked,
+		},
+	}
+	if v.Status.Health == "" {
+		v.Status.Health = string(registry.HealthNew)
+	}
+	if i.State.LastRun != nil {
+		run := viewRun(*i.State.LastRun)
+		v.LastRun = &run
+	}
+	return v
+}
+
+// A runView is one pass over an integration's pages.
+type runView struct {
+	ID         int64     `json:"id" doc:"Its number."`
+	Kind       string    `json:"kind" enum:"initial,incremental" doc:"initial: every contact. incremental: those that changed."`
+	State      string    `json:"state" enum:"running,done,failed,guarded,abandoned" doc:"How it stands. guarded: complete, but its deletions wait for a yes. abandoned: a newer run took its place."`
+	Started    time.Time `json:"started,omitzero" doc:"When it started."`
+	Finished   time.Time `json:"finished,omitzero" doc:"When it ended. Absent while it is under way."`
+	Seconds    float64   `json:"seconds" doc:"How long it took, so far."`
+	Error      string    `json:"error,omitempty" doc:"Why it failed."`
+	Resumed    bool      `json:"resumed,omitempty" doc:"It went on from where it had died or failed."`
+	Since      string    `json:"since,omitempty" doc:"The checkpoint that it started from."`
+	Checkpoint string    `json:"checkpoint,omitempty" doc:"The last checkpoint of its pages."`
+	Pages      int64     `json:"pages" doc:"Pages."`
+	Contacts   int64     `json:"contacts" doc:"Contacts that were stored or found unchanged."`
+	Created    int64     `json:"created" doc:"New ones."`
+	Updated    int64     `json:"updated" doc:"Changed ones."`
+	Unchanged  int64     `json:"unchanged" doc:"Unchanged ones."`
+	Deleted    int64     `json:"deleted" doc:"Deleted ones."`
+	Rejected   int64     `json:"rejected" doc:"Those that could not be taken."`
+	Bytes      int64     `json:"bytes" doc:"Bytes of the answers."`
+}
+
+func viewRun(r directory.Run) runView {
+	v := runView{
+		ID: r.ID, Kind: string(r.Kind), State: string(r.State), Started: r.Started, Finished: r.Finished, Error: r.Error, Resumed: r.Resumed,
+		Since: r.Since, Checkpoint: r.Checkpoint, Pages: r.Pages, Contacts: r.Contacts, Created: r.Created, Updated: r.Counts.Updated,
+		Unchanged: r.Unchanged, Deleted: r.Deleted, Rejected: r.Rejected, Bytes: r.Bytes,
+	}
+	end := r.Finished
+	if end.IsZero() {
+		end = r.Updated
+	}
+	if !r.Started.IsZero() && end.After(r.Started) {
+		v.Seconds = end.Sub(r.Started).Seconds()
+	}
+	return v
+}

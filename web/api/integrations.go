@@ -1,0 +1,247 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// IntegrationPath names an integration.
+type IntegrationPath struct {
+	Integration string `path:"integration" maxLength:"64" doc:"The integration."`
+	InAccount
+}
+
+func (p IntegrationPath) key(ctx context.Context) directory.Key {
+	return directory.Key{Account: accountOf(ctx), Integration: p.Integration}
+}
+
+type integrationsView struct {
+	Integrations []integrationView `json:"integrations" doc:"By account and name."`
+	Next         string            `json:"next,omitempty" doc:"Where the list goes on: send it as after. Absent at the end."`
+}
+
+type integrationsQuestion struct {
+	After string `query:"after" maxLength:"130" doc:"Where to go on: next of the answer before."`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Integrations in the answer."`
+	InAccount
+}
+
+// AuthValues are what an integration sends to its bridge.
+type AuthValues struct {
+	Auth map[string]string `json:"auth,omitempty" doc:"Auth values by name, client_secret for OAuth among them. They are never shown again. Of a change: those that are named are set; an empty one is removed."`
+}
+
+type newIntegration struct {
+	Name string `json:"name" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"letters, digits, hyphen and underscore, at most 64" doc:"Unique in its account."`
+	Settings
+	AuthValues
+}
+
+// changes are [Settings] of which all may be absent.
+type changes struct {
+	Bridge     *string           `json:"bridge,omitempty" minLength:"1" maxLength:"2048" doc:"URL of the contact_sync endpoint."`
+	Validation *string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint; null: none."`
+	Fields     []registry.Field  `json:"fields,omitempty" maxItems:"50" doc:"What the auth object holds; all of them."`
+	OAuth      *registry.OAuth   `json:"oauth,omitempty" doc:"How it gets an access token; null: it needs none."`
+	Schedule   *scheduleView     `json:"schedule,omitempty" doc:"When it runs. Setting one of every, cron and off takes the others away; null: the default."`
+	Limits     *limitsView       `json:"limits,omitempty" doc:"What one run may take; null: the defaults."`
+	Guard      *guardView        `json:"guard,omitempty" doc:"Stands in front of inferred deletions; null: the default."`
+	Auth       map[string]string `json:"auth,omitempty" doc:"Auth values that are set; an empty one is removed, others stay."`
+}
+
+func (a *API) routeIntegrations() {
+	const tag = "integrations"
+	register(a, operation{
+		id: "listIntegrations", method: http.MethodGet, path: "/api/v1/integrations", tag: tag, scope: registry.ScopeRead, account: anyAccount,
+		summary: "List integrations",
+	}, a.listIntegrations)
+	register(a, operation{
+		id: "addIntegration", method: http.MethodPost, path: "/api/v1/integrations", tag: tag, scope: registry.ScopeWrite, status: http.StatusCreated,
+		summary: "Add an integration",
+	}, a.addIntegration)
+	register(a, operation{
+		id: "testDraft", method: http.MethodPost, path: "/api/v1/drafts/test", tag: tag, scope: registry.ScopeWrite,
+		summary: "Try an integration before it is added",
+		details: "Nothing is stored. What is wrong with the bridge is the answer's problem, not an error.",
+	}, a.testDraft)
+	const path = "/api/v1/integrations/{integration}"
+	register(a, operation{
+		id: "readIntegration", method: http.MethodGet, path: path, tag: tag, scope: registry.ScopeRead,
+		summary: "An integration and how it stands",
+	}, func(ctx context.Context, in *IntegrationPath) (*answer[integrationView], error) {
+		return a.integration(ctx, in.key(ctx))
+	})
+	register(a, operation{
+		id: "changeIntegration", method: http.MethodPatch, path: path, tag: tag, scope: registry.ScopeWrite,
+		summary: "Change an integration's settings",
+		details: "A JSON merge patch (RFC 7396): what is absent stays, null takes away. Pausing is an operation of its own.",
+	}, a.changeIntegration)
+	register(a, operation{
+		id: "removeIntegration", method: http.MethodDelete, path: path, tag: tag, scope: registry.ScopeWrite,
+		summary: "Remove an integration and its contacts",
+	}, func(ctx context.Context, in *IntegrationPath) (*nothing, error) {
+		return nil, a.hub.RemoveIntegration(ctx, in.key(ctx))
+	})
+}
+
+// integration answers with one as it stands now.
+func (a *API) integration(ctx context.Context, key directory.Key) (*answer[integrationView], error) {
+	i, err := a.hub.Integration(ctx, key)
+	return answered(viewIntegration(i)), err
+}
+
+func (a *API) listIntegrations(ctx context.Context, in *integrationsQuestion) (*answer[integrationsView], error) {
+	var after directory.Key
+	if in.After != "" {
+		var found bool
+		if after.Account, after.Integration, found = strings.Cut(in.After, "/"); !found {
+			return nil, invalid("after", "after: this is not where a list goes on.", "Send next of the answer before, or leave it out.")
+		}
+	}
+	list, err := a.hub.Integrations(ctx, accountOf(ctx), after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	var view integrationsView
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		last := list[in.Limit-1]
+		view.Next = last.Account + "/" + last.Integration.Integration
+	}
+	view.Integrations = views(list, viewIntegration)
+	return answered(view), nil
+}
+
+func (a *API) addIntegration(ctx context.Context, in *struct {
+	InAccount
+	Body newIntegration
+},
+) (*answer[integrationView], error) {
+	key := directory.Key{Account: accountOf(ctx), Integration: in.Body.Name}
+	if err := a.hub.AddIntegration(ctx, in.Body.integration(key), in.Body.Auth); err != nil {
+		return nil, err
+	}
+	return a.added(ctx, key)
+}
+
+// added answers with what was just added, also to a token that may write but not read.
+func (a *API) added(ctx context.Context, key directory.Key) (*answer[integrationView], error) {
+	i, err := a.hub.Registry.Integration(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	state, err := a.hub.Store.State(ctx, key)
+	return answered(viewIntegration(hub.IntegrationView{Integration: i, State: state})), err
+}
+
+func (a *API) testDraft(ctx context.Context, in *struct {
+	InAccount
+	Body struct {
+		Settings
+		AuthValues
+	} `nameHint:"Draft"`
+},
+) (*answer[hub.TestResult], error) {
+	result, err := a.hub.TestDraft(ctx, in.Body.integration(directory.Key{Account: accountOf(ctx)}), in.Body.Auth)
+	return answered(result), err
+}
+
+func (a *API) changeIntegration(ctx context.Context, in *struct {
+	IntegrationPath
+	Body    changes `nameHint:"IntegrationChanges"`
+	RawBody []byte
+},
+) (*answer[integrationView], error) {
+	key := in.key(ctx)
+	current, err := a.hub.Registry.Integration(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := merged(viewSettings(current), in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.hub.ChangeIntegration(ctx, changed.integration(key), in.Body.Auth); err != nil {
+		return nil, err
+	}
+	return a.added(ctx, key)
+}
+
+// merged is the settings with a merge patch applied.
+func merged(current Settings, patch []byte) (changed Settings, err error) {
+	was, err := json.Marshal(current)
+	if err != nil {
+		return changed, err
+	}
+	var target, change map[string]any
+	if err := json.Unmarshal(was, &target); err != nil {
+		return changed, err
+	}
+	if err := json.Unmarshal(patch, &change); err != nil {
+		return changed, newProblem("bad_request", "The body is not an object.", seeDocument)
+	}
+	delete(change, "auth")
+	if key := capital(change); key != "" {
+		return changed, invalid(key, fmt.Sprintf("There is no field %q.", key), "Write the names of fields in small letters.")
+	}
+	makeRoom(target, change)
+	now, err := json.Marshal(mergePatch(target, change))
+	if err != nil {
+		return changed, err
+	}
+	return changed, json.Unmarshal(now, &changed)
+}
+
+// capital is a field's name with capital letters, which the framework would take for the one without: here they would be
+// two; empty where there is none. Parameters of OAuth are not ours to spell.
+func capital(change map[string]any) string {
+	for key, value := range change {
+		if key != strings.ToLower(key) {
+			return key
+		}
+		if inner, ok := value.(map[string]any); ok && key != "params" {
+			if found := capital(inner); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
+}
+
+// makeRoom takes one way to say when an integration runs away where a change sets another.
+func makeRoom(target, change map[string]any) {
+	was, _ := target["schedule"].(map[string]any)
+	will, _ := change["schedule"].(map[string]any)
+	ways := []string{"every", "cron", "off"}
+	if slices.ContainsFunc(ways, func(way string) bool { return will[way] != nil }) {
+		maps.DeleteFunc(was, func(key string, _ any) bool { return slices.Contains(ways, key) })
+	}
+}
+
+// mergePatch is RFC 7396 for objects.
+func mergePatch(target, change map[string]any) map[string]any {
+	if target == nil {
+		target = map[string]any{}
+	}
+	for key, value := range change {
+		switch value := value.(type) {
+		case nil:
+			delete(target, key)
+		case map[string]any:
+			was, _ := target[key].(map[string]any)
+			target[key] = mergePatch(was, value)
+		default:
+			target[key] = value
+		}
+	}
+	return target
+}

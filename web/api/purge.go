@@ -1,0 +1,139 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// A RefView names a record of an account.
+type RefView struct {
+	Integration string `json:"integration" maxLength:"64" doc:"The integration."`
+	ID          string `json:"id" minLength:"1" doc:"The contact's id in the external service."`
+}
+
+type purgeRequest struct {
+	Refs   []RefView `json:"refs,omitempty" maxItems:"1000" doc:"The records. One of refs, number and email."`
+	Number string    `json:"number,omitempty" maxLength:"128" doc:"The person's number: every record that has it."`
+	Email  string    `json:"email,omitempty" maxLength:"254" doc:"The person's e-mail address: every record that has it."`
+	DryRun bool      `json:"dry_run,omitempty" doc:"Only say what would be deleted."`
+}
+
+type purgeView struct {
+	DryRun    bool         `json:"dry_run" doc:"Nothing was deleted."`
+	Purged    int64        `json:"purged" doc:"Records that were deleted; of a dry run: that would be."`
+	Records   []recordView `json:"records" doc:"The records."`
+	Uncertain []recordView `json:"uncertain" doc:"Records that are kept: only the last digits of their number agree. Name them by refs if they are this person's."`
+}
+
+// A recordView names a record, and its person as far as that is known.
+type recordView struct {
+	RefView
+	Name    string `json:"name,omitempty" doc:"Absent where no such contact is kept."`
+	Company string `json:"company,omitempty" doc:"The contact's company."`
+}
+
+type purgeInput struct {
+	InAccount
+	Body purgeRequest
+}
+
+const mostPurged = 1000
+
+func (a *API) purge(ctx context.Context, in *purgeInput) (*answer[purgeView], error) {
+	view, err := a.purgeable(ctx, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	if view.DryRun = in.Body.DryRun; view.DryRun {
+		view.Purged = int64(len(view.Records) - view.unknown())
+		return answered(view), nil
+	}
+	refs := views(view.Records, func(r recordView) directory.Ref { return directory.Ref{Integration: r.Integration, ID: r.ID} })
+	if len(refs) > 0 {
+		result, err := a.hub.Purge(ctx, accountOf(ctx), refs)
+		if err != nil {
+			return nil, err
+		}
+		view.Purged = result.Purged
+	}
+	return answered(view), nil
+}
+
+// unknown is how many of the records are not there.
+func (v *purgeView) unknown() (n int) {
+	for _, r := range v.Records {
+		if r.Name == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// purgeable finds the records that a request means.
+func (a *API) purgeable(ctx context.Context, in purgeRequest) (purgeView, error) {
+	given := 0
+	for _, is := range []bool{len(in.Refs) > 0, in.Number != "", in.Email != ""} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return purgeView{}, invalid("refs", "It takes refs, a number or an e-mail address.", "Send one of refs, number and email.")
+	case in.Number != "":
+		return a.purgeableByNumber(ctx, in.Number)
+	case in.Email != "":
+		return a.purgeableByEmail(ctx, in.Email)
+	}
+	view := purgeView{Records: []recordView{}, Uncertain: []recordView{}}
+	for _, ref := range in.Refs {
+		record := recordView{RefView: ref}
+		entry, err := a.hub.Store.Contact(ctx, directory.Key{Account: accountOf(ctx), Integration: ref.Integration}, ref.ID)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return view, err
+		}
+		record.Name, record.Company = entry.Name, entry.Company
+		view.Records = append(view.Records, record)
+	}
+	return view, nil
+}
+
+func (a *API) purgeableByNumber(ctx context.Context, number string) (purgeView, error) {
+	view := purgeView{Records: []recordView{}, Uncertain: []recordView{}}
+	account, err := a.hub.Registry.Account(ctx, accountOf(ctx))
+	if err != nil {
+		return view, err
+	}
+	found, err := caller.Lookup(ctx, a.hub.Store, account.Name, number, account.Region, caller.Options{Limit: mostPurged, All: true})
+	if err != nil {
+		return view, err
+	}
+	if found.Note != "" {
+		return view, invalid("number", found.Note, "Send a whole phone number.")
+	}
+	for _, m := range found.Matches {
+		record := recordView{RefView: RefView{Integration: m.Integration, ID: m.ID}, Name: m.Name, Company: m.Company}
+		if m.How == caller.Suffix {
+			view.Uncertain = append(view.Uncertain, record)
+		} else {
+			view.Records = append(view.Records, record)
+		}
+	}
+	return view, nil
+}
+
+func (a *API) purgeableByEmail(ctx context.Context, email string) (purgeView, error) {
+	view := purgeView{Records: []recordView{}, Uncertain: []recordView{}}
+	if !strings.Contains(email, "@") {
+		return view, invalid("email", "This is not an e-mail address.", "Send a whole one, such as jane@example.com.")
+	}
+	found, err := a.hub.Store.ByEmail(ctx, accountOf(ctx), []string{email}, mostPurged)
+	view.Records = views(found, func(e directory.Entry) recordView {
+		return recordView{RefView: RefView{Integration: e.Integration, ID: e.Contact.ID}, Name: e.Contact.Name, Company: e.Contact.Company}
+	})
+	return view, err
+}

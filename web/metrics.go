@@ -1,0 +1,69 @@
+package web
+
+import (
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/contactbridge/contactbridge/web/internal/exchange"
+)
+
+// metrics are what the hub counts and measures, in a registry of their own.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	callers  *prometheus.CounterVec
+}
+
+func newMetrics(o Options) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "contactbridge_http_requests_total", Help: "Requests by route, method and status.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "contactbridge_http_request_duration_seconds", Help: "Time from a request's arrival to the end of its answer. Event streams last as long as somebody listens.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route"}),
+		callers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "contactbridge_callers_total", Help: "Callers that were looked up: match, none, withheld, late (the time was up), error.",
+		}, []string{"result"}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "contactbridge_build_info", Help: "Always 1; what runs stands in the labels.",
+		ConstLabels: prometheus.Labels{"version": o.Version, "go": runtime.Version()},
+	})
+	build.Set(1)
+	for _, result := range []string{"match", "none", "withheld", "late", "error"} {
+		m.callers.WithLabelValues(result) // rates need a zero to start from
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.callers, build, newIntegrations(o), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(o.Collectors...)
+	return m
+}
+
+// looked counts one lookup of a caller.
+func (m *metrics) looked(result string) { m.callers.WithLabelValues(result).Inc() }
+
+var knownMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead}
+
+// observe counts one request.
+func (m *metrics) observe(x *exchange.Exchange) {
+	method := x.Method
+	if !slices.Contains(knownMethods, method) {
+		method = "other" // anybody can make methods up
+	}
+	m.requests.WithLabelValues(x.Route, method, strconv.Itoa(x.Status)).Inc()
+	m.duration.WithLabelValues(x.Route).Observe(x.Took.Seconds())
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,201 @@
+// Package web is everything that a hub answers over HTTP: its API, caller identification for telephone systems, health and
+// metrics, and the console behind them.
+package web
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/telemetry"
+	"github.com/contactbridge/contactbridge/web/api"
+	"github.com/contactbridge/contactbridge/web/internal/exchange"
+)
+
+// Options say what is served. Only Hub is needed.
+type Options struct {
+	Hub     *hub.Hub
+	Logger  *slog.Logger // the access log; nil logs nothing
+	Version string       // of the program, for the metrics
+	Console http.Handler // everything that nothing else answers; nil: a line of text that says where the API is
+	Clock   func() time.Time
+	// ClientAddress is whose wrong tokens are counted together; nil: the other end of the connection.
+	ClientAddress func(*http.Request) netip.Prefix
+	// IntegrationPage is the console's page of an integration, where a browser goes after OAuth; nil: the console's start.
+	IntegrationPage func(directory.Key) string
+	// Collectors are more metrics to show.
+	Collectors []prometheus.Collector
+	// MostSeries bounds how many integrations have metrics of their own: those that fare worst come first; 0 means 10,000.
+	MostSeries int
+	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
+	Stopping <-chan struct{}
+}
+
+// Handler answers everything that a hub is asked over HTTP.
+func Handler(o Options) http.Handler {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Console == nil {
+		o.Console = http.HandlerFunc(pointer)
+	}
+	m := newMetrics(o)
+	s := &site{
+		options: o, metrics: m,
+		api: api.New(api.Options{
+			Hub: o.Hub, Logger: o.Logger, Clock: o.Clock, ClientAddress: o.ClientAddress, Looked: m.looked, Stopping: o.Stopping,
+		}),
+	}
+	recorder := &exchange.Recorder{
+		Next: http.HandlerFunc(s.serve), Logger: o.Logger, Observe: m.observe,
+		Quiet: map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true},
+	}
+	return telemetry.Handler(recorder)
+}
+
+// A site is what one handler serves.
+type site struct {
+	options Options
+	api     *api.API
+	metrics *metrics
+}
+
+// serve finds who answers a path. The API's own mux sees paths as they were sent: ids may hold encoded slashes.
+func (s *site) serve(w http.ResponseWriter, r *http.Request) {
+	x := exchange.Of(r.Context())
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, "/api/"):
+		x.Route = "/api/"
+		s.api.ServeHTTP(w, r)
+	case path == "/callerid":
+		x.Route = path
+		s.api.CallerID().ServeHTTP(w, r)
+	case path == "/healthz":
+		x.Route = path
+		readOnly(alive)(w, r)
+	case path == "/readyz":
+		x.Route = path
+		readOnly(s.ready)(w, r)
+	case path == "/metrics":
+		x.Route = path
+		readOnly(s.serveMetrics)(w, r)
+	case path == "/oauth/callback":
+		x.Route = path
+		readOnly(s.oauthCallback)(w, r)
+	default:
+		x.Route = "console"
+		s.options.Console.ServeHTTP(w, r)
+	}
+	telemetry.Named(r.Context(), x.Method, x.Route)
+}
+
+// pointer says where to go in a hub without a console.
+func pointer(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/" {
+		exchange.WriteError(w, r, http.StatusNotFound, exchange.Detail{
+			Code: "not_found", Message: "There is nothing at this path.", Hint: "GET /api/v1/openapi.json lists what there is.",
+		})
+		return
+	}
+	plain(w, http.StatusOK, "This is a contactbridge hub. Its API is described at /api/v1/openapi.json\n")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // a caller that has gone has no use for it
+}
+
+// readOnly lets in only who wants to read.
+func readOnly(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			exchange.WriteError(w, r, http.StatusMethodNotAllowed, exchange.Detail{
+				Code: "method_not_allowed", Message: "This path is only read.", Hint: "Send a GET request.",
+			})
+			return
+		}
+		next(w, r)
+	}
+}
+
+// alive says that the process answers.
+func alive(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
+
+// ready says whether the databases answer too. Why they do not stands in the log: this path is open.
+func (s *site) ready(w http.ResponseWriter, r *http.Request) {
+	if err := s.options.Hub.Ready(r.Context()); err != nil {
+		exchange.Of(r.Context()).Err = err
+		plain(w, http.StatusServiceUnavailable, "not ready: a database does not answer; the hub's log says more\n")
+		return
+	}
+	plain(w, http.StatusOK, "ok\n")
+}
+
+// serveMetrics shows the metrics to this machine, and to others with a token of an administrator: they name every account
+// and integration. What a proxy passes on comes from elsewhere.
+func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if !fromThisMachine(r) {
+		if p := s.api.Admit(r, registry.ScopeAdmin); p != nil {
+			p.Write(w, r)
+			return
+		}
+	}
+	s.metrics.handler().ServeHTTP(w, r)
+}
+
+func fromThisMachine(r *http.Request) bool {
+	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
+		if r.Header.Get(header) != "" {
+			return false
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr == "@" || r.RemoteAddr == "" // a Unix socket
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+// oauthCallback takes what a browser brings back from where it let the hub in. The state proves whose it is.
+func (s *site) oauthCallback(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	if query.Get("code") == "" || query.Get("state") == "" {
+		plain(w, http.StatusBadRequest, "The external service did not let the hub in"+refusal(query.Get("error"))+". Go back to the integration and begin again.\n")
+		return
+	}
+	key, err := s.options.Hub.FinishOAuth(r.Context(), query.Get("state"), query.Get("code"))
+	if err != nil {
+		message, hint := s.api.Tell(r.Context(), err)
+		plain(w, http.StatusBadRequest, strings.TrimSpace(message+" "+hint)+"\n")
+		return
+	}
+	page := "/"
+	if s.options.IntegrationPage != nil {
+		page = s.options.IntegrationPage(key)
+	}
+	w.Header().Set("Referrer-Policy", "no-referrer") // the address of this page holds the code
+	http.Redirect(w, r, page, http.StatusSeeOther)
+}
+
+// refusal is why the external service refused, where that is one of the words of RFC 6749: nobody writes our pages for us.
+func refusal(word string) string {
+	for _, known := range []string{"access_denied", "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error", "temporarily_unavailable"} {
+		if word == known {
+			return " (" + word + ")"
+		}
+	}
+	return ""
+}
