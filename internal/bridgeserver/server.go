@@ -16,6 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/telemetry"
 	"github.com/contactbridge/contactbridge/source"
 )
 
@@ -104,6 +105,7 @@ func (s *Server) handler(e *endpoint) *bridge.Handler {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if handler, ok := s.paths[r.URL.Path]; ok {
+		telemetry.Named(r.Context(), r.Method, r.URL.Path) // it is one of the configuration's
 		handler.ServeHTTP(w, r)
 		return
 	}
