@@ -1,0 +1,104 @@
+package backup_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/contactbridge/contactbridge/internal/backup"
+)
+
+// holding is a part that holds a text.
+func holding(name, text string) backup.Part {
+	return backup.Part{Name: name, Copy: func(_ context.Context, path string) error { return os.WriteFile(path, []byte(text), 0o644) }}
+}
+
+var names = []string{"a.db", "b.db"}
+
+func made(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hub.backup")
+	m, err := backup.Write(t.Context(), path, t.TempDir(), "v1", []backup.Part{holding("a.db", strings.Repeat("contacts ", 5000)), holding("b.db", "secrets")})
+	if err != nil || len(m.Files) != 2 || m.Files[0].Size != 45000 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	return path
+}
+
+func TestWhatWasBackedUpComesBack(t *testing.T) {
+	path, folder := made(t), filepath.Join(t.TempDir(), "new")
+	m, err := backup.Read(path, folder, names)
+	if err != nil || m.Version != "v1" {
+		t.Fatal(m, err)
+	}
+	for name, want := range map[string]string{"a.db": strings.Repeat("contacts ", 5000), "b.db": "secrets"} {
+		got, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s may be read by others: %v, %v", name, info.Mode(), err)
+		}
+	}
+	onlyFiles(t, folder, 2)
+	if _, err := backup.Read(path, folder, names); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a second restore replaced what was there: %v", err)
+	}
+}
+
+// onlyFiles fails the test where a folder holds anything but so many entries.
+func onlyFiles(t *testing.T, folder string, want int) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != want {
+		t.Errorf("%s holds %v, %v", folder, entries, err)
+	}
+}
+
+func TestNoDamagedBackupIsTrusted(t *testing.T) {
+	whole, err := os.ReadFile(made(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := append([]byte{}, whole...)
+	flipped[len(flipped)/2] ^= 1
+	for name, content := range map[string][]byte{
+		"cut off": whole[:len(whole)*2/3], "empty": nil, "another file": []byte("SQLite format 3"), "damaged": flipped, "its end missing": whole[:len(whole)-20],
+	} {
+		path, folder := filepath.Join(t.TempDir(), "x"), t.TempDir()
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := backup.Read(path, folder, names); !errors.Is(err, backup.ErrNoBackup) {
+			t.Errorf("%s: %v", name, err)
+		}
+		onlyFiles(t, folder, 0)
+	}
+	if _, err := backup.Read(made(t), t.TempDir(), append(names, "c.db")); !errors.Is(err, backup.ErrNoBackup) {
+		t.Errorf("a backup that lacks a file: %v", err)
+	}
+	if _, err := backup.Read(made(t), t.TempDir(), names[:1]); !errors.Is(err, backup.ErrNoBackup) {
+		t.Errorf("a backup with a file that nobody knows: %v", err)
+	}
+}
+
+func TestABackupThatFailsLeavesNothingBehind(t *testing.T) {
+	folder, scratch := t.TempDir(), t.TempDir()
+	broken := backup.Part{Name: "b.db", Copy: func(context.Context, string) error { return errors.New("disk full") }}
+	_, err := backup.Write(t.Context(), filepath.Join(folder, "x"), scratch, "v1", []backup.Part{holding("a.db", "x"), broken})
+	if err == nil || !strings.Contains(err.Error(), "copy b.db: disk full") {
+		t.Error(err)
+	}
+	onlyFiles(t, folder, 0)
+	onlyFiles(t, scratch, 0)
+	path := filepath.Join(folder, "there")
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Write(t.Context(), path, scratch, "v1", nil); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a file was replaced: %v", err)
+	}
+}
