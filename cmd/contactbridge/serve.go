@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/listener"
+	"github.com/contactbridge/contactbridge/internal/telemetry"
 )
 
 // serveFlags are the flags of contactbridge serve.
@@ -61,6 +63,11 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 // serve runs the bridge until the command's context is done.
 func serve(cmd *cobra.Command, cfg *config.Config) error {
 	ctx := cmd.Context()
+	endTraces, err := telemetry.Setup(ctx, "contactbridge-bridge", versionText())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = endTraces(context.WithoutCancel(ctx)) }()
 	server, err := bridgeserver.New(cfg, bridgeserver.Options{Logger: newLogger(cfg.Log, cmd.ErrOrStderr()), Version: versionText()})
 	if err != nil {
 		return err

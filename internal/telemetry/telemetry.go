@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
@@ -19,6 +20,8 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
+
+const shutdownTimeout = 5 * time.Second // a collector that is down must not hold the program
 
 // Setup makes this process send its traces, as the OTEL_* variables of the environment say (SDK and OTLP/HTTP exporter know
 // them). Call it once, before anything is served, and shutdown at the end: it sends what is left. Service and version name
@@ -40,7 +43,11 @@ func Setup(ctx context.Context, service, version string) (shutdown func(context.
 	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(described))
 	otel.SetTracerProvider(provider)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	return provider.Shutdown, nil
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+		defer cancel()
+		return provider.Shutdown(ctx)
+	}, nil
 }
 
 // enabled reports whether [Setup] made this process send traces.
