@@ -119,6 +119,11 @@ func describe(schemas map[string]*huma.Schema) {
 			"e164":        "The contact's number with its country code. Absent where it is no full number.",
 			"extension":   "The contact's extension.",
 		},
+		"Attribution": {
+			"record":     "The one. Absent where there is none, or no telling.",
+			"candidates": "Where there is no telling: those that it may be, the best first.",
+			"reason":     "Why no record is named, a sentence.",
+		},
 		"Field": {
 			"name":      "The key in the auth object.",
 			"display":   "Label. Default: the name.",

@@ -1,0 +1,250 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+func TestAnAnswerIsWrittenAsTheStandardLibraryWouldWriteIt(t *testing.T) {
+	text := rapid.OneOf(rapid.String(), rapid.Just(""), rapid.SampledFrom([]string{"\"", "\u2028", "<&>", "\x00\n"}))
+	rapid.Check(t, func(t *rapid.T) {
+		answer := caller.Answer{
+			Number: text.Draw(t, "number"), E164: text.Draw(t, "e164"), Extension: text.Draw(t, "extension"), Region: text.Draw(t, "region"),
+			Withheld: rapid.Bool().Draw(t, "withheld"), Note: text.Draw(t, "note"), More: rapid.IntRange(0, 3).Draw(t, "more"), Matches: []caller.Match{},
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "matches") {
+			answer.Matches = append(answer.Matches, caller.Match{
+				How: caller.Suffix, Agree: rapid.Int().Draw(t, "agree"), Integration: text.Draw(t, "integration"), ID: text.Draw(t, "id"),
+				Name: text.Draw(t, "name"), Title: text.Draw(t, "title"), Company: text.Draw(t, "company"), URL: text.Draw(t, "url"),
+				Number: text.Draw(t, "n"), E164: text.Draw(t, "e"), Extension: text.Draw(t, "x"),
+			})
+		}
+		theirs, err := json.Marshal(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, have any
+		if err := json.Unmarshal(theirs, &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(appendAnswer(nil, &answer), &have); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func TestALineForTelephonesIsOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"Zoë Müller":           "Zoë Müller",
+		"a\r\nSet(x=1)\x00\tb": "a Set(x=1) b",
+		"\u202eevil\u2066":     "evil",
+		"two\u2028lines":       "two lines",
+		" \v ":                 "",
+		"\xffbroken":           "broken",
+	} {
+		if have := clean(in); have != want {
+			t.Errorf("clean(%q) = %q, want %q", in, have, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		for _, r := range clean(rapid.String().Draw(t, "name")) {
+			if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
+				t.Fatalf("%q is left", r)
+			}
+		}
+	})
+}
+
+func TestALineIsCutByCharacters(t *testing.T) {
+	for _, c := range []struct {
+		name, company string
+		most          int
+		want          string
+	}{
+		{"Jane Doe", "Example Ltd", 80, "Jane Doe (Example Ltd)"},
+		{"Example Ltd", "EXAMPLE LTD", 80, "Example Ltd"},
+		{"Jane Doe", "", 4, "Jane"},
+		{"Jane Doe", "Example", 10, "Jane Doe"},
+		{"Ñandú", "", 2, "Ña"},
+	} {
+		w := httptest.NewRecorder()
+		writeLine(w, callerID{Name: c.name, Company: c.company}, c.most)
+		if have := w.Body.String(); have != c.want {
+			t.Errorf("%q, %q at most %d: %q, want %q", c.name, c.company, c.most, have, c.want)
+		}
+	}
+}
+
+func TestEqualEndingsNameNobody(t *testing.T) {
+	answer := caller.Answer{Matches: []caller.Match{{How: caller.Suffix, Name: "Somebody"}}}
+	if c := named(&answer); c != nil {
+		t.Errorf("it names %v", c)
+	}
+	answer.Matches[0].How = caller.National
+	if c := named(&answer); c == nil || c.Name != "Somebody" {
+		t.Errorf("it names %v", c)
+	}
+}
+
+func TestDurationsAreWrittenAsInTheConfiguration(t *testing.T) {
+	for text, want := range map[string]time.Duration{"30m": 30 * time.Minute, "1h30m": 90 * time.Minute, "168h": 168 * time.Hour, "90s": 90 * time.Second, "0s": 0} {
+		var d duration
+		if err := d.UnmarshalText([]byte(text)); err != nil || time.Duration(d) != want {
+			t.Errorf("%s is read as %s (%v)", text, time.Duration(d), err)
+		}
+		written, _ := d.MarshalText()
+		var again duration
+		if err := again.UnmarshalText(written); err != nil || again != d {
+			t.Errorf("%s is written as %s", text, written)
+		}
+	}
+	for _, text := range []string{"30m", "168h", "0s", "10m", "1h30m", "1h0m10s"} {
+		var d duration
+		_ = d.UnmarshalText([]byte(text))
+		if written, _ := d.MarshalText(); string(written) != text {
+			t.Errorf("%s is written as %s", text, written)
+		}
+	}
+	for _, text := range []string{"", "soon", "-5m", "30"} {
+		if err := new(duration).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken for a duration", text)
+		}
+	}
+}
+
+func TestSettingsSurviveTheWayThroughJSON(t *testing.T) {
+	i := registry.Integration{
+		Key: directory.Key{Account: "acme", Integration: "crm"}, Bridge: "https://x.example/contact_sync", Validation: "https://x.example/auth",
+		Fields:   []registry.Field{{Name: "token", Type: "password", Mandatory: true}},
+		OAuth:    &registry.OAuth{Grant: "client_credentials", TokenURL: "https://x.example/token", ClientID: "id"},
+		Schedule: registry.Schedule{Cron: "5 * * * *", Full: -1},
+		Limits:   registry.Limits{Pages: 3, PageBytes: 4, Timeout: time.Second, Run: time.Hour},
+		Guard:    directory.Guard{Share: 0.5, Min: 7}, Paused: true,
+	}
+	text, err := json.Marshal(viewSettings(i))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s Settings
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(i, s.integration(i.Key)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAChangeIsAMergePatch(t *testing.T) {
+	every := duration(time.Hour)
+	was := Settings{Bridge: "http://a/x", Validation: "http://a/v", Schedule: scheduleView{Every: &every}, Guard: &guardView{Share: 0.1, Min: 1}, OAuth: &registry.OAuth{Grant: "client_credentials", TokenURL: "u", ClientID: "c"}}
+	for patch, check := range map[string]func(Settings) bool{
+		`{}`:                                func(s Settings) bool { return cmp.Equal(s, was) },
+		`{"bridge":"http://b/x"}`:           func(s Settings) bool { return s.Bridge == "http://b/x" && s.Validation == was.Validation },
+		`{"validation":null}`:               func(s Settings) bool { return s.Validation == "" },
+		`{"oauth":null,"guard":null}`:       func(s Settings) bool { return s.OAuth == nil && s.Guard == nil },
+		`{"oauth":{"client_id":"d"}}`:       func(s Settings) bool { return s.OAuth.ClientID == "d" && s.OAuth.TokenURL == "u" },
+		`{"schedule":{"cron":"1 2 * * *"}}`: func(s Settings) bool { return s.Schedule.Cron == "1 2 * * *" && s.Schedule.Every == nil },
+		`{"schedule":{"full":"0s"}}`:        func(s Settings) bool { return *s.Schedule.Every == every && *s.Schedule.Full == 0 },
+		`{"auth":{"Password":"x"}}`:         func(s Settings) bool { return cmp.Equal(s, was) },
+	} {
+		now, err := merged(was, []byte(patch))
+		if err != nil || !check(now) {
+			t.Errorf("%s: %+v, %v", patch, now, err)
+		}
+	}
+	for _, patch := range []string{`[]`, `{"Bridge":"http://c/x"}`, `{"schedule":{"Every":"1h"}}`} {
+		if now, err := merged(was, []byte(patch)); err == nil {
+			t.Errorf("%s is taken: %+v", patch, now)
+		}
+	}
+}
+
+func TestWrongTokensAreHeldOffByAddressAndGoodOnesAreNot(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := newGuesses(func() time.Time { return now })
+	here, there := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
+	g.good("pbx")
+	for range guessBurst {
+		if wait := g.wait(here, "guess"); wait != 0 {
+			t.Fatalf("held off for %d s too early", wait)
+		}
+		g.bad(here)
+	}
+	if wait := g.wait(here, "guess"); wait < 1 || wait > int(guessEvery.Seconds()) {
+		t.Errorf("held off for %d s", wait)
+	}
+	if g.wait(here, "pbx") != 0 || g.wait(there, "guess") != 0 {
+		t.Error("others are held off")
+	}
+	if now = now.Add(guessEvery); g.wait(here, "guess") != 0 {
+		t.Error("held off for ever")
+	}
+}
+
+func TestAddressesOfOneNetworkCountAsOne(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.7:80": "192.0.2.7/32", "[::ffff:192.0.2.7]:80": "192.0.2.7/32", "[2001:db8:1:2:3::4]:1": "2001:db8:1:2::/64",
+	} {
+		if have := remoteAddress(&http.Request{RemoteAddr: remote}); have.String() != want {
+			t.Errorf("%s is %s, want %s", remote, have, want)
+		}
+	}
+	if remoteAddress(&http.Request{RemoteAddr: "@"}).IsValid() {
+		t.Error("a socket has an address")
+	}
+}
+
+func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
+	var document struct {
+		Paths map[string]map[string]struct {
+			Summary     string
+			Description string
+			Parameters  []struct{ Name, Description string }
+		}
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]map[string]any
+			}
+		}
+	}
+	if err := json.Unmarshal(New(Options{}).Document(), &document); err != nil {
+		t.Fatal(err)
+	}
+	for path, operations := range document.Paths {
+		for method, o := range operations {
+			if o.Summary == "" || !strings.Contains(o.Description, "Scope: `") {
+				t.Errorf("%s %s is not described", method, path)
+			}
+			for _, p := range o.Parameters {
+				if p.Description == "" {
+					t.Errorf("%s %s: %s is not described", method, path, p.Name)
+				}
+			}
+		}
+	}
+	for name, s := range document.Components.Schemas {
+		for field, p := range s.Properties {
+			if p["description"] == nil {
+				t.Errorf("%s.%s is not described", name, field)
+			}
+		}
+	}
+	if len(document.Paths) < 30 {
+		t.Errorf("only %d paths", len(document.Paths))
+	}
+}
