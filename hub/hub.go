@@ -26,6 +26,9 @@ type Hub struct {
 	Outbound http.RoundTripper
 	Logger   *slog.Logger // nil logs nothing
 	Options  Options
+	// Observe is told of every run that ended in this process, whatever came of it, before its claim is given back; nil:
+	// nobody is.
+	Observe func(directory.Run)
 
 	hubState
 }
