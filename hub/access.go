@@ -1,0 +1,88 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// May reports whether the actor may do something in an account; empty: in all of them. Who may do everything may do this.
+func (a Actor) May(scope registry.Scope, account string) bool {
+	if !slices.Contains(a.Scopes, scope) && !slices.Contains(a.Scopes, registry.ScopeAdmin) {
+		return false
+	}
+	return a.All || account != "" && slices.Contains(a.Accounts, account)
+}
+
+// sees reports whether anything of an account may be shown to the actor.
+func (a Actor) sees(account string) bool { return a.All || slices.Contains(a.Accounts, account) }
+
+// permit refuses who may not do something. The hub itself may.
+func permit(ctx context.Context, scope registry.Scope, account string) error {
+	a, ok := ActorOf(ctx)
+	if !ok || a.May(scope, account) {
+		return nil
+	}
+	if account != "" && !a.sees(account) {
+		return missing("account", account) // it is not told whether there is one
+	}
+	where := "in all accounts"
+	if account != "" {
+		where = "in the account " + account
+	}
+	return &Error{
+		Kind: Denied, Message: fmt.Sprintf("%s may not do this %s", a.Name, where),
+		Hint: fmt.Sprintf("It needs the scope %s.", scope),
+	}
+}
+
+// permitAny refuses who may do none of these.
+func permitAny(ctx context.Context, account string, scopes ...registry.Scope) (err error) {
+	for _, scope := range scopes {
+		if err = permit(ctx, scope, account); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// visible reports whether an account's things are shown in a list.
+func visible(ctx context.Context, account string) bool {
+	a, ok := ActorOf(ctx)
+	return !ok || a.sees(account)
+}
+
+func missing(what, name string) *Error {
+	return &Error{Kind: NotFound, Message: fmt.Sprintf("there is no %s %q", what, name), Hint: "Check the name; names are case-sensitive."}
+}
+
+// unmanaged refuses changes of what the configuration file declares, except by the file.
+func unmanaged(ctx context.Context, managed bool, what string) error {
+	if a, _ := ActorOf(ctx); !managed || a.File {
+		return nil
+	}
+	return &Error{Kind: Managed, Message: what + " is declared by the configuration file", Hint: "Change it there and start the hub again."}
+}
+
+// note writes what was done into the audit log.
+func (h *Hub) note(ctx context.Context, action, account, subject, detail string) error {
+	actor := "hub"
+	if a, ok := ActorOf(ctx); ok {
+		actor = a.Name
+	}
+	entry := registry.AuditEntry{Actor: actor, Action: action, Account: account, Subject: subject, Detail: detail}
+	if err := h.Registry.AddAudit(ctx, &entry); err != nil {
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	return nil
+}
+
+// Audit lists audit entries, newest first.
+func (h *Hub) Audit(ctx context.Context, f registry.Filter) ([]registry.AuditEntry, error) {
+	if err := permit(ctx, registry.ScopeAdmin, f.Account); err != nil {
+		return nil, err
+	}
+	return h.Registry.Audit(ctx, f)
+}

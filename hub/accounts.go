@@ -1,0 +1,121 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/phone"
+)
+
+var properName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+func checkName(field, text string) error {
+	if properName.MatchString(text) {
+		return nil
+	}
+	return &Error{
+		Kind: Invalid, Field: field, Message: fmt.Sprintf("%q cannot be a name", text),
+		Hint: "Use letters, digits, hyphen and underscore, at most 64, the first a letter or digit.",
+	}
+}
+
+// PutAccount makes or changes an account.
+func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
+	if err := permit(ctx, registry.ScopeAdmin, a.Name); err != nil {
+		return err
+	}
+	a.Region = strings.ToUpper(a.Region)
+	if err := checkAccount(a); err != nil {
+		return err
+	}
+	was, err := h.Registry.Account(ctx, a.Name)
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		// An account's own administrator cannot make another one.
+		if err := permit(ctx, registry.ScopeAdmin, ""); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	case was.Region == a.Region && was.TimeZone == a.TimeZone && was.Managed == a.Managed:
+		return nil
+	}
+	if err := unmanaged(ctx, was.Managed, "the account "+a.Name); err != nil {
+		return err
+	}
+	if err := h.Registry.PutAccount(ctx, a); err != nil {
+		return err
+	}
+	h.accounts.forget(a.Name)
+	return h.note(ctx, "account.set", a.Name, a.Name, strings.TrimSpace("region "+a.Region+", time zone "+a.TimeZone))
+}
+
+func checkAccount(a registry.Account) error {
+	if err := checkName("name", a.Name); err != nil {
+		return err
+	}
+	if a.Region != "" && !phone.KnownRegion(a.Region) {
+		return &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", a.Region), Hint: "Write the country's two letters: US, GB, PT, BR."}
+	}
+	if _, err := time.LoadLocation(a.TimeZone); err != nil || a.TimeZone == "Local" {
+		return &Error{
+			Kind: Invalid, Field: "time_zone", Message: fmt.Sprintf("there is no time zone %q", a.TimeZone),
+			Hint: "Write its IANA name: Europe/London, America/New_York.",
+		}
+	}
+	return nil
+}
+
+// Account returns one account.
+func (h *Hub) Account(ctx context.Context, name string) (registry.Account, error) {
+	if !visible(ctx, name) {
+		return registry.Account{}, missing("account", name)
+	}
+	a, err := h.Registry.Account(ctx, name)
+	if errors.Is(err, registry.ErrNotFound) {
+		return a, missing("account", name)
+	}
+	return a, err
+}
+
+// Accounts lists the accounts that the actor may see, by name.
+func (h *Hub) Accounts(ctx context.Context) ([]registry.Account, error) {
+	accounts, err := h.Registry.Accounts(ctx)
+	return slices.DeleteFunc(accounts, func(a registry.Account) bool { return !visible(ctx, a.Name) }), err
+}
+
+// RemoveAccount removes an account with everything in it.
+func (h *Hub) RemoveAccount(ctx context.Context, name string) error {
+	if err := permit(ctx, registry.ScopeAdmin, ""); err != nil {
+		return err
+	}
+	a, err := h.Account(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := unmanaged(ctx, a.Managed, "the account "+name); err != nil {
+		return err
+	}
+	integrations, err := h.Registry.Integrations(ctx, name, directory.Key{}, 0)
+	if err != nil {
+		return err
+	}
+	for _, i := range integrations {
+		if err := h.RemoveIntegration(ctx, i.Key); err != nil {
+			return err
+		}
+	}
+	if err := h.Registry.DeleteAccount(ctx, name); err != nil {
+		return err
+	}
+	h.accounts.forget(name)
+	h.tokens.clear()
+	return h.note(ctx, "account.remove", name, name, fmt.Sprintf("with %d integrations", len(integrations)))
+}

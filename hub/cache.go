@@ -1,0 +1,73 @@
+package hub
+
+import (
+	"sync"
+	"time"
+
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// A cache keeps what is asked for at every request for some seconds, what is not there included. It is emptied when it has
+// grown: whoever sends random tokens fills no memory.
+type cache[K comparable, V any] struct {
+	mu   sync.Mutex
+	kept map[K]cached[V]
+}
+
+type cached[V any] struct {
+	value V
+	err   error
+	until time.Time
+}
+
+const cacheSize = 10_000
+
+func (c *cache[K, V]) get(now time.Time, key K, fresh time.Duration, ask func() (V, error), keepable func(error) bool) (V, error) {
+	c.mu.Lock()
+	e, ok := c.kept[key]
+	c.mu.Unlock()
+	if ok && now.Before(e.until) {
+		return e.value, e.err
+	}
+	value, err := ask()
+	if err != nil && !keepable(err) {
+		return value, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept == nil || len(c.kept) >= cacheSize {
+		c.kept = map[K]cached[V]{}
+	}
+	c.kept[key] = cached[V]{value, err, now.Add(fresh)}
+	return value, err
+}
+
+func (c *cache[K, V]) forget(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.kept, key)
+}
+
+func (c *cache[K, V]) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept = nil
+}
+
+// tokenCache keeps tokens by their digests.
+type tokenCache struct {
+	cache[[32]byte, registry.Token]
+}
+
+// touch notes that a token was used, and reports whether the caller must write it down.
+func (c *tokenCache) touch(digest [32]byte, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.kept[digest]
+	if !ok || now.Sub(e.value.Used) <= time.Minute {
+		return false
+	}
+	e.value.Used = now
+	c.kept[digest] = e
+	return true
+}

@@ -1,0 +1,207 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/synchronizer"
+)
+
+// A line is the connection to one integration's bridge. Where the bridge refuses an access token, it gets a new one and asks
+// again, once for each request (P13).
+type line struct {
+	client *bridge.Client
+	oauth  *grant // nil: none
+}
+
+var _ synchronizer.Bridge = (*line)(nil)
+
+// Values among an integration's auth values that are not for its bridge.
+const clientSecret = "client_secret"
+
+// dial makes the line to an integration's bridge. It asks nothing yet, except for a first access token.
+func (h *Hub) dial(ctx context.Context, i registry.Integration) (*line, error) {
+	given, err := h.Registry.Auth(ctx, i.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open the credentials: %w", err)
+	}
+	return h.dialWith(ctx, i, given, true)
+}
+
+// dialWith is dial with auth values from elsewhere; kept says that new tokens are kept.
+func (h *Hub) dialWith(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (*line, error) {
+	secret := given[clientSecret]
+	values, err := authValues(i, given)
+	if err != nil {
+		return nil, err
+	}
+	if i.OAuth != nil {
+		delete(values, clientSecret)
+	}
+	address, err := fill(i.Bridge, values)
+	if err != nil {
+		return nil, &Error{Kind: Invalid, Field: "bridge", Message: "the bridge URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
+	}
+	l := &line{client: h.client(i, address, values)}
+	if i.OAuth == nil {
+		return l, nil
+	}
+	l.oauth = &grant{hub: h, integration: i, secret: secret, kept: kept}
+	token, err := l.oauth.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.client = l.with(token)
+	return l, nil
+}
+
+func (h *Hub) client(i registry.Integration, address string, values map[string]string) *bridge.Client {
+	return &bridge.Client{
+		URL: address, Auth: values, MaxBody: i.Limits.PageBytes, Timeout: i.Limits.Timeout, UserAgent: "contactbridge-hub",
+		HTTP: &http.Client{Transport: h.Outbound},
+	}
+}
+
+// with is the client with another access token.
+func (l *line) with(token string) *bridge.Client {
+	auth := bridge.Auth{}
+	for name, value := range l.client.Auth {
+		auth[name] = value
+	}
+	auth[l.oauth.field()] = token
+	c := l.client
+	return &bridge.Client{URL: c.URL, Auth: auth, MaxBody: c.MaxBody, Timeout: c.Timeout, UserAgent: c.UserAgent, HTTP: c.HTTP}
+}
+
+// Page asks for one page.
+func (l *line) Page(ctx context.Context, q bridge.PageRequest) (*bridge.Page, error) {
+	page, err := l.client.Page(ctx, q)
+	if !l.refused(err) {
+		return page, err
+	}
+	if err := l.renew(ctx); err != nil {
+		return nil, err
+	}
+	return l.client.Page(ctx, q)
+}
+
+// validate asks the auth_validation endpoint.
+func (l *line) validate(ctx context.Context, address string) (bridge.Auth, error) {
+	more, err := l.client.Validate(ctx, address)
+	if !l.refused(err) {
+		return more, err
+	}
+	if err := l.renew(ctx); err != nil {
+		return nil, err
+	}
+	return l.client.Validate(ctx, address)
+}
+
+func (l *line) refused(err error) bool {
+	return l.oauth != nil && err != nil && bridge.CodeOf(err) == bridge.CodeUnauthorized
+}
+
+// renew gets a new access token in place of the one that was refused.
+func (l *line) renew(ctx context.Context) error {
+	token, err := l.oauth.renewed(ctx, l.client.Auth[l.oauth.field()])
+	if err != nil {
+		return err
+	}
+	l.client = l.with(token)
+	return nil
+}
+
+// Test tries an integration's credentials: its auth validation endpoint where it has one, whose 200 may give values that are
+// kept (P13); or else the first page. What is wrong with the bridge is the result's Problem, not an error.
+func (h *Hub) Test(ctx context.Context, key directory.Key) (TestResult, error) {
+	if err := permitAny(ctx, key.Account, registry.ScopeControl, registry.ScopeWrite); err != nil {
+		return TestResult{}, err
+	}
+	i, err := h.integration(ctx, key)
+	if err != nil {
+		return TestResult{}, err
+	}
+	given, err := h.Registry.Auth(ctx, key)
+	if err != nil {
+		return TestResult{}, err
+	}
+	result, more := h.try(ctx, i, given, true)
+	if len(more) > 0 {
+		if err := h.Registry.SetAuth(ctx, key, more); err != nil {
+			return result, err
+		}
+	}
+	if result.OK && i.Status.Health == registry.HealthBroken {
+		if err := h.Registry.Ask(ctx, key, registry.Ask{Run: true}); err != nil { // it is mended
+			return result, err
+		}
+		h.wake()
+	}
+	return result, h.note(ctx, "integration.test", key.Account, key.Integration, result.outcome())
+}
+
+func (r TestResult) outcome() string {
+	if r.OK {
+		return "good"
+	}
+	return r.Problem.Code
+}
+
+// TestDraft is Test for an integration that is not kept yet; nothing is stored.
+func (h *Hub) TestDraft(ctx context.Context, i registry.Integration, auth map[string]string) (TestResult, error) {
+	if err := permit(ctx, registry.ScopeWrite, i.Account); err != nil {
+		return TestResult{}, err
+	}
+	if i.Key.Integration == "" {
+		i.Key.Integration = "draft"
+	}
+	if err := checkIntegration(i, auth); err != nil {
+		return TestResult{}, err
+	}
+	result, _ := h.try(ctx, i, auth, false)
+	return result, nil
+}
+
+const sampleSize = 5 // contacts that a test shows
+
+// try asks the bridge, and returns the auth values that it gave.
+func (h *Hub) try(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (r TestResult, more map[string]string) {
+	began := h.now()
+	more, err := h.ask(ctx, i, given, kept, &r)
+	r.OK, r.Seconds = err == nil, h.now().Sub(began).Seconds()
+	if err != nil {
+		r.Problem = problemOf(err, h.now())
+	}
+	for name := range more {
+		r.Stored = append(r.Stored, name)
+	}
+	return r, more
+}
+
+func (h *Hub) ask(ctx context.Context, i registry.Integration, given map[string]string, kept bool, r *TestResult) (map[string]string, error) {
+	r.Checked = "first page"
+	if i.Validation != "" {
+		r.Checked = "auth_validation"
+	}
+	l, err := h.dialWith(ctx, i, given, kept)
+	if err != nil {
+		return nil, err
+	}
+	if i.Validation != "" {
+		address, err := fill(i.Validation, l.client.Auth)
+		if err != nil {
+			return nil, err
+		}
+		return l.validate(ctx, address)
+	}
+	page, err := l.Page(ctx, bridge.PageRequest{})
+	if err != nil {
+		return nil, err
+	}
+	r.Contacts, r.Sample = len(page.Contacts), page.Contacts[:min(len(page.Contacts), sampleSize)]
+	return nil, nil
+}

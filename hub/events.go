@@ -1,0 +1,103 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// event keeps an event, for webhooks and whoever listens. What it tells of has happened whether or not it can be kept.
+func (h *Hub) event(ctx context.Context, kind, account, subject string, data any) {
+	text, err := json.Marshal(data)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		err = h.Registry.AddEvent(ctx, &registry.Event{Kind: kind, Account: account, Subject: subject, Data: text})
+	}
+	if err != nil {
+		h.log().Error("could not keep an event", "kind", kind, "account", account, "subject", subject, "error", err)
+	}
+	h.announce()
+}
+
+// Events lists events, ascending, that the actor may see.
+func (h *Hub) Events(ctx context.Context, f registry.Filter) ([]registry.Event, error) {
+	if f.Account != "" {
+		if err := permitAny(ctx, f.Account, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite); err != nil {
+			return nil, err
+		}
+	}
+	events, err := h.Registry.Events(ctx, f)
+	return slices.DeleteFunc(events, func(e registry.Event) bool { return !visible(ctx, e.Account) }), err
+}
+
+// listeners are told that there may be something new.
+type listeners struct {
+	mu   sync.Mutex
+	all  map[chan struct{}]bool
+	stop context.CancelFunc // of the one who looks for other processes' events; nil: nobody listens
+}
+
+const pollEvery = 2 * time.Second
+
+// Subscribe returns a channel that gets a value when there may be new events, this process's at once and others' within two
+// seconds, until ctx is done.
+func (h *Hub) Subscribe(ctx context.Context) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	l := &h.listeners
+	l.mu.Lock()
+	if l.all == nil {
+		l.all = map[chan struct{}]bool{}
+	}
+	l.all[c] = true
+	if l.stop == nil {
+		var polling context.Context
+		polling, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+		go h.poll(polling)
+	}
+	l.mu.Unlock()
+	context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.all, c)
+		if len(l.all) == 0 && l.stop != nil {
+			l.stop()
+			l.stop = nil
+		}
+	})
+	return c
+}
+
+// announce wakes who listens. Nobody is waited for: one waiting value says all.
+func (h *Hub) announce() {
+	h.listeners.mu.Lock()
+	defer h.listeners.mu.Unlock()
+	for c := range h.listeners.all {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// poll looks for other processes' events while somebody listens.
+func (h *Hub) poll(ctx context.Context) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	last := int64(-1)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if newest, err := h.Registry.LastEvent(ctx); err == nil && newest != last {
+			last = newest
+			h.announce()
+		}
+	}
+}

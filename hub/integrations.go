@@ -1,0 +1,425 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// AddIntegration adds an integration; auth holds its auth values, and client_secret where OAuth needs one.
+func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
+	if err := permit(ctx, registry.ScopeWrite, i.Account); err != nil {
+		return err
+	}
+	if _, err := h.Account(ctx, i.Account); err != nil {
+		return err
+	}
+	if err := checkIntegration(i, auth); err != nil {
+		return err
+	}
+	if err := h.Registry.AddIntegration(ctx, i, auth); err != nil {
+		if errors.Is(err, registry.ErrExists) {
+			return &Error{
+				Kind: Conflict, Field: "name", Message: fmt.Sprintf("there is an integration %q in the account %s already", i.Key.Integration, i.Account),
+				Hint: "Choose another name, or change that one.",
+			}
+		}
+		return err
+	}
+	return h.note(ctx, "integration.add", i.Account, i.Key.Integration, i.Bridge)
+}
+
+// ChangeIntegration replaces an integration's configuration, and the auth values that are named.
+func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
+	if err := permit(ctx, registry.ScopeWrite, i.Account); err != nil {
+		return err
+	}
+	was, err := h.integration(ctx, i.Key)
+	if err != nil {
+		return err
+	}
+	if err := unmanaged(ctx, was.Managed, "the integration "+i.Key.Integration); err != nil {
+		return err
+	}
+	kept, err := h.Registry.Auth(ctx, i.Key)
+	if err != nil {
+		return err
+	}
+	all := map[string]string{}
+	maps.Copy(all, kept)
+	maps.Copy(all, auth)
+	if err := checkIntegration(i, all); err != nil {
+		return err
+	}
+	if err := h.Registry.ChangeIntegration(ctx, i); err != nil {
+		return err
+	}
+	if len(auth) > 0 {
+		if err := h.Registry.SetAuth(ctx, i.Key, auth); err != nil {
+			return err
+		}
+	}
+	if was.Paused != i.Paused {
+		if err := h.Registry.Pause(ctx, i.Key, i.Paused); err != nil {
+			return err
+		}
+	}
+	if was.Status.Health == registry.HealthBroken {
+		if err := h.Registry.Ask(ctx, i.Key, registry.Ask{Run: true}); err != nil { // it may be mended now
+			return err
+		}
+	}
+	return h.note(ctx, "integration.change", i.Account, i.Key.Integration, strings.Join(changes(was, i, auth), ", "))
+}
+
+// changes names what a change touches, without any value that might be secret.
+func changes(was, is registry.Integration, auth map[string]string) (what []string) {
+	for _, c := range []struct {
+		name    string
+		changed bool
+	}{
+		{"bridge", was.Bridge != is.Bridge},
+		{"validation", was.Validation != is.Validation},
+		{"schedule", was.Schedule != is.Schedule},
+		{"limits", was.Limits != is.Limits},
+		{"guard", was.Guard != is.Guard},
+		{"paused", was.Paused != is.Paused},
+		{"fields", !slices.Equal(was.Fields, is.Fields)},
+		{"oauth", (was.OAuth == nil) != (is.OAuth == nil) || is.OAuth != nil && was.OAuth.ClientID != is.OAuth.ClientID},
+	} {
+		if c.changed {
+			what = append(what, c.name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(auth)) {
+		what = append(what, "auth "+name)
+	}
+	return what
+}
+
+// RemoveIntegration removes an integration and its contacts.
+func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
+	if err := permit(ctx, registry.ScopeWrite, key.Account); err != nil {
+		return err
+	}
+	i, err := h.integration(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := unmanaged(ctx, i.Managed, "the integration "+key.Integration); err != nil {
+		return err
+	}
+	state, err := h.Store.State(ctx, key)
+	if err != nil {
+		return err
+	}
+	// First the contacts: where that fails, the integration is still there to be removed again.
+	if err := h.Store.Forget(ctx, key); err != nil {
+		if errors.Is(err, directory.ErrUnderWay) {
+			return &Error{
+				Kind: Conflict, Message: "a run of " + key.Integration + " is under way", Err: nil,
+				Hint: "Cancel it, and remove the integration when it has stopped.",
+			}
+		}
+		return err
+	}
+	if err := h.Registry.DeleteIntegration(ctx, key); err != nil {
+		return err
+	}
+	return h.note(ctx, "integration.remove", key.Account, key.Integration, fmt.Sprintf("with %d contacts", state.Contacts))
+}
+
+// integration returns one, or an error that says that there is none.
+func (h *Hub) integration(ctx context.Context, key directory.Key) (registry.Integration, error) {
+	if !visible(ctx, key.Account) {
+		return registry.Integration{}, missing("account", key.Account)
+	}
+	i, err := h.Registry.Integration(ctx, key)
+	if errors.Is(err, registry.ErrNotFound) {
+		return i, missing("integration", key.Integration)
+	}
+	return i, err
+}
+
+// Integration returns one.
+func (h *Hub) Integration(ctx context.Context, key directory.Key) (IntegrationView, error) {
+	if err := permitAny(ctx, key.Account, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite); err != nil {
+		return IntegrationView{}, err
+	}
+	i, err := h.integration(ctx, key)
+	if err != nil {
+		return IntegrationView{}, err
+	}
+	state, err := h.Store.State(ctx, key)
+	return IntegrationView{Integration: i, State: state}, err
+}
+
+// Integrations lists an account's by name; all that the actor may see where account is empty. At most limit (0: all) behind
+// a key.
+func (h *Hub) Integrations(ctx context.Context, account string, after directory.Key, limit int) ([]IntegrationView, error) {
+	if account != "" {
+		if err := permitAny(ctx, account, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite); err != nil {
+			return nil, err
+		}
+	}
+	list, err := h.Registry.Integrations(ctx, account, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	states, err := h.states(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]IntegrationView, 0, len(list))
+	for _, i := range list {
+		if !visible(ctx, i.Account) {
+			continue
+		}
+		state, ok := states[i.Key]
+		if !ok {
+			state.Key = i.Key
+		}
+		views = append(views, IntegrationView{Integration: i, State: state})
+	}
+	return views, nil
+}
+
+func (h *Hub) states(ctx context.Context, account string) (map[directory.Key]directory.State, error) {
+	list, err := h.Store.States(ctx, account)
+	states := make(map[directory.Key]directory.State, len(list))
+	for _, s := range list {
+		states[s.Key] = s
+	}
+	return states, err
+}
+
+// Ask asks for a run, a full one, a yes to guarded deletions, or the end of the run under way.
+func (h *Hub) Ask(ctx context.Context, key directory.Key, ask registry.Ask) error {
+	if err := permit(ctx, registry.ScopeControl, key.Account); err != nil {
+		return err
+	}
+	if _, err := h.integration(ctx, key); err != nil {
+		return err
+	}
+	if ask.AcceptDeletions { // only a complete run shows who is gone
+		ask.Full = true
+	}
+	if ask.Full {
+		ask.Run = true
+	}
+	if err := h.Registry.Ask(ctx, key, ask); err != nil {
+		return err
+	}
+	action := "integration.run"
+	switch {
+	case ask.AcceptDeletions:
+		action = "integration.accept_deletions"
+	case ask.Full:
+		action = "integration.full_run"
+	case ask.Cancel:
+		action = "integration.cancel"
+	}
+	h.wake()
+	return h.note(ctx, action, key.Account, key.Integration, "")
+}
+
+// Pause pauses or resumes an integration.
+func (h *Hub) Pause(ctx context.Context, key directory.Key, paused bool) error {
+	if err := permit(ctx, registry.ScopeControl, key.Account); err != nil {
+		return err
+	}
+	i, err := h.integration(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := unmanaged(ctx, i.Managed, "the integration "+key.Integration); err != nil {
+		return err
+	}
+	if err := h.Registry.Pause(ctx, key, paused); err != nil {
+		return err
+	}
+	action := "integration.resume"
+	if paused {
+		action = "integration.pause"
+	}
+	h.wake()
+	return h.note(ctx, action, key.Account, key.Integration, "")
+}
+
+// Runs lists an integration's runs, newest first.
+func (h *Hub) Runs(ctx context.Context, key directory.Key, limit int) ([]directory.Run, error) {
+	if err := permitAny(ctx, key.Account, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite); err != nil {
+		return nil, err
+	}
+	if _, err := h.integration(ctx, key); err != nil {
+		return nil, err
+	}
+	return h.Store.Runs(ctx, key, limit)
+}
+
+// Rejected lists what an integration's newest runs could not take.
+func (h *Hub) Rejected(ctx context.Context, key directory.Key, limit int) ([]directory.Rejected, error) {
+	if err := permitAny(ctx, key.Account, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite); err != nil {
+		return nil, err
+	}
+	if _, err := h.integration(ctx, key); err != nil {
+		return nil, err
+	}
+	return h.Store.Rejected(ctx, key, limit)
+}
+
+// checkIntegration refuses what cannot be meant; auth are all of its auth values.
+func checkIntegration(i registry.Integration, auth map[string]string) error {
+	if err := checkName("name", i.Key.Integration); err != nil {
+		return err
+	}
+	sent, err := authValues(i, auth)
+	if err != nil {
+		return err
+	}
+	for _, address := range []struct{ field, url string }{{"bridge", i.Bridge}, {"validation", i.Validation}} {
+		if address.url == "" && address.field != "bridge" {
+			continue
+		}
+		if err := checkURL(address.field, address.url, sent); err != nil {
+			return err
+		}
+	}
+	if err := checkSchedule(i.Schedule); err != nil {
+		return err
+	}
+	if err := checkOAuth(i.OAuth, auth); err != nil {
+		return err
+	}
+	switch {
+	case i.Guard.Share < 0 || i.Guard.Share > 1 || i.Guard.Min < 0:
+		return &Error{Kind: Invalid, Field: "guard", Message: "the guard's share must be from 0 to 1, and its least number not below 0", Hint: "0.2 is 20 %."}
+	case i.Limits.Pages < 0 || i.Limits.PageBytes < 0 || i.Limits.Timeout < 0 || i.Limits.Run < 0:
+		return &Error{Kind: Invalid, Field: "limits", Message: "a limit is below 0", Hint: "Leave it out for its default."}
+	}
+	return nil
+}
+
+func checkSchedule(s registry.Schedule) error {
+	ways := 0
+	for _, set := range []bool{s.Every != 0, s.Cron != "", s.Off} {
+		if set {
+			ways++
+		}
+	}
+	switch {
+	case s.Cron != "" && ways > 1:
+		return &Error{Kind: Invalid, Field: "schedule", Message: "it has more than one schedule", Hint: "Choose one of every, cron and off."}
+	case s.Every != 0 && s.Every < registry.MinEvery:
+		return &Error{Kind: Invalid, Field: "every", Message: fmt.Sprintf("it cannot run every %s", s.Every), Hint: fmt.Sprintf("The least is %s.", registry.MinEvery)}
+	case s.Every > 366*24*time.Hour:
+		return &Error{Kind: Invalid, Field: "every", Message: fmt.Sprintf("every %s is too seldom to be meant", s.Every), Hint: "The most is a year. To run it only when asked, say off."}
+	}
+	if s.Cron != "" {
+		if _, err := cron.ParseStandard(s.Cron); err != nil {
+			return &Error{
+				Kind: Invalid, Field: "cron", Message: fmt.Sprintf("%q is no schedule", s.Cron),
+				Hint: "Write minute, hour, day of the month, month and day of the week: 15 6-20 * * 1-5",
+			}
+		}
+	}
+	return nil
+}
+
+// checkURL checks an address whose placeholders are filled in.
+func checkURL(field, text string, values map[string]string) error {
+	filled, err := fill(text, values)
+	if err != nil {
+		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
+	}
+	u, err := url.Parse(filled)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " is no http or https URL", Hint: "Write it as https://bridge.example.com/crm/contact_sync"}
+	case u.User != nil:
+		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " URL holds credentials, which would be shown", Hint: "Put them into auth."}
+	}
+	return nil
+}
+
+var placeholder = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}`)
+
+// fill puts values where {{name}} stands.
+func fill(text string, values map[string]string) (string, error) {
+	var unknown string
+	filled := placeholder.ReplaceAllStringFunc(text, func(match string) string {
+		name := placeholder.FindStringSubmatch(match)[1]
+		value, ok := values[name]
+		if !ok || value == "" {
+			unknown = name
+		}
+		return value
+	})
+	if unknown != "" {
+		return "", fmt.Errorf("needs the auth field %s, which has no value", unknown)
+	}
+	return filled, nil
+}
+
+// authValues are what is sent: every field in its format, with its default where nothing was given. What no field describes
+// is sent as it is.
+func authValues(i registry.Integration, given map[string]string) (map[string]string, error) {
+	values := map[string]string{}
+	for name, value := range given {
+		if value != "" {
+			values[name] = value
+		}
+	}
+	for _, f := range i.Fields {
+		value := values[f.Name]
+		if value == "" {
+			value = f.Default
+		}
+		if value == "" {
+			if f.Mandatory {
+				return nil, &Error{Kind: Invalid, Field: "auth." + f.Name, Message: fmt.Sprintf("%s has no value", label(f)), Hint: hintFor(f)}
+			}
+			continue
+		}
+		values[f.Name] = formatted(f, value)
+	}
+	return values, nil
+}
+
+func label(f registry.Field) string {
+	if f.Display != "" {
+		return f.Display
+	}
+	return f.Name
+}
+
+func hintFor(f registry.Field) string {
+	if f.Help != "" {
+		return f.Help
+	}
+	return "The bridge needs it."
+}
+
+// formatted is a field's value in its format, https://{{account}}.example.com; somebody who typed the whole of it meant that.
+func formatted(f registry.Field, value string) string {
+	m := placeholder.FindStringIndex(f.Format)
+	if m == nil {
+		return value
+	}
+	before, after := f.Format[:m[0]], f.Format[m[1]:]
+	if strings.HasPrefix(value, before) && strings.HasSuffix(value, after) {
+		return value
+	}
+	return before + value + after
+}

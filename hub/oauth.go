@@ -1,0 +1,279 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// The grants of [registry.OAuth].
+const (
+	AuthorizationCode = "authorization_code"
+	ClientCredentials = "client_credentials"
+)
+
+const (
+	oauthSecret = "oauth"          // name of an integration's sealed token
+	stateSecret = "state"          // name of a sealed authorization under way
+	stateFresh  = 10 * time.Minute // that somebody may take to let the hub in
+)
+
+func checkOAuth(o *registry.OAuth, auth map[string]string) error {
+	if o == nil {
+		return nil
+	}
+	invalid := func(field, message, hint string) error {
+		return &Error{Kind: Invalid, Field: "oauth." + field, Message: message, Hint: hint}
+	}
+	switch {
+	case o.Grant != AuthorizationCode && o.Grant != ClientCredentials:
+		return invalid("grant", fmt.Sprintf("there is no grant %q", o.Grant), "Choose authorization_code or client_credentials.")
+	case o.ClientID == "":
+		return invalid("client_id", "the client id is missing", "The provider gave it when the hub was registered there.")
+	case o.Grant == ClientCredentials && auth[clientSecret] == "":
+		return invalid("client_secret", "the client secret is missing", "Give it as the auth value client_secret.")
+	}
+	if err := checkURL("token_url", o.TokenURL, nil); err != nil {
+		return err
+	}
+	if o.Grant == AuthorizationCode {
+		return checkURL("authorize_url", o.AuthorizeURL, nil)
+	}
+	return nil
+}
+
+// owner is what an integration's sealed secrets are kept under.
+func owner(key directory.Key) string { return key.Account + "/" + key.Integration }
+
+// A grant gets access tokens for an integration.
+type grant struct {
+	hub         *Hub
+	integration registry.Integration
+	secret      string
+	kept        bool // tokens are kept; not those of a draft
+}
+
+// field is the auth field that carries the token.
+func (g *grant) field() string { return cmp.Or(g.integration.OAuth.Field, "access_token") }
+
+func (g *grant) config(redirect string) *oauth2.Config {
+	o := g.integration.OAuth
+	return &oauth2.Config{
+		ClientID: o.ClientID, ClientSecret: g.secret, Scopes: o.Scopes, RedirectURL: redirect,
+		Endpoint: oauth2.Endpoint{AuthURL: o.AuthorizeURL, TokenURL: o.TokenURL},
+	}
+}
+
+// outbound makes the token endpoint be asked as everything else is.
+func (g *grant) outbound(ctx context.Context) context.Context {
+	client := &http.Client{
+		Transport: g.hub.Outbound, Timeout: 10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return context.WithValue(ctx, oauth2.HTTPClient, client)
+}
+
+// current is the token to ask with: the one that is kept, or a new one where it is known to have expired.
+func (g *grant) current(ctx context.Context) (string, error) {
+	token, err := g.load(ctx)
+	if err != nil {
+		return "", err
+	}
+	if token.AccessToken != "" && (token.Expiry.IsZero() || token.Expiry.After(g.hub.now().Add(10*time.Second))) {
+		return token.AccessToken, nil
+	}
+	return g.renewed(ctx, token.AccessToken)
+}
+
+// renewed is a token other than the one that was refused. Several that need one at once wait for the same.
+func (g *grant) renewed(ctx context.Context, refused string) (string, error) {
+	result := g.hub.refreshes.DoChan(owner(g.integration.Key), func() (any, error) {
+		// Whoever waits may give up; the token is for the others as well.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+		defer cancel()
+		return g.renew(ctx, refused)
+	})
+	select {
+	case r := <-result:
+		if r.Err != nil {
+			return "", r.Err
+		}
+		return r.Val.(string), nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// renew asks for a new token, unless another process has got one already.
+func (g *grant) renew(ctx context.Context, refused string) (string, error) {
+	token, err := g.load(ctx)
+	if err != nil {
+		return "", err
+	}
+	if token.AccessToken != "" && token.AccessToken != refused {
+		return token.AccessToken, nil
+	}
+	if token, err = g.fetch(ctx, token); err != nil {
+		return "", g.explain(err)
+	}
+	return token.AccessToken, g.save(ctx, token)
+}
+
+func (g *grant) fetch(ctx context.Context, old *oauth2.Token) (*oauth2.Token, error) {
+	o := g.integration.OAuth
+	ctx = g.outbound(ctx)
+	if o.Grant == ClientCredentials {
+		c := clientcredentials.Config{ClientID: o.ClientID, ClientSecret: g.secret, TokenURL: o.TokenURL, Scopes: o.Scopes, EndpointParams: values(o.Params)}
+		return c.Token(ctx)
+	}
+	if old.RefreshToken == "" {
+		return nil, errNotLetIn
+	}
+	// Without an access token the source has to ask for one.
+	return g.config("").TokenSource(ctx, &oauth2.Token{RefreshToken: old.RefreshToken}).Token()
+}
+
+func values(params map[string]string) url.Values {
+	v := url.Values{}
+	for name, value := range params {
+		v.Set(name, value)
+	}
+	return v
+}
+
+var errNotLetIn = errors.New("nobody has let the hub in yet")
+
+// explain says what to do where no token is to be had. The provider's own words may hold a token, so only its code is shown.
+func (g *grant) explain(err error) error {
+	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
+	switch {
+	case errors.Is(err, errNotLetIn):
+		return &bridge.Error{Code: bridge.CodeUnauthorized, Message: "nobody has let the hub in at the provider yet", Hint: "Open the integration in the console and connect it."}
+	case !ok:
+		return &bridge.Error{Code: bridge.CodeUnreachable, Message: "the token endpoint does not answer", Hint: "Check token_url and the network.", Err: err}
+	case refused.Response != nil && refused.Response.StatusCode >= 500:
+		return &bridge.Error{Code: bridge.CodeSourceUnavailable, Status: refused.Response.StatusCode, Message: "the token endpoint is out of order: " + refused.Response.Status, Hint: "It is asked again."}
+	}
+	return &bridge.Error{
+		Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + cmp.Or(refused.ErrorCode, "no reason given"),
+		Hint: "Connect the integration again in the console; check client id and secret.",
+	}
+}
+
+func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {
+	token := &oauth2.Token{}
+	if !g.kept {
+		return token, nil
+	}
+	text, err := g.hub.Registry.Secret(ctx, owner(g.integration.Key), oauthSecret)
+	if err != nil || text == nil {
+		return token, err
+	}
+	if err := json.Unmarshal(text, token); err != nil {
+		return nil, fmt.Errorf("read the kept token: %w", err)
+	}
+	return token, nil
+}
+
+func (g *grant) save(ctx context.Context, token *oauth2.Token) error {
+	if !g.kept {
+		return nil
+	}
+	text, err := json.Marshal(token)
+	if err != nil {
+		return err
+	}
+	return g.hub.Registry.SetSecret(ctx, owner(g.integration.Key), oauthSecret, text)
+}
+
+// A pending authorization waits for a browser to come back.
+type pending struct {
+	Key      directory.Key
+	Verifier string // PKCE (RFC 7636)
+	Redirect string
+	Until    time.Time
+}
+
+// BeginOAuth returns where a browser must go to let the hub in (authorization code with PKCE).
+func (h *Hub) BeginOAuth(ctx context.Context, key directory.Key, redirect string) (string, error) {
+	if err := permit(ctx, registry.ScopeWrite, key.Account); err != nil {
+		return "", err
+	}
+	g, err := h.grantOf(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	state := random(24)
+	p := pending{Key: key, Verifier: oauth2.GenerateVerifier(), Redirect: redirect, Until: h.now().Add(stateFresh)}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return "", err
+	}
+	if err := h.Registry.SetSecret(ctx, stateSecret+"/"+state, stateSecret, text); err != nil {
+		return "", err
+	}
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(p.Verifier), oauth2.AccessTypeOffline}
+	for name, value := range g.integration.OAuth.Params {
+		options = append(options, oauth2.SetAuthURLParam(name, value))
+	}
+	return g.config(redirect).AuthCodeURL(state, options...), nil
+}
+
+func (h *Hub) grantOf(ctx context.Context, key directory.Key) (*grant, error) {
+	i, err := h.integration(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if i.OAuth == nil || i.OAuth.Grant != AuthorizationCode {
+		return nil, &Error{Kind: Invalid, Message: key.Integration + " does not let anybody in by a browser", Hint: "Set its oauth with the grant authorization_code first."}
+	}
+	given, err := h.Registry.Auth(ctx, key)
+	return &grant{hub: h, integration: i, secret: given[clientSecret], kept: true}, err
+}
+
+// FinishOAuth takes what the browser brought back, and reports whose it is.
+func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Key, error) {
+	stale := &Error{Kind: Invalid, Message: "this way back is not known, or was used, or took longer than ten minutes", Hint: "Connect the integration again."}
+	text, err := h.Registry.Secret(ctx, stateSecret+"/"+state, stateSecret)
+	if err != nil {
+		return directory.Key{}, err
+	}
+	var p pending
+	if text == nil || json.Unmarshal(text, &p) != nil {
+		return directory.Key{}, stale
+	}
+	if err := h.Registry.SetSecret(ctx, stateSecret+"/"+state, stateSecret, nil); err != nil { // it is good for once
+		return p.Key, err
+	}
+	if h.now().After(p.Until) {
+		return p.Key, stale
+	}
+	g, err := h.grantOf(ctx, p.Key)
+	if err != nil {
+		return p.Key, err
+	}
+	token, err := g.config(p.Redirect).Exchange(g.outbound(ctx), code, oauth2.VerifierOption(p.Verifier))
+	if err != nil {
+		return p.Key, &Error{Kind: Invalid, Message: "the provider gave no token", Hint: "Connect the integration again; check client id and secret.", Err: g.explain(err)}
+	}
+	if err := g.save(ctx, token); err != nil {
+		return p.Key, err
+	}
+	if err := h.Registry.Ask(ctx, p.Key, registry.Ask{Run: true}); err != nil {
+		return p.Key, err
+	}
+	h.wake()
+	return p.Key, h.note(ctx, "integration.connect", p.Key.Account, p.Key.Integration, "")
+}

@@ -1,0 +1,277 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/outbound"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/synchronizer"
+)
+
+// Why a run was stopped from outside.
+var (
+	errCancelled = errors.New("somebody asked for the run's end")
+	errTakenOver = errors.New("another worker has the integration now")
+	errTooLong   = errors.New("the run took longer than its limit")
+)
+
+// brokenAfter is how many runs in a row may fail for a reason that does not mend itself before the bridge is left alone.
+const brokenAfter = 3
+
+// A result is what came of a claim; what was asked for is still to be done where nothing of it was.
+type result struct {
+	registry.Outcome
+	undone bool
+}
+
+// run does one run and says what came of it.
+func (h *Hub) run(ctx context.Context, c registry.Claim) result {
+	began := h.now()
+	account, err := h.Registry.Account(ctx, c.Account)
+	if err != nil {
+		return h.failed(ctx, c, time.UTC, synchronizer.Report{}, err)
+	}
+	zone, err := time.LoadLocation(account.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if c.Limits.Run > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, c.Limits.Run, errTooLong)
+		defer cancel()
+	}
+	watched := make(chan struct{})
+	go func() { defer close(watched); h.keepClaim(ctx, c, stop) }()
+	report, err := h.synchronize(ctx, c, account.Region)
+	stop(nil)
+	<-watched
+	h.observe(ctx, c.Key)
+	h.forgetProgress(c.Key)
+	if err != nil {
+		return h.failed(ctx, c, zone, report, err)
+	}
+	return result{Outcome: h.finished(ctx, c, zone, began, report)}
+}
+
+// observe tells whoever wants to know how the run ended.
+func (h *Hub) observe(ctx context.Context, key directory.Key) {
+	if h.Observe == nil {
+		return
+	}
+	runs, err := h.Store.Runs(context.WithoutCancel(ctx), key, 1)
+	if err == nil && len(runs) == 1 && runs[0].State != directory.Running {
+		h.Observe(runs[0])
+	}
+}
+
+// keepClaim shows a sign of life until ctx is done, and stops the run where somebody asks for that or another worker has it.
+func (h *Hub) keepClaim(ctx context.Context, c registry.Claim, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(claimHold / 5)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		ask, err := h.Registry.Renew(ctx, c, claimHold)
+		switch {
+		case errors.Is(err, registry.ErrClaimLost), errors.Is(err, registry.ErrNotFound):
+			stop(errTakenOver)
+		case err != nil && ctx.Err() == nil:
+			h.log().Warn("could not show a sign of life", "account", c.Account, "integration", c.Key.Integration, "error", err)
+		case err == nil && ask.Cancel:
+			stop(errCancelled)
+		}
+	}
+}
+
+func (h *Hub) synchronize(ctx context.Context, c registry.Claim, region string) (synchronizer.Report, error) {
+	b, err := h.dial(ctx, c.Integration)
+	if err != nil {
+		return synchronizer.Report{}, err
+	}
+	full, err := h.wantsFull(ctx, c)
+	if err != nil {
+		return synchronizer.Report{}, err
+	}
+	s := &synchronizer.Synchronizer{
+		Bridge: b, Store: h.Store, Progress: h.progress,
+		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
+	}
+	return s.Run(ctx, c.Key, synchronizer.Options{
+		Full: full, Guard: c.Guard, AcceptDeletions: c.Status.Asked.AcceptDeletions, MaxPages: c.Limits.Pages,
+		Retry: synchronizer.Retry{Attempts: 4, Within: 2 * time.Minute},
+	})
+}
+
+// wantsFull reports whether the run starts from nothing. A complete run that died is gone on with instead: it reads everything
+// as well.
+func (h *Hub) wantsFull(ctx context.Context, c registry.Claim) (bool, error) {
+	full := cmp.Or(c.Schedule.Full, registry.DefaultFull)
+	old := full > 0 && !c.Status.LastFull.IsZero() && h.now().Sub(c.Status.LastFull) >= full
+	if !c.Status.Asked.Full && !old {
+		return false, nil
+	}
+	state, err := h.Store.State(ctx, c.Key)
+	if err != nil {
+		return false, err
+	}
+	last := state.LastRun
+	halfDone := last != nil && last.Kind == directory.Initial && (last.State == directory.Failed || last.State == directory.Running) && last.Pages > 0
+	return !halfDone, nil
+}
+
+// finished is the outcome of a complete run.
+func (h *Hub) finished(ctx context.Context, c registry.Claim, zone *time.Location, began time.Time, r synchronizer.Report) registry.Outcome {
+	o := registry.Outcome{Health: registry.HealthOK, Fresh: began, Due: next(c.Schedule, c.Key, zone, h.now())}
+	if r.Kind == directory.Initial {
+		o.LastFull = began
+	} else if c.Status.Health == registry.HealthGuarded { // the deletions still wait
+		o.Health, o.Problem = registry.HealthGuarded, c.Status.Problem
+	}
+	h.log().Info("run finished", "account", c.Account, "integration", c.Key.Integration, "kind", r.Kind, "pages", r.Pages, "contacts", r.Contacts,
+		"created", r.Created, "updated", r.Updated, "deleted", r.Deleted, "rejected", r.Rejected, "seconds", r.Seconds)
+	h.event(ctx, "run.finished", c.Account, c.Key.Integration, r)
+	if was := c.Status.Health; was == registry.HealthBroken || was == registry.HealthFailing && c.Status.Failures >= brokenAfter {
+		h.event(ctx, "integration.mended", c.Account, c.Key.Integration, map[string]any{"failures": c.Status.Failures})
+	}
+	return o
+}
+
+// failed is what comes of a run that could not go on.
+func (h *Hub) failed(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) result {
+	now, cause := h.now(), context.Cause(ctx)
+	same := result{Outcome: registry.Outcome{Health: c.Status.Health, Problem: c.Status.Problem, Failures: c.Status.Failures}, undone: true}
+	_, guarded := errors.AsType[*directory.GuardedError](err)
+	switch {
+	case errors.Is(cause, errCancelled):
+		same.undone, same.Due = false, next(c.Schedule, c.Key, zone, now)
+		h.event(ctx, "run.cancelled", c.Account, c.Key.Integration, r)
+		return same
+	case errors.Is(cause, errTakenOver):
+		return same // its release is refused
+	case errors.Is(err, directory.ErrUnderWay), errors.Is(err, directory.ErrLeaseLost), errors.Is(err, directory.ErrOutOfOrder):
+		same.Due = now.Add(synchronizer.DefaultLease)
+		return same
+	case guarded:
+		return result{Outcome: h.guarded(ctx, c, zone, r, err)}
+	case errors.Is(cause, errTooLong):
+		return result{Outcome: h.failing(ctx, c, zone, r, tooLong(c.Limits.Run))}
+	case interrupted(err): // this process ends: another one goes on at once
+		same.Due = now
+		return same
+	}
+	return result{Outcome: h.failing(ctx, c, zone, r, err)}
+}
+
+func tooLong(limit time.Duration) error {
+	return &synchronizer.Error{
+		Code: "too_long", Message: "the run took longer than " + limit.String(),
+		Hint: "The next one goes on where it stopped. If this happens often, raise the limit.",
+	}
+}
+
+// failing is the outcome of a run that failed by itself: it is tried again later, or not any more.
+func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) registry.Outcome {
+	now := h.now()
+	o := registry.Outcome{Health: registry.HealthFailing, Failures: c.Status.Failures + 1, Problem: problemOf(err, now)}
+	if p := c.Status.Problem; p != nil && p.Code == o.Problem.Code {
+		o.Problem.Since = p.Since
+	}
+	h.log().Warn("run failed", "account", c.Account, "integration", c.Key.Integration, "code", o.Problem.Code, "error", o.Problem.Message, "failures", o.Failures)
+	h.event(ctx, "run.failed", c.Account, c.Key.Integration, map[string]any{"problem": o.Problem, "failures": o.Failures, "report": r})
+	if hopeless(err, o.Failures) {
+		o.Health = registry.HealthBroken
+		if c.Status.Health != registry.HealthBroken {
+			h.event(ctx, "integration.broken", c.Account, c.Key.Integration, o.Problem)
+		}
+		return o
+	}
+	if !c.Schedule.Off || c.Status.Asked.Run {
+		o.Due = now.Add(h.patience(c, zone, now, o.Failures, bridge.RetryAfter(err)))
+	}
+	if bridge.Code(o.Problem.Code) == bridge.CodeInvalidCheckpoint && !c.Status.Asked.Full {
+		// Nothing is lost by starting over, and nobody needs to be asked.
+		if err := h.Registry.Ask(context.WithoutCancel(ctx), c.Key, registry.Ask{Full: true}); err != nil {
+			h.log().Error("could not ask for a full run", "account", c.Account, "integration", c.Key.Integration, "error", err)
+		}
+	}
+	return o
+}
+
+func interrupted(err error) bool {
+	e, ok := errors.AsType[*synchronizer.Error](err)
+	return ok && e.Code == synchronizer.CodeInterrupted || errors.Is(err, context.Canceled)
+}
+
+// guarded is the outcome of a complete run whose deletions wait for a yes (D7). Everything else of it was stored.
+func (h *Hub) guarded(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) registry.Outcome {
+	p := problemOf(err, h.now())
+	p.Code = string(registry.HealthGuarded)
+	p.Hint = "If they are really gone, accept the deletions; if not, look at the bridge's source. Everything else was stored."
+	h.log().Warn("deletions wait for a yes", "account", c.Account, "integration", c.Key.Integration, "error", p.Message)
+	h.event(ctx, "integration.guarded", c.Account, c.Key.Integration, p)
+	began := h.now().Add(-time.Duration(r.Seconds * float64(time.Second)))
+	return registry.Outcome{Health: registry.HealthGuarded, Problem: p, Fresh: began, LastFull: began, Due: next(c.Schedule, c.Key, zone, h.now())}
+}
+
+// problemOf says what went wrong and what to do.
+func problemOf(err error, now time.Time) *registry.Problem {
+	p := &registry.Problem{Code: string(bridge.CodeOf(err)), Message: err.Error(), Hint: synchronizer.Hint(err), Since: now}
+	if e, ok := errors.AsType[*synchronizer.Error](err); ok {
+		p.Code = string(e.Code)
+	}
+	if e, ok := errors.AsType[*outbound.Refused](err); ok {
+		p.Code, p.Message, p.Hint = "refused_address", e.Error(), e.Hint
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		p.Code, p.Hint = string(e.Kind), e.Hint
+	}
+	if bridge.Code(p.Code) == bridge.CodeUnauthorized {
+		p.Hint = "Correct the integration's auth values: " + p.Hint
+	}
+	return p
+}
+
+// hopeless reports whether trying again would be hammering: credentials that are wrong are wrong at once, other answers after
+// some times.
+func hopeless(err error, failures int) bool {
+	if _, ok := errors.AsType[*outbound.Refused](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*Error](err); ok { // our own configuration
+		return true
+	}
+	failure, ok := errors.AsType[*bridge.Error](err)
+	if e, own := errors.AsType[*synchronizer.Error](err); own {
+		return e.Code == bridge.CodeLoop && failures >= brokenAfter
+	}
+	switch {
+	case !ok, bridge.Retryable(err):
+		return false
+	case failure.Code == bridge.CodeUnauthorized:
+		return true
+	}
+	return failures >= brokenAfter
+}
+
+// patience is how long a failed integration is left alone: longer each time, up to its schedule's interval, never shorter than
+// the bridge asks for.
+func (h *Hub) patience(c registry.Claim, zone *time.Location, now time.Time, failures int, asked time.Duration) time.Duration {
+	first := cmp.Or(h.Options.RetryFirst, 30*time.Second)
+	longest := max(first, interval(c.Schedule, c.Key, zone, now))
+	pause := time.Duration(math.Min(float64(first)*math.Pow(2, float64(min(failures, 30)-1)), float64(longest)))
+	pause += rand.N(pause/5 + 1)
+	return max(pause, min(asked, 24*time.Hour))
+}

@@ -1,0 +1,53 @@
+package hub
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// hubState is what a hub keeps in memory.
+type hubState struct {
+	tokens    tokenCache
+	accounts  cache[string, registry.Account]
+	hosts     hosts
+	tracker   tracker
+	listeners listeners
+	refreshes singleflight.Group
+
+	wakeOnce sync.Once
+	wakeUp   chan struct{}
+}
+
+func (h *Hub) now() time.Time {
+	if h.Options.Clock != nil {
+		return h.Options.Clock()
+	}
+	return time.Now()
+}
+
+func (h *Hub) log() *slog.Logger {
+	if h.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return h.Logger
+}
+
+// waking gets a value when there may be something to do at once.
+func (h *Hub) waking() <-chan struct{} {
+	h.wakeOnce.Do(func() { h.wakeUp = make(chan struct{}, 1) })
+	return h.wakeUp
+}
+
+// wake makes this process look for what is due. Others look within a second.
+func (h *Hub) wake() {
+	h.waking()
+	select {
+	case h.wakeUp <- struct{}{}:
+	default:
+	}
+}

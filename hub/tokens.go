@@ -1,0 +1,164 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+const (
+	minToken   = 16 // characters of a value that somebody else made
+	tokenBytes = 24 // of one that we make
+	tokenFresh = 10 * time.Second
+)
+
+// CreateToken makes a token and returns its value, which is shown this once. An empty value makes a random one.
+func (h *Hub) CreateToken(ctx context.Context, t registry.Token, value string) (registry.Token, string, error) {
+	if err := h.checkToken(ctx, t, value); err != nil {
+		return t, "", err
+	}
+	if value == "" {
+		value = "cb_" + random(tokenBytes)
+	}
+	digest := sha256.Sum256([]byte(value))
+	a, _ := ActorOf(ctx)
+	if a.File {
+		t.Managed = true
+		if kept, err := h.Registry.TokenByDigest(ctx, digest[:]); err == nil && sameToken(kept, t) {
+			return kept, value, nil // every start of every process declares it
+		}
+	}
+	if t.ID == "" {
+		t.ID = random(9)
+	}
+	if err := h.Registry.PutToken(ctx, t, digest[:], a.File); err != nil {
+		if errors.Is(err, registry.ErrExists) {
+			return t, "", &Error{Kind: Conflict, Field: "name", Message: fmt.Sprintf("there is a token %q already", t.Name), Hint: "Choose another name, or remove that one first."}
+		}
+		return t, "", err
+	}
+	h.tokens.clear()
+	return t, value, h.note(ctx, "token.create", t.Account, t.Name, scopeList(t.Scopes))
+}
+
+func sameToken(a, b registry.Token) bool {
+	return a.Name == b.Name && a.Account == b.Account && a.Managed == b.Managed && slices.Equal(a.Scopes, b.Scopes) && a.Expires.Equal(b.Expires)
+}
+
+func scopeList(scopes []registry.Scope) string {
+	words := make([]string, 0, len(scopes))
+	for _, s := range scopes {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, " ")
+}
+
+// checkToken refuses tokens that cannot be meant, and such that could do more than who makes them.
+func (h *Hub) checkToken(ctx context.Context, t registry.Token, value string) error {
+	if err := permit(ctx, registry.ScopeAdmin, t.Account); err != nil {
+		return err
+	}
+	if err := checkName("name", t.Name); err != nil {
+		return err
+	}
+	if t.Account != "" {
+		if _, err := h.Account(ctx, t.Account); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(t.Scopes) == 0:
+		return &Error{Kind: Invalid, Field: "scopes", Message: "the token may do nothing", Hint: "Choose from: " + scopeList(registry.Scopes) + "."}
+	case t.Account == "" && !slices.Contains(t.Scopes, registry.ScopeAdmin):
+		return &Error{Kind: Invalid, Field: "account", Message: "a token for all accounts needs the scope admin", Hint: "Name the account that it may see."}
+	case value != "" && len(value) < minToken:
+		return &Error{Kind: Invalid, Field: "value", Message: fmt.Sprintf("the token has fewer than %d characters", minToken), Hint: "Leave it out, and a good one is made."}
+	case !t.Expires.IsZero() && !t.Expires.After(h.now()):
+		return &Error{Kind: Invalid, Field: "expires", Message: "the token would have expired already", Hint: "Choose a time to come, or leave it out."}
+	}
+	for _, s := range t.Scopes {
+		if !slices.Contains(registry.Scopes, s) {
+			return &Error{Kind: Invalid, Field: "scopes", Message: fmt.Sprintf("there is no scope %q", s), Hint: "Choose from: " + scopeList(registry.Scopes) + "."}
+		}
+	}
+	return nil
+}
+
+// random is a text with so many random bytes in it.
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Tokens lists an account's tokens.
+func (h *Hub) Tokens(ctx context.Context, account string) ([]registry.Token, error) {
+	if account != "" {
+		if err := permit(ctx, registry.ScopeAdmin, account); err != nil {
+			return nil, err
+		}
+	}
+	tokens, err := h.Registry.Tokens(ctx, account)
+	a, ok := ActorOf(ctx)
+	return slices.DeleteFunc(tokens, func(t registry.Token) bool { return ok && !a.May(registry.ScopeAdmin, t.Account) }), err
+}
+
+// RemoveToken ends a token at once, or in other processes within ten seconds.
+func (h *Hub) RemoveToken(ctx context.Context, id string) error {
+	tokens, err := h.Tokens(ctx, "")
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(tokens, func(t registry.Token) bool { return t.ID == id })
+	if i < 0 {
+		return missing("token", id)
+	}
+	t := tokens[i]
+	if err := permit(ctx, registry.ScopeAdmin, t.Account); err != nil {
+		return err
+	}
+	if err := unmanaged(ctx, t.Managed, "the token "+t.Name); err != nil {
+		return err
+	}
+	if err := h.Registry.DeleteToken(ctx, id); err != nil {
+		return err
+	}
+	h.tokens.clear()
+	return h.note(ctx, "token.remove", t.Account, t.Name, "")
+}
+
+// Authenticate returns the actor of a token's value, cached for ten seconds, or an [*Error] of kind [Denied].
+func (h *Hub) Authenticate(ctx context.Context, value string) (Actor, error) {
+	denied := &Error{Kind: Denied, Message: "the token is not known", Hint: "Create one: contactbridge hub token create NAME --scope …"}
+	if value == "" {
+		return Actor{}, denied
+	}
+	digest := sha256.Sum256([]byte(value))
+	t, err := h.tokens.get(h.now(), digest, tokenFresh, func() (registry.Token, error) { return h.Registry.TokenByDigest(ctx, digest[:]) }, isNotFound)
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return Actor{}, denied
+	case err != nil:
+		return Actor{}, err
+	case !t.Expires.IsZero() && !t.Expires.After(h.now()):
+		return Actor{}, &Error{Kind: Denied, Message: fmt.Sprintf("the token %s has expired", t.Name), Hint: "Create another one."}
+	}
+	if now := h.now(); now.Sub(t.Used) > time.Minute && h.tokens.touch(digest, now) {
+		if err := h.Registry.TokenUsed(ctx, t.ID, now); err != nil {
+			return Actor{}, err
+		}
+	}
+	a := Actor{Name: "token " + t.Name, Scopes: t.Scopes, All: t.Account == ""}
+	if t.Account != "" {
+		a.Accounts = []string{t.Account}
+	}
+	return a, nil
+}

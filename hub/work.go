@@ -1,0 +1,248 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+const (
+	tickEvery    = time.Second      // how often a worker looks for what is due
+	claimHold    = 15 * time.Second // a worker without a sign of life for so long has died
+	hostPause    = 2 * time.Second  // before a run is tried again that its bridge's host has no room for
+	housekeeping = time.Hour
+	keepEvents   = 7 * 24 * time.Hour
+)
+
+// A Dispatcher brings claims of due integrations to workers of any process, which hand them to [Hub.RunClaim]. Without one a hub
+// works on what it claims itself.
+type Dispatcher interface {
+	// Dispatch goes on until ctx is done, and returns when no run of this process is under way any more.
+	Dispatch(ctx context.Context, h *Hub) error
+}
+
+// Work runs what is due until ctx is done, then waits for the runs under way to stop at a page's end: schedules, retries,
+// take-over, events, webhooks, pruning.
+func (h *Hub) Work(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	dispatch := h.dispatch
+	if d := h.Dispatcher; d != nil {
+		dispatch = func(ctx context.Context) error { return d.Dispatch(ctx, h) }
+	}
+	group.Go(func() error { return dispatch(ctx) })
+	group.Go(func() error { h.every(ctx, time.Second, "deliver to webhooks", h.deliver); return nil })
+	group.Go(func() error { h.every(ctx, housekeeping, "keep house", h.keepHouse); return nil })
+	return group.Wait()
+}
+
+// every does something at once and then again and again until ctx is done. What fails is tried again next time.
+func (h *Hub) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			h.log().Error("could not "+what, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// dispatch claims what is due and runs it in this process.
+func (h *Hub) dispatch(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	room := make(chan struct{}, h.workers())
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		claims, err := h.Registry.Claim(ctx, h.name(), cap(room)-len(room), claimHold)
+		if err != nil && ctx.Err() == nil {
+			h.log().Error("could not look for what is due", "error", err)
+		}
+		for _, c := range claims {
+			room <- struct{}{}
+			running.Go(func() {
+				defer func() { <-room; h.wake() }()
+				h.RunClaim(ctx, c)
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-h.waking():
+		}
+	}
+}
+
+func (h *Hub) workers() int {
+	if h.Options.Workers > 0 {
+		return h.Options.Workers
+	}
+	return 8
+}
+
+func (h *Hub) perHost() int {
+	if h.Options.PerHost > 0 {
+		return h.Options.PerHost
+	}
+	return 4
+}
+
+// Name is this process's among those on one database.
+func (h *Hub) name() string {
+	if h.Options.Name != "" {
+		return h.Options.Name
+	}
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+// RunClaim does the run that a claim is for and gives the claim back. What goes wrong is in the integration's status, its runs
+// and the log. It returns early, at a page's end, when ctx is done; then the claim is another worker's at once.
+func (h *Hub) RunClaim(ctx context.Context, c registry.Claim) {
+	host := hostOf(c.Bridge)
+	if !h.hosts.enter(host, h.perHost()) {
+		h.release(ctx, c, result{undone: true, Outcome: registry.Outcome{
+			Health: c.Status.Health, Problem: c.Status.Problem, Failures: c.Status.Failures, Due: h.now().Add(hostPause),
+		}})
+		return
+	}
+	defer h.hosts.leave(host)
+	h.release(ctx, c, h.run(ctx, c))
+}
+
+// release gives a claim back, even where ctx is done. What was asked for is asked again where it was not done.
+func (h *Hub) release(ctx context.Context, c registry.Claim, r result) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err := h.Registry.Release(ctx, c, r.Outcome)
+	if r.undone && err == nil && c.Status.Asked != (registry.Ask{}) {
+		ask := c.Status.Asked
+		ask.Cancel = false
+		err = h.Registry.Ask(ctx, c.Key, ask)
+	}
+	if err != nil && !errors.Is(err, registry.ErrClaimLost) && !errors.Is(err, registry.ErrNotFound) {
+		h.log().Error("could not give an integration back", "account", c.Account, "integration", c.Key.Integration, "error", err)
+	}
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Host
+}
+
+// hosts counts the runs against each bridge host.
+type hosts struct {
+	mu   sync.Mutex
+	busy map[string]int
+}
+
+func (l *hosts) enter(host string, most int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy == nil {
+		l.busy = map[string]int{}
+	}
+	if l.busy[host] >= most {
+		return false
+	}
+	l.busy[host]++
+	return true
+}
+
+func (l *hosts) leave(host string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy[host]--; l.busy[host] <= 0 {
+		delete(l.busy, host)
+	}
+}
+
+// next is when an integration runs after a time by its schedule; zero where it does not by itself.
+//
+// Each integration has a phase of its own within its interval, so that those that were added together do not run together.
+func next(s registry.Schedule, key directory.Key, zone *time.Location, now time.Time) time.Time {
+	switch {
+	case s.Off:
+		return time.Time{}
+	case s.Cron != "":
+		plan, err := cron.ParseStandard(s.Cron)
+		if err != nil {
+			return time.Time{} // it was checked when it was set
+		}
+		return plan.Next(now.In(zone)).UTC()
+	}
+	every := s.Every
+	if every <= 0 {
+		every = registry.DefaultEvery
+	}
+	phase := time.Duration(hash(key) % uint64(every))
+	slot := now.Truncate(every).Add(phase)
+	if !slot.After(now) {
+		slot = slot.Add(every)
+	}
+	return slot
+}
+
+func hash(key directory.Key) uint64 {
+	f := fnv.New64a()
+	f.Write([]byte(key.Account + "\x00" + key.Integration)) // never fails
+	return f.Sum64()
+}
+
+// interval is about how far a schedule's runs are apart.
+func interval(s registry.Schedule, key directory.Key, zone *time.Location, now time.Time) time.Duration {
+	first := next(s, key, zone, now)
+	if first.IsZero() {
+		return registry.DefaultEvery
+	}
+	return next(s, key, zone, first).Sub(first)
+}
+
+// keepHouse counts contacts for the charts, and deletes history that is kept no longer.
+func (h *Hub) keepHouse(ctx context.Context) error {
+	now := h.now().UTC()
+	states, err := h.Store.States(ctx, "")
+	if err != nil {
+		return fmt.Errorf("count the contacts: %w", err)
+	}
+	contacts := map[string]int64{}
+	for _, s := range states {
+		contacts[s.Account] += s.Contacts
+	}
+	for account, n := range contacts {
+		if err := h.Registry.PutSample(ctx, registry.Sample{Day: now.Truncate(24 * time.Hour), Account: account, Contacts: n}); err != nil {
+			return fmt.Errorf("keep the number of contacts: %w", err)
+		}
+	}
+	keep := h.Options.KeepRuns
+	if keep <= 0 {
+		keep = 90 * 24 * time.Hour
+	}
+	if _, err := h.Store.Prune(ctx, now.Add(-keep)); err != nil {
+		return fmt.Errorf("delete old runs: %w", err)
+	}
+	if err := h.Registry.Prune(ctx, now.Add(-min(keep, keepEvents))); err != nil {
+		return fmt.Errorf("delete old events: %w", err)
+	}
+	return nil
+}
