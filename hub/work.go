@@ -66,11 +66,11 @@ func (h *Hub) every(ctx context.Context, interval time.Duration, what string, do
 func (h *Hub) dispatch(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	room := make(chan struct{}, h.workers())
+	room := make(chan struct{}, h.Workers())
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for {
-		claims, err := h.Registry.Claim(ctx, h.name(), cap(room)-len(room), claimHold)
+		claims, err := h.Registry.Claim(ctx, h.Name(), cap(room)-len(room), claimHold)
 		if err != nil && ctx.Err() == nil {
 			h.log().Error("could not look for what is due", "error", err)
 		}
@@ -90,7 +90,8 @@ func (h *Hub) dispatch(ctx context.Context) error {
 	}
 }
 
-func (h *Hub) workers() int {
+// Workers is how many runs this process does at once.
+func (h *Hub) Workers() int {
 	if h.Options.Workers > 0 {
 		return h.Options.Workers
 	}
@@ -105,7 +106,7 @@ func (h *Hub) perHost() int {
 }
 
 // Name is this process's among those on one database.
-func (h *Hub) name() string {
+func (h *Hub) Name() string {
 	if h.Options.Name != "" {
 		return h.Options.Name
 	}

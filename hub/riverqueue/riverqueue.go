@@ -1,0 +1,211 @@
+// Package riverqueue lets River, a job queue in PostgreSQL, carry a hub's due integrations to workers on any number of machines.
+//
+// What is due, and who may run it, is the registry's knowledge: a job only carries a claim. A job that comes twice, or late,
+// finds its claim gone and does nothing; a job whose worker died is replaced by a new one as soon as its claim has expired.
+package riverqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+const (
+	schema    = "contactbridge_jobs" // of River's tables
+	queueName = "runs"
+
+	tickEvery = time.Second
+	waitHold  = time.Minute      // how long a claim may wait in the queue
+	workHold  = 15 * time.Second // a worker without a sign of life for so long has died
+	backlog   = 4                // jobs that wait for each worker of this process before it claims no more
+	connects  = 4                // connections for the queue's own work
+)
+
+// A Queue is River on one database. Use [Open].
+type Queue struct{ pool *pgxpool.Pool }
+
+var _ hub.Dispatcher = (*Queue)(nil)
+
+// Open connects to the database and makes River's tables, or brings them up to date, in a schema of their own. Any number of
+// processes may do so at once.
+func Open(ctx context.Context, dsn string) (*Queue, error) {
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("open the job queue: the database URL cannot be read") // the cause may hold the password
+	}
+	cfg.MaxConns = max(cfg.MaxConns, connects)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the job queue: %w", err)
+	}
+	q := &Queue{pool: pool}
+	if err := q.migrate(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the job queue: %w", err)
+	}
+	return q, nil
+}
+
+// migrationLock is a PostgreSQL advisory lock: processes that start together make the tables one after the other.
+const migrationLock = 0x636f6e7461637462
+
+func (q *Queue) migrate(ctx context.Context) (err error) {
+	conn, err := q.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return err
+	}
+	defer func() {
+		_, unlocked := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+		err = errors.Join(err, unlocked)
+	}()
+	if _, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
+		return err
+	}
+	migrator, err := rivermigrate.New(riverpgxv5.New(q.pool), &rivermigrate.Config{Schema: schema, Logger: quiet()})
+	if err != nil {
+		return err
+	}
+	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	return err
+}
+
+// Close gives the connections back.
+func (q *Queue) Close() { q.pool.Close() }
+
+// A job is one claim on its way to a worker.
+type job struct {
+	Account     string `json:"account"`
+	Integration string `json:"integration"`
+	Token       string `json:"token"`
+}
+
+// Kind implements [river.JobArgs].
+func (job) Kind() string { return "contactbridge.run" }
+
+// A worker runs jobs in this process.
+type worker struct {
+	river.WorkerDefaults[job]
+	hub *hub.Hub
+}
+
+// Timeout says that a run may take as long as it does: its own limits end it.
+func (*worker) Timeout(*river.Job[job]) time.Duration { return -1 }
+
+// Work does the run that a job is for. What comes of it is in the registry: the job itself always succeeds.
+func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
+	key := directory.Key{Account: j.Args.Account, Integration: j.Args.Integration}
+	c, err := w.hub.Registry.Claimed(ctx, key, j.Args.Token, w.hub.Name(), workHold)
+	switch {
+	case errors.Is(err, registry.ErrClaimLost), errors.Is(err, registry.ErrNotFound):
+		return nil // another job carries it by now, or it is gone
+	case err != nil:
+		return fmt.Errorf("take the claim: %w", err) // it expires, and is handed out again
+	}
+	w.hub.RunClaim(ctx, c)
+	return nil
+}
+
+// Dispatch brings what is due into the queue, and runs what comes out of it in this process, until ctx is done.
+func (q *Queue) Dispatch(ctx context.Context, h *hub.Hub) error {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{hub: h}); err != nil {
+		return err
+	}
+	client, err := river.NewClient(riverpgxv5.New(q.pool), &river.Config{
+		Schema: schema, Workers: workers, Logger: logger(h.Logger), JobTimeout: -1,
+		Queues:            map[string]river.QueueConfig{queueName: {MaxWorkers: h.Workers()}},
+		FetchPollInterval: tickEvery,
+		// A job that is done says nothing that the runs do not.
+		CompletedJobRetentionPeriod: 10 * time.Minute, DiscardedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: time.Hour,
+	})
+	if err != nil {
+		return fmt.Errorf("set up the job queue: %w", err)
+	}
+	// River is stopped by us, so that runs end at a page's end and give their claims back.
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start the job queue: %w", err)
+	}
+	q.fill(ctx, h, client)
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	if err := client.StopAndCancel(patience); err != nil {
+		return fmt.Errorf("stop the job queue: %w", err)
+	}
+	return nil
+}
+
+// fill brings what is due into the queue until ctx is done.
+func (q *Queue) fill(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx]) {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		if err := q.enqueue(ctx, h, client); err != nil && ctx.Err() == nil {
+			logger(h.Logger).Error("could not queue what is due", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// enqueue claims what is due and makes a job of each claim. It claims no more than workers get to soon: what waits too long
+// is claimed again, and its first job is for nothing.
+func (q *Queue) enqueue(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx]) error {
+	var waiting int
+	if err := q.pool.QueryRow(ctx, "SELECT count(*) FROM "+schema+".river_job WHERE state = 'available'").Scan(&waiting); err != nil {
+		return fmt.Errorf("count the jobs that wait: %w", err)
+	}
+	claims, err := h.Registry.Claim(ctx, h.Name(), backlog*h.Workers()-waiting, waitHold)
+	if err != nil || len(claims) == 0 {
+		return err
+	}
+	jobs := make([]river.InsertManyParams, 0, len(claims))
+	for _, c := range claims {
+		jobs = append(jobs, river.InsertManyParams{
+			Args:       job{Account: c.Account, Integration: c.Key.Integration, Token: c.Token},
+			InsertOpts: &river.InsertOpts{Queue: queueName, MaxAttempts: 1},
+		})
+	}
+	// Where this fails, the claims expire and are handed out again.
+	if _, err := client.InsertManyFast(ctx, jobs); err != nil {
+		return fmt.Errorf("queue %d runs: %w", len(jobs), err)
+	}
+	return nil
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// logger keeps River's own chatter out of the hub's log.
+func logger(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return quiet()
+	}
+	return slog.New(warnings{l.Handler()})
+}
+
+// warnings lets only warnings and worse through.
+type warnings struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}
