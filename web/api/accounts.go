@@ -38,21 +38,21 @@ func viewAccount(a registry.Account) accountView { return accountView(a) }
 func (a *API) routeAccounts() {
 	const tag, path = "accounts", "/api/v1/accounts/{account}"
 	register(a, operation{
-		id: "listAccounts", method: http.MethodGet, path: "/api/v1/accounts", tag: tag, scope: registry.ScopeRead, account: noAccount,
+		id: "listAccounts", method: http.MethodGet, path: "/api/v1/accounts", tag: tag, scopes: lookers, account: noAccount,
 		summary: "List the accounts that the token may see",
 	}, func(ctx context.Context, _ *struct{}) (*answer[accountsView], error) {
 		list, err := a.hub.Accounts(ctx)
 		return answered(accountsView{views(list, viewAccount)}), err
 	})
 	register(a, operation{
-		id: "readAccount", method: http.MethodGet, path: path, tag: tag, scope: registry.ScopeRead, account: pathAccount,
+		id: "readAccount", method: http.MethodGet, path: path, tag: tag, scopes: lookers, account: pathAccount,
 		summary: "One account",
 	}, func(ctx context.Context, in *AccountPath) (*answer[accountView], error) {
 		one, err := a.hub.Account(ctx, in.Account)
 		return answered(viewAccount(one)), err
 	})
 	register(a, operation{
-		id: "putAccount", method: http.MethodPut, path: path, tag: tag, scope: registry.ScopeAdmin, account: pathAccount,
+		id: "putAccount", method: http.MethodPut, path: path, tag: tag, scopes: only(registry.ScopeAdmin), account: pathAccount,
 		summary: "Make or change an account",
 	}, func(ctx context.Context, in *putAccountInput) (*answer[accountView], error) {
 		if err := a.hub.PutAccount(ctx, registry.Account{Name: in.Account, Region: in.Body.Region, TimeZone: in.Body.TimeZone}); err != nil {
@@ -62,7 +62,7 @@ func (a *API) routeAccounts() {
 		return answered(viewAccount(one)), err
 	})
 	register(a, operation{
-		id: "removeAccount", method: http.MethodDelete, path: path, tag: tag, scope: registry.ScopeAdmin, account: pathAccount,
+		id: "removeAccount", method: http.MethodDelete, path: path, tag: tag, scopes: only(registry.ScopeAdmin), account: pathAccount,
 		summary: "Remove an account with everything in it",
 	}, func(ctx context.Context, in *AccountPath) (*nothing, error) {
 		return nil, a.hub.RemoveAccount(ctx, in.Account)

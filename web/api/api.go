@@ -162,20 +162,43 @@ type operation struct {
 	id, method, path string
 	summary, details string
 	tag              string
-	scope            registry.Scope
+	scopes           []registry.Scope // any of them lets in
 	account          accountRule
 	status           int // where all is well; 0: 200, or 204 without a body
 }
 
 const maxBody = 1 << 20 // bytes
 
+// Who may do or change something of an integration may look at it.
+var lookers = []registry.Scope{registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite}
+
+// only is one scope.
+func only(s registry.Scope) []registry.Scope { return []registry.Scope{s} }
+
+// security says in the document which scopes let in by a way to send the token.
+func (o operation) security(way string) (ways []map[string][]string) {
+	for _, s := range o.scopes {
+		ways = append(ways, map[string][]string{way: {string(s)}})
+	}
+	return ways
+}
+
+// scopeNames are the scopes as text.
+func scopeNames(scopes []registry.Scope) string {
+	names := make([]string, 0, len(scopes))
+	for _, s := range scopes {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, " or ")
+}
+
 // describe is what the document says of the operation.
 func (o operation) describe() huma.Operation {
 	return huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag},
-		Description:   strings.TrimSpace(o.details + "\n\nScope: `" + string(o.scope) + "`."),
+		Description:   strings.TrimSpace(o.details + "\n\nScope: " + scopeNames(o.scopes) + "."),
 		DefaultStatus: o.status, MaxBodyBytes: maxBody + 1, // the framework refuses what is as long as this
-		Security:  []map[string][]string{{"token": {string(o.scope)}}},
+		Security:  o.security("token"),
 		Responses: map[string]*huma.Response{"default": {Ref: "#/components/responses/Error"}},
 	}
 }
@@ -193,7 +216,7 @@ func register[I, O any](a *API, o operation, handler func(ctx context.Context, i
 	described := o.describe()
 	described.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		actor, account, p := a.enter(r, bearer(r), o.scope, o.account)
+		actor, account, p := a.enter(r, bearer(r), o.scopes, o.account)
 		if p != nil {
 			p.Write(w, r)
 			return

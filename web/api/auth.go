@@ -23,7 +23,7 @@ const (
 )
 
 // enter lets a request in: it returns who asks and which account it is about.
-func (a *API) enter(r *http.Request, token string, scope registry.Scope, rule accountRule) (hub.Actor, string, *problem) {
+func (a *API) enter(r *http.Request, token string, scopes []registry.Scope, rule accountRule) (hub.Actor, string, *problem) {
 	actor, p := a.authenticate(r, token)
 	if p != nil {
 		return hub.Actor{}, "", p
@@ -35,7 +35,7 @@ func (a *API) enter(r *http.Request, token string, scope registry.Scope, rule ac
 	case pathAccount:
 		account = r.PathValue("account")
 	}
-	account, p = chooseAccount(actor, account, scope, rule)
+	account, p = chooseAccount(actor, account, scopes, rule)
 	if p != nil {
 		return hub.Actor{}, "", p
 	}
@@ -44,24 +44,29 @@ func (a *API) enter(r *http.Request, token string, scope registry.Scope, rule ac
 }
 
 // chooseAccount is the account that a request is about, where the actor may do this.
-func chooseAccount(actor hub.Actor, account string, scope registry.Scope, rule accountRule) (string, *problem) {
+func chooseAccount(actor hub.Actor, account string, scopes []registry.Scope, rule accountRule) (string, *problem) {
 	if account == "" && !actor.All && len(actor.Accounts) == 1 {
 		account = actor.Accounts[0]
 	}
 	if !actor.All && account != "" && !slices.Contains(actor.Accounts, account) {
 		return "", newProblem("denied", "The token is for another account.", "Use a token of this account, or leave the account out.")
 	}
-	allowed := actor.May(scope, account)
+	allowed := mayAny(actor, scopes, account)
 	if account == "" && !actor.All {
-		allowed = slices.ContainsFunc(actor.Accounts, func(one string) bool { return actor.May(scope, one) })
+		allowed = slices.ContainsFunc(actor.Accounts, func(one string) bool { return mayAny(actor, scopes, one) })
 	}
 	switch {
 	case !allowed:
-		return "", newProblem("denied", "The token lacks the scope "+string(scope)+".", "Use a token that has this scope: tokens are made with  contactbridge hub token create .")
+		return "", newProblem("denied", "The token lacks the scope "+scopeNames(scopes)+".", "Use a token that has it: tokens are made with  contactbridge hub token create .")
 	case account == "" && rule == oneAccount:
 		return "", invalid("account", "It does not say which account it is about.", "Add ?account=NAME: the token is for several accounts.")
 	}
 	return account, nil
+}
+
+// mayAny reports whether the actor has one of the scopes in an account; empty: in all.
+func mayAny(actor hub.Actor, scopes []registry.Scope, account string) bool {
+	return slices.ContainsFunc(scopes, func(s registry.Scope) bool { return actor.May(s, account) })
 }
 
 // bearer is the token of a request's Authorization header; empty where it has none.

@@ -45,7 +45,7 @@ type callerID struct {
 
 func (a *API) routeCallerID() {
 	o := operation{
-		id: "callerID", method: http.MethodGet, path: "/callerid", tag: "callers", scope: registry.ScopeCallers,
+		id: "callerID", method: http.MethodGet, path: "/callerid", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "One line for telephone systems",
 		details: "Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where nobody is known or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The first match that is exact or national counts; equal endings name nobody.",
 	}
@@ -58,7 +58,7 @@ var callerIDType = reflect.TypeFor[callerID]()
 
 func (o operation) describeCallerID(a *API) {
 	described := o.describe()
-	described.Security = append(described.Security, map[string][]string{"queryToken": {string(o.scope)}})
+	described.Security = append(described.Security, o.security("queryToken")...)
 	empty := func(why string) *huma.Response { return &huma.Response{Description: why + " The body is empty."} }
 	body := a.huma.OpenAPI().Components.Schemas.Schema(callerIDType, true, "CallerID")
 	described.Responses = map[string]*huma.Response{
@@ -123,7 +123,7 @@ func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 	if token == "" {
 		token = query.Get("token")
 	}
-	actor, account, refused := a.enter(r, token, registry.ScopeCallers, oneAccount)
+	actor, account, refused := a.enter(r, token, only(registry.ScopeCallers), oneAccount)
 	if refused != nil {
 		return callerIDOutcome{refused: refused}
 	}
@@ -138,7 +138,7 @@ func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 	}
 	a.looked(resultOf(&found, err))
 	if err != nil {
-		exchange.Of(ctx).Err = err
+		problemOf(ctx, err) // what is ours goes into the log
 		return callerIDOutcome{}
 	}
 	return callerIDOutcome{caller: named(&found)}

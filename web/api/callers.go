@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -39,7 +40,7 @@ type attributionQuestion struct {
 
 func (a *API) routeCallers() {
 	o := operation{
-		id: "lookUpCaller", method: http.MethodGet, path: "/api/v1/callers/{number}", tag: "callers", scope: registry.ScopeCallers,
+		id: "lookUpCaller", method: http.MethodGet, path: "/api/v1/callers/{number}", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "Who is calling",
 		details: "Ranked matches: exact numbers before national before equal endings. Nobody is no error: the answer has no matches.",
 	}
@@ -47,7 +48,7 @@ func (a *API) routeCallers() {
 	a.mux.HandleFunc("GET "+o.path, a.lookUpCaller)
 	a.routeCallerID()
 	register(a, operation{
-		id: "attributeCaller", method: http.MethodGet, path: "/api/v1/attributions", tag: "callers", scope: registry.ScopeCallers,
+		id: "attributeCaller", method: http.MethodGet, path: "/api/v1/attributions", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "A caller's own record in an external service",
 		details: "The one record that something can be attached to there; or the candidates and why there is no telling; or none.",
 	}, a.attribute)
@@ -70,10 +71,12 @@ type nowhere struct{ huma.Adapter }
 // Handle forgets the handler.
 func (nowhere) Handle(*huma.Operation, func(huma.Context)) {}
 
+var callersOnly = only(registry.ScopeCallers)
+
 // lookUpCaller answers who is calling.
 func (a *API) lookUpCaller(w http.ResponseWriter, r *http.Request) {
 	q, p := parseCallerQuestion(r)
-	actor, account, refused := a.enter(r, bearer(r), registry.ScopeCallers, oneAccount)
+	actor, account, refused := a.enter(r, bearer(r), callersOnly, oneAccount)
 	if refused != nil {
 		p = refused
 	}
@@ -220,6 +223,6 @@ func (a *API) attribute(ctx context.Context, in *attributionQuestion) (*answer[c
 		return nil, invalid("number", "It takes a number or an e-mail address.", "Send one of  number=  and  email= .")
 	}
 	key := directory.Key{Account: accountOf(ctx), Integration: in.Integration}
-	found, err := a.hub.Attribute(ctx, key, caller.Subject{Number: typedNumber(in.Number), Region: in.Region})
+	found, err := a.hub.Attribute(ctx, key, caller.Subject{Number: typedNumber(in.Number), Region: strings.ToUpper(in.Region)})
 	return &answer[caller.Attribution]{Body: found}, err
 }

@@ -70,25 +70,25 @@ func (p contactPath) key(ctx context.Context) directory.Key {
 
 func (a *API) routeContacts() {
 	register(a, operation{
-		id: "searchContacts", method: http.MethodGet, path: "/api/v1/contacts", tag: "contacts", scope: registry.ScopeContacts,
+		id: "searchContacts", method: http.MethodGet, path: "/api/v1/contacts", tag: "contacts", scopes: only(registry.ScopeContacts),
 		summary: "Find contacts while somebody types",
 	}, a.searchContacts)
 	register(a, operation{
-		id: "readContact", method: http.MethodGet, path: "/api/v1/contacts/{integration}/{id}", tag: "contacts", scope: registry.ScopeContacts,
+		id: "readContact", method: http.MethodGet, path: "/api/v1/contacts/{integration}/{id}", tag: "contacts", scopes: only(registry.ScopeContacts),
 		summary: "One contact",
 	}, func(ctx context.Context, in *contactPath) (*answer[EntryView], error) {
 		e, err := a.hub.Contact(ctx, in.key(ctx), in.ID)
 		return answered(viewEntry(e)), err
 	})
 	register(a, operation{
-		id: "readPerson", method: http.MethodGet, path: "/api/v1/contacts/{integration}/{id}/person", tag: "contacts", scope: registry.ScopeContacts,
+		id: "readPerson", method: http.MethodGet, path: "/api/v1/contacts/{integration}/{id}/person", tag: "contacts", scopes: only(registry.ScopeContacts),
 		summary: "Every source's record of one person, side by side",
 	}, func(ctx context.Context, in *contactPath) (*answer[personView], error) {
 		p, err := a.hub.Person(ctx, in.key(ctx), in.ID)
 		return answered(viewPerson(p)), err
 	})
 	register(a, operation{
-		id: "purgePerson", method: http.MethodPost, path: "/api/v1/purge", tag: "contacts", scope: registry.ScopePurge,
+		id: "purgePerson", method: http.MethodPost, path: "/api/v1/purge", tag: "contacts", scopes: only(registry.ScopePurge),
 		summary: "Forget a person on their request",
 		details: "Deletes records for good and keeps later runs from bringing them back. With dry_run it says what it would delete. The audit log says that it was done, and by whom, but not to whom.",
 	}, a.purge)

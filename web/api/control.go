@@ -49,25 +49,25 @@ type beginView struct {
 func (a *API) routeControl() {
 	const tag, path = "integrations", "/api/v1/integrations/{integration}"
 	register(a, operation{
-		id: "listRuns", method: http.MethodGet, path: path + "/runs", tag: tag, scope: registry.ScopeRead,
+		id: "listRuns", method: http.MethodGet, path: path + "/runs", tag: tag, scopes: lookers,
 		summary: "An integration's runs",
 	}, func(ctx context.Context, in *listQuestion) (*answer[runsView], error) {
 		runs, err := a.hub.Runs(ctx, in.key(ctx), in.Limit)
 		return answered(runsView{views(runs, viewRun)}), err
 	})
 	register(a, operation{
-		id: "listRejected", method: http.MethodGet, path: path + "/rejected", tag: tag, scope: registry.ScopeRead,
+		id: "listRejected", method: http.MethodGet, path: path + "/rejected", tag: tag, scopes: lookers,
 		summary: "Contacts that the newest runs could not take, and why",
 	}, func(ctx context.Context, in *listQuestion) (*answer[rejectedListView], error) {
 		list, err := a.hub.Rejected(ctx, in.key(ctx), in.Limit)
 		return answered(rejectedListView{views(list, func(r directory.Rejected) rejectedView { return rejectedView(r) })}), err
 	})
 	register(a, operation{
-		id: "listRunning", method: http.MethodGet, path: "/api/v1/running", tag: tag, scope: registry.ScopeRead, account: anyAccount,
+		id: "listRunning", method: http.MethodGet, path: "/api/v1/running", tag: tag, scopes: lookers, account: anyAccount,
 		summary: "Runs under way in the process that answers",
 	}, a.listRunning)
 	register(a, operation{
-		id: "testIntegration", method: http.MethodPost, path: path + "/test", tag: tag, scope: registry.ScopeControl,
+		id: "testIntegration", method: http.MethodPost, path: path + "/test", tag: tag, scopes: only(registry.ScopeControl),
 		summary: "Try an integration's credentials",
 		details: "Asks its auth validation endpoint, or reads its first page. What is wrong with the bridge is the answer's problem, not an error.",
 	}, func(ctx context.Context, in *IntegrationPath) (*answer[hub.TestResult], error) {
@@ -81,7 +81,7 @@ func (a *API) routeControl() {
 	a.routePause("pause", "pauseIntegration", "Run only when asked to", true)
 	a.routePause("resume", "resumeIntegration", "Run by the schedule again", false)
 	register(a, operation{
-		id: "beginOAuth", method: http.MethodPost, path: path + "/oauth", tag: tag, scope: registry.ScopeWrite,
+		id: "beginOAuth", method: http.MethodPost, path: path + "/oauth", tag: tag, scopes: only(registry.ScopeWrite),
 		summary: "Begin to let the hub in by OAuth",
 		details: "The address that the external service sends the browser back to is /oauth/callback of the hub.",
 	}, a.beginOAuth)
@@ -90,7 +90,7 @@ func (a *API) routeControl() {
 func (a *API) routeAsk(word, id, summary string, ask registry.Ask) {
 	register(a, operation{
 		id: id, method: http.MethodPost, path: "/api/v1/integrations/{integration}/" + word, tag: "integrations",
-		scope: registry.ScopeControl, summary: summary, status: http.StatusAccepted,
+		scopes: only(registry.ScopeControl), summary: summary, status: http.StatusAccepted,
 		details: "The answer says that it was asked for; status.asked of the integration shows it until it happens.",
 	}, func(ctx context.Context, in *IntegrationPath) (*nothing, error) {
 		return nil, a.hub.Ask(ctx, in.key(ctx), ask)
@@ -100,7 +100,7 @@ func (a *API) routeAsk(word, id, summary string, ask registry.Ask) {
 func (a *API) routePause(word, id, summary string, paused bool) {
 	register(a, operation{
 		id: id, method: http.MethodPost, path: "/api/v1/integrations/{integration}/" + word, tag: "integrations",
-		scope: registry.ScopeControl, summary: summary,
+		scopes: only(registry.ScopeControl), summary: summary,
 	}, func(ctx context.Context, in *IntegrationPath) (*nothing, error) {
 		return nil, a.hub.Pause(ctx, in.key(ctx), paused)
 	})
@@ -111,7 +111,7 @@ func (a *API) listRunning(ctx context.Context, _ *InAccount) (*answer[runningVie
 	account, list := accountOf(ctx), []progressView{}
 	actor, _ := hub.ActorOf(ctx)
 	for _, p := range a.hub.Running() {
-		if account != "" && p.Account != account || !actor.May(registry.ScopeRead, p.Account) {
+		if account != "" && p.Account != account || !mayAny(actor, lookers, p.Account) {
 			continue
 		}
 		list = append(list, progressView{Account: p.Account, Integration: p.Integration, Run: viewRun(p.Run), Rate: p.Rate, Note: p.Note})

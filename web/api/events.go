@@ -52,14 +52,14 @@ func viewEvent(e registry.Event) eventView {
 
 func (a *API) routeEvents() {
 	register(a, operation{
-		id: "listEvents", method: http.MethodGet, path: "/api/v1/events", tag: "events", scope: registry.ScopeRead, account: anyAccount,
+		id: "listEvents", method: http.MethodGet, path: "/api/v1/events", tag: "events", scopes: lookers, account: anyAccount,
 		summary: "List events",
 	}, func(ctx context.Context, in *eventsQuestion) (*answer[eventsView], error) {
 		list, err := a.hub.Events(ctx, registry.Filter{Account: accountOf(ctx), Subject: in.Subject, After: in.After, Limit: in.Limit})
 		return answered(eventsView{views(list, viewEvent)}), err
 	})
 	o := operation{
-		id: "streamEvents", method: http.MethodGet, path: "/api/v1/events/stream", tag: "events", scope: registry.ScopeRead, account: anyAccount,
+		id: "streamEvents", method: http.MethodGet, path: "/api/v1/events/stream", tag: "events", scopes: lookers, account: anyAccount,
 		summary: "Events as they happen",
 		details: "Server-sent events: id is the event's, event its kind, data the event as in the list. A comment every few seconds shows that the stream lives. It ends when the token does, and when the hub stops: connect again with Last-Event-ID.",
 	}
@@ -76,7 +76,7 @@ func (a *API) routeEvents() {
 // streamEvents tells of events until the caller goes, the token ends or the hub stops.
 func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	token := bearer(r)
-	actor, account, p := a.enter(r, token, registry.ScopeRead, anyAccount)
+	actor, account, p := a.enter(r, token, lookers, anyAccount)
 	if p != nil {
 		p.Write(w, r)
 		return

@@ -61,32 +61,32 @@ type changes struct {
 func (a *API) routeIntegrations() {
 	const tag = "integrations"
 	register(a, operation{
-		id: "listIntegrations", method: http.MethodGet, path: "/api/v1/integrations", tag: tag, scope: registry.ScopeRead, account: anyAccount,
+		id: "listIntegrations", method: http.MethodGet, path: "/api/v1/integrations", tag: tag, scopes: lookers, account: anyAccount,
 		summary: "List integrations",
 	}, a.listIntegrations)
 	register(a, operation{
-		id: "addIntegration", method: http.MethodPost, path: "/api/v1/integrations", tag: tag, scope: registry.ScopeWrite, status: http.StatusCreated,
+		id: "addIntegration", method: http.MethodPost, path: "/api/v1/integrations", tag: tag, scopes: only(registry.ScopeWrite), status: http.StatusCreated,
 		summary: "Add an integration",
 	}, a.addIntegration)
 	register(a, operation{
-		id: "testDraft", method: http.MethodPost, path: "/api/v1/drafts/test", tag: tag, scope: registry.ScopeWrite,
+		id: "testDraft", method: http.MethodPost, path: "/api/v1/drafts/test", tag: tag, scopes: only(registry.ScopeWrite),
 		summary: "Try an integration before it is added",
 		details: "Nothing is stored. What is wrong with the bridge is the answer's problem, not an error.",
 	}, a.testDraft)
 	const path = "/api/v1/integrations/{integration}"
 	register(a, operation{
-		id: "readIntegration", method: http.MethodGet, path: path, tag: tag, scope: registry.ScopeRead,
+		id: "readIntegration", method: http.MethodGet, path: path, tag: tag, scopes: lookers,
 		summary: "An integration and how it stands",
 	}, func(ctx context.Context, in *IntegrationPath) (*answer[integrationView], error) {
 		return a.integration(ctx, in.key(ctx))
 	})
 	register(a, operation{
-		id: "changeIntegration", method: http.MethodPatch, path: path, tag: tag, scope: registry.ScopeWrite,
+		id: "changeIntegration", method: http.MethodPatch, path: path, tag: tag, scopes: only(registry.ScopeWrite),
 		summary: "Change an integration's settings",
 		details: "A JSON merge patch (RFC 7396): what is absent stays, null takes away. Pausing is an operation of its own.",
 	}, a.changeIntegration)
 	register(a, operation{
-		id: "removeIntegration", method: http.MethodDelete, path: path, tag: tag, scope: registry.ScopeWrite,
+		id: "removeIntegration", method: http.MethodDelete, path: path, tag: tag, scopes: only(registry.ScopeWrite),
 		summary: "Remove an integration and its contacts",
 	}, func(ctx context.Context, in *IntegrationPath) (*nothing, error) {
 		return nil, a.hub.RemoveIntegration(ctx, in.key(ctx))
@@ -130,17 +130,7 @@ func (a *API) addIntegration(ctx context.Context, in *struct {
 	if err := a.hub.AddIntegration(ctx, in.Body.integration(key), in.Body.Auth); err != nil {
 		return nil, err
 	}
-	return a.added(ctx, key)
-}
-
-// added answers with what was just added, also to a token that may write but not read.
-func (a *API) added(ctx context.Context, key directory.Key) (*answer[integrationView], error) {
-	i, err := a.hub.Registry.Integration(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	state, err := a.hub.Store.State(ctx, key)
-	return answered(viewIntegration(hub.IntegrationView{Integration: i, State: state})), err
+	return a.integration(ctx, key)
 }
 
 func (a *API) testDraft(ctx context.Context, in *struct {
@@ -162,18 +152,18 @@ func (a *API) changeIntegration(ctx context.Context, in *struct {
 },
 ) (*answer[integrationView], error) {
 	key := in.key(ctx)
-	current, err := a.hub.Registry.Integration(ctx, key)
+	current, err := a.hub.Integration(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	changed, err := merged(viewSettings(current), in.RawBody)
+	changed, err := merged(viewSettings(current.Integration), in.RawBody)
 	if err != nil {
 		return nil, err
 	}
 	if err := a.hub.ChangeIntegration(ctx, changed.integration(key), in.Body.Auth); err != nil {
 		return nil, err
 	}
-	return a.added(ctx, key)
+	return a.integration(ctx, key)
 }
 
 // merged is the settings with a merge patch applied.

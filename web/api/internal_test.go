@@ -227,7 +227,7 @@ func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
 	}
 	for path, operations := range document.Paths {
 		for method, o := range operations {
-			if o.Summary == "" || !strings.Contains(o.Description, "Scope: `") {
+			if o.Summary == "" || !strings.Contains(o.Description, "Scope: ") {
 				t.Errorf("%s %s is not described", method, path)
 			}
 			for _, p := range o.Parameters {

@@ -34,14 +34,14 @@ type samplesQuestion struct {
 func (a *API) routeOverview() {
 	const tag = "integrations"
 	register(a, operation{
-		id: "readOverview", method: http.MethodGet, path: "/api/v1/overview", tag: tag, scope: registry.ScopeRead, account: anyAccount,
+		id: "readOverview", method: http.MethodGet, path: "/api/v1/overview", tag: tag, scopes: lookers, account: anyAccount,
 		summary: "How everything stands",
 	}, func(ctx context.Context, _ *InAccount) (*answer[overviewView], error) {
 		o, err := a.hub.Overview(ctx, accountOf(ctx))
 		return answered(viewOverview(o)), err
 	})
 	register(a, operation{
-		id: "listSamples", method: http.MethodGet, path: "/api/v1/samples", tag: tag, scope: registry.ScopeRead, account: anyAccount,
+		id: "listSamples", method: http.MethodGet, path: "/api/v1/samples", tag: tag, scopes: lookers, account: anyAccount,
 		summary: "How many contacts there were, by day",
 	}, func(ctx context.Context, in *samplesQuestion) (*answer[samplesView], error) {
 		since := in.Since

@@ -65,7 +65,7 @@ func problemOf(ctx context.Context, err error) *problem {
 	}
 	if e, ok := errors.AsType[*hub.Error](err); ok {
 		if _, known := statuses[string(e.Kind)]; known {
-			p := newProblem(string(e.Kind), e.Message, e.Hint)
+			p := newProblem(string(e.Kind), sentence(e.Message), e.Hint)
 			p.detail.Field = e.Field
 			return p
 		}

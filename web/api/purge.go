@@ -7,6 +7,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
 )
 
 // A RefView names a record of an account.
@@ -92,11 +93,11 @@ func (a *API) purgeable(ctx context.Context, in purgeRequest) (purgeView, error)
 	view := purgeView{Records: []recordView{}, Uncertain: []recordView{}}
 	for _, ref := range in.Refs {
 		record := recordView{RefView: ref}
-		entry, err := a.hub.Store.Contact(ctx, directory.Key{Account: accountOf(ctx), Integration: ref.Integration}, ref.ID)
-		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		entry, err := a.hub.Contact(ctx, directory.Key{Account: accountOf(ctx), Integration: ref.Integration}, ref.ID)
+		if e, ok := errors.AsType[*hub.Error](err); err != nil && !(ok && e.Kind == hub.NotFound) {
 			return view, err
 		}
-		record.Name, record.Company = entry.Name, entry.Company
+		record.Name, record.Company = entry.Contact.Name, entry.Contact.Company
 		view.Records = append(view.Records, record)
 	}
 	return view, nil
@@ -104,11 +105,7 @@ func (a *API) purgeable(ctx context.Context, in purgeRequest) (purgeView, error)
 
 func (a *API) purgeableByNumber(ctx context.Context, number string) (purgeView, error) {
 	view := purgeView{Records: []recordView{}, Uncertain: []recordView{}}
-	account, err := a.hub.Registry.Account(ctx, accountOf(ctx))
-	if err != nil {
-		return view, err
-	}
-	found, err := caller.Lookup(ctx, a.hub.Store, account.Name, number, account.Region, caller.Options{Limit: mostPurged, All: true})
+	found, err := a.hub.Lookup(ctx, accountOf(ctx), number, "", caller.Options{Limit: mostPurged, All: true})
 	if err != nil {
 		return view, err
 	}
@@ -131,7 +128,7 @@ func (a *API) purgeableByEmail(ctx context.Context, email string) (purgeView, er
 	if !strings.Contains(email, "@") {
 		return view, invalid("email", "This is not an e-mail address.", "Send a whole one, such as jane@example.com.")
 	}
-	found, err := a.hub.Store.ByEmail(ctx, accountOf(ctx), []string{email}, mostPurged)
+	found, err := a.hub.ByEmail(ctx, accountOf(ctx), email)
 	view.Records = views(found, func(e directory.Entry) recordView {
 		return recordView{RefView: RefView{Integration: e.Integration, ID: e.Contact.ID}, Name: e.Contact.Name, Company: e.Contact.Company}
 	})

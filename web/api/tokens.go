@@ -56,14 +56,14 @@ func viewToken(t registry.Token) TokenView {
 func (a *API) routeTokens() {
 	const tag = "administration"
 	register(a, operation{
-		id: "listTokens", method: http.MethodGet, path: "/api/v1/tokens", tag: tag, scope: registry.ScopeAdmin, account: anyAccount,
+		id: "listTokens", method: http.MethodGet, path: "/api/v1/tokens", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		summary: "List tokens",
 	}, func(ctx context.Context, _ *InAccount) (*answer[tokensView], error) {
 		list, err := a.hub.Tokens(ctx, accountOf(ctx))
 		return answered(tokensView{views(list, viewToken)}), err
 	})
 	register(a, operation{
-		id: "createToken", method: http.MethodPost, path: "/api/v1/tokens", tag: tag, scope: registry.ScopeAdmin, account: anyAccount,
+		id: "createToken", method: http.MethodPost, path: "/api/v1/tokens", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		status: http.StatusCreated, summary: "Make a token",
 		details: "Its value is shown this once. A token without an account is for all of them, and must have the scope admin.",
 	}, func(ctx context.Context, in *newTokenInput) (*answer[createdTokenView], error) {
@@ -73,11 +73,11 @@ func (a *API) routeTokens() {
 		return answered(createdTokenView{TokenView: viewToken(t), Value: value}), err
 	})
 	register(a, operation{
-		id: "removeToken", method: http.MethodDelete, path: "/api/v1/tokens/{id}", tag: tag, scope: registry.ScopeAdmin, account: anyAccount,
+		id: "removeToken", method: http.MethodDelete, path: "/api/v1/tokens/{id}", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		summary: "End a token", details: "At once in the process that answers, within ten seconds in others.",
 	}, func(ctx context.Context, in *idPath) (*nothing, error) { return nil, a.hub.RemoveToken(ctx, in.ID) })
 	register(a, operation{
-		id: "listAudit", method: http.MethodGet, path: "/api/v1/audit", tag: tag, scope: registry.ScopeAdmin, account: anyAccount,
+		id: "listAudit", method: http.MethodGet, path: "/api/v1/audit", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		summary: "Who changed what", details: "The newest first. Entries are kept for a year at least.",
 	}, a.listAudit)
 }

@@ -45,21 +45,21 @@ func viewWebhook(w registry.Webhook) WebhookView {
 func (a *API) routeWebhooks() {
 	const tag = "events"
 	register(a, operation{
-		id: "listWebhooks", method: http.MethodGet, path: "/api/v1/webhooks", tag: tag, scope: registry.ScopeAdmin, account: anyAccount,
+		id: "listWebhooks", method: http.MethodGet, path: "/api/v1/webhooks", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		summary: "List webhooks",
 	}, func(ctx context.Context, _ *InAccount) (*answer[webhooksView], error) {
 		list, err := a.hub.Webhooks(ctx, accountOf(ctx))
 		return answered(webhooksView{views(list, viewWebhook)}), err
 	})
 	register(a, operation{
-		id: "addWebhook", method: http.MethodPost, path: "/api/v1/webhooks", tag: tag, scope: registry.ScopeAdmin, account: anyAccount,
+		id: "addWebhook", method: http.MethodPost, path: "/api/v1/webhooks", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		status: http.StatusCreated, summary: "Add a webhook",
 	}, func(ctx context.Context, in *newWebhookInput) (*answer[createdWebhookView], error) {
 		w, secret, err := a.hub.AddWebhook(ctx, registry.Webhook{Account: accountOf(ctx), URL: in.Body.URL, Kinds: in.Body.Kinds})
 		return answered(createdWebhookView{WebhookView: viewWebhook(w), Secret: secret}), err
 	})
 	register(a, operation{
-		id: "removeWebhook", method: http.MethodDelete, path: "/api/v1/webhooks/{id}", tag: tag, scope: registry.ScopeAdmin, account: anyAccount,
+		id: "removeWebhook", method: http.MethodDelete, path: "/api/v1/webhooks/{id}", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		summary: "Remove a webhook",
 	}, func(ctx context.Context, in *idPath) (*nothing, error) { return nil, a.hub.RemoveWebhook(ctx, in.ID) })
 }
