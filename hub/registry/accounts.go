@@ -1,0 +1,78 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+const accountColumns = "name, region, time_zone, managed, created"
+
+func scanAccount(row scanner) (a Account, err error) {
+	err = row.Scan(&a.Name, &a.Region, &a.TimeZone, &a.Managed, stamp{&a.Created})
+	return a, err
+}
+
+// PutAccount makes or changes an account. Created stays what it was.
+func (d *DB) PutAccount(ctx context.Context, a Account) error {
+	if err := checkName("account", a.Name); err != nil {
+		return err
+	}
+	_, err := d.write().exec(ctx, `INSERT INTO hub.accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (name) DO UPDATE SET region = excluded.region, time_zone = excluded.time_zone, managed = excluded.managed`,
+		a.Name, a.Region, a.TimeZone, a.Managed, d.orNow(a.Created))
+	return wrap(err, "keep account %s", a.Name)
+}
+
+// Account returns one account, or [ErrNotFound].
+func (d *DB) Account(ctx context.Context, name string) (Account, error) {
+	a, err := one(ctx, d.read(), scanAccount, "SELECT "+accountColumns+" FROM hub.accounts WHERE name = $1", name)
+	return a, wrap(err, "account %s", name)
+}
+
+// Accounts lists all by name.
+func (d *DB) Accounts(ctx context.Context) ([]Account, error) {
+	all, err := list(ctx, d.read(), scanAccount, "SELECT "+accountColumns+" FROM hub.accounts ORDER BY name")
+	return all, wrap(err, "list the accounts")
+}
+
+// DeleteAccount deletes an account with its integrations, tokens and webhooks, their secrets and deliveries, or returns
+// [ErrNotFound]. Events, samples and audit entries stay.
+func (d *DB) DeleteAccount(ctx context.Context, name string) error {
+	err := d.change(ctx, func(s session) error {
+		// First of all, so that nothing is added to the account meanwhile.
+		if _, err := one(ctx, s, value[string], "SELECT name FROM hub.accounts WHERE name = $1 {lock}", name); err != nil {
+			return err
+		}
+		_, err := s.exec(ctx, `DELETE FROM hub.secrets WHERE owner IN (SELECT account || '/' || name FROM hub.integrations WHERE account = $1)
+			OR owner IN (SELECT id FROM hub.webhooks WHERE account = $1)`, name)
+		if err != nil {
+			return err
+		}
+		return s.must(ctx, "DELETE FROM hub.accounts WHERE name = $1", name)
+	})
+	return wrap(err, "account %s", name)
+}
+
+var nameShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// checkName refuses names that could be taken for something else.
+func checkName(kind, name string) error {
+	if nameShape.MatchString(name) {
+		return nil
+	}
+	return &directory.Error{
+		Message: fmt.Sprintf("%q cannot be the name of an %s", name, kind),
+		Hint:    "use letters, digits, hyphens and underscores, at most 64",
+	}
+}
+
+// wrap says what was done when an error came; nil for nil.
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}

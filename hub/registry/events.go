@@ -1,0 +1,107 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+const eventColumns = "e.id, e.time, e.kind, e.account, e.subject, e.data"
+
+func eventFields(e *Event, data *string) []any {
+	return []any{&e.ID, stamp{&e.Time}, &e.Kind, &e.Account, &e.Subject, data}
+}
+
+func scanEvent(row scanner) (e Event, err error) {
+	var data string
+	err = row.Scan(eventFields(&e, &data)...)
+	e.Data = json.RawMessage(data)
+	return e, err
+}
+
+// AddEvent keeps an event, sets its ID and Time, and makes a delivery of it for every webhook that wants it, in one
+// transaction. IDs become visible in their order, so that a reader who goes on behind the last one it saw misses none. Data
+// that is empty becomes {}.
+func (d *DB) AddEvent(ctx context.Context, e *Event) error {
+	if len(e.Data) == 0 {
+		e.Data = json.RawMessage("{}")
+	}
+	err := d.change(ctx, func(s session) error {
+		webhooks, err := list(ctx, s, scanWebhook, "SELECT "+webhookColumns+" FROM hub.webhooks w WHERE NOT w.disabled AND (w.account IS NULL OR w.account = $1)", e.Account)
+		if err != nil {
+			return err
+		}
+		// The row is locked until the end: nobody gets a later ID before this one can be seen.
+		if e.ID, err = one(ctx, s, value[int64], "UPDATE hub.counters SET value = value + 1 WHERE name = 'events' RETURNING value"); err != nil {
+			return err
+		}
+		now, err := d.now(ctx, s)
+		if err != nil {
+			return err
+		}
+		e.Time = moment(now)
+		_, err = s.exec(ctx, "INSERT INTO hub.events (id, time, kind, account, subject, data) VALUES ($1, $2, $3, $4, $5, $6)",
+			e.ID, now, e.Kind, e.Account, e.Subject, string(e.Data))
+		if err != nil {
+			return err
+		}
+		return addDeliveries(ctx, s, e, webhooks, now)
+	})
+	return wrap(err, "keep event %s", e.Kind)
+}
+
+// addDeliveries makes a delivery for every webhook that wants the event.
+func addDeliveries(ctx context.Context, s session, e *Event, webhooks []Webhook, now int64) error {
+	for _, w := range webhooks {
+		if len(w.Kinds) > 0 && !slices.Contains(w.Kinds, e.Kind) {
+			continue
+		}
+		// From where it is: it may have been deleted meanwhile.
+		_, err := s.exec(ctx, "INSERT INTO hub.deliveries (webhook, event, next) SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM hub.webhooks WHERE id = $1", w.ID, e.ID, now)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chosen is the condition of a filter, and its parameters.
+func (f Filter) chosen() (condition string, args []any) {
+	conditions := []string{"TRUE"}
+	add := func(set bool, text string, arg any) {
+		if set {
+			args = append(args, arg)
+			conditions = append(conditions, fmt.Sprintf(text, len(args)))
+		}
+	}
+	add(f.Account != "", "account = $%d", f.Account)
+	add(f.Subject != "", "subject = $%d", f.Subject)
+	add(f.After > 0, "id > $%d", f.After)
+	add(f.Before > 0, "id < $%d", f.Before)
+	return strings.Join(conditions, " AND "), args
+}
+
+// limit is how many rows a filter wants at most.
+func (f Filter) limit() int {
+	if f.Limit <= 0 {
+		return 100
+	}
+	return min(f.Limit, math.MaxInt32)
+}
+
+// Events lists what a filter chooses, ascending.
+func (d *DB) Events(ctx context.Context, f Filter) ([]Event, error) {
+	f.Before = 0
+	condition, args := f.chosen()
+	all, err := list(ctx, d.read(), scanEvent, fmt.Sprintf("SELECT %s FROM hub.events e WHERE %s ORDER BY id LIMIT %d", eventColumns, condition, f.limit()), args...)
+	return all, wrap(err, "list events")
+}
+
+// LastEvent is the newest event's ID; 0 where there is none.
+func (d *DB) LastEvent(ctx context.Context) (int64, error) {
+	id, err := one(ctx, d.read(), value[int64], "SELECT COALESCE(max(id), 0) FROM hub.events")
+	return id, wrap(err, "find the newest event")
+}

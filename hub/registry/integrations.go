@@ -1,0 +1,179 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// configured is what an integration is told, as it is stored.
+type configured struct {
+	Bridge     string        `json:"bridge"`
+	Validation string        `json:"validation,omitempty"`
+	Fields     []Field       `json:"fields,omitempty"`
+	OAuth      *OAuth        `json:"oauth,omitempty"`
+	Every      time.Duration `json:"every,omitempty"` // nanoseconds, as all of them
+	Cron       string        `json:"cron,omitempty"`
+	Off        bool          `json:"off,omitempty"`
+	Full       time.Duration `json:"full,omitempty"`
+	Pages      int64         `json:"pages,omitempty"`
+	PageBytes  int64         `json:"page_bytes,omitempty"`
+	Timeout    time.Duration `json:"timeout,omitempty"`
+	Run        time.Duration `json:"run,omitempty"`
+	Share      float64       `json:"guard_share,omitempty"`
+	Min        int64         `json:"guard_min,omitempty"`
+}
+
+func configuredOf(i *Integration) *configured {
+	return &configured{
+		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth,
+		Every: i.Schedule.Every, Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: i.Schedule.Full,
+		Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: i.Limits.Timeout, Run: i.Limits.Run,
+		Share: i.Guard.Share, Min: i.Guard.Min,
+	}
+}
+
+func (c *configured) apply(i *Integration) {
+	i.Bridge, i.Validation, i.Fields, i.OAuth = c.Bridge, c.Validation, c.Fields, c.OAuth
+	i.Schedule = Schedule{Every: c.Every, Cron: c.Cron, Off: c.Off, Full: c.Full}
+	i.Limits = Limits{Pages: c.Pages, PageBytes: c.PageBytes, Timeout: c.Timeout, Run: c.Run}
+	i.Guard = directory.Guard{Share: c.Share, Min: c.Min}
+}
+
+const integrationColumns = `account, name, config, auth_set, paused, managed, created, updated,
+	health, problem, failures, due, fresh, last_full, worker, until, asked | taken`
+
+// scanIntegration reads [integrationColumns]; more are columns behind them.
+func scanIntegration(row scanner, more ...any) (i Integration, err error) {
+	var c configured
+	var asked int64
+	problem := ""
+	into := []any{
+		&i.Account, &i.Key.Integration, stored(&c), stored(&i.AuthSet), &i.Paused, &i.Managed, stamp{&i.Created}, stamp{&i.Updated},
+		&i.Status.Health, &problem, &i.Status.Failures, stamp{&i.Status.Due}, stamp{&i.Status.Fresh}, stamp{&i.Status.LastFull},
+		&i.Status.Worker, stamp{&i.Status.Until}, &asked,
+	}
+	if err := row.Scan(append(into, more...)...); err != nil {
+		return i, err
+	}
+	c.apply(&i)
+	i.Status.Asked = askOf(asked)
+	if problem != "" {
+		err = json.Unmarshal([]byte(problem), &i.Status.Problem)
+	}
+	return i, err
+}
+
+func scanPlain(row scanner) (Integration, error) { return scanIntegration(row) }
+
+// AddIntegration makes an integration with its auth values; [ErrExists] if there is one of its name, [ErrNotFound] if there
+// is no such account. Where it has a schedule it is due at once; where many are added at once, the hub spreads later runs by
+// itself.
+func (d *DB) AddIntegration(ctx context.Context, i Integration, auth map[string]string) error {
+	if err := checkName("integration", i.Key.Integration); err != nil {
+		return err
+	}
+	config, err := encoded(configuredOf(&i))
+	if err != nil {
+		return err
+	}
+	err = d.change(ctx, func(s session) error {
+		now, err := d.now(ctx, s)
+		if err != nil {
+			return err
+		}
+		created := now
+		if !i.Created.IsZero() {
+			created = micros(i.Created)
+		}
+		due := now
+		if i.Paused || i.Schedule.Off {
+			due = 0
+		}
+		_, err = s.exec(ctx, `INSERT INTO hub.integrations (account, name, config, scheduled, paused, managed, created, updated, due)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			i.Account, i.Key.Integration, config, !i.Schedule.Off, i.Paused, i.Managed, created, now, due)
+		if err != nil {
+			return s.named(err, "account "+i.Account)
+		}
+		_, _, err = d.mergeAuth(ctx, s, i.Key, auth)
+		return err
+	})
+	return wrap(err, "integration %s", Owner(i.Key))
+}
+
+// ChangeIntegration replaces what is configured, not its status or auth values. What is the same as before changes nothing.
+// A change of the schedule, one that resumes a paused integration, and any change of a broken one make it due.
+func (d *DB) ChangeIntegration(ctx context.Context, i Integration) error {
+	config, err := encoded(configuredOf(&i))
+	if err != nil {
+		return err
+	}
+	err = d.change(ctx, func(s session) error {
+		old, err := one(ctx, s, scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2 {lock}",
+			i.Account, i.Key.Integration)
+		if err != nil {
+			return err
+		}
+		before, err := encoded(configuredOf(&old))
+		if err != nil {
+			return err
+		}
+		if before == config && old.Paused == i.Paused && old.Managed == i.Managed {
+			return nil
+		}
+		now, err := d.now(ctx, s)
+		if err != nil {
+			return err
+		}
+		due, touched := micros(old.Status.Due), 0
+		if old.Schedule != i.Schedule || old.Paused != i.Paused || old.Status.Health == HealthBroken && before != config {
+			due, touched = now, 2
+		}
+		if i.Paused || i.Schedule.Off {
+			due = 0
+		}
+		return s.must(ctx, `UPDATE hub.integrations SET config = $3, scheduled = $4, paused = $5, managed = $6, updated = $7, due = $8,
+			touched = CASE WHEN touched > $9 THEN touched ELSE $9 END WHERE account = $1 AND name = $2`,
+			i.Account, i.Key.Integration, config, !i.Schedule.Off, i.Paused, i.Managed, now, due, touched)
+	})
+	return wrap(err, "integration %s", Owner(i.Key))
+}
+
+// Integration returns one, or [ErrNotFound].
+func (d *DB) Integration(ctx context.Context, key directory.Key) (Integration, error) {
+	i, err := one(ctx, d.read(), scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2",
+		key.Account, key.Integration)
+	return i, wrap(err, "integration %s", Owner(key))
+}
+
+// Integrations lists an account's by name, all accounts' where account is empty: at most limit (0: all) behind a key.
+func (d *DB) Integrations(ctx context.Context, account string, after directory.Key, limit int) ([]Integration, error) {
+	rows := int64(limit)
+	if limit <= 0 {
+		rows = math.MaxInt64
+	}
+	text := "SELECT " + integrationColumns + " FROM hub.integrations WHERE (account, name) > ($1, $2) ORDER BY account, name LIMIT $3"
+	args := []any{after.Account, after.Integration, rows}
+	if account != "" {
+		text = "SELECT " + integrationColumns + " FROM hub.integrations WHERE account = $1 AND name > $2 ORDER BY name LIMIT $3"
+		args[0] = account
+	}
+	all, err := list(ctx, d.read(), scanPlain, text, args...)
+	return all, wrap(err, "list the integrations")
+}
+
+// DeleteIntegration deletes one with its auth values and other secrets, or returns [ErrNotFound]. Its worker's claim is lost.
+func (d *DB) DeleteIntegration(ctx context.Context, key directory.Key) error {
+	err := d.change(ctx, func(s session) error {
+		if err := s.must(ctx, "DELETE FROM hub.integrations WHERE account = $1 AND name = $2", key.Account, key.Integration); err != nil {
+			return err
+		}
+		_, err := s.exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1", Owner(key))
+		return err
+	})
+	return wrap(err, "integration %s", Owner(key))
+}

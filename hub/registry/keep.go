@@ -1,0 +1,81 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// PutSample keeps a day's sample; the last one of a day wins.
+func (d *DB) PutSample(ctx context.Context, s Sample) error {
+	_, err := d.write().exec(ctx, `INSERT INTO hub.samples (account, day, contacts) VALUES ($1, $2, $3)
+		ON CONFLICT (account, day) DO UPDATE SET contacts = excluded.contacts`, s.Account, micros(s.Day.UTC().Truncate(day)), s.Contacts)
+	return wrap(err, "keep a sample of account %s", s.Account)
+}
+
+func scanSample(row scanner) (s Sample, err error) {
+	err = row.Scan(&s.Account, stamp{&s.Day}, &s.Contacts)
+	return s, err
+}
+
+// Samples lists an account's since a day, ascending; all accounts' summed where account is empty.
+func (d *DB) Samples(ctx context.Context, account string, since time.Time) ([]Sample, error) {
+	text := "SELECT account, day, contacts FROM hub.samples WHERE day >= $1 AND account = $2 ORDER BY day"
+	args := []any{micros(since.UTC().Truncate(day)), account}
+	if account == "" {
+		text, args = "SELECT '', day, CAST(sum(contacts) AS BIGINT) FROM hub.samples WHERE day >= $1 GROUP BY day ORDER BY day", args[:1]
+	}
+	all, err := list(ctx, d.read(), scanSample, text, args...)
+	return all, wrap(err, "list samples")
+}
+
+// Setting returns a setting's value; empty where there is none.
+func (d *DB) Setting(ctx context.Context, name string) (string, error) {
+	v, err := one(ctx, d.read(), value[string], "SELECT value FROM hub.settings WHERE name = $1", name)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return v, wrap(err, "setting %s", name)
+}
+
+// SetSetting sets one.
+func (d *DB) SetSetting(ctx context.Context, name, value string) error {
+	_, err := d.write().exec(ctx, "INSERT INTO hub.settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+	return wrap(err, "setting %s", name)
+}
+
+const (
+	year       = 365 * day
+	pruneBatch = 2000 // rows of one statement: others write in between
+)
+
+// Prune deletes events, ended deliveries, expired sessions and tokens, and audit entries older than a time. Audit entries are
+// kept at least a year, and as long as [Options] say. A delivery goes with its event, ended or not.
+func (d *DB) Prune(ctx context.Context, before time.Time) error {
+	now := d.clock()
+	keepAudit := now.Add(-max(year, d.options.KeepAudit))
+	if keepAudit.After(before) {
+		keepAudit = before
+	}
+	for _, p := range []struct {
+		table, key, condition string
+		before                time.Time
+	}{
+		{"hub.deliveries", "id", "next = 0 AND ended < $1", before},
+		{"hub.events", "id", "time < $1", before},
+		{"hub.sessions", "digest", "expires < $1", now},
+		{"hub.tokens", "id", "expires > 0 AND expires < $1", before},
+		{"hub.audit", "id", "time < $1", keepAudit},
+	} {
+		text := "DELETE FROM " + p.table + " WHERE " + p.key + " IN (SELECT " + p.key + " FROM " + p.table + " WHERE " + p.condition + " LIMIT $2)"
+		for n := int64(pruneBatch); n == pruneBatch; {
+			var err error
+			if n, err = d.write().exec(ctx, text, micros(p.before), pruneBatch); err != nil {
+				return wrap(err, "prune")
+			}
+		}
+	}
+	return nil
+}

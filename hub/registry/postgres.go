@@ -1,0 +1,132 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3/database"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// poolSize is how many connections a process holds unless the URL says so with pool_max_conns.
+const poolSize = 8
+
+// migrationLock is the advisory lock of whoever brings the schema up to date ("cbhb").
+const migrationLock = 0x63626862
+
+func postgresDialect() *dialect {
+	return &dialect{
+		// The directory may share the schema, so the registry's tables say whose they are. The schema stands before each of
+		// them: a search_path would be lost behind a pooler.
+		words: strings.NewReplacer("hub.", "contactbridge.hub_",
+			"{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{skip d}", "FOR UPDATE OF d SKIP LOCKED"),
+		refusal: refusedByPostgres,
+		explain: explainedPostgres,
+	}
+}
+
+func openPostgres(ctx context.Context, at string, o Options) (*DB, error) {
+	d := &DB{dialect: postgresDialect(), options: o}
+	if err := d.connectPostgres(ctx, at); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the registry on PostgreSQL: %w", err), d.Close())
+	}
+	return d, nil
+}
+
+func (d *DB) connectPostgres(ctx context.Context, at string) error {
+	config, err := pgxpool.ParseConfig(at)
+	if err != nil {
+		// The driver's text may hold a piece of the password.
+		return &directory.Error{
+			Message: "the database's URL cannot be read",
+			Hint:    "write it as postgres://user:password@host:5432/name, with %40 for @, %2F for /, %3A for : and %25 for % in the password",
+		}
+	}
+	if u, err := url.Parse(at); err == nil && !u.Query().Has("pool_max_conns") {
+		config.MaxConns = poolSize
+	}
+	if d.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return err
+	}
+	d.writer = stdlib.OpenDBFromPool(d.pool)
+	d.reader = d.writer
+	return migratePostgres(ctx, config.ConnConfig, d.writer)
+}
+
+// migratePostgres brings the schema up to date. Of processes that start at once, one does it and the others wait, on a
+// connection that no pool in between takes away.
+func migratePostgres(ctx context.Context, config *pgx.ConnConfig, db *sql.DB) error {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return explainedPostgres(err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) // which ends the lock as well
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return explainedPostgres(err)
+	}
+	if err := makeSchema(ctx, conn); err != nil {
+		return explainedPostgres(fmt.Errorf("make the schema contactbridge: %w", err))
+	}
+	return explainedPostgres(migrate(ctx, db, database.DialectPostgres, "postgres", "contactbridge.registry_migrations"))
+}
+
+// makeSchema makes the schema where there is none: a user who may not make one can be given one.
+func makeSchema(ctx context.Context, conn *pgx.Conn) error {
+	var there bool
+	if err := conn.QueryRow(ctx, "SELECT to_regnamespace('contactbridge') IS NOT NULL").Scan(&there); err != nil || there {
+		return err
+	}
+	_, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS contactbridge")
+	if refusedByPostgres(err) == refusedDouble { // the directory made it at the same moment
+		return nil
+	}
+	return err
+}
+
+func refusedByPostgres(err error) refusal {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code {
+		case "23505", "42P06":
+			return refusedDouble
+		case "23503":
+			return refusedMissing
+		}
+	}
+	return refusedNot
+}
+
+// explainedPostgres adds what the operator can do about an error of PostgreSQL.
+func explainedPostgres(err error) error {
+	if errors.As(err, new(*directory.Error)) {
+		return err
+	}
+	if errors.As(err, new(*pgconn.ConnectError)) && !errors.As(err, new(*pgconn.PgError)) {
+		return &directory.Error{Message: "the database cannot be reached", Hint: "is the server running, and are host and port in the URL right?", Err: err}
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	switch class := e.Code[:min(2, len(e.Code))]; {
+	case class == "28":
+		return &directory.Error{Message: "the database refused the credentials", Hint: "check the user and the password in the URL, and pg_hba.conf on the server", Err: err}
+	case e.Code == "3D000":
+		return &directory.Error{Message: "the database does not exist", Hint: "make it with createdb, or correct its name in the URL", Err: err}
+	case e.Code == "42501":
+		return &directory.Error{Message: "the database user lacks a privilege", Hint: "CREATE SCHEMA contactbridge AUTHORIZATION the user of the URL", Err: err}
+	case e.Code == "25006":
+		return &directory.Error{Message: "the database is read-only", Hint: "give the primary's address, not a standby's", Err: err}
+	case class == "53":
+		return &directory.Error{Message: "the server is out of connections, memory or disk", Hint: "raise its limit, or lower pool_max_conns in the URL", Err: err}
+	}
+	return err
+}

@@ -1,0 +1,235 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// Kinds of what is sealed.
+const (
+	kindAuth   = "auth"   // an integration's auth values, as one object
+	kindSecret = "secret" // anything else, by name
+)
+
+// Owner is an integration's name as the owner of secrets: account/integration. A webhook's is its ID.
+func Owner(key directory.Key) string { return key.Account + "/" + key.Integration }
+
+// place binds what is sealed to where it is kept.
+func place(kind, owner, name string) string { return "registry/" + kind + "/" + owner + "/" + name }
+
+var errNoKey = &directory.Error{
+	Message: "there is no key for what is kept sealed",
+	Hint:    "give the hub its key file, or configure secrets",
+}
+
+// secret opens a secret; nil where there is none.
+func (d *DB) secret(ctx context.Context, s session, kind, owner, name string) ([]byte, error) {
+	sealed, err := one(ctx, s, value[[]byte], "SELECT sealed FROM hub.secrets WHERE owner = $1 AND kind = $2 AND name = $3", owner, kind, name)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.options.Seal == nil {
+		return nil, errNoKey
+	}
+	return d.options.Seal.Open(sealed, place(kind, owner, name))
+}
+
+// setSecret seals a secret; nil removes it.
+func (d *DB) setSecret(ctx context.Context, s session, kind, owner, name string, plain []byte) error {
+	if plain == nil {
+		_, err := s.exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1 AND kind = $2 AND name = $3", owner, kind, name)
+		return err
+	}
+	if d.options.Seal == nil {
+		return errNoKey
+	}
+	sealed, err := d.options.Seal.Seal(plain, place(kind, owner, name))
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, `INSERT INTO hub.secrets (owner, kind, name, sealed) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (owner, kind, name) DO UPDATE SET sealed = excluded.sealed`, owner, kind, name, sealed)
+	return err
+}
+
+// auth opens an integration's auth values; empty where there are none.
+func (d *DB) auth(ctx context.Context, s session, key directory.Key) (map[string]string, error) {
+	values := map[string]string{}
+	plain, err := d.secret(ctx, s, kindAuth, Owner(key), "")
+	if err != nil || plain == nil {
+		return values, err
+	}
+	return values, json.Unmarshal(plain, &values)
+}
+
+// mergeAuth sets and removes auth values, and reports whether that changed any. The caller holds the integration's row.
+func (d *DB) mergeAuth(ctx context.Context, s session, key directory.Key, auth map[string]string) (names string, changed bool, err error) {
+	before, err := d.auth(ctx, s, key)
+	if err != nil {
+		return "", false, err
+	}
+	after := maps.Clone(before)
+	for name, value := range auth {
+		after[name] = value
+		if value == "" {
+			delete(after, name)
+		}
+	}
+	names = encodedList(slices.Sorted(maps.Keys(after)))
+	if maps.Equal(before, after) {
+		return names, false, nil
+	}
+	var plain []byte
+	if len(after) > 0 {
+		if plain, err = json.Marshal(after); err != nil {
+			return "", false, err
+		}
+	}
+	if err := d.setSecret(ctx, s, kindAuth, Owner(key), "", plain); err != nil {
+		return "", false, err
+	}
+	return names, true, s.must(ctx, "UPDATE hub.integrations SET auth_set = $3 WHERE account = $1 AND name = $2", key.Account, key.Integration, names)
+}
+
+// Auth opens an integration's auth values; empty where there are none.
+func (d *DB) Auth(ctx context.Context, key directory.Key) (map[string]string, error) {
+	if _, err := d.Integration(ctx, key); err != nil {
+		return nil, err
+	}
+	auth, err := d.auth(ctx, d.read(), key)
+	return auth, wrap(err, "auth values of integration %s", Owner(key))
+}
+
+// SetAuth sets auth values; those that are not named stay, an empty one is removed. It makes a broken integration due.
+func (d *DB) SetAuth(ctx context.Context, key directory.Key, auth map[string]string) error {
+	err := d.change(ctx, func(s session) error {
+		_, err := one(ctx, s, value[string], "SELECT name FROM hub.integrations WHERE account = $1 AND name = $2 {lock}", key.Account, key.Integration)
+		if err != nil {
+			return err
+		}
+		_, changed, err := d.mergeAuth(ctx, s, key, auth)
+		if err != nil {
+			return err
+		}
+		now, err := d.now(ctx, s)
+		if err != nil {
+			return err
+		}
+		touched := 0
+		if changed {
+			touched = 1
+		}
+		return s.must(ctx, `UPDATE hub.integrations SET updated = CASE WHEN $4 > 0 THEN $3 ELSE updated END,
+			touched = CASE WHEN touched > $4 THEN touched ELSE $4 END,
+			due = CASE WHEN health = 'broken' AND scheduled AND NOT paused THEN $3 ELSE due END
+			WHERE account = $1 AND name = $2`, key.Account, key.Integration, now, touched)
+	})
+	return wrap(err, "auth values of integration %s", Owner(key))
+}
+
+// Secret opens another secret of an integration ([Owner]) or webhook (its ID): its OAuth tokens, its signing secret. nil where
+// there is none.
+func (d *DB) Secret(ctx context.Context, owner, name string) ([]byte, error) {
+	plain, err := d.secret(ctx, d.read(), kindSecret, owner, name)
+	return plain, wrap(err, "secret %s of %s", name, owner)
+}
+
+// SetSecret seals a secret; nil removes it. An integration that is gone keeps none: [ErrNotFound].
+func (d *DB) SetSecret(ctx context.Context, owner, name string, value []byte) error {
+	err := d.change(ctx, func(s session) error {
+		if err := holdOwner(ctx, s, owner); err != nil && value != nil {
+			return err
+		}
+		return d.setSecret(ctx, s, kindSecret, owner, name, value)
+	})
+	return wrap(err, "secret %s of %s", name, owner)
+}
+
+// holdOwner keeps an integration from being deleted while it gets a secret, which the next one of its name would inherit.
+func holdOwner(ctx context.Context, s session, owner string) error {
+	account, integration, ok := strings.Cut(owner, "/")
+	if !ok {
+		return nil
+	}
+	_, err := one(ctx, s, value[string], "SELECT name FROM hub.integrations WHERE account = $1 AND name = $2 {lock}", account, integration)
+	return err
+}
+
+// A sealed is a secret as it lies in the database.
+type sealed struct {
+	kind, owner, name string
+	bytes             []byte
+}
+
+func scanSealed(row scanner) (s sealed, err error) {
+	err = row.Scan(&s.kind, &s.owner, &s.name, &s.bytes)
+	return s, err
+}
+
+const resealBatch = 200 // secrets of one transaction
+
+// Reseal seals everything anew with the sealer's present key, after a rotation. It reports how many secrets there are. Every
+// secret is either as it was or resealed; what cannot be opened is left as it is and told in the error, after all the others
+// were resealed, so that Reseal can be run again. Only when it returns no error may the old keys go.
+func (d *DB) Reseal(ctx context.Context) (int, error) {
+	if d.options.Seal == nil {
+		return 0, errNoKey
+	}
+	total, problems := 0, []error(nil)
+	for last, more := (sealed{}), true; more; {
+		var batch []sealed
+		var failed []error
+		err := d.change(ctx, func(s session) (err error) {
+			batch, failed, err = d.resealBatch(ctx, s, last)
+			return err
+		})
+		if err != nil {
+			return total, wrap(errors.Join(append(problems, err)...), "reseal")
+		}
+		total += len(batch)
+		problems = append(problems, failed...)
+		if more = len(batch) == resealBatch; more {
+			last = batch[len(batch)-1]
+		}
+	}
+	return total, wrap(summed(problems), "reseal")
+}
+
+// resealBatch reseals the next secrets behind one.
+func (d *DB) resealBatch(ctx context.Context, s session, last sealed) (batch []sealed, failed []error, err error) {
+	batch, err = list(ctx, s, scanSealed, `SELECT kind, owner, name, sealed FROM hub.secrets WHERE (owner, kind, name) > ($1, $2, $3)
+		ORDER BY owner, kind, name LIMIT $4 {lock}`, last.owner, last.kind, last.name, resealBatch)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, one := range batch {
+		plain, err := d.options.Seal.Open(one.bytes, place(one.kind, one.owner, one.name))
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s %s of %s: %w", one.kind, one.name, one.owner, err))
+			continue
+		}
+		if err := d.setSecret(ctx, s, one.kind, one.owner, one.name, plain); err != nil {
+			return nil, nil, err
+		}
+	}
+	return batch, failed, nil
+}
+
+// summed joins the first few errors and counts the rest.
+func summed(errs []error) error {
+	const shown = 5
+	if len(errs) > shown {
+		errs = append(errs[:shown:shown], fmt.Errorf("and %d more", len(errs)-shown))
+	}
+	return errors.Join(errs...)
+}

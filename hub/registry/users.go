@@ -1,0 +1,127 @@
+package registry
+
+import (
+	"context"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+const userColumns = "u.id, u.name, u.role, u.accounts, u.password, u.subject, u.disabled, u.created, u.last_seen"
+
+func userFields(u *User) []any {
+	return []any{&u.ID, &u.Name, &u.Role, stored(&u.Accounts), &u.Password, &u.Subject, &u.Disabled, stamp{&u.Created}, stamp{&u.LastSeen}}
+}
+
+func scanUser(row scanner) (u User, err error) {
+	err = row.Scan(userFields(&u)...)
+	return u, err
+}
+
+// folded is a name as names are compared.
+func folded(name string) string { return norm.NFC.String(cases.Fold().String(norm.NFC.String(name))) }
+
+const insertUser = `INSERT INTO hub.users AS u (id, name, folded, role, accounts, password, subject, disabled, created, last_seen)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+
+func (d *DB) userValues(u User) []any {
+	return []any{
+		u.ID, u.Name, folded(u.Name), u.Role, encodedList(u.Accounts), u.Password, u.Subject, u.Disabled, d.orNow(u.Created), micros(u.LastSeen),
+	}
+}
+
+// PutUser makes or changes a user by its ID; [ErrExists] where another one has the name, or the subject. Created stays what
+// it was, and LastSeen never goes back.
+func (d *DB) PutUser(ctx context.Context, u User) error {
+	s := d.write()
+	_, err := s.exec(ctx, insertUser+` ON CONFLICT (id) DO UPDATE SET name = excluded.name, folded = excluded.folded, role = excluded.role,
+		accounts = excluded.accounts, password = excluded.password, subject = excluded.subject, disabled = excluded.disabled,
+		last_seen = CASE WHEN excluded.last_seen > u.last_seen THEN excluded.last_seen ELSE u.last_seen END`, d.userValues(u)...)
+	return wrap(s.named(err, ""), "user %s", u.Name)
+}
+
+// CreateFirstUser makes a user if there is none at all, or else [ErrExists]: two first visits make one administrator.
+func (d *DB) CreateFirstUser(ctx context.Context, u User) error {
+	err := d.change(ctx, func(s session) error {
+		if err := s.must(ctx, "UPDATE hub.counters SET value = value + 1 WHERE name = 'users'"); err != nil { // one at a time
+			return err
+		}
+		n, err := one(ctx, s, value[int64], "SELECT count(*) FROM hub.users")
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return ErrExists
+		}
+		_, err = s.exec(ctx, insertUser, d.userValues(u)...)
+		return err
+	})
+	return wrap(err, "first user")
+}
+
+// Users lists all by name.
+func (d *DB) Users(ctx context.Context) ([]User, error) {
+	all, err := list(ctx, d.read(), scanUser, "SELECT "+userColumns+" FROM hub.users u ORDER BY u.folded")
+	return all, wrap(err, "list the users")
+}
+
+// UserByName finds one without regard to case, or [ErrNotFound].
+func (d *DB) UserByName(ctx context.Context, name string) (User, error) {
+	u, err := one(ctx, d.read(), scanUser, "SELECT "+userColumns+" FROM hub.users u WHERE u.folded = $1", folded(name))
+	return u, wrap(err, "find a user by name")
+}
+
+// UserBySubject finds one by its OpenID Connect subject, or [ErrNotFound].
+func (d *DB) UserBySubject(ctx context.Context, subject string) (User, error) {
+	u, err := one(ctx, d.read(), scanUser, "SELECT "+userColumns+" FROM hub.users u WHERE u.subject = $1 AND u.subject <> ''", subject)
+	return u, wrap(err, "find a user by subject")
+}
+
+// DeleteUser deletes a user with all sessions, or returns [ErrNotFound].
+func (d *DB) DeleteUser(ctx context.Context, id string) error {
+	return wrap(d.write().must(ctx, "DELETE FROM hub.users WHERE id = $1", id), "user %s", id)
+}
+
+// PutSession keeps a session; [ErrNotFound] where its user is gone.
+func (d *DB) PutSession(ctx context.Context, s Session) error {
+	w := d.write()
+	_, err := w.exec(ctx, `INSERT INTO hub.sessions (digest, user_id, created, expires, agent) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, agent = excluded.agent`,
+		s.Digest, s.User, d.orNow(s.Created), micros(s.Expires), s.Agent)
+	return wrap(w.named(err, "user "+s.User), "keep a session")
+}
+
+type sessionUser struct {
+	Session
+	User
+}
+
+func scanSessionUser(row scanner) (su sessionUser, err error) {
+	s := &su.Session
+	err = row.Scan(append([]any{&s.Digest, &s.User, stamp{&s.Created}, stamp{&s.Expires}, &s.Agent}, userFields(&su.User)...)...)
+	return su, err
+}
+
+// SessionUser returns the session with this digest and its user; [ErrNotFound] where there is none, or it has expired, or
+// its user is disabled.
+func (d *DB) SessionUser(ctx context.Context, digest []byte) (Session, User, error) {
+	su, err := one(ctx, d.read(), scanSessionUser, `SELECT s.digest, s.user_id, s.created, s.expires, s.agent, `+userColumns+`
+		FROM hub.sessions s JOIN hub.users u ON u.id = s.user_id
+		WHERE s.digest = $1 AND s.expires > $2 AND NOT u.disabled`, digest, micros(d.clock()))
+	return su.Session, su.User, wrap(err, "find a session")
+}
+
+// DeleteSession ends one session; one that is gone already is no error.
+func (d *DB) DeleteSession(ctx context.Context, digest []byte) error {
+	_, err := d.write().exec(ctx, "DELETE FROM hub.sessions WHERE digest = $1", digest)
+	return wrap(err, "end a session")
+}
+
+// DeleteSessions ends all of a user's but one; except may be nil.
+func (d *DB) DeleteSessions(ctx context.Context, user string, except []byte) error {
+	if except == nil {
+		except = []byte{}
+	}
+	_, err := d.write().exec(ctx, "DELETE FROM hub.sessions WHERE user_id = $1 AND digest <> $2", user, except)
+	return wrap(err, "end the sessions of user %s", user)
+}
