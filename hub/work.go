@@ -196,7 +196,8 @@ func next(s registry.Schedule, key directory.Key, zone *time.Location, now time.
 	if every <= 0 {
 		every = registry.DefaultEvery
 	}
-	phase := time.Duration(hash(key) % uint64(every))
+	// In whole microseconds, as databases keep times: a time that was cut off would come before its own slot.
+	phase := time.Duration(hash(key) % uint64(every)).Truncate(time.Microsecond)
 	slot := now.Truncate(every).Add(phase)
 	if !slot.After(now) {
 		slot = slot.Add(every)
