@@ -55,7 +55,7 @@ func checkOAuth(o *registry.OAuth, auth map[string]string) error {
 }
 
 // owner is what an integration's sealed secrets are kept under.
-func owner(key directory.Key) string { return key.Account + "/" + key.Integration }
+func owner(key directory.Key) string { return registry.Owner(key) }
 
 // A grant gets access tokens for an integration.
 type grant struct {
@@ -221,7 +221,7 @@ func (h *Hub) BeginOAuth(ctx context.Context, key directory.Key, redirect string
 	if err != nil {
 		return "", err
 	}
-	if err := h.Registry.SetSecret(ctx, stateSecret+"/"+state, stateSecret, text); err != nil {
+	if err := h.Registry.SetSecret(ctx, registry.PendingOwner(state), stateSecret, text); err != nil {
 		return "", err
 	}
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(p.Verifier), oauth2.AccessTypeOffline}
@@ -246,7 +246,7 @@ func (h *Hub) grantOf(ctx context.Context, key directory.Key) (*grant, error) {
 // FinishOAuth takes what the browser brought back, and reports whose it is.
 func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Key, error) {
 	stale := &Error{Kind: Invalid, Message: "this way back is not known, or was used, or took longer than ten minutes", Hint: "Connect the integration again."}
-	text, err := h.Registry.Secret(ctx, stateSecret+"/"+state, stateSecret)
+	text, err := h.Registry.Secret(ctx, registry.PendingOwner(state), stateSecret)
 	if err != nil {
 		return directory.Key{}, err
 	}
@@ -254,7 +254,7 @@ func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Ke
 	if text == nil || json.Unmarshal(text, &p) != nil {
 		return directory.Key{}, stale
 	}
-	if err := h.Registry.SetSecret(ctx, stateSecret+"/"+state, stateSecret, nil); err != nil { // it is good for once
+	if err := h.Registry.SetSecret(ctx, registry.PendingOwner(state), stateSecret, nil); err != nil { // it is good for once
 		return p.Key, err
 	}
 	if h.now().After(p.Until) {

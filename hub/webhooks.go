@@ -29,7 +29,7 @@ const (
 )
 
 // webhookOwner is what a webhook's secret is kept under.
-func webhookOwner(id string) string { return "webhook/" + id }
+func webhookOwner(id string) string { return registry.WebhookOwner(id) }
 
 // AddWebhook adds a webhook and returns the secret that its deliveries are signed with, shown this once.
 func (h *Hub) AddWebhook(ctx context.Context, w registry.Webhook) (registry.Webhook, string, error) {

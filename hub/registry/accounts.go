@@ -47,7 +47,7 @@ func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 			return err
 		}
 		_, err := s.exec(ctx, `DELETE FROM hub.secrets WHERE owner IN (SELECT account || '/' || name FROM hub.integrations WHERE account = $1)
-			OR owner IN (SELECT id FROM hub.webhooks WHERE account = $1)`, name)
+			OR owner IN (SELECT 'webhook:' || id FROM hub.webhooks WHERE account = $1)`, name)
 		if err != nil {
 			return err
 		}

@@ -52,9 +52,16 @@ func scanIntegration(row scanner, more ...any) (i Integration, err error) {
 	var asked int64
 	problem := ""
 	into := []any{
-		&i.Account, &i.Key.Integration, stored(&c), stored(&i.AuthSet), &i.Paused, &i.Managed, stamp{&i.Created}, stamp{&i.Updated},
-		&i.Status.Health, &problem, &i.Status.Failures, stamp{&i.Status.Due}, stamp{&i.Status.Fresh}, stamp{&i.Status.LastFull},
-		&i.Status.Worker, stamp{&i.Status.Until}, &asked,
+		&i.Account, &i.Key.Integration, stored(&c), stored(&i.AuthSet), &i.Paused, &i.Managed,
+		stamp{&i.Created},
+		stamp{&i.Updated},
+		&i.Status.Health, &problem, &i.Status.Failures,
+		stamp{&i.Status.Due},
+		stamp{&i.Status.Fresh},
+		stamp{&i.Status.LastFull},
+		&i.Status.Worker,
+		stamp{&i.Status.Until},
+		&asked,
 	}
 	if err := row.Scan(append(into, more...)...); err != nil {
 		return i, err

@@ -51,8 +51,9 @@ const (
 	pruneBatch = 2000 // rows of one statement: others write in between
 )
 
-// Prune deletes events, ended deliveries, expired sessions and tokens, and audit entries older than a time. Audit entries are
-// kept at least a year, and as long as [Options] say. A delivery goes with its event, ended or not.
+// Prune deletes events, ended deliveries, expired tokens, and audit entries older than a time; expired sessions, and what was
+// left of things under way ([PendingOwner]). Audit entries are kept at least a year, and as long as [Options] say. A delivery
+// goes with its event, ended or not.
 func (d *DB) Prune(ctx context.Context, before time.Time) error {
 	now := d.clock()
 	keepAudit := now.Add(-max(year, d.options.KeepAudit))
@@ -65,6 +66,7 @@ func (d *DB) Prune(ctx context.Context, before time.Time) error {
 	}{
 		{"hub.deliveries", "id", "next = 0 AND ended < $1", before},
 		{"hub.events", "id", "time < $1", before},
+		{"hub.secrets", "owner", "owner LIKE '" + pendingOwner + "%' AND kept < $1", now.Add(-day)},
 		{"hub.sessions", "digest", "expires < $1", now},
 		{"hub.tokens", "id", "expires > 0 AND expires < $1", before},
 		{"hub.audit", "id", "time < $1", keepAudit},

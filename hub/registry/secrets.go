@@ -18,8 +18,17 @@ const (
 	kindSecret = "secret" // anything else, by name
 )
 
-// Owner is an integration's name as the owner of secrets: account/integration. A webhook's is its ID.
+// Owner is an integration as the owner of secrets. They go with it.
 func Owner(key directory.Key) string { return key.Account + "/" + key.Integration }
+
+// WebhookOwner is a webhook as the owner of secrets. They go with it.
+func WebhookOwner(id string) string { return "webhook:" + id }
+
+// PendingOwner is something that is under way, such as an authorization, as the owner of secrets. What nobody took away is
+// pruned after a day.
+func PendingOwner(id string) string { return pendingOwner + id }
+
+const pendingOwner = "pending:"
 
 // place binds what is sealed to where it is kept.
 func place(kind, owner, name string) string { return "registry/" + kind + "/" + owner + "/" + name }
@@ -57,8 +66,8 @@ func (d *DB) setSecret(ctx context.Context, s session, kind, owner, name string,
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `INSERT INTO hub.secrets (owner, kind, name, sealed) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (owner, kind, name) DO UPDATE SET sealed = excluded.sealed`, owner, kind, name, sealed)
+	_, err = s.exec(ctx, `INSERT INTO hub.secrets (owner, kind, name, sealed, kept) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (owner, kind, name) DO UPDATE SET sealed = excluded.sealed, kept = excluded.kept`, owner, kind, name, sealed, micros(d.clock()))
 	return err
 }
 
@@ -137,8 +146,8 @@ func (d *DB) SetAuth(ctx context.Context, key directory.Key, auth map[string]str
 	return wrap(err, "auth values of integration %s", Owner(key))
 }
 
-// Secret opens another secret of an integration ([Owner]) or webhook (its ID): its OAuth tokens, its signing secret. nil where
-// there is none.
+// Secret opens another secret of an integration ([Owner]) or webhook ([WebhookOwner]): its OAuth tokens, its signing secret.
+// nil where there is none.
 func (d *DB) Secret(ctx context.Context, owner, name string) ([]byte, error) {
 	plain, err := d.secret(ctx, d.read(), kindSecret, owner, name)
 	return plain, wrap(err, "secret %s of %s", name, owner)
@@ -218,7 +227,11 @@ func (d *DB) resealBatch(ctx context.Context, s session, last sealed) (batch []s
 			failed = append(failed, fmt.Errorf("%s %s of %s: %w", one.kind, one.name, one.owner, err))
 			continue
 		}
-		if err := d.setSecret(ctx, s, one.kind, one.owner, one.name, plain); err != nil {
+		sealed, err := d.options.Seal.Seal(plain, place(one.kind, one.owner, one.name))
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := s.must(ctx, "UPDATE hub.secrets SET sealed = $4 WHERE owner = $1 AND kind = $2 AND name = $3", one.owner, one.kind, one.name, sealed); err != nil {
 			return nil, nil, err
 		}
 	}

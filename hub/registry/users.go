@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -89,6 +90,24 @@ func (d *DB) PutSession(ctx context.Context, s Session) error {
 		ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, agent = excluded.agent`,
 		s.Digest, s.User, d.orNow(s.Created), micros(s.Expires), s.Agent)
 	return wrap(w.named(err, "user "+s.User), "keep a session")
+}
+
+// RenewSession moves a session's end; one that is gone stays gone, and is no error.
+func (d *DB) RenewSession(ctx context.Context, digest []byte, expires time.Time) error {
+	_, err := d.write().exec(ctx, "UPDATE hub.sessions SET expires = $2 WHERE digest = $1", digest, micros(expires))
+	return wrap(err, "renew a session")
+}
+
+func scanSession(row scanner) (s Session, err error) {
+	err = row.Scan(&s.Digest, &s.User, stamp{&s.Created}, stamp{&s.Expires}, &s.Agent)
+	return s, err
+}
+
+// Sessions lists a user's that have not expired, the newest first.
+func (d *DB) Sessions(ctx context.Context, user string) ([]Session, error) {
+	all, err := list(ctx, d.read(), scanSession, `SELECT digest, user_id, created, expires, agent FROM hub.sessions
+		WHERE user_id = $1 AND expires > $2 ORDER BY created DESC, digest`, user, micros(d.clock()))
+	return all, wrap(err, "list the sessions of user %s", user)
 }
 
 type sessionUser struct {

@@ -40,7 +40,7 @@ func (d *DB) DeleteWebhook(ctx context.Context, id string) error {
 		if err := s.must(ctx, "DELETE FROM hub.webhooks WHERE id = $1", id); err != nil {
 			return err
 		}
-		_, err := s.exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1", id)
+		_, err := s.exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1", WebhookOwner(id))
 		return err
 	})
 	return wrap(err, "webhook %s", id)

@@ -49,6 +49,7 @@ CREATE TABLE contactbridge.hub_secrets (
 	owner  TEXT COLLATE "C" NOT NULL,
 	name   TEXT COLLATE "C" NOT NULL,
 	sealed BYTEA NOT NULL,
+	kept   BIGINT NOT NULL,
 	PRIMARY KEY (owner, kind, name)
 );
 

@@ -49,6 +49,7 @@ CREATE TABLE secrets (
 	owner  TEXT NOT NULL,
 	name   TEXT NOT NULL,
 	sealed BLOB NOT NULL,
+	kept   BIGINT NOT NULL,
 	PRIMARY KEY (owner, kind, name)
 );
 
