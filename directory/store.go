@@ -147,10 +147,11 @@ type Entry struct {
 }
 
 // A Query says what somebody typed. Every word of Text must stand at the start of a word of the contact's name, company,
-// title or e-mail addresses, compared as [Fold] writes them; text that is a number of at least four digits, with whatever
-// people write between them, is looked for at the start and at the end of the contact's numbers as well. Found contacts are
-// ordered by folded name, then integration and id. A word that is too common to rank all its contacts finds some of them:
-// an answer is never slow for being large. A text without anything to look for finds nobody.
+// title or e-mail addresses ([Terms]), compared as [Fold] writes them; text that is a number ([Digits]) is looked for at the
+// start of the contact's numbers ([Starts]) and at the end of their Match as well. Found contacts are ordered by folded name
+// (its words, with one space between them, byte by byte), then integration and id. A text that finds more than a thousand
+// contacts may rank only some of them: an answer is never slow for being large. A text without anything to look for finds
+// nobody.
 type Query struct {
 	Text        string
 	Integration string // only its contacts; empty: all
@@ -264,19 +265,21 @@ type Store interface {
 	BySuffix(ctx context.Context, account, digits string, limit int) ([]Match, error)
 
 	// ByEmail returns the account's contacts with one of these e-mail addresses, compared as [FoldEmail] writes them, at most
-	// limit, each once, ordered by integration and id.
+	// limit, each once, ordered by integration and id. An address that is blank finds nobody.
 	ByEmail(ctx context.Context, account string, emails []string, limit int) ([]Entry, error)
 
 	// Search finds contacts while somebody types; see [Query].
 	Search(ctx context.Context, account string, query Query) ([]Entry, error)
 
 	// Purge deletes contacts for good on their person's request: content, numbers, search terms and rejections. With suppress
-	// their ids are remembered as digests, so that no later run brings them back: ApplyPage counts them as rejected, with
-	// [ReasonPurged] as the reason. It reports how many there were. Ids that are not known are suppressed all the same.
+	// their ids are remembered as digests, so that no later run brings them back: ApplyPage counts them as rejected, and keeps
+	// [ReasonPurged] without the id, which would bring back what was purged. It reports how many contacts there were. Ids and
+	// integrations that are not known are suppressed all the same. It may be called while a run is under way.
 	Purge(ctx context.Context, account string, refs []Ref, suppress bool) (int64, error)
 
 	// Forget deletes an integration with all that is kept of it: contacts, runs, checkpoint, suppressions. While a run of it
-	// is under way: [*UnderWayError].
+	// is under way: [*UnderWayError]. One that is not there is forgotten already. A large one goes in many transactions; from
+	// the first one on it is not there any more, and when the rest is interrupted the next Forget or Prune goes on with it.
 	Forget(ctx context.Context, key Key) error
 
 	// Prune deletes the ended runs that finished before a time, and their rejections, but never an integration's newest run

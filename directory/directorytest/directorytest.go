@@ -27,15 +27,18 @@ type Harness struct {
 
 // Run runs every case against stores of the harness.
 func Run(t *testing.T, h Harness) {
-	for _, c := range cases {
+	for _, c := range slices.Concat(cases, searchCases, purgeCases) {
 		t.Run(c.name, func(t *testing.T) { c.run(newBench(t, h)) })
 	}
 }
 
-var cases = []struct {
+// A testCase is one rule; it says which.
+type testCase struct {
 	name string
 	run  func(*bench)
-}{
+}
+
+var cases = []testCase{
 	{"FirstFillCreates", firstFillCreates},
 	{"UnchangedContactIsNotRewritten", unchangedContactIsNotRewritten},
 	{"AnIdTwiceInOnePageCountsTwiceAndTheLastWins", twiceInOnePage},
