@@ -27,6 +27,7 @@ type DB struct {
 	*dialect
 	reader, writer *sql.DB       // the same pool on PostgreSQL
 	pool           *pgxpool.Pool // of PostgreSQL; nil on SQLite
+	file           string        // of SQLite
 	options        Options
 }
 
@@ -123,7 +124,12 @@ func (d *DB) Backup(ctx context.Context, path string) (err error) {
 	if err := file.Close(); err != nil {
 		return err
 	}
-	if _, err := d.read().exec(ctx, "VACUUM INTO $1", path); err != nil {
+	db, err := connect(d.file) // it reads, but a connection that may only read does not do it
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := (session{d.dialect, db}).exec(ctx, "VACUUM INTO $1", path); err != nil {
 		return fmt.Errorf("copy the registry: %w", err)
 	}
 	return nil

@@ -30,7 +30,7 @@ func (d *DB) AddEvent(ctx context.Context, e *Event) error {
 		e.Data = json.RawMessage("{}")
 	}
 	err := d.change(ctx, func(s session) error {
-		webhooks, err := list(ctx, s, scanWebhook, "SELECT "+webhookColumns+" FROM hub.webhooks w WHERE NOT w.disabled AND (w.account IS NULL OR w.account = $1)", e.Account)
+		webhooks, err := list(ctx, s, scanWebhook, "SELECT "+webhookColumns+" FROM hub.webhooks w WHERE NOT w.disabled AND (w.account IS NULL OR w.account = $1) ORDER BY w.created, w.id", e.Account)
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,7 @@ type world struct {
 	*registry.DB
 	at    string
 	clock *clock
+	key   string
 	ring  *secret.Ring
 }
 
@@ -43,11 +44,12 @@ func (c *clock) advance(d time.Duration) { c.micros.Add(d.Microseconds()) }
 
 func newWorld(t testing.TB, at string) *world {
 	t.Helper()
-	ring, err := secret.Parse(secret.NewKey(), "the test")
+	key := secret.NewKey()
+	ring, err := secret.Parse(key, "the test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{at: at, ring: ring, clock: &clock{}}
+	w := &world{at: at, key: key, ring: ring, clock: &clock{}}
 	w.clock.micros.Store(time.Date(2026, 3, 1, 12, 0, 0, 123_000, time.UTC).UnixMicro())
 	w.DB = w.again(t, registry.Options{Seal: ring, Clock: w.clock.now})
 	return w

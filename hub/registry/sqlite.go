@@ -40,9 +40,9 @@ func sqliteDialect() *dialect {
 // nothing; after a power cut the last transactions may be missing, but never the middle of one.
 func openSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	d := &DB{dialect: sqliteDialect(), options: o}
-	file, err := prepare(path)
-	if err == nil {
-		err = d.connectSQLite(ctx, file)
+	var err error
+	if d.file, err = prepare(path); err == nil {
+		err = d.connectSQLite(ctx, d.file)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the registry %s: %w", path, err), d.Close())
