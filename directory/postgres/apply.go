@@ -1,0 +1,297 @@
+package postgres
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// ApplyPage implements [directory.Store].
+func (s *Store) ApplyPage(ctx context.Context, run *directory.Run, page directory.Page) error {
+	if page.Last != (page.NextOffset == "") {
+		return fmt.Errorf("store page %d: the last page, and no other, comes without an offset for the next one", page.Seq)
+	}
+	if page.Seq < 1 {
+		return fmt.Errorf("store page %d: %w", page.Seq, directory.ErrOutOfOrder)
+	}
+	var stored *directory.Run
+	var guarded *directory.GuardedError
+	err := s.transaction(ctx, func(tx pgx.Tx) (err error) {
+		a := applier{tx: tx, store: s}
+		if a.owned, err = own(ctx, tx, run, page.Seq); err != nil {
+			return err
+		}
+		stored = a.run
+		guarded, err = a.apply(ctx, &page)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store page %d: %w", page.Seq, err)
+	}
+	*run = *stored
+	if guarded != nil {
+		return guarded
+	}
+	return nil
+}
+
+// An applier stores one page in a transaction.
+type applier struct {
+	owned
+	tx    pgx.Tx
+	store *Store
+
+	added  int64     // contacts more, or fewer, than before
+	writes pgx.Batch // sent together
+	buffer []byte    // of contacts' JSON
+}
+
+func (a *applier) apply(ctx context.Context, page *directory.Page) (guarded *directory.GuardedError, err error) {
+	if err := a.suppress(ctx, page); err != nil {
+		return nil, err
+	}
+	if err := a.deleteNamed(ctx, page); err != nil {
+		return nil, err
+	}
+	if err := a.put(ctx, page.Contacts); err != nil {
+		return nil, err
+	}
+	a.reject(page.Rejected)
+	if err := a.flush(ctx); err != nil {
+		return nil, err
+	}
+	a.run.Pages++
+	a.run.Bytes += page.Bytes
+	a.run.Offset, a.run.Context = page.NextOffset, page.Context
+	if page.Checkpoint != "" {
+		a.run.Checkpoint = page.Checkpoint
+	}
+	now, err := a.store.now(ctx, a.tx)
+	if err != nil {
+		return nil, err
+	}
+	if page.Last {
+		if guarded, err = a.finish(ctx, page.Guard, now); err != nil {
+			return nil, err
+		}
+	}
+	a.save(now)
+	return guarded, a.flush(ctx)
+}
+
+// flush sends the writes that were queued, in one round trip.
+func (a *applier) flush(ctx context.Context) error {
+	if a.writes.Len() == 0 {
+		return nil
+	}
+	err := a.tx.SendBatch(ctx, &a.writes).Close()
+	a.writes = pgx.Batch{}
+	return err
+}
+
+// suppress takes out of the page whoever was purged.
+func (a *applier) suppress(ctx context.Context, page *directory.Page) error {
+	if a.suppressed == 0 {
+		return nil
+	}
+	digests := make([][]byte, len(page.Contacts))
+	for i := range page.Contacts {
+		digests[i] = digestOf(a.salt, page.Contacts[i].Contact.ID)
+	}
+	rows, err := a.tx.Query(ctx, "SELECT digest FROM contactbridge.suppressed WHERE account = $1 AND integration = $2 AND digest = ANY($3)", a.account, a.integration, digests)
+	if err != nil {
+		return err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	purged := map[string]bool{}
+	for _, digest := range found {
+		purged[string(digest)] = true
+	}
+	var kept []directory.Record
+	for i := range page.Contacts {
+		if purged[string(digests[i])] {
+			page.Rejected = append(page.Rejected[:len(page.Rejected):len(page.Rejected)], directory.Rejected{Reason: directory.ReasonPurged})
+			continue
+		}
+		kept = append(kept, page.Contacts[i])
+	}
+	page.Contacts = kept
+	return nil
+}
+
+// digestOf is what is kept of an id that must not come back.
+func digestOf(salt []byte, id string) []byte {
+	mac := hmac.New(sha256.New, salt)
+	mac.Write([]byte(id))
+	return mac.Sum(nil)
+}
+
+// keptRejected is how many rejected contacts of an integration are kept, the newest ones; all are counted.
+const keptRejected = 1000
+
+func (a *applier) reject(rejected []directory.Rejected) {
+	if len(rejected) == 0 {
+		return
+	}
+	a.run.Rejected += int64(len(rejected))
+	rejected = rejected[max(0, len(rejected)-keptRejected):]
+	ids, reasons := make([][]byte, len(rejected)), make([][]byte, len(rejected))
+	for i, r := range rejected {
+		ids[i], reasons[i] = []byte(r.ID), []byte(r.Reason)
+	}
+	a.writes.Queue(`INSERT INTO contactbridge.rejected (account, integration, run, id, reason)
+		SELECT $1, $2, $3, r.id, r.reason FROM unnest($4::bytea[], $5::bytea[]) WITH ORDINALITY AS r (id, reason, n) ORDER BY r.n`,
+		a.account, a.integration, a.run.ID, ids, reasons)
+	a.writes.Queue(`DELETE FROM contactbridge.rejected WHERE account = $1 AND integration = $2 AND pk <=
+		(SELECT pk FROM contactbridge.rejected WHERE account = $1 AND integration = $2 ORDER BY pk DESC LIMIT 1 OFFSET $3)`, a.account, a.integration, keptRejected)
+}
+
+// finish ends a complete run: who is gone (E6), and where the next run starts (D2).
+func (a *applier) finish(ctx context.Context, guard directory.Guard, now int64) (guarded *directory.GuardedError, err error) {
+	a.run.State = directory.Done
+	if a.judges && a.had > 0 {
+		if guarded, err = a.deleteUnseen(ctx, guard); err != nil {
+			return nil, err
+		}
+	}
+	if guarded != nil {
+		a.run.State, a.run.Error = directory.Guarded, guarded.Error()
+	}
+	a.run.Offset, a.run.Context = "", nil
+	a.run.Finished = moment(now)
+	if a.judges {
+		a.writes.Queue("DELETE FROM contactbridge.seen WHERE account = $1 AND run = $2", a.account, a.run.ID)
+	}
+	a.writes.Queue("UPDATE contactbridge.integrations SET checkpoint = $3 WHERE account = $1 AND id = $2", a.account, a.integration, []byte(a.run.Checkpoint))
+	return guarded, nil
+}
+
+const unseen = `FROM contactbridge.contacts c WHERE c.account = $1 AND c.integration = $2 AND c.pk <= $3
+	AND NOT EXISTS (SELECT 1 FROM contactbridge.seen s WHERE s.account = $1 AND s.run = $4 AND s.contact = c.pk)`
+
+// deleteUnseen deletes the contacts older than the run that it did not show, unless the guard refuses.
+func (a *applier) deleteUnseen(ctx context.Context, guard directory.Guard) (*directory.GuardedError, error) {
+	var count int64
+	// Marks are cheap to count. Where there are as many as there were contacts, everybody was shown.
+	err := a.tx.QueryRow(ctx, "SELECT count(*) FROM contactbridge.seen WHERE account = $1 AND run = $2", a.account, a.run.ID).Scan(&count)
+	if err != nil || count == a.had {
+		return nil, err
+	}
+	which := []any{a.account, a.integration, a.newest, a.run.ID}
+	if err := a.tx.QueryRow(ctx, "SELECT count(*) "+unseen, which...).Scan(&count); err != nil {
+		return nil, err
+	}
+	if guard.Refuses(count, a.had) {
+		return &directory.GuardedError{Deleted: count, Total: a.had}, nil
+	}
+	if count == 0 {
+		return nil, nil
+	}
+	rows, err := a.tx.Query(ctx, "SELECT c.pk "+unseen, which...)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.delete(ctx, gone)
+}
+
+// save writes the run as it is after the page. The lease counts from now, not from when the page began.
+func (a *applier) save(now int64) {
+	r := a.run
+	r.Updated = moment(now)
+	if a.added != 0 {
+		a.writes.Queue("UPDATE contactbridge.integrations SET contacts = contacts + $3 WHERE account = $1 AND id = $2", a.account, a.integration, a.added)
+	}
+	var finished int64
+	if !r.Finished.IsZero() {
+		finished = r.Finished.UnixMilli()
+	}
+	a.writes.Queue(`UPDATE contactbridge.runs SET state = $3, "offset" = $4, context = $5, checkpoint = $6, lease_until = $7, updated = $8, finished = $9, error = $10,
+		pages = $11, contacts = $12, created = $13, changed = $14, unchanged = $15, deleted = $16, rejected = $17, bytes = $18 WHERE account = $1 AND pk = $2`,
+		a.account, r.ID, r.State, []byte(r.Offset), []byte(r.Context), []byte(r.Checkpoint), now+a.leaseMS, now, finished, []byte(r.Error),
+		r.Pages, r.Contacts, r.Created, r.Counts.Updated, r.Unchanged, r.Deleted, r.Rejected, r.Bytes)
+}
+
+// json writes a contact's JSON into the page's buffer. What was written before stays where it is when the buffer grows.
+func (a *applier) json(r *directory.Record) []byte {
+	start := len(a.buffer)
+	a.buffer = r.Contact.AppendJSON(a.buffer)
+	return a.buffer[start:len(a.buffer):len(a.buffer)]
+}
+
+// deleteNamed deletes the contacts that the bridge says are gone (D7). One that the same page shows stays: nothing is deleted
+// by mistake.
+func (a *applier) deleteNamed(ctx context.Context, page *directory.Page) error {
+	if len(page.Deleted) == 0 {
+		return nil
+	}
+	shown := make(map[string]bool, len(page.Contacts))
+	for i := range page.Contacts {
+		shown[page.Contacts[i].Contact.ID] = true
+	}
+	var ids [][]byte
+	for _, id := range page.Deleted {
+		if !shown[id] {
+			ids = append(ids, []byte(id))
+		}
+	}
+	rows, err := a.tx.Query(ctx, "SELECT pk FROM contactbridge.contacts WHERE account = $1 AND integration = $2 AND id = ANY($3)", a.account, a.integration, ids)
+	if err != nil {
+		return err
+	}
+	gone, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	return a.delete(ctx, gone)
+}
+
+// delete deletes contacts by pk.
+func (a *applier) delete(ctx context.Context, contacts []int64) error {
+	const most = 50_000 // at once
+	for len(contacts) > 0 {
+		now := contacts[:min(most, len(contacts))]
+		contacts = contacts[len(now):]
+		n, err := deleteContacts(ctx, a.tx, a.account, now)
+		if err != nil {
+			return err
+		}
+		a.run.Deleted += n
+		a.added -= n
+	}
+	return nil
+}
+
+// deleteContacts deletes contacts with their numbers, and reports how many there were.
+func deleteContacts(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) (int64, error) {
+	if len(contacts) == 0 {
+		return 0, nil
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.numbers WHERE account = $1 AND contact = ANY($2)", account, contacts); err != nil {
+		return 0, err
+	}
+	tag, err := tx.Exec(ctx, "DELETE FROM contactbridge.contacts WHERE account = $1 AND pk = ANY($2)", account, contacts)
+	return tag.RowsAffected(), err
+}
+
+// checkIDs refuses contacts that have no id.
+func checkIDs(records []directory.Record) error {
+	for i := range records {
+		if records[i].Contact.ID == "" {
+			return contact.ErrNoID
+		}
+	}
+	return nil
+}

@@ -1,0 +1,274 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// A fate is what becomes of one id of a page.
+type fate struct {
+	pk      int64    // 0 for a contact that is new
+	hash    [16]byte // of what is stored, then of what is to be
+	there   bool     // in the directory, or earlier in the page
+	rewrite bool
+	record  int // the id's last record in the page
+}
+
+// put writes the contacts that are new or changed, and marks those that the run has to know it has shown.
+func (a *applier) put(ctx context.Context, records []directory.Record) error {
+	if err := checkIDs(records); err != nil || len(records) == 0 {
+		return err
+	}
+	fates, err := a.fates(ctx, records)
+	if err != nil {
+		return err
+	}
+	var made, changed []*fate
+	var seen []int64
+	for _, f := range fates {
+		switch {
+		case f.pk == 0:
+			made = append(made, f)
+			continue
+		case f.rewrite:
+			changed = append(changed, f)
+		}
+		if a.judges && f.pk <= a.newest {
+			seen = append(seen, f.pk)
+		}
+	}
+	if err := a.keys(ctx, made); err != nil {
+		return err
+	}
+	a.added += int64(len(made))
+	if len(seen) > 0 {
+		a.writes.Queue("INSERT INTO contactbridge.seen (account, run, contact) SELECT $1, $2, unnest($3::bigint[]) ON CONFLICT DO NOTHING", a.account, a.run.ID, seen)
+	}
+	a.rewrite(changed, records)
+	a.create(made, records)
+	a.writeNumbers(append(made, changed...), records)
+	return nil
+}
+
+// fates says what becomes of each of the page's ids, in their order, and counts it. An id that comes twice is counted twice.
+func (a *applier) fates(ctx context.Context, records []directory.Record) ([]*fate, error) {
+	byID := make(map[string]*fate, len(records))
+	order := make([]*fate, 0, len(records))
+	ids := make([][]byte, 0, len(records))
+	all := make([]fate, len(records))
+	for i := range records {
+		id := records[i].Contact.ID
+		if byID[id] == nil {
+			byID[id] = &all[i]
+			order = append(order, &all[i])
+			ids = append(ids, []byte(id))
+		}
+	}
+	rows, err := a.tx.Query(ctx, "SELECT id, pk, hash FROM contactbridge.contacts WHERE account = $1 AND integration = $2 AND id = ANY($3)", a.account, a.integration, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var id, hash []byte
+	var pk int64
+	for rows.Next() {
+		if err := rows.Scan(&id, &pk, &hash); err != nil {
+			return nil, err
+		}
+		f := byID[string(id)]
+		f.pk, f.there = pk, true
+		copy(f.hash[:], hash)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for i := range records {
+		f := byID[records[i].Contact.ID]
+		f.record = i
+		a.decide(f, digest(&records[i]))
+	}
+	a.run.Contacts += int64(len(records))
+	return order, nil
+}
+
+// decide counts what a record makes of its contact.
+func (a *applier) decide(f *fate, hash [16]byte) {
+	switch {
+	case !f.there:
+		f.there, f.rewrite = true, true
+		a.run.Created++
+	case f.hash != hash:
+		f.rewrite = true
+		a.run.Counts.Updated++
+	default:
+		a.run.Unchanged++
+	}
+	f.hash = hash
+}
+
+// digest is the hash of everything that is stored of a record: the same phones may give other numbers, in another region.
+func digest(r *directory.Record) [16]byte {
+	var space [512]byte
+	hash := r.Contact.Hash()
+	if len(r.Numbers) == 0 {
+		return hash
+	}
+	b := append(space[:0], hash[:]...)
+	for i := range r.Numbers {
+		n := &r.Numbers[i]
+		for _, s := range [...]string{n.E164, n.Match, n.Raw, n.Extension} {
+			b = append(append(b, s...), 0)
+		}
+	}
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
+}
+
+// keys gives new contacts keys that no contact ever had: by them a run tells which contacts are older than itself.
+func (a *applier) keys(ctx context.Context, made []*fate) error {
+	if len(made) == 0 {
+		return nil
+	}
+	rows, err := a.tx.Query(ctx, "SELECT nextval('contactbridge.contact_keys') FROM generate_series(1, $1)", len(made))
+	if err != nil {
+		return err
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	for i, f := range made {
+		f.pk = keys[i]
+	}
+	return nil
+}
+
+// A sheet is some contacts column by column, as arrays.
+type sheet struct {
+	pks    []int64
+	ids    [][]byte
+	hashes [][]byte
+	data   [][]byte
+	words  []string
+}
+
+func (a *applier) sheet(fates []*fate, records []directory.Record) *sheet {
+	s := &sheet{}
+	for _, f := range fates {
+		r := &records[f.record]
+		s.pks = append(s.pks, f.pk)
+		s.ids = append(s.ids, []byte(r.Contact.ID))
+		s.hashes = append(s.hashes, f.hash[:])
+		s.data = append(s.data, a.json(r))
+		s.words = append(s.words, wordsOf(a.account, r))
+	}
+	return s
+}
+
+const (
+	maxWord   = 100 // bytes of a word that are kept
+	maxEmails = 64  // addresses that a contact is found by
+)
+
+// Kinds of word, between the account and the word itself.
+const (
+	term   = "."
+	email  = "@"
+	digits = "#" // the beginning of a number
+)
+
+var quoting = strings.NewReplacer("'", "''", `\`, `\\`, "\x00", "")
+
+// lexeme is a word as PostgreSQL writes it in a tsvector or a tsquery. Every word begins with its account, so that one index
+// answers for all of them and no account reads past another's words.
+func lexeme(account int32, kind, text string) string {
+	text = strings.ToValidUTF8(text[:min(len(text), maxWord)], "")
+	return "'" + strconv.Itoa(int(account)) + kind + quoting.Replace(text) + "'"
+}
+
+// wordsOf is what a contact is found by, as a tsvector.
+func wordsOf(account int32, r *directory.Record) string {
+	var words []string
+	for _, t := range directory.Terms(&r.Contact) {
+		words = append(words, lexeme(account, term, t))
+	}
+	for _, address := range r.Contact.Emails[:min(len(r.Contact.Emails), maxEmails)] {
+		if address = directory.FoldEmail(address); address != "" {
+			words = append(words, lexeme(account, email, address))
+		}
+	}
+	for i := range r.Numbers {
+		whole, national := directory.Starts(&r.Numbers[i])
+		words = append(words, lexeme(account, digits, whole), lexeme(account, digits, national))
+	}
+	return strings.Join(words, " ")
+}
+
+func (a *applier) create(made []*fate, records []directory.Record) {
+	if len(made) == 0 {
+		return
+	}
+	s := a.sheet(made, records)
+	a.writes.Queue(`INSERT INTO contactbridge.contacts (account, integration, pk, id, hash, data, words)
+		SELECT $1, $2, c.pk, c.id, c.hash, c.data, c.words::tsvector FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[]) AS c (pk, id, hash, data, words)`,
+		a.account, a.integration, s.pks, s.ids, s.hashes, s.data, s.words)
+}
+
+// rewrite replaces what changed contacts say, and takes their numbers away.
+func (a *applier) rewrite(changed []*fate, records []directory.Record) {
+	if len(changed) == 0 {
+		return
+	}
+	s := a.sheet(changed, records)
+	a.writes.Queue(`UPDATE contactbridge.contacts t SET hash = c.hash, data = c.data, words = c.words::tsvector
+		FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::text[]) AS c (pk, hash, data, words) WHERE t.account = $1 AND t.pk = c.pk`,
+		a.account, s.pks, s.hashes, s.data, s.words)
+	a.writes.Queue("DELETE FROM contactbridge.numbers WHERE account = $1 AND contact = ANY($2)", a.account, s.pks)
+}
+
+func (a *applier) writeNumbers(write []*fate, records []directory.Record) {
+	var contacts []int64
+	var positions []int32
+	var reversed []string
+	var full []bool
+	var raws, extensions [][]byte
+	for _, f := range write {
+		numbers := records[f.record].Numbers
+		for place := range numbers {
+			n := &numbers[place]
+			match := n.Match
+			if n.E164 != "" {
+				match = n.E164[1:]
+			}
+			if match == "" {
+				continue
+			}
+			raw := n.Raw
+			if raw == n.E164 {
+				raw = "" // the usual case where the bridge formats numbers
+			}
+			contacts, positions, reversed = append(contacts, f.pk), append(positions, int32(place)), append(reversed, reverse(match))
+			full, raws, extensions = append(full, n.E164 != ""), append(raws, []byte(raw)), append(extensions, []byte(n.Extension))
+		}
+	}
+	if len(contacts) == 0 {
+		return
+	}
+	a.writes.Queue(`INSERT INTO contactbridge.numbers (account, contact, position, reversed, isfull, raw, extension)
+		SELECT $1, n.* FROM unnest($2::bigint[], $3::int[], $4::text[], $5::bool[], $6::bytea[], $7::bytea[]) AS n`,
+		a.account, contacts, positions, reversed, full, raws, extensions)
+}
+
+// reverse turns digits around, so that an ending becomes a beginning, which an index can find.
+func reverse(digits string) string {
+	b := []byte(digits)
+	slices.Reverse(b)
+	return string(b)
+}

@@ -1,0 +1,209 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// Purge implements [directory.Store]. What is deleted leaves the database's files when PostgreSQL next vacuums them.
+func (s *Store) Purge(ctx context.Context, account string, refs []directory.Ref, suppress bool) (purged int64, err error) {
+	ids := map[string][][]byte{}
+	for _, ref := range refs {
+		ids[ref.Integration] = append(ids[ref.Integration], []byte(ref.ID))
+	}
+	for integration, list := range ids {
+		var n int64
+		err := s.transaction(ctx, func(tx pgx.Tx) (err error) {
+			n, err = purge(ctx, tx, directory.Key{Account: account, Integration: integration}, list, suppress)
+			return err
+		})
+		if err != nil {
+			return purged, fmt.Errorf("purge contacts of %s: %w", integration, err)
+		}
+		purged += n
+	}
+	return purged, nil
+}
+
+func purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][]byte, suppress bool) (int64, error) {
+	if suppress {
+		if _, err := ensure(ctx, tx, key); err != nil {
+			return 0, err
+		}
+	}
+	at, salt, err := lock(ctx, tx, key)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	rows, err := tx.Query(ctx, "SELECT pk FROM contactbridge.contacts WHERE account = $1 AND integration = $2 AND id = ANY($3)", at.account, at.integration, ids)
+	if err != nil {
+		return 0, err
+	}
+	contacts, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return 0, err
+	}
+	purged, err := deleteContacts(ctx, tx, at.account, contacts)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.rejected WHERE account = $1 AND integration = $2 AND id = ANY($3)", at.account, at.integration, ids); err != nil {
+		return 0, err
+	}
+	// Marks of a run under way must not count somebody who is gone.
+	if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.seen WHERE account = $1 AND contact = ANY($2)", at.account, contacts); err != nil {
+		return 0, err
+	}
+	var suppressed int64
+	if suppress {
+		digests := make([][]byte, len(ids))
+		for i, id := range ids {
+			digests[i] = digestOf(salt, string(id))
+		}
+		tag, err := tx.Exec(ctx, "INSERT INTO contactbridge.suppressed (account, integration, digest) SELECT $1, $2, unnest($3::bytea[]) ON CONFLICT DO NOTHING",
+			at.account, at.integration, digests)
+		if err != nil {
+			return 0, err
+		}
+		suppressed = tag.RowsAffected()
+	}
+	_, err = tx.Exec(ctx, "UPDATE contactbridge.integrations SET contacts = contacts - $3, suppressed = suppressed + $4 WHERE account = $1 AND id = $2",
+		at.account, at.integration, purged, suppressed)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET had = had - $3 WHERE account = $1 AND integration = $2 AND state = $4",
+		at.account, at.integration, purged, directory.Running)
+	return purged, err
+}
+
+// forgetChunk is how many contacts one transaction of Forget deletes.
+const forgetChunk = 10_000
+
+// Forget implements [directory.Store].
+func (s *Store) Forget(ctx context.Context, key directory.Key) error {
+	err := s.transaction(ctx, func(tx pgx.Tx) error { return s.detach(ctx, tx, key) })
+	if underWay, ok := errors.AsType[*directory.UnderWayError](err); ok {
+		return underWay
+	}
+	if err == nil {
+		err = s.sweep(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("forget %s: %w", key.Integration, err)
+	}
+	return nil
+}
+
+// detach takes an integration away, and notes that its contacts are still to be deleted: without it nobody finds them.
+func (s *Store) detach(ctx context.Context, tx pgx.Tx, key directory.Key) error {
+	at, _, err := lock(ctx, tx, key)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.idle(ctx, tx, key, at); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		"INSERT INTO contactbridge.forgotten (account, integration) VALUES ($1, $2)",
+		"DELETE FROM contactbridge.seen WHERE account = $1 AND run IN (SELECT pk FROM contactbridge.runs WHERE account = $1 AND integration = $2)",
+		"DELETE FROM contactbridge.runs WHERE account = $1 AND integration = $2",
+		"DELETE FROM contactbridge.rejected WHERE account = $1 AND integration = $2",
+		"DELETE FROM contactbridge.suppressed WHERE account = $1 AND integration = $2",
+		"DELETE FROM contactbridge.integrations WHERE account = $1 AND id = $2",
+	} {
+		if _, err := tx.Exec(ctx, statement, at.account, at.integration); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep deletes the contacts of forgotten integrations, in steps, so that nobody waits for a large one.
+func (s *Store) sweep(ctx context.Context) error {
+	for {
+		var more bool
+		err := s.transaction(ctx, func(tx pgx.Tx) (err error) {
+			more, err = sweepSome(ctx, tx)
+			return err
+		})
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+func sweepSome(ctx context.Context, tx pgx.Tx) (more bool, err error) {
+	var at place
+	err = tx.QueryRow(ctx, "SELECT account, integration FROM contactbridge.forgotten LIMIT 1 FOR UPDATE SKIP LOCKED").Scan(&at.account, &at.integration)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	rows, err := tx.Query(ctx, "SELECT pk FROM contactbridge.contacts WHERE account = $1 AND integration = $2 LIMIT $3", at.account, at.integration, forgetChunk)
+	if err != nil {
+		return false, err
+	}
+	contacts, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return false, err
+	}
+	if _, err := deleteContacts(ctx, tx, at.account, contacts); err != nil || len(contacts) > 0 {
+		return true, err
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM contactbridge.forgotten WHERE account = $1 AND integration = $2", at.account, at.integration)
+	return true, err
+}
+
+// idle refuses to forget an integration while a run of it is under way.
+func (s *Store) idle(ctx context.Context, tx pgx.Tx, key directory.Key, at place) error {
+	run := directory.Run{Key: key}
+	until, err := scanRun(tx.QueryRow(ctx, "SELECT "+runColumns+" FROM contactbridge.runs r WHERE r.account = $1 AND r.integration = $2 ORDER BY r.pk DESC LIMIT 1",
+		at.account, at.integration), &run)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now, err := s.now(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if run.State == directory.Running && until.UnixMilli() > now {
+		run.Lease = ""
+		return &directory.UnderWayError{Run: run, Until: until}
+	}
+	return nil
+}
+
+// Prune implements [directory.Store].
+func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
+	tag, err := s.pool.Exec(ctx, `WITH old AS (
+			DELETE FROM contactbridge.runs r WHERE r.finished > 0 AND r.finished < $1 AND r.state NOT IN ('running', 'failed')
+				AND r.pk < (SELECT max(pk) FROM contactbridge.runs n WHERE n.account = r.account AND n.integration = r.integration)
+			RETURNING r.account, r.pk)
+		, gone AS (DELETE FROM contactbridge.rejected j USING old WHERE j.account = old.account AND j.run = old.pk)
+		SELECT FROM old`, before.UnixMilli())
+	if err != nil {
+		return 0, fmt.Errorf("delete old runs: %w", explained(err))
+	}
+	if err := s.sweep(ctx); err != nil {
+		return tag.RowsAffected(), fmt.Errorf("go on with what was forgotten: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}

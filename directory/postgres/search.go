@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+const (
+	entryColumns = `SELECT i.name, c.data FROM contactbridge.contacts c
+		JOIN contactbridge.integrations i ON i.account = c.account AND i.id = c.integration `
+	ranked       = 1000 // contacts of a common word that are looked at to put the first ones in order
+	defaultLimit = 20
+)
+
+// ByEmail implements [directory.Store].
+func (s *Store) ByEmail(ctx context.Context, account string, emails []string, limit int) ([]directory.Entry, error) {
+	id, err := s.account(ctx, account)
+	if err != nil || id == 0 || len(emails) == 0 || limit <= 0 {
+		return nil, err
+	}
+	folded := map[string]bool{}
+	words := make([]string, 0, len(emails))
+	for _, address := range emails {
+		if address = directory.FoldEmail(address); address != "" {
+			folded[address] = true
+			words = append(words, lexeme(id, email, address))
+		}
+	}
+	if len(words) == 0 {
+		return nil, nil
+	}
+	entries, err := s.entries(ctx, account, entryColumns+`WHERE c.account = $1 AND c.words @@ $2::tsquery
+		ORDER BY i.name, c.id`, id, strings.Join(words, " | "))
+	if err != nil {
+		return nil, fmt.Errorf("look up an e-mail address: %w", err)
+	}
+	entries = slices.DeleteFunc(entries, func(e directory.Entry) bool { // words are cut; addresses are not
+		return !slices.ContainsFunc(e.Contact.Emails, func(address string) bool { return folded[directory.FoldEmail(address)] })
+	})
+	return entries[:min(limit, len(entries))], nil
+}
+
+// Search implements [directory.Store].
+func (s *Store) Search(ctx context.Context, account string, query directory.Query) ([]directory.Entry, error) {
+	id, err := s.account(ctx, account)
+	if err != nil || id == 0 {
+		return nil, err
+	}
+	limit := cmp.Or(query.Limit, defaultLimit)
+	most := max(ranked, limit)
+	entries, err := s.searchWords(ctx, account, id, query, most)
+	if err != nil {
+		return nil, fmt.Errorf("search contacts: %w", err)
+	}
+	numbered, err := s.searchDigits(ctx, account, id, query, most)
+	if err != nil {
+		return nil, fmt.Errorf("search numbers: %w", err)
+	}
+	entries = inOrderOfName(append(entries, numbered...))
+	return entries[:min(limit, len(entries))], nil
+}
+
+// inOrderOfName sorts entries by folded name, then integration and id, and leaves each once.
+func inOrderOfName(entries []directory.Entry) []directory.Entry {
+	names := make(map[string]string, len(entries))
+	for _, e := range entries {
+		names[e.Contact.Name] = strings.Join(directory.Fold(e.Contact.Name), " ")
+	}
+	compare := func(a, b directory.Entry) int {
+		return cmp.Or(strings.Compare(names[a.Contact.Name], names[b.Contact.Name]), strings.Compare(a.Integration, b.Integration), strings.Compare(a.Contact.ID, b.Contact.ID))
+	}
+	slices.SortFunc(entries, compare)
+	return slices.CompactFunc(entries, func(a, b directory.Entry) bool { return compare(a, b) == 0 })
+}
+
+// only narrows a query to one integration, if one is asked for.
+func only(query directory.Query, args []any) (string, []any) {
+	if query.Integration == "" {
+		return "", args
+	}
+	args = append(args, []byte(query.Integration))
+	return fmt.Sprintf(" AND i.name = $%d", len(args)), args
+}
+
+func (s *Store) searchWords(ctx context.Context, account string, id int32, query directory.Query, most int) ([]directory.Entry, error) {
+	terms := directory.Fold(query.Text)
+	if len(terms) == 0 {
+		return nil, nil
+	}
+	words := make([]string, 0, len(terms))
+	for _, t := range terms {
+		words = append(words, lexeme(id, term, t)+":*")
+	}
+	narrow, args := only(query, []any{id, strings.Join(words, " & "), most})
+	return s.entries(ctx, account, entryColumns+"WHERE c.account = $1 AND c.words @@ $2::tsquery"+narrow+" LIMIT $3", args...)
+}
+
+// searchDigits looks for a number by its beginning and its end.
+func (s *Store) searchDigits(ctx context.Context, account string, id int32, query directory.Query, most int) ([]directory.Entry, error) {
+	typed := directory.Digits(query.Text)
+	if typed == "" {
+		return nil, nil
+	}
+	from := reverse(typed)
+	narrow, args := only(query, []any{id, from, from + ":", lexeme(id, digits, typed) + ":*", most})
+	return s.entries(ctx, account, `WITH found AS (
+			(SELECT contact AS pk FROM contactbridge.numbers WHERE account = $1 AND reversed >= $2 AND reversed < $3 LIMIT $5)
+			UNION (SELECT pk FROM contactbridge.contacts WHERE account = $1 AND words @@ $4::tsquery LIMIT $5))
+		`+entryColumns+`WHERE c.account = $1 AND c.pk IN (SELECT pk FROM found)`+narrow+` LIMIT $5`, args...)
+}
+
+// entries reads contacts with the names of their integrations.
+func (s *Store) entries(ctx context.Context, account, query string, args ...any) ([]directory.Entry, error) {
+	rows, err := s.pool.Query(ctx, query, args...)
+	if err != nil {
+		return nil, explained(err)
+	}
+	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e directory.Entry, err error) {
+		var data []byte
+		e.Account = account
+		if err = row.Scan((*text)(&e.Integration), &data); err == nil {
+			err = e.Contact.UnmarshalJSON(data)
+		}
+		return e, err
+	})
+	return entries, explained(err)
+}
