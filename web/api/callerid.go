@@ -138,7 +138,7 @@ func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 	}
 	a.looked(resultOf(&found, err))
 	if err != nil {
-		problemOf(ctx, err) // what is ours goes into the log
+		_ = problemOf(ctx, err) // what is ours goes into the log
 		return callerIDOutcome{}
 	}
 	return callerIDOutcome{caller: named(&found)}

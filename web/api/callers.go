@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -89,12 +90,20 @@ func (a *API) lookUpCaller(w http.ResponseWriter, r *http.Request) {
 		problemOf(r.Context(), err).Write(w, r)
 		return
 	}
-	body := appendAnswer(make([]byte, 0, 1024), &found)
+	buffer := bodies.Get().(*[]byte)
+	defer bodies.Put(buffer)
+	body := appendAnswer((*buffer)[:0], &found)
+	*buffer = body
 	header := w.Header()
 	header["Content-Type"] = jsonType
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	_, _ = w.Write(body) // a caller that has gone has no use for it
+	// What is left to do, the log and the metrics, nobody need wait for.
+	_ = http.NewResponseController(w).Flush()
 }
+
+// bodies are kept for reuse: somebody asks this at every call.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 var jsonType = []string{"application/json"}
 

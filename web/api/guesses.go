@@ -1,7 +1,7 @@
 package api
 
 import (
-	"crypto/sha256"
+	"hash/maphash"
 	"math"
 	"net"
 	"net/http"
@@ -27,11 +27,12 @@ type guesses struct {
 
 	mu        sync.Mutex
 	addresses map[netip.Prefix]*rate.Limiter
-	known     map[[sha256.Size]byte]struct{}
+	seed      maphash.Seed
+	known     map[uint64]struct{} // by hash, which is enough to tell tokens that were good from guesses
 }
 
 func newGuesses(clock func() time.Time) *guesses {
-	return &guesses{clock: clock, addresses: map[netip.Prefix]*rate.Limiter{}, known: map[[sha256.Size]byte]struct{}{}}
+	return &guesses{clock: clock, addresses: map[netip.Prefix]*rate.Limiter{}, seed: maphash.MakeSeed(), known: map[uint64]struct{}{}}
 }
 
 // wait is how many seconds an address must not try a token that nobody knows; 0: it may.
@@ -46,7 +47,7 @@ func (g *guesses) wait(address netip.Prefix, token string) int {
 	if tokens >= 1 {
 		return 0
 	}
-	if _, ok := g.known[sha256.Sum256([]byte(token))]; ok {
+	if _, ok := g.known[maphash.String(g.seed, token)]; ok {
 		return 0
 	}
 	return int(math.Ceil((1 - tokens) * guessEvery.Seconds()))
@@ -69,13 +70,13 @@ func (g *guesses) bad(address netip.Prefix) {
 
 // good notes a token that let somebody in.
 func (g *guesses) good(token string) {
-	digest := sha256.Sum256([]byte(token))
+	hash := maphash.String(g.seed, token)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.known) >= mostRemembered {
 		clear(g.known)
 	}
-	g.known[digest] = struct{}{}
+	g.known[hash] = struct{}{}
 }
 
 // remoteAddress is who is at the other end of the connection: one IPv4 address, or one customer's network of IPv6.

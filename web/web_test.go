@@ -1,0 +1,353 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/web"
+	"github.com/contactbridge/contactbridge/web/api"
+)
+
+func TestTheCommittedDocumentIsCurrent(t *testing.T) {
+	committed, err := os.ReadFile("../schema/hub/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(api.New(api.Options{Hub: &hub.Hub{}}).Document()) != string(committed) {
+		t.Error("schema/hub/openapi.json is stale: go generate ./schema/hub")
+	}
+}
+
+func TestTheDocumentIsServedToAnybodyAndComesFromNowhereElse(t *testing.T) {
+	f := newFixture(t)
+	for path, contentType := range map[string]string{"/api/v1/openapi.json": "application/openapi+json", "/api/v1/openapi.yaml": "application/openapi+yaml"} {
+		r := f.ask(t, "GET", path, "", "")
+		if r.status != http.StatusOK || r.header.Get("Content-Type") != contentType || !strings.Contains(r.body, "lookUpCaller") {
+			t.Errorf("%s: %d %q", path, r.status, r.header.Get("Content-Type"))
+		}
+		if strings.Contains(r.body, "http://") || strings.Contains(r.body, "<script") {
+			t.Errorf("%s loads something", path)
+		}
+	}
+}
+
+func TestHealthIsToldToAnybody(t *testing.T) {
+	f := newFixture(t)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if r := f.ask(t, "GET", path, "", ""); r.status != http.StatusOK || r.body != "ok\n" {
+			t.Errorf("%s: %d %s", path, r.status, r.body)
+		}
+	}
+	if err := f.hub.Registry.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := f.ask(t, "GET", "/readyz", "", ""); r.status != http.StatusServiceUnavailable {
+		t.Errorf("without a database: %d %s", r.status, r.body)
+	}
+	if r := f.ask(t, "GET", "/healthz", "", ""); r.status != http.StatusOK {
+		t.Errorf("the process is alive: %d", r.status)
+	}
+}
+
+func TestEverythingElseIsTheConsoles(t *testing.T) {
+	f := newFixture(t, func(o *web.Options) {
+		o.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "console "+r.URL.Path) })
+	})
+	for _, path := range []string{"/", "/accounts/acme/integrations/crm", "/callerid/more", "/apis"} {
+		if r := f.ask(t, "GET", path, "", ""); r.body != "console "+path {
+			t.Errorf("%s: %s", path, r.body)
+		}
+	}
+	if r := newFixture(t).ask(t, "GET", "/", "", ""); r.status != http.StatusOK || !strings.Contains(r.body, "/api/v1/openapi.json") {
+		t.Errorf("without a console: %d %s", r.status, r.body)
+	}
+}
+
+func TestTheLogHoldsNoNumbersTokensOrQueries(t *testing.T) {
+	f := newFixture(t)
+	pbx := f.token(t, "acme", registry.ScopeCallers)
+	f.ask(t, "GET", "/api/v1/callers/%2B442079460958", pbx, "")
+	f.ask(t, "GET", "/callerid?number=02079460958&token="+pbx, "", "")
+	f.ask(t, "GET", "/callerid?number=02079460958&token=wrong-token-value", "", "")
+	f.ask(t, "GET", "/api/v1/contacts/crm/7?account=acme", f.admin, "")
+	f.ask(t, "GET", "/api/v1/contacts?account=acme&q=jane", f.admin, "")
+	f.ask(t, "GET", "/nowhere/02079460958", "", "")
+	text := f.log.String()
+	for _, secret := range []string{pbx, f.admin, "wrong-token-value", "2079460958", "jane", "crm/7"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log holds %q:\n%s", secret, text)
+		}
+	}
+	for _, part := range []string{"route=/api/v1/callers/{number} status=200", "account=acme", `actor="token token-2"`, "route=/callerid status=401", "request_id="} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the log does not hold %q:\n%s", part, text)
+		}
+	}
+}
+
+func TestCallerIDNeverSendsAPage(t *testing.T) {
+	f := newFixture(t)
+	pbx, reader := f.token(t, "acme", registry.ScopeCallers), f.token(t, "acme", registry.ScopeContacts)
+	for _, c := range []struct {
+		query, token string
+		status       int
+		body         string
+	}{
+		{"number=02079460958&token=" + pbx, "", 200, "Jane Doe (Example Ltd)"},
+		{"number=02079460958", pbx, 200, "Jane Doe (Example Ltd)"},
+		{"number=+442079460958&max=8&uniqueid=1", pbx, 200, "Jane Doe"},
+		{"number=%2B14155550100", pbx, 200, `Sam <Slash> & "Co"`},
+		{"number=08888888888", pbx, 200, ""},
+		{"number=anonymous", pbx, 200, ""},
+		{"number=9460958", pbx, 200, ""}, // only the last digits agree
+		{"number=", pbx, 400, ""},
+		{"number=1&format=html", pbx, 400, ""},
+		{"number=02079460958", "", 401, ""},
+		{"number=02079460958&token=wrong", "", 401, ""},
+		{"number=02079460958", reader, 403, ""},
+		{"number=02079460958&account=other", pbx, 403, ""},
+		{"number=02079460958", f.admin, 403, ""},
+	} {
+		r := f.ask(t, "GET", "/callerid?"+c.query, c.token, "")
+		if r.status != c.status || r.body != c.body {
+			t.Errorf("%s: %d %q, want %d %q", c.query, r.status, r.body, c.status, c.body)
+		}
+	}
+}
+
+// A slowStore answers lookups when it is told to.
+type slowStore struct {
+	directory.Store
+	release chan struct{}
+}
+
+func (s slowStore) ByE164(context.Context, string, []string, int) ([]directory.Match, error) {
+	<-s.release
+	return nil, nil
+}
+
+func TestCallerIDIsEmptyWhenTheTimeIsUp(t *testing.T) {
+	f := newFixture(t)
+	pbx := f.token(t, "acme", registry.ScopeCallers)
+	slow := slowStore{Store: f.hub.Store, release: make(chan struct{})}
+	late := &hub.Hub{Registry: f.hub.Registry, Store: slow}
+	server := httptest.NewServer(web.Handler(web.Options{Hub: late}))
+	defer server.Close()
+	defer close(slow.release)
+	f.server = server
+	if r := f.ask(t, "GET", "/callerid?number=02079460958", pbx, ""); r.status != http.StatusOK || r.body != "" {
+		t.Errorf("%d %q", r.status, r.body)
+	}
+	if r := f.ask(t, "GET", "/metrics", "", ""); !strings.Contains(r.body, `contactbridge_callers_total{result="late"} 1`) {
+		t.Error("the late answer is not counted")
+	}
+}
+
+func TestMetricsSayHowFreshEverythingIs(t *testing.T) {
+	f := newFixture(t)
+	f.ask(t, "GET", "/api/v1/callers/02079460958?account=acme", f.admin, "")
+	f.ask(t, "BREW", "/api/v1/callers/02079460958?account=acme", f.admin, "")
+	r := f.ask(t, "GET", "/metrics", "", "")
+	for _, part := range []string{
+		`contactbridge_integration_freshness_seconds{account="acme",integration="crm"} `,
+		`contactbridge_integration_health{account="acme",health="ok",integration="crm"} 1`,
+		`contactbridge_integration_due_lateness_seconds{account="acme",integration="crm"} 0`,
+		`contactbridge_integrations{health="ok"} 1`, `contactbridge_runs_waiting 0`,
+		`contactbridge_http_requests_total{method="GET",route="/api/v1/callers/{number}",status="200"} 1`,
+		`contactbridge_http_requests_total{method="other"`,
+		`contactbridge_callers_total{result="match"} 1`, `contactbridge_build_info{`,
+		`contactbridge_runs_total{kind="initial",state="done"} 1`, `contactbridge_run_contacts_total{change="created"} 6`,
+	} {
+		if !strings.Contains(r.body, part) {
+			t.Errorf("there is no %s", part)
+		}
+	}
+	if strings.Contains(r.body, "2079460958") {
+		t.Error("the metrics hold a number")
+	}
+}
+
+func TestManyIntegrationsDoNotMakeManySeries(t *testing.T) {
+	f := newFixture(t, func(o *web.Options) { o.MostSeries = 1 })
+	err := f.hub.AddIntegration(t.Context(), registry.Integration{
+		Key: directory.Key{Account: "acme", Integration: "new"}, Bridge: f.bridge, Schedule: registry.Schedule{Off: true},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := f.ask(t, "GET", "/metrics", "", "")
+	if n := strings.Count(r.body, "contactbridge_integration_health{"); n != 1 {
+		t.Errorf("%d series", n)
+	}
+	if !strings.Contains(r.body, "contactbridge_integrations_without_series 1\n") || !strings.Contains(r.body, `health="new",integration="new"`) {
+		t.Error("the one that fares worst does not come first, or the others are not counted")
+	}
+}
+
+func TestMetricsAreForThisMachineAndAdministrators(t *testing.T) {
+	f := newFixture(t)
+	handler := web.Handler(web.Options{Hub: f.hub})
+	get := func(remote, forwarded, token string) int {
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		r.RemoteAddr = remote
+		if forwarded != "" {
+			r.Header.Set("X-Forwarded-For", forwarded)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	if status := get("127.0.0.1:1", "", ""); status != http.StatusOK {
+		t.Errorf("this machine: %d", status)
+	}
+	for _, from := range [][2]string{{"192.0.2.1:1", ""}, {"127.0.0.1:1", "192.0.2.1"}} {
+		if status := get(from[0], from[1], "wrong"); status != http.StatusUnauthorized {
+			t.Errorf("%v: %d", from, status)
+		}
+		if status := get(from[0], from[1], f.token(t, "acme", registry.ScopeRead)); status != http.StatusForbidden {
+			t.Errorf("%v with a reader's token: %d", from, status)
+		}
+		if status := get(from[0], from[1], f.admin); status != http.StatusOK {
+			t.Errorf("%v with an administrator's token: %d", from, status)
+		}
+	}
+}
+
+func TestOAuthEndsInAPlainWord(t *testing.T) {
+	f := newFixture(t)
+	for _, query := range []string{"", "?error=access_denied&state=x", "?state=made-up&code=x", "?error=%3Cscript%3E"} {
+		r := f.ask(t, "GET", "/oauth/callback"+query, "", "")
+		if r.status != http.StatusBadRequest || !strings.HasPrefix(r.header.Get("Content-Type"), "text/plain") || strings.Contains(r.body, "<") {
+			t.Errorf("%s: %d %s", query, r.status, r.body)
+		}
+	}
+}
+
+// listen opens an event stream and returns what reads its next event's fields.
+func (f *fixture) listen(t *testing.T, path, token, last string) (next func() map[string]string, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	if last != "" {
+		r.Header.Set("Last-Event-ID", last)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("%d %s", answer.StatusCode, answer.Header.Get("Content-Type"))
+	}
+	lines := bufio.NewScanner(answer.Body)
+	next = func() map[string]string {
+		event := map[string]string{}
+		for lines.Scan() {
+			name, value, found := strings.Cut(lines.Text(), ": ")
+			switch {
+			case lines.Text() == "" && len(event) > 0:
+				return event
+			case found && name != "":
+				event[name] = value
+			}
+		}
+		return nil
+	}
+	return next, func() { cancel(); answer.Body.Close() }
+}
+
+func TestEventsAreToldAsTheyHappenAndFromWhereAReaderStopped(t *testing.T) {
+	f := newFixture(t)
+	reader := f.token(t, "acme", registry.ScopeRead)
+	next, end := f.listen(t, "/api/v1/events/stream", reader, "")
+	if r := f.ask(t, "POST", crm+"/run?account=acme", f.admin, ""); r.status != http.StatusAccepted {
+		t.Fatal(r.body)
+	}
+	e := next()
+	for e != nil && e["event"] != "run.finished" {
+		e = next()
+	}
+	end()
+	var data struct {
+		ID      int64
+		Account string
+		Subject string
+	}
+	if err := json.Unmarshal([]byte(e["data"]), &data); err != nil || data.Account != "acme" || data.Subject != "crm" {
+		t.Fatalf("%v: %v", err, e)
+	}
+	again, end := f.listen(t, "/api/v1/events/stream", reader, "0")
+	defer end()
+	first := again()
+	for first != nil && first["id"] != e["id"] {
+		first = again()
+	}
+	if first == nil {
+		t.Error("a reader that comes back misses an event")
+	}
+	stranger, end := f.listen(t, "/api/v1/events/stream?after=0", f.token(t, "other", registry.ScopeRead), "")
+	defer end()
+	if _, err := f.hub.Registry.Account(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.hub.Registry.AddEvent(t.Context(), &registry.Event{Kind: "run.finished", Account: "other", Subject: "mine", Data: json.RawMessage(`{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if e := stranger(); !strings.Contains(e["data"], `"mine"`) {
+		t.Errorf("another account's reader is told of %v", e)
+	}
+}
+
+func TestAStreamEndsWithItsTokenAndWithTheServer(t *testing.T) {
+	f := newFixture(t)
+	stopping := make(chan struct{})
+	short := api.New(api.Options{Hub: f.hub, Heartbeat: 20 * time.Millisecond, Stopping: stopping})
+	f.server = httptest.NewServer(short)
+	defer f.server.Close()
+	token, value, err := f.hub.CreateToken(t.Context(), registry.Token{Name: "reader", Account: "acme", Scopes: []registry.Scope{registry.ScopeRead}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, end := f.listen(t, "/api/v1/events/stream", value, "")
+	defer end()
+	if err := f.hub.RemoveToken(t.Context(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	if e := next(); e != nil {
+		t.Errorf("after its token's end it is told %v", e)
+	}
+	next, end = f.listen(t, "/api/v1/events/stream", f.admin, "")
+	defer end()
+	close(stopping)
+	if e := next(); e != nil {
+		t.Errorf("after the server's end it is told %v", e)
+	}
+}
+
+func TestAPanicIsAnErrorBodyAndALine(t *testing.T) {
+	f := newFixture(t, func(o *web.Options) {
+		o.Console = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("console broke") })
+	})
+	r := f.ask(t, "GET", "/", "", "")
+	if p := r.problem(t); r.status != http.StatusInternalServerError || p.Code != "internal" || strings.Contains(r.body, "broke") {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if !strings.Contains(f.log.String(), "console broke") {
+		t.Error("the log does not say why")
+	}
+}
