@@ -46,12 +46,18 @@ func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 		if _, err := one(ctx, s, value[string], "SELECT name FROM hub.accounts WHERE name = $1 {lock}", name); err != nil {
 			return err
 		}
-		_, err := s.exec(ctx, `DELETE FROM hub.secrets WHERE owner IN (SELECT account || '/' || name FROM hub.integrations WHERE account = $1)
-			OR owner IN (SELECT 'webhook:' || id FROM hub.webhooks WHERE account = $1)`, name)
-		if err != nil {
-			return err
+		for _, text := range []string{
+			// The integrations before their secrets: none gets another one in between.
+			"DELETE FROM hub.integrations WHERE account = $1",
+			"DELETE FROM hub.secrets WHERE owner > $1 || '/' AND owner < $1 || '0'", // 0 is what follows / in ASCII
+			"DELETE FROM hub.secrets WHERE owner IN (SELECT 'webhook:' || id FROM hub.webhooks WHERE account = $1)",
+			"DELETE FROM hub.accounts WHERE name = $1",
+		} {
+			if _, err := s.exec(ctx, text, name); err != nil {
+				return err
+			}
 		}
-		return s.must(ctx, "DELETE FROM hub.accounts WHERE name = $1", name)
+		return nil
 	})
 	return wrap(err, "account %s", name)
 }

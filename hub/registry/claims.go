@@ -111,8 +111,8 @@ func (d *DB) Renew(ctx context.Context, c Claim, hold time.Duration) (Ask, error
 }
 
 // Release gives a claim back with what came of it. What the claim's Asked held is answered; what was asked for meanwhile
-// stays asked for, but for Cancel. An integration that was paused or switched off meanwhile is not due; one whose schedule was changed
-// or that was resumed meanwhile, or that turned out broken while its credentials were changed, is due at once.
+// stays asked for, but for Cancel. An integration that was paused or switched off meanwhile is not due; one whose schedule
+// was changed or that was resumed meanwhile, or that turned out broken while its credentials were changed, is due at once.
 // [ErrClaimLost] where another worker has it, or where the integration was deleted.
 func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 	problem, err := encoded(o.Problem)

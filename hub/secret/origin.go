@@ -21,9 +21,9 @@ type file struct {
 	info fs.FileInfo
 }
 
-// FromFile reads the keys of a file. Where there is none, makeOne makes it with a new key, readable by its owner only; processes that
-// do so at the same moment agree on one key. Without makeOne, or a database beside a key that is gone would look like a new
-// one, it is an error.
+// FromFile reads the keys of a file. Where there is none, makeOne makes it with a new key, readable by its owner only;
+// processes that do so at the same moment agree on one key. Where there is a database already, leave makeOne false: a key that
+// was lost must not be replaced in silence.
 func FromFile(path string, makeOne bool) (*Ring, error) {
 	r := &Ring{origin: path, file: &file{path: path}}
 	err := r.refresh()
@@ -90,8 +90,8 @@ func FromEnvironment(name string, lookup func(string) (string, bool)) (*Ring, er
 
 const commandTimeout = 30 * time.Second
 
-// FromCommand reads the keys that a command prints on its standard output: how a key management service is asked. Its arguments and
-// what it prints are in no error, except for the end of what it says on standard error.
+// FromCommand reads the keys that a command prints on its standard output: how a key management service is asked. Its
+// arguments and what it prints are in no error, except for the end of what it says on standard error.
 func FromCommand(ctx context.Context, argv ...string) (*Ring, error) {
 	if len(argv) == 0 {
 		return nil, &directory.Error{Message: "the command that prints the key is empty", Hint: "name the program and its arguments: [aws, kms, decrypt, …]", Err: ErrBadKey}
@@ -120,7 +120,7 @@ func lastLine(said string) string {
 }
 
 // Rotate puts a new key before the others in the ring's file; the file is whole at any moment. Then the registry's Reseal
-// seals everything with it, and [Ring.Retire] lets the others go.
+// seals everything with it, and [Ring.Retire] lets the others go. One process does that at a time; the others may run on.
 func (r *Ring) Rotate() error {
 	return r.rewrite(func(keys []key) []string {
 		lines := []string{NewKey()}

@@ -67,7 +67,10 @@ func NewKey() string {
 // in errors where the text comes from.
 func Parse(text, origin string) (*Ring, error) {
 	keys, err := parse(text, origin)
-	return &Ring{origin: origin, keys: keys}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Ring{origin: origin, keys: keys}, nil
 }
 
 func parse(text, origin string) (keys []key, err error) {
