@@ -17,7 +17,8 @@ func (d *DB) AddAudit(ctx context.Context, e *AuditEntry) error {
 		return err
 	}
 	e.Time = moment(now)
-	e.ID, err = one(ctx, d.write(), value[int64], "INSERT INTO hub.audit (time, actor, action, account, subject, detail) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+	e.ID, err = one(ctx, d.write(), value[int64], `INSERT INTO hub.audit (time, actor, action, account, subject, detail)
+		VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
 		now, e.Actor, e.Action, e.Account, e.Subject, e.Detail)
 	return wrap(err, "keep audit entry %s", e.Action)
 }

@@ -30,7 +30,8 @@ func (d *DB) AddEvent(ctx context.Context, e *Event) error {
 		e.Data = json.RawMessage("{}")
 	}
 	err := d.change(ctx, func(s session) error {
-		webhooks, err := list(ctx, s, scanWebhook, "SELECT "+webhookColumns+" FROM hub.webhooks w WHERE NOT w.disabled AND (w.account IS NULL OR w.account = $1) ORDER BY w.created, w.id", e.Account)
+		webhooks, err := list(ctx, s, scanWebhook, "SELECT "+webhookColumns+` FROM hub.webhooks w
+			WHERE NOT w.disabled AND (w.account IS NULL OR w.account = $1) ORDER BY w.created, w.id`, e.Account)
 		if err != nil {
 			return err
 		}
@@ -60,7 +61,8 @@ func addDeliveries(ctx context.Context, s session, e *Event, webhooks []Webhook,
 			continue
 		}
 		// From where it is: it may have been deleted meanwhile.
-		_, err := s.exec(ctx, "INSERT INTO hub.deliveries (webhook, event, next) SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM hub.webhooks WHERE id = $1", w.ID, e.ID, now)
+		_, err := s.exec(ctx, `INSERT INTO hub.deliveries (webhook, event, next)
+			SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM hub.webhooks WHERE id = $1`, w.ID, e.ID, now)
 		if err != nil {
 			return err
 		}
@@ -96,7 +98,8 @@ func (f Filter) limit() int {
 func (d *DB) Events(ctx context.Context, f Filter) ([]Event, error) {
 	f.Before = 0
 	condition, args := f.chosen()
-	all, err := list(ctx, d.read(), scanEvent, fmt.Sprintf("SELECT %s FROM hub.events e WHERE %s ORDER BY id LIMIT %d", eventColumns, condition, f.limit()), args...)
+	all, err := list(ctx, d.read(), scanEvent, fmt.Sprintf("SELECT %s FROM hub.events e WHERE %s ORDER BY id LIMIT %d",
+		eventColumns, condition, f.limit()), args...)
 	return all, wrap(err, "list events")
 }
 

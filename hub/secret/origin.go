@@ -94,7 +94,10 @@ const commandTimeout = 30 * time.Second
 // arguments and what it prints are in no error, except for the end of what it says on standard error.
 func FromCommand(ctx context.Context, argv ...string) (*Ring, error) {
 	if len(argv) == 0 {
-		return nil, &directory.Error{Message: "the command that prints the key is empty", Hint: "name the program and its arguments: [aws, kms, decrypt, …]", Err: ErrBadKey}
+		return nil, &directory.Error{
+			Message: "the command that prints the key is empty", Err: ErrBadKey,
+			Hint: "name the program and its arguments: [aws, kms, decrypt, …]",
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -103,7 +106,10 @@ func FromCommand(ctx context.Context, argv ...string) (*Ring, error) {
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &said, time.Second
 	origin := "what the command " + filepath.Base(argv[0]) + " printed"
 	if err := cmd.Run(); err != nil {
-		return nil, &directory.Error{Message: "the command " + filepath.Base(argv[0]) + " gave no key" + lastLine(said.String()), Hint: "run it in a shell, as the user that runs contactbridge: it must print the key and nothing else", Err: err}
+		return nil, &directory.Error{
+			Message: "the command " + filepath.Base(argv[0]) + " gave no key" + lastLine(said.String()), Err: err,
+			Hint: "run it in a shell, as the user that runs contactbridge: it must print the key and nothing else",
+		}
 	}
 	return Parse(out.String(), origin)
 }
