@@ -6,13 +6,16 @@ package console
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/web/console/static"
+	"github.com/contactbridge/contactbridge/web/console/view"
 )
 
 // Options say how a console is served. Only Hub is needed.
@@ -45,15 +48,78 @@ type OpenID struct {
 	Transport    http.RoundTripper // nil: http.DefaultTransport
 }
 
+// A Console serves the pages. Use [New].
+type Console struct {
+	options  Options
+	hub      *hub.Hub
+	clock    func() time.Time
+	logger   *slog.Logger
+	mux      *http.ServeMux
+	static   *static.Set
+	assets   view.Assets
+	origin   *http.CrossOriginProtection
+	vault    *vault
+	throttle *throttle
+	openID   *provider // nil: none
+	settled  atomic.Bool // there is a user
+}
+
+var _ http.Handler = (*Console)(nil)
+
 // New makes a console. Whatever is not its own is not found.
-func New(o Options) (http.Handler, error) {
+func New(o Options) (*Console, error) {
 	if o.Hub == nil {
 		return nil, errors.New("a console needs a hub")
 	}
-	return http.NotFoundHandler(), nil
+	files, err := static.New()
+	if err != nil {
+		return nil, err
+	}
+	c := &Console{
+		options: o, hub: o.Hub, clock: o.Clock, logger: o.Logger, mux: http.NewServeMux(), static: files,
+		assets: view.Assets{
+			CSS: files.Path("console.css"), Script: files.Path("console.js"), HTMX: files.Path("htmx-2.0.11.min.js"),
+			SSE: files.Path("htmx-ext-sse-2.2.4.min.js"), Icon: files.Path("icon.svg"),
+		},
+		origin: http.NewCrossOriginProtection(), vault: newVault(),
+	}
+	if c.clock == nil {
+		c.clock = time.Now
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	if c.options.ClientAddress == nil {
+		c.options.ClientAddress = peer
+	}
+	c.throttle = newThrottle(c.clock)
+	if o.OpenID != nil {
+		if c.openID, err = newProvider(o); err != nil {
+			return nil, err
+		}
+	}
+	c.routes()
+	return c, nil
 }
 
 // IntegrationPage is the path of an integration's page.
-func IntegrationPage(key directory.Key) string {
-	return "/integrations/" + url.PathEscape(key.Account) + "/" + url.PathEscape(key.Integration)
+func IntegrationPage(key directory.Key) string { return view.IntegrationPath(key) }
+
+// peer is the other end of a connection: its address, or the network of an IPv6 one, whose owner has all of it.
+func peer(r *http.Request) netip.Prefix {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	address = address.Unmap().WithZone("")
+	bits := 32
+	if address.Is6() {
+		bits = 64
+	}
+	prefix, _ := address.Prefix(bits) // the bits are right
+	return prefix
 }

@@ -81,7 +81,7 @@ func formToken(secret []byte) string {
 func (c *Console) openSession(w http.ResponseWriter, r *http.Request, user registry.User) error {
 	ctx := r.Context()
 	if old := c.secretOf(r, sessionCookie); old != nil {
-		if err := ignoreNotFound(c.hub.Registry.DeleteSession(ctx, digest(old))); err != nil {
+		if err := c.hub.Registry.DeleteSession(ctx, digest(old)); err != nil {
 			return err
 		}
 	}
@@ -127,13 +127,5 @@ func (c *Console) keepSession(ctx context.Context, s registry.Session) error {
 	if until.Sub(s.Expires) < renewAfter {
 		return nil
 	}
-	s.Expires = until
-	return c.hub.Registry.PutSession(ctx, s)
-}
-
-func ignoreNotFound(err error) error {
-	if errors.Is(err, registry.ErrNotFound) {
-		return nil
-	}
-	return err
+	return c.hub.Registry.RenewSession(ctx, s.Digest, until)
 }

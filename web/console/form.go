@@ -1,0 +1,414 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/synchronizer"
+	"github.com/contactbridge/contactbridge/web/console/view"
+)
+
+const (
+	mostFields   = 30
+	clientSecret = "client_secret" // among the auth values; not sent to the bridge
+)
+
+func (c *Console) newIntegration(q *request) error {
+	f := view.IntegrationForm{
+		New: true, Account: q.chosen(), Action: "/integrations/new", Back: q.page.In("/integrations"), When: "every",
+		Rows: []view.AuthRow{
+			{Field: registry.Field{Name: "username", Type: "text"}},
+			{Field: registry.Field{Name: "password", Type: "password"}},
+		},
+	}
+	f.NewAccount = len(q.page.Accounts) == 0
+	fillDefaults(&f, registry.Integration{})
+	f.Callback = c.callback(q)
+	return q.showForm(http.StatusOK, f, nil)
+}
+
+func (q *request) showForm(status int, f view.IntegrationForm, result *hub.TestResult) error {
+	q.page.Section = view.SectionIntegrations
+	title := "Add an integration"
+	if !f.New {
+		title = "Change " + f.Name
+	}
+	return q.show(status, title, view.IntegrationFormPage(q.page, f, result))
+}
+
+// fillDefaults shows what is configured, or what holds without it.
+func fillDefaults(f *view.IntegrationForm, i registry.Integration) {
+	every, guard, limits := i.Schedule.Every, i.Guard, i.Limits
+	if every == 0 {
+		every = registry.DefaultEvery
+	}
+	if guard.Share == 0 && guard.Min == 0 {
+		guard = synchronizer.DefaultGuard()
+	}
+	f.Every, f.Cron, f.Full = shortDuration(every), i.Schedule.Cron, days(i.Schedule.Full)
+	f.GuardShare, f.GuardMin = strconv.FormatFloat(guard.Share*100, 'g', 6, 64), fmt.Sprint(guard.Min)
+	f.Pages, f.PageMiB, f.Timeout = orDefault(limits.Pages), orDefault(limits.PageBytes>>20), orDefault(int64(limits.Timeout/time.Second))
+}
+
+func orDefault(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// shortDuration is 30m rather than 30m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	text = strings.TrimSuffix(text, "0s")
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	if text == "" {
+		return "0s"
+	}
+	return text
+}
+
+func (c *Console) editIntegration(q *request) error {
+	found, err := c.hub.Integration(q.Context(), q.key())
+	if err != nil {
+		return err
+	}
+	return q.showForm(http.StatusOK, c.formOf(q, found.Integration), nil)
+}
+
+// formOf shows an integration as a form. Values are never shown, only that there are some.
+func (c *Console) formOf(q *request, i registry.Integration) view.IntegrationForm {
+	at := view.IntegrationPath(i.Key)
+	f := view.IntegrationForm{
+		Account: i.Account, Name: i.Key.Integration, Bridge: i.Bridge, Validation: i.Validation, When: "every", Paused: i.Paused,
+		Action: at + "/edit", Back: at, SecretSet: slices.Contains(i.AuthSet, clientSecret), Callback: c.callback(q),
+	}
+	switch {
+	case i.Schedule.Off:
+		f.When = "off"
+	case i.Schedule.Cron != "":
+		f.When = "cron"
+	}
+	fillDefaults(&f, i)
+	for _, field := range i.Fields {
+		f.Rows = append(f.Rows, view.AuthRow{Field: field, Set: slices.Contains(i.AuthSet, field.Name)})
+	}
+	for _, name := range i.AuthSet {
+		described := slices.ContainsFunc(i.Fields, func(field registry.Field) bool { return field.Name == name })
+		if !described && (name != clientSecret || i.OAuth == nil) {
+			f.Rows = append(f.Rows, view.AuthRow{Field: registry.Field{Name: name, Type: "password"}, Set: true})
+		}
+	}
+	if o := i.OAuth; o != nil {
+		f.Grant, f.Authorize, f.TokenURL, f.ClientID, f.Scopes = o.Grant, o.AuthorizeURL, o.TokenURL, o.ClientID, strings.Join(o.Scopes, " ")
+	}
+	return f
+}
+
+// readForm reads what was typed.
+func (q *request) readForm(f *view.IntegrationForm) {
+	get := func(name string) string { return strings.TrimSpace(q.PostForm.Get(name)) }
+	f.Bridge, f.Validation, f.When, f.Every, f.Cron, f.Full = get("bridge"), get("validation"), get("when"), get("every"), get("cron"), get("full")
+	f.GuardShare, f.GuardMin, f.Pages, f.PageMiB, f.Timeout = get("guard-share"), get("guard-min"), get("pages"), get("page-mib"), get("timeout")
+	f.Grant, f.Authorize, f.TokenURL, f.ClientID, f.Scopes = get("grant"), get("authorize"), get("token-url"), get("client-id"), get("scopes")
+	if f.New {
+		f.Account, f.Region, f.TimeZone, f.Name = get("account"), get("region"), get("time_zone"), get("name")
+		if f.Name == "" {
+			f.Name = nameFrom(f.Bridge)
+		}
+	}
+	f.Rows = nil
+	for n := range mostFields {
+		part := func(name string) string { return get(fmt.Sprintf("auth-%d-%s", n, name)) }
+		if _, there := q.PostForm[fmt.Sprintf("auth-%d-name", n)]; !there {
+			break
+		}
+		f.Rows = append(f.Rows, view.AuthRow{
+			Field: registry.Field{
+				Name: part("name"), Type: part("type"), Display: part("display"), Help: part("help"), Format: part("format"), Mandatory: part("mandatory") != "",
+			},
+			Value: q.PostForm.Get(fmt.Sprintf("auth-%d-value", n)), // blanks may belong to it
+		})
+	}
+}
+
+var unfit = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// nameFrom suggests a name out of a bridge's URL: what stands before contact_sync, or else the host.
+func nameFrom(bridge string) string {
+	u, err := url.Parse(bridge)
+	if err != nil {
+		return ""
+	}
+	name := path.Base(path.Dir(u.Path))
+	if name == "." || name == "/" {
+		name = strings.Split(u.Hostname(), ".")[0]
+	}
+	return strings.Trim(unfit.ReplaceAllString(name, "-"), "-_")
+}
+
+// integrationOf is the integration that a form describes, with the auth values that were typed.
+func integrationOf(f view.IntegrationForm, was registry.Integration) (registry.Integration, map[string]string, *view.Problem) {
+	i := was
+	i.Key = directory.Key{Account: f.Account, Integration: f.Name}
+	i.Bridge, i.Validation, i.Fields = f.Bridge, f.Validation, nil
+	auth := map[string]string{}
+	for _, row := range f.Rows {
+		switch {
+		case row.Name == "" && row.Value == "":
+			continue
+		case row.Name == "":
+			return i, nil, &view.Problem{Field: "auth", Message: "a credential has a value but no key", Hint: "The key is what the bridge calls it, such as password."}
+		}
+		i.Fields = append(i.Fields, row.Field)
+		if row.Value != "" {
+			auth[row.Name] = row.Value
+		}
+	}
+	var problem *view.Problem
+	if i.Schedule, problem = scheduleOf(f, was.Schedule); problem != nil {
+		return i, nil, problem
+	}
+	if problem := readNumbers(f, &i); problem != nil {
+		return i, nil, problem
+	}
+	i.OAuth = oauthOf(f, was.OAuth)
+	return i, auth, nil
+}
+
+func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedule, *view.Problem) {
+	s := registry.Schedule{Full: was.Full}
+	switch f.When {
+	case "off":
+		s.Off = true
+	case "cron":
+		if s.Cron = f.Cron; s.Cron == "" {
+			return s, &view.Problem{Field: "cron", Message: "there is no cron schedule", Hint: "Write one, such as 15 6-20 * * 1-5, or choose an interval."}
+		}
+	default:
+		every, err := time.ParseDuration(f.Every)
+		if err != nil {
+			return s, &view.Problem{Field: "every", Message: fmt.Sprintf("%q is no interval", f.Every), Hint: "Write it as 30m, 2h or 45s."}
+		}
+		s.Every = every
+	}
+	if f.Full != days(was.Full) {
+		n, err := strconv.ParseFloat(f.Full, 64)
+		if err != nil || n < 0 || n > 3650 {
+			return s, &view.Problem{Field: "full", Message: fmt.Sprintf("%q is no number of days", f.Full), Hint: "Write 7 for a week, or 0 for never by itself."}
+		}
+		s.Full = time.Duration(n * 24 * float64(time.Hour))
+		if n == 0 {
+			s.Full = -1
+		}
+	}
+	return s, nil
+}
+
+// readNumbers reads the guard and the limits. What says the default stays the default.
+func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem {
+	share, err1 := strconv.ParseFloat(strings.TrimSuffix(f.GuardShare, "%"), 64)
+	least, err2 := strconv.ParseInt(f.GuardMin, 10, 64)
+	if err1 != nil || err2 != nil || share < 0 || share > 100 || least < 0 {
+		return &view.Problem{Field: "guard", Message: "the deletion guard needs two numbers", Hint: "Per cent from 0 to 100, and a number of contacts: 20 and 10."}
+	}
+	if g := (directory.Guard{Share: share / 100, Min: least}); g != synchronizer.DefaultGuard() || i.Guard != (directory.Guard{}) {
+		i.Guard = g
+	}
+	var numbers [3]int64
+	for n, text := range []string{f.Pages, f.PageMiB, f.Timeout} {
+		if text == "" {
+			continue
+		}
+		number, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || number < 1 || number > 1<<40 {
+			return &view.Problem{Field: "limits", Message: fmt.Sprintf("%q is no limit", text), Hint: "Write a whole number, or nothing for the default."}
+		}
+		numbers[n] = number
+	}
+	i.Limits.Pages, i.Limits.PageBytes, i.Limits.Timeout = numbers[0], numbers[1]<<20, time.Duration(numbers[2])*time.Second
+	return nil
+}
+
+func oauthOf(f view.IntegrationForm, was *registry.OAuth) *registry.OAuth {
+	if f.Grant == "" {
+		return nil
+	}
+	o := registry.OAuth{}
+	if was != nil {
+		o = *was
+	}
+	o.Grant, o.AuthorizeURL, o.TokenURL, o.ClientID, o.Scopes = f.Grant, f.Authorize, f.TokenURL, f.ClientID, strings.Fields(f.Scopes)
+	return &o
+}
+
+// refuse shows the form again, without the secrets that were typed.
+func (q *request) refuse(f view.IntegrationForm, problem *view.Problem) error {
+	f.Problem = problem
+	forgetSecrets(&f)
+	return q.showForm(http.StatusUnprocessableEntity, f, nil)
+}
+
+func forgetSecrets(f *view.IntegrationForm) {
+	for n := range f.Rows {
+		if f.Rows[n].Type == "password" {
+			f.Rows[n].Value = ""
+		}
+	}
+}
+
+// addIntegration tries, adds a field to, or saves what was typed.
+func (c *Console) addIntegration(q *request) error {
+	f := view.IntegrationForm{New: true, NewAccount: len(q.page.Accounts) == 0, Action: "/integrations/new", Back: q.page.In("/integrations"), Callback: c.callback(q)}
+	q.readForm(&f)
+	if q.PostForm.Get("do") == "add-field" {
+		f.Rows = append(f.Rows, view.AuthRow{})
+		forgetSecrets(&f)
+		return q.showForm(http.StatusOK, f, nil)
+	}
+	i, auth, problem := integrationOf(f, registry.Integration{})
+	if problem != nil {
+		return q.refuseOrTell(f, problem)
+	}
+	q.addSecret(auth)
+	if q.PostForm.Get("do") == "test" {
+		return c.tryDraft(q, f, i, auth)
+	}
+	if f.NewAccount {
+		a := registry.Account{Name: f.Account, Region: f.Region, TimeZone: f.TimeZone, Created: c.clock()}
+		if err := c.hub.PutAccount(q.Context(), a); err != nil {
+			return q.refuseFor(f, err, map[string]string{"name": "account"})
+		}
+	}
+	if err := c.hub.AddIntegration(q.Context(), i, auth); err != nil {
+		if f.NewAccount { // it was made a moment ago
+			f.NewAccount, q.page.Accounts = false, []string{f.Account}
+		}
+		return q.refuseFor(f, err, nil)
+	}
+	// Somebody wants to see it work, whatever its schedule says; where a person must let the hub in first, that comes first.
+	if i.OAuth == nil || i.OAuth.Grant == "client_credentials" {
+		if err := c.hub.Ask(q.Context(), i.Key, registry.Ask{Run: true}); err != nil {
+			return err
+		}
+	}
+	return q.redirect(view.IntegrationPath(i.Key), "added")
+}
+
+func (q *request) addSecret(auth map[string]string) {
+	if secret := q.PostForm.Get("client-secret"); secret != "" {
+		auth[clientSecret] = secret
+	}
+}
+
+// refuseFor shows the form again with what the hub said; other errors are somebody else's.
+func (q *request) refuseFor(f view.IntegrationForm, err error, fields map[string]string) error {
+	problem := problemOf(err)
+	if problem == nil {
+		return err
+	}
+	if name := fields[problem.Field]; name != "" {
+		problem.Field = name
+	}
+	return q.refuse(f, problem)
+}
+
+// refuseOrTell shows the form again, or only the problem where htmx asked.
+func (q *request) refuseOrTell(f view.IntegrationForm, problem *view.Problem) error {
+	if q.live() {
+		return q.part(http.StatusOK, view.TestResult(q.page, &hub.TestResult{Problem: &registry.Problem{Message: problem.Message, Hint: problem.Hint}}))
+	}
+	return q.refuse(f, problem)
+}
+
+// tryDraft tries what is not saved yet.
+func (c *Console) tryDraft(q *request, f view.IntegrationForm, i registry.Integration, auth map[string]string) error {
+	result, err := c.hub.TestDraft(q.Context(), i, auth)
+	if err != nil {
+		if problem := problemOf(err); problem != nil {
+			return q.refuseOrTell(f, problem)
+		}
+		return err
+	}
+	if q.live() {
+		return q.part(http.StatusOK, view.TestResult(q.page, &result))
+	}
+	forgetSecrets(&f)
+	return q.showForm(http.StatusOK, f, &result)
+}
+
+func (c *Console) changeIntegration(q *request) error {
+	found, err := c.hub.Integration(q.Context(), q.key())
+	if err != nil {
+		return err
+	}
+	was := found.Integration
+	f := c.formOf(q, was)
+	q.readForm(&f)
+	for n := range f.Rows {
+		f.Rows[n].Set = slices.Contains(was.AuthSet, f.Rows[n].Name)
+	}
+	if q.PostForm.Get("do") == "add-field" {
+		f.Rows = append(f.Rows, view.AuthRow{})
+		forgetSecrets(&f)
+		return q.showForm(http.StatusOK, f, nil)
+	}
+	i, auth, problem := integrationOf(f, was)
+	if problem != nil {
+		return q.refuseOrTell(f, problem)
+	}
+	q.addSecret(auth)
+	if q.PostForm.Get("do") == "test" {
+		kept, err := c.keptAuth(q, was, i)
+		if err != nil {
+			return err
+		}
+		for name, value := range auth {
+			kept[name] = value
+		}
+		return c.tryDraft(q, f, i, kept)
+	}
+	for _, name := range was.AuthSet { // what has no row any more is removed
+		gone := !slices.ContainsFunc(f.Rows, func(row view.AuthRow) bool { return row.Name == name })
+		if _, given := auth[name]; gone && !given && name != clientSecret {
+			auth[name] = ""
+		}
+	}
+	if err := c.hub.ChangeIntegration(q.Context(), i, auth); err != nil {
+		return q.refuseFor(f, err, nil)
+	}
+	return q.redirect(view.IntegrationPath(i.Key), "changed")
+}
+
+// keptAuth are the values that are kept, to try a change with. They go only where they went before: somebody who may change
+// the URL could have them sent to a place of their own otherwise.
+func (c *Console) keptAuth(q *request, was, is registry.Integration) (map[string]string, error) {
+	if !q.actor.May(registry.ScopeWrite, was.Account) || was.Bridge != is.Bridge || was.Validation != is.Validation || !sameTokenURL(was.OAuth, is.OAuth) {
+		return map[string]string{}, nil
+	}
+	kept, err := c.hub.Registry.Auth(q.Context(), was.Key)
+	if err != nil {
+		return nil, err
+	}
+	if kept == nil {
+		return nil, errors.New("the registry gave no auth values")
+	}
+	return kept, nil
+}
+
+func sameTokenURL(a, b *registry.OAuth) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.TokenURL == b.TokenURL
+}

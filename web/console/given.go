@@ -1,0 +1,14 @@
+package console
+
+import (
+	"context"
+	"time"
+)
+
+// GivenPassword makes a password for somebody else: it lets in within a week, and must be replaced at the first sign-in.
+// Encoded is what a registry keeps of it.
+func GivenPassword(ctx context.Context, now time.Time) (password, encoded string, err error) {
+	password = invented()
+	encoded, err = newVault().hash(ctx, password, now.Add(givenFor))
+	return password, encoded, err
+}

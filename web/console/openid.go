@@ -1,0 +1,193 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+const (
+	openIDCookie   = "contactbridge_openid" // state, nonce and verifier of a sign-in under way
+	openIDTime     = 10 * time.Minute
+	openIDCallback = "/sign-in/openid/callback"
+)
+
+// A provider is whom people sign in with. It is asked what it can do at the first sign-in, so that the hub starts without it.
+type provider struct {
+	*OpenID
+
+	name     string
+	redirect string
+	client   *http.Client
+
+	mu       sync.Mutex
+	endpoint *oidc.Provider // nil: not asked yet
+}
+
+func newProvider(o Options) (*provider, error) {
+	redirect, err := url.JoinPath(o.PublicURL, openIDCallback)
+	if err != nil || o.PublicURL == "" {
+		return nil, &hub.Error{Kind: hub.Invalid, Field: "public_url", Message: "single sign-on needs the hub's own address", Hint: "Set public_url in the configuration."}
+	}
+	p := &provider{OpenID: o.OpenID, name: o.OpenID.Name, redirect: redirect}
+	if p.name == "" {
+		p.name = "single sign-on"
+	}
+	p.client = &http.Client{Transport: o.OpenID.Transport, Timeout: 10 * time.Second}
+	return p, nil
+}
+
+// with gives a context the client that asks the provider.
+func (p *provider) with(ctx context.Context) context.Context { return oidc.ClientContext(ctx, p.client) }
+
+// discover asks the provider what it can do, once.
+func (p *provider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.endpoint == nil {
+		found, err := oidc.NewProvider(p.with(context.WithoutCancel(ctx)), p.Issuer)
+		if err != nil {
+			return nil, nil, &hub.Error{
+				Kind: hub.Conflict, Message: "the sign-in provider does not answer as it should", Err: err,
+				Hint: "Try again, or sign in with a password. If it stays, check sign_in in the hub's configuration.",
+			}
+		}
+		p.endpoint = found
+	}
+	return p.endpoint, &oauth2.Config{
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret, Endpoint: p.endpoint.Endpoint(), RedirectURL: p.redirect,
+		Scopes: []string{oidc.ScopeOpenID, "email"},
+	}, nil
+}
+
+// beginOpenID sends the browser to the provider. What comes back must fit the cookie that it is given here.
+func (c *Console) beginOpenID(q *request) error {
+	if c.openID == nil {
+		return c.nothing(q)
+	}
+	_, config, err := c.openID.discover(q.Context())
+	if err != nil {
+		return err
+	}
+	state, nonce, verifier := rand.Text(), rand.Text(), oauth2.GenerateVerifier()
+	c.setCookie(q.w, openIDCookie, state+"."+nonce+"."+verifier, openIDTime)
+	http.Redirect(q.w, q.Request, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
+	return nil
+}
+
+// finishOpenID takes what the browser brings back from the provider.
+func (c *Console) finishOpenID(q *request) error {
+	if c.openID == nil {
+		return c.nothing(q)
+	}
+	cookie, err := q.Cookie(c.cookieName(openIDCookie))
+	if err != nil {
+		return again("the sign-in took too long, or began in another browser")
+	}
+	c.dropCookie(q.w, openIDCookie)
+	parts := strings.Split(cookie.Value, ".")
+	if len(parts) != 3 || subtle.ConstantTimeCompare([]byte(parts[0]), []byte(q.URL.Query().Get("state"))) != 1 {
+		return again("the sign-in was not begun here")
+	}
+	if q.URL.Query().Get("code") == "" {
+		return again("the provider did not sign you in")
+	}
+	claims, err := c.openID.exchange(q.Context(), q.URL.Query().Get("code"), parts[1], parts[2])
+	if err != nil {
+		return err
+	}
+	user, err := c.openIDUser(q, claims)
+	if err != nil {
+		return err
+	}
+	return q.welcome(user, "single sign-on", "/")
+}
+
+func again(message string) error {
+	return &hub.Error{Kind: hub.Denied, Message: message, Hint: "Sign in again."}
+}
+
+// claims are what a provider says of somebody.
+type claims struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Email    string `json:"email"`
+	Verified bool   `json:"email_verified"`
+}
+
+// exchange turns the code into who it stands for. Signature, issuer, audience, expiry and nonce are checked.
+func (p *provider) exchange(ctx context.Context, code, nonce, verifier string) (claims, error) {
+	var found claims
+	endpoint, config, err := p.discover(ctx)
+	if err != nil {
+		return found, err
+	}
+	ctx = p.with(ctx)
+	token, err := config.Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok { // its body is the provider's own words, which may hold anything
+			err = errors.New(refused.ErrorCode)
+		}
+		return found, &hub.Error{Kind: hub.Denied, Message: "the provider did not confirm the sign-in", Err: err, Hint: "Sign in again."}
+	}
+	raw, _ := token.Extra("id_token").(string)
+	id, err := endpoint.VerifierContext(ctx, &oidc.Config{ClientID: p.ClientID}).Verify(ctx, raw)
+	if err != nil {
+		return found, &hub.Error{Kind: hub.Denied, Message: "the provider's answer is not valid", Err: err, Hint: "Sign in again. If it stays, check sign_in in the hub's configuration, and the clocks."}
+	}
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1 {
+		return found, again("the provider's answer is that of another sign-in")
+	}
+	return found, id.Claims(&found)
+}
+
+// openIDUser is the user that a provider's subject stands for. At the first time it is found by its verified e-mail address,
+// and from then on by the subject only: addresses are given to other people.
+func (c *Console) openIDUser(q *request, who claims) (registry.User, error) {
+	subject := who.Issuer + " " + who.Subject
+	user, err := c.hub.Registry.UserBySubject(q.Context(), subject)
+	if errors.Is(err, registry.ErrNotFound) {
+		user, err = c.newcomer(q, who, subject)
+	}
+	if err == nil && user.Disabled {
+		err = &hub.Error{Kind: hub.Denied, Message: "this user is locked", Hint: "Ask an administrator."}
+	}
+	return user, err
+}
+
+func (c *Console) newcomer(q *request, who claims, subject string) (registry.User, error) {
+	unknown := &hub.Error{
+		Kind: hub.Denied, Message: "no user of this hub has your e-mail address as its name",
+		Hint: "Ask an administrator to add one.",
+	}
+	if who.Email == "" || !who.Verified {
+		unknown.Message = "the provider does not vouch for an e-mail address of yours"
+		unknown.Hint = "Confirm your address there, and sign in again."
+		return registry.User{}, unknown
+	}
+	user, err := c.hub.Registry.UserByName(q.Context(), who.Email)
+	switch {
+	case errors.Is(err, registry.ErrNotFound), err == nil && user.Subject != "":
+		return registry.User{}, unknown
+	case err != nil:
+		return registry.User{}, err
+	}
+	user.Subject = subject
+	if err := c.hub.Registry.PutUser(q.Context(), user); err != nil {
+		return registry.User{}, err
+	}
+	q.actor = actorOf(user)
+	return user, q.note("user.bind", user.Name, "to single sign-on of "+who.Issuer)
+}

@@ -1,0 +1,121 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/web/console/view"
+)
+
+const mostFound = 50
+
+func (c *Console) contacts(q *request) error {
+	s, err := c.search(q)
+	if err != nil {
+		return err
+	}
+	q.page.Section = view.SectionContacts
+	return q.show(http.StatusOK, "Contacts", view.ContactsPage(q.page, s))
+}
+
+// found answers while somebody types.
+func (c *Console) found(q *request) error {
+	if !q.live() { // without JavaScript the form asks for the page
+		return q.redirect("/contacts?"+q.URL.RawQuery, "")
+	}
+	s, err := c.search(q)
+	if err != nil {
+		return err
+	}
+	return q.part(http.StatusOK, view.Found(q.page, s))
+}
+
+func (c *Console) search(q *request) (view.Search, error) {
+	s := view.Search{Account: q.chosen(), Text: strings.TrimSpace(q.URL.Query().Get("q"))}
+	if s.Account == "" || s.Text == "" {
+		return s, nil
+	}
+	if len(s.Text) > 200 {
+		s.Text = s.Text[:200]
+	}
+	found, err := c.hub.Search(q.Context(), s.Account, directory.Query{Text: s.Text, Limit: mostFound + 1})
+	s.More = len(found) > mostFound
+	s.Found = found[:min(len(found), mostFound)]
+	return s, err
+}
+
+// calling says who is calling: as a page, or below the box where htmx asks.
+func (c *Console) calling(q *request) error {
+	call := view.Call{Account: q.chosen(), Number: strings.TrimSpace(q.URL.Query().Get("number"))}
+	if call.Number != "" && call.Account != "" {
+		answer, err := c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.Options{})
+		if err != nil {
+			return err
+		}
+		call.Answer = &answer
+	}
+	if q.live() {
+		return q.part(http.StatusOK, view.CallerAnswer(q.page, call, true))
+	}
+	return q.show(http.StatusOK, "Who is calling?", view.CallingPage(q.page, call))
+}
+
+// who is the person that a query names.
+func (q *request) who() (hub.Person, error) {
+	v := q.URL.Query()
+	key := directory.Key{Account: v.Get("account"), Integration: v.Get("integration")}
+	return q.console.hub.Person(q.Context(), key, v.Get("id"))
+}
+
+func (c *Console) person(q *request) error {
+	found, err := q.who()
+	if err != nil {
+		return err
+	}
+	p := view.Person{Person: found, Numbers: map[string]string{}}
+	region := ""
+	if q.account != nil {
+		region = q.account.Region
+	}
+	note := func(phones []string) {
+		for _, n := range caller.Numbers(phones, region) {
+			if n.E164 != "" {
+				p.Numbers[n.Raw] = n.E164
+			}
+		}
+	}
+	note(found.Entry.Contact.Phones)
+	for _, kin := range found.Others {
+		note(kin.Contact.Phones)
+	}
+	q.page.Section = view.SectionContacts
+	return q.show(http.StatusOK, found.Entry.Contact.Name, view.PersonPage(q.page, p))
+}
+
+func (c *Console) confirmPurge(q *request) error {
+	found, err := q.who()
+	if err != nil {
+		return err
+	}
+	q.page.Section = view.SectionContacts
+	return q.show(http.StatusOK, "Purge", view.PurgePage(q.page, found))
+}
+
+func (c *Console) purge(q *request) error {
+	var refs []directory.Ref
+	for _, text := range q.PostForm["ref"] {
+		integration, id, ok := strings.Cut(text, "/")
+		if !ok || id == "" {
+			return &hub.Error{Kind: hub.Invalid, Message: "it is not clear which record is meant", Hint: "Open the person again."}
+		}
+		refs = append(refs, directory.Ref{Integration: integration, ID: id})
+	}
+	account := q.PostForm.Get("account")
+	if _, err := c.hub.Purge(q.Context(), account, refs); err != nil {
+		return err
+	}
+	return q.redirect(view.WithAccount("/contacts", account), "purged")
+}

@@ -1,0 +1,366 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/web/console/view"
+	"github.com/contactbridge/contactbridge/web/internal/exchange"
+)
+
+// A handler answers one request. What it returns is shown as a sentence.
+type handler func(*request) error
+
+// needs say what must be true before a handler is asked.
+type needs int
+
+const (
+	signedIn needs = 1 << iota
+	alive          // the request shows that somebody is there: the session lasts longer
+)
+
+// A request is one request, who asks, and the page that answers it.
+type request struct {
+	*http.Request
+	w       http.ResponseWriter
+	console *Console
+	session *registry.Session // nil: nobody is signed in
+	user    *registry.User
+	actor   hub.Actor
+	secret  []byte // of the session, or of the visitor
+	page    *view.Page
+	account *registry.Account // chosen, or the only one; nil: none, or several
+}
+
+const maxForm = 256 << 10
+
+// policy lets a page load what is served beside it, and nothing else: no inline script or style, no other host.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+func (c *Console) setHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("Cache-Control", "no-store")
+	if c.options.Secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// ServeHTTP serves the pages.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.setHeaders(w.Header())
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	c.mux.ServeHTTP(w, r)
+}
+
+// serve finds out who asks, refuses what came from elsewhere, and asks the handler.
+func (c *Console) serve(w http.ResponseWriter, r *http.Request, needs needs, h handler) {
+	exchange.Of(r.Context()).Route = r.Pattern
+	q := &request{Request: r, w: w, console: c}
+	q.page = &view.Page{Assets: c.assets, Title: "contactbridge"}
+	q.page.Locale = view.NewLocale(r.Header.Get("Accept-Language"), nil, c.clock())
+	if err := q.enter(needs); err != nil {
+		q.fail(err)
+		return
+	}
+	if needs&signedIn != 0 && q.user == nil {
+		q.toSignIn()
+		return
+	}
+	if r.Method == http.MethodPost {
+		if err := q.checkForm(); err != nil {
+			q.fail(err)
+			return
+		}
+	}
+	if needs&signedIn != 0 && q.mustReplacePassword() {
+		_ = q.show(http.StatusOK, "Choose your password", view.Replace(q.page, nil)) // a browser that has gone needs no page
+		return
+	}
+	if err := h(q); err != nil {
+		q.fail(err)
+	}
+}
+
+// enter finds the session, and prepares the page for its user.
+func (q *request) enter(needs needs) error {
+	session, user, secret, err := q.console.findSession(q.Request)
+	if err != nil {
+		return err
+	}
+	if user == nil {
+		q.secret = q.console.secretOf(q.Request, visitorCookie)
+		if q.secret == nil {
+			q.secret = newSecret()
+			q.console.setCookie(q.w, visitorCookie, base64.RawURLEncoding.EncodeToString(q.secret), idleTime)
+		}
+		q.page.CSRF = formToken(q.secret)
+		return nil
+	}
+	q.session, q.user, q.secret = session, user, secret
+	q.page.CSRF = formToken(secret)
+	q.actor = actorOf(*user)
+	q.Request = q.Request.WithContext(hub.WithActor(q.Context(), q.actor))
+	exchange.Of(q.Context()).Actor = q.actor.Name
+	if needs&alive != 0 {
+		if err := q.console.keepSession(q.Context(), *session); err != nil {
+			return err
+		}
+	}
+	return q.fillPage()
+}
+
+// scopes are what each role may do.
+func scopes(role registry.Role) []registry.Scope {
+	read := []registry.Scope{registry.ScopeCallers, registry.ScopeContacts, registry.ScopeRead}
+	switch role {
+	case registry.RoleAdmin:
+		return []registry.Scope{registry.ScopeAdmin}
+	case registry.RoleOperator:
+		return append(read, registry.ScopeControl, registry.ScopeWrite, registry.ScopePurge)
+	case registry.RoleReader:
+		return read
+	}
+	return nil
+}
+
+// actorOf is what the hub knows of a user.
+func actorOf(u registry.User) hub.Actor {
+	return hub.Actor{Name: "user " + u.Name, Accounts: u.Accounts, All: len(u.Accounts) == 0, Scopes: scopes(u.Role)}
+}
+
+const mostAccounts = 50 // to choose from in a list
+
+// fillPage says who is signed in, which account is chosen, and what may be done there.
+func (q *request) fillPage() error {
+	p := q.page
+	p.User, p.Role = q.user.Name, q.user.Role
+	accounts, err := q.console.hub.Accounts(q.Context())
+	if err != nil {
+		return err
+	}
+	p.Many = len(accounts) > mostAccounts
+	for _, a := range accounts[:min(len(accounts), mostAccounts)] {
+		p.Accounts = append(p.Accounts, a.Name)
+	}
+	wanted := q.PathValue("account")
+	if wanted == "" {
+		wanted = q.FormValue("account")
+	}
+	if i := slices.IndexFunc(accounts, func(a registry.Account) bool { return a.Name == wanted }); i >= 0 {
+		q.account = &accounts[i]
+		p.Account = wanted
+	} else if len(accounts) == 1 {
+		q.account = &accounts[0]
+	}
+	if q.account != nil {
+		if zone, err := time.LoadLocation(q.account.TimeZone); err == nil {
+			p.Zone = zone
+		}
+	}
+	p.May = q.may(accounts)
+	p.Done = done[q.URL.Query().Get("done")]
+	return nil
+}
+
+// may says which controls are shown: what may be done in the chosen account, or in any.
+func (q *request) may(accounts []registry.Account) view.May {
+	can := func(scope registry.Scope) bool {
+		if q.account != nil {
+			return q.actor.May(scope, q.account.Name)
+		}
+		return q.actor.May(scope, "") || slices.ContainsFunc(accounts, func(a registry.Account) bool { return q.actor.May(scope, a.Name) })
+	}
+	return view.May{
+		Contacts: can(registry.ScopeContacts), Control: can(registry.ScopeControl), Write: can(registry.ScopeWrite), Purge: can(registry.ScopePurge),
+		Admin: can(registry.ScopeAdmin), Everything: q.actor.May(registry.ScopeAdmin, ""),
+	}
+}
+
+// chosen is the account that a page about one is about: the chosen one, or else the first; empty where there is none.
+func (q *request) chosen() string {
+	switch {
+	case q.account != nil:
+		return q.account.Name
+	case len(q.page.Accounts) > 0:
+		return q.page.Accounts[0]
+	}
+	return ""
+}
+
+// key is the integration that the path names.
+func (q *request) key() directory.Key {
+	return directory.Key{Account: q.PathValue("account"), Integration: q.PathValue("integration")}
+}
+
+// needAdmin refuses who does not administrate everything. Users are the console's own; the hub knows none.
+func (q *request) needAdmin() error {
+	if q.actor.May(registry.ScopeAdmin, "") {
+		return nil
+	}
+	return &hub.Error{Kind: hub.Denied, Message: "this is for administrators of all accounts", Hint: "Ask one of them."}
+}
+
+// checkForm refuses what was not sent from a page of ours in this browser.
+func (q *request) checkForm() error {
+	if err := q.console.origin.Check(q.Request); err != nil {
+		return &hub.Error{Kind: hub.Denied, Message: "this came from another site", Hint: "Open the page here, and send it again."}
+	}
+	if err := q.ParseForm(); err != nil {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			return &hub.Error{Kind: hub.Invalid, Message: "this is too much for a form", Hint: "Send less at a time."}
+		}
+		return &hub.Error{Kind: hub.Invalid, Message: "the form could not be read", Hint: "Send it again."}
+	}
+	if subtle.ConstantTimeCompare([]byte(q.PostForm.Get("csrf")), []byte(formToken(q.secret))) != 1 {
+		return &hub.Error{Kind: hub.Denied, Message: "the page was too old, or cookies are blocked", Hint: "Open it again, and send it once more."}
+	}
+	return nil
+}
+
+// live reports whether htmx asks for a part of a page.
+func (q *request) live() bool { return q.Header.Get("HX-Request") == "true" }
+
+// show answers with a page.
+func (q *request) show(status int, title string, page templ.Component) error {
+	q.page.Title = title
+	return q.part(status, page)
+}
+
+// part answers with a part of a page. It is made as a whole first, so that an error is never half a page.
+func (q *request) part(status int, part templ.Component) error {
+	var buffer bytes.Buffer
+	if err := part.Render(q.Context(), &buffer); err != nil {
+		return err
+	}
+	q.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	q.w.WriteHeader(status)
+	_, _ = q.w.Write(buffer.Bytes()) // a browser that has gone needs no page
+	return nil
+}
+
+// redirect goes on to a page, which says what was done.
+func (q *request) redirect(path, what string) error {
+	if what != "" {
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		path += separator + "done=" + what
+	}
+	http.Redirect(q.w, q.Request, path, http.StatusSeeOther)
+	return nil
+}
+
+// done are the sentences that pages begin with after something was done. Links choose among them and cannot write their own.
+var done = map[string]string{
+	"run": "A run was asked for.", "full": "A full run was asked for.", "cancel": "The run was asked to stop.",
+	"accept": "The deletions are accepted: a full run was asked for, and deletes what it does not show.",
+	"pause":  "The integration is paused.", "resume": "The integration runs by its schedule again.",
+	"added": "The integration was added. Its first run reads every contact.", "changed": "The changes are saved.",
+	"removed": "It was removed.", "purged": "The records were purged.", "password": "Your password is changed. You were signed out everywhere else.",
+	"sessions": "You are signed out everywhere else.", "token": "The token ends now; in other processes within ten seconds.",
+}
+
+// toSignIn sends somebody to the page where one signs in, and back afterwards.
+func (q *request) toSignIn() {
+	to := "/sign-in"
+	if q.Method == http.MethodGet && !q.live() && q.URL.Path != "/" {
+		to += "?next=" + url.QueryEscape(q.URL.RequestURI())
+	}
+	if q.live() || strings.Contains(q.Header.Get("Accept"), "text/event-stream") {
+		q.w.Header().Set("HX-Redirect", "/sign-in")
+		q.w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	http.Redirect(q.w, q.Request, to, http.StatusSeeOther)
+}
+
+// ownPath is a path of ours to go on to; anything else is the first page.
+func ownPath(path string) string {
+	u, err := url.Parse(path)
+	if err != nil || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") || u.Host != "" || u.Scheme != "" {
+		return "/"
+	}
+	return path
+}
+
+// problemOf is an error as a form shows it; nil where it is not one that somebody can do something about.
+func problemOf(err error) *view.Problem {
+	if e, ok := errors.AsType[*hub.Error](err); ok && (e.Kind == hub.Invalid || e.Kind == hub.Conflict || e.Kind == hub.Managed) {
+		return &view.Problem{Message: e.Error(), Hint: e.Hint, Field: e.Field}
+	}
+	if e, ok := errors.AsType[*directory.Error](err); ok {
+		return &view.Problem{Message: e.Message, Hint: e.Hint}
+	}
+	return nil
+}
+
+// fail says what went wrong, as a page or as part of one.
+func (q *request) fail(err error) {
+	status, title, problem := explain(err)
+	if status == http.StatusInternalServerError {
+		exchange.Of(q.Context()).Err = err
+		if !errors.Is(err, context.Canceled) {
+			q.console.logger.Error("a page failed", "route", q.Pattern, "error", err)
+		}
+		if id := q.w.Header().Get("X-Request-Id"); id != "" {
+			problem.Hint = "Try again. If it stays, look for " + id + " in the hub's log."
+		}
+	}
+	if q.live() {
+		_ = q.part(http.StatusUnprocessableEntity, view.CallerAnswer(q.page, view.Call{Problem: &problem}, false)) // it renders strings only
+		return
+	}
+	_ = q.show(status, title, view.Failure(q.page, title, problem, "/"))
+}
+
+func explain(err error) (status int, title string, p view.Problem) {
+	if e, ok := errors.AsType[*hub.Error](err); ok {
+		p = view.Problem{Message: e.Error(), Hint: e.Hint}
+		switch e.Kind {
+		case hub.NotFound:
+			return http.StatusNotFound, "Not found", p
+		case hub.Denied:
+			return http.StatusForbidden, "Not allowed", p
+		case hub.Conflict, hub.Managed:
+			return http.StatusConflict, "Not now", p
+		}
+		return http.StatusUnprocessableEntity, "This does not work", p
+	}
+	if errors.Is(err, directory.ErrNotFound) || errors.Is(err, registry.ErrNotFound) {
+		return http.StatusNotFound, "Not found", view.Problem{Message: "It is not there any more", Hint: "Somebody may have removed it. Go back and look again."}
+	}
+	if e, ok := errors.AsType[*directory.Error](err); ok {
+		return http.StatusUnprocessableEntity, "This does not work", view.Problem{Message: e.Message, Hint: e.Hint}
+	}
+	return http.StatusInternalServerError, "Something went wrong", view.Problem{Message: "The hub could not do this", Hint: "Try again. If it stays, look into the hub's log."}
+}
+
+// nothing is there.
+func (c *Console) nothing(q *request) error {
+	if q.user == nil && q.Method == http.MethodGet {
+		q.toSignIn()
+		return nil
+	}
+	return &hub.Error{Kind: hub.NotFound, Message: "there is no such page", Hint: "Check the address, or begin at the overview."}
+}

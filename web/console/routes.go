@@ -1,0 +1,107 @@
+package console
+
+import "net/http"
+
+// routes are all there is. What is written is written by POST.
+func (c *Console) routes() {
+	c.mux.Handle("GET /static/{file}", c.static)
+	c.openRoutes()
+
+	c.page("GET /{$}", c.overview)
+	c.live("GET /overview/live", c.overviewLive)
+	c.stream("GET /live", c.overviewStream)
+	c.page("GET /calling", c.calling)
+
+	c.page("GET /integrations", c.integrations)
+	c.page("GET /integrations/new", c.newIntegration)
+	c.page("POST /integrations/new", c.addIntegration)
+	const one = "/integrations/{account}/{integration}"
+	c.page("GET "+one, c.integration)
+	c.live("GET "+one+"/state", c.integrationState)
+	c.live("GET "+one+"/history", c.integrationHistory)
+	c.stream("GET "+one+"/live", c.integrationStream)
+	c.page("GET "+one+"/edit", c.editIntegration)
+	c.page("POST "+one+"/edit", c.changeIntegration)
+	c.page("POST "+one+"/test", c.testIntegration)
+	c.page("POST "+one+"/oauth", c.beginOAuth)
+	c.page("POST "+one+"/run", c.ask(runNow))
+	c.page("POST "+one+"/cancel", c.ask(cancelRun))
+	c.page("POST "+one+"/pause", c.pause(true))
+	c.page("POST "+one+"/resume", c.pause(false))
+	c.page("GET "+one+"/full", c.confirmFull)
+	c.page("POST "+one+"/full", c.ask(runFull))
+	c.page("GET "+one+"/accept", c.confirmAccept)
+	c.page("POST "+one+"/accept", c.ask(acceptDeletions))
+	c.page("GET "+one+"/remove", c.confirmRemoveIntegration)
+	c.page("POST "+one+"/remove", c.removeIntegration)
+
+	c.page("GET /contacts", c.contacts)
+	c.page("GET /contacts/found", c.found)
+	c.page("GET /person", c.person)
+	c.page("GET /person/purge", c.confirmPurge)
+	c.page("POST /person/purge", c.purge)
+
+	c.adminRoutes()
+}
+
+// openRoutes are for who is not signed in.
+func (c *Console) openRoutes() {
+	c.open("GET /setup", c.setupPage)
+	c.open("POST /setup", c.setup)
+	c.open("GET /sign-in", c.signInPage)
+	c.open("POST /sign-in", c.signIn)
+	c.open("GET /sign-in/openid", c.beginOpenID)
+	c.open("GET /sign-in/openid/callback", c.finishOpenID)
+	c.open("POST /sign-out", c.signOut)
+	c.open("/", c.nothing)
+}
+
+func (c *Console) adminRoutes() {
+	c.page("GET /accounts", c.accounts)
+	c.page("GET /accounts/new", c.newAccount)
+	c.page("POST /accounts/new", c.addAccount)
+	c.page("GET /accounts/{account}", c.account)
+	c.page("POST /accounts/{account}", c.changeAccount)
+	c.page("GET /accounts/{account}/remove", c.confirmRemoveAccount)
+	c.page("POST /accounts/{account}/remove", c.removeAccount)
+
+	c.page("GET /users", c.users)
+	c.page("GET /users/new", c.newUser)
+	c.page("POST /users/new", c.addUser)
+	c.page("GET /users/{id}", c.user)
+	c.page("POST /users/{id}", c.changeUser)
+	c.page("GET /users/{id}/password", c.confirmPassword)
+	c.page("POST /users/{id}/password", c.givePassword)
+	c.page("GET /users/{id}/remove", c.confirmRemoveUser)
+	c.page("POST /users/{id}/remove", c.removeUser)
+
+	c.page("GET /tokens", c.tokens)
+	c.page("POST /tokens", c.addToken)
+	c.page("GET /tokens/{id}/remove", c.confirmRemoveToken)
+	c.page("POST /tokens/{id}/remove", c.removeToken)
+	c.page("GET /webhooks", c.webhooks)
+	c.page("POST /webhooks", c.addWebhook)
+	c.page("GET /webhooks/{id}/remove", c.confirmRemoveWebhook)
+	c.page("POST /webhooks/{id}/remove", c.removeWebhook)
+	c.page("GET /audit", c.audit)
+
+	c.page("GET /settings", c.settings)
+	c.page("POST /settings/password", c.changePassword)
+	c.page("POST /settings/sessions", c.endSessions)
+}
+
+// page serves who is signed in, and counts as a sign of life.
+func (c *Console) page(pattern string, h handler) { c.handle(pattern, signedIn|alive, h) }
+
+// live serves what a browser asks for by itself.
+func (c *Console) live(pattern string, h handler) { c.handle(pattern, signedIn, h) }
+
+// stream serves events until the browser has gone.
+func (c *Console) stream(pattern string, h handler) { c.handle(pattern, signedIn, h) }
+
+// open serves anybody.
+func (c *Console) open(pattern string, h handler) { c.handle(pattern, 0, h) }
+
+func (c *Console) handle(pattern string, needs needs, h handler) {
+	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { c.serve(w, r, needs, h) })
+}

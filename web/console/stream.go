@@ -1,0 +1,176 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/web/console/view"
+)
+
+// How often a stream tells something, and makes sure that its session still is one.
+const (
+	overviewPause = 3 * time.Second // showing it costs something where there are many integrations
+	runPause      = 400 * time.Millisecond
+	sessionCheck  = 15 * time.Second
+	freshen       = 30 * time.Second // "3 minutes ago" grows old by itself
+)
+
+// An eventStream tells a browser what is new (server-sent events).
+type eventStream struct {
+	q    *request
+	out  *http.ResponseController
+	wake <-chan struct{}
+}
+
+// stream begins to tell.
+func (q *request) stream() (*eventStream, error) {
+	s := &eventStream{q: q, out: http.NewResponseController(q.w), wake: q.console.hub.Subscribe(q.Context())}
+	q.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	q.w.Header().Set("X-Accel-Buffering", "no") // of proxies
+	q.w.WriteHeader(http.StatusOK)
+	if err := s.out.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, err
+	}
+	_, err := fmt.Fprint(q.w, "retry: 3000\n\n")
+	if err == nil {
+		err = s.out.Flush()
+	}
+	return s, err
+}
+
+// each calls tell when there may be something new, never more often than pause, and every now and then anyway, until the
+// browser has gone, the session is over or the server ends.
+func (s *eventStream) each(pause, idle time.Duration, tell func() error) error {
+	check := time.NewTicker(sessionCheck)
+	defer check.Stop()
+	for {
+		if err := tell(); err != nil {
+			return nil //nolint:nilerr // the answer has begun: the browser asks again
+		}
+		rest := time.NewTimer(pause)
+		nothing := time.NewTimer(idle)
+		wake := (<-chan struct{})(nil)
+		for waiting := true; waiting; {
+			select {
+			case <-s.q.Context().Done():
+				return nil
+			case <-s.q.console.options.Stopping:
+				return nil
+			case <-check.C:
+				if over, err := s.over(); over || err != nil {
+					return err
+				}
+			case <-rest.C:
+				wake = s.wake
+			case <-wake:
+				waiting = false
+			case <-nothing.C:
+				waiting = false
+			}
+		}
+		rest.Stop()
+		nothing.Stop()
+	}
+}
+
+// over reports whether the session has ended since.
+func (s *eventStream) over() (bool, error) {
+	_, user, _, err := s.q.console.findSession(s.q.Request)
+	return user == nil || user.Role != s.q.user.Role, err
+}
+
+// send sends one event.
+func (s *eventStream) send(name string, data []byte) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "event: %s\n", name)
+	for line := range bytes.Lines(append(data, '\n')) {
+		b.WriteString("data: ")
+		b.Write(bytes.TrimRight(line, "\r\n"))
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	if _, err := s.q.w.Write(b.Bytes()); err != nil {
+		return err
+	}
+	return s.out.Flush()
+}
+
+func (s *eventStream) sendPart(name string, part templ.Component) error {
+	var b bytes.Buffer
+	if err := part.Render(s.q.Context(), &b); err != nil {
+		return err
+	}
+	return s.send(name, b.Bytes())
+}
+
+// overviewStream tells that the overview may have changed.
+func (c *Console) overviewStream(q *request) error {
+	s, err := q.stream()
+	if err != nil {
+		return err
+	}
+	first := true
+	return s.each(overviewPause, freshen, func() error {
+		if first { // the page has just been made
+			first = false
+			return nil
+		}
+		return s.send("changed", nil)
+	})
+}
+
+// integrationStream tells how a run goes on, and that something else of its integration has changed.
+func (c *Console) integrationStream(q *request) error {
+	if _, err := c.hub.Integration(q.Context(), q.key()); err != nil {
+		return err
+	}
+	s, err := q.stream()
+	if err != nil {
+		return err
+	}
+	last, panel := "", ""
+	return s.each(runPause, 2*time.Second, func() error {
+		i, err := c.look(q, 0)
+		if err != nil {
+			return err
+		}
+		q.page.Now = c.clock()
+		if is := signature(i); is != last {
+			if last != "" {
+				if err := s.send("changed", nil); err != nil {
+					return err
+				}
+			}
+			last = is
+		}
+		var b bytes.Buffer
+		if err := view.RunPanel(q.page.Locale, i).Render(q.Context(), &b); err != nil || b.String() == panel {
+			return err
+		}
+		panel = b.String()
+		return s.send("run", b.Bytes())
+	})
+}
+
+// signature is what the page shows besides the run under way, in a few words.
+func signature(i view.Integration) string {
+	problem, run := "", ""
+	if p := i.Status.Problem; p != nil {
+		problem = p.Code + p.Message
+	}
+	if r := i.State.LastRun; r != nil {
+		run = fmt.Sprint(r.ID, r.State)
+	}
+	return fmt.Sprint(i.Status.Health, problem, i.Status.Worker != "", i.Paused, i.Status.Asked, i.Status.Fresh, i.Status.Due, run, i.Updated)
+}
+
+func denied(err error) bool {
+	e, ok := errors.AsType[*hub.Error](err)
+	return ok && e.Kind == hub.Denied
+}
