@@ -66,8 +66,8 @@ func unmanaged(ctx context.Context, managed bool, what string) error {
 	return &Error{Kind: Managed, Message: what + " is declared by the configuration file", Hint: "Change it there and start the hub again."}
 }
 
-// note writes what was done into the audit log.
-func (h *Hub) note(ctx context.Context, action, account, subject, detail string) error {
+// Note writes into the audit log what somebody has done.
+func (h *Hub) Note(ctx context.Context, action, account, subject, detail string) error {
 	actor := "hub"
 	if a, ok := ActorOf(ctx); ok {
 		actor = a.Name

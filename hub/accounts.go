@@ -54,7 +54,7 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 		return err
 	}
 	h.accounts.forget(a.Name)
-	return h.note(ctx, "account.set", a.Name, a.Name, strings.TrimSpace("region "+a.Region+", time zone "+a.TimeZone))
+	return h.Note(ctx, "account.set", a.Name, a.Name, strings.TrimSpace("region "+a.Region+", time zone "+a.TimeZone))
 }
 
 func checkAccount(a registry.Account) error {
@@ -117,5 +117,5 @@ func (h *Hub) RemoveAccount(ctx context.Context, name string) error {
 	}
 	h.accounts.forget(name)
 	h.tokens.clear()
-	return h.note(ctx, "account.remove", name, name, fmt.Sprintf("with %d integrations", len(integrations)))
+	return h.Note(ctx, "account.remove", name, name, fmt.Sprintf("with %d integrations", len(integrations)))
 }

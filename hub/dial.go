@@ -141,7 +141,7 @@ func (h *Hub) Test(ctx context.Context, key directory.Key) (TestResult, error) {
 		}
 		h.wake()
 	}
-	return result, h.note(ctx, "integration.test", key.Account, key.Integration, result.outcome())
+	return result, h.Note(ctx, "integration.test", key.Account, key.Integration, result.outcome())
 }
 
 func (r TestResult) outcome() string {

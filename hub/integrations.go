@@ -37,7 +37,7 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 		}
 		return err
 	}
-	return h.note(ctx, "integration.add", i.Account, i.Key.Integration, i.Bridge)
+	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, i.Bridge)
 }
 
 // ChangeIntegration replaces an integration's configuration, and the auth values that are named.
@@ -80,7 +80,7 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 			return err
 		}
 	}
-	return h.note(ctx, "integration.change", i.Account, i.Key.Integration, strings.Join(changes(was, i, auth), ", "))
+	return h.Note(ctx, "integration.change", i.Account, i.Key.Integration, strings.Join(changes(was, i, auth), ", "))
 }
 
 // changes names what a change touches, without any value that might be secret.
@@ -137,7 +137,7 @@ func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
 	if err := h.Registry.DeleteIntegration(ctx, key); err != nil {
 		return err
 	}
-	return h.note(ctx, "integration.remove", key.Account, key.Integration, fmt.Sprintf("with %d contacts", state.Contacts))
+	return h.Note(ctx, "integration.remove", key.Account, key.Integration, fmt.Sprintf("with %d contacts", state.Contacts))
 }
 
 // integration returns one, or an error that says that there is none.
@@ -231,7 +231,7 @@ func (h *Hub) Ask(ctx context.Context, key directory.Key, ask registry.Ask) erro
 		action = "integration.cancel"
 	}
 	h.wake()
-	return h.note(ctx, action, key.Account, key.Integration, "")
+	return h.Note(ctx, action, key.Account, key.Integration, "")
 }
 
 // Pause pauses or resumes an integration.
@@ -254,7 +254,7 @@ func (h *Hub) Pause(ctx context.Context, key directory.Key, paused bool) error {
 		action = "integration.pause"
 	}
 	h.wake()
-	return h.note(ctx, action, key.Account, key.Integration, "")
+	return h.Note(ctx, action, key.Account, key.Integration, "")
 }
 
 // Runs lists an integration's runs, newest first.

@@ -275,5 +275,5 @@ func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Ke
 		return p.Key, err
 	}
 	h.wake()
-	return p.Key, h.note(ctx, "integration.connect", p.Key.Account, p.Key.Integration, "")
+	return p.Key, h.Note(ctx, "integration.connect", p.Key.Account, p.Key.Integration, "")
 }

@@ -198,7 +198,7 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 		}
 	}
 	detail := fmt.Sprintf("%d records in %s", purged, strings.Join(integrations, ", "))
-	if err := h.note(ctx, "contact.purge", account, "", detail); err != nil {
+	if err := h.Note(ctx, "contact.purge", account, "", detail); err != nil {
 		return PurgeResult{}, err
 	}
 	h.event(ctx, "contact.purged", account, "", map[string]any{"records": purged})

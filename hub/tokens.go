@@ -46,7 +46,7 @@ func (h *Hub) CreateToken(ctx context.Context, t registry.Token, value string) (
 		return t, "", err
 	}
 	h.tokens.clear()
-	return t, value, h.note(ctx, "token.create", t.Account, t.Name, scopeList(t.Scopes))
+	return t, value, h.Note(ctx, "token.create", t.Account, t.Name, scopeList(t.Scopes))
 }
 
 func sameToken(a, b registry.Token) bool {
@@ -132,7 +132,7 @@ func (h *Hub) RemoveToken(ctx context.Context, id string) error {
 		return err
 	}
 	h.tokens.clear()
-	return h.note(ctx, "token.remove", t.Account, t.Name, "")
+	return h.Note(ctx, "token.remove", t.Account, t.Name, "")
 }
 
 // Authenticate returns the actor of a token's value, cached for ten seconds, or an [*Error] of kind [Denied].

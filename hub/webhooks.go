@@ -76,7 +76,7 @@ func (h *Hub) putWebhook(ctx context.Context, w registry.Webhook, secret string)
 	if err := h.Registry.SetSecret(ctx, webhookOwner(w.ID), signingSecret, []byte(secret)); err != nil {
 		return err
 	}
-	return h.note(ctx, "webhook.set", w.Account, w.ID, hostOf(w.URL))
+	return h.Note(ctx, "webhook.set", w.Account, w.ID, hostOf(w.URL))
 }
 
 // Webhooks lists an account's webhooks.
@@ -114,7 +114,7 @@ func (h *Hub) RemoveWebhook(ctx context.Context, id string) error {
 	if err := h.Registry.SetSecret(ctx, webhookOwner(id), signingSecret, nil); err != nil {
 		return err
 	}
-	return h.note(ctx, "webhook.remove", w.Account, id, hostOf(w.URL))
+	return h.Note(ctx, "webhook.remove", w.Account, id, hostOf(w.URL))
 }
 
 // deliver sends the deliveries that are due.
