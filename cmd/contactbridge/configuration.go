@@ -29,7 +29,7 @@ func (f *configFlag) load(cmd *cobra.Command) (*config.Config, error) {
 		return cfg, nil
 	}
 	if problems, ok := errors.AsType[*strictyaml.Problems](err); ok {
-		printProblems(cmd, problems)
+		printProblems(cmd, problems, "docs/configuration.md, or  contactbridge config docs")
 		return nil, errors.Join(errSaid, misuse("", ""))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,13 +38,13 @@ func (f *configFlag) load(cmd *cobra.Command) (*config.Config, error) {
 	return nil, misuse(err.Error(), "Name the configuration with -c FILE.")
 }
 
-// printProblems prints what is wrong with a configuration.
-func printProblems(cmd *cobra.Command, problems *strictyaml.Problems) {
+// printProblems prints what is wrong with a configuration, and where its keys are explained.
+func printProblems(cmd *cobra.Command, problems *strictyaml.Problems, where string) {
 	out := cmd.ErrOrStderr()
 	for line := range strings.SplitSeq(problems.Error(), "\n") {
 		fmt.Fprintln(out, oneLine(line))
 	}
-	fmt.Fprintf(out, "%s in %s. All keys: docs/configuration.md, or  contactbridge config docs\n", count(len(problems.List), "problem"), problems.File)
+	fmt.Fprintf(out, "%s in %s. All keys: %s\n", count(len(problems.List), "problem"), problems.File, where)
 }
 
 // count writes a number of things: 1 problem, 2 problems.

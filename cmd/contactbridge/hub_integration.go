@@ -1,0 +1,452 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/progress"
+)
+
+// integrationFlags are what the commands about integrations share.
+type integrationFlags struct {
+	*hubFlags
+
+	account string
+	json    bool
+}
+
+func newHubIntegrationCommand(f *hubFlags) *cobra.Command {
+	i := &integrationFlags{hubFlags: f}
+	cmd := &cobra.Command{
+		Use:   "integration",
+		Short: "List, add, test, sync, pause and remove integrations: the bridges that contacts come from",
+		Args:  noSuchCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.PersistentFlags().StringVar(&i.account, "account", "", "account `name`; may be left out where there is one only")
+	cmd.PersistentFlags().BoolVar(&i.json, "json", false, "print JSON")
+	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.remove())
+	return cmd
+}
+
+// on is a command on one integration that says in a line what it did.
+func (f *integrationFlags) on(use, short, done string, do func(context.Context, *hub.Hub, directory.Key) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use + " NAME", Short: short, Args: takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+				if err := do(ctx, h, key); err != nil {
+					return err
+				}
+				if done != "" {
+					fmt.Fprintf(cmd.OutOrStdout(), done+"\n", key.Integration)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// key opens the hub and does something with one integration.
+func (f *integrationFlags) key(cmd *cobra.Command, name string, do func(context.Context, *hub.Hub, directory.Key) error) error {
+	return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
+		account, err := accountOf(ctx, h, f.account, false)
+		if err != nil {
+			return err
+		}
+		return do(ctx, h, directory.Key{Account: account, Integration: name})
+	})
+}
+
+func (f *integrationFlags) list() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the integrations, and how each one fares", Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
+				views, err := h.Integrations(ctx, f.account, directory.Key{}, 0)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return printJSON(cmd.OutOrStdout(), views)
+				}
+				t := newTable("ACCOUNT", "INTEGRATION", "HEALTH", "FRESH", "CONTACTS", "SCHEDULE", "NEXT")
+				for _, v := range views {
+					t.row(v.Account, v.Key.Integration, health(v), ago(v.Status.Fresh), progress.Count(v.State.Contacts), schedule(v.Schedule), next(v))
+				}
+				return t.print(cmd.OutOrStdout(), "There is no integration. Add one: contactbridge hub integration add NAME URL --auth key=value")
+			})
+		},
+	}
+}
+
+func health(v hub.IntegrationView) string {
+	if v.Paused {
+		return string(v.Status.Health) + ", paused"
+	}
+	return string(v.Status.Health)
+}
+
+// ago is how long ago something was, roughly; "never" for the zero time.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return roughly(time.Since(t)) + " ago"
+}
+
+// roughly writes a duration in its largest unit.
+func roughly(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+func schedule(s registry.Schedule) string {
+	switch {
+	case s.Off:
+		return "when asked"
+	case s.Cron != "":
+		return "cron " + s.Cron
+	}
+	return "every " + roughly(cmp.Or(s.Every, registry.DefaultEvery))
+}
+
+func next(v hub.IntegrationView) string {
+	switch due := v.Status.Due; {
+	case v.Status.Worker != "":
+		return "running"
+	case v.Status.Asked.Run || v.Status.Asked.Full:
+		return "asked for"
+	case due.IsZero() || v.Paused:
+		return "-"
+	case time.Until(due) <= 0:
+		return "due"
+	default:
+		return "in " + roughly(time.Until(due))
+	}
+}
+
+func (f *integrationFlags) show() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show how one integration is set up, and how it fares", Args: takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+				v, err := h.Integration(ctx, key)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return printJSON(cmd.OutOrStdout(), v)
+				}
+				out := cmd.OutOrStdout()
+				line := func(name, value string) {
+					if value != "" {
+						fmt.Fprintf(out, "  %-12s %s\n", name, oneLine(value))
+					}
+				}
+				fmt.Fprintf(out, "%s of %s\n", v.Key.Integration, v.Account)
+				line("bridge", v.Bridge)
+				line("validation", v.Validation)
+				line("auth", strings.Join(v.AuthSet, ", "))
+				line("schedule", schedule(v.Schedule))
+				line("health", health(v))
+				line("fresh", ago(v.Status.Fresh))
+				line("contacts", progress.Count(v.State.Contacts))
+				line("next", next(v))
+				line("checkpoint", v.State.Checkpoint)
+				line("", managed(v.Managed))
+				if p := v.Status.Problem; p != nil {
+					fmt.Fprintf(out, "\n  %s\n  hint: %s\n", oneLine(p.Message), oneLine(p.Hint))
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// settings are the flags that say how an integration is set up.
+type settings struct {
+	authFlags
+
+	validation string
+	every      time.Duration
+	cron       string
+	off        bool
+	full       time.Duration
+	guard      string
+	paused     bool
+}
+
+func (s *settings) add(cmd *cobra.Command) {
+	s.authFlags.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&s.validation, "validation", "", "`URL` of the bridge's auth_validation endpoint")
+	flags.DurationVar(&s.every, "every", registry.DefaultEvery, "how often it runs")
+	flags.StringVar(&s.cron, "cron", "", "when it runs, instead of --every: five `fields`, in the account's time zone")
+	flags.BoolVar(&s.off, "off", false, "run only when asked to")
+	flags.DurationVar(&s.full, "full", registry.DefaultFull, "age of the last complete run at which the next one reads everything; 0s: never")
+	flags.StringVar(&s.guard, "guard", "20%", "`share` of the contacts that a complete run may delete without being asked to")
+	flags.BoolVar(&s.paused, "paused", false, "do not run it by its schedule yet")
+}
+
+// apply changes what was said on the command line, all of it where everything says so.
+func (s *settings) apply(cmd *cobra.Command, i *registry.Integration, everything bool) error {
+	said := func(flag string) bool { return everything || cmd.Flags().Changed(flag) }
+	if said("validation") {
+		i.Validation = s.validation
+	}
+	switch {
+	case cmd.Flags().Changed("cron") && cmd.Flags().Changed("every"), s.off && cmd.Flags().Changed("every"), s.off && s.cron != "":
+		return misuse("there is more than one schedule", "Choose one of --every, --cron and --off.")
+	case cmd.Flags().Changed("cron"):
+		i.Schedule = registry.Schedule{Cron: s.cron, Full: i.Schedule.Full}
+	case cmd.Flags().Changed("off"):
+		i.Schedule = registry.Schedule{Off: s.off, Every: i.Schedule.Every, Full: i.Schedule.Full}
+	case said("every"):
+		i.Schedule = registry.Schedule{Every: s.every, Full: i.Schedule.Full}
+	}
+	if said("full") {
+		i.Schedule.Full = s.full
+		if s.full == 0 {
+			i.Schedule.Full = -1
+		}
+	}
+	if said("guard") {
+		share, err := parseShare(s.guard)
+		if err != nil {
+			return err
+		}
+		i.Guard = directory.Guard{Share: share, Min: 10}
+	}
+	return nil
+}
+
+func (f *integrationFlags) addCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use: "add NAME URL", Short: "Add an integration; it runs at once, then by its schedule", Args: takes("NAME", "URL"),
+		Example: "  contactbridge hub integration add crm https://bridge.example.com/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, err := parseBridgeURL(args[1])
+			if err != nil {
+				return err
+			}
+			auth, err := s.auth(cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
+				account, err := accountOf(ctx, h, f.account, true)
+				if err != nil {
+					return err
+				}
+				i := registry.Integration{Key: directory.Key{Account: account, Integration: args[0]}, Bridge: target.String(), Paused: s.paused}
+				if err := s.apply(cmd, &i, true); err != nil {
+					return err
+				}
+				if err := h.AddIntegration(ctx, i, auth); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is added to %s. To try its credentials: contactbridge hub integration test %s\n", args[0], account, args[0])
+				return nil
+			})
+		},
+	}
+	s.add(cmd)
+	return cmd
+}
+
+func (f *integrationFlags) change() *cobra.Command {
+	var s settings
+	var url string
+	cmd := &cobra.Command{
+		Use: "change NAME", Short: "Change how an integration is set up; what is not named stays", Args: takes("NAME"),
+		Example: "  contactbridge hub integration change crm --every 10m --auth-env password=NEW_PASSWORD",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			auth, err := s.auth(cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+				v, err := h.Integration(ctx, key)
+				if err != nil {
+					return err
+				}
+				i := v.Integration
+				if url != "" {
+					i.Bridge = url
+				}
+				if err := s.apply(cmd, &i, false); err != nil {
+					return err
+				}
+				if err := h.ChangeIntegration(ctx, i, auth); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is changed\n", args[0])
+				return nil
+			})
+		},
+	}
+	s.add(cmd)
+	cmd.Flags().StringVar(&url, "url", "", "`URL` of the bridge's contact_sync endpoint")
+	return cmd
+}
+
+func (f *integrationFlags) test() *cobra.Command {
+	return &cobra.Command{
+		Use: "test NAME", Short: "Try an integration's credentials: exit status 0 if they are good, 1 if not", Args: takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+				result, err := h.Test(ctx, key)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					err = printJSON(cmd.OutOrStdout(), result)
+				} else {
+					printTest(cmd, args[0], result)
+				}
+				if err == nil && !result.OK {
+					return errSaid
+				}
+				return err
+			})
+		},
+	}
+}
+
+func printTest(cmd *cobra.Command, name string, r hub.TestResult) {
+	out := cmd.OutOrStdout()
+	style := progress.NewStyle(out)
+	if p := r.Problem; p != nil {
+		fmt.Fprintf(out, "%s %s: %s\n  hint: %s\n", style.Bad("✗"), name, oneLine(p.Message), oneLine(p.Hint))
+		return
+	}
+	fmt.Fprintf(out, "%s %s: the bridge takes the credentials (%s, %.1f s)\n", style.Good("✓"), name, r.Checked, r.Seconds)
+	for _, c := range r.Sample {
+		fmt.Fprintf(out, "  %s  %s\n", oneLine(c.Name), style.Dim(oneLine(strings.Join(c.Phones, ", "))))
+	}
+	if len(r.Stored) > 0 {
+		fmt.Fprintf(out, "  the bridge gave more values, which are sent from now on: %s\n", oneLine(strings.Join(r.Stored, ", ")))
+	}
+}
+
+func (f *integrationFlags) sync() *cobra.Command {
+	var ask registry.Ask
+	cmd := f.on("sync", "Ask for a run now; the running hub does it", "a run of %s is asked for; to follow it: contactbridge hub integration runs %[1]s",
+		func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+			ask.Run = true
+			return h.Ask(ctx, key, ask)
+		})
+	cmd.Flags().BoolVar(&ask.Full, "full", false, "fetch every contact, whatever was fetched before")
+	cmd.Flags().BoolVar(&ask.AcceptDeletions, "accept-deletions", false, "delete what a complete run no longer shows, even if the guard would ask")
+	return cmd
+}
+
+func (f *integrationFlags) pause() *cobra.Command {
+	return f.on("pause", "Stop running an integration by its schedule", "%s is paused", func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+		return h.Pause(ctx, key, true)
+	})
+}
+
+func (f *integrationFlags) resume() *cobra.Command {
+	return f.on("resume", "Run a paused integration by its schedule again", "%s runs by its schedule again", func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+		return h.Pause(ctx, key, false)
+	})
+}
+
+func (f *integrationFlags) cancel() *cobra.Command {
+	return f.on("cancel", "Stop the run under way; what it stored stays, and the next run goes on", "the run of %s is asked to stop",
+		func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+			return h.Ask(ctx, key, registry.Ask{Cancel: true})
+		})
+}
+
+func (f *integrationFlags) runs() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use: "runs NAME", Short: "List an integration's runs, newest first", Args: takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+				runs, err := h.Runs(ctx, key, limit)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return printJSON(cmd.OutOrStdout(), runs)
+				}
+				t := newTable("STARTED", "KIND", "STATE", "TOOK", "PAGES", "CONTACTS", "CREATED", "UPDATED", "DELETED", "REJECTED", "ERROR")
+				for _, r := range runs {
+					t.row(r.Started.Local().Format("2006-01-02 15:04:05"), string(r.Kind), string(r.State), took(r), progress.Count(r.Pages), progress.Count(r.Contacts),
+						progress.Count(r.Created), progress.Count(r.Counts.Updated), progress.Count(r.Deleted), progress.Count(r.Rejected), r.Error)
+				}
+				return t.print(cmd.OutOrStdout(), "It has not run yet.")
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "runs to list")
+	return cmd
+}
+
+func took(r directory.Run) string {
+	if r.Finished.IsZero() {
+		return "-"
+	}
+	return progress.Took(r.Finished.Sub(r.Started))
+}
+
+func (f *integrationFlags) rejected() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use: "rejected NAME", Short: "List contacts that could not be taken, and why", Args: takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+				rejected, err := h.Rejected(ctx, key, limit)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return printJSON(cmd.OutOrStdout(), rejected)
+				}
+				t := newTable("ID", "WHY")
+				for _, r := range rejected {
+					t.row(cmp.Or(r.ID, "-"), r.Reason)
+				}
+				return t.print(cmd.OutOrStdout(), "Every contact was taken.")
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 100, "contacts to list")
+	return cmd
+}
+
+func (f *integrationFlags) remove() *cobra.Command {
+	var yes bool
+	cmd := f.on("remove", "Remove an integration and its contacts", "%s is removed", func(ctx context.Context, h *hub.Hub, key directory.Key) error {
+		v, err := h.Integration(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return misuse(fmt.Sprintf("this would remove %s with its %s contacts", key.Integration, progress.Count(v.State.Contacts)), "Say --yes if that is what you want.")
+		}
+		return h.RemoveIntegration(ctx, key)
+	})
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
+	return cmd
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/internal/progress"
+)
+
+func newPurgeCommand() *cobra.Command {
+	var f hubFlags
+	var account string
+	var yes, asJSON bool
+	cmd := &cobra.Command{
+		Use:     "purge NUMBER|EMAIL",
+		GroupID: groupSync,
+		Short:   "Delete a person from everywhere in the hub (privacy request)",
+		Long: `Delete every record of a person from the hub: those that have this number or e-mail address. Without --yes they are only shown.
+Later runs do not bring them back. The external services still have them: delete them there as well.
+
+Only records with exactly this number or address are taken: two people who share a number are both shown, so look before you say --yes.`,
+		Example: `  contactbridge purge jane@example.com
+  contactbridge purge "+44 20 7946 0018" --yes`,
+		Args: takes("NUMBER|EMAIL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
+				account, err := accountOf(ctx, h, account, false)
+				if err != nil {
+					return err
+				}
+				entries, err := recordsOf(ctx, h, account, args[0])
+				if err != nil {
+					return err
+				}
+				if !asJSON {
+					if err := printRecords(cmd, entries); err != nil || len(entries) == 0 {
+						return err
+					}
+				}
+				if !yes {
+					return misuse(fmt.Sprintf("this would delete %s for good", count(len(entries), "record")), "Say --yes if that is what you want.")
+				}
+				refs := make([]directory.Ref, 0, len(entries))
+				for _, e := range entries {
+					refs = append(refs, directory.Ref{Integration: e.Key.Integration, ID: e.Contact.ID})
+				}
+				result, err := h.Purge(ctx, account, refs)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), result)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "\n%s deleted. Delete them in the external services as well.\n", count(int(result.Purged), "record"))
+				return nil
+			})
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&account, "account", "", "account `name`; may be left out where there is one only")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was deleted as one JSON object")
+	return cmd
+}
+
+// recordsOf are the records that have a number or an e-mail address.
+func recordsOf(ctx context.Context, h *hub.Hub, account, what string) ([]directory.Entry, error) {
+	if strings.Contains(what, "@") {
+		return h.ByEmail(ctx, account, what)
+	}
+	answer, err := h.Lookup(ctx, account, what, "", caller.Options{Limit: 1000})
+	if err != nil {
+		return nil, err
+	}
+	var entries []directory.Entry
+	for _, m := range answer.Matches {
+		if m.How == caller.Suffix {
+			continue // somebody else, as likely as not
+		}
+		entry, err := h.Contact(ctx, directory.Key{Account: account, Integration: m.Integration}, m.ID)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+func printRecords(cmd *cobra.Command, entries []directory.Entry) error {
+	t := newTable("INTEGRATION", "ID", "NAME", "NUMBERS", "E-MAIL")
+	for _, e := range entries {
+		c := e.Contact
+		t.row(e.Key.Integration, c.ID, c.Name, cmp.Or(strings.Join(c.Phones, ", "), "-"), cmp.Or(strings.Join(c.Emails, ", "), "-"))
+	}
+	if err := t.print(cmd.OutOrStdout(), "No record has this number or address."); err != nil {
+		return err
+	}
+	if len(entries) > 1 {
+		fmt.Fprintln(cmd.OutOrStdout(), progress.Plural(int64(len(entries)), "record")+" in all")
+	}
+	return nil
+}

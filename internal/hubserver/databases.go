@@ -1,0 +1,311 @@
+// Package hubserver is the hub's process: the databases of a configuration, what the configuration declares, and the hub with
+// its API and console behind one listener.
+package hubserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/directory/postgres"
+	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/outbound"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/hub/secret"
+	"github.com/contactbridge/contactbridge/internal/backup"
+	"github.com/contactbridge/contactbridge/internal/hubconfig"
+)
+
+// Options are what a hub gets besides its configuration.
+type Options struct {
+	Logger  *slog.Logger // nil logs nothing
+	Version string       // of the program
+}
+
+// Files of an embedded hub, below its data folder.
+const (
+	DirectoryFile = "directory.db"
+	RegistryFile  = "hub.db"
+	KeyFile       = "hub.key"
+)
+
+// Databases are a hub and what it stands on.
+type Databases struct {
+	Hub *hub.Hub
+
+	config *hubconfig.Config
+	ring   *secret.Ring
+	store  directory.Store
+}
+
+// Everything are the scopes of who may do all.
+func Everything() []registry.Scope { return []registry.Scope{registry.ScopeAdmin} }
+
+// Open opens the databases of a configuration, makes them where there are none, and brings them up to date. It runs nothing.
+func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, err error) {
+	d := &Databases{config: cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	if cfg.Database == "" || needsKeyFile(cfg) {
+		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+			return nil, fmt.Errorf("make the hub's folder: %w", err)
+		}
+	}
+	if d.ring, err = openRing(ctx, cfg); err != nil {
+		return nil, err
+	}
+	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: transport(cfg.Network), Options: hub.Options{
+		Workers: cfg.Workers, PerHost: cfg.PerHost, KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
+	}}
+	if d.Hub.Registry, err = registry.Open(ctx, registryAt(cfg), registry.Options{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {
+		return nil, err
+	}
+	if d.store, err = openDirectory(ctx, cfg); err != nil {
+		return nil, err
+	}
+	d.Hub.Store = d.store
+	return d, nil
+}
+
+func registryAt(cfg *hubconfig.Config) string {
+	if cfg.Database != "" {
+		return cfg.Database
+	}
+	return filepath.Join(cfg.Data, RegistryFile)
+}
+
+func openDirectory(ctx context.Context, cfg *hubconfig.Config) (directory.Store, error) {
+	if cfg.Database != "" {
+		return postgres.Open(ctx, cfg.Database)
+	}
+	return sqlite.Open(ctx, filepath.Join(cfg.Data, DirectoryFile))
+}
+
+// needsKeyFile reports whether the key is in the data folder.
+func needsKeyFile(cfg *hubconfig.Config) bool {
+	return cfg.Secrets.KeyFile == "" && cfg.Secrets.KeyEnv == "" && len(cfg.Secrets.KeyCommand) == 0
+}
+
+// transport asks only what the configuration allows.
+func transport(n hubconfig.Network) http.RoundTripper {
+	o := outbound.Options{AllowPrivate: n.AllowPrivate}
+	for _, text := range n.Allow {
+		if prefix, err := netip.ParsePrefix(text); err == nil { // the configuration was checked
+			o.Allow = append(o.Allow, prefix)
+		}
+	}
+	return outbound.New(o)
+}
+
+// Declare applies what the configuration declares: it makes and changes that, and removes what it declared before and does
+// not any more. An account stays, with what was added to it elsewhere.
+func (d *Databases) Declare(ctx context.Context) error {
+	ctx = hub.WithActor(ctx, hub.Actor{Name: "configuration file", All: true, Scopes: Everything(), File: true})
+	if err := d.declareAccounts(ctx); err != nil {
+		return err
+	}
+	if err := d.declareIntegrations(ctx); err != nil {
+		return err
+	}
+	if err := d.declareTokens(ctx); err != nil {
+		return err
+	}
+	return d.declareWebhooks(ctx)
+}
+
+func (d *Databases) declareAccounts(ctx context.Context) error {
+	declared := d.config.DeclaredAccounts()
+	for _, account := range declared {
+		if err := d.Hub.PutAccount(ctx, account); err != nil {
+			return fmt.Errorf("declare account %s: %w", account.Name, err)
+		}
+	}
+	accounts, err := d.Hub.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, account := range accounts {
+		still := slices.ContainsFunc(declared, func(a registry.Account) bool { return a.Name == account.Name })
+		if account.Managed && !still {
+			account.Managed = false
+			if err := d.Hub.PutAccount(ctx, account); err != nil {
+				return fmt.Errorf("release account %s: %w", account.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Databases) declareIntegrations(ctx context.Context) error {
+	declared := map[directory.Key]bool{}
+	for _, i := range d.config.DeclaredIntegrations() {
+		declared[i.Key] = true
+		if err := d.declareIntegration(ctx, i); err != nil {
+			return fmt.Errorf("declare integration %s of %s: %w", i.Key.Integration, i.Account, err)
+		}
+	}
+	views, err := d.Hub.Integrations(ctx, "", directory.Key{}, 0)
+	if err != nil {
+		return err
+	}
+	for _, v := range views {
+		if v.Managed && !declared[v.Key] {
+			if err := d.Hub.RemoveIntegration(ctx, v.Key); err != nil {
+				return fmt.Errorf("remove integration %s of %s, which the file does not declare any more: %w", v.Key.Integration, v.Account, err)
+			}
+		}
+	}
+	return nil
+}
+
+// declareIntegration adds an integration, or changes one where it is not as declared: every start of every process comes here.
+func (d *Databases) declareIntegration(ctx context.Context, i hubconfig.DeclaredIntegration) error {
+	v, err := d.Hub.Integration(ctx, i.Key)
+	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.NotFound {
+		return d.Hub.AddIntegration(ctx, i.Integration, i.Auth)
+	}
+	if err != nil {
+		return err
+	}
+	same, err := d.same(ctx, v.Integration, i)
+	if err != nil || same {
+		return err
+	}
+	auth := map[string]string{}
+	for _, name := range v.AuthSet {
+		auth[name] = "" // what the file does not name any more
+	}
+	for name, value := range i.Auth {
+		auth[name] = value
+	}
+	return d.Hub.ChangeIntegration(ctx, i.Integration, auth)
+}
+
+// same reports whether an integration is as declared. What a bridge gave besides (P13) does not count.
+func (d *Databases) same(ctx context.Context, kept registry.Integration, i hubconfig.DeclaredIntegration) (bool, error) {
+	auth, err := d.Hub.Registry.Auth(ctx, i.Key)
+	if err != nil {
+		return false, err
+	}
+	for name, value := range i.Auth {
+		if auth[name] != value {
+			return false, nil
+		}
+	}
+	return kept.Managed && kept.Bridge == i.Bridge && kept.Validation == i.Validation && kept.Schedule == i.Schedule &&
+		kept.Limits == i.Limits && kept.Guard == i.Guard && kept.Paused == i.Paused, nil
+}
+
+func (d *Databases) declareTokens(ctx context.Context) error {
+	declared := map[[2]string]bool{}
+	for _, t := range d.config.DeclaredTokens() {
+		declared[[2]string{t.Account, t.Name}] = true
+	}
+	tokens, err := d.Hub.Tokens(ctx, "")
+	if err != nil {
+		return err
+	}
+	// First those that go: one that was renamed keeps its value.
+	for _, t := range tokens {
+		if t.Managed && !declared[[2]string{t.Account, t.Name}] {
+			if err := d.Hub.RemoveToken(ctx, t.ID); err != nil {
+				return fmt.Errorf("remove token %s, which the file does not declare any more: %w", t.Name, err)
+			}
+		}
+	}
+	for _, t := range d.config.DeclaredTokens() {
+		if _, _, err := d.Hub.CreateToken(ctx, t.Token, t.Value); err != nil {
+			return fmt.Errorf("declare token %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+func (d *Databases) declareWebhooks(ctx context.Context) error {
+	declared := map[string]bool{}
+	for _, w := range d.config.DeclaredWebhooks() {
+		declared[w.ID] = true
+		if err := d.Hub.DeclareWebhook(ctx, w.Webhook, w.Secret); err != nil {
+			return fmt.Errorf("declare webhook %s: %w", w.ID, err)
+		}
+	}
+	webhooks, err := d.Hub.Webhooks(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, w := range webhooks {
+		if w.Managed && !declared[w.ID] {
+			if err := d.Hub.RemoveWebhook(ctx, w.ID); err != nil {
+				return fmt.Errorf("remove webhook %s, which the file does not declare any more: %w", w.ID, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Close closes the databases.
+func (d *Databases) Close() error {
+	var errs []error
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	if d.Hub != nil && d.Hub.Registry != nil {
+		errs = append(errs, d.Hub.Registry.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Parts are the embedded databases, ready to be copied while they are in use; nil for a hub on PostgreSQL.
+func (d *Databases) Parts() []backup.Part {
+	store, ok := d.store.(*sqlite.Store)
+	if !ok {
+		return nil
+	}
+	return []backup.Part{{Name: RegistryFile, Copy: d.Hub.Registry.Backup}, {Name: DirectoryFile, Copy: store.Backup}}
+}
+
+// openRing opens the keys that seal credentials.
+func openRing(ctx context.Context, cfg *hubconfig.Config) (*secret.Ring, error) {
+	switch s := cfg.Secrets; {
+	case s.KeyEnv != "":
+		return secret.FromEnvironment(s.KeyEnv, os.LookupEnv)
+	case len(s.KeyCommand) > 0:
+		return secret.FromCommand(ctx, s.KeyCommand...)
+	case s.KeyFile != "":
+		return secret.FromFile(s.KeyFile, false)
+	}
+	return secret.FromFile(filepath.Join(cfg.Data, KeyFile), isNew(cfg))
+}
+
+// isNew reports whether a key may be made: not beside a registry whose key is gone, and not on one machine of several, each of
+// which would make its own.
+func isNew(cfg *hubconfig.Config) bool {
+	if cfg.Database != "" {
+		return cfg.Role == "all"
+	}
+	_, err := os.Stat(filepath.Join(cfg.Data, RegistryFile))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// RotateKey seals every secret with a new key, and reports how many there are. Keys in a file are made here; others must have
+// been put on the first line of where they come from.
+func (d *Databases) RotateKey(ctx context.Context) (int, error) {
+	if needsKeyFile(d.config) || d.config.Secrets.KeyFile != "" {
+		if err := d.ring.Rotate(); err != nil {
+			return 0, err
+		}
+	}
+	return d.Hub.Registry.Reseal(ctx)
+}

@@ -1,0 +1,206 @@
+package hubserver
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/riverqueue"
+	"github.com/contactbridge/contactbridge/internal/hubconfig"
+	"github.com/contactbridge/contactbridge/internal/listener"
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/web"
+	"github.com/contactbridge/contactbridge/web/console"
+)
+
+// Server limits. Answers have no limit of their own: events are streamed.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	shutdownTimeout   = 15 * time.Second
+	maxHeaderBytes    = 64 << 10
+)
+
+// A Server is a hub that serves and works. Use [New].
+type Server struct {
+	*Databases
+
+	logger   *slog.Logger
+	version  string
+	setup    string        // code for the first visit; empty where none is needed
+	stopping chan struct{} // closed when the server is to end
+}
+
+// Check reports what is wrong with a configuration beyond its own file: its certificate cannot be read.
+func Check(cfg *hubconfig.Config) error {
+	if cfg.Role != "all" && cfg.Database == "" {
+		return &hub.Error{
+			Kind: hub.Invalid, Message: fmt.Sprintf("a hub whose role is %s needs a database that several processes share", cfg.Role),
+			Hint: "Set database in the configuration or --database, or leave the role out.",
+		}
+	}
+	if !cfg.TLS.Enabled() {
+		return nil
+	}
+	if _, err := listener.NewCertificate(cfg.TLS.Cert, cfg.TLS.Key, source.SystemClock{}, nil); err != nil {
+		return &hub.Error{Kind: hub.Invalid, Message: "tls cannot be served", Hint: "cert and key are PEM files that belong together.", Err: err}
+	}
+	return nil
+}
+
+// New opens a configuration's databases and applies what it declares. It runs and serves nothing yet.
+func New(ctx context.Context, cfg *hubconfig.Config, o Options) (*Server, error) {
+	databases, err := Open(ctx, cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Databases: databases, logger: o.Logger, version: o.Version, stopping: make(chan struct{})}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if err := databases.Declare(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Serve runs what is due and answers requests, as the configuration's role says, until ctx is done. Then runs stop at a page's
+// end, and requests under way are answered. It closes the listener.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server, err := s.httpServer(l)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	if s.config.Role != "web" {
+		group.Go(func() error { return s.work(ctx) })
+	}
+	group.Go(func() error { return s.listen(server, l) })
+	group.Go(func() error {
+		<-ctx.Done()
+		close(s.stopping) // streams of events end, or they would be waited for
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if err := server.Shutdown(patience); err != nil {
+			return errors.Join(fmt.Errorf("stop serving: %w", err), server.Close())
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// work runs integrations: from the queue of the shared database, or from the embedded one's own loop.
+func (s *Server) work(ctx context.Context) error {
+	if s.config.Database == "" {
+		return s.Hub.Work(ctx)
+	}
+	queue, err := riverqueue.Open(ctx, s.config.Database)
+	if err != nil {
+		return err
+	}
+	defer queue.Close()
+	s.Hub.Dispatcher = queue
+	return s.Hub.Work(ctx)
+}
+
+func (s *Server) listen(server *http.Server, l net.Listener) error {
+	serve := func() error { return server.Serve(l) }
+	if server.TLSConfig != nil {
+		serve = func() error { return server.ServeTLS(l, "", "") }
+	}
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
+	handler, err := s.handler(l)
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug), // callers that come and go are no news
+	}
+	if s.config.TLS.Enabled() {
+		certificate, err := listener.NewCertificate(s.config.TLS.Cert, s.config.TLS.Key, source.SystemClock{}, s.logger)
+		if err != nil {
+			return nil, err
+		}
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.Get}
+	}
+	return server, nil
+}
+
+// handler is everything that the hub answers: the API and, where this process serves people, the console.
+func (s *Server) handler(l net.Listener) (http.Handler, error) {
+	options := web.Options{Hub: s.Hub, Logger: s.logger, Version: s.version, Stopping: s.stopping}
+	site, err := console.New(s.consoleOptions(l))
+	if err != nil {
+		return nil, err
+	}
+	options.Console, options.IntegrationPage = site, console.IntegrationPage
+	return web.Handler(options), nil
+}
+
+func (s *Server) consoleOptions(l net.Listener) console.Options {
+	o := console.Options{
+		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
+		Secure: s.config.TLS.Enabled() || strings.HasPrefix(s.config.PublicURL, "https://"),
+	}
+	if sign := s.config.SignIn; sign.Issuer != "" {
+		o.OpenID = &console.OpenID{
+			Issuer: sign.Issuer, ClientID: sign.ClientID, ClientSecret: sign.ClientSecret, Name: sign.Name, Transport: s.Hub.Outbound,
+		}
+	}
+	return o
+}
+
+// Describe says for the operator what is served where. A hub without users that others can reach is given a code that its
+// first visitor must type.
+func (s *Server) Describe(ctx context.Context, l net.Listener) []string {
+	address := cmp.Or(s.config.PublicURL, listener.URL(l, s.config.TLS.Enabled()))
+	where := "embedded in " + s.config.Data
+	if s.config.Database != "" {
+		where = "on PostgreSQL, role " + s.config.Role
+	}
+	lines := []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  console   " + address + "/", "  API       " + address + "/api/v1/"}
+	users, err := s.Hub.Registry.Users(ctx)
+	if err == nil && len(users) == 0 {
+		lines = append(lines, "  Nobody can sign in yet: open the console to make the first administrator.")
+		if !loopback(l) {
+			s.setup = setupCode()
+			lines = append(lines, "  It asks for this code: "+s.setup)
+		}
+	}
+	return lines
+}
+
+// loopback reports whether only this machine reaches a listener.
+func loopback(l net.Listener) bool {
+	at, ok := l.Addr().(*net.TCPAddr)
+	return !ok || at.IP.IsLoopback()
+}
+
+// setupCode is a random code that can be typed.
+func setupCode() string {
+	b := make([]byte, 10)
+	_, _ = rand.Read(b) // never fails
+	return base32.StdEncoding.EncodeToString(b)
+}

@@ -1,0 +1,104 @@
+package telephony_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/hubconfig"
+	"github.com/contactbridge/contactbridge/internal/hubserver"
+	"github.com/contactbridge/contactbridge/internal/listener"
+	"github.com/contactbridge/contactbridge/source/memory"
+)
+
+const token = "0123456789abcdef0123456789abcdef"
+
+// startHub starts a hub that knows the callers from a bridge, and waits until it does.
+func startHub(t *testing.T) (address string) {
+	t.Helper()
+	crm := memory.NewStore(nil)
+	for n := range calls {
+		if !stranger(n) {
+			// As people write it: the hub makes it whole.
+			crm.Put(contact.Contact{ID: fmt.Sprint(n), Name: callerName(n), Phones: []string{fmt.Sprintf("(415) 555-%04d", n)}})
+		}
+	}
+	source := httptest.NewServer(&bridge.Handler{Open: crm.Factory().Open, Authenticate: bridge.AllowAnyone, CheckpointSalt: "memory"})
+	t.Cleanup(source.Close)
+	file := filepath.Join(t.TempDir(), "hub.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, `
+listen: 127.0.0.1:0
+accounts: {acme: {region: US, integrations: {crm: {bridge: "%s/crm/contact_sync"}}}}
+tokens: {pbx: {account: acme, scopes: [callers:read], value: %s}}
+network: {allow: [127.0.0.1/32]}
+`, source.URL, token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address = serve(t, file)
+	last := "number=" + url.QueryEscape(callerNumber(calls-2))
+	for deadline := time.Now().Add(30 * time.Second); ask(t, address, last) == ""; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the hub does not learn who is calling")
+		}
+	}
+	return address
+}
+
+// serve runs a hub until the test ends.
+func serve(t *testing.T, file string) string {
+	t.Helper()
+	cfg, err := hubconfig.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := listener.Open(t.Context(), cfg.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.URL(l, false)
+}
+
+// ask asks as a telephone system does.
+func ask(t *testing.T, address, query string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/callerid?"+query, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %v", query, response.Status, err)
+	}
+	return string(text)
+}
