@@ -19,9 +19,10 @@ import (
 
 // bridges are many small bridges behind one listener. They watch how they are asked.
 type bridges struct {
-	list   []*watched
-	server *http.Server
-	url    string
+	list    []*watched
+	server  *http.Server
+	url     string
+	latency time.Duration // of an answer, on average
 }
 
 // A watched bridge knows when its runs began, and whether two requests ever were under way at once: a synchronizer asks for
@@ -43,7 +44,7 @@ func startBridges(o options) (*bridges, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bridges{url: "http://" + l.Addr().String()}
+	b := &bridges{url: "http://" + l.Addr().String(), latency: o.latency}
 	for i := range o.integrations {
 		w := &watched{store: memory.NewStore(nil), versions: map[string]int{}}
 		w.handler = &bridge.Handler{
@@ -92,8 +93,20 @@ func (b *bridges) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.enter(!strings.Contains(string(body), `"offset":"`))
 	defer w.leave()
+	b.dawdle(r.Context())
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
 	w.handler.ServeHTTP(rw, r)
+}
+
+// dawdle takes its time, as external services do.
+func (b *bridges) dawdle(ctx context.Context) {
+	if b.latency <= 0 {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(rand.N(2 * b.latency)):
+	}
 }
 
 func (w *watched) enter(first bool) {

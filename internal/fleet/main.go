@@ -22,6 +22,7 @@ type options struct {
 	kill         time.Duration
 	contacts     int
 	late         time.Duration
+	latency      time.Duration
 	seed         uint64
 	keep         bool
 }
@@ -48,6 +49,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&o.kill, "kill", 10*time.Second, "how often a worker is killed with SIGKILL, and started again; 0: never")
 	flags.IntVar(&o.contacts, "contacts", 40, "contacts of an integration at the start")
 	flags.DurationVar(&o.late, "late", 2*time.Minute, "how late the latest run may be")
+	flags.DurationVar(&o.latency, "latency", 300*time.Millisecond, "how long a bridge takes for a page, on average: runs must last for kills to hit them")
 	flags.Uint64Var(&o.seed, "seed", 1, "what changes, and who is killed")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder with the logs")
 	if err := flags.Parse(args); err != nil {
