@@ -35,7 +35,9 @@ type watched struct {
 	versions map[string]int // of each contact
 	busy     int
 	overlaps int
-	starts   []time.Time // of requests for a first page
+	started  time.Time   // of the run under way: the last request for a first page
+	runs     []time.Time // when complete runs had begun
+	ends     []time.Time // and when they had been answered to the end
 }
 
 // startBridges makes the bridges, each with some contacts.
@@ -52,6 +54,7 @@ func startBridges(o options) (*bridges, error) {
 			Authenticate:   bridge.RequireAuth(bridge.Auth{"username": "agent", "password": password(i)}),
 			CheckpointSalt: "memory", Limits: bridge.Limits{Contacts: 25}, // more than one page for an initial run
 		}
+		w.handler.Observe = w.observe
 		for n := range o.contacts {
 			w.put(i, n)
 		}
@@ -116,8 +119,18 @@ func (w *watched) enter(first bool) {
 		w.overlaps++
 	}
 	if first {
-		w.starts = append(w.starts, time.Now())
+		w.started = time.Now()
 	}
+}
+
+// observe notes the end of a run: one that was killed halfway does not count.
+func (w *watched) observe(o bridge.Observation) {
+	if o.Cut != bridge.CutEnd || o.Code != "" {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.runs, w.ends = append(w.runs, w.started), append(w.ends, time.Now())
 }
 
 func (w *watched) leave() {
@@ -144,12 +157,12 @@ func (b *bridges) change(ctx context.Context, o options) {
 	}
 }
 
-// runs counts the runs that each bridge has seen: the least, and all.
-func (b *bridges) runs() (least, all int) {
+// complete counts the complete runs that each bridge has seen: the least, and all.
+func (b *bridges) complete() (least, all int) {
 	least = int(^uint(0) >> 1)
 	for _, w := range b.list {
 		w.mu.Lock()
-		least, all = min(least, len(w.starts)), all+len(w.starts)
+		least, all = min(least, len(w.ends)), all+len(w.ends)
 		w.mu.Unlock()
 	}
 	return least, all
@@ -165,12 +178,13 @@ func (b *bridges) overlaps() (n int) {
 	return n
 }
 
-// lateness is, for every run since a time and for the end, how much longer than the schedule it was after the one before.
+// lateness is, for every complete run since a time and for the end, how much longer than the schedule its end was after the
+// one before.
 func (b *bridges) lateness(since, end time.Time, every time.Duration) (late []time.Duration) {
 	for _, w := range b.list {
 		w.mu.Lock()
 		before := since
-		for _, at := range w.starts {
+		for _, at := range w.ends {
 			if at.After(since) {
 				late = append(late, max(0, at.Sub(before)-every))
 				before = at

@@ -43,7 +43,7 @@ func fleet(ctx context.Context, dir string, o options) (err error) {
 	if err := e.addIntegrations(ctx); err != nil {
 		return fmt.Errorf("add the integrations: %w", err)
 	}
-	if err := e.until(ctx, "every integration has run", func() bool { least, _ := e.bridges.runs(); return least > 0 }); err != nil {
+	if err := e.until(ctx, "every integration has run", func() bool { least, _ := e.bridges.complete(); return least > 0 }); err != nil {
 		return err
 	}
 	return e.measure(ctx)
@@ -148,7 +148,7 @@ func (e *exercise) until(ctx context.Context, what string, holds func() bool) er
 // measure lets time pass, kills workers meanwhile, and judges.
 func (e *exercise) measure(ctx context.Context) error {
 	since := time.Now()
-	_, before := e.bridges.runs()
+	_, before := e.bridges.complete()
 	changing, stop := context.WithTimeout(ctx, e.duration)
 	defer stop()
 	go e.bridges.change(changing, e.options)
@@ -157,7 +157,7 @@ func (e *exercise) measure(ctx context.Context) error {
 	}
 	end := time.Now()
 	late := e.bridges.lateness(since, end, e.every)
-	_, after := e.bridges.runs()
+	_, after := e.bridges.complete()
 	if ctx.Err() != nil || len(late) == 0 {
 		return errors.Join(ctx.Err(), errors.New("nothing ran"))
 	}
@@ -210,7 +210,7 @@ func (e *exercise) compare(ctx context.Context) (err error) {
 		return !slices.ContainsFunc(e.bridges.list, func(w *watched) bool {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return w.busy > 0 || w.starts[len(w.starts)-1].Before(ended)
+			return w.busy > 0 || w.runs[len(w.runs)-1].Before(ended)
 		})
 	}); err != nil {
 		return err
