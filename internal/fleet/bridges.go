@@ -96,20 +96,22 @@ func (b *bridges) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.enter(!strings.Contains(string(body), `"offset":"`))
 	defer w.leave()
-	b.dawdle(r.Context())
+	if !b.dawdle(r.Context()) {
+		return
+	}
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
 	w.handler.ServeHTTP(rw, r)
 }
 
-// dawdle takes its time, as external services do.
-func (b *bridges) dawdle(ctx context.Context) {
-	if b.latency <= 0 {
-		return
+// dawdle takes its time, as external services do, and reports whether anybody is still waiting.
+func (b *bridges) dawdle(ctx context.Context) bool {
+	if b.latency > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(rand.N(2 * b.latency)):
+		}
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(rand.N(2 * b.latency)):
-	}
+	return ctx.Err() == nil
 }
 
 func (w *watched) enter(first bool) {
@@ -125,7 +127,7 @@ func (w *watched) enter(first bool) {
 
 // observe notes the end of a run: one that was killed halfway does not count.
 func (w *watched) observe(o bridge.Observation) {
-	if o.Cut != bridge.CutEnd || o.Code != "" {
+	if o.Cut != bridge.CutEnd || o.Status != http.StatusOK {
 		return
 	}
 	w.mu.Lock()
