@@ -26,6 +26,7 @@ var ErrNoFile = errors.New("there is no directory file")
 
 // A Store is a directory in a SQLite file.
 type Store struct {
+	file   string
 	writer *writer
 	read   *sql.DB
 	clock  func() time.Time
@@ -61,9 +62,9 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 		set(&o)
 	}
 	s := &Store{clock: o.clock}
-	file, err := s.prepare(path, o.mustExist)
-	if err == nil {
-		err = s.open(ctx, file)
+	var err error
+	if s.file, err = s.prepare(path, o.mustExist); err == nil {
+		err = s.open(ctx, s.file)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the directory %s: %w", path, err), s.Close())
