@@ -23,6 +23,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/backup"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
+	"github.com/contactbridge/contactbridge/internal/telemetry"
 )
 
 // Options are what a hub gets besides its configuration.
@@ -66,7 +67,7 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 	if d.ring, err = openRing(ctx, cfg); err != nil {
 		return nil, err
 	}
-	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: transport(cfg.Network), Options: hub.Options{
+	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Options: hub.Options{
 		Workers: cfg.Workers, PerHost: cfg.PerHost, KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
 	}}
 	if d.Hub.Registry, err = registry.Open(ctx, registryAt(cfg), registry.Options{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/contactbridge/contactbridge/hub"
@@ -150,7 +151,9 @@ func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
 
 // handler is everything that the hub answers: the API and, where this process serves people, the console.
 func (s *Server) handler(l net.Listener) (http.Handler, error) {
-	options := web.Options{Hub: s.Hub, Logger: s.logger, Version: s.version, Stopping: s.stopping}
+	runs := web.NewRuns()
+	s.Hub.Observe = runs.Observe
+	options := web.Options{Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping}
 	site, err := console.New(s.consoleOptions(l))
 	if err != nil {
 		return nil, err
