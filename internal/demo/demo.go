@@ -30,6 +30,7 @@ import (
 type Options struct {
 	Out       io.Writer
 	Listen    string // where the bridge listens; a free port is taken where this one is in use
+	Hub       string // where the hub listens after the story, in the same way
 	Customers int    // 0 means 3,000
 	Once      bool   // end after the story
 }
@@ -68,8 +69,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		s.say("\n%s\n", s.style.Good("Every step came out as it should."))
 		return nil
 	}
-	s.whatNext()
-	<-ctx.Done()
+	if err := s.stayUp(ctx); err != nil {
+		return err
+	}
 	s.say("\nThe demo's files are removed. Goodbye.\n")
 	return nil
 }
@@ -259,8 +261,10 @@ func (s *story) call(ctx context.Context, c call) error {
 	return nil
 }
 
-func (s *story) whatNext() {
-	s.say("\n%s\n", s.style.Bold("It stays up. In another terminal, try"))
+func (s *story) whatNext(console string) {
+	s.say("\n%s\n", s.style.Bold("It stays up, with a hub that keeps the contacts fresh. Open its console:"))
+	s.say("\n   %s\n", s.style.Bold(console))
+	s.say("\n%s\n", s.style.Bold("Or, in another terminal, try"))
 	s.say("\n   # a page of contacts, as a contact centre would ask for it\n")
 	s.say("   curl -s %s -H 'Content-Type: application/json' \\\n        -d '{\"auth\": {\"username\": \"%s\", \"password\": \"%s\"}, \"meta\": {}}' | head -c 600\n", s.url, username, password)
 	s.say("\n   # who is calling?\n")
