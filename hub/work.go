@@ -15,6 +15,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/telemetry"
 )
 
 const (
@@ -117,6 +118,8 @@ func (h *Hub) Name() string {
 // RunClaim does the run that a claim is for and gives the claim back. What goes wrong is in the integration's status, its runs
 // and the log. It returns early, at a page's end, when ctx is done; then the claim is another worker's at once.
 func (h *Hub) RunClaim(ctx context.Context, c registry.Claim) {
+	ctx, end := telemetry.Begin(ctx, "run", "contactbridge.account", c.Account, "contactbridge.integration", c.Key.Integration)
+	defer end()
 	host := hostOf(c.Bridge)
 	if !h.hosts.enter(host, h.perHost()) {
 		h.release(ctx, c, result{undone: true, Outcome: registry.Outcome{

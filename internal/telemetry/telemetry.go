@@ -75,6 +75,16 @@ func Named(ctx context.Context, method, route string) {
 	}
 }
 
+// Begin opens a span for work that no request asked for, such as a run: all requests of it are one trace. Attributes are
+// pairs of name and value. The span ends with the returned function.
+func Begin(ctx context.Context, name string, attributes ...string) (context.Context, func()) {
+	ctx, span := otel.Tracer("github.com/contactbridge/contactbridge").Start(ctx, name)
+	for i := 0; i+1 < len(attributes); i += 2 {
+		span.SetAttributes(attribute.String(attributes[i], attributes[i+1]))
+	}
+	return ctx, func() { span.End() }
+}
+
 // Transport traces requests of ours and passes the trace on to who answers them, if anything is traced.
 func Transport(next http.RoundTripper) http.RoundTripper {
 	if !enabled() {

@@ -112,6 +112,31 @@ func TestATraceGoesFromHubToBridgeAndHoldsNoAddresses(t *testing.T) {
 	}
 }
 
+func TestTheRequestsOfARunAreOneTrace(t *testing.T) {
+	s := collect(t, func() {
+		bridge := httptest.NewServer(telemetry.Handler(http.NotFoundHandler()))
+		defer bridge.Close()
+		ctx, end := telemetry.Begin(t.Context(), "run", "contactbridge.account", "acme")
+		defer end()
+		for range 2 {
+			request, _ := http.NewRequestWithContext(ctx, http.MethodPost, bridge.URL, nil)
+			answer, err := telemetry.Transport(http.DefaultTransport).RoundTrip(request)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			answer.Body.Close()
+		}
+	})
+	traces := map[string]int{}
+	for _, span := range s.spans {
+		traces[string(span.TraceId)]++
+	}
+	if len(traces) != 1 || len(s.spans) != 5 {
+		t.Errorf("%d spans in %d traces, want 5 in 1", len(s.spans), len(traces))
+	}
+}
+
 func TestNothingIsTracedUnlessTheEnvironmentSaysSo(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
