@@ -75,8 +75,23 @@ func (a *API) finishDocument() {
 		neverNull(s)
 	}
 	describe(schemas)
+	taken := schemas["Changes"].Properties
+	schemas["Changes"].Properties = orNull(taken)
 	a.json, _ = json.Marshal(document) // of plain values; the tests read it
 	a.yaml, _ = document.YAML()
+	schemas["Changes"].Properties = taken
+}
+
+// orNull is how fields look that null takes away. The framework takes null for every optional field, and complains better
+// where it is not told of a choice: only the document is.
+func orNull(properties map[string]*huma.Schema) map[string]*huma.Schema {
+	all := make(map[string]*huma.Schema, len(properties))
+	for name, p := range properties {
+		described := *p
+		described.Description = ""
+		all[name] = &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{&described, {Type: "null"}}}
+	}
+	return all
 }
 
 // neverNull says that lists are lists: the framework takes every slice for one that may be null.
