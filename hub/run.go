@@ -239,7 +239,7 @@ func problemOf(err error, now time.Time) *registry.Problem {
 		p.Code, p.Hint = string(e.Kind), e.Hint
 	}
 	if bridge.Code(p.Code) == bridge.CodeUnauthorized {
-		p.Hint = "Correct the integration's auth values: " + p.Hint
+		p.Hint = "Correct the integration's auth values, then test it."
 	}
 	return p
 }

@@ -32,6 +32,7 @@ const (
 	workHold  = 15 * time.Second // a worker without a sign of life for so long has died
 	backlog   = 4                // jobs that wait for each worker of this process before it claims no more
 	connects  = 4                // connections for the queue's own work
+	tidyEvery = 10 * time.Minute
 )
 
 // A Queue is River on one database. Use [Open].
@@ -153,8 +154,9 @@ func (q *Queue) Dispatch(ctx context.Context, h *hub.Hub) error {
 
 // fill brings what is due into the queue until ctx is done.
 func (q *Queue) fill(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx]) {
-	tick := time.NewTicker(tickEvery)
+	tick, tidy := time.NewTicker(tickEvery), time.NewTicker(tidyEvery)
 	defer tick.Stop()
+	defer tidy.Stop()
 	for {
 		if err := q.enqueue(ctx, h, client); err != nil && ctx.Err() == nil {
 			logger(h.Logger).Error("could not queue what is due", "error", err)
@@ -163,8 +165,18 @@ func (q *Queue) fill(ctx context.Context, h *hub.Hub, client *river.Client[pgx.T
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-tidy.C:
+			if err := q.tidy(ctx); err != nil && ctx.Err() == nil {
+				logger(h.Logger).Error("could not tidy the queue", "error", err)
+			}
 		}
 	}
+}
+
+// tidy deletes the jobs that died with their workers. River would wait for them for ever: a run may take as long as it does.
+func (q *Queue) tidy(ctx context.Context) error {
+	_, err := q.pool.Exec(ctx, "DELETE FROM "+schema+".river_job WHERE state = 'running' AND attempted_at < now() - interval '1 day'")
+	return err
 }
 
 // enqueue claims what is due and makes a job of each claim. It claims no more than workers get to soon: what waits too long
