@@ -42,6 +42,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-sqlite"}, bridgeSQLite},
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"lookup"}, lookup},
+	{[]string{"callers-http", "callers-busy"}, callers},
 	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale},
 }
 

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	sealing "github.com/contactbridge/contactbridge/hub/secret"
+	"github.com/contactbridge/contactbridge/web"
+)
+
+// account is where `contactbridge sync` puts contacts.
+const account = "default"
+
+// callers measures the callers API: against the same query as a library call, and beside a running full sync.
+func callers(ctx context.Context, l *laboratory) ([]result, error) {
+	s, err := l.serve(ctx, l.postgresSource("customers"), "{region: US, format: as-is}")
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	path := filepath.Join(l.dir, "callers.db")
+	if _, _, err := l.synchronize(ctx, s.url(), path); err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	numbers := l.knownNumbers(ctx, store)
+	if len(numbers) == 0 {
+		return nil, errors.New("no number of the sample is found in the directory")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	web.SpareThreads() // as the hub's process does
+	desk, err := openDesk(ctx, l, store)
+	if err != nil {
+		return nil, err
+	}
+	defer desk.close()
+	value, limit, err := paired(ctx, l.repeat,
+		func(context.Context) (float64, error) { return desk.rate(numbers) },
+		func(ctx context.Context) (float64, error) {
+			started := time.Now()
+			for _, n := range numbers {
+				if _, err := caller.Lookup(ctx, store, account, n, "US", caller.Options{}); err != nil {
+					return 0, err
+				}
+			}
+			return float64(len(numbers)) / time.Since(started).Seconds(), nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	results := []result{{
+		Name: "callers-http", Value: value, Limit: limit, Unit: "lookups/s", Target: 0.3,
+		against: "GET /api/v1/callers/{number}, one connection, one request after the other, against the same query as a library call",
+	}}
+	busy, idle, err := desk.besideSync(ctx, s.url(), numbers, l.repeat)
+	return append(results, result{
+		Name: "callers-busy", Value: busy, Limit: idle, Unit: "ms", Target: 5, atMost: true,
+		against: "99th percentile of the callers API, 200 requests a second, while the same process fills another integration, against an idle hub",
+	}), err
+}
+
+// A desk is a hub in this process and one client of it.
+type desk struct {
+	hub      *hub.Hub
+	registry *registry.DB
+	server   *httptest.Server
+	conn     net.Conn
+	reader   *bufio.Reader
+	token    string
+	endWork  func()
+}
+
+func openDesk(ctx context.Context, l *laboratory, store directory.Store) (_ *desk, err error) {
+	ring, err := sealing.Parse(sealing.NewKey(), "bench")
+	if err != nil {
+		return nil, err
+	}
+	d := &desk{endWork: func() {}}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	if d.registry, err = registry.Open(ctx, filepath.Join(l.dir, "hub.db"), registry.Options{Seal: ring}); err != nil {
+		return nil, err
+	}
+	d.hub = &hub.Hub{Registry: d.registry, Store: store, Outbound: http.DefaultTransport}
+	if err := d.hub.PutAccount(ctx, registry.Account{Name: account, Region: "US"}); err != nil {
+		return nil, err
+	}
+	if _, d.token, err = d.hub.CreateToken(ctx, registry.Token{Name: "pbx", Account: account, Scopes: []registry.Scope{registry.ScopeCallers}}, ""); err != nil {
+		return nil, err
+	}
+	d.server = httptest.NewServer(web.Handler(web.Options{Hub: d.hub}))
+	if d.conn, err = net.Dial("tcp", d.server.Listener.Addr().String()); err != nil {
+		return nil, err
+	}
+	d.reader = bufio.NewReader(d.conn)
+	return d, nil
+}
+
+func (d *desk) close() {
+	d.endWork()
+	if d.conn != nil {
+		_ = d.conn.Close()
+	}
+	if d.server != nil {
+		d.server.Close()
+	}
+	if d.registry != nil {
+		_ = d.registry.Close()
+	}
+}
+
+// rate is how many lookups a second one client gets answered.
+func (d *desk) rate(numbers []string) (float64, error) {
+	started := time.Now()
+	for _, n := range numbers {
+		if err := d.ask(n); err != nil {
+			return 0, err
+		}
+	}
+	return float64(len(numbers)) / time.Since(started).Seconds(), nil
+}
+
+// ask sends one request over the connection that stays open, as plainly as HTTP can be spoken: it is the server that is
+// measured.
+func (d *desk) ask(number string) error {
+	request := "GET /api/v1/callers/" + url.PathEscape(number) + " HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer " + d.token + "\r\n\r\n"
+	if _, err := io.WriteString(d.conn, request); err != nil {
+		return err
+	}
+	status, err := d.reader.ReadString('\n')
+	if err != nil || !strings.Contains(status, " 200 ") {
+		return fmt.Errorf("%s: %s (%w)", number, status, err)
+	}
+	length := 0
+	for {
+		line, err := d.reader.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if rest, found := strings.CutPrefix(string(line), "Content-Length: "); found {
+			length, _ = strconv.Atoi(strings.TrimSpace(rest))
+		}
+	}
+	body, err := d.reader.Peek(length)
+	if err != nil || !strings.Contains(string(body), `"name"`) {
+		return fmt.Errorf("%s has no name: %s (%w)", number, body, err)
+	}
+	_, err = d.reader.Discard(length)
+	return err
+}
+
+const (
+	askEvery = 5 * time.Millisecond
+	leastAsk = 1000 // for a percentile
+)
+
+// besideSync is the 99th percentile, in milliseconds, of lookups beside a run and without one.
+func (d *desk) besideSync(ctx context.Context, bridge string, numbers []string, repeat int) (busy, idle float64, err error) {
+	work, end := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	working.Go(func() {
+		if err := d.hub.Work(work); err != nil && work.Err() == nil {
+			fmt.Fprintln(os.Stderr, "bench: the hub stopped working:", err)
+		}
+	})
+	d.endWork = func() { end(); working.Wait() }
+	key := directory.Key{Account: account, Integration: "another"}
+	return paired(ctx, repeat,
+		func(ctx context.Context) (float64, error) {
+			err := d.hub.AddIntegration(ctx, registry.Integration{Key: key, Bridge: bridge, Schedule: registry.Schedule{Off: true}},
+				map[string]string{"username": "agent", "password": secret})
+			if err == nil {
+				err = d.hub.Ask(ctx, key, registry.Ask{Run: true})
+			}
+			if err == nil {
+				err = d.untilRunning(ctx)
+			}
+			if err != nil {
+				return 0, err
+			}
+			p99, err := d.percentile(numbers, func(asked int) bool { return len(d.hub.Running()) > 0 })
+			for err == nil && len(d.hub.Running()) > 0 {
+				time.Sleep(askEvery)
+			}
+			return p99, errors.Join(err, d.forget(ctx, key))
+		},
+		func(context.Context) (float64, error) {
+			return d.percentile(numbers, func(asked int) bool { return asked < leastAsk })
+		})
+}
+
+// forget removes an integration as soon as its run has been given back.
+func (d *desk) forget(ctx context.Context, key directory.Key) (err error) {
+	for range 200 {
+		if err = d.hub.RemoveIntegration(ctx, key); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
+func (d *desk) untilRunning(ctx context.Context) error {
+	for range 2000 {
+		if len(d.hub.Running()) > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(askEvery):
+		}
+	}
+	return errors.New("the run did not start")
+}
+
+// percentile asks at a steady rate while more says so. What an answer is late delays no other question: all count from when
+// they should have been asked.
+func (d *desk) percentile(numbers []string, more func(asked int) bool) (float64, error) {
+	var took []time.Duration
+	started := time.Now()
+	for i := 0; more(i); i++ {
+		due := started.Add(time.Duration(i) * askEvery)
+		time.Sleep(time.Until(due))
+		begun := time.Now()
+		if err := d.ask(numbers[i%len(numbers)]); err != nil {
+			return 0, err
+		}
+		took = append(took, max(time.Since(due), time.Since(begun)))
+	}
+	if len(took) == 0 {
+		return 0, errors.New("the run was over before anybody was asked for")
+	}
+	slices.Sort(took)
+	return float64(took[len(took)*99/100].Microseconds()) / 1000, nil
+}
