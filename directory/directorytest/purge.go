@@ -74,8 +74,11 @@ func purgeTakesWhatItIsToldOnly(b *bench) {
 	b.key = directory.Key{Account: "other", Integration: "crm"}
 	b.complete(directory.Page{Contacts: people(1, 3, "Cid")})
 	refs := []directory.Ref{
-		{Integration: "crm", ID: "00001"}, {Integration: "crm", ID: "00001"}, {Integration: "helpdesk", ID: "00002"},
-		{Integration: "crm", ID: "unknown"}, {Integration: "unknown", ID: "00001"},
+		{Integration: "crm", ID: "00001"},
+		{Integration: "crm", ID: "00001"},
+		{Integration: "helpdesk", ID: "00002"},
+		{Integration: "crm", ID: "unknown"},
+		{Integration: "unknown", ID: "00001"},
 	}
 	if n, err := b.store.Purge(ctx, crm.Account, refs, false); err != nil || n != 2 {
 		b.Errorf("purged %d, %v; want 2", n, err)

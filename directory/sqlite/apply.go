@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/contactbridge/contactbridge/directory"
 )
@@ -45,17 +46,21 @@ type applier struct {
 	now func() int64 // Unix ms
 
 	added  int64  // contacts more, or fewer, than before
-	buffer []byte // of contacts' JSON
+	buffer []byte // of contacts' JSON and search terms
 }
 
 func (a *applier) apply(ctx context.Context, page *directory.Page) (guarded *directory.GuardedError, err error) {
 	if err := a.deleteNamed(ctx, page); err != nil {
 		return nil, err
 	}
-	if err := a.store(ctx, page.Contacts); err != nil {
+	contacts, purged, err := a.leaveOutSuppressed(ctx, page.Contacts)
+	if err != nil {
 		return nil, err
 	}
-	if err := a.reject(ctx, page.Rejected); err != nil {
+	if err := a.store(ctx, contacts); err != nil {
+		return nil, err
+	}
+	if err := a.reject(ctx, slices.Concat(page.Rejected, purged)); err != nil {
 		return nil, err
 	}
 	a.run.Pages++
@@ -79,6 +84,13 @@ func (a *applier) json(r *directory.Record) []byte {
 	return a.buffer[start:len(a.buffer):len(a.buffer)]
 }
 
+// terms writes what a contact is found by into the buffer likewise.
+func (a *applier) terms(r *directory.Record) string {
+	start := len(a.buffer)
+	a.buffer = searchTerms(a.buffer, a.account, a.integration, &r.Contact, r.Numbers)
+	return string(a.buffer[start:])
+}
+
 // keptRejected is how many rejected contacts of an integration are kept, the newest ones; all are counted.
 const keptRejected = 1000
 
@@ -88,7 +100,7 @@ func (a *applier) reject(ctx context.Context, rejected []directory.Rejected) err
 	}
 	a.run.Rejected += int64(len(rejected))
 	for _, r := range rejected[max(0, len(rejected)-keptRejected):] {
-		if _, err := a.tx.ExecContext(ctx, "INSERT INTO rejected (integration, id, reason) VALUES (?, ?, ?)", a.integration, r.ID, r.Reason); err != nil {
+		if _, err := a.tx.ExecContext(ctx, "INSERT INTO rejected (integration, run, id, reason) VALUES (?, ?, ?, ?)", a.integration, a.run.ID, r.ID, r.Reason); err != nil {
 			return err
 		}
 	}
@@ -110,7 +122,7 @@ func (a *applier) finish(ctx context.Context, guard directory.Guard) (guarded *d
 	}
 	a.run.Offset, a.run.Context = "", nil
 	a.run.Finished = moment(a.now())
-	if err := forget(ctx, a.tx, a.run.ID); err != nil {
+	if err := unmark(ctx, a.tx, a.run.ID); err != nil {
 		return nil, err
 	}
 	_, err = a.tx.ExecContext(ctx, "UPDATE integrations SET checkpoint = ? WHERE pk = ?", a.run.Checkpoint, a.integration)
@@ -203,8 +215,8 @@ func own(ctx context.Context, tx *writer, run *directory.Run, page int64) (owned
 	return o, nil
 }
 
-// forget drops the marks of a run that judges no more.
-func forget(ctx context.Context, tx *writer, run int64) error {
+// unmark drops the marks of a run that judges no more.
+func unmark(ctx context.Context, tx *writer, run int64) error {
 	_, err := tx.ExecContext(ctx, "DELETE FROM seen WHERE run = ?", run)
 	return err
 }

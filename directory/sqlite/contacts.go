@@ -54,6 +54,9 @@ func (a *applier) store(ctx context.Context, records []directory.Record) error {
 	if err := a.create(ctx, made, records); err != nil {
 		return err
 	}
+	if err := a.writeTerms(ctx, made, changed, records); err != nil {
+		return err
+	}
 	return a.writeNumbers(ctx, append(made, changed...), records)
 }
 
@@ -151,16 +154,32 @@ func (a *applier) rewrite(ctx context.Context, changed []*fate, records []direct
 		if _, err := a.tx.ExecContext(ctx, updateContact, f.hash[:], a.json(&records[f.record]), f.pk); err != nil {
 			return err
 		}
-		if err := a.deleteNumbers(ctx, f.pk); err != nil {
+		if err := dropNumbers(ctx, a.tx, f.pk); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *applier) deleteNumbers(ctx context.Context, contact int64) error {
-	_, err := a.tx.ExecContext(ctx, deleteNumbers, numberKey(contact, 0), numberKey(contact+1, 0))
+func dropNumbers(ctx context.Context, tx *writer, contact int64) error {
+	_, err := tx.ExecContext(ctx, deleteNumbers, numberKey(contact, 0), numberKey(contact+1, 0))
 	return err
+}
+
+func (a *applier) writeTerms(ctx context.Context, made, changed []*fate, records []directory.Record) error {
+	values := make([]any, 0, makeTerms.columns*len(made))
+	for _, f := range made {
+		values = append(values, f.pk, a.terms(&records[f.record]))
+	}
+	if err := a.tx.execMany(ctx, makeTerms, values); err != nil {
+		return err
+	}
+	for _, f := range changed {
+		if _, err := a.tx.ExecContext(ctx, updateTerms, a.terms(&records[f.record]), f.pk); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *applier) writeNumbers(ctx context.Context, write []*fate, records []directory.Record) error {
@@ -215,21 +234,32 @@ func (a *applier) deleteNamed(ctx context.Context, page *directory.Page) error {
 	return a.delete(ctx, gone)
 }
 
-// delete deletes contacts by pk. One that stands there twice is counted once.
+// delete deletes contacts by pk, and counts them.
 func (a *applier) delete(ctx context.Context, contacts []any) error {
+	n, err := drop(ctx, a.tx, contacts)
+	a.run.Deleted += n
+	a.added -= n
+	return err
+}
+
+// drop deletes contacts by pk, with what finds them. One that stands there twice is counted once.
+func drop(ctx context.Context, tx *writer, contacts []any) (n int64, err error) {
 	for _, pk := range contacts {
-		if err := a.deleteNumbers(ctx, pk.(int64)); err != nil {
-			return err
+		if err := dropNumbers(ctx, tx, pk.(int64)); err != nil {
+			return 0, err
+		}
+		if _, err := tx.ExecContext(ctx, deleteTerms, pk); err != nil {
+			return 0, err
 		}
 	}
-	return deleteContacts.chunks(contacts, func(text string, values []any) error {
-		result, err := a.tx.ExecContext(ctx, text, values...)
+	err = deleteContacts.chunks(contacts, func(text string, values []any) error {
+		result, err := tx.ExecContext(ctx, text, values...)
 		if err != nil {
 			return err
 		}
-		n, err := result.RowsAffected()
-		a.run.Deleted += n
-		a.added -= n
+		gone, err := result.RowsAffected()
+		n += gone
 		return err
 	})
+	return n, err
 }

@@ -106,7 +106,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithGoMigrations(fillSearch()))
 	if err != nil {
 		return err
 	}

@@ -111,15 +111,17 @@ func (s *Store) collect(ctx context.Context, account string, known directory.Num
 		hits = append(hits, h)
 		return nil
 	})
+	there := hits[:0]
 	for i := range hits {
-		if err == nil {
-			hits[i].Integration, err = s.names.integration(ctx, hits[i].integration)
+		if err != nil {
+			return nil, err
+		}
+		var named bool
+		if hits[i].Integration, named, err = s.names.integration(ctx, hits[i].integration); named {
+			there = append(there, hits[i])
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return hits, nil
+	return there, err
 }
 
 // read takes a row: what all queries have in common and then, from those that cannot know it, what the number is.

@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// names remembers the keys of accounts and the names of integrations. Neither ever changes once it is there.
+// names remembers the keys of accounts and the names of integrations. Neither ever changes once it is there, and no key is
+// used again.
 type names struct {
 	db           *sql.DB
 	accounts     sync.Map // name → pk
@@ -29,12 +30,20 @@ func (n *names) account(ctx context.Context, name string) (pk int64, err error) 
 	return pk, err
 }
 
-func (n *names) integration(ctx context.Context, pk int64) (name string, err error) {
+// integration is an integration's name; named is false where there is none any more.
+func (n *names) integration(ctx context.Context, pk int64) (name string, named bool, err error) {
 	if known, ok := n.integrations.Load(pk); ok {
-		return known.(string), nil
+		return known.(string), true, nil
 	}
-	if err = n.db.QueryRowContext(ctx, "SELECT name FROM integrations WHERE pk = ?", pk).Scan(&name); err == nil {
+	err = n.db.QueryRowContext(ctx, "SELECT name FROM integrations WHERE pk = ? AND name IS NOT NULL", pk).Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	if err == nil {
 		n.integrations.Store(pk, name)
 	}
-	return name, err
+	return name, err == nil, err
 }
+
+// forget is for an integration that is not there any more.
+func (n *names) forget(pk int64) { n.integrations.Delete(pk) }

@@ -87,7 +87,7 @@ func (s *Store) States(ctx context.Context, account string) ([]directory.State, 
 }
 
 func (s *Store) keys(ctx context.Context, account string) ([]directory.Key, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT a.name, i.name FROM integrations i JOIN accounts a ON a.pk = i.account WHERE ? IN ('', a.name) ORDER BY a.name, i.name", account)
+	rows, err := s.read.QueryContext(ctx, "SELECT a.name, i.name FROM integrations i JOIN accounts a ON a.pk = i.account WHERE ? IN ('', a.name) AND i.name IS NOT NULL ORDER BY a.name, i.name", account)
 	if err != nil {
 		return nil, err
 	}

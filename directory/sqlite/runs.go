@@ -14,6 +14,8 @@ import (
 const runColumns = `r.pk, r.kind, r.state, r.since, r."offset", r.context, r.checkpoint, r.lease, r.lease_until, r.started, r.updated, r.finished, r.error,
 	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes`
 
+const newestRun = "SELECT " + runColumns + " FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1"
+
 // scanRun reads runColumns, then what else is selected.
 func scanRun(row interface{ Scan(...any) error }, run *directory.Run, more ...any) (leaseUntil time.Time, err error) {
 	var until, started, updated, finished int64
@@ -71,7 +73,7 @@ func ensureIntegration(ctx context.Context, tx *writer, key directory.Key) (pk i
 // be as safe with an orderly bridge (P9); with any other the checkpoint of a complete run is the one that can be trusted.
 func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.Run, error) {
 	run := &directory.Run{}
-	newest, err := tx.prepared(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1")
+	newest, err := tx.prepared(ctx, newestRun)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start
 }
 
 func (s *Store) abandon(ctx context.Context, tx *writer, run int64) error {
-	if err := forget(ctx, tx, run); err != nil {
+	if err := unmark(ctx, tx, run); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, finished = ? WHERE pk = ?", directory.Abandoned, s.now(), run)
@@ -147,7 +149,7 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 		if err != nil {
 			return err
 		}
-		if err := forget(ctx, tx, run.ID); err != nil {
+		if err := unmark(ctx, tx, run.ID); err != nil {
 			return err
 		}
 		next = o.run

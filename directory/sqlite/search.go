@@ -1,32 +1,235 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
-	"time"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-var errNotYet = errors.New("not yet")
+const (
+	listEntries = `SELECT c.pk, i.name, c.data FROM `
+	inIndex     = `search s CROSS JOIN contacts c ON c.pk = s.rowid JOIN integrations i ON i.pk = c.integration
+		WHERE i.account = ? AND i.name IS NOT NULL AND s.search MATCH ?`
+	inNumbers = `numbers n CROSS JOIN contacts c ON c.pk = n.contact JOIN integrations i ON i.pk = c.integration
+		WHERE n.account = ? AND i.name IS NOT NULL AND n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ? AND (? = 0 OR i.pk = ?)`
+)
+
+// rankMost is how many contacts are ranked of those that a text finds.
+const rankMost = 1000
+
+// An entry is a contact that was found.
+type entry struct {
+	directory.Entry
+	pk   int64
+	name string // folded, where the order is by it
+}
 
 // ByEmail implements [directory.Store].
-func (s *Store) ByEmail(context.Context, string, []string, int) ([]directory.Entry, error) {
-	return nil, errNotYet
+func (s *Store) ByEmail(ctx context.Context, account string, emails []string, limit int) ([]directory.Entry, error) {
+	pk, err := s.names.account(ctx, account)
+	if err != nil || pk == 0 {
+		return nil, err
+	}
+	var all []entry
+	for _, email := range emails {
+		folded := directory.FoldEmail(email)
+		if folded == "" {
+			continue
+		}
+		found, err := s.entries(ctx, account, inIndex+` ORDER BY i.name, c.id LIMIT ?`, pk, quoted(appendEmail(nil, mark(pk), folded)), limit)
+		if err != nil {
+			return nil, fmt.Errorf("look up an e-mail address: %w", err)
+		}
+		all = append(all, found...)
+	}
+	return ranked(all, limit), nil
 }
 
 // Search implements [directory.Store].
-func (s *Store) Search(context.Context, string, directory.Query) ([]directory.Entry, error) {
-	return nil, errNotYet
+func (s *Store) Search(ctx context.Context, account string, query directory.Query) ([]directory.Entry, error) {
+	t, err := s.typed(ctx, account, query)
+	if err != nil || t == nil {
+		return nil, err
+	}
+	all, err := t.words(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("search for words: %w", err)
+	}
+	numbers, err := t.numbers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("search for a number: %w", err)
+	}
+	all = append(all, numbers...)
+	for i := range all {
+		all[i].name = strings.Join(directory.Fold(all[i].Contact.Name), " ")
+	}
+	return ranked(all, cmp.Or(max(0, query.Limit), 20)), nil
 }
 
-// Purge implements [directory.Store].
-func (s *Store) Purge(context.Context, string, []directory.Ref, bool) (int64, error) {
-	return 0, errNotYet
+// A typed query is one whose account and integration are there.
+type typed struct {
+	store       *Store
+	name        string // of the account
+	account     int64
+	integration int64 // 0: all
+	text        string
+	limit       int
 }
 
-// Forget implements [directory.Store].
-func (s *Store) Forget(context.Context, directory.Key) error { return errNotYet }
+// typed is nil where nobody can be found.
+func (s *Store) typed(ctx context.Context, account string, query directory.Query) (*typed, error) {
+	t := &typed{store: s, name: account, text: query.Text, limit: max(rankMost, query.Limit)}
+	var err error
+	if t.account, err = s.names.account(ctx, account); err != nil || t.account == 0 {
+		return nil, err
+	}
+	if query.Integration == "" {
+		return t, nil
+	}
+	err = s.read.QueryRowContext(ctx, "SELECT coalesce("+integrationOf+", 0)", account, query.Integration).Scan(&t.integration)
+	if err != nil || t.integration == 0 {
+		return nil, err
+	}
+	return t, nil
+}
 
-// Prune implements [directory.Store].
-func (s *Store) Prune(context.Context, time.Time) (int64, error) { return 0, errNotYet }
+// words finds the contacts that have all words of the text.
+//
+// However many contacts have a beginning of up to [longestPrefix] letters, the index hands them out one by one. Those of a longer
+// one it has to collect first, which takes long where a tenth of all contacts have it, as with the words of a company's own
+// e-mail addresses. So the words' first letters are tried first: where most of what they find has the whole words, that is
+// many, and some of them is what was asked for; where that is few, they are all.
+func (t *typed) words(ctx context.Context) ([]entry, error) {
+	words := distinctive(directory.Fold(t.text))
+	if len(words) == 0 || len(words) > maxWords {
+		return nil, nil
+	}
+	beginnings := make([]string, len(words))
+	for i, word := range words {
+		beginnings[i] = firstLetters(word, longestPrefix)
+	}
+	found, err := t.indexed(ctx, t.expression("", beginnings))
+	if err != nil || slices.Equal(words, beginnings) {
+		return found, err
+	}
+	all := len(found) < t.limit
+	found = slices.DeleteFunc(found, func(e entry) bool { return !hasWords(&e, words) })
+	if all || len(found) > t.limit/2 {
+		return found, nil
+	}
+	return t.indexed(ctx, t.expression("", words))
+}
+
+// maxWords is how many words can stand in a contact, and so in a text that finds one.
+const maxWords = 64
+
+// distinctive leaves out the words that are the beginning of another: whoever has that one has them too.
+func distinctive(words []string) []string {
+	slices.Sort(words)
+	kept := words[:0]
+	for i, word := range words {
+		if i+1 == len(words) || !strings.HasPrefix(words[i+1], word) {
+			kept = append(kept, word)
+		}
+	}
+	return kept
+}
+
+func firstLetters(word string, n int) string {
+	for i := range word {
+		if n == 0 {
+			return word[:i]
+		}
+		n--
+	}
+	return word
+}
+
+func hasWords(e *entry, words []string) bool {
+	terms := directory.Terms(&e.Contact)
+	for _, word := range words {
+		at, _ := slices.BinarySearch(terms, word)
+		if at == len(terms) || !strings.HasPrefix(terms[at], word) {
+			return false
+		}
+	}
+	return true
+}
+
+// numbers finds the contacts with a number that begins or ends with the text, where it is one.
+func (t *typed) numbers(ctx context.Context) ([]entry, error) {
+	digits := directory.Digits(t.text)
+	if digits == "" {
+		return nil, nil
+	}
+	starts, err := t.indexed(ctx, t.expression("n", []string{digits}))
+	if err != nil {
+		return nil, err
+	}
+	least, greatest := endings(digits)
+	from := reverse(digits)
+	ends, err := t.store.entries(ctx, t.name, inNumbers+` LIMIT ?`, t.account, least, greatest, from, from+":", t.integration, t.integration, t.limit)
+	return append(starts, ends...), err
+}
+
+// expression is what the index is asked for: beginnings of words of one kind, all of them.
+func (t *typed) expression(kind string, beginnings []string) string {
+	var b []byte
+	if t.integration != 0 {
+		b = append(quotedInto(b, appendIntegration(nil, t.integration)), ' ')
+	}
+	for _, beginning := range beginnings {
+		b = append(quotedInto(b, append(utf8.AppendRune([]byte(kind), mark(t.account)), beginning...)), "* "...)
+	}
+	return string(b)
+}
+
+// quoted is a word as an expression that finds it whole. Words hold letters and digits only.
+func quoted(word []byte) string { return string(quotedInto(nil, word)) }
+
+func quotedInto(dst, word []byte) []byte { return append(append(append(dst, '"'), word...), '"') }
+
+func (t *typed) indexed(ctx context.Context, expression string) ([]entry, error) {
+	return t.store.entries(ctx, t.name, inIndex+` LIMIT ?`, t.account, expression, t.limit)
+}
+
+// entries reads the contacts that a query finds.
+func (s *Store) entries(ctx context.Context, account, where string, args ...any) (found []entry, err error) {
+	rows, err := s.read.QueryContext(ctx, listEntries+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var data sql.RawBytes
+		e := entry{Entry: directory.Entry{Key: directory.Key{Account: account}}}
+		if err := rows.Scan(&e.pk, &e.Integration, &data); err != nil {
+			return nil, err
+		}
+		if err := e.Contact.UnmarshalJSON(data); err != nil {
+			return nil, err
+		}
+		found = append(found, e)
+	}
+	return found, rows.Err()
+}
+
+// ranked are the first entries in their order, each contact once.
+func ranked(all []entry, limit int) []directory.Entry {
+	slices.SortFunc(all, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.Integration, b.Integration), strings.Compare(a.Contact.ID, b.Contact.ID))
+	})
+	all = slices.CompactFunc(all, func(a, b entry) bool { return a.pk == b.pk })
+	entries := make([]directory.Entry, min(limit, len(all)))
+	for i := range entries {
+		entries[i] = all[i].Entry
+	}
+	return entries
+}

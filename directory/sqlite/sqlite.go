@@ -74,7 +74,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 
 const (
 	lookupReaders = 4 // connections that numbers are looked up on
-	otherReaders  = 2
+	otherReaders  = 4
 )
 
 func (s *Store) open(ctx context.Context, file string) (err error) {

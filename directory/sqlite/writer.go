@@ -16,11 +16,12 @@ type writer struct {
 }
 
 // newWriter opens the file for writing. The log is moved into the file every 32 MiB only: numbers come in no order, so a page of
-// contacts touches a thousand leaves of their index, the same ones again and again.
+// contacts touches a thousand leaves of their index, the same ones again and again. What is deleted is overwritten at once, so
+// that a person who is purged later has left nothing behind from earlier versions.
 func newWriter(path string) (*writer, error) {
 	db, err := connect(path,
 		"_pragma=journal_mode(wal)", "_pragma=synchronous(normal)", "_pragma=cache_size(-32000)",
-		"_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_txlock=immediate")
+		"_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)", "_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +125,19 @@ func (w *writer) queryRow(ctx context.Context, text string, args []any, into ...
 		return err
 	}
 	return s.QueryRowContext(ctx, args...).Scan(into...)
+}
+
+// emptyLog moves the log into the file and cuts it off, so that nothing of what was deleted stays in it. It gives up, without an
+// error, where somebody reads an old state for longer than a transaction waits.
+func (w *writer) emptyLog(ctx context.Context) error {
+	select {
+	case <-w.turn:
+		defer func() { w.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var busy, pages, moved int64
+	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
 }
 
 func (w *writer) close() error {
