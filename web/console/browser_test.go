@@ -1,0 +1,244 @@
+package console_test
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+var updateScreenshots = flag.Bool("update-screenshots", false, "take the screenshots of the documentation anew")
+
+// axe finds what keeps people with disabilities from using a page. It is axe-core as it comes from npm, MPL-2.0.
+//
+//go:embed testdata/axe-core/axe.min.js
+var axe string
+
+func chromiumPath() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// start starts a browser with an empty profile.
+func start(t testing.TB, path string) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-dev-shm-usage", true),
+	)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	ctx, enough := context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(func() { enough(); cancel(); stop() }) // it waits until the process has gone
+	return ctx
+}
+
+// A tab is a browser's window.
+type tab struct {
+	t    testing.TB
+	site *site
+	ctx  context.Context
+
+	mu     sync.Mutex
+	faults []string // what the page complained about
+}
+
+// browser opens a tab, or skips the test where there is no browser.
+func (s *site) browser(t testing.TB, actions ...chromedp.Action) *tab {
+	t.Helper()
+	path := chromiumPath()
+	if path == "" {
+		t.Skip("Chromium is not installed (Debian: apt-get install chromium): the console is not tried in a browser")
+	}
+	b := &tab{t: t, site: s, ctx: start(t, path)}
+	chromedp.ListenTarget(b.ctx, b.listen)
+	b.run(append([]chromedp.Action{chromedp.EmulateViewport(1280, 860)}, actions...)...)
+	return b
+}
+
+// listen notes what no page may do: throw errors, or try what the Content-Security-Policy forbids.
+func (b *tab) listen(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		b.faults = append(b.faults, e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError {
+			for _, a := range e.Args {
+				b.faults = append(b.faults, string(a.Value)+a.Description)
+			}
+		}
+	}
+}
+
+func (b *tab) run(actions ...chromedp.Action) {
+	b.t.Helper()
+	if err := chromedp.Run(b.ctx, actions...); err != nil {
+		var at, text string
+		_ = chromedp.Run(context.WithoutCancel(b.ctx), chromedp.Location(&at), chromedp.Text("body", &text, chromedp.ByQuery))
+		b.t.Fatalf("%v\nat %s\n%s", err, at, text)
+	}
+}
+
+func (b *tab) open(path string) {
+	b.t.Helper()
+	b.run(chromedp.Navigate(b.site.server.URL + path))
+}
+
+// click clicks what has these words: a button, a link, a summary.
+func (b *tab) click(words string) {
+	b.t.Helper()
+	b.run(chromedp.Click(fmt.Sprintf(`//*[self::button or self::a or self::summary][contains(normalize-space(.), %q) and not(contains(@class, 'visually-hidden'))]`, words), chromedp.BySearch, chromedp.NodeVisible))
+}
+
+// fill types into the field of a name.
+func (b *tab) fill(name, text string) {
+	b.t.Helper()
+	b.until("a field "+name, fmt.Sprintf(`(() => {
+		const field = document.querySelector('input[name="%s"], select[name="%s"]');
+		if (!field) { return false; }
+		field.focus();
+		if (field.select) { field.select(); }
+		return true;
+	})()`, name, name))
+	b.run(chromedp.KeyEvent(text))
+}
+
+// until waits until a script finds something true, whatever page it is by then.
+func (b *tab) until(what, script string) {
+	b.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; {
+		var is bool
+		if err := chromedp.Run(b.ctx, chromedp.Evaluate(script, &is)); err == nil && is {
+			return
+		}
+		if time.Now().After(end) || b.ctx.Err() != nil {
+			b.t.Fatalf("waited in vain for %s\nat %s\n%s", what, b.at(), b.text())
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// sees waits until the page shows words.
+func (b *tab) sees(words string) {
+	b.t.Helper()
+	b.until(words, fmt.Sprintf(`!!document.body && document.readyState !== "loading" && document.body.innerText.includes(%q)`, words))
+}
+
+func (b *tab) text() (text string) {
+	b.t.Helper()
+	b.run(chromedp.Evaluate(`document.body.innerText`, &text))
+	return text
+}
+
+func (b *tab) at() (path string) {
+	b.t.Helper()
+	b.run(chromedp.Evaluate(`location.pathname + location.search`, &path))
+	return path
+}
+
+func (b *tab) dark(on bool) {
+	b.t.Helper()
+	scheme := "light"
+	if on {
+		scheme = "dark"
+	}
+	b.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}))
+}
+
+// phone makes the window that of a telephone.
+func (b *tab) phone() {
+	b.t.Helper()
+	b.run(chromedp.EmulateViewport(375, 740, chromedp.EmulateMobile, chromedp.EmulateTouch))
+}
+
+// signIn makes the first administrator.
+func (b *tab) signIn() {
+	b.t.Helper()
+	b.open("/")
+	b.fill("name", "ada")
+	b.fill("new-password", password)
+	b.fill("again", password)
+	b.click("Make the administrator")
+	b.sees("Overview")
+}
+
+// borrow gives the tab the session of a visitor.
+func (b *tab) borrow(v *visitor) {
+	b.t.Helper()
+	b.open("/static/none")
+	u := v.request("GET", "/", nil).URL
+	for _, c := range v.client.Jar.Cookies(u) {
+		b.run(chromedp.ActionFunc(func(ctx context.Context) error { return setCookie(ctx, c.Name, c.Value, b.site.server.URL) }))
+	}
+}
+
+// accessible reports what axe finds wrong with the page as it is.
+func (b *tab) accessible(what string) {
+	b.t.Helper()
+	var found string
+	b.run(
+		chromedp.Evaluate(axe+"; true", nil),
+		chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v =>
+			({id: v.id, help: v.help, nodes: v.nodes.map(n => n.target.join(" ") + ": " + n.failureSummary)}))))`, &found,
+			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
+	)
+	var violations []struct {
+		ID, Help string
+		Nodes    []string
+	}
+	if err := json.Unmarshal([]byte(found), &violations); err != nil {
+		b.t.Fatal(err)
+	}
+	for _, v := range violations {
+		b.t.Errorf("%s: %s: %s\n%s", what, v.ID, v.Help, strings.Join(v.Nodes, "\n"))
+	}
+}
+
+// quiet reports what the pages complained about.
+func (b *tab) quiet() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range b.faults {
+		b.t.Error("a page complains:", f)
+	}
+}
+
+// picture is taken for the documentation where that is asked for.
+func (b *tab) picture(name string) {
+	b.t.Helper()
+	dir := os.Getenv("CONSOLE_PICTURES") // to look at, without changing the documentation
+	if *updateScreenshots {
+		dir = filepath.Join("..", "..", "docs", "images")
+	}
+	if dir == "" {
+		return
+	}
+	var image []byte
+	b.run(chromedp.ActionFunc(func(ctx context.Context) (err error) {
+		image, err = page.CaptureScreenshot().WithFormat(page.CaptureScreenshotFormatPng).WithCaptureBeyondViewport(false).Do(ctx)
+		return err
+	}))
+	if err := os.WriteFile(filepath.Join(dir, "console-"+name+".png"), image, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
