@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -70,6 +72,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if _, ok := errors.AsType[*misuseError](err); ok {
 		return exitMisuse
 	}
+	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Invalid {
+		return exitMisuse
+	}
 	return exitFailed
 }
 
@@ -112,6 +117,12 @@ func hintOf(err error) string {
 	}
 	if e, ok := errors.AsType[*hintedError](err); ok {
 		return e.hint
+	}
+	if e, ok := errors.AsType[*hub.Error](err); ok {
+		return e.Hint
+	}
+	if e, ok := errors.AsType[*directory.Error](err); ok {
+		return e.Hint
 	}
 	return synchronizer.Hint(err)
 }

@@ -1,0 +1,261 @@
+package hubserver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/hubconfig"
+	"github.com/contactbridge/contactbridge/internal/hubserver"
+	"github.com/contactbridge/contactbridge/internal/listener"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
+	"github.com/contactbridge/contactbridge/source/memory"
+)
+
+var server pgtest.Suite
+
+func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+
+const token = "0123456789abcdef0123456789abcdef"
+
+// crm is a bridge with one contact.
+func crm(t *testing.T) string {
+	t.Helper()
+	store := memory.NewStore(nil)
+	store.Put(contact.Contact{ID: "1", Name: "Jane Doe", Phones: []string{"020 7946 0018"}})
+	s := httptest.NewServer(&bridge.Handler{
+		Open: store.Factory().Open, Authenticate: bridge.RequireAuth(bridge.Auth{"username": "agent", "password": "s3cret"}), CheckpointSalt: "memory",
+	})
+	t.Cleanup(s.Close)
+	return s.URL + "/crm/contact_sync"
+}
+
+// parse writes a configuration and reads it.
+func parse(t *testing.T, dir, text string) *hubconfig.Config {
+	t.Helper()
+	file := filepath.Join(dir, "hub.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PBX_TOKEN", token)
+	t.Setenv("CRM_BRIDGE_PASSWORD", "s3cret")
+	cfg, err := hubconfig.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func everyday(url, more string) string {
+	return fmt.Sprintf(`
+listen: 127.0.0.1:0
+data: ./data
+accounts:
+  acme:
+    region: GB
+    integrations:
+      crm:
+        bridge: %s
+        auth: {username: agent, password: "${CRM_BRIDGE_PASSWORD}"}
+        every: 30m
+tokens:
+  pbx: {account: acme, scopes: [callers:read], value: "${PBX_TOKEN}"}
+network: {allow_private: true}
+%s`, url, more)
+}
+
+// serve runs a hub until the function is called, or the test ends.
+func serve(t *testing.T, cfg *hubconfig.Config) (address string, s *hubserver.Server, stop func()) {
+	t.Helper()
+	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := listener.Open(t.Context(), cfg.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := errors.Join(<-ended, s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return listener.URL(l, false), s, stop
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// knows waits until the hub knows who is calling.
+func knows(t *testing.T, address string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if status, name := get(t, address+"/callerid?number=%2B442079460018"); status == 200 && name == "Jane Doe" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the hub does not learn who is calling")
+		}
+	}
+}
+
+func TestAnEverydayFileIsAllThatAHubNeeds(t *testing.T) {
+	dir := t.TempDir()
+	cfg := parse(t, dir, everyday(crm(t), ""))
+	address, _, _ := serve(t, cfg)
+	knows(t, address)
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json"} {
+		if status, text := get(t, address+path); status != 200 {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	if err := filepath.WalkDir(filepath.Join(dir, "data"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("others may read %s: %s", path, info.Mode())
+		}
+		text, _ := os.ReadFile(path)
+		if strings.Contains(string(text), "s3cret") || strings.Contains(string(text), token) {
+			t.Errorf("%s holds a secret in clear", path)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheSameFileAgainChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	cfg := parse(t, dir, everyday(crm(t), "webhooks: {ops: {url: 'https://ops.example.com/hook', secret: '"+token+"'}}"))
+	for range 3 {
+		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := s.Hub.Audit(t.Context(), registry.Filter{Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var actions []string
+		for _, e := range entries {
+			if e.Actor != "configuration file" {
+				t.Errorf("%+v", e)
+			}
+			actions = append(actions, e.Action)
+		}
+		slices.Sort(actions)
+		if want := []string{"account.set", "integration.add", "token.create", "webhook.set"}; !slices.Equal(actions, want) {
+			t.Errorf("%v, want %v", actions, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestWhatIsTakenOutOfTheFileGoes(t *testing.T) {
+	dir := t.TempDir()
+	address, s, stop := serve(t, parse(t, dir, everyday(crm(t), "")))
+	knows(t, address)
+	// What was added elsewhere is not the file's.
+	other := directory.Key{Account: "acme", Integration: "other"}
+	if err := s.Hub.AddIntegration(t.Context(), registry.Integration{Key: other, Bridge: "https://bridge.example.com/x", Paused: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	next, err := hubserver.New(t.Context(), parse(t, dir, "data: ./data\n"), hubserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	views, err := next.Hub.Integrations(t.Context(), "", directory.Key{}, 0)
+	if err != nil || len(views) != 1 || views[0].Key != other {
+		t.Errorf("%+v, %v", views, err)
+	}
+	accounts, err := next.Hub.Accounts(t.Context())
+	if err != nil || len(accounts) != 1 || accounts[0].Managed {
+		t.Errorf("%+v, %v", accounts, err)
+	}
+	if tokens, err := next.Hub.Tokens(t.Context(), ""); err != nil || len(tokens) != 0 {
+		t.Errorf("%+v, %v", tokens, err)
+	}
+}
+
+// A key that is gone must not be replaced by a new one in silence: every credential would be lost.
+func TestAHubWhoseKeyIsGoneDoesNotStart(t *testing.T) {
+	dir := t.TempDir()
+	cfg := parse(t, dir, everyday(crm(t), ""))
+	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "data", hubserver.KeyFile)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = hubserver.New(t.Context(), cfg, hubserver.Options{})
+	if e, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
+		t.Errorf("%v", err)
+	}
+}
+
+// Web and worker processes on one database are one hub.
+func TestSeveralProcessesOnPostgreSQLAreOneHub(t *testing.T) {
+	database := server.Database(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "hub.key"), []byte("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(everyday(crm(t), "secrets: {key_file: hub.key}"), "data: ./data", "database: "+database.DSN, 1)
+	web := parse(t, dir, text)
+	web.Role = "web"
+	worker := parse(t, dir, text)
+	worker.Role = "worker"
+	address, _, _ := serve(t, web)
+	if status, name := get(t, address+"/callerid?number=%2B442079460018"); status != 200 || name != "" {
+		t.Errorf("before anything ran: %d %q", status, name)
+	}
+	_, _, _ = serve(t, worker)
+	knows(t, address)
+}
