@@ -19,7 +19,7 @@ import (
 type Options struct {
 	AllowPrivate bool           // private networks, link-local addresses and this machine
 	Allow        []netip.Prefix // these networks
-	Dialer       *net.Dialer    // nil: one of its own; its Control is replaced
+	Dialer       *net.Dialer    // nil: one of its own; its Control and ControlContext are not used
 }
 
 // A Refused address is one that the hub does not ask.
@@ -39,11 +39,12 @@ func (e *Refused) Unwrap() error { return e.Err }
 // New makes a transport that asks only what it may. It follows no redirects (a client may, and is judged again), and uses no
 // proxy of the environment: a proxy would dial for it.
 func New(o Options) *http.Transport {
-	dialer := o.Dialer
-	if dialer == nil {
-		dialer = &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	if o.Dialer != nil {
+		own := *o.Dialer
+		dialer = &own
 	}
-	dialer.Control = guard(o)
+	dialer.Control, dialer.ControlContext = guard(o), nil // the latter would go before
 	return &http.Transport{
 		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
 		MaxIdleConns: 512, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10,
