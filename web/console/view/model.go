@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.977 generate
+//go:generate go tool -modfile=../../../tools/go.mod templ generate
 
 // Assets are where the files are that pages are made with.
 type Assets struct{ CSS, Script, HTMX, SSE, Icon string }
