@@ -16,10 +16,10 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 )
 
-// The defaults of [Client].
+// The defaults of [Client]: bytes of an answer, and how long one may take.
 const (
-	defaultMaxBody = 32 << 20
-	defaultTimeout = 10 * time.Second // P12
+	DefaultMaxBody = 32 << 20
+	DefaultTimeout = 10 * time.Second // P12
 )
 
 // A Client asks a bridge, anybody's, for pages. It reads leniently (D1) and never takes a failure for emptiness (T11). Its
@@ -34,10 +34,10 @@ type Client struct {
 	// that keeps connections alive.
 	HTTP *http.Client
 
-	// MaxBody is the most bytes of an answer's body, decompressed. Default 32 MiB.
+	// MaxBody is the most bytes of an answer's body, decompressed. Default [DefaultMaxBody].
 	MaxBody int64
 
-	// Timeout is how long a request may take, to the last byte of its answer (P12). Default 10 s.
+	// Timeout is how long a request may take, to the last byte of its answer (P12). Default [DefaultTimeout].
 	Timeout time.Duration
 
 	// UserAgent is sent as such. Default "contactbridge".
@@ -156,7 +156,7 @@ func encodeJSON(v any) ([]byte, error) {
 
 // post sends a request and has its answer read.
 func (c *Client) post(ctx context.Context, target string, body []byte, read func(*answer) error) error {
-	limit := orDefault(c.Timeout, defaultTimeout)
+	limit := orDefault(c.Timeout, DefaultTimeout)
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(timed, http.MethodPost, target, bytes.NewReader(body))

@@ -59,7 +59,7 @@ func (a *answer) open(res *http.Response) {
 	if id := res.Header.Get(requestIDHeader); saneID(id) {
 		a.id = id
 	}
-	a.meter = &meter{from: res.Body, left: int64(orDefault(int(a.client.MaxBody), defaultMaxBody))}
+	a.meter = &meter{from: res.Body, left: int64(orDefault(int(a.client.MaxBody), DefaultMaxBody))}
 	a.body = bufio.NewReaderSize(a.meter, 64<<10)
 }
 

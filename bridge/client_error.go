@@ -88,7 +88,7 @@ func (a *answer) checkStatus() error {
 }
 
 func (a *answer) tooBig() error {
-	most := int64(orDefault(int(a.client.MaxBody), defaultMaxBody))
+	most := int64(orDefault(int(a.client.MaxBody), DefaultMaxBody))
 	return a.error(CodeAnswerTooBig, "the answer is larger than "+size(most),
 		"Make the bridge's pages smaller: a few hundred contacts are plenty.", nil)
 }

@@ -119,6 +119,9 @@ type Guard struct {
 	Accept bool // the operator said yes
 }
 
+// DefaultGuard refuses to delete more than 20 % of an integration's contacts, and more than 10 of them (D7).
+func DefaultGuard() Guard { return Guard{Share: 0.2, Min: 10} }
+
 // Refuses reports whether deleting so many of total contacts needs a yes.
 func (g Guard) Refuses(deleted, total int64) bool {
 	return !g.Accept && deleted > g.Min && float64(deleted) > g.Share*float64(total)

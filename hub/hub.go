@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
 // A Hub is one process's part of a hub: several on one database work together.
@@ -42,6 +44,11 @@ type Options struct {
 	PublicURL  string           // where browsers reach the hub, for OAuth; empty: what listens
 	RetryFirst time.Duration    // before a failed run is tried again; doubles up to the schedule's interval; default 30 s
 	Clock      func() time.Time // nil: time.Now
+}
+
+// DefaultLimits are those of a run whose integration sets none.
+func DefaultLimits() registry.Limits {
+	return registry.Limits{Pages: synchronizer.DefaultMaxPages, PageBytes: bridge.DefaultMaxBody, Timeout: bridge.DefaultTimeout}
 }
 
 // An Error is what a hub says where somebody can do something about it.

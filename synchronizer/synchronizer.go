@@ -35,7 +35,7 @@ type Synchronizer struct {
 type Options struct {
 	Full bool // an initial run, whatever checkpoint there is
 
-	Guard           directory.Guard // in front of inferred deletions (D7); zero means [DefaultGuard]
+	Guard           directory.Guard // in front of inferred deletions (D7); zero means [directory.DefaultGuard]
 	AcceptDeletions bool            // the operator said yes to what the guard would refuse
 
 	Lease    time.Duration // how long the run belongs to this process without a sign of life; 0 means [DefaultLease]
@@ -55,12 +55,9 @@ const (
 	DefaultMaxPages = 1_000_000
 )
 
-// DefaultGuard refuses to delete more than 20 % of an integration's contacts, and more than 10 of them (D7).
-func DefaultGuard() directory.Guard { return directory.Guard{Share: 0.2, Min: 10} }
-
 func (o Options) withDefaults() Options {
 	if o.Guard == (directory.Guard{}) {
-		o.Guard = DefaultGuard()
+		o.Guard = directory.DefaultGuard()
 	}
 	o.Guard.Accept = o.Guard.Accept || o.AcceptDeletions
 	if o.Lease <= 0 {

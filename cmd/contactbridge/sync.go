@@ -156,7 +156,7 @@ func (f *syncFlags) options() (synchronizer.Options, error) {
 			return none, misuse("--"+number.flag+" must be more than 0", "")
 		}
 	}
-	guard := synchronizer.DefaultGuard()
+	guard := directory.DefaultGuard()
 	share, err := parseShare(f.guard)
 	if err != nil {
 		return none, err

@@ -78,7 +78,7 @@ const (
 
 // Limits bound what one run may take. Zero fields mean their defaults.
 type Limits struct {
-	Pages     int64         // of one run; 0: synchronizer.DefaultMaxPages
+	Pages     int64         // of one run; 0: those of hub.DefaultLimits
 	PageBytes int64         // of one answer; 0: 32 MiB
 	Timeout   time.Duration // of one request; 0: 10 s (P12)
 	Run       time.Duration // of one run; 0: none
@@ -140,6 +140,7 @@ type Outcome struct {
 	Due      time.Time // next; zero: not by itself
 	Fresh    time.Time // zero: as it was
 	LastFull time.Time // zero: as it was
+	Again    Ask       // what is still asked for, not before Due; Cancel is nothing
 }
 
 // A Scope is something that a token may do.

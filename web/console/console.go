@@ -60,7 +60,7 @@ type Console struct {
 	origin   *http.CrossOriginProtection
 	vault    *vault
 	throttle *throttle
-	openID   *provider // nil: none
+	openID   *provider   // nil: none
 	settled  atomic.Bool // there is a user
 }
 

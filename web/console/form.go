@@ -15,7 +15,6 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
-	"github.com/contactbridge/contactbridge/synchronizer"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
 
@@ -54,7 +53,7 @@ func fillDefaults(f *view.IntegrationForm, i registry.Integration) {
 		every = registry.DefaultEvery
 	}
 	if guard.Share == 0 && guard.Min == 0 {
-		guard = synchronizer.DefaultGuard()
+		guard = directory.DefaultGuard()
 	}
 	f.Every, f.Cron, f.Full = shortDuration(every), i.Schedule.Cron, days(i.Schedule.Full)
 	f.GuardShare, f.GuardMin = strconv.FormatFloat(guard.Share*100, 'g', 6, 64), fmt.Sprint(guard.Min)
@@ -225,7 +224,7 @@ func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem 
 	if err1 != nil || err2 != nil || share < 0 || share > 100 || least < 0 {
 		return &view.Problem{Field: "guard", Message: "the deletion guard needs two numbers", Hint: "Per cent from 0 to 100, and a number of contacts: 20 and 10."}
 	}
-	if g := (directory.Guard{Share: share / 100, Min: least}); g != synchronizer.DefaultGuard() || i.Guard != (directory.Guard{}) {
+	if g := (directory.Guard{Share: share / 100, Min: least}); g != directory.DefaultGuard() || i.Guard != (directory.Guard{}) {
 		i.Guard = g
 	}
 	var numbers [3]int64

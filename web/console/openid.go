@@ -50,7 +50,9 @@ func newProvider(o Options) (*provider, error) {
 }
 
 // with gives a context the client that asks the provider.
-func (p *provider) with(ctx context.Context) context.Context { return oidc.ClientContext(ctx, p.client) }
+func (p *provider) with(ctx context.Context) context.Context {
+	return oidc.ClientContext(ctx, p.client)
+}
 
 // discover asks the provider what it can do, once.
 func (p *provider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {

@@ -95,8 +95,10 @@ func TestNothingIsChangedWithoutAFormOfOurOwn(t *testing.T) {
 	key := s.furnish(t)
 	v := s.administrator(t)
 	for name, change := range map[string]func(*http.Request, url.Values){
-		"no token":                     func(_ *http.Request, f url.Values) { f.Del("csrf") },
-		"a wrong token":                func(_ *http.Request, f url.Values) { f.Set("csrf", base64.RawURLEncoding.EncodeToString(make([]byte, 32))) },
+		"no token": func(_ *http.Request, f url.Values) { f.Del("csrf") },
+		"a wrong token": func(_ *http.Request, f url.Values) {
+			f.Set("csrf", base64.RawURLEncoding.EncodeToString(make([]byte, 32)))
+		},
 		"another visitor's token":      func(_ *http.Request, f url.Values) { f.Set("csrf", s.visitor(t).token("/sign-in")) },
 		"another site, says Origin":    func(r *http.Request, _ url.Values) { r.Header.Set("Origin", "https://evil.example") },
 		"another site, says Sec-Fetch": func(r *http.Request, _ url.Values) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
@@ -301,7 +303,7 @@ func TestRolesAreEnforcedWhateverThePageShows(t *testing.T) {
 			*visitor
 			want int
 		}{{"reader", reader, c.reader}, {"operator", operator, c.operator}, {"admin of other", elsewhere, c.elsewhere}, {"admin", admin, c.administers}} {
-			a := answer{}
+			var a answer
 			if c.method == "GET" {
 				a = who.get(c.path)
 			} else {
@@ -355,7 +357,7 @@ func TestAChangedRoleHoldsAtOnce(t *testing.T) {
 func TestContactsCannotWriteOurPages(t *testing.T) {
 	s := newSite(t)
 	const script = `<script>alert(1)</script>`
-	s.bridge.store.Put(contact.Contact{
+	s.bridge.contacts().Put(contact.Contact{
 		ID: `x"><img src=x onerror=alert(2)>`, Name: "Mallory " + script, Company: `"><svg onload=alert(3)>`, Title: script, Phones: []string{"020 7946 0999", script},
 		Emails: []string{`"` + script + `"@example.com`}, URL: "javascript:alert(4)", Websites: []string{"data:text/html," + script, "https://ok.example.com/?a=\"b"},
 		PhotoURL: "https://evil.example/track.png", Address: script, Twitter: script, CustomFields: []contact.CustomField{{Key: script, Value: script}},
@@ -455,4 +457,3 @@ func TestLiveRequestsOfWhoIsNotSignedInLeadToTheSignIn(t *testing.T) {
 		t.Error(a.StatusCode, a.Header)
 	}
 }
-

@@ -43,7 +43,9 @@ func (c *Console) setCookie(w http.ResponseWriter, name, value string, lasts tim
 	})
 }
 
-func (c *Console) dropCookie(w http.ResponseWriter, name string) { c.setCookie(w, name, "", -time.Second) }
+func (c *Console) dropCookie(w http.ResponseWriter, name string) {
+	c.setCookie(w, name, "", -time.Second)
+}
 
 // secretOf is the random value of a cookie; nil where there is none.
 func (c *Console) secretOf(r *http.Request, name string) []byte {

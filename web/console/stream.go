@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/a-h/templ"
-
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -99,14 +97,6 @@ func (s *eventStream) send(name string, data []byte) error {
 		return err
 	}
 	return s.out.Flush()
-}
-
-func (s *eventStream) sendPart(name string, part templ.Component) error {
-	var b bytes.Buffer
-	if err := part.Render(s.q.Context(), &b); err != nil {
-		return err
-	}
-	return s.send(name, b.Bytes())
 }
 
 // overviewStream tells that the overview may have changed.

@@ -160,4 +160,3 @@ func (c *Console) audit(q *request) error {
 	q.page.Section = view.SectionAudit
 	return q.show(http.StatusOK, "Audit log", view.AuditPage(q.page, list, older))
 }
-

@@ -74,7 +74,9 @@ func (l *Locale) Time(t time.Time) string {
 }
 
 // Exact is a time to the second with its zone, for who looks closer.
-func (l *Locale) Exact(t time.Time) string { return t.In(l.Zone).Format("Mon 2 Jan 2006, 15:04:05 MST") }
+func (l *Locale) Exact(t time.Time) string {
+	return t.In(l.Zone).Format("Mon 2 Jan 2006, 15:04:05 MST")
+}
 
 // ISO is a time for programs.
 func (l *Locale) ISO(t time.Time) string { return t.In(l.Zone).Format(time.RFC3339) }
@@ -103,8 +105,10 @@ func rough(d time.Duration) string {
 		from, unit time.Duration
 		name       string
 	}{
-		{48 * time.Hour, 24 * time.Hour, "day"}, {90 * time.Minute, time.Hour, "hour"},
-		{90 * time.Second, time.Minute, "minute"}, {0, time.Second, "second"},
+		{48 * time.Hour, 24 * time.Hour, "day"},
+		{90 * time.Minute, time.Hour, "hour"},
+		{90 * time.Second, time.Minute, "minute"},
+		{0, time.Second, "second"},
 	} {
 		if d >= u.from {
 			n := int64((d + u.unit/2) / u.unit)
@@ -117,11 +121,13 @@ func rough(d time.Duration) string {
 	return ""
 }
 
-// Duration is how long something took: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min.
+// Duration is how long something took: under 0.1 s, 0.4 s, 12 s, 3 min 20 s, 2 h 5 min.
 func (l *Locale) Duration(d time.Duration) string {
 	switch {
 	case d < 0:
 		return ""
+	case d < 50*time.Millisecond:
+		return "under 0.1 s"
 	case d < 10*time.Second:
 		return l.Decimal(d.Seconds(), 1) + " s"
 	case d < time.Minute:
