@@ -54,6 +54,30 @@ func visible(ctx context.Context, account string) bool {
 	return !ok || a.sees(account)
 }
 
+// readable reports whether an actor may read an account's integrations, runs and events.
+func readable(a Actor, account string) bool {
+	return a.May(registry.ScopeRead, account) || a.May(registry.ScopeControl, account) || a.May(registry.ScopeWrite, account)
+}
+
+// ofAccounts lists what is asked for of one account; where account is empty, of all those that the actor may see, by name.
+func ofAccounts[T any](ctx context.Context, account string, may func(Actor, string) bool, list func(account string) ([]T, error)) (all []T, err error) {
+	a, ok := ActorOf(ctx)
+	if account != "" || !ok || a.All && may(a, "") {
+		return list(account)
+	}
+	for _, account := range slices.Sorted(slices.Values(a.Accounts)) {
+		if !may(a, account) {
+			continue
+		}
+		some, err := list(account)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
 func missing(what, name string) *Error {
 	return &Error{Kind: NotFound, Message: fmt.Sprintf("there is no %s %q", what, name), Hint: "Check the name; names are case-sensitive."}
 }
@@ -64,6 +88,12 @@ func unmanaged(ctx context.Context, managed bool, what string) error {
 		return nil
 	}
 	return &Error{Kind: Managed, Message: what + " is declared by the configuration file", Hint: "Change it there and start the hub again."}
+}
+
+// managed reports whether something is the configuration file's: what others make never is.
+func managed(ctx context.Context, said bool) bool {
+	a, ok := ActorOf(ctx)
+	return said && (!ok || a.File)
 }
 
 // Note writes into the audit log what somebody has done.

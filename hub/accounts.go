@@ -31,7 +31,7 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 	if err := permit(ctx, registry.ScopeAdmin, a.Name); err != nil {
 		return err
 	}
-	a.Region = strings.ToUpper(a.Region)
+	a.Region, a.Managed = strings.ToUpper(a.Region), managed(ctx, a.Managed)
 	if err := checkAccount(a); err != nil {
 		return err
 	}

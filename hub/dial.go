@@ -2,11 +2,13 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
@@ -77,16 +79,19 @@ func (l *line) with(token string) *bridge.Client {
 	return &bridge.Client{URL: c.URL, Auth: auth, MaxBody: c.MaxBody, Timeout: c.Timeout, UserAgent: c.UserAgent, HTTP: c.HTTP}
 }
 
-// Page asks for one page.
+// Page asks for one page. An address that may not be asked is an [*outbound.Refused]: asking again does not help.
 func (l *line) Page(ctx context.Context, q bridge.PageRequest) (*bridge.Page, error) {
 	page, err := l.client.Page(ctx, q)
-	if !l.refused(err) {
-		return page, err
+	if l.refused(err) {
+		if err := l.renew(ctx); err != nil {
+			return nil, err
+		}
+		page, err = l.client.Page(ctx, q)
 	}
-	if err := l.renew(ctx); err != nil {
-		return nil, err
+	if address, ok := errors.AsType[*outbound.Refused](err); ok {
+		return nil, address
 	}
-	return l.client.Page(ctx, q)
+	return page, err
 }
 
 // validate asks the auth_validation endpoint.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -31,8 +32,13 @@ func (h *Hub) Events(ctx context.Context, f registry.Filter) ([]registry.Event, 
 			return nil, err
 		}
 	}
-	events, err := h.Registry.Events(ctx, f)
-	return slices.DeleteFunc(events, func(e registry.Event) bool { return !visible(ctx, e.Account) }), err
+	events, err := ofAccounts(ctx, f.Account, readable, func(account string) ([]registry.Event, error) {
+		f := f
+		f.Account = account
+		return h.Registry.Events(ctx, f)
+	})
+	slices.SortFunc(events, func(a, b registry.Event) int { return cmp.Compare(a.ID, b.ID) })
+	return events[:min(len(events), cmp.Or(max(f.Limit, 0), 100))], err
 }
 
 // listeners are told that there may be something new.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 	if err := checkIntegration(i, auth); err != nil {
 		return err
 	}
+	i.Managed = managed(ctx, i.Managed)
 	if err := h.Registry.AddIntegration(ctx, i, auth); err != nil {
 		if errors.Is(err, registry.ErrExists) {
 			return &Error{
@@ -37,7 +39,7 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 		}
 		return err
 	}
-	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, i.Bridge)
+	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, "host "+hostOf(i.Bridge))
 }
 
 // ChangeIntegration replaces an integration's configuration, and the auth values that are named.
@@ -62,6 +64,7 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 	if err := checkIntegration(i, all); err != nil {
 		return err
 	}
+	i.Managed = managed(ctx, i.Managed)
 	if err := h.Registry.ChangeIntegration(ctx, i); err != nil {
 		return err
 	}
@@ -96,7 +99,7 @@ func changes(was, is registry.Integration, auth map[string]string) (what []strin
 		{"guard", was.Guard != is.Guard},
 		{"paused", was.Paused != is.Paused},
 		{"fields", !slices.Equal(was.Fields, is.Fields)},
-		{"oauth", (was.OAuth == nil) != (is.OAuth == nil) || is.OAuth != nil && was.OAuth.ClientID != is.OAuth.ClientID},
+		{"oauth", !reflect.DeepEqual(was.OAuth, is.OAuth)},
 	} {
 		if c.changed {
 			what = append(what, c.name)
@@ -173,9 +176,22 @@ func (h *Hub) Integrations(ctx context.Context, account string, after directory.
 			return nil, err
 		}
 	}
-	list, err := h.Registry.Integrations(ctx, account, after, limit)
+	list, err := ofAccounts(ctx, account, readable, func(one string) ([]registry.Integration, error) {
+		behind := after
+		switch {
+		case account != "" || one == "" || one == after.Account:
+		case one < after.Account:
+			return nil, nil
+		default:
+			behind = directory.Key{Account: one}
+		}
+		return h.Registry.Integrations(ctx, one, behind, limit)
+	})
 	if err != nil {
 		return nil, err
+	}
+	if limit > 0 {
+		list = list[:min(len(list), limit)]
 	}
 	states, err := h.states(ctx, account)
 	if err != nil {
@@ -183,9 +199,6 @@ func (h *Hub) Integrations(ctx context.Context, account string, after directory.
 	}
 	views := make([]IntegrationView, 0, len(list))
 	for _, i := range list {
-		if !visible(ctx, i.Account) {
-			continue
-		}
 		state, ok := states[i.Key]
 		if !ok {
 			state.Key = i.Key

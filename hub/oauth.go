@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -97,8 +99,12 @@ func (g *grant) current(ctx context.Context) (string, error) {
 	return g.renewed(ctx, token.AccessToken)
 }
 
-// renewed is a token other than the one that was refused. Several that need one at once wait for the same.
+// renewed is a token other than the one that was refused. Several that need one at once wait for the same; a draft, which may
+// have a kept integration's name, gets one of its own.
 func (g *grant) renewed(ctx context.Context, refused string) (string, error) {
+	if !g.kept {
+		return g.renew(ctx, refused)
+	}
 	result := g.hub.refreshes.DoChan(owner(g.integration.Key), func() (any, error) {
 		// Whoever waits may give up; the token is for the others as well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
@@ -125,10 +131,15 @@ func (g *grant) renew(ctx context.Context, refused string) (string, error) {
 	if token.AccessToken != "" && token.AccessToken != refused {
 		return token.AccessToken, nil
 	}
-	if token, err = g.fetch(ctx, token); err != nil {
+	fetched, err := g.fetch(ctx, token)
+	if err != nil {
+		// A refresh token may be good for once. Another process that used it at the same moment has kept what it got.
+		if now, again := g.load(ctx); again == nil && now.AccessToken != "" && now.AccessToken != token.AccessToken {
+			return now.AccessToken, nil
+		}
 		return "", g.explain(err)
 	}
-	return token.AccessToken, g.save(ctx, token)
+	return fetched.AccessToken, g.save(ctx, fetched)
 }
 
 func (g *grant) fetch(ctx context.Context, old *oauth2.Token) (*oauth2.Token, error) {
@@ -153,6 +164,9 @@ func values(params map[string]string) url.Values {
 	return v
 }
 
+// plainCode is an error code as RFC 6749 has them. Anything else that stands in its place is a provider's own words.
+var plainCode = regexp.MustCompile(`^[a-z]+(_[a-z]+){0,4}$`)
+
 var errNotLetIn = errors.New("nobody has let the hub in yet")
 
 // explain says what to do where no token is to be had. The provider's own words may hold a token, so only its code is shown.
@@ -161,13 +175,19 @@ func (g *grant) explain(err error) error {
 	switch {
 	case errors.Is(err, errNotLetIn):
 		return &bridge.Error{Code: bridge.CodeUnauthorized, Message: "nobody has let the hub in at the provider yet", Hint: "Open the integration in the console and connect it."}
+	case !ok && outbound.IsRefused(err):
+		return err
 	case !ok:
 		return &bridge.Error{Code: bridge.CodeUnreachable, Message: "the token endpoint does not answer", Hint: "Check token_url and the network.", Err: err}
 	case refused.Response != nil && refused.Response.StatusCode >= 500:
 		return &bridge.Error{Code: bridge.CodeSourceUnavailable, Status: refused.Response.StatusCode, Message: "the token endpoint is out of order: " + refused.Response.Status, Hint: "It is asked again."}
 	}
+	reason := "no reason given"
+	if plainCode.MatchString(refused.ErrorCode) {
+		reason = refused.ErrorCode
+	}
 	return &bridge.Error{
-		Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + cmp.Or(refused.ErrorCode, "no reason given"),
+		Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + reason,
 		Hint: "Connect the integration again in the console; check client id and secret.",
 	}
 }
@@ -190,6 +210,9 @@ func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {
 func (g *grant) save(ctx context.Context, token *oauth2.Token) error {
 	if !g.kept {
 		return nil
+	}
+	if token.ExpiresIn > 0 {
+		token.Expiry = g.hub.now().Add(time.Duration(token.ExpiresIn) * time.Second)
 	}
 	text, err := json.Marshal(token)
 	if err != nil {

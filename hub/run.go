@@ -37,12 +37,13 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	began := h.now()
 	account, err := h.Registry.Account(ctx, c.Account)
 	if err != nil {
-		return h.failed(ctx, c, time.UTC, synchronizer.Report{}, err)
+		return h.failed(ctx, c, time.UTC, synchronizer.Report{}, stopped(ctx, err))
 	}
 	zone, err := time.LoadLocation(account.TimeZone)
 	if err != nil {
 		zone = time.UTC
 	}
+	outer := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	if c.Limits.Run > 0 {
@@ -58,7 +59,7 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	h.observe(ctx, c.Key)
 	h.forgetProgress(c.Key)
 	if err != nil {
-		return h.failed(ctx, c, zone, report, err)
+		return h.failed(ctx, c, zone, report, stopped(outer, err))
 	}
 	return result{Outcome: h.finished(ctx, c, zone, began, report)}
 }
@@ -129,7 +130,7 @@ func (h *Hub) wantsFull(ctx context.Context, c registry.Claim) (bool, error) {
 	}
 	last := state.LastRun
 	halfDone := last != nil && last.Kind == directory.Initial && (last.State == directory.Failed || last.State == directory.Running) && last.Pages > 0
-	return !halfDone, nil
+	return !halfDone || h.now().Sub(last.Updated) >= synchronizer.DefaultFreshFor, nil
 }
 
 // finished is the outcome of a complete run.
@@ -198,16 +199,20 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 		}
 		return o
 	}
-	if !c.Schedule.Off || c.Status.Asked.Run {
-		o.Due = now.Add(h.patience(c, zone, now, o.Failures, bridge.RetryAfter(err)))
-	}
+	o.Due, o.Again = now.Add(h.patience(c, zone, now, o.Failures, bridge.RetryAfter(err))), c.Status.Asked
 	if bridge.Code(o.Problem.Code) == bridge.CodeInvalidCheckpoint && !c.Status.Asked.Full {
 		// Nothing is lost by starting over, and nobody needs to be asked.
-		if err := h.Registry.Ask(context.WithoutCancel(ctx), c.Key, registry.Ask{Full: true}); err != nil {
-			h.log().Error("could not ask for a full run", "account", c.Account, "integration", c.Key.Integration, "error", err)
-		}
+		o.Due, o.Again.Full = now, true
 	}
 	return o
+}
+
+// stopped is what ended a run, marked where its process ends: a database's driver may say that in words of its own.
+func stopped(process context.Context, err error) error {
+	if process.Err() == nil {
+		return err
+	}
+	return errors.Join(err, context.Canceled)
 }
 
 func interrupted(err error) bool {
@@ -237,6 +242,9 @@ func problemOf(err error, now time.Time) *registry.Problem {
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		p.Code, p.Hint = string(e.Kind), e.Hint
+	}
+	if e, ok := errors.AsType[*directory.Error](err); ok && p.Hint == "" {
+		p.Hint = e.Hint
 	}
 	if bridge.Code(p.Code) == bridge.CodeUnauthorized {
 		p.Hint = "Correct the integration's auth values, then test it."

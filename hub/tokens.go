@@ -30,8 +30,8 @@ func (h *Hub) CreateToken(ctx context.Context, t registry.Token, value string) (
 	}
 	digest := sha256.Sum256([]byte(value))
 	a, _ := ActorOf(ctx)
+	t.Managed = a.File || managed(ctx, t.Managed)
 	if a.File {
-		t.Managed = true
 		if kept, err := h.Registry.TokenByDigest(ctx, digest[:]); err == nil && sameToken(kept, t) {
 			return kept, value, nil // every start of every process declares it
 		}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,6 +41,12 @@ func (h *Hub) AddWebhook(ctx context.Context, w registry.Webhook) (registry.Webh
 
 // DeclareWebhook makes or changes a webhook that the configuration file declares.
 func (h *Hub) DeclareWebhook(ctx context.Context, w registry.Webhook, secret string) error {
+	if err := permit(ctx, registry.ScopeAdmin, w.Account); err != nil {
+		return err
+	}
+	if a, ok := ActorOf(ctx); ok && !a.File {
+		return &Error{Kind: Denied, Message: a.Name + " may not declare a webhook", Hint: "Only the configuration file does."}
+	}
 	kept, err := h.Registry.Webhooks(ctx, "")
 	if err != nil {
 		return err
@@ -120,12 +127,12 @@ func (h *Hub) RemoveWebhook(ctx context.Context, id string) error {
 // deliver sends the deliveries that are due.
 func (h *Hub) deliver(ctx context.Context) error {
 	for ctx.Err() == nil {
-		due, err := h.Registry.Deliveries(ctx, 4*deliverAtOnce, 2*deliverTimeout)
+		// No more than are sent at once: what waited here would be another process's when its hold ends.
+		due, err := h.Registry.Deliveries(ctx, deliverAtOnce, 3*deliverTimeout)
 		if err != nil || len(due) == 0 {
 			return err
 		}
 		var group errgroup.Group
-		group.SetLimit(deliverAtOnce)
 		for _, d := range due {
 			group.Go(func() error { return h.deliverOne(ctx, d) })
 		}
@@ -152,7 +159,20 @@ func (h *Hub) deliverOne(ctx context.Context, d registry.Delivery) error {
 	if err := h.Registry.Delivered(ctx, d.ID, failed.Error(), time.Time{}); err != nil {
 		return err
 	}
-	w := d.Webhook
+	return h.disable(ctx, d.Webhook.ID, failed)
+}
+
+// disable ends a webhook's deliveries, once, unless it was removed meanwhile.
+func (h *Hub) disable(ctx context.Context, id string, failed error) error {
+	all, err := h.Registry.Webhooks(ctx, "")
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(w registry.Webhook) bool { return w.ID == id && !w.Disabled })
+	if i < 0 {
+		return nil
+	}
+	w := all[i]
 	w.Disabled = true
 	if err := h.Registry.PutWebhook(ctx, w); err != nil {
 		return err
@@ -182,6 +202,9 @@ func (h *Hub) send(ctx context.Context, d registry.Delivery) error {
 	secret, err := h.Registry.Secret(ctx, webhookOwner(d.Webhook.ID), signingSecret)
 	if err != nil {
 		return err
+	}
+	if secret == nil {
+		return errors.New("its signing secret is gone")
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()

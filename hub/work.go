@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,7 +121,7 @@ func (h *Hub) Name() string {
 func (h *Hub) RunClaim(ctx context.Context, c registry.Claim) {
 	ctx, end := telemetry.Begin(ctx, "run", "contactbridge.account", c.Account, "contactbridge.integration", c.Key.Integration)
 	defer end()
-	host := hostOf(c.Bridge)
+	host := h.hostOf(ctx, c.Integration)
 	if !h.hosts.enter(host, h.perHost()) {
 		h.release(ctx, c, result{undone: true, Outcome: registry.Outcome{
 			Health: c.Status.Health, Problem: c.Status.Problem, Failures: c.Status.Failures, Due: h.now().Add(hostPause),
@@ -135,23 +136,42 @@ func (h *Hub) RunClaim(ctx context.Context, c registry.Claim) {
 func (h *Hub) release(ctx context.Context, c registry.Claim, r result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err := h.Registry.Release(ctx, c, r.Outcome)
-	if r.undone && err == nil && c.Status.Asked != (registry.Ask{}) {
-		ask := c.Status.Asked
-		ask.Cancel = false
-		err = h.Registry.Ask(ctx, c.Key, ask)
+	if r.undone {
+		r.Again = c.Status.Asked
 	}
+	err := h.Registry.Release(ctx, c, r.Outcome)
 	if err != nil && !errors.Is(err, registry.ErrClaimLost) && !errors.Is(err, registry.ErrNotFound) {
 		h.log().Error("could not give an integration back", "account", c.Account, "integration", c.Key.Integration, "error", err)
 	}
 }
 
+// hostOf is the host that an integration's bridge runs on, its placeholders filled in. Where that cannot be known, the run
+// will say why, and counts for itself.
+func (h *Hub) hostOf(ctx context.Context, i registry.Integration) string {
+	address := i.Bridge
+	if placeholder.MatchString(address) {
+		given, err := h.Registry.Auth(ctx, i.Key)
+		if err != nil {
+			return registry.Owner(i.Key)
+		}
+		values, err := authValues(i, given)
+		if err != nil {
+			return registry.Owner(i.Key)
+		}
+		if address, err = fill(address, values); err != nil {
+			return registry.Owner(i.Key)
+		}
+	}
+	return hostOf(address)
+}
+
+// hostOf is an address's host, and nothing else of it: the rest may hold a secret.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
-		return address
+		return ""
 	}
-	return u.Host
+	return strings.ToLower(u.Host)
 }
 
 // hosts counts the runs against each bridge host.

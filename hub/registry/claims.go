@@ -111,7 +111,7 @@ func (d *DB) Renew(ctx context.Context, c Claim, hold time.Duration) (Ask, error
 }
 
 // Release gives a claim back with what came of it. What the claim's Asked held is answered; what was asked for meanwhile
-// stays asked for, but for Cancel. An integration that was paused or switched off meanwhile is not due; one whose schedule
+// stays asked for, but for Cancel; so does, from Due on, what is to be asked Again. An integration that was paused or switched off meanwhile is not due; one whose schedule
 // was changed or that was resumed meanwhile, or that turned out broken while its credentials were changed, is due at once.
 // [ErrClaimLost] where another worker has it, or where the integration was deleted.
 func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
@@ -123,12 +123,18 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 	if err != nil {
 		return err
 	}
-	err = d.write().must(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, late = 0, taken = 0, asked = asked & 7, touched = 0,
+	again := now
+	if !o.Due.IsZero() {
+		again = micros(o.Due)
+	}
+	err = d.write().must(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, late = 0, taken = 0, touched = 0,
+		asked_at = CASE WHEN asked & 7 = 0 THEN CAST($13 AS BIGINT) ELSE asked_at END, asked = asked & 7 | CAST($12 AS INTEGER),
 		health = $4, problem = $5, failures = $6,
 		due = CASE WHEN paused OR NOT scheduled THEN 0 WHEN touched = 2 OR touched = 1 AND $7 THEN CAST($8 AS BIGINT) ELSE CAST($9 AS BIGINT) END,
 		fresh = COALESCE(NULLIF(CAST($10 AS BIGINT), 0), fresh), last_full = COALESCE(NULLIF(CAST($11 AS BIGINT), 0), last_full)
 		WHERE account = $1 AND name = $2 AND token = $3 AND token <> ''`,
-		c.Account, c.Key.Integration, c.Token, o.Health, problem, o.Failures, o.Health == HealthBroken, now, micros(o.Due), micros(o.Fresh), micros(o.LastFull))
+		c.Account, c.Key.Integration, c.Token, o.Health, problem, o.Failures, o.Health == HealthBroken, now, micros(o.Due), micros(o.Fresh), micros(o.LastFull),
+		o.Again.bits()&askAnyRun, again)
 	return wrap(lost(err), "release integration %s", Owner(c.Key))
 }
 
