@@ -43,6 +43,7 @@ var benchmarks = []benchmark{
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"lookup"}, lookup},
 	{[]string{"callers-http", "callers-busy"}, callers},
+	{[]string{"console-overview", "console-search"}, consoles},
 	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale},
 }
 
