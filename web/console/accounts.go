@@ -68,6 +68,9 @@ func (q *request) showAccount(status int, a registry.Account, isNew bool, proble
 }
 
 func (c *Console) newAccount(q *request) error {
+	if err := c.hub.MayAddAccounts(q.Context()); err != nil {
+		return err
+	}
 	return q.showAccount(http.StatusOK, registry.Account{}, true, nil)
 }
 
@@ -78,6 +81,9 @@ func (q *request) typedAccount(a registry.Account) registry.Account {
 }
 
 func (c *Console) addAccount(q *request) error {
+	if err := c.hub.MayAddAccounts(q.Context()); err != nil {
+		return err
+	}
 	a := q.typedAccount(registry.Account{Name: strings.TrimSpace(q.PostForm.Get("name")), Created: c.clock()})
 	accounts, err := c.hub.Accounts(q.Context())
 	if err != nil {

@@ -10,6 +10,10 @@ import (
 const chartDays = 90
 
 func (c *Console) overview(q *request) error {
+	seen, err := c.newestEvent(q) // before anything is read: what comes later is news
+	if err != nil {
+		return err
+	}
 	o, err := c.hub.Overview(q.Context(), q.page.Account)
 	if err != nil {
 		return err
@@ -19,7 +23,7 @@ func (c *Console) overview(q *request) error {
 		return err
 	}
 	q.page.Section = view.SectionOverview
-	return q.show(http.StatusOK, "Overview", view.OverviewPage(q.page, view.Overview{Overview: o, Chart: view.NewLine(samples)}))
+	return q.show(http.StatusOK, "Overview", view.OverviewPage(q.page, view.Overview{Overview: o, Chart: view.NewLine(samples), Seen: seen}))
 }
 
 func (c *Console) overviewLive(q *request) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/contactbridge/contactbridge/hub"
@@ -105,14 +106,25 @@ func (c *Console) overviewStream(q *request) error {
 	if err != nil {
 		return err
 	}
-	first := true
+	seen := q.FormValue("seen")
 	return s.each(overviewPause, freshen, func() error {
-		if first { // the page has just been made
-			first = false
+		is, err := c.newestEvent(q)
+		if err != nil {
+			return err
+		}
+		current := seen == is
+		seen = "" // what wakes a stream later has not been seen
+		if current {
 			return nil
 		}
 		return s.send("changed", nil)
 	})
+}
+
+// newestEvent names the newest event: what was shown before it may be old.
+func (c *Console) newestEvent(q *request) (string, error) {
+	id, err := c.hub.Registry.LastEvent(q.Context())
+	return strconv.FormatInt(id, 10), err
 }
 
 // integrationStream tells how a run goes on, and that something else of its integration has changed.
@@ -124,20 +136,19 @@ func (c *Console) integrationStream(q *request) error {
 	if err != nil {
 		return err
 	}
-	last, panel := "", ""
+	// What changed since the page was made, or since the connection broke, is told at once.
+	seen, panel := q.FormValue("seen"), ""
 	return s.each(runPause, 2*time.Second, func() error {
 		i, err := c.look(q, 0)
 		if err != nil {
 			return err
 		}
 		q.page.Now = c.clock()
-		if is := signature(i); is != last {
-			if last != "" {
-				if err := s.send("changed", nil); err != nil {
-					return err
-				}
+		if is := i.Version(); is != seen {
+			if err := s.send("changed", nil); err != nil {
+				return err
 			}
-			last = is
+			seen = is
 		}
 		var b bytes.Buffer
 		if err := view.RunPanel(q.page.Locale, i).Render(q.Context(), &b); err != nil || b.String() == panel {
@@ -146,18 +157,6 @@ func (c *Console) integrationStream(q *request) error {
 		panel = b.String()
 		return s.send("run", b.Bytes())
 	})
-}
-
-// signature is what the page shows besides the run under way, in a few words.
-func signature(i view.Integration) string {
-	problem, run := "", ""
-	if p := i.Status.Problem; p != nil {
-		problem = p.Code + p.Message
-	}
-	if r := i.State.LastRun; r != nil {
-		run = fmt.Sprint(r.ID, r.State)
-	}
-	return fmt.Sprint(i.Status.Health, problem, i.Status.Worker != "", i.Paused, i.Status.Asked, i.Status.Fresh, i.Status.Due, run, i.Updated)
 }
 
 func denied(err error) bool {
