@@ -23,6 +23,7 @@ func kill(ctx context.Context, dir string, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	o.longest, o.tolerate = min(o.longest, 300*time.Millisecond), true
+	o.rest = time.Second // writers who never rest would write more between two kills than a recovery and a run can follow
 	fmt.Printf("kill: %s, %d kills, %d writers, %d customers, seed %d\n", o.source, o.kills, o.writers, o.rows, o.seed)
 
 	writing, stopWriting := context.WithCancel(ctx)

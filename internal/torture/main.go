@@ -23,6 +23,7 @@ type options struct {
 	keep     bool
 
 	longest  time.Duration // of a writer's transaction
+	rest     time.Duration // of a writer between two transactions, at most
 	hard     bool          // rows may go without a trace
 	tolerate bool          // writers live on when the database dies
 }

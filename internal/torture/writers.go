@@ -18,6 +18,7 @@ type writer struct {
 	latest   map[int64]int64 // id → newest version, negative where the row is not there or marked as deleted
 	next     int64           // id of the next customer to insert
 	longest  time.Duration   // of a transaction
+	rest     time.Duration   // at most between two transactions
 	hard     bool            // rows may also go without a trace
 	gate     *sync.RWMutex   // held for reading during a transaction: whoever takes it for writing stops the world
 	tolerate bool            // the database may be killed: an error means to look again
@@ -29,6 +30,9 @@ func (w *writer) run(ctx context.Context) error {
 		w.gate.RLock()
 		err := w.transaction(ctx)
 		w.gate.RUnlock()
+		if err == nil && w.rest > 0 {
+			time.Sleep(time.Duration(w.random.Int64N(int64(w.rest))))
+		}
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
@@ -157,7 +161,7 @@ func startWriters(ctx context.Context, d database, h *history, o options, gate *
 	for n := range int64(o.writers) {
 		w := &writer{
 			database: d, history: h, random: rand.New(rand.NewPCG(o.seed, uint64(n))), number: n, of: int64(o.writers),
-			latest: map[int64]int64{}, next: n, longest: o.longest, hard: o.hard, gate: gate, tolerate: o.tolerate,
+			latest: map[int64]int64{}, next: n, longest: o.longest, rest: o.rest, hard: o.hard, gate: gate, tolerate: o.tolerate,
 		}
 		if err := w.fill(ctx, o.rows/o.writers); err != nil {
 			return nil, err
