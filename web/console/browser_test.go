@@ -226,8 +226,8 @@ func (b *tab) quiet() {
 // picture is taken for the documentation where that is asked for.
 func (b *tab) picture(name string) {
 	b.t.Helper()
-	dir := os.Getenv("CONSOLE_PICTURES") // to look at, without changing the documentation
-	if *updateScreenshots {
+	file, dir := "console-"+name+".png", os.Getenv("CONSOLE_PICTURES") // to look at, without changing the documentation
+	if *updateScreenshots && strings.Contains(b.documentation(), "images/"+file) {
 		dir = filepath.Join("..", "..", "docs", "images")
 	}
 	if dir == "" {
@@ -238,7 +238,17 @@ func (b *tab) picture(name string) {
 		image, err = page.CaptureScreenshot().WithFormat(page.CaptureScreenshotFormatPng).WithCaptureBeyondViewport(false).Do(ctx)
 		return err
 	}))
-	if err := os.WriteFile(filepath.Join(dir, "console-"+name+".png"), image, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, file), image, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// documentation is the page that shows pictures.
+func (b *tab) documentation() string {
+	b.t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "console.md"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(text)
 }
