@@ -3,15 +3,18 @@ package caller
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/phone"
 )
 
-// A Subject is what is known of the person whose record is looked for.
+// A Subject is what is known of the person whose record is looked for: a number, or an e-mail address.
 type Subject struct {
 	Number string // as people write it
 	Region string // where it was written, as in [phone.Parse]
+	Email  string // where not empty, it is what is looked for
 }
 
 // An Attribution says which record of an external service is a subject's.
@@ -22,9 +25,12 @@ type Attribution struct {
 }
 
 // Attribute finds the subject's own record in one integration, so that something can be attached to it there. It names a
-// record only where there is no doubt: one contact, and its number is the subject's, not merely alike. The only errors are
-// the store's.
+// record only where there is no doubt: one contact, and its number or e-mail address is the subject's, not merely alike. The
+// only errors are the store's.
 func Attribute(ctx context.Context, store directory.Store, key directory.Key, subject Subject) (Attribution, error) {
+	if subject.Email != "" {
+		return attributeEmail(ctx, store, key, strings.TrimSpace(subject.Email))
+	}
 	n := phone.Parse(subject.Number, subject.Region)
 	switch {
 	case Withheld(subject.Number):
@@ -37,13 +43,43 @@ func Attribute(ctx context.Context, store directory.Store, key directory.Key, su
 	if err != nil {
 		return Attribution{}, fmt.Errorf("attribute %s in %s: %w", subject.Number, key.Integration, err)
 	}
-	return decide(matches, key.Integration), nil
+	return decide(matches, key.Integration, "number"), nil
 }
 
-// decide names the record, or why it cannot.
-func decide(matches []Match, integration string) Attribution {
+// attributeEmail finds the record with an e-mail address.
+func attributeEmail(ctx context.Context, store directory.Store, key directory.Key, address string) (Attribution, error) {
+	if local, domain, _ := strings.Cut(address, "@"); local == "" || domain == "" {
+		return Attribution{Reason: "This is not an e-mail address."}, nil
+	}
+	found, err := store.ByEmail(ctx, key.Account, []string{address}, 10*fetch) // it cannot leave out other integrations itself
+	if err != nil {
+		return Attribution{}, fmt.Errorf("attribute an e-mail address in %s: %w", key.Integration, err)
+	}
+	var matches []Match
+	for i := range found {
+		if c := &found[i].Contact; found[i].Integration == key.Integration {
+			matches = append(matches, Match{
+				How: Email, Integration: key.Integration, ID: c.ID, Name: c.Name, Title: c.Title, Company: c.Company, URL: c.URL,
+				Email: sameAddress(c.Emails, address),
+			})
+		}
+	}
+	return decide(matches, key.Integration, "e-mail address"), nil
+}
+
+// sameAddress is the one of a contact's addresses that was looked for, as the contact writes it.
+func sameAddress(stored []string, address string) string {
+	folded := directory.FoldEmail(address)
+	if i := slices.IndexFunc(stored, func(s string) bool { return directory.FoldEmail(s) == folded }); i >= 0 {
+		return stored[i]
+	}
+	return address
+}
+
+// decide names the record, or why it cannot. What was looked for is a number or an e-mail address.
+func decide(matches []Match, integration, what string) Attribution {
 	if len(matches) == 0 {
-		return Attribution{Reason: "No contact of " + integration + " has this number."}
+		return Attribution{Reason: "No contact of " + integration + " has this " + what + "."}
 	}
 	best := matches[0]
 	alike := 1
@@ -57,7 +93,7 @@ func decide(matches []Match, integration string) Attribution {
 	case best.other == otherExtension:
 		a.Reason = "The number agrees, but not its extension."
 	case alike > 1:
-		a.Reason = fmt.Sprintf("%d contacts of %s share this number.", alike, integration)
+		a.Reason = fmt.Sprintf("%d contacts of %s share this %s.", alike, integration, what)
 	default:
 		return Attribution{Record: &best}
 	}

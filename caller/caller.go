@@ -24,6 +24,8 @@ const (
 	// Suffix: the last digits are equal. Two full numbers must agree in one's whole national number: that of another area
 	// or country with the same last digits is somebody else.
 	Suffix How = "suffix"
+	// Email: the same e-mail address; only [Attribute] asks for one.
+	Email How = "email"
 )
 
 // Options say how far to look. The zero value is what callers usually want.
@@ -72,6 +74,7 @@ type Match struct {
 	Number      string `json:"number"`              // the stored one, as written
 	E164        string `json:"e164,omitempty"`      // the stored one; empty where it is no full number
 	Extension   string `json:"extension,omitempty"` // the stored one's
+	Email       string `json:"email,omitempty"`     // the stored one, as written, where it is what agrees
 
 	other extensionAgreement
 }

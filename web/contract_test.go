@@ -158,6 +158,8 @@ func steps(bridge string) []step {
 		get("/callerid?number=%2B14155550100&account=acme&format=xml", `Sam &lt;Slash&gt; &amp; `),
 		get("/api/v1/attributions?account=acme&integration=crm&number=%2B442079460958", `"record":{`, `"url":"https://crm.example.com/7"`),
 		get("/api/v1/attributions?account=acme&integration=crm&number=02079460500", `"candidates":[`, `"reason":"`),
+		get("/api/v1/attributions?account=acme&integration=crm&email=jane@example.com", `"candidates":[`, `2 contacts of crm share this e-mail address.`),
+		get("/api/v1/attributions?account=acme&integration=crm&email=nobody%40example.com", `No contact of crm has this e-mail address.`),
 		get("/api/v1/contacts?account=acme&q=jan+do&integration=crm&limit=5", `"Jane Doe"`),
 		get("/api/v1/contacts/crm/7?account=acme", `"name":"Jane Doe"`),
 		get("/api/v1/contacts/crm/a%2Fb%20c?account=acme", `"id":"a/b c"`),

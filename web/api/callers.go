@@ -214,6 +214,7 @@ func appendMatch(b []byte, m *caller.Match) []byte {
 	b = contact.AppendString(append(b, `,"number":`...), m.Number)
 	b = appendField(b, "e164", m.E164)
 	b = appendField(b, "extension", m.Extension)
+	b = appendField(b, "email", m.Email)
 	return append(b, '}')
 }
 
@@ -232,6 +233,6 @@ func (a *API) attribute(ctx context.Context, in *attributionQuestion) (*answer[c
 		return nil, invalid("number", "It takes a number or an e-mail address.", "Send one of  number=  and  email= .")
 	}
 	key := directory.Key{Account: accountOf(ctx), Integration: in.Integration}
-	found, err := a.hub.Attribute(ctx, key, caller.Subject{Number: typedNumber(in.Number), Region: strings.ToUpper(in.Region)})
+	found, err := a.hub.Attribute(ctx, key, caller.Subject{Number: typedNumber(in.Number), Region: strings.ToUpper(in.Region), Email: in.Email})
 	return &answer[caller.Attribution]{Body: found}, err
 }

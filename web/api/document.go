@@ -133,6 +133,7 @@ func describe(schemas map[string]*huma.Schema) {
 			"number":      "The contact's number, as it was written there.",
 			"e164":        "The contact's number with its country code. Absent where it is no full number.",
 			"extension":   "The contact's extension.",
+			"email":       "The contact's e-mail address, where that is what agrees.",
 		},
 		"Attribution": {
 			"record":     "The one. Absent where there is none, or no telling.",
