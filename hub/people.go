@@ -197,7 +197,11 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 			integrations = append(integrations, r.Integration)
 		}
 	}
-	detail := fmt.Sprintf("%d records in %s", purged, strings.Join(integrations, ", "))
+	records := "records"
+	if purged == 1 {
+		records = "record"
+	}
+	detail := fmt.Sprintf("%d %s in %s", purged, records, strings.Join(integrations, ", "))
 	if err := h.Note(ctx, "contact.purge", account, "", detail); err != nil {
 		return PurgeResult{}, err
 	}

@@ -165,7 +165,7 @@ func Read(path, folder string, names []string) (m Manifest, err error) {
 func extract(in io.Reader, dir string, names []string) (m Manifest, err error) {
 	compressed, err := gzip.NewReader(in)
 	if err != nil {
-		return m, errors.Join(ErrNoBackup, err)
+		return m, fmt.Errorf("%w: %w", ErrNoBackup, err)
 	}
 	archive := tar.NewReader(compressed)
 	var found []File
@@ -175,15 +175,15 @@ func extract(in io.Reader, dir string, names []string) (m Manifest, err error) {
 		case errors.Is(err, io.EOF):
 			return m, compare(m, found, names)
 		case err != nil:
-			return m, errors.Join(ErrNoBackup, err)
+			return m, fmt.Errorf("%w: %w", ErrNoBackup, err)
 		case header.Name == manifestName:
 			if err := json.NewDecoder(io.LimitReader(archive, maxManifest)).Decode(&m); err != nil {
-				return m, errors.Join(ErrNoBackup, err)
+				return m, fmt.Errorf("%w: %w", ErrNoBackup, err)
 			}
 		case slices.Contains(names, header.Name):
 			file, err := unpack(archive, filepath.Join(dir, header.Name))
 			if err != nil {
-				return m, errors.Join(ErrNoBackup, err)
+				return m, fmt.Errorf("%w: %w", ErrNoBackup, err)
 			}
 			found = append(found, file)
 		default:
