@@ -2,9 +2,11 @@ package web_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -107,11 +109,14 @@ func TestCallerIDNeverSendsAPage(t *testing.T) {
 		{"number=02079460958&token=" + pbx, "", 200, "Jane Doe (Example Ltd)"},
 		{"number=02079460958", pbx, 200, "Jane Doe (Example Ltd)"},
 		{"number=+442079460958&max=8&uniqueid=1", pbx, 200, "Jane Doe"},
-		{"number=%2B14155550100", pbx, 200, `Sam <Slash> & "Co"`},
+		{"number=%2B14155550100", pbx, 200, `Sam (Slash) & 'Co'`}, // what would end a quoted name does not
 		{"number=08888888888", pbx, 200, ""},
 		{"number=anonymous", pbx, 200, ""},
 		{"number=9460958", pbx, 200, ""}, // only the last digits agree
-		{"number=", pbx, 400, ""},
+		{"number=", pbx, 200, ""},        // what FreePBX sends for a caller who shows none
+		{"number=%20", pbx, 200, ""},
+		{"numer=02079460958", pbx, 400, ""},
+		{"number=02079460958&region=UK", pbx, 200, "Jane Doe (Example Ltd)"}, // no region: the account's
 		{"number=1&format=html", pbx, 400, ""},
 		{"number=02079460958", "", 401, ""},
 		{"number=02079460958&token=wrong", "", 401, ""},
@@ -124,6 +129,56 @@ func TestCallerIDNeverSendsAPage(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d %q", c.query, r.status, r.body, c.status, c.body)
 		}
 	}
+}
+
+func TestCallerIDUnderstandsWhatTelephoneSystemsSend(t *testing.T) {
+	f := newFixture(t)
+	pbx := f.token(t, "acme", registry.ScopeCallers)
+	at := strings.TrimPrefix(f.server.URL, "http://")
+	for who, request := range map[string]string{
+		"Asterisk, URIENCODE":             "GET /callerid?number=%2B442079460958&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: asterisk-libcurl-agent/1.0\r\nAccept: */*\r\nAuthorization: Bearer TOKEN\r\nConnection: close\r\n\r\n",
+		"Asterisk, token in the query":    "GET /callerid?number=02079460958&token=TOKEN HTTP/1.1\r\nHost: h\r\nUser-Agent: asterisk-libcurl-agent/1.0\r\nConnection: close\r\n\r\n",
+		"FreePBX, as it was dialled":      "GET /callerid?number=+442079460958&token=TOKEN&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: asterisk-libcurl-agent/1.0\r\nConnection: close\r\n\r\n",
+		"FreePBX, a path with a slash":    "GET /callerid/?number=+442079460958&token=TOKEN HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+		"FreeSWITCH, digits only":         "GET /callerid?number=442079460958&token=TOKEN&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: freeswitch-cidlookup/1.0\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+		"Kamailio, a user's escape":       "GET /callerid?number=%2b442079460958&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: kamailio (5.6.3)\r\nAuthorization: Bearer TOKEN\r\nConnection: close\r\n\r\n",
+		"HTTP/1.0 without a Host":         "GET /callerid?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a SIP URI as it is":              "GET /callerid?number=sip:+442079460958@carrier.example;user=phone&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a SIP URI with a port, encoded":  "GET /callerid?number=sip%3A%2B442079460958%40192.0.2.1%3A5060%3Buser%3Dphone&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a name-addr":                     "GET /callerid?number=%22Room%2012%22%20%3Csip:+442079460958@192.0.2.1%3E&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a tel URI":                       "GET /callerid?number=tel:+44-20-7946-0958;ext=&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a stray percent sign":            "GET /callerid?prefix=%&number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
+		"parameters of the system's own":  "GET /callerid?uniqueid=1.2&number=02079460958&token=TOKEN&did=%2B44 HTTP/1.0\r\n\r\n",
+		"the number's own spelling, in +": "GET /callerid?number=020+7946+0958&token=TOKEN HTTP/1.0\r\n\r\n",
+	} {
+		response, err := http.ReadResponse(bufio.NewReader(exchangeWith(t, at, strings.ReplaceAll(request, "TOKEN", pbx))), nil)
+		if err != nil {
+			t.Errorf("%s: %v", who, err)
+			continue
+		}
+		body, _ := io.ReadAll(response.Body)
+		if response.StatusCode != http.StatusOK || string(body) != "Jane Doe (Example Ltd)" {
+			t.Errorf("%s: %s %q", who, response.Status, body)
+		}
+	}
+}
+
+// exchangeWith sends a request as it is written, and returns what comes back.
+func exchangeWith(t *testing.T, address, request string) io.Reader {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(answer)
 }
 
 // A slowStore answers lookups when it is told to.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,16 +19,17 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/phone"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
 // A callerIDQuestion holds the parameters of /callerid. Parameters that it does not know are passed over: telephone systems
 // add their own.
 type callerIDQuestion struct {
-	Number string `query:"number" required:"true" doc:"The caller's number, in any spelling. A + that was not encoded is understood."`
-	Format string `query:"format" enum:"text,json,xml" default:"text" doc:"text: one line, the name and, where it says more, the company. json and xml: name, company, integration, id and url."`
+	Number string `query:"number" required:"true" doc:"The caller's number, in any spelling, or a SIP URI with it. A + that was not encoded is understood; empty is a caller who shows none."`
+	Format string `query:"format" enum:"text,json,xml" default:"text" doc:"text: one line, the name and, where it says more, the company, without what quotes, escapes or is replaced in SIP headers and dial plans. json and xml: name, company, integration, id and url, as they are; nothing where nobody is known."`
 	Max    int    `query:"max" minimum:"1" maximum:"256" default:"80" doc:"Most characters of the line of text. Telephones show 15 to 30."`
-	Region string `query:"region" doc:"Where it was dialled. Default: the account's region."`
+	Region string `query:"region" doc:"Where it was dialled. Default, and instead of what is no region: the account's."`
 	Token  string `query:"token" doc:"The token, where no header can be sent."`
 	InAccount
 }
@@ -36,7 +38,7 @@ type callerIDQuestion struct {
 type callerID struct {
 	XMLName     xml.Name `json:"-" xml:"caller"`
 	Number      string   `json:"number" xml:"number" doc:"As asked, or with its country code where it is a full number."`
-	Name        string   `json:"name" xml:"name" doc:"Empty where nobody is known."`
+	Name        string   `json:"name" xml:"name" doc:"The contact's name."`
 	Company     string   `json:"company" xml:"company" doc:"May be empty."`
 	Integration string   `json:"integration" xml:"integration" doc:"Where the contact comes from."`
 	ID          string   `json:"id" xml:"id" doc:"The contact's id in the external service."`
@@ -90,7 +92,7 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), a.callerIDTime)
 	defer cancel()
 	ctx, detached := exchange.Detach(ctx)
-	query, known := r.URL.Query(), make(chan callerIDOutcome, 1)
+	query, known := typedQuery(r.URL.RawQuery), make(chan callerIDOutcome, 1)
 	go func() {
 		var o callerIDOutcome
 		defer func() {
@@ -128,8 +130,12 @@ func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 		return callerIDOutcome{refused: refused}
 	}
 	number := typedNumber(query.Get("number"))
-	if callerIDFormats[query.Get("format")] == nil || number == "" || len(number) > 128 {
+	switch {
+	case callerIDFormats[query.Get("format")] == nil, !query.Has("number"), len(number) > 128:
 		return callerIDOutcome{refused: newProblem("bad_request", "", "")}
+	case strings.TrimSpace(number) == "": // what systems ask of a caller who shows none
+		a.looked("withheld")
+		return callerIDOutcome{}
 	}
 	ctx := hub.WithActor(r.Context(), actor)
 	found, err := a.hub.Lookup(ctx, account, number, regionOf(query), caller.Options{})
@@ -169,9 +175,30 @@ func callerIDStatus(status int) int {
 	return http.StatusOK
 }
 
+// typedQuery reads a query as telephone systems write it. Many put a caller's number or SIP URI into it as it is: a semicolon
+// is part of a value, and so is a percent sign that begins no escape.
+func typedQuery(raw string) url.Values {
+	query := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		query.Add(typed(name), typed(value))
+	}
+	return query
+}
+
+func typed(s string) string {
+	if decoded, err := url.QueryUnescape(s); err == nil {
+		return decoded
+	}
+	return s
+}
+
 // typedNumber is the number that was asked for. Many telephone systems send the + of +44 as it is, which a query takes for
-// a space.
+// a space. Of a name with an address, as in From headers, it is the address: digits in the name are none of the number's.
 func typedNumber(number string) string {
+	if start := strings.LastIndexByte(number, '<'); start >= 0 {
+		number, _, _ = strings.Cut(number[start+1:], ">")
+	}
 	if len(number) > 1 && number[0] == ' ' && number[1] >= '1' && number[1] <= '9' {
 		return "+" + number[1:]
 	}
@@ -180,7 +207,7 @@ func typedNumber(number string) string {
 
 // regionOf is the region that was asked for, where it is one.
 func regionOf(query url.Values) string {
-	if region := query.Get("region"); isRegion(region) {
+	if region := strings.ToUpper(query.Get("region")); phone.KnownRegion(region) {
 		return region
 	}
 	return ""
@@ -221,8 +248,19 @@ func writeLine(w http.ResponseWriter, c callerID, most int) {
 		line += " (" + c.Company + ")"
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(cut(line, most)))
+	_, _ = w.Write([]byte(cut(inert(line), most)))
 }
+
+// inert takes from a line what ends a quoted name in a SIP header, and what a dial plan would put something else in place of:
+// FreeSWITCH expands ${…} in the values of variables too.
+func inert(line string) string {
+	return substitution.ReplaceAllString(quoting.Replace(line), "$1")
+}
+
+var (
+	quoting      = strings.NewReplacer(`"`, `'`, `\`, `/`, `<`, `(`, `>`, `)`, `{`, `(`, `}`, `)`, "`", `'`)
+	substitution = regexp.MustCompile(`\$+([(\[])`)
+)
 
 func writeCallerJSON(w http.ResponseWriter, c callerID, _ int) {
 	w.Header()["Content-Type"] = jsonType

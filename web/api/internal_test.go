@@ -28,7 +28,7 @@ func TestAnAnswerIsWrittenAsTheStandardLibraryWouldWriteIt(t *testing.T) {
 			answer.Matches = append(answer.Matches, caller.Match{
 				How: caller.Suffix, Agree: rapid.Int().Draw(t, "agree"), Integration: text.Draw(t, "integration"), ID: text.Draw(t, "id"),
 				Name: text.Draw(t, "name"), Title: text.Draw(t, "title"), Company: text.Draw(t, "company"), URL: text.Draw(t, "url"),
-				Number: text.Draw(t, "n"), E164: text.Draw(t, "e"), Extension: text.Draw(t, "x"),
+				Number: text.Draw(t, "n"), E164: text.Draw(t, "e"), Extension: text.Draw(t, "x"), Email: text.Draw(t, "mail"),
 			})
 		}
 		theirs, err := json.Marshal(answer)
@@ -66,6 +66,33 @@ func TestALineForTelephonesIsOneLine(t *testing.T) {
 			if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
 				t.Fatalf("%q is left", r)
 			}
+		}
+	})
+}
+
+func TestNoNameBreaksAHeaderOrIsCarriedOutByADialPlan(t *testing.T) {
+	for in, want := range map[string]string{
+		`Jon "JJ" O'Neil`:      `Jon 'JJ' O'Neil`,
+		`Eve" <sip:x@y>;tag=1`: `Eve' (sip:x@y);tag=1`,
+		`ends with \`:          `ends with /`,
+		"${system(rm -rf /)}":  "(system(rm -rf /))",
+		"$${x} $<x> $[1+1]":    "(x) (x) [1+1]",
+		"`id` $(id)":           "'id' (id)",
+		"Ca$h & Carry 100 %":   "Ca$h & Carry 100 %",
+	} {
+		w := httptest.NewRecorder()
+		writeLine(w, callerID{Name: in}, 80)
+		if have := w.Body.String(); have != want {
+			t.Errorf("%s: %s, want %s", in, have, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringOf(rapid.SampledFrom([]rune("ab $${}[]()<>\"\\`"))).Draw(t, "name")
+		w := httptest.NewRecorder()
+		writeLine(w, callerID{Name: clean(name)}, 256)
+		line := w.Body.String()
+		if strings.ContainsAny(line, "\"\\<>{}`") || strings.Contains(line, "$(") || strings.Contains(line, "$[") {
+			t.Fatalf("%q becomes %q", name, line)
 		}
 	})
 }
