@@ -3,6 +3,8 @@
 package web
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -133,9 +135,22 @@ func readOnly(next http.HandlerFunc) http.HandlerFunc {
 // alive says that the process answers.
 func alive(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
 
+// readyTime is how long the databases have: who asks whether to send requests here does not wait for long itself.
+const readyTime = 2 * time.Second
+
 // ready says whether the databases answer too. Why they do not stands in the log: this path is open.
 func (s *site) ready(w http.ResponseWriter, r *http.Request) {
-	if err := s.options.Hub.Ready(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() { answered <- s.options.Hub.Ready(ctx) }() // a database may not listen when it is told to stop
+	var err error
+	select {
+	case err = <-answered:
+	case <-ctx.Done():
+		err = fmt.Errorf("ask the databases: %w", ctx.Err())
+	}
+	if err != nil {
 		exchange.Of(r.Context()).Err = err
 		plain(w, http.StatusServiceUnavailable, "not ready: a database does not answer; the hub's log says more\n")
 		return

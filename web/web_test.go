@@ -209,6 +209,37 @@ func TestCallerIDIsEmptyWhenTheTimeIsUp(t *testing.T) {
 	}
 }
 
+// State answers when it is told to.
+func (s slowStore) State(context.Context, directory.Key) (directory.State, error) {
+	<-s.release
+	return directory.State{}, nil
+}
+
+func TestAHubWhoseDatabaseHangsIsNotReady(t *testing.T) {
+	f := newFixture(t)
+	slow := slowStore{Store: f.hub.Store, release: make(chan struct{})}
+	server := httptest.NewServer(web.Handler(web.Options{Hub: &hub.Hub{Registry: f.hub.Registry, Store: slow}}))
+	defer server.Close()
+	client := &http.Client{Timeout: 30 * time.Second}
+	response, err := client.Get(server.URL + "/readyz")
+	if err != nil {
+		close(slow.release)
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("it hangs: %s", response.Status)
+	}
+	close(slow.release)
+	if response, err = client.Get(server.URL + "/readyz"); err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("it answers again: %s", response.Status)
+	}
+}
+
 func TestMetricsSayHowFreshEverythingIs(t *testing.T) {
 	f := newFixture(t)
 	f.ask(t, "GET", "/api/v1/callers/02079460958?account=acme", f.admin, "")

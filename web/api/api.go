@@ -34,7 +34,7 @@ type Options struct {
 	Stopping <-chan struct{}
 	// Heartbeat is how often an event stream that has nothing to tell shows a sign of life; 0 means 15 s.
 	Heartbeat time.Duration
-	// CallerIDWithin is the time that telephony waits for a name; 0 means 50 ms.
+	// CallerIDWithin is the time that telephony waits for a name; 0 means 45 ms: it is out within 50.
 	CallerIDWithin time.Duration
 }
 
@@ -79,7 +79,7 @@ func New(o Options) *API {
 		a.heartbeat = 15 * time.Second
 	}
 	if a.callerIDTime <= 0 {
-		a.callerIDTime = 50 * time.Millisecond
+		a.callerIDTime = 45 * time.Millisecond
 	}
 	a.guesses = newGuesses(a.clock)
 	a.huma = humago.New(a.mux, a.config())
