@@ -23,7 +23,8 @@ func newPurgeCommand() *cobra.Command {
 		GroupID: groupSync,
 		Short:   "Delete a person from everywhere in the hub (privacy request)",
 		Long: `Delete every record of a person from the hub: those that have this number or e-mail address. Without --yes they are only shown.
-Later runs do not bring them back. The external services still have them: delete them there as well.
+Later runs do not bring them back. The external services still have them: delete them there as well. So do backups of the hub
+that were made before: purge again after one is restored.
 
 Only records with exactly this number or address are taken: two people who share a number are both shown, so look before you say --yes.`,
 		Example: `  contactbridge purge jane@example.com
@@ -35,12 +36,12 @@ Only records with exactly this number or address are taken: two people who share
 				if err != nil {
 					return err
 				}
-				entries, err := recordsOf(ctx, h, account, args[0])
+				entries, alike, err := recordsOf(ctx, h, account, args[0])
 				if err != nil {
 					return err
 				}
 				if !asJSON {
-					if err := printRecords(cmd, entries); err != nil || len(entries) == 0 {
+					if err := printRecords(cmd, entries, alike); err != nil || len(entries) == 0 {
 						return err
 					}
 				}
@@ -70,30 +71,32 @@ Only records with exactly this number or address are taken: two people who share
 	return cmd
 }
 
-// recordsOf are the records that have a number or an e-mail address.
-func recordsOf(ctx context.Context, h *hub.Hub, account, what string) ([]directory.Entry, error) {
+// recordsOf are the records that have a number, with its country code or without it, or an e-mail address; and those that
+// are somebody else's as likely as not: only the last digits of their numbers agree.
+func recordsOf(ctx context.Context, h *hub.Hub, account, what string) (entries []directory.Entry, alike []string, err error) {
 	if strings.Contains(what, "@") {
-		return h.ByEmail(ctx, account, what)
+		entries, err = h.ByEmail(ctx, account, what)
+		return entries, nil, err
 	}
-	answer, err := h.Lookup(ctx, account, what, "", caller.Options{Limit: 1000})
+	answer, err := h.Lookup(ctx, account, what, "", caller.Options{Limit: 1000, All: true})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var entries []directory.Entry
 	for _, m := range answer.Matches {
 		if m.How == caller.Suffix {
-			continue // somebody else, as likely as not
+			alike = append(alike, m.Integration+" "+m.ID)
+			continue
 		}
 		entry, err := h.Contact(ctx, directory.Key{Account: account, Integration: m.Integration}, m.ID)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		entries = append(entries, entry)
 	}
-	return entries, nil
+	return entries, alike, nil
 }
 
-func printRecords(cmd *cobra.Command, entries []directory.Entry) error {
+func printRecords(cmd *cobra.Command, entries []directory.Entry, alike []string) error {
 	t := newTable("INTEGRATION", "ID", "NAME", "NUMBERS", "E-MAIL")
 	for _, e := range entries {
 		c := e.Contact
@@ -104,6 +107,9 @@ func printRecords(cmd *cobra.Command, entries []directory.Entry) error {
 	}
 	if len(entries) > 1 {
 		fmt.Fprintln(cmd.OutOrStdout(), progress.Plural(int64(len(entries)), "record")+" in all")
+	}
+	if len(alike) > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Not meant, for only the last digits of the number agree: %s\n", strings.Join(alike, ", "))
 	}
 	return nil
 }
