@@ -17,8 +17,8 @@ import (
 
 const (
 	defaultSeries = 10_000
-	scrapeCache   = 5 * time.Second  // several servers that scrape read the registry once
-	scrapeTime    = 10 * time.Second // that reading it may take
+	scrapeCache   = 5 * time.Second // several servers that scrape read the registry once
+	scrapeTime    = 5 * time.Second // that reading it may take: Prometheus itself waits for 10 s
 	scrapePage    = 1000
 )
 
@@ -136,7 +136,7 @@ func dueOf(i *registry.Integration) time.Time {
 	return i.Status.Due
 }
 
-// standing reads the registry, unless that was just done.
+// standing reads the registry, unless that was just done or tried.
 func (c *integrations) standing() standing {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,12 +147,13 @@ func (c *integrations) standing() standing {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
 	s, err := c.readAll(ctx)
+	c.read = c.clock()
 	if err != nil {
 		c.logger.Error("metrics: read the registry", "error", err)
 		c.last.failed = true
 		return c.last
 	}
-	c.read, c.last = now, s
+	c.last = s
 	return s
 }
 

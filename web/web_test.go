@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -237,6 +239,31 @@ func TestAHubWhoseDatabaseHangsIsNotReady(t *testing.T) {
 	response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		t.Errorf("it answers again: %s", response.Status)
+	}
+}
+
+func TestMetricsOfAHubWithoutItsDatabaseGoOnFromTheLastTime(t *testing.T) {
+	var mu sync.Mutex
+	now := time.Now()
+	f := newFixture(t, func(o *web.Options) {
+		o.Clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	})
+	pass := func(d time.Duration) { mu.Lock(); defer mu.Unlock(); now = now.Add(d) }
+	pass(time.Minute)
+	f.ask(t, "GET", "/metrics", "", "")
+	if err := f.hub.Registry.Close(); err != nil {
+		t.Fatal(err)
+	}
+	pass(time.Hour)
+	for range 3 { // several servers scrape: a database that hangs is not waited for by each
+		r := f.ask(t, "GET", "/metrics", "", "")
+		fresh := regexp.MustCompile(`contactbridge_integration_freshness_seconds\{account="acme",integration="crm"\} (36\d\d)`)
+		if !fresh.MatchString(r.body) || !strings.Contains(r.body, "contactbridge_registry_read_failed 1") {
+			t.Errorf("%d %s", r.status, r.body)
+		}
+	}
+	if n := strings.Count(f.log.String(), "metrics: read the registry"); n != 1 {
+		t.Errorf("it asked the database %d times", n)
 	}
 }
 
