@@ -19,6 +19,9 @@ type hubState struct {
 	listeners listeners
 	refreshes singleflight.Group
 
+	seldomOnce sync.Once
+	seldomLog  *slog.Logger
+
 	wakeOnce sync.Once
 	wakeUp   chan struct{}
 }
@@ -35,6 +38,12 @@ func (h *Hub) log() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return h.Logger
+}
+
+// seldom is the log for what is tried every second, for as long as a database is away.
+func (h *Hub) seldom() *slog.Logger {
+	h.seldomOnce.Do(func() { h.seldomLog = slog.New(Seldom(h.log().Handler())) })
+	return h.seldomLog
 }
 
 // waking gets a value when there may be something to do at once.

@@ -54,7 +54,7 @@ func (h *Hub) every(ctx context.Context, interval time.Duration, what string, do
 	defer tick.Stop()
 	for {
 		if err := do(ctx); err != nil && ctx.Err() == nil {
-			h.log().Error("could not "+what, "error", err)
+			h.seldom().Error("could not "+what, "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -74,7 +74,7 @@ func (h *Hub) dispatch(ctx context.Context) error {
 	for {
 		claims, err := h.Registry.Claim(ctx, h.Name(), cap(room)-len(room), claimHold)
 		if err != nil && ctx.Err() == nil {
-			h.log().Error("could not look for what is due", "error", err)
+			h.seldom().Error("could not look for what is due", "error", err)
 		}
 		for _, c := range claims {
 			room <- struct{}{}
@@ -129,7 +129,11 @@ func (h *Hub) RunClaim(ctx context.Context, c registry.Claim) {
 		return
 	}
 	defer h.hosts.leave(host)
-	h.release(ctx, c, h.run(ctx, c))
+	r := h.run(ctx, c)
+	if r.Problem != nil && r.Problem != c.Status.Problem { // a new one
+		telemetry.Failed(ctx, r.Problem.Code)
+	}
+	h.release(ctx, c, r)
 }
 
 // release gives a claim back, even where ctx is done. What was asked for is asked again where it was not done.

@@ -129,8 +129,9 @@ func (q *Queue) Dispatch(ctx context.Context, h *hub.Hub) error {
 	if err := river.AddWorkerSafely(workers, &worker{hub: h}); err != nil {
 		return err
 	}
+	log := logger(h.Logger)
 	client, err := river.NewClient(riverpgxv5.New(q.pool), &river.Config{
-		Schema: schema, Workers: workers, Logger: logger(h.Logger), JobTimeout: -1,
+		Schema: schema, Workers: workers, Logger: log, JobTimeout: -1,
 		Queues:            map[string]river.QueueConfig{queueName: {MaxWorkers: h.Workers()}},
 		FetchPollInterval: tickEvery,
 		// A job that is done says nothing that the runs do not.
@@ -143,7 +144,7 @@ func (q *Queue) Dispatch(ctx context.Context, h *hub.Hub) error {
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the job queue: %w", err)
 	}
-	q.fill(ctx, h, client)
+	q.fill(ctx, h, client, log)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
 	if err := client.StopAndCancel(patience); err != nil {
@@ -153,13 +154,13 @@ func (q *Queue) Dispatch(ctx context.Context, h *hub.Hub) error {
 }
 
 // fill brings what is due into the queue until ctx is done.
-func (q *Queue) fill(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx]) {
+func (q *Queue) fill(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx], log *slog.Logger) {
 	tick, tidy := time.NewTicker(tickEvery), time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	defer tidy.Stop()
 	for {
 		if err := q.enqueue(ctx, h, client); err != nil && ctx.Err() == nil {
-			logger(h.Logger).Error("could not queue what is due", "error", err)
+			log.Error("could not queue what is due", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -167,7 +168,7 @@ func (q *Queue) fill(ctx context.Context, h *hub.Hub, client *river.Client[pgx.T
 		case <-tick.C:
 		case <-tidy.C:
 			if err := q.tidy(ctx); err != nil && ctx.Err() == nil {
-				logger(h.Logger).Error("could not tidy the queue", "error", err)
+				log.Error("could not tidy the queue", "error", err)
 			}
 		}
 	}
@@ -206,12 +207,12 @@ func (q *Queue) enqueue(ctx context.Context, h *hub.Hub, client *river.Client[pg
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// logger keeps River's own chatter out of the hub's log.
+// logger keeps River's own chatter out of the hub's log, and what repeats while the database is away.
 func logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return quiet()
 	}
-	return slog.New(warnings{l.Handler()})
+	return slog.New(warnings{hub.Seldom(l.Handler())})
 }
 
 // warnings lets only warnings and worse through.

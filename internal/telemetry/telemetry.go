@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -83,6 +84,14 @@ func Begin(ctx context.Context, name string, attributes ...string) (context.Cont
 		span.SetAttributes(attribute.String(attributes[i], attributes[i+1]))
 	}
 	return ctx, func() { span.End() }
+}
+
+// Failed says of the work that a context was made for by [Begin] that it failed, and why: a code, never a text that may hold
+// what is private.
+func Failed(ctx context.Context, code string) {
+	span := trace.SpanFromContext(ctx)
+	span.SetStatus(codes.Error, code)
+	span.SetAttributes(attribute.String("error.type", code))
 }
 
 // Transport traces requests of ours and passes the trace on to who answers them, if anything is traced.

@@ -137,6 +137,17 @@ func TestTheRequestsOfARunAreOneTrace(t *testing.T) {
 	}
 }
 
+func TestAFailedRunIsAFailedSpan(t *testing.T) {
+	s := collect(t, func() {
+		ctx, end := telemetry.Begin(t.Context(), "run")
+		telemetry.Failed(ctx, "unauthorized")
+		end()
+	})
+	if len(s.spans) != 1 || s.spans[0].Status.GetCode() != proto.Status_STATUS_CODE_ERROR || s.spans[0].Status.GetMessage() != "unauthorized" {
+		t.Errorf("the spans are %v", s.spans)
+	}
+}
+
 func TestNothingIsTracedUnlessTheEnvironmentSaysSo(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
