@@ -88,6 +88,7 @@ type clock struct {
 	lacks   string    // why safe is only the overlap, for the log; empty if it is exact
 	hidden  bool      // because other users' transactions cannot be seen
 	standby bool
+	blind   bool // the transactions that write what is read are none of this server's
 }
 
 // clock finds the moment up to which every change is visible. The clock is read before the list of transactions: one that
@@ -100,6 +101,7 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 	if err != nil {
 		return c, fmt.Errorf("read clock: %w", err)
 	}
+	c.blind = c.standby || s.origin.elsewhere()
 	if c.standby {
 		c.method = "overlap (standby)"
 		c.safe = c.now
@@ -121,9 +123,9 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 	}
 	c.method, c.safe = "oldest open transaction", earliest(c.now, oldest)
 	switch {
-	case s.table != nil && s.table.imported:
-		c.method, c.safe = "overlap (rows come from elsewhere)", c.now.Add(-f.cfg.Overlap)
-		c.lacks = "the table is filled from elsewhere"
+	case c.blind:
+		c.method, c.safe = "overlap (rows come from elsewhere)", earliest(c.now.Add(-f.cfg.Overlap), oldest)
+		c.lacks = "what is read is filled from elsewhere"
 	case hidden > 0:
 		c.method, c.safe = "overlap (no privilege)", earliest(c.now.Add(-f.cfg.Overlap), oldest)
 		c.hidden, c.lacks = true, "other users' open transactions cannot be seen ("+grant+")"

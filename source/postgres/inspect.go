@@ -103,7 +103,16 @@ func (i *inspector) stamps(ctx context.Context, conn *pgxpool.Conn) error {
 		return nil
 	}
 	if st.kind == sequences {
-		i.fact("safe horizon", "the greatest number, once the transactions that were open have ended")
+		c, err := f.clock(ctx, conn, s)
+		if err != nil {
+			return err
+		}
+		if c.blind {
+			i.fact("safe horizon", "the greatest number of the overlap before")
+			i.blind(c, fmt.Sprintf("a number counts as safe %s after it was seen, and a smaller one that comes later than that is missed", f.cfg.Overlap))
+		} else {
+			i.fact("safe horizon", "the greatest number, once the transactions that were open have ended")
+		}
 		if greatest != nil && s.stamp.kind == integers {
 			i.problem(source.Note, "taken_for_sequence", "updated is taken for a number that grows, not for a time",
 				"if it is a time, set updated_as to epoch_s, epoch_ms or epoch_us")
@@ -159,14 +168,9 @@ func (i *inspector) times(ctx context.Context, conn *pgxpool.Conn, st stamp) err
 // privilege says what keeps open transactions from being seen.
 func (i *inspector) privilege(ctx context.Context, conn *pgxpool.Conn, c clock) error {
 	overlap := fmt.Sprintf("every run reads the last %s again, and what commits later than that after its stamp is missed", i.factory.cfg.Overlap)
-	if c.standby {
-		i.problem(source.Warning, "standby", "this is a standby, where open transactions cannot be seen: "+overlap,
-			"read from the primary, or use an xid8 column as updated")
+	if c.blind {
+		i.blind(c, overlap)
 		return nil
-	}
-	if t := i.shape.table; t != nil && t.imported {
-		i.problem(source.Warning, "imported", "the rows are written elsewhere and arrive at any time: "+overlap,
-			"read from where they are written, or set overlap to the longest delay")
 	}
 	var user string
 	var may bool
@@ -176,6 +180,17 @@ func (i *inspector) privilege(ctx context.Context, conn *pgxpool.Conn, c clock) 
 			"GRANT pg_read_all_stats TO "+keyset.Quote(user))
 	}
 	return err
+}
+
+// blind says why the transactions that write cannot be seen.
+func (i *inspector) blind(c clock, overlap string) {
+	if c.standby {
+		i.problem(source.Warning, "standby", "this is a standby, where open transactions cannot be seen: "+overlap,
+			"read from the primary, or use an xid8 column as updated")
+		return
+	}
+	i.problem(source.Warning, "imported", "the rows are written elsewhere and arrive at any time: "+overlap,
+		"read from where they are written, or set overlap to the longest delay")
 }
 
 func (i *inspector) zone(c clock) {

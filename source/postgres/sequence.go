@@ -62,7 +62,11 @@ func (f *factory) sequenceHorizon(ctx context.Context, conn *pgxpool.Conn, state
 		state.Horizon, state.Candidate = keyset.IntValue(greatest.number), ""
 		return state, nil
 	}
-	f.notes.Once(slog.LevelWarn, "transactions stay open, so it is not known yet that every smaller number of updated can be seen: the run reads more than it had to")
+	why := "transactions stay open"
+	if c.blind {
+		why = c.lacks
+	}
+	f.notes.Once(slog.LevelWarn, why+", so it is not known yet that every smaller number of updated can be seen: the run reads more than it had to")
 	if state.Candidate == "" {
 		if c.hidden && len(open) <= mostOpen {
 			greatest.open = open
@@ -112,9 +116,9 @@ func parseDrawn(text string) (drawn, bool) {
 }
 
 // openNow lists the virtual ids of the transactions that are open. Who has one open can be seen without any privilege: each
-// holds the lock on its own id. On a standby, where the primary's transactions are not, the list is nil.
+// holds the lock on its own id. Where those that write are not this server's, the list is nil.
 func (f *factory) openNow(ctx context.Context, conn *pgxpool.Conn, c clock) (open []string, err error) {
-	if c.standby {
+	if c.blind {
 		return nil, nil
 	}
 	err = conn.QueryRow(ctx, `SELECT coalesce(array_agg(l.virtualxid), '{}') FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -147,7 +151,7 @@ func nonePrepared(ctx context.Context, conn *pgxpool.Conn) (none bool, err error
 
 // othersEnd waits until the transactions that are open have ended. False: not all of them do so in time.
 func (f *factory) othersEnd(ctx context.Context, conn *pgxpool.Conn, c clock, open []string) (ended bool, err error) {
-	if c.standby {
+	if c.blind {
 		return false, nil
 	}
 	deadline := time.NewTimer(f.wait)

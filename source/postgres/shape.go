@@ -27,7 +27,8 @@ type shape struct {
 	idOID  uint32
 	idType string // as SQL writes it
 
-	table *table // nil for a query
+	table  *table // nil for a query
+	origin origin
 }
 
 // A column is a contact field's expression.
@@ -80,9 +81,6 @@ type table struct {
 	oid  uint32
 	kind string  // relkind: r, p, v, m, f
 	rows float64 // estimate; -1 where there is none
-	// imported says that rows are written elsewhere, under stamps that may arrive at any time: the table or one of its
-	// partitions is a foreign table, or filled by a subscription.
-	imported bool
 }
 
 // describe asks the database about the configured expressions.
@@ -107,7 +105,13 @@ func (f *factory) describe(ctx context.Context, conn *pgxpool.Conn) (*shape, err
 	if err != nil {
 		return nil, fmt.Errorf("look up types: %w", f.wrap(ctx, err))
 	}
-	return s, s.fill(f.cfg, columns, fields, types)
+	if err := s.fill(f.cfg, columns, fields, types); err != nil {
+		return nil, err
+	}
+	if s.origin, err = originOf(ctx, conn, s); err != nil {
+		return nil, f.wrap(ctx, err)
+	}
+	return s, s.origin.mayNumber(s.stamp)
 }
 
 // fill turns what the database said into SQL.
@@ -350,11 +354,8 @@ func describeTypes(ctx context.Context, conn *pgxpool.Conn, fields []pgconn.Fiel
 func lookUp(ctx context.Context, conn *pgxpool.Conn, name string) (*table, error) {
 	t := &table{}
 	var oid int64
-	err := conn.QueryRow(ctx, `SELECT c.oid::bigint, c.relkind::text, c.reltuples::float8,
-		c.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)
-		OR EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class k ON k.oid = p.relid
-			WHERE k.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = k.oid))
-		FROM pg_class c WHERE c.oid = $1::text::regclass`, name).Scan(&oid, &t.kind, &t.rows, &t.imported)
+	err := conn.QueryRow(ctx, `SELECT oid::bigint, relkind::text, reltuples::float8 FROM pg_class WHERE oid = $1::text::regclass`, name).
+		Scan(&oid, &t.kind, &t.rows)
 	t.oid = uint32(oid)
 	return t, err
 }

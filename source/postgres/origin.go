@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// An origin says which of the rows that are read were not written by this server's own transactions when they appear in it,
+// so that stamps may arrive at any time, whatever transactions are open here.
+type origin struct {
+	foreign bool // in a foreign table: they are another server's
+	applied bool // by a subscription
+	stored  bool // in a materialized view, when it is refreshed
+}
+
+func (o origin) elsewhere() bool { return o.foreign || o.applied || o.stored }
+
+// A plan is a node of what EXPLAIN prints.
+type plan struct {
+	Node     string `json:"Node Type"`
+	Schema   string `json:"Schema"`
+	Relation string `json:"Relation Name"`
+	Plans    []plan `json:"Plans"`
+}
+
+// tables lists the tables of a plan. A join that is left to a foreign server has none.
+func (p plan) tables(schemas, names []string) (_, _ []string, foreign bool) {
+	foreign = p.Node == "Foreign Scan"
+	if p.Relation != "" {
+		schemas, names = append(schemas, p.Schema), append(names, p.Relation)
+	}
+	for _, child := range p.Plans {
+		var below bool
+		schemas, names, below = child.tables(schemas, names)
+		foreign = foreign || below
+	}
+	return schemas, names, foreign
+}
+
+// originOf asks the planner what is read in the end, behind views, queries and partitions.
+func originOf(ctx context.Context, conn *pgxpool.Conn, s *shape) (o origin, err error) {
+	var text string
+	sql := "EXPLAIN (VERBOSE, FORMAT JSON) SELECT " + s.selectList() + " FROM " + s.from
+	if err := conn.QueryRow(ctx, sql, pgx.QueryExecModeCacheDescribe).Scan(&text); err != nil {
+		return o, fmt.Errorf("look at the plan: %w", err)
+	}
+	var plans []struct{ Plan plan }
+	if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
+		return o, errors.Join(errors.New("look at the plan: it is not one that is known"), err)
+	}
+	schemas, names, foreign := plans[0].Plan.tables(nil, nil)
+	err = conn.QueryRow(ctx, `SELECT coalesce(bool_or(c.relkind = 'f'), false), coalesce(bool_or(c.relkind = 'm'), false),
+		coalesce(bool_or(EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)), false)
+		FROM unnest($1::text[], $2::text[]) AS t (schema, name)
+		JOIN pg_namespace n ON n.nspname = t.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name`,
+		schemas, names).Scan(&o.foreign, &o.stored, &o.applied)
+	o.foreign = o.foreign || foreign
+	if err != nil {
+		return o, fmt.Errorf("look up what is read: %w", err)
+	}
+	return o, nil
+}
+
+// mayNumber refuses transaction ids where they say nothing about when their rows appear: those of another server, and those
+// that a materialized view has copied. A subscription's rows have ids of this server if they are stamped here.
+func (o origin) mayNumber(st stamp) error {
+	switch {
+	case st.kind != xids:
+		return nil
+	case o.foreign:
+		return &configError{
+			key: "updated", message: "the rows come from another server, whose transaction ids mean nothing here",
+			hint: "read from the server that the foreign table stands for, or use a time as updated, with an overlap that covers its longest transaction",
+		}
+	case o.stored && st.oid != pgtype.XIDOID:
+		return &configError{
+			key: "updated", message: "a materialized view shows the transaction ids of its rows only when it is refreshed",
+			hint: "use updated: xmin, or read the tables behind it",
+		}
+	}
+	return nil
+}
