@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -58,7 +60,7 @@ more are deleted, unless they are too many: then the command asks for --accept-d
 		},
 	}
 	f.directoryFlags.add(cmd,
-		"`name` under which the bridge's contacts are kept (default: the URL's path without /contact_sync, or its host)",
+		"`name` under which the bridge's contacts are kept (default: the URL's host and path without /contact_sync)",
 		"`country` where numbers without a country code were written, as in US or GB")
 	f.authFlags.add(cmd)
 	f.add(cmd)
@@ -211,14 +213,23 @@ func withoutSecrets(address string) string {
 	return oneLine(address)
 }
 
-// integrationName is the name that a bridge's contacts are kept under if nobody says another: its path without
-// /contact_sync, or else its host.
+// integrationName is the name that a bridge's contacts are kept under if nobody says another: its host and its path without
+// /contact_sync. Two bridges must never have one name: a complete run of the one would delete the other's contacts (E6). So
+// the query counts, which may choose a tenant; as a digest, because it may hold a secret.
 func integrationName(target *url.URL) string {
-	path := strings.TrimSuffix(strings.TrimSuffix(target.Path, "/"), "/contact_sync")
-	if name := strings.Trim(path, "/"); name != "" {
-		return name
+	name := strings.ToLower(target.Host)
+	if port := target.Port(); port == map[string]string{"http": "80", "https": "443"}[target.Scheme] {
+		name = strings.TrimSuffix(name, ":"+port)
 	}
-	return target.Host
+	path := strings.TrimSuffix(strings.TrimRight(target.EscapedPath(), "/"), "/contact_sync")
+	if path = strings.Trim(path, "/"); path != "" {
+		name += "/" + path
+	}
+	if target.RawQuery != "" {
+		digest := sha256.Sum256([]byte(target.RawQuery))
+		name += "?" + hex.EncodeToString(digest[:4])
+	}
+	return name
 }
 
 // addressHint adds to an error what is most likely wrong with the address that was typed.

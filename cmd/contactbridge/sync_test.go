@@ -131,14 +131,18 @@ func TestInterruptedSyncSaysThatItCanBeResumed(t *testing.T) {
 	}
 }
 
-func TestIntegrationIsNamedAfterThePath(t *testing.T) {
+func TestIntegrationIsNamedAfterHostAndPath(t *testing.T) {
 	for address, want := range map[string]string{
-		"https://bridge.example.com/crm/contact_sync":    "crm",
-		"https://bridge.example.com/crm/contact_sync/":   "crm",
-		"https://bridge.example.com/a/b/contact_sync":    "a/b",
-		"https://bridge.example.com/contact_sync":        "bridge.example.com",
-		"https://bridge.example.com:8443/":               "bridge.example.com:8443",
-		"https://bridge.example.com/sync.php?tenant=one": "sync.php",
+		"https://bridge.example.com/crm/contact_sync":       "bridge.example.com/crm",
+		"https://bridge.example.com/crm/contact_sync/":      "bridge.example.com/crm",
+		"https://Bridge.Example.com:443/crm/contact_sync":   "bridge.example.com/crm",
+		"https://bridge.example.com/a/b/contact_sync":       "bridge.example.com/a/b",
+		"https://bridge.example.com/contact_sync":           "bridge.example.com",
+		"https://bridge.example.com:8443/":                  "bridge.example.com:8443",
+		"http://[::1]:8080/crm/contact_sync":                "[::1]:8080/crm",
+		"https://bridge.example.com/sync.php":               "bridge.example.com/sync.php",
+		"https://bridge.example.com/sync.php?token=one":     "bridge.example.com/sync.php?d21151e7",
+		"https://bridge.example.com/sync.php?token=another": "bridge.example.com/sync.php?83a5a8fd",
 	} {
 		target, err := url.Parse(address)
 		if err != nil {
