@@ -107,8 +107,11 @@ func hubUserPassword(f *hubFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				u.Password, u.Disabled = encoded, false
-				if err := h.Registry.PutUser(ctx, u); err != nil {
+				if err := h.Registry.SetPassword(ctx, u.ID, u.Password, encoded); err != nil {
+					return err
+				}
+				u.Disabled = false
+				if err := h.Registry.ChangeUser(ctx, u); err != nil {
 					return err
 				}
 				if err := h.Registry.DeleteSessions(ctx, u.ID, nil); err != nil {

@@ -287,6 +287,48 @@ func TestTwoFirstVisitsMakeOneAdministrator(t *testing.T) {
 	})
 }
 
+// Between reading a user and keeping something of them, somebody else may have changed them.
+func TestOnlyWhatIsMeantOfAUserIsChanged(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ok(t, w.PutUser(ctx, registry.User{ID: "1", Name: "jane", Role: registry.RoleAdmin, Password: "old"}))
+		ok(t, w.PutUser(ctx, registry.User{ID: "2", Name: "zoe", Role: registry.RoleReader, Subject: "issuer 2"}))
+		stale := got(w.UserByName(ctx, "jane"))(t)
+
+		ok(t, w.SetPassword(ctx, "1", "old", "new"))
+		is(t, w.SetPassword(ctx, "1", "old", "mine"), registry.ErrNotFound)
+		is(t, w.SetPassword(ctx, "3", "", "x"), registry.ErrNotFound)
+
+		ok(t, w.BindUser(ctx, "1", "issuer 1"))
+		is(t, w.BindUser(ctx, "1", "issuer 3"), registry.ErrNotFound)
+		ok(t, w.PutUser(ctx, registry.User{ID: "4", Name: "eve"}))
+		is(t, w.BindUser(ctx, "4", "issuer 2"), registry.ErrExists)
+
+		stale.Role, stale.Name, stale.Accounts = registry.RoleReader, "Jane Doe", []string{"acme"}
+		ok(t, w.ChangeUser(ctx, stale))
+		u := got(w.UserByName(ctx, "JANE DOE"))(t)
+		if u.Password != "new" || u.Subject != "issuer 1" || u.Role != registry.RoleReader || !cmp.Equal(u.Accounts, []string{"acme"}) {
+			t.Errorf("%+v", u)
+		}
+		stale.Name = "Zoe"
+		is(t, w.ChangeUser(ctx, stale), registry.ErrExists)
+		is(t, w.ChangeUser(ctx, registry.User{ID: "3", Name: "nobody"}), registry.ErrNotFound)
+
+		open := func(digest, user, proved string) error {
+			return w.OpenSession(ctx, registry.Session{Digest: []byte(digest), User: user, Created: w.clock.now(), Expires: w.clock.now().Add(time.Hour)}, proved)
+		}
+		is(t, open("a", "1", "old"), registry.ErrNotFound)
+		is(t, open("b", "3", ""), registry.ErrNotFound)
+		ok(t, open("c", "1", "new"))
+		if s, u, err := w.SessionUser(ctx, []byte("c")); err != nil || u.ID != "1" || !u.LastSeen.Equal(w.clock.now()) || s.User != "1" {
+			t.Errorf("%+v, %+v, %v", s, u, err)
+		}
+		stale.Name, stale.Disabled = "Jane Doe", true
+		ok(t, w.ChangeUser(ctx, stale))
+		is(t, open("d", "1", "new"), registry.ErrNotFound)
+	})
+}
+
 func TestSessionsEnd(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		ctx := t.Context()

@@ -41,6 +41,29 @@ func (d *DB) PutUser(ctx context.Context, u User) error {
 	return wrap(s.named(err, ""), "user %s", u.Name)
 }
 
+// ChangeUser changes what an administrator says of a user: name, role, accounts, and whether they are locked. Password, subject
+// and the rest stay what they are by now, not what somebody read of them before. [ErrNotFound] where the user is gone.
+func (d *DB) ChangeUser(ctx context.Context, u User) error {
+	s := d.write()
+	err := s.must(ctx, "UPDATE hub.users SET name = $2, folded = $3, role = $4, accounts = $5, disabled = $6 WHERE id = $1",
+		u.ID, u.Name, folded(u.Name), u.Role, encodedList(u.Accounts), u.Disabled)
+	return wrap(s.named(err, ""), "change user %s", u.Name)
+}
+
+// SetPassword puts an encoded password in the place of one; [ErrNotFound] where the user is gone or has another one by now.
+func (d *DB) SetPassword(ctx context.Context, id, was, is string) error {
+	err := d.write().must(ctx, "UPDATE hub.users SET password = $3 WHERE id = $1 AND password = $2", id, was, is)
+	return wrap(err, "set the password of user %s", id)
+}
+
+// BindUser gives a user who has none an OpenID Connect subject; [ErrNotFound] where there is no such user, [ErrExists] where
+// it is another one's.
+func (d *DB) BindUser(ctx context.Context, id, subject string) error {
+	s := d.write()
+	err := s.must(ctx, "UPDATE hub.users SET subject = $2 WHERE id = $1 AND subject = ''", id, subject)
+	return wrap(s.named(err, ""), "bind user %s", id)
+}
+
 // CreateFirstUser makes a user if there is none at all, or else [ErrExists]: two first visits make one administrator.
 func (d *DB) CreateFirstUser(ctx context.Context, u User) error {
 	err := d.change(ctx, func(s session) error {
@@ -83,13 +106,31 @@ func (d *DB) DeleteUser(ctx context.Context, id string) error {
 	return wrap(d.write().must(ctx, "DELETE FROM hub.users WHERE id = $1", id), "user %s", id)
 }
 
+// OpenSession begins the session of a user who has just proved who they are, and notes that they were seen. Proving takes a
+// while: [ErrNotFound] where they are gone meanwhile, locked, or have another password than was proved.
+func (d *DB) OpenSession(ctx context.Context, s Session, proved string) error {
+	err := d.change(ctx, func(w session) error {
+		// It holds the user's row: whoever changes the password and ends all sessions ends this one as well.
+		err := w.must(ctx, `UPDATE hub.users SET last_seen = CASE WHEN last_seen > $3 THEN last_seen ELSE $3 END
+			WHERE id = $1 AND password = $2 AND NOT disabled`, s.User, proved, d.orNow(s.Created))
+		if err != nil {
+			return err
+		}
+		return d.putSession(ctx, w, s)
+	})
+	return wrap(err, "open a session")
+}
+
 // PutSession keeps a session; [ErrNotFound] where its user is gone.
 func (d *DB) PutSession(ctx context.Context, s Session) error {
-	w := d.write()
+	return wrap(d.putSession(ctx, d.write(), s), "keep a session")
+}
+
+func (d *DB) putSession(ctx context.Context, w session, s Session) error {
 	_, err := w.exec(ctx, `INSERT INTO hub.sessions (digest, user_id, created, expires, agent) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, agent = excluded.agent`,
 		s.Digest, s.User, d.orNow(s.Created), micros(s.Expires), s.Agent)
-	return wrap(w.named(err, "user "+s.User), "keep a session")
+	return w.named(err, "user "+s.User)
 }
 
 // RenewSession moves a session's end; one that is gone stays gone, and is no error.

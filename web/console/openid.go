@@ -186,10 +186,13 @@ func (c *Console) newcomer(q *request, who claims, subject string) (registry.Use
 	case err != nil:
 		return registry.User{}, err
 	}
-	user.Subject = subject
-	if err := c.hub.Registry.PutUser(q.Context(), user); err != nil {
+	if err := c.hub.Registry.BindUser(q.Context(), user.ID, subject); err != nil {
+		if errors.Is(err, registry.ErrNotFound) {
+			err = unknown // somebody else was faster
+		}
 		return registry.User{}, err
 	}
+	user.Subject = subject
 	q.actor = actorOf(user)
 	return user, q.note("user.bind", user.Name, "to single sign-on of "+who.Issuer)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -89,9 +90,12 @@ func (c *Console) openSession(w http.ResponseWriter, r *http.Request, user regis
 	}
 	secret, now := newSecret(), c.clock()
 	agent := r.UserAgent()
-	err := c.hub.Registry.PutSession(ctx, registry.Session{
+	err := c.hub.Registry.OpenSession(ctx, registry.Session{
 		Digest: digest(secret), User: user.ID, Created: now, Expires: now.Add(idleTime), Agent: agent[:min(len(agent), 200)],
-	})
+	}, user.Password)
+	if errors.Is(err, registry.ErrNotFound) {
+		return &hub.Error{Kind: hub.Denied, Message: "your user was changed while you signed in", Hint: "Sign in again."}
+	}
 	if err != nil {
 		return err
 	}

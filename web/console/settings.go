@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -65,10 +66,14 @@ func (c *Console) changePassword(q *request) error {
 		return errors.Join(err, show(http.StatusUnprocessableEntity, problem))
 	}
 	user := *q.user
-	user.Password = encoded
-	if err := c.hub.Registry.PutUser(q.Context(), user); err != nil {
+	err = c.hub.Registry.SetPassword(q.Context(), user.ID, user.Password, encoded)
+	if errors.Is(err, registry.ErrNotFound) {
+		return &hub.Error{Kind: hub.Conflict, Message: "your password was changed from elsewhere at the same moment", Hint: "Sign in with the one that holds now."}
+	}
+	if err != nil {
 		return err
 	}
+	user.Password = encoded
 	if err := c.hub.Registry.DeleteSessions(q.Context(), user.ID, nil); err != nil {
 		return err
 	}

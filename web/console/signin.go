@@ -88,17 +88,17 @@ func (c *Console) rehash(q *request, user *registry.User, password string) error
 	if err != nil {
 		return err
 	}
+	err = c.hub.Registry.SetPassword(q.Context(), user.ID, user.Password, encoded)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil // it was changed meanwhile, and no session is opened for the one that was typed
+	}
 	user.Password = encoded
-	return c.hub.Registry.PutUser(q.Context(), *user)
+	return err
 }
 
 // welcome signs somebody in.
 func (q *request) welcome(user registry.User, way, next string) error {
 	c := q.console
-	user.LastSeen = c.clock()
-	if err := c.hub.Registry.PutUser(q.Context(), user); err != nil {
-		return err
-	}
 	if err := c.openSession(q.w, q.Request, user); err != nil {
 		return err
 	}

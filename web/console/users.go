@@ -109,7 +109,11 @@ func (q *request) readUser(u *registry.User) (*view.Problem, error) {
 
 // put keeps a user, or shows the form again.
 func (q *request) put(f view.UserForm, action, detail string) (done bool, err error) {
-	err = q.console.hub.Registry.PutUser(q.Context(), f.User)
+	keep := q.console.hub.Registry.ChangeUser
+	if f.New {
+		keep = q.console.hub.Registry.PutUser
+	}
+	err = keep(q.Context(), f.User)
 	if errors.Is(err, registry.ErrExists) {
 		f.Problem = &view.Problem{Field: "name", Message: "there is a user of this name", Hint: "Choose another one."}
 		return false, q.showUser(http.StatusUnprocessableEntity, f)
@@ -225,10 +229,15 @@ func (c *Console) givePassword(q *request) error {
 		return err
 	}
 	password := invented()
-	if u.Password, err = c.vault.hash(q.Context(), password, c.clock().Add(givenFor)); err != nil {
+	encoded, err := c.vault.hash(q.Context(), password, c.clock().Add(givenFor))
+	if err != nil {
 		return err
 	}
-	if err := c.hub.Registry.PutUser(q.Context(), u); err != nil {
+	err = c.hub.Registry.SetPassword(q.Context(), u.ID, u.Password, encoded)
+	if errors.Is(err, registry.ErrNotFound) {
+		return &hub.Error{Kind: hub.Conflict, Message: u.Name + " was changed at the same moment", Hint: "Look at the list, and try again."}
+	}
+	if err != nil {
 		return err
 	}
 	if err := c.hub.Registry.DeleteSessions(q.Context(), u.ID, nil); err != nil {
