@@ -64,6 +64,15 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 	if err := checkIntegration(i, all); err != nil {
 		return err
 	}
+	host := NewDestination(was, kept, i, all)
+	if err := staysPut(host, keptFrom(kept, auth)); err != nil {
+		return err
+	}
+	if host != "" { // tokens that a provider gave were not for that either
+		if err := h.Registry.SetSecret(ctx, owner(i.Key), oauthSecret, nil); err != nil {
+			return err
+		}
+	}
 	i.Managed = managed(ctx, i.Managed)
 	if err := h.Registry.ChangeIntegration(ctx, i); err != nil {
 		return err

@@ -1,8 +1,8 @@
 package console
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -371,14 +371,11 @@ func (c *Console) changeIntegration(q *request) error {
 	}
 	q.addSecret(auth)
 	if q.PostForm.Get("do") == "test" {
-		kept, err := c.keptAuth(q, was, i)
+		all, err := c.withKept(q, was, i, auth)
 		if err != nil {
 			return err
 		}
-		for name, value := range auth {
-			kept[name] = value
-		}
-		return c.tryDraft(q, f, i, kept)
+		return c.tryDraft(q, f, i, all)
 	}
 	for _, name := range was.AuthSet { // what has no row any more is removed
 		gone := !slices.ContainsFunc(f.Rows, func(row view.AuthRow) bool { return row.Name == name })
@@ -392,22 +389,19 @@ func (c *Console) changeIntegration(q *request) error {
 	return q.redirect(view.IntegrationPath(i.Key), "changed")
 }
 
-// keptAuth are the values that are kept, to try a change with. They go only where they went before: somebody who may change
-// the URL could have them sent to a place of their own otherwise.
-func (c *Console) keptAuth(q *request, was, is registry.Integration) (map[string]string, error) {
-	if !q.actor.May(registry.ScopeWrite, was.Account) || was.Bridge != is.Bridge || was.Validation != is.Validation || !sameTokenURL(was.OAuth, is.OAuth) {
-		return map[string]string{}, nil
+// withKept adds the values that are kept to those that were typed, to try a change with. They go only where they went before.
+func (c *Console) withKept(q *request, was, is registry.Integration, typed map[string]string) (map[string]string, error) {
+	if !q.actor.May(registry.ScopeWrite, was.Account) {
+		return typed, nil
 	}
 	kept, err := c.hub.Registry.Auth(q.Context(), was.Key)
 	if err != nil {
 		return nil, err
 	}
-	if kept == nil {
-		return nil, errors.New("the registry gave no auth values")
+	all := maps.Clone(kept)
+	maps.Copy(all, typed)
+	if hub.NewDestination(was, kept, is, all) != "" {
+		return typed, nil
 	}
-	return kept, nil
-}
-
-func sameTokenURL(a, b *registry.OAuth) bool {
-	return a == nil && b == nil || a != nil && b != nil && a.TokenURL == b.TokenURL
+	return all, nil
 }
