@@ -167,7 +167,7 @@ func (a *applier) sheet(fates []*fate, records []directory.Record) *sheet {
 		s.ids = append(s.ids, []byte(r.Contact.ID))
 		s.hashes = append(s.hashes, f.hash[:])
 		s.data = append(s.data, a.json(r))
-		s.words = append(s.words, wordsOf(a.account, r))
+		s.words = append(s.words, vector(wordsOf(a.account, r)))
 	}
 	return s
 }
@@ -184,31 +184,47 @@ const (
 	digits = "#" // the beginning of a number
 )
 
-var quoting = strings.NewReplacer("'", "''", `\`, `\\`, "\x00", "")
+var quoting = strings.NewReplacer("'", "''", `\`, `\\`)
 
-// lexeme is a word as PostgreSQL writes it in a tsvector or a tsquery. Every word begins with its account, so that one index
-// answers for all of them and no account reads past another's words.
-func lexeme(account int32, kind, text string) string {
+// word is what is kept of a word. Each begins with its account, so that one index answers for all of them and no account reads
+// past another's words.
+func word(account int32, kind, text string) string {
 	text = strings.ToValidUTF8(text[:min(len(text), maxWord)], "")
-	return "'" + strconv.Itoa(int(account)) + kind + quoting.Replace(text) + "'"
+	return strconv.Itoa(int(account)) + kind + strings.ReplaceAll(text, "\x00", "")
 }
 
-// wordsOf is what a contact is found by, as a tsvector.
-func wordsOf(account int32, r *directory.Record) string {
+// lexeme is a word as PostgreSQL writes it in a tsvector or a tsquery.
+func lexeme(account int32, kind, text string) string {
+	return "'" + quoting.Replace(word(account, kind, text)) + "'"
+}
+
+// wordsOf is what a contact is found by.
+func wordsOf(account int32, r *directory.Record) []string {
 	var words []string
 	for _, t := range directory.Terms(&r.Contact) {
-		words = append(words, lexeme(account, term, t))
+		words = append(words, word(account, term, t))
 	}
 	for _, address := range r.Contact.Emails[:min(len(r.Contact.Emails), maxEmails)] {
 		if address = directory.FoldEmail(address); address != "" {
-			words = append(words, lexeme(account, email, address))
+			words = append(words, word(account, email, address))
 		}
 	}
 	for i := range r.Numbers {
 		whole, national := directory.Starts(&r.Numbers[i])
-		words = append(words, lexeme(account, digits, whole), lexeme(account, digits, national))
+		words = append(words, word(account, digits, whole), word(account, digits, national))
 	}
-	return strings.Join(words, " ")
+	return words
+}
+
+// vector writes words as a tsvector.
+func vector(words []string) string {
+	var text strings.Builder
+	for _, w := range words {
+		text.WriteString("'")
+		text.WriteString(quoting.Replace(w))
+		text.WriteString("' ")
+	}
+	return text.String()
 }
 
 func (a *applier) create(made []*fate, records []directory.Record) {

@@ -57,12 +57,9 @@ func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock 
 // brings them up to date. Any number of processes may do so at once. What can be mended by the operator is a
 // [*directory.Error]; no error holds the password.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
-	cfg, err := pgxpool.ParseConfig(dsn)
-	if err != nil { // the cause may hold a piece of the password
-		return nil, fmt.Errorf("open the directory: %w", &directory.Error{
-			Message: "the database's URL cannot be read",
-			Hint:    "write it as postgres://user:password@host:5432/name, with %40 for @, %2F for /, %3A for : and %25 for % in the password",
-		})
+	cfg, err := parse(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory: %w", err)
 	}
 	if u, err := url.Parse(dsn); err == nil && !u.Query().Has("pool_max_conns") {
 		cfg.MaxConns = poolSize
@@ -80,6 +77,27 @@ func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("open the directory on PostgreSQL: %w", explained(err))
 	}
 	return s, nil
+}
+
+// Connect opens a single connection to a directory's database, for what is no store's work. Its errors are as those of [Open].
+func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+	cfg, err := parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
+	return conn, explained(err)
+}
+
+func parse(dsn string) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil { // the cause may hold a piece of the password
+		return nil, &directory.Error{
+			Message: "the database's URL cannot be read",
+			Hint:    "write it as postgres://user:password@host:5432/name, with %40 for @, %2F for /, %3A for : and %25 for % in the password",
+		}
+	}
+	return cfg, nil
 }
 
 // Close closes the connections.

@@ -102,16 +102,11 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	folder, err := fs.Sub(migrations, "migrations")
+	provider, err := newProvider(db)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithGoMigrations(fillSearch()))
-	if err != nil {
-		return err
-	}
-	sources := provider.ListSources()
-	current, target := int64(0), sources[len(sources)-1].Version
+	current, target := int64(0), newest(provider)
 	if !empty {
 		if current, err = provider.GetDBVersion(ctx); err != nil {
 			return err
@@ -133,6 +128,20 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("bring the schema up to date: %w", err)
 	}
 	return nil
+}
+
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithGoMigrations(fillSearch()))
+}
+
+// newest is the version of the schema that this release makes.
+func newest(provider *goose.Provider) int64 {
+	sources := provider.ListSources()
+	return sources[len(sources)-1].Version
 }
 
 // Result codes of SQLite.

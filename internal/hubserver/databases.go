@@ -64,7 +64,7 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 			return nil, fmt.Errorf("make the hub's folder: %w", err)
 		}
 	}
-	if d.ring, err = openRing(ctx, cfg); err != nil {
+	if d.ring, err = openRing(ctx, cfg, isNew(cfg)); err != nil {
 		return nil, err
 	}
 	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Options: hub.Options{
@@ -277,8 +277,13 @@ func (d *Databases) Parts() []backup.Part {
 	return []backup.Part{{Name: RegistryFile, Copy: d.Hub.Registry.Backup}, {Name: DirectoryFile, Copy: store.Backup}}
 }
 
+// Keys opens the keys that seal a hub's credentials, wherever its configuration says that they are. It makes none.
+func Keys(ctx context.Context, cfg *hubconfig.Config) (*secret.Ring, error) {
+	return openRing(ctx, cfg, false)
+}
+
 // openRing opens the keys that seal credentials.
-func openRing(ctx context.Context, cfg *hubconfig.Config) (*secret.Ring, error) {
+func openRing(ctx context.Context, cfg *hubconfig.Config, makeOne bool) (*secret.Ring, error) {
 	switch s := cfg.Secrets; {
 	case s.KeyEnv != "":
 		return secret.FromEnvironment(s.KeyEnv, os.LookupEnv)
@@ -287,7 +292,7 @@ func openRing(ctx context.Context, cfg *hubconfig.Config) (*secret.Ring, error) 
 	case s.KeyFile != "":
 		return secret.FromFile(s.KeyFile, false)
 	}
-	return secret.FromFile(filepath.Join(cfg.Data, KeyFile), isNew(cfg))
+	return secret.FromFile(filepath.Join(cfg.Data, KeyFile), makeOne)
 }
 
 // isNew reports whether a key may be made: not beside a registry whose key is gone, and not on one machine of several, each of

@@ -1,0 +1,196 @@
+package migrate_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
+)
+
+var server pgtest.Suite
+
+func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+
+// known is everything that a registry tells.
+func (w *world) known() map[string]any {
+	w.Helper()
+	ctx, r := w.Context(), w.registry
+	all := map[string]any{
+		"accounts": got(r.Accounts(ctx))(w), "tokens": got(r.Tokens(ctx, ""))(w), "users": got(r.Users(ctx))(w),
+		"events": got(r.Events(ctx, registry.Filter{}))(w), "audit": got(r.Audit(ctx, registry.Filter{}))(w), "webhooks": got(r.Webhooks(ctx, ""))(w),
+		"samples": got(r.Samples(ctx, "acme", time.Time{}))(w), "theme": got(r.Setting(ctx, "theme"))(w), "last event": got(r.LastEvent(ctx))(w),
+		"oauth": got(r.Secret(ctx, registry.Owner(crm), "oauth"))(w), "signing": got(r.Secret(ctx, registry.WebhookOwner("w1"), "signing"))(w),
+		"sessions": got(r.Sessions(ctx, "u1"))(w), "token": got(r.TokenByDigest(ctx, []byte("digest 1")))(w),
+	}
+	integrations := got(r.Integrations(ctx, "", directory.Key{}, 0))(w)
+	all["integrations"] = integrations
+	for _, i := range integrations {
+		all["auth "+registry.Owner(i.Key)] = got(r.Auth(ctx, i.Key))(w)
+	}
+	return all
+}
+
+// holds is everything that a directory answers.
+func (w *world) holds() map[string]any {
+	w.Helper()
+	ctx, s := w.Context(), w.store
+	states := got(s.States(ctx, ""))(w)
+	all := map[string]any{}
+	for _, state := range states {
+		if state.LastRun == nil && state.Contacts == 0 {
+			continue // a place for suppressed contacts, which a file needs none for
+		}
+		key := state.Key
+		all[fmt.Sprint("state ", key)] = state
+		all[fmt.Sprint("runs ", key)] = got(s.Runs(ctx, key, 100))(w)
+		all[fmt.Sprint("rejected ", key)] = got(s.Rejected(ctx, key, 100))(w)
+		all[fmt.Sprint("contacts ", key)] = got(s.Contacts(ctx, key, "", 1000))(w)
+	}
+	for _, account := range []string{"acme", "Zürich", "other"} {
+		for _, n := range []string{"+14155550007", "+442079460018", "+442079460019", "4711", "0012345", "12345", "+1"} {
+			all[fmt.Sprint("number ", account, n)] = got(s.ByE164(ctx, account, []string{n, "+14155550009"}, 100))(w)
+		}
+		for _, digits := range []string{"550007", "5550007", "60018", "460019", "012345", "000000"} {
+			if len(digits) >= directory.MinSuffix {
+				all[fmt.Sprint("ending ", account, digits)] = got(s.BySuffix(ctx, account, digits, 3))(w)
+			}
+		}
+		for _, email := range []string{"zoe@example.com", "p7@EXAMPLE.com", "o'neill\\@example.com", "", "nobody@example.com"} {
+			all[fmt.Sprint("email ", account, email)] = got(s.ByEmail(ctx, account, []string{email}, 100))(w)
+		}
+		for _, text := range []string{"zoe", "mull ang", "山田", "person 1", "p7", "4155550", "0007", "4711", "0207946", "o'n", "söhne", "aaaa", "exam com", "x"} {
+			for _, integration := range []string{"", "crm"} {
+				all[fmt.Sprint("search ", account, text, integration)] = got(s.Search(ctx, account, directory.Query{Text: text, Integration: integration, Limit: 50}))(w)
+			}
+		}
+	}
+	return all
+}
+
+// same compares two worlds through what they answer.
+func same(t *testing.T, when string, a, b *world) {
+	t.Helper()
+	if diff := cmp.Diff(a.known(), b.known(), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s, the registries differ (- embedded, + PostgreSQL):\n%s", when, diff)
+	}
+	if diff := cmp.Diff(a.holds(), b.holds(), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s, the directories differ (- embedded, + PostgreSQL):\n%s", when, diff)
+	}
+}
+
+// both does the same in two worlds, and compares what comes of it.
+func both(t *testing.T, what string, a, b *world, do func(w *world) any) {
+	t.Helper()
+	x, y := do(a), do(b)
+	if diff := cmp.Diff(x, y, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s (- embedded, + PostgreSQL):\n%s", what, diff)
+	}
+	same(t, "after: "+what, a, b)
+}
+
+// TestBothWorldsGoOnAlike moves a hub with everything in it, and lets the old one and the new one live on: they do the same.
+func TestBothWorldsGoOnAlike(t *testing.T) {
+	c := &clock{at: time.Now().UTC().Truncate(time.Millisecond)}
+	folder := t.TempDir()
+	old := embedded(t, folder, c)
+	old.live(c)
+	old.close()
+	halfForgotten(t, folder)
+	database := server.Database(t)
+	result := move(t, folder, database.DSN)
+	if result.Contacts != 50-2+3+40+7+40 || result.Secrets != 6 {
+		t.Errorf("%+v", result)
+	}
+	old = embedded(t, folder, c)
+	moved := shared(t, database.DSN, folder, c)
+	defer old.close()
+	defer moved.close()
+	same(t, "after the move", old, moved)
+
+	ctx := t.Context()
+	both(t, "the run that died is not taken over before its lease ends", old, moved, func(w *world) any {
+		_, err := w.store.StartRun(ctx, half, directory.Start{Lease: lease, FreshFor: time.Hour})
+		return errors.Is(err, directory.ErrUnderWay)
+	})
+	c.at = c.at.Add(2 * lease)
+	both(t, "then it is resumed, and judges by what it showed before", old, moved, func(w *world) any {
+		run := w.start(half, false)
+		if !run.Resumed || run.Pages != 1 || run.Offset != "offset 1 \x00" || string(run.Context) != `{"cursor":7}` {
+			t.Errorf("resumed: %+v", run)
+		}
+		ok(t, w.last(run, directory.Page{Contacts: people(21, 35), Checkpoint: "h3"}))
+		return run.Counts
+	})
+	both(t, "the failed run is resumed", old, moved, func(w *world) any {
+		run := w.start(paused, false)
+		ok(t, w.last(run, directory.Page{Checkpoint: "p3"}))
+		return []any{run.Resumed, run.Counts, run.Since}
+	})
+	both(t, "the next run is incremental, and rewrites nobody", old, moved, func(w *world) any {
+		run := w.start(crm, false)
+		all := append(people(1, 3), odd()...)
+		ok(t, w.last(run, directory.Page{Contacts: all, Checkpoint: "c3"}))
+		if run.Since != "c2" || run.Kind != directory.Incremental || run.Unchanged != int64(len(all)) {
+			t.Errorf("%+v", run)
+		}
+		return run.Counts
+	})
+	both(t, "who was purged stays away", old, moved, func(w *world) any {
+		run := w.complete(crm, false, directory.Page{Contacts: append(people(4, 6), record("never", "Never")), Checkpoint: "c4"})
+		if run.Created != 1 || run.Counts.Rejected != 2 {
+			t.Errorf("%+v", run.Counts)
+		}
+		return run.Counts
+	})
+	both(t, "one who never ran stays away as well", old, moved, func(w *world) any {
+		return w.complete(directory.Key{Account: "nobody", Integration: "never ran"}, false, directory.Page{Contacts: people(1, 1), Checkpoint: "1"}).Counts
+	})
+	both(t, "a yes to deletions deletes", old, moved, func(w *world) any {
+		return w.complete(guarded, true, directory.Page{Contacts: people(1, 5), Checkpoint: "g3", Guard: directory.Guard{Accept: true}}).Deleted
+	})
+	both(t, "keys go on", old, moved, func(w *world) any {
+		run := w.complete(directory.Key{Account: "new", Integration: "new"}, false, directory.Page{Contacts: people(1, 9), Checkpoint: "n"})
+		event := registry.Event{Kind: "run.failed", Account: "acme", Subject: "crm"}
+		ok(t, w.registry.AddEvent(ctx, &event))
+		entry := registry.AuditEntry{Actor: "hub", Action: "x"}
+		ok(t, w.registry.AddAudit(ctx, &entry))
+		return []any{run.ID, event.ID, entry.ID}
+	})
+	both(t, "deliveries wait", old, moved, func(w *world) any {
+		taken := got(w.registry.Deliveries(ctx, 100, time.Minute))(t)
+		if len(taken) != 8 {
+			t.Errorf("%d deliveries, want those that were not over, and two new ones", len(taken))
+		}
+		return taken
+	})
+	both(t, "claims of the dead are taken over", old, moved, func(w *world) any {
+		claims := got(w.registry.Claim(ctx, "living", 10, time.Minute))(t)
+		var what []any
+		for i := range claims {
+			claims[i].Token = "" // random
+			what = append(what, claims[i])
+		}
+		if len(what) != 3 {
+			t.Errorf("%d claims", len(what))
+		}
+		return what
+	})
+	both(t, "what is forgotten is gone", old, moved, func(w *world) any {
+		ok(t, w.store.Forget(ctx, guarded))
+		return got(w.store.Prune(ctx, c.at))(t)
+	})
+	both(t, "the session is who it was", old, moved, func(w *world) any {
+		_, user, err := w.registry.SessionUser(ctx, []byte{1, 0, 255})
+		ok(t, err)
+		return user
+	})
+}
+
