@@ -77,7 +77,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/api/"):
 		x.Route = "/api/"
 		s.api.ServeHTTP(w, r)
-	case path == "/callerid", path == "/callerid/": // no telephone system is to be sent on to a page for people
+	case strings.EqualFold(strings.Trim(path, "/"), "callerid"): // no telephone system is to be sent on to a page for people
 		x.Route = "/callerid"
 		s.api.CallerID().ServeHTTP(w, r)
 	case path == "/healthz":

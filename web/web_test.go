@@ -142,6 +142,8 @@ func TestCallerIDUnderstandsWhatTelephoneSystemsSend(t *testing.T) {
 		"Asterisk, token in the query":    "GET /callerid?number=02079460958&token=TOKEN HTTP/1.1\r\nHost: h\r\nUser-Agent: asterisk-libcurl-agent/1.0\r\nConnection: close\r\n\r\n",
 		"FreePBX, as it was dialled":      "GET /callerid?number=+442079460958&token=TOKEN&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: asterisk-libcurl-agent/1.0\r\nConnection: close\r\n\r\n",
 		"FreePBX, a path with a slash":    "GET /callerid/?number=+442079460958&token=TOKEN HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+		"an address with a slash behind":  "GET //callerid?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a path in capitals":              "GET /CallerID?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
 		"FreeSWITCH, digits only":         "GET /callerid?number=442079460958&token=TOKEN&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: freeswitch-cidlookup/1.0\r\nAccept: */*\r\nConnection: close\r\n\r\n",
 		"Kamailio, a user's escape":       "GET /callerid?number=%2b442079460958&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: kamailio (5.6.3)\r\nAuthorization: Bearer TOKEN\r\nConnection: close\r\n\r\n",
 		"HTTP/1.0 without a Host":         "GET /callerid?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
