@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/internal/backup"
+	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
 )
 
@@ -55,12 +56,25 @@ A hub on PostgreSQL is backed up with PostgreSQL's own tools: pg_dump DATABASE, 
 				size += uint64(file.Size)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of databases in %s. The key is not in it: keep a copy of %s somewhere else.\n",
-				args[0], humanize.IBytes(size), humanize.IBytes(uint64(info.Size())), filepath.Join(cfg.Data, hubserver.KeyFile))
+				args[0], humanize.IBytes(size), humanize.IBytes(uint64(info.Size())), keyPlace(cfg))
 			return nil
 		},
 	}
 	f.add(cmd)
 	return cmd
+}
+
+// keyPlace is where a hub's key is.
+func keyPlace(cfg *hubconfig.Config) string {
+	switch s := cfg.Secrets; {
+	case s.KeyEnv != "":
+		return "what the environment variable " + s.KeyEnv + " holds"
+	case len(s.KeyCommand) > 0:
+		return "what " + s.KeyCommand[0] + " gives"
+	case s.KeyFile != "":
+		return s.KeyFile
+	}
+	return filepath.Join(cfg.Data, hubserver.KeyFile)
 }
 
 func newRestoreCommand() *cobra.Command {
@@ -70,7 +84,8 @@ func newRestoreCommand() *cobra.Command {
 		GroupID: groupSync,
 		Short:   "Make an embedded hub of a backup",
 		Long: `Unpack a backup into the folder --data, which must not hold a hub. Every byte is compared with the backup's checksums before
-anything is put there. Then put hub.key, which is not in a backup, beside the databases, and start the hub.`,
+anything is put there. Then put hub.key, which is not in a backup, beside the databases, and start the hub. Where its key comes
+from elsewhere (secrets in the configuration), start it with that configuration.`,
 		Example: `  contactbridge restore /backups/hub-2026-01-01.backup --data /var/lib/contactbridge`,
 		Args:    takes("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
