@@ -122,7 +122,7 @@ func describe(schemas map[string]*huma.Schema) {
 			"more":      "Matches left out for the limit, as far as they were counted.",
 		},
 		"Match": {
-			"how":         "exact: the same number. national: one of the two lacks its country code. suffix: the last digits are equal.",
+			"how":         "exact: the same number. national: one of the two lacks its country code. suffix: the last digits are equal. email: the same e-mail address, of attributions only.",
 			"agree":       "How many of the last digits are equal.",
 			"integration": "Where the contact comes from.",
 			"id":          "The contact's id in the external service.",
