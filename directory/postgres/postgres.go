@@ -106,14 +106,14 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// migrate brings the schema up to date. Of processes that start at once, one does it and the others wait, on a connection that
-// no pooler in between takes away.
+// migrate brings the schema up to date. Of processes that start at once, one does it and the others wait, on a connection of
+// their own. The lock is a transaction's: a pooler in between, such as PgBouncer, would keep a session's for ever.
 func (s *Store) migrate(ctx context.Context, cfg *pgx.ConnConfig) (err error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) // which ends the lock as well
+	defer conn.Close(context.WithoutCancel(ctx))
 	var server int
 	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&server); err != nil {
 		return err
@@ -121,17 +121,22 @@ func (s *Store) migrate(ctx context.Context, cfg *pgx.ConnConfig) (err error) {
 	if server < oldestServer {
 		return &directory.Error{Message: fmt.Sprintf("the server is PostgreSQL %d", server/10000), Hint: "use 13 or newer"}
 	}
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+	lock, err := conn.Begin(ctx)
+	if err != nil {
 		return err
 	}
-	if err := makeSchema(ctx, conn); err != nil {
+	defer func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := lock.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+		return err
+	}
+	if err := makeSchema(ctx, s.pool); err != nil {
 		return fmt.Errorf("make the schema contactbridge: %w", err)
 	}
 	return s.up(ctx)
 }
 
 // makeSchema makes the schema where there is none: a user who may not make one can be given one.
-func makeSchema(ctx context.Context, conn *pgx.Conn) error {
+func makeSchema(ctx context.Context, conn *pgxpool.Pool) error {
 	var there bool
 	if err := conn.QueryRow(ctx, "SELECT to_regnamespace('contactbridge') IS NOT NULL").Scan(&there); err != nil || there {
 		return err

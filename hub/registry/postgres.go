@@ -63,29 +63,34 @@ func (d *DB) connectPostgres(ctx context.Context, at string) error {
 }
 
 // migratePostgres brings the schema up to date. Of processes that start at once, one does it and the others wait, on a
-// connection that no pool in between takes away.
+// connection of their own. The lock is a transaction's: a pooler in between, such as PgBouncer, would keep a session's for ever.
 func migratePostgres(ctx context.Context, config *pgx.ConnConfig, db *sql.DB) error {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return explainedPostgres(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) // which ends the lock as well
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+	defer conn.Close(context.WithoutCancel(ctx))
+	lock, err := conn.Begin(ctx)
+	if err != nil {
 		return explainedPostgres(err)
 	}
-	if err := makeSchema(ctx, conn); err != nil {
+	defer func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := lock.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+		return explainedPostgres(err)
+	}
+	if err := makeSchema(ctx, db); err != nil {
 		return explainedPostgres(fmt.Errorf("make the schema contactbridge: %w", err))
 	}
 	return explainedPostgres(migrate(ctx, db, database.DialectPostgres, "postgres", "contactbridge.registry_migrations"))
 }
 
 // makeSchema makes the schema where there is none: a user who may not make one can be given one.
-func makeSchema(ctx context.Context, conn *pgx.Conn) error {
+func makeSchema(ctx context.Context, db *sql.DB) error {
 	var there bool
-	if err := conn.QueryRow(ctx, "SELECT to_regnamespace('contactbridge') IS NOT NULL").Scan(&there); err != nil || there {
+	if err := db.QueryRowContext(ctx, "SELECT to_regnamespace('contactbridge') IS NOT NULL").Scan(&there); err != nil || there {
 		return err
 	}
-	_, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS contactbridge")
+	_, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS contactbridge")
 	if refusedByPostgres(err) == refusedDouble { // the directory made it at the same moment
 		return nil
 	}

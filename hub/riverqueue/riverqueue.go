@@ -60,23 +60,20 @@ func Open(ctx context.Context, dsn string) (*Queue, error) {
 	return q, nil
 }
 
-// migrationLock is a PostgreSQL advisory lock: processes that start together make the tables one after the other.
+// migrationLock is a PostgreSQL advisory lock: processes that start together make the tables one after the other. It is a
+// transaction's: a pooler in between, such as PgBouncer, would keep a session's for ever.
 const migrationLock = 0x636f6e7461637462
 
-func (q *Queue) migrate(ctx context.Context) (err error) {
-	conn, err := q.pool.Acquire(ctx)
+func (q *Queue) migrate(ctx context.Context) error {
+	lock, err := q.pool.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+	defer func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := lock.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 		return err
 	}
-	defer func() {
-		_, unlocked := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
-		err = errors.Join(err, unlocked)
-	}()
-	if _, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
+	if _, err := q.pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
 		return err
 	}
 	migrator, err := rivermigrate.New(riverpgxv5.New(q.pool), &rivermigrate.Config{Schema: schema, Logger: quiet()})

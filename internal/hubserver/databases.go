@@ -88,10 +88,19 @@ func registryAt(cfg *hubconfig.Config) string {
 }
 
 func openDirectory(ctx context.Context, cfg *hubconfig.Config) (directory.Store, error) {
+	// A store that could not be opened must be nil, and not an interface that holds a nil pointer.
 	if cfg.Database != "" {
-		return postgres.Open(ctx, cfg.Database)
+		store, err := postgres.Open(ctx, cfg.Database)
+		if err != nil {
+			return nil, err
+		}
+		return store, nil
 	}
-	return sqlite.Open(ctx, filepath.Join(cfg.Data, DirectoryFile))
+	store, err := sqlite.Open(ctx, filepath.Join(cfg.Data, DirectoryFile))
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 // needsKeyFile reports whether the key is in the data folder.
@@ -112,7 +121,22 @@ func transport(n hubconfig.Network) http.RoundTripper {
 
 // Declare applies what the configuration declares: it makes and changes that, and removes what it declared before and does
 // not any more. An account stays, with what was added to it elsewhere.
-func (d *Databases) Declare(ctx context.Context) error {
+//
+// Processes with the same file may start together. What one of them has just added is in the way of another one, which then
+// begins again and finds it as declared.
+func (d *Databases) Declare(ctx context.Context) (err error) {
+	for range declareAttempts {
+		err = d.declare(ctx)
+		if e, ok := errors.AsType[*hub.Error](err); !ok || e.Kind != hub.Conflict && e.Kind != hub.NotFound {
+			return err
+		}
+	}
+	return err
+}
+
+const declareAttempts = 8
+
+func (d *Databases) declare(ctx context.Context) error {
 	ctx = hub.WithActor(ctx, hub.Actor{Name: "configuration file", All: true, Scopes: Everything(), File: true})
 	if err := d.declareAccounts(ctx); err != nil {
 		return err

@@ -259,3 +259,70 @@ func TestSeveralProcessesOnPostgreSQLAreOneHub(t *testing.T) {
 	_, _, _ = serve(t, worker)
 	knows(t, address)
 }
+
+func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
+	database := server.Database(t)
+	behind := server.Bouncer(t, database) + "&default_query_exec_mode=exec"
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "hub.key"), []byte("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := parse(t, dir, strings.Replace(everyday(crm(t), "secrets: {key_file: hub.key}"), "data: ./data", "database: "+behind, 1))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			s, err := hubserver.New(ctx, cfg, hubserver.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if t.Failed() {
+		return
+	}
+	address, _, _ := serve(t, cfg)
+	knows(t, address)
+}
+
+func TestADirectoryThatCannotBeOpenedIsAnError(t *testing.T) {
+	database := server.Database(t)
+	cfg := parse(t, t.TempDir(), strings.Replace(everyday(crm(t), ""), "data: ./data", "database: "+database.DSN, 1))
+	if s, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err != nil {
+		t.Fatal(err)
+	} else if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	database.Exec(t, "UPDATE contactbridge.directory_migrations SET version_id = version_id + 1000 WHERE version_id > 0")
+	if _, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err == nil || !strings.Contains(err.Error(), "a newer contactbridge") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAWorkerAnswersNothingButHowItFares(t *testing.T) {
+	database := server.Database(t)
+	cfg := parse(t, t.TempDir(), strings.Replace(everyday(crm(t), ""), "data: ./data", "database: "+database.DSN, 1))
+	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{}) // makes the key, as a worker does not
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Role = "worker"
+	address, _, _ := serve(t, cfg)
+	for path, want := range map[string]int{
+		"/healthz": 200, "/readyz": 200, "/metrics": 200,
+		"/": 404, "/api/v1/openapi.json": 404, "/callerid?number=1&token=" + token: 404, "/sign-in": 404, "/oauth/callback": 404,
+	} {
+		if status, body := get(t, address+path); status != want {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+}

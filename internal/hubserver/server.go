@@ -108,6 +108,12 @@ func (s *Server) work(ctx context.Context) error {
 		return s.Hub.Work(ctx)
 	}
 	queue, err := riverqueue.Open(ctx, s.config.Database)
+	if ctx.Err() != nil { // it was told to end before it had begun
+		if err == nil {
+			queue.Close()
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -149,17 +155,32 @@ func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
 	return server, nil
 }
 
-// handler is everything that the hub answers: the API and, where this process serves people, the console.
+// handler is everything that this process answers: the API and the console; of a worker, only how it fares.
 func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	runs := web.NewRuns()
 	s.Hub.Observe = runs.Observe
 	options := web.Options{Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping}
+	if s.config.Role == "worker" {
+		return monitoring(web.Handler(options)), nil
+	}
 	site, err := console.New(s.consoleOptions(l))
 	if err != nil {
 		return nil, err
 	}
 	options.Console, options.IntegrationPage = site, console.IntegrationPage
 	return web.Handler(options), nil
+}
+
+// monitoring answers how a worker fares, and nothing else: whoever may reach it need not be whoever may reach the hub.
+func monitoring(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/healthz", "/readyz", "/metrics":
+			next.ServeHTTP(w, r)
+		default:
+			http.Error(w, "This process runs integrations. API, /callerid and console are answered by those with the role web or all.", http.StatusNotFound)
+		}
+	})
 }
 
 func (s *Server) consoleOptions(l net.Listener) console.Options {
@@ -182,6 +203,9 @@ func (s *Server) Describe(ctx context.Context, l net.Listener) []string {
 	where := "embedded in " + s.config.Data
 	if s.config.Database != "" {
 		where = "on PostgreSQL, role " + s.config.Role
+	}
+	if s.config.Role == "worker" {
+		return []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  health    " + address + "/readyz", "  metrics   " + address + "/metrics"}
 	}
 	lines := []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  console   " + address + "/", "  API       " + address + "/api/v1/"}
 	users, err := s.Hub.Registry.Users(ctx)
