@@ -11,6 +11,14 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
+// Kinds of event, which webhooks may choose from.
+var eventKinds = []string{
+	"run.finished", "run.failed", "run.cancelled", "integration.broken", "integration.guarded", "integration.mended", "contact.purged", "webhook.disabled",
+}
+
+// EventKinds are the kinds of event that a hub tells of.
+func EventKinds() []string { return slices.Clone(eventKinds) }
+
 // event keeps an event, for webhooks and whoever listens. What it tells of has happened whether or not it can be kept.
 func (h *Hub) event(ctx context.Context, kind, account, subject string, data any) {
 	text, err := json.Marshal(data)

@@ -306,6 +306,9 @@ func checkIntegration(i registry.Integration, auth map[string]string) error {
 	if err := checkName("name", i.Key.Integration); err != nil {
 		return err
 	}
+	if err := checkFields(i.Fields); err != nil {
+		return err
+	}
 	sent, err := authValues(i, auth)
 	if err != nil {
 		return err
@@ -332,6 +335,32 @@ func checkIntegration(i registry.Integration, auth map[string]string) error {
 	}
 	return nil
 }
+
+// fieldTypes are what an auth field may be.
+var fieldTypes = []string{"", "text", "password", "uri"}
+
+func checkFields(fields []registry.Field) error {
+	seen := map[string]bool{}
+	for n, f := range fields {
+		invalid := func(field, message, hint string) error {
+			return &Error{Kind: Invalid, Field: fmt.Sprintf("fields[%d].%s", n, field), Message: message, Hint: hint}
+		}
+		switch {
+		case !fieldName.MatchString(f.Name):
+			return invalid("name", fmt.Sprintf("%q cannot be the name of an auth field", f.Name), "Use letters, digits, underscore, hyphen and dot, at most 64.")
+		case seen[f.Name]:
+			return invalid("name", fmt.Sprintf("there are two auth fields %q", f.Name), "Describe each field once.")
+		case !slices.Contains(fieldTypes, f.Type):
+			return invalid("type", fmt.Sprintf("there is no type %q", f.Type), "Choose text, password or uri.")
+		case f.Format != "" && len(placeholder.FindAllString(f.Format, -1)) != 1:
+			return invalid("format", "the format does not say where what is typed goes", "Write one {{name}} into it: https://{{account}}.example.com")
+		}
+		seen[f.Name] = true
+	}
+	return nil
+}
+
+var fieldName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
 func checkSchedule(s registry.Schedule) error {
 	ways := 0
@@ -368,11 +397,24 @@ func checkURL(field, text string, values map[string]string) error {
 	u, err := url.Parse(filled)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " is no http or https URL", Hint: "Write it as https://bridge.example.com/crm/contact_sync"}
+		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " is no http or https URL", Hint: "Write it as " + exampleOf(field)}
 	case u.User != nil:
 		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " URL holds credentials, which would be shown", Hint: "Put them into auth."}
 	}
 	return nil
+}
+
+// exampleOf is an address that would do for a field.
+func exampleOf(field string) string {
+	switch field {
+	case "bridge":
+		return "https://bridge.example.com/crm/contact_sync"
+	case "validation":
+		return "https://bridge.example.com/crm/auth_validation"
+	case "token_url", "authorize_url":
+		return "https://login.example.com/oauth"
+	}
+	return "https://example.com/path"
 }
 
 var placeholder = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}`)
@@ -410,7 +452,7 @@ func authValues(i registry.Integration, given map[string]string) (map[string]str
 		}
 		if value == "" {
 			if f.Mandatory {
-				return nil, &Error{Kind: Invalid, Field: "auth." + f.Name, Message: fmt.Sprintf("%s has no value", label(f)), Hint: hintFor(f)}
+				return nil, &Error{Kind: Invalid, Field: "auth." + f.Name, Message: fmt.Sprintf("the auth field %s has no value", label(f)), Hint: hintFor(f)}
 			}
 			continue
 		}
@@ -420,8 +462,8 @@ func authValues(i registry.Integration, given map[string]string) (map[string]str
 }
 
 func label(f registry.Field) string {
-	if f.Display != "" {
-		return f.Display
+	if f.Display != "" && f.Display != f.Name {
+		return fmt.Sprintf("%s (%s)", f.Name, f.Display)
 	}
 	return f.Name
 }

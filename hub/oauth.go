@@ -167,6 +167,12 @@ func values(params map[string]string) url.Values {
 // plainCode is an error code as RFC 6749 has them. Anything else that stands in its place is a provider's own words.
 var plainCode = regexp.MustCompile(`^[a-z]+(_[a-z]+){0,4}$`)
 
+// A noToken is what is wrong with getting a token, not with the bridge: its hint says what to do.
+type noToken struct{ error }
+
+// Unwrap returns the error itself.
+func (e noToken) Unwrap() error { return e.error }
+
 var errNotLetIn = errors.New("nobody has let the hub in yet")
 
 // explain says what to do where no token is to be had. The provider's own words may hold a token, so only its code is shown.
@@ -174,7 +180,10 @@ func (g *grant) explain(err error) error {
 	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
 	switch {
 	case errors.Is(err, errNotLetIn):
-		return &bridge.Error{Code: bridge.CodeUnauthorized, Message: "nobody has let the hub in at the provider yet", Hint: "Open the integration in the console and connect it."}
+		return noToken{&bridge.Error{
+			Code: bridge.CodeUnauthorized, Message: "nobody has let the hub in at the provider yet",
+			Hint: "Connect it: in the console, or with  contactbridge hub integration connect " + g.integration.Key.Integration,
+		}}
 	case !ok && outbound.IsRefused(err):
 		return err
 	case !ok:
@@ -186,10 +195,16 @@ func (g *grant) explain(err error) error {
 	if plainCode.MatchString(refused.ErrorCode) {
 		reason = refused.ErrorCode
 	}
-	return &bridge.Error{
-		Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + reason,
-		Hint: "Connect the integration again in the console; check client id and secret.",
+	return noToken{&bridge.Error{Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + reason, Hint: g.mend()}}
+}
+
+// mend is what to do where the provider refuses.
+func (g *grant) mend() string {
+	if g.integration.OAuth.Grant == ClientCredentials {
+		return "Correct client_id and the auth value client_secret, then test the integration."
 	}
+	return "Connect the integration again: in the console, or with  contactbridge hub integration connect " + g.integration.Key.Integration +
+		" . If that fails, check client_id and client_secret."
 }
 
 func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {

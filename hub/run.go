@@ -246,7 +246,8 @@ func problemOf(err error, now time.Time) *registry.Problem {
 	if e, ok := errors.AsType[*directory.Error](err); ok && p.Hint == "" {
 		p.Hint = e.Hint
 	}
-	if bridge.Code(p.Code) == bridge.CodeUnauthorized {
+	// A bridge's hint is for whoever runs the bridge. About an access token the hub has said what to do.
+	if _, own := errors.AsType[noToken](err); bridge.Code(p.Code) == bridge.CodeUnauthorized && !own {
 		p.Hint = "Correct the integration's auth values, then test it."
 	}
 	return p

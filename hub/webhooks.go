@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -76,6 +77,11 @@ func (h *Hub) putWebhook(ctx context.Context, w registry.Webhook, secret string)
 	}
 	if err := checkURL("url", w.URL, nil); err != nil {
 		return err
+	}
+	for _, kind := range w.Kinds {
+		if !slices.Contains(eventKinds, kind) {
+			return &Error{Kind: Invalid, Field: "kinds", Message: fmt.Sprintf("there is no event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."}
+		}
 	}
 	if err := h.Registry.PutWebhook(ctx, w); err != nil {
 		return err

@@ -72,7 +72,7 @@ func guard(o Options) func(network, address string, c syscall.RawConn) error {
 		}
 		return &Refused{
 			Address: address, Err: err,
-			Hint: "If it may be asked, allow it in the hub's configuration: network: {allow: [" + networkOf(address) + "]}, or allow_private: true.",
+			Hint: "If it may be asked, allow it in the hub's configuration: network: {allow: [" + networkOf(address) + "]}, or allow_private: true; or start the hub with --allow-private.",
 		}
 	}
 }

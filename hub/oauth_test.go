@@ -1,0 +1,212 @@
+package hub_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// A provider gives access tokens, of which the last one is good, and refresh tokens that are good for once.
+type provider struct {
+	url string
+
+	mu      sync.Mutex
+	asked   []url.Values
+	given   int
+	refresh string
+	refuse  string // error code to answer with; empty: gives tokens
+}
+
+func newProvider(t *testing.T) *provider {
+	t.Helper()
+	p := &provider{}
+	server := httptest.NewServer(http.HandlerFunc(p.token))
+	t.Cleanup(server.Close)
+	p.url = server.URL
+	return p
+}
+
+func (p *provider) token(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = r.ParseForm()
+	p.asked = append(p.asked, r.PostForm)
+	_, password, _ := r.BasicAuth()
+	w.Header().Set("Content-Type", "application/json")
+	refusal := p.refuse
+	switch {
+	case refusal == "" && password != "hush" && r.PostForm.Get("client_secret") != "hush":
+		refusal = "invalid_client"
+	case r.PostForm.Get("grant_type") == "refresh_token" && r.PostForm.Get("refresh_token") != p.refresh:
+		refusal = "invalid_grant"
+	}
+	if refusal != "" {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"error":%q,"error_description":"secret words"}`, refusal)
+		return
+	}
+	p.given++
+	p.refresh = fmt.Sprintf("refresh-%d", p.given)
+	fmt.Fprintf(w, `{"access_token":"access-%d","refresh_token":%q,"token_type":"Bearer","expires_in":3600}`, p.given, p.refresh)
+}
+
+func (p *provider) current() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return fmt.Sprintf("access-%d", p.given)
+}
+
+// requests are what was asked of the provider.
+func (p *provider) requests() []url.Values {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]url.Values(nil), p.asked...)
+}
+
+// expire makes every token that was given worthless, though nobody says so.
+func (p *provider) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.given += 100
+}
+
+func (p *provider) refuseWith(code string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse = code
+}
+
+// takesTokens makes a bridge take the provider's current token only.
+func (c *crm) takesTokens(p *provider) {
+	c.handler = &bridge.Handler{Open: c.Factory().Open, CheckpointSalt: "memory", Limits: bridge.Limits{Contacts: 10}, Authenticate: func(auth bridge.Auth) error {
+		return bridge.RequireAuth(bridge.Auth{"access_token": p.current()})(bridge.Auth{"access_token": auth["access_token"]})
+	}}
+}
+
+// addOAuth adds an integration that gets its token from the provider.
+func (f *fixture) addOAuth(t *testing.T, c *crm, p *provider, grant string) {
+	t.Helper()
+	must(t, f.AddIntegration(t.Context(), registry.Integration{
+		Key: crmKey, Bridge: c.url, Schedule: registry.Schedule{Off: true},
+		OAuth: &registry.OAuth{Grant: grant, TokenURL: p.url + "/token", AuthorizeURL: p.url + "/authorize", ClientID: "hub", Scopes: []string{"contacts"}},
+	}, map[string]string{"client_secret": "hush"}))
+}
+
+func (f *fixture) test(t *testing.T) hub.TestResult {
+	t.Helper()
+	result, err := f.Test(t.Context(), crmKey)
+	must(t, err)
+	return result
+}
+
+func TestClientCredentialsGetATokenAndAnotherWhereItIsRefused(t *testing.T) {
+	f, c, p := newHub(t), newCRM(t, 25), newProvider(t)
+	c.takesTokens(p)
+	f.addOAuth(t, c, p, hub.ClientCredentials)
+	if r := f.test(t); !r.OK {
+		t.Fatalf("%+v", r.Problem)
+	}
+	if r := f.test(t); !r.OK || len(p.requests()) != 1 {
+		t.Errorf("the token is not kept: %+v, %d requests", r.Problem, len(p.requests()))
+	}
+	p.expire()
+	if r := f.test(t); !r.OK || len(p.requests()) != 2 {
+		t.Errorf("a refused token: %+v, %d requests", r.Problem, len(p.requests()))
+	}
+	if got := p.requests()[0]; got.Get("grant_type") != "client_credentials" || got.Get("scope") != "contacts" {
+		t.Errorf("it asked for %v", got)
+	}
+}
+
+func TestOneRequestGetsOneNewToken(t *testing.T) {
+	f, c, p := newHub(t), newCRM(t, 1), newProvider(t)
+	c.handler = &bridge.Handler{Open: c.Factory().Open, Authenticate: bridge.RequireAuth(bridge.Auth{"access_token": "never"})}
+	f.addOAuth(t, c, p, hub.ClientCredentials)
+	r := f.test(t)
+	if r.OK || r.Problem.Code != string(bridge.CodeUnauthorized) {
+		t.Errorf("%+v", r)
+	}
+	if c.asked() != 2 || len(p.requests()) != 2 {
+		t.Errorf("the bridge was asked %d times, the provider %d", c.asked(), len(p.requests()))
+	}
+}
+
+func TestManyThatNeedATokenGetTheSame(t *testing.T) {
+	f, c, p := newHub(t), newCRM(t, 1), newProvider(t)
+	c.takesTokens(p)
+	f.addOAuth(t, c, p, hub.ClientCredentials)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if r, err := f.Test(t.Context(), crmKey); err != nil || !r.OK {
+				t.Errorf("%v %+v", err, r.Problem)
+			}
+		})
+	}
+	all.Wait()
+	if n := len(p.requests()); n != 1 {
+		t.Errorf("the provider was asked %d times", n)
+	}
+}
+
+func TestSomebodyLetsTheHubIn(t *testing.T) {
+	f, c, p := newHub(t), newCRM(t, 3), newProvider(t)
+	c.takesTokens(p)
+	f.addOAuth(t, c, p, hub.AuthorizationCode)
+	r := f.test(t)
+	if r.OK || !strings.Contains(r.Problem.Message, "nobody has let the hub in") || !strings.Contains(r.Problem.Hint, "connect crm") {
+		t.Errorf("before: %+v", r.Problem)
+	}
+	to, err := f.BeginOAuth(t.Context(), crmKey, "https://hub.example.com/oauth/callback")
+	must(t, err)
+	u, err := url.Parse(to)
+	must(t, err)
+	q := u.Query()
+	if q.Get("code_challenge_method") != "S256" || q.Get("client_id") != "hub" || q.Get("redirect_uri") != "https://hub.example.com/oauth/callback" {
+		t.Errorf("the browser goes to %s", to)
+	}
+	key, err := f.FinishOAuth(t.Context(), q.Get("state"), "the-code")
+	must(t, err)
+	exchange := p.requests()[0]
+	if key != crmKey || exchange.Get("code") != "the-code" || exchange.Get("code_verifier") == "" {
+		t.Errorf("%v: %v", key, exchange)
+	}
+	if _, err := f.FinishOAuth(t.Context(), q.Get("state"), "the-code"); err == nil {
+		t.Error("a state is good twice")
+	}
+	if r := f.test(t); !r.OK {
+		t.Errorf("let in: %+v", r.Problem)
+	}
+	p.expire()
+	if r := f.test(t); !r.OK {
+		t.Errorf("refreshed: %+v", r.Problem)
+	}
+	if last := p.requests()[len(p.requests())-1]; last.Get("grant_type") != "refresh_token" {
+		t.Errorf("it asked for %v", last)
+	}
+}
+
+func TestARefusedGrantSaysWhatToDoAndIsNotHammered(t *testing.T) {
+	f, c, p := newHub(t), newCRM(t, 3), newProvider(t)
+	c.takesTokens(p)
+	p.refuseWith("invalid_client")
+	f.addOAuth(t, c, p, hub.ClientCredentials)
+	must(t, f.Ask(t.Context(), crmKey, registry.Ask{Run: true}))
+	work(t, f.Hub)
+	v := f.until(t, registry.HealthBroken)
+	problem := v.Status.Problem
+	if !strings.Contains(problem.Message, "invalid_client") || !strings.Contains(problem.Hint, "client_secret") || strings.Contains(problem.Message, "secret words") {
+		t.Errorf("%+v", problem)
+	}
+	if !v.Status.Due.IsZero() || c.asked() != 0 {
+		t.Errorf("due %s, the bridge was asked %d times", v.Status.Due, c.asked())
+	}
+}
