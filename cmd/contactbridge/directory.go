@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/directory/postgres"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
 	"github.com/contactbridge/contactbridge/phone"
 )
@@ -23,7 +24,7 @@ type directoryFlags struct {
 
 func (f *directoryFlags) add(cmd *cobra.Command, integration, region string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.db, "db", "contacts.db", "the directory's `file`")
+	flags.StringVar(&f.db, "db", "contacts.db", "the directory's `file`, or a PostgreSQL database as postgres://user:password@host/name")
 	flags.StringVar(&f.account, "account", "default", "account `name`: one contact centre of the directory")
 	flags.StringVar(&f.integration, "integration", "", integration)
 	flags.StringVar(&f.region, "region", "", region)
@@ -34,8 +35,8 @@ func (f *directoryFlags) check() error {
 	if f.account == "" {
 		return misuse("--account is empty", "Leave it out for the account called default.")
 	}
-	if scheme, _, ok := strings.Cut(f.db, "://"); ok {
-		return misuse(fmt.Sprintf("--db %s://… is no file", scheme), "A directory is a SQLite file so far: --db contacts.db")
+	if scheme, _, ok := strings.Cut(f.db, "://"); ok && !f.postgres() {
+		return misuse(fmt.Sprintf("--db %s://… is no directory", scheme), "Name a file, --db contacts.db, or a database, --db postgres://user:password@host/name")
 	}
 	if f.region != "" && !phone.KnownRegion(strings.ToUpper(f.region)) {
 		return misuse(fmt.Sprintf("--region %q is no country", f.region), "Use its code of two letters: US, GB, DE, BR, …")
@@ -44,8 +45,20 @@ func (f *directoryFlags) check() error {
 	return nil
 }
 
-// open opens the directory; existing refuses to make a new one.
+// postgres reports whether the directory is in PostgreSQL.
+func (f *directoryFlags) postgres() bool {
+	return strings.HasPrefix(f.db, "postgres://") || strings.HasPrefix(f.db, "postgresql://")
+}
+
+// open opens the directory; existing refuses to make a new file.
 func (f *directoryFlags) open(ctx context.Context, existing bool) (directory.Store, error) {
+	if f.postgres() {
+		store, err := postgres.Open(ctx, f.db)
+		if err != nil {
+			return nil, err
+		}
+		return store, nil
+	}
 	var options []sqlite.Option
 	if existing {
 		options = append(options, sqlite.MustExist())
