@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,9 +23,10 @@ import (
 
 // hubFlags say which hub a command works on. Every command of one hub may run while the hub does.
 type hubFlags struct {
-	config   string
-	data     string
-	database string
+	config       string
+	data         string
+	database     string
+	allowPrivate bool
 }
 
 func (f *hubFlags) add(cmd *cobra.Command) {
@@ -55,6 +57,9 @@ func (f *hubFlags) load(cmd *cobra.Command) (*hubconfig.Config, error) {
 	}
 	if f.data != "" {
 		cfg.Data = f.data
+	}
+	if f.allowPrivate {
+		cfg.Network.AllowPrivate = true
 	}
 	if f.database != "" {
 		if scheme, _, _ := strings.Cut(f.database, "://"); scheme != "postgres" && scheme != "postgresql" {
@@ -107,6 +112,7 @@ Without a configuration everything is embedded in the folder --data; the subcomm
 
 It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next start.`,
 		Example: `  contactbridge hub
+  contactbridge hub --allow-private
   contactbridge hub -c hub.yaml
   contactbridge hub integration add crm http://127.0.0.1:8080/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD
   contactbridge hub token create pbx --scope callers:read`,
@@ -127,13 +133,14 @@ It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next st
 				return misuse(err.Error(), hintOf(err))
 			}
 			if check {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: no problem\n", f.config)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: no problem\n", cmp.Or(f.config, "no configuration file"))
 				return nil
 			}
 			return serveHub(cmd, cfg)
 		},
 	}
 	f.add(cmd)
+	cmd.PersistentFlags().BoolVar(&f.allowPrivate, "allow-private", false, "bridges may be on private networks and on this machine (the configuration's network.allow_private)")
 	cmd.Flags().StringVar(&listen, "listen", "", "`address` to listen on (default 127.0.0.1:8090, or what the configuration says)")
 	cmd.Flags().StringVar(&role, "role", "", "all, web or worker; web and worker need a database")
 	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end: exit status 0 or 2")

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"net/url"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/progress"
+	"github.com/contactbridge/contactbridge/web/api"
 )
 
 // integrationFlags are what the commands about integrations share.
@@ -33,7 +36,7 @@ func newHubIntegrationCommand(f *hubFlags) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&i.account, "account", "", "account `name`; may be left out where there is one only")
 	cmd.PersistentFlags().BoolVar(&i.json, "json", false, "print JSON")
-	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.remove())
+	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.remove())
 	return cmd
 }
 
@@ -76,15 +79,28 @@ func (f *integrationFlags) list() *cobra.Command {
 					return err
 				}
 				if f.json {
-					return printJSON(cmd.OutOrStdout(), views)
+					return printJSON(cmd.OutOrStdout(), api.Integrations(views))
 				}
 				t := newTable("ACCOUNT", "INTEGRATION", "HEALTH", "FRESH", "CONTACTS", "SCHEDULE", "NEXT")
 				for _, v := range views {
 					t.row(v.Account, v.Key.Integration, health(v), ago(v.Status.Fresh), progress.Count(v.State.Contacts), schedule(v.Schedule), next(v))
 				}
-				return t.print(cmd.OutOrStdout(), "There is no integration. Add one: contactbridge hub integration add NAME URL --auth key=value")
+				if err := t.print(cmd.OutOrStdout(), "There is no integration. Add one: contactbridge hub integration add NAME URL --auth key=value"); err != nil {
+					return err
+				}
+				printProblemsOf(cmd.OutOrStdout(), views)
+				return nil
 			})
 		},
+	}
+}
+
+// printProblemsOf says what keeps integrations from working, and what to do.
+func printProblemsOf(out io.Writer, views []hub.IntegrationView) {
+	for _, v := range views {
+		if p := v.Status.Problem; p != nil {
+			fmt.Fprintf(out, "\n%s of %s: %s\n  hint: %s\n", v.Key.Integration, v.Account, oneLine(p.Message), oneLine(p.Hint))
+		}
 	}
 }
 
@@ -141,6 +157,47 @@ func next(v hub.IntegrationView) string {
 	}
 }
 
+// oauth says how an integration gets access tokens; empty where it needs none.
+func oauth(o *registry.OAuth) string {
+	if o == nil {
+		return ""
+	}
+	return o.Grant + ", client " + o.ClientID + ", token " + o.TokenURL
+}
+
+func full(s registry.Schedule) string {
+	if s.Full < 0 {
+		return "never by itself"
+	}
+	return "when the last one is older than " + roughly(cmp.Or(s.Full, registry.DefaultFull))
+}
+
+func guard(g directory.Guard) string {
+	if g == (directory.Guard{}) {
+		g = directory.DefaultGuard()
+	}
+	return fmt.Sprintf("%g %% and more than %s", 100*g.Share, count(int(g.Min), "contact"))
+}
+
+// limits are those that are set.
+func limits(l registry.Limits) string {
+	var set []string
+	defaults := hub.DefaultLimits()
+	if l.Pages != 0 && l.Pages != defaults.Pages {
+		set = append(set, progress.Count(l.Pages)+" pages")
+	}
+	if l.PageBytes != 0 && l.PageBytes != defaults.PageBytes {
+		set = append(set, progress.Count(l.PageBytes)+" bytes a page")
+	}
+	if l.Timeout != 0 && l.Timeout != defaults.Timeout {
+		set = append(set, l.Timeout.String()+" an answer")
+	}
+	if l.Run != 0 {
+		set = append(set, l.Run.String()+" a run")
+	}
+	return strings.Join(set, ", ")
+}
+
 func (f *integrationFlags) show() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME", Short: "Show how one integration is set up, and how it fares", Args: takes("NAME"),
@@ -151,7 +208,7 @@ func (f *integrationFlags) show() *cobra.Command {
 					return err
 				}
 				if f.json {
-					return printJSON(cmd.OutOrStdout(), v)
+					return printJSON(cmd.OutOrStdout(), api.Integration(v))
 				}
 				out := cmd.OutOrStdout()
 				line := func(name, value string) {
@@ -163,7 +220,11 @@ func (f *integrationFlags) show() *cobra.Command {
 				line("bridge", v.Bridge)
 				line("validation", v.Validation)
 				line("auth", strings.Join(v.AuthSet, ", "))
+				line("oauth", oauth(v.OAuth))
 				line("schedule", schedule(v.Schedule))
+				line("full", full(v.Schedule))
+				line("guard", guard(v.Guard))
+				line("limits", limits(v.Limits))
 				line("health", health(v))
 				line("fresh", ago(v.Status.Fresh))
 				line("contacts", progress.Count(v.State.Contacts))
@@ -179,68 +240,14 @@ func (f *integrationFlags) show() *cobra.Command {
 	}
 }
 
-// settings are the flags that say how an integration is set up.
-type settings struct {
-	authFlags
-
-	validation string
-	every      time.Duration
-	cron       string
-	off        bool
-	full       time.Duration
-	guard      string
-	paused     bool
-}
-
-func (s *settings) add(cmd *cobra.Command) {
-	s.authFlags.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&s.validation, "validation", "", "`URL` of the bridge's auth_validation endpoint")
-	flags.DurationVar(&s.every, "every", registry.DefaultEvery, "how often it runs")
-	flags.StringVar(&s.cron, "cron", "", "when it runs, instead of --every: five `fields`, in the account's time zone")
-	flags.BoolVar(&s.off, "off", false, "run only when asked to")
-	flags.DurationVar(&s.full, "full", registry.DefaultFull, "age of the last complete run at which the next one reads everything; 0s: never")
-	flags.StringVar(&s.guard, "guard", "20%", "`share` of the contacts that a complete run may delete without being asked to")
-	flags.BoolVar(&s.paused, "paused", false, "do not run it by its schedule yet")
-}
-
-// apply changes what was said on the command line, all of it where everything says so.
-func (s *settings) apply(cmd *cobra.Command, i *registry.Integration, everything bool) error {
-	said := func(flag string) bool { return everything || cmd.Flags().Changed(flag) }
-	if said("validation") {
-		i.Validation = s.validation
-	}
-	switch {
-	case cmd.Flags().Changed("cron") && cmd.Flags().Changed("every"), s.off && cmd.Flags().Changed("every"), s.off && s.cron != "":
-		return misuse("there is more than one schedule", "Choose one of --every, --cron and --off.")
-	case cmd.Flags().Changed("cron"):
-		i.Schedule = registry.Schedule{Cron: s.cron, Full: i.Schedule.Full}
-	case cmd.Flags().Changed("off"):
-		i.Schedule = registry.Schedule{Off: s.off, Every: i.Schedule.Every, Full: i.Schedule.Full}
-	case said("every"):
-		i.Schedule = registry.Schedule{Every: s.every, Full: i.Schedule.Full}
-	}
-	if said("full") {
-		i.Schedule.Full = s.full
-		if s.full == 0 {
-			i.Schedule.Full = -1
-		}
-	}
-	if said("guard") {
-		share, err := parseShare(s.guard)
-		if err != nil {
-			return err
-		}
-		i.Guard = directory.Guard{Share: share, Min: 10}
-	}
-	return nil
-}
-
 func (f *integrationFlags) addCommand() *cobra.Command {
 	var s settings
+	var paused bool
 	cmd := &cobra.Command{
 		Use: "add NAME URL", Short: "Add an integration; it runs at once, then by its schedule", Args: takes("NAME", "URL"),
-		Example: "  contactbridge hub integration add crm https://bridge.example.com/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD",
+		Example: `  contactbridge hub integration add crm https://bridge.example.com/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD
+  contactbridge hub integration add desk https://bridge.example.com/desk/contact_sync --oauth client_credentials \
+    --oauth-token-url https://login.example.com/token --oauth-client-id hub --auth-env client_secret=DESK_SECRET`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, err := parseBridgeURL(args[1])
 			if err != nil {
@@ -255,7 +262,7 @@ func (f *integrationFlags) addCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				i := registry.Integration{Key: directory.Key{Account: account, Integration: args[0]}, Bridge: target.String(), Paused: s.paused}
+				i := registry.Integration{Key: directory.Key{Account: account, Integration: args[0]}, Bridge: target.String(), Paused: paused}
 				if err := s.apply(cmd, &i, true); err != nil {
 					return err
 				}
@@ -268,12 +275,13 @@ func (f *integrationFlags) addCommand() *cobra.Command {
 		},
 	}
 	s.add(cmd)
+	cmd.Flags().BoolVar(&paused, "paused", false, "do not run it by its schedule yet")
 	return cmd
 }
 
 func (f *integrationFlags) change() *cobra.Command {
 	var s settings
-	var url string
+	var address string
 	cmd := &cobra.Command{
 		Use: "change NAME", Short: "Change how an integration is set up; what is not named stays", Args: takes("NAME"),
 		Example: "  contactbridge hub integration change crm --every 10m --auth-env password=NEW_PASSWORD",
@@ -288,8 +296,8 @@ func (f *integrationFlags) change() *cobra.Command {
 					return err
 				}
 				i := v.Integration
-				if url != "" {
-					i.Bridge = url
+				if address != "" {
+					i.Bridge = address
 				}
 				if err := s.apply(cmd, &i, false); err != nil {
 					return err
@@ -303,7 +311,35 @@ func (f *integrationFlags) change() *cobra.Command {
 		},
 	}
 	s.add(cmd)
-	cmd.Flags().StringVar(&url, "url", "", "`URL` of the bridge's contact_sync endpoint")
+	cmd.Flags().StringVar(&address, "url", "", "`URL` of the bridge's contact_sync endpoint")
+	return cmd
+}
+
+func (f *integrationFlags) connect() *cobra.Command {
+	var redirect string
+	cmd := &cobra.Command{
+		Use: "connect NAME", Short: "Begin to let the hub in by OAuth: print the page that a browser has to open", Args: takes("NAME"),
+		Example: "  contactbridge hub integration connect crm --redirect https://contacts.example.com/oauth/callback",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) (err error) {
+				if redirect == "" {
+					if h.Options.PublicURL == "" {
+						return misuse("it is not known where browsers reach the hub", "Set public_url in the configuration, or --redirect http://127.0.0.1:8090/oauth/callback.")
+					}
+					if redirect, err = url.JoinPath(h.Options.PublicURL, "oauth", "callback"); err != nil {
+						return misuse("public_url is no URL", "Correct it in the configuration.")
+					}
+				}
+				to, err := h.BeginOAuth(ctx, key, redirect)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), to)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&redirect, "redirect", "", "`URL` of the running hub's /oauth/callback, as browsers reach it and the provider knows it (default: below public_url)")
 	return cmd
 }
 
@@ -388,7 +424,7 @@ func (f *integrationFlags) runs() *cobra.Command {
 					return err
 				}
 				if f.json {
-					return printJSON(cmd.OutOrStdout(), runs)
+					return printJSON(cmd.OutOrStdout(), api.Runs(runs))
 				}
 				t := newTable("STARTED", "KIND", "STATE", "TOOK", "PAGES", "CONTACTS", "CREATED", "UPDATED", "DELETED", "REJECTED", "ERROR")
 				for _, r := range runs {
@@ -421,7 +457,7 @@ func (f *integrationFlags) rejected() *cobra.Command {
 					return err
 				}
 				if f.json {
-					return printJSON(cmd.OutOrStdout(), rejected)
+					return printJSON(cmd.OutOrStdout(), api.RejectedContacts(rejected))
 				}
 				t := newTable("ID", "WHY")
 				for _, r := range rejected {
