@@ -24,7 +24,7 @@ func TestCommandsOfTheDocsDoWhatTheDocsSay(t *testing.T) {
 	}
 	f := newFixture(t)
 	environment := append(os.Environ(), "HUB="+f.server.URL, "ADMIN="+f.admin, "BRIDGE="+f.bridge, "TOKEN="+f.token(t, "acme",
-		registry.ScopeCallers, registry.ScopeContacts, registry.ScopePurge, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite, registry.ScopeAdmin))
+		registry.ScopeCallers, registry.ScopeContacts, registry.ScopePurge, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite))
 	output, ran, compared := "", 0, 0
 	for _, block := range codeBlock.FindAllStringSubmatch(string(text), -1) {
 		switch kind, body := block[1], block[2]; {
