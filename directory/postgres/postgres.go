@@ -222,6 +222,8 @@ func explained(err error) error {
 		{"28", "the database refused the credentials", "check the user and the password in the URL, and pg_hba.conf on the server"},
 		{"3D000", "the database does not exist", "make it with createdb, or correct its name in the URL"},
 		{"42501", "the database user lacks a privilege", "CREATE SCHEMA contactbridge AUTHORIZATION the user of the URL"},
+		{"26000", "a pooler such as PgBouncer lost a prepared statement", "add default_query_exec_mode=exec to the URL"},
+		{"42P05", "a pooler such as PgBouncer mixed prepared statements up", "add default_query_exec_mode=exec to the URL"},
 		{"25006", "the database is read-only", "give the primary's address, not a standby's"},
 		{"53", "the server is out of connections, memory or disk", "raise its limit, or lower pool_max_conns in the URL"},
 	} {

@@ -128,6 +128,8 @@ func explainedPostgres(err error) error {
 		return &directory.Error{Message: "the database does not exist", Hint: "make it with createdb, or correct its name in the URL", Err: err}
 	case e.Code == "42501":
 		return &directory.Error{Message: "the database user lacks a privilege", Hint: "CREATE SCHEMA contactbridge AUTHORIZATION the user of the URL", Err: err}
+	case e.Code == "26000" || e.Code == "42P05":
+		return &directory.Error{Message: "a pooler such as PgBouncer mixed prepared statements up", Hint: "add default_query_exec_mode=exec to the URL", Err: err}
 	case e.Code == "25006":
 		return &directory.Error{Message: "the database is read-only", Hint: "give the primary's address, not a standby's", Err: err}
 	case class == "53":
