@@ -101,6 +101,9 @@ host all all 127.0.0.1/32 scram-sha-256
 
 // Standby starts a server that replays what this one does.
 func (s *Server) Standby(ctx context.Context) (*Server, error) {
+	if _, err := os.Stat(filepath.Join(s.bin, "pg_basebackup")); err != nil {
+		return nil, fmt.Errorf("%w: no pg_basebackup beside it", ErrNotInstalled)
+	}
 	standby, err := prepare(s.options)
 	if err != nil {
 		return nil, err
@@ -142,8 +145,18 @@ func (s *Server) CaughtUp(ctx context.Context, standby *Server) error {
 	}
 }
 
-// findBin finds the folder of the server's programs, the newest one.
+// BinVariable names the environment variable that chooses the folder of the server's programs, for tests against another
+// version. One without pg_basebackup does, for all but standbys.
+const BinVariable = "PGTEST_BIN"
+
+// findBin finds the folder of the server's programs: the chosen one, or the newest.
 func findBin() (string, error) {
+	if dir := os.Getenv(BinVariable); dir != "" {
+		if _, err := os.Stat(filepath.Join(dir, "postgres")); err != nil {
+			return "", fmt.Errorf("%s: %w", BinVariable, err)
+		}
+		return dir, nil
+	}
 	candidates, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil {
 		return "", err
