@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
 const customers = `CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, updated_at DATETIME)`
@@ -109,6 +110,37 @@ func TestSequence(t *testing.T) {
 }
 
 // What an application cuts to seconds or minutes may be stamped before a transaction that has ended (T4).
+// A page that ends among rows of one number, the greatest there is, leaves its others to the run that starts from its
+// checkpoint: the horizon itself is not behind it (E1).
+func TestTiesAtTheHorizonE1(t *testing.T) {
+	f := newFile(t, `CREATE TABLE customers (id INTEGER PRIMARY KEY, u INTEGER)`, `INSERT INTO customers VALUES (1, 7), (2, 7), (3, 7)`)
+	r := open(t, f.path, `{table: customers, id: id, updated: u, updated_as: sequence, fields: {name: id}}`)
+	run := r.begin(t, "")
+	first := r.page(t, run, nil, 1)
+	expect(t, "first page", ids(first), "1")
+	got, _ := r.run(t, r.Checkpoint(run, first[0].Position, false), 1)
+	expect(t, "from its checkpoint", ids(got), "2 3")
+}
+
+// Stamps that say +01:00 say +02:00 in summer, and the texts do not sort by time where both stand: the wall that is behind
+// counts (T12).
+func TestOffsetsChangeWithTheSeasonT12(t *testing.T) {
+	f := textForm("2026-03-29T01:30:00+01:00", keyset.Auto)
+	for safe, want := range map[string]string{
+		"2026-01-15T12:00:00Z": "2026-01-15T12:00:00", // as if it were UTC's: one zone west of +01:00
+		"2026-07-15T12:00:00Z": "2026-07-15T12:00:00",
+	} {
+		at, err := time.Parse(time.RFC3339, safe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, safe, f.lowest(at.Add(f.precision), nil).Text, want)
+		if highest := f.highest(at, nil).Text; highest != strings.Replace(want, "T12:00:00", "T14:00:01", 1) {
+			t.Errorf("highest at %s: %s", safe, highest)
+		}
+	}
+}
+
 func TestStampsThatAreCutT4(t *testing.T) {
 	for name, stamp := range map[string]func(time.Time) any{
 		"milliseconds cut to a minute": func(t time.Time) any { return t.Truncate(time.Minute).UnixMilli() },
