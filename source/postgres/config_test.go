@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
 	"github.com/contactbridge/contactbridge/source"
 )
 
@@ -407,14 +410,45 @@ func TestCredentialsInTheDSN(t *testing.T) {
 	}
 }
 
+// Behind a PgBouncer that gives every transaction another session, runs are as exact as without.
 func TestBehindPgBouncer(t *testing.T) {
+	for _, mode := range []string{"transaction", "session"} {
+		t.Run(mode, func(t *testing.T) {
+			db := server.Database(t, customers)
+			dsn, err := db.Bouncer(t, mode)
+			if errors.Is(err, pgtest.ErrNoBouncer) && os.Getenv("CI") != "true" {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = open(t, dsn, plain).Begin(t.Context(), "")
+			wantError(t, err, bridge.CodeSourceBroken, "PgBouncer", "default_query_exec_mode=exec")
+			dsn += "&default_query_exec_mode=exec"
+			r := open(t, dsn, strings.Replace(plain, "{", "{clock_skew: 1ns, ", 1))
+			got, checkpoint := r.run(t, "", 2)
+			expect(t, "run", ids(got), "1 2 3 4 5")
+			got, _ = r.run(t, checkpoint, 2)
+			expect(t, "next run", ids(got), "")
+			expect(t, "problems", problems(t, r), "")
+			late := begin(t, db, "INSERT INTO customers (id) VALUES (6)")
+			insert(t, db, 7)
+			got, checkpoint = r.run(t, checkpoint, 2)
+			expect(t, "while a transaction is open", ids(got), "7")
+			exec(t, late, "COMMIT")
+			if got, _ = r.run(t, checkpoint, 2); !has(got, 6) {
+				t.Errorf("the late commit is lost: got %q after %s", ids(got), checkpoint)
+			}
+		})
+	}
+}
+
+// With default_query_exec_mode=exec no setting of the session is touched, which PgBouncer would hand on to others or refuse.
+func TestSessionsAreLeftAloneForPgBouncer(t *testing.T) {
 	db := server.Database(t, customers)
 	r := open(t, db.DSN+"&default_query_exec_mode=exec", plain)
-	got, checkpoint := r.run(t, "", 2)
+	got, _ := r.run(t, "", 2)
 	expect(t, "run", ids(got), "1 2 3 4 5")
-	got, _ = r.run(t, checkpoint, 2)
-	expect(t, "next run", ids(got), "")
-	expect(t, "problems", problems(t, r), "")
 	var changed int
 	err := r.db.conns.QueryRow(t.Context(), "SELECT count(*) FROM pg_settings WHERE name IN ('default_transaction_read_only', 'statement_timeout') AND source = 'client'").Scan(&changed)
 	if err != nil || changed != 0 {

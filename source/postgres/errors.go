@@ -68,6 +68,9 @@ func serverError(pg *pgconn.PgError) error {
 	case class == "53":
 		e.Code, e.RetryAfter = bridge.CodeSourceUnavailable, 10*time.Second
 		e.Hint = "the server is out of connections, memory or disk"
+	case pg.Code == "08P01":
+		e.Message = "the server does not take the connection as it is made: " + pg.Message
+		e.Hint = "behind PgBouncer add default_query_exec_mode=exec to dsn"
 	case pg.Code == "25006":
 		e.Hint = "the bridge only reads: no expression of the source may write"
 	case class == "57", class == "08", class == "40":

@@ -8,8 +8,8 @@
 //     now() or clock_timestamp() made is never older than its transaction. So the horizon is the oldest start of any
 //     transaction that is open in the database, or the database's clock if there is none, minus clock_skew and the column's
 //     precision. The starts of other users' transactions are shown to members of pg_read_all_stats only:
-//     GRANT pg_read_all_stats TO the user. Without it, on a standby, and for tables that are filled from elsewhere (foreign
-//     tables, subscriptions), the horizon is the overlap before the clock: who commits later than that is missed.
+//     GRANT pg_read_all_stats TO the user. Without it, on a standby, and for rows that come from elsewhere (foreign tables,
+//     subscriptions, materialized views, whatever view or query is in front of them), the horizon is the overlap before the clock: who commits later than that is missed.
 //     A prepared transaction holds the horizon at the overlap before it was prepared.
 //
 //   - A sequence (an integer that grows with every change). The horizon is the greatest number that could be seen, once every
@@ -28,8 +28,8 @@
 //
 // # Behind PgBouncer
 //
-// With pool_mode transaction add default_query_exec_mode=exec to the dsn: no statement is prepared then, and no setting of
-// the session is touched.
+// Add default_query_exec_mode=exec to the dsn, whatever the pool_mode: no statement is prepared then, and no setting of the
+// session is touched.
 package postgres
 
 import (
