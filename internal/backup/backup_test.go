@@ -1,8 +1,11 @@
 package backup_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,4 +104,64 @@ func TestABackupThatFailsLeavesNothingBehind(t *testing.T) {
 	if _, err := backup.Write(t.Context(), path, scratch, "v1", nil); !errors.Is(err, os.ErrExist) {
 		t.Errorf("a file was replaced: %v", err)
 	}
+}
+
+// Whatever a file holds: all of its parts are restored, or nothing is there.
+func FuzzRead(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "hub.backup")
+	if _, err := backup.Write(f.Context(), path, f.TempDir(), "v1", []backup.Part{holding("a.db", "contacts"), holding("b.db", "secrets")}); err != nil {
+		f.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole, false)
+	f.Add(whole[:len(whole)/2], false)
+	f.Add(unpacked(f, whole), true)
+	f.Add([]byte(strings.Replace(string(unpacked(f, whole)), "b.db", "../b", 1)), true)
+	f.Fuzz(func(t *testing.T, data []byte, pack bool) {
+		if pack {
+			var packed bytes.Buffer
+			z := gzip.NewWriter(&packed)
+			if _, err := z.Write(data); err != nil || z.Close() != nil {
+				t.Fatal(err)
+			}
+			data = packed.Bytes()
+		}
+		dir := t.TempDir()
+		file, folder := filepath.Join(dir, "f.backup"), filepath.Join(dir, "data")
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := backup.Read(file, folder, names)
+		want := 0
+		if err == nil {
+			want = len(names)
+		} else if !errors.Is(err, backup.ErrNoBackup) {
+			t.Errorf("an error that does not say what is wrong: %v", err)
+		}
+		onlyFiles(t, folder, want)
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+			t.Errorf("something was written outside the folder: %v, %v", entries, err)
+		}
+		for _, f := range m.Files {
+			if info, stat := os.Stat(filepath.Join(folder, f.Name)); err == nil && (stat != nil || info.Size() != f.Size) {
+				t.Errorf("%s is not as the manifest has it: %v", f.Name, stat)
+			}
+		}
+	})
+}
+
+// unpacked is a backup without its compression.
+func unpacked(f *testing.F, packed []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		f.Fatal(err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return plain
 }

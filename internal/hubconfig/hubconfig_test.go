@@ -137,3 +137,31 @@ func TestReferenceIsCurrent(t *testing.T) {
 		t.Errorf("docs/hub-configuration.md is not current (%v): go generate ./internal/hubconfig", err)
 	}
 }
+
+// Whatever stands in the file: a configuration or problems, and never a secret in them.
+func FuzzParse(f *testing.F) {
+	f.Add(everyday)
+	f.Add("accounts: {a: {region: GB, integrations: {c: {bridge: 'https://x/y', auth: {k: '${CRM_BRIDGE_PASSWORD}'}, every: 1m, guard: {share: 20%}}}}}")
+	f.Add("tokens: {t: {scopes: [admin], value: 0123456789abcdef}}\nwebhooks: {w: {url: 'https://example.com/x', secret: '${PBX_TOKEN}', events: [run.failed]}}")
+	f.Add("network: {allow: [10.0.0.0/8], hosts: {a: 1}}\nsecrets: {key_env: A}\nkeep: {runs: 1h}\nsign_in: {issuer: 'https://x', client_id: x}")
+	f.Add("a: &a [*a, *a]")
+	f.Fuzz(func(t *testing.T, text string) {
+		env := environment()
+		env.ReadFile = func(string) ([]byte, error) { return []byte("s3cret"), nil }
+		cfg, err := hubconfig.Parse("f.yaml", []byte(text), env)
+		if (cfg == nil) == (err == nil) {
+			t.Errorf("configuration %v, error %v", cfg, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "s3cret") && !strings.Contains(text, "s3cr") {
+			t.Errorf("a secret shows: %v", err)
+		}
+		if cfg == nil {
+			return
+		}
+		for _, i := range cfg.DeclaredIntegrations() {
+			if i.Account == "" || i.Key.Integration == "" || i.Bridge == "" {
+				t.Errorf("an integration without a name or a bridge: %+v", i)
+			}
+		}
+	})
+}
