@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -31,6 +30,8 @@ type Options struct {
 	Clock   func() time.Time
 	// ClientAddress is whose wrong tokens are counted together; nil: the other end of the connection.
 	ClientAddress func(*http.Request) netip.Prefix
+	// Secure says that the hub is reached by HTTPS only: browsers are told to ask it no other way.
+	Secure bool
 	// IntegrationPage is the console's page of an integration, where a browser goes after OAuth; nil: the console's start.
 	IntegrationPage func(directory.Key) string
 	// Collectors are more metrics to show.
@@ -73,6 +74,7 @@ type site struct {
 // serve finds who answers a path. The API's own mux sees paths as they were sent: ids may hold encoded slashes.
 func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	x := exchange.Of(r.Context())
+	s.setHeaders(w.Header())
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/api/"):
 		x.Route = "/api/"
@@ -99,6 +101,26 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	telemetry.Named(r.Context(), x.Method, x.Route)
 }
 
+// Header values of every answer. Nothing but the console is made to be shown by a browser; the console says what its own pages
+// may do.
+var (
+	noSniff    = []string{"nosniff"}
+	noReferrer = []string{"no-referrer"}
+	noPage     = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noFrame    = []string{"DENY"}
+	httpsOnly  = []string{"max-age=31536000"}
+)
+
+func (s *site) setHeaders(h http.Header) {
+	h["X-Content-Type-Options"] = noSniff
+	h["Referrer-Policy"] = noReferrer
+	h["Content-Security-Policy"] = noPage
+	h["X-Frame-Options"] = noFrame
+	if s.options.Secure {
+		h["Strict-Transport-Security"] = httpsOnly
+	}
+}
+
 // pointer says where to go in a hub without a console.
 func pointer(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/" {
@@ -112,7 +134,6 @@ func pointer(w http.ResponseWriter, r *http.Request) {
 
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text)) // a caller that has gone has no use for it
@@ -170,20 +191,6 @@ func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	s.metrics.handler().ServeHTTP(w, r)
 }
 
-func fromThisMachine(r *http.Request) bool {
-	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
-		if r.Header.Get(header) != "" {
-			return false
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr == "@" || r.RemoteAddr == "" // a Unix socket
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
-}
-
 // oauthCallback takes what a browser brings back from where it let the hub in. The state proves whose it is.
 func (s *site) oauthCallback(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
@@ -201,7 +208,6 @@ func (s *site) oauthCallback(w http.ResponseWriter, r *http.Request) {
 	if s.options.IntegrationPage != nil {
 		page = s.options.IntegrationPage(key)
 	}
-	w.Header().Set("Referrer-Policy", "no-referrer") // the address of this page holds the code
 	http.Redirect(w, r, page, http.StatusSeeOther)
 }
 

@@ -313,9 +313,10 @@ func TestManyIntegrationsDoNotMakeManySeries(t *testing.T) {
 func TestMetricsAreForThisMachineAndAdministrators(t *testing.T) {
 	f := newFixture(t)
 	handler := web.Handler(web.Options{Hub: f.hub})
+	host := "127.0.0.1:8090"
 	get := func(remote, forwarded, token string) int {
 		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
-		r.RemoteAddr = remote
+		r.RemoteAddr, r.Host = remote, host
 		if forwarded != "" {
 			r.Header.Set("X-Forwarded-For", forwarded)
 		}
@@ -337,6 +338,10 @@ func TestMetricsAreForThisMachineAndAdministrators(t *testing.T) {
 		if status := get(from[0], from[1], f.admin); status != http.StatusOK {
 			t.Errorf("%v with an administrator's token: %d", from, status)
 		}
+	}
+	host = "evil.example" // a page of somebody else, whose name suddenly means this machine
+	if status := get("127.0.0.1:1", "", ""); status != http.StatusUnauthorized {
+		t.Errorf("another name for this machine: %d", status)
 	}
 }
 

@@ -24,7 +24,7 @@ type Config struct {
 	Accounts  map[string]Account `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
 	Tokens    map[string]Token   `yaml:"tokens" jsonschema_description:"API tokens, by name."`
 	Webhooks  map[string]Webhook `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
-	Network   Network            `yaml:"network" jsonschema_description:"Which addresses the hub may ask. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
+	Network   Network            `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
 	Secrets   Secrets            `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
 	Keep      Keep               `yaml:"keep" jsonschema_description:"How long history is kept."`
 	SignIn    SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
@@ -84,6 +84,7 @@ type Webhook struct {
 type Network struct {
 	AllowPrivate bool     `yaml:"allow_private" jsonschema:"default=false" jsonschema_description:"Allow addresses of private networks and of this machine."`
 	Allow        []string `yaml:"allow" jsonschema_description:"Allow these networks besides the public internet: 10.1.0.0/16, 127.0.0.1/32."`
+	Proxies      []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the hub, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong passwords and tokens are counted together. Without it everybody behind a proxy counts as one."`
 }
 
 // Secrets say where the key is that seals credentials: base64 of 32 bytes a line; the first seals, the others only open.

@@ -123,9 +123,14 @@ func (c *checker) secrets(s Secrets) {
 }
 
 func (c *checker) network(n Network) {
-	for i, text := range n.Allow {
+	c.networks("network.allow", n.Allow)
+	c.networks("network.proxies", n.Proxies)
+}
+
+func (c *checker) networks(path string, all []string) {
+	for i, text := range all {
 		if _, err := netip.ParsePrefix(text); err != nil {
-			c.problem(fmt.Sprintf("network.allow.%d", i), fmt.Sprintf("%q is no network", text), "Write it as 10.1.0.0/16, one machine as 10.1.2.3/32.")
+			c.problem(fmt.Sprintf("%s.%d", path, i), fmt.Sprintf("%q is no network", text), "Write it as 10.1.0.0/16, one machine as 10.1.2.3/32.")
 		}
 	}
 }

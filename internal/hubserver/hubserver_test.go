@@ -345,3 +345,36 @@ func TestAWorkerAnswersNothingButHowItFares(t *testing.T) {
 		}
 	}
 }
+
+// Behind a proxy every visitor seems to come from this machine: only the code tells the operator from others.
+func TestAHubBehindAProxyAsksForACodeAtTheFirstVisit(t *testing.T) {
+	for name, c := range map[string]struct {
+		listen, more string
+		code         bool
+	}{
+		"on this machine":  {"127.0.0.1:0", "", false},
+		"behind a proxy":   {"127.0.0.1:0", "public_url: https://contacts.example.com\n", true},
+		"everywhere":       {"0.0.0.0:0", "", true},
+		"on a Unix socket": {"unix:" + filepath.Join(t.TempDir(), "hub.sock"), "", true},
+	} {
+		cfg := parse(t, t.TempDir(), "data: ./data\nlisten: '"+c.listen+"'\n"+c.more)
+		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := listener.Open(t.Context(), cfg.Listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Join(s.Describe(t.Context(), l), "\n")
+		if strings.Contains(said, "asks for this code") != c.code {
+			t.Errorf("%s: %s", name, said)
+		}
+		if clear := c.listen == "0.0.0.0:0"; strings.Contains(said, "can read passwords") != clear {
+			t.Errorf("%s: %s", name, said)
+		}
+		if err := errors.Join(l.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}

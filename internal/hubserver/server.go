@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -159,7 +160,10 @@ func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
 func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	runs := web.NewRuns()
 	s.Hub.Observe = runs.Observe
-	options := web.Options{Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping}
+	options := web.Options{
+		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
+		Secure: s.secure(), ClientAddress: web.ClientAddress(trusted(s.config.Network)),
+	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil
 	}
@@ -186,7 +190,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.config.TLS.Enabled() || strings.HasPrefix(s.config.PublicURL, "https://"),
+		Secure: s.secure(), ClientAddress: web.ClientAddress(trusted(s.config.Network)),
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{
@@ -194,6 +198,21 @@ func (s *Server) consoleOptions(l net.Listener) console.Options {
 		}
 	}
 	return o
+}
+
+// secure reports whether the hub is reached by HTTPS only.
+func (s *Server) secure() bool {
+	return s.config.TLS.Enabled() || strings.HasPrefix(s.config.PublicURL, "https://")
+}
+
+// trusted are the proxies whose word is taken for where a request comes from.
+func trusted(n hubconfig.Network) (proxies []netip.Prefix) {
+	for _, text := range n.Proxies {
+		if prefix, err := netip.ParsePrefix(text); err == nil { // the configuration was checked
+			proxies = append(proxies, prefix)
+		}
+	}
+	return proxies
 }
 
 // Describe says for the operator what is served where. A hub without users that others can reach is given a code that its
@@ -211,18 +230,21 @@ func (s *Server) Describe(ctx context.Context, l net.Listener) []string {
 	users, err := s.Hub.Registry.Users(ctx)
 	if err == nil && len(users) == 0 {
 		lines = append(lines, "  Nobody can sign in yet: open the console to make the first administrator.")
-		if !loopback(l) {
+		if !loopback(l) || s.config.PublicURL != "" { // what a proxy passes on may look as if it came from here
 			s.setup = setupCode()
 			lines = append(lines, "  It asks for this code: "+s.setup)
 		}
 	}
+	if _, network := l.Addr().(*net.TCPAddr); network && !loopback(l) && !s.secure() {
+		lines = append(lines, "  Whoever is between here and a browser can read passwords and tokens: set tls, or public_url with a proxy that speaks HTTPS.")
+	}
 	return lines
 }
 
-// loopback reports whether only this machine reaches a listener.
+// loopback reports whether only this machine reaches a listener. Behind a Unix socket there is a proxy for others.
 func loopback(l net.Listener) bool {
 	at, ok := l.Addr().(*net.TCPAddr)
-	return !ok || at.IP.IsLoopback()
+	return ok && at.IP.IsLoopback()
 }
 
 // setupCode is a random code that can be typed.

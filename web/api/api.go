@@ -109,6 +109,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	header["X-Content-Type-Options"] = noSniff
+	header["Content-Disposition"] = asFile // a browser that is led here shows nothing of it
 	a.mux.ServeHTTP(w, r)
 	if _, path, found := strings.Cut(r.Pattern, " "); found {
 		exchange.Of(r.Context()).Route = path
@@ -119,6 +120,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var (
 	noStore = []string{"no-store"}
 	noSniff = []string{"nosniff"}
+	asFile  = []string{`attachment; filename="api.json"`}
 )
 
 // CallerID answers GET /callerid.

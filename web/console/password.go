@@ -143,13 +143,13 @@ const (
 
 // weakness says what is wrong with a password that somebody chose; empty where nothing is.
 func weakness(password, user string) string {
-	n := utf8.RuneCountInString(password)
+	n := utf8.RuneCountInString(strings.Join(strings.Fields(password), " ")) // many spaces make it no longer
 	folded := strings.ToLower(password)
 	switch {
 	case n < minPassword:
 		return fmt.Sprintf("The password has %d characters. Use %d or more: four words make a good one.", n, minPassword)
-	case n > maxPassword:
-		return fmt.Sprintf("The password has %d characters. Use %d at most.", n, maxPassword)
+	case utf8.RuneCountInString(password) > maxPassword:
+		return fmt.Sprintf("The password has %d characters. Use %d at most.", utf8.RuneCountInString(password), maxPassword)
 	case distinct(folded) < 5:
 		return "The password repeats a few characters. Use several words."
 	case strings.Contains(folded, strings.ToLower(user)) && len(user) > 2:

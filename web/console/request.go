@@ -45,7 +45,10 @@ type request struct {
 	account *registry.Account // chosen, or the only one; nil: none, or several
 }
 
-const maxForm = 256 << 10
+const (
+	maxForm  = 256 << 10
+	formTime = 10 * time.Second // to send a form; nobody holds a connection with one for longer
+)
 
 // policy lets a page load what is served beside it, and nothing else: no inline script or style, no other host.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -225,12 +228,15 @@ func (q *request) checkForm() error {
 	if err := q.console.origin.Check(q.Request); err != nil {
 		return &hub.Error{Kind: hub.Denied, Message: "this came from another site", Hint: "Open the page here, and send it again."}
 	}
+	body := http.NewResponseController(q.w)
+	_ = body.SetReadDeadline(time.Now().Add(formTime)) // a server that cannot has no slow callers either
 	if err := q.ParseForm(); err != nil {
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			return &hub.Error{Kind: hub.Invalid, Message: "this is too much for a form", Hint: "Send less at a time."}
 		}
 		return &hub.Error{Kind: hub.Invalid, Message: "the form could not be read", Hint: "Send it again."}
 	}
+	_ = body.SetReadDeadline(time.Time{})
 	if subtle.ConstantTimeCompare([]byte(q.PostForm.Get("csrf")), []byte(formToken(q.secret))) != 1 {
 		return &hub.Error{Kind: hub.Denied, Message: "the page was too old, or cookies are blocked", Hint: "Open it again, and send it once more."}
 	}
@@ -249,7 +255,7 @@ func (q *request) show(status int, title string, page templ.Component) error {
 // part answers with a part of a page. It is made as a whole first, so that an error is never half a page.
 func (q *request) part(status int, part templ.Component) error {
 	var buffer bytes.Buffer
-	if err := part.Render(q.Context(), &buffer); err != nil {
+	if err := part.Render(context.WithoutCancel(q.Context()), &buffer); err != nil { // who took too long is told so
 		return err
 	}
 	q.w.Header().Set("Content-Type", "text/html; charset=utf-8")
