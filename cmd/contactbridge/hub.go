@@ -179,8 +179,9 @@ func newHubRotateKeyCommand(f *hubFlags) *cobra.Command {
 		Use:   "rotate-key",
 		Short: "Seal all credentials with a new key",
 		Long: `Make a new key in the key file, and seal every credential with it. The old key stays in the file, on a line below, so that
-backups can still be opened; remove it when they are gone. Where the key comes from the environment or a command, put the new
-one on the first line there and the old one below, then run this.`,
+backups can still be opened; remove it when they are gone. A hub that runs follows by itself. Where the key comes from the environment or a command, put the
+new one on the first line there and the old one below, restart every hub, then run this: a hub that does not know the new key
+could not open what is sealed with it.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx, databases, err := f.open(cmd)
