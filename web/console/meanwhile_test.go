@@ -74,8 +74,7 @@ func TestWhatIsDoneToAUserWhileTheySignInHolds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var i interruption
-			var s *site
-			s = newSite(t, func(o *console.Options) {
+			s := newSite(t, func(o *console.Options) {
 				o.Clock = func() time.Time { i.look(); return time.Now() }
 			})
 			admin := s.administrator(t)
