@@ -252,7 +252,7 @@ func writeLine(w http.ResponseWriter, c callerID, most int) {
 }
 
 // inert takes from a line what ends a quoted name in a SIP header, and what a dial plan would put something else in place of:
-// FreeSWITCH expands ${…} in the values of variables too.
+// FreeSWITCH is said to expand ${…} in the values of variables as well.
 func inert(line string) string {
 	return substitution.ReplaceAllString(quoting.Replace(line), "$1")
 }
