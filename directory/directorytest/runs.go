@@ -70,7 +70,12 @@ func fullStartsOver(b *bench) {
 	if err := b.store.FailRun(ctx, run, errors.New("x")); err != nil {
 		b.Fatal(err)
 	}
+	failed := run.Finished
+	b.advance(time.Minute)
 	next := b.start(full)
+	if runs, err := b.store.Runs(ctx, b.key, 2); err != nil || len(runs) != 2 || runs[1].State != directory.Abandoned || !runs[1].Finished.Equal(failed) || failed.IsZero() {
+		b.Errorf("a run that failed at %s and is abandoned a minute later: %+v, %v", failed, runs, err)
+	}
 	if next.Resumed || next.Kind != directory.Initial || next.Since != "" || next.Offset != "" {
 		b.Errorf("a full run: %+v", next)
 	}

@@ -116,11 +116,12 @@ func resume(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now
 	return run, err
 }
 
+// abandon says that a run is not gone on with. One that had failed ended then, not now.
 func abandon(ctx context.Context, tx pgx.Tx, at place, run, now int64) error {
 	if err := forget(ctx, tx, at, run); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, finished = $4 WHERE account = $1 AND pk = $2", at.account, run, directory.Abandoned, now)
+	_, err := tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, finished = CASE finished WHEN 0 THEN $4 ELSE finished END WHERE account = $1 AND pk = $2", at.account, run, directory.Abandoned, now)
 	return err
 }
 

@@ -100,11 +100,12 @@ func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start
 	return run, err
 }
 
+// abandon says that a run is not gone on with. One that had failed ended then, not now.
 func (s *Store) abandon(ctx context.Context, tx *writer, run int64) error {
 	if err := unmark(ctx, tx, run); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, finished = ? WHERE pk = ?", directory.Abandoned, s.now(), run)
+	_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, finished = CASE finished WHEN 0 THEN ? ELSE finished END WHERE pk = ?", directory.Abandoned, s.now(), run)
 	return err
 }
 
