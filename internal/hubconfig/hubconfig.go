@@ -42,6 +42,8 @@ type Integration struct {
 	Bridge     string            `yaml:"bridge" jsonschema:"required" jsonschema_description:"URL of the bridge's contact_sync endpoint. It may hold {{field}} for a value of auth." hint:"Write  bridge: https://bridge.example.com/crm/contact_sync"`
 	Validation string            `yaml:"validation" jsonschema_description:"URL of its auth_validation endpoint, if it has one: how credentials are tested, and what it answers is sent from then on."`
 	Auth       map[string]string `yaml:"auth" jsonschema_description:"What the bridge wants to be sent as auth, such as username and password. Values are sealed at rest and never shown."`
+	Fields     []Field           `yaml:"fields" jsonschema_description:"What the bridge wants to be sent, described for people who fill it in. Not needed for values that stand in auth."`
+	OAuth      *OAuth            `yaml:"oauth" jsonschema_description:"How it gets an access token, where the bridge wants one. The client's secret is auth's client_secret."`
 	Every      time.Duration     `yaml:"every" jsonschema_description:"How often it runs: 10s or more. Default: 30m."`
 	Cron       string            `yaml:"cron" jsonschema_description:"When it runs, instead of every: five fields, in the account's time zone, such as  15 6-20 * * 1-5 ."`
 	Off        bool              `yaml:"off" jsonschema:"default=false" jsonschema_description:"Run only when asked to."`
@@ -49,6 +51,28 @@ type Integration struct {
 	Full       time.Duration     `yaml:"full" jsonschema:"default=168h" jsonschema_description:"Age of the last complete run at which the next one reads everything, which finds deletions that a bridge does not tell of. 0s: never."`
 	Limits     Limits            `yaml:"limits" jsonschema_description:"What one run may take."`
 	Guard      Guard             `yaml:"guard" jsonschema_description:"A complete run that would delete more than this stops and asks."`
+}
+
+// Field describes one auth field.
+type Field struct {
+	Name      string `yaml:"name" jsonschema:"required" jsonschema_description:"Its key in auth."`
+	Display   string `yaml:"display" jsonschema_description:"Its label. Default: name."`
+	Mandatory bool   `yaml:"mandatory" jsonschema:"default=false" jsonschema_description:"It must have a value."`
+	Type      string `yaml:"type" jsonschema:"default=text,enum=text,enum=password,enum=uri" jsonschema_description:"How it is typed in."`
+	Help      string `yaml:"help" jsonschema_description:"A sentence for whoever fills it in."`
+	Format    string `yaml:"format" jsonschema_description:"What is sent, where only a part is typed: https://{{account}}.example.com."`
+	Default   string `yaml:"default" jsonschema_description:"Its value where none is given."`
+}
+
+// OAuth says how an access token is got (RFC 6749).
+type OAuth struct {
+	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code" jsonschema_description:"client_credentials, or authorization_code: then somebody connects it in the console once."`
+	AuthorizeURL string            `yaml:"authorize_url" jsonschema_description:"Where people let the hub in. Needed for authorization_code."`
+	TokenURL     string            `yaml:"token_url" jsonschema:"required" jsonschema_description:"Where tokens are given and refreshed."`
+	ClientID     string            `yaml:"client_id" jsonschema:"required" jsonschema_description:"Of the hub at the provider."`
+	Scopes       []string          `yaml:"scopes" jsonschema_description:"What is asked for."`
+	Params       map[string]string `yaml:"params" jsonschema_description:"More parameters of the authorization request."`
+	Field        string            `yaml:"field" jsonschema:"default=access_token" jsonschema_description:"The auth field that carries the token."`
 }
 
 // Limits bound one run.

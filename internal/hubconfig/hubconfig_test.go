@@ -90,22 +90,25 @@ func TestEveryProblemIsToldWithItsLine(t *testing.T) {
 		"accounts: {a: {time_zone: Mars/X}}":                    "no time zone",
 		"accounts: {a: {integrations: {c: {every: 5m}}}}":       "bridge is missing",
 		"accounts: {a: {integrations: {c: {bridge: ftp://x}}}}": "no http or https URL",
-		"accounts: {a: {integrations: {c: {bridge: 'http://u:p@x/y'}}}}":                                      "holds credentials",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1s}}}}":                               "cannot run every 1s",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1m, cron: '* * * * *'}}}}":            "more than one schedule",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', cron: 'often'}}}}":                           "is no schedule",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', guard: {share: 120%}}}}}":                    "not a share",
-		"tokens: {t: {scopes: [callers:read], value: 0123456789abcdef}}":                                      "needs the scope admin",
-		"tokens: {t: {scopes: [all], value: 0123456789abcdef, account: b}}":                                   "no scope",
-		"tokens: {t: {scopes: [admin], value: short}}":                                                        "fewer than 16",
-		"tokens: {t: {scopes: [callers:read], account: nobody, value: 0123456789abcdef}}":                     "no account",
-		"webhooks: {w: {url: 'https://example.com/x', secret: x}}":                                            "fewer than 16",
-		"network: {allow: [10.0.0.0]}":                                                                        "is no network",
-		"secrets: {key_env: A, key_file: b}":                                                                  "only one key",
-		"keep: {audit: 24h}":                                                                                  "a year at least",
-		"sign_in: {client_id: x}":                                                                             "needs issuer",
-		"tls: {cert: x}":                                                                                      "both cert and key",
-		"public_url: example.com":                                                                             "no http or https URL",
+		"accounts: {a: {integrations: {c: {bridge: 'http://u:p@x/y'}}}}":                                                                        "holds credentials",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1s}}}}":                                                                 "cannot run every 1s",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1m, cron: '* * * * *'}}}}":                                              "more than one schedule",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', cron: 'often'}}}}":                                                             "is no schedule",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', guard: {share: 120%}}}}}":                                                      "not a share",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', oauth: {grant: implicit, token_url: 'http://x/t', client_id: a}}}}}":           "implicit",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', oauth: {grant: authorization_code, token_url: 'http://x/t', client_id: a}}}}}": "needs authorize_url",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', fields: [{display: User}]}}}}":                                                 "name is missing",
+		"tokens: {t: {scopes: [callers:read], value: 0123456789abcdef}}":                                                                        "needs the scope admin",
+		"tokens: {t: {scopes: [all], value: 0123456789abcdef, account: b}}":                                                                     "no scope",
+		"tokens: {t: {scopes: [admin], value: short}}":                                                                                          "fewer than 16",
+		"tokens: {t: {scopes: [callers:read], account: nobody, value: 0123456789abcdef}}":                                                       "no account",
+		"webhooks: {w: {url: 'https://example.com/x', secret: x}}":                                                                              "fewer than 16",
+		"network: {allow: [10.0.0.0]}":       "is no network",
+		"secrets: {key_env: A, key_file: b}": "only one key",
+		"keep: {audit: 24h}":                 "a year at least",
+		"sign_in: {client_id: x}":            "needs issuer",
+		"tls: {cert: x}":                     "both cert and key",
+		"public_url: example.com":            "no http or https URL",
 		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', auth: {password: '${NOT_SET_ANYWHERE}'}}}}}": "NOT_SET_ANYWHERE",
 	} {
 		_, err := hubconfig.Parse("hub.yaml", []byte(text), environment())
@@ -117,6 +120,29 @@ func TestEveryProblemIsToldWithItsLine(t *testing.T) {
 		if problems.List[0].Hint == "" {
 			t.Errorf("%s: no word on what to do: %v", text, err)
 		}
+	}
+}
+
+func TestFieldsAndOAuthAreDeclared(t *testing.T) {
+	text := `
+accounts:
+  a:
+    integrations:
+      c:
+        bridge: https://bridge.example.com/contact_sync
+        auth: {client_secret: "0123"}
+        fields: [{name: site, display: Site, mandatory: true, type: uri, format: "https://{{site}}.example.com"}]
+        oauth: {grant: client_credentials, token_url: https://login.example.com/token, client_id: hub, scopes: [contacts]}
+`
+	cfg, err := hubconfig.Parse("hub.yaml", []byte(text), environment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := cfg.DeclaredIntegrations()[0]
+	fields := []registry.Field{{Name: "site", Display: "Site", Mandatory: true, Type: "uri", Format: "https://{{site}}.example.com"}}
+	oauth := &registry.OAuth{Grant: "client_credentials", TokenURL: "https://login.example.com/token", ClientID: "hub", Scopes: []string{"contacts"}, Field: "access_token"}
+	if !cmp.Equal(got.Fields, fields) || !cmp.Equal(got.OAuth, oauth) {
+		t.Error(cmp.Diff(fields, got.Fields), cmp.Diff(oauth, got.OAuth))
 	}
 }
 

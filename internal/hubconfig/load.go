@@ -167,6 +167,13 @@ func (c *checker) integration(path, name string, i Integration) {
 	c.name(path, name)
 	c.url(path+".bridge", i.Bridge)
 	c.url(path+".validation", i.Validation)
+	if o := i.OAuth; o != nil {
+		c.url(path+".oauth.token_url", o.TokenURL)
+		c.url(path+".oauth.authorize_url", o.AuthorizeURL)
+		if o.Grant == "authorization_code" && o.AuthorizeURL == "" {
+			c.problem(path+".oauth", "authorization_code needs authorize_url", "Name the page where the provider asks people whether the hub may.")
+		}
+	}
 	ways := 0
 	for _, set := range []bool{i.Every != 0, i.Cron != "", i.Off} {
 		if set {
