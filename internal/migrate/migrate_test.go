@@ -17,7 +17,12 @@ import (
 
 var server pgtest.Suite
 
-func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(victim) != "" {
+		dieAt("the victim lives")
+	}
+	os.Exit(server.Main(m))
+}
 
 // known is everything that a registry tells.
 func (w *world) known() map[string]any {
@@ -81,6 +86,11 @@ func same(t *testing.T, when string, a, b *world) {
 	if diff := cmp.Diff(a.known(), b.known(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s, the registries differ (- embedded, + PostgreSQL):\n%s", when, diff)
 	}
+	compareDirectories(t, when, a, b)
+}
+
+func compareDirectories(t *testing.T, when string, a, b *world) {
+	t.Helper()
 	if diff := cmp.Diff(a.holds(), b.holds(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s, the directories differ (- embedded, + PostgreSQL):\n%s", when, diff)
 	}
