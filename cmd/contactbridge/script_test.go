@@ -11,26 +11,44 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
 	"github.com/contactbridge/contactbridge/source/memory"
 )
 
+var server pgtest.Suite
+
+// withServer stops the database server behind the tests.
+type withServer struct{ *testing.M }
+
+func (m withServer) Run() int { return server.Main(m.M) }
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(withServer{m}, map[string]func(){
 		"contactbridge": func() { os.Exit(interruptible(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
 
 // TestScripts runs testdata/script: what the commands print, and how they exit. Each script has a CRM with 25 contacts behind
 // a bridge at $BRIDGE, which takes the credentials agent and s3cret, and bridges that misbehave at $BAD/NAME/contact_sync.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { scripts(t, "testdata/script") }
+
+// TestScriptsOnPostgreSQL runs those that need a database: $DATABASE and $SECOND are empty ones, for a user with the password
+// pa55word.
+func TestScriptsOnPostgreSQL(t *testing.T) {
+	dsn := func() string { return strings.Replace(server.Database(t).DSN, "postgres@", "postgres:pa55word@", 1) }
+	scripts(t, "testdata/postgres", "DATABASE="+dsn(), "SECOND="+dsn())
+}
+
+func scripts(t *testing.T, folder string, vars ...string) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: folder,
 		Setup: func(env *testscript.Env) error {
 			crm := sampleCRM(25)
 			good := httptest.NewServer(&bridge.Handler{
@@ -42,6 +60,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(good.Close)
 			env.Defer(bad.Close)
 			env.Vars = append(env.Vars, "BRIDGE="+good.URL, "BAD="+bad.URL, "CRM_PASSWORD=s3cret")
+			env.Vars = append(env.Vars, vars...)
 			env.Values[crmKey{}] = crm
 			return nil
 		},

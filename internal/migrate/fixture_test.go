@@ -73,7 +73,9 @@ func shared(t *testing.T, dsn, folder string, c *clock) *world {
 }
 
 func keysOf(folder string) func(context.Context) (*secret.Ring, error) {
-	return func(context.Context) (*secret.Ring, error) { return secret.FromFile(filepath.Join(folder, hubserver.KeyFile), false) }
+	return func(context.Context) (*secret.Ring, error) {
+		return secret.FromFile(filepath.Join(folder, hubserver.KeyFile), false)
+	}
 }
 
 func move(t *testing.T, folder, dsn string) *migrate.Result {
@@ -100,7 +102,9 @@ func record(id, name string, numbers ...directory.Number) directory.Record {
 	return r
 }
 
-func number(e164 string) directory.Number { return directory.Number{Raw: e164, E164: e164, Match: e164[1:]} }
+func number(e164 string) directory.Number {
+	return directory.Number{Raw: e164, E164: e164, Match: e164[1:]}
+}
 
 // people are contacts with a number each.
 func people(from, to int) (all []directory.Record) {

@@ -203,4 +203,3 @@ func TestBothWorldsGoOnAlike(t *testing.T) {
 		return user
 	})
 }
-

@@ -178,7 +178,9 @@ func TestTheKeyMustOpenWhatIsSealed(t *testing.T) {
 	folder := used(t)
 	database := server.Database(t)
 	o := options(t, folder, database.DSN)
-	o.Keys = func(context.Context) (*secret.Ring, error) { return secret.Parse(secret.NewKey(), "the environment variable HUB_KEY") }
+	o.Keys = func(context.Context) (*secret.Ring, error) {
+		return secret.Parse(secret.NewKey(), "the environment variable HUB_KEY")
+	}
 	refused(t, o, "the keys of the environment variable HUB_KEY do not open", hubserver.KeyFile)
 	ok(t, os.Remove(filepath.Join(folder, hubserver.KeyFile)))
 	refused(t, options(t, folder, database.DSN), "the key that opens the hub's 6 sealed credentials cannot be read", "-c")
