@@ -127,8 +127,8 @@ func printMigration(cmd *cobra.Command, from string, r *migrate.Result) error {
 		fmt.Fprintf(out, "%s held characters that PostgreSQL cannot keep; they are � there now.\n", progress.Plural(r.Replaced, "text"))
 	}
 	if r.Secrets > 0 {
-		fmt.Fprintf(out, "The keys of %s open all %s. Give the same to every process of the new hub:\n  secrets: {key_file: …} or {key_env: …} in its configuration, or as hub.key in its data folder.\n",
-			r.Key, progress.Plural(int64(r.Secrets), "sealed credential"))
+		fmt.Fprintf(out, "What is sealed (%s) opens with the key of %s. Give every process of the new hub that key:\n"+
+			"  secrets: {key_file: …} or {key_env: …} in its configuration, or hub.key in its data folder.\n", progress.Plural(int64(r.Secrets), "secret"), r.Key)
 	}
 	fmt.Fprintf(out, "Start it with  database: postgres://…  in its configuration, or --database. Do not start the old one again.\n")
 	return nil

@@ -248,18 +248,26 @@ func (m *mover) move(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, "ANALYZE "+moved.Table.String()); err != nil { // or the first questions are planned blindly
 			return fmt.Errorf("count what is in %s: %w", moved.Table, err)
 		}
-		name := strings.TrimPrefix(moved.Name, "hub_")
-		if moved.Name != name || m.registry == nil || moved.Name != "accounts" && moved.Name != "integrations" {
-			m.result.Tables = append(m.result.Tables, Count{name, moved.Rows})
-		}
-		if moved.Name == directory.MovedContacts {
-			m.result.Contacts = moved.Rows
-		}
 	}
+	m.count(c.Moved())
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// count is what is told of what was moved. The directory has accounts and integrations of its own, for those that ran.
+func (m *mover) count(tables []transfer.Moved) {
+	for _, t := range tables {
+		name, ofRegistry := strings.CutPrefix(t.Name, "hub_")
+		switch {
+		case name == "counters", m.registry != nil && !ofRegistry && (name == directory.MovedAccounts || name == directory.MovedIntegrations):
+			continue
+		case name == directory.MovedContacts:
+			m.result.Contacts = t.Rows
+		}
+		m.result.Tables = append(m.result.Tables, Count{name, t.Rows})
+	}
 }
 
 // lock keeps everybody else out of the tables, and makes sure once more that they are empty.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -202,4 +203,45 @@ func TestBothWorldsGoOnAlike(t *testing.T) {
 		ok(t, err)
 		return user
 	})
+}
+
+// TestMovedRowsAreThoseOfASync compares what a move writes with what runs write, words of the search and digests included.
+func TestMovedRowsAreThoseOfASync(t *testing.T) {
+	c := &clock{at: time.Now().UTC().Truncate(time.Millisecond)}
+	folder := t.TempDir()
+	page := directory.Page{Contacts: append(odd(), people(1, 20)...), Checkpoint: "c1"}
+	old := embedded(t, folder, c)
+	old.complete(crm, false, page)
+	old.close()
+	moved, synced := server.Database(t), server.Database(t)
+	move(t, folder, moved.DSN)
+	w := shared(t, synced.DSN, folder, c)
+	w.complete(crm, false, page)
+	w.close()
+	// A number without digits, which a file does not keep, leaves an empty word with a run. Nothing that is typed finds it.
+	for _, query := range []string{
+		"SELECT account, pk, integration, id, hash, data, array_remove(tsvector_to_array(words), account || '#') FROM contactbridge.contacts ORDER BY pk",
+		"SELECT account, contact, position, reversed, isfull, raw, extension FROM contactbridge.numbers ORDER BY contact, position",
+		"SELECT indexdef FROM pg_indexes WHERE schemaname = 'contactbridge' ORDER BY indexname",
+	} {
+		if diff := cmp.Diff(table(t, synced.DSN, query), table(t, moved.DSN, query)); diff != "" {
+			t.Errorf("%s (- synced, + moved):\n%s", query, diff)
+		}
+	}
+}
+
+// table is what a query finds.
+func table(t *testing.T, dsn, query string) (all [][]any) {
+	t.Helper()
+	conn := got(pgx.Connect(t.Context(), dsn))(t)
+	defer conn.Close(t.Context())
+	rows := got(conn.Query(t.Context(), query))(t)
+	for rows.Next() {
+		all = append(all, got(rows.Values())(t))
+	}
+	ok(t, rows.Err())
+	if len(all) == 0 {
+		t.Errorf("%s finds nothing", query)
+	}
+	return all
 }
