@@ -266,3 +266,24 @@ func TestEndings(t *testing.T) {
 		}
 	}
 }
+
+// A call that is given up just when its transaction begins must not leave it open for the next one.
+func TestATransactionGivenUpAtItsBeginningIsNotLeftOpen(t *testing.T) {
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "contacts.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	run, err := store.StartRun(t.Context(), killKey, directory.Start{Lease: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3000 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%150)*time.Microsecond)
+		_ = store.RenewLease(ctx, run, time.Hour) // in time or not
+		cancel()
+		if err := store.RenewLease(t.Context(), run, time.Hour); err != nil {
+			t.Fatalf("after %d calls: %v", i, err)
+		}
+	}
+}

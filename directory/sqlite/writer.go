@@ -46,6 +46,8 @@ func (w *writer) transaction(ctx context.Context, f func(w *writer) error) error
 		return ctx.Err()
 	}
 	if _, err := w.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		// Given up at this moment, it may have begun all the same; where it has not, this only says so.
+		_, _ = w.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		return explained(err)
 	}
 	err := f(w)
