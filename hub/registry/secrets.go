@@ -174,6 +174,12 @@ func holdOwner(ctx context.Context, s session, owner string) error {
 	return err
 }
 
+// HasSecrets reports whether anything is sealed: then there is a key already.
+func (d *DB) HasSecrets(ctx context.Context) (bool, error) {
+	n, err := one(ctx, d.read(), value[int64], "SELECT count(*) FROM (SELECT 1 FROM hub.secrets LIMIT 1) AS any_secret")
+	return n > 0, wrap(err, "look for secrets")
+}
+
 // A sealed is a secret as it lies in the database.
 type sealed struct {
 	kind, owner, name string

@@ -64,7 +64,11 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 			return nil, fmt.Errorf("make the hub's folder: %w", err)
 		}
 	}
-	if d.ring, err = openRing(ctx, cfg, isNew(cfg)); err != nil {
+	fresh, err := isNew(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if d.ring, err = openRing(ctx, cfg, fresh); err != nil {
 		return nil, err
 	}
 	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Options: hub.Options{
@@ -321,12 +325,20 @@ func openRing(ctx context.Context, cfg *hubconfig.Config, makeOne bool) (*secret
 
 // isNew reports whether a key may be made: not beside a registry whose key is gone, and not on one machine of several, each of
 // which would make its own.
-func isNew(cfg *hubconfig.Config) bool {
-	if cfg.Database != "" {
-		return cfg.Role == "all"
+func isNew(ctx context.Context, cfg *hubconfig.Config) (bool, error) {
+	if cfg.Database == "" {
+		_, err := os.Stat(filepath.Join(cfg.Data, RegistryFile))
+		return errors.Is(err, fs.ErrNotExist), nil
 	}
-	_, err := os.Stat(filepath.Join(cfg.Data, RegistryFile))
-	return errors.Is(err, fs.ErrNotExist)
+	if _, err := os.Stat(filepath.Join(cfg.Data, KeyFile)); err == nil || cfg.Role != "all" || !needsKeyFile(cfg) {
+		return false, nil
+	}
+	db, err := registry.Open(ctx, cfg.Database, registry.Options{})
+	if err != nil {
+		return false, err
+	}
+	sealed, err := db.HasSecrets(ctx)
+	return !sealed, errors.Join(err, db.Close())
 }
 
 // RotateKey seals every secret with a new key, and reports how many there are. Keys in a file are made here; others must have

@@ -240,6 +240,35 @@ func TestAHubWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	}
 }
 
+// Nor on PostgreSQL: a hub that was moved there is easily started without the key that it had.
+func TestAHubOnPostgreSQLWhoseKeyIsGoneDoesNotStart(t *testing.T) {
+	dir := t.TempDir()
+	cfg := parse(t, dir, everyday(crm(t), "database: "+server.Database(t).DSN))
+	for range 2 { // the first makes the key
+		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := filepath.Join(dir, "data", hubserver.KeyFile)
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	if e, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
+		t.Errorf("%v", err)
+	}
+	if err == nil {
+		s.Close()
+	}
+	if _, err := os.Stat(key); err == nil {
+		t.Error("a new key was made")
+	}
+}
+
 // Web and worker processes on one database are one hub.
 func TestSeveralProcessesOnPostgreSQLAreOneHub(t *testing.T) {
 	database := server.Database(t)
