@@ -247,8 +247,8 @@ type Store interface {
 	// States lists an account's integrations by name; all accounts' where account is empty.
 	States(ctx context.Context, account string) ([]State, error)
 
-	// Runs lists an integration's runs, newest first.
-	Runs(ctx context.Context, key Key, limit int) ([]Run, error)
+	// Runs lists an integration's runs, newest first: those whose ID is less than before; 0: from the newest on.
+	Runs(ctx context.Context, key Key, before int64, limit int) ([]Run, error)
 
 	// Rejected lists what the integration's newest runs could not take, newest first.
 	Rejected(ctx context.Context, key Key, limit int) ([]Rejected, error)

@@ -14,8 +14,12 @@ import (
 // there is none. Now and then are its values before and after. Whoever may change an integration may not read its values: they
 // could have them sent to a place of their own otherwise, by its URL or by a value that stands in it.
 func NewDestination(was registry.Integration, now map[string]string, is registry.Integration, then map[string]string) string {
-	known := destinations(was, now)
-	for _, to := range destinations(is, then) {
+	return newAmong(destinations(was, now, everywhere(was)), destinations(is, then, everywhere(is)))
+}
+
+// newAmong is the first of the places that is not known.
+func newAmong(known, places []*url.URL) string {
+	for _, to := range places {
 		upgraded := *to
 		upgraded.Scheme = "http"
 		same := func(u *url.URL) bool { return *u == *to || to.Scheme == "https" && sameButPlain(u, &upgraded) }
@@ -31,12 +35,25 @@ func sameButPlain(was, upgraded *url.URL) bool {
 	return was.Scheme == "http" && was.Hostname() == upgraded.Hostname() && (was.Port() == upgraded.Port() || was.Port() == "80" && upgraded.Port() == "443")
 }
 
-// destinations are scheme, host and port of everything that an integration sends its values to.
-func destinations(i registry.Integration, given map[string]string) (all []*url.URL) {
+// everywhere is every address that an integration sends something to.
+func everywhere(i registry.Integration) []string {
 	addresses := []string{i.Bridge, i.Validation}
 	if i.OAuth != nil {
 		addresses = append(addresses, i.OAuth.TokenURL)
 	}
+	return addresses
+}
+
+// addressesFor are those that an auth value is sent to.
+func addressesFor(i registry.Integration, name string) []string {
+	if i.OAuth != nil && name == clientSecret {
+		return []string{i.OAuth.TokenURL}
+	}
+	return []string{i.Bridge, i.Validation}
+}
+
+// destinations are scheme, host and port of addresses.
+func destinations(i registry.Integration, given map[string]string, addresses []string) (all []*url.URL) {
 	values, err := authValues(i, given)
 	if err != nil {
 		values = given
@@ -59,14 +76,18 @@ func destinations(i registry.Integration, given map[string]string) (all []*url.U
 	return all
 }
 
-// keptFrom are the values among those that are kept that a change does not give anew.
-func keptFrom(kept, given map[string]string) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(kept)), func(name string) bool { _, ok := given[name]; return ok })
-}
-
-// staysPut refuses to send values that are kept to where they were not given for.
-func staysPut(host string, names []string) error {
-	if host == "" || len(names) == 0 {
+// staysPut refuses to send values that are kept, and that a change does not give anew, to where they were not given for.
+func staysPut(was registry.Integration, kept map[string]string, is registry.Integration, then, given map[string]string) error {
+	host, names := "", []string{}
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		if _, anew := given[name]; anew {
+			continue
+		}
+		if to := newAmong(destinations(was, kept, addressesFor(was, name)), destinations(is, then, addressesFor(is, name))); to != "" {
+			host, names = to, append(names, name)
+		}
+	}
+	if len(names) == 0 {
 		return nil
 	}
 	return &Error{

@@ -2,6 +2,8 @@ package hub_test
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -13,6 +15,7 @@ import (
 func TestKeptValuesGoOnlyWhereTheyWereGivenFor(t *testing.T) {
 	f := newHub(t)
 	given := map[string]string{"site": "acme", "username": "agent", "password": "s3cret"}
+	given["client_secret"] = "hush"
 	first := registry.Integration{Bridge: "https://{{site}}.example.com/sync", Validation: "https://auth.example.com/check", Paused: true}
 	for name, c := range map[string]struct {
 		change func(i *registry.Integration)
@@ -26,11 +29,12 @@ func TestKeptValuesGoOnlyWhereTheyWereGivenFor(t *testing.T) {
 		"another port":                  {func(i *registry.Integration) { i.Bridge = "https://{{site}}.example.com:8443/sync" }, nil, false},
 		"without encryption":            {func(i *registry.Integration) { i.Bridge = "http://{{site}}.example.com/sync" }, nil, false},
 		"another validation":            {func(i *registry.Integration) { i.Validation = "https://evil.example/check" }, nil, false},
-		"another token URL":             {func(i *registry.Integration) { i.OAuth = clientOf("https://evil.example/token") }, map[string]string{"client_secret": "x"}, false},
+		"a token URL of one's own":      {func(i *registry.Integration) { i.OAuth = clientOf("https://login.example/token") }, map[string]string{"client_secret": "x"}, true},
+		"a token URL and a kept secret": {func(i *registry.Integration) { i.OAuth = clientOf("https://evil.example/token") }, nil, false},
 		"a value that stands in it":     {func(*registry.Integration) {}, map[string]string{"site": "evil.example/?"}, false},
 		"the other values not given":    {func(i *registry.Integration) { i.Bridge = "https://evil.example/sync" }, map[string]string{"password": "mine"}, false},
-		"all values given again":        {func(i *registry.Integration) { i.Bridge = "https://new.example.com/sync" }, map[string]string{"site": "acme", "username": "a", "password": "b"}, true},
-		"all values given or taken off": {func(i *registry.Integration) { i.Bridge = "https://new.example.com/sync" }, map[string]string{"site": "", "username": "", "password": "b"}, true},
+		"all values given again":        {func(i *registry.Integration) { i.Bridge = "https://new.example.com/sync" }, map[string]string{"site": "acme", "username": "a", "password": "b", "client_secret": "c"}, true},
+		"all values given or taken off": {func(i *registry.Integration) { i.Bridge = "https://new.example.com/sync" }, map[string]string{"site": "", "username": "", "password": "b", "client_secret": ""}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := first
@@ -80,5 +84,18 @@ func TestATokenOfAProviderIsForgottenWithTheOldAddress(t *testing.T) {
 	must(t, f.ChangeIntegration(t.Context(), i, nil))
 	if kept() != "" {
 		t.Error("it would be sent to another host")
+	}
+}
+
+func TestTheClientSecretGoesWithItsOAuth(t *testing.T) {
+	f := newHub(t)
+	i := registry.Integration{Key: directory.Key{Account: "acme", Integration: "crm"}, Bridge: "https://crm.example.com/sync", OAuth: clientOf("https://login.example/token"), Paused: true}
+	must(t, f.AddIntegration(t.Context(), i, map[string]string{"client_secret": "hush", "username": "agent"}))
+	i.OAuth = nil
+	must(t, f.ChangeIntegration(t.Context(), i, nil))
+	kept, err := f.Registry.Auth(t.Context(), i.Key)
+	must(t, err)
+	if _, there := kept["client_secret"]; there || kept["username"] != "agent" {
+		t.Errorf("kept: %v", slices.Sorted(maps.Keys(kept)))
 	}
 }

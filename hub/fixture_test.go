@@ -206,7 +206,7 @@ func (f *fixture) until(t *testing.T, health registry.Health) hub.IntegrationVie
 
 func (f *fixture) runs(t *testing.T) []directory.Run {
 	t.Helper()
-	runs, err := f.Runs(t.Context(), crmKey, 100)
+	runs, err := f.Runs(t.Context(), crmKey, 0, 100)
 	must(t, err)
 	return runs
 }

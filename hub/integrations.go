@@ -58,17 +58,19 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 	if err != nil {
 		return err
 	}
+	if was.OAuth != nil && i.OAuth == nil {
+		auth = withoutClientSecret(kept, auth)
+	}
 	all := map[string]string{}
 	maps.Copy(all, kept)
 	maps.Copy(all, auth)
 	if err := checkIntegration(i, all); err != nil {
 		return err
 	}
-	host := NewDestination(was, kept, i, all)
-	if err := staysPut(host, keptFrom(kept, auth)); err != nil {
+	if err := staysPut(was, kept, i, all, auth); err != nil {
 		return err
 	}
-	if host != "" { // tokens that a provider gave were not for that either
+	if NewDestination(was, kept, i, all) != "" { // tokens that a provider gave were not for that either
 		if err := h.Registry.SetSecret(ctx, owner(i.Key), oauthSecret, nil); err != nil {
 			return err
 		}
@@ -93,6 +95,20 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 		}
 	}
 	return h.Note(ctx, "integration.change", i.Account, i.Key.Integration, strings.Join(changes(was, i, auth), ", "))
+}
+
+// withoutClientSecret takes the client's secret away with the OAuth that it was for: the bridge would be sent it otherwise.
+func withoutClientSecret(kept, given map[string]string) map[string]string {
+	_, there := kept[clientSecret]
+	if _, anew := given[clientSecret]; anew || !there {
+		return given
+	}
+	given = maps.Clone(given)
+	if given == nil {
+		given = map[string]string{}
+	}
+	given[clientSecret] = ""
+	return given
 }
 
 // changes names what a change touches, without any value that might be secret.
@@ -279,15 +295,15 @@ func (h *Hub) Pause(ctx context.Context, key directory.Key, paused bool) error {
 	return h.Note(ctx, action, key.Account, key.Integration, "")
 }
 
-// Runs lists an integration's runs, newest first.
-func (h *Hub) Runs(ctx context.Context, key directory.Key, limit int) ([]directory.Run, error) {
+// Runs lists an integration's runs, newest first: those before an ID, or from the newest on where it is 0.
+func (h *Hub) Runs(ctx context.Context, key directory.Key, before int64, limit int) ([]directory.Run, error) {
 	if err := permitAny(ctx, key.Account, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite); err != nil {
 		return nil, err
 	}
 	if _, err := h.integration(ctx, key); err != nil {
 		return nil, err
 	}
-	return h.Store.Runs(ctx, key, limit)
+	return h.Store.Runs(ctx, key, before, limit)
 }
 
 // Rejected lists what an integration's newest runs could not take.

@@ -69,7 +69,7 @@ func (h *Hub) observe(ctx context.Context, key directory.Key) {
 	if h.Observe == nil {
 		return
 	}
-	runs, err := h.Store.Runs(context.WithoutCancel(ctx), key, 1)
+	runs, err := h.Store.Runs(context.WithoutCancel(ctx), key, 0, 1)
 	if err == nil && len(runs) == 1 && runs[0].State != directory.Running {
 		h.Observe(runs[0])
 	}

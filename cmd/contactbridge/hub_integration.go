@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -414,21 +415,24 @@ func (f *integrationFlags) cancel() *cobra.Command {
 }
 
 func (f *integrationFlags) runs() *cobra.Command {
-	var limit int
+	var (
+		limit  int
+		before int64
+	)
 	cmd := &cobra.Command{
 		Use: "runs NAME", Short: "List an integration's runs, newest first", Args: takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) error {
-				runs, err := h.Runs(ctx, key, limit)
+				runs, err := h.Runs(ctx, key, before, limit)
 				if err != nil {
 					return err
 				}
 				if f.json {
 					return printJSON(cmd.OutOrStdout(), api.Runs(runs))
 				}
-				t := newTable("STARTED", "KIND", "STATE", "TOOK", "PAGES", "CONTACTS", "CREATED", "UPDATED", "DELETED", "REJECTED", "ERROR")
+				t := newTable("ID", "STARTED", "KIND", "STATE", "TOOK", "PAGES", "CONTACTS", "CREATED", "UPDATED", "DELETED", "REJECTED", "ERROR")
 				for _, r := range runs {
-					t.row(r.Started.Local().Format("2006-01-02 15:04:05"), string(r.Kind), string(r.State), took(r), progress.Count(r.Pages), progress.Count(r.Contacts),
+					t.row(strconv.FormatInt(r.ID, 10), r.Started.Local().Format("2006-01-02 15:04:05"), string(r.Kind), string(r.State), took(r), progress.Count(r.Pages), progress.Count(r.Contacts),
 						progress.Count(r.Created), progress.Count(r.Counts.Updated), progress.Count(r.Deleted), progress.Count(r.Rejected), r.Error)
 				}
 				return t.print(cmd.OutOrStdout(), "It has not run yet.")
@@ -436,6 +440,7 @@ func (f *integrationFlags) runs() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "runs to list")
+	cmd.Flags().Int64Var(&before, "before", 0, "only runs before this `ID`: where a list goes on")
 	return cmd
 }
 

@@ -188,7 +188,7 @@ func specialCharacters(b *bench) {
 			b.Errorf("checkpoint %q came back as %q", text, run.Since)
 		}
 		b.apply(run, directory.Page{NextOffset: text, Context: []byte(`"x"`)})
-		if runs, err := b.store.Runs(ctx, b.key, 1); err != nil || runs[0].Offset != text {
+		if runs, err := b.store.Runs(ctx, b.key, 0, 1); err != nil || runs[0].Offset != text {
 			b.Errorf("offset %q came back as %+v, %v", text, runs, err)
 		}
 		got, err := b.store.Contact(ctx, b.key, text)
@@ -252,7 +252,7 @@ func strangersGetNoLease(b *bench) {
 	if !errors.As(err, &underWay) {
 		b.Fatalf("a second synchronizer: %v", err)
 	}
-	runs, err := b.store.Runs(ctx, b.key, 1)
+	runs, err := b.store.Runs(ctx, b.key, 0, 1)
 	if err != nil || len(runs) != 1 {
 		b.Fatalf("%d runs, %v", len(runs), err)
 	}

@@ -296,7 +296,7 @@ func (b *bench) wantCounts(run *directory.Run, created, updated, unchanged, dele
 	if c.Created+c.Updated+c.Unchanged != c.Contacts {
 		b.Errorf("created + updated + unchanged is not contacts: %+v", c)
 	}
-	runs, err := b.store.Runs(ctx, b.key, 10)
+	runs, err := b.store.Runs(ctx, b.key, 0, 10)
 	if err != nil {
 		b.Fatal(err)
 	}

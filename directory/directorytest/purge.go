@@ -196,7 +196,7 @@ func forgetLeavesNothing(b *bench) {
 	b.wantIDs(b.byEmail("jane@example.com"))
 	b.wantIDs(b.search("ann"))
 	b.wantIDs(b.search("415 000 3000"))
-	if runs, err := b.store.Runs(ctx, b.key, 9); err != nil || len(runs) != 0 {
+	if runs, err := b.store.Runs(ctx, b.key, 0, 9); err != nil || len(runs) != 0 {
 		b.Errorf("runs %+v, %v", runs, err)
 	}
 	if rejected := b.rejected(); len(rejected) != 0 {
@@ -283,12 +283,12 @@ func pruneKeepsTheNewest(b *bench) {
 	prune(started, 0)
 	prune(started.Add(2*time.Hour), 1)
 	b.key.Integration = "crm"
-	runs, err := b.store.Runs(ctx, b.key, 9)
+	runs, err := b.store.Runs(ctx, b.key, 0, 9)
 	if err != nil || len(runs) != 3 || runs[2].ID != abandoned.ID {
 		b.Errorf("runs %+v, %v; want all but the first", runs, err)
 	}
 	prune(b.clock().Add(24*time.Hour), 2)
-	runs, err = b.store.Runs(ctx, b.key, 9)
+	runs, err = b.store.Runs(ctx, b.key, 0, 9)
 	if err != nil || len(runs) != 1 || runs[0].ID != guarded.ID || done.ID == guarded.ID {
 		b.Errorf("runs %+v, %v; want the guarded one only", runs, err)
 	}

@@ -56,9 +56,12 @@ func staleRunIsAbandoned(b *bench) {
 	if next.Resumed || next.ID == run.ID || next.Since != "a" {
 		b.Errorf("after two hours: %+v", next)
 	}
-	runs, err := b.store.Runs(ctx, b.key, 2)
+	runs, err := b.store.Runs(ctx, b.key, 0, 2)
 	if err != nil || len(runs) != 2 || runs[1].State != directory.Abandoned {
-		b.Errorf("runs %+v, %v", runs, err)
+		b.Fatalf("runs %+v, %v", runs, err)
+	}
+	if rest, err := b.store.Runs(ctx, b.key, runs[1].ID, 9); err != nil || len(rest) != 1 || rest[0].State != directory.Done {
+		b.Errorf("the list does not go on behind %d: %+v, %v", runs[1].ID, rest, err)
 	}
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Ann"})
 }
@@ -73,7 +76,7 @@ func fullStartsOver(b *bench) {
 	failed := run.Finished
 	b.advance(time.Minute)
 	next := b.start(full)
-	if runs, err := b.store.Runs(ctx, b.key, 2); err != nil || len(runs) != 2 || runs[1].State != directory.Abandoned || !runs[1].Finished.Equal(failed) || failed.IsZero() {
+	if runs, err := b.store.Runs(ctx, b.key, 0, 2); err != nil || len(runs) != 2 || runs[1].State != directory.Abandoned || !runs[1].Finished.Equal(failed) || failed.IsZero() {
 		b.Errorf("a run that failed at %s and is abandoned a minute later: %+v, %v", failed, runs, err)
 	}
 	if next.Resumed || next.Kind != directory.Initial || next.Since != "" || next.Offset != "" {

@@ -157,13 +157,13 @@ func (s *Store) list(ctx context.Context, which string, args ...any) ([]director
 }
 
 // Runs implements [directory.Store].
-func (s *Store) Runs(ctx context.Context, key directory.Key, limit int) ([]directory.Run, error) {
+func (s *Store) Runs(ctx context.Context, key directory.Key, before int64, limit int) ([]directory.Run, error) {
 	at, ok, err := s.where(ctx, key)
 	if err != nil || !ok {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, "SELECT "+runColumns+" FROM contactbridge.runs r WHERE r.account = $1 AND r.integration = $2 ORDER BY r.pk DESC LIMIT $3",
-		at.account, at.integration, limit)
+	rows, err := s.pool.Query(ctx, "SELECT "+runColumns+" FROM contactbridge.runs r WHERE r.account = $1 AND r.integration = $2 AND ($3 <= 0 OR r.pk < $3) ORDER BY r.pk DESC LIMIT $4",
+		at.account, at.integration, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list the runs: %w", explained(err))
 	}

@@ -164,7 +164,7 @@ func leftBehind(t *testing.T, path string) ([]directory.Run, map[string]string) 
 	if int64(len(names)) != state.Contacts {
 		t.Fatalf("%d contacts, the state counts %d", len(names), state.Contacts)
 	}
-	runs, err := store.Runs(ctx, killKey, 1000)
+	runs, err := store.Runs(ctx, killKey, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

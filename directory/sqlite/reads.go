@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
@@ -62,7 +63,7 @@ func (s *Store) State(ctx context.Context, key directory.Key) (directory.State, 
 	if err != nil {
 		return state, fmt.Errorf("read the state of %s: %w", key.Integration, err)
 	}
-	runs, err := s.Runs(ctx, key, 1)
+	runs, err := s.Runs(ctx, key, 0, 1)
 	if len(runs) > 0 {
 		state.LastRun = &runs[0]
 	}
@@ -104,8 +105,9 @@ func (s *Store) keys(ctx context.Context, account string) ([]directory.Key, erro
 }
 
 // Runs implements [directory.Store].
-func (s *Store) Runs(ctx context.Context, key directory.Key, limit int) ([]directory.Run, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.integration = "+integrationOf+" ORDER BY r.pk DESC LIMIT ?", key.Account, key.Integration, limit)
+func (s *Store) Runs(ctx context.Context, key directory.Key, before int64, limit int) ([]directory.Run, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.integration = "+integrationOf+" AND r.pk < ? ORDER BY r.pk DESC LIMIT ?",
+		key.Account, key.Integration, orNewest(before), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list the runs: %w", err)
 	}
@@ -120,6 +122,14 @@ func (s *Store) Runs(ctx context.Context, key directory.Key, limit int) ([]direc
 		runs = append(runs, run)
 	}
 	return runs, rows.Err()
+}
+
+// orNewest is a bound that no run reaches where none is given.
+func orNewest(before int64) int64 {
+	if before <= 0 {
+		return math.MaxInt64
+	}
+	return before
 }
 
 // Rejected implements [directory.Store].

@@ -16,6 +16,13 @@ type listQuestion struct {
 	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Entries in the answer."`
 }
 
+// A runsQuestion asks for a part of the history.
+type runsQuestion struct {
+	IntegrationPath
+	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Runs in the answer."`
+	Before int64 `query:"before" minimum:"0" doc:"Only runs before this id: where a list goes on."`
+}
+
 type runsView struct {
 	Runs []runView `json:"runs" doc:"The newest first."`
 }
@@ -51,8 +58,8 @@ func (a *API) routeControl() {
 	register(a, operation{
 		id: "listRuns", method: http.MethodGet, path: path + "/runs", tag: tag, scopes: lookers,
 		summary: "An integration's runs",
-	}, func(ctx context.Context, in *listQuestion) (*answer[runsView], error) {
-		runs, err := a.hub.Runs(ctx, in.key(ctx), in.Limit)
+	}, func(ctx context.Context, in *runsQuestion) (*answer[runsView], error) {
+		runs, err := a.hub.Runs(ctx, in.key(ctx), in.Before, in.Limit)
 		return answered(runsView{views(runs, viewRun)}), err
 	})
 	register(a, operation{

@@ -45,7 +45,7 @@ func (c *Console) look(q *request, runs int) (view.Integration, error) {
 	if runs == 0 {
 		return i, nil
 	}
-	if i.Runs, err = c.hub.Runs(q.Context(), found.Key, runs); err != nil {
+	if i.Runs, err = c.hub.Runs(q.Context(), found.Key, 0, runs); err != nil {
 		return i, err
 	}
 	i.Rejected, err = c.hub.Rejected(q.Context(), found.Key, mostRejected)

@@ -370,7 +370,7 @@ func (s *site) history(t testing.TB, key directory.Key) {
 		}
 	}
 	for n := range 6 {
-		before, err := s.hub.Runs(ctx, key, 1)
+		before, err := s.hub.Runs(ctx, key, 0, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -379,7 +379,7 @@ func (s *site) history(t testing.TB, key directory.Key) {
 			t.Fatal(err)
 		}
 		eventually(t, "another run", func() bool {
-			runs, err := s.hub.Runs(ctx, key, 1)
+			runs, err := s.hub.Runs(ctx, key, 0, 1)
 			return err == nil && runs[0].ID > before[0].ID && runs[0].State == directory.Done
 		})
 	}
