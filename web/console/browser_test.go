@@ -109,12 +109,12 @@ func (b *tab) click(words string) {
 	b.run(chromedp.Click(fmt.Sprintf(`//*[self::button or self::a or self::summary][contains(normalize-space(.), %q) and not(contains(@class, 'visually-hidden'))]`, words), chromedp.BySearch, chromedp.NodeVisible))
 }
 
-// fill types into the field of a name.
+// fill types into the field of a name, once the page has settled: one that is still loading may take the focus away.
 func (b *tab) fill(name, text string) {
 	b.t.Helper()
 	b.until("a field "+name, fmt.Sprintf(`(() => {
 		const field = document.querySelector('input[name="%s"], select[name="%s"]');
-		if (!field) { return false; }
+		if (!field || document.readyState !== "complete") { return false; }
 		field.focus();
 		if (field.select) { field.select(); }
 		return true;

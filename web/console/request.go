@@ -323,12 +323,13 @@ func problemOf(err error) *view.Problem {
 
 // fail says what went wrong, as a page or as part of one.
 func (q *request) fail(err error) {
+	if q.Context().Err() != nil {
+		return // the browser has gone: nothing failed, and nobody would read it
+	}
 	status, title, problem := explain(err)
 	if status == http.StatusInternalServerError {
 		exchange.Of(q.Context()).Err = err
-		if !errors.Is(err, context.Canceled) {
-			q.console.logger.Error("a page failed", "route", q.Pattern, "error", err)
-		}
+		q.console.logger.Error("a page failed", "route", q.Pattern, "error", err)
 		if id := q.w.Header().Get("X-Request-Id"); id != "" {
 			problem.Hint = "Try again. If it stays, look for " + id + " in the hub's log."
 		}

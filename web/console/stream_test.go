@@ -5,6 +5,7 @@ import (
 	"context"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -71,5 +72,20 @@ func TestAPageHearsOfWhatChangedBeforeItListened(t *testing.T) {
 		if !v.changed(address, 10*time.Second) {
 			t.Error(address, "does not tell what changed since the page was made")
 		}
+	}
+}
+
+func TestABrowserThatHasGoneIsNoFailure(t *testing.T) {
+	s := newSite(t)
+	v := s.administrator(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	r := v.request(http.MethodGet, "/", nil).WithContext(ctx)
+	for _, c := range v.client.Jar.Cookies(r.URL) {
+		r.AddCookie(c)
+	}
+	s.server.Config.Handler.ServeHTTP(httptest.NewRecorder(), r)
+	if said := s.log.String(); strings.Contains(said, "level=ERROR") {
+		t.Error(said)
 	}
 }
