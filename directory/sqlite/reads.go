@@ -70,38 +70,65 @@ func (s *Store) State(ctx context.Context, key directory.Key) (directory.State, 
 	return state, err
 }
 
-// States implements [directory.Store].
+// States implements [directory.Store]. Two statements, however many integrations there are.
 func (s *Store) States(ctx context.Context, account string) ([]directory.State, error) {
-	keys, err := s.keys(ctx, account)
+	states, err := s.stateless(ctx, account)
 	if err != nil {
 		return nil, fmt.Errorf("list the integrations: %w", err)
 	}
-	states := make([]directory.State, 0, len(keys))
-	for _, key := range keys {
-		state, err := s.State(ctx, key)
-		if err != nil {
-			return nil, err
+	at := make(map[directory.Key]int, len(states))
+	for n, state := range states {
+		at[state.Key] = n
+	}
+	runs, err := s.newestRuns(ctx, account)
+	if err != nil {
+		return nil, fmt.Errorf("list the newest runs: %w", err)
+	}
+	for n := range runs {
+		if at, ok := at[runs[n].Key]; ok {
+			states[at].LastRun = &runs[n]
 		}
-		states = append(states, state)
 	}
 	return states, nil
 }
 
-func (s *Store) keys(ctx context.Context, account string) ([]directory.Key, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT a.name, i.name FROM integrations i JOIN accounts a ON a.pk = i.account WHERE ? IN ('', a.name) AND i.name IS NOT NULL ORDER BY a.name, i.name", account)
+// stateless lists integrations without their newest runs.
+func (s *Store) stateless(ctx context.Context, account string) ([]directory.State, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT a.name, i.name, i.checkpoint, i.contacts FROM integrations i JOIN accounts a ON a.pk = i.account
+		WHERE ? IN ('', a.name) AND i.name IS NOT NULL ORDER BY a.name, i.name`, account)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var keys []directory.Key
+	var states []directory.State
 	for rows.Next() {
-		var key directory.Key
-		if err := rows.Scan(&key.Account, &key.Integration); err != nil {
+		var state directory.State
+		if err := rows.Scan(&state.Account, &state.Integration, &state.Checkpoint, &state.Contacts); err != nil {
 			return nil, err
 		}
-		keys = append(keys, key)
+		states = append(states, state)
 	}
-	return keys, rows.Err()
+	return states, rows.Err()
+}
+
+// newestRuns lists the newest run of each integration.
+func (s *Store) newestRuns(ctx context.Context, account string) ([]directory.Run, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT "+runColumns+`, a.name, i.name FROM integrations i JOIN accounts a ON a.pk = i.account
+		JOIN runs r ON r.pk = (SELECT max(n.pk) FROM runs n WHERE n.integration = i.pk) WHERE ? IN ('', a.name) AND i.name IS NOT NULL`, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var runs []directory.Run
+	for rows.Next() {
+		var run directory.Run
+		if _, err := scanRun(rows, &run, &run.Account, &run.Integration); err != nil {
+			return nil, err
+		}
+		run.Lease = ""
+		runs = append(runs, run)
+	}
+	return runs, rows.Err()
 }
 
 // Runs implements [directory.Store].
