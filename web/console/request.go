@@ -323,7 +323,7 @@ func problemOf(err error) *view.Problem {
 
 // fail says what went wrong, as a page or as part of one.
 func (q *request) fail(err error) {
-	if q.Context().Err() != nil {
+	if errors.Is(err, context.Canceled) && q.Context().Err() != nil {
 		return // the browser has gone: nothing failed, and nobody would read it
 	}
 	status, title, problem := explain(err)
