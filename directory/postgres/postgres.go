@@ -179,14 +179,36 @@ func (s *Store) up(ctx context.Context) error {
 	return nil
 }
 
-// transaction does everything of f or nothing.
+// transaction does everything of f or nothing. A caller who gives up before the commit gets nothing; one who gives up during it
+// gets its outcome all the same, or would not know whether to hand the page over again.
 func (s *Store) transaction(ctx context.Context, f func(tx pgx.Tx) error) error {
-	return explained(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := f(tx); err != nil {
-			return err
-		}
-		return ctx.Err()
-	}))
+	tx, err := s.pool.Begin(ctx)
+	if err != nil {
+		return explained(err)
+	}
+	ended, end := outlive(ctx, commitGrace)
+	defer end()
+	defer func() { _ = tx.Rollback(ended) }() // no-op behind a commit
+	if err := f(tx); err != nil {
+		return explained(err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return explained(tx.Commit(ended))
+}
+
+// commitGrace is how long a transaction may take to end when its caller has gone.
+const commitGrace = 5 * time.Second
+
+// outlive is a context that ends a while after ctx does.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return longer, func() {
+		stop()
+		cancel()
+	}
 }
 
 // now is the time in Unix ms.
