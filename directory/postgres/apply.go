@@ -5,8 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
@@ -104,7 +106,8 @@ func (a *applier) suppress(ctx context.Context, page *directory.Page) error {
 	for i := range page.Contacts {
 		digests[i] = digestOf(a.salt, page.Contacts[i].Contact.ID)
 	}
-	rows, err := a.tx.Query(ctx, "SELECT digest FROM contactbridge.suppressed WHERE account = $1 AND integration = $2 AND digest = ANY($3)", a.account, a.integration, digests)
+	rows, err := a.tx.Query(ctx, `SELECT d.digest FROM unnest($3::bytea[]) AS d (digest) WHERE EXISTS (
+		SELECT FROM contactbridge.suppressed WHERE account = (SELECT $1::int) AND integration = $2 AND digest = d.digest OFFSET 0)`, a.account, a.integration, digests)
 	if err != nil {
 		return err
 	}
@@ -176,7 +179,7 @@ func (a *applier) finish(ctx context.Context, guard directory.Guard, now int64) 
 }
 
 const unseen = `FROM contactbridge.contacts c WHERE c.account = $1 AND c.integration = $2 AND c.pk <= $3
-	AND NOT EXISTS (SELECT 1 FROM contactbridge.seen s WHERE s.account = $1 AND s.run = $4 AND s.contact = c.pk)`
+	AND NOT EXISTS (SELECT FROM contactbridge.seen s WHERE s.account = (SELECT $1::int) AND s.run = $4 AND s.contact = c.pk OFFSET 0)`
 
 // deleteUnseen deletes the contacts older than the run that it did not show, unless the guard refuses.
 func (a *applier) deleteUnseen(ctx context.Context, guard directory.Guard) (*directory.GuardedError, error) {
@@ -247,7 +250,7 @@ func (a *applier) deleteNamed(ctx context.Context, page *directory.Page) error {
 			ids = append(ids, []byte(id))
 		}
 	}
-	rows, err := a.tx.Query(ctx, "SELECT pk FROM contactbridge.contacts WHERE account = $1 AND integration = $2 AND id = ANY($3)", a.account, a.integration, ids)
+	rows, err := a.tx.Query(ctx, "SELECT c.pk"+fromNamed, a.account, a.integration, ids)
 	if err != nil {
 		return err
 	}
@@ -260,30 +263,28 @@ func (a *applier) deleteNamed(ctx context.Context, page *directory.Page) error {
 
 // delete deletes contacts by pk.
 func (a *applier) delete(ctx context.Context, contacts []int64) error {
-	const most = 50_000 // at once
-	for len(contacts) > 0 {
-		now := contacts[:min(most, len(contacts))]
-		contacts = contacts[len(now):]
-		n, err := deleteContacts(ctx, a.tx, a.account, now)
-		if err != nil {
-			return err
-		}
-		a.run.Deleted += n
-		a.added -= n
-	}
-	return nil
+	n, err := deleteContacts(ctx, a.tx, a.account, contacts)
+	a.run.Deleted += n
+	a.added -= n
+	return err
 }
 
 // deleteContacts deletes contacts with their numbers, and reports how many there were.
-func deleteContacts(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) (int64, error) {
-	if len(contacts) == 0 {
-		return 0, nil
+func deleteContacts(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) (deleted int64, err error) {
+	for some := range slices.Chunk(contacts, 1000) {
+		var statements pgx.Batch
+		for _, pk := range some {
+			statements.Queue(deleteNumbers, account, pk)
+			statements.Queue(deleteContact, account, pk).Exec(func(tag pgconn.CommandTag) error {
+				deleted += tag.RowsAffected()
+				return nil
+			})
+		}
+		if err := tx.SendBatch(ctx, &statements).Close(); err != nil {
+			return deleted, err
+		}
 	}
-	if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.numbers WHERE account = $1 AND contact = ANY($2)", account, contacts); err != nil {
-		return 0, err
-	}
-	tag, err := tx.Exec(ctx, "DELETE FROM contactbridge.contacts WHERE account = $1 AND pk = ANY($2)", account, contacts)
-	return tag.RowsAffected(), err
+	return deleted, nil
 }
 
 // checkIDs refuses contacts that have no id.

@@ -44,7 +44,7 @@ func purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][]byte, supp
 	if err != nil {
 		return 0, err
 	}
-	rows, err := tx.Query(ctx, "SELECT pk FROM contactbridge.contacts WHERE account = $1 AND integration = $2 AND id = ANY($3)", at.account, at.integration, ids)
+	rows, err := tx.Query(ctx, "SELECT c.pk"+fromNamed, at.account, at.integration, ids)
 	if err != nil {
 		return 0, err
 	}

@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	numberColumns = `SELECT i.name, n.contact, n.position, n.raw, n.extension, n.reversed, n.isfull, c.data
-		FROM contactbridge.numbers n JOIN contactbridge.contacts c ON c.account = n.account AND c.pk = n.contact
-		JOIN contactbridge.integrations i ON i.account = c.account AND i.id = c.integration WHERE n.account = $1 AND `
-	byDigits = numberColumns + `(n.reversed, n.isfull) IN (SELECT * FROM unnest($2::text[], $3::bool[]))`
-	byEnding = numberColumns + `n.reversed >= $2 AND n.reversed < $3`
+	numberColumns = `SELECT i.name, n.contact, n.position, n.raw, n.extension, n.reversed, n.isfull, c.data FROM `
+	ofContacts    = ` CROSS JOIN LATERAL (SELECT integration, id, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = n.contact OFFSET 0) AS c
+		JOIN contactbridge.integrations i ON i.account = $1 AND i.id = c.integration`
+	byDigits = numberColumns + `(SELECT DISTINCT * FROM unnest($2::text[], $3::bool[])) AS w (reversed, isfull) CROSS JOIN LATERAL
+		(SELECT * FROM contactbridge.numbers WHERE account = (SELECT $1::int) AND reversed = w.reversed AND isfull = w.isfull OFFSET 0) AS n` + ofContacts
+	byEnding = numberColumns + `(SELECT * FROM contactbridge.numbers WHERE account = (SELECT $1::int) AND reversed >= $2 AND reversed < $3 OFFSET 0) AS n` + ofContacts
 
 	inOrder = ` ORDER BY i.name, c.id, n.position LIMIT `
 )

@@ -13,8 +13,19 @@ import (
 )
 
 const (
-	entryColumns = `SELECT i.name, c.data FROM contactbridge.contacts c
-		JOIN contactbridge.integrations i ON i.account = c.account AND i.id = c.integration `
+	entryColumns = `SELECT i.name, c.data FROM `
+	integrations = ` JOIN contactbridge.integrations i ON i.account = $1 AND i.id = c.integration `
+
+	// byWords are the contacts that the words of $2 find, which begin with their account.
+	byWords = entryColumns + `(SELECT account, integration, id, data FROM contactbridge.contacts WHERE words @@ $2::tsquery OFFSET 0) AS c` + integrations + `WHERE c.account = $1`
+
+	// byStarts are the contacts that have a number with an ending between $2 and $3, or one of the words of $4; $5 at most.
+	byStarts = `WITH found AS (
+			(SELECT contact AS pk FROM contactbridge.numbers WHERE account = (SELECT $1::int) AND reversed >= $2 AND reversed < $3 LIMIT $5)
+			UNION (SELECT pk FROM (SELECT account, pk FROM contactbridge.contacts WHERE words @@ $4::tsquery OFFSET 0) AS w WHERE account = $1 LIMIT $5))
+		` + entryColumns + `found f CROSS JOIN LATERAL
+			(SELECT integration, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = f.pk OFFSET 0) AS c` + integrations + `WHERE true`
+
 	ranked       = 1000 // contacts of a common word that are looked at to put the first ones in order
 	defaultLimit = 20
 )
@@ -36,8 +47,7 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 	if len(words) == 0 {
 		return nil, nil
 	}
-	entries, err := s.entries(ctx, account, entryColumns+`WHERE c.account = $1 AND c.words @@ $2::tsquery
-		ORDER BY i.name, c.id`, id, strings.Join(words, " | "))
+	entries, err := s.entries(ctx, account, byWords+" ORDER BY i.name, c.id", id, strings.Join(words, " | "))
 	if err != nil {
 		return nil, fmt.Errorf("look up an e-mail address: %w", err)
 	}
@@ -99,7 +109,7 @@ func (s *Store) searchWords(ctx context.Context, account string, id int32, query
 		words = append(words, lexeme(id, term, t)+":*")
 	}
 	narrow, args := only(query, []any{id, strings.Join(words, " & "), most})
-	return s.entries(ctx, account, entryColumns+"WHERE c.account = $1 AND c.words @@ $2::tsquery"+narrow+" LIMIT $3", args...)
+	return s.entries(ctx, account, byWords+narrow+" LIMIT $3", args...)
 }
 
 // searchDigits looks for a number by its beginning and its end.
@@ -110,10 +120,7 @@ func (s *Store) searchDigits(ctx context.Context, account string, id int32, quer
 	}
 	from := reverse(typed)
 	narrow, args := only(query, []any{id, from, from + ":", lexeme(id, digits, typed) + ":*", most})
-	return s.entries(ctx, account, `WITH found AS (
-			(SELECT contact AS pk FROM contactbridge.numbers WHERE account = $1 AND reversed >= $2 AND reversed < $3 LIMIT $5)
-			UNION (SELECT pk FROM contactbridge.contacts WHERE account = $1 AND words @@ $4::tsquery LIMIT $5))
-		`+entryColumns+`WHERE c.account = $1 AND c.pk IN (SELECT pk FROM found)`+narrow+` LIMIT $5`, args...)
+	return s.entries(ctx, account, byStarts+narrow+" LIMIT $5", args...)
 }
 
 // entries reads contacts with the names of their integrations.
