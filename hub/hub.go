@@ -30,6 +30,9 @@ type Hub struct {
 	Observe func(directory.Run)
 	// Dispatcher brings what is due to workers; nil: this process runs what it claims.
 	Dispatcher Dispatcher
+	// Background does what a run does, such as on threads that requests go before, and returns when it has; nil: the run's own
+	// goroutines do it.
+	Background func(func())
 
 	hubState
 }

@@ -107,7 +107,7 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, region string) 
 		return synchronizer.Report{}, err
 	}
 	s := &synchronizer.Synchronizer{
-		Bridge: b, Store: h.Store, Progress: h.progress,
+		Bridge: b, Store: h.Store, Progress: h.progress, Background: h.Background,
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
 	}
 	return s.Run(ctx, c.Key, synchronizer.Options{

@@ -24,7 +24,7 @@ func (p *pass) follow(ctx context.Context) error {
 	ask := bridge.PageRequest{
 		Checkpoint: p.run.Since, Offset: p.run.Offset, Context: p.run.Context, SupportsDeletions: true,
 	}
-	go p.fetch(ctx, ask, p.run.Pages, pages)
+	go p.background(func() { p.fetch(ctx, ask, p.run.Pages, pages) })
 	defer func() {
 		cancel()
 		for range pages { // until the fetching goroutine has ended

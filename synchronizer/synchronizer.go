@@ -29,6 +29,17 @@ type Synchronizer struct {
 	Numbers func(phones []string) []directory.Number
 	// Progress is told what happens, one event at a time; it should return soon. It may be nil.
 	Progress func(Event)
+	// Background does what takes a run's time, and returns when it has, such as on threads of low priority; several calls go on
+	// at once. Nil: it is done where it comes up.
+	Background func(func())
+}
+
+func (s *Synchronizer) background(f func()) {
+	if s.Background == nil {
+		f()
+		return
+	}
+	s.Background(f)
 }
 
 // Options say how a run goes. The zero value is an incremental run with the default limits.
@@ -112,10 +123,12 @@ func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options)
 func (s *Synchronizer) once(ctx context.Context, key directory.Key, opts Options) (Report, error) {
 	p := &pass{Synchronizer: s, key: key, opts: opts.withDefaults()}
 	began := time.Now()
-	err := p.begin(ctx)
-	if err == nil {
-		err = p.end(ctx, p.pursue(ctx))
-	}
+	var err error
+	s.background(func() {
+		if err = p.begin(ctx); err == nil {
+			err = p.end(ctx, p.pursue(ctx))
+		}
+	})
 	return p.report(time.Since(began), err), err
 }
 

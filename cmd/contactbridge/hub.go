@@ -16,9 +16,9 @@ import (
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
 	"github.com/contactbridge/contactbridge/internal/listener"
+	"github.com/contactbridge/contactbridge/internal/priority"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
-	"github.com/contactbridge/contactbridge/web"
 )
 
 // hubFlags say which hub a command works on. Every command of one hub may run while the hub does.
@@ -152,7 +152,7 @@ It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next st
 // serveHub runs a hub until the command's context is done.
 func serveHub(cmd *cobra.Command, cfg *hubconfig.Config) (err error) {
 	ctx := cmd.Context()
-	web.SpareThreads()
+	priority.Requests()
 	endTraces, err := telemetry.Setup(ctx, "contactbridge-hub", versionText())
 	if err != nil {
 		return err

@@ -75,6 +75,11 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 const (
 	lookupReaders = 4 // connections that numbers are looked up on
 	otherReaders  = 4
+
+	// readerCache is in KiB. A connection drops all its pages when it sees that another one has written, and gives each back to the
+	// operating system: with megabytes of them, the first caller behind every page of a run waited for tens of milliseconds. The
+	// system's own cache has the pages anyway; this much keeps the roots of the indexes.
+	readerCache = 160
 )
 
 func (s *Store) open(ctx context.Context, file string) (err error) {
@@ -90,7 +95,7 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	if err := s.writer.attach(ctx); err != nil {
 		return err
 	}
-	if s.read, err = connect(file, "_pragma=query_only(1)", "_pragma=cache_size(-4000)"); err != nil {
+	if s.read, err = connect(file, "_pragma=query_only(1)", fmt.Sprintf("_pragma=cache_size(-%d)", readerCache)); err != nil {
 		return err
 	}
 	s.names.db = s.read

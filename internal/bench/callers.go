@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	sealing "github.com/contactbridge/contactbridge/hub/secret"
+	"github.com/contactbridge/contactbridge/internal/priority"
 	"github.com/contactbridge/contactbridge/web"
 )
 
@@ -53,7 +55,8 @@ func callers(ctx context.Context, l *laboratory) ([]result, error) {
 		return nil, errors.New("no number of the sample is found in the directory")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	web.SpareThreads() // as the hub's process does
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	priority.Requests() // as the hub's process does
 	desk, err := openDesk(ctx, l, store)
 	if err != nil {
 		return nil, err
@@ -110,7 +113,7 @@ func openDesk(ctx context.Context, l *laboratory, store directory.Store) (_ *des
 	if d.registry, err = registry.Open(ctx, filepath.Join(l.dir, "hub.db"), registry.Options{Seal: ring}); err != nil {
 		return nil, err
 	}
-	d.hub = &hub.Hub{Registry: d.registry, Store: store, Outbound: http.DefaultTransport}
+	d.hub = &hub.Hub{Registry: d.registry, Store: store, Outbound: http.DefaultTransport, Background: priority.Low}
 	if err := d.hub.PutAccount(ctx, registry.Account{Name: account, Region: "US"}); err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/backup"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
+	"github.com/contactbridge/contactbridge/internal/priority"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 )
 
@@ -74,6 +75,9 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Options: hub.Options{
 		Workers: cfg.Workers, PerHost: cfg.PerHost, KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
 	}}
+	if cfg.Role == "all" { // what answers callers runs integrations too
+		d.Hub.Background = priority.Low
+	}
 	if d.Hub.Registry, err = registry.Open(ctx, registryAt(cfg), registry.Options{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func (d *Database) Bouncer(t testing.TB, mode string) (dsn string, err error) {
 	}
 	cmd := exec.Command(program, "-q", file)
 	cmd.Dir, cmd.SysProcAttr = server.Dir, processAttributes(server.owner)
-	if err := cmd.Start(); err != nil {
+	if err := start(cmd); err != nil {
 		return "", fmt.Errorf("start PgBouncer: %w", err)
 	}
 	t.Cleanup(func() {

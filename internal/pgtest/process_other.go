@@ -2,9 +2,15 @@
 
 package pgtest
 
-import "syscall"
+import (
+	"os/exec"
+	"syscall"
+)
 
 // processAttributes run a program as another user.
 func processAttributes(owner *syscall.Credential) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: owner, Setpgid: true}
 }
+
+// start starts a program with [processAttributes].
+func start(cmd *exec.Cmd) error { return cmd.Start() }
