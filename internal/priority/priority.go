@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	spareThreads = 2
+	spareThreads = 1
 	collectAt    = 400 // percent
 )
 
