@@ -152,7 +152,9 @@ It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next st
 // serveHub runs a hub until the command's context is done.
 func serveHub(cmd *cobra.Command, cfg *hubconfig.Config) (err error) {
 	ctx := cmd.Context()
-	priority.Requests()
+	if cfg.Role != "worker" {
+		priority.Requests()
+	}
 	endTraces, err := telemetry.Setup(ctx, "contactbridge-hub", versionText())
 	if err != nil {
 		return err

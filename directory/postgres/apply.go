@@ -178,7 +178,7 @@ func (a *applier) finish(ctx context.Context, guard directory.Guard, now int64) 
 	return guarded, nil
 }
 
-const unseen = `FROM contactbridge.contacts c WHERE c.account = $1 AND c.integration = $2 AND c.pk <= $3
+const unseen = `SELECT c.pk FROM contactbridge.contacts c WHERE c.account = $1 AND c.integration = $2 AND c.pk <= $3
 	AND NOT EXISTS (SELECT FROM contactbridge.seen s WHERE s.account = (SELECT $1::int) AND s.run = $4 AND s.contact = c.pk OFFSET 0)`
 
 // deleteUnseen deletes the contacts older than the run that it did not show, unless the guard refuses.
@@ -189,23 +189,16 @@ func (a *applier) deleteUnseen(ctx context.Context, guard directory.Guard) (*dir
 	if err != nil || count == a.had {
 		return nil, err
 	}
-	which := []any{a.account, a.integration, a.newest, a.run.ID}
-	if err := a.tx.QueryRow(ctx, "SELECT count(*) "+unseen, which...).Scan(&count); err != nil {
-		return nil, err
-	}
-	if guard.Refuses(count, a.had) {
-		return &directory.GuardedError{Deleted: count, Total: a.had}, nil
-	}
-	if count == 0 {
-		return nil, nil
-	}
-	rows, err := a.tx.Query(ctx, "SELECT c.pk "+unseen, which...)
+	rows, err := a.tx.Query(ctx, unseen, a.account, a.integration, a.newest, a.run.ID)
 	if err != nil {
 		return nil, err
 	}
 	gone, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return nil, err
+	}
+	if n := int64(len(gone)); guard.Refuses(n, a.had) {
+		return &directory.GuardedError{Deleted: n, Total: a.had}, nil
 	}
 	return nil, a.delete(ctx, gone)
 }

@@ -20,13 +20,15 @@ func TestKeys(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		accounts []string // that are filled and analyzed before
+		settings string   // of the URL
 	}{
-		{"NeverAnalyzed", nil},
-		{"AnalyzedBeforeTheAccountCame", []string{"other"}},
-		{"AnalyzedWithManyAccounts", []string{"b", "c", "d", "e", "f", "g"}},
+		{"NeverAnalyzed", nil, ""},
+		{"AnalyzedBeforeTheAccountCame", []string{"other"}, ""},
+		{"AnalyzedWithManyAccounts", []string{"b", "c", "d", "e", "f", "g"}, ""},
+		{"AsBehindAPooler", []string{"other"}, "&default_query_exec_mode=exec"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := newMeter(t)
+			m := newMeter(t, c.settings)
 			for _, name := range c.accounts {
 				key := directory.Key{Account: name, Integration: "crm"}
 				m.do(func(s directory.Store) { fill(t, s, key, "Ann", false) })
@@ -153,12 +155,13 @@ func deleteNamed(t *testing.T, s directory.Store) {
 // A meter opens a directory for a while and tells how many rows were read meanwhile.
 type meter struct {
 	database *pgtest.Database
+	settings string
 	conn     *pgx.Conn
 	t        *testing.T
 }
 
-func newMeter(t *testing.T) *meter {
-	m := &meter{t: t, database: server.Database(t)}
+func newMeter(t *testing.T, settings string) *meter {
+	m := &meter{t: t, database: server.Database(t), settings: settings}
 	m.do(func(directory.Store) {}) // makes the tables
 	for _, table := range []string{"contacts", "numbers", "seen", "runs"} {
 		m.database.Exec(t, "ALTER TABLE contactbridge."+table+" SET (autovacuum_enabled = false)")
@@ -169,7 +172,7 @@ func newMeter(t *testing.T) *meter {
 
 func (m *meter) do(f func(directory.Store)) {
 	m.t.Helper()
-	store, err := postgres.Open(m.t.Context(), m.database.DSN)
+	store, err := postgres.Open(m.t.Context(), m.database.DSN+m.settings)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -180,7 +180,7 @@ func (s *Store) up(ctx context.Context) error {
 }
 
 // transaction does everything of f or nothing. A caller who gives up before the commit gets nothing; one who gives up during it
-// gets its outcome all the same, or would not know whether to hand the page over again.
+// gets its outcome all the same, if it comes within commitGrace, or would not know whether to hand the page over again.
 func (s *Store) transaction(ctx context.Context, f func(tx pgx.Tx) error) error {
 	tx, err := s.pool.Begin(ctx)
 	if err != nil {

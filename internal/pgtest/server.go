@@ -3,6 +3,7 @@
 package pgtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -183,8 +184,13 @@ func (s *Server) run(ctx context.Context, program string, args ...string) (strin
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...)
 	cmd.Dir = s.Dir
 	cmd.SysProcAttr = processAttributes(s.owner)
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	return strings.TrimSpace(out.String()), err
 }
 
 // Launch starts the server, again after [Server.Kill] or [Server.Shutdown], and waits until it answers. A killed server's

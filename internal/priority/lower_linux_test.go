@@ -1,17 +1,20 @@
 package priority
 
 import (
+	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 )
 
 // TestLow looks at the threads: the one that the work is done on is nice, and no thread that others are served on is.
 func TestLow(t *testing.T) {
-	const plain = 20 // as the system call answers: 20 less the niceness
+	plain := priorityHere(t)
+	want := max(plain-nicer, neutral-nicest)
 	var within int
 	Low(func() { within = priorityHere(t) })
-	if within != plain-niceness {
-		t.Errorf("the work went at priority %d; want %d", within, plain-niceness)
+	if within != want {
+		t.Errorf("the work went at priority %d; want %d", within, want)
 	}
 	for range 100 {
 		answer := make(chan int)
@@ -20,6 +23,16 @@ func TestLow(t *testing.T) {
 			t.Fatalf("another goroutine goes at priority %d; want %d", got, plain)
 		}
 	}
+}
+
+// TestLowPanics sees a panic of the work where it was asked for.
+func TestLowPanics(t *testing.T) {
+	defer func() {
+		if got := fmt.Sprint(recover()); !strings.Contains(got, "no bridge") || !strings.Contains(got, "TestLowPanics") {
+			t.Errorf("recovered %q; want what happened, and where", got)
+		}
+	}()
+	Low(func() { panic("no bridge") })
 }
 
 func priorityHere(t *testing.T) int {

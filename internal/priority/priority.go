@@ -2,6 +2,7 @@
 package priority
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -24,15 +25,24 @@ func Requests() {
 }
 
 // Low does f on a thread of its own that others go before, where the operating system knows such threads, and returns when f
-// has.
+// has. It panics where f does.
 func Low(f func()) {
 	done := make(chan struct{})
+	var panicked any
 	go func() {
 		defer close(done)
+		defer func() {
+			if cause := recover(); cause != nil {
+				panicked = fmt.Sprintf("%v\n\n%s", cause, debug.Stack())
+			}
+		}()
 		// Never unlocked: who has lowered a priority may not raise it again, so the thread ends with its goroutine.
 		runtime.LockOSThread()
 		lower()
 		f()
 	}()
 	<-done
+	if panicked != nil {
+		panic(panicked)
+	}
 }
