@@ -40,12 +40,13 @@ func (d *Database) Bouncer(t testing.TB, mode string) (dsn string, err error) {
 	}
 	cmd := exec.Command(program, "-q", file)
 	cmd.Dir, cmd.SysProcAttr = server.Dir, processAttributes(server.owner)
-	if err := start(cmd); err != nil {
+	wait, err := start(cmd)
+	if err != nil {
 		return "", fmt.Errorf("start PgBouncer: %w", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGKILL) // it may have ended by itself
-		_ = cmd.Wait()
+		_ = wait()
 	})
 	dsn = "postgres://postgres@127.0.0.1:" + strconv.Itoa(port) + "/" + d.Name + "?sslmode=disable"
 	return dsn, answers(t.Context(), dsn)

@@ -3,27 +3,22 @@ package pgtest
 import (
 	"os/exec"
 	"runtime"
-	"sync"
 	"syscall"
 )
 
-// launcher is a thread that never ends: Linux takes the death of the thread that started a program for its parent's.
-var launcher = sync.OnceValue(func() chan<- func() {
-	work := make(chan func())
+// start starts a program with [processAttributes]; wait waits until it has ended. One thread does both and lasts as long as
+// the program: Linux takes the death of the thread that started it for its parent's.
+func start(cmd *exec.Cmd) (wait func() error, err error) {
+	started, ended := make(chan error, 1), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		for f := range work {
-			f()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended <- cmd.Wait()
 		}
 	}()
-	return work
-})
-
-// start starts a program with [processAttributes].
-func start(cmd *exec.Cmd) error {
-	started := make(chan error, 1)
-	launcher() <- func() { started <- cmd.Start() }
-	return <-started
+	return func() error { return <-ended }, <-started
 }
 
 // processAttributes run a program as another user; it ends when we do.

@@ -12,5 +12,5 @@ func processAttributes(owner *syscall.Credential) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: owner, Setpgid: true}
 }
 
-// start starts a program with [processAttributes].
-func start(cmd *exec.Cmd) error { return cmd.Start() }
+// start starts a program with [processAttributes]; wait waits until it has ended.
+func start(cmd *exec.Cmd) (wait func() error, err error) { return cmd.Wait, cmd.Start() }

@@ -186,9 +186,9 @@ func (s *Server) run(ctx context.Context, program string, args ...string) (strin
 	cmd.SysProcAttr = processAttributes(s.owner)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := start(cmd)
+	wait, err := start(cmd)
 	if err == nil {
-		err = cmd.Wait()
+		err = wait()
 	}
 	return strings.TrimSpace(out.String()), err
 }
@@ -221,13 +221,14 @@ func (s *Server) launch(ctx context.Context) error {
 	cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Dir, log, log
 	cmd.SysProcAttr = processAttributes(s.owner)
-	if err := start(cmd); err != nil {
+	wait, err := start(cmd)
+	if err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
 	s.command, s.exited = cmd, make(chan struct{})
 	go func(exited chan struct{}) {
 		defer close(exited)
-		_ = cmd.Wait() // its status says nothing that the log does not
+		_ = wait() // its status says nothing that the log does not
 	}(s.exited)
 	return s.await(ctx)
 }
