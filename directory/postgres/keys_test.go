@@ -194,13 +194,16 @@ func (m *meter) readsAtMost(t *testing.T, what string, most int64, f func(direct
 // rowsRead are the entries of indexes and rows of tables that were read so far by sessions that have ended.
 func (m *meter) rowsRead() (read int64) {
 	m.t.Helper()
-	for {
+	for deadline := time.Now().Add(30 * time.Second); ; {
 		var others int
 		if err := m.conn.QueryRow(m.t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()").Scan(&others); err != nil {
 			m.t.Fatal(err)
 		}
 		if others == 0 {
 			break
+		}
+		if time.Now().After(deadline) {
+			m.t.Fatalf("%d sessions of a closed directory live on", others)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -55,7 +55,7 @@ func callers(ctx context.Context, l *laboratory) ([]result, error) {
 		return nil, errors.New("no number of the sample is found in the directory")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	percent := debug.SetGCPercent(100)
+	percent := debug.SetGCPercent(100) // the only way to read it
 	debug.SetGCPercent(percent)
 	defer debug.SetGCPercent(percent)
 	priority.Requests() // as the hub's process does
