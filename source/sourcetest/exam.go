@@ -164,7 +164,6 @@ type replica struct {
 	contacts   map[string]contact.Contact
 	checkpoint bridge.Checkpoint
 	pages      int
-	restarts   int
 }
 
 func newReplica() *replica { return &replica{contacts: map[string]contact.Contact{}} }
@@ -199,13 +198,14 @@ func (x *exam) sync(r *replica, size int, between func(page int)) error {
 	since := r.checkpoint
 	run := x.begin(src, since)
 	var at bridge.Position
+	restarts := 0
 	for page := 1; ; page++ {
 		changes, err := x.read(src, run, at, size)
 		if err != nil {
-			if !x.target.Restarts || bridge.CodeOf(err) != bridge.CodeInvalidOffset || r.restarts >= maxRestarts {
+			if !x.target.Restarts || bridge.CodeOf(err) != bridge.CodeInvalidOffset || restarts >= maxRestarts {
 				return err
 			}
-			r.restarts++
+			restarts++
 			run, at = x.begin(src, r.checkpoint), nil
 			continue
 		}
