@@ -167,12 +167,10 @@ func dropNumbers(ctx context.Context, tx *writer, contact int64) error {
 }
 
 func (a *applier) writeTerms(ctx context.Context, made, changed []*fate, records []directory.Record) error {
-	values := make([]any, 0, makeTerms.columns*len(made))
 	for _, f := range made {
-		values = append(values, f.pk, a.terms(&records[f.record]))
-	}
-	if err := a.tx.execMany(ctx, makeTerms, values); err != nil {
-		return err
+		if _, err := a.tx.ExecContext(ctx, makeTerms, f.pk, a.terms(&records[f.record])); err != nil {
+			return err
+		}
 	}
 	for _, f := range changed {
 		if _, err := a.tx.ExecContext(ctx, updateTerms, a.terms(&records[f.record]), f.pk); err != nil {

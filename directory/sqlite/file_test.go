@@ -287,3 +287,45 @@ func TestATransactionGivenUpAtItsBeginningIsNotLeftOpen(t *testing.T) {
 		}
 	}
 }
+
+// A page makes one piece of the search index: all pieces are merged sooner or later, which costs more than all else where there
+// are many small ones.
+func TestAPageIsOnePieceOfTheSearchIndex(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "contacts.db")
+	store, err := sqlite.Open(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	pieces := func() (n int) {
+		t.Helper()
+		db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		// FTS5 keeps a piece's pages under keys whose bits from the 37th on are its number, the lowest free one when it is made.
+		if err := db.QueryRowContext(ctx, "SELECT max(id >> 37) FROM search_data").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	storeSome := func(all []directory.Record) {
+		t.Helper()
+		run, err := store.StartRun(ctx, directory.Key{Account: "a", Integration: "crm"}, directory.Start{Full: true, Lease: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.ApplyPage(ctx, run, directory.Page{Seq: 1, Contacts: all, Last: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	storeSome(records(1000, ""))
+	if n := pieces(); n != 1 {
+		t.Errorf("a page of new contacts made %d pieces", n)
+	}
+	storeSome(records(1000, " jun."))
+	if n := pieces(); n != 2 {
+		t.Errorf("a page of changed contacts came to %d pieces with the one before it", n)
+	}
+}

@@ -19,7 +19,6 @@ var (
 	makeNumbers  = many{
 		begin: "INSERT OR FAIL INTO numbers (pk, account, ending, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
 	}
-	makeTerms      = many{begin: "INSERT INTO search (rowid, terms) VALUES ", item: "(?, ?)", columns: 2}
 	markContacts   = many{begin: "INSERT OR IGNORE INTO seen (run, contact) VALUES ", item: "(?, ?)", columns: 2}
 	deleteContacts = many{begin: "DELETE FROM contacts WHERE pk IN (", item: "?", end: ")", columns: 1}
 )
@@ -27,9 +26,11 @@ var (
 const (
 	updateContact = "UPDATE contacts SET hash = ?, data = ? WHERE pk = ?"
 	deleteNumbers = "DELETE FROM numbers WHERE pk >= ? AND pk < ?"
-	updateTerms   = "UPDATE search SET terms = ?1 WHERE rowid = ?2 AND terms <> ?1" // most changes are not to words
-	setSearch     = "INSERT INTO search (search, rank) VALUES (?, ?)"               // not a row: an order to the index
-	deleteTerms   = "DELETE FROM search WHERE rowid = ?"
+	// One at a time: before a statement of many rows the index writes out what it has collected, and merges it later.
+	makeTerms   = "INSERT INTO search (rowid, terms) VALUES (?, ?)"
+	updateTerms = "UPDATE search SET terms = ?1 WHERE rowid = ?2 AND terms <> ?1" // most changes are not to words
+	setSearch   = "INSERT INTO search (search, rank) VALUES (?, ?)"               // not a row: an order to the index
+	deleteTerms = "DELETE FROM search WHERE rowid = ?"
 )
 
 // maxNumbers is how many numbers of one contact have room in the key of the numbers; those behind are not found by it.
