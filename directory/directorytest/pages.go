@@ -231,7 +231,7 @@ func readersBesideAWriter(b *bench) {
 			}
 		})
 	}
-	for i := range 20 {
+	for i := range 10 {
 		b.complete(directory.Page{Contacts: people(1, 500, fmt.Sprint("Ann ", i))})
 	}
 	close(stop)

@@ -83,14 +83,14 @@ func killedPage(run *directory.Run) directory.Page {
 
 // TestKilledProcessLeavesWholePages kills a process in the middle of its pages, again and again, and looks at what it leaves.
 func TestKilledProcessLeavesWholePages(t *testing.T) {
-	rounds := 25
+	rounds := 14
 	if testing.Short() {
 		rounds = 3
 	}
 	path := filepath.Join(t.TempDir(), "contacts.db")
 	var runs, pages int64
 	for round := range rounds {
-		killInThePage(t, path, 1+round%7, time.Duration(round*700)*time.Microsecond)
+		killInThePage(t, path, 1+round%7, time.Duration(round*1300)*time.Microsecond)
 		all, contacts := leftBehind(t, path)
 		run := all[0]
 		if run.ID < runs || run.ID == runs && run.Pages < pages {

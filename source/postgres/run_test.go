@@ -86,7 +86,7 @@ func TestRunEndsWhileContactsKeepChangingE3(t *testing.T) {
 			}
 			checkpoint, next := bridge.Checkpoint(""), 100
 			for _, begins := range []string{"initial", "incremental"} {
-				got, end := r.finish(t, r.begin(t, checkpoint), 3, func(page int) {
+				got, end := r.finish(t, r.begin(t, checkpoint), 12, func(page int) { // which changes more than it has
 					next += 10
 					db.Exec(t, fmt.Sprintf("%s %d; INSERT INTO customers (id) SELECT generate_series(%d, %d)", change, page%2, next, next+9))
 				})
