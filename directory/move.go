@@ -16,7 +16,7 @@ const (
 	// where it is something else, extension.
 	MovedNumbers = "numbers"
 	// MovedRuns are account, run, integration, kind, state, since, offset, context, checkpoint, lease, lease_until, lease_ms,
-	// started, updated, finished, error, judges, newest, had, pages, contacts, created, changed, unchanged, deleted, rejected, bytes.
+	// started, updated, finished, error, judges, newest, had, pages, contacts, created, changed, unchanged, deleted, rejected, bytes, hint.
 	MovedRuns       = "runs"
 	MovedSeen       = "seen"       // account, run, contact: those older than a run under way that it has shown
 	MovedRejected   = "rejected"   // account, key, integration, run, id, reason

@@ -53,7 +53,8 @@ type Run struct {
 	Started    time.Time
 	Updated    time.Time // when the last page was stored
 	Finished   time.Time // zero while it is under way
-	Error      string    // of a failed run
+	Error      string    // of a failed or guarded run
+	Hint       string    // what to do about the error; empty where nobody knows
 	Resumed    bool      // StartRun found it half done
 	Counts
 }
@@ -234,9 +235,9 @@ type Store interface {
 	// run; or, where none did, from where it started, as what it was.
 	RestartRun(ctx context.Context, run *Run) error
 
-	// FailRun ends a run with an error; what it stored stays, and it can be resumed. The lease is given back. It updates run.
-	// Where ctx may be what ended the run, give it another one.
-	FailRun(ctx context.Context, run *Run, cause error) error
+	// FailRun ends a run with an error and what to do about it; what it stored stays, and it can be resumed. The lease is given
+	// back. It updates run. Where ctx may be what ended the run, give it another one.
+	FailRun(ctx context.Context, run *Run, cause error, hint string) error
 
 	// RenewLease shows a sign of life. [ErrLeaseLost] where the run was taken over.
 	RenewLease(ctx context.Context, run *Run, lease time.Duration) error
@@ -300,4 +301,9 @@ type GuardedError struct {
 
 func (e *GuardedError) Error() string {
 	return fmt.Sprintf("the run did not show %d of the %d contacts it should know: none was deleted", e.Deleted, e.Total)
+}
+
+// Hint is what to do about it.
+func (e *GuardedError) Hint() string {
+	return "If they are really gone, accept the deletions; if not, look at the bridge's source. Everything else was stored."
 }

@@ -108,6 +108,7 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, region string) 
 	}
 	s := &synchronizer.Synchronizer{
 		Bridge: b, Store: h.Store, Progress: h.progress, Background: h.Background,
+		Hint:    func(err error) string { return problemOf(err, h.now()).Hint },
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
 	}
 	return s.Run(ctx, c.Key, synchronizer.Options{
@@ -224,7 +225,6 @@ func interrupted(err error) bool {
 func (h *Hub) guarded(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) registry.Outcome {
 	p := problemOf(err, h.now())
 	p.Code = string(registry.HealthGuarded)
-	p.Hint = "If they are really gone, accept the deletions; if not, look at the bridge's source. Everything else was stored."
 	h.log().Warn("deletions wait for a yes", "account", c.Account, "integration", c.Key.Integration, "error", p.Message)
 	h.event(ctx, "integration.guarded", c.Account, c.Key.Integration, p)
 	began := h.now().Add(-time.Duration(r.Seconds * float64(time.Second)))
@@ -245,6 +245,9 @@ func problemOf(err error, now time.Time) *registry.Problem {
 	}
 	if e, ok := errors.AsType[*directory.Error](err); ok && p.Hint == "" {
 		p.Hint = e.Hint
+	}
+	if e, ok := errors.AsType[*directory.GuardedError](err); ok {
+		p.Hint = e.Hint() // the synchronizer's is for its command line
 	}
 	// A bridge's hint is for whoever runs the bridge. About an access token the hub has said what to do.
 	if _, own := errors.AsType[noToken](err); bridge.Code(p.Code) == bridge.CodeUnauthorized && !own {

@@ -62,6 +62,9 @@ func TestWrongCredentialsAreNotHammered(t *testing.T) {
 	if p := v.Status.Problem; p == nil || p.Code != "unauthorized" || p.Hint == "" || !v.Status.Due.IsZero() {
 		t.Errorf("%+v", v.Status)
 	}
+	if last := f.runs(t)[0]; last.Error == "" || last.Hint != v.Status.Problem.Hint {
+		t.Errorf("the history says %q, hint %q", last.Error, last.Hint)
+	}
 	asked := c.asked()
 	f.clock.move(24 * time.Hour)
 	result, err := f.Test(t.Context(), crmKey) // takes its time: a run that came by itself would have asked meanwhile
@@ -125,6 +128,9 @@ func TestGuardedDeletionsWaitForAYes(t *testing.T) {
 	v := f.until(t, registry.HealthGuarded)
 	if v.State.Contacts != 40 || !strings.Contains(v.Status.Problem.Message, "20 of 40") {
 		t.Errorf("%d contacts, %+v", v.State.Contacts, v.Status.Problem)
+	}
+	if last := f.runs(t)[0]; !strings.Contains(last.Hint, "accept the deletions") || last.Hint != v.Status.Problem.Hint {
+		t.Errorf("the history's hint is %q, the integration's %q", last.Hint, v.Status.Problem.Hint)
 	}
 	f.clock.move(v.Status.Due.Sub(f.clock.Now()))
 	eventually(t, "an everyday run has come", func() bool { return len(f.runs(t)) == 3 && f.view(t).Status.Worker == "" })

@@ -597,8 +597,8 @@ func (s processStore) RestartRun(ctx context.Context, run *directory.Run) error 
 	return s.step("restart", func() error { return s.Store.RestartRun(ctx, run) })
 }
 
-func (s processStore) FailRun(ctx context.Context, run *directory.Run, cause error) error {
-	return s.step("fail", func() error { return s.Store.FailRun(ctx, run, cause) })
+func (s processStore) FailRun(ctx context.Context, run *directory.Run, cause error, hint string) error {
+	return s.step("fail", func() error { return s.Store.FailRun(ctx, run, cause, hint) })
 }
 
 func (s processStore) RenewLease(ctx context.Context, run *directory.Run, lease time.Duration) error {

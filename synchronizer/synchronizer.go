@@ -29,9 +29,18 @@ type Synchronizer struct {
 	Numbers func(phones []string) []directory.Number
 	// Progress is told what happens, one event at a time; it should return soon. It may be nil.
 	Progress func(Event)
+	// Hint says what to do about the error that a run ends with; it is kept with the run. Nil: [Hint].
+	Hint func(error) string
 	// Background does what takes a run's time, and returns when it has, such as on threads of low priority; several calls go on
 	// at once. Nil: it is done where it comes up.
 	Background func(func())
+}
+
+func (s *Synchronizer) hint(err error) string {
+	if s.Hint == nil {
+		return Hint(err)
+	}
+	return s.Hint(err)
 }
 
 func (s *Synchronizer) background(f func()) {
@@ -215,7 +224,7 @@ func (p *pass) end(ctx context.Context, err error) error {
 	// The operator may have cancelled the run: its lease is given back all the same, so that the next one need not wait.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if failed := p.Store.FailRun(ctx, p.run, err); failed != nil {
+	if failed := p.Store.FailRun(ctx, p.run, err, p.hint(err)); failed != nil {
 		return errors.Join(err, failed)
 	}
 	return err

@@ -435,7 +435,11 @@ func (f *integrationFlags) runs() *cobra.Command {
 					t.row(strconv.FormatInt(r.ID, 10), r.Started.Local().Format("2006-01-02 15:04:05"), string(r.Kind), string(r.State), took(r), progress.Count(r.Pages), progress.Count(r.Contacts),
 						progress.Count(r.Created), progress.Count(r.Counts.Updated), progress.Count(r.Deleted), progress.Count(r.Rejected), r.Error)
 				}
-				return t.print(cmd.OutOrStdout(), "It has not run yet.")
+				if err := t.print(cmd.OutOrStdout(), "It has not run yet."); err != nil || len(runs) == 0 || runs[0].Hint == "" {
+					return err
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nhint, for run %d: %s\n", runs[0].ID, runs[0].Hint)
+				return err
 			})
 		},
 	}

@@ -86,7 +86,7 @@ func replayAfterTheEnd(b *bench) {
 	b.wantError(b.store.ApplyPage(ctx, &early, last), directory.ErrOutOfOrder)
 	last.Seq = 2
 	b.wantError(b.store.ApplyPage(ctx, run, last), directory.ErrLeaseLost)
-	b.wantError(b.store.FailRun(ctx, run, errors.New("x")), directory.ErrLeaseLost)
+	b.wantError(b.store.FailRun(ctx, run, errors.New("x"), ""), directory.ErrLeaseLost)
 	b.count(2)
 }
 
@@ -196,7 +196,7 @@ func specialCharacters(b *bench) {
 			b.Errorf("contact %+v, %v; want %+v", got, err, r.Contact)
 		}
 		b.wantNumbers(r.Numbers)(b.store.ByE164(ctx, b.key.Account, []string{"+14155550100"}, 9))
-		if err := b.store.FailRun(ctx, run, errors.New(text)); err != nil {
+		if err := b.store.FailRun(ctx, run, errors.New(text), text); err != nil {
 			b.Error(err)
 		}
 	}
@@ -209,7 +209,7 @@ func specialCharacters(b *bench) {
 func freshForNothing(b *bench) {
 	run := b.start()
 	b.apply(run, directory.Page{Contacts: people(1, 1, "Ann"), NextOffset: "2"})
-	if err := b.store.FailRun(ctx, run, errors.New("x")); err != nil {
+	if err := b.store.FailRun(ctx, run, errors.New("x"), ""); err != nil {
 		b.Fatal(err)
 	}
 	if next := b.start(func(s *directory.Start) { s.FreshFor = 0 }); next.Resumed || next.ID == run.ID {

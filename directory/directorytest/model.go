@@ -48,7 +48,7 @@ func (m *model) step(t *rapid.T) {
 	case "last":
 		m.page(t, true)
 	case "fail":
-		if err := m.store.FailRun(ctx, m.run, errors.New("x")); err != nil {
+		if err := m.store.FailRun(ctx, m.run, errors.New("x"), ""); err != nil {
 			t.Fatal(err)
 		}
 		pages := m.run.Pages

@@ -271,7 +271,7 @@ func pruneKeepsTheNewest(b *bench) {
 	b.key.Integration = "resumable"
 	failed := b.start()
 	b.apply(failed, directory.Page{Contacts: people(1, 1, "Ann"), NextOffset: "2"})
-	if err := b.store.FailRun(ctx, failed, errors.New("x")); err != nil {
+	if err := b.store.FailRun(ctx, failed, errors.New("x"), ""); err != nil {
 		b.Fatal(err)
 	}
 	prune := func(before time.Time, want int64) {

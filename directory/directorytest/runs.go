@@ -35,11 +35,11 @@ func noCheckpointMeansInitialNext(b *bench) {
 func resumedRunContinues(b *bench) {
 	run := b.start()
 	b.apply(run, directory.Page{Contacts: people(1, 2, "Ann"), NextOffset: "2", Context: json.RawMessage(`{"a": [1]}`), Checkpoint: "a"})
-	if err := b.store.FailRun(ctx, run, errors.New("the bridge is down")); err != nil {
+	if err := b.store.FailRun(ctx, run, errors.New("the bridge is down"), "Start it."); err != nil {
 		b.Fatal(err)
 	}
 	resumed := b.start()
-	if !resumed.Resumed || resumed.ID != run.ID || resumed.Offset != "2" || string(resumed.Context) != `{"a": [1]}` || resumed.Checkpoint != "a" || resumed.Pages != 1 {
+	if !resumed.Resumed || resumed.ID != run.ID || resumed.Offset != "2" || string(resumed.Context) != `{"a": [1]}` || resumed.Checkpoint != "a" || resumed.Pages != 1 || resumed.Error+resumed.Hint != "" {
 		b.Errorf("resumed %+v", resumed)
 	}
 	b.apply(resumed, directory.Page{Contacts: people(3, 3, "Ann"), Last: true})
@@ -70,7 +70,7 @@ func fullStartsOver(b *bench) {
 	b.complete(directory.Page{Contacts: people(1, 2, "Ann"), Checkpoint: "a"})
 	run := b.start()
 	b.apply(run, directory.Page{Contacts: people(3, 3, "Ann"), NextOffset: "2"})
-	if err := b.store.FailRun(ctx, run, errors.New("x")); err != nil {
+	if err := b.store.FailRun(ctx, run, errors.New("x"), ""); err != nil {
 		b.Fatal(err)
 	}
 	failed := run.Finished
@@ -123,7 +123,7 @@ func expiredLeaseIsTakenOver(b *bench) {
 	}
 	b.wantError(b.tryApply(run, directory.Page{Contacts: people(1, 1, "Old"), Last: true}), directory.ErrLeaseLost)
 	b.wantError(b.store.RenewLease(ctx, run, lease), directory.ErrLeaseLost)
-	b.wantError(b.store.FailRun(ctx, run, errors.New("x")), directory.ErrLeaseLost)
+	b.wantError(b.store.FailRun(ctx, run, errors.New("x"), ""), directory.ErrLeaseLost)
 	b.wantError(b.store.RestartRun(ctx, run), directory.ErrLeaseLost)
 	b.apply(taken, directory.Page{Last: true})
 	b.holds(map[string]string{"00001": "Ann"})
@@ -150,7 +150,7 @@ func unfinishedRunJudgesNobody(b *bench) {
 	b.complete(directory.Page{Contacts: people(1, 5, "Ann")})
 	run := b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 1, "Bob"), NextOffset: "2"})
-	if err := b.store.FailRun(ctx, run, errors.New("x")); err != nil {
+	if err := b.store.FailRun(ctx, run, errors.New("x"), ""); err != nil {
 		b.Fatal(err)
 	}
 	b.count(5)
@@ -209,8 +209,8 @@ func guardStopsMassDeletion(b *bench) {
 	if !errors.As(err, &guarded) || guarded.Deleted != 60 || guarded.Total != 80 {
 		b.Fatalf("error %v (%+v), want a GuardedError of 60 of 80", err, guarded)
 	}
-	if run.State != directory.Guarded {
-		b.Errorf("the run is %s", run.State)
+	if run.State != directory.Guarded || run.Error != guarded.Error() || run.Hint != guarded.Hint() {
+		b.Errorf("the run is %+v", run)
 	}
 	b.wantCounts(run, 1, 20, 0, 0)
 	b.count(81)
@@ -227,14 +227,17 @@ func guardStopsMassDeletion(b *bench) {
 
 func failedRunSaysWhy(b *bench) {
 	run := b.start()
-	if err := b.store.FailRun(ctx, run, fmt.Errorf("read page: %w", errors.New("connection refused"))); err != nil {
+	if err := b.store.FailRun(ctx, run, fmt.Errorf("read page: %w", errors.New("connection refused")), "Start the bridge."); err != nil {
 		b.Fatal(err)
 	}
 	state, err := b.store.State(ctx, b.key)
 	if err != nil || state.LastRun == nil {
 		b.Fatalf("state %+v, %v", state, err)
 	}
-	if last := state.LastRun; last.State != directory.Failed || last.Error != "read page: connection refused" || last.Finished.IsZero() {
+	if last := state.LastRun; last.State != directory.Failed || last.Error != "read page: connection refused" || last.Hint != "Start the bridge." || last.Finished.IsZero() {
 		b.Errorf("last run %+v", last)
+	}
+	if next := b.start(full); next.Error != "" || next.Hint != "" {
+		b.Errorf("the next run begins with %+v", next)
 	}
 }

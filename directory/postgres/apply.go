@@ -167,7 +167,7 @@ func (a *applier) finish(ctx context.Context, guard directory.Guard, now int64) 
 		}
 	}
 	if guarded != nil {
-		a.run.State, a.run.Error = directory.Guarded, guarded.Error()
+		a.run.State, a.run.Error, a.run.Hint = directory.Guarded, guarded.Error(), guarded.Hint()
 	}
 	a.run.Offset, a.run.Context = "", nil
 	a.run.Finished = moment(now)
@@ -215,9 +215,9 @@ func (a *applier) save(now int64) {
 		finished = r.Finished.UnixMilli()
 	}
 	a.writes.Queue(`UPDATE contactbridge.runs SET state = $3, "offset" = $4, context = $5, checkpoint = $6, lease_until = $7, updated = $8, finished = $9, error = $10,
-		pages = $11, contacts = $12, created = $13, changed = $14, unchanged = $15, deleted = $16, rejected = $17, bytes = $18 WHERE account = $1 AND pk = $2`,
+		pages = $11, contacts = $12, created = $13, changed = $14, unchanged = $15, deleted = $16, rejected = $17, bytes = $18, hint = $19 WHERE account = $1 AND pk = $2`,
 		a.account, r.ID, r.State, []byte(r.Offset), []byte(r.Context), []byte(r.Checkpoint), now+a.leaseMS, now, finished, []byte(r.Error),
-		r.Pages, r.Contacts, r.Created, r.Counts.Updated, r.Unchanged, r.Deleted, r.Rejected, r.Bytes)
+		r.Pages, r.Contacts, r.Created, r.Counts.Updated, r.Unchanged, r.Deleted, r.Rejected, r.Bytes, []byte(r.Hint))
 }
 
 // json writes a contact's JSON into the page's buffer. What was written before stays where it is when the buffer grows.

@@ -30,7 +30,7 @@ var (
 	contactsTable     = table("contacts", "account", "pk", "integration", "id", "hash", "data", "words")
 	numbersTable      = table("numbers", "account", "contact", "position", "reversed", "isfull", "raw", "extension")
 	runsTable         = table("runs", "account", "pk", "integration", "kind", "state", "since", "offset", "context", "checkpoint", "lease", "lease_until", "lease_ms",
-		"started", "updated", "finished", "error", "judges", "newest", "had", "pages", "contacts", "created", "changed", "unchanged", "deleted", "rejected", "bytes")
+		"started", "updated", "finished", "error", "judges", "newest", "had", "pages", "contacts", "created", "changed", "unchanged", "deleted", "rejected", "bytes", "hint")
 	seenTable       = table("seen", "account", "run", "contact")
 	rejectedTable   = table("rejected", "account", "pk", "integration", "run", "id", "reason")
 	suppressedTable = table("suppressed", "account", "integration", "digest")

@@ -99,7 +99,7 @@ const states = `SELECT a.name, i.name, i.checkpoint, i.contacts, r.pk IS NOT NUL
 // newestRun are runColumns of a run that may not be there.
 const newestRun = `coalesce(r.pk, 0), coalesce(r.kind, ''), coalesce(r.state, ''), r.since, r."offset", r.context, r.checkpoint, coalesce(r.lease, ''),
 	coalesce(r.lease_until, 0), coalesce(r.started, 0), coalesce(r.updated, 0), coalesce(r.finished, 0), r.error, coalesce(r.pages, 0), coalesce(r.contacts, 0),
-	coalesce(r.created, 0), coalesce(r.changed, 0), coalesce(r.unchanged, 0), coalesce(r.deleted, 0), coalesce(r.rejected, 0), coalesce(r.bytes, 0)`
+	coalesce(r.created, 0), coalesce(r.changed, 0), coalesce(r.unchanged, 0), coalesce(r.deleted, 0), coalesce(r.rejected, 0), coalesce(r.bytes, 0), r.hint`
 
 func scanState(row pgx.CollectableRow) (state directory.State, err error) {
 	var run directory.Run

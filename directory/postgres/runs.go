@@ -13,17 +13,17 @@ import (
 )
 
 const runColumns = `r.pk, r.kind, r.state, r.since, r."offset", r.context, r.checkpoint, r.lease, r.lease_until, r.started, r.updated, r.finished, r.error,
-	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes`
+	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, r.hint`
 
 // scanRun reads runColumns, then what else is selected.
 func scanRun(row pgx.Row, run *directory.Run, more ...any) (leaseUntil time.Time, err error) {
 	var until, started, updated, finished int64
-	var since, offset, pageContext, checkpoint, problem []byte
+	var since, offset, pageContext, checkpoint, problem, hint []byte
 	err = row.Scan(append([]any{
 		&run.ID, &run.Kind, &run.State, &since, &offset, &pageContext, &checkpoint, &run.Lease, &until, &started, &updated, &finished, &problem,
-		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes,
+		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes, &hint,
 	}, more...)...)
-	run.Since, run.Offset, run.Checkpoint, run.Error = string(since), string(offset), string(checkpoint), string(problem)
+	run.Since, run.Offset, run.Checkpoint, run.Error, run.Hint = string(since), string(offset), string(checkpoint), string(problem), string(hint)
 	if len(pageContext) > 0 {
 		run.Context = pageContext
 	}
@@ -110,8 +110,8 @@ func resume(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now
 	case start.Full || run.Pages == 0 || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).UnixMilli() < now:
 		return nil, abandon(ctx, tx, at, run.ID, now)
 	}
-	run.Lease, run.State, run.Error, run.Finished, run.Resumed = rand.Text(), directory.Running, "", time.Time{}, true
-	_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, lease = $4, lease_until = $5, lease_ms = $6, error = '', finished = 0 WHERE account = $1 AND pk = $2",
+	run.Lease, run.State, run.Error, run.Hint, run.Finished, run.Resumed = rand.Text(), directory.Running, "", "", time.Time{}, true
+	_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, lease = $4, lease_until = $5, lease_ms = $6, error = '', hint = '', finished = 0 WHERE account = $1 AND pk = $2",
 		at.account, run.ID, run.State, run.Lease, now+start.Lease.Milliseconds(), start.Lease.Milliseconds())
 	return run, err
 }
@@ -244,7 +244,7 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 }
 
 // FailRun implements [directory.Store].
-func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error) error {
+func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error, hint string) error {
 	var now int64
 	err := s.transaction(ctx, func(tx pgx.Tx) error {
 		o, err := own(ctx, tx, run, 0)
@@ -254,14 +254,14 @@ func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error) er
 		if now, err = s.now(ctx, tx); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, error = $4, finished = $5, lease_until = 0 WHERE account = $1 AND pk = $2",
-			o.account, run.ID, directory.Failed, []byte(cause.Error()), now)
+		_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, error = $4, finished = $5, hint = $6, lease_until = 0 WHERE account = $1 AND pk = $2",
+			o.account, run.ID, directory.Failed, []byte(cause.Error()), now, []byte(hint))
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("end the run: %w", err)
 	}
-	run.State, run.Error, run.Finished = directory.Failed, cause.Error(), moment(now)
+	run.State, run.Error, run.Hint, run.Finished = directory.Failed, cause.Error(), hint, moment(now)
 	return nil
 }
 

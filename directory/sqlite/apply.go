@@ -118,7 +118,7 @@ func (a *applier) finish(ctx context.Context, guard directory.Guard) (guarded *d
 		}
 	}
 	if guarded != nil {
-		a.run.State, a.run.Error = directory.Guarded, guarded.Error()
+		a.run.State, a.run.Error, a.run.Hint = directory.Guarded, guarded.Error(), guarded.Hint()
 	}
 	a.run.Offset, a.run.Context = "", nil
 	a.run.Finished = moment(a.now())
@@ -175,9 +175,9 @@ func (a *applier) save(ctx context.Context) error {
 	if !r.Finished.IsZero() {
 		finished = r.Finished.UnixMilli()
 	}
-	_, err := a.tx.ExecContext(ctx, `UPDATE runs SET state = ?, "offset" = ?, context = ?, checkpoint = ?, lease_until = ?, updated = ?, finished = ?, error = ?,
+	_, err := a.tx.ExecContext(ctx, `UPDATE runs SET state = ?, "offset" = ?, context = ?, checkpoint = ?, lease_until = ?, updated = ?, finished = ?, error = ?, hint = ?,
 		pages = ?, contacts = ?, created = ?, changed = ?, unchanged = ?, deleted = ?, rejected = ?, bytes = ? WHERE pk = ?`,
-		r.State, r.Offset, []byte(r.Context), r.Checkpoint, now+a.leaseMS, now, finished, r.Error,
+		r.State, r.Offset, []byte(r.Context), r.Checkpoint, now+a.leaseMS, now, finished, r.Error, r.Hint,
 		r.Pages, r.Contacts, r.Created, r.Counts.Updated, r.Unchanged, r.Deleted, r.Rejected, r.Bytes, r.ID)
 	return err
 }

@@ -51,7 +51,7 @@ var exports = map[string]string{
 		FROM numbers n CROSS JOIN contacts c ON c.pk = n.contact CROSS JOIN integrations` + named + `c.integration ORDER BY n.pk`,
 	directory.MovedRuns: `SELECT i.account, r.pk, r.integration, r.kind, r.state, CAST(r.since AS BLOB), CAST(r."offset" AS BLOB), r.context,
 			CAST(r.checkpoint AS BLOB), r.lease, r.lease_until, r.lease_ms, r.started, r.updated, r.finished, CAST(r.error AS BLOB), r.judges,
-			r.newest, r.had, r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes
+			r.newest, r.had, r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, CAST(r.hint AS BLOB)
 		FROM runs r CROSS JOIN integrations` + named + `r.integration ORDER BY r.pk`,
 	directory.MovedSeen: `SELECT i.account, s.run, s.contact FROM seen s CROSS JOIN runs r ON r.pk = s.run CROSS JOIN integrations` + named + `r.integration`,
 	directory.MovedRejected: `SELECT i.account, j.pk, j.integration, j.run, CAST(j.id AS BLOB), CAST(j.reason AS BLOB)

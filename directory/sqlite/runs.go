@@ -12,7 +12,7 @@ import (
 )
 
 const runColumns = `r.pk, r.kind, r.state, r.since, r."offset", r.context, r.checkpoint, r.lease, r.lease_until, r.started, r.updated, r.finished, r.error,
-	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes`
+	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, r.hint`
 
 const newestRun = "SELECT " + runColumns + " FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1"
 
@@ -22,7 +22,7 @@ func scanRun(row interface{ Scan(...any) error }, run *directory.Run, more ...an
 	var pageContext []byte
 	err = row.Scan(append([]any{
 		&run.ID, &run.Kind, &run.State, &run.Since, &run.Offset, &pageContext, &run.Checkpoint, &run.Lease, &until, &started, &updated, &finished, &run.Error,
-		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes,
+		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes, &run.Hint,
 	}, more...)...)
 	if len(pageContext) > 0 {
 		run.Context = pageContext
@@ -94,8 +94,8 @@ func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start
 	case start.Full || run.Pages == 0 || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).Before(now):
 		return nil, s.abandon(ctx, tx, run.ID)
 	}
-	run.Lease, run.State, run.Error, run.Finished, run.Resumed = rand.Text(), directory.Running, "", time.Time{}, true
-	_, err = tx.ExecContext(ctx, "UPDATE runs SET state = ?, lease = ?, lease_until = ?, lease_ms = ?, error = '', finished = 0 WHERE pk = ?",
+	run.Lease, run.State, run.Error, run.Hint, run.Finished, run.Resumed = rand.Text(), directory.Running, "", "", time.Time{}, true
+	_, err = tx.ExecContext(ctx, "UPDATE runs SET state = ?, lease = ?, lease_until = ?, lease_ms = ?, error = '', hint = '', finished = 0 WHERE pk = ?",
 		run.State, run.Lease, now.Add(start.Lease).UnixMilli(), start.Lease.Milliseconds(), run.ID)
 	return run, err
 }
@@ -174,19 +174,19 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 }
 
 // FailRun implements [directory.Store].
-func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error) error {
+func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error, hint string) error {
 	now := s.now()
 	err := s.writer.transaction(ctx, func(tx *writer) error {
 		if _, err := own(ctx, tx, run, 0); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, error = ?, finished = ?, lease_until = 0 WHERE pk = ?", directory.Failed, cause.Error(), now, run.ID)
+		_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, error = ?, hint = ?, finished = ?, lease_until = 0 WHERE pk = ?", directory.Failed, cause.Error(), hint, now, run.ID)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("end the run: %w", err)
 	}
-	run.State, run.Error, run.Finished = directory.Failed, cause.Error(), moment(now)
+	run.State, run.Error, run.Hint, run.Finished = directory.Failed, cause.Error(), hint, moment(now)
 	return nil
 }
 

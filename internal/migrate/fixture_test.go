@@ -257,7 +257,7 @@ func (w *world) liveDirectory(c *clock) {
 	w.page(w.start(half, true), directory.Page{Contacts: people(1, 20), Checkpoint: "h2", Rejected: []directory.Rejected{{ID: "x", Reason: "is odd"}}})
 	failed := w.start(paused, false)
 	w.page(failed, directory.Page{Contacts: people(6, 7), Checkpoint: "p2"})
-	ok(w, w.store.FailRun(ctx, failed, errors.New("the bridge is down: \xff")))
+	ok(w, w.store.FailRun(ctx, failed, errors.New("the bridge is down: \xff"), "Start it: \xff"))
 }
 
 // halfForgotten leaves an integration as a process does that dies while it forgets it: without a name, its contacts still there.

@@ -127,7 +127,8 @@ type runView struct {
 	Started    time.Time `json:"started,omitzero" doc:"When it started."`
 	Finished   time.Time `json:"finished,omitzero" doc:"When it ended. Absent while it is under way."`
 	Seconds    float64   `json:"seconds" doc:"How long it took, so far."`
-	Error      string    `json:"error,omitempty" doc:"Why it failed."`
+	Error      string    `json:"error,omitempty" doc:"Why it failed, or why its deletions wait."`
+	Hint       string    `json:"hint,omitempty" doc:"What to do about the error."`
 	Resumed    bool      `json:"resumed,omitempty" doc:"It went on from where it had died or failed."`
 	Since      string    `json:"since,omitempty" doc:"The checkpoint that it started from."`
 	Checkpoint string    `json:"checkpoint,omitempty" doc:"The last checkpoint of its pages."`
@@ -143,7 +144,7 @@ type runView struct {
 
 func viewRun(r directory.Run) runView {
 	v := runView{
-		ID: r.ID, Kind: string(r.Kind), State: string(r.State), Started: r.Started, Finished: r.Finished, Error: r.Error, Resumed: r.Resumed,
+		ID: r.ID, Kind: string(r.Kind), State: string(r.State), Started: r.Started, Finished: r.Finished, Error: r.Error, Hint: r.Hint, Resumed: r.Resumed,
 		Since: r.Since, Checkpoint: r.Checkpoint, Pages: r.Pages, Contacts: r.Contacts, Created: r.Created, Updated: r.Counts.Updated,
 		Unchanged: r.Unchanged, Deleted: r.Deleted, Rejected: r.Rejected, Bytes: r.Bytes,
 	}
