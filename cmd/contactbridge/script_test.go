@@ -64,7 +64,7 @@ func scripts(t *testing.T, folder string, vars ...string) {
 			env.Values[crmKey{}] = crm
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"crm": crmCommand, "field": fieldCommand, "exits": exitsCommand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"crm": crmCommand, "field": fieldCommand, "keep": keepCommand, "exits": exitsCommand},
 	})
 }
 
@@ -114,11 +114,26 @@ func exitsCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// fieldCommand compares a field of the JSON object that the last command printed: field NAME VALUE.
-func fieldCommand(ts *testscript.TestScript, _ bool, args []string) {
+// printedField is a field of the JSON object that the last command printed.
+func printedField(ts *testscript.TestScript, name string) (value any, ok bool) {
 	var fields map[string]any
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &fields))
-	value, ok := fields[args[0]]
+	value, ok = fields[name]
+	return value, ok
+}
+
+// keepCommand keeps a field of the JSON object that the last command printed in a variable: keep VARIABLE NAME.
+func keepCommand(ts *testscript.TestScript, _ bool, args []string) {
+	value, ok := printedField(ts, args[1])
+	if !ok {
+		ts.Fatalf("there is no field %s", args[1])
+	}
+	ts.Setenv(args[0], fmt.Sprint(value))
+}
+
+// fieldCommand compares a field of the JSON object that the last command printed: field NAME VALUE.
+func fieldCommand(ts *testscript.TestScript, _ bool, args []string) {
+	value, ok := printedField(ts, args[0])
 	if got := fmt.Sprint(value); !ok || got != args[1] {
 		ts.Fatalf("%s is %v, want %s", args[0], value, args[1])
 	}

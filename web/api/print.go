@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
 // Integrations are integrations as the API writes them, for whoever prints the same JSON elsewhere.
@@ -17,4 +18,12 @@ func Runs(list []directory.Run) any { return views(list, viewRun) }
 // RejectedContacts are rejected contacts as the API writes them.
 func RejectedContacts(list []directory.Rejected) any {
 	return views(list, func(r directory.Rejected) rejectedView { return rejectedView(r) })
+}
+
+// Webhooks are webhooks as the API writes them, without their secrets.
+func Webhooks(list []registry.Webhook) any { return views(list, viewWebhook) }
+
+// CreatedWebhook is a webhook as the API writes it when it is added, with its secret.
+func CreatedWebhook(w registry.Webhook, secret string) any {
+	return createdWebhookView{WebhookView: viewWebhook(w), Secret: secret}
 }
