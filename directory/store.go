@@ -108,6 +108,7 @@ type Number struct {
 
 // A Rejected contact could not be taken.
 type Rejected struct {
+	Seq    int64  // ascending in its integration; the store's, of no meaning in a [Page]
 	ID     string // empty where it has none
 	Reason string // a sentence
 }
@@ -251,8 +252,9 @@ type Store interface {
 	// Runs lists an integration's runs, newest first: those whose ID is less than before; 0: from the newest on.
 	Runs(ctx context.Context, key Key, before int64, limit int) ([]Run, error)
 
-	// Rejected lists what the integration's newest runs could not take, newest first.
-	Rejected(ctx context.Context, key Key, limit int) ([]Rejected, error)
+	// Rejected lists what the integration's newest runs could not take, newest first: those whose Seq is less than before; 0:
+	// from the newest on. Only the newest are kept.
+	Rejected(ctx context.Context, key Key, before int64, limit int) ([]Rejected, error)
 
 	// Contact returns one contact by its id in the external service, or [ErrNotFound].
 	Contact(ctx context.Context, key Key, id string) (contact.Contact, error)

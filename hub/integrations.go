@@ -306,15 +306,16 @@ func (h *Hub) Runs(ctx context.Context, key directory.Key, before int64, limit i
 	return h.Store.Runs(ctx, key, before, limit)
 }
 
-// Rejected lists what an integration's newest runs could not take.
-func (h *Hub) Rejected(ctx context.Context, key directory.Key, limit int) ([]directory.Rejected, error) {
+// Rejected lists what an integration's newest runs could not take, newest first: those before a Seq, or from the newest on
+// where it is 0.
+func (h *Hub) Rejected(ctx context.Context, key directory.Key, before int64, limit int) ([]directory.Rejected, error) {
 	if err := permitAny(ctx, key.Account, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite); err != nil {
 		return nil, err
 	}
 	if _, err := h.integration(ctx, key); err != nil {
 		return nil, err
 	}
-	return h.Store.Rejected(ctx, key, limit)
+	return h.Store.Rejected(ctx, key, before, limit)
 }
 
 // checkIntegration refuses what cannot be meant; auth are all of its auth values.

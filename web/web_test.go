@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -389,6 +390,57 @@ func (f *fixture) listen(t *testing.T, path, token, last string) (next func() ma
 		return nil
 	}
 	return next, func() { cancel(); answer.Body.Close() }
+}
+
+// reject does a run of the integration shop that could not take contacts with these ids.
+func (f *fixture) reject(t *testing.T, ids ...string) {
+	t.Helper()
+	ctx := context.Background()
+	run, err := f.hub.Store.StartRun(ctx, directory.Key{Account: "acme", Integration: "shop"}, directory.Start{Lease: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := directory.Page{Seq: 1, Last: true, Checkpoint: run.Since}
+	for _, id := range ids {
+		page.Rejected = append(page.Rejected, directory.Rejected{ID: id, Reason: "The contact has no name."})
+	}
+	if err := f.hub.Store.ApplyPage(ctx, run, page); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRejectedContactsAreReadInPages(t *testing.T) {
+	f, c := newFixture(t), newContract(t)
+	shop := registry.Integration{Key: directory.Key{Account: "acme", Integration: "shop"}, Bridge: f.bridge, Paused: true} // no worker runs it besides
+	if err := f.hub.AddIntegration(context.Background(), shop, map[string]string{"username": "agent", "password": "s3cret"}); err != nil {
+		t.Fatal(err)
+	}
+	f.reject(t, "a", "b", "c", "", "e")
+	read, question := "", "/api/v1/integrations/shop/rejected?account=acme&limit=2"
+	for path, pages := question, 0; ; pages++ {
+		r := f.ask(t, "GET", path, f.admin, "")
+		c.judge(t, c.of("GET", path), r)
+		var body struct {
+			Rejected []struct {
+				Seq        int64
+				ID, Reason string
+			}
+		}
+		if err := json.Unmarshal([]byte(r.body), &body); err != nil || r.status != http.StatusOK || len(body.Rejected) > 2 || pages > 5 {
+			t.Fatalf("page %d: %d %s, %v", pages, r.status, r.body, err)
+		}
+		if len(body.Rejected) == 0 {
+			break
+		}
+		for _, one := range body.Rejected {
+			read += one.ID + " "
+			path = fmt.Sprintf("%s&before=%d", question, one.Seq)
+		}
+		f.reject(t, "new")
+	}
+	if read != "e  c b a " {
+		t.Errorf("read %q", read)
+	}
 }
 
 func TestEventsAreToldAsTheyHappenAndFromWhereAReaderStopped(t *testing.T) {

@@ -456,14 +456,24 @@ func took(r directory.Run) string {
 }
 
 func (f *integrationFlags) rejected() *cobra.Command {
-	var limit int
+	var (
+		limit  int
+		before int64
+	)
 	cmd := &cobra.Command{
-		Use: "rejected NAME", Short: "List contacts that could not be taken, and why", Args: takes("NAME"),
+		Use: "rejected NAME", Short: "List contacts that could not be taken, and why, newest first", Args: takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit <= 0 {
+				return misuse("--limit must be more than 0", "")
+			}
 			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) error {
-				rejected, err := h.Rejected(ctx, key, limit)
+				rejected, err := h.Rejected(ctx, key, before, limit+1)
 				if err != nil {
 					return err
+				}
+				if len(rejected) > limit {
+					rejected = rejected[:limit]
+					fmt.Fprintf(cmd.ErrOrStderr(), "there are older ones: --before %d\n", rejected[limit-1].Seq)
 				}
 				if f.json {
 					return printJSON(cmd.OutOrStdout(), api.RejectedContacts(rejected))
@@ -472,11 +482,16 @@ func (f *integrationFlags) rejected() *cobra.Command {
 				for _, r := range rejected {
 					t.row(cmp.Or(r.ID, "-"), r.Reason)
 				}
-				return t.print(cmd.OutOrStdout(), "Every contact was taken.")
+				empty := "Every contact was taken."
+				if before > 0 {
+					empty = "There are no older ones."
+				}
+				return t.print(cmd.OutOrStdout(), empty)
 			})
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 100, "contacts to list")
+	cmd.Flags().Int64Var(&before, "before", 0, "only contacts before this `NUMBER`: where a list goes on")
 	return cmd
 }
 

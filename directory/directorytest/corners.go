@@ -36,7 +36,7 @@ func wholeWhenItsEndFails(b *bench) {
 	if err != nil || state.Checkpoint != "c" || state.LastRun.Pages != 0 || state.LastRun.State != directory.Running {
 		b.Errorf("state %+v, last run %+v, %v", state, state.LastRun, err)
 	}
-	if rejected, err := b.store.Rejected(ctx, b.key, 9); err != nil || len(rejected) != 0 {
+	if rejected, err := b.store.Rejected(ctx, b.key, 0, 9); err != nil || len(rejected) != 0 {
 		b.Errorf("rejected %v, %v", rejected, err)
 	}
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Bob"), Last: true, Checkpoint: "d"})
@@ -318,7 +318,7 @@ func rejectedDoNotPileUp(b *bench) {
 		b.Errorf("%d rejected are counted, want 2500", run.Rejected)
 	}
 	b.complete(directory.Page{Rejected: []directory.Rejected{{ID: "new", Reason: "r"}}})
-	got, err := b.store.Rejected(ctx, b.key, 5000)
+	got, err := b.store.Rejected(ctx, b.key, 0, 5000)
 	if err != nil || len(got) < 100 || len(got) > 2000 || got[0].ID != "new" || got[1].ID != "2499" {
 		b.Errorf("%d are kept, %v; want some hundreds, the newest first", len(got), err)
 	}

@@ -85,6 +85,7 @@ var cases = []testCase{
 	{"AccountsDoNotSeeEachOther", accountsDoNotSeeEachOther},
 	{"IntegrationsKeepTheirOwnIds", integrationsKeepTheirOwnIDs},
 	{"RejectedAreCountedAndListed", rejectedAreListed},
+	{"RejectedAreReadInPages", rejectedAreReadInPages},
 	{"RejectedDoNotPileUp", rejectedDoNotPileUp},
 	{"FailedRunSaysWhy", failedRunSaysWhy},
 	{"EverythingOfAContactSurvives", everythingSurvives},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/contactbridge/contactbridge/contact"
@@ -168,9 +169,52 @@ func rejectedAreListed(b *bench) {
 	if run.Rejected != 2 {
 		b.Errorf("%d rejected, want 2", run.Rejected)
 	}
-	got, err := b.store.Rejected(ctx, b.key, 10)
-	if err != nil || len(got) != 2 || got[0] != (directory.Rejected{ID: "7", Reason: "phones is a number"}) {
+	got, err := b.store.Rejected(ctx, b.key, 0, 10)
+	if err != nil || len(got) != 2 || got[0].ID != "7" || got[0].Reason != "phones is a number" {
 		b.Errorf("rejected %+v, %v", got, err)
+	}
+}
+
+// rejectedAreReadInPages reads on while newer ones come, of this integration and of another.
+func rejectedAreReadInPages(b *bench) {
+	reject := func(ids ...string) {
+		page := directory.Page{}
+		for _, id := range ids {
+			page.Rejected = append(page.Rejected, directory.Rejected{Seq: 4711, ID: id, Reason: "has no name"})
+		}
+		b.complete(page)
+	}
+	reject("a", "b", "c")
+	crm := b.key
+	b.key.Integration = "helpdesk"
+	reject("x", "y")
+	b.key = crm
+	reject("d", "d", "", "e")
+	var read []string
+	before := int64(0)
+	for pages := 0; ; pages++ {
+		got, err := b.store.Rejected(ctx, b.key, before, 3)
+		if err != nil || len(got) > 3 || pages > 5 {
+			b.Fatalf("page %d: %+v, %v", pages, got, err)
+		}
+		if len(got) == 0 {
+			break
+		}
+		for _, r := range got {
+			if r.Seq <= 0 || before > 0 && r.Seq >= before || r.Reason != "has no name" {
+				b.Errorf("%+v comes after %d", r, before)
+			}
+			before = r.Seq
+			read = append(read, r.ID)
+		}
+		reject(fmt.Sprint("new", pages))
+	}
+	if want := []string{"e", "", "d", "d", "c", "b", "a"}; !slices.Equal(read, want) {
+		b.Errorf("read %q, want %q", read, want)
+	}
+	newest, err := b.store.Rejected(ctx, b.key, 0, 1)
+	if err != nil || len(newest) != 1 || newest[0].ID != "new2" {
+		b.Errorf("the newest: %+v, %v", newest, err)
 	}
 }
 

@@ -180,20 +180,21 @@ func (s *Store) Runs(ctx context.Context, key directory.Key, before int64, limit
 }
 
 // Rejected implements [directory.Store].
-func (s *Store) Rejected(ctx context.Context, key directory.Key, limit int) ([]directory.Rejected, error) {
+func (s *Store) Rejected(ctx context.Context, key directory.Key, before int64, limit int) ([]directory.Rejected, error) {
 	at, ok, err := s.where(ctx, key)
 	if err != nil || !ok {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, "SELECT id, reason FROM contactbridge.rejected WHERE account = $1 AND integration = $2 ORDER BY pk DESC LIMIT $3",
-		at.account, at.integration, limit)
+	rows, err := s.pool.Query(ctx, "SELECT pk, id, reason FROM contactbridge.rejected WHERE account = $1 AND integration = $2 AND ($3 <= 0 OR pk < $3) ORDER BY pk DESC LIMIT $4",
+		at.account, at.integration, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list rejected contacts: %w", explained(err))
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (directory.Rejected, error) {
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r directory.Rejected, err error) {
 		var id, reason []byte
-		err := row.Scan(&id, &reason)
-		return directory.Rejected{ID: string(id), Reason: string(reason)}, err
+		err = row.Scan(&r.Seq, &id, &reason)
+		r.ID, r.Reason = string(id), string(reason)
+		return r, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list rejected contacts: %w", explained(err))

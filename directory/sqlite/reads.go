@@ -151,7 +151,7 @@ func (s *Store) Runs(ctx context.Context, key directory.Key, before int64, limit
 	return runs, rows.Err()
 }
 
-// orNewest is a bound that no run reaches where none is given.
+// orNewest is a bound that nothing reaches where none is given.
 func orNewest(before int64) int64 {
 	if before <= 0 {
 		return math.MaxInt64
@@ -160,8 +160,9 @@ func orNewest(before int64) int64 {
 }
 
 // Rejected implements [directory.Store].
-func (s *Store) Rejected(ctx context.Context, key directory.Key, limit int) ([]directory.Rejected, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT id, reason FROM rejected WHERE integration = "+integrationOf+" ORDER BY pk DESC LIMIT ?", key.Account, key.Integration, limit)
+func (s *Store) Rejected(ctx context.Context, key directory.Key, before int64, limit int) ([]directory.Rejected, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT pk, id, reason FROM rejected WHERE integration = "+integrationOf+" AND pk < ? ORDER BY pk DESC LIMIT ?",
+		key.Account, key.Integration, orNewest(before), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list rejected contacts: %w", err)
 	}
@@ -169,7 +170,7 @@ func (s *Store) Rejected(ctx context.Context, key directory.Key, limit int) ([]d
 	var all []directory.Rejected
 	for rows.Next() {
 		var r directory.Rejected
-		if err := rows.Scan(&r.ID, &r.Reason); err != nil {
+		if err := rows.Scan(&r.Seq, &r.ID, &r.Reason); err != nil {
 			return nil, err
 		}
 		all = append(all, r)

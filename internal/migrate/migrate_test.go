@@ -57,7 +57,7 @@ func (w *world) holds() map[string]any {
 		key := state.Key
 		all[fmt.Sprint("state ", key)] = state
 		all[fmt.Sprint("runs ", key)] = got(s.Runs(ctx, key, 0, 100))(w)
-		all[fmt.Sprint("rejected ", key)] = got(s.Rejected(ctx, key, 100))(w)
+		all[fmt.Sprint("rejected ", key)] = got(s.Rejected(ctx, key, 0, 100))(w)
 		all[fmt.Sprint("contacts ", key)] = got(s.Contacts(ctx, key, "", 1000))(w)
 	}
 	for _, account := range []string{"acme", "Zürich", "other"} {

@@ -11,11 +11,6 @@ import (
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
-type listQuestion struct {
-	IntegrationPath
-	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Entries in the answer."`
-}
-
 // A runsQuestion asks for a part of the history.
 type runsQuestion struct {
 	IntegrationPath
@@ -27,7 +22,15 @@ type runsView struct {
 	Runs []runView `json:"runs" doc:"The newest first."`
 }
 
+// A rejectedQuestion asks for a part of what could not be taken.
+type rejectedQuestion struct {
+	IntegrationPath
+	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Contacts in the answer."`
+	Before int64 `query:"before" minimum:"0" doc:"Only contacts before this seq: where a list goes on."`
+}
+
 type rejectedView struct {
+	Seq    int64  `json:"seq" doc:"Its number in the integration's list, ascending."`
 	ID     string `json:"id,omitempty" doc:"The contact's id. Absent where it has none."`
 	Reason string `json:"reason" doc:"Why it could not be taken, a sentence."`
 }
@@ -65,8 +68,8 @@ func (a *API) routeControl() {
 	register(a, operation{
 		id: "listRejected", method: http.MethodGet, path: path + "/rejected", tag: tag, scopes: lookers,
 		summary: "Contacts that the newest runs could not take, and why",
-	}, func(ctx context.Context, in *listQuestion) (*answer[rejectedListView], error) {
-		list, err := a.hub.Rejected(ctx, in.key(ctx), in.Limit)
+	}, func(ctx context.Context, in *rejectedQuestion) (*answer[rejectedListView], error) {
+		list, err := a.hub.Rejected(ctx, in.key(ctx), in.Before, in.Limit)
 		return answered(rejectedListView{views(list, func(r directory.Rejected) rejectedView { return rejectedView(r) })}), err
 	})
 	register(a, operation{

@@ -1,8 +1,14 @@
 package console_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
 func TestAFirstVisitMakesTheAdministratorAndTheFirstIntegration(t *testing.T) {
@@ -45,5 +51,36 @@ func TestAFirstVisitMakesTheAdministratorAndTheFirstIntegration(t *testing.T) {
 	}
 	if a := v.must("/calling?account=acme&number=%2844%29+20+7946+0958"); !strings.Contains(a.text, "Jane Doe") {
 		t.Error(a.text)
+	}
+}
+
+func TestMoreRejectedContactsThanAPageShowsAreSpokenOf(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t)
+	v := s.administrator(t)
+	ctx, key := context.Background(), directory.Key{Account: "acme", Integration: "shop"}
+	i := registry.Integration{Key: key, Bridge: s.bridge.url(), Paused: true} // no worker runs it besides
+	if err := s.hub.AddIntegration(ctx, i, map[string]string{"username": "agent", "password": "s3cret"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{50, 1} {
+		run, err := s.hub.Store.StartRun(ctx, key, directory.Start{Lease: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := directory.Page{Seq: 1, Last: true}
+		for i := range n {
+			page.Rejected = append(page.Rejected, directory.Rejected{ID: fmt.Sprintf("faulty-%d-of-%d", i, n), Reason: "has no name"})
+		}
+		if err := s.hub.Store.ApplyPage(ctx, run, page); err != nil {
+			t.Fatal(err)
+		}
+		text := v.must("/integrations/acme/shop").text
+		if shown := strings.Count(text, "faulty-"); shown != 50 {
+			t.Errorf("%d are shown", shown)
+		}
+		if said := strings.Contains(text, "the newest 50"); said != (n == 1) {
+			t.Errorf("after %d: that there are more is said: %t", n, said)
+		}
 	}
 }

@@ -48,7 +48,10 @@ func (c *Console) look(q *request, runs int) (view.Integration, error) {
 	if i.Runs, err = c.hub.Runs(q.Context(), found.Key, 0, runs); err != nil {
 		return i, err
 	}
-	i.Rejected, err = c.hub.Rejected(q.Context(), found.Key, mostRejected)
+	i.Rejected, err = c.hub.Rejected(q.Context(), found.Key, 0, mostRejected+1)
+	if len(i.Rejected) > mostRejected {
+		i.Rejected, i.MoreRejected = i.Rejected[:mostRejected], true
+	}
 	return i, err
 }
 
