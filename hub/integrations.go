@@ -416,7 +416,11 @@ func checkURL(field, text string, values map[string]string) error {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " is no http or https URL", Hint: "Write it as " + exampleOf(field)}
 	case u.User != nil:
-		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " URL holds credentials, which would be shown", Hint: "Put them into auth."}
+		hint := "Put them into auth."
+		if field == "url" { // a webhook's
+			hint = "Leave them out: the receiver knows the hub by the signature."
+		}
+		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " URL holds credentials, which would be shown", Hint: hint}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (h *Hub) CreateToken(ctx context.Context, t registry.Token, value string) (
 		}
 	}
 	if t.ID == "" {
-		t.ID = random(9)
+		t.ID = newID()
 	}
 	if err := h.Registry.PutToken(ctx, t, digest[:], a.File); err != nil {
 		if errors.Is(err, registry.ErrExists) {
@@ -91,6 +91,9 @@ func (h *Hub) checkToken(ctx context.Context, t registry.Token, value string) er
 	}
 	return nil
 }
+
+// newID is an id that people can type, and that no command line takes for a flag.
+func newID() string { return strings.ToLower(rand.Text()[:14]) }
 
 // random is a text with so many random bytes in it.
 func random(n int) string {

@@ -35,7 +35,7 @@ func webhookOwner(id string) string { return registry.WebhookOwner(id) }
 
 // AddWebhook adds a webhook and returns the secret that its deliveries are signed with, shown this once.
 func (h *Hub) AddWebhook(ctx context.Context, w registry.Webhook) (registry.Webhook, string, error) {
-	w.ID, w.Managed = random(9), false
+	w.ID, w.Managed = newID(), false
 	secret := "whs_" + random(24)
 	return w, secret, h.putWebhook(ctx, w, secret)
 }

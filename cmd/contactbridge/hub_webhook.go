@@ -112,7 +112,6 @@ func hubWebhookRemove(f *hubFlags) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "remove ID", Short: "Remove a webhook with what is still to be delivered to it", Args: takes("ID"),
-		Long: "Remove a webhook with what is still to be delivered to it. An ID that begins with a hyphen is written behind -- .",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
 				webhooks, err := h.Webhooks(ctx, "")
