@@ -201,6 +201,16 @@ func (f *factory) connConfig(auth bridge.Auth) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
+// release gives a connection back. One on which time ran out is closed: it may be the connection that is slow, and then the pool
+// would hand it out again and again while a new one is fast.
+func release(ctx context.Context, conn *pgxpool.Conn) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		_ = conn.Conn().PgConn().Conn().SetDeadline(time.Unix(1, 0)) // so that closing does not wait for it
+		_ = conn.Conn().Close(context.Background())
+	}
+	conn.Release()
+}
+
 // settings are the session's settings, as far as the DSN does not say otherwise.
 func settings(params map[string]string) {
 	for name, value := range map[string]string{

@@ -158,7 +158,7 @@ func (s *Source) with(ctx context.Context, do func(*pgxpool.Conn, *shape) error)
 	if err != nil {
 		return s.factory.wrap(ctx, err)
 	}
-	defer conn.Release()
+	defer release(ctx, conn)
 	shape, err := s.shape(ctx, conn)
 	if err != nil {
 		return err
