@@ -62,7 +62,15 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.answer(w, r)
 		return
 	}
-	f.next.ServeHTTP(w, r)
+	f.next.ServeHTTP(hasty{w}, r)
+}
+
+// hasty leaves out how long the bridge wants to be left alone: the tests need not wait half a minute after every failure.
+type hasty struct{ http.ResponseWriter }
+
+func (h hasty) WriteHeader(status int) {
+	h.Header().Del("Retry-After")
+	h.ResponseWriter.WriteHeader(status)
 }
 
 const rows = 300
@@ -231,7 +239,7 @@ func troubles() (list []trouble) {
 			network(hop.name, hop.at, "refused", faults.Fault{Refuse: true}, hop.broken),
 			network(hop.name, hop.at, "reset in mid-body", faults.Fault{Reset: hop.bytes}, hop.broken),
 			network(hop.name, hop.at, "cut off in mid-body", faults.Fault{Cut: hop.bytes}, hop.broken),
-			network(hop.name, hop.at, "slow drip", faults.Fault{Drip: 20, Latency: 200 * time.Millisecond}, hop.timedOut, hop.broken),
+			network(hop.name, hop.at, "slow drip", faults.Fault{Drip: 20, Latency: 100 * time.Millisecond}, hop.timedOut, hop.broken),
 			network(hop.name, hop.at, "silence", faults.Fault{Silent: true}, hop.timedOut, hop.broken),
 		)
 	}
