@@ -275,3 +275,10 @@ func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
 		t.Errorf("only %d paths", len(document.Paths))
 	}
 }
+
+func TestARunsErrorComesWithItsHint(t *testing.T) {
+	v := viewRun(directory.Run{State: directory.Failed, Error: "the bridge is down", Hint: "Start it."})
+	if v.Error != "the bridge is down" || v.Hint != "Start it." {
+		t.Errorf("%+v", v)
+	}
+}
