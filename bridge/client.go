@@ -63,7 +63,11 @@ type Page struct {
 	NextOffset string            // empty: the run is complete
 	Checkpoint string            // empty: the page set none
 	Context    json.RawMessage   // nil: none
-	Bytes      int64             // of the answer's body, decompressed
+	// Restarted: the bridge could not use the checkpoint and answers with every contact, as on an initial run (D10).
+	Restarted bool
+	// Exact: the bridge's offsets are exact positions, so that a run which was interrupted still proves who is absent (D8).
+	Exact bool
+	Bytes int64 // of the answer's body, decompressed
 }
 
 // A Rejected contact could not be taken.

@@ -213,10 +213,22 @@ func (r *pageReader) field(name string) (err error) {
 	case "context":
 		r.page.Context, err = r.raw()
 		return err
+	case "restarted":
+		r.page.Restarted, err = r.flag()
+		return err
+	case "exact":
+		r.page.Exact, err = r.flag()
+		return err
 	case "error":
 		return r.readError()
 	}
 	return r.json.SkipValue()
+}
+
+// flag reads true; any other value, of whatever type, is false (D1).
+func (r *pageReader) flag() (bool, error) {
+	kind := r.json.PeekKind()
+	return kind == 't', r.json.SkipValue()
 }
 
 // token reads an offset or a checkpoint.

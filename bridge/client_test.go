@@ -613,3 +613,26 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// D8, D10: the first page of a run that was restarted says so, and a bridge may declare that its offsets are exact.
+func TestPageSaysRestartedAndExact(t *testing.T) {
+	for body, want := range map[string]bridge.Page{
+		`{"contacts":[],"restarted":true,"exact":true}`:      {Restarted: true, Exact: true},
+		`{"contacts":[],"restarted":false,"exact":null}`:     {},
+		`{"contacts":[],"restarted":"true","exact":{"a":1}}`: {}, // D1: what is not a flag is ignored
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(body))
+		}))
+		client := &bridge.Client{URL: server.URL}
+		page, err := client.Page(t.Context(), bridge.PageRequest{})
+		server.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Restarted != want.Restarted || page.Exact != want.Exact {
+			t.Errorf("%s: restarted %v, exact %v", body, page.Restarted, page.Exact)
+		}
+	}
+}
