@@ -59,7 +59,7 @@ type PageRequest struct {
 type Page struct {
 	Contacts   []contact.Contact // each with an id and a name (D6)
 	Deleted    []string          // ids (D7)
-	Rejected   []Rejected        // contacts that could not be taken (D6)
+	Rejected   []Rejected        // contacts that could not be taken, by the client or by the bridge itself (D6, D8)
 	NextOffset string            // empty: the run is complete
 	Checkpoint string            // empty: the page set none
 	Context    json.RawMessage   // nil: none
@@ -72,7 +72,7 @@ type Page struct {
 
 // A Rejected contact could not be taken.
 type Rejected struct {
-	ID     string // empty where it has none
+	ID     string // empty where it has none, or where it is unknown: then nobody knows who was shown (D8)
 	Reason string // a phrase: "has no id"
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -210,6 +211,8 @@ func (r *pageReader) field(name string) (err error) {
 		return r.token(name, &r.page.Checkpoint)
 	case "deleted_contacts":
 		return r.readDeleted()
+	case "rejected_contacts":
+		return r.readRejected()
 	case "context":
 		r.page.Context, err = r.raw()
 		return err
@@ -313,4 +316,38 @@ func (r *pageReader) readDeleted() error {
 	})
 	r.other = r.other || found
 	return err
+}
+
+// readRejected reads what the bridge itself could not send (D8). An entry that cannot be understood counts as a record without
+// an id: it was there, and nobody knows whose it is.
+func (r *pageReader) readRejected() error {
+	found, err := r.array("rejected_contacts", "objects", func() error {
+		value, err := r.json.ReadValue()
+		if err != nil {
+			return err
+		}
+		var entry struct{ ID, Reason any }
+		numbers := json.NewDecoder(bytes.NewReader(value))
+		numbers.UseNumber()
+		_ = numbers.Decode(&entry) // what cannot be read is missing
+		rejected := Rejected{ID: plainText(entry.ID), Reason: plainText(entry.Reason)}
+		if rejected.Reason == "" {
+			rejected.Reason = "was left out by the bridge, which gave no reason"
+		}
+		r.page.Rejected = append(r.page.Rejected, rejected)
+		return nil
+	})
+	r.other = r.other || found
+	return err
+}
+
+// plainText is a JSON string or number as text, and empty for every other value (D1).
+func plainText(value any) string {
+	switch value := value.(type) {
+	case string:
+		return strings.ToValidUTF8(value, "\uFFFD")
+	case json.Number:
+		return value.String()
+	}
+	return ""
 }

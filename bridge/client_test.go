@@ -144,6 +144,15 @@ func TestPageIsReadLeniently(t *testing.T) {
 		"no contacts but a checkpoint": {
 			`{"contacts":null,"synchronization_checkpoint":"c"}`, bridge.Page{Checkpoint: "c"},
 		},
+		"no contacts but rejections": {
+			`{"rejected_contacts":[{"id":"1","reason":"r"},{"id":7},"x",{"reason":"line 4"}]}`,
+			bridge.Page{Rejected: []bridge.Rejected{
+				{ID: "1", Reason: "r"},
+				{ID: "7", Reason: "was left out by the bridge, which gave no reason"},
+				{Reason: "was left out by the bridge, which gave no reason"},
+				{Reason: "line 4"},
+			}},
+		},
 		"no contacts but deletions":    {`{"deleted_contacts":["1"]}`, bridge.Page{Deleted: []string{"1"}}},
 		"error is null":                {`{"error":null,"contacts":[]}`, bridge.Page{}},
 		"D6, no name":                  {`{"contacts":[{"id":"1","company":"Jane"}]}`, bridge.Page{Contacts: []contact.Contact{{ID: "1", Name: "Jane", Company: "Jane"}}}},

@@ -87,7 +87,7 @@ type Observation struct {
 	Initial  bool          // a page of an initial run
 	Contacts int           // sent
 	Deleted  int           // deletions, in whatever form they were sent
-	LeftOut  int           // contacts without an id (D6)
+	LeftOut  int           // records that could not be sent: without an id, or unreadable (D6)
 	Unnamed  int           // contacts whose name another field stood in for (D6)
 	Bytes    int           // of the answer's body, before compression
 	Cut      Cut           // why the page ended; empty where there was none

@@ -44,7 +44,11 @@ type answer struct {
 	NextOffset *string  `json:"next_offset"`
 	Checkpoint *string  `json:"synchronization_checkpoint"`
 	Deleted    []string `json:"deleted_contacts"`
-	Error      *struct {
+	Rejected   []struct {
+		ID     string `json:"id"`
+		Reason string `json:"reason"`
+	} `json:"rejected_contacts"`
+	Error *struct {
 		Code      bridge.Code `json:"code"`
 		Message   string      `json:"message"`
 		Hint      string      `json:"hint"`

@@ -24,6 +24,8 @@ type entry struct {
 	contact contact.Contact
 	deleted bool
 	uncut   bool // no page may end behind it
+
+	rejected string
 }
 
 // A memory is a sorted source over a list in memory: the smallest that keeps the contract. Its checkpoint is the last stamp
@@ -124,7 +126,7 @@ func (m *memory) Read(ctx context.Context, run bridge.Run, after bridge.Position
 				yield(bridge.Change{}, ctx.Err())
 				return
 			}
-			change := bridge.Change{Contact: e.contact, Deleted: e.deleted}
+			change := bridge.Change{Contact: e.contact, Deleted: e.deleted, Rejected: e.rejected}
 			if !e.uncut {
 				change.Position = keyOf(e).position()
 			}

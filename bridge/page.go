@@ -26,6 +26,7 @@ type page struct {
 	limits  Limits
 	auth    Auth
 	deleted OnDelete // what becomes of a deletion; empty: told as one (D7)
+	finds   bool     // the synchronizer finds deletions, so it must know which records were rejected (D8)
 
 	begun bool // an offset says where to go on; otherwise the source begins a run
 	since Checkpoint
@@ -45,20 +46,26 @@ type page struct {
 	failure  error      // what the source failed with, if something could be sent all the same
 	token    Checkpoint // the page's
 	unnamed  []string   // ids of some of the contacts that had no name
+	reasons  []string   // why some of the records were rejected
 	scratch  contact.Contact
 	phones   []string
 }
 
 // A mark is a place in a page's text and what has been counted up to it.
 type mark struct {
-	contacts, deleted                   int // lengths
-	seen, sent, gone, leftOut, nameless int // changes, contacts sent, deletions, contacts without an id, without a name
+	contacts, deleted, rejected         int // lengths
+	seen, sent, gone, leftOut, nameless int // changes, contacts sent, deletions, rejected records, contacts without a name
+	noID                                int // of the rejected records: contacts without an id
 }
+
+// size is how many bytes of records are written.
+func (m mark) size() int { return m.contacts + m.deleted + m.rejected }
 
 // A pageText is what a page's memory is kept in for the next one.
 type pageText struct {
 	contacts []byte // the answer's body from its beginning
 	deleted  []byte // the deleted ids, separated by commas
+	rejected []byte // the rejected records, separated by commas
 }
 
 var pageTexts = sync.Pool{New: func() any { return new(pageText) }}
@@ -66,9 +73,9 @@ var pageTexts = sync.Pool{New: func() any { return new(pageText) }}
 const bodyStart = `{"contacts":[`
 
 func (h *Handler) newPage(q request) *page {
-	p := &page{h: h, limits: h.Limits.withDefaults(), auth: q.auth, text: pageTexts.Get().(*pageText)}
+	p := &page{h: h, limits: h.Limits.withDefaults(), auth: q.auth, finds: q.supportsDeletion, text: pageTexts.Get().(*pageText)}
 	p.text.contacts = append(p.text.contacts[:0], bodyStart...)
-	p.text.deleted = p.text.deleted[:0]
+	p.text.deleted, p.text.rejected = p.text.deleted[:0], p.text.rejected[:0]
 	p.now.contacts = len(bodyStart)
 	p.cut = p.now
 	if !q.supportsDeletion {
@@ -206,7 +213,7 @@ func (p *page) add(change *Change) (more bool, err error) {
 		return false, nil
 	}
 	p.write(change)
-	tooLong := p.now.contacts+p.now.deleted > p.limits.Bytes
+	tooLong := p.now.size() > p.limits.Bytes
 	if tooLong && p.cut.seen > 0 {
 		p.ended = CutBytes
 		return false, nil
@@ -232,7 +239,7 @@ func (p *page) add(change *Change) (more bool, err error) {
 
 // checkOverflow fails where the page has grown far beyond its limits and still cannot be cut.
 func (p *page) checkOverflow() error {
-	if p.cut.seen > 0 || p.now.seen <= overflow*p.limits.Contacts && p.now.contacts+p.now.deleted <= overflow*p.limits.Bytes {
+	if p.cut.seen > 0 || p.now.seen <= overflow*p.limits.Contacts && p.now.size() <= overflow*p.limits.Bytes {
 		return nil
 	}
 	e := brokenSource(fmt.Sprintf("the source gave %d changes between which no page may end", p.now.seen))
@@ -248,8 +255,16 @@ func brokenSource(message string) *Error {
 func (p *page) write(change *Change) {
 	c := &p.scratch // on the heap once, not once a contact
 	*c = change.Contact
-	if c.Validate() != nil {
-		p.now.leftOut++
+	switch err := c.Validate(); {
+	case change.Rejected != "":
+		if len(p.reasons) < maxLoggedIDs {
+			p.reasons = append(p.reasons, strings.TrimSpace(c.ID+" "+change.Rejected))
+		}
+		p.writeRejected(c.ID, change.Rejected)
+		return
+	case err != nil:
+		p.now.noID++
+		p.writeRejected("", err.Error())
 		return
 	}
 	if change.Deleted {
@@ -296,6 +311,24 @@ func (p *page) writeDeleted(c *contact.Contact) {
 		p.now.deleted = len(p.text.deleted)
 	}
 	p.now.gone++
+}
+
+// writeRejected says that a record was there but cannot be sent (D8). Only a synchronizer that finds deletions is told.
+func (p *page) writeRejected(id, reason string) {
+	p.now.leftOut++
+	if !p.finds {
+		return
+	}
+	text := p.text.rejected
+	if p.now.rejected > 0 {
+		text = append(text, ',')
+	}
+	text = append(text, '{')
+	if strings.TrimSpace(id) != "" {
+		text = append(contact.AppendString(append(text, `"id":`...), id), ',')
+	}
+	p.text.rejected = append(contact.AppendString(append(text, `"reason":`...), reason), '}')
+	p.now.rejected = len(p.text.rejected)
 }
 
 // endBecauseOfTime takes the page if it has moved on at all; otherwise the next change will end it.
@@ -367,6 +400,10 @@ func (p *page) answer() ([]byte, error) {
 		body = append(body, `,"deleted_contacts":[`...)
 		body = append(append(body, p.text.deleted[:p.cut.deleted]...), ']')
 	}
+	if p.cut.rejected > 0 {
+		body = append(body, `,"rejected_contacts":[`...)
+		body = append(append(body, p.text.rejected[:p.cut.rejected]...), ']')
+	}
 	p.text.contacts = append(body, '}')
 	return p.text.contacts, nil
 }
@@ -376,8 +413,11 @@ func (p *page) report(x *exchange) {
 	x.seen.Initial, x.seen.Cut = p.run.Initial(), p.ended
 	x.seen.Contacts, x.seen.Deleted = p.cut.sent, p.cut.gone
 	x.seen.LeftOut, x.seen.Unnamed = p.cut.leftOut, p.cut.nameless
-	if p.cut.leftOut > 0 {
-		x.notes = append(x.notes, slog.Int("without_id", p.cut.leftOut))
+	if p.cut.noID > 0 {
+		x.notes = append(x.notes, slog.Int("without_id", p.cut.noID))
+	}
+	if p.cut.leftOut > p.cut.noID {
+		x.notes = append(x.notes, slog.Int("rejected", p.cut.leftOut-p.cut.noID), slog.Any("rejected_records", p.reasons))
 	}
 	if p.cut.nameless > 0 {
 		x.notes = append(x.notes, slog.Int("without_name", p.cut.nameless), slog.Any("without_name_ids", p.unnamed))

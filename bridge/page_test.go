@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"runtime"
 	"strings"
@@ -322,6 +323,41 @@ func TestABadContactDoesNotStopThePage(t *testing.T) {
 	got := *a.Contacts
 	if a.ids() != "1 3 4" || got[1].Name != "Example" || got[2].Name != "\uFFFD\x00" {
 		t.Errorf("got %s", a.body)
+	}
+}
+
+// D8: a record that cannot be sent was shown all the same, which only a synchronizer that finds deletions hears.
+func TestRejectedRecordsAreToldD8(t *testing.T) {
+	m := numbered(5)
+	m.entries[0].contact.ID = ""
+	m.entries[1].rejected = "line 3: too many cells"
+	m.entries[3].contact.ID, m.entries[3].rejected = "", "line 5: a quote is not closed"
+	h := handlerOf(m, bridge.Limits{})
+	var log bytes.Buffer
+	h.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	a := ask(t, h, post("/crm/contact_sync", strings.Replace(syncBody("", ""), `"meta":{`, `"meta":{"supports_deletions":true,`, 1)))
+	want := `"rejected_contacts":[{"reason":"the contact has no id"},{"id":"2","reason":"line 3: too many cells"},{"reason":"line 5: a quote is not closed"}]`
+	if a.ids() != "3 5" || !strings.Contains(a.body, want) {
+		t.Errorf("got %s, want in it %s", a.body, want)
+	}
+	if !strings.Contains(log.String(), `"rejected":2,"rejected_records":["2 line 3: too many cells","line 5: a quote is not closed"]`) {
+		t.Errorf("the log does not name the records: %s", log.String())
+	}
+	if a := page(t, h, "", ""); a.ids() != "3 5" || strings.Contains(a.body, "rejected") {
+		t.Errorf("to a synchronizer that finds no deletions: %s", a.body)
+	}
+}
+
+// D11: a page is bounded in the records that it rejects as well.
+func TestRejectedRecordsCountAgainstThePagesLimits(t *testing.T) {
+	m := numbered(100)
+	for i := range m.entries {
+		m.entries[i].rejected = strings.Repeat("x", 100)
+	}
+	h := handlerOf(m, bridge.Limits{Bytes: 1000})
+	a := ask(t, h, post("/crm/contact_sync", strings.Replace(syncBody("", ""), `"meta":{`, `"meta":{"supports_deletions":true,`, 1)))
+	if a.offset() == "" || len(a.body) > 2500 {
+		t.Errorf("a page of %d bytes, offset %q", len(a.body), a.offset())
 	}
 }
 

@@ -38,6 +38,10 @@ type Change struct {
 	Contact contact.Contact
 	// Deleted says that the contact is gone from the external service. Contact.ID is set; the name where it is known.
 	Deleted bool
+	// Rejected says why a record of the external service cannot be read as a contact, for people: which record, and what is
+	// wrong with it. Of Contact only the ID is set, where it is known. Such a record is not sent, but it was shown (D8): the
+	// synchronizer does not take it for gone. Empty for every record that can be read.
+	Rejected string
 	// Position is the place behind this change: a page may end here and the next one start here.
 	// Empty where the order cannot be cut.
 	Position Position

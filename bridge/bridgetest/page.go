@@ -115,6 +115,8 @@ func (r *reader) readWith(body []byte, lenient bool) (*page, error) {
 			return r.context(p)
 		case "deleted_contacts":
 			return r.deletions(p)
+		case "rejected_contacts":
+			return r.rejections()
 		}
 		return r.decoder.SkipValue()
 	})
@@ -217,6 +219,22 @@ func (r *reader) deletions(p *page) error {
 			r.report("deletions", "deleted_contacts[%d] is %s", i, short(raw))
 		}
 		p.deleted++
+		return err
+	})
+}
+
+// rejections checks what the bridge says of the records that it could not send (D8).
+func (r *reader) rejections() error {
+	if kind := r.decoder.PeekKind(); kind != '[' {
+		r.report("deletions", "rejected_contacts is %s", kindName(kind))
+		return r.decoder.SkipValue()
+	}
+	return r.list(func(i int) error {
+		kind := r.decoder.PeekKind()
+		raw, err := r.decoder.ReadValue()
+		if err == nil && kind != '{' {
+			r.report("deletions", "rejected_contacts[%d] is %s, not an object", i, short(raw))
+		}
 		return err
 	})
 }

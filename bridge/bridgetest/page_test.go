@@ -95,6 +95,8 @@ func TestEveryViolationOnAPageIsReportedUnderItsCase(t *testing.T) {
 		contactWith(`,"title":"MÃ¼ller"`):                                     "text-damage",
 		`{"contacts":[],"deleted_contacts":{}}`:                               "deletions",
 		`{"contacts":[],"deleted_contacts":[1]}`:                              "deletions",
+		`{"contacts":[],"rejected_contacts":{}}`:                              "deletions",
+		`{"contacts":[],"rejected_contacts":["1"]}`:                           "deletions",
 	} {
 		_, reports, _ := readAll(body)
 		if len(reports) != 1 || !strings.HasPrefix(reports[0], want+": ") {
