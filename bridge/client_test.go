@@ -289,7 +289,9 @@ func TestStatusesAreReadBack(t *testing.T) {
 
 // What the handler refuses the client understands, over real HTTP.
 func TestClientUnderstandsTheHandler(t *testing.T) {
-	c := serve(t, handlerOf(numbered(1), bridge.Limits{}))
+	h := handlerOf(numbered(1), bridge.Limits{})
+	h.UnknownCheckpoint = bridge.RefuseUnknown
+	c := serve(t, h)
 	_, err := c.Page(t.Context(), bridge.PageRequest{Offset: "2"})
 	checkClientError(t, "offset", err, bridge.CodeInvalidOffset, false, "the offset was not issued")
 	_, err = c.Page(t.Context(), bridge.PageRequest{Checkpoint: "x"})

@@ -21,9 +21,9 @@ func ExampleHandler() {
 		Open: func(context.Context, bridge.Auth) (bridge.Source, error) {
 			return crm, nil
 		},
-		Authenticate:   bridge.RequireAuth(bridge.Auth{"username": "agent", "password": "example"}),
-		CheckpointSalt: "memory",
-		Limits:         bridge.Limits{Contacts: 500, Time: 5 * time.Second},
+		Authenticate: bridge.RequireAuth(bridge.Auth{"username": "agent", "password": "example"}),
+		Digest:       "memory",
+		Limits:       bridge.Limits{Contacts: 500, Time: 5 * time.Second},
 		Prepare: func(c *contact.Contact) {
 			for i, number := range c.Phones {
 				c.Phones[i] = "tel:" + number

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"sync"
 	"time"
 
 	"github.com/contactbridge/contactbridge/contact"
@@ -29,12 +30,14 @@ type Handler struct {
 	// [RequireAuth] and [AllowAnyone] make one. A handler without it lets nobody in.
 	Authenticate func(auth Auth) error
 
-	// CheckpointSalt keeps the tokens of different kinds of source apart: the kind's name, say. Changing it makes every
-	// checkpoint that was ever issued invalid.
-	CheckpointSalt string
+	// Digest stands for what the endpoint makes of its source's contacts: the settings of Prepare, say. Together with the
+	// source's own [Description.Digest] it is what checkpoints and offsets belong to (D10). Where either changes, runs start
+	// from the beginning.
+	Digest string
 
-	Limits   Limits
-	OnDelete OnDelete
+	Limits            Limits
+	OnDelete          OnDelete
+	UnknownCheckpoint UnknownCheckpoint
 
 	// Prepare changes a contact before it is sent: phone formatting. It may write into Phones, which is the handler's copy;
 	// every other list it must replace, not write into. It must not keep the contact. May be nil. It is called by several
@@ -46,6 +49,8 @@ type Handler struct {
 
 	// Observe is called at the end of each request, by several at once. May be nil.
 	Observe func(Observation)
+
+	said sync.Map // the reasons for a restart that have been logged
 }
 
 // Limits say when a page ends: whichever comes first. A zero field means its default.
@@ -77,6 +82,25 @@ const (
 	BlankDeleted OnDelete = "blank" // a contact with its id, its name and nothing that a call could find
 )
 
+// An UnknownCheckpoint says how a request is answered whose checkpoint does not belong to what the endpoint reads (D10).
+type UnknownCheckpoint string
+
+// How a request with an unknown checkpoint is answered.
+const (
+	RestartUnknown UnknownCheckpoint = "restart" // as an initial run; the default
+	RefuseUnknown  UnknownCheckpoint = "refuse"  // with [CodeInvalidCheckpoint]
+)
+
+// A Restart says why a request with a checkpoint was answered as an initial run.
+type Restart string
+
+// Why runs restart.
+const (
+	RestartForeign  Restart = "unknown"  // the checkpoint was issued for something else, or by another bridge (D10)
+	RestartRefused  Restart = "unusable" // the source does not understand it any more, though the configuration is the same
+	RestartBySource Restart = "source"   // the source reads everything: an expired checkpoint, a clock set back, a new file
+)
+
 // An Observation is what there is to measure about one request.
 type Observation struct {
 	Endpoint string        // Handler.Name
@@ -85,6 +109,7 @@ type Observation struct {
 	Status   int           // 0 where the caller had gone
 	Duration time.Duration // from arrival to the last byte of the answer
 	Initial  bool          // a page of an initial run
+	Restart  Restart       // why a request with a checkpoint begins an initial run; empty where it does not
 	Contacts int           // sent
 	Deleted  int           // deletions, in whatever form they were sent
 	LeftOut  int           // records that could not be sent: without an id, or unreadable (D6)
@@ -154,9 +179,6 @@ func (h *Handler) authenticate(auth Auth) error {
 func (h *Handler) serveSync(x *exchange, q request) error {
 	p := h.newPage(q)
 	defer p.release()
-	if err := p.locate(q); err != nil {
-		return err
-	}
 	if err := p.fillInTime(x); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const goodAuth = `{"username":"agent","password":"pass-word-7"}`
 // handlerOf is a handler over a memory source, with its credentials.
 func handlerOf(m *memory, limits bridge.Limits) *bridge.Handler {
 	return &bridge.Handler{
-		Name: "crm", Open: m.open, Authenticate: bridge.RequireAuth(credentials), CheckpointSalt: "memory", Limits: limits,
+		Name: "crm", Open: m.open, Authenticate: bridge.RequireAuth(credentials), Digest: "memory", Limits: limits,
 	}
 }
 
@@ -48,7 +48,9 @@ type answer struct {
 		ID     string `json:"id"`
 		Reason string `json:"reason"`
 	} `json:"rejected_contacts"`
-	Error *struct {
+	Restarted bool `json:"restarted"`
+	Exact     bool `json:"exact"`
+	Error     *struct {
 		Code      bridge.Code `json:"code"`
 		Message   string      `json:"message"`
 		Hint      string      `json:"hint"`
@@ -180,7 +182,9 @@ func TestEveryErrorHasItsStatusAndBody(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			a := ask(t, handlerOf(numbered(3), bridge.Limits{}), c.in)
+			h := handlerOf(numbered(3), bridge.Limits{})
+			h.UnknownCheckpoint = bridge.RefuseUnknown
+			a := ask(t, h, c.in)
 			checkError(t, a, c.status, c.code)
 			if c.status == 405 && a.header.Get("Allow") != "POST" {
 				t.Errorf("Allow: %q", a.header.Get("Allow"))

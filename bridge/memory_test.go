@@ -75,6 +75,14 @@ func (m *memory) open(ctx context.Context, auth bridge.Auth) (bridge.Source, err
 	return m, nil
 }
 
+// described is a memory source that says what its checkpoints belong to.
+type described struct {
+	*memory
+	bridge.Description
+}
+
+func (d described) Describe(context.Context) (bridge.Description, error) { return d.Description, nil }
+
 // probing is a memory source that can be asked about its credentials.
 type probing struct{ *memory }
 

@@ -24,15 +24,11 @@ const (
 type page struct {
 	h       *Handler
 	limits  Limits
-	auth    Auth
+	asked   request
 	deleted OnDelete // what becomes of a deletion; empty: told as one (D7)
-	finds   bool     // the synchronizer finds deletions, so it must know which records were rejected (D8)
 
-	begun bool // an offset says where to go on; otherwise the source begins a run
-	since Checkpoint
-	run   Run
-	after Position
-	src   Source
+	start
+	src Source
 
 	mu       sync.Mutex
 	text     *pageText // nil once released
@@ -73,7 +69,7 @@ var pageTexts = sync.Pool{New: func() any { return new(pageText) }}
 const bodyStart = `{"contacts":[`
 
 func (h *Handler) newPage(q request) *page {
-	p := &page{h: h, limits: h.Limits.withDefaults(), auth: q.auth, finds: q.supportsDeletion, text: pageTexts.Get().(*pageText)}
+	p := &page{h: h, limits: h.Limits.withDefaults(), asked: q, text: pageTexts.Get().(*pageText)}
 	p.text.contacts = append(p.text.contacts[:0], bodyStart...)
 	p.text.deleted, p.text.rejected = p.text.deleted[:0], p.text.rejected[:0]
 	p.now.contacts = len(bodyStart)
@@ -85,31 +81,6 @@ func (h *Handler) newPage(q request) *page {
 		}
 	}
 	return p
-}
-
-// locate finds out where the page starts. An offset knows its run, and its word goes (E4).
-func (p *page) locate(q request) (err error) {
-	if q.offset != "" {
-		p.begun = true
-		if p.run, p.after, err = openOffset(p.h.CheckpointSalt, q.offset); err != nil {
-			return &Error{
-				Code: CodeInvalidOffset, Err: err,
-				Message: "the offset was not issued by this endpoint",
-				Hint:    "Send meta.offset exactly as next_offset gave it, or leave it out to start the run again.",
-			}
-		}
-		p.at = append(Position(nil), p.after...)
-		return nil
-	}
-	if p.since, err = openCheckpoint(p.h.CheckpointSalt, q.checkpoint); err != nil {
-		return &Error{
-			Code: CodeInvalidCheckpoint, Err: err,
-			Message: "the checkpoint was not issued by this endpoint",
-			Hint:    "Send meta.synchronization_checkpoint exactly as it was given, or leave it out for an initial sync.",
-		}
-	}
-	p.run.Since = p.since
-	return nil
 }
 
 // fillInTime has the page filled, and takes it when the source is done or the time is up.
@@ -147,7 +118,7 @@ func (p *page) fill(ctx context.Context, done chan<- error) {
 		}
 	}()
 	err := guarded(func() (err error) {
-		if src, err = p.h.Open(ctx, p.auth); err != nil {
+		if src, err = p.h.Open(ctx, p.asked.auth); err != nil {
 			return err
 		}
 		return p.read(ctx, src)
@@ -157,15 +128,12 @@ func (p *page) fill(ctx context.Context, done chan<- error) {
 
 // read reads the source until the page is full or the run at its end.
 func (p *page) read(ctx context.Context, src Source) error {
-	run := p.run
-	if !p.begun {
-		var err error
-		if run, err = src.Begin(ctx, p.since); err != nil {
-			return err
-		}
+	from, err := p.h.locate(ctx, src, p.asked)
+	if err != nil {
+		return err
 	}
-	p.start(src, run)
-	for change, err := range src.Read(ctx, run, p.after, p.limits.Contacts+1) {
+	p.begin(src, from)
+	for change, err := range src.Read(ctx, from.run, from.after, p.limits.Contacts+1) {
 		if err != nil {
 			return err
 		}
@@ -181,12 +149,13 @@ func (p *page) read(ctx context.Context, src Source) error {
 	return nil
 }
 
-// start notes what the rest of the page is about, unless it has been taken already.
-func (p *page) start(src Source, run Run) {
+// begin notes where the page starts, unless it has been taken already.
+func (p *page) begin(src Source, from start) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.settled {
-		p.src, p.run = src, run
+		p.src, p.start = src, from
+		p.at = append(p.at, from.after...)
 	}
 }
 
@@ -316,7 +285,7 @@ func (p *page) writeDeleted(c *contact.Contact) {
 // writeRejected says that a record was there but cannot be sent (D8). Only a synchronizer that finds deletions is told.
 func (p *page) writeRejected(id, reason string) {
 	p.now.leftOut++
-	if !p.finds {
+	if !p.asked.supportsDeletion {
 		return
 	}
 	text := p.text.rejected
@@ -380,7 +349,7 @@ func (p *page) settleLocked(reason error) error {
 func (p *page) answer() ([]byte, error) {
 	body := append(p.text.contacts[:p.cut.contacts], ']')
 	if !p.complete {
-		offset := sealOffset(p.h.CheckpointSalt, p.run, p.at)
+		offset := sealOffset(p.seal, p.run, p.at)
 		if len(offset) > maxTokenLen {
 			return nil, brokenSource("the source's position is too large for an offset")
 		}
@@ -389,7 +358,7 @@ func (p *page) answer() ([]byte, error) {
 	if p.token == "" {
 		p.token = p.run.Since // nothing new is safe: the run's own goes back (D2)
 	}
-	checkpoint, err := sealCheckpoint(p.h.CheckpointSalt, p.token)
+	checkpoint, err := sealCheckpoint(p.seal, p.token)
 	if err != nil {
 		return nil, err
 	}
@@ -404,13 +373,19 @@ func (p *page) answer() ([]byte, error) {
 		body = append(body, `,"rejected_contacts":[`...)
 		body = append(append(body, p.text.rejected[:p.cut.rejected]...), ']')
 	}
+	if p.asked.supportsDeletion && p.restart != "" {
+		body = append(body, `,"restarted":true`...)
+	}
+	if p.asked.supportsDeletion && p.exact {
+		body = append(body, `,"exact":true`...)
+	}
 	p.text.contacts = append(body, '}')
 	return p.text.contacts, nil
 }
 
 // report says what became of a page that has been taken.
 func (p *page) report(x *exchange) {
-	x.seen.Initial, x.seen.Cut = p.run.Initial(), p.ended
+	x.seen.Initial, x.seen.Restart, x.seen.Cut = p.run.Initial(), p.restart, p.ended
 	x.seen.Contacts, x.seen.Deleted = p.cut.sent, p.cut.gone
 	x.seen.LeftOut, x.seen.Unnamed = p.cut.leftOut, p.cut.nameless
 	if p.cut.noID > 0 {

@@ -54,7 +54,9 @@ type Change struct {
 // counts as [CodeInternal]. Every method returns soon after its context is done, with the context's error.
 type Source interface {
 	// Begin fixes a run: from where (since; empty means everything), up to which bound (E3), and how far its checkpoint may
-	// go (E2). It reads no contacts. A checkpoint that this source cannot have issued is [CodeInvalidCheckpoint].
+	// go (E2). It reads no contacts. A checkpoint that this source cannot have issued is [CodeInvalidCheckpoint]. One that it
+	// issued and can no longer use (it has expired, or the clock is before it) gives an initial run: one whose Since is
+	// empty, and which therefore brings every contact.
 	Begin(ctx context.Context, since Checkpoint) (Run, error)
 
 	// Read yields the run's changes behind a position in ascending order, each exactly once, until the run's bound, then
@@ -76,6 +78,22 @@ type Source interface {
 // [CodeUnauthorized] when they are not. For any other source Begin decides.
 type Prober interface {
 	Probe(ctx context.Context) error
+}
+
+// A Describer is a source that says what its checkpoints belong to. Describe may ask the external service, and keeps what it
+// learnt: it is called once for each page. A source that is no Describer says the zero Description.
+type Describer interface {
+	Describe(ctx context.Context) (Description, error)
+}
+
+// A Description is what a bridge has to know of a source besides its contacts.
+type Description struct {
+	// Digest stands for what is read, how it becomes contacts, and whose it is (D10): equal in every process that reads the
+	// same with the same credentials, and different where any of it differs. No password and no token is part of it.
+	Digest string
+	// Exact says that positions are exact: however long a run is interrupted, it goes on right after the last contact that
+	// it brought, so that a contact which none of its pages held was absent (D8).
+	Exact bool
 }
 
 // A Counter is a source that can say how many contacts an initial run would yield, for progress. -1 means unknown.

@@ -122,7 +122,7 @@ func newCRM(t *testing.T, contacts int) *crm {
 	for n := range contacts {
 		c.Put(person(n))
 	}
-	c.handler = &bridge.Handler{Open: c.Factory().Open, Authenticate: c.judge, CheckpointSalt: "memory", Limits: bridge.Limits{Contacts: 10}}
+	c.handler = &bridge.Handler{Open: c.Factory().Open, Authenticate: c.judge, Digest: "memory", Limits: bridge.Limits{Contacts: 10}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fail := c.enter()
 		defer c.leave()

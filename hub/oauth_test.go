@@ -86,7 +86,7 @@ func (p *provider) refuseWith(code string) {
 
 // takesTokens makes a bridge take the provider's current token only.
 func (c *crm) takesTokens(p *provider) {
-	c.handler = &bridge.Handler{Open: c.Factory().Open, CheckpointSalt: "memory", Limits: bridge.Limits{Contacts: 10}, Authenticate: func(auth bridge.Auth) error {
+	c.handler = &bridge.Handler{Open: c.Factory().Open, Digest: "memory", Limits: bridge.Limits{Contacts: 10}, Authenticate: func(auth bridge.Auth) error {
 		return bridge.RequireAuth(bridge.Auth{"access_token": p.current()})(bridge.Auth{"access_token": auth["access_token"]})
 	}}
 }

@@ -17,6 +17,8 @@ type Deps struct {
 	// Folder is what relative file names in a configuration start from: the configuration file's own folder. Empty means
 	// the working directory. See [Deps.Path].
 	Folder string
+	// Endpoint is the endpoint's name. What stands in the configuration itself is known by it, having no other place.
+	Endpoint string
 }
 
 // Path is a configuration's file name as the process finds it.
@@ -25,6 +27,14 @@ func (d Deps) Path(name string) string {
 		return name
 	}
 	return filepath.Join(d.Folder, name)
+}
+
+// FullName is a file's name from the root on: what its contacts' checkpoints belong to (D10).
+func FullName(name string) string {
+	if full, err := filepath.Abs(name); err == nil {
+		return full
+	}
+	return name
 }
 
 // Defaults fills in what is nil.

@@ -33,6 +33,8 @@ type question struct {
 	context []byte // sent back byte for byte as it came
 	extra   string // more members of meta, as JSON text that begins with a comma
 	gzip    bool
+	// extended says that the synchronizer understands our extensions (D7).
+	extended bool
 }
 
 // body is the question as JSON. It is written by hand so that a context goes back exactly as it came.
@@ -53,6 +55,9 @@ func (s *session) body(q question) []byte {
 		members = append(members, append([]byte(`"context":`), q.context...))
 	case q.form != absent:
 		members = append(members, []byte(`"context":null`))
+	}
+	if q.extended {
+		members = append(members, []byte(`"supports_deletions":true`))
 	}
 	b = append(b, bytes.Join(members, []byte(","))...)
 	if len(members) == 0 {
@@ -181,6 +186,9 @@ func (s *session) page(ctx context.Context, q question, visit func(id string, ra
 	if p == nil {
 		return nil, e
 	}
+	if said := p.extensions(); said != "" && !q.extended {
+		s.found("extensions-unasked", e, "the answer has %s, and the request has no supports_deletions", said)
+	}
 	s.mu.Lock()
 	s.judged++
 	if s.full != nil {
@@ -188,7 +196,7 @@ func (s *session) page(ctx context.Context, q question, visit func(id string, ra
 		s.extra.took += v.took
 	}
 	s.mu.Unlock()
-	v.next, v.nextContext, v.checkpoint = p.next, p.context, p.checkpoint
+	v.next, v.nextContext, v.checkpoint, v.restarted = p.next, p.context, p.checkpoint, p.restarted
 	return v, e
 }
 

@@ -310,6 +310,16 @@ func requestCases() []testCase {
 			"Ignore the field, or answer with an array of strings.",
 		}, deletions},
 		{Case: Case{
+			"extensions-unasked", "D7", Should, "extensions are sent to those who ask for them",
+			"deleted_contacts, restarted and exact are for a synchronizer that sent meta.supports_deletions; nobody else knows them.",
+			"Write these fields only where meta.supports_deletions of the request is true.",
+		}},
+		{Case: Case{
+			"flags-type", "D8, D10", Should, "restarted and exact are booleans",
+			"restarted and exact decide about deletions; a value of another type means no to one reader and yes to another.",
+			"Write true, or leave the field out.",
+		}},
+		{Case: Case{
 			"stack-traces", "D5", Should, "errors show nothing of the program's insides",
 			"A stack trace helps nobody who gets it but an attacker.",
 			"Turn off the debug mode, catch errors at the top, log them, and answer with a short JSON error.",
@@ -402,6 +412,19 @@ func checkpointCases() []testCase {
 				"while the answer was made.",
 			"Take the checkpoint from the last contact that was sent; repeat the one in the request where there was none.",
 		}, checkpointClock},
+		{Case{
+			"checkpoint-unknown", "D5, D10", Should, "a checkpoint of another bridge is refused or answered from the beginning",
+			"A bridge that was put in another one's place, or that reads another table now, is sent a checkpoint that it never " +
+				"issued. Reading on from there brings nobody who is older, and no error says so.",
+			"Put into the checkpoint what it belongs to: a hash of database, table and mapping, say. Begin from the start where it " +
+				"does not fit, or answer 400.",
+		}, checkpointUnknown},
+		{Case{
+			"restarted", "D10", Must, "a run that says restarted brings every contact, and says so on its first page only",
+			"restarted makes a run with a checkpoint an initial one: the synchronizer deletes the contacts that it does not bring.",
+			"Say restarted on the first page of a run that begins from the start although the request has a checkpoint, and never " +
+				"otherwise. Go on by the offset alone, whatever checkpoint comes with it.",
+		}, restarted},
 	}
 }
 

@@ -274,7 +274,7 @@ func deletions(ctx context.Context, s *session, v *verdict) {
 		return
 	}
 	q := s.cheap(v.id)
-	q.extra = `,"supports_deletions":true`
+	q.extended = true
 	s.expectPage(ctx, v, q, "meta.supports_deletions")
 }
 

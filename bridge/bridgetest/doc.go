@@ -16,5 +16,5 @@
 //		})
 //	}
 //
-// The rules (P1 to P14, D1 to D7) are explained in docs/protocol.md, the threats (T1 to T14) in docs/exactness.md.
+// The rules (P1 to P14, D1 to D11) are explained in docs/protocol.md, the threats (T1 to T14) in docs/exactness.md.
 package bridgetest

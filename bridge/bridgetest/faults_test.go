@@ -51,6 +51,15 @@ func TestACorrectBridgePassesEverythingStrict(t *testing.T) {
 	}
 }
 
+// D10: a bridge that begins from the start where it does not know a checkpoint is as good as one that refuses it.
+func TestABridgeThatRestartsPassesEverythingStrict(t *testing.T) {
+	for _, size := range []int{10, 1000} {
+		b := faultybridge.New(contacts, size, faultybridge.None)
+		b.Restarts = true
+		bridgetest.Run(t, serve(t, b), quick())
+	}
+}
+
 func TestACorrectBridgeSkipsLittle(t *testing.T) {
 	target := serve(t, faultybridge.New(contacts, 10, faultybridge.None))
 	target.Contacts = contacts
@@ -77,7 +86,7 @@ var faults = map[faultybridge.Fault]caught{
 	faultybridge.PageNumbers:             {by: "change-drift"},
 	faultybridge.TiesLostAtCheckpoint:    {by: "page-checkpoint"},
 	faultybridge.TiesLostAtOffset:        {by: "change-ties", also: []string{"checkpoint-last-page", "change-drift", "page-checkpoint"}},
-	faultybridge.CheckpointIsNow:         {by: "checkpoint-clock", also: []string{"page-checkpoint"}},
+	faultybridge.CheckpointIsNow:         {by: "checkpoint-clock", also: []string{"page-checkpoint", "checkpoint-unknown"}},
 	faultybridge.CheckpointIsCut:         {by: "change-same-moment"},
 	faultybridge.NumberIDs:               {by: "contact-id"},
 	faultybridge.MissingIDs:              {by: "contact-id"},
@@ -123,7 +132,7 @@ var faults = map[faultybridge.Fault]caught{
 	faultybridge.EmptyMarksRefused:       {by: "meta-empty"},
 	faultybridge.AbsentMarksRefused:      {by: "meta-absent"},
 	faultybridge.OffsetIsNumber:          {by: "next-offset-type", also: []string{"change-drift"}},
-	faultybridge.CheckpointIsNumber:      {by: "checkpoint-type"},
+	faultybridge.CheckpointIsNumber:      {by: "checkpoint-type", also: []string{"checkpoint-unknown"}},
 	faultybridge.ServerErrorOnOffset:     {by: "offset-altered"},
 	faultybridge.TruncatedJSON:           {by: "json", also: []string{"run-complete"}},
 	faultybridge.NotUTF8:                 {by: "json"},
@@ -134,13 +143,22 @@ var faults = map[faultybridge.Fault]caught{
 	faultybridge.LargePages:              {by: "page-size"},
 	faultybridge.ConnectionsClosed:       {by: "keep-alive"},
 	faultybridge.EmptyNextOffset:         {by: "next-offset-empty"},
-	faultybridge.DeletionsAreObjects:     {by: "deletions"},
+	faultybridge.DeletionsAreObjects:     {by: "deletions", also: []string{"extensions-unasked"}},
 	faultybridge.SlowishPage:             {by: "answer-time-margin"},
 	faultybridge.PagesDiffer:             {by: "page-stable", also: []string{"two-runs"}},
 	faultybridge.HugeBodyBreaks:          {by: "huge-body"},
 	faultybridge.ServerErrorOnCheckpoint: {by: "checkpoint-altered"},
 	faultybridge.CreationsAreOld:         {by: "change-created", also: []string{"change-ties"}},
 	faultybridge.ReadFromSnapshot:        {by: "change-during"},
+
+	faultybridge.ForeignCheckpointIsNew:     {by: "checkpoint-unknown"},
+	faultybridge.RestartForgetsOffset:       {by: "restarted"},
+	faultybridge.RestartedOnEveryPage:       {by: "restarted"},
+	faultybridge.RestartedWithoutEverything: {by: "restarted"},
+	faultybridge.RestartedIncremental:       {by: "restarted"},
+	faultybridge.RestartedUnasked:           {by: "extensions-unasked"},
+	faultybridge.RestartedIsText:            {by: "flags-type"},
+	faultybridge.ExactIsNumber:              {by: "flags-type"},
 }
 
 func TestEveryFaultIsCaughtByTheCaseMeantForIt(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,23 @@ func TestOwnBridgePassesStrictWithMemory(t *testing.T) {
 		return "", nil
 	}
 	bridgetest.Run(t, serveOwn(t, store.Factory(), mutate, small), quick())
+}
+
+// D10: our own bridge does restart, and says so.
+func TestOwnBridgeRestartsAndSaysSo(t *testing.T) {
+	store := memory.NewStore(nil)
+	tx := store.Begin()
+	for i := range contacts {
+		tx.PutAt(sample(i), stamp(i))
+	}
+	tx.Commit()
+	report := check(t, serveOwn(t, store.Factory(), nil, small), quick())
+	for id, want := range map[string]string{"restarted": "", "checkpoint-unknown": "0 refused, 9 answered from the beginning"} {
+		i := slices.IndexFunc(report.Results, func(r bridgetest.Result) bool { return r.ID == id })
+		if r := report.Results[i]; r.Outcome != bridgetest.Passed || r.Detail != want {
+			t.Errorf("%s: %s, %q", id, r.Outcome, r.Detail)
+		}
+	}
 }
 
 // Contacts that were all written a moment ago may come again: the bridge cannot know yet that nothing older follows.

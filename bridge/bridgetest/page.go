@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,6 +20,23 @@ type page struct {
 	checkpoint string // empty: none
 	context    []byte // as it came; nil: none
 	deleted    int
+	deletions  bool // there is a deleted_contacts
+	restarted  bool
+	exact      bool
+}
+
+// extensions names what in a page is only for those who ask for it; empty where there is nothing.
+func (p *page) extensions() string {
+	var names []string
+	for _, extension := range []struct {
+		name string
+		said bool
+	}{{"deleted_contacts", p.deletions}, {"restarted", p.restarted}, {"exact", p.exact}} {
+		if extension.said {
+			names = append(names, extension.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // A reader reads pages. report is told of every violation, with the case that it belongs to; contact of every contact
@@ -114,9 +132,14 @@ func (r *reader) readWith(body []byte, lenient bool) (*page, error) {
 		case "context":
 			return r.context(p)
 		case "deleted_contacts":
+			p.deletions = true
 			return r.deletions(p)
 		case "rejected_contacts":
 			return r.rejections()
+		case "restarted":
+			return r.flag(&p.restarted, name)
+		case "exact":
+			return r.flag(&p.exact, name)
 		}
 		return r.decoder.SkipValue()
 	})
@@ -204,6 +227,16 @@ func (r *reader) context(p *page) error {
 	if err == nil && string(raw) != "null" {
 		p.context = bytes.Clone(raw)
 	}
+	return err
+}
+
+func (r *reader) flag(to *bool, field string) error {
+	kind := r.decoder.PeekKind()
+	raw, err := r.decoder.ReadValue()
+	if err == nil && kind != 't' && kind != 'f' {
+		r.report("flags-type", "%s is %s: %s", field, kindName(kind), short(raw))
+	}
+	*to = kind == 't'
 	return err
 }
 

@@ -32,6 +32,7 @@ type visited struct {
 	next        string
 	nextContext []byte
 	checkpoint  string
+	restarted   bool // the bridge could not use the checkpoint and begins from the start (D10)
 	ids         []uint64
 	bytes       int64
 	sent        time.Time
@@ -67,6 +68,8 @@ type plan struct {
 	label string
 	since string
 	form  form
+	// extended says that the synchronizer understands our extensions (D7).
+	extended bool
 	// each is called after every page, and ends the reading with false. It may be nil.
 	each func(r *run, last visited) bool
 	// visit is called with every contact. It may be nil.
@@ -76,7 +79,7 @@ type plan struct {
 // follow reads a run to its end, or to where it cannot go on.
 func (s *session) follow(ctx context.Context, p plan) *run {
 	r := &run{since: p.since, where: map[uint64]int32{}}
-	q := question{label: p.label, form: p.form, since: p.since}
+	q := question{label: p.label, form: p.form, since: p.since, extended: p.extended}
 	seen := map[uint64]bool{}
 	idle, repeats, slow := 0, 0, 0
 	for {

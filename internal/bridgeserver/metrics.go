@@ -21,6 +21,7 @@ type metrics struct {
 	leftOut  *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
 	pages    *prometheus.CounterVec
+	restarts *prometheus.CounterVec
 	open     *prometheus.GaugeVec
 }
 
@@ -37,6 +38,7 @@ func newMetrics(version string) *metrics {
 	m.leftOut = counter("left_out_contacts_total", "Contacts that could not be sent: they have no id.", "endpoint")
 	m.bytes = counter("answer_bytes_total", "Bytes of pages, before compression.", "endpoint")
 	m.pages = counter("pages_total", "Pages by what ended them: end, contacts, bytes, time, error.", "endpoint", "cut")
+	m.restarts = counter("restarts_total", "Requests with a checkpoint that were answered as an initial run, by reason: unknown (the checkpoint belongs to another configuration, tenant, bridge or version), unusable (the source no longer accepts it), source (the source reads everything by itself).", "endpoint", "reason")
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "contactbridge_request_duration_seconds", Help: "Time from a request's arrival to the end of its answer. The protocol allows 10 s.",
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 7.5, 9, 10},
@@ -67,6 +69,9 @@ func (m *metrics) observe(o bridge.Observation) {
 		return
 	}
 	m.pages.WithLabelValues(o.Endpoint, string(o.Cut)).Inc()
+	if o.Restart != "" {
+		m.restarts.WithLabelValues(o.Endpoint, string(o.Restart)).Inc()
+	}
 	m.contacts.WithLabelValues(o.Endpoint).Add(float64(o.Contacts))
 	m.deleted.WithLabelValues(o.Endpoint).Add(float64(o.Deleted))
 	m.leftOut.WithLabelValues(o.Endpoint).Add(float64(o.LeftOut))

@@ -90,15 +90,16 @@ func (s *Server) route() {
 
 func (s *Server) handler(e *endpoint) *bridge.Handler {
 	return &bridge.Handler{
-		Name:           e.Name,
-		Open:           e.open,
-		Authenticate:   authenticate(e.Endpoint),
-		CheckpointSalt: e.Kind.Name,
-		Limits:         e.Page.Limits(),
-		OnDelete:       e.OnDelete,
-		Prepare:        e.Phones.Prepare(),
-		Logger:         s.logger,
-		Observe:        s.metrics.observe,
+		Name:              e.Name,
+		Open:              e.open,
+		Authenticate:      authenticate(e.Endpoint),
+		Digest:            e.Endpoint.Digest(),
+		Limits:            e.Page.Limits(),
+		OnDelete:          e.OnDelete,
+		UnknownCheckpoint: e.UnknownCheckpoint,
+		Prepare:           e.Phones.Prepare(),
+		Logger:            s.logger,
+		Observe:           s.metrics.observe,
 	}
 }
 
@@ -186,6 +187,14 @@ type countedSource struct {
 	bridge.Source
 	once   atomic.Bool
 	closed func(delta float64)
+}
+
+// Describe says what the source says of itself.
+func (c *countedSource) Describe(ctx context.Context) (bridge.Description, error) {
+	if describer, ok := c.Source.(bridge.Describer); ok {
+		return describer.Describe(ctx)
+	}
+	return bridge.Description{}, nil
 }
 
 // Close closes the source and takes it from the count, once.

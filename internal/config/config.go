@@ -59,6 +59,8 @@ type Endpoint struct {
 	Phones   Phones          `yaml:"phones" jsonschema_description:"What happens to phone numbers."`
 	OnDelete bridge.OnDelete `yaml:"on_delete" jsonschema:"default=skip,enum=skip,enum=blank" jsonschema_description:"What a deleted contact becomes for a synchronizer that does not ask for deletions: skip sends nothing, so the contact stays as it is over there; blank sends it with its id, its name and nothing that a call could find."`
 
+	UnknownCheckpoint bridge.UnknownCheckpoint `yaml:"unknown_checkpoint" jsonschema:"default=restart,enum=restart,enum=refuse" jsonschema_description:"What a caller gets whose checkpoint was issued for something else: another table, mapping, phone settings or database, another bridge, or a version whose mapping was different. restart sends every contact again, as in an initial run; refuse answers 400 invalid_checkpoint."`
+
 	// Name is the endpoint's key in the file.
 	Name string `yaml:"-"`
 	// Kind is the source's.
@@ -67,6 +69,12 @@ type Endpoint struct {
 	New func(deps source.Deps) (source.Factory, error) `yaml:"-"`
 	// SourceAuth names the fields of the caller's auth that the source uses, sorted.
 	SourceAuth []string `yaml:"-"`
+}
+
+// Digest stands for what the endpoint makes of the source's contacts: besides what the source says of itself it is what
+// checkpoints belong to (D10).
+func (e Endpoint) Digest() string {
+	return source.Settings{"revision": strconv.Itoa(phonesRevision)}.With(e.Phones.settings()).Digest()
 }
 
 // Table is what the source reads, in a word or two for the start-up line: its table, query or file; empty where it has

@@ -182,10 +182,7 @@ func (c *checker) phones(path string, p Phones) Phones {
 	}
 	p.Region = strings.ToUpper(p.Region)
 	if p.Format == "" {
-		p.Format = FormatAsIs
-		if p.Region != "" {
-			p.Format = FormatE164
-		}
+		p.Format = p.defaultFormat()
 	}
 	return p
 }
@@ -251,9 +248,9 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 	}
 	e.Kind = kind
 	decode := func(into any) error { return c.document.DecodeRaw(e.Source, into, "kind") }
-	folder := c.folder
+	folder, endpoint := c.folder, e.Name
 	e.New = func(deps source.Deps) (source.Factory, error) {
-		deps.Folder = folder
+		deps.Folder, deps.Endpoint = folder, endpoint
 		return kind.New(decode, deps)
 	}
 	factory, err := e.New(source.Deps{})

@@ -3,6 +3,7 @@ package config
 import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/phone"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // Phones says what happens to phone numbers.
@@ -16,6 +17,25 @@ const (
 	FormatE164 = "e164"
 	FormatAsIs = "as-is"
 )
+
+// phonesRevision is raised when the same phone settings begin to write numbers in another way, and never otherwise.
+const phonesRevision = 1
+
+// settings are what of the phone settings checkpoints belong to; the default is left out.
+func (p Phones) settings() source.Settings {
+	if p.Format == p.defaultFormat() {
+		p.Format = ""
+	}
+	return source.Settings{"phones.region": p.Region, "phones.format": p.Format}
+}
+
+// defaultFormat is the format where none is configured.
+func (p Phones) defaultFormat() string {
+	if p.Region != "" {
+		return FormatE164
+	}
+	return FormatAsIs
+}
 
 // Prepare is what is done to a contact's numbers before it is sent; nil where they stay as they are.
 func (p Phones) Prepare() func(*contact.Contact) {

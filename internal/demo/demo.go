@@ -134,7 +134,7 @@ func (s *story) startBridge(context.Context) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/crm/", &bridge.Handler{
-		Name: "crm", Open: s.source.Open, CheckpointSalt: "sqlite", Limits: bridge.Limits{Contacts: 500},
+		Name: "crm", Open: s.source.Open, Digest: "sqlite", Limits: bridge.Limits{Contacts: 500},
 		Authenticate: bridge.RequireAuth(bridge.Auth{"username": username, "password": password}),
 	})
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}

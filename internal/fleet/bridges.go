@@ -50,9 +50,9 @@ func startBridges(o options) (*bridges, error) {
 	for i := range o.integrations {
 		w := &watched{store: memory.NewStore(nil), versions: map[string]int{}}
 		w.handler = &bridge.Handler{
-			Open:           w.store.Factory().Open,
-			Authenticate:   bridge.RequireAuth(bridge.Auth{"username": "agent", "password": password(i)}),
-			CheckpointSalt: "memory", Limits: bridge.Limits{Contacts: 25}, // more than one page for an initial run
+			Open:         w.store.Factory().Open,
+			Authenticate: bridge.RequireAuth(bridge.Auth{"username": "agent", "password": password(i)}),
+			Digest:       "memory", Limits: bridge.Limits{Contacts: 25}, // more than one page for an initial run
 		}
 		w.handler.Observe = w.observe
 		for n := range o.contacts {

@@ -39,7 +39,7 @@ func crm(t *testing.T) string {
 	store := memory.NewStore(nil)
 	store.Put(contact.Contact{ID: "1", Name: "Jane Doe", Phones: []string{"020 7946 0018"}})
 	s := httptest.NewServer(&bridge.Handler{
-		Open: store.Factory().Open, Authenticate: bridge.RequireAuth(bridge.Auth{"username": "agent", "password": "s3cret"}), CheckpointSalt: "memory",
+		Open: store.Factory().Open, Authenticate: bridge.RequireAuth(bridge.Auth{"username": "agent", "password": "s3cret"}), Digest: "memory",
 	})
 	t.Cleanup(s.Close)
 	return s.URL + "/crm/contact_sync"

@@ -32,7 +32,7 @@ func startHub(t *testing.T) (address string) {
 			crm.Put(contact.Contact{ID: fmt.Sprint(n), Name: callerName(n), Phones: []string{fmt.Sprintf("(415) 555-%04d", n)}})
 		}
 	}
-	source := httptest.NewServer(&bridge.Handler{Open: crm.Factory().Open, Authenticate: bridge.AllowAnyone, CheckpointSalt: "memory"})
+	source := httptest.NewServer(&bridge.Handler{Open: crm.Factory().Open, Authenticate: bridge.AllowAnyone, Digest: "memory"})
 	t.Cleanup(source.Close)
 	file := filepath.Join(t.TempDir(), "hub.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, `

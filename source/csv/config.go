@@ -11,14 +11,14 @@ import (
 
 // Config is the configuration of kind csv. Names of columns are those of the file's first row.
 type Config struct {
-	Path          source.Template `yaml:"path" jsonschema:"required" jsonschema_description:"The file. {{auth.name}} may stand in it: a file for each caller."`
+	Path          source.Template `yaml:"path" digest:"-" jsonschema:"required" jsonschema_description:"The file. {{auth.name}} may stand in it: a file for each caller."`
 	Delimiter     string          `yaml:"delimiter" jsonschema_description:"What stands between two columns: one character, or tab. Default: what the first row has most of, among comma, semicolon, tab and |."`
 	Encoding      string          `yaml:"encoding" jsonschema:"enum=utf-8,enum=utf-16,enum=windows-1252" jsonschema_description:"Default: what the file's byte order mark says, else utf-8."`
 	ID            string          `yaml:"id" jsonschema:"required" jsonschema_description:"The column of the contact's id."`
 	Updated       string          `yaml:"updated" jsonschema_description:"The column of the time of the contact's last change. Without it every new version of the file is sent whole."`
 	UpdatedLayout string          `yaml:"updated_layout" jsonschema_description:"How updated is written, such as 02.01.2006 15:04:05 (Monday, 2 January 2006, 15:04:05 stands for any time), unix or unix_ms. Default: ISO 8601 in its usual forms, or a Unix time."`
 	TimeZone      string          `yaml:"time_zone" jsonschema_description:"The zone of an updated that names none, such as Europe/Berlin. Default: unknown."`
-	Overlap       time.Duration   `yaml:"overlap" jsonschema_description:"How long before its time of modification the file may have been written. Default: 5m."`
+	Overlap       time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How long before its time of modification the file may have been written. Default: 5m."`
 	Deleted       string          `yaml:"deleted" jsonschema_description:"The column that says that the contact is gone: anything but empty, 0, f, false, n, no and null."`
 	Fields        source.Fields   `yaml:"fields" jsonschema_description:"The columns of the contact's fields. Default: the columns with the usual names."`
 }
@@ -47,6 +47,20 @@ type settings struct {
 	delimiter byte           // 0 means that the first row decides
 	zone      *time.Location // nil means unknown
 	layout    layout
+}
+
+// revision is the kind's mapping revision: see [source.SettingsOf].
+const revision = 1
+
+// reads are what of the configuration its checkpoints belong to, but for the file (D10).
+func (c Config) reads(s settings) source.Settings {
+	if c.Encoding == utf8Encoding {
+		c.Encoding = ""
+	}
+	if s.delimiter != 0 {
+		c.Delimiter = string(rune(s.delimiter))
+	}
+	return source.SettingsOf("csv", revision, c)
 }
 
 // check reads the configuration's texts and finds every problem at once.

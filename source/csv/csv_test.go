@@ -88,6 +88,7 @@ func service(config string) func(testing.TB) sourcetest.Service {
 // inspected is everything that a source of this kind can do.
 type inspected interface {
 	bridge.Source
+	bridge.Describer
 	bridge.Prober
 	bridge.Counter
 }

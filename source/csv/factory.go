@@ -21,6 +21,7 @@ import (
 type factory struct {
 	cfg      Config
 	settings settings
+	reads    source.Settings
 	shape    string // what of the configuration decides how a contact looks
 	deps     source.Deps
 	clock    source.Clock
@@ -30,7 +31,7 @@ type factory struct {
 
 func newFactory(cfg Config, s settings, deps source.Deps) *factory {
 	return &factory{
-		cfg: cfg, settings: s, deps: deps, clock: deps.Clock, logger: deps.Logger,
+		cfg: cfg, settings: s, reads: cfg.reads(s), deps: deps, clock: deps.Clock, logger: deps.Logger,
 		shape: fmt.Sprintf("%q %q %q %q %q %q %q %v",
 			cfg.Delimiter, cfg.Encoding, cfg.ID, cfg.Updated, cfg.UpdatedLayout, cfg.TimeZone, cfg.Deleted, cfg.Fields.Mapped()),
 		files: source.NewPool(source.PoolOptions{Clock: deps.Clock}, func(*file) error { return nil }),
@@ -49,7 +50,8 @@ func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, er
 	}
 	path = f.deps.Path(path)
 	opened, release, err := f.files.Get(ctx, source.DigestOf(path), func(context.Context) (*file, error) {
-		return &file{path: path, ofCaller: len(f.cfg.Path.Names()) > 0, factory: f, lock: make(chan struct{}, 1)}, nil
+		digest := f.reads.With(source.Settings{"tenant.path": source.FullName(path)}).Digest()
+		return &file{path: path, scope: digest, ofCaller: len(f.cfg.Path.Names()) > 0, factory: f, lock: make(chan struct{}, 1)}, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open source: %w", err)

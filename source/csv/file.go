@@ -18,7 +18,8 @@ import (
 // A file is one path of an endpoint and what is known about the version of it that was read last.
 type file struct {
 	path     string
-	ofCaller bool // the path has the caller's credentials in it
+	scope    string // see [bridge.Description]
+	ofCaller bool   // the path has the caller's credentials in it
 	factory  *factory
 	lock     chan struct{} // of one element: who holds it may read the file anew
 	known    *version      // guarded by lock

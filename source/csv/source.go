@@ -21,10 +21,17 @@ type Source struct {
 
 var (
 	_ bridge.Source    = (*Source)(nil)
+	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
 	_ bridge.Counter   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
+
+// Describe implements [bridge.Describer]. A position is a place in one version of the file, and offsets of another version
+// are refused, so that no run is made of two.
+func (s *Source) Describe(context.Context) (bridge.Description, error) {
+	return bridge.Description{Digest: s.file.scope, Exact: true}, nil
+}
 
 // Begin implements [bridge.Source].
 func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
@@ -53,6 +60,9 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 			return bridge.Run{}, keyset.InvalidCheckpoint(err)
 		}
 		state.unchanged = c.version == v.sum.short()
+		if !state.sorted && !state.unchanged {
+			since = "" // another version is read whole (E10)
+		}
 	}
 	return bridge.Run{Since: since, State: state.encode()}, nil
 }

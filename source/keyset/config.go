@@ -36,6 +36,19 @@ func (c *Config) Defaults() {
 	c.Query = strings.TrimRight(strings.TrimSpace(c.Query), "; \t\n")
 }
 
+// Canonical returns what says which rows are read in the one spelling that stands for all of the same meaning (D10): the
+// table's name quoted, the query without what may follow it, and nothing for the default of updated_as.
+func (c Config) Canonical() (table, query, updatedAs string) {
+	table = c.Table
+	if quoted, err := QuoteName(c.Table); err == nil {
+		table = quoted
+	}
+	if c.UpdatedAs != Auto {
+		updatedAs = c.UpdatedAs
+	}
+	return table, c.Query, updatedAs
+}
+
 // The values of updated_as.
 const (
 	Auto        = "auto"

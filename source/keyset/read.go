@@ -68,13 +68,13 @@ func newWalk(run bridge.Run, after bridge.Position) (*walk, error) {
 	if err != nil {
 		return nil, InvalidOffset(err)
 	}
-	w := &walk{state: state, begins: run.Initial() || state.Restart, at: Position{Segment: Main}}
+	w := &walk{state: state, begins: run.Initial(), at: Position{Segment: Main}}
 	switch {
 	case state.Layout == Unsorted:
-		w.at.Segment, w.done = Tail, !run.Initial() && run.Since == state.Whole
+		w.at.Segment, w.done = Tail, !run.Initial()
 	case run.Initial():
 		w.at.Segment = Nulls
-	case !state.Restart:
+	default:
 		if w.since, err = ParseCheckpoint(state.Layout, run.Since); err != nil {
 			return nil, InvalidOffset(err)
 		}

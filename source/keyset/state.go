@@ -12,22 +12,30 @@ type State struct {
 	// Horizon is the stamp up to which the run's checkpoint may go (E2); [Lowest] where nothing is safe.
 	// None in layout Unsorted.
 	Horizon Value
-	// Restart says that the run's checkpoint tells nothing any more: everything stamped is read again.
+	// Restart says that the checkpoint from which a run was to start tells nothing any more. It does not travel: see
+	// [State.Run].
 	Restart bool
-	// Whole is the checkpoint of the whole in layout Unsorted (E10). If the run began with it there is nothing to read.
+	// Whole is the checkpoint of the whole in layout Unsorted (E10). A run that began with it has nothing to read.
 	Whole bridge.Checkpoint
 	// Candidate travels with the checkpoint of a complete run to the next one's Begin; empty where there is none.
 	Candidate string
 }
 
-const stateVersion = 1
+// Run returns the run that was to start from a checkpoint. Where that tells nothing any more it is an initial run, which
+// brings every contact, so that the bridge can say so (D10). In layout Unsorted that is every run but one over contacts
+// that are what they were (E10).
+func (s State) Run(since bridge.Checkpoint) bridge.Run {
+	if s.Restart || s.Layout == Unsorted && since != s.Whole {
+		since = ""
+	}
+	return bridge.Run{Since: since, State: s.Encode()}
+}
+
+const stateVersion = 2
 
 // Encode writes a state in binary.
 func (s State) Encode() []byte {
-	dst := []byte{stateVersion, byte(s.Layout), 0}
-	if s.Restart {
-		dst[2] = 1
-	}
+	dst := []byte{stateVersion, byte(s.Layout)}
 	dst = AppendValue(dst, s.Horizon)
 	dst = appendText(dst, string(s.Whole))
 	return appendText(dst, s.Candidate)
@@ -38,12 +46,10 @@ func ParseState(b []byte) (State, error) {
 	r := reader{rest: b}
 	r.bad = r.byte() != stateVersion
 	s := State{Layout: Layout(r.byte())}
-	restart := r.byte()
-	s.Restart = restart == 1
 	s.Horizon = r.value()
 	s.Whole = bridge.Checkpoint(r.text())
 	s.Candidate = r.text()
-	r.bad = r.bad || restart > 1 || !strings.ContainsRune(layouts, rune(s.Layout)) ||
+	r.bad = r.bad || !strings.ContainsRune(layouts, rune(s.Layout)) ||
 		(s.Layout == Unsorted) != (s.Horizon.Kind == None)
 	return s, r.end()
 }
@@ -127,7 +133,7 @@ func (s State) reached(run bridge.Run, at bridge.Position, complete bool) (Since
 		horizon.Candidate = s.Candidate
 	}
 	if len(at) == 0 {
-		return horizon, complete && (run.Initial() || s.Restart)
+		return horizon, complete && run.Initial()
 	}
 	position, err := ParsePosition(at)
 	switch {
@@ -146,7 +152,7 @@ func (s State) advances(run bridge.Run, to Since) bool {
 	if to == (Since{Mark: Mark{Updated: Lowest()}}) {
 		return false
 	}
-	if run.Initial() || s.Restart {
+	if run.Initial() {
 		return true
 	}
 	since, err := ParseCheckpoint(s.Layout, run.Since)

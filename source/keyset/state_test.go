@@ -54,8 +54,6 @@ func TestCheckpointE2(t *testing.T) {
 		{"incremental, behind the horizon", run("7/1", State{}), position(Tail, 0, "3"), true, "1000"},
 		{"incremental, the horizon has gone back", run("2000/1", State{}), position(Tail, 0, "3"), true, "2000/1"},
 		{"incremental, started at the horizon", run("1000/1", State{}), position(Tail, 0, "3"), true, "1000"},
-		{"restarted, in the middle", run("2000/1", State{Restart: true}), position(Main, 8, "0"), false, "8/0"},
-		{"restarted, nothing there", run("2000/1", State{Restart: true}), nil, true, "1000"},
 		{"unsorted, first page", run("", unsorted), position(Tail, 0, "1"), false, ""},
 		{"unsorted, complete", run("", unsorted), position(Tail, 0, "1"), true, "all/2"},
 		{"unsorted, incremental, first page", run("all/1", unsorted), position(Tail, 0, "1"), false, "all/1"},
@@ -94,7 +92,7 @@ func FuzzPosition(f *testing.F) {
 }
 
 func FuzzState(f *testing.F) {
-	f.Add(State{Layout: Instant, Horizon: IntValue(h), Restart: true}.Encode())
+	f.Add(State{Layout: Instant, Horizon: IntValue(h)}.Encode())
 	f.Add(State{Layout: Unsorted, Whole: "all/1", Candidate: "x"}.Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := ParseState(b)

@@ -11,7 +11,7 @@ import (
 
 // Config is the configuration of kind memory.
 type Config struct {
-	Contacts []Contact `yaml:"contacts" jsonschema:"required" jsonschema_description:"The contacts."`
+	Contacts []Contact `yaml:"contacts" digest:"-" jsonschema:"required" jsonschema_description:"The contacts."`
 }
 
 // A Contact is one contact of a configuration.
@@ -35,7 +35,7 @@ type Contact struct {
 // New makes the factory of one endpoint. It finds every problem at once.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	store := NewStore(deps.Defaults().Clock)
-	store.fixed = true
+	store.fixed, store.endpoint = true, deps.Endpoint
 	var errs []error
 	lines := map[string]int{}
 	for i, c := range cfg.Contacts {

@@ -35,9 +35,20 @@ type Source struct{ store *Store }
 
 var (
 	_ bridge.Source    = (*Source)(nil)
+	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Counter   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
+
+// revision is the kind's mapping revision: see [source.SettingsOf].
+const revision = 1
+
+// Describe implements [bridge.Describer]. The contacts of a configuration belong to their endpoint; what of them changed
+// their stamps or their fingerprint tell.
+func (s *Source) Describe(context.Context) (bridge.Description, error) {
+	reads := source.SettingsOf("memory", revision, Config{}).With(source.Settings{"tenant.endpoint": s.store.endpoint})
+	return bridge.Description{Digest: reads.Digest(), Exact: true}, nil
+}
 
 // Begin implements [bridge.Source].
 func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
@@ -54,7 +65,7 @@ func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 		}
 	}
 	state := keyset.State{Layout: keyset.Instant, Horizon: keyset.IntValue(stamp)}
-	return bridge.Run{Since: since, State: state.Encode()}, nil
+	return state.Run(since), nil
 }
 
 const fingerprintPrefix = "memory-"
@@ -65,7 +76,7 @@ func (s *Source) beginUnsorted(since bridge.Checkpoint) (bridge.Run, error) {
 	if since != "" && (len(since) != len(whole) || since[:len(fingerprintPrefix)] != fingerprintPrefix) {
 		return bridge.Run{}, fmt.Errorf("begin run: %w", keyset.InvalidCheckpoint(nil))
 	}
-	return bridge.Run{Since: since, State: keyset.State{Layout: keyset.Unsorted, Whole: whole}.Encode()}, nil
+	return keyset.State{Layout: keyset.Unsorted, Whole: whole}.Run(since), nil
 }
 
 func (s *Store) fingerprint() bridge.Checkpoint {

@@ -19,6 +19,8 @@ type Store struct {
 	clock source.Clock
 	fixed bool // the contacts of a configuration, which nobody writes
 
+	endpoint string // whose configuration; empty for a store that is written to
+
 	mu     sync.Mutex
 	latest int64 // no transaction begins before it, though the clock may go back (T13)
 	open   map[*Tx]struct{}

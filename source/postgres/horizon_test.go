@@ -244,11 +244,14 @@ func TestOtherDatabasesDoNotHoldTheHorizon(t *testing.T) {
 
 // A clock that was set back makes stamps that lie behind the checkpoint (T13).
 func TestClockSetBackReadsEverythingAgain(t *testing.T) {
-	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`, `INSERT INTO customers VALUES (1, '2020-01-01')`)
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`, `INSERT INTO customers VALUES (1, '2020-01-01'), (2, NULL)`)
 	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
 	ahead := bridge.Checkpoint(time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z"))
 	got, checkpoint := r.run(t, ahead, 1)
-	expect(t, "everything", ids(got), "1")
+	expect(t, "everything, as the bridge says then (D10)", ids(got), "2 1")
+	if !r.begin(t, ahead).Initial() {
+		t.Error("the run is no initial one")
+	}
 	expect(t, "checkpoint", string(checkpoint), "2020-01-01T00:00:00.000000Z/1")
 	if !strings.Contains(r.log.String(), "set back") {
 		t.Errorf("the log does not say why: %s", r.log)
@@ -257,10 +260,11 @@ func TestClockSetBackReadsEverythingAgain(t *testing.T) {
 
 // A database that was restored from a dump counts its transactions from the start again.
 func TestTransactionsCountedAnewReadEverythingAgain(t *testing.T) {
-	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u xid8 DEFAULT pg_current_xact_id())`, `INSERT INTO customers VALUES (1)`)
+	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u xid8 DEFAULT pg_current_xact_id())`,
+		`INSERT INTO customers VALUES (1)`, `INSERT INTO customers VALUES (2, NULL)`)
 	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
 	got, checkpoint := r.run(t, "99999999999/7", 1)
-	expect(t, "everything", ids(got), "1")
+	expect(t, "everything, as the bridge says then (D10)", ids(got), "2 1")
 	if strings.HasPrefix(string(checkpoint), "99999999999") {
 		t.Errorf("the checkpoint stays at %s", checkpoint)
 	}

@@ -55,15 +55,15 @@ import (
 
 // Config is the configuration of kind postgres.
 type Config struct {
-	DSN       source.Template `yaml:"dsn" jsonschema:"required" jsonschema_description:"Where the database is, as a URL or as keywords and values. {{auth.name}} may stand in it: the caller's own credentials."`
+	DSN       source.Template `yaml:"dsn" digest:"-" jsonschema:"required" jsonschema_description:"Where the database is, as a URL or as keywords and values. {{auth.name}} may stand in it: the caller's own credentials."`
 	Table     string          `yaml:"table" jsonschema_description:"The table or view to read: name, schema.name or \"Schema\".\"Name\". Either this or query."`
 	Query     string          `yaml:"query" jsonschema_description:"The SELECT to read instead of a table."`
 	ID        string          `yaml:"id" jsonschema:"required" jsonschema_description:"SQL expression of the contact's id."`
 	Updated   string          `yaml:"updated" jsonschema_description:"SQL expression of the time, number or transaction of the contact's last change. Without it every change means that everything is sent."`
 	UpdatedAs string          `yaml:"updated_as" jsonschema:"enum=auto,enum=timestamp,enum=date,enum=epoch_s,enum=epoch_ms,enum=epoch_us,enum=sequence,enum=xid" jsonschema_description:"What updated is, where its type does not tell. Default: auto."`
 	TimeZone  string          `yaml:"time_zone" jsonschema_description:"The zone of an updated without one, such as Europe/Berlin. Default: the server's, or UTC where that is earlier."`
-	Overlap   time.Duration   `yaml:"overlap" jsonschema_description:"How far back every run reads where the oldest open transaction cannot be known. Default: 5m."`
-	ClockSkew time.Duration   `yaml:"clock_skew" jsonschema_description:"How far the clocks that stamp contacts may be behind the database's. Default: 1s."`
+	Overlap   time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How far back every run reads where the oldest open transaction cannot be known. Default: 5m."`
+	ClockSkew time.Duration   `yaml:"clock_skew" digest:"-" jsonschema_description:"How far the clocks that stamp contacts may be behind the database's. Default: 1s."`
 	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that is not null, or true, when the contact is gone."`
 	Fields    source.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
 }
@@ -77,9 +77,19 @@ func (c Config) keyset() keyset.Config {
 	return k
 }
 
+// revision is the kind's mapping revision: see [source.SettingsOf].
+const revision = 1
+
+// settings are what of the configuration its checkpoints belong to, but for the connection (D10).
+func (c Config) settings() source.Settings {
+	c.Table, c.Query, c.UpdatedAs = c.keyset().Canonical()
+	return source.SettingsOf("postgres", revision, c)
+}
+
 // factory opens the sources of one endpoint.
 type factory struct {
 	cfg   keyset.Config
+	reads source.Settings
 	from  string
 	dsn   source.Template
 	deps  source.Deps
@@ -91,7 +101,7 @@ type factory struct {
 // New makes the factory of one endpoint. It connects to nothing.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	deps = deps.Defaults()
-	f := &factory{cfg: cfg.keyset(), dsn: cfg.DSN, deps: deps, notes: keyset.Notes{Logger: deps.Logger}, wait: waitForOthers}
+	f := &factory{cfg: cfg.keyset(), reads: cfg.settings(), dsn: cfg.DSN, deps: deps, notes: keyset.Notes{Logger: deps.Logger}, wait: waitForOthers}
 	err := f.cfg.Check(keyset.AsTimestamp, keyset.AsDate, keyset.AsSeconds, keyset.AsMillis, keyset.AsMicros, keyset.AsSequence, keyset.AsXID)
 	from, nameErr := f.cfg.From()
 	if f.cfg.Table == "" && f.cfg.Query == "" {
@@ -136,7 +146,8 @@ func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, er
 		if err != nil {
 			return nil, fmt.Errorf("open connections: %w", err)
 		}
-		return &database{conns: conns, mode: cfg.ConnConfig.DefaultQueryExecMode}, nil
+		digest := f.reads.With(tenant(&cfg.ConnConfig.Config)).Digest()
+		return &database{conns: conns, mode: cfg.ConnConfig.DefaultQueryExecMode, digest: digest}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -227,8 +238,9 @@ func settings(params map[string]string) {
 
 // A database is what is open for one set of credentials.
 type database struct {
-	conns *pgxpool.Pool
-	mode  pgx.QueryExecMode
+	conns  *pgxpool.Pool
+	mode   pgx.QueryExecMode
+	digest string // see [bridge.Description]
 
 	mu    sync.Mutex
 	shape *shape // nil until it is known

@@ -231,7 +231,7 @@ func TestWithoutUpdatedE10(t *testing.T) {
 		if len(got) < 4 || next == checkpoint {
 			t.Errorf("%s: got %s, checkpoint %s after %s", change, ids(got), next, checkpoint)
 		}
-		expect(t, "checkpoint of a page", string(r.Checkpoint(run, got[1].Position, false)), string(checkpoint))
+		expect(t, "checkpoint of a page", string(r.Checkpoint(run, got[1].Position, false)), "")
 		checkpoint = next
 	}
 }

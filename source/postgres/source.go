@@ -25,17 +25,23 @@ type Source struct {
 
 var (
 	_ bridge.Source    = (*Source)(nil)
+	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
 	_ bridge.Counter   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
 
+// Describe implements [bridge.Describer]. A position is the pair that the next page begins after (E1).
+func (s *Source) Describe(context.Context) (bridge.Description, error) {
+	return bridge.Description{Digest: s.db.digest, Exact: true}, nil
+}
+
 // Begin implements [bridge.Source].
 func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
-	run := bridge.Run{Since: since}
+	var run bridge.Run
 	err := s.with(ctx, func(conn *pgxpool.Conn, shape *shape) error {
 		state, err := s.begin(ctx, conn, shape, since)
-		run.State = state.Encode()
+		run = state.Run(since)
 		return err
 	})
 	if err != nil {

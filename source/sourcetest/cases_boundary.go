@@ -49,6 +49,11 @@ func boundaryCases() []testCase {
 			run:  foreignCheckpointIsRefused,
 		},
 		{
+			name: "DigestIsTheSameInEveryProcess",
+			rule: "what checkpoints belong to is the same in every process, whatever contacts there are (D10)",
+			run:  digestIsTheSameInEveryProcess,
+		},
+		{
 			name: "ForeignOffsetIsRefused",
 			rule: "a position or run that the source cannot have issued is invalid_offset (E4, D5)",
 			run:  foreignOffsetIsRefused,
@@ -182,6 +187,30 @@ func foreignCheckpointIsRefused(x *exam) {
 		r := newReplica()
 		r.apply(changes)
 		x.equal(r, want, fmt.Sprintf("Begin took %s, which must be refused unless the run brings everything", show(c)))
+	}
+}
+
+func digestIsTheSameInEveryProcess(x *exam) {
+	digest := func() string {
+		describer, ok := x.open().(bridge.Describer)
+		if !ok {
+			x.failf("the source is no bridge.Describer")
+			panic(stopExam{})
+		}
+		said, err := describer.Describe(x.ctx)
+		x.must(err, "describe the source")
+		return said.Digest
+	}
+	x.settle(3)
+	first := digest()
+	if first == "" {
+		x.failf("the source has no digest")
+	}
+	x.settle(6)
+	for range 2 {
+		if again := digest(); again != first {
+			x.failf("opened again the source's digest is %s, and was %s", show(again), show(first))
+		}
 	}
 }
 

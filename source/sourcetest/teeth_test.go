@@ -35,7 +35,15 @@ type faulty struct {
 	read       func(context.Context, bridge.Run, bridge.Position, int) iter.Seq2[bridge.Change, error]
 	checkpoint func(bridge.Run, bridge.Position, bool) bridge.Checkpoint
 	close      func() error
+	digest     func() string
 	count      int64 // if not 0
+}
+
+func (f *faulty) Describe(ctx context.Context) (bridge.Description, error) {
+	if f.digest != nil {
+		return bridge.Description{Digest: f.digest()}, nil
+	}
+	return f.Source.(bridge.Describer).Describe(ctx)
 }
 
 func (f *faulty) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
@@ -256,6 +264,23 @@ var faults = []struct {
 				return run, err
 			}
 		},
+	},
+	{
+		name:  "a restarted run leaves a contact out",
+		rules: []string{"RandomHistories"},
+		fault: func(f *faulty, _ *memory.Store) {
+			restarted := false
+			changing(f, func(n int, _ *bridge.Change) bool { return !restarted || n > 0 })
+			f.begin = func(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+				restarted = since != ""
+				return f.Source.Begin(ctx, "")
+			}
+		},
+	},
+	{
+		name:  "the digest is made of the time",
+		rules: []string{"DigestIsTheSameInEveryProcess"},
+		fault: func(f *faulty, _ *memory.Store) { f.digest = func() string { return time.Now().String() } },
 	},
 	{
 		name:  "contexts are ignored",

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	driver "modernc.org/sqlite"
+
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // A location is where a database file is.
@@ -50,6 +52,17 @@ func (l location) uri(mode string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(l.name)}).EscapedPath() + "?" + values.Encode()
 }
 
+// tenant is whose contacts a file has: its full name, and the parameters that decide what is read of it.
+func (l location) tenant() source.Settings {
+	t := source.Settings{"tenant.path": source.FullName(l.name), "tenant.vfs": l.parameters.Get("vfs")}
+	for name, values := range l.parameters {
+		if strings.HasPrefix(name, "_") && name != "_txlock" && name != "_pragma" { // the driver's: how values are written
+			t["tenant."+name] = strings.Join(values, ",")
+		}
+	}
+	return t
+}
+
 // check is an error if there is no such file: SQLite's own says less.
 func (l location) check() error {
 	info, err := os.Stat(l.name)
@@ -67,6 +80,7 @@ func (l location) check() error {
 // A database is an open file.
 type database struct {
 	location location
+	digest   string // see [bridge.Description]
 	readers  *sql.DB
 	writer   *sql.DB // for probe_lock; opens nothing until it is used
 
@@ -75,7 +89,7 @@ type database struct {
 }
 
 // openFile prepares connections to a file. None is made yet.
-func openFile(l location) (*database, error) {
+func openFile(l location, digest string) (*database, error) {
 	readers, err := prepare(l.uri("ro", "busy_timeout(2000)", "query_only(1)"), 4)
 	if err != nil {
 		return nil, err
@@ -84,7 +98,7 @@ func openFile(l location) (*database, error) {
 	if err != nil {
 		return nil, errors.Join(err, readers.Close())
 	}
-	return &database{location: l, readers: readers, writer: writer}, nil
+	return &database{location: l, digest: digest, readers: readers, writer: writer}, nil
 }
 
 func prepare(uri string, connections int) (*sql.DB, error) {

@@ -233,8 +233,12 @@ func TestClockSetBackReadsEverythingAgainT13(t *testing.T) {
 	f := stampedFile(t, stampings["sql"])
 	r := open(t, f.path, stampedConfig)
 	r.clock.now = at(11, 30, 0)
+	f.exec(t, "INSERT INTO customers (id, name) VALUES (6, 'not stamped')")
+	if !r.begin(t, "2026-12-31 11:40:00/9").Initial() {
+		t.Error("the run is no initial one")
+	}
 	got, checkpoint := r.run(t, "2026-12-31 11:40:00/9", 2)
-	expect(t, "everything", ids(got), "1 2 3 4 5")
+	expect(t, "everything, as the bridge says then (D10)", ids(got), "6 1 2 3 4 5")
 	expect(t, "checkpoint", string(checkpoint), "2026-12-31 11:00:05/5")
 }
 

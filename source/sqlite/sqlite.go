@@ -29,17 +29,17 @@ import (
 
 // Config is the configuration of kind sqlite.
 type Config struct {
-	Path      source.Template `yaml:"path" jsonschema_description:"The database file. {{auth.name}} may stand in it. Either this or dsn."`
-	DSN       source.Template `yaml:"dsn" jsonschema_description:"The same as path, or an SQLite URI (file:…)."`
+	Path      source.Template `yaml:"path" digest:"-" jsonschema_description:"The database file. {{auth.name}} may stand in it. Either this or dsn."`
+	DSN       source.Template `yaml:"dsn" digest:"-" jsonschema_description:"The same as path, or an SQLite URI (file:…)."`
 	Table     string          `yaml:"table" jsonschema_description:"The table or view to read. Either this or query."`
 	Query     string          `yaml:"query" jsonschema_description:"The SELECT to read instead of a table."`
 	ID        string          `yaml:"id" jsonschema:"required" jsonschema_description:"SQL expression of the contact's id."`
 	Updated   string          `yaml:"updated" jsonschema_description:"SQL expression of the time or number of the contact's last change. Without it every change means that everything is sent."`
 	UpdatedAs string          `yaml:"updated_as" jsonschema:"enum=auto,enum=timestamp,enum=date,enum=epoch_s,enum=epoch_ms,enum=epoch_us,enum=sequence" jsonschema_description:"What updated is, where its values do not tell. Default: auto."`
 	TimeZone  string          `yaml:"time_zone" jsonschema_description:"The zone of an updated without one, such as Europe/Berlin. Default: UTC or the machine's, whichever is earlier."`
-	Overlap   time.Duration   `yaml:"overlap" jsonschema_description:"How far back every run reads, since write transactions may stay open that long. Default: 5m."`
-	ClockSkew time.Duration   `yaml:"clock_skew" jsonschema_description:"How far the clocks that stamp contacts may be behind this machine's. Default: 1s."`
-	ProbeLock bool            `yaml:"probe_lock" jsonschema_description:"Take and give back the write lock to see that nobody is writing, instead of the overlap. The file must be writable."`
+	Overlap   time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How far back every run reads, since write transactions may stay open that long. Default: 5m."`
+	ClockSkew time.Duration   `yaml:"clock_skew" digest:"-" jsonschema_description:"How far the clocks that stamp contacts may be behind this machine's. Default: 1s."`
+	ProbeLock bool            `yaml:"probe_lock" digest:"-" jsonschema_description:"Take and give back the write lock to see that nobody is writing, instead of the overlap. The file must be writable."`
 	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that is neither null nor 0 when the contact is gone."`
 	Fields    source.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
 }
@@ -53,9 +53,19 @@ func (c Config) keyset() keyset.Config {
 	return k
 }
 
+// revision is the kind's mapping revision: see [source.SettingsOf].
+const revision = 1
+
+// settings are what of the configuration its checkpoints belong to, but for the file (D10).
+func (c Config) settings() source.Settings {
+	c.Table, c.Query, c.UpdatedAs = c.keyset().Canonical()
+	return source.SettingsOf("sqlite", revision, c)
+}
+
 // factory opens the sources of one endpoint.
 type factory struct {
 	cfg       keyset.Config
+	reads     source.Settings
 	probeLock bool
 	from      string
 	path      source.Template
@@ -69,7 +79,7 @@ type factory struct {
 // New makes the factory of one endpoint. It opens nothing.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	deps = deps.Defaults()
-	f := &factory{cfg: cfg.keyset(), probeLock: cfg.ProbeLock, path: cfg.Path, deps: deps, notes: keyset.Notes{Logger: deps.Logger}, manyInTail: manyInTail}
+	f := &factory{cfg: cfg.keyset(), reads: cfg.settings(), probeLock: cfg.ProbeLock, path: cfg.Path, deps: deps, notes: keyset.Notes{Logger: deps.Logger}, manyInTail: manyInTail}
 	if cfg.Path.String() == "" {
 		f.path = cfg.DSN
 	}
@@ -104,7 +114,9 @@ func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, er
 	if err != nil {
 		return nil, err
 	}
-	db, release, err := f.pool.Get(ctx, source.DigestOf(text), func(context.Context) (*database, error) { return openFile(file) })
+	db, release, err := f.pool.Get(ctx, source.DigestOf(text), func(context.Context) (*database, error) {
+		return openFile(file, f.reads.With(file.tenant()).Digest())
+	})
 	if err != nil {
 		return nil, err
 	}

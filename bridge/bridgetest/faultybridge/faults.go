@@ -82,6 +82,15 @@ const (
 	CreationsAreOld         Fault = "a new contact has no time of change"
 	ReadFromSnapshot        Fault = "a run reads a snapshot and sets the checkpoint past it"
 	DeletionsAreObjects     Fault = "deleted_contacts holds objects"
+
+	ForeignCheckpointIsNew     Fault = "a checkpoint that was never issued is answered as if nothing were new"
+	RestartForgetsOffset       Fault = "a run that was restarted ends with its first page, whose checkpoint is unknown"
+	RestartedOnEveryPage       Fault = "every page of a restarted run says restarted"
+	RestartedWithoutEverything Fault = "a restarted run leaves a contact out"
+	RestartedIncremental       Fault = "a run that brings only what changed says restarted"
+	RestartedUnasked           Fault = "restarted and exact are sent to everybody"
+	RestartedIsText            Fault = "restarted is a text"
+	ExactIsNumber              Fault = "exact is a number"
 )
 
 // Expiry is how long an offset lives with the fault [OffsetExpires].
@@ -100,6 +109,8 @@ func (b *Bridge) objection(q *request, since, offset string) (int, string) {
 	case b.fault == EmptyMarksRefused && q.Meta.Offset != nil && *q.Meta.Offset == "",
 		b.fault == AbsentMarksRefused && q.Meta.Offset == nil && string(q.Meta.Context) != "null",
 		b.fault == CheckpointRefused && since != "",
+		b.fault == UnknownFieldsRefused && q.Meta.Deletions,
+		b.fault == RestartForgetsOffset && offset != "" && since != "" && b.isUnknown(since),
 		b.fault == ContextOnlyOnce && offset != "" && len(q.Meta.Context) < 5,
 		b.fault == ContextBytesCompared && offset != "" && string(q.Meta.Context) != contextThatMustComeBack,
 		b.fault == OffsetExpires && offset != "" && b.now().Sub(b.expiring[offset]) > Expiry:
@@ -427,5 +438,7 @@ func All() []Fault {
 		OffsetIsNumber, CheckpointIsNumber, ServerErrorOnOffset, TruncatedJSON, NotUTF8, DuplicateKeys, SecondPageFails,
 		UpdatesDontCount, DeletedStaysListed, LargePages, ConnectionsClosed, EmptyNextOffset, DeletionsAreObjects,
 		SlowishPage, PagesDiffer, HugeBodyBreaks, ServerErrorOnCheckpoint, CreationsAreOld, ReadFromSnapshot,
+		ForeignCheckpointIsNew, RestartForgetsOffset, RestartedOnEveryPage, RestartedWithoutEverything, RestartedIncremental,
+		RestartedUnasked, RestartedIsText, ExactIsNumber,
 	}
 }

@@ -31,6 +31,8 @@ type row struct {
 type Bridge struct {
 	// SlowAnswer is how long a bridge with the fault [SlowPage] or [SlowishPage] takes for its second page.
 	SlowAnswer time.Duration
+	// Restarts says that the bridge answers a checkpoint that it never issued from the beginning, instead of refusing it.
+	Restarts bool
 
 	fault    Fault
 	pageSize int
@@ -152,6 +154,7 @@ type meta struct {
 	Checkpoint *string         `json:"synchronization_checkpoint"`
 	Offset     *string         `json:"offset"`
 	Context    json.RawMessage `json:"context"`
+	Deletions  bool            `json:"supports_deletions"`
 }
 
 type request struct {
@@ -278,6 +281,14 @@ func (b *Bridge) sync(w http.ResponseWriter, r *http.Request, q *request) {
 		q.Meta = &meta{}
 	}
 	since, offset := text(q.Meta.Checkpoint), text(q.Meta.Offset)
+	unknown := since != "" && b.isUnknown(since)
+	if unknown && b.fault == ForeignCheckpointIsNew {
+		b.write(w, r, map[string]any{"contacts": []any{}, "synchronization_checkpoint": since})
+		return
+	}
+	if unknown && b.restarts() && !(offset != "" && b.fault == RestartForgetsOffset) {
+		since = ""
+	}
 	if status, message := b.objection(q, since, offset); status != 0 {
 		b.refuse(w, status, message)
 		return
@@ -296,7 +307,53 @@ func (b *Bridge) sync(w http.ResponseWriter, r *http.Request, q *request) {
 		return
 	}
 	page := rows[:min(len(rows), b.pageSize)]
-	b.write(w, r, b.answer(since, offset, page, len(rows) > len(page)))
+	a := b.answer(since, offset, page, len(rows) > len(page))
+	b.declare(a, q, unknown, offset)
+	b.write(w, r, a)
+}
+
+// isUnknown reports whether the bridge never issued a checkpoint.
+func (b *Bridge) isUnknown(checkpoint string) bool {
+	_, err := parsePosition(b.unwrap(checkpoint))
+	return err != nil
+}
+
+// restarts reports whether a checkpoint that was never issued is answered from the beginning.
+func (b *Bridge) restarts() bool {
+	switch b.fault {
+	case RestartedOnEveryPage, RestartedWithoutEverything, RestartedUnasked, RestartedIsText, ExactIsNumber, RestartForgetsOffset:
+		return true
+	}
+	return b.Restarts
+}
+
+// declare adds what the bridge says of the run and of its offsets (D8, D10), faults included.
+func (b *Bridge) declare(a map[string]any, q *request, unknown bool, offset string) {
+	asked := q.Meta.Deletions || b.fault == RestartedUnasked
+	if !b.restarts() && b.fault != RestartedIncremental || !asked {
+		return
+	}
+	restarted := unknown && b.restarts() && offset == ""
+	switch b.fault {
+	case RestartedOnEveryPage:
+		restarted = unknown
+	case RestartedIncremental:
+		restarted = q.Meta.Checkpoint != nil && offset == ""
+	case RestartedWithoutEverything:
+		if contacts, _ := a["contacts"].([]any); restarted && len(contacts) > 1 {
+			a["contacts"] = contacts[1:]
+		}
+	}
+	if restarted {
+		a["restarted"] = true
+	}
+	a["exact"] = true
+	switch {
+	case b.fault == RestartedIsText && restarted:
+		a["restarted"] = "yes"
+	case b.fault == ExactIsNumber:
+		a["exact"] = 1
+	}
 }
 
 // rowsFor are the rows that are still to be sent in the run.

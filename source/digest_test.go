@@ -1,0 +1,60 @@
+package source_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// D10: what is not set is left out, so that a key that is added later changes nobody's digest.
+func TestSettingsHoldWhatIsSet(t *testing.T) {
+	type nested struct {
+		Size float64           `yaml:"size"`
+		Tags map[string]string `yaml:"tags"`
+	}
+	type config struct {
+		Secret  string          `yaml:"secret" digest:"-"`
+		URL     source.Template `yaml:"url"`
+		Overlap time.Duration   `yaml:"overlap"`
+		On      bool            `yaml:"on"`
+		Off     bool            `yaml:"off"`
+		Page    uint8           `yaml:"page"`
+		Nested  *nested         `yaml:"nested"`
+		None    *nested         `yaml:"none"`
+		Kept    string          `yaml:"-"`
+		hidden  string
+		Fields  source.Fields `yaml:"fields"`
+	}
+	url, err := source.ParseTemplate("https://{{auth.account}}.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := source.SettingsOf("test", 3, config{
+		Secret: "s3cret", URL: url, Overlap: time.Minute, On: true, Page: 7, Kept: "x", hidden: "x",
+		Nested: &nested{Size: 1.5, Tags: map[string]string{"a": "b"}},
+		Fields: source.Fields{
+			Name: "n", Phones: source.Expressions{"p", "q"},
+			CustomFields: source.CustomFields{{Key: "Plan.x", Expression: "e"}, {Key: "Plan", Expression: "f"}},
+		},
+	})
+	want := source.Settings{
+		"kind": "test", "revision": "3", "source.url": "https://{{auth.account}}.example.com", "source.overlap": "60000000000",
+		"source.on": "true", "source.page": "7", "source.nested.size": "1.5", "source.nested.tags.a": "b",
+		"source.fields.name": "n", "source.fields.phones.0": "p", "source.fields.phones.1": "q",
+		`source.fields.custom_fields."Plan.x".key`: "Plan.x", `source.fields.custom_fields."Plan.x".expression`: "e",
+		`source.fields.custom_fields."Plan".key`: "Plan", `source.fields.custom_fields."Plan".expression`: "f",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got.Digest() == source.SettingsOf("test", 4, config{}).Digest() || got.With(source.Settings{"tenant": ""}).Digest() != got.Digest() {
+		t.Error("the digest does not tell what counts")
+	}
+	if (source.Settings{"a": "b", "c": ""}).Digest() == (source.Settings{"a": "", "c": "b"}).Digest() ||
+		(source.Settings{"ab": "c"}).Digest() == (source.Settings{"a": "bc"}).Digest() {
+		t.Error("keys and values run into each other")
+	}
+}
