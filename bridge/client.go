@@ -37,6 +37,10 @@ type Client struct {
 	// MaxBody is the most bytes of an answer's body, decompressed. Default [DefaultMaxBody].
 	MaxBody int64
 
+	// Budget bounds the memory of the pages of all clients that share it; nil does not bound it. A page holds its room until
+	// its Release is called.
+	Budget *Budget
+
 	// Timeout is how long a request may take, to the last byte of its answer (P12). Default [DefaultTimeout].
 	Timeout time.Duration
 
@@ -68,6 +72,10 @@ type Page struct {
 	// Exact: the bridge's offsets are exact positions, so that a run which was interrupted still proves who is absent (D8).
 	Exact bool
 	Bytes int64 // of the answer's body, decompressed
+
+	// Release gives the page's room in the client's budget back, once the page is not used any more; to call it again does
+	// nothing. Nil without a budget. The room of a page that is forgotten comes back when its memory does.
+	Release func()
 }
 
 // A Rejected contact could not be taken.
@@ -76,7 +84,7 @@ type Rejected struct {
 	Reason string // a phrase: "has no id"
 }
 
-// Page asks for one page.
+// Page asks for one page. Where the client has a budget, its caller releases the page.
 func (c *Client) Page(ctx context.Context, q PageRequest) (*Page, error) {
 	body, err := c.pageBody(q)
 	if err != nil {
@@ -91,6 +99,14 @@ func (c *Client) Page(ctx context.Context, q PageRequest) (*Page, error) {
 		return nil, err
 	}
 	return page, nil
+}
+
+// maxBody is the most bytes of an answer.
+func (c *Client) maxBody() int64 {
+	if c.MaxBody <= 0 {
+		return DefaultMaxBody
+	}
+	return c.MaxBody
 }
 
 // Validate asks the auth_validation endpoint at an address whether the client's credentials are good (P13): nil error if so.
@@ -161,8 +177,8 @@ func encodeJSON(v any) ([]byte, error) {
 // post sends a request and has its answer read.
 func (c *Client) post(ctx context.Context, target string, body []byte, read func(*answer) error) error {
 	limit := orDefault(c.Timeout, DefaultTimeout)
-	timed, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	timed, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	req, err := http.NewRequestWithContext(timed, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil || req.URL.Host == "" || req.URL.Scheme != "http" && req.URL.Scheme != "https" {
 		return &Error{
@@ -174,11 +190,13 @@ func (c *Client) post(ctx context.Context, target string, body []byte, read func
 	id := newRequestID()
 	c.setHeaders(req, id)
 	a := &answer{client: c, id: id, limit: limit, ctx: ctx, timed: timed}
-	res, err := c.client().Do(req)
+	a.time = newLimit(limit, func() { cancel(context.DeadlineExceeded) })
+	defer a.time.timer.Stop()
+	res, err := c.client().Do(req) //nolint:bodyclose // answer.close closes it
 	if err != nil {
 		return a.failed(err)
 	}
-	defer res.Body.Close()
+	defer a.close()
 	a.open(res)
 	if err := a.checkStatus(); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -24,8 +25,11 @@ type answer struct {
 	limit  time.Duration
 	ctx    context.Context // the caller's
 	timed  context.Context // the same with the request's time limit
+	time   *limit          // what is left of that
 	res    *http.Response
 	meter  *meter
+	known  int64         // the body's length; 0 where it is not known
+	ahead  *[]byte       // the body's beginning, where it was read ahead
 	body   *bufio.Reader // over meter
 	json   *jsontext.Decoder
 }
@@ -60,16 +64,35 @@ func (a *answer) open(res *http.Response) {
 	if id := res.Header.Get(requestIDHeader); saneID(id) {
 		a.id = id
 	}
-	a.meter = &meter{from: res.Body, left: int64(orDefault(int(a.client.MaxBody), DefaultMaxBody))}
-	a.body = bufio.NewReaderSize(a.meter, 64<<10)
+	a.meter = &meter{from: res.Body, left: a.client.maxBody()}
+	a.body = bufio.NewReaderSize(a.meter, bodyBuffer)
 }
 
 // page reads a page. Whatever is not one is an error, never an empty page (T11).
 func (a *answer) page() (*Page, error) {
+	release, err := a.reserve()
+	if err != nil {
+		return nil, err
+	}
+	page, err := a.readPage()
+	if release == nil {
+		return page, err
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	page.Release = release
+	runtime.AddCleanup(page, func(release func()) { release() }, release)
+	return page, nil
+}
+
+func (a *answer) readPage() (*Page, error) {
 	if err := a.startJSON(); err != nil {
 		return nil, err
 	}
-	r := pageReader{json: a.json, page: &Page{}, expected: a.expected()}
+	r := pageReader{json: a.json, page: &Page{}}
+	r.taken.first = a.expected()
 	err := readObject(a.json, r.field)
 	if err == nil {
 		err = a.atEnd()
@@ -84,18 +107,20 @@ func (a *answer) page() (*Page, error) {
 		return nil, a.badAnswer("the answer's JSON is not a page: it has no contacts",
 			"A page is an object with contacts, an array. Check that the URL is that of contact_sync, and what the bridge does when it fails.")
 	}
+	r.page.Contacts, r.page.Rejected, r.page.Deleted = r.taken.all(), r.rejected.all(), r.deleted.all()
 	r.page.Bytes = a.meter.read
 	return r.page, nil
 }
 
 // expected is a guess at how many contacts the answer holds, so that the list need not grow often.
 func (a *answer) expected() int {
-	const usualSize, least, most = 256, 64, 8192
-	return int(min(max(a.res.ContentLength/usualSize, least), most))
+	const usualSize, least = 256, 64
+	return int(min(max(a.known/usualSize, least), mostInPiece))
 }
 
 // authFields reads what a good validation may add: nothing, or a flat object (P13).
 func (a *answer) authFields() (Auth, error) {
+	a.meter.left = min(a.meter.left, maxAuthBody)
 	if _, err := a.body.Peek(1); errors.Is(err, io.EOF) && a.meter.read == 0 {
 		return nil, nil
 	}
@@ -113,7 +138,9 @@ func (a *answer) authFields() (Auth, error) {
 			if extra == nil {
 				extra = make(Auth)
 			}
-			extra[name] = value
+			if extra[name] = value; len(extra) > maxAuthFields {
+				return &fieldError{fmt.Sprintf("it has more than %d fields", maxAuthFields)}
+			}
 		}
 		return err
 	})
@@ -195,7 +222,10 @@ var errTrailing = &fieldError{"something follows the answer's JSON object"}
 type pageReader struct {
 	json     *jsontext.Decoder
 	page     *Page
-	expected int             // contacts, roughly
+	taken    pieces[contact.Contact]
+	rejected pieces[Rejected]
+	deleted  pieces[string]
+	memory   int64           // about what all of it holds
 	contacts bool            // contacts is there, an array
 	other    bool            // another of the protocol's fields is there and says something
 	failed   json.RawMessage // the value of error
@@ -215,6 +245,9 @@ func (r *pageReader) field(name string) (err error) {
 		return r.readRejected()
 	case "context":
 		r.page.Context, err = r.raw()
+		if len(r.page.Context) > maxContext {
+			return &fieldError{"context is larger than " + size(maxContext)}
+		}
 		return err
 	case "restarted":
 		r.page.Restarted, err = r.flag()
@@ -237,6 +270,9 @@ func (r *pageReader) flag() (bool, error) {
 // token reads an offset or a checkpoint.
 func (r *pageReader) token(name string, into *string) error {
 	text, _, err := readText(r.json, name, false)
+	if err == nil && len(text) > maxTokenLen {
+		return &fieldError{fmt.Sprintf("%s is larger than %s", name, size(maxTokenLen))}
+	}
 	*into = text
 	r.other = r.other || text != ""
 	return err
@@ -253,6 +289,9 @@ func (r *pageReader) raw() (json.RawMessage, error) {
 
 func (r *pageReader) readError() (err error) {
 	r.failed, err = r.raw()
+	if len(r.failed) > maxErrorBody {
+		r.failed = json.RawMessage(`{}`) // too large to be looked at
+	}
 	return err
 }
 
@@ -284,23 +323,21 @@ func (r *pageReader) array(name, of string, element func() error) (bool, error) 
 
 func (r *pageReader) readContacts() error {
 	found, err := r.array("contacts", "objects", func() error {
-		at := len(r.page.Contacts)
-		if at == 0 {
-			r.page.Contacts = make([]contact.Contact, 0, r.expected)
+		if r.taken.n+r.rejected.n == MaxPageContacts {
+			return &pageTooBig{fmt.Sprintf("it holds more than %d contacts", MaxPageContacts)}
 		}
-		r.page.Contacts = append(r.page.Contacts, contact.Contact{})
-		c := &r.page.Contacts[at]
-		reason, err := c.Decode(r.json)
+		c := r.taken.next()
+		reason, err := c.DecodeBounded(r.json)
 		if err != nil {
 			return err
 		}
 		if reason != "" {
-			r.page.Rejected = append(r.page.Rejected, Rejected{ID: c.ID, Reason: reason})
-			r.page.Contacts = r.page.Contacts[:at]
-			return nil
+			*r.rejected.next() = Rejected{ID: c.ID, Reason: reason}
+			r.taken.drop()
+			return r.charge(memoryOfRejected + len(reason))
 		}
 		c.FillName()
-		return nil
+		return r.charge(c.Memory())
 	})
 	r.contacts = r.contacts || found
 	return err
@@ -309,10 +346,14 @@ func (r *pageReader) readContacts() error {
 func (r *pageReader) readDeleted() error {
 	found, err := r.array("deleted_contacts", "strings", func() error {
 		id, given, err := readText(r.json, "an entry of deleted_contacts", false)
-		if err == nil && given && id != "" {
-			r.page.Deleted = append(r.page.Deleted, id)
+		if err != nil || !given || id == "" || len(id) > contact.MaxID { // nobody has such an id
+			return err
 		}
-		return err
+		if r.deleted.n == MaxPageDeleted {
+			return &pageTooBig{fmt.Sprintf("it holds more than %d deleted contacts", MaxPageDeleted)}
+		}
+		*r.deleted.next() = id
+		return r.charge(memoryOfDeleted + len(id))
 	})
 	r.other = r.other || found
 	return err
@@ -326,19 +367,36 @@ func (r *pageReader) readRejected() error {
 		if err != nil {
 			return err
 		}
-		var entry struct{ ID, Reason any }
-		numbers := json.NewDecoder(bytes.NewReader(value))
-		numbers.UseNumber()
-		_ = numbers.Decode(&entry) // what cannot be read is missing
-		rejected := Rejected{ID: plainText(entry.ID), Reason: plainText(entry.Reason)}
-		if rejected.Reason == "" {
-			rejected.Reason = "was left out by the bridge, which gave no reason"
+		if r.taken.n+r.rejected.n == MaxPageContacts {
+			return &pageTooBig{fmt.Sprintf("it holds more than %d contacts", MaxPageContacts)}
 		}
-		r.page.Rejected = append(r.page.Rejected, rejected)
-		return nil
+		rejected := rejectedEntry(value)
+		*r.rejected.next() = rejected
+		return r.charge(memoryOfRejected + len(rejected.ID) + len(rejected.Reason))
 	})
 	r.other = r.other || found
 	return err
+}
+
+// maxRejectedEntry bounds what is decoded of one entry of rejected_contacts, in bytes: an id and a sentence.
+const maxRejectedEntry = 2 * contact.MaxID
+
+// rejectedEntry understands one entry; what it cannot read is missing.
+func rejectedEntry(value []byte) Rejected {
+	var entry struct{ ID, Reason any }
+	if len(value) <= maxRejectedEntry {
+		numbers := json.NewDecoder(bytes.NewReader(value))
+		numbers.UseNumber()
+		_ = numbers.Decode(&entry)
+	}
+	rejected := Rejected{ID: plainText(entry.ID), Reason: plainText(entry.Reason)}
+	if len(rejected.ID) > contact.MaxID { // nobody has such an id
+		rejected.ID = ""
+	}
+	if rejected.Reason == "" {
+		rejected.Reason = "was left out by the bridge, which gave no reason"
+	}
+	return rejected
 }
 
 // plainText is a JSON string or number as text, and empty for every other value (D1).

@@ -88,8 +88,7 @@ func (a *answer) checkStatus() error {
 }
 
 func (a *answer) tooBig() error {
-	most := int64(orDefault(int(a.client.MaxBody), DefaultMaxBody))
-	return a.error(CodeAnswerTooBig, "the answer is larger than "+size(most),
+	return a.error(CodeAnswerTooBig, "the answer is larger than "+size(a.client.maxBody()),
 		"Make the bridge's pages smaller: a few hundred contacts are plenty.", nil)
 }
 
@@ -234,6 +233,10 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 func (a *answer) badBody(err error) error {
 	if a.meter.err != nil && !errors.Is(a.meter.err, io.EOF) {
 		return a.failed(a.meter.err)
+	}
+	if big, ok := errors.AsType[*pageTooBig](err); ok {
+		return a.error(CodeAnswerTooBig, "the answer is too large: "+big.what,
+			"Make the bridge's pages smaller: a few hundred contacts are plenty.", nil)
 	}
 	if field, ok := errors.AsType[*fieldError](err); ok {
 		return a.badAnswer("the answer is not the protocol's: "+a.quoted(field.message),

@@ -1,6 +1,8 @@
 package caller
 
 import (
+	"slices"
+
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/phone"
 )
@@ -10,29 +12,56 @@ const leastDigits = 3
 
 // Numbers makes what the directory keeps of a contact's phones, in their order, so that [Lookup] finds it. Region is where
 // they were written, as in [phone.Parse]. One text may hold several numbers. What is no full number is kept too where it
-// has three digits or more; what has fewer, and what says the same as an earlier one, is left out.
+// has three digits or more; what has fewer, and what says the same as an earlier one, is left out, and so is everything after the
+// first [directory.MaxNumbers] numbers. The time it takes grows with the number of phones, no faster.
 func Numbers(phones []string, region string) []directory.Number {
-	numbers := make([]directory.Number, 0, len(phones))
+	list := numbers{list: make([]directory.Number, 0, min(len(phones), directory.MaxNumbers))}
 	for _, raw := range phones {
+		if len(list.list) == directory.MaxNumbers {
+			break
+		}
 		if n := phone.Parse(raw, region); n.Valid {
-			numbers = add(numbers, n)
+			list.add(n)
 			continue
 		}
 		for _, n := range phone.ParseAll(raw, region) {
-			numbers = add(numbers, n)
+			list.add(n)
 		}
 	}
-	return numbers
+	return list.list
 }
 
-func add(numbers []directory.Number, n phone.Number) []directory.Number {
-	if len(n.Digits) < leastDigits {
-		return numbers
+// numbers are different from each other.
+type numbers struct {
+	list  []directory.Number
+	known map[said]struct{} // of a long list
+}
+
+// said is what a number says, however it is written.
+type said struct{ match, extension string }
+
+// few is how many numbers are compared one by one, which is faster than a map.
+const few = 16
+
+func (l *numbers) add(n phone.Number) {
+	if len(n.Digits) < leastDigits || len(l.list) == directory.MaxNumbers || l.has(said{n.Digits, n.Extension}) {
+		return
 	}
-	for _, known := range numbers {
-		if known.Match == n.Digits && known.Extension == n.Extension {
-			return numbers
+	l.list = append(l.list, directory.Number{Raw: n.Raw, E164: n.E164, Match: n.Digits, Extension: n.Extension})
+}
+
+// has reports whether a number is known, and knows it from then on.
+func (l *numbers) has(s said) bool {
+	if len(l.list) < few {
+		return slices.ContainsFunc(l.list, func(n directory.Number) bool { return n.Match == s.match && n.Extension == s.extension })
+	}
+	if l.known == nil {
+		l.known = make(map[said]struct{}, cap(l.list))
+		for _, n := range l.list {
+			l.known[said{n.Match, n.Extension}] = struct{}{}
 		}
 	}
-	return append(numbers, directory.Number{Raw: n.Raw, E164: n.E164, Match: n.Digits, Extension: n.Extension})
+	_, known := l.known[s]
+	l.known[s] = struct{}{}
+	return known
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -18,14 +20,30 @@ import (
 // and c.ID is set if it has one. A missing name is no reason: see [Contact.FillName]. err is the decoder's: what it reads is
 // not JSON, or could not be read; nothing more can be read from it.
 func (c *Contact) Decode(dec *jsontext.Decoder) (reason string, err error) {
+	d := decoder{json: dec}
+	return d.contact(c)
+}
+
+// DecodeBounded is [Contact.Decode] for what others send: a contact beyond the bounds ([MaxPhones] and others) gives a reason too,
+// and what is beyond them is read over without being kept. An id that is too long is cut.
+func (c *Contact) DecodeBounded(dec *jsontext.Decoder) (reason string, err error) {
+	d := decoder{json: dec, bounded: true}
+	if reason, err = d.contact(c); err != nil || reason != "" {
+		return reason, err
+	}
+	return c.exceeded(), nil
+}
+
+// contact reads one contact.
+func (d *decoder) contact(c *Contact) (reason string, err error) {
 	*c = Contact{}
+	dec := d.json
 	if kind := dec.PeekKind(); kind != '{' {
 		if err := dec.SkipValue(); err != nil {
 			return "", err
 		}
 		return "is " + kindName(kind) + ", not an object", nil
 	}
-	d := decoder{json: dec}
 	if err := d.object(func(name []byte) error { return d.field(c, name) }); err != nil {
 		return "", err
 	}
@@ -59,8 +77,10 @@ func (c *Contact) UnmarshalJSON(data []byte) error {
 // A decoder reads one contact. It keeps the first reason why the contact cannot be taken and goes on, so that its id is
 // known in any case.
 type decoder struct {
-	json   *jsontext.Decoder
-	reason string
+	json    *jsontext.Decoder
+	bounded bool // by the bounds of a contact
+	taken   int  // bytes of text, where bounded
+	reason  string
 }
 
 func (d *decoder) reject(name string, kind jsontext.Kind, due string) {
@@ -94,7 +114,7 @@ func (d *decoder) field(c *Contact, name []byte) error {
 	}
 	switch string(name) { // the name's bytes are the decoder's: gone with the next read
 	case `"id"`:
-		return d.text("id", &c.ID)
+		return d.id(c)
 	case `"name"`:
 		return d.text("name", &c.Name)
 	case `"title"`:
@@ -102,11 +122,11 @@ func (d *decoder) field(c *Contact, name []byte) error {
 	case `"company"`:
 		return d.text("company", &c.Company)
 	case `"emails"`:
-		return d.list("emails", &c.Emails)
+		return d.list("emails", MaxEmails, &c.Emails)
 	case `"phones"`:
-		return d.list("phones", &c.Phones)
+		return d.list("phones", MaxPhones, &c.Phones)
 	case `"websites"`:
-		return d.list("websites", &c.Websites)
+		return d.list("websites", MaxWebsites, &c.Websites)
 	case `"photo_url"`:
 		return d.text("photo_url", &c.PhotoURL)
 	case `"address"`:
@@ -138,9 +158,13 @@ func (d *decoder) text(name string, into *string) error {
 	}
 	switch kind := value.Kind(); kind {
 	case '"':
-		*into = unquote(value)
+		if d.room(len(value) - len(`""`)) {
+			*into = unquote(value)
+		}
 	case '0':
-		*into = string(value)
+		if d.room(len(value)) {
+			*into = string(value)
+		}
 	case 'n':
 		*into = ""
 	default:
@@ -149,8 +173,37 @@ func (d *decoder) text(name string, into *string) error {
 	return nil
 }
 
+// room takes room for a text as it stands on the wire. Where the contact has too much of it, it is rejected and has no room.
+func (d *decoder) room(n int) bool {
+	if !d.bounded {
+		return true
+	}
+	if d.taken += n; d.taken <= MaxText {
+		return true
+	}
+	if d.reason == "" {
+		d.reason = tooMuchText
+	}
+	return false
+}
+
+// id reads the id. It is kept whatever room the contact has left, since a contact that is rejected is known by it.
+func (d *decoder) id(c *Contact) error {
+	bounded := d.bounded
+	d.bounded = false
+	err := d.text("id", &c.ID)
+	d.bounded = bounded
+	if bounded && len(c.ID) > MaxID {
+		c.ID = strings.Clone(strings.ToValidUTF8(c.ID[:MaxID], ""))
+		if d.reason == "" {
+			d.reason = longID
+		}
+	}
+	return err
+}
+
 // list reads an array of strings, or one string. Entries that are null or empty are passed over.
-func (d *decoder) list(name string, into *[]string) error {
+func (d *decoder) list(name string, most int, into *[]string) error {
 	*into = nil
 	kind := d.json.PeekKind()
 	if kind != '[' {
@@ -159,9 +212,11 @@ func (d *decoder) list(name string, into *[]string) error {
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
 	}
+	var list gathered[string]
 	for {
 		switch kind := d.json.PeekKind(); kind {
 		case ']', 0:
+			*into = list.exactly(&texts)
 			_, err := d.json.ReadToken()
 			return err
 		default:
@@ -169,11 +224,68 @@ func (d *decoder) list(name string, into *[]string) error {
 			if err := d.entry(name, &entry); err != nil {
 				return err
 			}
-			if entry != "" {
-				*into = append(*into, entry)
+			if entry != "" && d.roomFor(list.n, most, name) {
+				list.add(&texts, entry)
 			}
 		}
 	}
+}
+
+// A gathered list is one whose length is not known before its end. What is gathered first is lent, so that in the end the list
+// costs its own memory and no more.
+type gathered[T any] struct {
+	n    int
+	only T // the first entry, and often the last
+	lent *[]T
+}
+
+var (
+	texts  = sync.Pool{New: func() any { return new([]string) }}
+	fields = sync.Pool{New: func() any { return new([]CustomField) }}
+)
+
+func (g *gathered[T]) add(lender *sync.Pool, entry T) {
+	g.n++
+	if g.n == 1 {
+		g.only = entry
+		return
+	}
+	if g.lent == nil {
+		g.lent = lender.Get().(*[]T)
+		*g.lent = append((*g.lent)[:0], g.only)
+	}
+	*g.lent = append(*g.lent, entry)
+}
+
+// exactly returns the list, nil if it is empty, and gives back what was lent.
+func (g *gathered[T]) exactly(lender *sync.Pool) []T {
+	if g.lent == nil {
+		if g.n == 0 {
+			return nil
+		}
+		return []T{g.only}
+	}
+	list := make([]T, g.n)
+	copy(list, *g.lent)
+	if cap(*g.lent) <= mostLent {
+		clear(*g.lent)
+		lender.Put(g.lent)
+	}
+	return list
+}
+
+// mostLent is how long a list may be whose memory is kept for others.
+const mostLent = 2048
+
+// roomFor reports whether a list that has n entries has room for another one. Where it has none, the contact is rejected.
+func (d *decoder) roomFor(n, most int, name string) bool {
+	if !d.bounded || n < most {
+		return true
+	}
+	if d.reason == "" {
+		d.reason = tooMany(most, name)
+	}
+	return false
 }
 
 func (d *decoder) listOfOne(name string, into *[]string) error {
@@ -218,15 +330,17 @@ func (d *decoder) customFields(c *Contact) error {
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
 	}
+	var list gathered[CustomField]
 	for d.json.PeekKind() == '{' || d.json.PeekKind() == 'n' {
 		var f CustomField
 		if err := d.customField(&f); err != nil {
 			return err
 		}
-		if f.Key != "" && f.Value != "" {
-			c.CustomFields = append(c.CustomFields, f)
+		if f.Key != "" && f.Value != "" && d.roomFor(list.n, MaxCustomFields, "custom_fields") {
+			list.add(&fields, f)
 		}
 	}
+	c.CustomFields = list.exactly(&fields)
 	return d.endOfCustomFields()
 }
 

@@ -9,11 +9,14 @@ import (
 // ErrNoID is what keeps a contact from being sent or taken (D6).
 var ErrNoID = errors.New("the contact has no id")
 
-// Validate reports whether the contact can be sent: nil, or [ErrNoID]. Everything else that may be wrong with a contact is
-// mended on the way (D6) and listed by [Contact.Problems].
+// Validate reports whether the contact can be sent: nil, [ErrNoID], or a [*BoundError] where it is beyond a bound (D11).
+// Everything else that may be wrong with a contact is mended on the way (D6) and listed by [Contact.Problems].
 func (c *Contact) Validate() error {
 	if blank(c.ID) {
 		return ErrNoID
+	}
+	if reason := c.exceeded(); reason != "" {
+		return &BoundError{reason}
 	}
 	return nil
 }
@@ -47,6 +50,7 @@ type Problem struct {
 // The codes of problems.
 const (
 	ProblemNoID      = "no_id"      // cannot be sent
+	ProblemTooLarge  = "too_large"  // cannot be sent: beyond a bound (D11)
 	ProblemNoName    = "no_name"    // another field stands in for the name
 	ProblemNoPhones  = "no_phones"  // a call never finds the contact
 	ProblemBadEmail  = "bad_email"  // sent as it is
@@ -64,6 +68,13 @@ func (c *Contact) Problems() []Problem {
 	}
 	if blank(c.ID) {
 		add(ProblemNoID, "id", "has no id and is left out")
+	}
+	if reason := c.exceeded(); reason != "" {
+		field := "id"
+		if len(c.ID) <= MaxID {
+			field = "contact"
+		}
+		add(ProblemTooLarge, field, reason+" and is left out")
 	}
 	if blank(c.Name) {
 		add(ProblemNoName, "name", "has no name: company, email, phone or id stands in")

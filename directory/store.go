@@ -95,7 +95,7 @@ type Page struct {
 // A Record is a contact on its way into the directory, with the numbers that find it.
 type Record struct {
 	Contact contact.Contact
-	Numbers []Number
+	Numbers []Number // those after the first [MaxNumbers] are not kept
 }
 
 // A Number is one of a contact's phone numbers, ready to be found.
@@ -170,6 +170,9 @@ type State struct {
 	Contacts   int64
 	LastRun    *Run // newest run; nil before the first
 }
+
+// MaxNumbers is how many numbers of one contact find it; a store does not keep more. See also the bounds of package contact.
+const MaxNumbers = 4096
 
 // MinSuffix is how many digits [Store.BySuffix] needs.
 const MinSuffix = 6

@@ -12,8 +12,9 @@ import (
 
 // A fetched page is ready to be stored, or the reason why there is none.
 type fetched struct {
-	page directory.Page
-	err  error
+	page    directory.Page
+	err     error
+	release func() // gives back what the page holds of the memory for answers
 }
 
 // follow stores page after page until the last one, while a goroutine of its own fetches one page ahead: two pages are in
@@ -27,35 +28,46 @@ func (p *pass) follow(ctx context.Context) error {
 	go p.background(func() { p.fetch(ctx, ask, p.run.Pages, pages) })
 	defer func() {
 		cancel()
-		for range pages { // until the fetching goroutine has ended
+		for f := range pages { // until the fetching goroutine has ended
+			f.done()
 		}
 	}()
 	for {
 		next, err := p.next(ctx, pages)
 		if err != nil {
+			next.done()
 			return err
 		}
-		if err := p.store(ctx, next); err != nil || next.Last {
+		err = p.store(ctx, next.page)
+		next.done()
+		if err != nil || next.page.Last {
 			return err
 		}
 	}
 }
 
+// done ends the use of a page.
+func (f fetched) done() {
+	if f.release != nil {
+		f.release()
+	}
+}
+
 // next waits for the next page, and renews the run's lease meanwhile.
-func (p *pass) next(ctx context.Context, pages <-chan fetched) (directory.Page, error) {
+func (p *pass) next(ctx context.Context, pages <-chan fetched) (fetched, error) {
 	sign := time.NewTicker(p.opts.Lease / 3)
 	defer sign.Stop()
 	for {
 		select {
 		case f, ok := <-pages:
 			if !ok {
-				return directory.Page{}, context.Cause(ctx)
+				return fetched{}, context.Cause(ctx)
 			}
-			return f.page, f.err
+			return f, f.err
 		case <-sign.C:
 			// Any other error is no reason to give up: the lease has two thirds of its time left, and storing will tell.
 			if err := p.Store.RenewLease(ctx, p.run, p.opts.Lease); errors.Is(err, directory.ErrLeaseLost) {
-				return directory.Page{}, err
+				return fetched{}, err
 			}
 		}
 	}
@@ -81,15 +93,16 @@ func (p *pass) fetch(ctx context.Context, ask bridge.PageRequest, pages int64, o
 		pages++
 		var f fetched
 		answer, err := p.page(ctx, ask, pages, watch)
-		if err != nil {
-			f.err = err
-		} else {
-			f.page = p.prepare(answer)
+		if err == nil {
+			f.release = answer.Release
+			f.page, err = p.prepare(ctx, answer)
 			ask.Offset, ask.Context = answer.NextOffset, answer.Context
 		}
+		f.err = err
 		select {
 		case out <- f:
 		case <-ctx.Done():
+			f.done()
 			return
 		}
 		if f.err != nil || f.page.Last {
@@ -113,8 +126,8 @@ func (p *pass) page(ctx context.Context, ask bridge.PageRequest, n int64, watch 
 	return answer, nil
 }
 
-// prepare makes of an answer what the directory stores.
-func (p *pass) prepare(answer *bridge.Page) directory.Page {
+// prepare makes of an answer what the directory stores. It ends early where ctx does.
+func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.Page, error) {
 	page := directory.Page{
 		Contacts:   make([]directory.Record, len(answer.Contacts)),
 		Deleted:    answer.Deleted,
@@ -125,6 +138,9 @@ func (p *pass) prepare(answer *bridge.Page) directory.Page {
 		Last:       answer.NextOffset == "",
 	}
 	for i, c := range answer.Contacts {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return directory.Page{}, context.Cause(ctx)
+		}
 		page.Contacts[i].Contact = c
 		if p.Numbers != nil && len(c.Phones) > 0 {
 			page.Contacts[i].Numbers = p.Numbers(c.Phones)
@@ -133,8 +149,11 @@ func (p *pass) prepare(answer *bridge.Page) directory.Page {
 	for _, r := range answer.Rejected {
 		page.Rejected = append(page.Rejected, directory.Rejected{ID: r.ID, Reason: r.Reason})
 	}
-	return page
+	return page, nil
 }
+
+// checkEvery is after how many contacts it is looked whether they are still wanted. The numbers of one take milliseconds at most.
+const checkEvery = 16
 
 // pageError says which page failed, and tells a refused offset from other errors.
 func pageError(n int64, ask bridge.PageRequest, err error) error {

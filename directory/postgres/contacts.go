@@ -214,7 +214,7 @@ func wordsOf(account int32, r *directory.Record) []string {
 			words = append(words, word(account, email, address))
 		}
 	}
-	for i := range r.Numbers {
+	for i := range r.Numbers[:min(len(r.Numbers), directory.MaxNumbers)] {
 		whole, national := directory.Starts(&r.Numbers[i])
 		words = append(words, word(account, digits, whole), word(account, digits, national))
 	}
@@ -262,7 +262,7 @@ func (a *applier) writeNumbers(ctx context.Context, fates []*fate, records []dir
 	rows := make([][]any, 0, 2*len(fates))
 	for _, f := range fates {
 		numbers := records[f.record].Numbers
-		for place := range numbers {
+		for place := range numbers[:min(len(numbers), directory.MaxNumbers)] {
 			n := &numbers[place]
 			match := n.Match
 			if n.E164 != "" {

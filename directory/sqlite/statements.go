@@ -3,6 +3,8 @@ package sqlite
 import (
 	"slices"
 	"strings"
+
+	"github.com/contactbridge/contactbridge/directory"
 )
 
 // A many is a statement for several rows at a time: begin, then item for each row, separated by commas, then end.
@@ -33,8 +35,11 @@ const (
 	deleteTerms = "DELETE FROM search WHERE rowid = ?"
 )
 
-// maxNumbers is how many numbers of one contact have room in the key of the numbers; those behind are not found by it.
-const maxNumbers = 4096
+// maxNumbers is how many numbers of one contact have room in the key of the numbers, which every file holds: all that are kept.
+const (
+	maxNumbers = 4096
+	_          = uint(maxNumbers - directory.MaxNumbers) // does not compile where there are more
+)
 
 // numberKey is the key of a contact's number at a place in its list.
 func numberKey(contact int64, place int) int64 { return contact*maxNumbers + int64(place) }

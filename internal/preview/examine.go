@@ -127,6 +127,8 @@ func (x *examination) problems(told func(code string) bool) []source.Problem {
 		add(contact.ProblemNoID, source.Failure, x.contacts("has no id and is left out", "have no id and are left out"),
 			"Map id to a column that every row has, or leave these rows out of the source.")
 	}
+	add(contact.ProblemTooLarge, source.Failure, x.contacts("is too large and is left out", "are too large and are left out"),
+		fmt.Sprintf("A contact has at most %d phones, emails, websites and custom fields each, and %d KiB of text: map fewer or smaller columns.", contact.MaxPhones, contact.MaxText>>10))
 	add(codeDuplicateID, source.Failure, amount("id is that of more than one contact", "ids are those of more than one contact"),
 		"Map id to what is unique: of several contacts with one id a synchronizer keeps only the last.")
 	add(contact.ProblemNoName, source.Warning, x.contacts("has no name: company, email, phone or id stands in", "have no name: company, email, phone or id stands in"),

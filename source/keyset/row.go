@@ -151,9 +151,14 @@ func (r *Row) SetJSON(c *Column, value string) bool {
 	return true
 }
 
+// add appends a value that is not there yet. A list that is beyond a contact's bounds already, so that the contact is left out,
+// does not grow on.
 func add(list []string, value string) []string {
-	if slices.Contains(list, value) {
+	if len(list) > mostListed || slices.Contains(list, value) {
 		return list
 	}
 	return append(list, value)
 }
+
+// mostListed is the longest of the lists that a contact may have.
+const mostListed = max(contact.MaxPhones, contact.MaxEmails, contact.MaxWebsites)

@@ -1,0 +1,218 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// The bounds of one page, besides its bytes ([Client.MaxBody]) and those of each contact (package contact) (D11). A page beyond
+// them is refused: [CodeAnswerTooBig].
+const (
+	MaxPageContacts = 500_000   // taken and rejected ones together
+	MaxPageDeleted  = 1_000_000 // ids
+
+	// MemoryFactor is how many bytes of memory a page may hold for each of its bytes once it is decoded. Pages of very many tiny
+	// contacts reach it.
+	MemoryFactor = 8
+)
+
+const (
+	freeMemory    = 16 << 20 // that any page may hold, however small it is: some 65,000 contacts of nothing but an id
+	maxContext    = 1 << 20  // bytes of a context: it goes back in a request, and our own bridge takes no larger one
+	maxAuthBody   = 1 << 20  // bytes of an auth_validation's answer
+	maxAuthFields = 100
+
+	memoryOfRejected = 48 // a [Rejected], and room to grow
+	memoryOfDeleted  = 24 // a string, rounded up
+)
+
+// A pageTooBig says which of a page's bounds is exceeded.
+type pageTooBig struct{ what string }
+
+func (e *pageTooBig) Error() string { return e.what }
+
+// charge counts memory that the page holds.
+func (r *pageReader) charge(bytes int) error {
+	r.memory += int64(bytes)
+	if r.memory > freeMemory && r.memory > MemoryFactor*r.json.InputOffset() {
+		return &pageTooBig{fmt.Sprintf("its first %s hold %d contacts and deletions, which take more than %d times as much memory",
+			size(r.json.InputOffset()), r.taken.n+r.rejected.n+r.deleted.n, MemoryFactor)}
+	}
+	return nil
+}
+
+// mostInPiece is how many elements are added at once.
+const mostInPiece = 8192
+
+// pieces is a list that grows without copying what it has, so that a long one costs its own size twice, not many times.
+type pieces[T any] struct {
+	first int // elements of the first piece
+	n     int
+	full  [][]T
+	last  []T
+}
+
+// next returns a new element, which is zero.
+func (p *pieces[T]) next() *T {
+	if len(p.last) == cap(p.last) {
+		size := min(max(p.first, 16, p.n), mostInPiece)
+		if len(p.last) > 0 {
+			p.full = append(p.full, p.last)
+		}
+		p.last = make([]T, 0, size)
+	}
+	p.n++
+	p.last = p.last[:len(p.last)+1]
+	return &p.last[len(p.last)-1]
+}
+
+// drop takes the newest element back.
+func (p *pieces[T]) drop() {
+	p.n--
+	p.last = p.last[:len(p.last)-1]
+	clear(p.last[len(p.last) : len(p.last)+1])
+}
+
+// all returns the elements in one slice, nil if there are none, and forgets them.
+func (p *pieces[T]) all() []T {
+	if p.n == 0 {
+		return nil
+	}
+	if len(p.full) == 0 {
+		return p.last
+	}
+	all := make([]T, 0, p.n)
+	for i, piece := range p.full {
+		all = append(all, piece...)
+		p.full[i] = nil
+	}
+	all = append(all, p.last...)
+	p.full, p.last = nil, nil
+	return all
+}
+
+// A Budget is how many bytes of memory the pages of all clients that share it may hold together, from their decoding until they
+// are released. A page that has no room waits for its turn, in order of arrival. One that needs more than the whole budget has it
+// for itself.
+type Budget struct {
+	bytes int64
+	room  *semaphore.Weighted
+}
+
+// DefaultBudget is what a process usually gives to pages.
+const DefaultBudget = 256 << 20
+
+// NewBudget returns a budget of so many bytes, or of [DefaultBudget] where there are none.
+func NewBudget(bytes int64) *Budget {
+	if bytes <= 0 {
+		bytes = DefaultBudget
+	}
+	return &Budget{bytes: bytes, room: semaphore.NewWeighted(bytes)}
+}
+
+// take waits for room and returns what gives it back, once.
+func (b *Budget) take(ctx context.Context, bytes int64) (release func(), err error) {
+	bytes = min(max(bytes, 1), b.bytes)
+	if err := b.room.Acquire(ctx, bytes); err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() { b.room.Release(bytes) }), nil
+}
+
+const (
+	bodyBuffer = 64 << 10
+	// readAhead is how much of an answer is read before it needs room in the budget. Most pages are smaller: their size is known
+	// when they need it, and their bridge does not wait.
+	readAhead = 2 << 20
+)
+
+// reserve takes room for the page in the budget. What the page holds can be told from its size alone: from what has been read
+// where that is all, from its declared length, or else from what an answer may have at most. The time that it waits is no fault of
+// the bridge's and does not count.
+func (a *answer) reserve() (release func(), err error) {
+	switch {
+	case a.readAhead():
+		a.known = a.meter.read
+	case !a.res.Uncompressed && a.res.ContentLength > 0:
+		a.known = a.res.ContentLength
+	}
+	if a.client.Budget == nil {
+		return nil, nil //nolint:nilnil // there is nothing to give back
+	}
+	most := a.known
+	if most == 0 {
+		most = a.client.maxBody()
+	}
+	resume := a.time.pause()
+	defer resume()
+	release, err = a.client.Budget.take(a.timed, MemoryFactor*most)
+	if err != nil {
+		return nil, a.failed(err)
+	}
+	return release, nil
+}
+
+// readAhead reads the body's beginning. It reports whether that is all of it. What reading it failed with is found again by who
+// reads on.
+func (a *answer) readAhead() (whole bool) {
+	a.ahead = aheads.Get().(*[]byte)
+	b := (*a.ahead)[:0]
+	if n := a.res.ContentLength; n > 0 && n < readAhead && int64(cap(b)) <= n {
+		b = make([]byte, 0, n+1) // and room to find the end
+	}
+	for len(b) < readAhead && !whole {
+		if len(b) == cap(b) {
+			b = append(make([]byte, 0, min(max(2*cap(b), bodyBuffer), readAhead)), b...)
+		}
+		n, err := a.meter.Read(b[len(b):min(cap(b), readAhead)])
+		b = b[:len(b)+n]
+		if err != nil {
+			whole = errors.Is(err, io.EOF)
+			break
+		}
+	}
+	*a.ahead = b
+	a.body.Reset(io.MultiReader(bytes.NewReader(b), a.meter))
+	return whole
+}
+
+// aheads are buffers for the beginnings of answers.
+var aheads = sync.Pool{New: func() any { return new([]byte) }}
+
+// close gives back what the answer was read with.
+func (a *answer) close() {
+	a.res.Body.Close()
+	if a.ahead != nil {
+		aheads.Put(a.ahead)
+	}
+}
+
+// A limit ends a request whose time is up. Time while it is paused does not count.
+type limit struct {
+	timer   *time.Timer
+	left    time.Duration
+	running time.Time // since when
+}
+
+func newLimit(left time.Duration, end func()) *limit {
+	return &limit{timer: time.AfterFunc(left, end), left: left, running: time.Now()}
+}
+
+// pause stops the time until resume is called.
+func (l *limit) pause() (resume func()) {
+	if !l.timer.Stop() {
+		return func() {} // it is up
+	}
+	l.left -= time.Since(l.running)
+	return func() {
+		l.running = time.Now()
+		l.timer.Reset(max(l.left, 0))
+	}
+}
