@@ -19,6 +19,7 @@ type Number struct {
 	National  string // Digits without the country code; empty unless Valid
 	Extension string // digits; empty where there is none
 	Valid     bool   // a full number that some country's numbering plan has room for
+	Dummy     bool   // a placeholder that belongs to nobody: 0000000000, 1111111, 123456789
 	Region    string // ISO 3166-1 alpha-2 of the country it belongs to, "001" where to none; empty unless Valid
 }
 
@@ -26,16 +27,25 @@ type Number struct {
 // unknown only international spellings are understood. What is no number comes back with Valid false.
 //
 // It understands punctuation of all kinds, digits of all scripts, invisible characters, vanity letters, extensions, labels
-// and remarks around the number, tel and sip addresses, "+49 (0)30", international prefixes of the region, and 00 and 011
-// anywhere they cannot mean anything else. It does not guess: a number without its country code is read as one of the
-// region, or not at all.
+// and remarks around the number, tel and sip addresses, number@host, "+49 (0)30", international prefixes of the region, and
+// 00 and 011 anywhere they cannot mean anything else; 447911123457.0 and 4.915112345678E+12 as spreadsheets write them. It
+// does not guess: a number without its country code is read as one of the region, and only where it cannot be one, and is
+// nothing but digits that begin with a calling code, as an international one. See [Others].
 //
 // Digits of a number that is not valid still have the country code in front if that was written, or if the region's plan
-// has numbers of this length and it is too long for an extension.
+// has numbers of this length and it is too long for an extension. A number that lost digits in a spreadsheet, such as
+// 4.91511E+12, has none.
 func Parse(raw, region string) Number {
 	var r reading
 	n := Number{Raw: raw}
-	understand(&r, raw, planOf(region))
+	home := planOf(region)
+	text, lost := unsheet(raw)
+	if lost {
+		return n
+	}
+	if text == raw || !r.byOwnCode(text, home) {
+		understand(&r, text, home)
+	}
 	n.Extension = r.ext
 	switch {
 	case r.valid():
@@ -46,46 +56,49 @@ func Parse(raw, region string) Number {
 	case r.full():
 		n.Digits = string(r.appendDigits(make([]byte, 0, maxCode+maxNational)))
 	default:
-		n.Digits = digitsOf(raw)
+		n.Digits = digitsOf(text)
 	}
+	n.Dummy = mayBeDummy(text) && isDummy(&n, home)
 	return n
 }
 
-// ParseAll reads a text that may hold several numbers, separated by semicolons, commas, line breaks, slashes or words such
-// as "or". It returns those that are valid, in their order; where none is, or the text is over 1000 bytes long, the
-// text as one number.
-func ParseAll(raw, region string) []Number {
-	whole := Parse(raw, region)
-	if whole.Valid || len(raw) > maxTexts {
-		return []Number{whole}
+// Others returns the readings of a number that are valid too, besides that of [Parse]: that as an international number of
+// which the + is missing. A look-up tries them where the first reading finds nobody.
+func Others(raw, region string) []Number {
+	text, lost := unsheet(raw)
+	if lost {
+		return nil
 	}
-	var valid []Number
-	for _, part := range separate(raw) {
-		if n := Parse(part, region); n.Valid {
-			valid = append(valid, n)
-		}
+	u := unusual{}
+	if u.byBareCode(plain(text), leastBareAnywhere); !u.best.valid() {
+		return nil
 	}
-	if len(valid) == 0 {
-		return []Number{whole}
+	other := Parse("+"+string(u.best.appendDigits(nil)), region)
+	if first := Parse(raw, region); other.E164 == first.E164 {
+		return nil
 	}
-	return valid
+	other.Raw = raw
+	return []Number{other}
 }
 
-// Format is the number in E.164 where it is valid, else raw, unchanged. The extension is left out.
-func Format(raw, region string) string {
-	var r reading
-	if understand(&r, raw, planOf(region)); !r.valid() {
-		return raw
-	}
-	return string(r.appendDigits(append(make([]byte, 0, 1+maxE164), '+')))
-}
+// Format is the number in E.164 where it is valid, else raw, unchanged but for what a spreadsheet has added to it. The
+// extension is left out. A placeholder such as 123456789 stays as it is.
+func Format(raw, region string) string { return string(AppendFormat(nil, raw, region)) }
 
 // AppendFormat appends what [Format] returns and returns the extended buffer. For the usual spellings it allocates nothing
 // but the room that dst lacks.
 func AppendFormat(dst []byte, raw, region string) []byte {
-	var r reading
-	if understand(&r, raw, planOf(region)); !r.valid() {
+	text, lost := unsheet(raw)
+	if lost {
 		return append(dst, raw...)
+	}
+	var r reading
+	home := planOf(region)
+	if text == raw || !r.byOwnCode(text, home) {
+		understand(&r, text, home)
+	}
+	if !r.valid() || mayBeDummy(text) && Parse(raw, region).Dummy {
+		return append(dst, text...)
 	}
 	return r.appendDigits(append(dst, '+'))
 }

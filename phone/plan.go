@@ -342,3 +342,14 @@ func (v *validity) owner(matched []int, depth int) uint8 {
 	}
 	return 0
 }
+
+// Regions lists the regions that have a numbering plan, as ISO 3166-1 alpha-2 codes in ascending order.
+func Regions() []string {
+	var list []string
+	for _, p := range plans().regions {
+		if p != nil {
+			list = append(list, p.region)
+		}
+	}
+	return list
+}

@@ -10,8 +10,8 @@ import (
 // maxText is the longest text that is looked at, in bytes: the library's limit.
 const maxText = 250
 
-// maxTexts is the longest text in which several numbers are looked for.
-const maxTexts = 1000
+// maxTexts is the longest text in which several numbers are looked for, in bytes.
+const maxTexts = 4000
 
 // understand reads a spelling, the usual ones first, and leaves r without a code where there is nothing to understand.
 func understand(r *reading, raw string, home *plan) {
@@ -46,7 +46,52 @@ func (u *unusual) understand(raw string) {
 			return
 		}
 	}
-	u.byForeignPrefix(compact.Replace(bare))
+	if u.byForeignPrefix(compact.Replace(bare)); !u.best.valid() && u.home != nil {
+		u.byBareCode(text, leastBare)
+	}
+}
+
+// The fewest digits that are read as an international number without its +: where the region has no such number, and where
+// all other readings have found nobody.
+const (
+	leastBare         = 8
+	leastBareAnywhere = 7
+)
+
+// byOwnCode reads digits out of a spreadsheet that begin with the calling code of home. A spreadsheet takes away the zero that
+// national numbers begin with, so that a longer national reading is the less likely one.
+func (r *reading) byOwnCode(text string, home *plan) bool {
+	if home == nil || !onlyDigits(text) || !strings.HasPrefix(text, home.code.digits) {
+		return false
+	}
+	var found reading
+	if readInternational(&found, []byte(text)) && found.valid() {
+		*r = found
+		return true
+	}
+	return false
+}
+
+// byBareCode reads digits that begin with a calling code as an international number whose + is missing. What is written with
+// the punctuation of a national number is none.
+func (u *unusual) byBareCode(text string, least int) {
+	text, ext := splitExtension(text)
+	digits := compact.Replace(text)
+	if len(digits) < least || len(digits) > maxE164 || !onlyDigits(digits) || strings.ContainsAny(text, "(/") {
+		return
+	}
+	code := codeAt([]byte(digits))
+	if code == nil || !strings.HasPrefix(text, code.digits) {
+		return
+	}
+	if rest := text[len(code.digits):]; len(rest) < len(text) && len(digits) < len(text) && isDigit(rest[0]) {
+		return // the groups do not set the calling code apart
+	}
+	var r reading
+	if readInternational(&r, []byte(digits)) && r.valid() {
+		r.ext = ext
+		u.best = r
+	}
 }
 
 // byForeignPrefix reads a number behind an international prefix that is not the region's own, as people write it who dial
@@ -203,22 +248,43 @@ func digitElsewhere(c rune) int {
 	return -1
 }
 
-// withoutScheme is the number of a sip, callto or tel address. What else tel addresses hold is left to the library.
+// withoutScheme is the number of a sip, callto or tel address, with the scheme or without. What else tel addresses hold is
+// left to the library.
 func withoutScheme(text string) string {
 	i := strings.IndexByte(text, ':')
 	if i < 0 {
-		return text
+		return withoutHost(text)
 	}
-	switch strings.ToLower(strings.TrimLeft(text[:i], "<\" ")) {
+	scheme := strings.ToLower(text[strings.LastIndexAny(text[:i], "<\" ")+1 : i])
+	switch scheme {
 	case "sip", "sips", "callto", "skype", "whatsapp", "wa":
 		text = text[i+1:]
 		if at := strings.IndexAny(text, "@;?>"); at >= 0 {
 			text = text[:at]
 		}
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "%2B", "+"), "%2b", "+")
+		if len(text) > 1 && text[0] == ' ' && isDigit(text[1]) {
+			return "+" + text[1:] // a + that was not encoded
+		}
 	case "tel":
 		text = strings.ReplaceAll(text[i+1:], "%20", " ")
+	default:
+		text = withoutHost(text)
 	}
 	return text
+}
+
+// withoutHost is the number in number@host. An e-mail address stays as it is.
+func withoutHost(text string) string {
+	at := strings.IndexByte(text, '@')
+	if at < 0 {
+		return text
+	}
+	number := strings.TrimLeft(text[:at], "<\" ")
+	if len(digitsOf(number)) < leastBeforeWords || strings.Trim(number, "+0123456789-.() *#") != "" {
+		return text
+	}
+	return number
 }
 
 // withoutWords is a text without labels in front of the number, remarks behind it and what is written in brackets. Where
@@ -309,47 +375,6 @@ func splitExtension(text string) (head, ext string) {
 		return head, end[start:]
 	}
 	return text, ""
-}
-
-// separate splits a text where another number may start: at separators and at words that do not lead to an extension.
-func separate(text string) []string {
-	text = plain(lineBreaks.Replace(text))
-	var b strings.Builder
-	for i := 0; i < len(text); {
-		n := wordLength(text[i:])
-		switch word := text[i : i+n]; {
-		case n == 0:
-			if text[i] == '+' {
-				b.WriteByte(';')
-			}
-			b.WriteByte(text[i])
-			i++
-		case leadsToExtension(word):
-			b.WriteString(word)
-		default:
-			b.WriteByte(';')
-		}
-		i += n
-	}
-	split := strings.NewReplacer(",", ";", "|", ";", "&", ";", " / ", ";").Replace(b.String())
-	if !strings.Contains(split, ";") {
-		split = strings.ReplaceAll(split, "/", ";")
-	}
-	parts := strings.Split(split, ";")
-	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
-	}
-	return parts
-}
-
-var lineBreaks = strings.NewReplacer("\r", ";", "\n", ";", "\t", ";")
-
-func wordLength(text string) int {
-	n := 0
-	for n < len(text) && isWord(text[n]) {
-		n++
-	}
-	return n
 }
 
 func leadsToExtension(word string) bool {

@@ -1,0 +1,248 @@
+// Package cell takes apart a cell of an external service that holds several values: JSON, and lists of e-mail addresses or
+// websites with separators between them. Phone numbers are taken apart by package phone, which knows the numbering plans.
+//
+// Reading a value again that was taken out of a cell gives that value.
+package cell
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Emails returns the e-mail addresses of a cell in their order. A part that is no address is returned as it is written. A
+// cell of one value is returned unchanged.
+func Emails(text string) []string {
+	if values, ok := JSON(text); ok {
+		return each(values, Emails)
+	}
+	if strings.Count(text, "@") < 2 {
+		return []string{text}
+	}
+	var list []string
+	for _, part := range joinNames(split(text, true, false)) {
+		if strings.Count(part, "@") < 2 {
+			list = append(list, part)
+			continue
+		}
+		for _, word := range strings.FieldsFunc(part, isBetweenAddresses) {
+			if strings.Contains(word, "@") || len(list) == 0 || hasLetter(word) && !IsConnector(word) {
+				list = append(list, word)
+			}
+		}
+	}
+	return distinct(list)
+}
+
+// isBetweenAddresses reports whether a character may stand between two addresses that no usual separator separates.
+func isBetweenAddresses(r rune) bool {
+	return unicode.IsSpace(r) || strings.ContainsRune(`/\&•·`, r)
+}
+
+func hasLetter(word string) bool { return strings.ContainsFunc(word, unicode.IsLetter) }
+
+// joinNames puts together again a name that has a comma in it and the address after it: Doe, Jane <jane@x.example>.
+func joinNames(parts []string) []string {
+	var list []string
+	name := ""
+	for _, part := range parts {
+		if name != "" && strings.Contains(part, "<") {
+			part, name = name+", "+part, ""
+		}
+		if name != "" {
+			list = append(list, name)
+			name = ""
+		}
+		if !strings.Contains(part, "@") {
+			name = part
+			continue
+		}
+		list = append(list, part)
+	}
+	if name != "" {
+		list = append(list, name)
+	}
+	return list
+}
+
+// Websites returns the addresses of a cell in their order. A cell that is not a list of addresses is returned unchanged.
+func Websites(text string) []string {
+	if values, ok := JSON(text); ok {
+		return each(values, Websites)
+	}
+	parts := split(text, false, true)
+	if len(parts) < 2 {
+		return []string{text}
+	}
+	for _, part := range parts {
+		if !isSite(part) {
+			return []string{text}
+		}
+	}
+	return distinct(parts)
+}
+
+// isSite reports whether a text looks like the address of a website: a name with a dot in it, and no space.
+func isSite(text string) bool {
+	host := withoutScheme(text)
+	host, _, _ = strings.Cut(host, "/")
+	dot := strings.IndexByte(host, '.')
+	return dot > 0 && dot < len(host)-1 && !strings.ContainsFunc(text, unicode.IsSpace) && !strings.ContainsAny(host, ",;|@&")
+}
+
+func withoutScheme(text string) string {
+	if i := strings.Index(text, "://"); i >= 0 {
+		return text[i+len("://"):]
+	}
+	return text
+}
+
+// each reads values with a reader of cells.
+func each(values []string, read func(string) []string) []string {
+	var list []string
+	for _, value := range values {
+		list = append(list, read(value)...)
+	}
+	return distinct(list)
+}
+
+// distinct leaves out what came before.
+func distinct(list []string) []string {
+	kept := list[:0]
+	seen := make(map[string]bool, len(list))
+	for _, value := range list {
+		if !seen[value] {
+			seen[value] = true
+			kept = append(kept, value)
+		}
+	}
+	return kept
+}
+
+// split splits a text at separators, outside of quotes where quoted says so. Of separators that may be part of an address,
+// careful takes only those that cannot be.
+func split(text string, quoted, careful bool) []string {
+	var parts []string
+	start, inQuotes := 0, false
+	for i := 0; i < len(text); {
+		if quoted && text[i] == '"' {
+			inQuotes = !inQuotes
+		}
+		n := 0
+		if !inQuotes {
+			n = separator(text, i, careful)
+		}
+		if n == 0 {
+			_, size := utf8.DecodeRuneInString(text[i:])
+			i += size
+			continue
+		}
+		parts = append(parts, text[start:i])
+		i += n
+		start = i
+	}
+	parts = append(parts, text[start:])
+	kept := parts[:0]
+	for _, part := range parts {
+		if part = strings.TrimSpace(part); part != "" {
+			kept = append(kept, part)
+		}
+	}
+	return kept
+}
+
+// separator returns the length of the separator at a place of a text, 0 where there is none.
+func separator(text string, i int, careful bool) int {
+	if n := LineBreak(text[i:]); n > 0 {
+		return n
+	}
+	r, size := utf8.DecodeRuneInString(text[i:])
+	switch {
+	case r == '\t', strings.ContainsRune("；，、|", r):
+		return size
+	case strings.ContainsRune(";,", r):
+		if !careful || endsPlainly(text[:i]) || beginsSite(text[i+size:]) {
+			return size
+		}
+		return 0
+	case strings.ContainsRune(`/\&+-–—•·`, r) && isSpaced(text, i, size):
+		return size
+	case r == ' ' && careful && beginsSite(text[i+size:]):
+		return size
+	case unicode.IsLetter(r) && i > 0 && text[i-1] == ' ':
+		if end := strings.IndexByte(text[i:], ' '); end > 0 && IsConnector(text[i:i+end]) {
+			return end
+		}
+	}
+	return 0
+}
+
+// isSpaced reports whether spaces stand on both sides of a character.
+func isSpaced(text string, i, size int) bool {
+	return i > 0 && text[i-1] == ' ' && i+size < len(text) && text[i+size] == ' '
+}
+
+// endsPlainly reports whether the address that a text ends in has no path: only there is a comma no part of it.
+func endsPlainly(text string) bool {
+	if i := strings.LastIndexFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(";,|；，、", r) }); i >= 0 {
+		_, size := utf8.DecodeRuneInString(text[i:])
+		text = text[i+size:]
+	}
+	_, path, _ := strings.Cut(withoutScheme(text), "/")
+	return path == ""
+}
+
+// beginsSite reports whether a text begins with an address that says so itself.
+func beginsSite(text string) bool {
+	text = strings.ToLower(strings.TrimSpace(text[:min(len(text), 16)]))
+	return strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "www.")
+}
+
+// LineBreak returns the length of what a text begins with and means the end of a line or value: a line break of any kind, an
+// HTML tag that makes one, or Google's ":::". 0 means that it begins with none of them.
+func LineBreak(text string) int {
+	if text == "" {
+		return 0
+	}
+	switch text[0] {
+	case '\n', '\r', '\v', '\f':
+		return 1
+	case 0xC2, 0xE2:
+		if r, size := utf8.DecodeRuneInString(text); r == '\u0085' || r == '\u2028' || r == '\u2029' {
+			return size
+		}
+	case ':':
+		if strings.HasPrefix(text, ":::") {
+			return len(":::")
+		}
+	case '<':
+		return breakingTag(text)
+	}
+	return 0
+}
+
+// breakingTag returns the length of the HTML tag that a text begins with if text after it stands on a new line.
+func breakingTag(text string) int {
+	end := strings.IndexByte(text[:min(len(text), 64)], '>')
+	if end < 0 {
+		return 0
+	}
+	name := strings.ToLower(strings.Trim(text[1:end], "/ "))
+	name, _, _ = strings.Cut(name, " ")
+	switch name {
+	case "br", "p", "div", "li", "ul", "ol", "tr", "td":
+		return end + 1
+	}
+	return 0
+}
+
+// connectors are the words that stand between two values.
+var connectors = map[string]bool{
+	"or": true, "and": true, "oder": true, "und": true, "ou": true, "et": true, "o": true, "y": true, "e": true, "u": true,
+	"oppure": true, "bzw": true, "resp": true, "of": true, "en": true, "eller": true, "och": true, "og": true, "lub": true,
+	"или": true, "и": true, "або": true, "alebo": true, "nebo": true, "tai": true, "veya": true,
+}
+
+
+// IsConnector reports whether a word stands between two values: "or", "oder", "ou".
+func IsConnector(word string) bool { return connectors[strings.ToLower(strings.TrimRight(word, "."))] }

@@ -1,0 +1,143 @@
+package cell
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+)
+
+// JSON returns the texts and numbers of a JSON array or object in their order: those of nested ones too. Of an object that
+// has a key such as value, number, phone or email it is the values of these; of any other object, all values but those that
+// only describe it, such as its type. ok is false where the text is neither, or holds no value: it means itself then.
+func JSON(text string) (values []string, ok bool) {
+	text = strings.TrimSpace(text)
+	if len(text) < 2 || !(text[0] == '[' && text[len(text)-1] == ']' || text[0] == '{' && text[len(text)-1] == '}') {
+		return nil, false
+	}
+	r := reader{decoder: json.NewDecoder(strings.NewReader(text))}
+	r.decoder.UseNumber()
+	root, err := r.value(0)
+	if err != nil {
+		return nil, false
+	}
+	if _, err = r.decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, false
+	}
+	values = root.leaves(nil)
+	return values, len(values) > 0
+}
+
+// maxDepth is how deep arrays and objects may be nested.
+const maxDepth = 32
+
+var errDepth = errors.New("nested too deep")
+
+// A node is a value of a document: a text, a list, or an object in the order of its keys.
+type node struct {
+	text   string
+	isText bool
+	keys   []string // of an object, in lower case
+	nodes  []node
+}
+
+type reader struct{ decoder *json.Decoder }
+
+func (r reader) value(depth int) (node, error) {
+	token, err := r.decoder.Token()
+	if err != nil {
+		return node{}, err
+	}
+	switch token := token.(type) {
+	case string:
+		return node{text: token, isText: true}, nil
+	case json.Number:
+		return node{text: token.String(), isText: true}, nil
+	case json.Delim:
+		if depth == maxDepth {
+			return node{}, errDepth
+		}
+		return r.list(token == '{', depth)
+	}
+	return node{}, nil // true, false and null say nothing
+}
+
+func (r reader) list(object bool, depth int) (node, error) {
+	var list node
+	for r.decoder.More() {
+		if object {
+			key, err := r.decoder.Token()
+			if err != nil {
+				return node{}, err
+			}
+			name, _ := key.(string)
+			list.keys = append(list.keys, strings.ToLower(name))
+		}
+		item, err := r.value(depth + 1)
+		if err != nil {
+			return node{}, err
+		}
+		list.nodes = append(list.nodes, item)
+	}
+	_, err := r.decoder.Token()
+	return list, err
+}
+
+// valueKeys are the keys of an object that hold what it is about.
+var valueKeys = map[string]bool{
+	"value": true, "number": true, "phone": true, "phonenumber": true, "phone_number": true, "tel": true, "telephone": true,
+	"email": true, "mail": true, "emailaddress": true, "email_address": true, "url": true, "uri": true, "website": true,
+	"values": true, "numbers": true, "phones": true, "emails": true, "websites": true, "urls": true,
+}
+
+// describingKeys are the keys that say something about the value and hold none.
+var describingKeys = map[string]bool{
+	"type": true, "types": true, "label": true, "kind": true, "rel": true, "id": true, "name": true, "description": true, "primary": true,
+	"preferred": true, "pref": true, "default": true, "verified": true, "country": true, "countrycode": true, "country_code": true,
+	"created": true, "created_at": true, "updated": true, "updated_at": true, "position": true, "order": true, "note": true,
+	"extension": true, "ext": true,
+}
+
+// leaves appends the texts of a node.
+func (n node) leaves(to []string) []string {
+	if n.isText {
+		if n.text != "" {
+			to = append(to, n.text)
+		}
+		return to
+	}
+	if n.keys == nil {
+		for _, item := range n.nodes {
+			to = item.leaves(to)
+		}
+		return to
+	}
+	named := n.pick(func(key string) bool { return valueKeys[key] })
+	if len(named) > 0 {
+		if ext := n.extension(); ext != "" && len(named) == 1 {
+			named[0] += " ext. " + ext
+		}
+		return append(to, named...)
+	}
+	return append(to, n.pick(func(key string) bool { return !describingKeys[key] })...)
+}
+
+// pick returns the texts of the entries with certain keys.
+func (n node) pick(wanted func(key string) bool) []string {
+	var list []string
+	for i, key := range n.keys {
+		if wanted(key) {
+			list = n.nodes[i].leaves(list)
+		}
+	}
+	return list
+}
+
+func (n node) extension() string {
+	for i, key := range n.keys {
+		if key == "extension" || key == "ext" {
+			return n.nodes[i].text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,47 @@
+package country_test
+
+import (
+	"testing"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"github.com/contactbridge/contactbridge/internal/country"
+	"github.com/contactbridge/contactbridge/phone"
+)
+
+func TestACountryIsFoundByItsCodesAndNames(t *testing.T) {
+	for text, want := range map[string]string{
+		"DE": "DE", "de": "DE", "DEU": "DE", "Germany": "DE", "Deutschland": "DE", "Allemagne": "DE", "Alemania": "DE", "Germania": "DE",
+		"Alemanha": "DE", "Duitsland": "DE", " GERMANY ": "DE", "UK": "GB", "U.K.": "GB", "GBR": "GB", "England": "GB", "Scotland": "GB",
+		"USA": "US", "U.S.A.": "US", "us": "US", "United States of America": "US", "The United States": "US", "Estados Unidos": "US",
+		"Viet Nam": "VN", "Vietnam": "VN", "Côte d’Ivoire": "CI", "Ivory Coast": "CI", "Österreich": "AT", "Oesterreich": "", "Osterreich": "AT",
+		"Nederland": "NL", "The Netherlands": "NL", "Svizzera": "CH", "Suíça": "CH", "España": "ES", "Espana": "ES", "Brasil": "BR",
+		"Tschechien": "CZ", "Czech Republic": "CZ", "South Korea": "KR", "Hong Kong": "HK", "Russian Federation": "RU",
+		"": "", "Atlantis": "", "ZZ": "", "Bavaria": "", "276": "", "-": "",
+	} {
+		if got := country.Code(text); got != want {
+			t.Errorf("Code(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestEveryCountryIsFoundByItsNameInSevenLanguages(t *testing.T) {
+	for _, tag := range []language.Tag{
+		language.English, language.German, language.French, language.Spanish, language.Italian, language.Portuguese, language.Dutch,
+	} {
+		names := display.Regions(tag)
+		for _, code := range phone.Regions() {
+			region, err := language.ParseRegion(code)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name := names.Name(region); name != "" && country.Code(name) != code {
+				t.Errorf("%s in %s: %q is %q", code, tag, name, country.Code(name))
+			}
+			if iso3 := region.ISO3(); iso3 != "ZZZ" && country.Code(iso3) != code {
+				t.Errorf("%s: %q is %q", code, iso3, country.Code(iso3))
+			}
+		}
+	}
+}

@@ -1,0 +1,481 @@
+package phone
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/contactbridge/contactbridge/internal/cell"
+)
+
+// ParseAll reads a text that may hold several numbers: JSON, or numbers with semicolons, commas, line breaks, slashes, words
+// such as "or" and other separators between them. It returns all of them in their order, also those that are not valid, as
+// they are written; what has no digits is left out. A separator inside one number does not split it. Where the text is one
+// number, or none, or over 4000 bytes long, it returns the text as one number.
+//
+// Reading the Raw or E164 of a number again gives that number alone.
+func ParseAll(raw, region string) []Number {
+	if isOne(raw) {
+		return []Number{Parse(raw, region)}
+	}
+	parts := Split(raw, region)
+	numbers := make([]Number, len(parts))
+	for i, part := range parts {
+		numbers[i] = Parse(part, region)
+	}
+	return numbers
+}
+
+// Split returns the parts of a text that are phone numbers of their own, as [ParseAll] reads them. Where the text is one
+// number, or none, it is the text, unchanged.
+func Split(raw, region string) []string {
+	if isOne(raw) || len(raw) > maxTexts {
+		return []string{raw}
+	}
+	if values, ok := cell.JSON(raw); ok {
+		return splitEach(values, region)
+	}
+	if _, sheet := unsheetOnly(raw); sheet {
+		return []string{raw}
+	}
+	s := splitter{region: region}
+	parts := s.split(raw)
+	if len(parts) == 0 || len(parts) == 1 && !changesValue(raw, parts[0], region) {
+		return []string{raw}
+	}
+	if len(parts) == 1 {
+		return parts
+	}
+	if !slices.ContainsFunc(parts, func(part string) bool { return countDigits(part) > minNational }) {
+		return []string{raw} // "12, 34" is no list of numbers
+	}
+	return splitEach(parts, region) // what a part is alone is what it is
+}
+
+// splitEach splits texts until there is nothing left to split.
+func splitEach(texts []string, region string) []string {
+	var list []string
+	for _, text := range texts {
+		if strings.TrimSpace(text) != "" {
+			list = append(list, Split(text, region)...)
+		}
+	}
+	return list
+}
+
+// changesValue reports whether the only part of a text with a number in it is read better than the whole text.
+func changesValue(raw, part, region string) bool {
+	return part != strings.TrimSpace(raw) && !Parse(raw, region).Valid && Parse(part, region).Valid
+}
+
+// unsheetOnly is unsheet, and whether a spreadsheet wrote the text.
+func unsheetOnly(raw string) (text string, sheet bool) {
+	text, lost := unsheet(raw)
+	return text, lost || text != raw
+}
+
+// isOne reports whether a text is so plain that it cannot hold two numbers: no more digits than one number has, and no
+// punctuation that separates.
+func isOne(raw string) bool {
+	digits := 0
+	for i := range len(raw) {
+		switch c := raw[i]; c {
+		case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			digits++
+		case '+':
+			if digits > 0 {
+				return false
+			}
+		case '.', '-', '(', ')':
+			if i > 0 && raw[i-1] == ' ' && c == '-' {
+				return false
+			}
+		case '/':
+			if digits >= leastShort || i > 0 && raw[i-1] == ' ' {
+				return false
+			}
+		case ' ':
+			if digits >= leastShort && i+1 < len(raw) && raw[i+1] == ' ' {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return digits <= maxE164+3
+}
+
+// leastShort is how many digits the shortest whole numbers have, those of small islands.
+const leastShort = 4
+
+// A gap is a place of a text where one number may end and the next one begin.
+type gap struct {
+	start, end int // what is left out if it does
+	kind       gapKind
+}
+
+type gapKind uint8
+
+const (
+	weak   gapKind = iota // a slash, or a dot in the middle: rather a part of a number
+	spaced                // " / ", " - ", " + ", two spaces: a part of a number, or between two
+	worded                // before or after a word
+	hard                  // what no number has in it: a semicolon, a line break
+)
+
+// A splitter finds the best way to cut a text.
+type splitter struct {
+	region string
+	text   string
+	gaps   []gap // the first one ends where the text starts, the last one starts where it ends
+}
+
+// Costs of a part. The cheapest way to cut a text is taken: numbers that the plan knows, as few as possible.
+const (
+	costValid   = 10
+	costInside  = 15 // of a gap within a part: two numbers that are both valid are cheaper
+	costBare    = 2  // of a valid number that starts with neither + nor 0: it may be the end of one
+	costUnknown = 100
+	costDigit   = 10  // of each digit that the plan does not know what to do with
+	costTooLong = 400 // of more digits than a number can have
+	costWord    = 1   // of a part without digits
+	impossible  = 1 << 30
+)
+
+// split cuts a text. Parts without digits are left out.
+func (s *splitter) split(text string) []string {
+	s.text = text
+	s.findGaps()
+	if len(s.gaps) == 2 {
+		return []string{text}
+	}
+	last := len(s.gaps) - 1
+	best := make([]int, last+1) // the least cost up to a gap
+	from := make([]int, last+1)
+	for to := 1; to <= last; to++ {
+		best[to] = impossible
+		for begin := to - 1; begin >= 0; begin-- {
+			part := s.joined(begin, to)
+			if best[begin] < impossible && s.mayCut(begin) {
+				if cost := best[begin] + s.cost(begin, to, part); cost < best[to] {
+					best[to], from[to] = cost, begin
+				}
+			}
+			if len(part) > maxText || countDigits(part) > 2*maxE164 {
+				break
+			}
+		}
+	}
+	if best[last] >= impossible {
+		return []string{text}
+	}
+	var parts []string
+	for to := last; to > 0; to = from[to] {
+		if part := s.joined(from[to], to); countDigits(part) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
+		parts[i], parts[j] = parts[j], parts[i]
+	}
+	return parts
+}
+
+// part is the text between two gaps.
+func (s *splitter) part(from, to int) string {
+	return strings.TrimSpace(s.text[s.gaps[from].end:s.gaps[to].start])
+}
+
+// joined is the part between two gaps without a comma that stands after the beginning of its number.
+func (s *splitter) joined(from, to int) string {
+	for i := from + 1; i < to; i++ {
+		if s.gaps[i].kind == hard && startsNumber(s.part(from, i)) && countDigits(s.part(from, i)) < leastNumber {
+			return strings.TrimSpace(s.text[s.gaps[from].end:s.gaps[i].start] + " " + s.text[s.gaps[i].end:s.gaps[to].start])
+		}
+	}
+	return s.part(from, to)
+}
+
+// mayCut reports whether a number may end at a gap at all.
+func (s *splitter) mayCut(i int) bool {
+	g := s.gaps[i]
+	if i == 0 || i == len(s.gaps)-1 || g.kind == hard || g.kind == worded {
+		return true
+	}
+	before, after := s.before(i), s.after(i)
+	least := leastNumber
+	if g.kind == spaced && (startsNumber(after) && countDigits(before) > 2 || s.isKnown(before)) {
+		least = 3
+		return countDigits(before) >= least && countDigits(after) > 0
+	}
+	if s.isKnown(before) && s.isKnown(after) {
+		return true
+	}
+	return countDigits(before) >= least && countDigits(after) >= least
+}
+
+// before is the text that ends at a gap and starts after the one before it that separates more surely.
+func (s *splitter) before(i int) string {
+	j := i - 1
+	for j > 0 && s.gaps[j].kind <= s.gaps[i].kind && countDigits(s.part(j, i)) < leastNumber {
+		j--
+	}
+	return s.part(j, i)
+}
+
+// after is the text that starts at a gap and ends at the next one that separates more surely.
+func (s *splitter) after(i int) string {
+	j := i + 1
+	for j < len(s.gaps)-1 && s.gaps[j].kind <= s.gaps[i].kind && countDigits(s.part(i, j)) < leastNumber {
+		j++
+	}
+	return s.part(i, j)
+}
+
+func (s *splitter) isKnown(part string) bool { return Parse(part, s.region).Valid }
+
+// startsNumber reports whether a text starts as a whole number does: with + or 0.
+func startsNumber(text string) bool {
+	text = strings.TrimLeft(plain(text), "( ")
+	return text != "" && (text[0] == '+' || text[0] == '0')
+}
+
+// cost judges a part.
+func (s *splitter) cost(from, to int, part string) int {
+	digits := countDigits(part)
+	if digits == 0 {
+		return costWord
+	}
+	inside := 0
+	for i := from + 1; i < to; i++ {
+		switch g := s.gaps[i]; g.kind {
+		case hard:
+			if !s.mayJoin(from, i, to) {
+				return impossible
+			}
+			inside += costInside
+		case worded:
+			inside++
+		default:
+			if s.mayCut(i) {
+				inside += costInside
+			}
+			if s.mayCut(i) && countDigits(s.part(from, i)) > leastNumber && countDigits(s.part(i, to)) > leastNumber {
+				inside += costInside
+			}
+		}
+	}
+	if s.isKnown(part) {
+		if !startsNumber(part) {
+			inside += costBare
+		}
+		return costValid + inside
+	}
+	if digits > maxE164 {
+		return costUnknown + costDigit*digits + costTooLong + inside
+	}
+	if inside > costInside {
+		inside *= 10 // two that look whole
+	}
+	return costUnknown + costDigit*digits + inside
+}
+
+// mayJoin reports whether what surely separates stands in the middle of a number after all: after the beginning of one that
+// cannot be whole, such as "030, 26550280", or before the last part of one that cannot begin one, such as ", 12".
+func (s *splitter) mayJoin(from, i, to int) bool {
+	before, after := s.part(from, i), s.part(i, to)
+	if countDigits(before) == 0 || countDigits(after) == 0 {
+		return false
+	}
+	if startsNumber(before) && countDigits(before) < leastNumber {
+		return s.isKnown(s.joined(from, to))
+	}
+	const longestExtension = 5
+	separator := strings.TrimSpace(s.text[s.gaps[i].start:s.gaps[i].end])
+	return separator == "," && onlyDigits(after) && len(after) <= longestExtension && countDigits(before) >= leastNumber && !s.isKnown(after)
+}
+
+// findGaps finds the places where the text may be cut.
+func (s *splitter) findGaps() {
+	s.gaps = append(s.gaps[:0], gap{kind: hard})
+	digits := 0 // since the last gap
+	for i := 0; i < len(s.text); {
+		if n := s.brackets(i); n > 0 {
+			digits += countDigits(s.text[i : i+n])
+			i += n
+			continue
+		}
+		g := s.gapAt(i, digits)
+		if g.end > g.start || g.kind != weak {
+			s.gaps = append(s.gaps, g)
+			digits = 0
+			i = g.end
+			if g.end == g.start { // before a number or a word
+				i += s.unit(i, &digits)
+			}
+			continue
+		}
+		i += s.unit(i, &digits)
+	}
+	s.gaps = append(s.gaps, gap{start: len(s.text), end: len(s.text), kind: hard})
+}
+
+// unit is the length of what cannot be cut at a place: a word or a character.
+func (s *splitter) unit(i int, digits *int) int {
+	if n := letters(s.text[i:]); n > 0 {
+		return n
+	}
+	c, size := utf8.DecodeRuneInString(s.text[i:])
+	if digitOf(c) >= 0 {
+		*digits++
+	}
+	return size
+}
+
+// brackets is the length of brackets that hold no number of their own: "(0)", "(Mo-Fr, 9-17)".
+func (s *splitter) brackets(i int) int {
+	if s.text[i] != '(' && s.text[i] != '[' {
+		return 0
+	}
+	end := strings.IndexAny(s.text[i:], ")]\n\r;")
+	if end < 0 || s.text[i+end] != ')' && s.text[i+end] != ']' {
+		return 0
+	}
+	if countDigits(s.text[i:i+end]) >= leastNumber {
+		return 0
+	}
+	return end + 1
+}
+
+// gapAt is the gap that starts at a place; one of kind weak and without length where there is none. digits is how many came
+// since the last gap.
+func (s *splitter) gapAt(start, digits int) gap {
+	g := gap{start: start, end: start}
+	end, spaces := start, 0
+	surely, broken, soft, plus := false, false, false, false
+	for end < len(s.text) {
+		if n := cell.LineBreak(s.text[end:]); n > 0 {
+			surely, broken = true, true
+			end += n
+			continue
+		}
+		c, size := utf8.DecodeRuneInString(s.text[end:])
+		spacedHere := spaces > 0 && end+size < len(s.text) && isSpaceAt(s.text, end+size)
+		switch {
+		case c == '\t':
+			surely = true
+		case unicode.IsSpace(c):
+			spaces++
+		case strings.ContainsRune(";；,，、،؛|&\\", c):
+			if c == ';' && isParameter(s.text[end:]) {
+				return g
+			}
+			surely = true
+		case (c == '•' || c == '·') && spacedHere:
+			surely = true
+		case c == '/' || c == '／' || c == '•' || c == '·':
+			soft = true
+		case (unicode.Is(unicode.Pd, c) || c == '−') && spacedHere:
+			soft = true
+		case c == '+' && spacedHere && digits > 0 && !plus:
+			plus = true
+		default:
+			if n := s.connector(start, end); n > 0 {
+				surely = true
+				end += n
+				continue
+			}
+			return s.classify(g, end, spaces, surely, broken, soft, plus, digits)
+		}
+		end += size
+	}
+	return s.classify(g, end, spaces, surely, broken, soft, plus, digits)
+}
+
+// classify says what a run of spaces and separators means.
+func (s *splitter) classify(g gap, end, spaces int, surely, broken, soft, plus bool, digits int) gap {
+	rest := s.text[end:]
+	word := letters(rest)
+	switch {
+	case word > 0 && leadsToExtension(rest[:word]) && digits > 0 && !broken:
+	case surely:
+		g.end, g.kind = end, hard
+	case plus:
+		g.end, g.kind = end, hard
+		if at := strings.LastIndexByte(s.text[g.start:end], '+'); !s.isKnown(s.nextPiece(end)) {
+			g.end = g.start + at // the + is the next number's own
+		}
+	case strings.HasPrefix(rest, "+") && digits > 2:
+		g.end, g.kind = end, hard
+	case soft && spaces > 1, spaces > 1:
+		g.end, g.kind = end, spaced
+	case soft:
+		g.end, g.kind = end, weak
+	case word > 0 && digits > 0 && !leadsToExtension(rest[:word]):
+		g.end, g.kind = end, worded
+	case strings.HasPrefix(rest, "(") && digits >= leastNumber && s.brackets(end) == 0:
+		g.end, g.kind = end, spaced
+	case spaces == 1 && digits >= leastNumber+1 && countDigits(nextRun(rest)) >= leastNumber+1:
+		g.end, g.kind = end, spaced
+	}
+	return g
+}
+
+// nextPiece is the text from a place to where the next number may begin.
+func (s *splitter) nextPiece(i int) string {
+	rest := s.text[i:]
+	if end := strings.IndexAny(rest, "+;,|\n"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest
+}
+
+// nextRun is the digits that a text begins with.
+func nextRun(text string) string { return string(leadingDigits(text)) }
+
+// connector is the length of a word between two numbers, such as "or".
+func (s *splitter) connector(start, at int) int {
+	n := letters(s.text[at:])
+	if n == 0 || at == start && at > 0 && !isSpaceAt(s.text, at-1) || !cell.IsConnector(s.text[at:at+n]) {
+		return 0
+	}
+	if at+n < len(s.text) && s.text[at+n] == '.' {
+		n++
+	}
+	return n
+}
+
+// isParameter reports whether a semicolon begins a parameter of a tel or sip address: ";ext=12".
+func isParameter(text string) bool {
+	n := letters(text[1:])
+	return n > 0 && strings.IndexAny(text[1+n:], "=-") == 0
+}
+
+func isSpaceAt(text string, i int) bool {
+	c, _ := utf8.DecodeRuneInString(text[i:])
+	return unicode.IsSpace(c)
+}
+
+// letters is the length of the word that a text begins with.
+func letters(text string) int {
+	n := 0
+	for n < len(text) {
+		c, size := utf8.DecodeRuneInString(text[n:])
+		if !unicode.IsLetter(c) || c >= '０' && c <= '９' {
+			break
+		}
+		n += size
+	}
+	return n
+}
+
+func countDigits(text string) int {
+	n := 0
+	for _, c := range text {
+		if digitOf(c) >= 0 {
+			n++
+		}
+	}
+	return n
+}

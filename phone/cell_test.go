@@ -1,0 +1,268 @@
+package phone
+
+import (
+	"strings"
+	"testing"
+)
+
+// partsOf is what a cell is read as: E.164, or in angle brackets what is kept as it is written.
+func partsOf(raw, region string) string {
+	var list []string
+	for _, n := range ParseAll(raw, region) {
+		text := n.E164
+		if !n.Valid {
+			text = "<" + n.Raw + ">"
+		}
+		if n.Extension != "" {
+			text += "x" + n.Extension
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, " ")
+}
+
+func TestSeveralNumbersInOneCell(t *testing.T) {
+	const gb = "+447911123468 +442079460111"
+	for _, c := range []struct{ raw, region, want string }{
+		{"07911123468;02079460111", "GB", gb},
+		{"07911123468；02079460111", "GB", gb},
+		{"07911123468,02079460111", "GB", gb},
+		{"07911123468、02079460111", "GB", gb},
+		{"07911123468，02079460111", "GB", gb},
+		{"07911123468 + 02079460111", "GB", gb},
+		{"07911123468<br>02079460111", "GB", gb},
+		{"07911123468 ::: 02079460111", "GB", gb},
+		{"07911123468 02079460111", "GB", gb},
+		{"07911123468  02079460111", "GB", gb},
+		{`07911123468\02079460111`, "GB", gb},
+		{"07911123468\u202802079460111", "GB", gb},
+		{"+44 7911 123468+44 20 7946 0111", "US", gb},
+		{"+447911123468 + 44 20 7946 0111", "US", gb},
+		{"07911 123468 (020 7946 0111)", "GB", gb},
+		{"07911 123468 mobile, 020 7946 0111 office", "GB", gb},
+		{"{07911123468,02079460111}", "GB", gb},
+		{"07911123468;02079460111;", "GB", gb},
+		{"; 07911123468 ,; 02079460111", "GB", gb},
+		{"912345678,612345678", "ES", "+34912345678 +34612345678"},
+		{"912345678、612345678", "ES", "+34912345678 +34612345678"},
+		{"912345678 + 612345678", "ES", "+34912345678 +34612345678"},
+		{"030 26550280; +49 171 1234567 / 0172 1234567", "DE", "+493026550280 +491711234567 +491721234567"},
+		// parts that the plan does not know
+		{"07911123468; 12345", "GB", "+447911123468 <12345>"},
+		{"07911123468 / 12345", "GB", "+447911123468 <12345>"},
+		{"07911123468 / 0123", "GB", "+447911123468 <0123>"},
+		{"01 / 02; 07911123468", "GB", "<01 / 02> +447911123468"},
+		{"2041; 2042", "DE", "<2041> <2042>"},
+		{"555-0100 ::: 555-0101", "US", "<555-0100> <555-0101>"},
+		{"07911123468; 02079460111", "", "<07911123468> <02079460111>"},
+		{"07911123468 / 02079460111", "", "<07911123468> <02079460111>"},
+		// one number
+		{"030 / 26550280", "DE", "+493026550280"},
+		{"030 - 26550280", "DE", "+493026550280"},
+		{"030, 26550280", "DE", "+493026550280"},
+		{"030  26550280", "DE", "+493026550280"},
+		{"030/265/502/80", "DE", "+493026550280"},
+		{"030 / 123456", "DE", "+4930123456"},
+		{"0171/123-456", "DE", "<0171/123-456>"},
+		{"0171/234-567", "DE", "<0171/234-567>"},
+		{"0171/123-4567", "DE", "+491711234567"},
+		{"+1 415-555-2671 / ext. 5", "US", "+14155552671x5"},
+		{"+1 415-555-2671, ext. 5", "US", "+14155552671x5"},
+		{"+1 415-555-2671;ext=5", "US", "+14155552671x5"},
+		{"+1 415-555-2671, 1234", "US", "+14155552671x1234"},
+		{"06·12·34·56·78", "FR", "+33612345678"},
+		{"06.12.34.56.78", "FR", "+33612345678"},
+		{"+49 (0) 30 / 265 502 - 80", "DE", "+493026550280"},
+		{"030 26550280 (Mo-Fr, 9-17)", "DE", "+493026550280"},
+		{"1-800-FLOWERS", "US", "+18003569377"},
+		{"Tel, 030 26550280", "DE", "+493026550280"},
+		{"030 26550280;", "DE", "+493026550280"},
+		// JSON
+		{`[{"type":"work","value":"07911123468"},{"type":"home","value":"02079460111"}]`, "GB", gb},
+		{`[["07911123468"],["02079460111; 12345"]]`, "GB", gb + " <12345>"},
+		{`{"work":"07911123468","home":"02079460111"}`, "GB", gb},
+		{`[447911123468, 442079460111.0]`, "GB", gb},
+		{`{"number":"07911123468","extension":"12","country":"44"}`, "GB", "+447911123468x12"},
+		{`{"phones":[{"phone":"07911123468"}, null, true]}`, "GB", "+447911123468"},
+		{`[]`, "GB", "<[]>"},
+	} {
+		if got := partsOf(c.raw, c.region); got != c.want {
+			t.Errorf("%q in %s: %s, want %s", c.raw, c.region, got, c.want)
+		}
+	}
+}
+
+func TestNumbersThatWentThroughASpreadsheet(t *testing.T) {
+	for _, c := range []struct{ raw, region, want string }{
+		{"4.915112345678E+12", "DE", "+4915112345678"},
+		{"4,915112345678E+12", "DE", "+4915112345678"},
+		{"4.915112345678e12", "DE", "+4915112345678"},
+		{"4915112345678E+00", "DE", "+4915112345678"},
+		{"4.4791112346E+11", "GB", "+447911123460"},
+		{"447911123457.0", "GB", "+447911123457"},
+		{"447911123457.00", "", "<447911123457.00>"},
+		{"+447911123457.00", "", "+447911123457"},
+		{"447911123457,00", "GB", "+447911123457"},
+		{"447911123800.0", "GB", "+447911123800"},
+		{"3331234567.0", "IT", "+393331234567"},
+		{`="07911123458"`, "GB", "+447911123458"},
+		{"'07911123458", "GB", "+447911123458"},
+		{"4155552671.0", "US", "+14155552671"},
+		{"415.5552671", "US", "+14155552671"},
+		{"415555.2671", "US", "+14155552671"},
+		// digits are missing: no number
+		{"4.91511E+12", "DE", "<4.91511E+12>"},
+		{"4,91511E+12", "DE", "<4,91511E+12>"},
+		{"4.4791112e+11", "GB", "<4.4791112e+11>"},
+		{"447911123457.5", "GB", "<447911123457.5>"},
+	} {
+		if got := partsOf(c.raw, c.region); got != c.want {
+			t.Errorf("%q in %s: %s, want %s", c.raw, c.region, got, c.want)
+		}
+	}
+	for _, raw := range []string{"4.91511E+12", "447911123457.5", "1E+11"} {
+		if n := Parse(raw, "GB"); n.Digits != "" {
+			t.Errorf("%q has the digits %s: they are not those of a number", raw, n.Digits)
+		}
+	}
+	if got := Format("2041.0", "DE"); got != "2041" {
+		t.Errorf("an extension as a float became %q", got)
+	}
+}
+
+func TestRoundedNumbersOfEveryCountryAreNone(t *testing.T) {
+	for region, list := range sample() {
+		for _, s := range list {
+			digits := s.want[1:]
+			if len(digits) < 9 {
+				continue
+			}
+			raw := digits[:1] + "." + digits[1:6] + "E+" + digitsOf(string(rune('0'+(len(digits)-1)/10))+string(rune('0'+(len(digits)-1)%10)))
+			if strings.Trim(digits[6:], "0") == "" {
+				continue
+			}
+			if n := Parse(raw, region); n.Valid || n.Digits != "" {
+				t.Errorf("%s %q is read as %s", region, raw, n.Digits)
+			}
+		}
+	}
+}
+
+func TestPlaceholdersAreNobodysNumber(t *testing.T) {
+	for _, c := range []struct {
+		raw, region string
+		want        bool
+	}{
+		{"0000000000", "DE", true},
+		{"0000000000", "US", true},
+		{"000", "US", true},
+		{"+000000000", "", true},
+		{"+49 00000000", "DE", true},
+		{"00000", "", true},
+		{"1111111", "US", true},
+		{"9999999999", "US", true},
+		{"(555) 555-5555", "US", true},
+		{"+1 555 555 5555", "US", true},
+		{"99999", "DE", true},
+		{"123456789", "DE", true},
+		{"123456789", "FR", true},
+		{"0123456789", "DE", true},
+		{"1234567890", "US", true},
+		{"9876543210", "US", true},
+		{"123456", "DE", true},
+		{"٠٠٠٠٠٠٠", "EG", true},
+		{"01 23 45 67 89", "FR", false}, // the plan has it
+		{"+33123456789", "FR", false},
+		{"112", "DE", false},
+		{"911", "US", false},
+		{"999", "GB", false},
+		{"2222", "DE", false},
+		{"12345", "DE", false},
+		{"1234", "DE", false},
+		{"030 26550280", "DE", false},
+		{"", "DE", false},
+		{"ask Jane", "DE", false},
+	} {
+		n := Parse(c.raw, c.region)
+		if n.Dummy != c.want {
+			t.Errorf("%q in %s: Dummy is %t", c.raw, c.region, n.Dummy)
+		}
+		if c.want && Format(c.raw, c.region) != c.raw {
+			t.Errorf("%q is sent as %q", c.raw, Format(c.raw, c.region))
+		}
+	}
+}
+
+func TestInternationalDigitsWithoutTheirPlus(t *testing.T) {
+	for _, c := range []struct{ raw, region, want string }{
+		{"442079460018", "DE", "+442079460018"},
+		{"442079460018", "FR", "+442079460018"},
+		{"442079460018", "US", "+442079460018"},
+		{"44 20 7946 0018", "FR", "+442079460018"},
+		{"14155552671", "GB", "+14155552671"},
+		{"4915112345678", "ES", "+4915112345678"},
+		{"+442079460018@10.0.0.1", "US", "+442079460018"},
+		{"442079460018@10.0.0.1:5060", "US", "+442079460018"},
+		{"02079460018@pbx.example", "GB", "+442079460018"},
+		{"<442079460018@pbx.example>", "US", "+442079460018"},
+		{"sip: 442079460018@pbx", "DE", "+442079460018"},
+		{"sip:%2B442079460018@pbx", "DE", "+442079460018"},
+		{`"Jane 2" <sip:+442079460018@pbx>`, "DE", "+442079460018"},
+		{"(442) 079-460018", "US", ""},
+		{"jane.4420@example.com", "DE", ""},
+	} {
+		n := Parse(c.raw, c.region)
+		if n.E164 != c.want {
+			read := n.E164
+			if others := Others(c.raw, c.region); len(others) == 1 && others[0].E164 == c.want {
+				continue // the country has such a number itself: the look-up tries the other reading next
+			}
+			t.Errorf("%q in %s is read as %q, want %q", c.raw, c.region, read, c.want)
+		}
+	}
+}
+
+func TestDigitsWithTwoReadingsHaveBoth(t *testing.T) {
+	for _, c := range []struct{ raw, region, first, other string }{
+		{"4915110000019", "DE", "", "+4915110000019"},
+		{"33140000019", "DE", "+4933140000019", "+33140000019"},
+		{"33140000019", "", "", "+33140000019"},
+		{"+33140000019", "DE", "+33140000019", ""},
+		{"0033140000019", "DE", "+33140000019", ""},
+		{"14155552671", "US", "+14155552671", ""},
+		{"2041", "DE", "", ""},
+	} {
+		n := Parse(c.raw, c.region)
+		other := ""
+		for _, o := range Others(c.raw, c.region) {
+			other = o.E164
+		}
+		if c.first != "" && n.E164 != c.first || n.E164 != c.other && other != c.other {
+			t.Errorf("%q in %s: %q and %q, want %q and %q", c.raw, c.region, n.E164, other, c.first, c.other)
+		}
+	}
+}
+
+func FuzzParseAllTwice(f *testing.F) {
+	for _, raw := range []string{
+		"07911123468;02079460111", "030 / 123456", "0171/123-456, 030 26550280 or 2041", `[{"value":"1"},["2 / 3"]]`, "4.91511E+12",
+		"447911123457.0", "+49 30 26550280 + 49 171 1234567", "a ::: b ::: 12345678", "(030) 1234567 (0171 1234567) x5", "1, 2; 3",
+	} {
+		for _, region := range []string{"", "US", "DE", "GB", "AT"} {
+			f.Add(raw, region)
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw, region string) {
+		for _, n := range ParseAll(raw, region) {
+			checkNumber(t, n)
+			sent := Format(n.Raw, region)
+			again := ParseAll(sent, region)
+			if len(again) != 1 {
+				t.Fatalf("%q of %q was sent as %q, which is read as %d numbers in %s: %+v", n.Raw, raw, sent, len(again), region, again)
+			}
+			if twice := Format(again[0].Raw, region); twice != sent || n.Valid && !n.Dummy && again[0].E164 != n.E164 {
+				t.Fatalf("%q of %q was sent as %q and then as %q in %s", n.Raw, raw, sent, twice, region)
+			}
+		}
+	})
+}
