@@ -119,6 +119,5 @@ func (h *Hub) RemoveAccount(ctx context.Context, name string) error {
 		return err
 	}
 	h.accounts.forget(name)
-	h.tokens.clear()
 	return h.Note(ctx, "account.remove", name, name, fmt.Sprintf("with %d integrations", len(integrations)))
 }

@@ -54,20 +54,27 @@ func (c *cache[K, V]) clear() {
 	c.kept = nil
 }
 
+// A tokenKey is a token's digest, and how many revocations were known when the token was read: what was read before one is
+// not found after it.
+type tokenKey struct {
+	digest      [32]byte
+	revocations int64
+}
+
 // tokenCache keeps tokens by their digests.
 type tokenCache struct {
-	cache[[32]byte, registry.Token]
+	cache[tokenKey, registry.Token]
 }
 
 // touch notes that a token was used, and reports whether the caller must write it down.
-func (c *tokenCache) touch(digest [32]byte, now time.Time) bool {
+func (c *tokenCache) touch(key tokenKey, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.kept[digest]
+	e, ok := c.kept[key]
 	if !ok || now.Sub(e.value.Used) <= time.Minute {
 		return false
 	}
 	e.value.Used = now
-	c.kept[digest] = e
+	c.kept[key] = e
 	return true
 }

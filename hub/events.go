@@ -56,10 +56,10 @@ type listeners struct {
 	stop context.CancelFunc // of the one who looks for other processes' events; nil: nobody listens
 }
 
-const pollEvery = 2 * time.Second
+const pollEvery = time.Second
 
-// Subscribe returns a channel that gets a value when there may be new events, this process's at once and others' within two
-// seconds, until ctx is done.
+// Subscribe returns a channel that gets a value when there may be new events, this process's at once and others' within a
+// second, until ctx is done. While somebody listens, revocations of other processes are heard of as soon: see [registry.DB.Revoked].
 func (h *Hub) Subscribe(ctx context.Context) <-chan struct{} {
 	c := make(chan struct{}, 1)
 	l := &h.listeners
@@ -109,6 +109,7 @@ func (h *Hub) poll(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		_, _ = h.Registry.Revocations(ctx) // it tells who waits for one; a database that is away is asked again
 		if newest, err := h.Registry.LastEvent(ctx); err == nil && newest != last {
 			last = newest
 			h.announce()

@@ -92,7 +92,9 @@ type Actor struct {
 	Accounts []string
 	All      bool // every account
 	Scopes   []registry.Scope
-	File     bool // the configuration file: may change what it declares
+	File     bool   // the configuration file: may change what it declares
+	User     string // id of the user who does it, or whose token does; empty: the machine's operator
+	Token    string // id of the token that does it; empty: none
 }
 
 // WithActor gives a context to everything that the actor does. What a hub does without one, it does by itself, and may.

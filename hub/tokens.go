@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -15,12 +16,13 @@ import (
 )
 
 const (
-	minToken   = 16 // characters of a value that somebody else made
-	tokenBytes = 24 // of one that we make
-	tokenFresh = 10 * time.Second
+	minToken   = 16          // characters of a value that somebody else made
+	tokenBytes = 24          // of one that we make
+	tokenFresh = time.Second // how long another process's revocation may go unheard, and a token unknown that was just made
 )
 
-// CreateToken makes a token and returns its value, which is shown this once. An empty value makes a random one.
+// CreateToken makes a token and returns its value, which is shown this once. An empty value makes a random one. The token ends
+// when who makes it loses the right to: the user is locked, demoted or removed, or the token by which it is made is removed.
 func (h *Hub) CreateToken(ctx context.Context, t registry.Token, value string) (registry.Token, string, error) {
 	if err := h.checkToken(ctx, t, value); err != nil {
 		return t, "", err
@@ -31,6 +33,7 @@ func (h *Hub) CreateToken(ctx context.Context, t registry.Token, value string) (
 	digest := sha256.Sum256([]byte(value))
 	a, _ := ActorOf(ctx)
 	t.Managed = a.File || managed(ctx, t.Managed)
+	t.Maker, t.Parent, t.MadeBy = a.User, a.Token, cmp.Or(a.Name, "hub")
 	if a.File {
 		if kept, err := h.Registry.TokenByDigest(ctx, digest[:]); err == nil && sameToken(kept, t) {
 			return kept, value, nil // every start of every process declares it
@@ -114,7 +117,7 @@ func (h *Hub) Tokens(ctx context.Context, account string) ([]registry.Token, err
 	return slices.DeleteFunc(tokens, func(t registry.Token) bool { return ok && !a.May(registry.ScopeAdmin, t.Account) }), err
 }
 
-// RemoveToken ends a token at once, or in other processes within ten seconds.
+// RemoveToken ends a token and those that were made by it, at once, or in other processes within a second.
 func (h *Hub) RemoveToken(ctx context.Context, id string) error {
 	tokens, err := h.Tokens(ctx, "")
 	if err != nil {
@@ -134,18 +137,37 @@ func (h *Hub) RemoveToken(ctx context.Context, id string) error {
 	if err := h.Registry.DeleteToken(ctx, id); err != nil {
 		return err
 	}
-	h.tokens.clear()
 	return h.Note(ctx, "token.remove", t.Account, t.Name, "")
 }
 
-// Authenticate returns the actor of a token's value, cached for ten seconds, or an [*Error] of kind [Denied].
+// Same reports whether two actors are the same one with the same rights.
+func (a Actor) Same(b Actor) bool {
+	return a.Name == b.Name && a.User == b.User && a.Token == b.Token && a.All == b.All && slices.Equal(a.Accounts, b.Accounts) && slices.Equal(a.Scopes, b.Scopes)
+}
+
+// Still returns nil while a token's value stands for the same actor. It asks the database whether there were revocations, in any
+// process, so that nothing is told to whom it may not be told any more.
+func (h *Hub) Still(ctx context.Context, value string, actor Actor) error {
+	if _, err := h.Registry.Revocations(ctx); err != nil {
+		return err
+	}
+	now, err := h.Authenticate(ctx, value)
+	if err == nil && !now.Same(actor) {
+		err = &Error{Kind: Denied, Message: "the token's rights were changed", Hint: "Connect again."}
+	}
+	return err
+}
+
+// Authenticate returns the actor of a token's value, cached for a second, or an [*Error] of kind [Denied].
 func (h *Hub) Authenticate(ctx context.Context, value string) (Actor, error) {
 	denied := &Error{Kind: Denied, Message: "the token is not known", Hint: "Create one: contactbridge hub token create NAME --scope …"}
 	if value == "" {
 		return Actor{}, denied
 	}
 	digest := sha256.Sum256([]byte(value))
-	t, err := h.tokens.get(h.now(), digest, tokenFresh, func() (registry.Token, error) { return h.Registry.TokenByDigest(ctx, digest[:]) }, isNotFound)
+	known, _ := h.Registry.Revoked()
+	key := tokenKey{digest, known}
+	t, err := h.tokens.get(h.now(), key, tokenFresh, func() (registry.Token, error) { return h.Registry.TokenByDigest(ctx, digest[:]) }, isNotFound)
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
 		return Actor{}, denied
@@ -154,12 +176,12 @@ func (h *Hub) Authenticate(ctx context.Context, value string) (Actor, error) {
 	case !t.Expires.IsZero() && !t.Expires.After(h.now()):
 		return Actor{}, &Error{Kind: Denied, Message: fmt.Sprintf("the token %s has expired", t.Name), Hint: "Create another one."}
 	}
-	if now := h.now(); now.Sub(t.Used) > time.Minute && h.tokens.touch(digest, now) {
+	if now := h.now(); now.Sub(t.Used) > time.Minute && h.tokens.touch(key, now) {
 		if err := h.Registry.TokenUsed(ctx, t.ID, now); err != nil {
 			return Actor{}, err
 		}
 	}
-	a := Actor{Name: "token " + t.Name, Scopes: t.Scopes, All: t.Account == ""}
+	a := Actor{Name: "token " + t.Name, Scopes: t.Scopes, All: t.Account == "", User: t.Maker, Token: t.ID}
 	if t.Account != "" {
 		a.Accounts = []string{t.Account}
 	}

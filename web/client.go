@@ -50,16 +50,13 @@ func remote(r *http.Request) (netip.Addr, bool) {
 	return address.Unmap().WithZone(""), err == nil
 }
 
-// fromThisMachine reports whether a request came from this machine to this machine, with no proxy between. The host's name is
-// looked at as well: a page of somebody else whose name suddenly means this machine is refused.
+// fromThisMachine reports whether a request came from this machine to this machine by a loopback address, with no proxy between:
+// a Unix socket is made for a proxy, which need not say whom it asks for. The host's name is looked at as well: a page of somebody else whose name suddenly means this machine is refused.
 func fromThisMachine(r *http.Request) bool {
 	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
 		if r.Header.Get(header) != "" {
 			return false
 		}
-	}
-	if r.RemoteAddr == "@" || r.RemoteAddr == "" {
-		return true // a Unix socket
 	}
 	from, ok := remote(r)
 	host := r.Host

@@ -36,6 +36,9 @@ type Options struct {
 	IntegrationPage func(directory.Key) string
 	// Collectors are more metrics to show.
 	Collectors []prometheus.Collector
+	// Metrics says who may read /metrics: "local", the default, is this machine and administrators' tokens, "token" only these,
+	// "off" nobody.
+	Metrics string
 	// MostSeries bounds how many integrations have metrics of their own: those that fare worst come first; 0 means 10,000.
 	MostSeries int
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
@@ -180,9 +183,15 @@ func (s *site) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveMetrics shows the metrics to this machine, and to others with a token of an administrator: they name every account
-// and integration. What a proxy passes on comes from elsewhere.
+// and integration. What a proxy passes on, or comes by a Unix socket, which is a proxy's, comes from elsewhere.
 func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	if !fromThisMachine(r) {
+	if s.options.Metrics == "off" {
+		exchange.WriteError(w, r, http.StatusNotFound, exchange.Detail{
+			Code: "not_found", Message: "This hub does not show its metrics.", Hint: "They are turned on with  metrics: local  or  token  in its configuration.",
+		})
+		return
+	}
+	if s.options.Metrics == "token" || !fromThisMachine(r) {
 		if p := s.api.Admit(r, registry.ScopeAdmin); p != nil {
 			p.Write(w, r)
 			return

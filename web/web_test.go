@@ -340,9 +340,23 @@ func TestMetricsAreForThisMachineAndAdministrators(t *testing.T) {
 			t.Errorf("%v with an administrator's token: %d", from, status)
 		}
 	}
+	for _, from := range []string{"@", "", "/run/hub.sock"} { // a Unix socket is a proxy's, which need not say so
+		if status := get(from, "", ""); status != http.StatusUnauthorized {
+			t.Errorf("by the Unix socket %q: %d", from, status)
+		}
+	}
 	host = "evil.example" // a page of somebody else, whose name suddenly means this machine
 	if status := get("127.0.0.1:1", "", ""); status != http.StatusUnauthorized {
 		t.Errorf("another name for this machine: %d", status)
+	}
+	host = "127.0.0.1:8090"
+	handler = web.Handler(web.Options{Hub: f.hub, Metrics: "token"})
+	if without, with := get("127.0.0.1:1", "", ""), get("127.0.0.1:1", "", f.admin); without != http.StatusUnauthorized || with != http.StatusOK {
+		t.Errorf("where a token is always asked for: %d without, %d with one", without, with)
+	}
+	handler = web.Handler(web.Options{Hub: f.hub, Metrics: "off"})
+	if status := get("127.0.0.1:1", "", f.admin); status != http.StatusNotFound {
+		t.Errorf("where there are none: %d", status)
 	}
 }
 

@@ -97,13 +97,13 @@ func hubTokenList(f *hubFlags) *cobra.Command {
 				if asJSON {
 					return printJSON(cmd.OutOrStdout(), tokens)
 				}
-				t := newTable("ID", "NAME", "ACCOUNT", "SCOPES", "USED", "EXPIRES", "")
+				t := newTable("ID", "NAME", "ACCOUNT", "SCOPES", "MADE BY", "USED", "EXPIRES", "")
 				for _, token := range tokens {
 					var names []string
 					for _, scope := range token.Scopes {
 						names = append(names, string(scope))
 					}
-					t.row(token.ID, token.Name, cmp.Or(token.Account, "all"), strings.Join(names, " "), ago(token.Used), expiry(token.Expires), managed(token.Managed))
+					t.row(token.ID, token.Name, cmp.Or(token.Account, "all"), strings.Join(names, " "), cmp.Or(token.MadeBy, "not known"), ago(token.Used), expiry(token.Expires), managed(token.Managed))
 				}
 				return t.print(cmd.OutOrStdout(), "There is no token. Create one: contactbridge hub token create pbx --scope callers:read")
 			})
@@ -126,7 +126,7 @@ func expiry(t time.Time) string {
 
 func hubTokenRemove(f *hubFlags) *cobra.Command {
 	return &cobra.Command{
-		Use: "remove ID", Short: "Remove a token: it is worth nothing within ten seconds", Args: takes("ID"),
+		Use: "remove ID", Short: "Remove a token, and those that were made by it: they are worth nothing within a second", Args: takes("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
 				if err := h.RemoveToken(ctx, args[0]); err != nil {

@@ -41,7 +41,7 @@ func (d *DB) Accounts(ctx context.Context) ([]Account, error) {
 // DeleteAccount deletes an account with its integrations, tokens and webhooks, their secrets and deliveries, or returns
 // [ErrNotFound]. Events, samples and audit entries stay.
 func (d *DB) DeleteAccount(ctx context.Context, name string) error {
-	err := d.change(ctx, func(s session) error {
+	err := d.revoke(ctx, func(s session) error {
 		// First of all, so that nothing is added to the account meanwhile.
 		if _, err := one(ctx, s, value[string], "SELECT name FROM hub.accounts WHERE name = $1 {lock}", name); err != nil {
 			return err

@@ -12,15 +12,19 @@ func scanAudit(row scanner) (e AuditEntry, err error) {
 
 // AddAudit keeps an entry and sets its ID and Time. The database refuses to change it from then on.
 func (d *DB) AddAudit(ctx context.Context, e *AuditEntry) error {
-	now, err := d.now(ctx, d.read())
+	return wrap(d.addAudit(ctx, d.write(), e), "keep audit entry %s", e.Action)
+}
+
+func (d *DB) addAudit(ctx context.Context, s session, e *AuditEntry) error {
+	now, err := d.now(ctx, s)
 	if err != nil {
 		return err
 	}
 	e.Time = moment(now)
-	e.ID, err = one(ctx, d.write(), value[int64], `INSERT INTO hub.audit (time, actor, action, account, subject, detail)
+	e.ID, err = one(ctx, s, value[int64], `INSERT INTO hub.audit (time, actor, action, account, subject, detail)
 		VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
 		now, e.Actor, e.Action, e.Account, e.Subject, e.Detail)
-	return wrap(err, "keep audit entry %s", e.Action)
+	return err
 }
 
 // Audit lists what a filter chooses, newest first.

@@ -29,6 +29,7 @@ type DB struct {
 	pool           *pgxpool.Pool // of PostgreSQL; nil on SQLite
 	file           string        // of SQLite
 	options        Options
+	revocations    revocations
 }
 
 // Options say how a registry is opened.

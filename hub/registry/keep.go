@@ -60,6 +60,11 @@ func (d *DB) Prune(ctx context.Context, before time.Time) error {
 	if keepAudit.After(before) {
 		keepAudit = before
 	}
+	// A token that has expired long ago is forgotten; what it made does not end by that.
+	_, err := d.write().exec(ctx, `UPDATE hub.tokens SET parent = '' WHERE parent IN (SELECT p.id FROM hub.tokens p WHERE p.expires > 0 AND p.expires < $1)`, micros(before))
+	if err != nil {
+		return wrap(err, "prune")
+	}
 	for _, p := range []struct {
 		table, key, condition string
 		before                time.Time

@@ -29,7 +29,7 @@ var movedTables = []moved{
 	{name: "integrations", columns: "account, name, config, scheduled, paused, managed, auth_set, created, updated, health, problem, failures, fresh, last_full, due, " +
 		"asked, asked_at, taken, token, worker, until, late, touched"},
 	{name: "secrets", columns: "kind, owner, name, sealed, kept"},
-	{name: "tokens", columns: "id, account, name, digest, scopes, managed, created, expires, used"},
+	{name: "tokens", columns: "id, account, name, digest, scopes, managed, created, expires, used, maker, parent, made_by"},
 	{name: "users", columns: "id, name, folded, role, accounts, password, subject, disabled, created, last_seen"},
 	{name: "sessions", columns: "digest, user_id, created, expires, agent"},
 	{name: counters, columns: "name, value"},

@@ -170,6 +170,9 @@ type Token struct {
 	Created time.Time
 	Expires time.Time // zero: never
 	Used    time.Time // about when it was last used, to the minute; zero: never
+	Maker   string    // id of the user who made it, themselves or by a token of theirs; empty: the machine's operator
+	Parent  string    // id of the token that made it; empty: none did
+	MadeBy  string    // name of who made it, as the audit log writes it; empty: not known
 }
 
 // A Role is what a user may do in the console.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -222,6 +223,76 @@ func TestTokensAreUniqueInTheirAccount(t *testing.T) {
 		ok(t, w.DeleteToken(ctx, "4"))
 		_, err = w.TokenByDigest(ctx, []byte("new value"))
 		is(t, err, registry.ErrNotFound)
+	})
+}
+
+// A locked, demoted or removed administrator must not live on in the tokens that they made, or that these made.
+func TestATokenEndsWithWhoMadeIt(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ok(t, w.PutAccount(ctx, registry.Account{Name: "acme"}))
+		ok(t, w.PutAccount(ctx, registry.Account{Name: "beta"}))
+		ok(t, w.PutUser(ctx, registry.User{ID: "root", Name: "root", Role: registry.RoleAdmin}))
+		for name, change := range map[string]struct {
+			do   func(u registry.User) error
+			left []string
+		}{
+			"locked":    {func(u registry.User) error { u.Disabled = true; return w.ChangeUser(ctx, u) }, nil},
+			"put":       {func(u registry.User) error { u.Disabled = true; return w.PutUser(ctx, u) }, nil},
+			"demoted":   {func(u registry.User) error { u.Role = registry.RoleOperator; return w.ChangeUser(ctx, u) }, nil},
+			"narrowed":  {func(u registry.User) error { u.Accounts = []string{"beta"}; return w.ChangeUser(ctx, u) }, []string{"beta"}},
+			"removed":   {func(u registry.User) error { return w.DeleteUser(ctx, u.ID) }, nil},
+			"renamed":   {func(u registry.User) error { u.Name += "2"; return w.ChangeUser(ctx, u) }, []string{"acme", "all", "beta", "child"}},
+			"all ended": {func(registry.User) error { return w.DeleteToken(ctx, "all ended all") }, []string{"acme", "beta"}},
+		} {
+			u := registry.User{ID: name, Name: name, Role: registry.RoleAdmin}
+			ok(t, w.PutUser(ctx, u))
+			for _, token := range []registry.Token{{Name: "all"}, {Name: "child", Account: "acme", Parent: name + " all"}, {Name: "acme", Account: "acme"}, {Name: "beta", Account: "beta"}} {
+				token.ID, token.Maker, token.MadeBy = name+" "+token.Name, name, "user "+name
+				token.Name = token.ID
+				ok(t, w.PutToken(ctx, token, []byte(token.ID), false))
+			}
+			ok(t, w.PutToken(ctx, registry.Token{ID: name + "'s neighbour", Name: name + "'s neighbour", Maker: "root"}, []byte(name+"'s neighbour"), false))
+			before := got(w.Revocations(ctx))(t)
+			ok(t, change.do(u))
+			if after := got(w.Revocations(ctx))(t); after <= before {
+				t.Errorf("%s: nobody is told", name)
+			}
+			var left []string
+			for _, token := range []string{"acme", "all", "beta", "child"} {
+				if _, err := w.TokenByDigest(ctx, []byte(name+" "+token)); err == nil {
+					left = append(left, token)
+				}
+			}
+			if !slices.Equal(left, change.left) {
+				t.Errorf("%s: %q are left, want %q", name, left, change.left)
+			}
+			for _, token := range got(w.Tokens(ctx, ""))(t) { // what does not hold is not listed either
+				if short, own := strings.CutPrefix(token.Name, name+" "); own && !slices.Contains(change.left, short) {
+					t.Errorf("%s: %s is still listed", name, token.Name)
+				}
+			}
+			ok(t, second(w.TokenByDigest(ctx, []byte(name+"'s neighbour"))))
+		}
+		// What is made in the moment in which its maker is locked does not hold either.
+		ok(t, w.PutToken(ctx, registry.Token{ID: "late", Name: "late", Maker: "locked"}, []byte("late"), false))
+		ok(t, w.PutToken(ctx, registry.Token{ID: "orphan", Name: "orphan", Parent: "locked all"}, []byte("orphan"), false))
+		for _, digest := range []string{"late", "orphan"} {
+			is(t, second(w.TokenByDigest(ctx, []byte(digest))), registry.ErrNotFound)
+		}
+		// A token of the configuration file whose value is changed takes along what it made; one that stays does not.
+		file := registry.Token{ID: "f1", Name: "file", Managed: true}
+		ok(t, w.PutToken(ctx, file, []byte("f"), true))
+		ok(t, w.PutToken(ctx, registry.Token{ID: "made", Name: "made", Parent: "f1"}, []byte("made"), false))
+		file.ID = "f2"
+		ok(t, w.PutToken(ctx, file, []byte("f"), true))
+		ok(t, second(w.TokenByDigest(ctx, []byte("made"))))
+		file.ID = "f3"
+		ok(t, w.PutToken(ctx, file, []byte("new"), true))
+		is(t, second(w.TokenByDigest(ctx, []byte("made"))), registry.ErrNotFound)
+		if entries := got(w.Audit(ctx, registry.Filter{Subject: "locked all"}))(t); len(entries) != 1 || entries[0].Action != "token.end" {
+			t.Errorf("the audit log says %+v", entries)
+		}
 	})
 }
 

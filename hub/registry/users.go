@@ -19,35 +19,49 @@ func scanUser(row scanner) (u User, err error) {
 	return u, err
 }
 
-// folded is a name as names are compared.
-func folded(name string) string { return norm.NFC.String(cases.Fold().String(norm.NFC.String(name))) }
+// FoldName returns a name as names are compared everywhere: without regard to case (ß is ss) and to how a letter with an accent
+// is composed. Names that FoldName makes the same are one user's.
+func FoldName(name string) string {
+	return norm.NFC.String(cases.Fold().String(norm.NFC.String(name)))
+}
 
 const insertUser = `INSERT INTO hub.users AS u (id, name, folded, role, accounts, password, subject, disabled, created, last_seen)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 func (d *DB) userValues(u User) []any {
 	return []any{
-		u.ID, u.Name, folded(u.Name), u.Role, encodedList(u.Accounts), u.Password, u.Subject, u.Disabled, d.orNow(u.Created), micros(u.LastSeen),
+		u.ID, u.Name, FoldName(u.Name), u.Role, encodedList(u.Accounts), u.Password, u.Subject, u.Disabled, d.orNow(u.Created), micros(u.LastSeen),
 	}
 }
 
 // PutUser makes or changes a user by its ID; [ErrExists] where another one has the name, or the subject. Created stays what
-// it was, and LastSeen never goes back.
+// it was, and LastSeen never goes back. Tokens that the user may not make any more end.
 func (d *DB) PutUser(ctx context.Context, u User) error {
-	s := d.write()
-	_, err := s.exec(ctx, insertUser+` ON CONFLICT (id) DO UPDATE SET name = excluded.name, folded = excluded.folded, role = excluded.role,
-		accounts = excluded.accounts, password = excluded.password, subject = excluded.subject, disabled = excluded.disabled,
-		last_seen = CASE WHEN excluded.last_seen > u.last_seen THEN excluded.last_seen ELSE u.last_seen END`, d.userValues(u)...)
-	return wrap(s.named(err, ""), "user %s", u.Name)
+	err := d.revoke(ctx, func(s session) error {
+		_, err := s.exec(ctx, insertUser+` ON CONFLICT (id) DO UPDATE SET name = excluded.name, folded = excluded.folded, role = excluded.role,
+			accounts = excluded.accounts, password = excluded.password, subject = excluded.subject, disabled = excluded.disabled,
+			last_seen = CASE WHEN excluded.last_seen > u.last_seen THEN excluded.last_seen ELSE u.last_seen END`, d.userValues(u)...)
+		if err != nil {
+			return s.named(err, "")
+		}
+		return d.endTokens(ctx, s, u)
+	})
+	return wrap(err, "user %s", u.Name)
 }
 
 // ChangeUser changes what an administrator says of a user: name, role, accounts, and whether they are locked. Password, subject
-// and the rest stay what they are by now, not what somebody read of them before. [ErrNotFound] where the user is gone.
+// and the rest stay what they are by now, not what somebody read of them before. Tokens that the user may not make any more
+// end. [ErrNotFound] where the user is gone.
 func (d *DB) ChangeUser(ctx context.Context, u User) error {
-	s := d.write()
-	err := s.must(ctx, "UPDATE hub.users SET name = $2, folded = $3, role = $4, accounts = $5, disabled = $6 WHERE id = $1",
-		u.ID, u.Name, folded(u.Name), u.Role, encodedList(u.Accounts), u.Disabled)
-	return wrap(s.named(err, ""), "change user %s", u.Name)
+	err := d.revoke(ctx, func(s session) error {
+		err := s.must(ctx, "UPDATE hub.users SET name = $2, folded = $3, role = $4, accounts = $5, disabled = $6 WHERE id = $1",
+			u.ID, u.Name, FoldName(u.Name), u.Role, encodedList(u.Accounts), u.Disabled)
+		if err != nil {
+			return s.named(err, "")
+		}
+		return d.endTokens(ctx, s, u)
+	})
+	return wrap(err, "change user %s", u.Name)
 }
 
 // SetPassword puts an encoded password in the place of one; [ErrNotFound] where the user is gone or has another one by now.
@@ -91,7 +105,7 @@ func (d *DB) Users(ctx context.Context) ([]User, error) {
 
 // UserByName finds one without regard to case, or [ErrNotFound].
 func (d *DB) UserByName(ctx context.Context, name string) (User, error) {
-	u, err := one(ctx, d.read(), scanUser, "SELECT "+userColumns+" FROM hub.users u WHERE u.folded = $1", folded(name))
+	u, err := one(ctx, d.read(), scanUser, "SELECT "+userColumns+" FROM hub.users u WHERE u.folded = $1", FoldName(name))
 	return u, wrap(err, "find a user by name")
 }
 
@@ -101,9 +115,15 @@ func (d *DB) UserBySubject(ctx context.Context, subject string) (User, error) {
 	return u, wrap(err, "find a user by subject")
 }
 
-// DeleteUser deletes a user with all sessions, or returns [ErrNotFound].
+// DeleteUser deletes a user with all sessions and all tokens that they made, or returns [ErrNotFound].
 func (d *DB) DeleteUser(ctx context.Context, id string) error {
-	return wrap(d.write().must(ctx, "DELETE FROM hub.users WHERE id = $1", id), "user %s", id)
+	err := d.revoke(ctx, func(s session) error {
+		if err := s.must(ctx, "DELETE FROM hub.users WHERE id = $1", id); err != nil {
+			return err
+		}
+		return d.endTokens(ctx, s, User{ID: id})
+	})
+	return wrap(err, "user %s", id)
 }
 
 // OpenSession begins the session of a user who has just proved who they are, and notes that they were seen. Proving takes a
@@ -173,7 +193,10 @@ func (d *DB) SessionUser(ctx context.Context, digest []byte) (Session, User, err
 
 // DeleteSession ends one session; one that is gone already is no error.
 func (d *DB) DeleteSession(ctx context.Context, digest []byte) error {
-	_, err := d.write().exec(ctx, "DELETE FROM hub.sessions WHERE digest = $1", digest)
+	err := d.revoke(ctx, func(s session) error {
+		_, err := s.exec(ctx, "DELETE FROM hub.sessions WHERE digest = $1", digest)
+		return err
+	})
 	return wrap(err, "end a session")
 }
 
@@ -182,6 +205,9 @@ func (d *DB) DeleteSessions(ctx context.Context, user string, except []byte) err
 	if except == nil {
 		except = []byte{}
 	}
-	_, err := d.write().exec(ctx, "DELETE FROM hub.sessions WHERE user_id = $1 AND digest <> $2", user, except)
+	err := d.revoke(ctx, func(s session) error {
+		_, err := s.exec(ctx, "DELETE FROM hub.sessions WHERE user_id = $1 AND digest <> $2", user, except)
+		return err
+	})
 	return wrap(err, "end the sessions of user %s", user)
 }

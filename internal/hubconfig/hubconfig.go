@@ -26,6 +26,7 @@ type Config struct {
 	Webhooks  map[string]Webhook `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
 	Network   Network            `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
 	Secrets   Secrets            `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
+	Metrics   string             `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is nobody without one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off is nobody."`
 	Keep      Keep               `yaml:"keep" jsonschema_description:"How long history is kept."`
 	SignIn    SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
 }

@@ -162,7 +162,7 @@ func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	s.Hub.Observe = runs.Observe
 	options := web.Options{
 		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: web.ClientAddress(trusted(s.config.Network)),
+		Secure: s.secure(), ClientAddress: web.ClientAddress(trusted(s.config.Network)), Metrics: s.config.Metrics,
 	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil

@@ -22,6 +22,13 @@ func Open(ctx context.Context, address string) (net.Listener, error) {
 		if err != nil {
 			return nil, listenError(address, err)
 		}
+		// Whatever the umask: a socket is for its owner and group, such as a reverse proxy's.
+		if info, err := os.Stat(path); err == nil {
+			err = os.Chmod(path, info.Mode().Perm()&0o770)
+			if err != nil {
+				return nil, errors.Join(listenError(address, err), l.Close())
+			}
+		}
 		return l, nil
 	}
 	l, err := listen.Listen(ctx, "tcp", address)

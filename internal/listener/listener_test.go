@@ -3,7 +3,10 @@ package listener_test
 import (
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/contactbridge/contactbridge/internal/listener"
@@ -33,4 +36,19 @@ func hint(e *listener.Error) string {
 		return ""
 	}
 	return e.Hint
+}
+
+func TestASocketIsNotForEverybody(t *testing.T) {
+	old := syscall.Umask(0)
+	defer syscall.Umask(old)
+	path := filepath.Join(t.TempDir(), "socket")
+	l, err := listener.Open(t.Context(), "unix:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o007 != 0 {
+		t.Error(info.Mode(), err)
+	}
 }

@@ -61,7 +61,7 @@ func (a *API) routeEvents() {
 	o := operation{
 		id: "streamEvents", method: http.MethodGet, path: "/api/v1/events/stream", tag: "events", scopes: lookers, account: anyAccount,
 		summary: "Events as they happen",
-		details: "Server-sent events: id is the event's, event its kind, data the event as in the list. A comment every few seconds shows that the stream lives. It ends when the token does, and when the hub stops: connect again with Last-Event-ID.",
+		details: "Server-sent events: id is the event's, event its kind, data the event as in the list. A comment every few seconds shows that the stream lives. It ends when the token does, at once in the process that ends it and within a second in others, and no event is sent after that; and when the hub stops: connect again with Last-Event-ID.",
 	}
 	described := o.describe()
 	described.Responses["200"] = &huma.Response{
@@ -87,7 +87,7 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := &stream{
-		api: a, w: w, control: http.NewResponseController(w), token: token,
+		api: a, w: w, control: http.NewResponseController(w), token: token, actor: actor,
 		filter: registry.Filter{Account: account, After: after, Limit: 100},
 	}
 	header := w.Header()
@@ -137,6 +137,7 @@ type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	token   string
+	actor   hub.Actor // whom the token stood for when the stream began
 	filter  registry.Filter
 }
 
@@ -151,6 +152,7 @@ func (s *stream) run(ctx context.Context) error {
 		return nil
 	}
 	for {
+		_, revoked := s.api.hub.Registry.Revoked()
 		if ok, err := s.tell(ctx); !ok || err != nil {
 			return err
 		}
@@ -163,20 +165,27 @@ func (s *stream) run(ctx context.Context) error {
 			if !ok {
 				return nil
 			}
+		case <-revoked:
+			if s.api.hub.Still(ctx, s.token, s.actor) != nil {
+				return nil
+			}
 		case <-beat.C:
-			if _, err := s.api.hub.Authenticate(ctx, s.token); err != nil || !s.write(":\n\n") {
+			if s.api.hub.Still(ctx, s.token, s.actor) != nil || !s.write(":\n\n") {
 				return nil
 			}
 		}
 	}
 }
 
-// tell writes all events that there are; ok is false where the reader has gone.
+// tell writes all events that there are; ok is false where the reader has gone, or may read no more.
 func (s *stream) tell(ctx context.Context) (ok bool, err error) {
 	for {
 		list, err := s.api.hub.Events(ctx, s.filter)
 		if err != nil {
 			return false, ignoreEnd(ctx, err)
+		}
+		if len(list) > 0 && s.api.hub.Still(ctx, s.token, s.actor) != nil {
+			return false, nil // what happened is for others by now
 		}
 		for _, e := range list {
 			data, err := json.Marshal(viewEvent(e))

@@ -18,6 +18,7 @@ type TokenView struct {
 	Created time.Time        `json:"created,omitzero" doc:"When it was made."`
 	Expires time.Time        `json:"expires,omitzero" doc:"When it ends. Absent: never."`
 	Used    time.Time        `json:"used,omitzero" doc:"About when it was last used. Absent: never."`
+	MadeBy  string           `json:"made_by,omitempty" doc:"Who made it: user jane, token deploy, command line, configuration file. Absent: not known. It ends when they may not make it any more."`
 }
 
 type tokensView struct {
@@ -49,7 +50,7 @@ type idPath struct {
 func viewToken(t registry.Token) TokenView {
 	return TokenView{
 		ID: t.ID, Name: t.Name, Account: t.Account, Scopes: append([]registry.Scope{}, t.Scopes...), Managed: t.Managed,
-		Created: t.Created, Expires: t.Expires, Used: t.Used,
+		Created: t.Created, Expires: t.Expires, Used: t.Used, MadeBy: t.MadeBy,
 	}
 }
 
@@ -65,7 +66,7 @@ func (a *API) routeTokens() {
 	register(a, operation{
 		id: "createToken", method: http.MethodPost, path: "/api/v1/tokens", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		status: http.StatusCreated, summary: "Make a token",
-		details: "Its value is shown this once. A token without an account is for all of them, and must have the scope admin.",
+		details: "Its value is shown this once. A token without an account is for all of them, and must have the scope admin. It ends when who makes it may not any more: when the user is locked, demoted or removed, or the token by which it is made is removed.",
 	}, func(ctx context.Context, in *newTokenInput) (*answer[createdTokenView], error) {
 		t, value, err := a.hub.CreateToken(ctx, registry.Token{
 			Name: in.Body.Name, Account: accountOf(ctx), Scopes: in.Body.Scopes, Expires: in.Body.Expires,
@@ -74,7 +75,7 @@ func (a *API) routeTokens() {
 	})
 	register(a, operation{
 		id: "removeToken", method: http.MethodDelete, path: "/api/v1/tokens/{id}", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
-		summary: "End a token", details: "At once in the process that answers, within ten seconds in others.",
+		summary: "End a token", details: "With all tokens that were made by it; at once in the process that answers, within a second in others.",
 	}, func(ctx context.Context, in *idPath) (*nothing, error) { return nil, a.hub.RemoveToken(ctx, in.ID) })
 	register(a, operation{
 		id: "listAudit", method: http.MethodGet, path: "/api/v1/audit", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,

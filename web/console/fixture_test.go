@@ -40,6 +40,7 @@ type site struct {
 	bridge *fakeBridge
 	log    *buffer
 	clock  *clock
+	dir    string // of the databases
 }
 
 // A clock is the console's; it can be put forward.
@@ -187,10 +188,21 @@ var jane = contact.Contact{
 	CustomFields: []contact.CustomField{{Key: "Plan", Value: "Enterprise"}, {Key: "Renewal", Value: "March"}},
 }
 
-// newHub makes a hub on databases of its own.
-func newHub(t testing.TB) *hub.Hub {
+// again is the hub's registry as another process of the hub opens it.
+func (s *site) again(t testing.TB) *registry.DB {
 	t.Helper()
-	ctx, dir := context.Background(), t.TempDir()
+	r, err := registry.Open(context.Background(), filepath.Join(s.dir, "hub.db"), registry.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// newHub makes a hub on databases of its own in a folder.
+func newHub(t testing.TB, dir string) *hub.Hub {
+	t.Helper()
+	ctx := context.Background()
 	ring, err := secret.Parse(secret.NewKey(), "test")
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +223,8 @@ func newHub(t testing.TB) *hub.Hub {
 // newSite makes a hub without a user, an account or an integration, and serves its console.
 func newSite(t testing.TB, change ...func(*console.Options)) *site {
 	t.Helper()
-	s := &site{hub: newHub(t), log: &buffer{}, clock: &clock{}}
+	dir := t.TempDir()
+	s := &site{hub: newHub(t, dir), log: &buffer{}, clock: &clock{}, dir: dir}
 	s.bridge = newBridge(t, 20, append(customers(95), jane)...)
 	stopping := make(chan struct{})
 	o := console.Options{

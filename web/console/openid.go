@@ -45,8 +45,27 @@ func newProvider(o Options) (*provider, error) {
 	if p.name == "" {
 		p.name = "single sign-on"
 	}
-	p.client = &http.Client{Transport: o.OpenID.Transport, Timeout: 10 * time.Second}
+	p.client = &http.Client{Transport: bounded{o.OpenID.Transport}, Timeout: 10 * time.Second}
 	return p, nil
+}
+
+// maxOpenID is the size of one answer of a provider, unpacked; real ones have a few kilobytes.
+const maxOpenID = 1 << 20
+
+// bounded ends an answer that grows beyond maxOpenID: what a few bytes unpack to is not read into memory.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	next := b.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	response, err := next.RoundTrip(r)
+	if err == nil {
+		response.Body = http.MaxBytesReader(nil, response.Body, maxOpenID)
+	}
+	return response, err
 }
 
 // with gives a context the client that asks the provider.
@@ -123,10 +142,19 @@ func again(message string) error {
 
 // claims are what a provider says of somebody.
 type claims struct {
-	Issuer   string `json:"iss"`
-	Subject  string `json:"sub"`
-	Email    string `json:"email"`
-	Verified bool   `json:"email_verified"`
+	Issuer   string  `json:"iss"`
+	Subject  string  `json:"sub"`
+	Email    string  `json:"email"`
+	Verified vouched `json:"email_verified"`
+}
+
+// vouched is true for the JSON value true, and for nothing else: "true" and 1 are not what the standard lets a provider say.
+type vouched bool
+
+// UnmarshalJSON never fails: what is not understood vouches for nothing.
+func (v *vouched) UnmarshalJSON(text []byte) error {
+	*v = string(text) == "true"
+	return nil
 }
 
 // exchange turns the code into who it stands for. Signature, issuer, audience, expiry and nonce are checked.
@@ -152,7 +180,10 @@ func (p *provider) exchange(ctx context.Context, code, nonce, verifier string) (
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1 {
 		return found, again("the provider's answer is that of another sign-in")
 	}
-	return found, id.Claims(&found)
+	if err := id.Claims(&found); err != nil || found.Subject == "" {
+		return claims{}, &hub.Error{Kind: hub.Denied, Message: "the provider's answer does not say who you are", Hint: "Sign in again. If it stays, check sign_in in the hub's configuration."}
+	}
+	return found, nil
 }
 
 // openIDUser is the user that a provider's subject stands for. At the first time it is found by its verified e-mail address,
@@ -169,6 +200,20 @@ func (c *Console) openIDUser(q *request, who claims) (registry.User, error) {
 	return user, err
 }
 
+// sameAddress reports whether a name is an e-mail address, but for the case of its ASCII letters. Names that only fold to each
+// other are one user's here, but two people's at a provider: jeſſica@example.com need not be jessica@example.com.
+func sameAddress(name, email string) bool {
+	lower := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if 'A' <= r && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+			return r
+		}, s)
+	}
+	return lower(name) == lower(email)
+}
+
 func (c *Console) newcomer(q *request, who claims, subject string) (registry.User, error) {
 	unknown := &hub.Error{
 		Kind: hub.Denied, Message: "no user of this hub has your e-mail address as its name",
@@ -181,7 +226,7 @@ func (c *Console) newcomer(q *request, who claims, subject string) (registry.Use
 	}
 	user, err := c.hub.Registry.UserByName(q.Context(), who.Email)
 	switch {
-	case errors.Is(err, registry.ErrNotFound), err == nil && user.Subject != "":
+	case errors.Is(err, registry.ErrNotFound), err == nil && (user.Subject != "" || !sameAddress(user.Name, who.Email)):
 		return registry.User{}, unknown
 	case err != nil:
 		return registry.User{}, err

@@ -37,7 +37,7 @@ func (c *Console) overviewLive(q *request) error {
 const mostIntegrations = 200 // on a page
 
 func (c *Console) integrations(q *request) error {
-	after := directory.Key{Account: q.FormValue("after-account"), Integration: q.FormValue("after")}
+	after := directory.Key{Account: q.Form.Get("after-account"), Integration: q.Form.Get("after")}
 	list, err := c.hub.Integrations(q.Context(), q.page.Account, after, mostIntegrations+1)
 	if err != nil {
 		return err

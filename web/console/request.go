@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -72,6 +73,9 @@ func (c *Console) setHeaders(h http.Header) {
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.setHeaders(w.Header())
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if r.ContentLength != 0 { // a server that cannot has no slow callers either
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime))
+	}
 	c.mux.ServeHTTP(w, r)
 }
 
@@ -81,6 +85,10 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request, needs needs, h h
 	q := &request{Request: r, w: w, console: c}
 	q.page = &view.Page{Assets: c.assets, Title: "contactbridge"}
 	q.page.Locale = view.NewLocale(r.Header.Get("Accept-Language"), nil, c.clock())
+	if err := q.receive(); err != nil {
+		q.fail(err)
+		return
+	}
 	if err := q.enter(needs); err != nil {
 		q.fail(err)
 		return
@@ -148,7 +156,7 @@ func scopes(role registry.Role) []registry.Scope {
 
 // actorOf is what the hub knows of a user.
 func actorOf(u registry.User) hub.Actor {
-	return hub.Actor{Name: "user " + u.Name, Accounts: u.Accounts, All: len(u.Accounts) == 0, Scopes: scopes(u.Role)}
+	return hub.Actor{Name: "user " + u.Name, Accounts: u.Accounts, All: len(u.Accounts) == 0, Scopes: scopes(u.Role), User: u.ID}
 }
 
 const mostAccounts = 50 // to choose from in a list
@@ -167,7 +175,7 @@ func (q *request) fillPage() error {
 	}
 	wanted := q.PathValue("account")
 	if wanted == "" {
-		wanted = q.FormValue("account")
+		wanted = q.Form.Get("account")
 	}
 	if i := slices.IndexFunc(accounts, func(a registry.Account) bool { return a.Name == wanted }); i >= 0 {
 		q.account = &accounts[i]
@@ -223,20 +231,31 @@ func (q *request) needAdmin() error {
 	return &hub.Error{Kind: hub.Denied, Message: "this is for administrators of all accounts", Hint: "Ask one of them."}
 }
 
+// receive reads what came with a request, before anything looks at it: whoever sends it drop by drop, signed in or not, is not
+// waited for.
+func (q *request) receive() error {
+	err := q.ParseForm()
+	if q.ContentLength == 0 {
+		return nil // the query is read for what can be read of it
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, q.Body) // what is no form is nothing to us, but it must end
+	}
+	if err == nil {
+		_ = http.NewResponseController(q.w).SetReadDeadline(time.Time{})
+		return nil
+	}
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return &hub.Error{Kind: hub.Invalid, Message: "this is too much for a form", Hint: "Send less at a time."}
+	}
+	return &hub.Error{Kind: hub.Invalid, Message: "the form could not be read", Hint: "Send it again."}
+}
+
 // checkForm refuses what was not sent from a page of ours in this browser.
 func (q *request) checkForm() error {
 	if err := q.console.origin.Check(q.Request); err != nil {
 		return &hub.Error{Kind: hub.Denied, Message: "this came from another site", Hint: "Open the page here, and send it again."}
 	}
-	body := http.NewResponseController(q.w)
-	_ = body.SetReadDeadline(time.Now().Add(formTime)) // a server that cannot has no slow callers either
-	if err := q.ParseForm(); err != nil {
-		if _, large := errors.AsType[*http.MaxBytesError](err); large {
-			return &hub.Error{Kind: hub.Invalid, Message: "this is too much for a form", Hint: "Send less at a time."}
-		}
-		return &hub.Error{Kind: hub.Invalid, Message: "the form could not be read", Hint: "Send it again."}
-	}
-	_ = body.SetReadDeadline(time.Time{})
 	if subtle.ConstantTimeCompare([]byte(q.PostForm.Get("csrf")), []byte(formToken(q.secret))) != 1 {
 		return &hub.Error{Kind: hub.Denied, Message: "the page was too old, or cookies are blocked", Hint: "Open it again, and send it once more."}
 	}
@@ -284,7 +303,7 @@ var done = map[string]string{
 	"pause":  "The integration is paused.", "resume": "The integration runs by its schedule again.",
 	"added": "The integration was added. Its first run reads every contact.", "changed": "The changes are saved.",
 	"removed": "It was removed.", "purged": "The records were purged.", "password": "Your password is changed. You were signed out everywhere else.",
-	"sessions": "You are signed out everywhere else.", "token": "The token ends now; in other processes within ten seconds.",
+	"sessions": "You are signed out everywhere else.", "token": "The token has ended; in other processes of the hub it ends within a second.",
 }
 
 // toSignIn sends somebody to the page where one signs in, and back afterwards.

@@ -24,6 +24,8 @@ const (
 const (
 	sessionCookie = "contactbridge_session"
 	visitorCookie = "contactbridge_visitor" // of who is not signed in: what forms' tokens are made of
+	knownCookie   = "contactbridge_known"   // of a browser in which somebody has signed in; it lets nobody in
+	knownTime     = 180 * 24 * time.Hour
 	secretBytes   = 32
 )
 
@@ -80,6 +82,20 @@ func formToken(secret []byte) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// knownProof is what a browser keeps after its user has signed in. It is made of the digest of the password, so that nobody can
+// guess it, and it proves nothing once the password is another one.
+func knownProof(u registry.User) string {
+	mac := hmac.New(sha256.New, []byte(u.Password))
+	mac.Write([]byte("contactbridge known browser of " + u.ID))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// knows reports whether the user has signed in with the request's browser before, by their present password.
+func (c *Console) knows(r *http.Request, u registry.User) bool {
+	cookie, err := r.Cookie(c.cookieName(knownCookie))
+	return err == nil && u.Password != "" && hmac.Equal([]byte(cookie.Value), []byte(knownProof(u)))
+}
+
 // openSession begins a session and sets its cookie. The one that the browser had before, if any, is over.
 func (c *Console) openSession(w http.ResponseWriter, r *http.Request, user registry.User) error {
 	ctx := r.Context()
@@ -101,6 +117,9 @@ func (c *Console) openSession(w http.ResponseWriter, r *http.Request, user regis
 	}
 	c.setCookie(w, sessionCookie, base64.RawURLEncoding.EncodeToString(secret), absoluteTime)
 	c.dropCookie(w, visitorCookie)
+	if user.Password != "" {
+		c.setCookie(w, knownCookie, knownProof(user), knownTime)
+	}
 	return nil
 }
 

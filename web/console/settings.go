@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/hub"
@@ -46,8 +45,8 @@ func (c *Console) changePassword(q *request) error {
 			return q.show(status, "Choose your password", view.Replace(q.page, p))
 		}
 	}
-	address, who := c.options.ClientAddress(q.Request), strings.ToLower(q.user.Name)
-	if wait := c.throttle.take(who, address); wait > 0 {
+	who := guesser{user: guessed(q.user.Name), known: c.knows(q.Request, *q.user), address: c.options.ClientAddress(q.Request)}
+	if wait := c.throttle.take(who); wait > 0 {
 		return q.tooOften(wait, show)
 	}
 	right, err := c.vault.matches(q.Context(), q.PostForm.Get("password"), q.user.Password)
@@ -57,7 +56,7 @@ func (c *Console) changePassword(q *request) error {
 	if !right {
 		return show(http.StatusUnprocessableEntity, &view.Problem{Field: "password", Message: "this is not your present password", Hint: "Type it again."})
 	}
-	c.throttle.good(who, address)
+	c.throttle.good(who)
 	encoded, problem, err := q.chosenPassword(q.user.Name)
 	if err == nil && problem == nil && q.PostForm.Get("password") == q.PostForm.Get("new-password") {
 		problem = &view.Problem{Field: "new-password", Message: "this is the password that you have", Hint: "Choose another one."}

@@ -36,9 +36,9 @@ func (c *Console) signInPage(q *request) error {
 	case !some:
 		return q.redirect("/setup", "")
 	case q.user != nil:
-		return q.redirect(ownPath(q.FormValue("next")), "")
+		return q.redirect(ownPath(q.Form.Get("next")), "")
 	}
-	return q.showSignIn(http.StatusOK, view.SignInForm{Next: ownPath(q.FormValue("next"))})
+	return q.showSignIn(http.StatusOK, view.SignInForm{Next: ownPath(q.Form.Get("next"))})
 }
 
 func (q *request) showSignIn(status int, f view.SignInForm) error {
@@ -51,20 +51,20 @@ func (q *request) showSignIn(status int, f view.SignInForm) error {
 func (c *Console) signIn(q *request) error {
 	name, password := strings.TrimSpace(q.PostForm.Get("name")), q.PostForm.Get("password")
 	f := view.SignInForm{Name: name, Next: ownPath(q.PostForm.Get("next"))}
-	address, who := c.options.ClientAddress(q.Request), strings.ToLower(name[:min(len(name), 200)])
-	if wait := c.throttle.take(who, address); wait > 0 {
-		return q.tooOften(wait, func(status int, p *view.Problem) error { f.Problem = p; return q.showSignIn(status, f) })
-	}
 	user, err := c.hub.Registry.UserByName(q.Context(), name)
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return err
+	}
+	who := guesser{user: guessed(name), known: c.knows(q.Request, user), address: c.options.ClientAddress(q.Request)}
+	if wait := c.throttle.take(who); wait > 0 {
+		return q.tooOften(wait, func(status int, p *view.Problem) error { f.Problem = p; return q.showSignIn(status, f) })
 	}
 	right, err := c.vault.matches(q.Context(), password, user.Password) // the same work for somebody who is not known
 	if err != nil {
 		return err
 	}
 	if !right || user.Disabled {
-		c.logger.Warn("sign-in failed", "address", address.String(), "known", user.ID != "")
+		c.logger.Warn("sign-in failed", "address", who.address.String(), "known", user.ID != "")
 		f.Problem = &view.Problem{Message: "the name or the password is wrong", Hint: "Try again, or ask an administrator for a new password."}
 		return q.showSignIn(http.StatusUnprocessableEntity, f)
 	}
@@ -72,7 +72,7 @@ func (c *Console) signIn(q *request) error {
 		f.Problem = &view.Problem{Message: "this password was to be replaced within a week, and has expired", Hint: "Ask an administrator for a new one."}
 		return q.showSignIn(http.StatusUnprocessableEntity, f)
 	}
-	c.throttle.good(who, address)
+	c.throttle.good(who)
 	if outdated(user.Password) {
 		if err := c.rehash(q, &user, password); err != nil {
 			return err
@@ -179,14 +179,14 @@ func (c *Console) setup(q *request) error {
 		return q.show(status, "Welcome", view.Setup(q.page, f))
 	}
 	if f.NeedCode {
-		address := c.options.ClientAddress(q.Request)
-		if wait := c.throttle.take("", address); wait > 0 {
+		who := guesser{address: c.options.ClientAddress(q.Request)}
+		if wait := c.throttle.take(who); wait > 0 {
 			return q.tooOften(wait, show)
 		}
 		if subtle.ConstantTimeCompare([]byte(strings.TrimSpace(q.PostForm.Get("code"))), []byte(c.options.SetupCode)) != 1 {
 			return show(http.StatusUnprocessableEntity, &view.Problem{Field: "code", Message: "this is not the setup code", Hint: "Look at what the hub printed when it started."})
 		}
-		c.throttle.good("", address)
+		c.throttle.good(who)
 	}
 	if p := userName(f.Name); p != nil {
 		return show(http.StatusUnprocessableEntity, p)

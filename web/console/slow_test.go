@@ -1,37 +1,64 @@
 package console_test
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
+	"io"
 	"net"
-	"net/http"
-	"strings"
+	"net/url"
+	"sync"
 	"testing"
 	"time"
 )
 
-// Somebody who sends a form drop by drop must not hold a connection for ever.
+// Whoever sends a form drop by drop must not hold a connection for ever, signed in or not, whatever the form is for.
 func TestAFormThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes ten seconds")
 	}
 	t.Parallel()
 	s := newSite(t)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.server.URL, "http://"))
+	v := s.administrator(t)
+	address, err := url.Parse(s.server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	fmt.Fprint(conn, "POST /sign-in HTTP/1.1\r\nHost: hub\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nname=a")
-	if err := conn.SetReadDeadline(time.Now().Add(40 * time.Second)); err != nil {
-		t.Fatal(err)
+	cookies := ""
+	for _, c := range v.client.Jar.Cookies(address) {
+		cookies += c.Name + "=" + c.Value + "; "
 	}
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal("it is still waited for:", err)
+	const form = "application/x-www-form-urlencoded"
+	var wait sync.WaitGroup
+	for _, c := range []struct{ line, kind, cookie string }{
+		{"POST /sign-in", form, ""},
+		{"POST /sign-in", "multipart/form-data; boundary=x", ""},
+		{"POST /sign-in", "text/plain", ""},
+		{"POST /settings/password", form, ""},
+		{"POST /settings/password", form, cookies},
+		{"POST /tokens?account=acme", form, cookies},
+		{"POST /tokens", "multipart/form-data; boundary=x", cookies},
+		{"POST /no/such/page", form, cookies},
+		{"GET /", form, cookies},
+		{"GET /sign-in", form, ""},
+		{"PUT /", form, ""},
+	} {
+		wait.Go(func() {
+			conn, err := net.Dial("tcp", address.Host)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: hub\r\nCookie: %s\r\nContent-Type: %s\r\nContent-Length: 100000\r\n\r\nname=a", c.line, c.cookie, c.kind)
+			_ = conn.SetReadDeadline(time.Now().Add(40 * time.Second))
+			all, err := io.ReadAll(conn) // until the hub closes the connection
+			if err != nil {
+				t.Errorf("%s as %s: it is still waited for: %v", c.line, c.kind, err)
+			}
+			if !bytes.HasPrefix(all, []byte("HTTP/1.1 422 ")) {
+				t.Errorf("%s as %s: %.60q", c.line, c.kind, all)
+			}
+		})
 	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusUnprocessableEntity {
-		t.Error(answer.Status)
-	}
+	wait.Wait()
 }

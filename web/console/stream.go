@@ -2,9 +2,11 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 const (
 	overviewPause = 3 * time.Second // showing it costs something where there are many integrations
 	runPause      = 400 * time.Millisecond
-	sessionCheck  = 15 * time.Second
+	sessionCheck  = 15 * time.Second // sessions expire; those that are ended are heard of at once
 	freshen       = 30 * time.Second // "3 minutes ago" grows old by itself
 )
 
@@ -49,6 +51,7 @@ func (s *eventStream) each(pause, idle time.Duration, tell func() error) error {
 	check := time.NewTicker(sessionCheck)
 	defer check.Stop()
 	for {
+		_, revoked := s.q.console.hub.Registry.Revoked()
 		if err := tell(); err != nil {
 			return nil //nolint:nilerr // the answer has begun: the browser asks again
 		}
@@ -65,6 +68,11 @@ func (s *eventStream) each(pause, idle time.Duration, tell func() error) error {
 				if over, err := s.over(); over || err != nil {
 					return err
 				}
+			case <-revoked:
+				if over, err := s.over(); over || err != nil {
+					return err
+				}
+				_, revoked = s.q.console.hub.Registry.Revoked()
 			case <-rest.C:
 				wake = s.wake
 			case <-wake:
@@ -81,11 +89,16 @@ func (s *eventStream) each(pause, idle time.Duration, tell func() error) error {
 // over reports whether the session has ended since.
 func (s *eventStream) over() (bool, error) {
 	_, user, _, err := s.q.console.findSession(s.q.Request)
-	return user == nil || user.Role != s.q.user.Role, err
+	return user == nil || user.Role != s.q.user.Role || !slices.Equal(user.Accounts, s.q.user.Accounts), err
 }
 
-// send sends one event.
+var errOver = errors.New("the session is over")
+
+// send sends one event, unless the session has ended since it began: in any process, nothing is told after that.
 func (s *eventStream) send(name string, data []byte) error {
+	if over, err := s.over(); over || err != nil {
+		return cmp.Or(err, errOver)
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "event: %s\n", name)
 	for line := range bytes.Lines(append(data, '\n')) {
@@ -106,7 +119,7 @@ func (c *Console) overviewStream(q *request) error {
 	if err != nil {
 		return err
 	}
-	seen := q.FormValue("seen")
+	seen := q.Form.Get("seen")
 	return s.each(overviewPause, freshen, func() error {
 		is, err := c.newestEvent(q)
 		if err != nil {
@@ -137,7 +150,7 @@ func (c *Console) integrationStream(q *request) error {
 		return err
 	}
 	// What changed since the page was made, or since the connection broke, is told at once.
-	seen, panel := q.FormValue("seen"), ""
+	seen, panel := q.Form.Get("seen"), ""
 	return s.each(runPause, 2*time.Second, func() error {
 		i, err := c.look(q, 0)
 		if err != nil {

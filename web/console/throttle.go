@@ -1,14 +1,17 @@
 package console
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
 // A throttle holds off who keeps on guessing passwords: by user and address together first, then by address for those who
-// try many users, then by user for those who come from many addresses. The owner of an account that is guessed at from
-// elsewhere is held off last, and never for longer than maxWait.
+// try many users, then by user for those who come from many addresses. A browser in which the user has signed in before is
+// not counted with those: who guesses at somebody from many addresses does not keep them out of their own browser.
 type throttle struct {
 	clock func() time.Time
 
@@ -20,6 +23,20 @@ type throttle struct {
 type guessKey struct {
 	user    string
 	address netip.Prefix
+}
+
+// A guesser is who tries a password.
+type guesser struct {
+	user    string // whose password it is said to be: [guessed]; empty for none
+	known   bool   // the user has signed in with this browser before
+	address netip.Prefix
+}
+
+// guessed is what tries of a user's password are counted by: all spellings that the registry takes for one name are one, and
+// a long one takes no more room than a short one.
+func guessed(name string) string {
+	sum := sha256.Sum256([]byte(registry.FoldName(name)))
+	return string(sum[:])
 }
 
 type guess struct {
@@ -37,6 +54,7 @@ const (
 	freeByBoth    = 5
 	freeByAddress = 20
 	freeByUser    = 30
+	freeByKnown   = 20 // in all browsers in which the user has signed in before
 )
 
 func newThrottle(clock func() time.Time) *throttle {
@@ -44,25 +62,28 @@ func newThrottle(clock func() time.Time) *throttle {
 }
 
 // keys are what one attempt counts for, with how many failures are free.
-func keys(user string, address netip.Prefix) map[guessKey]int {
+func (g guesser) keys() map[guessKey]int {
+	if g.known {
+		return map[guessKey]int{{user: "known " + g.user}: freeByKnown, {address: g.address}: freeByAddress}
+	}
 	return map[guessKey]int{
-		{user: user, address: address}: freeByBoth,
-		{address: address}:             freeByAddress,
-		{user: user}:                   freeByUser,
+		{user: g.user, address: g.address}: freeByBoth,
+		{address: g.address}:               freeByAddress,
+		{user: g.user}:                     freeByUser,
 	}
 }
 
 // take counts an attempt as failed before it is judged, so that attempts at the same time count as well; or says how long to
 // wait, and counts nothing.
-func (t *throttle) take(user string, address netip.Prefix) (wait time.Duration) {
+func (t *throttle) take(g guesser) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock()
 	t.forget(now)
-	all := keys(user, address)
+	all := g.keys()
 	for key := range all {
-		if g := t.guesses[key]; g != nil {
-			wait = max(wait, g.until.Sub(now))
+		if kept := t.guesses[key]; kept != nil {
+			wait = max(wait, kept.until.Sub(now))
 		}
 	}
 	if wait > 0 {
@@ -91,14 +112,15 @@ func (t *throttle) count(key guessKey, free int, now time.Time) {
 }
 
 // good takes an attempt back that was right after all, and what went before it from there.
-func (t *throttle) good(user string, address netip.Prefix) {
+func (t *throttle) good(g guesser) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.guesses, guessKey{user: user, address: address})
-	for _, key := range []guessKey{{address: address}, {user: user}} {
-		if g := t.guesses[key]; g != nil && g.failures > 0 {
-			g.failures--
-			g.until = time.Time{}
+	for key := range g.keys() {
+		if key.user != "" && (key.address.IsValid() || g.known) {
+			delete(t.guesses, key)
+		} else if kept := t.guesses[key]; kept != nil && kept.failures > 0 {
+			kept.failures--
+			kept.until = time.Time{}
 		}
 	}
 }

@@ -55,21 +55,31 @@ func (c *Console) addToken(q *request) error {
 	}))
 }
 
-// findToken is the token that the path names.
-func (q *request) findToken() (registry.Token, error) {
+// findToken is the token that the path names, with the names of those that were made by it and end with it.
+func (q *request) findToken() (registry.Token, []string, error) {
 	list, err := q.console.hub.Tokens(q.Context(), q.scopedAccount())
 	if err != nil {
-		return registry.Token{}, err
+		return registry.Token{}, nil, err
 	}
 	i := slices.IndexFunc(list, func(t registry.Token) bool { return t.ID == q.PathValue("id") })
 	if i < 0 {
-		return registry.Token{}, &hub.Error{Kind: hub.NotFound, Message: "there is no such token", Hint: "Somebody may have ended it. Look at the list."}
+		return registry.Token{}, nil, &hub.Error{Kind: hub.NotFound, Message: "there is no such token", Hint: "Somebody may have ended it. Look at the list."}
 	}
-	return list[i], nil
+	return list[i], madeBy(list, list[i].ID), nil
+}
+
+// madeBy returns the names of the tokens that were made by one, or by one that it made.
+func madeBy(list []registry.Token, id string) (names []string) {
+	for _, t := range list {
+		if t.Parent == id {
+			names = append(append(names, t.Name), madeBy(list, t.ID)...)
+		}
+	}
+	return names
 }
 
 func (c *Console) confirmRemoveToken(q *request) error {
-	t, err := q.findToken()
+	t, made, err := q.findToken()
 	if err != nil {
 		return err
 	}
@@ -77,10 +87,13 @@ func (c *Console) confirmRemoveToken(q *request) error {
 	if !t.Used.IsZero() {
 		used = "It was used " + q.page.Ago(t.Used) + "."
 	}
+	says := []string{"Programs that use it are refused from now on. " + used}
+	if len(made) > 0 {
+		says = append(says, "Tokens that were made by it end as well: "+strings.Join(made, ", ")+".")
+	}
 	q.page.Section = view.SectionTokens
 	return c.confirm(q, view.Confirmation{
-		Title: "End the token " + t.Name, Danger: true, Button: "End it", Cancel: q.page.In("/tokens"),
-		Says: []string{"Programs that use it are refused from now on. " + used},
+		Title: "End the token " + t.Name, Danger: true, Button: "End it", Cancel: q.page.In("/tokens"), Says: says,
 	})
 }
 

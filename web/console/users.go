@@ -258,14 +258,30 @@ func (c *Console) confirmRemoveUser(q *request) error {
 	if err != nil {
 		return err
 	}
+	tokens, err := c.tokensOf(q, u)
+	if err != nil {
+		return err
+	}
+	says := []string{fmt.Sprintf("%s can sign in no more, and is signed out of %s now.", u.Name, q.page.Count(int64(len(sessions)), "browser", "browsers"))}
+	if len(tokens) > 0 {
+		says = append(says, "The API tokens that they made end: "+strings.Join(tokens, ", ")+". Make those that are still needed yourself first.")
+	}
 	q.page.Section = view.SectionUsers
 	return c.confirm(q, view.Confirmation{
 		Title: "Remove " + u.Name, Danger: true, Button: "Remove " + u.Name, Cancel: "/users/" + u.ID,
-		Says: []string{
-			fmt.Sprintf("%s can sign in no more, and is signed out of %s now.", u.Name, q.page.Count(int64(len(sessions)), "browser", "browsers")),
-			"What the audit log says of them stays.",
-		},
+		Says: append(says, "What the audit log says of them stays."),
 	})
+}
+
+// tokensOf returns the names of the tokens that a user made.
+func (c *Console) tokensOf(q *request, u registry.User) (names []string, err error) {
+	all, err := c.hub.Tokens(q.Context(), "")
+	for _, t := range all {
+		if t.Maker == u.ID {
+			names = append(names, t.Name)
+		}
+	}
+	return names, err
 }
 
 func (c *Console) removeUser(q *request) error {
