@@ -191,7 +191,7 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 	if p := c.Status.Problem; p != nil && p.Code == o.Problem.Code {
 		o.Problem.Since = p.Since
 	}
-	h.log().Warn("run failed", "account", c.Account, "integration", c.Key.Integration, "code", o.Problem.Code, "error", o.Problem.Message, "failures", o.Failures)
+	h.log().Warn("run failed", "account", c.Account, "integration", c.Key.Integration, "code", o.Problem.Code, "error", o.Problem.Message, "hint", o.Problem.Hint, "failures", o.Failures)
 	h.event(ctx, "run.failed", c.Account, c.Key.Integration, map[string]any{"problem": o.Problem, "failures": o.Failures, "report": r})
 	if hopeless(err, o.Failures) {
 		o.Health = registry.HealthBroken

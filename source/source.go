@@ -57,6 +57,13 @@ type Factory interface {
 	Close() error
 }
 
+// A Checker is a source that can tell whether a run could begin: whether its credentials are good, and what the configuration
+// names is there and may be read. Check asks the external service anew, and reads no more than it takes to tell. For any
+// other source Begin decides.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
 // An Inspector is a source that can say how it would serve its contacts, and what is wrong with them. It reads only what
 // is needed to tell, within the context's deadline.
 type Inspector interface {

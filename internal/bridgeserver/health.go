@@ -36,16 +36,26 @@ type health struct {
 type readiness struct {
 	Ready     bool                `json:"ready"`
 	Message   string              `json:"message,omitempty"`
-	Endpoints map[string]verdicts `json:"endpoints"`
+	Endpoints map[string]Standing `json:"endpoints"`
 }
 
-// verdicts say how an endpoint stands.
-type verdicts struct {
-	State   string      `json:"state"` // ready, not_ready, unchecked
+// A Standing says how an endpoint stands.
+type Standing struct {
+	State   State       `json:"state"`
 	Code    bridge.Code `json:"code,omitempty"`
 	Message string      `json:"message,omitempty"`
 	Hint    string      `json:"hint,omitempty"`
 }
+
+// A State is an endpoint's.
+type State string
+
+// The states of an endpoint.
+const (
+	Ready     State = "ready"
+	NotReady  State = "not_ready"
+	Unchecked State = "unchecked" // it cannot be tried
+)
 
 func newHealth(endpoints []*endpoint, clock source.Clock, logger *slog.Logger, stopping *atomic.Bool) *health {
 	return &health{endpoints: endpoints, clock: clock, logger: logger, stopping: stopping}
@@ -59,7 +69,7 @@ func (h *health) alive(w http.ResponseWriter, _ *http.Request) {
 
 // ready answers 200 where every endpoint that can be tried can be read, 503 with the ones that cannot.
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
-	known := h.readiness(r.Context())
+	known := h.readiness(context.WithoutCancel(r.Context())) // others wait for the same answer
 	if h.stopping.Load() {
 		known.Ready, known.Message = false, "the bridge is stopping"
 	}
@@ -83,34 +93,34 @@ func (h *health) readiness(ctx context.Context) readiness {
 	if now := h.clock.Now(); !h.probed.IsZero() && now.Sub(h.probed) < readyFor {
 		return h.known
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	found := make([]verdicts, len(h.endpoints))
+	found := make([]Standing, len(h.endpoints))
 	var wait sync.WaitGroup
 	for i, e := range h.endpoints {
 		wait.Go(func() { found[i] = h.try(ctx, e) })
 	}
 	wait.Wait()
-	known := readiness{Ready: true, Endpoints: map[string]verdicts{}}
+	known := readiness{Ready: true, Endpoints: map[string]Standing{}}
 	for i, e := range h.endpoints {
 		known.Endpoints[e.Name] = found[i]
-		known.Ready = known.Ready && found[i].State != "not_ready"
+		known.Ready = known.Ready && found[i].State != NotReady
 	}
 	h.known, h.probed = known, h.clock.Now()
 	return known
 }
 
 // try opens an endpoint's source and asks it for the least there is.
-func (h *health) try(ctx context.Context, e *endpoint) verdicts {
+func (h *health) try(ctx context.Context, e *endpoint) Standing {
 	if e.Auth.Mode == config.AuthSource {
-		return verdicts{State: "unchecked", Message: "only callers have credentials"}
+		return Standing{State: Unchecked, Message: "its source is opened with the credentials of each caller, so it cannot be tried without one"}
 	}
 	err := probe(ctx, e)
 	if err == nil {
-		return verdicts{State: "ready"}
+		return Standing{State: Ready}
 	}
 	h.logger.Warn("endpoint is not ready", "endpoint", e.Name, "code", bridge.CodeOf(err), "error", err)
-	v := verdicts{State: "not_ready", Code: bridge.CodeOf(err), Message: "the source cannot be read; the log says why"}
+	v := Standing{State: NotReady, Code: bridge.CodeOf(err), Message: "the source cannot be read; the log says why"}
 	if known, ok := errors.AsType[*bridge.Error](err); ok {
 		v.Message, v.Hint = known.Message, known.Hint
 	} else if errors.Is(err, context.DeadlineExceeded) {
@@ -119,14 +129,15 @@ func (h *health) try(ctx context.Context, e *endpoint) verdicts {
 	return v
 }
 
+// probe asks whether a run could begin. The source is opened past the count of those that callers opened.
 func probe(ctx context.Context, e *endpoint) (err error) {
-	src, err := e.open(ctx, e.Auth.Fields)
+	src, err := e.factory.Open(ctx, e.Auth.Fields)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	if prober, ok := src.(bridge.Prober); ok {
-		return prober.Probe(ctx)
+	if checker, ok := src.(source.Checker); ok {
+		return checker.Check(ctx)
 	}
 	_, err = src.Begin(ctx, "")
 	return err

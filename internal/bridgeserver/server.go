@@ -168,6 +168,11 @@ func (s *Server) Describe(base string) []string {
 	return lines
 }
 
+// Try tries every endpoint, at most for a few seconds, and returns how each stands, by name. It answers as /readyz does.
+func (s *Server) Try(ctx context.Context) map[string]Standing {
+	return s.health.readiness(ctx).Endpoints
+}
+
 // open opens the endpoint's source and counts it while it is open.
 func (e *endpoint) open(ctx context.Context, auth bridge.Auth) (bridge.Source, error) {
 	src, err := e.factory.Open(ctx, auth)

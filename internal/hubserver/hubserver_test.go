@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -405,5 +407,65 @@ func TestAHubBehindAProxyAsksForACodeAtTheFirstVisit(t *testing.T) {
 		if err := errors.Join(l.Close(), s.Close()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestAHubThatAsksPublicAddressesOnlySaysSo(t *testing.T) {
+	for text, want := range map[string]bool{"": true, "network: {allow_private: true}\n": false, "network: {allow: [127.0.0.1/32]}\n": false} {
+		address, s, _ := serve(t, parse(t, t.TempDir(), "listen: 127.0.0.1:0\n"+text))
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if said := strings.Join(s.Describe(t.Context(), l), "\n"); strings.Contains(said, "--allow-private") != want {
+			t.Errorf("%q at %s says\n%s", text, address, said)
+		}
+	}
+}
+
+// logLines passes on each line of a log that holds a word.
+type logLines struct {
+	word  string
+	found chan string
+}
+
+func (l logLines) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), l.word) {
+		select {
+		case l.found <- string(line):
+		default:
+		}
+	}
+	return len(line), nil
+}
+
+func TestTheLogSaysHowABridgeOnThisMachineIsAllowed(t *testing.T) {
+	cfg := parse(t, t.TempDir(), "accounts: {acme: {integrations: {crm: {bridge: "+crm(t)+"}}}}\n")
+	lines := logLines{word: "run failed", found: make(chan string, 1)}
+	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{Logger: slog.New(slog.NewTextHandler(lines, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-ended, s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	select {
+	case line := <-lines.found:
+		if !strings.Contains(line, "--allow-private") {
+			t.Errorf("the log says %s", line)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("no run failed")
 	}
 }

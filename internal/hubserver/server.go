@@ -227,6 +227,9 @@ func (s *Server) Describe(ctx context.Context, l net.Listener) []string {
 		return []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  health    " + address + "/readyz", "  metrics   " + address + "/metrics"}
 	}
 	lines := []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  console   " + address + "/", "  API       " + address + "/api/v1/"}
+	if n := s.config.Network; !n.AllowPrivate && len(n.Allow) == 0 {
+		lines = append(lines, "  Bridges on this machine and on private networks are not asked. If yours is there, start with --allow-private.")
+	}
 	users, err := s.Hub.Registry.Users(ctx)
 	if err == nil && len(users) == 0 {
 		lines = append(lines, "  Nobody can sign in yet: open the console to make the first administrator.")

@@ -25,8 +25,8 @@ type Environment struct {
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// expand fills in ${NAME}, ${NAME:-default} and ${file:PATH}, and turns $$ into $. What was filled in is not looked at
-// again. It goes on behind a reference that leads nowhere, so that all of them are reported.
+// expand fills in ${NAME}, ${NAME:-default} and ${file:PATH}, and turns $$ into $. A value is escaped as its [slot] demands.
+// What was filled in is not looked at again. It goes on after a reference that leads nowhere, so that all of them are reported.
 func (e Environment) expand(text string) (string, []Problem) {
 	var b strings.Builder
 	var problems []Problem
@@ -50,6 +50,9 @@ func (e Environment) expand(text string) (string, []Problem) {
 				})
 			}
 			value, problem := e.lookUp(reference)
+			if problem == nil {
+				value, problem = slotOf(b.String(), rest).escape(reference, value)
+			}
 			if problem != nil {
 				problems = append(problems, *problem)
 			}

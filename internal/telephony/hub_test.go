@@ -25,27 +25,36 @@ const token = "0123456789abcdef0123456789abcdef"
 // startHub starts a hub that knows the callers from a bridge, and waits until it does.
 func startHub(t *testing.T) (address string) {
 	t.Helper()
-	crm := memory.NewStore(nil)
+	var contacts []contact.Contact
 	for n := range calls {
 		if !stranger(n) {
 			// As people write it: the hub makes it whole.
-			crm.Put(contact.Contact{ID: fmt.Sprint(n), Name: callerName(n), Phones: []string{fmt.Sprintf("(415) 555-%04d", n)}})
+			contacts = append(contacts, contact.Contact{ID: fmt.Sprint(n), Name: callerName(n), Phones: []string{fmt.Sprintf("(415) 555-%04d", n)}})
 		}
+	}
+	return hubWith(t, "US", nameShown(calls-2), callerNumber(calls-2), contacts...)
+}
+
+// hubWith starts a hub with an account of a region that has contacts, and waits until a number has its name.
+func hubWith(t *testing.T, region, name, number string, contacts ...contact.Contact) (address string) {
+	t.Helper()
+	crm := memory.NewStore(nil)
+	for _, c := range contacts {
+		crm.Put(c)
 	}
 	source := httptest.NewServer(&bridge.Handler{Open: crm.Factory().Open, Authenticate: bridge.AllowAnyone, Digest: "memory"})
 	t.Cleanup(source.Close)
 	file := filepath.Join(t.TempDir(), "hub.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, `
 listen: 127.0.0.1:0
-accounts: {acme: {region: US, integrations: {crm: {bridge: "%s/crm/contact_sync"}}}}
+accounts: {acme: {region: %s, integrations: {crm: {bridge: "%s/crm/contact_sync"}}}}
 tokens: {pbx: {account: acme, scopes: [callers:read], value: %s}}
 network: {allow: [127.0.0.1/32]}
-`, source.URL, token), 0o600); err != nil {
+`, region, source.URL, token), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address = serve(t, file)
-	last := "number=" + url.QueryEscape(callerNumber(calls-2))
-	for deadline := time.Now().Add(30 * time.Second); ask(t, address, last) == ""; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ask(t, address, "number="+url.QueryEscape(number)) != name; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the hub does not learn who is calling")
 		}

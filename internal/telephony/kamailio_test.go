@@ -34,6 +34,9 @@ func callerName(n int) string {
 	case hostile(n):
 		return fmt.Sprintf(`Eve" <sip:x@y> ${z} %d\`, n)
 	}
+	if n%10 == 7 {
+		return fmt.Sprintf("Colon):%d X", n) // which dial plans can misread
+	}
 	return fmt.Sprintf("Zoë O'Brien %d", n)
 }
 

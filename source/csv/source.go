@@ -24,6 +24,7 @@ var (
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
 	_ bridge.Counter   = (*Source)(nil)
+	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
 
@@ -275,6 +276,22 @@ func (s *Source) Probe(ctx context.Context) error {
 		return fmt.Errorf("check credentials: %w", err)
 	}
 	return opened.Close()
+}
+
+// Check implements [source.Checker]: the file can be read, and its first row has the configured columns.
+func (s *Source) Check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	opened, _, err := s.file.openRegular()
+	if err != nil {
+		return fmt.Errorf("check source: %w", err)
+	}
+	defer func() { _ = opened.Close() }() // it was only read
+	if err := s.file.readHeader(opened, &version{}); err != nil {
+		return fmt.Errorf("check source: %w", err)
+	}
+	return nil
 }
 
 // Count implements [bridge.Counter]: the number of rows. It is counted once for every version of the file.

@@ -3,12 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contactbridge/contactbridge/source"
@@ -65,7 +63,7 @@ func (i *inspector) look(ctx context.Context, conn *pgxpool.Conn) error {
 	} else if err := i.stamps(ctx, conn); err != nil {
 		return err
 	}
-	return i.index(ctx, conn)
+	return i.indexes(ctx, conn)
 }
 
 func (i *inspector) fact(name, value string) {
@@ -236,47 +234,4 @@ func (i *inspector) tally(ctx context.Context, c counted) {
 	case n > 0:
 		i.found.Problems = append(i.found.Problems, c.Problem(n))
 	}
-}
-
-// index looks whether an index gives the order: if not, the planner has to sort even where it is told to avoid that.
-func (i *inspector) index(ctx context.Context, conn *pgxpool.Conn) error {
-	page := keyset.Page{Segment: keyset.Tail, Limit: 1000}
-	if i.shape.updated != "" {
-		page.Segment, page.To = keyset.Main, keyset.IntValue(0)
-	}
-	sql, args := i.shape.query(page)
-	plan, err := explain(ctx, conn, sql, args)
-	if err != nil || !strings.Contains(plan, "Sort") {
-		return err
-	}
-	order := []string{keyset.Wrap(i.factory.cfg.ID)}
-	if i.shape.updated != "" {
-		order = slices.Insert(order, 0, keyset.Wrap(i.factory.cfg.Updated))
-	}
-	hint := "the query's tables need an index that gives this order"
-	if t := i.shape.table; t != nil && (t.kind == "r" || t.kind == "m") {
-		hint = "CREATE INDEX CONCURRENTLY ON " + i.shape.from + " (" + strings.Join(order, ", ") + ")"
-	} else if t != nil && t.kind == "p" {
-		hint = "CREATE INDEX ON " + i.shape.from + " (" + strings.Join(order, ", ") + ")"
-	}
-	i.problem(source.Warning, "no_index", "no index gives the order of "+strings.Join(order, ", ")+": every page sorts all rows", hint)
-	return nil
-}
-
-// explain is the plan of a query when sorting is to be avoided.
-func explain(ctx context.Context, conn *pgxpool.Conn, sql string, args []any) (plan string, err error) {
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; SET LOCAL enable_bitmapscan = off")
-		if err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, "EXPLAIN (COSTS OFF) "+sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
-		if err != nil {
-			return err
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		plan = strings.Join(lines, "\n")
-		return err
-	})
-	return plan, err
 }

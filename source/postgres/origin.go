@@ -23,10 +23,40 @@ func (o origin) elsewhere() bool { return o.foreign || o.applied || o.stored }
 
 // A plan is a node of what EXPLAIN prints.
 type plan struct {
-	Node     string `json:"Node Type"`
-	Schema   string `json:"Schema"`
-	Relation string `json:"Relation Name"`
-	Plans    []plan `json:"Plans"`
+	Node       string `json:"Node Type"`
+	Parent     string `json:"Parent Relationship"`
+	Schema     string `json:"Schema"`
+	Relation   string `json:"Relation Name"`
+	Alias      string `json:"Alias"`
+	Filter     string `json:"Filter"`
+	JoinFilter string `json:"Join Filter"`
+	HashCond   string `json:"Hash Cond"`
+	MergeCond  string `json:"Merge Cond"`
+	Plans      []plan `json:"Plans"`
+}
+
+// parsePlan reads what EXPLAIN (FORMAT JSON) prints.
+func parsePlan(text string) (plan, error) {
+	var plans []struct{ Plan plan }
+	if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
+		return plan{}, errors.Join(errors.New("look at the plan: it is not one that is known"), err)
+	}
+	return plans[0].Plan, nil
+}
+
+// nodes yields every node of a plan.
+func (p plan) nodes(yield func(plan) bool) { p.walk(yield) }
+
+func (p plan) walk(yield func(plan) bool) bool {
+	if !yield(p) {
+		return false
+	}
+	for _, child := range p.Plans {
+		if !child.walk(yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // tables lists the tables of a plan. A join that is left to a foreign server has none.
@@ -50,11 +80,11 @@ func originOf(ctx context.Context, conn *pgxpool.Conn, s *shape) (o origin, err 
 	if err := conn.QueryRow(ctx, sql, pgx.QueryExecModeCacheDescribe).Scan(&text); err != nil {
 		return o, fmt.Errorf("look at the plan: %w", err)
 	}
-	var plans []struct{ Plan plan }
-	if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
-		return o, errors.Join(errors.New("look at the plan: it is not one that is known"), err)
+	found, err := parsePlan(text)
+	if err != nil {
+		return o, err
 	}
-	schemas, names, foreign := plans[0].Plan.tables(nil, nil)
+	schemas, names, foreign := found.tables(nil, nil)
 	err = conn.QueryRow(ctx, `SELECT coalesce(bool_or(c.relkind = 'f'), false), coalesce(bool_or(c.relkind = 'm'), false),
 		coalesce(bool_or(EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)), false)
 		FROM unnest($1::text[], $2::text[]) AS t (schema, name)

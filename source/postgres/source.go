@@ -28,6 +28,7 @@ var (
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
 	_ bridge.Counter   = (*Source)(nil)
+	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
 
@@ -136,6 +137,23 @@ func (s *Source) Close() error {
 func (s *Source) Probe(ctx context.Context) error {
 	if _, err := s.db.conns.Exec(ctx, "SELECT 1"); err != nil {
 		return fmt.Errorf("check credentials: %w", s.factory.wrap(ctx, err))
+	}
+	return nil
+}
+
+// Check implements [source.Checker]: it describes what is read anew, and runs the query for no row, since the server looks at
+// privileges only then.
+func (s *Source) Check(ctx context.Context) error {
+	err := s.with(ctx, func(conn *pgxpool.Conn, known *shape) error {
+		if _, err := s.factory.describe(ctx, conn); err != nil {
+			s.db.forget(known)
+			return err
+		}
+		_, err := conn.Exec(ctx, "SELECT "+known.id+" FROM "+s.factory.from+" WHERE false")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("check source: %w", err)
 	}
 	return nil
 }

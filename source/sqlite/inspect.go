@@ -2,9 +2,7 @@ package sqlite
 
 import (
 	"context"
-	sqldriver "database/sql/driver"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/source"
@@ -53,7 +51,7 @@ func (i *inspector) look(ctx context.Context) error {
 	} else if err := i.stamps(ctx); err != nil {
 		return err
 	}
-	if err := i.index(ctx); err != nil {
+	if err := i.indexes(ctx); err != nil {
 		return err
 	}
 	for _, c := range keyset.Counts(i.shape.from, i.shape.id, i.shape.updated) {
@@ -122,36 +120,6 @@ func (i *inspector) times(ctx context.Context, f form, method string, now, safe 
 		Message: "%d rows are stamped in the future: every run sends them again until then",
 		Hint:    "correct updated of these rows, and the clock that stamped them",
 	}, highest)
-}
-
-// index looks whether an index gives the order.
-func (i *inspector) index(ctx context.Context) error {
-	order := []string{i.factory.cfg.ID}
-	page := keyset.Page{Segment: keyset.Tail, Limit: 1000}
-	if i.shape.updated != "" {
-		order = []string{i.factory.cfg.Updated, i.factory.cfg.ID}
-		page = keyset.Page{Segment: keyset.Main, To: keyset.IntValue(0), Limit: 1000}
-	}
-	where, args := i.shape.where(page, i.shape.id)
-	sorts := false
-	sql := "EXPLAIN QUERY PLAN SELECT 1 FROM " + i.shape.from + where + " ORDER BY " + i.shape.order(page) + " LIMIT 1000"
-	err := i.conn.query(ctx, sql, args, func(values []sqldriver.Value) (bool, error) {
-		sorts = sorts || strings.Contains(fromDriver(values[3]).Text, "TEMP B-TREE")
-		return true, nil
-	})
-	if err != nil || !sorts {
-		return err
-	}
-	hint := "the query's tables need an index that gives this order"
-	if table := i.factory.cfg.Table; table != "" {
-		parts, err := keyset.SplitName(table)
-		if err != nil {
-			return err
-		}
-		hint = fmt.Sprintf("CREATE INDEX %s ON %s (%s)", keyset.Quote(parts[len(parts)-1]+"_updated"), keyset.Quote(parts[len(parts)-1]), strings.Join(order, ", "))
-	}
-	i.problem(source.Warning, "no_index", "no index gives the order of "+strings.Join(order, ", ")+": every page sorts all rows", hint)
-	return nil
 }
 
 // tally counts, unless that takes too long.

@@ -28,6 +28,7 @@ var (
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
 	_ bridge.Counter   = (*Source)(nil)
+	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
 
@@ -105,6 +106,21 @@ func (s *Source) Close() error {
 // Probe implements [bridge.Prober]: is there a file that can be read?
 func (s *Source) Probe(ctx context.Context) error {
 	return s.with(ctx, func(conn, *shape) error { return nil })
+}
+
+// Check implements [source.Checker]: it compiles every expression anew.
+func (s *Source) Check(ctx context.Context) error {
+	err := s.with(ctx, func(c conn, known *shape) error {
+		_, err := s.factory.describe(ctx, c)
+		if err != nil {
+			s.db.forget(known)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("check source: %w", err)
+	}
+	return nil
 }
 
 // countTime is how long counting may take.
