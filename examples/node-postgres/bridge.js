@@ -60,16 +60,16 @@ function check (auth) {
 // Times stay text on their way through: a Date has milliseconds, PostgreSQL has microseconds, and what is cut off is lost.
 const asText = (expression) => `to_char((${expression}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 
-// owner is what checkpoints belong to: the database, what is read of it and what becomes of it. The password is no part.
+// Checkpoints belong to the database, the rows that are read and the mapping. The password is no part of it.
 const { host, port, database, user } = new pg.Client({ connectionString: DATABASE_URL })
 const owner = JSON.stringify([host, port, database, user, select, from, mapping])
 
-// seal makes an offset or a checkpoint: a text, and a checksum that says whose it is.
+// seal returns an offset or a checkpoint: a text, and a checksum that says whose it is.
 function seal (name, text) {
   return `${text}~${createHash('sha256').update(name + text + owner).digest('hex').slice(0, 8)}`
 }
 
-// unseal is what was sealed, or null: this bridge, as it is now, never issued it. Absent, null and empty are the same.
+// unseal returns what was sealed, or null: this bridge, as it is now, never issued it. Absent, null and empty are the same.
 function unseal (name, meta) {
   const mark = meta[name] ?? ''
   if (!['string', 'number'].includes(typeof mark)) throw new Refused(400, 'bad_request', `${name} is a string`)

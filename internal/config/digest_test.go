@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// digestOf is what the checkpoints of endpoint crm belong to, for one caller's credentials.
+// digestOf returns the digest that the checkpoints of an endpoint belong to, for one caller's credentials.
 func digestOf(t *testing.T, text string, auth bridge.Auth) string {
 	t.Helper()
 	cfg, err := config.Parse("bridge.yaml", []byte(text), strictyaml.Environment{Folder: "/etc/contactbridge"})
@@ -137,26 +137,51 @@ func TestD10SameDigestForTheSameContacts(t *testing.T) {
 func TestD10AnotherDigestForOtherContacts(t *testing.T) {
 	for keys, changes := range map[string][]change{
 		postgresKeys: {
-			{"table: customers", "table: people"}, {"table: customers", "table: sales.customers"},
+			{"table: customers", "table: people"},
+			{"table: customers", "table: sales.customers"},
 			{"table: customers", "query: SELECT * FROM customers"},
-			{"id: id", "id: number"}, {"updated: updated_at", "updated: changed_at"}, {"updated: updated_at\n", ""},
-			{"updated: updated_at", "updated: updated_at\nupdated_as: timestamp"}, {"id: id", "id: id\ntime_zone: Europe/Berlin"},
-			{"deleted: gone", "deleted: lost"}, {"deleted: gone\n", ""},
-			{"name: full_name", "name: first_name"}, {"[phone, mobile]", "[mobile, phone]"}, {"[phone, mobile]", "phone"},
-			{"Plan: plan", "Plan: tariff"}, {"Plan: plan", "Tariff: plan"}, {"name: full_name", "name: full_name, title: job"},
-			{"db.example.com", "other.example.com"}, {"db.example.com", "db.example.com:5433"}, {"/crm", "/crm2"},
-			{"reader:secret", "writer:secret"}, {"/crm", "/crm?search_path=tenant1"}, {"/crm", "/crm?options=-csearch_path%3Dtenant1"},
-			{"/crm", "/crm?app.tenant=7"}, {"/crm", "/crm?timezone=UTC"}, {"/crm", "/crm?role=tenant1"},
+			{"id: id", "id: number"},
+			{"updated: updated_at", "updated: changed_at"},
+			{"updated: updated_at\n", ""},
+			{"updated: updated_at", "updated: updated_at\nupdated_as: timestamp"},
+			{"id: id", "id: id\ntime_zone: Europe/Berlin"},
+			{"deleted: gone", "deleted: lost"},
+			{"deleted: gone\n", ""},
+			{"name: full_name", "name: first_name"},
+			{"[phone, mobile]", "[mobile, phone]"},
+			{"[phone, mobile]", "phone"},
+			{"Plan: plan", "Plan: tariff"},
+			{"Plan: plan", "Tariff: plan"},
+			{"name: full_name", "name: full_name, title: job"},
+			{"db.example.com", "other.example.com"},
+			{"db.example.com", "db.example.com:5433"},
+			{"/crm", "/crm2"},
+			{"reader:secret", "writer:secret"},
+			{"/crm", "/crm?search_path=tenant1"},
+			{"/crm", "/crm?options=-csearch_path%3Dtenant1"},
+			{"/crm", "/crm?app.tenant=7"},
+			{"/crm", "/crm?timezone=UTC"},
+			{"/crm", "/crm?role=tenant1"},
 		},
 		strings.Replace(postgresKeys, "table: customers", "query: SELECT * FROM customers", 1): {{"FROM customers", "FROM customers WHERE active"}},
 		sqliteKeys: {
-			{"crm.db", "other.db"}, {"crm.db", "/srv/crm.db"}, {"table: customers", "table: people"}, {"id: id", "id: number"},
-			{"updated: updated_at", "updated: changed_at"}, {"deleted: gone", "deleted: lost"}, {"full_name", "first_name"},
+			{"crm.db", "other.db"},
+			{"crm.db", "/srv/crm.db"},
+			{"table: customers", "table: people"},
+			{"id: id", "id: number"},
+			{"updated: updated_at", "updated: changed_at"},
+			{"deleted: gone", "deleted: lost"},
+			{"full_name", "first_name"},
 		},
 		csvKeys: {
-			{"customers.csv", "people.csv"}, {"id: id", "id: number"}, {"updated: updated_at", "updated: changed_at"},
-			{"deleted: gone", "deleted: lost"}, {"name: Name", "name: Full name"}, {"id: id", "id: id\ndelimiter: ;"},
-			{"id: id", "id: id\nencoding: windows-1252"}, {"id: id", "id: id\nupdated_layout: unix"},
+			{"customers.csv", "people.csv"},
+			{"id: id", "id: number"},
+			{"updated: updated_at", "updated: changed_at"},
+			{"deleted: gone", "deleted: lost"},
+			{"name: Name", "name: Full name"},
+			{"id: id", "id: id\ndelimiter: ;"},
+			{"id: id", "id: id\nencoding: windows-1252"},
+			{"id: id", "id: id\nupdated_layout: unix"},
 		},
 		memoryKeys: nil,
 	} {
