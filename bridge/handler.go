@@ -30,9 +30,9 @@ type Handler struct {
 	// [RequireAuth] and [AllowAnyone] make one. A handler without it lets nobody in.
 	Authenticate func(auth Auth) error
 
-	// Digest stands for what the endpoint makes of its source's contacts: the settings of Prepare, say. Together with the
-	// source's own [Description.Digest] it is what checkpoints and offsets belong to (D10). Where either changes, runs start
-	// from the beginning.
+	// Digest stands for what the endpoint makes of its source's contacts: the settings of Prepare, say. Checkpoints and
+	// offsets belong to it and to the source's own [Description.Digest] (D10). Where either changes, runs start from the
+	// beginning.
 	Digest string
 
 	Limits            Limits

@@ -21,7 +21,7 @@ type Settings map[string]string
 // otherwise, so that an upgrade has everything read again only where that is needed.
 func SettingsOf(kind string, revision int, cfg any) Settings {
 	s := Settings{"kind": kind, "revision": strconv.Itoa(revision)}
-	s.collect("source", reflect.ValueOf(cfg))
+	s.collect("set", reflect.ValueOf(cfg))
 	return s
 }
 

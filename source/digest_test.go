@@ -41,11 +41,11 @@ func TestSettingsHoldWhatIsSet(t *testing.T) {
 		},
 	})
 	want := source.Settings{
-		"kind": "test", "revision": "3", "source.url": "https://{{auth.account}}.example.com", "source.overlap": "60000000000",
-		"source.on": "true", "source.page": "7", "source.nested.size": "1.5", "source.nested.tags.a": "b",
-		"source.fields.name": "n", "source.fields.phones.0": "p", "source.fields.phones.1": "q",
-		`source.fields.custom_fields."Plan.x".key`: "Plan.x", `source.fields.custom_fields."Plan.x".expression`: "e",
-		`source.fields.custom_fields."Plan".key`: "Plan", `source.fields.custom_fields."Plan".expression`: "f",
+		"kind": "test", "revision": "3", "set.url": "https://{{auth.account}}.example.com", "set.overlap": "60000000000",
+		"set.on": "true", "set.page": "7", "set.nested.size": "1.5", "set.nested.tags.a": "b",
+		"set.fields.name": "n", "set.fields.phones.0": "p", "set.fields.phones.1": "q",
+		`set.fields.custom_fields."Plan.x".key`: "Plan.x", `set.fields.custom_fields."Plan.x".expression`: "e",
+		`set.fields.custom_fields."Plan".key`: "Plan", `set.fields.custom_fields."Plan".expression`: "f",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -11,7 +11,7 @@ var (
 	number = regexp.MustCompile(`^\d+$`)
 )
 
-// foreign are checkpoints of other bridges, and some that look like the bridge's own: none of them did it ever issue.
+// foreign returns checkpoints of other bridges, and some that look like the bridge's own: it never issued any of them.
 func foreign(issued string) map[string]string {
 	m := map[string]string{
 		"a word":                      "cbcheck-never-issued",
@@ -57,7 +57,7 @@ func checkpointUnknown(ctx context.Context, s *session, v *verdict) {
 		case len(page.ids) == 0:
 			v.fail(e, "%s (%q) was answered with no contacts, as if nothing were new", name, mark)
 		default:
-			v.fail(e, "%s (%q) was answered with %s, and with none of the full run's first page", name, mark, plural(len(page.ids), "contact"))
+			v.fail(e, "%s (%q) was answered with %s, without any of the full run's first page", name, mark, plural(len(page.ids), "contact"))
 		}
 	}
 	v.detail("%d refused, %d answered from the beginning", refused, restarted)

@@ -10,6 +10,9 @@ import pg from 'pg'
 const page = 500 // contacts in an answer: small enough to be sent well within 10 seconds
 const largestRequest = 1 << 20 // bytes
 const holdBack = '60 seconds' // longer than any transaction that writes contacts stays open
+const mapping = 1 // to be raised when contact() makes other contacts of the same rows
+const select = 'SELECT id::text, name, company, phones, emails'
+const from = 'FROM contacts'
 
 const { DATABASE_URL, BRIDGE_USERNAME, BRIDGE_PASSWORD, PORT = '8080' } = process.env
 if (!DATABASE_URL || !BRIDGE_USERNAME || !BRIDGE_PASSWORD) {
@@ -56,38 +59,64 @@ function check (auth) {
 
 // Times stay text on their way through: a Date has milliseconds, PostgreSQL has microseconds, and what is cut off is lost.
 const asText = (expression) => `to_char((${expression}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
-const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z`
 
-// match reads an offset or a checkpoint. Absent, null and empty are the same.
-function match (mark, pattern) {
-  if (mark === undefined || mark === null || mark === '') return null
-  const found = typeof mark === 'string' && mark.match(new RegExp(`^${pattern}$`))
-  if (!found) throw new Refused(400, 'invalid_offset', 'this bridge never issued that offset or checkpoint')
-  return found
+// Checkpoints belong to the database, the rows that are read and the mapping. The password is no part of it.
+const { host, port, database, user } = new pg.Client({ connectionString: DATABASE_URL })
+const owner = JSON.stringify([host, port, database, user, select, from, mapping])
+
+// seal returns an offset or a checkpoint: a text, and a checksum that says whose it is.
+function seal (name, text) {
+  return `${text}~${createHash('sha256').update(name + text + owner).digest('hex').slice(0, 8)}`
+}
+
+// unseal returns what was sealed, or null: this bridge, as it is now, never issued it. Absent, null and empty are the same.
+function unseal (name, meta) {
+  const mark = meta[name] ?? ''
+  if (!['string', 'number'].includes(typeof mark)) throw new Refused(400, 'bad_request', `${name} is a string`)
+  const text = String(mark).replace(/~[^~]*$/, '')
+  return seal(name, text) === mark ? text : null
+}
+
+const said = new Set()
+function sayOnce (message) {
+  if (!said.has(message)) console.error(message)
+  said.add(message)
 }
 
 async function contactSync (meta) {
-  const since = match(meta.synchronization_checkpoint, `(${time})\\|(\\d{1,18})`)
-  // An offset holds all that its page needs, so that any process can answer it: "horizon;time|id".
-  const offset = match(meta.offset, `(${time});(${time})\\|(\\d{1,18})`)
-  const [after, id] = offset?.slice(2) ?? since?.slice(1) ?? ['-infinity', '0']
+  const since = unseal('synchronization_checkpoint', meta)
+  const offset = unseal('offset', meta)
+  if ((meta.offset ?? '') !== '' && !offset) throw new Refused(400, 'invalid_offset', 'this bridge never issued that offset')
+  // An offset holds all that its page needs, so that any process can answer it: "horizon;time|id". It alone says where to go
+  // on, whatever checkpoint the run was to start from.
+  const [fixed, place] = offset?.split(';') ?? [null, since]
+  // A checkpoint of another table, mapping or bridge says nothing about these contacts: all of them are sent.
+  const restarted = (meta.synchronization_checkpoint ?? '') !== '' && !since && !offset
+  if (restarted) sayOnce('a checkpoint belongs to another database, mapping or bridge: every contact is sent again')
+  const [after, id] = place?.split('|') ?? ['-infinity', '0']
   // A transaction stamps its rows when it begins and may not be committed yet. What is newer than the horizon is sent, but
   // the checkpoint does not pass it: the next run sends it again, and with it whatever came late. The horizon is the one of
   // the run's start, so it travels in the offset.
   const { rows } = await pool.query(`
-    SELECT id::text, name, company, phones, emails, ${asText('updated_at')} AS changed,
+    ${select}, ${asText('updated_at')} AS changed,
            ${asText('clock_timestamp() - $4::interval')} AS horizon
-    FROM contacts WHERE (updated_at, id) > ($1::timestamptz, $2::bigint)
+    ${from} WHERE (updated_at, id) > ($1::timestamptz, $2::bigint)
     ORDER BY updated_at, id LIMIT $3`, [after, id, page + 1, holdBack])
   const sent = rows.slice(0, page)
   const answer = { contacts: sent.map(contact) }
   const last = sent.at(-1)
   if (last) {
-    const horizon = offset?.[1] ?? last.horizon
-    answer.synchronization_checkpoint = last.changed < horizon ? `${last.changed}|${last.id}` : `${horizon}|0`
-    if (rows.length > page) answer.next_offset = `${horizon};${last.changed}|${last.id}`
+    const horizon = fixed ?? last.horizon
+    const safe = last.changed < horizon ? `${last.changed}|${last.id}` : `${horizon}|0`
+    answer.synchronization_checkpoint = seal('synchronization_checkpoint', safe)
+    if (rows.length > page) answer.next_offset = seal('offset', `${horizon};${last.changed}|${last.id}`)
   } else if (since) {
-    answer.synchronization_checkpoint = since[0]
+    answer.synchronization_checkpoint = meta.synchronization_checkpoint
+  }
+  if (meta.supports_deletions === true) {
+    // To a synchronizer that finds out by itself who was deleted: this run brings everybody, and no page can skip a row.
+    answer.exact = true
+    if (restarted) answer.restarted = true
   }
   return answer
 }
@@ -148,9 +177,8 @@ const server = createServer(async (request, response) => {
   } catch (error) {
     let { status, code, message } = error
     if (!(error instanceof Refused)) {
-      const bad = /^22/.test(code) // a date such as February 31st in an offset
-      if (!bad) console.error(error) // the cause belongs into the log, not into the answer
-      ;[status, code, message] = bad ? [400, 'invalid_offset', 'no such offset'] : [503, 'source_unavailable', 'the database cannot be read']
+      console.error(error) // the cause belongs into the log, not into the answer
+      ;[status, code, message] = [503, 'source_unavailable', 'the database cannot be read']
     }
     answer(request, response, status, { error: { code, message } })
   }

@@ -3,7 +3,9 @@
 Usage: BRIDGE_USERNAME=agent BRIDGE_PASSWORD=… python3 bridge.py contacts.db [PORT]
 """
 
+import functools
 import gzip
+import hashlib
 import hmac
 import json
 import os
@@ -15,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 PAGE = 500  # contacts in an answer: small enough to be sent well within 10 seconds
 LARGEST_REQUEST = 1 << 20  # bytes
 HOLD_BACK = timedelta(seconds=60)  # longer than any transaction that writes contacts stays open
+SELECT = "SELECT id, name, company, phone, mobile, email, updated_at FROM contacts"
+MAPPING = 1  # to be raised when contact() makes other contacts of the same rows
 
 
 class Refused(Exception):
@@ -52,53 +56,73 @@ def check(auth):
         raise Refused(401, "unauthorized", "the credentials are wrong")
 
 
-def parse_position(text):
-    """Read "time|id", which write_position made. Absent, null and empty are the start of everything."""
-    if text in (None, ""):
-        return None
-    time, bar, row_id = text.partition("|") if isinstance(text, str) else ("", "", "")
-    try:
-        datetime.fromisoformat(time)
-        row_id = int(row_id)
-    except ValueError:
-        bar = ""
-    if not bar or len(text) > 60 or not -(2**63) <= row_id < 2**63:
-        raise Refused(400, "invalid_offset", "this bridge never issued that offset or checkpoint")
-    return time, row_id
+def owner(path):
+    """Return what checkpoints belong to: the data, and what becomes of it."""
+    return f"{path}\n{SELECT}\n{MAPPING}"
 
 
-def write_position(position):
-    return f"{position[0]}|{position[1]}"
+def seal(name, text, owned_by):
+    """Return an offset or a checkpoint: a text, and a checksum that says whose it is."""
+    return f"{text}~{hashlib.sha256(f'{name}{text}{owned_by}'.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def contact_sync(database, meta):
-    """Answer one page: the contacts behind a position, in the order of (updated_at, id)."""
-    since = parse_position(meta.get("synchronization_checkpoint"))
+def unseal(name, meta, owned_by):
+    """Return what was sealed, or None: this bridge, as it is now, never issued it. Absent, null and empty are the same."""
+    mark = "" if meta.get(name) is None else meta[name]
+    if not isinstance(mark, (str, int, float)):
+        raise Refused(400, "bad_request", f"{name} is a string")
+    text = str(mark).rpartition("~")[0]
+    return text if seal(name, text, owned_by) == mark else None
+
+
+def position(text):
+    time, _, row_id = text.partition("|")
+    return time, int(row_id)
+
+
+def contact_sync(database, meta, owned_by):
+    """Answer one page: the contacts after a position, in the order of (updated_at, id)."""
+    since, resumed = unseal("synchronization_checkpoint", meta, owned_by), unseal("offset", meta, owned_by)
     horizon, after = None, since
-    if meta.get("offset"):
-        # An offset holds all that its page needs, so that any process can answer it: "horizon;time|id".
-        horizon, _, place = str(meta["offset"]).partition(";")
-        parse_position(horizon + "|0")
-        after = parse_position(place)
+    if resumed:
+        # An offset holds all that its page needs, so that any process can answer it: "horizon;time|id". It alone says where to
+        # go on, whatever checkpoint the run was to start from.
+        horizon, _, after = resumed.partition(";")
+    elif meta.get("offset") not in (None, ""):
+        raise Refused(400, "invalid_offset", "this bridge never issued that offset")
+    # A checkpoint of another table, mapping or bridge says nothing about these contacts: all of them are sent.
+    restarted = meta.get("synchronization_checkpoint") not in (None, "") and not since and not resumed
+    if restarted:
+        say_once("a checkpoint belongs to another table, mapping or bridge: every contact is sent again")
     if horizon is None:
         # A transaction may have stamped its rows a while ago and not be committed yet. What is newer than the horizon is
         # sent, but the checkpoint does not pass it: the next run sends it again, and with it whatever came late.
         horizon = (datetime.now(timezone.utc) - HOLD_BACK).strftime("%Y-%m-%d %H:%M:%S.000")
     rows = database.execute(
-        "SELECT id, name, company, phone, mobile, email, updated_at FROM contacts"
-        " WHERE (updated_at, id) > (?, ?) ORDER BY updated_at, id LIMIT ?",
-        (*(after or ("", 0)), PAGE + 1),
+        SELECT + " WHERE (updated_at, id) > (?, ?) ORDER BY updated_at, id LIMIT ?",
+        (*position(after or "|0"), PAGE + 1),
     ).fetchall()
     page, more = rows[:PAGE], len(rows) > PAGE
     answer = {"contacts": [contact(row) for row in page]}
     if page:
         last = (page[-1]["updated_at"], page[-1]["id"])
-        answer["synchronization_checkpoint"] = write_position(min(last, (horizon, 0)))
+        place, safe = (f"{time}|{row_id}" for time, row_id in (last, min(last, (horizon, 0))))
+        answer["synchronization_checkpoint"] = seal("synchronization_checkpoint", safe, owned_by)
         if more:
-            answer["next_offset"] = f"{horizon};{write_position(last)}"
+            answer["next_offset"] = seal("offset", f"{horizon};{place}", owned_by)
     elif since:
-        answer["synchronization_checkpoint"] = write_position(since)
+        answer["synchronization_checkpoint"] = meta["synchronization_checkpoint"]
+    if meta.get("supports_deletions") is True:
+        # To a synchronizer that finds out by itself who was deleted: this run brings everybody, and no page can skip a row.
+        answer["exact"] = True
+        if restarted:
+            answer["restarted"] = True
     return answer
+
+
+@functools.cache
+def say_once(message):
+    print(message, file=sys.stderr, flush=True)
 
 
 def contact(row):
@@ -131,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
             database = sqlite3.connect(f"file:{self.server.path}?mode=ro", uri=True, timeout=5)
             database.row_factory = sqlite3.Row
             try:
-                return self.answer(200, contact_sync(database, meta))
+                return self.answer(200, contact_sync(database, meta, owner(self.server.path)))
             finally:
                 database.close()
         except Refused as refused:

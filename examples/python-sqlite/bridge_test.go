@@ -61,7 +61,13 @@ type process struct {
 // start starts the bridge on a port, 0 for a free one, and waits until it listens.
 func start(t *testing.T, database, port string) *process {
 	t.Helper()
-	command := exec.Command(python(t), "bridge.py", database, port)
+	return startProgram(t, "bridge.py", database, port)
+}
+
+// startProgram starts another version of the bridge.
+func startProgram(t *testing.T, program, database, port string) *process {
+	t.Helper()
+	command := exec.Command(python(t), program, database, port)
 	command.Env = append(os.Environ(), "BRIDGE_USERNAME="+auth["username"], "BRIDGE_PASSWORD="+auth["password"])
 	stdout, err := command.StdoutPipe()
 	if err != nil {

@@ -119,7 +119,8 @@ func TestD10ChangedConfigurationSendsEverythingAgain(t *testing.T) {
 		{
 			"the same in another order", sqliteCustomers,
 			"{kind: sqlite, fields: {name: name}, updated_as: auto, updated: u, id: id, table: customers, path: ./crm.db, overlap: 1m}",
-			[]string{"phones: {format: as-is}"}, "",
+			[]string{"phones: {format: as-is}"},
+			"",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -71,10 +71,10 @@ type Endpoint struct {
 	SourceAuth []string `yaml:"-"`
 }
 
-// Digest stands for what the endpoint makes of the source's contacts: besides what the source says of itself it is what
-// checkpoints belong to (D10).
+// Digest stands for what the endpoint makes of the source's contacts. Checkpoints belong to it and to what the source says of
+// itself (D10).
 func (e Endpoint) Digest() string {
-	return source.Settings{"revision": strconv.Itoa(phonesRevision)}.With(e.Phones.settings()).Digest()
+	return e.Phones.settings().Digest()
 }
 
 // Table is what the source reads, in a word or two for the start-up line: its table, query or file; empty where it has

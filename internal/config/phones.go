@@ -26,7 +26,7 @@ func (p Phones) settings() source.Settings {
 	if p.Format == p.defaultFormat() {
 		p.Format = ""
 	}
-	return source.Settings{"phones.region": p.Region, "phones.format": p.Format}
+	return source.SettingsOf("phones", phonesRevision, p)
 }
 
 // defaultFormat is the format where none is configured.

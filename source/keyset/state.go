@@ -12,8 +12,8 @@ type State struct {
 	// Horizon is the stamp up to which the run's checkpoint may go (E2); [Lowest] where nothing is safe.
 	// None in layout Unsorted.
 	Horizon Value
-	// Restart says that the checkpoint from which a run was to start tells nothing any more. It does not travel: see
-	// [State.Run].
+	// Restart says that the checkpoint from which a run was to start tells nothing any more: an initial run is begun in its
+	// place, so that it brings every contact and the bridge can say so (D10). It does not travel.
 	Restart bool
 	// Whole is the checkpoint of the whole in layout Unsorted (E10). A run that began with it has nothing to read.
 	Whole bridge.Checkpoint
@@ -21,11 +21,10 @@ type State struct {
 	Candidate string
 }
 
-// Run returns the run that was to start from a checkpoint. Where that tells nothing any more it is an initial run, which
-// brings every contact, so that the bridge can say so (D10). In layout Unsorted that is every run but one over contacts
-// that are what they were (E10).
+// Run returns the run from a checkpoint. In layout Unsorted it is an initial one unless the contacts are what they were: it
+// brings all of them (E10).
 func (s State) Run(since bridge.Checkpoint) bridge.Run {
-	if s.Restart || s.Layout == Unsorted && since != s.Whole {
+	if s.Layout == Unsorted && since != s.Whole {
 		since = ""
 	}
 	return bridge.Run{Since: since, State: s.Encode()}

@@ -42,6 +42,10 @@ func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 	var run bridge.Run
 	err := s.with(ctx, func(conn conn, shape *shape) error {
 		state, err := s.begin(ctx, conn, shape, since)
+		if err == nil && state.Restart {
+			since = "" // and all that belongs to an initial run
+			state, err = s.begin(ctx, conn, shape, since)
+		}
 		run = state.Run(since)
 		return err
 	})
