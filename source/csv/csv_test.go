@@ -80,6 +80,7 @@ func service(config string) func(testing.TB) sourcetest.Service {
 		return sourcetest.Service{
 			Open: open("acme"), OpenWrong: open("other"), Now: time.Now, Put: x.put,
 			PutNull: func(contacts ...contact.Contact) error { return x.put(time.Time{}, contacts...) },
+			Mark:    x.mark,
 			Delete:  x.delete,
 		}
 	}
@@ -145,6 +146,16 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func (x *export) mark(updated time.Time, c contact.Contact, deleted string) error {
+	if err := x.put(updated, c); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.rows[c.ID][15] = deleted
+	return x.write()
 }
 
 func (x *export) delete(updated time.Time, ids ...string) error {

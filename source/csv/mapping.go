@@ -111,7 +111,7 @@ func text(raw []byte) string {
 
 // contact makes a record's contact.
 func (m *mapping) contact(row *keyset.Row, fields [][]byte) {
-	row.Start(text(fields[m.id]), m.deleted >= 0 && isTrue(text(fields[m.deleted])))
+	row.Start(text(fields[m.id]), m.deleted >= 0 && source.IsGone(text(fields[m.deleted])))
 	for i := range m.fields {
 		f := &m.fields[i]
 		value := text(fields[f.indexes[0]])
@@ -124,15 +124,6 @@ func (m *mapping) contact(row *keyset.Row, fields [][]byte) {
 		}
 		row.Set(&f.column, value)
 	}
-}
-
-// isTrue reports whether a deleted column says that a contact is gone.
-func isTrue(value string) bool {
-	switch strings.ToLower(value) {
-	case "", "0", "f", "false", "n", "no", "null":
-		return false
-	}
-	return true
 }
 
 // broken is the error of a file that cannot be served as it is.

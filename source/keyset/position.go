@@ -30,7 +30,7 @@ func ParsePosition(b bridge.Position) (Position, error) {
 		p.Updated = r.value()
 		r.bad = r.bad || p.Updated.Kind == None
 		p.ID = r.value()
-	case Nulls, Tail:
+	case Nulls, Tail, Again, End:
 		p.ID = r.value()
 		p.Bound = r.value()
 	default:

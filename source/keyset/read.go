@@ -15,6 +15,9 @@ type Fetcher interface {
 	Fetch(ctx context.Context, page Page, yield func(bridge.Change) bool) (result Result, err error)
 	// Greatest is the greatest id of a page's segment, whatever its limit and place; None where it has no rows.
 	Greatest(ctx context.Context, page Page) (Value, error)
+	// Unnamed reports whether there are rows without an id. They cannot be sent, and an initial run that met them does not
+	// know who was shown (D8).
+	Unnamed(ctx context.Context) (bool, error)
 }
 
 // A Result is what became of a page.
@@ -49,6 +52,20 @@ func Read(ctx context.Context, f Fetcher, run bridge.Run, after bridge.Position,
 				return
 			}
 		}
+		if run.Initial() && w.at.Segment != End {
+			rejectUnnamed(ctx, f, yield)
+		}
+	}
+}
+
+// rejectUnnamed ends an initial run with the word that there are rows without an id.
+func rejectUnnamed(ctx context.Context, f Fetcher, yield func(bridge.Change, error) bool) {
+	found, err := f.Unnamed(ctx)
+	if err != nil {
+		yield(bridge.Change{}, err)
+	} else if found {
+		end := AppendPosition(nil, Position{Segment: End})
+		yield(bridge.Change{Rejected: "there are rows without an id", Position: end}, nil)
 	}
 }
 
@@ -57,6 +74,7 @@ type walk struct {
 	state   State
 	since   Since    // where segment Main starts; of no meaning if begins
 	begins  bool     // segment Main starts with the first row
+	again   bool     // segment Again is read at the end
 	started bool     // at is behind a row of its segment
 	at      Position // its Segment is always set
 	yielded int
@@ -73,7 +91,7 @@ func newWalk(run bridge.Run, after bridge.Position) (*walk, error) {
 	case state.Layout == Unsorted:
 		w.at.Segment, w.done = Tail, !run.Initial()
 	case run.Initial():
-		w.at.Segment = Nulls
+		w.at.Segment, w.again = Nulls, state.Mark != ""
 	default:
 		if w.since, err = ParseCheckpoint(state.Layout, run.Since); err != nil {
 			return nil, InvalidOffset(err)
@@ -99,6 +117,11 @@ func (w *walk) mayStandAt(run bridge.Run) bool {
 		return run.Initial() && w.state.Layout != Unsorted
 	case Main:
 		return w.state.Layout != Unsorted && Compare(w.at.Updated, w.state.Horizon) <= 0
+	case Again:
+		return w.again
+	case End:
+		w.done = true
+		return run.Initial()
 	}
 	return true
 }
@@ -131,7 +154,7 @@ func (w *walk) page(ctx context.Context, f Fetcher, limit int, yield func(bridge
 
 // query is the next page; empty where the segment can have no rows.
 func (w *walk) query(limit int) (page Page, empty bool) {
-	page = Page{Segment: w.at.Segment, To: w.state.Horizon, Limit: limit}
+	page = Page{Segment: w.at.Segment, To: w.state.Horizon, Odd: w.state.Odd, Mark: w.state.Mark, Limit: limit}
 	if w.started {
 		page.After, page.Updated, page.ID, page.Bound = true, w.at.Updated, w.at.ID, w.at.Bound
 		return page, page.Segment != Main && page.ID.Kind == None
@@ -152,6 +175,8 @@ func (w *walk) isBehindHorizon() bool {
 }
 
 func (w *walk) next() {
-	w.done = w.at.Segment == Tail
+	if w.done = w.at.Segment == Tail && !w.again || w.at.Segment == Again; w.done {
+		return
+	}
 	w.at, w.started = Position{Segment: w.at.Segment + 1}, false
 }

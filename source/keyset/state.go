@@ -19,6 +19,14 @@ type State struct {
 	Whole bridge.Checkpoint
 	// Candidate travels with the checkpoint of a complete run to the next one's Begin; empty where there is none.
 	Candidate string
+	// Form is what the stamps were found to be, where the configuration leaves it open. It travels with every checkpoint, so
+	// that it is decided once (E11); empty where there is nothing to decide.
+	Form string
+	// Odd is [Page.Odd] of the run's pages.
+	Odd int64
+	// Mark is what the database says about its own state: from it segment Again knows what was changed since (E12). A run
+	// without a mark has no such segment.
+	Mark string
 }
 
 // Run returns the run from a checkpoint. In layout Unsorted it is an initial one unless the contacts are what they were: it
@@ -36,8 +44,11 @@ const stateVersion = 2
 func (s State) Encode() []byte {
 	dst := []byte{stateVersion, byte(s.Layout)}
 	dst = AppendValue(dst, s.Horizon)
-	dst = appendText(dst, string(s.Whole))
-	return appendText(dst, s.Candidate)
+	dst = AppendValue(dst, IntValue(s.Odd))
+	for _, text := range []string{string(s.Whole), s.Candidate, s.Form} {
+		dst = appendText(dst, text)
+	}
+	return appendText(dst, s.Mark)
 }
 
 // ParseState reads what Encode wrote. Anything else is an error.
@@ -46,9 +57,11 @@ func ParseState(b []byte) (State, error) {
 	r.bad = r.byte() != stateVersion
 	s := State{Layout: Layout(r.byte())}
 	s.Horizon = r.value()
+	odd := r.value()
+	s.Odd = odd.Int
 	s.Whole = bridge.Checkpoint(r.text())
-	s.Candidate = r.text()
-	r.bad = r.bad || !strings.ContainsRune(layouts, rune(s.Layout)) ||
+	s.Candidate, s.Form, s.Mark = r.text(), r.text(), r.text()
+	r.bad = r.bad || odd.Kind != Int || odd.Int < 0 || !strings.ContainsRune(layouts, rune(s.Layout)) ||
 		(s.Layout == Unsorted) != (s.Horizon.Kind == None)
 	return s, r.end()
 }
@@ -58,15 +71,20 @@ const layouts = string(Unsorted) + string(Instant) + string(Local) + string(Date
 // A Since is where an incremental run starts.
 type Since struct {
 	Mark
-	Candidate string
+	Candidate string // State.Candidate of the run that set it
+	Form      string // State.Form of the run that set it; empty where it was set before forms were part of checkpoints
 }
 
 // ParseCheckpoint reads a checkpoint that [Checkpoint] wrote. Anything else is [bridge.CodeInvalidCheckpoint]. Layout
 // Unsorted has none to read: its checkpoints are compared.
 func ParseCheckpoint(l Layout, c bridge.Checkpoint) (Since, error) {
 	text, candidate, _ := strings.Cut(string(c), "?")
-	mark, err := l.Parse(text)
-	since := Since{Mark: mark, Candidate: candidate}
+	form, place, found := strings.Cut(text, formEnd)
+	if !found || strings.ContainsAny(form, "/") {
+		form, place = "", text
+	}
+	mark, err := l.Parse(place)
+	since := Since{Mark: mark, Candidate: candidate, Form: form}
 	if err == nil && l == Any && mark.Updated.Kind == None || err == nil && checkpoint(l, since) != c {
 		err = errText
 	}
@@ -76,8 +94,14 @@ func ParseCheckpoint(l Layout, c bridge.Checkpoint) (Since, error) {
 	return since, nil
 }
 
+// formEnd separates the form of the stamps from the place in their order. It stands in no stamp, and ids come after a slash.
+const formEnd = "="
+
 func checkpoint(l Layout, s Since) bridge.Checkpoint {
 	text := l.Format(s.Mark)
+	if s.Form != "" {
+		text = s.Form + formEnd + text
+	}
 	if s.Candidate != "" {
 		text += "?" + s.Candidate
 	}
@@ -121,6 +145,7 @@ func Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkp
 	if !ok || !state.advances(run, mark) {
 		return run.Since
 	}
+	mark.Form = state.Form
 	return checkpoint(state.Layout, mark)
 }
 
@@ -140,7 +165,7 @@ func (s State) reached(run bridge.Run, at bridge.Position, complete bool) (Since
 		return Since{}, false
 	case position.Segment == Main:
 		return Since{Mark: Mark{Updated: position.Updated, ID: position.ID}}, true
-	case position.Segment == Tail:
+	case position.Segment >= Tail:
 		return horizon, true
 	}
 	return horizon, complete

@@ -37,6 +37,15 @@ func newService(testing.TB) sourcetest.Service {
 			tx.Commit()
 			return nil
 		},
+		Mark: func(updated time.Time, c contact.Contact, deleted string) error {
+			tx := store.Begin()
+			defer tx.Commit()
+			tx.PutAt(c, updated)
+			if source.IsGone(deleted) { // the store has no column
+				tx.Delete(c.ID)
+			}
+			return nil
+		},
 		Delete: func(_ time.Time, ids ...string) error {
 			tx := store.Begin()
 			for _, id := range ids {

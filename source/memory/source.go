@@ -55,6 +55,7 @@ func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 	if err := ctx.Err(); err != nil {
 		return bridge.Run{}, err
 	}
+	mark := strconv.FormatInt(s.store.committed(), 10) // before anything is read (E12)
 	stamp, sorted := s.store.horizon()
 	if !sorted {
 		return s.beginUnsorted(since)
@@ -64,7 +65,7 @@ func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 			return bridge.Run{}, fmt.Errorf("begin run: %w", err)
 		}
 	}
-	state := keyset.State{Layout: keyset.Instant, Horizon: keyset.IntValue(stamp)}
+	state := keyset.State{Layout: keyset.Instant, Horizon: keyset.IntValue(stamp), Mark: mark}
 	return state.Run(since), nil
 }
 
@@ -143,7 +144,7 @@ func (f fetcher) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.
 		if page.Limit > 0 && result.Rows == page.Limit || isBehind(page.Bound, r) {
 			break
 		}
-		if page.Segment == keyset.Tail && page.To.Kind != keyset.None && (!r.stamped || r.updated <= page.To.Int) {
+		if !belongs(page, r) {
 			continue
 		}
 		if page.Segment == keyset.Main && r.updated > page.To.Int {
@@ -164,7 +165,22 @@ func (f fetcher) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.
 	return result, ctx.Err()
 }
 
-// segment are the rows of a page's segment behind its place, and in segments Main and Tail others that must be left out.
+// belongs reports whether a row that [segment] gives is one of the page's.
+func belongs(page keyset.Page, r *row) bool {
+	switch {
+	case page.Segment == keyset.Tail && page.To.Kind != keyset.None:
+		return r.stamped && r.updated > page.To.Int
+	case page.Segment == keyset.Again:
+		began, err := strconv.ParseInt(page.Mark, 10, 64)
+		return err != nil || r.commit > began
+	}
+	return true
+}
+
+// Unnamed implements [keyset.Fetcher]: a contact without an id is sent like any other, and rejected by the handler.
+func (f fetcher) Unnamed(context.Context) (bool, error) { return false, nil }
+
+// segment are the rows of a page's segment behind its place, and others that must be left out.
 func segment(o *orders, page keyset.Page) []*row {
 	rows := o.byID
 	switch page.Segment {
@@ -199,10 +215,11 @@ func position(page keyset.Page, r *row) keyset.Position {
 
 // Greatest implements [keyset.Fetcher].
 func (f fetcher) Greatest(_ context.Context, page keyset.Page) (keyset.Value, error) {
-	rows := segment(f.store.snapshot(), keyset.Page{Segment: page.Segment})
+	page.After = false
+	rows := segment(f.store.snapshot(), page)
 	for i := len(rows) - 1; i >= 0; i-- {
 		r := rows[i]
-		if page.Segment == keyset.Nulls || page.To.Kind == keyset.None || r.stamped && r.updated > page.To.Int {
+		if belongs(page, r) {
 			return keyset.TextValue(r.contact.ID), nil
 		}
 	}

@@ -21,11 +21,12 @@ type Store struct {
 
 	endpoint string // whose configuration; empty for a store that is written to
 
-	mu     sync.Mutex
-	latest int64 // no transaction begins before it, though the clock may go back (T13)
-	open   map[*Tx]struct{}
-	rows   map[string]*row
-	orders *orders // nil after a change
+	mu      sync.Mutex
+	latest  int64 // no transaction begins before it, though the clock may go back (T13)
+	open    map[*Tx]struct{}
+	rows    map[string]*row
+	commits int64   // how many transactions were committed
+	orders  *orders // nil after a change
 }
 
 // A row is one contact. It is never changed, only replaced.
@@ -34,6 +35,7 @@ type row struct {
 	stamped bool
 	updated int64 // microseconds, see keyset.Microseconds; of no meaning if not stamped
 	deleted bool
+	commit  int64 // the transaction that wrote it, counted from 1; 0 for the contacts of a configuration
 }
 
 // orders are the rows in the orders in which they are read.
@@ -112,8 +114,10 @@ func (t *Tx) Commit() {
 		return
 	}
 	delete(s.open, t)
+	s.commits++
 	for _, w := range t.writes {
 		if made := w.make(s.rows[w.id]); made != nil {
+			made.commit = s.commits
 			s.rows[w.id] = made
 			s.orders = nil
 		}
@@ -163,6 +167,13 @@ func (s *Store) horizon() (stamp int64, sorted bool) {
 		sorted, stamp = true, min(stamp, o.byPlace[len(o.byPlace)-1].updated)
 	}
 	return stamp - 1, sorted // what is stamped with that very microsecond may still come
+}
+
+// committed is how many transactions have been committed.
+func (s *Store) committed() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commits
 }
 
 // snapshot is the rows in their orders, as they are now. It must not be changed.

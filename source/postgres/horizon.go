@@ -15,10 +15,16 @@ import (
 // horizon fixes how far the checkpoint of a run that starts now may go (E2).
 func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, initial bool, since keyset.Since) (keyset.State, error) {
 	state := keyset.State{Layout: s.stamp.kind.layout()}
+	var err error
+	if initial {
+		if state.Mark, err = s.mark(ctx, conn); err != nil { // before anything is read
+			return state, err
+		}
+	}
 	if s.stamp.kind == xids {
 		return f.xidHorizon(ctx, conn, state, initial, since)
 	}
-	stamp, greatest, err := f.resolve(ctx, conn, s)
+	stamp, greatest, err := f.resolve(ctx, conn, s, &state, since)
 	if err != nil {
 		return state, err
 	}
@@ -35,6 +41,7 @@ func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, ini
 	if clock.lacks == "" && clock.now.Sub(clock.safe) > f.cfg.Overlap {
 		f.deps.Logger.Warn("a transaction has been open for long: everything changed since then is read again by every run", "since", clock.safe)
 	}
+	state.Odd = stamp.odd()
 	t, err := f.timeStamps(stamp, clock)
 	if err == nil {
 		t.precision, err = f.coarseness(ctx, conn, s, t, clock.now)
@@ -43,40 +50,88 @@ func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, ini
 		return state, err
 	}
 	state.Horizon = keyset.IntValue(t.lowest(clock.safe))
+	if clock.unsafe {
+		state.Horizon = keyset.Lowest()
+		if !initial { // what was safe then still is
+			state.Horizon = since.Updated
+		}
+	}
 	// A checkpoint is never ahead of the clock that it was made with. If it is ahead of the clock now, that clock was set
 	// back (T13), and stamps made since then may lie anywhere.
-	state.Restart = !initial && since.Updated.Int > t.highest(clock.now)
-	if state.Restart {
+	if !initial && since.Updated.Int > t.highest(clock.now) {
+		state.Restart = true
 		f.deps.Logger.Warn("the database's clock is behind the checkpoint: it was set back, so everything is read again",
 			"checkpoint", state.Layout.FormatStamp(since.Updated), "clock", clock.now)
 	}
 	return state, nil
 }
 
-// resolve tells integers apart that could be times or sequence numbers, and finds the greatest one, which is nil where
-// there is none or it does not matter.
-func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape) (stamp, *drawn, error) {
+// odd is [keyset.Page.Odd] of a stamp.
+func (st stamp) odd() int64 {
+	switch st.unit {
+	case time.Second:
+		return keyset.Odd(keyset.AsSeconds)
+	case time.Millisecond:
+		return keyset.Odd(keyset.AsMillis)
+	case time.Microsecond:
+		return keyset.Odd(keyset.AsMicros)
+	}
+	return 0
+}
+
+// resolve tells integers apart that could be times or sequence numbers, once for all runs (E11), and finds the greatest number
+// of a sequence, which is nil where there is none.
+func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape, state *keyset.State, since keyset.Since) (stamp, *drawn, error) {
 	st := s.stamp
 	if st.kind != integers && st.kind != sequences {
 		return st, nil, nil
 	}
-	var greatest *int64
-	var now time.Time
-	err := conn.QueryRow(ctx, "SELECT max("+s.updated+")::bigint, clock_timestamp() FROM "+s.from).Scan(&greatest, &now)
+	newest, others, now, err := s.sample(ctx, conn)
 	if err != nil {
-		return st, nil, fmt.Errorf("find greatest stamp: %w", err)
+		return st, nil, fmt.Errorf("sample stamps: %w", err)
 	}
 	if st.kind == integers {
-		as := keyset.AsSequence
-		if greatest != nil {
-			as = keyset.GuessInteger(*greatest, now)
+		if since.Form != "" && !keyset.IsIntegerForm(since.Form) {
+			return st, nil, keyset.InvalidCheckpoint(nil)
 		}
-		st, err = integerStamp(st, as)
+		state.Form = keyset.DecideInteger(since.Form, append(others, newest...), now)
+		if since.Form != "" && state.Form != since.Form {
+			state.Restart = true
+			f.deps.Logger.Warn("the numbers of updated mean something else than they did: everything is read again", "was", since.Form, "is", state.Form)
+		}
+		as := state.Form
+		if as == "" {
+			as = keyset.AsSequence
+		}
+		if st, err = integerStamp(st, as); err != nil {
+			return st, nil, err
+		}
 	}
-	if greatest == nil {
-		return st, nil, err
+	if st.kind != sequences || len(newest) == 0 {
+		return st, nil, nil
 	}
-	return st, &drawn{number: *greatest, at: now}, err
+	greatest := keyset.GreatestNumber(newest)
+	if greatest < newest[0] {
+		f.notes.Once(slog.LevelWarn, "a few numbers of updated are far beyond all others: they are not taken for the newest, and sent by every run",
+			"greatest", newest[0], "of the others", greatest)
+	}
+	return st, &drawn{number: greatest, at: now}, nil
+}
+
+// sample reads the greatest integer stamps, in descending order, and those of both ends of the ids.
+func (s *shape) sample(ctx context.Context, conn *pgxpool.Conn) (newest, others []int64, now time.Time, err error) {
+	part := func(order string) string {
+		return "(SELECT " + s.updated + "::bigint AS number FROM " + s.from + " WHERE " + s.updated + " IS NOT NULL ORDER BY " + order +
+			" LIMIT " + fmt.Sprint(keyset.SampleSize) + ")"
+	}
+	sql := "SELECT (SELECT array_agg(number ORDER BY number DESC) FROM " + part(s.updated+" DESC") + " AS newest)"
+	if s.stamp.kind == integers {
+		sql += ", (SELECT array_agg(number) FROM (" + part(s.id) + " UNION ALL " + part(s.id+" DESC") + ") AS others)"
+	} else {
+		sql += ", NULL::bigint[]"
+	}
+	err = conn.QueryRow(ctx, sql+", clock_timestamp()").Scan(&newest, &others, &now)
+	return newest, others, now, err
 }
 
 // A clock is what the database says about time.
@@ -89,6 +144,7 @@ type clock struct {
 	hidden  bool      // because other users' transactions cannot be seen
 	standby bool
 	blind   bool // the transactions that write what is read are none of this server's
+	unsafe  bool // nothing is known to be visible
 }
 
 // clock finds the moment up to which every change is visible. The clock is read before the list of transactions: one that
@@ -103,13 +159,13 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 	}
 	c.blind = c.standby || s.origin.elsewhere()
 	if c.standby {
-		c.method = "overlap (standby)"
-		c.safe = c.now
-		if replayed != nil && replayed.Before(c.safe) {
-			c.safe = *replayed
-		}
-		c.safe = c.safe.Add(-f.cfg.Overlap - f.cfg.ClockSkew)
 		c.lacks = "this is a standby, where open transactions cannot be seen"
+		if c.unsafe = replayed == nil; c.unsafe {
+			c.method = "nothing is safe: the standby has not replayed any commit since it started"
+			return c, nil
+		}
+		c.method = "overlap (standby)"
+		c.safe = earliest(c.now, replayed).Add(-f.cfg.Overlap - f.cfg.ClockSkew)
 		return c, nil
 	}
 	var oldest, prepared *time.Time
@@ -140,9 +196,13 @@ func (f *factory) clock(ctx context.Context, conn *pgxpool.Conn, s *shape) (cloc
 
 const grant = "GRANT pg_read_all_stats TO the user of dsn"
 
-// openTransactions finds who could still commit something. Sessions of other databases cannot write here, and cleaning up
-// changes nothing. A session that this user may not look into, or that does not track, counts as hidden.
-const openTransactions = `SELECT min(xact_start), count(*) FILTER (WHERE query = '<insufficient privilege>' OR state = 'disabled')
+// openTransactions finds who could still commit something, and how old its stamps may be: a statement may have begun before its
+// transaction, in a procedure that commits, and between two of its transactions it has none. Sessions of other databases cannot
+// write here, and cleaning up changes nothing. A session that this user may not look into, or that does not track, counts as
+// hidden.
+const openTransactions = `SELECT
+	min(least(xact_start, query_start)) FILTER (WHERE xact_start IS NOT NULL OR state = 'active' AND backend_type = 'client backend'),
+	count(*) FILTER (WHERE query = '<insufficient privilege>' OR state = 'disabled')
 	FROM pg_stat_activity
 	WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type IS DISTINCT FROM 'autovacuum worker'`
 
@@ -197,7 +257,9 @@ func (f *factory) coarseness(ctx context.Context, conn *pgxpool.Conn, s *shape, 
 	}
 	var c conditions
 	c.add(s.updated+" <= ?", s.stampArg(keyset.IntValue(t.highest(now))))
-	if t.kind != epochs {
+	if t.kind == epochs {
+		c.add(s.updated+" > ?", s.stampArg(keyset.IntValue(t.odd())))
+	} else {
 		c.add(s.updated + " > '-infinity'")
 	}
 	rows, err := conn.Query(ctx, "SELECT "+micros+" FROM "+s.from+c.String()+" ORDER BY "+s.updated+" DESC LIMIT "+fmt.Sprint(sampleSize), c.args...)

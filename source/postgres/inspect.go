@@ -87,7 +87,7 @@ func (i *inspector) guessUpdated(ctx context.Context, conn *pgxpool.Conn) error 
 // stamps says how the horizon is found, and what keeps it from being exact.
 func (i *inspector) stamps(ctx context.Context, conn *pgxpool.Conn) error {
 	f, s := i.factory, i.shape
-	st, greatest, err := f.resolve(ctx, conn, s)
+	st, greatest, err := f.resolve(ctx, conn, s, &keyset.State{}, keyset.Since{})
 	if err != nil {
 		return err
 	}
@@ -147,10 +147,16 @@ func (i *inspector) times(ctx context.Context, conn *pgxpool.Conn, st stamp) err
 	if t.precision >= time.Second {
 		i.fact("precision of updated", t.precision.String())
 	}
-	layout := st.kind.layout()
-	i.fact("safe horizon", fmt.Sprintf("%s, now %s", c.method, layout.FormatStamp(keyset.IntValue(t.lowest(c.safe)))))
+	if c.unsafe {
+		i.fact("safe horizon", c.method)
+	} else {
+		i.fact("safe horizon", fmt.Sprintf("%s, now %s", c.method, st.kind.layout().FormatStamp(keyset.IntValue(t.lowest(c.safe)))))
+	}
 	if err := i.privilege(ctx, conn, c); err != nil {
 		return err
+	}
+	if st.odd() > 0 {
+		i.odd(st)
 	}
 	if c.lacks == "" && c.now.Sub(c.safe) > i.factory.cfg.Overlap {
 		i.problem(source.Warning, "old_transaction", "a transaction has been open since "+c.safe.Format(time.RFC3339)+": every run reads everything again that changed since then",
@@ -209,6 +215,16 @@ func (i *inspector) future(highest int64) {
 		SQL: "SELECT count(*) FROM " + i.shape.from + c.String(), Severity: source.Warning, Code: "future_updated",
 		Message: "%d rows are stamped in the future: every run sends them again until then",
 		Hint:    "correct updated of these rows, and the clock that stamped them",
+	}})
+}
+
+// odd counts the rows whose number is no time in the column's form (E11).
+func (i *inspector) odd(st stamp) {
+	i.counts = append(i.counts, counted{Count: keyset.Count{
+		SQL:      "SELECT count(*) FROM " + i.shape.from + " WHERE " + i.shape.isOdd(keyset.Page{Odd: st.odd()}),
+		Severity: source.Warning, Code: "odd_updated",
+		Message: "%d rows have a number in updated that is no time in " + st.unit.String() + " since 1970: every run sends them again",
+		Hint:    "correct updated of these rows, or set updated_as to what the numbers mean",
 	}})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
@@ -42,6 +43,11 @@ func (p *pages) report() {
 
 // Fetch implements [keyset.Fetcher].
 func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.Change) bool) (result keyset.Result, err error) {
+	if page.Segment == keyset.Again && !page.After {
+		if quiet, err := p.shape.isQuiet(ctx, p.conn, page.Mark); quiet || err != nil {
+			return result, err
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sql, args := p.shape.query(page)
@@ -120,7 +126,7 @@ func (p *pages) read(rows pgx.Rows, page keyset.Page, yield func(bridge.Change) 
 func (p *pages) fill(values [][]byte, prefix int) {
 	deleted := false
 	if p.shape.deleted != "" {
-		deleted = values[prefix-1][0] != 0
+		deleted = source.IsGone(view(values[prefix-1]))
 	}
 	p.row.Start(view(values[0]), deleted)
 	p.row.Position = p.position
@@ -148,6 +154,12 @@ func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, e
 		return keyset.Value{}, nil
 	}
 	return keyset.TextValue(id), err
+}
+
+// Unnamed implements [keyset.Fetcher].
+func (p *pages) Unnamed(ctx context.Context) (found bool, err error) {
+	err = p.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+p.shape.from+" WHERE "+p.shape.id+" IS NULL)").Scan(&found)
+	return found, err
 }
 
 // query is the statement of a page and its arguments. All of them are texts, which the server reads as the columns' own
@@ -198,8 +210,15 @@ func (s *shape) where(page keyset.Page) (string, []any) {
 			c.add("("+s.updated+", "+s.id+") > (?, ?)", s.stampArg(page.Updated), s.idArg(page.ID))
 		}
 		c.add(s.updated+" <= ?", s.stampArg(page.To))
+		if page.Odd > 0 {
+			c.add("NOT " + s.isOdd(page))
+		}
+	case page.Segment == keyset.Again:
+		s.changed(&c, page.Mark)
 	case page.To == keyset.Lowest():
 		c.add(s.updated + " IS NOT NULL")
+	case page.To.Kind != keyset.None && page.Odd > 0:
+		c.add("("+s.isOdd(page)+" OR "+s.updated+" > ?)", s.stampArg(page.To))
 	case page.To.Kind != keyset.None:
 		c.add(s.updated+" > ?", s.stampArg(page.To))
 	}
@@ -210,6 +229,11 @@ func (s *shape) where(page keyset.Page) (string, []any) {
 		c.add(s.id+" <= ?", s.idArg(page.Bound))
 	}
 	return c.String(), c.args
+}
+
+// isOdd is the condition of [keyset.Page.Odd].
+func (s *shape) isOdd(page keyset.Page) string {
+	return fmt.Sprintf("(%s BETWEEN 1 AND %d)", s.updated, page.Odd)
 }
 
 // conditions is a WHERE in the making.

@@ -128,7 +128,7 @@ func (r reader) page(t testing.TB, run bridge.Run, at bridge.Position, limit int
 }
 
 func clone(c bridge.Change) bridge.Change {
-	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Position: slices.Clone(c.Position)}
+	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Rejected: c.Rejected, Position: slices.Clone(c.Position)}
 }
 
 // ids are the ids of changes in their order, separated by blanks.
@@ -141,6 +141,16 @@ func ids(changes []bridge.Change) string {
 		}
 	}
 	return strings.Join(list, " ")
+}
+
+// once is ids without those that came before: an initial run may show a row again (E12).
+func once(changes []bridge.Change) string {
+	seen := map[string]bool{}
+	return ids(slices.DeleteFunc(slices.Clone(changes), func(c bridge.Change) bool {
+		again := seen[c.Contact.ID]
+		seen[c.Contact.ID] = true
+		return again
+	}))
 }
 
 // expect compares texts.

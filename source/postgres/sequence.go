@@ -35,6 +35,15 @@ func (f *factory) sequenceHorizon(ctx context.Context, conn *pgxpool.Conn, state
 	if since.Updated.Kind != keyset.None {
 		known = since.Updated.Int
 	}
+	if greatest != nil && since.Updated.Kind != keyset.None && greatest.number < known {
+		// Numbers start again in a database that was restored, or whose sequence was set back (T13).
+		state.Restart = true
+		f.deps.Logger.Warn("the greatest number of updated is below the checkpoint: the database was restored, or its sequence set back, so everything is read again",
+			"checkpoint", known, "greatest", greatest.number)
+	}
+	if state.Restart {
+		known, since.Candidate = keyset.MinusInfinity, ""
+	}
 	if earlier, ok := parseDrawn(since.Candidate); ok {
 		settled, err := f.isSettled(ctx, conn, c, earlier)
 		if err != nil {

@@ -20,7 +20,7 @@ type shape struct {
 	from    string
 	updated string // SQL; empty where there is none (E10)
 	id      string // SQL
-	deleted string // SQL of a boolean; empty where there is none
+	deleted string // SQL of a text, see source.IsGone; empty where there is none
 	columns []column
 
 	stamp  stamp
@@ -29,6 +29,7 @@ type shape struct {
 
 	table  *table // nil for a query
 	origin origin
+	tracks bool // see tracksChanges
 }
 
 // A column is a contact field's expression.
@@ -111,6 +112,7 @@ func (f *factory) describe(ctx context.Context, conn *pgxpool.Conn) (*shape, err
 	if s.origin, err = originOf(ctx, conn, s); err != nil {
 		return nil, f.wrap(ctx, err)
 	}
+	s.tracks = s.tracksChanges(f.cfg)
 	return s, s.origin.mayNumber(s.stamp)
 }
 
@@ -131,7 +133,7 @@ func (s *shape) fill(cfg keyset.Config, columns []keyset.Column, fields []pgconn
 		fields = fields[1:]
 	}
 	if cfg.Deleted != "" {
-		s.deleted = isGone(keyset.Wrap(cfg.Deleted), fields[0].DataTypeOID)
+		s.deleted = deletedText(keyset.Wrap(cfg.Deleted), fields[0].DataTypeOID)
 		fields = fields[1:]
 	}
 	for i, c := range columns {
@@ -140,15 +142,13 @@ func (s *shape) fill(cfg keyset.Config, columns []keyset.Column, fields []pgconn
 	return nil
 }
 
-// isGone is whether a contact is gone: its "deleted" is not null, and neither false nor 0 where it can be that.
-func isGone(deleted string, oid uint32) string {
-	switch oid {
-	case pgtype.BoolOID:
-		return deleted + " IS TRUE"
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
-		return "coalesce(" + deleted + ", 0) <> 0"
+// deletedText selects "deleted" as [source.IsGone] reads it.
+func deletedText(deleted string, oid uint32) string {
+	const money = 790
+	if oid == money { // as a text it has a currency
+		deleted = "CAST(" + deleted + " AS numeric)"
 	}
-	return deleted + " IS NOT NULL"
+	return "CAST(" + deleted + " AS text)"
 }
 
 // textColumn selects a column as text, a list as JSON.

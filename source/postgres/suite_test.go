@@ -16,7 +16,7 @@ import (
 )
 
 const suiteTable = `CREATE TABLE contacts (id text PRIMARY KEY, name text, title text, company text, email text, email2 text,
-	phones text[], website text, photo text, address text, twitter text, url text, plan text, updated timestamptz, gone timestamptz);
+	phones text[], website text, photo text, address text, twitter text, url text, plan text, updated timestamptz, gone text);
 	CREATE INDEX ON contacts (updated, id);`
 
 var suiteFields = source.Fields{
@@ -38,7 +38,7 @@ func TestSourceWithoutUpdated(t *testing.T) {
 	db := server.Database(t, suiteTable)
 	sourcetest.Run(t, sourcetest.Target{Unsorted: true, HistoryTime: time.Second, New: func(t testing.TB) sourcetest.Service {
 		s := newService(t, db, db.DSN, Config{Table: "contacts", ID: "id", Fields: suiteFields})
-		s.Delete, s.PutNull = nil, nil
+		s.Delete, s.Mark, s.PutNull = nil, nil, nil
 		return s
 	}})
 }
@@ -63,6 +63,13 @@ func newService(t testing.TB, db *pgtest.Database, dsn string, cfg Config) sourc
 			return put(conn, updated, contacts...)
 		},
 		PutNull: func(contacts ...contact.Contact) error { return put(conn, nil, contacts...) },
+		Mark: func(updated time.Time, c contact.Contact, deleted string) error {
+			err := put(conn, updated, c)
+			if err == nil {
+				_, err = conn.Exec(context.Background(), "UPDATE contacts SET gone = $2 WHERE id = $1", c.ID, deleted)
+			}
+			return err
+		},
 		Delete: func(updated time.Time, ids ...string) error {
 			_, err := conn.Exec(context.Background(), "UPDATE contacts SET gone = now(), updated = $2 WHERE id = ANY($1)", ids, updated)
 			return err
@@ -137,7 +144,7 @@ func (tx suiteTx) end(how string) error {
 const upsert = `INSERT INTO contacts VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL)
 	ON CONFLICT (id) DO UPDATE SET (name, title, company, email, email2, phones, website, photo, address, twitter, url, plan, updated, gone) =
 	ROW(excluded.name, excluded.title, excluded.company, excluded.email, excluded.email2, excluded.phones, excluded.website,
-		excluded.photo, excluded.address, excluded.twitter, excluded.url, excluded.plan, excluded.updated, NULL::timestamptz)`
+		excluded.photo, excluded.address, excluded.twitter, excluded.url, excluded.plan, excluded.updated, NULL)`
 
 func row(c contact.Contact, stamp any) []any {
 	at := func(list []string, i int) string {

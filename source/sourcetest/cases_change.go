@@ -34,6 +34,28 @@ func changeCases() []testCase {
 			run: deletionsAreChanges,
 		},
 		{
+			name: "GoneMeansTheSameEverywhere",
+			rule: "a deleted column that says no, in whatever words, deletes nobody (D7)",
+			needs: func(_ Target, service Service) string {
+				if service.Mark == nil {
+					return "the target has no deleted column of texts (Mark)"
+				}
+				return ""
+			},
+			run: goneMeansTheSameEverywhere,
+		},
+		{
+			name: "WhatMovesBackDuringAnInitialRunIsShown",
+			rule: "a contact whose stamp goes back, or is taken away, while an initial run reads is shown by that run (E12)",
+			needs: func(target Target, _ Service) string {
+				if target.Restarts {
+					return "a change ends the run, so a complete one has shown a state in which nothing moved"
+				}
+				return ""
+			},
+			run: whatMovesBackIsShown,
+		},
+		{
 			name: "ChangesDuringARunArriveAtLatestInTheNext",
 			rule: "what was there before a run began is stored when it ends, and what changed meanwhile after the next (E2, E3)",
 			run:  changesDuringARun,
@@ -124,6 +146,50 @@ func deletionsAreChanges(x *exam) {
 	x.put(x.service.Now(), want[4])
 	x.mustSync(r, 4, nil)
 	x.equal(r, want, "after it is back")
+}
+
+func goneMeansTheSameEverywhere(x *exam) {
+	want := x.settle(12)
+	for i, no := range []string{"", "0", "false", "F", "n", "N", "No", "0.0", "0000-00-00", "null"} {
+		x.must(x.service.Mark(x.service.Now(), want[i], no), "mark a contact")
+	}
+	for _, yes := range []string{"1", "true", "Y", "x", "2026-11-29 10:00:00"} {
+		x.must(x.service.Mark(x.service.Now(), want[11], yes), "mark a contact")
+		r := newReplica()
+		r.contacts[want[11].ID] = want[11]
+		x.mustSync(r, 5, nil)
+		x.equal(r, want[:11], fmt.Sprintf("with deleted columns that say no, and one that says %q", yes))
+	}
+}
+
+func whatMovesBackIsShown(x *exam) {
+	ways := []func(c contact.Contact){
+		func(c contact.Contact) { x.put(x.long(-100), c) },
+		func(c contact.Contact) { // back, and then on to a place that was read already
+			x.put(x.long(-200), c)
+			x.put(x.long(1), c)
+		},
+	}
+	if x.service.PutNull != nil {
+		ways = append(ways, func(c contact.Contact) { x.must(x.service.PutNull(c), "put a contact without a stamp") })
+	}
+	for _, size := range []int{1, 2, 5} {
+		for n, back := range ways {
+			want := x.settle(24)
+			r := newReplica()
+			x.mustSync(r, size, func(page int) {
+				if page != 10/size {
+					return
+				}
+				for _, i := range []int{14, 18, 23} { // not read yet
+					want[i] = version(want[i], n+1)
+					back(want[i])
+				}
+			})
+			x.equal(r, want, fmt.Sprintf("pages of %d, way %d to move back", size, n+1))
+			x.close()
+		}
+	}
 }
 
 func changesDuringARun(x *exam) {
@@ -229,8 +295,11 @@ func lateCommitIsDelivered(x *exam) {
 }
 
 func commitDuringARunIsDelivered(x *exam) {
-	want := append(x.settle(20), x.ahead()...)
+	first := contact.Contact{ID: "a1", Name: "First"}
+	x.put(x.long(-1), first)
 	r := newReplica()
+	x.mustSync(r, 4, nil) // so that the run below is an incremental one: an initial one looks again (E12)
+	want := append(x.settle(20), x.ahead()...)
 	tx := x.beginTx()
 	want[0], want[19] = version(want[0], 1), version(want[19], 1)
 	x.must(tx.Put(want[0], want[19]), "put contacts in a transaction")
@@ -246,7 +315,7 @@ func commitDuringARunIsDelivered(x *exam) {
 		x.must(tx.Commit(), "commit")
 	}
 	x.mustSync(r, 4, nil)
-	x.equal(r, want, "after the next run")
+	x.equal(r, append(want, first), "after the next run")
 }
 
 func lateCommitAmongOthersIsDelivered(x *exam) {

@@ -140,7 +140,7 @@ func (x *exam) read(src bridge.Source, run bridge.Run, after bridge.Position, n 
 }
 
 func keep(c bridge.Change) bridge.Change {
-	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Position: bytes.Clone(c.Position)}
+	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Rejected: c.Rejected, Position: bytes.Clone(c.Position)}
 }
 
 // all reads a run from its start to its end.

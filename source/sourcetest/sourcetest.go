@@ -44,6 +44,8 @@ type Service struct {
 	PutNull func(contacts ...contact.Contact) error
 	// Delete says in the external service that contacts are gone, stamped like Put, so that the source can tell.
 	Delete func(updated time.Time, ids ...string) error
+	// Mark is Put with a text in the contact's deleted column.
+	Mark func(updated time.Time, c contact.Contact, deleted string) error
 	// Begin starts a transaction whose writes are stamped with its begin, as a database's now() is.
 	Begin func() (Tx, error)
 	// ManyWriters says that others may write while a transaction is open.

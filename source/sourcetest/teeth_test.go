@@ -14,6 +14,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
 	"github.com/contactbridge/contactbridge/source/memory"
 )
@@ -176,6 +177,20 @@ var faults = []struct {
 		name:  "T5: positions are counts",
 		rules: []string{"ForeignOffsetIsRefused", "ChangesDuringARunArriveAtLatestInTheNext"},
 		fault: countPositions,
+	},
+	{
+		name:  "rows that move back are not looked for again",
+		rules: []string{"WhatMovesBackDuringAnInitialRunIsShown"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.begin = func(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+				run, err := f.Source.Begin(ctx, since)
+				if state, stateErr := keyset.ParseState(run.State); stateErr == nil {
+					state.Mark = ""
+					run.State = state.Encode()
+				}
+				return run, err
+			}
+		},
 	},
 	{
 		name:  "a contact is left out",
@@ -398,6 +413,15 @@ func faultyService(fault func(*faulty, *memory.Store), late bool) Service {
 	return Service{
 		Open: open, OpenWrong: open, Now: time.Now, Put: put, Begin: begin, ManyWriters: true,
 		PutNull: func(contacts ...contact.Contact) error { return put(time.Time{}, contacts...) },
+		Mark: func(updated time.Time, c contact.Contact, deleted string) error {
+			tx := store.Begin()
+			defer tx.Commit()
+			tx.PutAt(c, updated)
+			if source.IsGone(deleted) { // the store has no column
+				tx.Delete(c.ID)
+			}
+			return nil
+		},
 		Delete: func(_ time.Time, ids ...string) error {
 			tx := store.Begin()
 			defer tx.Commit()
@@ -425,7 +449,7 @@ func (t storeTx) Rollback() error { t.tx.Rollback(); return nil }
 func TestMissingHooksAreNamed(t *testing.T) {
 	target := Target{New: func(testing.TB) Service {
 		s := faultyService(func(*faulty, *memory.Store) {}, false)
-		s.PutNull, s.Delete, s.Begin, s.OpenWrong = nil, nil, nil, nil
+		s.PutNull, s.Delete, s.Mark, s.Begin, s.OpenWrong = nil, nil, nil, nil, nil
 		return s
 	}}
 	var skipped []string
@@ -439,7 +463,7 @@ func TestMissingHooksAreNamed(t *testing.T) {
 		}
 	}
 	want := []string{
-		"DeletionsAreChanges", "LateCommitIsDelivered", "CommitDuringARunIsDelivered", "LateCommitAmongOthersIsDelivered",
+		"DeletionsAreChanges", "GoneMeansTheSameEverywhere", "LateCommitIsDelivered", "CommitDuringARunIsDelivered", "LateCommitAmongOthersIsDelivered",
 		"NullUpdatedOnlyInInitialRuns", "WrongCredentialsAreUnauthorized",
 	}
 	if !slices.Equal(skipped, want) {

@@ -83,6 +83,7 @@ type database struct {
 	digest   string // see [bridge.Description]
 	readers  *sql.DB
 	writer   *sql.DB // for probe_lock; opens nothing until it is used
+	watch    *watch
 
 	mu    sync.Mutex
 	shape *shape // nil until it is known
@@ -98,7 +99,11 @@ func openFile(l location, digest string) (*database, error) {
 	if err != nil {
 		return nil, errors.Join(err, readers.Close())
 	}
-	return &database{location: l, digest: digest, readers: readers, writer: writer}, nil
+	watcher, err := prepare(l.uri("ro", "busy_timeout(2000)", "query_only(1)"), 1)
+	if err != nil {
+		return nil, errors.Join(err, readers.Close(), writer.Close())
+	}
+	return &database{location: l, digest: digest, readers: readers, writer: writer, watch: &watch{db: watcher, name: l.name}}, nil
 }
 
 func prepare(uri string, connections int) (*sql.DB, error) {
@@ -112,7 +117,9 @@ func prepare(uri string, connections int) (*sql.DB, error) {
 	return db, nil
 }
 
-func (db *database) close() error { return errors.Join(db.readers.Close(), db.writer.Close()) }
+func (db *database) close() error {
+	return errors.Join(db.readers.Close(), db.writer.Close(), db.watch.close())
+}
 
 // lock takes the write lock and gives it back. False: somebody is writing.
 func (db *database) lock(ctx context.Context) (free bool, err error) {

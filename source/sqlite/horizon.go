@@ -9,31 +9,38 @@ import (
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
-// sampleSize is how many of the newest stamps are looked at to see how they are written.
-const sampleSize = 50
-
 // horizon fixes how far the checkpoint of a run that starts now may go (E2).
 func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial bool, since keyset.Since) (keyset.State, error) {
-	state := keyset.State{Layout: keyset.Any, Horizon: keyset.Lowest()}
+	state := keyset.State{Layout: keyset.Any, Horizon: keyset.Lowest(), Form: since.Form}
+	if initial {
+		state.Mark = s.db.watch.mark(ctx) // before anything is read
+	}
+	if since.Form != "" && since.Form != zonedForm && !keyset.IsIntegerForm(since.Form) {
+		return state, keyset.InvalidCheckpoint(nil)
+	}
 	now, safe, _, err := s.clock(ctx)
 	if err != nil {
 		return state, err
 	}
 	// The stamps are read after the clock and the lock: what they show was committed before.
-	newest, form, err := s.form(ctx, conn, shape, now)
+	newest, form, err := s.form(ctx, conn, shape, now, since.Form)
 	if err != nil {
 		return state, err
 	}
-	switch {
-	case newest.Kind == keyset.None:
+	if newest.Kind == keyset.None {
 		if !initial {
 			state.Horizon = since.Updated
 		}
-	case form.kind == unknown:
+		return state, nil
+	}
+	state.Form, state.Odd = form.decided, keyset.Odd(form.as)
+	switch form.kind {
+	case unknown:
 		state.Restart = !initial
 		s.factory.notes.Once(slog.LevelWarn, "stamps of updated are written in more than one way, or in one that does not sort by time: every run reads everything",
 			"newest", keyset.Any.FormatStamp(newest))
-	case form.kind == sequence:
+		return state, nil
+	case sequence:
 		state.Horizon = newest
 	default:
 		if !s.factory.probeLock {
@@ -41,31 +48,39 @@ func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial b
 		}
 		state.Horizon = form.lowest(safe, s.factory.locations())
 	}
-	if !initial && newest.Kind != keyset.None && form.kind != unknown {
-		state.Restart, err = s.mustRestart(form, since.Updated, now)
+	if !initial {
+		state.Restart, err = s.mustRestart(form, newest, since, now)
 	}
 	return state, err
 }
 
 // mustRestart reports whether a checkpoint tells nothing about stamps as they are now. A checkpoint that is no stamp at all
 // was never ours.
-func (s *Source) mustRestart(f form, since keyset.Value, now time.Time) (bool, error) {
-	other := formOf(since, s.factory.cfg.UpdatedAs, now)
-	if other.kind == unknown {
+func (s *Source) mustRestart(f form, newest keyset.Value, since keyset.Since, now time.Time) (bool, error) {
+	other := f
+	if f.as == "" || since.Updated.Kind != keyset.Int {
+		other = formOf(since.Updated, s.factory.cfg.UpdatedAs, now)
+	}
+	restart := func(why string, args ...any) (bool, error) {
+		s.factory.deps.Logger.Warn(why+", so everything is read again", append(args, "checkpoint", keyset.Any.FormatStamp(since.Updated))...)
+		return true, nil
+	}
+	switch {
+	case other.kind == unknown:
 		return false, keyset.InvalidCheckpoint(nil)
-	}
-	if !other.sorts(f) && !f.isHorizon(since, other) {
-		s.factory.deps.Logger.Warn("stamps of updated are written in another way than the checkpoint: everything is read again",
-			"checkpoint", keyset.Any.FormatStamp(since), "form", f.name)
-		return true, nil
-	}
-	if f.kind != sequence && keyset.Compare(since, f.highest(now, s.factory.locations())) > 0 {
-		s.factory.deps.Logger.Warn("this machine's clock is behind the checkpoint: it was set back, so everything is read again",
-			"checkpoint", keyset.Any.FormatStamp(since), "clock", now)
-		return true, nil
+	case !other.sorts(f) && !f.isHorizon(since.Updated, other), f.decided != since.Form && (since.Form != "" || f.decided == zonedForm):
+		return restart("stamps of updated are written in another way than the checkpoint", "form", f.name)
+	case f.kind == sequence && keyset.Compare(newest, since.Updated) < 0:
+		return restart("the greatest number of updated is below the checkpoint: an older file was put back", "greatest", keyset.Any.FormatStamp(newest))
+	case f.kind != sequence && keyset.Compare(since.Updated, f.highest(now, s.factory.locations())) > 0:
+		return restart("this machine's clock is behind the checkpoint: it was set back", "clock", now)
 	}
 	return false, nil
 }
+
+// lockWait is how long an application may wait for the write lock after it took its stamp, and still be seen with probe_lock: the
+// lock is free for a moment between two of its tries, and who waits cannot be seen. It is at most the overlap.
+const lockWait = time.Minute
 
 // clock is the machine's clock, and the moment up to which every change is visible.
 func (s *Source) clock(ctx context.Context) (now, safe time.Time, method string, err error) {
@@ -77,45 +92,97 @@ func (s *Source) clock(ctx context.Context) (now, safe time.Time, method string,
 			return now, safe, method, s.factory.probeError(ctx, err)
 		}
 		if free {
-			safe, method = now, "write lock"
+			safe, method = now.Add(-min(lockWait, s.factory.cfg.Overlap)), "write lock"
 		}
 	}
 	return now, safe.Add(-s.factory.cfg.ClockSkew), method, nil
 }
 
-// form finds how stamps are written: unknown where not all of the sample sort by time.
-func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Time) (newest keyset.Value, f form, err error) {
-	u := shape.updated
-	read := func(order string, limit int) (list []keyset.Value, err error) {
-		sql := "SELECT +" + u + " FROM " + shape.from + " WHERE " + u + " IS NOT NULL ORDER BY " + u + order + " LIMIT ?"
-		err = conn.query(ctx, sql, []keyset.Value{keyset.IntValue(int64(limit))}, func(values []sqldriver.Value) (bool, error) {
-			list = append(list, fromDriver(values[0]))
-			return true, nil
-		})
-		return list, err
-	}
-	sample, err := read(" DESC", sampleSize)
-	if err != nil || len(sample) == 0 {
+// form finds how stamps are written, and the newest of them: unknown where not all of a sample sort by time. known is what was
+// decided before (E11).
+func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Time, known string) (keyset.Value, form, error) {
+	newest, err := shape.stamps(ctx, conn, shape.updated+" DESC", keyset.SampleSize)
+	if err != nil || len(newest) == 0 {
 		return keyset.Value{}, form{}, err
 	}
-	oldest, err := read("", 1)
-	if err != nil {
-		return keyset.Value{}, form{}, err
+	sample := newest
+	for order, limit := range map[string]int{shape.updated: 1, shape.id: keyset.SampleSize, shape.id + " DESC": keyset.SampleSize} {
+		more, err := shape.stamps(ctx, conn, order, limit)
+		if err != nil {
+			return keyset.Value{}, form{}, err
+		}
+		sample = append(sample[:len(sample):len(sample)], more...)
 	}
-	newest = sample[0]
-	f = formOf(newest, s.factory.cfg.UpdatedAs, now)
-	for _, v := range append(sample, oldest...) {
+	if integers := integersOf(sample); integers != nil && s.factory.cfg.UpdatedAs != keyset.AsTimestamp && s.factory.cfg.UpdatedAs != keyset.AsDate {
+		number, f := s.integers(integers, len(newest), known, now)
+		return keyset.IntValue(number), f, nil
+	}
+	f := formOf(newest[0], s.factory.cfg.UpdatedAs, now)
+	zones := known == zonedForm
+	for _, v := range sample {
 		other := formOf(v, s.factory.cfg.UpdatedAs, now)
-		if f.kind == integer && v.Kind == keyset.Int {
-			continue // any integer sorts among integers, whatever it means
-		}
 		if !f.sorts(other) {
-			return newest, form{name: f.name + " and " + other.name}, nil
+			return newest[0], form{name: f.name + " and " + other.name}, nil
 		}
-		f.merge(other)
+		zones = zones || other.zoned && other.offset != 0
 	}
-	f.precision = max(f.precision, f.coarseness(sample))
-	return newest, f, nil
+	if zones && f.zoned {
+		// Where one offset is not UTC's, another row may have any other: a traveller's, or summer time's.
+		f.decided = zonedForm
+	}
+	f.precision = max(f.precision, f.coarseness(newest))
+	return newest[0], f, nil
+}
+
+// stamps reads some stamps in an order.
+func (s *shape) stamps(ctx context.Context, conn conn, order string, limit int) (list []keyset.Value, err error) {
+	sql := "SELECT +" + s.updated + " FROM " + s.from + " WHERE " + s.updated + " IS NOT NULL ORDER BY " + order + " LIMIT ?"
+	err = conn.query(ctx, sql, []keyset.Value{keyset.IntValue(int64(limit))}, func(values []sqldriver.Value) (bool, error) {
+		list = append(list, fromDriver(values[0]))
+		return true, nil
+	})
+	return list, err
+}
+
+// integersOf are the numbers of a sample of integers; nil where not all of it are.
+func integersOf(sample []keyset.Value) []int64 {
+	list := make([]int64, len(sample))
+	for i, v := range sample {
+		if v.Kind != keyset.Int {
+			return nil
+		}
+		list[i] = v.Int
+	}
+	return list
+}
+
+// integers decides what a sample of integers is. It begins with the newest ones, the greatest first.
+func (s *Source) integers(sample []int64, newest int, known string, now time.Time) (greatest int64, f form) {
+	as, decided := s.factory.cfg.UpdatedAs, ""
+	if as == keyset.Auto {
+		decided = keyset.DecideInteger(known, sample, now)
+		if as = decided; as == "" {
+			as = keyset.AsSequence
+		}
+	}
+	f = integerForm(as)
+	f.decided = decided
+	greatest = sample[0]
+	if f.kind == sequence {
+		if greatest = keyset.GreatestNumber(sample[:newest]); greatest < sample[0] {
+			s.factory.notes.Once(slog.LevelWarn, "a few numbers of updated are far beyond all others: they are not taken for the newest, and sent by every run",
+				"greatest", sample[0], "of the others", greatest)
+		}
+		return greatest, f
+	}
+	var stamps []keyset.Value // those that count
+	for _, number := range sample[:newest] {
+		if number > keyset.Odd(as) && number <= f.number(now).Int {
+			stamps = append(stamps, keyset.IntValue(number))
+		}
+	}
+	f.precision = max(f.precision, f.coarseness(stamps))
+	return greatest, f
 }
 
 // locations are the zones that stamps without one may be in: the configured one, or UTC and the machine's.

@@ -75,7 +75,7 @@ func (i *inspector) stamps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	newest, f, err := i.form(ctx, i.conn, i.shape, now)
+	newest, f, err := i.form(ctx, i.conn, i.shape, now, "")
 	if err != nil {
 		return err
 	}

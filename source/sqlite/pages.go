@@ -121,6 +121,9 @@ func (p *pages) report() {
 
 // Fetch implements [keyset.Fetcher].
 func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.Change) bool) (result keyset.Result, err error) {
+	if page.Segment == keyset.Again && !page.After && p.source.db.watch.isQuiet(ctx, page.Mark) {
+		return result, nil
+	}
 	sql, args, err := p.query(ctx, page)
 	if err != nil {
 		return result, err
@@ -177,7 +180,8 @@ func (p *pages) idText(id keyset.Value) string {
 	return id.Text
 }
 
-// isGone is what "deleted" means: neither null nor a false that SQLite knows of.
+// isGone reports whether a value of "deleted" says that the contact is gone: a number that is not 0, or what
+// [source.IsGone] says of any other value.
 func isGone(v keyset.Value) bool {
 	switch v.Kind {
 	case keyset.None:
@@ -185,7 +189,7 @@ func isGone(v keyset.Value) bool {
 	case keyset.Int, keyset.Real:
 		return v.Int != 0 || v.Real != 0
 	}
-	return v.Text != "" && v.Text != "0"
+	return source.IsGone(v.Text)
 }
 
 // Greatest implements [keyset.Fetcher].
@@ -193,10 +197,16 @@ func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, e
 	page.After, page.Bound = false, keyset.Value{}
 	where, args := p.shape.where(page, p.shape.id)
 	id := "+" + p.shape.id
-	if page.To.Kind == keyset.None || page.To == keyset.Lowest() {
+	if page.Segment == keyset.Again || page.To.Kind == keyset.None || page.To == keyset.Lowest() {
 		id = p.shape.id // an index on the id has it at its end
 	}
 	return p.conn.one(ctx, "SELECT max("+id+") FROM "+p.shape.from+where, args...)
+}
+
+// Unnamed implements [keyset.Fetcher].
+func (p *pages) Unnamed(ctx context.Context) (bool, error) {
+	found, err := p.conn.one(ctx, "SELECT EXISTS (SELECT 1 FROM "+p.shape.from+" WHERE "+p.shape.id+" IS NULL)")
+	return found.Int == 1, err
 }
 
 // manyInTail is from how many rows on segment Tail is read along the ids instead of being sorted anew for every page.
@@ -259,8 +269,14 @@ func (s *shape) where(page keyset.Page, id string) (string, []keyset.Value) {
 			add("("+s.updated+", "+id+") > (?, ?)", page.Updated, page.ID)
 		}
 		add(s.updated+" <= ?", page.To)
+		if page.Odd > 0 {
+			add(s.updated+" NOT BETWEEN 1 AND ?", keyset.IntValue(page.Odd))
+		}
+	case page.Segment == keyset.Again:
 	case page.To == keyset.Lowest():
 		add(s.updated + " IS NOT NULL")
+	case page.To.Kind != keyset.None && page.Odd > 0:
+		add("("+s.updated+" > ? OR "+s.updated+" BETWEEN 1 AND ?)", page.To, keyset.IntValue(page.Odd))
 	case page.To.Kind != keyset.None:
 		add(s.updated+" > ?", page.To)
 	}

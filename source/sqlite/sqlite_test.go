@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -152,13 +153,16 @@ func (r reader) page(t testing.TB, run bridge.Run, at bridge.Position, limit int
 	return got
 }
 
-// ids are the ids of changes in their order, separated by blanks.
+// ids are the ids of changes in their order, separated by blanks, without the records that were rejected.
 func ids(changes []bridge.Change) string {
-	list := make([]string, len(changes))
-	for i, c := range changes {
-		list[i] = c.Contact.ID
-		if c.Deleted {
-			list[i] = "-" + list[i]
+	var list []string
+	for _, c := range changes {
+		switch {
+		case c.Rejected != "":
+		case c.Deleted:
+			list = append(list, "-"+c.Contact.ID)
+		default:
+			list = append(list, c.Contact.ID)
 		}
 	}
 	return strings.Join(list, " ")
@@ -175,4 +179,9 @@ func expect(t testing.TB, what, got, want string) {
 // position is that of a row.
 func position(stamp, id int64) keyset.Position {
 	return keyset.Position{Segment: keyset.Main, Updated: keyset.IntValue(stamp), ID: keyset.IntValue(id)}
+}
+
+// has reports whether a contact is among changes.
+func has(changes []bridge.Change, id int) bool {
+	return slices.ContainsFunc(changes, func(c bridge.Change) bool { return c.Contact.ID == strconv.Itoa(id) })
 }

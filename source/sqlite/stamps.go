@@ -3,7 +3,6 @@ package sqlite
 import (
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +18,13 @@ type form struct {
 	unit      time.Duration // of integers
 	separator string        // between date and time, in texts
 	zoned     bool          // the texts say how far they are from UTC
-	offsets   []int         // how far, in seconds east, of those that were seen
+	offset    int           // how far, in seconds east
+	as        string        // of integers: what they are, as updated_as says it
+	decided   string        // what the form depends on and no stamp tells: part of the checkpoint (E11)
 }
+
+// zonedForm says that texts may have any offset from UTC.
+const zonedForm = "zoned"
 
 type formKind byte
 
@@ -48,7 +52,10 @@ func formOf(v keyset.Value, as string, now time.Time) form {
 	}
 	switch v.Kind {
 	case keyset.Int:
-		return integerForm(v.Int, as, now)
+		if as == keyset.Auto {
+			as = keyset.GuessInteger(v.Int, now)
+		}
+		return integerForm(as)
 	case keyset.Real:
 		return realForm(v.Real, as)
 	case keyset.Text:
@@ -57,18 +64,16 @@ func formOf(v keyset.Value, as string, now time.Time) form {
 	return form{name: "blob"}
 }
 
-func integerForm(i int64, as string, now time.Time) form {
-	if as == keyset.Auto {
-		as = keyset.GuessInteger(i, now)
-	}
+// integerForm is the form of integers that are what updated_as says.
+func integerForm(as string) form {
 	if as == keyset.AsSequence {
-		return form{kind: sequence, name: "sequence"}
+		return form{kind: sequence, name: "sequence", as: as}
 	}
 	unit := keyset.Unit(as)
 	if unit == 0 {
 		return form{name: "integer"}
 	}
-	return form{kind: integer, name: as, unit: unit, precision: unit}
+	return form{kind: integer, name: as, unit: unit, precision: unit, as: as}
 }
 
 // Days of the Julian calendar between 2001 and 2101.
@@ -104,7 +109,7 @@ func textForm(text, as string) form {
 		if zone == nil {
 			return form{name: "text"}
 		}
-		f.zoned, f.offsets = true, []int{offsetSeconds(zone)}
+		f.zoned, f.offset = true, offsetSeconds(zone)
 	}
 	f.name = f.example()
 	return f
@@ -160,32 +165,16 @@ func (f form) isHorizon(v keyset.Value, g form) bool {
 	return f.sorts(g) && v.Kind == keyset.Text || f.kind == sequence && g.kind == sequence
 }
 
-// merge takes up what another stamp shows that sorts among those of f.
-func (f *form) merge(g form) {
-	for _, offset := range g.offsets {
-		if !slices.Contains(f.offsets, offset) {
-			f.offsets = append(f.offsets, offset)
-		}
-	}
-}
-
-// walls are the zones whose wall time stamps of this form may show. Offsets other than UTC's change with the season: the
-// hour to either side may come as well.
+// walls are the zones whose wall time stamps of this form may show: those of stamps without a zone, UTC, or between the
+// westernmost and the easternmost of all.
 func (f form) walls(locations []*time.Location) []*time.Location {
-	if !f.zoned {
+	switch {
+	case !f.zoned:
 		return locations
+	case f.decided != zonedForm:
+		return []*time.Location{time.UTC}
 	}
-	var list []*time.Location
-	for _, offset := range f.offsets {
-		if offset == 0 {
-			list = append(list, time.UTC)
-			continue
-		}
-		for _, shift := range []int{-3600, 0, 3600} {
-			list = append(list, time.FixedZone("", offset+shift))
-		}
-	}
-	return list
+	return []*time.Location{time.FixedZone("", -12*3600), time.FixedZone("", 14*3600)}
 }
 
 // lowest is the greatest stamp that no change after an instant can have or be below.

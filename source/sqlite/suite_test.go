@@ -14,7 +14,7 @@ import (
 )
 
 const suiteTable = `CREATE TABLE contacts (id TEXT PRIMARY KEY, name TEXT, title TEXT, company TEXT, email TEXT, email2 TEXT,
-	phones TEXT, website TEXT, photo TEXT, address TEXT, twitter TEXT, url TEXT, plan TEXT, updated, gone INTEGER);
+	phones TEXT, website TEXT, photo TEXT, address TEXT, twitter TEXT, url TEXT, plan TEXT, updated, gone);
 	CREATE INDEX contacts_updated ON contacts (updated, id);`
 
 func suiteConfig(more Config) Config {
@@ -67,7 +67,7 @@ func TestSourceWithoutUpdated(t *testing.T) {
 		cfg := suiteConfig(Config{})
 		cfg.Deleted = ""
 		s := newService(t, cfg, stampings["sql"])
-		s.Delete, s.PutNull = nil, nil
+		s.Delete, s.Mark, s.PutNull = nil, nil, nil
 		return s
 	}})
 }
@@ -99,6 +99,13 @@ func newService(t testing.TB, cfg Config, stamp func(time.Time) any) sourcetest.
 			return tx.Commit()
 		},
 		PutNull: func(contacts ...contact.Contact) error { return put(db, nil, contacts...) },
+		Mark: func(updated time.Time, c contact.Contact, deleted string) error {
+			err := put(db, stamp(updated), c)
+			if err == nil {
+				_, err = db.Exec("UPDATE contacts SET gone = ? WHERE id = ?", deleted, c.ID)
+			}
+			return err
+		},
 		Delete: func(updated time.Time, ids ...string) error {
 			list, err := json.Marshal(ids)
 			if err == nil {
