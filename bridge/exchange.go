@@ -35,6 +35,7 @@ type exchange struct {
 	auth    Auth // kept out of the log
 	arrived time.Time
 	written bool
+	judged  bool // the credentials were looked at, and Handler.Guesses is to be told what they were
 	late    bool // the body did not arrive in time: net/http takes the caller to have gone, but it has not
 	seen    Observation
 	err     error       // what the request failed with
@@ -111,14 +112,46 @@ func checkMediaType(header http.Header) error {
 	return e
 }
 
+// Guesses hold off callers that keep on sending wrong credentials. Its methods may be called concurrently.
+type Guesses interface {
+	// Wait is how long a caller must wait before such credentials are looked at; 0: they are looked at now.
+	Wait(r *http.Request, auth Auth) time.Duration
+	// Judged is told whether credentials that were looked at are good.
+	Judged(r *http.Request, auth Auth, good bool)
+}
+
+// authenticate lets in callers with good credentials, and holds off those that guess.
+func (x *exchange) authenticate(auth Auth) error {
+	if x.h.Guesses == nil {
+		return x.h.authenticate(auth)
+	}
+	if wait := x.h.Guesses.Wait(x.r, auth); wait > 0 {
+		return &Error{
+			Code: CodeRateLimited, RetryAfter: wait,
+			Message: "too many requests with wrong credentials came from this address",
+			Hint:    "Wait as long as Retry-After says, and check the values of auth against the endpoint's configuration.",
+		}
+	}
+	x.judged = true
+	return x.h.authenticate(auth)
+}
+
+// judge tells what the credentials were: the source may refuse them later than the endpoint. Other failures say nothing of them.
+func (x *exchange) judge() {
+	bad := x.seen.Code == CodeUnauthorized
+	if x.judged && (bad || x.seen.Code == "") {
+		x.h.Guesses.Judged(x.r, x.auth, !bad)
+	}
+}
+
 // readBody reads the body, which must arrive in time like everything else.
 func (x *exchange) readBody() ([]byte, error) {
 	control := http.NewResponseController(x.w)
 	// Where deadlines are not to be had the server's own timeout must do.
 	_ = control.SetReadDeadline(x.arrived.Add(x.h.Limits.hard()))
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxRequestBody))
-	_ = control.SetReadDeadline(time.Time{}) // or the server would take the caller to have gone
 	if err == nil {
+		_ = control.SetReadDeadline(time.Time{}) // or the server would take the caller to have gone
 		return body, nil
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -145,6 +178,7 @@ func (x *exchange) end() {
 		}
 		x.fail(&panicError{reason: reason, stack: debug.Stack()})
 	}
+	x.judge()
 	x.seen.Duration = time.Since(x.arrived)
 	x.log()
 	if x.h.Observe != nil {

@@ -44,6 +44,9 @@ type Handler struct {
 	// requests at once.
 	Prepare func(*contact.Contact)
 
+	// Guesses holds off callers that guess credentials. May be nil.
+	Guesses Guesses
+
 	// Logger gets one line for each request, with its id. Nil logs nothing.
 	Logger *slog.Logger
 
@@ -159,7 +162,7 @@ func (h *Handler) serve(x *exchange) error {
 		return err
 	}
 	x.auth = q.auth
-	if err := h.authenticate(q.auth); err != nil {
+	if err := x.authenticate(q.auth); err != nil {
 		return err
 	}
 	if name == pathValidate {

@@ -155,7 +155,7 @@ type Entry struct {
 // title or e-mail addresses ([Terms]), compared as [Fold] writes them; text that is a number ([Digits]) is looked for at the
 // start of the contact's numbers ([Starts]) and at the end of their Match as well. Found contacts are ordered by folded name
 // (its words, with one space between them, byte by byte), then integration and id. A text that finds more than a thousand
-// contacts may rank only some of them: an answer is never slow for being large. A text without anything to look for finds
+// contacts, or more than [MaxRanked] bytes of them, may rank only some of them: an answer is never slow for being large. A text without anything to look for finds
 // nobody.
 type Query struct {
 	Text        string
@@ -171,8 +171,15 @@ type State struct {
 	LastRun    *Run // newest run; nil before the first
 }
 
-// MaxNumbers is how many numbers of one contact find it; a store does not keep more. See also the bounds of package contact.
-const MaxNumbers = 4096
+// What of one contact finds it; a store does not keep more for that. A contact within the bounds of package contact loses nothing,
+// unless its phones hold several numbers each.
+const (
+	MaxNumbers = 4096
+	MaxEmails  = contact.MaxEmails
+)
+
+// MaxRanked is how many bytes of contacts [Store.Search] puts in order.
+const MaxRanked = 32 << 20
 
 // MinSuffix is how many digits [Store.BySuffix] needs.
 const MinSuffix = 6

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
@@ -64,7 +65,7 @@ func (h *Hub) dialWith(ctx context.Context, i registry.Integration, given map[st
 func (h *Hub) client(i registry.Integration, address string, values map[string]string) *bridge.Client {
 	return &bridge.Client{
 		URL: address, Auth: values, MaxBody: i.Limits.PageBytes, Timeout: i.Limits.Timeout, UserAgent: "contactbridge-hub",
-		HTTP: &http.Client{Transport: h.Outbound},
+		HTTP: &http.Client{Transport: h.Outbound}, Budget: h.Answers,
 	}
 }
 
@@ -76,7 +77,7 @@ func (l *line) with(token string) *bridge.Client {
 	}
 	auth[l.oauth.field()] = token
 	c := l.client
-	return &bridge.Client{URL: c.URL, Auth: auth, MaxBody: c.MaxBody, Timeout: c.Timeout, UserAgent: c.UserAgent, HTTP: c.HTTP}
+	return &bridge.Client{URL: c.URL, Auth: auth, MaxBody: c.MaxBody, Timeout: c.Timeout, UserAgent: c.UserAgent, HTTP: c.HTTP, Budget: c.Budget}
 }
 
 // Page asks for one page. An address that may not be asked is an [*outbound.Refused]: asking again does not help.
@@ -207,6 +208,9 @@ func (h *Hub) ask(ctx context.Context, i registry.Integration, given map[string]
 	if err != nil {
 		return nil, err
 	}
-	r.Contacts, r.Sample = len(page.Contacts), page.Contacts[:min(len(page.Contacts), sampleSize)]
+	if page.Release != nil {
+		defer page.Release()
+	}
+	r.Contacts, r.Sample = len(page.Contacts), slices.Clone(page.Contacts[:min(len(page.Contacts), sampleSize)])
 	return nil, nil
 }

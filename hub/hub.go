@@ -25,6 +25,8 @@ type Hub struct {
 	Outbound http.RoundTripper
 	Logger   *slog.Logger // nil logs nothing
 	Options  Options
+	// Answers bounds the memory of the pages that bridges have answered; nil does not bound it.
+	Answers *bridge.Budget
 	// Observe is told of every run that ended in this process, whatever came of it, before its claim is given back; nil:
 	// nobody is.
 	Observe func(directory.Run)

@@ -96,6 +96,10 @@ func (h *Hub) Contact(ctx context.Context, key directory.Key, id string) (direct
 // maxKin bounds the records of one person: a switchboard's number may be everybody's.
 const maxKin = 200
 
+// maxShared is how many of a person's numbers, and of their addresses, other records are looked for by: the first ones. No person has
+// more; a switchboard may.
+const maxShared = 200
+
 // Person returns a contact with every other record of the same person.
 func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person, error) {
 	entry, err := h.Contact(ctx, key, id)
@@ -108,8 +112,8 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 	}
 	kin := &family{self: directory.Ref{Integration: key.Integration, ID: id}, at: map[directory.Ref]int{}}
 	var numbers []string
-	for _, n := range caller.Numbers(entry.Contact.Phones, region) {
-		if n.E164 != "" {
+	for _, n := range caller.Numbers(first(entry.Contact.Phones, maxShared), region) {
+		if n.E164 != "" && len(numbers) < maxShared {
 			numbers = append(numbers, n.E164)
 		}
 	}
@@ -122,17 +126,20 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 			kin.add(directory.Entry{Key: m.Key, Contact: m.Contact}, m.Number.E164)
 		}
 	}
-	if len(entry.Contact.Emails) > 0 {
-		entries, err := h.Store.ByEmail(ctx, key.Account, entry.Contact.Emails, maxKin)
+	if addresses := first(entry.Contact.Emails, maxShared); len(addresses) > 0 {
+		entries, err := h.Store.ByEmail(ctx, key.Account, addresses, maxKin)
 		if err != nil {
 			return Person{}, err
 		}
 		for _, e := range entries {
-			kin.add(e, shared(entry.Contact.Emails, e.Contact.Emails)...)
+			kin.add(e, shared(addresses, e.Contact.Emails)...)
 		}
 	}
 	return Person{Entry: entry, Others: kin.nearest()}, nil
 }
+
+// first are the first entries of a list.
+func first(list []string, most int) []string { return list[:min(len(list), most)] }
 
 // A family are the records that share something with one.
 type family struct {
@@ -167,8 +174,18 @@ func (f *family) nearest() []Kin {
 
 // shared are the addresses that both have, as the first writes them.
 func shared(mine, theirs []string) (both []string) {
+	known := make(map[string]bool, len(mine))
 	for _, address := range mine {
-		if slices.ContainsFunc(theirs, func(other string) bool { return directory.FoldEmail(other) == directory.FoldEmail(address) }) {
+		known[directory.FoldEmail(address)] = false
+	}
+	for _, address := range theirs {
+		folded := directory.FoldEmail(address)
+		if _, asked := known[folded]; asked {
+			known[folded] = true
+		}
+	}
+	for _, address := range mine {
+		if known[directory.FoldEmail(address)] {
 			both = append(both, address)
 		}
 	}

@@ -4,40 +4,14 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
+
+	"github.com/contactbridge/contactbridge/internal/listener"
 )
 
-// ClientAddress tells whose requests are counted together: one IPv4 address, or one customer's network of IPv6. Where the other
-// end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is none of them: what stands
-// before was written by whoever asks.
+// ClientAddress tells whose requests are counted together, as [listener.ClientAddress] does.
 func ClientAddress(proxies []netip.Prefix) func(*http.Request) netip.Prefix {
-	trusted := func(a netip.Addr) bool {
-		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(a) })
-	}
-	return func(r *http.Request) netip.Prefix {
-		client, ok := remote(r)
-		if !ok {
-			return netip.Prefix{}
-		}
-		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		for _, hop := range slices.Backward(hops) {
-			if !trusted(client) {
-				break
-			}
-			before, err := netip.ParseAddr(strings.TrimSpace(hop))
-			if err != nil {
-				break
-			}
-			client = before.Unmap().WithZone("")
-		}
-		bits := 32
-		if client.Is6() {
-			bits = 64
-		}
-		prefix, _ := client.Prefix(bits) // the bits are right
-		return prefix
-	}
+	return listener.ClientAddress(proxies)
 }
 
 // remote is the other end of a connection.

@@ -92,6 +92,9 @@ var cases = []testCase{
 	{"SpecialCharacters", specialCharacters},
 	{"ContactsAreReadInPages", contactsAreReadInPages},
 	{"LargePage", largePage},
+	{"GiantContactIsStored", giantContact},
+	{"GiantContactsDoNotSlowOthers", giantsDoNotSlowOthers},
+	{"SearchIsBounded", searchIsBounded},
 	{"ReadersWorkBesideAWriter", readersBesideAWriter},
 	{"ModelAgrees", modelAgrees},
 }

@@ -177,10 +177,7 @@ func (a *applier) sheet(fates []*fate, records []directory.Record) *sheet {
 	return s
 }
 
-const (
-	maxWord   = 100 // bytes of a word that are kept
-	maxEmails = 64  // addresses that a contact is found by
-)
+const maxWord = 100 // bytes of a word that are kept: all words of a contact must not have more than 1 MiB
 
 // Kinds of word, between the account and the word itself.
 const (
@@ -209,7 +206,7 @@ func wordsOf(account int32, r *directory.Record) []string {
 	for _, t := range directory.Terms(&r.Contact) {
 		words = append(words, word(account, term, t))
 	}
-	for _, address := range r.Contact.Emails[:min(len(r.Contact.Emails), maxEmails)] {
+	for _, address := range r.Contact.Emails[:min(len(r.Contact.Emails), directory.MaxEmails)] {
 		if address = directory.FoldEmail(address); address != "" {
 			words = append(words, word(account, email, address))
 		}

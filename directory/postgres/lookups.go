@@ -93,6 +93,7 @@ func (s *Store) hits(ctx context.Context, account, query string, args ...any) ([
 	if err != nil {
 		return nil, err
 	}
+	var known directory.Decoded
 	hits, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h hit, err error) {
 		var raw, extension, data []byte
 		var reversed string
@@ -108,7 +109,12 @@ func (s *Store) hits(ctx context.Context, account, query string, args ...any) ([
 		if h.Number.Raw == "" {
 			h.Number.Raw = h.Number.E164
 		}
-		return h, h.Contact.UnmarshalJSON(data)
+		if known.Find(h.contact, &h.Contact) {
+			return h, nil
+		}
+		err = h.Contact.UnmarshalJSON(data)
+		known.Keep(h.contact, &h.Contact)
+		return h, err
 	})
 	return hits, err
 }

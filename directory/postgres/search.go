@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/contactbridge/contactbridge/directory"
 )
@@ -47,7 +46,7 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 	if len(words) == 0 {
 		return nil, nil
 	}
-	entries, err := s.entries(ctx, account, byWords+" ORDER BY i.name, c.id", id, strings.Join(words, " | "))
+	entries, err := s.entries(ctx, account, byWords+" ORDER BY i.name, c.id", math.MaxInt, id, strings.Join(words, " | "))
 	if err != nil {
 		return nil, fmt.Errorf("look up an e-mail address: %w", err)
 	}
@@ -109,7 +108,7 @@ func (s *Store) searchWords(ctx context.Context, account string, id int32, query
 		words = append(words, lexeme(id, term, t)+":*")
 	}
 	narrow, args := only(query, []any{id, strings.Join(words, " & "), most})
-	return s.entries(ctx, account, byWords+narrow+" LIMIT $3", args...)
+	return s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...)
 }
 
 // searchDigits looks for a number by its beginning and its end.
@@ -120,22 +119,30 @@ func (s *Store) searchDigits(ctx context.Context, account string, id int32, quer
 	}
 	from := reverse(typed)
 	narrow, args := only(query, []any{id, from, from + ":", lexeme(id, digits, typed) + ":*", most})
-	return s.entries(ctx, account, byStarts+narrow+" LIMIT $5", args...)
+	return s.entries(ctx, account, byStarts+narrow+" LIMIT $5", directory.MaxRanked, args...)
 }
 
-// entries reads contacts with the names of their integrations.
-func (s *Store) entries(ctx context.Context, account, query string, args ...any) ([]directory.Entry, error) {
+// entries reads contacts with the names of their integrations, at most so many bytes of them.
+func (s *Store) entries(ctx context.Context, account, query string, most int, args ...any) ([]directory.Entry, error) {
 	rows, err := s.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, explained(err)
 	}
-	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e directory.Entry, err error) {
+	defer rows.Close()
+	var entries []directory.Entry
+	for rows.Next() {
 		var data []byte
-		e.Account = account
-		if err = row.Scan((*text)(&e.Integration), &data); err == nil {
-			err = e.Contact.UnmarshalJSON(data)
+		e := directory.Entry{Key: directory.Key{Account: account}}
+		if err := rows.Scan((*text)(&e.Integration), &data); err != nil {
+			return nil, explained(err)
 		}
-		return e, err
-	})
-	return entries, explained(err)
+		if most -= len(data); most < 0 && len(entries) > 0 {
+			break
+		}
+		if err := e.Contact.UnmarshalJSON(data); err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, explained(rows.Err())
 }

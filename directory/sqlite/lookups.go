@@ -29,13 +29,14 @@ func lookupQueries() []string {
 // ByE164 implements [directory.Store].
 func (s *Store) ByE164(ctx context.Context, account string, numbers []string, limit int) ([]directory.Match, error) {
 	var all []hit
+	known := &directory.Decoded{}
 	for _, number := range numbers {
 		digits, full := strings.CutPrefix(number, "+")
-		known := directory.Number{Match: digits}
+		asked := directory.Number{Match: digits}
 		if full {
-			known.E164 = number
+			asked.E164 = number
 		}
-		hits, err := s.find(ctx, account, limit, known, byDigits, ending(digits), reverse(digits), full)
+		hits, err := s.find(ctx, account, limit, known, asked, byDigits, ending(digits), reverse(digits), full)
 		if err != nil {
 			return nil, fmt.Errorf("look up a number: %w", err)
 		}
@@ -56,7 +57,7 @@ func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int)
 	least, greatest := endings(digits)
 	from := reverse(digits)
 	// ':' follows '9': every number that begins so lies between.
-	hits, err := s.find(ctx, account, limit, directory.Number{}, byEnding, least, greatest, from, from+":")
+	hits, err := s.find(ctx, account, limit, &directory.Decoded{}, directory.Number{}, byEnding, least, greatest, from, from+":")
 	if err != nil {
 		return nil, fmt.Errorf("look up the ending of a number: %w", err)
 	}
@@ -86,26 +87,27 @@ func matches(hits []hit, limit int) []directory.Match {
 }
 
 // find returns the first hits in order, at most limit. Few are sorted here; only where there are more than limit does SQLite have
-// to sort all of them. Known is what the query says of every number that it finds.
-func (s *Store) find(ctx context.Context, account string, limit int, known directory.Number, query string, which ...any) ([]hit, error) {
+// to sort all of them. Asked is what the query says of every number that it finds, known the contacts
+// that were decoded.
+func (s *Store) find(ctx context.Context, account string, limit int, known *directory.Decoded, asked directory.Number, query string, which ...any) ([]hit, error) {
 	pk, err := s.names.account(ctx, account)
 	if err != nil || pk == 0 {
 		return nil, err
 	}
 	args := append(append(make([]any, 0, 6), pk), which...)
-	hits, err := s.collect(ctx, account, known, query+unordered, append(args, int64(limit)+1))
+	hits, err := s.collect(ctx, account, known, asked, query+unordered, append(args, int64(limit)+1))
 	if err == nil && len(hits) > limit {
-		return s.collect(ctx, account, known, query+ordered, append(args, int64(limit)))
+		return s.collect(ctx, account, known, asked, query+ordered, append(args, int64(limit)))
 	}
 	slices.SortFunc(hits, hit.compare)
 	return hits, err
 }
 
-func (s *Store) collect(ctx context.Context, account string, known directory.Number, query string, args []any) ([]hit, error) {
+func (s *Store) collect(ctx context.Context, account string, known *directory.Decoded, asked directory.Number, query string, args []any) ([]hit, error) {
 	var hits []hit
 	err := s.lookups.query(ctx, query, args, func(r *reader, values []driver.Value) error {
-		h := hit{Match: directory.Match{Key: directory.Key{Account: account}, Number: known}}
-		if err := h.read(r, values); err != nil {
+		h := hit{Match: directory.Match{Key: directory.Key{Account: account}, Number: asked}}
+		if err := h.read(r, known, values); err != nil {
 			return err
 		}
 		hits = append(hits, h)
@@ -125,7 +127,7 @@ func (s *Store) collect(ctx context.Context, account string, known directory.Num
 }
 
 // read takes a row: what all queries have in common and then, from those that cannot know it, what the number is.
-func (h *hit) read(r *reader, values []driver.Value) error {
+func (h *hit) read(r *reader, known *directory.Decoded, values []driver.Value) error {
 	n := &h.Number
 	h.integration, h.number = values[0].(int64), values[1].(int64)
 	n.Raw, n.Extension = values[2].(string), values[3].(string)
@@ -138,5 +140,13 @@ func (h *hit) read(r *reader, values []driver.Value) error {
 	if n.Raw == "" {
 		n.Raw = n.E164
 	}
-	return r.decode(&h.Contact, values[4].([]byte))
+	pk := h.number / maxNumbers
+	if known.Find(pk, &h.Contact) {
+		return nil
+	}
+	if err := r.decode(&h.Contact, values[4].([]byte)); err != nil {
+		return err
+	}
+	known.Keep(pk, &h.Contact)
+	return nil
 }

@@ -1,11 +1,13 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -17,8 +19,10 @@ const (
 	listEntries = `SELECT c.pk, i.name, c.data FROM `
 	inIndex     = `search s CROSS JOIN contacts c ON c.pk = s.rowid JOIN integrations i ON i.pk = c.integration
 		WHERE i.account = ? AND i.name IS NOT NULL AND s.search MATCH ?`
-	inNumbers = `numbers n CROSS JOIN contacts c ON c.pk = n.contact JOIN integrations i ON i.pk = c.integration
-		WHERE n.account = ? AND i.name IS NOT NULL AND n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ? AND (? = 0 OR i.pk = ?)`
+	// Each contact once, however many of its numbers there are.
+	inNumbers = `(SELECT DISTINCT n.contact AS pk FROM numbers n CROSS JOIN contacts o ON o.pk = n.contact
+		WHERE n.account = ? AND n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ? AND (? = 0 OR o.integration = ?) LIMIT ?) f
+		CROSS JOIN contacts c ON c.pk = f.pk JOIN integrations i ON i.pk = c.integration WHERE i.name IS NOT NULL`
 )
 
 // rankMost is how many contacts are ranked of those that a text finds.
@@ -31,6 +35,9 @@ type entry struct {
 	name string // folded, where the order is by it
 }
 
+// emailsAtOnce is how many addresses are looked for by one query, so that a contact that has many of them is read once.
+const emailsAtOnce = 100
+
 // ByEmail implements [directory.Store].
 func (s *Store) ByEmail(ctx context.Context, account string, emails []string, limit int) ([]directory.Entry, error) {
 	pk, err := s.names.account(ctx, account)
@@ -38,12 +45,18 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 		return nil, err
 	}
 	var all []entry
-	for _, email := range emails {
-		folded := directory.FoldEmail(email)
-		if folded == "" {
+	for some := range slices.Chunk(emails, emailsAtOnce) {
+		var expression []byte
+		for _, email := range some {
+			if folded := directory.FoldEmail(email); folded != "" {
+				expression = append(quotedInto(expression, appendEmail(nil, mark(pk), folded)), " OR "...)
+			}
+		}
+		if expression == nil {
 			continue
 		}
-		found, err := s.entries(ctx, account, inIndex+` ORDER BY i.name, c.id LIMIT ?`, pk, quoted(appendEmail(nil, mark(pk), folded)), limit)
+		expression = bytes.TrimSuffix(expression, []byte(" OR "))
+		found, err := s.entries(ctx, account, inIndex+` ORDER BY i.name, c.id LIMIT ?`, math.MaxInt, pk, string(expression), limit)
 		if err != nil {
 			return nil, fmt.Errorf("look up an e-mail address: %w", err)
 		}
@@ -175,7 +188,7 @@ func (t *typed) numbers(ctx context.Context) ([]entry, error) {
 	}
 	least, greatest := endings(digits)
 	from := reverse(digits)
-	ends, err := t.store.entries(ctx, t.name, inNumbers+` LIMIT ?`, t.account, least, greatest, from, from+":", t.integration, t.integration, t.limit)
+	ends, err := t.store.entries(ctx, t.name, inNumbers, directory.MaxRanked, t.account, least, greatest, from, from+":", t.integration, t.integration, t.limit)
 	return append(starts, ends...), err
 }
 
@@ -191,17 +204,15 @@ func (t *typed) expression(kind string, beginnings []string) string {
 	return string(b)
 }
 
-// quoted is a word as an expression that finds it whole. Words hold letters and digits only.
-func quoted(word []byte) string { return string(quotedInto(nil, word)) }
-
+// quotedInto appends a word as an expression that finds it whole. Words hold letters and digits only.
 func quotedInto(dst, word []byte) []byte { return append(append(append(dst, '"'), word...), '"') }
 
 func (t *typed) indexed(ctx context.Context, expression string) ([]entry, error) {
-	return t.store.entries(ctx, t.name, inIndex+` LIMIT ?`, t.account, expression, t.limit)
+	return t.store.entries(ctx, t.name, inIndex+` LIMIT ?`, directory.MaxRanked, t.account, expression, t.limit)
 }
 
-// entries reads the contacts that a query finds.
-func (s *Store) entries(ctx context.Context, account, where string, args ...any) (found []entry, err error) {
+// entries reads the contacts that a query finds, at most so many bytes of them.
+func (s *Store) entries(ctx context.Context, account, where string, most int, args ...any) (found []entry, err error) {
 	rows, err := s.read.QueryContext(ctx, listEntries+where, args...)
 	if err != nil {
 		return nil, err
@@ -212,6 +223,9 @@ func (s *Store) entries(ctx context.Context, account, where string, args ...any)
 		e := entry{Entry: directory.Entry{Key: directory.Key{Account: account}}}
 		if err := rows.Scan(&e.pk, &e.Integration, &data); err != nil {
 			return nil, err
+		}
+		if most -= len(data); most < 0 && len(found) > 0 {
+			break
 		}
 		if err := e.Contact.UnmarshalJSON(data); err != nil {
 			return nil, err

@@ -42,7 +42,7 @@ func searchTerms(dst []byte, account, integration int64, c *contact.Contact, num
 			dst = appendStart(dst, who, national)
 		}
 	}
-	for _, email := range c.Emails {
+	for _, email := range c.Emails[:min(len(c.Emails), directory.MaxEmails)] {
 		if folded := directory.FoldEmail(email); folded != "" {
 			dst = append(appendEmail(dst, who, folded), ' ')
 		}

@@ -26,6 +26,7 @@ type health struct {
 	clock     source.Clock
 	logger    *slog.Logger
 	stopping  *atomic.Bool
+	shows     func(*http.Request) bool // who may see which endpoints there are; nil: anyone
 
 	mu     sync.Mutex // held while probing: who asks meanwhile waits for the same answer
 	known  readiness
@@ -36,7 +37,7 @@ type health struct {
 type readiness struct {
 	Ready     bool                `json:"ready"`
 	Message   string              `json:"message,omitempty"`
-	Endpoints map[string]Standing `json:"endpoints"`
+	Endpoints map[string]Standing `json:"endpoints,omitempty"` // not for strangers
 }
 
 // A Standing says how an endpoint stands.
@@ -72,6 +73,9 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	known := h.readiness(context.WithoutCancel(r.Context())) // others wait for the same answer
 	if h.stopping.Load() {
 		known.Ready, known.Message = false, "the bridge is stopping"
+	}
+	if h.shows != nil && !h.shows(r) {
+		known.Endpoints = nil
 	}
 	body, err := json.MarshalIndent(known, "", "  ")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 
@@ -27,14 +26,8 @@ func CheckTLS(cfg *config.Config) error {
 // Serve answers requests until ctx is done, then takes no new ones, finishes the pages under way and closes the endpoints'
 // sources. It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
-		Handler:           telemetry.Handler(s),
-		ReadHeaderTimeout: readHeaderTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug), // callers that come and go are no news
-	}
+	l = listener.Limit(l, s.config.Network.PerAddress, listener.Prefixes(s.config.Network.Proxies))
+	server := listener.Server(telemetry.Handler(s), maxHeaderBytes, listener.Times{}, s.logger)
 	if s.config.TLS.Enabled() {
 		certificate, err := listener.NewCertificate(s.config.TLS.Cert, s.config.TLS.Key, s.clock, s.logger)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 	"github.com/contactbridge/contactbridge/source"
 )
@@ -33,6 +34,7 @@ type Server struct {
 	logger    *slog.Logger
 	clock     source.Clock
 	metrics   *metrics
+	guesses   *guesses
 	endpoints []*endpoint // by name
 	paths     map[string]http.Handler
 	health    *health
@@ -56,6 +58,7 @@ func New(cfg *config.Config, options Options) (*Server, error) {
 		s.clock = source.SystemClock{}
 	}
 	s.metrics = newMetrics(options.Version)
+	s.guesses = newGuesses(s.clock, listener.ClientAddress(listener.Prefixes(cfg.Network.Proxies)))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Endpoints)) {
 		e, err := s.newEndpoint(cfg.Endpoints[name])
 		if err != nil {
@@ -83,9 +86,47 @@ func (s *Server) route() {
 		s.paths["/"+e.Name+"/auth_validation"] = handler
 	}
 	s.health = newHealth(s.endpoints, s.clock, s.logger, &s.stopping)
+	s.health.shows = s.shows
 	s.paths["/healthz"] = readOnly(http.HandlerFunc(s.health.alive))
 	s.paths["/readyz"] = readOnly(http.HandlerFunc(s.health.ready))
-	s.paths["/metrics"] = readOnly(s.metrics.handler())
+	s.paths["/metrics"] = readOnly(s.serveMetrics(s.metrics.handler()))
+}
+
+// shows reports whether a caller may see which endpoints there are, and how they fare.
+func (s *Server) shows(r *http.Request) bool {
+	m := s.config.Metrics
+	switch {
+	case m.Access == "any" || m.Access != "off" && listener.FromThisMachine(r):
+		return true
+	case m.Token == "":
+		return false
+	}
+	given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !bearer {
+		return false
+	}
+	auth := bridge.Auth{"token": strings.TrimSpace(given)}
+	guesses := s.guesses.at("/metrics")
+	if guesses.Wait(r, auth) > 0 {
+		return false
+	}
+	good := bridge.RequireAuth(bridge.Auth{"token": m.Token})(auth) == nil
+	guesses.Judged(r, auth, good)
+	return good
+}
+
+// serveMetrics shows the metrics to those that may see them.
+func (s *Server) serveMetrics(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.shows(r) {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		bridge.WriteError(w, r, &bridge.Error{
+			Code: bridge.CodeUnauthorized, Message: "the metrics are not shown here",
+			Hint: "Ask from the bridge's own machine, at a loopback address, or see metrics in the bridge's configuration.",
+		})
+	})
 }
 
 func (s *Server) handler(e *endpoint) *bridge.Handler {
@@ -97,6 +138,7 @@ func (s *Server) handler(e *endpoint) *bridge.Handler {
 		Limits:            e.Page.Limits(),
 		OnDelete:          e.OnDelete,
 		UnknownCheckpoint: e.UnknownCheckpoint,
+		Guesses:           s.guesses.at(e.Name),
 		Prepare:           e.Phones.Prepare(),
 		Logger:            s.logger,
 		Observe:           s.metrics.observe,
@@ -242,9 +284,6 @@ func requireFields(auth bridge.Auth, names []string) error {
 }
 
 const (
-	readHeaderTimeout = 5 * time.Second
-	writeTimeout      = 30 * time.Second // a page's 10 s (P12) and what a slow line takes to carry it
-	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 20 * time.Second // pages under way end within 10 s
-	maxHeaderBytes    = 32 << 10
+	shutdownTimeout = 20 * time.Second // pages under way end within 10 s
+	maxHeaderBytes  = 32 << 10
 )

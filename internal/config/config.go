@@ -24,6 +24,8 @@ type Config struct {
 	Listen    string              `yaml:"listen" jsonschema:"default=127.0.0.1:8080" jsonschema_description:"Where the bridge listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
 	TLS       TLS                 `yaml:"tls" jsonschema_description:"Serve HTTPS with this certificate. Without it the bridge speaks plain HTTP: put it behind a reverse proxy that has a certificate, since credentials travel in every request."`
 	Log       Log                 `yaml:"log" jsonschema_description:"What is written to standard error."`
+	Network   Network             `yaml:"network" jsonschema_description:"Who may ask how much."`
+	Metrics   Metrics             `yaml:"metrics" jsonschema_description:"Who may read /metrics, which names the endpoints."`
 	Endpoints map[string]Endpoint `yaml:"endpoints" jsonschema:"required" jsonschema_description:"One entry for each external service, or part of one. The name stands in the URL: the endpoint crm answers POST /crm/contact_sync and POST /crm/auth_validation. Letters, digits, hyphen and underscore." hint:"Below endpoints, give each external service a name, and below the name its auth and source: see examples/bridge-memory.yaml."`
 }
 
@@ -35,6 +37,18 @@ type TLS struct {
 
 // Enabled reports whether the bridge speaks HTTPS.
 func (t TLS) Enabled() bool { return t.Cert != "" && t.Key != "" }
+
+// Network says who may ask how much.
+type Network struct {
+	Proxies    []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the bridge, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong credentials are counted together. Without it everybody behind a proxy counts as one."`
+	PerAddress int      `yaml:"per_address" jsonschema:"default=256,minimum=1" jsonschema_description:"Connections that one address may have open: an IPv4 address, or a /64 network of IPv6. More are closed at once. Proxies, and a Unix socket, may have any number. No address gets more than a quarter of the files that the process may open."`
+}
+
+// Metrics says who may read the metrics, and which endpoints there are.
+type Metrics struct {
+	Access string `yaml:"access" jsonschema:"default=local,enum=local,enum=any,enum=off" jsonschema_description:"local is this machine, asked by a loopback address with no proxy between; any is anyone who can reach the bridge; off is nobody. Whoever may not read them sees no endpoint's name in /readyz either."`
+	Token  string `yaml:"token" jsonschema_description:"Lets in from anywhere with  Authorization: Bearer TOKEN ; 16 characters or more, as ${NAME} or ${file:PATH}."`
+}
 
 // Log says what is logged, and how.
 type Log struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -94,6 +95,10 @@ func (c *checker) config() *Config {
 	c.add(c.document.Decode(cfg))
 	c.listen(cfg.Listen)
 	cfg.TLS = c.tls(cfg.TLS)
+	c.network(cfg.Network)
+	if n := len(cfg.Metrics.Token); n > 0 && n < minToken {
+		c.problem("metrics.token", fmt.Sprintf("the token has fewer than %d characters", minToken), "Make one with  openssl rand -hex 24")
+	}
 	if len(cfg.Endpoints) == 0 && !c.failed("endpoints") && !c.failed("") {
 		c.problem("endpoints", "there is no endpoint", "Give at least one a name, below  endpoints:")
 	}
@@ -101,6 +106,16 @@ func (c *checker) config() *Config {
 		cfg.Endpoints[name] = c.endpoint(name, cfg.Endpoints[name])
 	}
 	return cfg
+}
+
+const minToken = 16 // characters
+
+func (c *checker) network(n Network) {
+	for i, text := range n.Proxies {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			c.problem(fmt.Sprintf("network.proxies.%d", i), fmt.Sprintf("%q is not a network", text), "Write it as 10.1.0.0/16, one machine as 10.1.2.3/32.")
+		}
+	}
 }
 
 func (c *checker) listen(address string) {

@@ -21,6 +21,7 @@ type Config struct {
 	Role      string             `yaml:"role" jsonschema:"default=all,enum=all,enum=web,enum=worker" jsonschema_description:"What this process does: web answers requests, worker runs integrations, all does both. web and worker need a database."`
 	Workers   int                `yaml:"workers" jsonschema:"default=8,minimum=1,maximum=1000" jsonschema_description:"Runs at once in this process."`
 	PerHost   int                `yaml:"per_host" jsonschema:"default=4,minimum=1,maximum=1000" jsonschema_description:"Runs at once against bridges on one host, in this process."`
+	Answers   config.Size        `yaml:"answers" jsonschema:"default=256MiB" jsonschema_description:"Memory for all pages that bridges have answered and that are not stored yet, in this process. A page that has no room waits for its turn. It is counted as eight times the page's size, so that one page of 32 MiB has all of the default."`
 	Accounts  map[string]Account `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
 	Tokens    map[string]Token   `yaml:"tokens" jsonschema_description:"API tokens, by name."`
 	Webhooks  map[string]Webhook `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
@@ -110,6 +111,7 @@ type Network struct {
 	AllowPrivate bool     `yaml:"allow_private" jsonschema:"default=false" jsonschema_description:"Allow addresses of private networks and of this machine."`
 	Allow        []string `yaml:"allow" jsonschema_description:"Allow these networks besides the public internet: 10.1.0.0/16, 127.0.0.1/32."`
 	Proxies      []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the hub, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong passwords and tokens are counted together. Without it everybody behind a proxy counts as one."`
+	PerAddress   int      `yaml:"per_address" jsonschema:"default=256,minimum=1" jsonschema_description:"Connections that one address may have open: an IPv4 address, or a /64 network of IPv6. More are closed at once. Proxies, and a Unix socket, may have any number. No address gets more than a quarter of the files that the process may open."`
 }
 
 // Secrets say where the key is that seals credentials: base64 of 32 bytes a line; the first seals, the others only open.

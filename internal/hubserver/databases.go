@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/postgres"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
@@ -72,7 +73,7 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 	if d.ring, err = openRing(ctx, cfg, fresh); err != nil {
 		return nil, err
 	}
-	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Options: hub.Options{
+	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Answers: bridge.NewBudget(int64(cfg.Answers)), Options: hub.Options{
 		Workers: cfg.Workers, PerHost: cfg.PerHost, KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
 	}}
 	if cfg.Role == "all" { // what answers callers runs integrations too

@@ -27,12 +27,10 @@ import (
 	"github.com/contactbridge/contactbridge/web/console"
 )
 
-// Server limits. Answers have no limit of their own: events are streamed.
+// Server limits, besides those of package listener.
 const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 15 * time.Second
-	maxHeaderBytes    = 64 << 10
+	shutdownTimeout = 15 * time.Second
+	maxHeaderBytes  = 64 << 10
 )
 
 // A Server is a hub that serves and works. Use [New].
@@ -85,6 +83,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	l = listener.Limit(l, s.config.Network.PerAddress, s.proxies())
 	group, ctx := errgroup.WithContext(ctx)
 	if s.config.Role != "web" {
 		group.Go(func() error { return s.work(ctx) })
@@ -139,13 +138,7 @@ func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug), // callers that come and go are no news
-	}
+	server := listener.Server(handler, maxHeaderBytes, listener.Times{}, s.logger)
 	if s.config.TLS.Enabled() {
 		certificate, err := listener.NewCertificate(s.config.TLS.Cert, s.config.TLS.Key, source.SystemClock{}, s.logger)
 		if err != nil {
@@ -162,7 +155,7 @@ func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	s.Hub.Observe = runs.Observe
 	options := web.Options{
 		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: web.ClientAddress(trusted(s.config.Network)), Metrics: s.config.Metrics,
+		Secure: s.secure(), ClientAddress: web.ClientAddress(s.proxies()), Metrics: s.config.Metrics,
 	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil
@@ -190,7 +183,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: web.ClientAddress(trusted(s.config.Network)),
+		Secure: s.secure(), ClientAddress: web.ClientAddress(s.proxies()),
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{
@@ -205,15 +198,8 @@ func (s *Server) secure() bool {
 	return s.config.TLS.Enabled() || strings.HasPrefix(s.config.PublicURL, "https://")
 }
 
-// trusted are the proxies whose word is taken for where a request comes from.
-func trusted(n hubconfig.Network) (proxies []netip.Prefix) {
-	for _, text := range n.Proxies {
-		if prefix, err := netip.ParsePrefix(text); err == nil { // the configuration was checked
-			proxies = append(proxies, prefix)
-		}
-	}
-	return proxies
-}
+// proxies are those whose word is taken for where a request comes from.
+func (s *Server) proxies() []netip.Prefix { return listener.Prefixes(s.config.Network.Proxies) }
 
 // Describe says for the operator what is served where. A hub without users that others can reach is given a code that its
 // first visitor must type.

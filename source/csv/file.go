@@ -37,6 +37,7 @@ type version struct {
 	line      int   // the line number of that row
 	mapping   *mapping
 	index     *index // nil without updated
+	starts    *starts
 	count     atomic.Int64
 	warned    atomic.Bool
 }
@@ -130,6 +131,14 @@ func (f *file) wrap(err error) error {
 	return e
 }
 
+// wrapReading is wrap, but for the end of ctx.
+func (f *file) wrapReading(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return f.wrap(err)
+}
+
 // examine reads the whole file once: its digest, and with updated its index.
 func (f *file) examine(ctx context.Context, opened *os.File, info os.FileInfo) (*version, error) {
 	v := &version{info: info, settle: f.factory.clock.Now().Sub(info.ModTime()) < young}
@@ -140,7 +149,7 @@ func (f *file) examine(ctx context.Context, opened *os.File, info os.FileInfo) (
 	}
 	if known := f.known; known != nil && known.sum == v.sum && known.info.ModTime().Equal(info.ModTime()) {
 		v.encoding, v.delimiter, v.start, v.line = known.encoding, known.delimiter, known.start, known.line
-		v.mapping, v.index = known.mapping, known.index
+		v.mapping, v.index, v.starts = known.mapping, known.index, known.starts
 		v.count.Store(known.count.Load())
 		v.warned.Store(known.warned.Load())
 	} else {
@@ -232,6 +241,7 @@ func (f *file) readHeader(opened *os.File, v *version) error {
 		header[i] = text(name)
 	}
 	v.start, v.line = r.end, r.line+r.taken
+	v.starts = newStarts(v.start)
 	v.mapping, err = newMapping(f.factory.cfg, header)
 	return err
 }

@@ -155,17 +155,29 @@ func (r *reading) unchanged() error {
 func (r *reading) unsorted(ctx context.Context, state state, after bridge.Position) error {
 	if len(after) > 0 {
 		offset, err := parseOffset(after)
-		if err != nil || offset < r.version.start || offset > r.version.info.Size() {
+		if err != nil {
 			return keyset.InvalidOffset(err)
+		}
+		starts, err := r.version.starts.has(ctx, r.records, offset)
+		if err != nil {
+			return r.file.wrapReading(ctx, err)
+		}
+		if !starts {
+			return keyset.InvalidOffset(errors.New("no row starts there"))
 		}
 		r.records.seek(offset, 0)
 	}
 	if state.unchanged {
 		return ctx.Err()
 	}
+	noted := r.records.end
 	for n := 0; r.wantsMore(); n++ {
 		if err := r.check(ctx, n); err != nil {
 			return err
+		}
+		if r.records.end-noted >= startsEvery {
+			noted = r.records.end
+			r.version.starts.note(noted)
 		}
 		fault, err := r.records.read()
 		if errors.Is(err, io.EOF) {

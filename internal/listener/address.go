@@ -1,0 +1,86 @@
+package listener
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Prefixes are the networks that texts name; what is no network is left out.
+func Prefixes(texts []string) (prefixes []netip.Prefix) {
+	for _, text := range texts {
+		if prefix, err := netip.ParsePrefix(text); err == nil {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	return prefixes
+}
+
+// Contains reports whether an address is in one of the networks.
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// ClientAddress tells whose requests are counted together: one IPv4 address, or one customer's network of IPv6. Where the other
+// end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is none of them: what stands
+// before was written by the caller. Requests over a Unix socket have no address.
+func ClientAddress(proxies []netip.Prefix) func(*http.Request) netip.Prefix {
+	return func(r *http.Request) netip.Prefix {
+		client, ok := remote(r.RemoteAddr)
+		if !ok {
+			return netip.Prefix{}
+		}
+		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		for _, hop := range slices.Backward(hops) {
+			if !contains(proxies, client) {
+				break
+			}
+			before, err := netip.ParseAddr(strings.TrimSpace(hop))
+			if err != nil {
+				break
+			}
+			client = before.Unmap().WithZone("")
+		}
+		return customer(client)
+	}
+}
+
+// customer is an IPv4 address, or the network of IPv6 that one customer usually has.
+func customer(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	prefix, _ := a.Prefix(bits) // the bits fit
+	return prefix
+}
+
+// remote is the address in host:port.
+func remote(hostPort string) (netip.Addr, bool) {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	address, err := netip.ParseAddr(host)
+	return address.Unmap().WithZone(""), err == nil
+}
+
+// FromThisMachine reports whether a request came from this machine to this machine by a loopback address, with no proxy between:
+// a Unix socket is made for a proxy, which need not say whom it asks for. The host's name is looked at as well: a page of somebody
+// else whose name suddenly means this machine is refused.
+func FromThisMachine(r *http.Request) bool {
+	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(header) != "" {
+			return false
+		}
+	}
+	from, ok := remote(r.RemoteAddr)
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	to, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return ok && from.IsLoopback() && (host == "localhost" || err == nil && to.IsLoopback())
+}

@@ -1,0 +1,204 @@
+package listener_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/internal/listener"
+)
+
+// times are short ones, so that nobody waits for them.
+var times = listener.Times{Header: 500 * time.Millisecond, Body: 500 * time.Millisecond, Write: time.Second, Idle: 5 * time.Second}
+
+// serve runs a server and gives its address.
+func serve(t *testing.T, perAddress int, proxies []netip.Prefix, handler http.HandlerFunc) string {
+	t.Helper()
+	l, err := listener.Open(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := listener.Server(handler, 32<<10, times, slog.New(slog.DiscardHandler))
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = server.Serve(listener.Limit(l, perAddress, proxies)) }()
+	t.Cleanup(func() { _ = server.Close(); <-ended })
+	return l.Addr().String()
+}
+
+func dial(t *testing.T, address string) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// held is how long the other end keeps a connection open. What it sends meanwhile is not read.
+func held(conn net.Conn, most time.Duration, write func() error) time.Duration {
+	began := time.Now()
+	for time.Since(began) < most {
+		if write != nil && write() != nil {
+			break
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		if _, err := io.Copy(io.Discard, conn); err == nil || !strings.Contains(err.Error(), "timeout") {
+			break
+		}
+	}
+	return time.Since(began)
+}
+
+// Nobody holds a connection by saying nothing, or by a body that does not come or comes byte by byte, whether anybody reads it or
+// not.
+func TestConnectionsAreNotHeldBySilence(t *testing.T) {
+	const patience = 3 * time.Second
+	address := serve(t, 0, nil, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/reads" {
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	drip := func(conn net.Conn) func() error {
+		return func() error { _, err := conn.Write([]byte("x")); return err }
+	}
+	cases := map[string]struct {
+		sent string
+		slow bool
+	}{
+		"silence":                           {"", false},
+		"half a header":                     {"GET /healthz HTTP/1.1\r\nHost: a\r\n", false},
+		"a header byte by byte":             {"GET /healthz HTTP/1.1\r\nHost: a", true},
+		"a body that is not read":           {"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", false},
+		"byte by byte":                      {"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", true},
+		"a body that is read":               {"POST /reads HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", false},
+		"read byte by byte":                 {"POST /reads HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", true},
+		"chunks that do not come":           {"POST /reads HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", false},
+		"chunks that nobody reads":          {"POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n", false},
+		"a body too large for being waited": {"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n", true},
+	}
+	var wait sync.WaitGroup
+	for name, c := range cases {
+		conn := dial(t, address)
+		wait.Go(func() {
+			_, _ = io.WriteString(conn, c.sent)
+			var write func() error
+			if c.slow {
+				write = drip(conn)
+			}
+			if took := held(conn, patience+time.Second, write); took > patience {
+				t.Errorf("%s: open after %v", name, took)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// A body that came in time is no limit to how long its answer may take, and a connection is good for the next request.
+func TestADeadlineEndsWithWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	address := serve(t, 0, nil, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		select {
+		case <-time.After(2 * times.Body): // the body's time is over
+			_, _ = io.WriteString(w, "ok")
+		case <-r.Context().Done():
+			t.Error("the caller was taken to have gone")
+		}
+	})
+	client := &http.Client{Transport: &http.Transport{}}
+	for range 2 {
+		res, err := client.Post("http://"+address, "text/plain", strings.NewReader("x")) //nolint:noctx // it ends by itself
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(res.Body); err != nil || string(text) != "ok" {
+			t.Fatalf("%q, %v", text, err)
+		}
+		_ = res.Body.Close()
+	}
+}
+
+// A stream goes on for as long as it is read, and ends when it is not.
+func TestAStreamEndsWhenNobodyReadsIt(t *testing.T) {
+	t.Parallel()
+	const patience = 120 * time.Second // what the machine's buffers take counts as read: up to a minute's worth
+	gone := make(chan time.Duration, 2)
+	address := serve(t, 0, nil, func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		piece := make([]byte, 64<<10)
+		control := http.NewResponseController(w)
+		stream := r.URL.Path == "/stream"
+		for time.Since(began) < 2*patience {
+			if _, err := w.Write(piece); err != nil {
+				break
+			}
+			if stream && control.Flush() != nil {
+				break
+			}
+		}
+		gone <- time.Since(began)
+	})
+	for _, path := range []string{"/stream", "/answer"} {
+		conn := dial(t, address)
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.SetReadBuffer(4 << 10)
+		}
+		_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
+	}
+	for range 2 {
+		if took := <-gone; took > patience {
+			t.Errorf("written for %v", took)
+		}
+	}
+}
+
+func TestAnAddressHasSoManyConnections(t *testing.T) {
+	const most = 5
+	handler := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }
+	answered := func(conn net.Conn) bool {
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	}
+	address := serve(t, most, nil, handler)
+	var open []net.Conn
+	for range most {
+		conn := dial(t, address)
+		if !answered(conn) {
+			t.Fatal("a connection within the limit was not answered")
+		}
+		open = append(open, conn)
+	}
+	if answered(dial(t, address)) {
+		t.Error("one connection more was answered")
+	}
+	_ = open[0].Close()
+	deadline := time.Now().Add(5 * time.Second)
+	for !answered(dial(t, address)) {
+		if time.Now().After(deadline) {
+			t.Fatal("a connection that was closed still counts")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	address = serve(t, most, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, handler)
+	for i := range 3 * most {
+		if !answered(dial(t, address)) {
+			t.Fatalf("a proxy's connection %d was not answered", i)
+		}
+	}
+}
