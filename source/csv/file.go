@@ -38,6 +38,7 @@ type version struct {
 	index     *index // nil without updated
 	count     atomic.Int64
 	warned    atomic.Bool
+	lines     lineNumbers
 }
 
 // A digest is a SHA-256.
