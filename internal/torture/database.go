@@ -30,7 +30,7 @@ type database interface {
 
 // A transaction writes customers. It chooses its stamps as its database's users would.
 type transaction interface {
-	put(ctx context.Context, ids, versions []int64) error
+	put(ctx context.Context, ids, versions []int64, to moving) error
 	markDeleted(ctx context.Context, ids, versions []int64) error
 	remove(ctx context.Context, ids []int64) error
 	commit(ctx context.Context) error
@@ -42,17 +42,18 @@ var errNoServer = errors.New("there is no server to kill")
 type postgresDatabase struct {
 	server *pgtest.Server
 	pool   *pgxpool.Pool
+	stamps stamping
 }
 
-func newPostgres(ctx context.Context) (*postgresDatabase, error) {
+func newPostgres(ctx context.Context, stamps stamping) (*postgresDatabase, error) {
 	server, err := pgtest.Start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &postgresDatabase{server: server}
+	d := &postgresDatabase{server: server, stamps: stamps}
 	if d.pool, err = pgxpool.New(ctx, server.DSN("postgres")+"&pool_max_conns=40"); err == nil {
 		_, err = d.pool.Exec(ctx, `
-			CREATE TABLE customers (id bigint PRIMARY KEY, version bigint NOT NULL, updated_at timestamptz NOT NULL, deleted_at timestamptz);
+			CREATE TABLE customers (id bigint PRIMARY KEY, version bigint NOT NULL, updated_at `+stamps.postgresType()+`, deleted_at timestamptz);
 			CREATE INDEX ON customers (updated_at, id);
 			CREATE USER reader PASSWORD 'reader'; GRANT SELECT ON customers TO reader; GRANT pg_read_all_stats TO reader;`)
 	}
@@ -93,18 +94,24 @@ func (d *postgresDatabase) rows(ctx context.Context) (map[int64]int64, error) {
 func (d *postgresDatabase) begin(ctx context.Context, random *rand.Rand) (transaction, error) {
 	tx, err := d.pool.Begin(ctx)
 	stamps := []string{"now()", "now()", "statement_timestamp()", "clock_timestamp()"}
-	return &postgresTransaction{tx, stamps[random.IntN(4)]}, err
+	return &postgresTransaction{tx, d.stamps, d.stamps.postgres(stamps[random.IntN(4)]), random}, err
 }
 
 type postgresTransaction struct {
-	tx    pgx.Tx
-	stamp string
+	tx     pgx.Tx
+	stamps stamping
+	stamp  string
+	random *rand.Rand
 }
 
-func (t *postgresTransaction) put(ctx context.Context, ids, versions []int64) error {
+func (t *postgresTransaction) put(ctx context.Context, ids, versions []int64, to moving) error {
+	stamp, args := t.stamp, []any{ids, versions}
+	if to != forward {
+		stamp, args = "$3::"+t.stamps.postgresType(), append(args, t.stamps.postgresMoved(to, t.random))
+	}
 	_, err := t.tx.Exec(ctx, `INSERT INTO customers AS c (id, version, updated_at)
-		SELECT i, v, `+t.stamp+` FROM unnest($1::bigint[], $2::bigint[]) AS new (i, v)
-		ON CONFLICT (id) DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at, deleted_at = NULL`, ids, versions)
+		SELECT i, v, `+stamp+` FROM unnest($1::bigint[], $2::bigint[]) AS new (i, v)
+		ON CONFLICT (id) DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at, deleted_at = NULL`, args...)
 	return err
 }
 
@@ -123,20 +130,21 @@ func (t *postgresTransaction) commit(ctx context.Context) error { return t.tx.Co
 func (t *postgresTransaction) rollback(ctx context.Context)     { _ = t.tx.Rollback(ctx) }
 
 type sqliteDatabase struct {
-	path string
-	db   *sql.DB
+	path   string
+	db     *sql.DB
+	stamps stamping
 }
 
-func newSQLite(ctx context.Context, dir string) (*sqliteDatabase, error) {
+func newSQLite(ctx context.Context, dir string, stamps stamping) (*sqliteDatabase, error) {
 	path := filepath.Join(dir, "crm.db")
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(30000)&_pragma=journal_mode(wal)&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
 	_, err = db.ExecContext(ctx, `
-		CREATE TABLE customers (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, updated_at TEXT NOT NULL, deleted_at TEXT);
+		CREATE TABLE customers (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, updated_at, deleted_at);
 		CREATE INDEX customers_changed ON customers (updated_at, id)`)
-	return &sqliteDatabase{path, db}, err
+	return &sqliteDatabase{path, db, stamps}, err
 }
 
 func (d *sqliteDatabase) source() string {
@@ -175,22 +183,28 @@ func (d *sqliteDatabase) begin(ctx context.Context, random *rand.Rand) (transact
 		return nil, err
 	}
 	// An application's transaction stamps what it writes with the moment at which it began.
-	var stamp string
-	err = tx.QueryRowContext(ctx, "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").Scan(&stamp)
-	return &sqliteTransaction{tx, stamp}, err
+	var stamp any
+	err = tx.QueryRowContext(ctx, "SELECT "+d.stamps.sqliteNow()).Scan(&stamp)
+	return &sqliteTransaction{tx, d.stamps, stamp, random}, err
 }
 
 var errBusy = errors.New("SQLITE_BUSY")
 
 type sqliteTransaction struct {
-	tx    *sql.Tx
-	stamp string
+	tx     *sql.Tx
+	stamps stamping
+	stamp  any
+	random *rand.Rand
 }
 
-func (t *sqliteTransaction) put(ctx context.Context, ids, versions []int64) error {
+func (t *sqliteTransaction) put(ctx context.Context, ids, versions []int64, to moving) error {
+	stamp := t.stamp
+	if to != forward {
+		stamp = t.stamps.sqliteMoved(to, t.random)
+	}
 	for i, id := range ids {
 		if _, err := t.tx.ExecContext(ctx, `INSERT INTO customers (id, version, updated_at) VALUES (?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at, deleted_at = NULL`, id, versions[i], t.stamp); err != nil {
+			ON CONFLICT (id) DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at, deleted_at = NULL`, id, versions[i], stamp); err != nil {
 			return err
 		}
 	}

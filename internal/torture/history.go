@@ -18,6 +18,7 @@ type row struct {
 	committed version   // newest one whose commit has returned
 	deletion  int64     // newest committed version that deleted the row
 	removal   int64     // newest committed version that deleted it without a trace
+	hidden    int64     // newest committed version whose stamp was moved back
 	pending   []version // tried and not yet known to be committed or rolled back
 }
 
@@ -26,6 +27,7 @@ type version struct {
 	number  int64
 	deleted bool
 	hard    bool // deleted without leaving a row behind: only a full run can notice (E6)
+	hidden  bool // its stamp was moved back: only a full run can notice (E12)
 }
 
 func newHistory() *history { return &history{rows: map[int64]*row{}} }
@@ -60,6 +62,9 @@ func (h *history) settle(changes map[int64]version, committed bool) {
 		}
 		if committed && v.deleted {
 			r.deletion = max(r.deletion, v.number)
+		}
+		if committed && v.hidden {
+			r.hidden = max(r.hidden, v.number)
 		}
 		if committed && v.hard {
 			r.removal = max(r.removal, v.number)
@@ -102,6 +107,22 @@ func (h *history) deletedSince(id, than int64, hard bool) bool {
 	return r.deletion > than
 }
 
+// hiddenSince reports whether a version that is at least as new had its stamp moved back, or may have.
+func (h *history) hiddenSince(id, from int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rows[id]
+	if r == nil {
+		return false
+	}
+	for _, v := range r.pending {
+		if v.number >= from && v.hidden {
+			return true
+		}
+	}
+	return r.hidden >= from
+}
+
 // A violation is a contact that the directory does not hold as it must.
 type violation struct {
 	id   int64
@@ -117,7 +138,7 @@ func (h *history) verify(before map[int64]version, held map[int64]int64, full bo
 	for id, want := range before {
 		got, there := held[id]
 		switch {
-		case want.hard && !full:
+		case !full && (want.hard || h.hiddenSince(id, want.number)):
 			// nobody can know yet
 		case want.deleted && there && got <= want.number:
 			found = append(found, violation{id, fmt.Sprintf("deleted as version %d before the run started, and still there as version %d", want.number, got)})
@@ -138,6 +159,18 @@ func regressions(earlier, later map[int64]int64) []violation {
 	for id, was := range earlier {
 		if is, there := later[id]; there && is < was {
 			found = append(found, violation{id, fmt.Sprintf("went back from version %d to %d", was, is)})
+		}
+	}
+	return found
+}
+
+// disappearances are contacts that were there after the run before, and are not after this one, though nobody deleted them: not
+// even a run that could not see their newest version may take them for gone (E12).
+func (h *history) disappearances(earlier, later map[int64]int64) []violation {
+	var found []violation
+	for id, was := range earlier {
+		if _, there := later[id]; !there && !h.deletedSince(id, was, false) {
+			found = append(found, violation{id, fmt.Sprintf("deleted, though nobody deleted it after version %d", was)})
 		}
 	}
 	return found

@@ -6,6 +6,7 @@ import "testing"
 func TestVerifyFindsWhatIsLost(t *testing.T) {
 	alive := func(n int64) version { return version{number: n} }
 	gone := func(n int64) version { return version{number: n, deleted: true} }
+	hidden := func(n int64) version { return version{number: n, hidden: true} }
 	hard := func(n int64) version { return version{number: n, deleted: true, hard: true} }
 	for _, c := range []struct {
 		name   string
@@ -28,6 +29,11 @@ func TestVerifyFindsWhatIsLost(t *testing.T) {
 		{"deleted and back", gone(3), 4, nil, false, false},
 		{"gone without a trace, incremental run", hard(3), 2, nil, false, false},
 		{"gone without a trace, full run", hard(3), 2, nil, true, true},
+		{"moved back, incremental run", hidden(3), 2, nil, false, false},
+		{"moved back, full run", hidden(3), 2, nil, true, true},
+		{"moved back while an incremental run read", alive(3), 2, new(hidden(4)), false, false},
+		{"moved back while a full run read", alive(3), 2, new(hidden(4)), true, true},
+		{"moved back while a full run read, and missing", alive(3), 0, new(hidden(4)), true, true},
 	} {
 		h := newHistory()
 		h.try(1, c.before)
@@ -68,6 +74,20 @@ func TestDeletedAndRecreatedDuringTheRunIsNoLoss(t *testing.T) {
 		h.settle(map[int64]version{1: v}, true)
 	}
 	if found := h.verify(map[int64]version{1: {number: 1}}, nil, false); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+}
+
+func TestContactsThatDisappearAreFound(t *testing.T) {
+	h := newHistory()
+	for id, versions := range map[int64][]version{1: {{number: 1}}, 2: {{number: 1}, {number: 2, deleted: true}}, 3: {{number: 1}, {number: 2, hidden: true}}} {
+		for _, v := range versions {
+			h.try(id, v)
+			h.settle(map[int64]version{id: v}, true)
+		}
+	}
+	found := h.disappearances(map[int64]int64{1: 1, 2: 1, 3: 1}, map[int64]int64{1: 1})
+	if len(found) != 1 || found[0].id != 3 {
 		t.Errorf("%v", found)
 	}
 }

@@ -18,6 +18,7 @@ type options struct {
 	kills    int
 	seed     uint64
 	source   string
+	stamps   string
 	rows     int
 	writers  int
 	keep     bool
@@ -50,6 +51,7 @@ func run(args []string) error {
 	flags.IntVar(&o.kills, "kills", 200, "how many processes are killed")
 	flags.Uint64Var(&o.seed, "seed", 0, "what is written and killed; 0 takes one at random")
 	flags.StringVar(&o.source, "source", "postgres", "postgres or sqlite")
+	flags.StringVar(&o.stamps, "stamps", string(asTimes), "how stamps are written: times, or numbers (milliseconds since 1970)")
 	flags.IntVar(&o.rows, "rows", 12000, "customers at the start")
 	flags.IntVar(&o.writers, "writers", 8, "concurrent writers")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder with databases and logs")
@@ -81,14 +83,18 @@ func run(args []string) error {
 
 // open makes the database under torture.
 func (o *options) open(ctx context.Context, dir string) (database, error) {
+	stamps := stamping(o.stamps)
+	if err := stamps.check(); err != nil {
+		return nil, err
+	}
 	switch o.source {
 	case "postgres":
 		o.longest = 3 * time.Second
-		return newPostgres(ctx)
+		return newPostgres(ctx, stamps)
 	case "sqlite":
 		// One writer at a time: longer transactions would only be fewer.
 		o.longest, o.writers = 400*time.Millisecond, min(o.writers, 3)
-		return newSQLite(ctx, dir)
+		return newSQLite(ctx, dir, stamps)
 	}
 	return nil, fmt.Errorf("no such source: %q (postgres or sqlite)", o.source)
 }

@@ -101,12 +101,12 @@ func serveNaive(ctx context.Context, d reader, kind string) (string, error) {
 }
 
 func (d *postgresDatabase) now(ctx context.Context) (stamp string, err error) {
-	return stamp, d.pool.QueryRow(ctx, "SELECT clock_timestamp()::text").Scan(&stamp)
+	return stamp, d.pool.QueryRow(ctx, "SELECT ("+d.stamps.postgres("clock_timestamp()")+")::text").Scan(&stamp)
 }
 
 func (d *postgresDatabase) changedAfter(ctx context.Context, stamp string, offset, limit int) ([]customer, error) {
 	rows, err := d.pool.Query(ctx, `SELECT id, version, deleted_at IS NOT NULL, updated_at::text FROM customers
-		WHERE updated_at > COALESCE(NULLIF($1, '')::timestamptz, '-infinity') ORDER BY updated_at OFFSET $2 LIMIT $3`, stamp, offset, limit)
+		WHERE $1 = '' AND updated_at IS NOT NULL OR updated_at > NULLIF($1, '')::`+d.stamps.postgresType()+` ORDER BY updated_at OFFSET $2 LIMIT $3`, stamp, offset, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -123,12 +123,12 @@ func (d *postgresDatabase) changedAfter(ctx context.Context, stamp string, offse
 }
 
 func (d *sqliteDatabase) now(ctx context.Context) (stamp string, err error) {
-	return stamp, d.db.QueryRowContext(ctx, "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").Scan(&stamp)
+	return stamp, d.db.QueryRowContext(ctx, "SELECT "+d.stamps.sqliteNow()).Scan(&stamp)
 }
 
 func (d *sqliteDatabase) changedAfter(ctx context.Context, stamp string, offset, limit int) ([]customer, error) {
 	rows, err := d.db.QueryContext(ctx, `SELECT id, version, deleted_at IS NOT NULL, updated_at FROM customers
-		WHERE updated_at > ? ORDER BY updated_at LIMIT ? OFFSET ?`, stamp, limit, offset)
+		WHERE updated_at > ? ORDER BY updated_at LIMIT ? OFFSET ?`, d.stamps.parse(stamp), limit, offset)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func torture(ctx context.Context, dir string, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	o.hard = true
-	fmt.Printf("torture: %s, %v, %d writers, %d customers, seed %d\n", o.source, o.duration, o.writers, o.rows, o.seed)
+	fmt.Printf("torture: %s, stamps as %s, %v, %d writers, %d customers, seed %d\n", o.source, o.stamps, o.duration, o.writers, o.rows, o.seed)
 
 	writing, stopWriting := context.WithTimeout(ctx, o.duration)
 	defer stopWriting()
@@ -128,6 +128,7 @@ func (s *subject) once(ctx context.Context, h *history, earlier map[int64]int64,
 	s.tally.checked += int64(len(before))
 	s.tally.add(h.verify(before, now, r.Kind == "initial"))
 	s.tally.add(regressions(earlier, now))
+	s.tally.add(h.disappearances(earlier, now))
 	return now
 }
 

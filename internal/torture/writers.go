@@ -83,7 +83,7 @@ func (w *writer) transaction(ctx context.Context) error {
 
 // statement writes some rows that this transaction has not touched yet.
 func (w *writer) statement(ctx context.Context, tx transaction, changes map[int64]version) error {
-	kind, count := "put", 1+w.random.IntN(20)
+	kind, count, to := "put", 1+w.random.IntN(20), forward
 	switch dice := w.random.IntN(100); {
 	case dice < 12:
 		count = 500 + w.random.IntN(2000) // a batch with one stamp (T1)
@@ -93,6 +93,12 @@ func (w *writer) statement(ctx context.Context, tx transaction, changes map[int6
 		kind, count = "mark", 1+w.random.IntN(5)
 	case dice < 33 && w.hard:
 		kind, count = "remove", 1+w.random.IntN(3)
+	case dice < 38 && w.hard:
+		to = back
+	case dice < 41 && w.hard:
+		to = null
+	case dice < 43 && w.hard:
+		to, count = odd, 1+w.random.IntN(3)
 	}
 	ids := w.choose(kind, count, changes)
 	if len(ids) == 0 {
@@ -100,7 +106,7 @@ func (w *writer) statement(ctx context.Context, tx transaction, changes map[int6
 	}
 	versions := make([]int64, len(ids))
 	for i, id := range ids {
-		v := version{number: max(w.latest[id], -w.latest[id]) + 1, deleted: kind == "mark" || kind == "remove", hard: kind == "remove"}
+		v := version{number: max(w.latest[id], -w.latest[id]) + 1, deleted: kind == "mark" || kind == "remove", hard: kind == "remove", hidden: to.hidden()}
 		versions[i], changes[id] = v.number, v
 		w.history.try(id, v)
 	}
@@ -110,7 +116,7 @@ func (w *writer) statement(ctx context.Context, tx transaction, changes map[int6
 	case "remove":
 		return tx.remove(ctx, ids)
 	}
-	return tx.put(ctx, ids, versions)
+	return tx.put(ctx, ids, versions, to)
 }
 
 // choose picks customers of this writer: new ones to insert, living ones to delete, any that ever lived to put.
@@ -194,7 +200,7 @@ func (w *writer) fill(ctx context.Context, count int) error {
 		versions[i], changes[id] = 1, version{number: 1}
 		w.history.try(id, changes[id])
 	}
-	if err := tx.put(ctx, ids, versions); err != nil {
+	if err := tx.put(ctx, ids, versions, forward); err != nil {
 		return err
 	}
 	if err := tx.commit(ctx); err != nil {

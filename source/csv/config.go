@@ -19,7 +19,7 @@ type Config struct {
 	UpdatedLayout string          `yaml:"updated_layout" jsonschema_description:"How updated is written, such as 02.01.2006 15:04:05 (Monday, 2 January 2006, 15:04:05 stands for any time), unix or unix_ms. Default: ISO 8601 in its usual forms, or a Unix time."`
 	TimeZone      string          `yaml:"time_zone" jsonschema_description:"The zone of an updated that names none, such as Europe/Berlin. Default: unknown."`
 	Overlap       time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How long before its time of modification the file may have been written. Default: 5m."`
-	Deleted       string          `yaml:"deleted" jsonschema_description:"The column that says that the contact is gone: anything but empty, 0, f, false, n, no and null."`
+	Deleted       string          `yaml:"deleted" jsonschema_description:"The column that says that the contact is gone: anything but empty, 0, false, f, n, no, off, none and null."`
 	Fields        source.Fields   `yaml:"fields" jsonschema_description:"The columns of the contact's fields. Default: the columns with the usual names."`
 }
 

@@ -40,6 +40,7 @@ type version struct {
 	starts    *starts
 	count     atomic.Int64
 	warned    atomic.Bool
+	lines     lineNumbers
 }
 
 // A digest is a SHA-256.

@@ -1,8 +1,10 @@
 package csv_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,12 +26,14 @@ type fixture struct {
 	t    *testing.T
 	path string
 	src  bridge.Source
+	log  *bytes.Buffer
 }
 
 func newFixture(t *testing.T, config, content string) *fixture {
 	t.Helper()
 	folder := t.TempDir()
-	factory := newFactory(t, "{path: contacts.csv, "+config+"}", source.Deps{Folder: folder})
+	log := new(bytes.Buffer)
+	factory := newFactory(t, "{path: contacts.csv, "+config+"}", source.Deps{Folder: folder, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	src, err := factory.Open(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +46,7 @@ func newFixture(t *testing.T, config, content string) *fixture {
 			t.Error(err)
 		}
 	})
-	f := &fixture{t: t, path: filepath.Join(folder, "contacts.csv"), src: src}
+	f := &fixture{t: t, path: filepath.Join(folder, "contacts.csv"), src: src, log: log}
 	f.write(content)
 	return f
 }
@@ -62,7 +66,7 @@ func (f *fixture) modified(t time.Time) {
 	}
 }
 
-// run reads a whole run: the ids, deletions with a minus.
+// run reads a whole run: the ids, deletions with a minus, and ! for what is rejected.
 func (f *fixture) run(since bridge.Checkpoint) (string, bridge.Checkpoint) {
 	f.t.Helper()
 	run, err := f.src.Begin(f.t.Context(), since)
@@ -76,7 +80,10 @@ func (f *fixture) run(since bridge.Checkpoint) (string, bridge.Checkpoint) {
 			f.t.Fatal(err)
 		}
 		id := c.Contact.ID
-		if c.Deleted {
+		switch {
+		case c.Rejected != "":
+			id += "!"
+		case c.Deleted:
 			id = "-" + id
 		}
 		ids, at = append(ids, id), append(at[:0], c.Position...)
@@ -219,7 +226,7 @@ func TestIncrementalRunsReadBehindTheHorizon(t *testing.T) {
 	f := newFixture(t, "id: id, updated: updated, overlap: 1m",
 		header+"3,c,,,2024-05-01T10:03:00Z\n1,a,,,2024-05-01T10:01:00Z\n2,b,,,2024-05-01T10:01:00Z\n0,z,,,\n9,y,,,soon\n")
 	got, checkpoint := f.run("")
-	if got != "0 9 1 2 3" {
+	if got != "0 1 2 3 9" {
 		t.Errorf("initial run: %s", got)
 	}
 	if !strings.HasPrefix(string(checkpoint), "2024-05-01T10:01:59.999999#") {
@@ -228,10 +235,11 @@ func TestIncrementalRunsReadBehindTheHorizon(t *testing.T) {
 	if got, again := f.run(checkpoint); got != "" || again != checkpoint {
 		t.Errorf("nothing new: %q, %s", got, again)
 	}
+	// E11: a stamp that cannot be read may be newer than all others, in every new version.
 	// A new version: a late row within the overlap, a newer one, a newer one without a stamp.
-	f.write(header + "1,a,,,2024-05-01T10:01:00Z\n2,b,,,2024-05-01T10:02:00Z\n3,c,,,2024-05-01T10:03:00Z\n4,d,,,2024-05-02T08:00:00Z\n5,e,,,\n")
+	f.write(header + "1,a,,,2024-05-01T10:01:00Z\n2,b,,,2024-05-01T10:02:00Z\n3,c,,,2024-05-01T10:03:00Z\n4,d,,,2024-05-02T08:00:00Z\n5,e,,,\n9,y,,,later\n")
 	got, next := f.run(checkpoint)
-	if got != "2 3 4" || !strings.HasPrefix(string(next), "2024-05-02T07:58:59.999999#") {
+	if got != "2 3 4 9" || !strings.HasPrefix(string(next), "2024-05-02T07:58:59.999999#") {
 		t.Errorf("new version: %q, %s", got, next)
 	}
 	// An older version is restored: the checkpoint stays (T13).
@@ -283,13 +291,14 @@ func TestAFileThatChangesDuringARunEndsIt(t *testing.T) {
 	}
 }
 
-func TestBadRowsAreLeftOutAndReportedWithTheirLines(t *testing.T) {
+func TestBadRowsAreReportedWithTheirLines(t *testing.T) {
 	f := newFixture(t, "id: id, updated: updated",
-		header+"1,a,,,2024-05-01T10:00:00\n2,b,,\n\n3,\"c,,,2024-05-01\n,d,,,2024-05-01\n4,e\x00,,,yesterday\n4,\xff,,,\n5,\"f\n\",,,2024-05-01T10:00:00\n1,z,,,2024-05-01T10:00:01\n")
+		header+"1,a,,,2024-05-01T10:00:00\n2,b,,,,x\n\n3,\"c,,,2024-05-01\n,d,,,2024-05-01\n4,e\x00,,,yesterday\n4,\xff,,,\n5,\"f\n\",,,2024-05-01T10:00:00\n1,z,,,2024-05-01T10:00:01\n")
 	got, _ := f.run("")
-	if want := "4  1 5 1"; got != want {
+	if want := "! ! 4  1 5 1 4"; got != want {
 		t.Errorf("read %q, want %q", got, want)
 	}
+	const nobodyGoes = "until they are corrected, contacts that are missing are not deleted"
 	var problems []string
 	for _, p := range f.inspect().Problems {
 		problems = append(problems, fmt.Sprintf("%s %s: %s", p.Severity, p.Code, p.Message))
@@ -298,10 +307,10 @@ func TestBadRowsAreLeftOutAndReportedWithTheirLines(t *testing.T) {
 		}
 	}
 	want := []string{
-		"failure ragged: 1 row (line 3) have more or fewer columns than the first row and are left out",
-		"failure unclosed: 1 row (line 5) have a quote that is not closed and are left out",
-		"failure no_id: 1 row (line 6) have no id and are left out",
-		`failure bad_updated: 1 row (line 7) have an unreadable "updated", such as "yesterday": only initial runs deliver them`,
+		"failure ragged: 1 row (line 3) have more columns than the first row and cannot be read: " + nobodyGoes,
+		"failure unclosed: 1 row (line 5) have a quote that is not closed and cannot be read: " + nobodyGoes,
+		"failure no_id: 1 row (line 6) have no id and cannot be sent: " + nobodyGoes,
+		`failure bad_updated: 1 row (line 7) have an unreadable "updated", such as "yesterday": every new version of the file sends them again`,
 		`warning null_updated: 1 row (line 8) have no "updated": only initial runs deliver them`,
 		"warning duplicate_id: 2 rows (lines 8, 11) have the id of an earlier one: the later one replaces it, with an updated column the newer one",
 		"warning bad_encoding: 1 row (line 8) are not utf-8",
@@ -311,6 +320,64 @@ func TestBadRowsAreLeftOutAndReportedWithTheirLines(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, problems); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// D8, F3, F4: what can be read is read, in pages of every size, and each record that cannot be read is there all the same, with its line.
+func TestRowsThatCannotBeReadAreRejectedD8(t *testing.T) {
+	const content = "id,name,phone,updated\n" +
+		"1,a\n" + // cells left out at the end
+		"2,b,07911120005,2024-05-01T10:00:00Z,,\n" + // and added
+		"\n" +
+		"3,c,d,07911120006,2024-05-01T10:00:00Z\n" + // line 5
+		"4,\"d,07911120007\n" + // line 6
+		"rest of it\n" +
+		"5,e,07911120008,2024-05-01T10:00:00Z\n" +
+		"6,f\n" +
+		"7,\"g\nh\"\n" +
+		"8,i,\"07911120009"
+	want := map[string]string{
+		"id: id":                   "1 2 (line 5) (line 6) (line 7) 5 6 7 (line 12)",
+		"id: id, updated: updated": "(line 5) (line 6) (line 7) (line 12) 1 6 7 2 5",
+	}
+	for config, want := range want {
+		f := newFixture(t, config, content)
+		run, err := f.src.Begin(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int{1, 2, 3, 100} {
+			var got []string
+			var at bridge.Position
+			for done := false; !done; {
+				var pending []string
+				n := 0
+				for c, err := range f.src.Read(t.Context(), run, at, size) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					what := c.Contact.ID
+					if c.Rejected != "" {
+						line, _, _ := strings.Cut(c.Rejected, " cannot")
+						what += "(" + line + ")"
+					}
+					n, pending = n+1, append(pending, what)
+					if len(c.Position) > 0 {
+						at = slices.Clone(c.Position)
+						got, pending = append(got, pending...), nil
+					}
+				}
+				if done = n < size; done {
+					got = append(got, pending...)
+				}
+			}
+			if text := strings.Join(got, " "); text != want {
+				t.Errorf("%s, pages of %d:\ngot  %s\nwant %s", config, size, text, want)
+			}
+		}
+		if log := f.log.String(); !strings.Contains(log, "line 5 cannot be read: it has 5 cells, where the first row has 4") {
+			t.Errorf("the log does not name the line: %s", log)
+		}
 	}
 }
 

@@ -38,6 +38,7 @@ type inspector struct {
 
 	rows      int
 	faulty    map[fault]*places
+	short     places
 	noID      places
 	duplicate places
 	noStamp   places // empty
@@ -109,6 +110,9 @@ type digestOfID [8]byte
 
 func (i *inspector) row(r *records, seen map[digestOfID]struct{}) {
 	i.rows++
+	if r.short {
+		i.short.add(r.line)
+	}
 	id := text(r.fields[i.version.mapping.id])
 	sum := source.DigestOf(id)
 	key := digestOfID(sum[:8])
@@ -188,6 +192,9 @@ func (i *inspector) facts() []source.Fact {
 	return facts
 }
 
+// nobodyGoes is what follows from records of which nobody knows whose they are (D8).
+const nobodyGoes = "until they are corrected, contacts that are missing are not deleted"
+
 // problems lists what was found, worst first.
 func (i *inspector) problems() []source.Problem {
 	var list []source.Problem
@@ -202,16 +209,16 @@ func (i *inspector) problems() []source.Problem {
 		fault         fault
 		message, hint string
 	}{
-		{ragged, "have more or fewer columns than the first row and are left out", "quote values that hold the delimiter or a line break"},
-		{unclosed, "have a quote that is not closed and are left out", "double quotes that are part of a value"},
-		{tooLong, "are longer than 1 MiB and are left out", "check that the quotes and line ends are right"},
+		{ragged, "have more columns than the first row and cannot be read: " + nobodyGoes, "quote values that hold the delimiter or a line break"},
+		{unclosed, "have a quote that is not closed and cannot be read: " + nobodyGoes, "double quotes that are part of a value"},
+		{tooLong, "are longer than 1 MiB and cannot be read: " + nobodyGoes, "check that the quotes and line ends are right"},
 	} {
 		p := i.faulty[f.fault]
 		add(source.Failure, p.n > 0, string(f.fault), p.String()+" "+f.message, f.hint)
 	}
-	add(source.Failure, i.noID.n > 0, "no_id", i.noID.String()+" have no id and are left out", "give every contact an id")
+	add(source.Failure, i.noID.n > 0, "no_id", i.noID.String()+" have no id and cannot be sent: "+nobodyGoes, "give every contact an id")
 	add(source.Failure, i.badStamp.n > 0, "bad_updated",
-		fmt.Sprintf("%s have an unreadable %q, such as %q: only initial runs deliver them", &i.badStamp, cfg.Updated, i.badStampA),
+		fmt.Sprintf("%s have an unreadable %q, such as %q: every new version of the file sends them again", &i.badStamp, cfg.Updated, i.badStampA),
 		"set updated_layout to how the column is written, such as 02.01.2006 15:04:05")
 	add(source.Warning, i.noStamp.n > 0, "null_updated", fmt.Sprintf("%s have no %q: only initial runs deliver them", &i.noStamp, cfg.Updated),
 		"fill the column for every contact")
@@ -222,6 +229,7 @@ func (i *inspector) problems() []source.Problem {
 		fmt.Sprintf("%q names no time zone, so every new version sends the last 12 hours again, or more", cfg.Updated), "set time_zone")
 	add(source.Warning, i.stamps.coarsest >= day, "coarse_updated", fmt.Sprintf("%q has no time of day, so every new version sends the last day again", cfg.Updated),
 		"export the time too")
+	add(source.Note, i.short.n > 0, "short_rows", i.short.String()+" have fewer columns than the first row: what is missing counts as empty", "")
 	add(source.Note, cfg.Updated == "" && guess.Updated != "", "updated_unused",
 		fmt.Sprintf("the column %q looks like the time of the last change", guess.Updated),
 		"set updated: "+guess.Updated+" if every change moves it, and only what changed is sent")

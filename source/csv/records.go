@@ -3,12 +3,13 @@ package csv
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
 // records reads a file record by record from any offset. It forgives what can be understood in one way only: quotes inside
-// a field, a last line without an end. What it cannot understand is a bad record of one line, never more: a quote that is
-// not closed costs its own line, not the rest of the file.
+// a field, a last line without an end, empty cells at a row's end that were left out or are too many. What it cannot understand
+// is a bad record of one line, never more: a quote that is not closed costs its own line, not the rest of the file.
 type records struct {
 	lines     *lines
 	delimiter byte
@@ -19,6 +20,8 @@ type records struct {
 	end    int64    // where the next one starts
 	line   int      // its first line, counted from the last seek's
 	taken  int      // how many lines it has
+	short  bool     // whether cells at its end are missing
+	doubt  int      // how many rows from here on may be the rest of one whose quote was not closed
 
 	record []byte // a record of more than one line, or a copy of its line
 	plain  []byte // fields without their quotes
@@ -29,22 +32,54 @@ type fault string
 
 const (
 	good     fault = ""
-	ragged   fault = "ragged"    // more or fewer fields than the first row
+	ragged   fault = "ragged"    // more fields than the first row, or fewer in doubt
 	unclosed fault = "unclosed"  // a quote that is not closed
 	tooLong  fault = "too_long"  // longer than maxLine
 	emptyRow fault = "empty_row" // nothing in it: no fault, but no contact
 )
+
+// explain says what is wrong with the last record, and where, for people.
+func (r *records) explain(f fault, line int) string {
+	what := map[fault]string{
+		ragged:   fmt.Sprintf("it has %d cells, where the first row has %d", len(r.fields), r.columns),
+		unclosed: "a quote is not closed",
+		tooLong:  "it is longer than 1 MiB",
+	}[f]
+	return fmt.Sprintf("line %d cannot be read: %s", line, what)
+}
 
 func newRecords(l *lines, delimiter byte) *records { return &records{lines: l, delimiter: delimiter} }
 
 // seek makes the record at an offset the next one, and its line number line.
 func (r *records) seek(offset int64, line int) {
 	r.lines.seek(offset)
-	r.end, r.line, r.taken = offset, line, 0
+	r.end, r.line, r.taken, r.doubt = offset, line, 0, 0
 }
 
 // read reads the next record. Its error is io.EOF at the end of the file, or one of reading the file.
 func (r *records) read() (fault, error) {
+	fault, err := r.next()
+	switch {
+	case fault == unclosed:
+		r.doubt = mostDoubt
+	case fault == good && len(r.fields) == r.columns:
+		r.doubt = 0
+	case r.doubt > 0:
+		r.doubt--
+	}
+	if r.short = fault == good && len(r.fields) < r.columns; r.short {
+		for len(r.fields) < r.columns {
+			r.fields = append(r.fields, nil)
+		}
+	}
+	return fault, err
+}
+
+// mostDoubt is how many lines may be left of a value whose quote was not closed. Those that are shorter than a row are not taken
+// for rows of their own.
+const mostDoubt = 10
+
+func (r *records) next() (fault, error) {
 	r.line += r.taken
 	r.start, r.taken = r.end, 1
 	line, long, err := r.lines.read()
@@ -62,6 +97,9 @@ func (r *records) read() (fault, error) {
 	r.record = append(r.record[:0], line...)
 	first := len(r.record)
 	if r.parse(r.record, true) == closed {
+		if len(r.fields) < r.columns && bytes.Count(r.record, []byte{'"'})%2 == 1 {
+			return ragged, nil // the rest of a value
+		}
 		return r.judge(), nil
 	}
 	for {
@@ -77,7 +115,7 @@ func (r *records) read() (fault, error) {
 		}
 		switch r.parse(r.record, false) {
 		case closed:
-			if f := r.judge(); f != ragged {
+			if f := r.judge(); f != ragged && !r.holdsRows() {
 				return f, nil
 			}
 			return r.firstLine(first)
@@ -118,17 +156,38 @@ func (r *records) firstLine(size int) (fault, error) {
 	return r.judge(), nil
 }
 
-// judge looks at a record's fields.
-func (r *records) judge() fault {
-	for _, f := range r.fields {
-		if len(bytes.TrimSpace(f)) > 0 {
-			if r.columns > 0 && len(r.fields) != r.columns {
-				return ragged
-			}
-			return good
+// holdsRows reports whether a record of several lines that is too short holds a line that is long enough to be a row of its own:
+// a quote that was not closed may have swallowed it.
+func (r *records) holdsRows() bool {
+	if len(r.fields) >= r.columns {
+		return false
+	}
+	_, rest, _ := bytes.Cut(r.record, []byte("\n"))
+	for line := range bytes.SplitSeq(rest, []byte("\n")) {
+		if bytes.Count(line, []byte{r.delimiter}) >= r.columns-1 {
+			return true
 		}
 	}
-	return emptyRow
+	return false
+}
+
+// judge looks at a record's fields, and takes empty ones off its end that the first row has none of.
+func (r *records) judge() fault {
+	filled := len(r.fields)
+	for filled > 0 && len(bytes.TrimSpace(r.fields[filled-1])) == 0 {
+		filled--
+	}
+	if filled == 0 {
+		return emptyRow
+	}
+	if r.columns == 0 {
+		return good
+	}
+	if filled > r.columns || len(r.fields) < r.columns && r.doubt > 0 {
+		return ragged
+	}
+	r.fields = r.fields[:min(len(r.fields), r.columns)]
+	return good
 }
 
 // split cuts a line without quotes.

@@ -90,6 +90,7 @@ type reading struct {
 	position []byte
 	yielded  int
 	faults   int
+	fault    string // the first of them
 }
 
 // read yields the changes. Its error is nil when yield wanted no more.
@@ -171,7 +172,7 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 		return ctx.Err()
 	}
 	noted := r.records.end
-	for n := 0; r.wantsMore(); n++ {
+	for n := 0; r.wantsMore() || len(r.position) == 0; n++ { // never to end where no page may
 		if err := r.check(ctx, n); err != nil {
 			return err
 		}
@@ -186,12 +187,18 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 		if err != nil {
 			return r.file.wrap(err)
 		}
-		if fault != good {
-			r.count(fault)
+		if fault == emptyRow {
 			continue
 		}
-		r.version.mapping.contact(&r.row, r.records.fields)
+		if fault == good {
+			r.version.mapping.contact(&r.row, r.records.fields)
+		} else {
+			r.reject(r.records.explain(fault, r.line()))
+		}
 		r.position = appendOffset(r.position[:0], r.records.end)
+		if r.records.doubt > 0 && r.records.end < r.version.info.Size() {
+			r.position = r.position[:0] // what comes is read with this in mind
+		}
 		if !r.pass() {
 			return nil
 		}
@@ -225,6 +232,15 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 			return err
 		}
 		p := x.rows[next]
+		if reason, bad := x.faults[p.offset]; bad {
+			r.reject(reason)
+			r.position = appendPlace(r.position[:0], rank{rank: next, updated: p.updated})
+			if !r.pass() {
+				return nil
+			}
+			next++
+			continue
+		}
 		r.records.seek(p.offset, 0)
 		fault, err := r.records.read()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -258,18 +274,23 @@ func (r *reading) pass() bool {
 	return r.yield(r.row.Change, nil)
 }
 
-// count counts a record that cannot be understood.
-func (r *reading) count(f fault) {
-	if f != emptyRow {
-		r.faults++
+// reject makes the row one that cannot be read (D8).
+func (r *reading) reject(reason string) {
+	r.row.Start("", false)
+	r.row.Rejected = reason
+	if r.faults++; r.faults == 1 {
+		r.fault = reason
 	}
 }
+
+// line is the line number of the record that was read.
+func (r *reading) line() int { return r.version.lines.number(r.version, r.opened, r.records.start) }
 
 // warn says once for every version of the file that rows were left out.
 func (r *reading) warn() {
 	if r.faults > 0 && r.version.warned.CompareAndSwap(false, true) {
-		r.file.factory.logger.Warn("rows of a CSV file were left out because they cannot be understood",
-			"file", r.file.name(), "rows", r.faults, "hint", "contactbridge preview lists them")
+		r.file.factory.logger.Warn("rows of a CSV file cannot be read: no contact is taken for gone while they are there",
+			"file", r.file.name(), "rows", r.faults, "first", r.fault, "hint", "contactbridge preview lists them")
 	}
 }
 
@@ -314,7 +335,7 @@ func (s *Source) Count(ctx context.Context) (int64, error) {
 	}
 	defer func() { _ = opened.Close() }() // it was only read
 	if v.index != nil {
-		return int64(len(v.index.rows)), nil
+		return int64(len(v.index.rows) - len(v.index.faults)), nil
 	}
 	if n := v.count.Load(); n >= 0 {
 		return n, nil

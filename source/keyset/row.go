@@ -92,7 +92,7 @@ func (r *Row) Start(id string, deleted bool) {
 	*c = contact.Contact{
 		ID: id, Emails: c.Emails[:0], Phones: c.Phones[:0], Websites: c.Websites[:0], CustomFields: c.CustomFields[:0],
 	}
-	r.Deleted = deleted
+	r.Deleted, r.Rejected = deleted, ""
 }
 
 // Set puts a column's value into the contact. Empty values say nothing and are left out (D1), and so is what a list holds

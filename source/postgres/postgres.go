@@ -64,7 +64,7 @@ type Config struct {
 	TimeZone  string          `yaml:"time_zone" jsonschema_description:"The zone of an updated without one, such as Europe/Berlin. Default: the server's, or UTC where that is earlier."`
 	Overlap   time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How far back every run reads where the oldest open transaction cannot be known. Default: 5m."`
 	ClockSkew time.Duration   `yaml:"clock_skew" digest:"-" jsonschema_description:"How far the clocks that stamp contacts may be behind the database's. Default: 1s."`
-	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that is not null, or true, when the contact is gone."`
+	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that says that the contact is gone: anything but null, empty, 0, false, f, n, no, off and none."`
 	Fields    source.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
 }
 

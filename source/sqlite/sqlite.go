@@ -39,8 +39,8 @@ type Config struct {
 	TimeZone  string          `yaml:"time_zone" jsonschema_description:"The zone of an updated without one, such as Europe/Berlin. Default: UTC or the machine's, whichever is earlier."`
 	Overlap   time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How far back every run reads, since write transactions may stay open that long. Default: 5m."`
 	ClockSkew time.Duration   `yaml:"clock_skew" digest:"-" jsonschema_description:"How far the clocks that stamp contacts may be behind this machine's. Default: 1s."`
-	ProbeLock bool            `yaml:"probe_lock" digest:"-" jsonschema_description:"Take and give back the write lock to see that nobody is writing, instead of the overlap. The file must be writable."`
-	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that is neither null nor 0 when the contact is gone."`
+	ProbeLock bool            `yaml:"probe_lock" digest:"-" jsonschema_description:"Take and give back the write lock to see that nobody is writing: then every run reads the last minute again instead of the overlap. The file must be writable."`
+	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that says that the contact is gone: anything but null, empty, 0, false, f, n, no, off and none."`
 	Fields    source.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
 }
 
