@@ -20,9 +20,10 @@ import (
 //	rest     Position
 //	8 bytes  checksum over all of it and the salt
 //
-// A checkpoint on the wire is the source's own text, "~", and 8 hexadecimal digits of a checksum over text and salt.
+// A checkpoint on the wire is the source's own text, "~", and 8 hexadecimal digits of a checksum over text and salt. The salt
+// is the digest of everything that tokens belong to (D10): see [Handler.describe].
 //
-// The checksums tell what this kind of bridge issued from what was altered, cut off or issued by another. They are no
+// The checksums tell what was issued for the same contacts from what was issued for others, altered, or cut off. They are no
 // protection against somebody who wants to make one up: positions and checkpoints say where to start reading, never what
 // may be read.
 const (

@@ -11,26 +11,31 @@ var (
 	number = regexp.MustCompile(`^\d+$`)
 )
 
-// foreign returns checkpoints of other bridges, and some that look like the bridge's own: it never issued any of them.
-func foreign(issued string) map[string]string {
-	m := map[string]string{
-		"a word":                      "cbcheck-never-issued",
-		"a time of another bridge":    "2099-12-31 23:59:59",
-		"an instant":                  "2099-12-31T23:59:59Z",
-		"a time and an id":            "2099-12-31T23:59:59.000000Z/9",
-		"a number of another bridge":  "9999999999999",
-		"a checkpoint with a seal":    "2099-12-31T23:59:59.000000Z/9~0badcafe",
-		"a token of another bridge":   "eyJ1cGRhdGVkIjoiMjA5OS0xMi0zMSIsImlkIjo5fQ",
-		"its own with one more digit": issued + "9",
-	}
+// A foreignMark is a checkpoint that a bridge never issued, and what it looks like.
+type foreignMark struct{ name, mark string }
+
+// foreign returns checkpoints of other bridges, those first that look most like the bridge's own.
+func foreign(issued string) []foreignMark {
+	var marks []foreignMark
 	if moved := year.ReplaceAllString(issued, "2099"); moved != issued {
-		m["its own, moved to the year 2099"] = moved
+		marks = append(marks, foreignMark{"its own, moved to the year 2099", moved})
 	}
 	if number.MatchString(issued) {
-		m["its own with every digit a 9"] = strings.Repeat("9", len(issued))
+		marks = append(marks, foreignMark{"its own with every digit a 9", strings.Repeat("9", len(issued))})
 	}
-	return m
+	return append(marks, []foreignMark{
+		{"a word", "cbcheck-never-issued"},
+		{"a time and an id", "2099-12-31T23:59:59.000000Z/9"},
+		{"a time of another bridge", "2099-12-31 23:59:59"},
+		{"a number of another bridge", "9999999999999"},
+		{"its own with one more digit", issued + "9"},
+		{"an instant", "2099-12-31T23:59:59Z"},
+		{"a checkpoint with a seal", "2099-12-31T23:59:59.000000Z/9~0badcafe"},
+		{"a token of another bridge", "eyJ1cGRhdGVkIjoiMjA5OS0xMi0zMSIsImlkIjo5fQ"},
+	}...)
 }
+
+const fewestForeign = 4 // are sent whatever they cost
 
 // checkpointUnknown sends checkpoints that were never issued. Refusing them is right, and so is a run from the beginning;
 // anything else is a run from a place that the bridge knows nothing about.
@@ -44,20 +49,20 @@ func checkpointUnknown(ctx context.Context, s *session, v *verdict) {
 		return
 	}
 	refused, restarted := 0, 0
-	for name, mark := range sorted(foreign(s.full.checkpoint)) {
-		if !s.affordable(first.bytes, first.took) {
+	for i, f := range foreign(s.full.checkpoint) {
+		if i >= fewestForeign && !s.affordable(first.bytes, first.took) {
 			break
 		}
-		page, e := s.page(ctx, question{label: v.id, since: mark}, nil)
+		page, e := s.page(ctx, question{label: v.id, since: f.mark}, nil)
 		switch {
 		case page == nil:
 			refused++ // with an error of the server's that is checkpoint-altered's
 		case overlaps(page.ids, first.ids):
 			restarted++
 		case len(page.ids) == 0:
-			v.fail(e, "%s (%q) was answered with no contacts, as if nothing were new", name, mark)
+			v.fail(e, "%s (%q) was answered with no contacts, as if nothing were new", f.name, f.mark)
 		default:
-			v.fail(e, "%s (%q) was answered with %s, without any of the full run's first page", name, mark, plural(len(page.ids), "contact"))
+			v.fail(e, "%s (%q) was answered with %s, without any of the full run's first page", f.name, f.mark, plural(len(page.ids), "contact"))
 		}
 	}
 	v.detail("%d refused, %d answered from the beginning", refused, restarted)
@@ -73,7 +78,7 @@ func restarted(ctx context.Context, s *session, v *verdict) {
 	for name, mark := range sorted(map[string]string{"its own checkpoint": s.full.checkpoint, "a checkpoint that it never issued": "cbcheck-never-issued"}) {
 		r := s.follow(ctx, plan{
 			label: v.id, since: mark, extended: true,
-			each: func(r *run, last visited) bool { return r.pages[0].restarted && s.affordable(last.bytes, last.took) },
+			each: func(r *run, _ visited) bool { return r.pages[0].restarted }, // whatever it costs: it must bring everything
 		})
 		if len(r.pages) == 0 || !r.pages[0].restarted {
 			continue
@@ -93,12 +98,8 @@ func (s *session) judgeRestart(ctx context.Context, v *verdict, name string, r *
 			break
 		}
 	}
-	switch {
-	case r.stopped != "":
+	if r.stopped != "" {
 		v.fail(r.failed, "page %d of a run from %s that was restarted: %s", len(r.pages)+1, name, r.stopped)
-		return
-	case !r.complete:
-		v.detail("the restarted run was not read to its end: it would have cost too much")
 		return
 	}
 	for k, page := range s.full.pages {
