@@ -5,10 +5,33 @@
 package cell
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
+
+// EachEmail reads every cell of a list with [Emails]. It returns the list itself where no cell holds several.
+func EachEmail(list []string) []string {
+	return readEach(list, func(text string) bool { return isJSON(text) || strings.Count(text, "@") > 1 }, Emails)
+}
+
+// EachWebsite reads every cell of a list with [Websites]. It returns the list itself where no cell holds several.
+func EachWebsite(list []string) []string {
+	return readEach(list, func(text string) bool {
+		return isJSON(text) || strings.ContainsAny(text, ";,| \t\r\n\v\f<") || strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+	}, Websites)
+}
+
+func isJSON(text string) bool { return text != "" && (text[0] == '[' || text[0] == '{') }
+
+// readEach reads those cells of a list that may hold several values.
+func readEach(list []string, several func(string) bool, read func(string) []string) []string {
+	if !slices.ContainsFunc(list, several) {
+		return list
+	}
+	return each(list, read)
+}
 
 // Emails returns the e-mail addresses of a cell in their order. A part that is no address is returned as it is written. A
 // cell of one value is returned unchanged.
@@ -242,7 +265,6 @@ var connectors = map[string]bool{
 	"oppure": true, "bzw": true, "resp": true, "of": true, "en": true, "eller": true, "och": true, "og": true, "lub": true,
 	"или": true, "и": true, "або": true, "alebo": true, "nebo": true, "tai": true, "veya": true,
 }
-
 
 // IsConnector reports whether a word stands between two values: "or", "oder", "ou".
 func IsConnector(word string) bool { return connectors[strings.ToLower(strings.TrimRight(word, "."))] }

@@ -95,6 +95,11 @@ func (m *mapping) takeUsual() {
 		}
 		m.fields = append(m.fields, f)
 	}
+	if name := m.guess.Country; name != "" {
+		m.fields = append(m.fields, field{
+			column: keyset.Column{Field: source.FieldCountry, From: name, Auto: true}, indexes: []int{slices.Index(m.header, name)},
+		})
+	}
 }
 
 // text is a field's value: without space around it, without zero bytes, and what is no UTF-8 replaced.
