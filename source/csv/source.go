@@ -167,13 +167,19 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 			r.count(fault)
 			continue
 		}
-		r.version.mapping.contact(&r.row, r.records.fields)
+		r.fill()
 		r.position = appendOffset(r.position[:0], r.records.end)
 		if !r.pass() {
 			return nil
 		}
 	}
 	return nil
+}
+
+// fill makes the row the contact of the record that was read last.
+func (r *reading) fill() {
+	r.version.mapping.contact(&r.row, r.records.fields)
+	r.version.mapping.id.number(&r.row, r.records.start)
 }
 
 // sorted reads the records in the order of the index.
@@ -210,7 +216,7 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 		if errors.Is(err, io.EOF) || fault != good {
 			return changed(nil)
 		}
-		r.version.mapping.contact(&r.row, r.records.fields)
+		r.fill()
 		if r.row.Contact.ID != string(x.id(p)) {
 			return changed(nil)
 		}
