@@ -66,7 +66,11 @@ func splitEach(texts []string, region string) []string {
 
 // changesValue reports whether the only part of a text with a number in it is read better than the whole text.
 func changesValue(raw, part, region string) bool {
-	return part != strings.TrimSpace(raw) && !Parse(raw, region).Valid && Parse(part, region).Valid
+	if part == strings.TrimSpace(raw) {
+		return false
+	}
+	whole, better := Parse(raw, region), Parse(part, region)
+	return better.Valid && (!whole.Valid || whole.Extension == "" && better.Extension != "")
 }
 
 // unsheetOnly is unsheet, and whether a spreadsheet wrote the text.
