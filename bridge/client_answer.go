@@ -26,6 +26,7 @@ type answer struct {
 	res    *http.Response
 	meter  *meter
 	body   *bufio.Reader // over meter
+	text   *textReader   // over body; nil where another character set is read
 	json   *jsontext.Decoder
 }
 
@@ -68,10 +69,13 @@ func (a *answer) page() (*Page, error) {
 	if err := a.startJSON(); err != nil {
 		return nil, err
 	}
-	r := pageReader{json: a.json, page: &Page{}, expected: a.expected()}
+	r := pageReader{json: a.json, text: a.text, page: &Page{}, expected: a.expected()}
 	err := readObject(a.json, r.field)
 	if err == nil {
 		err = a.atEnd()
+	}
+	if err == nil {
+		err = a.text.check(r.page)
 	}
 	if err != nil {
 		return nil, a.badBody(err)
@@ -133,6 +137,10 @@ func (a *answer) startJSON() error {
 	if bom, _ := a.body.Peek(len(utf8BOM)); bytes.Equal(bom, utf8BOM) {
 		_, _ = a.body.Discard(len(utf8BOM))
 	}
+	text, err := a.inUTF8()
+	if err != nil {
+		return err
+	}
 	first, err := a.firstByte()
 	switch {
 	case err != nil && errors.Is(a.meter.err, io.EOF):
@@ -146,7 +154,7 @@ func (a *answer) startJSON() error {
 		return a.badAnswer("the answer is "+startsLike(first)+", not a JSON object",
 			"A page is an object with contacts, an array. Check that the URL is that of contact_sync.")
 	}
-	a.json = contact.NewDecoder(a.body)
+	a.json = contact.NewDecoder(text)
 	return nil
 }
 
@@ -193,6 +201,7 @@ var errTrailing = &fieldError{"something follows the answer's JSON object"}
 // A pageReader reads a page's fields.
 type pageReader struct {
 	json     *jsontext.Decoder
+	text     *textReader
 	page     *Page
 	expected int             // contacts, roughly
 	contacts bool            // contacts is there, an array
@@ -290,6 +299,9 @@ func (r *pageReader) readContacts() error {
 		reason, err := c.Decode(r.json)
 		if err != nil {
 			return err
+		}
+		if reason == "" {
+			reason = r.text.judge(c)
 		}
 		if reason != "" {
 			r.page.Rejected = append(r.page.Rejected, Rejected{ID: c.ID, Reason: reason})

@@ -10,12 +10,13 @@ const leastDigits = 3
 
 // Numbers makes what the directory keeps of a contact's phones, in their order, so that [Lookup] finds it. Region is where
 // they were written, as in [phone.Parse]. One text may hold several numbers. What is no full number is kept too where it
-// has three digits or more; what has fewer, and what says the same as an earlier one, is left out.
+// has three digits or more; what has fewer, a placeholder such as 0000000000, and what says the same as an earlier one, is
+// left out.
 func Numbers(phones []string, region string) []directory.Number {
 	numbers := make([]directory.Number, 0, len(phones))
 	for _, raw := range phones {
-		if n := phone.Parse(raw, region); n.Valid {
-			numbers = add(numbers, n)
+		if phone.IsOne(raw) {
+			numbers = add(numbers, phone.Parse(raw, region))
 			continue
 		}
 		for _, n := range phone.ParseAll(raw, region) {
@@ -26,7 +27,7 @@ func Numbers(phones []string, region string) []directory.Number {
 }
 
 func add(numbers []directory.Number, n phone.Number) []directory.Number {
-	if len(n.Digits) < leastDigits {
+	if len(n.Digits) < leastDigits || n.Dummy {
 		return numbers
 	}
 	for _, known := range numbers {
