@@ -11,6 +11,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxText is the longest text that is taken apart, in bytes.
+const maxText = 4000
+
 // EachEmail reads every cell of a list with [Emails]. It returns the list itself where no cell holds several.
 func EachEmail(list []string) []string {
 	return readEach(list, func(text string) bool { return isJSON(text) || strings.Count(text, "@") > 1 }, Emails)
@@ -39,7 +42,7 @@ func Emails(text string) []string {
 	if values, ok := JSON(text); ok {
 		return each(values, Emails)
 	}
-	if strings.Count(text, "@") < 2 {
+	if strings.Count(text, "@") < 2 || len(text) > maxText {
 		return []string{text}
 	}
 	var list []string
@@ -54,7 +57,10 @@ func Emails(text string) []string {
 			}
 		}
 	}
-	return distinct(list)
+	if len(list) == 1 && list[0] == text {
+		return list
+	}
+	return each(list, Emails) // what a part is alone is what it is
 }
 
 // isBetweenAddresses reports whether a character may stand between two addresses that no usual separator separates.
@@ -93,6 +99,9 @@ func Websites(text string) []string {
 	if values, ok := JSON(text); ok {
 		return each(values, Websites)
 	}
+	if len(text) > maxText {
+		return []string{text}
+	}
 	parts := split(text, false, true)
 	if len(parts) < 2 {
 		return []string{text}
@@ -102,7 +111,7 @@ func Websites(text string) []string {
 			return []string{text}
 		}
 	}
-	return distinct(parts)
+	return each(parts, Websites)
 }
 
 // isSite reports whether a text looks like the address of a website: a name with a dot in it, and no space.
