@@ -31,6 +31,7 @@ type answer struct {
 	known  int64         // the body's length; 0 where it is not known
 	ahead  *[]byte       // the body's beginning, where it was read ahead
 	body   *bufio.Reader // over meter
+	text   *textReader   // over body; nil where another character set is read
 	json   *jsontext.Decoder
 }
 
@@ -91,11 +92,14 @@ func (a *answer) readPage() (*Page, error) {
 	if err := a.startJSON(); err != nil {
 		return nil, err
 	}
-	r := pageReader{json: a.json, page: &Page{}}
+	r := pageReader{json: a.json, text: a.text, page: &Page{}}
 	r.taken.first = a.expected()
 	err := readObject(a.json, r.field)
 	if err == nil {
 		err = a.atEnd()
+	}
+	if err == nil {
+		err = a.text.check(r.page)
 	}
 	if err != nil {
 		return nil, a.badBody(err)
@@ -161,6 +165,10 @@ func (a *answer) startJSON() error {
 	if bom, _ := a.body.Peek(len(utf8BOM)); bytes.Equal(bom, utf8BOM) {
 		_, _ = a.body.Discard(len(utf8BOM))
 	}
+	text, err := a.inUTF8()
+	if err != nil {
+		return err
+	}
 	first, err := a.firstByte()
 	switch {
 	case err != nil && errors.Is(a.meter.err, io.EOF):
@@ -174,7 +182,7 @@ func (a *answer) startJSON() error {
 		return a.badAnswer("the answer is "+startsLike(first)+", not a JSON object",
 			"A page is an object with contacts, an array. Check that the URL is that of contact_sync.")
 	}
-	a.json = contact.NewDecoder(a.body)
+	a.json = contact.NewDecoder(text)
 	return nil
 }
 
@@ -221,6 +229,7 @@ var errTrailing = &fieldError{"something follows the answer's JSON object"}
 // A pageReader reads a page's fields.
 type pageReader struct {
 	json     *jsontext.Decoder
+	text     *textReader
 	page     *Page
 	taken    pieces[contact.Contact]
 	rejected pieces[Rejected]
@@ -330,6 +339,9 @@ func (r *pageReader) readContacts() error {
 		reason, err := c.DecodeBounded(r.json)
 		if err != nil {
 			return err
+		}
+		if reason == "" {
+			reason = r.text.judge(c)
 		}
 		if reason != "" {
 			*r.rejected.next() = Rejected{ID: c.ID, Reason: reason}

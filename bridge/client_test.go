@@ -159,7 +159,7 @@ func TestPageIsReadLeniently(t *testing.T) {
 		"D6, bad contacts":             {`{"contacts":[{"name":"x"},{"id":"1","name":"Jane"},null,{"id":"7","phones":{}}]}`, bridge.Page{Contacts: jane, Rejected: []bridge.Rejected{{Reason: "has no id"}, {Reason: "is null, not an object"}, {ID: "7", Reason: "phones is an object, not an array of strings"}}}},
 		"a byte order mark and spaces": {"\xef\xbb\xbf\n {\"contacts\":[]}\n\n", bridge.Page{}},
 		"contacts twice: none is lost": {`{"contacts":[{"id":"1","name":"Jane"}],"contacts":[{"id":"2","name":"Jim"}]}`, bridge.Page{Contacts: []contact.Contact{{ID: "1", Name: "Jane"}, {ID: "2", Name: "Jim"}}}},
-		"invalid UTF-8":                {"{\"contacts\":[],\"next_offset\":\"\xff\",\"context\":\"\xff\"}", bridge.Page{NextOffset: "\uFFFD", Context: json.RawMessage("\"\uFFFD\"")}},
+		"ISO-8859-1":                   {"{\"contacts\":[],\"next_offset\":\"\xff\",\"context\":\"\xff\"}", bridge.Page{NextOffset: "ÿ", Context: json.RawMessage(`"ÿ"`)}},
 	} {
 		for _, status := range []int{200, 201} {
 			got, err := ask1(answering(status, tc.in, "Content-Type", "text/plain"))

@@ -37,9 +37,11 @@ func Attribute(ctx context.Context, store directory.Store, key directory.Key, su
 		return Attribution{Reason: "The caller does not show a number."}, nil
 	case len(n.Digits) < leastDigits:
 		return Attribution{Reason: "This is not a phone number."}, nil
+	case n.Dummy:
+		return Attribution{Reason: isPlaceholder}, nil
 	}
 	s := search{store: store, account: key.Account, integration: key.Integration, number: n}
-	matches, err := s.run(ctx)
+	matches, err := s.readings(ctx, subject.Region)
 	if err != nil {
 		return Attribution{}, fmt.Errorf("attribute %s in %s: %w", subject.Number, key.Integration, err)
 	}

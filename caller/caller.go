@@ -79,11 +79,17 @@ type Match struct {
 	other extensionAgreement
 }
 
+// isPlaceholder is why nobody is looked for where a number is [phone.Number.Dummy].
+const isPlaceholder = "This is a placeholder that belongs to nobody."
+
 // Lookup says who a number belongs to. Region is where it was dialled or written, as in [phone.Parse].
 //
 // Matches are ranked: exact before national before suffix; of suffix matches the longer agreement first; then the same
 // extension before none before another; then by integration and id. A contact stands in the answer once, by its best number.
 // Numbers too short for a suffix, such as internal extensions, match the same digits only.
+//
+// Digits that are a number of the region and, with the + that they lack, one of another country are the region's; where that
+// is nobody's, the other reading is tried. A placeholder such as 0000000000 is nobody's.
 //
 // Where the directory holds the caller's E.164 number the store is asked once. The only errors are the store's.
 func Lookup(ctx context.Context, store directory.Store, account, number, region string, opts Options) (Answer, error) {
@@ -96,11 +102,17 @@ func Lookup(ctx context.Context, store directory.Store, account, number, region 
 		answer.Note = "This is not a phone number."
 		return answer, nil
 	}
+	if n.Dummy {
+		answer.E164, answer.Region = "", ""
+		answer.Note = isPlaceholder
+		return answer, nil
+	}
 	s := search{store: store, account: account, number: n, opts: opts}
-	matches, err := s.run(ctx)
+	matches, err := s.readings(ctx, region)
 	if err != nil {
 		return answer, fmt.Errorf("look up %s: %w", number, err)
 	}
+	answer.E164, answer.Region = s.number.E164, s.number.Region
 	if limit := opts.limit(); len(matches) > limit {
 		matches, answer.More = matches[:limit], len(matches)-limit
 	}

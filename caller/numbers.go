@@ -12,16 +12,17 @@ const leastDigits = 3
 
 // Numbers makes what the directory keeps of a contact's phones, in their order, so that [Lookup] finds it. Region is where
 // they were written, as in [phone.Parse]. One text may hold several numbers. What is no full number is kept too where it
-// has three digits or more; what has fewer, and what says the same as an earlier one, is left out, and so is everything after the
-// first [directory.MaxNumbers] numbers. The time it takes grows with the number of phones, no faster.
+// has three digits or more; what has fewer, a placeholder such as 0000000000, and what says the same as an earlier one, is left
+// out, and so is everything after the first [directory.MaxNumbers] numbers. The time it takes grows with the number of phones, no
+// faster.
 func Numbers(phones []string, region string) []directory.Number {
 	list := numbers{list: make([]directory.Number, 0, min(len(phones), directory.MaxNumbers))}
 	for _, raw := range phones {
 		if len(list.list) == directory.MaxNumbers {
 			break
 		}
-		if n := phone.Parse(raw, region); n.Valid {
-			list.add(n)
+		if phone.IsOne(raw) {
+			list.add(phone.Parse(raw, region))
 			continue
 		}
 		for _, n := range phone.ParseAll(raw, region) {
@@ -44,7 +45,7 @@ type said struct{ match, extension string }
 const few = 16
 
 func (l *numbers) add(n phone.Number) {
-	if len(n.Digits) < leastDigits || len(l.list) == directory.MaxNumbers || l.has(said{n.Digits, n.Extension}) {
+	if len(n.Digits) < leastDigits || n.Dummy || len(l.list) == directory.MaxNumbers || l.has(said{n.Digits, n.Extension}) {
 		return
 	}
 	l.list = append(l.list, directory.Number{Raw: n.Raw, E164: n.E164, Match: n.Digits, Extension: n.Extension})

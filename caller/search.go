@@ -48,6 +48,28 @@ func (s *search) run(ctx context.Context) ([]Match, error) {
 	return rank(matches), nil
 }
 
+// readings looks for a number as it is read, and where it is nobody's, exactly, as it may be read besides. The number that
+// the matches are of stays in s.
+func (s *search) readings(ctx context.Context, region string) ([]Match, error) {
+	matches, err := s.run(ctx)
+	if err != nil || len(matches) > 0 && matches[0].How == Exact {
+		return matches, err
+	}
+	for _, n := range phone.Others(s.number.Raw, region) {
+		other := *s
+		other.number = n
+		found, err := other.exact(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			s.number = n
+			return rank(append(found, matches...)), nil
+		}
+	}
+	return matches, nil
+}
+
 // exact finds the same number, or the same digits where it is no full one.
 func (s *search) exact(ctx context.Context) ([]Match, error) {
 	keys := []string{s.number.E164}

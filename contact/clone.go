@@ -24,7 +24,7 @@ func (c *Contact) Clone() Contact {
 	d := Contact{
 		ID: keep(c.ID), Name: keep(c.Name), Title: keep(c.Title), Company: keep(c.Company),
 		Emails: keepAll(c.Emails), Phones: keepAll(c.Phones), Websites: keepAll(c.Websites),
-		PhotoURL: keep(c.PhotoURL), Address: keep(c.Address), Twitter: keep(c.Twitter), URL: keep(c.URL),
+		PhotoURL: keep(c.PhotoURL), Address: keep(c.Address), Twitter: keep(c.Twitter), URL: keep(c.URL), Country: keep(c.Country),
 	}
 	if c.CustomFields != nil {
 		d.CustomFields = make([]CustomField, len(c.CustomFields))
@@ -38,7 +38,7 @@ func (c *Contact) Clone() Contact {
 // textLen is the number of bytes in all of the contact's strings.
 func (c *Contact) textLen() int {
 	n := len(c.ID) + len(c.Name) + len(c.Title) + len(c.Company) +
-		len(c.PhotoURL) + len(c.Address) + len(c.Twitter) + len(c.URL)
+		len(c.PhotoURL) + len(c.Address) + len(c.Twitter) + len(c.URL) + len(c.Country)
 	for _, list := range [...][]string{c.Emails, c.Phones, c.Websites} {
 		for _, s := range list {
 			n += len(s)

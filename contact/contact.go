@@ -22,6 +22,10 @@ type Contact struct {
 	URL      string // the contact's page in the external service
 
 	CustomFields []CustomField
+
+	// Country is the country that the contact's national numbers belong to, in words or as a code, where the source knows it.
+	// The bridge reads Phones with it. It is no part of the protocol: it is neither sent nor received.
+	Country string
 }
 
 // A CustomField is one key and value that the protocol has no field for (P10).

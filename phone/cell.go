@@ -16,7 +16,7 @@ import (
 //
 // Reading the Raw or E164 of a number again gives that number alone.
 func ParseAll(raw, region string) []Number {
-	if isOne(raw) {
+	if IsOne(raw) {
 		return []Number{Parse(raw, region)}
 	}
 	parts := Split(raw, region)
@@ -30,7 +30,7 @@ func ParseAll(raw, region string) []Number {
 // Split returns the parts of a text that are phone numbers of their own, as [ParseAll] reads them. Where the text is one
 // number, or none, it is the text, unchanged.
 func Split(raw, region string) []string {
-	if isOne(raw) || len(raw) > maxTexts {
+	if IsOne(raw) || len(raw) > maxTexts {
 		return []string{raw}
 	}
 	if values, ok := cell.JSON(raw); ok {
@@ -66,7 +66,11 @@ func splitEach(texts []string, region string) []string {
 
 // changesValue reports whether the only part of a text with a number in it is read better than the whole text.
 func changesValue(raw, part, region string) bool {
-	return part != strings.TrimSpace(raw) && !Parse(raw, region).Valid && Parse(part, region).Valid
+	if part == strings.TrimSpace(raw) {
+		return false
+	}
+	whole, better := Parse(raw, region), Parse(part, region)
+	return better.Valid && (!whole.Valid || whole.Extension == "" && better.Extension != "")
 }
 
 // unsheetOnly is unsheet, and whether a spreadsheet wrote the text.
@@ -75,9 +79,9 @@ func unsheetOnly(raw string) (text string, sheet bool) {
 	return text, lost || text != raw
 }
 
-// isOne reports whether a text is so plain that it cannot hold two numbers: no more digits than one number has, and no
-// punctuation that separates.
-func isOne(raw string) bool {
+// IsOne reports whether a text is so plain that it cannot hold two numbers: no more digits than one number has, and no
+// punctuation that separates. Of any other text [Split] knows. It does not allocate.
+func IsOne(raw string) bool {
 	digits := 0
 	for i := range len(raw) {
 		switch c := raw[i]; c {
@@ -113,6 +117,7 @@ const leastShort = 4
 type gap struct {
 	start, end int // what is left out if it does
 	kind       gapKind
+	cut        bool // a number may end here at all
 }
 
 type gapKind uint8
@@ -134,8 +139,9 @@ type splitter struct {
 // Costs of a part. The cheapest way to cut a text is taken: numbers that the plan knows, as few as possible.
 const (
 	costValid   = 10
-	costInside  = 15 // of a gap within a part: two numbers that are both valid are cheaper
-	costBare    = 2  // of a valid number that starts with neither + nor 0: it may be the end of one
+	costInside  = 15  // of a gap within a part: two numbers that are both valid are cheaper
+	costBare    = 2   // of a valid number that starts with neither + nor 0: it may be the end of one
+	costWhole   = 200 // of a part that the plan does not know and that looks like two
 	costUnknown = 100
 	costDigit   = 10  // of each digit that the plan does not know what to do with
 	costTooLong = 400 // of more digits than a number can have
@@ -143,27 +149,30 @@ const (
 	impossible  = 1 << 30
 )
 
+// Bounds of the work that one text is worth.
+const (
+	maxGaps   = 500 // a text with more places to cut is left alone
+	maxInside = 16  // places to cut inside one part
+)
+
 // split cuts a text. Parts without digits are left out.
 func (s *splitter) split(text string) []string {
 	s.text = text
 	s.findGaps()
-	if len(s.gaps) == 2 {
+	if len(s.gaps) == 2 || len(s.gaps) > maxGaps {
 		return []string{text}
 	}
+	s.findCuts()
 	last := len(s.gaps) - 1
 	best := make([]int, last+1) // the least cost up to a gap
 	from := make([]int, last+1)
 	for to := 1; to <= last; to++ {
 		best[to] = impossible
-		for begin := to - 1; begin >= 0; begin-- {
-			part := s.joined(begin, to)
-			if best[begin] < impossible && s.mayCut(begin) {
-				if cost := best[begin] + s.cost(begin, to, part); cost < best[to] {
+		for begin := to - 1; begin >= 0 && to-begin <= maxInside; begin-- {
+			if best[begin] < impossible && s.gaps[begin].cut {
+				if cost := best[begin] + s.cost(begin, to); cost < best[to] {
 					best[to], from[to] = cost, begin
 				}
-			}
-			if len(part) > maxText || countDigits(part) > 2*maxE164 {
-				break
 			}
 		}
 	}
@@ -197,7 +206,14 @@ func (s *splitter) joined(from, to int) string {
 	return s.part(from, to)
 }
 
-// mayCut reports whether a number may end at a gap at all.
+// findCuts finds the gaps at which a number may end at all.
+func (s *splitter) findCuts() {
+	for i := range s.gaps {
+		s.gaps[i].cut = s.mayCut(i)
+	}
+}
+
+// mayCut reports whether a number may end at a gap.
 func (s *splitter) mayCut(i int) bool {
 	g := s.gaps[i]
 	if i == 0 || i == len(s.gaps)-1 || g.kind == hard || g.kind == worded {
@@ -233,7 +249,9 @@ func (s *splitter) after(i int) string {
 	return s.part(i, j)
 }
 
-func (s *splitter) isKnown(part string) bool { return Parse(part, s.region).Valid }
+func (s *splitter) isKnown(part string) bool {
+	return len(part) <= maxText && countDigits(part) >= leastShort && Parse(part, s.region).Valid
+}
 
 // startsNumber reports whether a text starts as a whole number does: with + or 0.
 func startsNumber(text string) bool {
@@ -242,41 +260,33 @@ func startsNumber(text string) bool {
 }
 
 // cost judges a part.
-func (s *splitter) cost(from, to int, part string) int {
-	digits := countDigits(part)
-	if digits == 0 {
-		return costWord
-	}
-	inside := 0
+func (s *splitter) cost(from, to int) int {
+	inside, strong := 0, false
 	for i := from + 1; i < to; i++ {
-		switch g := s.gaps[i]; g.kind {
-		case hard:
-			if !s.mayJoin(from, i, to) {
-				return impossible
-			}
-			inside += costInside
-		case worded:
+		switch g := s.gaps[i]; {
+		case g.kind == hard && !s.mayJoin(from, i, to):
+			return impossible
+		case g.kind == worded:
 			inside++
-		default:
-			if s.mayCut(i) {
-				inside += costInside
-			}
-			if s.mayCut(i) && countDigits(s.part(from, i)) > leastNumber && countDigits(s.part(i, to)) > leastNumber {
-				inside += costInside
-			}
+		case g.cut:
+			inside += costInside
+			strong = strong || countDigits(s.part(from, i)) > leastNumber && countDigits(s.part(i, to)) > leastNumber
 		}
 	}
-	if s.isKnown(part) {
+	part := s.joined(from, to)
+	digits := countDigits(part)
+	switch {
+	case digits == 0:
+		return costWord
+	case digits <= 2*maxE164 && s.isKnown(part):
 		if !startsNumber(part) {
 			inside += costBare
 		}
 		return costValid + inside
-	}
-	if digits > maxE164 {
-		return costUnknown + costDigit*digits + costTooLong + inside
-	}
-	if inside > costInside {
-		inside *= 10 // two that look whole
+	case digits > maxE164:
+		inside += costTooLong
+	case strong:
+		inside += costWhole // both sides look like whole numbers
 	}
 	return costUnknown + costDigit*digits + inside
 }
@@ -333,12 +343,15 @@ func (s *splitter) unit(i int, digits *int) int {
 	return size
 }
 
+// longestRemark is the longest text in brackets that is looked at, in bytes.
+const longestRemark = 64
+
 // brackets is the length of brackets that hold no number of their own: "(0)", "(Mo-Fr, 9-17)".
 func (s *splitter) brackets(i int) int {
 	if s.text[i] != '(' && s.text[i] != '[' {
 		return 0
 	}
-	end := strings.IndexAny(s.text[i:], ")]\n\r;")
+	end := strings.IndexAny(s.text[i:min(len(s.text), i+longestRemark)], ")]\n\r;")
 	if end < 0 || s.text[i+end] != ')' && s.text[i+end] != ']' {
 		return 0
 	}

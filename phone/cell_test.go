@@ -3,6 +3,7 @@ package phone
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // partsOf is what a cell is read as: E.164, or in angle brackets what is kept as it is written.
@@ -265,4 +266,15 @@ func FuzzParseAllTwice(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestACellIsReadInReasonableTime(t *testing.T) {
+	for _, unit := range []string{"1;", "0/", ", a", "1 a ", "+1", "012345/", "0 / ", "(", "((1", "[1,", "12345 ", "030 / 1 - ", "\n", "e1", "9999999 "} {
+		text := strings.Repeat(unit, maxTexts/len(unit))
+		start := time.Now()
+		ParseAll(text, "AT")
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("%q repeated takes %s", unit, took)
+		}
+	}
 }

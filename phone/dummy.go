@@ -13,27 +13,34 @@ const (
 	leastRun   = 6 // digits of a run: with fewer it may be an extension
 )
 
-// mayBeDummy reports whether a text is worth the question: the last of its digits are all equal, or each is the one before it
-// plus or minus one.
+// mayBeDummy reports whether a text is worth the question: the last of its digits are all equal, or a run. It does not
+// allocate.
 func mayBeDummy(text string) bool {
-	const looked = 3
-	var last [looked]byte
-	n := 0
-	for i := len(text) - 1; i >= 0 && n < looked; i-- {
-		switch {
-		case isDigit(text[i]):
-			last[n] = text[i]
+	var last [leastDummy]byte // the last digit first
+	n, zeros := 0, true
+	for i := len(text) - 1; i >= 0 && n < len(last); i-- {
+		switch c := text[i]; {
+		case isDigit(c):
+			last[n] = c
+			zeros = zeros && c == '0'
 			n++
-		case text[i] >= utf8.RuneSelf:
+		case c >= utf8.RuneSelf:
 			return true
 		}
 	}
-	if n < looked {
-		return true
+	if n < len(last) {
+		return n > 0 && zeros
 	}
-	// Digits of a byte wrap around: 890 is a run as well.
-	a, b := (last[1]-last[0]+10)%10, (last[2]-last[1]+10)%10
-	return a == b && (a == 0 || a == 1 || a == 9)
+	step := (last[1] - last[0] + 10) % 10 // a run goes on after 9 with 0
+	if step != 0 && step != 1 && step != 9 {
+		return false
+	}
+	for i := 2; i < len(last); i++ {
+		if (last[i]-last[i-1]+10)%10 != step {
+			return false
+		}
+	}
+	return true
 }
 
 // isDummy reports whether a number is a placeholder that belongs to nobody: zeros only, one digit repeated, or a run such as
@@ -51,10 +58,17 @@ func isDummy(n *Number, home *plan) bool {
 	case n.Valid:
 		return false
 	}
+	code := ""
 	if home != nil {
-		if national, ok := strings.CutPrefix(n.Digits, home.code.digits); ok && isRepeated(national) {
-			return true
+		code = home.code.digits
+	}
+	if strings.HasPrefix(strings.TrimSpace(n.Raw), "+") {
+		if c := codeAt([]byte(n.Digits)); c != nil {
+			code = c.digits
 		}
+	}
+	if national, ok := strings.CutPrefix(n.Digits, code); ok && isRepeated(national) {
+		return true
 	}
 	return isRun(strings.TrimLeft(n.Digits, "0"))
 }

@@ -70,7 +70,7 @@ func Others(raw, region string) []Number {
 		return nil
 	}
 	u := unusual{}
-	if u.byBareCode(plain(text), leastBareAnywhere); !u.best.valid() {
+	if u.byBareCode(withoutWords(withoutScheme(plain(text))), leastBareAnywhere); !u.best.valid() {
 		return nil
 	}
 	other := Parse("+"+string(u.best.appendDigits(nil)), region)

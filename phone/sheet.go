@@ -36,6 +36,13 @@ func unsheet(raw string) (text string, lost bool) {
 	return sign + digits, false
 }
 
+// Tidy returns a number without what a spreadsheet or a floating-point column has added to it: 447911123457 for
+// 447911123457.0. Any other text it returns unchanged.
+func Tidy(raw string) string {
+	text, _ := unsheet(raw)
+	return text
+}
+
 // mayBeSheet reports whether a text is worth a closer look: one dot or comma with nothing but digits around it, an exponent,
 // a formula. It decides for the usual spellings without a second look.
 func mayBeSheet(raw string) bool {

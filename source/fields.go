@@ -13,13 +13,14 @@ type Fields struct {
 	Address      string       `yaml:"address" jsonschema_description:"Postal address in one line."`
 	Twitter      string       `yaml:"twitter" jsonschema_description:"Handle, with or without @."`
 	URL          string       `yaml:"url" jsonschema_description:"The contact's page in the external service."`
+	Country      string       `yaml:"country" jsonschema_description:"The country that the contact's national phone numbers belong to: a code of two or three letters, or its name in English, German, French, Spanish, Italian, Portuguese or Dutch. It is not sent. Where it is empty or unknown, phones.region counts."`
 	CustomFields CustomFields `yaml:"custom_fields"`
 }
 
 // Empty reports whether no field is mapped, so that the usual names are to be taken.
 func (f Fields) Empty() bool {
 	return f.Name == "" && f.Title == "" && f.Company == "" && len(f.Emails) == 0 && len(f.Phones) == 0 &&
-		len(f.Websites) == 0 && f.PhotoURL == "" && f.Address == "" && f.Twitter == "" && f.URL == "" &&
+		len(f.Websites) == 0 && f.PhotoURL == "" && f.Address == "" && f.Twitter == "" && f.URL == "" && f.Country == "" &&
 		len(f.CustomFields) == 0
 }
 
@@ -43,13 +44,14 @@ func (f Fields) Mapped() []Mapped {
 	add(FieldAddress, f.Address)
 	add(FieldTwitter, f.Twitter)
 	add(FieldURL, f.URL)
+	add(FieldCountry, f.Country)
 	for _, c := range f.CustomFields {
 		add(FieldCustom+"."+c.Key, c.Expression)
 	}
 	return list
 }
 
-// The names of a contact's fields, as in the protocol (P10).
+// The names of a contact's fields, as in the protocol (P10) but for the country.
 const (
 	FieldName     = "name"
 	FieldTitle    = "title"
@@ -61,6 +63,7 @@ const (
 	FieldAddress  = "address"
 	FieldTwitter  = "twitter"
 	FieldURL      = "url"
+	FieldCountry  = "country"       // read, but not sent
 	FieldCustom   = "custom_fields" // followed by a dot and the key
 )
 

@@ -75,6 +75,7 @@ type Inspection struct {
 	Mapping  []Mapped  // which contact field comes from where, in the order of bridge documents
 	Facts    []Fact    // how the run would work: order, safe horizon, time zone, number of contacts
 	Problems []Problem // worst first
+	Unused   []string  // columns that go nowhere, in their order
 }
 
 // Mapped says where a contact's field comes from.

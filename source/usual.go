@@ -11,6 +11,8 @@ import (
 type Guess struct {
 	// Fields are the contact fields that were found, in the order of bridge documents, each at most once.
 	Fields []Guessed
+	// Country is the column of the country that national phone numbers belong to; empty where there is none.
+	Country string
 	// ID, Updated and Deleted are columns that look like the contact's id, its time of change and its time of deletion;
 	// empty where none does. They are hints for whoever writes a configuration and are never chosen silently: whether a
 	// column is kept up to date cannot be told by its name.
@@ -30,13 +32,13 @@ type Guessed struct {
 // lower case, accents and everything that is no letter or digit make no difference. Fax numbers are left out.
 func Usual(columns []string) Guess {
 	n := newNames(columns)
-	g := Guess{ID: n.first(usualID), Updated: n.first(usualUpdated), Deleted: n.first(usualDeleted)}
+	g := Guess{ID: n.first(usualID), Updated: n.first(usualUpdated), Deleted: n.first(usualDeleted), Country: n.first(usualCountry)}
 	g.add(FieldName, " ", n.person()...)
 	g.add(FieldTitle, "", n.one(usualTitle)...)
 	g.add(FieldCompany, "", n.one(usualCompany)...)
-	g.add(FieldEmails, "", n.every(usualEmail)...)
-	g.add(FieldPhones, "", n.every(usualPhone)...)
-	g.add(FieldWebsites, "", n.every(usualWebsite)...)
+	g.add(FieldEmails, "", n.every(usualEmail, emailWords)...)
+	g.add(FieldPhones, "", n.every(usualPhone, phoneWords)...)
+	g.add(FieldWebsites, "", n.every(usualWebsite, websiteWords)...)
 	g.add(FieldPhotoURL, "", n.one(usualPhoto)...)
 	g.add(FieldAddress, ", ", n.address()...)
 	g.add(FieldTwitter, "", n.one(usualTwitter)...)
@@ -108,8 +110,8 @@ func present(columns ...string) []string {
 }
 
 // every lists the columns whose name is one of the bases, numbered ("email2", "E-mail 2 Address") or qualified ("work
-// phone", "telefon_privat") or not, in the order of the columns.
-func (n names) every(bases []string) []string {
+// phone", "telefon_privat", "Teléfono del trabajo") or not, in the order of the columns.
+func (n names) every(bases []string, words wordSet) []string {
 	var list []string
 	for i, plain := range n.plain {
 		bare := strings.Map(func(r rune) rune {
@@ -118,7 +120,7 @@ func (n names) every(bases []string) []string {
 			}
 			return r
 		}, plain)
-		if isQualified(bare, bases) {
+		if isQualified(bare, bases) || words.fit(n.columns[i]) {
 			list = append(list, n.columns[i])
 		}
 	}
@@ -168,6 +170,68 @@ func (n names) person() []string {
 		}
 	}
 	return nil
+}
+
+// A wordSet tells names by their words: each must be one that the field is called by, or that qualifies it.
+type wordSet struct {
+	bases  map[string]bool // at least one of them must be in the name
+	others map[string]bool // of this field only
+}
+
+func newWordSet(bases, others string) wordSet {
+	return wordSet{bases: setOf(bases), others: setOf(others)}
+}
+
+func setOf(words string) map[string]bool {
+	set := map[string]bool{}
+	for _, word := range strings.Fields(words) {
+		set[word] = true
+	}
+	return set
+}
+
+// fit reports whether a name is made of the set's words, numbers and qualifiers only, one of its bases among them.
+func (w wordSet) fit(name string) bool {
+	based := false
+	for _, word := range nameWords(name) {
+		switch {
+		case w.bases[word]:
+			based = true
+		case !w.others[word] && !qualifierWords[word]:
+			return false
+		}
+	}
+	return based
+}
+
+// nameWords are the words of a name without accents, in lower case, and without numbers: "E-Mail 2: Adresse" and
+// "emailAdresse" are email and adresse.
+func nameWords(name string) []string {
+	var b strings.Builder
+	lower := false
+	for _, r := range norm.NFD.String(strings.ReplaceAll(name, "ß", "ss")) {
+		switch {
+		case unicode.IsLetter(r):
+			if unicode.IsUpper(r) && lower {
+				b.WriteByte(' ')
+			}
+			b.WriteRune(unicode.ToLower(r))
+			lower = unicode.IsLower(r)
+		case !unicode.Is(unicode.Mn, r):
+			b.WriteByte(' ')
+			lower = false
+		}
+	}
+	words := strings.Fields(b.String())
+	joined := words[:0]
+	for i := 0; i < len(words); i++ {
+		if next := i + 1; next < len(words) && (words[i] == "e" && strings.HasPrefix(words[next], "mail") || words[i] == "i" && words[next] == "phone") {
+			words[next] = words[i] + words[next]
+			i++
+		}
+		joined = append(joined, words[i])
+	}
+	return joined
 }
 
 // address are the columns of the address, or of its parts; a country or state alone is none.

@@ -5,10 +5,36 @@
 package cell
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
+
+// maxText is the longest text that is taken apart, in bytes.
+const maxText = 4000
+
+// EachEmail reads every cell of a list with [Emails]. It returns the list itself where no cell holds several.
+func EachEmail(list []string) []string {
+	return readEach(list, func(text string) bool { return isJSON(text) || strings.Count(text, "@") > 1 }, Emails)
+}
+
+// EachWebsite reads every cell of a list with [Websites]. It returns the list itself where no cell holds several.
+func EachWebsite(list []string) []string {
+	return readEach(list, func(text string) bool {
+		return isJSON(text) || strings.ContainsAny(text, ";,| \t\r\n\v\f<") || strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+	}, Websites)
+}
+
+func isJSON(text string) bool { return text != "" && (text[0] == '[' || text[0] == '{') }
+
+// readEach reads those cells of a list that may hold several values.
+func readEach(list []string, several func(string) bool, read func(string) []string) []string {
+	if !slices.ContainsFunc(list, several) {
+		return list
+	}
+	return each(list, read)
+}
 
 // Emails returns the e-mail addresses of a cell in their order. A part that is no address is returned as it is written. A
 // cell of one value is returned unchanged.
@@ -16,7 +42,7 @@ func Emails(text string) []string {
 	if values, ok := JSON(text); ok {
 		return each(values, Emails)
 	}
-	if strings.Count(text, "@") < 2 {
+	if strings.Count(text, "@") < 2 || len(text) > maxText {
 		return []string{text}
 	}
 	var list []string
@@ -31,7 +57,10 @@ func Emails(text string) []string {
 			}
 		}
 	}
-	return distinct(list)
+	if len(list) == 1 && list[0] == text {
+		return list
+	}
+	return each(list, Emails) // what a part is alone is what it is
 }
 
 // isBetweenAddresses reports whether a character may stand between two addresses that no usual separator separates.
@@ -70,6 +99,9 @@ func Websites(text string) []string {
 	if values, ok := JSON(text); ok {
 		return each(values, Websites)
 	}
+	if len(text) > maxText {
+		return []string{text}
+	}
 	parts := split(text, false, true)
 	if len(parts) < 2 {
 		return []string{text}
@@ -79,7 +111,7 @@ func Websites(text string) []string {
 			return []string{text}
 		}
 	}
-	return distinct(parts)
+	return each(parts, Websites)
 }
 
 // isSite reports whether a text looks like the address of a website: a name with a dot in it, and no space.
@@ -242,7 +274,6 @@ var connectors = map[string]bool{
 	"oppure": true, "bzw": true, "resp": true, "of": true, "en": true, "eller": true, "och": true, "og": true, "lub": true,
 	"или": true, "и": true, "або": true, "alebo": true, "nebo": true, "tai": true, "veya": true,
 }
-
 
 // IsConnector reports whether a word stands between two values: "or", "oder", "ou".
 func IsConnector(word string) bool { return connectors[strings.ToLower(strings.TrimRight(word, "."))] }

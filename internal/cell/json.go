@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 )
 
 // JSON returns the texts and numbers of a JSON array or object in their order: those of nested ones too. Of an object that
@@ -112,21 +113,34 @@ func (n node) leaves(to []string) []string {
 		}
 		return to
 	}
-	named := n.pick(func(key string) bool { return valueKeys[key] })
+	named := n.pick(func(key string, _ node) bool { return valueKeys[key] })
 	if len(named) > 0 {
 		if ext := n.extension(); ext != "" && len(named) == 1 {
 			named[0] += " ext. " + ext
 		}
 		return append(to, named...)
 	}
-	return append(to, n.pick(func(key string) bool { return !describingKeys[key] })...)
+	return append(to, n.pick(func(key string, value node) bool {
+		return !describingKeys[key] && (!value.isText || looksLikeValue(value.text))
+	})...)
 }
 
-// pick returns the texts of the entries with certain keys.
-func (n node) pick(wanted func(key string) bool) []string {
+// looksLikeValue reports whether a text under a key that says nothing may be a phone number, an e-mail address or a website.
+func looksLikeValue(text string) bool {
+	digits := 0
+	for _, c := range text {
+		if unicode.IsDigit(c) {
+			digits++
+		}
+	}
+	return digits > 2 || strings.Contains(text, "@") || isSite(text)
+}
+
+// pick returns the texts of certain entries.
+func (n node) pick(wanted func(key string, value node) bool) []string {
 	var list []string
 	for i, key := range n.keys {
-		if wanted(key) {
+		if wanted(key, n.nodes[i]) {
 			list = n.nodes[i].leaves(list)
 		}
 	}

@@ -1,15 +1,19 @@
 package config
 
 import (
+	"slices"
+
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/cell"
+	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
 	"github.com/contactbridge/contactbridge/source"
 )
 
 // Phones says what happens to phone numbers.
 type Phones struct {
-	Region string `yaml:"region" jsonschema_description:"The country whose national numbers are written without a country code, in two letters: US, PT, BR."`
-	Format string `yaml:"format" jsonschema:"enum=e164,enum=as-is" jsonschema_description:"e164 sends +15555550100; what is no phone number is sent as it is written. as-is sends every number as the external service has it. Default: e164 where region is given, otherwise as-is."`
+	Region string `yaml:"region" jsonschema_description:"The country whose national numbers are written without a country code, in two letters: US, PT, BR. A contact's own country (source.fields.country) goes before it."`
+	Format string `yaml:"format" jsonschema:"enum=e164,enum=as-is" jsonschema_description:"e164 sends +15555550100; what is no phone number is sent as it is written. as-is sends every number as the external service has it, and in e164 only where the contact's country is another than region. Either way several numbers in one cell are sent as several. Default: e164 where region is given, otherwise as-is."`
 }
 
 // The formats of phone numbers.
@@ -37,13 +41,61 @@ func (p Phones) defaultFormat() string {
 	return FormatAsIs
 }
 
-// Prepare is what is done to a contact's numbers before it is sent; nil where they stay as they are.
+// Prepare returns what is done to a contact before it is sent: cells with several phone numbers, e-mail addresses or websites
+// are taken apart, and numbers are written as Format says.
 func (p Phones) Prepare() func(*contact.Contact) {
-	if p.Format != FormatE164 {
-		return nil
+	return func(c *contact.Contact) {
+		region, e164 := p.Of(c.Country)
+		c.Phones = p.split(c.Phones, region)
+		switch {
+		case e164:
+			formatPhones(c.Phones, region)
+		default:
+			for i, raw := range c.Phones {
+				c.Phones[i] = phone.Tidy(raw)
+			}
+		}
+		c.Emails = cell.EachEmail(c.Emails)
+		c.Websites = cell.EachWebsite(c.Websites)
 	}
-	return func(c *contact.Contact) { formatPhones(c.Phones, p.Region) }
 }
+
+// Of returns how the numbers of a contact of a country are read, and whether they are sent in E.164: as the configuration
+// says, or, as-is, where whoever receives them would read them as another country's.
+func (p Phones) Of(of string) (region string, e164 bool) {
+	region, e164 = p.Region, p.Format == FormatE164
+	if of == "" {
+		return region, e164
+	}
+	if code := country.Code(of); code != "" && code != region {
+		return code, true
+	}
+	return region, e164
+}
+
+// split takes cells with several numbers apart. Where there is none it returns the list itself, which is the caller's.
+func (p Phones) split(phones []string, region string) []string {
+	if !slices.ContainsFunc(phones, func(raw string) bool { return !phone.IsOne(raw) }) {
+		return phones
+	}
+	list, same := make([]string, 0, len(phones)+1), true
+	for _, raw := range phones {
+		parts := phone.Split(raw, region)
+		same = same && len(parts) == 1 && parts[0] == raw
+		for _, part := range parts {
+			if len(list) > most || !slices.Contains(list, part) {
+				list = append(list, part)
+			}
+		}
+	}
+	if same {
+		return phones
+	}
+	return list
+}
+
+// most is up to how many numbers a contact may have for a repeated one to be looked for.
+const most = 100
 
 // formatPhones turns numbers into E.164 in place. The new ones share one allocation.
 func formatPhones(phones []string, region string) {

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/contact"
-	"github.com/contactbridge/contactbridge/phone"
+	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/source"
 )
 
 // An examination collects what the contacts themselves show to be wrong.
 type examination struct {
-	region  string
+	phones  config.Phones
+	foreign foreigners
 	seen    int
 	numbers int // phone numbers, good or not
 	local   int // bad ones without a country code
@@ -28,8 +29,8 @@ type finding struct {
 
 const maxExamples = 3
 
-func newExamination(region string) *examination {
-	return &examination{region: region, found: map[string]*finding{}, ids: map[string]int{}}
+func newExamination(phones config.Phones) *examination {
+	return &examination{phones: phones, found: map[string]*finding{}, ids: map[string]int{}}
 }
 
 // add counts a problem. An example that came before is not repeated.
@@ -62,18 +63,7 @@ func (x *examination) contact(c *contact.Contact) {
 	for _, problem := range c.Problems() {
 		x.add(problem.Code, example(c, problem))
 	}
-	for _, raw := range c.Phones {
-		if strings.TrimSpace(raw) == "" {
-			continue
-		}
-		x.numbers++
-		if !phone.ParseAll(raw, x.region)[0].Valid {
-			if !strings.HasPrefix(strings.TrimSpace(raw), "+") {
-				x.local++
-			}
-			x.add(codeBadPhone, strconv.Quote(shorten(raw))+" (id "+shorten(c.ID)+")")
-		}
-	}
+	x.lookAtNumbers(c)
 	if c.ID != "" {
 		x.ids[strings.Clone(c.ID)]++
 		if x.ids[c.ID] == 2 {
@@ -133,12 +123,15 @@ func (x *examination) problems(told func(code string) bool) []source.Problem {
 		"Map id to what is unique: of several contacts with one id a synchronizer keeps only the last.")
 	add(contact.ProblemNoName, source.Warning, x.contacts("has no name: company, email, phone or id stands in", "have no name: company, email, phone or id stands in"),
 		"Map name to columns that every row has, or have them filled in.")
-	add(contact.ProblemBadText, source.Warning, x.contacts("holds bytes that are no UTF-8, which are replaced", "hold bytes that are no UTF-8, which are replaced"),
+	add(contact.ProblemBadText, source.Warning, x.contacts("holds bytes that are not UTF-8, which are replaced", "hold bytes that are not UTF-8, which are replaced"),
 		"Look at the source's encoding.")
-	add(codeBadPhone, source.Warning, x.ofNumbers, x.phoneHint())
+	x.phoneProblems(add)
+	if p, ok := x.foreign.problem(x.phones.Region); ok {
+		list = append(list, p)
+	}
 	list = append(list, x.withoutPhones()...)
-	add(contact.ProblemBadEmail, source.Note, x.contacts("has an e-mail address that is none", "have an e-mail address that is none"), "It is sent as it is written.")
-	add(contact.ProblemBadURL, source.Note, x.contacts("has a url or photo_url that is no http address", "have a url or photo_url that is no http address"), "It is sent as it is written.")
+	add(contact.ProblemBadEmail, source.Note, x.contacts("has an invalid e-mail address", "have an invalid e-mail address"), "It is sent as it is written.")
+	add(contact.ProblemBadURL, source.Note, x.contacts("has a url or photo_url that is not an http address", "have a url or photo_url that is not an http address"), "It is sent as it is written.")
 	return list
 }
 
@@ -180,22 +173,22 @@ func amount(one, many string) func(n int) string {
 }
 
 func (x *examination) ofNumbers(n int) string {
-	where := " as they are written"
-	if x.region != "" {
-		where = ", written in " + x.region
+	where := "without a country code"
+	if region := x.phones.Region; region != "" {
+		where = "in " + region
 	}
 	if n == 1 {
-		return fmt.Sprintf("1 of %d phone numbers is none%s", x.numbers, where)
+		return fmt.Sprintf("1 of %d phone numbers is not valid %s", x.numbers, where)
 	}
-	return fmt.Sprintf("%d of %d phone numbers are none%s", n, x.numbers, where)
+	return fmt.Sprintf("%d of %d phone numbers are not valid %s", n, x.numbers, where)
 }
 
 func (x *examination) phoneHint() string {
 	switch {
 	case x.local == 0:
-		return "They are sent as they are. Correct them in the source."
-	case x.region == "":
-		return "They are sent as they are. If they are national numbers, set phones: {region: …} to their country."
+		return "They are sent as they are written. Correct them in the source."
+	case x.phones.Region == "":
+		return "They are sent as they are written. If they are national numbers, set phones: {region: …} to their country, or map source.fields.country."
 	}
-	return "They are sent as they are. Correct them in the source, or phones.region if they are of another country."
+	return "They are sent as they are written. Correct them in the source; if they are of another country, set phones.region to it, or map source.fields.country."
 }

@@ -35,6 +35,7 @@ type Preview struct {
 	Deleted  int               `json:"deleted"`         // contacts that are gone, among those that came by
 	Complete bool              `json:"complete"`        // these were all there are
 	Mapping  []Mapped          `json:"mapping"`         // where the fields come from
+	Unused   []string          `json:"unused"`          // columns that go nowhere
 	Facts    []Fact            `json:"facts"`           // how a run works
 	Problems []source.Problem  `json:"problems"`        // worst first
 }
@@ -57,7 +58,7 @@ type Fact struct {
 func Of(ctx context.Context, e config.Endpoint, deps source.Deps, auth bridge.Auth, options Options) (*Preview, error) {
 	p := &Preview{
 		Endpoint: e.Name, Kind: e.Kind.Name, Table: e.Table(),
-		Contacts: []contact.Contact{}, Mapping: []Mapped{}, Facts: []Fact{}, Problems: []source.Problem{},
+		Contacts: []contact.Contact{}, Mapping: []Mapped{}, Unused: []string{}, Facts: []Fact{}, Problems: []source.Problem{},
 	}
 	p.look(ctx, e, deps, auth, options)
 	if err := ctx.Err(); err != nil {
@@ -120,6 +121,7 @@ func (p *Preview) inspect(ctx context.Context, src bridge.Source, patience time.
 	for _, f := range found.Facts {
 		p.Facts = append(p.Facts, Fact(f))
 	}
+	p.Unused = append(p.Unused, found.Unused...)
 	p.Problems = append(p.Problems, found.Problems...)
 }
 
@@ -132,7 +134,7 @@ func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Pho
 		p.failed(err)
 		return
 	}
-	x := newExamination(phones.Region)
+	x := newExamination(phones)
 	p.Complete, err = p.examine(ctx, src, run, x, phones.Prepare(), options)
 	enough := p.Examined > 0 && errors.Is(err, context.DeadlineExceeded)
 	if err != nil && !enough {

@@ -37,6 +37,7 @@ func Print(w io.Writer, p *Preview, width int, style Style) error {
 		pr.table(p.Contacts)
 	}
 	pr.pairs("Where the fields come from", mappingPairs(p.Mapping))
+	pr.unused(p.Unused)
 	var facts [][2]string
 	for _, f := range p.Facts {
 		facts = append(facts, [2]string{f.Name, f.Value})
@@ -134,7 +135,7 @@ func (pr *printer) table(contacts []contact.Contact) {
 	for i := range contacts {
 		var cells []string
 		for _, c := range shown {
-			cells = append(cells, pad(cell(c.cells(&contacts[i]), c.width), c.width))
+			cells = append(cells, pad(shownIn(c.cells(&contacts[i]), c.width), c.width))
 		}
 		pr.line("%s", strings.TrimRight(strings.Join(cells, strings.Repeat(" ", gap)), " "))
 	}
@@ -173,8 +174,8 @@ func fit(shown []*column, width int) {
 	}
 }
 
-// cell is a value in its column: of a list as many entries as fit, and how many more there are.
-func cell(entries []string, width int) string {
+// shownIn is a value in its column: of a list as many entries as fit, and how many more there are.
+func shownIn(entries []string, width int) string {
 	whole := clean(strings.Join(entries, ", "))
 	if len(entries) < 2 || textWidth(whole) <= width {
 		return truncate(whole, width)
@@ -255,6 +256,17 @@ func (pr *printer) pairs(title string, pairs [][2]string) {
 			}
 			pr.line("  %s  %s", pr.style.Dim(name), text)
 		}
+	}
+}
+
+// unused lists the columns that go nowhere.
+func (pr *printer) unused(columns []string) {
+	if len(columns) == 0 {
+		return
+	}
+	pr.line("\n%s", pr.style.Bold("Columns that are not used"))
+	for _, text := range wrap(clean(strings.Join(columns, ", ")), pr.width-2) {
+		pr.line("  %s", text)
 	}
 }
 

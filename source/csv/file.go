@@ -2,6 +2,7 @@ package csv
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,8 +10,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/bridge"
 )
@@ -157,6 +160,10 @@ func (f *file) examine(ctx context.Context, opened *os.File, info os.FileInfo) (
 		if err = f.readHeader(opened, v); err != nil {
 			return nil, err
 		}
+		if err = f.settleID(ctx, opened, v); err != nil {
+			return nil, err
+		}
+		v.mapping.findUnused()
 		if v.mapping.updated >= 0 {
 			if v.index, err = f.buildIndex(ctx, opened, v); err != nil {
 				return nil, err
@@ -206,22 +213,34 @@ func (f *file) digest(ctx context.Context, opened *os.File) (digest, error) {
 
 // readHeader reads the first row.
 func (f *file) readHeader(opened *os.File, v *version) error {
-	head, err := bufio.NewReader(io.NewSectionReader(opened, 0, 4)).Peek(4)
+	head, err := bufio.NewReaderSize(io.NewSectionReader(opened, 0, longestStart), longestStart).Peek(longestStart)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return f.wrap(err)
+	}
+	if other, known := formatOf(head); known {
+		return f.refuse(other)
 	}
 	var mark int
 	v.encoding, mark = detectEncoding(head, f.factory.cfg.Encoding)
 	l := newLines(opened, v.encoding)
 	l.seek(int64(mark))
+	start, line := int64(mark), 1
 	v.delimiter = f.factory.settings.delimiter
+	if told, ok := toldDelimiter(l); ok {
+		start, line = l.offset(), 2
+		if v.delimiter == 0 {
+			v.delimiter = told
+		}
+	} else {
+		l.seek(start)
+	}
 	if v.delimiter == 0 {
 		if v.delimiter, err = guessDelimiter(l); err != nil && !errors.Is(err, io.EOF) {
 			return f.wrap(err)
 		}
 	}
 	r := newRecords(l, v.delimiter)
-	r.seek(int64(mark), 1)
+	r.seek(start, line)
 	for {
 		fault, err := r.read()
 		if errors.Is(err, io.EOF) {
@@ -245,6 +264,19 @@ func (f *file) readHeader(opened *os.File, v *version) error {
 	v.starts = newStarts(v.start)
 	v.mapping, err = newMapping(f.factory.cfg, header)
 	return err
+}
+
+// toldDelimiter reads the line with which Excel is told the delimiter, sep=; and its like, where the file begins with one.
+func toldDelimiter(l *lines) (delimiter byte, ok bool) {
+	line, _, err := l.read()
+	if err != nil {
+		return 0, false
+	}
+	line = bytes.Trim(bytes.TrimRight(line, " "), `"`)
+	if len(line) == len("sep=")+1 && strings.EqualFold(string(line[:4]), "sep=") && line[4] < utf8.RuneSelf {
+		return line[4], true
+	}
+	return 0, false
 }
 
 // guessDelimiter takes what the first line that is not empty has most of, and puts the line back.

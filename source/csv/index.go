@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"sort"
+
+	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
 // An index is the order (updated, id) of a version's rows: about 24 bytes and the id for each.
@@ -49,6 +51,7 @@ func (f *file) buildIndex(ctx context.Context, opened *os.File, v *version) (*in
 	s := f.factory.newStamps()
 	r := v.records(opened)
 	newest := int64(null)
+	var row keyset.Row
 	for n := 0; ; n++ {
 		if n%checkEvery == 0 {
 			if err := ctx.Err(); err != nil {
@@ -71,7 +74,7 @@ func (f *file) buildIndex(ctx context.Context, opened *os.File, v *version) (*in
 			x.rows = append(x.rows, place{updated: null, offset: r.start})
 			continue
 		}
-		id := text(r.fields[v.mapping.id])
+		id := v.idOf(&row, r)
 		if len(x.ids)+len(id) > maxIDs {
 			return nil, f.broken("%s has more than 4 GiB of ids", "split it")
 		}
@@ -92,6 +95,16 @@ func (f *file) buildIndex(ctx context.Context, opened *os.File, v *version) (*in
 		x.horizon = s.horizon(v.info.ModTime(), newest, f.factory.cfg.Overlap)
 	}
 	return x, nil
+}
+
+// idOf is the id of the record that was read last.
+func (v *version) idOf(row *keyset.Row, r *records) string {
+	if column := v.mapping.id.column; column >= 0 {
+		return text(r.fields[column])
+	}
+	v.mapping.contact(row, r.fields)
+	v.mapping.id.number(row, r.start)
+	return row.Contact.ID
 }
 
 // grow makes room for all rows once some have shown how long they are, so that the memory is not copied again and again.

@@ -27,7 +27,9 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 	if err := i.scan(ctx, opened); err != nil {
 		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
 	}
-	return source.Inspection{Mapping: i.mapping(), Facts: i.facts(), Problems: i.problems()}, nil
+	problems := i.problems()
+	keyset.Sort(problems)
+	return source.Inspection{Mapping: i.mapping(), Facts: i.facts(), Problems: problems, Unused: v.mapping.unused}, nil
 }
 
 // An inspector counts what is wrong with the rows of a version.
@@ -47,6 +49,7 @@ type inspector struct {
 	encoded   places
 	zero      places
 	newest    int64
+	scratch   keyset.Row
 }
 
 // places are the lines where something was found: how many there are, and the first few.
@@ -113,7 +116,7 @@ func (i *inspector) row(r *records, seen map[digestOfID]struct{}) {
 	if r.short {
 		i.short.add(r.line)
 	}
-	id := text(r.fields[i.version.mapping.id])
+	id := i.version.idOf(&i.scratch, r)
 	sum := source.DigestOf(id)
 	key := digestOfID(sum[:8])
 	if _, twice := seen[key]; id == "" {
@@ -154,7 +157,8 @@ func (i *inspector) mapping() []source.Mapped {
 	for n, f := range m.fields {
 		columns[n] = f.column
 	}
-	list := keyset.Mapping(cfg.ID, columns)
+	list := keyset.Mapping(m.id.describe(), columns)
+	list[0].Auto = m.id.chosen != "" && m.id.column >= 0
 	if cfg.Updated != "" {
 		list = append(list, source.Mapped{Field: "updated", From: cfg.Updated})
 	}
@@ -195,6 +199,53 @@ func (i *inspector) facts() []source.Fact {
 // nobodyGoes is what follows from records of which nobody knows whose they are (D8).
 const nobodyGoes = "until they are corrected, contacts that are missing are not deleted"
 
+// describe says where ids come from.
+func (i *identity) describe() string {
+	if i.column < 0 {
+		return autoID + ": name, first e-mail address, first number"
+	}
+	return i.name
+}
+
+// problems are what is worth knowing about ids that the configuration leaves open, or has made.
+func (i *identity) problems() []source.Problem {
+	var list []source.Problem
+	if i.chosen != "" {
+		set := i.name
+		switch {
+		case i.column < 0:
+			set = autoID
+		case set == autoID:
+			set = "`" + autoID + "`"
+		}
+		list = append(list, source.Problem{
+			Severity: source.Note, Code: "id_chosen", Message: fmt.Sprintf("id is not set: %s is taken (%s)", i.label(), i.chosen),
+			Hint: fmt.Sprintf("set id: %s, so that another file cannot change it, which would delete every contact and create it anew", set),
+		})
+	}
+	if i.column < 0 {
+		list = append(list, source.Problem{
+			Severity: source.Note, Code: "id_made", Message: "ids are made of name, first e-mail address and first number: a contact of which one of them changes is deleted and created anew",
+			Hint: "export a column that identifies the contacts, and set id to it, if there is one",
+		})
+	}
+	if n := len(i.again); n > 0 {
+		list = append(list, source.Problem{
+			Severity: source.Note, Code: "id_again", Message: fmt.Sprintf("%d rows agree with an earlier row in name, first e-mail address and first number: their ids end in -2, -3 in the order of the file", n),
+			Hint: "remove the duplicates; where one of them goes, the others' ids move up",
+		})
+	}
+	return list
+}
+
+// label names what ids come from in a sentence.
+func (i *identity) label() string {
+	if i.column < 0 {
+		return autoID
+	}
+	return fmt.Sprintf("the column %q", i.name)
+}
+
 // problems lists what was found, worst first.
 func (i *inspector) problems() []source.Problem {
 	var list []source.Problem
@@ -204,6 +255,7 @@ func (i *inspector) problems() []source.Problem {
 		}
 	}
 	cfg, guess := i.file.factory.cfg, i.version.mapping.guess
+	list = i.version.mapping.id.problems()
 	add(source.Failure, i.rows == 0, "no_rows", "the file has no contacts", "check that the export is complete")
 	for _, f := range []struct {
 		fault         fault

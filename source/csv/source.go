@@ -191,7 +191,7 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 			continue
 		}
 		if fault == good {
-			r.version.mapping.contact(&r.row, r.records.fields)
+			r.fill()
 		} else {
 			r.reject(r.records.explain(fault, r.line()))
 		}
@@ -204,6 +204,12 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 		}
 	}
 	return nil
+}
+
+// fill makes the row the contact of the record that was read last.
+func (r *reading) fill() {
+	r.version.mapping.contact(&r.row, r.records.fields)
+	r.version.mapping.id.number(&r.row, r.records.start)
 }
 
 // sorted reads the records in the order of the index.
@@ -249,7 +255,7 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 		if errors.Is(err, io.EOF) || fault != good {
 			return changed(nil)
 		}
-		r.version.mapping.contact(&r.row, r.records.fields)
+		r.fill()
 		if r.row.Contact.ID != string(x.id(p)) {
 			return changed(nil)
 		}

@@ -95,6 +95,7 @@ func TestOffsetsOfALargeFileAreGoodEverywhere(t *testing.T) {
 	for _, encoding := range []string{"utf-8", "utf-16"} {
 		var content strings.Builder
 		content.WriteString("id,name,phone\n")
+		rows := 5000
 		for i := range 5000 {
 			if i%50 == 0 {
 				fmt.Fprintf(&content, "%d,\"Person\n%d, \"\"the\"\" first\",+1415555%04d\n", i, i, i)
@@ -102,6 +103,7 @@ func TestOffsetsOfALargeFileAreGoodEverywhere(t *testing.T) {
 			}
 			if i%70 == 0 {
 				content.WriteString("\"a quote that is not closed,x,y\n")
+				rows++ // sent as rejected
 			}
 			fmt.Fprintf(&content, "%d,Person %d,+1415555%04d\n", i, i, i)
 		}
@@ -120,8 +122,8 @@ func TestOffsetsOfALargeFileAreGoodEverywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		all, positions, err := readFrom(t, f.src, run, nil, 0)
-		if err != nil || len(all) != 5000 {
-			t.Fatalf("%s: %d contacts, %v", encoding, len(all), err)
+		if err != nil || len(all) != rows {
+			t.Fatalf("%s: %d of %d rows, %v", encoding, len(all), rows, err)
 		}
 		fresh := newFixture(t, "id: id, fields: {name: name, phones: phone}", text)
 		again, err := fresh.src.Begin(t.Context(), "")
@@ -130,6 +132,9 @@ func TestOffsetsOfALargeFileAreGoodEverywhere(t *testing.T) {
 		}
 		for range 300 {
 			i := rand.IntN(len(positions) - 1)
+			if len(positions[i]) == 0 {
+				continue // no page ends there
+			}
 			got, _, err := readFrom(t, fresh.src, again, positions[i], 2)
 			if err != nil || got[0] != all[i+1] {
 				t.Fatalf("%s: after %s: %q, %v", encoding, all[i], got, err)

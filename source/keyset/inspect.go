@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/source"
 )
@@ -65,4 +68,44 @@ func NoUpdated(guess string) source.Problem {
 		p.Hint += "; " + guess + " looks like one"
 	}
 	return p
+}
+
+// Unused lists the columns that no expression names. A column counts as named where its name stands in an expression as a word,
+// whatever its case.
+func Unused(columns []string, expressions ...string) []string {
+	var list []string
+	for _, column := range columns {
+		if !slices.ContainsFunc(expressions, func(expression string) bool { return names(expression, column) }) {
+			list = append(list, column)
+		}
+	}
+	return list
+}
+
+func names(expression, column string) bool {
+	expression, column = strings.ToLower(expression), strings.ToLower(column)
+	for rest := expression; column != ""; {
+		at := strings.Index(rest, column)
+		if at < 0 {
+			return false
+		}
+		before, _ := utf8.DecodeLastRuneInString(rest[:at])
+		after, _ := utf8.DecodeRuneInString(rest[at+len(column):])
+		if !isNameRune(before) && !isNameRune(after) {
+			return true
+		}
+		rest = rest[at+len(column):]
+	}
+	return false
+}
+
+func isNameRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// Expressions lists the expressions of a source: its id, updated and deleted, and those of the fields.
+func (c Config) Expressions(columns []Column) []string {
+	list := []string{c.ID, c.Updated, c.Deleted}
+	for _, column := range columns {
+		list = append(list, column.From)
+	}
+	return list
 }

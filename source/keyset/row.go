@@ -8,6 +8,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/cell"
 	"github.com/contactbridge/contactbridge/source"
 )
 
@@ -55,6 +56,9 @@ func UsualColumns(guess source.Guess, quote func(string) string) []Column {
 		for _, name := range g.Columns {
 			list = append(list, Column{Field: g.Field, From: quote(name), Auto: true})
 		}
+	}
+	if guess.Country != "" {
+		list = append(list, Column{Field: source.FieldCountry, From: quote(guess.Country), Auto: true})
 	}
 	return list
 }
@@ -123,32 +127,31 @@ func (r *Row) Set(c *Column, value string) {
 		to.Twitter = value
 	case source.FieldURL:
 		to.URL = value
+	case source.FieldCountry:
+		to.Country = value
 	case source.FieldCustom:
 		to.CustomFields = append(to.CustomFields, contact.CustomField{Key: c.Key, Value: value})
 	}
 }
 
-// SetJSON puts the texts and numbers of a JSON array, or a JSON text, into a list. False: it is neither.
+// SetJSON puts the texts and numbers of JSON into a list: those of an array, of objects with a value, of nested arrays; or a
+// JSON text. False: there is none, so that the value means itself.
 func (r *Row) SetJSON(c *Column, value string) bool {
-	decoder := json.NewDecoder(strings.NewReader(value))
-	decoder.UseNumber()
-	var parsed any
-	if decoder.Decode(&parsed) != nil || decoder.More() {
-		return false
+	var text string
+	if value[0] == '"' && json.Unmarshal([]byte(value), &text) == nil {
+		r.Set(c, text)
+		return true
 	}
-	list, isList := parsed.([]any)
-	if !isList {
-		list = []any{parsed}
+	values, ok := cell.JSON(value)
+	for _, text := range values {
+		r.Set(c, text)
 	}
-	for _, item := range list {
-		switch item := item.(type) {
-		case string:
-			r.Set(c, item)
-		case json.Number:
-			r.Set(c, item.String())
-		}
-	}
-	return true
+	return ok || isNothing(value)
+}
+
+// isNothing reports whether JSON holds no value: null, or empty arrays and objects.
+func isNothing(value string) bool {
+	return value == "null" || strings.Trim(strings.ReplaceAll(value, "null", ""), "[]{}, \n\t\r") == ""
 }
 
 // add appends a value that is not there yet. A list that is beyond a contact's bounds already, so that the contact is left out,

@@ -27,6 +27,7 @@ type Contact struct {
 	Address      string              `yaml:"address"`
 	Twitter      string              `yaml:"twitter"`
 	URL          string              `yaml:"url"`
+	Country      string              `yaml:"country" jsonschema_description:"The country that national phone numbers belong to, by code or name. It is not sent."`
 	CustomFields source.CustomFields `yaml:"custom_fields"`
 	Updated      string              `yaml:"updated" jsonschema_description:"When it was changed last: 2024-05-01 or 2024-05-01T10:00:00Z. If no contact says it, every change of the configuration sends all contacts again."`
 	Deleted      bool                `yaml:"deleted" jsonschema_description:"The contact is gone."`
@@ -78,7 +79,7 @@ func (c Contact) check(seen map[string]int, index int) (time.Time, error) {
 func (c Contact) contact() contact.Contact {
 	made := contact.Contact{
 		ID: c.ID, Name: c.Name, Title: c.Title, Company: c.Company, Emails: c.Emails, Phones: c.Phones, Websites: c.Websites,
-		PhotoURL: c.PhotoURL, Address: c.Address, Twitter: c.Twitter, URL: c.URL,
+		PhotoURL: c.PhotoURL, Address: c.Address, Twitter: c.Twitter, URL: c.URL, Country: c.Country,
 	}
 	for _, f := range c.CustomFields {
 		made.CustomFields = append(made.CustomFields, contact.CustomField{Key: f.Key, Value: f.Expression})

@@ -85,6 +85,7 @@ func (s *Store) fingerprint() bridge.Checkpoint {
 	for _, r := range s.snapshot().byID {
 		content := r.contact.Hash()
 		h.Write(content[:])
+		h.Write([]byte(r.contact.Country)) // decides how numbers are read
 		if r.deleted {
 			h.Write([]byte("deleted"))
 		}

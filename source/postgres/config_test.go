@@ -63,7 +63,7 @@ fields:
 		t.Fatalf("got %d contacts", len(got))
 	}
 	expect(t, "contact", fmt.Sprintf("%+v", got[0].Contact), "{ID:7 Name:Jane Doe Title: Company:Example Corp. Emails:[jane@example.com] Phones:[+15555555555] Websites:[] "+
-		"PhotoURL: Address: Twitter: URL:https://crm.example.com/customers/7 CustomFields:[{Key:Plan Value:gold} {Key:Customer since Value:2012-11-20}]}")
+		"PhotoURL: Address: Twitter: URL:https://crm.example.com/customers/7 CustomFields:[{Key:Plan Value:gold} {Key:Customer since Value:2012-11-20}] Country:}")
 }
 
 func TestUsualNamesWithoutFields(t *testing.T) {
@@ -152,7 +152,25 @@ func TestListsAndTypes(t *testing.T) {
 	}
 	expect(t, "contacts", strings.Join(list, "\n"), `["a@b.c" "d\"e@b.c"] ["+1" "2" "1.50"] ["https://x"] "true" [{T 2026-01-02 03:04:05}]
 [] [] [] "" []
-[] [] ["3"] "" []`)
+[] ["{\"no\": \"list\"}"] ["3"] "" []`)
+}
+
+func TestCellsWithSeveralValues(t *testing.T) {
+	db := server.Database(t, `CREATE TABLE customers (id int, phones jsonb, more text[][], f float8, n numeric(20,2), r real, emails jsonb, land text, u timestamptz DEFAULT '2020-01-01')`,
+		`INSERT INTO customers VALUES (1, '[{"type":"work","value":"07911123468"},{"type":"home","number":"02079460111"}]', ARRAY[['1001','1002'],['1003',NULL]],
+			447911123457, 447911123458, 5, '{"work":{"value":"a@b.c"},"home":["b@b.c"]}', 'Germany'),
+			(2, '{"work":"07911123468","primary":true}', '{}', NULL, NULL, NULL, 'null', NULL), (3, '{}', NULL, 4.915112345678e20, NULL, NULL, '[]', NULL)`)
+	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {emails: emails, phones: [phones, more, f, n, r], country: land}}`)
+	got, _ := r.run(t, "", 0)
+	var list []string
+	for _, c := range got {
+		list = append(list, fmt.Sprintf("%q %q %q", c.Contact.Phones, c.Contact.Emails, c.Contact.Country))
+	}
+	expect(t, "contacts", strings.Join(list, "\n"), `["07911123468" "02079460111" "1001" "1002" "1003" "447911123457" "447911123458.00" "5"] ["b@b.c" "a@b.c"] "Germany"
+["07911123468"] [] ""
+["4.915112345678e+20"] [] ""`)
+	found, err := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {phones: "coalesce(phones::text, n::text)"}}`).Inspect(t.Context())
+	expect(t, "unused columns", fmt.Sprint(found.Unused, err), "[more f r emails land] <nil>")
 }
 
 func TestRowsThatAreTheSameTwice(t *testing.T) {

@@ -52,6 +52,11 @@ func (i *inspector) look(ctx context.Context, conn *pgxpool.Conn) error {
 		columns[n] = c.Column
 	}
 	i.found.Mapping = keyset.Mapping(i.factory.cfg.ID, columns)
+	names, err := columnNames(ctx, conn, i.shape.from)
+	if err != nil {
+		return err
+	}
+	i.found.Unused = keyset.Unused(names, i.factory.cfg.Expressions(columns)...)
 	if t := i.shape.table; t != nil && t.rows >= 0 && t.kind != "v" {
 		i.fact("contacts, by the planner's estimate", strconv.FormatFloat(t.rows, 'f', 0, 64))
 	}

@@ -59,8 +59,24 @@ fields:
 `)
 	got, _ := r.run(t, "", 10)
 	expect(t, "contact", fmt.Sprintf("%+v", got[0].Contact), "{ID:7 Name:Jane Doe Title: Company: Emails:[jane@example.com] Phones:[+1 2 1.5] Websites:[] "+
-		"PhotoURL: Address: Twitter: URL:https://crm.example.com/customers/7 CustomFields:[{Key:Plan Value:gold} {Key:Born Value:2012-11-20} {Key:OK Value:1}]}")
+		"PhotoURL: Address: Twitter: URL:https://crm.example.com/customers/7 CustomFields:[{Key:Plan Value:gold} {Key:Born Value:2012-11-20} {Key:OK Value:1}] Country:}")
 	expect(t, "phones that are no list", strings.Join(got[1].Contact.Phones, ","), "[not json")
+}
+
+func TestCellsWithSeveralValues(t *testing.T) {
+	f := newFile(t, `CREATE TABLE customers (id INTEGER PRIMARY KEY, phones TEXT, n REAL, emails TEXT, country TEXT, notes TEXT)`,
+		`INSERT INTO customers VALUES (1, '[{"type":"work","value":"07911123468"},["02079460111"]]', 447911123800, '{"work":"a@b.c"}', 'UK', 'x')`,
+		`INSERT INTO customers VALUES (2, '{"work":"07911123468","x":"y"}', 447911123457.5, '[]', NULL, 'x')`)
+	const config = `{table: customers, id: id, fields: {emails: emails, phones: [phones, n], country: country}}`
+	got, _ := open(t, f.path, config).run(t, "", 0)
+	var list []string
+	for _, c := range got {
+		list = append(list, fmt.Sprintf("%q %q %q", c.Contact.Phones, c.Contact.Emails, c.Contact.Country))
+	}
+	expect(t, "contacts", strings.Join(list, "\n"), `["07911123468" "02079460111" "447911123800.0"] ["a@b.c"] "UK"
+["07911123468" "447911123457.5"] [] ""`)
+	found, err := open(t, f.path, config).Inspect(t.Context())
+	expect(t, "unused columns", fmt.Sprint(found.Unused, err), "[notes] <nil>")
 }
 
 func TestUsualNamesWithoutFields(t *testing.T) {

@@ -37,17 +37,18 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 func (i *inspector) look(ctx context.Context) error {
 	cfg := i.factory.cfg
 	i.found.Mapping = keyset.Mapping(cfg.ID, i.shape.columns)
+	rows, err := i.conn.QueryContext(ctx, "SELECT * FROM "+i.shape.from+" LIMIT 0", nil)
+	if err != nil {
+		return err
+	}
+	names := rows.Columns()
+	if err := rows.Close(); err != nil {
+		return err
+	}
+	i.found.Unused = keyset.Unused(names, cfg.Expressions(i.shape.columns)...)
 	if i.shape.updated == "" {
 		i.fact("order", cfg.ID)
-		rows, err := i.conn.QueryContext(ctx, "SELECT * FROM "+i.shape.from+" LIMIT 0", nil)
-		if err != nil {
-			return err
-		}
-		guess := source.Usual(rows.Columns()).Updated
-		if err := rows.Close(); err != nil {
-			return err
-		}
-		i.found.Problems = append(i.found.Problems, keyset.NoUpdated(guess))
+		i.found.Problems = append(i.found.Problems, keyset.NoUpdated(source.Usual(names).Updated))
 	} else if err := i.stamps(ctx); err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (p *pages) fill(id keyset.Value, values []sqldriver.Value) {
 			continue
 		}
 		c := &p.shape.columns[i]
-		if value[0] != '[' || !c.IsList() || !p.row.SetJSON(c, value) {
+		if value[0] != '[' && value[0] != '{' || !c.IsList() || !p.row.SetJSON(c, value) {
 			p.row.Set(c, value)
 		}
 	}

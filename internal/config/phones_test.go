@@ -1,0 +1,53 @@
+package config_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/config"
+)
+
+func TestPlainNumbersAreSentWithoutAllocations(t *testing.T) {
+	for _, phones := range []config.Phones{{Region: "US", Format: config.FormatE164}, {Format: config.FormatAsIs}, {Region: "DE", Format: config.FormatAsIs}} {
+		prepare := phones.Prepare()
+		c := &contact.Contact{ID: "1", Name: "Jane", Phones: []string{"+14155552671", "+14155550123"}, Emails: []string{"jane@example.com"}, Websites: []string{"https://example.com/a-b"}}
+		if n := testing.AllocsPerRun(100, func() { prepare(c) }); n > 0 {
+			t.Errorf("%+v: %v allocations", phones, n)
+		}
+	}
+}
+
+func TestListsOfTheSourceStayWhatTheyAre(t *testing.T) {
+	emails, websites := []string{"a@x.example; b@x.example"}, []string{"a.example; b.example"}
+	c := &contact.Contact{ID: "1", Phones: []string{"415 555 2671; 415 555 2672"}, Emails: emails, Websites: websites}
+	config.Phones{Region: "US", Format: config.FormatE164}.Prepare()(c)
+	if len(c.Phones) != 2 || len(c.Emails) != 2 || len(c.Websites) != 2 {
+		t.Errorf("%+v", c)
+	}
+	if emails[0] != "a@x.example; b@x.example" || websites[0] != "a.example; b.example" {
+		t.Errorf("the source's own lists became %q, %q", emails, websites)
+	}
+}
+
+// What was sent, read as a foreign bridge's, is sent as it is.
+func FuzzPrepareTwice(f *testing.F) {
+	f.Add("07911123468;02079460111", "a@x ::: b@y", "a.example; b.example", "UK", uint8(0))
+	f.Add(`[{"value":"030 / 123456"},"4.915112345678E+12"]`, `["a@b"]`, "http://a.example", "Germany", uint8(1))
+	f.Add("(030) 1234567 x5, 0171/123-456 oder 447911123457.0", "Doe, Jane <a@x>; b@y", "x", "", uint8(2))
+	f.Add("0000000000 / 123456789", "", "", "US", uint8(3))
+	settings := []config.Phones{
+		{Region: "GB", Format: config.FormatE164}, {Region: "DE", Format: config.FormatAsIs}, {Format: config.FormatAsIs}, {Format: config.FormatE164},
+	}
+	f.Fuzz(func(t *testing.T, phones, emails, websites, country string, setting uint8) {
+		prepare := settings[int(setting)%len(settings)].Prepare()
+		c := &contact.Contact{ID: "1", Phones: []string{phones}, Emails: []string{emails}, Websites: []string{websites}, Country: country}
+		prepare(c)
+		sent := strings.Join(slices.Concat(c.Phones, []string{"|"}, c.Emails, []string{"|"}, c.Websites), "\x00")
+		prepare(c)
+		if again := strings.Join(slices.Concat(c.Phones, []string{"|"}, c.Emails, []string{"|"}, c.Websites), "\x00"); again != sent {
+			t.Errorf("sent %q, sent again %q", sent, again)
+		}
+	})
+}
