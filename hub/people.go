@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/phone"
@@ -106,7 +107,7 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 	if err != nil {
 		return Person{}, err
 	}
-	kin := &family{self: directory.Ref{Integration: key.Integration, ID: id}, at: map[directory.Ref]int{}}
+	kin := &family{self: directory.Ref{Integration: key.Integration, ID: id}, at: map[directory.Ref]int{}, names: map[string]map[string]bool{}}
 	var numbers []string
 	for _, n := range caller.Numbers(entry.Contact.Phones, region) {
 		if n.E164 != "" {
@@ -119,6 +120,7 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 			return Person{}, err
 		}
 		for _, m := range matches {
+			kin.bears(m.Number.E164, m.Contact.Name)
 			kin.add(directory.Entry{Key: m.Key, Contact: m.Contact}, m.Number.E164)
 		}
 	}
@@ -128,17 +130,53 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 			return Person{}, err
 		}
 		for _, e := range entries {
-			kin.add(e, shared(entry.Contact.Emails, e.Contact.Emails)...)
+			both := shared(entry.Contact.Emails, e.Contact.Emails)
+			for _, address := range both {
+				kin.bears(address, e.Contact.Name)
+			}
+			kin.add(e, both...)
 		}
+	}
+	for i := range kin.list {
+		kin.list[i].Same = kin.same(&entry.Contact, &kin.list[i])
 	}
 	return Person{Entry: entry, Others: kin.nearest()}, nil
 }
 
+// severalPeople is how many names make a number or an address one of several people, such as a switchboard's or info@…. Two
+// may be the maiden name and another, or a couple; where they are a couple, their names tell them apart.
+const severalPeople = 3
+
+// same reports whether another record is surely the same human being's.
+func (f *family) same(c *contact.Contact, k *Kin) bool {
+	if c.URL != "" && k.Contact.URL == c.URL && k.Contact.ID == c.ID {
+		return true // the same record of the external service, by two integrations
+	}
+	name := sameName(c.Name)
+	return name != "" && sameName(k.Contact.Name) == name && slices.ContainsFunc(k.Shares, func(s string) bool { return len(f.names[s]) < severalPeople })
+}
+
+// sameName is a name as it is compared: its words without regard to case and order, so that "Doe, Jane" is Jane Doe.
+func sameName(name string) string {
+	words := directory.Fold(name)
+	slices.Sort(words)
+	return strings.Join(words, " ")
+}
+
 // A family are the records that share something with one.
 type family struct {
-	self directory.Ref
-	list []Kin
-	at   map[directory.Ref]int
+	self  directory.Ref
+	list  []Kin
+	at    map[directory.Ref]int
+	names map[string]map[string]bool // that bear a number or an address, by it
+}
+
+// bears notes that a record of a name has a number or an address.
+func (f *family) bears(what, name string) {
+	if f.names[what] == nil {
+		f.names[what] = map[string]bool{}
+	}
+	f.names[what][sameName(name)] = true
 }
 
 func (f *family) add(e directory.Entry, shares ...string) {
@@ -159,9 +197,14 @@ func (f *family) add(e directory.Entry, shares ...string) {
 	}
 }
 
-// nearest lists those that share most first.
+// nearest lists those first that are surely the same person, then those that share most.
 func (f *family) nearest() []Kin {
-	slices.SortStableFunc(f.list, func(a, b Kin) int { return len(b.Shares) - len(a.Shares) })
+	slices.SortStableFunc(f.list, func(a, b Kin) int {
+		if a.Same != b.Same {
+			return map[bool]int{true: -1, false: 1}[a.Same]
+		}
+		return len(b.Shares) - len(a.Shares)
+	})
 	return f.list
 }
 

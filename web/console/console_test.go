@@ -3,10 +3,13 @@ package console_test
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -81,6 +84,31 @@ func TestMoreRejectedContactsThanAPageShowsAreSpokenOf(t *testing.T) {
 		}
 		if said := strings.Contains(text, "the newest 50"); said != (n == 1) {
 			t.Errorf("after %d: that there are more is said: %t", n, said)
+		}
+	}
+}
+
+// Colleagues at one switchboard are five people: the page of one of them ticks nobody else.
+func TestAPurgeTicksNobodyElse(t *testing.T) {
+	s := newSite(t)
+	for n := range 5 {
+		s.bridge.contacts().Put(contact.Contact{ID: fmt.Sprint("desk-", n), Name: "Colleague " + string(rune('A'+n)), Phones: []string{"020 7946 0000"}})
+	}
+	s.bridge.contacts().Put(contact.Contact{ID: "jane-8", Name: "Doe, Jane", Emails: []string{"jane@example.com"}})
+	s.furnish(t)
+	v := s.administrator(t)
+	ticked := regexp.MustCompile(`name="ref" value="([^"]*)" checked`)
+	for id, want := range map[string][]string{"desk-1": {"crm/desk-1"}, "jane-7": {"crm/jane-7", "crm/jane-8"}} {
+		page := v.must("/person/purge?account=acme&integration=crm&id=" + id).text
+		var got []string
+		for _, found := range ticked.FindAllStringSubmatch(page, -1) {
+			got = append(got, found[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q are ticked, want %q", id, got, want)
+		}
+		if all := strings.Count(page, `name="ref"`); id == "desk-1" && all != 5 {
+			t.Errorf("%d records are shown, want five", all)
 		}
 	}
 }
