@@ -45,6 +45,43 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	return caller.Lookup(ctx, h.Store, account, number, region, opts)
 }
 
+// An AccountAnswer is what one account knows of a number.
+type AccountAnswer struct {
+	Account string
+	caller.Answer
+}
+
+// lookupTime is how long all accounts are asked for one number.
+const lookupTime = 3 * time.Second
+
+// LookupAll asks every account that the actor may see who a number belongs to, each by its own region. It returns the answers
+// of those that know somebody, and how many were asked of how many there are: with very many, not all can be in time.
+func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.Options) (found []AccountAnswer, asked, all int, err error) {
+	accounts, err := h.Accounts(ctx)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	within, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	for _, a := range accounts {
+		answer, err := h.Lookup(within, a.Name, number, "", opts)
+		if within.Err() != nil && ctx.Err() == nil {
+			break
+		}
+		if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+			continue // it was removed meanwhile
+		}
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		asked++
+		if len(answer.Matches) > 0 {
+			found = append(found, AccountAnswer{a.Name, answer})
+		}
+	}
+	return found, asked, len(accounts), nil
+}
+
 // Attribute finds the caller's own record in one integration.
 func (h *Hub) Attribute(ctx context.Context, key directory.Key, subject caller.Subject) (caller.Attribution, error) {
 	if err := permit(ctx, registry.ScopeCallers, key.Account); err != nil {

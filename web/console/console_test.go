@@ -112,3 +112,42 @@ func TestAPurgeTicksNobodyElse(t *testing.T) {
 		}
 	}
 }
+
+// Under "All accounts" every account is asked, by its own country, and the answer says which knows the caller.
+func TestWhoIsCallingAsksEveryAccount(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t) // acme, where nobody has this number
+	ctx := context.Background()
+	for _, account := range []string{"aaa", "zeta"} {
+		if err := s.hub.PutAccount(ctx, registry.Account{Name: account, Region: "US"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.connect(t, directory.Key{Account: "zeta", Integration: "shop"}, newBridge(t, 20, contact.Contact{ID: "z", Name: "Zoe Zulu", Phones: []string{"(415) 555-0100"}}))
+	v := s.administrator(t)
+	for path, want := range map[string][]string{
+		"/calling?number=415-555-0100":                {"Zoe Zulu", `href="/?account=zeta"`, "Asked: aaa, acme and zeta."},
+		"/calling?number=%2B14155550100&account=":     {"Zoe Zulu", "Asked: aaa, acme and zeta."},
+		"/calling?number=%2B14155550100&account=aaa":  {"Nobody is known by this number in the account aaa."},
+		"/calling?number=%2B14155550100&account=zeta": {"Zoe Zulu"},
+		"/calling?number=%2B14155550199":              {"Nobody is known by this number in aaa, acme and zeta."},
+		"/calling?number=020+7946+0958":               {"Jane Doe", `href="/?account=acme"`},
+	} {
+		for _, live := range []bool{false, true} {
+			r := v.request("GET", path, nil)
+			if live {
+				r.Header.Set("HX-Request", "true")
+			}
+			page := v.do(r).text
+			for _, part := range want {
+				if !strings.Contains(page, part) {
+					t.Errorf("%s, live %v: it does not say %q", path, live, part)
+				}
+			}
+		}
+	}
+	mine := s.user(t, v, "zed", registry.RoleReader, "aaa", "acme") // who may not see zeta
+	if page := mine.must("/calling?number=%2B14155550100").text; strings.Contains(page, "Zulu") || strings.Contains(page, "zeta") || !strings.Contains(page, "Nobody is known by this number in aaa and acme.") {
+		t.Error("another account's caller is shown, or the answer does not say who was asked")
+	}
+}
