@@ -151,3 +151,25 @@ func TestWhoIsCallingAsksEveryAccount(t *testing.T) {
 		t.Error("another account's caller is shown, or the answer does not say who was asked")
 	}
 }
+
+// Entries of several accounts stand in one list: a time is the same whichever account is chosen, and its zone is named.
+func TestTheAuditLogsTimesAreInOneZone(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t)
+	if err := s.hub.PutAccount(context.Background(), registry.Account{Name: "beta", Region: "US", TimeZone: "America/New_York"}); err != nil {
+		t.Fatal(err)
+	}
+	v := s.administrator(t)
+	v.post("/tokens", "/tokens", "name", "pbx", "account", "beta", "scope", "callers:read")
+	row := regexp.MustCompile(`(?s)<time[^>]*>[^<]*</time>(?:[^t]|t[^o])*?token\.create`)
+	of := func(page string) string {
+		all := v.must(page).text
+		if !strings.Contains(all, "UTC") {
+			t.Errorf("%s names no zone", page)
+		}
+		return regexp.MustCompile(`<time[^>]*>[^<]*</time>`).FindString(row.FindString(all))
+	}
+	if all, one := of("/audit"), of("/audit?account=beta"); all == "" || all != one || !strings.Contains(all, "UTC") {
+		t.Errorf("under all accounts %q, under one %q", all, one)
+	}
+}
