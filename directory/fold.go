@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,23 +12,71 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 )
 
-// Fold writes text so that what people type finds what was stored: lower case, without accents, in compatibility form, as the
-// words between everything that is no letter and no digit. "Zoë  Müller-Ångström" is zoe, muller, angstrom.
+// Fold writes text so that what people type finds what was stored: lower case, without accents and strokes, in compatibility
+// form, as the words between everything that is no letter and no digit. "Zoë  Müller-Ångström" is zoe, muller, angstrom, and
+// "Łukasz" is lukasz.
 func Fold(text string) []string {
 	return strings.FieldsFunc(plain(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
-// plain is text in lower case, without accents, in compatibility form.
+// plain is text in lower case, without accents and strokes, in compatibility form.
 func plain(text string) string {
 	if strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
 		return strings.ToLower(text) // the same, at a fifth of the time
 	}
-	return strings.Map(func(r rune) rune {
+	var b strings.Builder
+	b.Grow(len(text))
+	for _, r := range norm.NFKD.String(text) {
 		if unicode.Is(unicode.Mn, r) {
+			continue
+		}
+		r = unicode.ToLower(r)
+		if typed, ok := undecomposed[r]; ok {
+			b.WriteString(typed)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// undecomposed are the letters that people without such a keyboard type as others, and that Unicode does not take apart.
+var undecomposed = map[rune]string{
+	'ł': "l", 'ø': "o", 'đ': "d", 'ð': "d", 'þ': "th", 'ß': "ss", 'æ': "ae", 'œ': "oe", 'ı': "i", 'ħ': "h", 'ŧ': "t", 'ŋ': "n", 'ĸ': "k", 'ɨ': "i", 'ƶ': "z", 'ς': "σ",
+}
+
+// apostrophes are what stands within a name, and is left out by many who type it.
+const apostrophes = "'\u2018\u2019\u02bc\u02b9\u00b4`"
+
+// closed are the words of a text whose apostrophes are left out: O'Connor is oconnor.
+func closed(text string) []string {
+	if !strings.ContainsAny(text, apostrophes) {
+		return nil
+	}
+	return Fold(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(apostrophes, r) {
 			return -1
 		}
-		return unicode.ToLower(r)
-	}, norm.NFKD.String(text))
+		return r
+	}, text))
+}
+
+// Rank returns how well a contact fits what was typed: 0 where that is one of its e-mail addresses, 1 where it is its name, 2
+// otherwise.
+func Rank(text string) func(c *contact.Contact) int {
+	address, name := FoldEmail(text), strings.Join(Fold(text), " ")
+	if !strings.Contains(address, "@") {
+		address = ""
+	}
+	return func(c *contact.Contact) int {
+		switch {
+		case address != "" && slices.ContainsFunc(c.Emails, func(e string) bool { return FoldEmail(e) == address }):
+			return 0
+		case name != "" && (strings.Join(Fold(c.Name), " ") == name || strings.Join(closed(c.Name), " ") == name):
+			return 1
+		}
+		return 2
+	}
 }
 
 // FoldEmail writes an e-mail address so that two spellings of one address are equal: trimmed, composed, in lower case.
@@ -39,7 +88,7 @@ func FoldEmail(address string) string {
 const maxTerms = 64
 
 // Terms are the words that a contact is found by ([Query]), each once, sorted: those of its name, company and title, and of
-// its e-mail addresses. At most 64.
+// its e-mail addresses; and the same without apostrophes, so that O'Connor is found by connor and by oconnor. At most 64.
 func Terms(c *contact.Contact) []string {
 	terms := Fold(c.Name)
 	terms = append(terms, Fold(c.Company)...)
@@ -47,7 +96,22 @@ func Terms(c *contact.Contact) []string {
 	for _, address := range c.Emails {
 		terms = append(terms, Fold(address)...)
 	}
+	terms = append(terms, closed(c.Name)...)
+	terms = append(terms, closed(c.Company)...)
+	terms = append(terms, closed(c.Title)...)
+	for _, address := range c.Emails {
+		terms = append(terms, closed(address)...)
+	}
 	terms = terms[:min(len(terms), maxTerms)]
 	slices.Sort(terms)
 	return slices.Compact(terms)
+}
+
+// Respelled reports whether what is stored of a contact may hold a letter or an apostrophe that [Terms] of an older release took
+// otherwise: its search terms must be written anew.
+func Respelled(data []byte) bool {
+	return bytes.ContainsAny(data, apostrophes) || bytes.IndexFunc(data, func(r rune) bool {
+		_, is := undecomposed[unicode.ToLower(r)]
+		return is
+	}) >= 0
 }

@@ -15,6 +15,7 @@ func TestFoldFindsWhatPeopleType(t *testing.T) {
 		{"Zoe\u0308", "zoe"},
 		{"O'Neill & Sons, Ltd.", "o neill sons ltd"},
 		{"ﬁve Ⅻ", "five xii"},
+		{"Łukasz Wałęsa, Đorđe Ørsted, Straße ŒUVRE Æsir ĞÜLŞEN ıI", "lukasz walesa dorde orsted strasse oeuvre aesir gulsen ii"},
 		{"山田 太郎", "山田 太郎"},
 		{"jane.doe+crm@Example.COM", "jane doe crm example com"},
 		{" \t?!", ""},
@@ -22,6 +23,14 @@ func TestFoldFindsWhatPeopleType(t *testing.T) {
 	} {
 		if got := strings.Join(directory.Fold(c.text), " "); got != c.want {
 			t.Errorf("%q folds to %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestApostrophesMayBeLeftOut(t *testing.T) {
+	for _, name := range []string{"Sinéad O'Connor", "Sinead O’Connor", "sinead oʼconnor"} {
+		if got := strings.Join(directory.Terms(&contact.Contact{Name: name}), " "); got != "connor o oconnor sinead" {
+			t.Errorf("%s has the terms %q", name, got)
 		}
 	}
 }

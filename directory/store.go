@@ -153,9 +153,10 @@ type Entry struct {
 
 // A Query says what somebody typed. Every word of Text must stand at the start of a word of the contact's name, company,
 // title or e-mail addresses ([Terms]), compared as [Fold] writes them; text that is a number ([Digits]) is looked for at the
-// start of the contact's numbers ([Starts]) and at the end of their Match as well. Found contacts are ordered by folded name
-// (its words, with one space between them, byte by byte), then integration and id. A text that finds more than a thousand
-// contacts, or more than [MaxRanked] bytes of them, may rank only some of them: an answer is never slow for being large. A text without anything to look for finds
+// start of the contact's numbers ([Starts]) and at the end of their Match as well. Found contacts are ordered by [Rank]: those
+// whose e-mail address the text is come first, then those whose name it is; then by folded name (its words, with one space
+// between them, byte by byte), then integration and id. A text that finds more than a thousand contacts, or more than [MaxRanked]
+// bytes of them, may rank only some of them: an answer is never slow for being large. A text without anything to look for finds
 // nobody.
 type Query struct {
 	Text        string

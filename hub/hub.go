@@ -148,6 +148,9 @@ type Person struct {
 type Kin struct {
 	directory.Entry
 	Shares []string // the numbers (E.164) and addresses that both records have
+	// Same says that it is surely the same human being: the same page of the external service under the same id, or the same
+	// name with a number or an address that is not a line of several people.
+	Same bool
 }
 
 // A PurgeResult says what a purge did.

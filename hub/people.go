@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/phone"
@@ -42,6 +43,43 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 		return caller.Answer{}, &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: "Write the country's two letters: US, GB, PT, BR."}
 	}
 	return caller.Lookup(ctx, h.Store, account, number, region, opts)
+}
+
+// An AccountAnswer is what one account knows of a number.
+type AccountAnswer struct {
+	Account string
+	caller.Answer
+}
+
+// lookupTime is how long all accounts are asked for one number.
+const lookupTime = 3 * time.Second
+
+// LookupAll asks every account that the actor may see who a number belongs to, each by its own region. It returns the answers
+// of those that know somebody, and how many were asked of how many there are: with very many, not all can be in time.
+func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.Options) (found []AccountAnswer, asked, all int, err error) {
+	accounts, err := h.Accounts(ctx)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	within, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	for _, a := range accounts {
+		answer, err := h.Lookup(within, a.Name, number, "", opts)
+		if within.Err() != nil && ctx.Err() == nil {
+			break
+		}
+		if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+			continue // it was removed meanwhile
+		}
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		asked++
+		if len(answer.Matches) > 0 {
+			found = append(found, AccountAnswer{a.Name, answer})
+		}
+	}
+	return found, asked, len(accounts), nil
 }
 
 // Attribute finds the caller's own record in one integration.
@@ -110,7 +148,7 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 	if err != nil {
 		return Person{}, err
 	}
-	kin := &family{self: directory.Ref{Integration: key.Integration, ID: id}, at: map[directory.Ref]int{}}
+	kin := &family{self: directory.Ref{Integration: key.Integration, ID: id}, at: map[directory.Ref]int{}, names: map[string]map[string]bool{}}
 	var numbers []string
 	for _, n := range caller.Numbers(first(entry.Contact.Phones, maxShared), region) {
 		if n.E164 != "" && len(numbers) < maxShared {
@@ -123,6 +161,7 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 			return Person{}, err
 		}
 		for _, m := range matches {
+			kin.bears(m.Number.E164, m.Contact.Name)
 			kin.add(directory.Entry{Key: m.Key, Contact: m.Contact}, m.Number.E164)
 		}
 	}
@@ -132,8 +171,15 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 			return Person{}, err
 		}
 		for _, e := range entries {
-			kin.add(e, shared(addresses, e.Contact.Emails)...)
+			both := shared(addresses, e.Contact.Emails)
+			for _, address := range both {
+				kin.bears(address, e.Contact.Name)
+			}
+			kin.add(e, both...)
 		}
+	}
+	for i := range kin.list {
+		kin.list[i].Same = kin.same(&entry.Contact, &kin.list[i])
 	}
 	return Person{Entry: entry, Others: kin.nearest()}, nil
 }
@@ -141,11 +187,40 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 // first are the first entries of a list.
 func first(list []string, most int) []string { return list[:min(len(list), most)] }
 
+// severalPeople is how many names make a number or an address one of several people, such as a switchboard's or info@…. Two
+// may be the maiden name and another, or a couple; where they are a couple, their names tell them apart.
+const severalPeople = 3
+
+// same reports whether another record is surely the same human being's.
+func (f *family) same(c *contact.Contact, k *Kin) bool {
+	if c.URL != "" && k.Contact.URL == c.URL && k.Contact.ID == c.ID {
+		return true // the same record of the external service, by two integrations
+	}
+	name := sameName(c.Name)
+	return name != "" && sameName(k.Contact.Name) == name && slices.ContainsFunc(k.Shares, func(s string) bool { return len(f.names[s]) < severalPeople })
+}
+
+// sameName is a name as it is compared: its words without regard to case and order, so that "Doe, Jane" is Jane Doe.
+func sameName(name string) string {
+	words := directory.Fold(name)
+	slices.Sort(words)
+	return strings.Join(words, " ")
+}
+
 // A family are the records that share something with one.
 type family struct {
-	self directory.Ref
-	list []Kin
-	at   map[directory.Ref]int
+	self  directory.Ref
+	list  []Kin
+	at    map[directory.Ref]int
+	names map[string]map[string]bool // that bear a number or an address, by it
+}
+
+// bears notes that a record of a name has a number or an address.
+func (f *family) bears(what, name string) {
+	if f.names[what] == nil {
+		f.names[what] = map[string]bool{}
+	}
+	f.names[what][sameName(name)] = true
 }
 
 func (f *family) add(e directory.Entry, shares ...string) {
@@ -166,9 +241,14 @@ func (f *family) add(e directory.Entry, shares ...string) {
 	}
 }
 
-// nearest lists those that share most first.
+// nearest lists those first that are surely the same person, then those that share most.
 func (f *family) nearest() []Kin {
-	slices.SortStableFunc(f.list, func(a, b Kin) int { return len(b.Shares) - len(a.Shares) })
+	slices.SortStableFunc(f.list, func(a, b Kin) int {
+		if a.Same != b.Same {
+			return map[bool]int{true: -1, false: 1}[a.Same]
+		}
+		return len(b.Shares) - len(a.Shares)
+	})
 	return f.list
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,13 +21,20 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/directory/postgres"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
+	"github.com/contactbridge/contactbridge/internal/pgtest"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/web"
 )
+
+// database is the PostgreSQL server of tests that need one.
+var database pgtest.Suite
+
+func TestMain(m *testing.M) { os.Exit(database.Main(m)) }
 
 // A fixture is a hub that serves, with an account acme that has an integration crm, and an account other that has none.
 type fixture struct {
@@ -52,6 +60,26 @@ var people = []contact.Contact{
 // newFixture makes a hub whose first run is over.
 func newFixture(t testing.TB, change ...func(*web.Options)) *fixture {
 	t.Helper()
+	return unserved(t).serve(t, newHub(t), change...)
+}
+
+// onBoth runs a test on a hub in files, and on one in PostgreSQL.
+func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
+	t.Run("files", func(t *testing.T) { test(t, newFixture(t)) })
+	t.Run("postgres", func(t *testing.T) {
+		at := database.Database(t).DSN
+		store, err := postgres.Open(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = store.Close() })
+		test(t, unserved(t).serve(t, &hub.Hub{Registry: newRegistry(t, at), Store: store, Outbound: http.DefaultTransport}))
+	})
+}
+
+// unserved is a fixture's bridge without a hub.
+func unserved(t testing.TB) *fixture {
+	t.Helper()
 	f := &fixture{log: &buffer{}}
 	store := memory.NewStore(nil)
 	store.Put(people...)
@@ -61,10 +89,17 @@ func newFixture(t testing.TB, change ...func(*web.Options)) *fixture {
 	})
 	t.Cleanup(bridgeServer.Close)
 	f.bridge = bridgeServer.URL + "/crm/contact_sync"
-	f.hub = newHub(t)
+	return f
+}
+
+// serve lets the fixture serve a hub.
+func (f *fixture) serve(t testing.TB, h *hub.Hub, change ...func(*web.Options)) *fixture {
+	t.Helper()
+	f.hub = h
+	f.hub.Logger = slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	runs := web.NewRuns()
 	f.hub.Observe = runs.Observe
-	options := web.Options{Collectors: []prometheus.Collector{runs}, Hub: f.hub, Version: "test", Logger: slog.New(slog.NewTextHandler(f.log, nil))}
+	options := web.Options{Collectors: []prometheus.Collector{runs}, Hub: f.hub, Version: "test", Logger: f.hub.Logger}
 	for _, c := range change {
 		c(&options)
 	}
@@ -78,21 +113,27 @@ func newFixture(t testing.TB, change ...func(*web.Options)) *fixture {
 func newHub(t testing.TB) *hub.Hub {
 	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
-	ring, err := secret.Parse(secret.NewKey(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := registry.Open(ctx, filepath.Join(dir, "hub.db"), registry.Options{Seal: ring})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
+	r := newRegistry(t, filepath.Join(dir, "hub.db"))
 	store, err := sqlite.Open(ctx, filepath.Join(dir, "directory.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	return &hub.Hub{Registry: r, Store: store, Outbound: http.DefaultTransport}
+}
+
+func newRegistry(t testing.TB, at string) *registry.DB {
+	t.Helper()
+	ring, err := secret.Parse(secret.NewKey(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := registry.Open(context.Background(), at, registry.Options{Seal: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
 }
 
 // populate makes accounts, the integration and the token, and works until the first run is over.

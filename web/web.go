@@ -82,7 +82,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/api/"):
 		x.Route = "/api/"
 		s.api.ServeHTTP(w, r)
-	case strings.EqualFold(strings.Trim(path, "/"), "callerid"): // no telephone system is to be sent on to a page for people
+	case isCallerID(path): // no telephone system is to be sent on to a page for people
 		x.Route = "/callerid"
 		s.api.CallerID().ServeHTTP(w, r)
 	case path == "/healthz":
@@ -102,6 +102,14 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 		s.options.Console.ServeHTTP(w, r)
 	}
 	telemetry.Named(r.Context(), x.Method, x.Route)
+}
+
+// isCallerID reports whether a path is /callerid's, however it is written, or below it: what follows is no page of anybody's, and
+// what stands in its query must not be sent on.
+func isCallerID(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
+	first, _, _ = strings.Cut(first, ";")
+	return strings.EqualFold(strings.TrimSpace(first), "callerid")
 }
 
 // Header values of every answer. Nothing but the console is made to be shown by a browser; the console says what its own pages

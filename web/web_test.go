@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -69,7 +70,7 @@ func TestEverythingElseIsTheConsoles(t *testing.T) {
 	f := newFixture(t, func(o *web.Options) {
 		o.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "console "+r.URL.Path) })
 	})
-	for _, path := range []string{"/", "/accounts/acme/integrations/crm", "/callerid/more", "/apis"} {
+	for _, path := range []string{"/", "/accounts/acme/integrations/crm", "/calleridx", "/apis"} {
 		if r := f.ask(t, "GET", path, "", ""); r.body != "console "+path {
 			t.Errorf("%s: %s", path, r.body)
 		}
@@ -144,6 +145,11 @@ func TestCallerIDUnderstandsWhatTelephoneSystemsSend(t *testing.T) {
 		"FreePBX, as it was dialled":      "GET /callerid?number=+442079460958&token=TOKEN&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: asterisk-libcurl-agent/1.0\r\nConnection: close\r\n\r\n",
 		"FreePBX, a path with a slash":    "GET /callerid/?number=+442079460958&token=TOKEN HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
 		"an address with a slash behind":  "GET //callerid?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a path below":                    "GET /callerid/pbx?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a path far below":                "GET /callerid//pbx/lookup/?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
+		"a parameter of the path":         "GET /callerid;v=1?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
+		"HTTP Basic":                      "GET /callerid?number=02079460958 HTTP/1.0\r\nAuthorization: Basic BASIC\r\n\r\n",
+		"HTTP Basic, a path below":        "GET /callerid/x?number=02079460958 HTTP/1.0\r\nAuthorization: basic BASIC\r\n\r\n",
 		"a path in capitals":              "GET /CallerID?number=02079460958&token=TOKEN HTTP/1.0\r\n\r\n",
 		"FreeSWITCH, digits only":         "GET /callerid?number=442079460958&token=TOKEN&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: freeswitch-cidlookup/1.0\r\nAccept: */*\r\nConnection: close\r\n\r\n",
 		"Kamailio, a user's escape":       "GET /callerid?number=%2b442079460958&max=40 HTTP/1.1\r\nHost: h\r\nUser-Agent: kamailio (5.6.3)\r\nAuthorization: Bearer TOKEN\r\nConnection: close\r\n\r\n",
@@ -156,7 +162,7 @@ func TestCallerIDUnderstandsWhatTelephoneSystemsSend(t *testing.T) {
 		"parameters of the system's own":  "GET /callerid?uniqueid=1.2&number=02079460958&token=TOKEN&did=%2B44 HTTP/1.0\r\n\r\n",
 		"the number's own spelling, in +": "GET /callerid?number=020+7946+0958&token=TOKEN HTTP/1.0\r\n\r\n",
 	} {
-		response, err := http.ReadResponse(bufio.NewReader(exchangeWith(t, at, strings.ReplaceAll(request, "TOKEN", pbx))), nil)
+		response, err := http.ReadResponse(bufio.NewReader(exchangeWith(t, at, strings.NewReplacer("TOKEN", pbx, "BASIC", base64.StdEncoding.EncodeToString([]byte("pbx:"+pbx))).Replace(request))), nil)
 		if err != nil {
 			t.Errorf("%s: %v", who, err)
 			continue
@@ -164,6 +170,26 @@ func TestCallerIDUnderstandsWhatTelephoneSystemsSend(t *testing.T) {
 		body, _ := io.ReadAll(response.Body)
 		if response.StatusCode != http.StatusOK || string(body) != "Jane Doe (Example Ltd)" {
 			t.Errorf("%s: %s %q", who, response.Status, body)
+		}
+	}
+}
+
+// What cannot be answered below /callerid is no page, and no redirect that repeats the token.
+func TestNothingBelowCallerIDIsAPageOrARedirect(t *testing.T) {
+	f := newFixture(t, func(o *web.Options) {
+		o.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/sign-in?next="+r.URL.RequestURI(), http.StatusSeeOther)
+		})
+	})
+	for _, path := range []string{"/callerid/", "/callerid/02079460958", "/callerid/../callerid/x", "//callerid/x", "/CALLERID/x/y", "/callerid/%2e%2e/x", "/callerid;x/y"} {
+		for _, method := range []string{"GET", "POST", "HEAD"} {
+			r := f.ask(t, method, path+"?token=wrong-token&number=1", "", "")
+			if r.status < 400 || r.status >= 500 || r.body != "" || r.header.Get("Location") != "" {
+				t.Errorf("%s %s: %d %q %q", method, path, r.status, r.header.Get("Location"), r.body)
+			}
+			if ways := r.header.Values("WWW-Authenticate"); r.status == http.StatusUnauthorized && len(ways) != 2 {
+				t.Errorf("%s: %q", path, ways)
+			}
 		}
 	}
 }

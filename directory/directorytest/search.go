@@ -20,6 +20,8 @@ var searchCases = []testCase{
 	{"SearchFollowsTheContact", searchFollowsTheContact},
 	{"SearchStaysWhereItIsTold", searchStaysWhereItIsTold},
 	{"SearchIsOrderedByFoldedName", searchIsOrderedByFoldedName},
+	{"SearchBeginsWithWhatWasTyped", searchBeginsWithWhatWasTyped},
+	{"SearchFindsWhatPeopleTypeForIt", searchFindsWhatPeopleTypeForIt},
 	{"SearchTakesAnything", searchTakesAnything},
 	{"SearchForCommonWords", searchForCommonWords},
 	{"SearchForCommonNumbers", searchForCommonNumbers},
@@ -205,10 +207,59 @@ func searchIsOrderedByFoldedName(b *bench) {
 	b.complete(directory.Page{Contacts: all})
 	b.key.Integration = "a-before-crm"
 	b.complete(directory.Page{Contacts: []directory.Record{person("z", "Ann Smith", "")}})
-	want := []string{"c", "z", "e", "f", "g", "d", "b", "a", "h"}
+	want := []string{"a", "c", "z", "e", "f", "g", "d", "b", "h"} // whose name it is comes first
 	b.wantIDs(b.search("smith"), want...)
 	for limit := 1; limit <= len(want); limit++ {
 		b.wantIDs(entryIDs(b.query(directory.Query{Text: "smith", Limit: limit})), want[:limit]...)
+	}
+}
+
+// searchBeginsWithWhatWasTyped types whole addresses and names that hundreds of others begin with.
+func searchBeginsWithWhatWasTyped(b *bench) {
+	all := []directory.Record{
+		withEmails("z", "Zoe Zamenhof", "P29@example.com"), withEmails("y", "Yan Young", "other@example.com", " p29@Example.com"),
+		withEmails("long", "Long", strings.Repeat("a", 120)+"1@example.com"),
+		person("exact", "Xan Smith", ""), person("again", "XAN  smith", ""), withEmails("of", "Company", "xan.smith@example.com"),
+	}
+	for n := range 3000 {
+		all = append(all, withEmails(fmt.Sprintf("%04d", n), fmt.Sprintf("Aaron %04d", n), fmt.Sprintf("p29%04d@example.com", n)),
+			person(fmt.Sprintf("s%04d", n), fmt.Sprintf("Aab Xan Smithson%04d", n), ""))
+	}
+	all = append(all, withEmails("longer", "Longer", strings.Repeat("a", 120)+"2@example.com"))
+	b.complete(directory.Page{Contacts: all})
+	begins := func(text string, want ...string) {
+		b.Helper()
+		if got := b.search(text); len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
+			b.Errorf("%q begins with %q, want %q", text, got[:min(len(got), 3)], want)
+		}
+	}
+	begins("p29@example.com", "y", "z")
+	begins(" P29@EXAMPLE.COM ", "y", "z")
+	begins("p290007@example.com", "0007")
+	begins("xan smith", "again", "exact")
+	begins("Xan-Smith", "again", "exact")
+	begins("xan.smith@example.com", "of")
+	begins(strings.Repeat("a", 120)+"2@example.com", "longer")
+	b.key.Integration = "helpdesk"
+	b.complete(directory.Page{Contacts: []directory.Record{withEmails("h", "Heidi", "p29@example.com")}})
+	if got := entryIDs(b.query(directory.Query{Text: "p29@example.com", Integration: "helpdesk"})); !slices.Equal(got, []string{"h"}) {
+		b.Errorf("in one integration: %q", got)
+	}
+	b.key.Account = "other"
+	b.wantIDs(b.search("p29@example.com"))
+}
+
+// searchFindsWhatPeopleTypeForIt types names without the letters and signs that a keyboard lacks, and with them.
+func searchFindsWhatPeopleTypeForIt(b *bench) {
+	b.complete(directory.Page{Contacts: []directory.Record{
+		person("l", "Łukasz Wałęsa", ""), person("c", "Sinéad O'Connor", ""), person("d", "Siobhan O’Connor-D’Arcy", ""), person("s", "Jörg Straße", ""),
+		person("o", "Søren Ærø", ""), person("i", "Işıl Güneş", ""),
+	}})
+	for text, want := range map[string]string{
+		"lukasz": "l", "Łukasz": "l", "łuk": "l", "walesa": "l", "wałę": "l", "oconnor": "c d", "o'connor": "c d", "o’connor": "c d", "connor": "c d", "oconn": "c d",
+		"darcy": "d", "d arcy": "d", "sinead oconnor": "c", "strasse": "s", "straße": "s", "STRASSE": "s", "soren": "o", "aero": "o", "isil gunes": "i",
+	} {
+		b.wantIDs(b.search(text), strings.Fields(want)...)
 	}
 }
 
@@ -241,7 +292,7 @@ func searchForCommonWords(b *bench) {
 		if len(found) != 50 {
 			b.Errorf("%q found %d, want 50", text, len(found))
 		}
-		if !slices.IsSortedFunc(found, compareEntries) {
+		if !slices.IsSortedFunc(found, compareEntries(text)) {
 			b.Errorf("%q: not in order: %q", text, entryIDs(found))
 		}
 		for _, e := range found {
@@ -263,7 +314,7 @@ func searchForCommonWords(b *bench) {
 func searchForCommonNumbers(b *bench) {
 	b.complete(directory.Page{Contacts: append(people(1, 3000, "Ann"), withNumbers("fr", "Fred", "+33415000001"))})
 	for _, text := range []string{"1415", "4150", "415 000 1"} {
-		if found := b.query(directory.Query{Text: text, Limit: 30}); len(found) != 30 || !slices.IsSortedFunc(found, compareEntries) {
+		if found := b.query(directory.Query{Text: text, Limit: 30}); len(found) != 30 || !slices.IsSortedFunc(found, compareEntries(text)) {
 			b.Errorf("%q found %q", text, entryIDs(found))
 		}
 	}
@@ -271,10 +322,14 @@ func searchForCommonNumbers(b *bench) {
 	b.wantIDs(b.search("4150002999"), "02999")
 }
 
-func compareEntries(x, y directory.Entry) int {
-	return cmp.Or(
-		strings.Compare(strings.Join(directory.Fold(x.Contact.Name), " "), strings.Join(directory.Fold(y.Contact.Name), " ")),
-		strings.Compare(x.Integration, y.Integration), strings.Compare(x.Contact.ID, y.Contact.ID))
+func compareEntries(text string) func(x, y directory.Entry) int {
+	rank := directory.Rank(text)
+	return func(x, y directory.Entry) int {
+		return cmp.Or(
+			cmp.Compare(rank(&x.Contact), rank(&y.Contact)),
+			strings.Compare(strings.Join(directory.Fold(x.Contact.Name), " "), strings.Join(directory.Fold(y.Contact.Name), " ")),
+			strings.Compare(x.Integration, y.Integration), strings.Compare(x.Contact.ID, y.Contact.ID))
+	}
 }
 
 // plainlyFound compares a record with a text as [directory.Query] says it.
@@ -335,7 +390,7 @@ func searchAgreesWithThePlainestWay(b *bench) {
 				want = append(want, directory.Entry{Key: b.key, Contact: r.Contact})
 			}
 		}
-		slices.SortFunc(want, compareEntries)
+		slices.SortFunc(want, compareEntries(text))
 		if got := entryIDs(b.query(directory.Query{Text: text, Limit: 1000})); !slices.Equal(got, entryIDs(want)) {
 			b.Fatalf("%q found %q, want %q", text, got, entryIDs(want))
 		}

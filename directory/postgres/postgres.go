@@ -159,7 +159,7 @@ func (s *Store) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider("", db, folder, goose.WithStore(table))
+	provider, err := goose.NewProvider("", db, folder, goose.WithStore(table), goose.WithGoMigrations(respell()))
 	if err != nil {
 		return err
 	}

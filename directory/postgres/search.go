@@ -72,18 +72,54 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	if err != nil {
 		return nil, fmt.Errorf("search numbers: %w", err)
 	}
-	entries = inOrderOfName(append(entries, numbered...))
+	exact, err := s.searchExact(ctx, account, id, query, most, len(entries) >= most)
+	if err != nil {
+		return nil, fmt.Errorf("search for an address or a name: %w", err)
+	}
+	entries = byRank(append(append(entries, numbered...), exact...), query.Text)
 	return entries[:min(limit, len(entries))], nil
 }
 
-// inOrderOfName sorts entries by folded name, then integration and id, and leaves each once.
-func inOrderOfName(entries []directory.Entry) []directory.Entry {
+// searchExact finds those whose e-mail address the text is; and where more have its words than are ranked, those that have its
+// words as they are, so that whoever bears that name is among them.
+func (s *Store) searchExact(ctx context.Context, account string, id int32, query directory.Query, most int, many bool) (found []directory.Entry, err error) {
+	if address := directory.FoldEmail(query.Text); strings.Contains(address, "@") {
+		narrow, args := only(query, []any{id, lexeme(id, email, address), most})
+		if found, err = s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...); err != nil {
+			return nil, err
+		}
+		rank := directory.Rank(query.Text)
+		found = slices.DeleteFunc(found, func(e directory.Entry) bool { return rank(&e.Contact) != 0 }) // words are cut; addresses are not
+	}
+	terms := directory.Fold(query.Text)
+	if !many || len(terms) == 0 {
+		return found, nil
+	}
+	words := make([]string, 0, len(terms))
+	for _, t := range terms {
+		words = append(words, lexeme(id, term, t))
+	}
+	narrow, args := only(query, []any{id, strings.Join(words, " & "), most})
+	named, err := s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...)
+	return append(found, named...), err
+}
+
+// byRank sorts entries by rank and folded name, then integration and id, and leaves each once.
+func byRank(entries []directory.Entry, text string) []directory.Entry {
+	rank := directory.Rank(text)
+	ranks := make(map[directory.Ref]int, len(entries))
+	for i := range entries {
+		ranks[directory.Ref{Integration: entries[i].Integration, ID: entries[i].Contact.ID}] = rank(&entries[i].Contact)
+	}
+	of := func(e *directory.Entry) int {
+		return ranks[directory.Ref{Integration: e.Integration, ID: e.Contact.ID}]
+	}
 	names := make(map[string]string, len(entries))
 	for _, e := range entries {
 		names[e.Contact.Name] = strings.Join(directory.Fold(e.Contact.Name), " ")
 	}
 	compare := func(a, b directory.Entry) int {
-		return cmp.Or(strings.Compare(names[a.Contact.Name], names[b.Contact.Name]), strings.Compare(a.Integration, b.Integration), strings.Compare(a.Contact.ID, b.Contact.ID))
+		return cmp.Or(cmp.Compare(of(&a), of(&b)), strings.Compare(names[a.Contact.Name], names[b.Contact.Name]), strings.Compare(a.Integration, b.Integration), strings.Compare(a.Contact.ID, b.Contact.ID))
 	}
 	slices.SortFunc(entries, compare)
 	return slices.CompactFunc(entries, func(a, b directory.Entry) bool { return compare(a, b) == 0 })

@@ -135,7 +135,7 @@ func newProvider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithGoMigrations(fillSearch()))
+	return goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithGoMigrations(fillSearch(), respell()))
 }
 
 // newest is the version of the schema that this release makes.

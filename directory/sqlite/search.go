@@ -32,6 +32,7 @@ const rankMost = 1000
 type entry struct {
 	directory.Entry
 	pk   int64
+	rank int    // where the order is by it
 	name string // folded, where the order is by it
 }
 
@@ -79,9 +80,14 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	if err != nil {
 		return nil, fmt.Errorf("search for a number: %w", err)
 	}
-	all = append(all, numbers...)
+	exact, err := t.exact(ctx, len(all) >= t.limit)
+	if err != nil {
+		return nil, fmt.Errorf("search for an address or a name: %w", err)
+	}
+	all = append(append(all, numbers...), exact...)
+	rank := directory.Rank(query.Text)
 	for i := range all {
-		all[i].name = strings.Join(directory.Fold(all[i].Contact.Name), " ")
+		all[i].rank, all[i].name = rank(&all[i].Contact), strings.Join(directory.Fold(all[i].Contact.Name), " ")
 	}
 	return ranked(all, cmp.Or(max(0, query.Limit), 20)), nil
 }
@@ -138,6 +144,27 @@ func (t *typed) words(ctx context.Context) ([]entry, error) {
 		return found, nil
 	}
 	return t.indexed(ctx, t.expression("", words))
+}
+
+// exact finds those whose e-mail address the text is; and where more have its words than are ranked, those that have its words as
+// they are, so that whoever bears that name is among them.
+func (t *typed) exact(ctx context.Context, many bool) (found []entry, err error) {
+	if strings.Contains(t.text, "@") {
+		address := string(quotedInto(nil, appendEmail(nil, mark(t.account), directory.FoldEmail(t.text))))
+		if found, err = t.indexed(ctx, t.expression("", nil)+address); err != nil {
+			return nil, err
+		}
+	}
+	words := directory.Fold(t.text)
+	if !many || len(words) > maxWords {
+		return found, nil
+	}
+	whole := []byte(t.expression("", nil))
+	for _, word := range words {
+		whole = append(quotedInto(whole, append(utf8.AppendRune(nil, mark(t.account)), word...)), ' ')
+	}
+	named, err := t.indexed(ctx, string(whole))
+	return append(found, named...), err
 }
 
 // maxWords is how many words can stand in a contact, and so in a text that finds one.
@@ -238,7 +265,7 @@ func (s *Store) entries(ctx context.Context, account, where string, most int, ar
 // ranked are the first entries in their order, each contact once.
 func ranked(all []entry, limit int) []directory.Entry {
 	slices.SortFunc(all, func(a, b entry) int {
-		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.Integration, b.Integration), strings.Compare(a.Contact.ID, b.Contact.ID))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.name, b.name), strings.Compare(a.Integration, b.Integration), strings.Compare(a.Contact.ID, b.Contact.ID))
 	})
 	all = slices.CompactFunc(all, func(a, b entry) bool { return a.pk == b.pk })
 	entries := make([]directory.Entry, min(limit, len(all)))

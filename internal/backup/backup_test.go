@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -85,6 +88,83 @@ func TestNoDamagedBackupIsTrusted(t *testing.T) {
 	}
 	if _, err := backup.Read(made(t), t.TempDir(), names[:1]); !errors.Is(err, backup.ErrNoBackup) {
 		t.Errorf("a backup with a file that nobody knows: %v", err)
+	}
+}
+
+// Whatever names and kinds an archive's entries have: nothing is written outside the folder, and no link is made or followed.
+func TestAHostileBackupWritesNothingElsewhere(t *testing.T) {
+	type entry struct {
+		header tar.Header
+		text   string
+	}
+	var whole []entry
+	packed, err := os.Open(made(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	z, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in := tar.NewReader(z); ; {
+		header, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		text, err2 := io.ReadAll(in)
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		whole = append(whole, entry{*header, string(text)})
+	}
+	home := t.TempDir()
+	victim := filepath.Join(home, "victim")
+	if err := os.WriteFile(victim, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	named := func(name string) entry { return entry{tar.Header{Name: name, Mode: 0o600, Size: 4}, "evil"} }
+	link := func(kind byte, name, to string) entry { return entry{tar.Header{Name: name, Typeflag: kind, Linkname: to}, ""} }
+	hostile := map[string][]entry{
+		"two of one name":      {whole[0], whole[0]},
+		"a link first":         {link(tar.TypeSymlink, "a.db", victim)},
+		"a hard link first":    {link(tar.TypeLink, "a.db", victim)},
+		"a folder of its name": {{tar.Header{Name: "a.db", Typeflag: tar.TypeDir, Mode: 0o777}, ""}},
+		"a device":             {{tar.Header{Name: "a.db", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}, ""}},
+		"a named pipe":         {{tar.Header{Name: "b.db", Typeflag: tar.TypeFifo}, ""}},
+		"a linked folder":      {link(tar.TypeSymlink, "sub", home), named("sub/victim")},
+	}
+	for _, name := range []string{
+		"../victim", "../../victim", "./a.db", "/etc/victim", victim, `..\victim`, "sub/../../victim", "sub/a.db", ".", "..", "A.DB", "a.db ", "a.db\n", "~/victim", "hub.key", ".restore-x/a.db", "C:\\victim",
+	} {
+		hostile["an entry named "+strconv.Quote(name)] = []entry{named(name)}
+	}
+	for name, first := range hostile {
+		for where, entries := range map[string][]entry{"before": append(slices.Clone(first), whole...), "after": append(slices.Clone(whole), first...)} {
+			path, folder := filepath.Join(home, "x.backup"), filepath.Join(home, "data")
+			var out bytes.Buffer
+			z := gzip.NewWriter(&out)
+			archive := tar.NewWriter(z)
+			for _, e := range entries {
+				if err := archive.WriteHeader(&e.header); err != nil {
+					t.Fatal(name, err)
+				}
+				if _, err := io.WriteString(archive, e.text); err != nil {
+					t.Fatal(name, err)
+				}
+			}
+			if err := errors.Join(archive.Close(), z.Close(), os.WriteFile(path, out.Bytes(), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := backup.Read(path, folder, names); !errors.Is(err, backup.ErrNoBackup) {
+				t.Errorf("%s, %s the rest: %v", name, where, err)
+			}
+			onlyFiles(t, folder, 0)
+			onlyFiles(t, home, 3)
+			if text, err := os.ReadFile(victim); err != nil || string(text) != "mine" {
+				t.Errorf("%s: a file elsewhere holds %q now: %v", name, text, err)
+			}
+		}
 	}
 }
 

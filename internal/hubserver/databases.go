@@ -32,6 +32,7 @@ import (
 type Options struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program
+	Guest   string       // see [console.Options]: for a demonstration
 }
 
 // Files of an embedded hub, below its data folder.

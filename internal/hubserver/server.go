@@ -39,6 +39,7 @@ type Server struct {
 
 	logger   *slog.Logger
 	version  string
+	guest    string
 	setup    string        // code for the first visit; empty where none is needed
 	stopping chan struct{} // closed when the server is to end
 }
@@ -66,7 +67,7 @@ func New(ctx context.Context, cfg *hubconfig.Config, o Options) (*Server, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Databases: databases, logger: o.Logger, version: o.Version, stopping: make(chan struct{})}
+	s := &Server{Databases: databases, logger: o.Logger, version: o.Version, guest: o.Guest, stopping: make(chan struct{})}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
@@ -183,7 +184,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: web.ClientAddress(s.proxies()),
+		Secure: s.secure(), ClientAddress: web.ClientAddress(s.proxies()), Guest: s.guest,
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{

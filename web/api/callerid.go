@@ -49,7 +49,7 @@ func (a *API) routeCallerID() {
 	o := operation{
 		id: "callerID", method: http.MethodGet, path: "/callerid", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "One line for telephone systems",
-		details: "Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where nobody is known or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The first match that is exact or national counts; equal endings name nobody.",
+		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where nobody is known or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The first match that is exact or national counts; equal endings name nobody.",
 	}
 	o.describeCallerID(a)
 	a.callerID = http.HandlerFunc(a.serveCallerID)
@@ -60,7 +60,7 @@ var callerIDType = reflect.TypeFor[callerID]()
 
 func (o operation) describeCallerID(a *API) {
 	described := o.describe()
-	described.Security = append(described.Security, o.security("queryToken")...)
+	described.Security = append(append(described.Security, o.security("basic")...), o.security("queryToken")...)
 	empty := func(why string) *huma.Response { return &huma.Response{Description: why + " The body is empty."} }
 	body := a.huma.OpenAPI().Components.Schemas.Schema(callerIDType, true, "CallerID")
 	described.Responses = map[string]*huma.Response{
@@ -122,6 +122,9 @@ type callerIDOutcome struct {
 // askCallerID lets the question in and looks for the caller.
 func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 	token := bearer(r)
+	if _, password, basic := r.BasicAuth(); token == "" && basic {
+		token = strings.TrimSpace(password)
+	}
 	if token == "" {
 		token = query.Get("token")
 	}
@@ -159,6 +162,9 @@ func (o callerIDOutcome) answer(w http.ResponseWriter, query url.Values) {
 	if o.refused != nil {
 		o.refused.setHeaders(w.Header().Set)
 		status = callerIDStatus(o.refused.status)
+		if status == http.StatusUnauthorized { // some send what they have only where they are asked for it
+			w.Header().Add("WWW-Authenticate", `Basic realm="contactbridge: the password is the token", charset="UTF-8"`)
+		}
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)

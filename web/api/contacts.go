@@ -44,11 +44,12 @@ type contactsView struct {
 type kinView struct {
 	EntryView
 	Shares []string `json:"shares" doc:"The numbers and e-mail addresses that both records have."`
+	Same   bool     `json:"same" doc:"It is surely the same person: the same page of the external service under the same id, or the same name with a number or address that no three names have. Others may be colleagues at a switchboard, or a couple."`
 }
 
 type personView struct {
 	Record EntryView `json:"record" doc:"The record that was asked for."`
-	Others []kinView `json:"others" doc:"Other records of the same person: they share a number or an address with the first. The nearest first."`
+	Others []kinView `json:"others" doc:"Records that share a number or an address with the first: of the same person where same is true. The nearest first."`
 }
 
 type searchQuestion struct {
@@ -118,6 +119,6 @@ func views[T, V any](list []T, view func(T) V) []V {
 
 func viewPerson(p hub.Person) personView {
 	return personView{Record: viewEntry(p.Entry), Others: views(p.Others, func(k hub.Kin) kinView {
-		return kinView{EntryView: viewEntry(k.Entry), Shares: append([]string{}, k.Shares...)}
+		return kinView{EntryView: viewEntry(k.Entry), Shares: append([]string{}, k.Shares...), Same: k.Same}
 	})}
 }

@@ -42,6 +42,7 @@ func (a *API) config() huma.Config {
 				}},
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"token":      {Type: "http", Scheme: "bearer", Description: "A token, made with `contactbridge hub token create`, by POST /api/v1/tokens, or in the console."},
+					"basic":      {Type: "http", Scheme: "basic", Description: "For telephone systems that send a name and a password: any name, and the token as the password; /callerid only."},
 					"queryToken": {Type: "apiKey", In: "query", Name: "token", Description: "For telephone systems that cannot send a header; /callerid only."},
 				},
 			},

@@ -31,8 +31,11 @@ type Options struct {
 	// as localhost.
 	SetupCode string
 	OpenID    *OpenID // nil: people sign in with passwords only
-	Version   string  // of the program, for the settings page
-	Clock     func() time.Time
+	// Guest is the name of the user as whom every browser on this machine is signed in by itself, for a demonstration whose hub
+	// is thrown away; empty: nobody is.
+	Guest   string
+	Version string // of the program, for the settings page
+	Clock   func() time.Time
 	// ClientAddress is whose wrong passwords are counted together; nil: the other end of the connection.
 	ClientAddress func(*http.Request) netip.Prefix
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.

@@ -3,10 +3,13 @@ package console_test
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -82,5 +85,91 @@ func TestMoreRejectedContactsThanAPageShowsAreSpokenOf(t *testing.T) {
 		if said := strings.Contains(text, "the newest 50"); said != (n == 1) {
 			t.Errorf("after %d: that there are more is said: %t", n, said)
 		}
+	}
+}
+
+// Colleagues at one switchboard are five people: the page of one of them ticks nobody else.
+func TestAPurgeTicksNobodyElse(t *testing.T) {
+	s := newSite(t)
+	for n := range 5 {
+		s.bridge.contacts().Put(contact.Contact{ID: fmt.Sprint("desk-", n), Name: "Colleague " + string(rune('A'+n)), Phones: []string{"020 7946 0000"}})
+	}
+	s.bridge.contacts().Put(contact.Contact{ID: "jane-8", Name: "Doe, Jane", Emails: []string{"jane@example.com"}})
+	s.furnish(t)
+	v := s.administrator(t)
+	ticked := regexp.MustCompile(`name="ref" value="([^"]*)" checked`)
+	for id, want := range map[string][]string{"desk-1": {"crm/desk-1"}, "jane-7": {"crm/jane-7", "crm/jane-8"}} {
+		page := v.must("/person/purge?account=acme&integration=crm&id=" + id).text
+		var got []string
+		for _, found := range ticked.FindAllStringSubmatch(page, -1) {
+			got = append(got, found[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q are ticked, want %q", id, got, want)
+		}
+		if all := strings.Count(page, `name="ref"`); id == "desk-1" && all != 5 {
+			t.Errorf("%d records are shown, want five", all)
+		}
+	}
+}
+
+// Under "All accounts" every account is asked, by its own country, and the answer says which knows the caller.
+func TestWhoIsCallingAsksEveryAccount(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t) // acme, where nobody has this number
+	ctx := context.Background()
+	for _, account := range []string{"aaa", "zeta"} {
+		if err := s.hub.PutAccount(ctx, registry.Account{Name: account, Region: "US"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.connect(t, directory.Key{Account: "zeta", Integration: "shop"}, newBridge(t, 20, contact.Contact{ID: "z", Name: "Zoe Zulu", Phones: []string{"(415) 555-0100"}}))
+	v := s.administrator(t)
+	for path, want := range map[string][]string{
+		"/calling?number=415-555-0100":                {"Zoe Zulu", `href="/?account=zeta"`, "Asked: aaa, acme and zeta."},
+		"/calling?number=%2B14155550100&account=":     {"Zoe Zulu", "Asked: aaa, acme and zeta."},
+		"/calling?number=%2B14155550100&account=aaa":  {"Nobody is known by this number in the account aaa."},
+		"/calling?number=%2B14155550100&account=zeta": {"Zoe Zulu"},
+		"/calling?number=%2B14155550199":              {"Nobody is known by this number in aaa, acme and zeta."},
+		"/calling?number=020+7946+0958":               {"Jane Doe", `href="/?account=acme"`},
+	} {
+		for _, live := range []bool{false, true} {
+			r := v.request("GET", path, nil)
+			if live {
+				r.Header.Set("HX-Request", "true")
+			}
+			page := v.do(r).text
+			for _, part := range want {
+				if !strings.Contains(page, part) {
+					t.Errorf("%s, live %v: it does not say %q", path, live, part)
+				}
+			}
+		}
+	}
+	mine := s.user(t, v, "zed", registry.RoleReader, "aaa", "acme") // who may not see zeta
+	if page := mine.must("/calling?number=%2B14155550100").text; strings.Contains(page, "Zulu") || strings.Contains(page, "zeta") || !strings.Contains(page, "Nobody is known by this number in aaa and acme.") {
+		t.Error("another account's caller is shown, or the answer does not say who was asked")
+	}
+}
+
+// Entries of several accounts stand in one list: a time is the same whichever account is chosen, and its zone is named.
+func TestTheAuditLogsTimesAreInOneZone(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t)
+	if err := s.hub.PutAccount(context.Background(), registry.Account{Name: "beta", Region: "US", TimeZone: "America/New_York"}); err != nil {
+		t.Fatal(err)
+	}
+	v := s.administrator(t)
+	v.post("/tokens", "/tokens", "name", "pbx", "account", "beta", "scope", "callers:read")
+	row := regexp.MustCompile(`(?s)<time[^>]*>[^<]*</time>(?:[^t]|t[^o])*?token\.create`)
+	of := func(page string) string {
+		all := v.must(page).text
+		if !strings.Contains(all, "UTC") {
+			t.Errorf("%s names no zone", page)
+		}
+		return regexp.MustCompile(`<time[^>]*>[^<]*</time>`).FindString(row.FindString(all))
+	}
+	if all, one := of("/audit"), of("/audit?account=beta"); all == "" || all != one || !strings.Contains(all, "UTC") {
+		t.Errorf("under all accounts %q, under one %q", all, one)
 	}
 }

@@ -179,7 +179,11 @@ func TestAForgedAnswerOfAProviderSignsNobodyIn(t *testing.T) {
 		return func(nonce string) string { return token(good, p.claims(nonce, changed), rs256(p.key)) }
 	}
 	hs256 := func(secret []byte) func(string) []byte {
-		return func(text string) []byte { mac := hmac.New(sha256.New, secret); mac.Write([]byte(text)); return mac.Sum(nil) }
+		return func(text string) []byte {
+			mac := hmac.New(sha256.New, secret)
+			mac.Write([]byte(text))
+			return mac.Sum(nil)
+		}
 	}
 	for name, forged := range map[string]func(nonce string) string{
 		"no token": func(string) string { return "" },
@@ -288,7 +292,9 @@ func TestAnAddressWithOtherASCIICapitalsIsTheSame(t *testing.T) {
 // A provider whose answers unpack to gigabytes, or never end, must not fill the hub's memory.
 func TestAnswersOfAProviderAreBounded(t *testing.T) {
 	s, p := openIDSite(t)
-	p.idToken = func(n string) string { return token(map[string]any{"alg": "RS256", "kid": "k"}, p.claims(n, nil), rs256(p.key)) }
+	p.idToken = func(n string) string {
+		return token(map[string]any{"alg": "RS256", "kid": "k"}, p.claims(n, nil), rs256(p.key))
+	}
 	flood := func(path string) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path != path {

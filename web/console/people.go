@@ -47,20 +47,32 @@ func (c *Console) search(q *request) (view.Search, error) {
 	return s, err
 }
 
-// calling says who is calling: as a page, or below the box where htmx asks.
+// calling says who is calling: as a page, or below the box where htmx asks. Where no account is chosen, all are asked.
 func (c *Console) calling(q *request) error {
-	call := view.Call{Account: q.chosen(), Number: strings.TrimSpace(q.URL.Query().Get("number"))}
-	if call.Number != "" && call.Account != "" {
-		answer, err := c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.Options{})
-		if err != nil {
-			return err
-		}
-		call.Answer = &answer
+	call := view.Call{Number: strings.TrimSpace(q.URL.Query().Get("number"))}
+	if q.account != nil {
+		call.Account = q.account.Name
+	}
+	if err := c.lookUp(q, &call); err != nil {
+		return err
 	}
 	if q.live() {
 		return q.part(http.StatusOK, view.CallerAnswer(q.page, call, true))
 	}
 	return q.show(http.StatusOK, "Who is calling?", view.CallingPage(q.page, call))
+}
+
+func (c *Console) lookUp(q *request, call *view.Call) (err error) {
+	switch {
+	case call.Number == "" || len(q.page.Accounts) == 0:
+	case call.Account == "":
+		call.Found, call.Asked, call.All, err = c.hub.LookupAll(q.Context(), call.Number, caller.Options{})
+	default:
+		var answer caller.Answer
+		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.Options{})
+		call.Answer = &answer
+	}
+	return err
 }
 
 // who is the person that a query names.

@@ -309,7 +309,11 @@ var done = map[string]string{
 // toSignIn sends somebody to the page where one signs in, and back afterwards.
 func (q *request) toSignIn() {
 	to := "/sign-in"
-	if q.Method == http.MethodGet && !q.live() && q.URL.Path != "/" {
+	if q.Method == http.MethodGet && !q.live() && q.URL.Path != "/" && q.Pattern != "/" { // what is no page of ours is not repeated
+		if query := q.URL.Query(); query.Has("token") { // a telephone system's, that has lost its way
+			query.Del("token")
+			q.URL.RawQuery = query.Encode()
+		}
 		to += "?next=" + url.QueryEscape(q.URL.RequestURI())
 	}
 	if q.live() || strings.Contains(q.Header.Get("Accept"), "text/event-stream") {

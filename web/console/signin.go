@@ -37,6 +37,12 @@ func (c *Console) signInPage(q *request) error {
 		return q.redirect("/setup", "")
 	case q.user != nil:
 		return q.redirect(ownPath(q.Form.Get("next")), "")
+	case c.options.Guest != "" && c.local(q.Request):
+		guest, err := c.hub.Registry.UserByName(q.Context(), c.options.Guest)
+		if err == nil {
+			err = q.welcome(guest, "guest", ownPath(q.Form.Get("next")))
+		}
+		return err
 	}
 	return q.showSignIn(http.StatusOK, view.SignInForm{Next: ownPath(q.Form.Get("next"))})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -171,5 +172,6 @@ func (c *Console) audit(q *request) error {
 		older = q.page.In("/audit?" + values("before", strconv.FormatInt(list[mostEntries-1].ID, 10)))
 	}
 	q.page.Section = view.SectionAudit
+	q.page.Zone = time.UTC // whichever account is chosen: entries of several stand in one list
 	return q.show(http.StatusOK, "Audit log", view.AuditPage(q.page, list, older))
 }
