@@ -70,7 +70,7 @@ func TestAServerOfAnotherProcessIsUsedAndNotEnded(t *testing.T) {
 	running := server.Server(t)
 	t.Setenv("PGTEST_SERVER", strconv.Itoa(running.Port))
 	others := Suite{shared: shared{next: 1000}} // as in another process: other names
-	t.Cleanup(func() { // after the database was given back
+	t.Cleanup(func() {                          // after the database was given back
 		if err := others.server.Stop(); err != nil {
 			t.Error(err)
 		}
