@@ -52,7 +52,7 @@ endpoints:
 	return path
 }
 
-// cannotWork is what is said of the endpoints that cannot work.
+// cannotWork maps the endpoints that cannot work to a part of what is said of them.
 var cannotWork = map[string]string{
 	"wrong-password": "the database refused the credentials", "wrong-table": `relation "custmers" does not exist`,
 	"wrong-column": `column "nam" does not exist`, "wrong-query": `relation "custmers" does not exist`, "no-privilege": "permission denied",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,8 +25,21 @@ type shared struct {
 	free []string // databases that are empty again
 }
 
-// A Suite is the server of a package's tests and what they need of it. It starts with the first test that asks.
-type Suite struct{ shared }
+// A Suite is the server of a package's tests and what they need of it. It starts with the first test that asks, unless the
+// environment variable PGTEST_SERVER is the port of one that runs already, for the tests of several packages.
+type Suite struct {
+	// Private says that the server must be the tests' own, since they look at what belongs to all of a server: transaction
+	// ids and snapshots, which sessions of other databases are part of.
+	Private bool
+
+	shared
+}
+
+// settings are those that the tests of any package need.
+var settings = []string{"wal_level=logical", "max_connections=300"}
+
+// ForMany starts a server for the tests of many packages.
+func ForMany(ctx context.Context) (*Server, error) { return Start(ctx, settings...) }
 
 // Main runs a package's tests and stops the server behind them. The package's TestMain is
 //
@@ -49,7 +63,11 @@ func (s *Suite) Server(t testing.TB) *Server {
 	s.start.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		s.server, s.err = Start(ctx, "wal_level=logical")
+		if port, err := strconv.Atoi(os.Getenv("PGTEST_SERVER")); err == nil && !s.Private {
+			s.server, s.err = Attach(port)
+			return
+		}
+		s.server, s.err = Start(ctx, settings...)
 	})
 	if errors.Is(s.err, ErrNotInstalled) && os.Getenv("CI") != "true" {
 		t.Skip(s.err)
@@ -60,12 +78,12 @@ func (s *Suite) Server(t testing.TB) *Server {
 	return s.server
 }
 
-// name is one that no other test has.
+// name is one that no other test has, of this process or another.
 func (s *Suite) name(prefix string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next++
-	return fmt.Sprintf("%s_%d", prefix, s.next)
+	return fmt.Sprintf("%s_%d_%d", prefix, os.Getpid(), s.next)
 }
 
 // A Database is an empty database that no other test has; it is emptied when its test ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -62,5 +63,28 @@ func TestServerSurvivesACrash(t *testing.T) {
 	}
 	if _, err := os.Stat(own.Dir); !os.IsNotExist(err) {
 		t.Fatalf("the folder is still there: %v", err)
+	}
+}
+
+func TestAServerOfAnotherProcessIsUsedAndNotEnded(t *testing.T) {
+	running := server.Server(t)
+	t.Setenv("PGTEST_SERVER", strconv.Itoa(running.Port))
+	others := Suite{shared: shared{next: 1000}} // as in another process: other names
+	t.Cleanup(func() {                          // after the database was given back
+		if err := others.server.Stop(); err != nil {
+			t.Error(err)
+		}
+		run(t, running.DSN("postgres"), "SELECT 1")
+	})
+	others.Database(t, "CREATE TABLE here (id int)")
+	if others.server == running || others.server.Port != running.Port {
+		t.Fatalf("port %d is used, want %d", others.server.Port, running.Port)
+	}
+	own := Suite{Private: true}
+	if got := own.Server(t); got.Port == running.Port {
+		t.Error("a suite that needs a server of its own got the shared one")
+	}
+	if err := own.server.Stop(); err != nil {
+		t.Error(err)
 	}
 }

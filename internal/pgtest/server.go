@@ -49,6 +49,17 @@ func Start(ctx context.Context, options ...string) (*Server, error) {
 	return s, s.begin(ctx)
 }
 
+// Attach returns a server that another process runs, such as pgserver. It cannot be ended or started with it; Stop removes only
+// the folder for files of one's own.
+func Attach(port int) (*Server, error) {
+	s, err := prepare(nil)
+	if err != nil {
+		return nil, err
+	}
+	s.Port = port
+	return s, nil
+}
+
 // prepare finds the programs and makes the folder.
 func prepare(options []string) (*Server, error) {
 	bin, err := findBin()

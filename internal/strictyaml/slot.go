@@ -42,7 +42,7 @@ func slotOf(before, after string) slot {
 	return slotKeyword
 }
 
-// slotInURL is [slotOf] for a text that begins as a URL does; before is what follows the scheme.
+// slotInURL is [slotOf] for a text that begins as a URL does; before is the text after the scheme.
 func slotInURL(scheme, before, after string) slot {
 	switch before := strings.TrimPrefix(before, "//"); {
 	case strings.Contains(before, "#"):

@@ -241,6 +241,18 @@ func TestInspectNamesTheGrantAndTheIndex(t *testing.T) {
 	expect(t, "problems when the hints were followed", problems(t, r), "")
 }
 
+func TestAHostThatIsUnknownMayBeAPartOfThePassword(t *testing.T) {
+	s, _, err := tryOpen(t, "postgres://reader:secret@pw..invalid:5432/crm?connect_timeout=5", plain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Probe(t.Context())
+	known, ok := errors.AsType[*bridge.Error](err)
+	if !ok || known.Code != bridge.CodeSourceUnavailable || !strings.Contains(known.Hint, "percent-encoded") || strings.Contains(err.Error()+known.Hint, "pw..invalid") {
+		t.Errorf("%v, hint %q", err, known.Hint)
+	}
+}
+
 func TestOldTransactionIsNamed(t *testing.T) {
 	db := server.Database(t, customers)
 	begin(t, db, "SELECT now()")

@@ -95,6 +95,7 @@ func connectionError(err error) error {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
 		e.Err = errors.New("its name cannot be resolved")
+		e.Hint = "is the host in dsn right? A user or password that is written into the URL itself must be percent-encoded; the value of ${NAME} there is escaped by itself"
 	} else {
 		e.Err = innermost(err)
 	}

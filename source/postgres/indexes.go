@@ -161,7 +161,7 @@ func (i *inspector) sideTables(ctx context.Context, conn *pgxpool.Conn, p plan) 
 			continue
 		}
 		for _, m := range equation.FindAllStringSubmatch(strings.Join(conditions, "\n"), -1) {
-			column := ""
+			var column string
 			switch alias := keyset.Quote(n.Alias); {
 			case m[1] == m[3]:
 				continue

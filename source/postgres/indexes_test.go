@@ -15,7 +15,7 @@ INSERT INTO people SELECT i, 'n' || i, '2020-01-01'::timestamptz + i * interval 
 INSERT INTO "Phone Numbers" SELECT i / 2, '+1415' || (5550000 + i), i % 2 FROM generate_series(2, 4001) i;
 ANALYZE`
 
-// statement is what a hint says there is to run.
+// statement matches the statements in a hint.
 var statement = regexp.MustCompile(`CREATE INDEX (?:CONCURRENTLY )?ON [^;\n]*\)`)
 
 // What preview says of the indexes of a query that reads another table can be done, and done, it is content.

@@ -20,7 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-var server pgtest.Suite
+var server = pgtest.Suite{Private: true}
 
 func TestMain(m *testing.M) {
 	status := server.Main(m)

@@ -37,7 +37,7 @@ func (i *inspector) indexes(ctx context.Context) error {
 	return nil
 }
 
-// A plan is what EXPLAIN QUERY PLAN says of a page.
+// A plan holds the steps that EXPLAIN QUERY PLAN prints for a page.
 type plan struct {
 	sorts bool   // all rows, not those that a subquery reads for one contact
 	side  string // the steps of such subqueries

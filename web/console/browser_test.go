@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -36,36 +38,79 @@ func chromiumPath() string {
 	return ""
 }
 
-// profile is an empty folder. The browser's helpers may write into it a moment longer than the browser lives.
-func profile(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "console-browser-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		err := os.RemoveAll(dir)
-		for end := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(end); err = os.RemoveAll(dir) {
+// chromium is the browser of all tests; each test has a browser context of its own in it, with its own cookies and storage,
+// as a window in private mode has. It starts with the first test that asks.
+var chromium struct {
+	start   sync.Once
+	err     error
+	ctx     context.Context
+	stop    func()
+	profile string
+}
+
+func TestMain(m *testing.M) { os.Exit(withBrowser(m)) }
+
+// withBrowser runs the tests and ends the browser.
+func withBrowser(m *testing.M) (status int) {
+	defer func() {
+		if chromium.stop == nil {
+			return
+		}
+		chromium.stop() // it waits until the process has gone
+		// The browser's helpers may write into its profile a moment longer than it lives.
+		err := os.RemoveAll(chromium.profile)
+		for end := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(end); err = os.RemoveAll(chromium.profile) {
 			<-time.After(50 * time.Millisecond)
 		}
 		if err != nil {
-			t.Error(err)
+			fmt.Fprintln(os.Stderr, err)
+			status = max(status, 1)
 		}
-	})
-	return dir
+	}()
+	return m.Run()
 }
 
-// start starts a browser with an empty profile.
-func start(t testing.TB, path string) context.Context {
-	t.Helper()
+// startChromium starts the browser with an empty profile.
+func startChromium(path string) {
+	if chromium.profile, chromium.err = os.MkdirTemp("", "console-browser-"); chromium.err != nil {
+		return
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile(t)), chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(chromium.profile), chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-dev-shm-usage", true),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
+	chromium.ctx, chromium.stop = ctx, func() { cancel(); stop() }
+	chromium.err = chromedp.Run(ctx)
+}
+
+// private is a browser context of its own.
+func private(t testing.TB, path string) context.Context {
+	t.Helper()
+	chromium.start.Do(func() { startChromium(path) })
+	if chromium.err != nil {
+		t.Fatal(chromium.err)
+	}
+	// chromedp.WithNewBrowserContext opens a tab, for which a browser context without a window has no place.
+	browser := cdp.WithExecutor(chromium.ctx, chromedp.FromContext(chromium.ctx).Browser)
+	own, err := target.CreateBrowserContext().Do(browser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	window, err := target.CreateTarget("about:blank").WithBrowserContextID(own).WithNewWindow(true).Do(browser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithTargetID(window))
 	ctx, enough := context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(func() { enough(); cancel(); stop() }) // it waits until the process has gone
+	t.Cleanup(func() {
+		enough()
+		cancel()
+		if err := target.DisposeBrowserContext(own).Do(browser); err != nil {
+			t.Error(err)
+		}
+	})
 	return ctx
 }
 
@@ -86,7 +131,7 @@ func (s *site) browser(t testing.TB, actions ...chromedp.Action) *tab {
 	if path == "" {
 		t.Skip("Chromium is not installed (Debian: apt-get install chromium): the console is not tried in a browser")
 	}
-	b := &tab{t: t, site: s, ctx: start(t, path)}
+	b := &tab{t: t, site: s, ctx: private(t, path)}
 	chromedp.ListenTarget(b.ctx, b.listen)
 	b.run(append([]chromedp.Action{chromedp.EmulateViewport(1280, 860)}, actions...)...)
 	return b
