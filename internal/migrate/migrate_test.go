@@ -176,7 +176,7 @@ func TestBothWorldsGoOnAlike(t *testing.T) {
 		return []any{run.ID, event.ID, entry.ID}
 	})
 	both(t, "deliveries wait", old, moved, func(w *world) any {
-		taken := got(w.registry.Deliveries(ctx, 100, time.Minute))(t)
+		taken := got(w.registry.Deliveries(ctx, registry.Wanted{Limit: 100, Hold: time.Minute}))(t)
 		if len(taken) != 8 {
 			t.Errorf("%d deliveries, want those that were not over, and two new ones", len(taken))
 		}
