@@ -72,7 +72,7 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 		}
 		if i.Version != 0 || attempt == changeAttempts {
 			return &Error{
-				Kind: Conflict, Message: "the integration " + i.Key.Integration + " was changed meanwhile",
+				Kind: Conflict, Message: "the integration " + i.Key.Integration + " was changed by somebody else meanwhile",
 				Hint: "Look at how it is now, and make your change again.",
 			}
 		}
