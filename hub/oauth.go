@@ -154,7 +154,7 @@ func (g *grant) renew(ctx context.Context, refused string) (string, error) {
 	if err != nil {
 		return "", g.explain(err)
 	}
-	g.keep(ctx, fetched)
+	g.keep(ctx, fetched, token.AccessToken)
 	return fetched.AccessToken, nil
 }
 
@@ -182,7 +182,7 @@ func (g *grant) alone(ctx context.Context, name, holder, refused string) (token 
 
 // keep saves a token that a provider gave. Where that fails, the old one may be used up: the token is kept in memory, works from
 // there, and is saved as soon as that can be done.
-func (g *grant) keep(ctx context.Context, token *oauth2.Token) {
+func (g *grant) keep(ctx context.Context, token *oauth2.Token, old string) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	err := g.save(ctx, token)
@@ -193,7 +193,7 @@ func (g *grant) keep(ctx context.Context, token *oauth2.Token) {
 	if err == nil || !g.kept {
 		return
 	}
-	g.hub.unsaved.Store(owner(g.integration.Key), g.keptToken(token))
+	g.hub.unsaved.Store(owner(g.integration.Key), &unsaved{g.keptToken(token), old})
 	g.hub.log().Error("an OAuth token cannot be saved: it is lost if the hub ends before it can", "account", g.integration.Account,
 		"integration", g.integration.Key.Integration, "error", err)
 }
@@ -298,25 +298,36 @@ func (g *grant) mayUse(k keptToken) bool {
 	return newAmong(known, destinations(g.integration, g.given, everywhere(g.integration))) == ""
 }
 
+// An unsaved token is one that could not be saved yet, and the one that it was got in place of.
+type unsaved struct {
+	keptToken
+	old string // access token
+}
+
 // load returns the token that is kept; an empty one where there is none.
 func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {
 	if !g.kept {
 		return &oauth2.Token{}, nil
 	}
-	if unsaved, there := g.hub.unsaved.Load(owner(g.integration.Key)); there && g.mayUse(unsaved.(keptToken)) {
-		k := unsaved.(keptToken)
-		if err := g.store(ctx, k); err == nil {
-			g.hub.unsaved.CompareAndDelete(owner(g.integration.Key), unsaved)
-		}
-		return k.Token, nil
-	}
 	text, err := g.hub.Registry.Secret(ctx, owner(g.integration.Key), registry.OAuthTokens)
-	if err != nil || text == nil {
-		return &oauth2.Token{}, err
+	if err != nil {
+		return nil, err
 	}
 	k := keptToken{Token: &oauth2.Token{}}
-	if err := json.Unmarshal(text, &k); err != nil {
-		return nil, fmt.Errorf("read the kept token: %w", err)
+	if text != nil {
+		if err := json.Unmarshal(text, &k); err != nil {
+			return nil, fmt.Errorf("read the kept token: %w", err)
+		}
+	}
+	if u, there := g.hub.unsaved.Load(owner(g.integration.Key)); there {
+		late := u.(*unsaved)
+		if late.old == k.AccessToken { // nobody has got another one since
+			k = late.keptToken
+			err = g.store(ctx, k)
+		}
+		if err == nil {
+			g.hub.unsaved.CompareAndDelete(owner(g.integration.Key), u)
+		}
 	}
 	if !g.mayUse(k) {
 		return &oauth2.Token{}, nil
