@@ -210,7 +210,10 @@ func TestAsksSurviveRefusalsAndRetries(t *testing.T) {
 func TestOne403BreaksNothing(t *testing.T) {
 	for status, health := range map[int]registry.Health{http.StatusForbidden: registry.HealthFailing, http.StatusUnauthorized: registry.HealthBroken} {
 		f, c := newHub(t), newCRM(t, 3)
-		c.answer(func(w http.ResponseWriter, _ *http.Request) bool { http.Error(w, "<html>Request blocked</html>", status); return true })
+		c.answer(func(w http.ResponseWriter, _ *http.Request) bool {
+			http.Error(w, "<html>Request blocked</html>", status)
+			return true
+		})
 		f.add(t, c)
 		work(t, f.Hub)
 		v := f.until(t, health)

@@ -189,7 +189,7 @@ func (h *Hub) Integration(ctx context.Context, key directory.Key) (IntegrationVi
 		return IntegrationView{}, err
 	}
 	state, err := h.Store.State(ctx, key)
-	return IntegrationView{Integration: i, State: state}, err
+	return IntegrationView{Integration: asKnown(i, h.storage.problems()), State: state}, err
 }
 
 // Integrations lists an account's by name; all that the actor may see where account is empty. At most limit (0: all) behind
@@ -221,13 +221,13 @@ func (h *Hub) Integrations(ctx context.Context, account string, after directory.
 	if err != nil {
 		return nil, err
 	}
-	views := make([]IntegrationView, 0, len(list))
+	views, unwritten := make([]IntegrationView, 0, len(list)), h.storage.problems()
 	for _, i := range list {
 		state, ok := states[i.Key]
 		if !ok {
 			state.Key = i.Key
 		}
-		views = append(views, IntegrationView{Integration: i, State: state})
+		views = append(views, IntegrationView{Integration: asKnown(i, unwritten), State: state})
 	}
 	return views, nil
 }

@@ -211,6 +211,7 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 	h.event(ctx, "run.failed", c.Account, c.Key.Integration, map[string]any{"problem": o.Problem, "failures": o.Failures, "report": r})
 	if ownFault(err) { // it is not the bridge's
 		o.Due, o.Again = h.storageFailed(err), c.Status.Asked
+		h.storage.hits(c.Key, o.Problem)
 		return o
 	}
 	if r.State == directory.Failed && r.Pages > 0 {

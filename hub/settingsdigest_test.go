@@ -61,13 +61,15 @@ func TestSettingsDigestChangesWithTheTenantOnly(t *testing.T) {
 		}
 	}
 	for name, other := range map[string]string{
-		"bridge":       digest(changed(func(i *registry.Integration) { i.Bridge = "https://{{tenant}}.example.com/other" }), auth, "GB"),
-		"placeholder":  digest(integration(), with("tenant", "south"), "GB"),
-		"username":     digest(integration(), with("username", "other"), "GB"),
-		"described":    digest(integration(), with("token_owner", "joe"), "GB"),
-		"another one":  digest(integration(), with("account", "7"), "GB"),
-		"a format":     digest(changed(func(i *registry.Integration) { i.Fields[1].Format = "{{token_owner}}@example.com" }), auth, "GB"),
-		"a default":    digest(changed(func(i *registry.Integration) { i.Fields = append(i.Fields, registry.Field{Name: "site", Default: "eu"}) }), auth, "GB"),
+		"bridge":      digest(changed(func(i *registry.Integration) { i.Bridge = "https://{{tenant}}.example.com/other" }), auth, "GB"),
+		"placeholder": digest(integration(), with("tenant", "south"), "GB"),
+		"username":    digest(integration(), with("username", "other"), "GB"),
+		"described":   digest(integration(), with("token_owner", "joe"), "GB"),
+		"another one": digest(integration(), with("account", "7"), "GB"),
+		"a format":    digest(changed(func(i *registry.Integration) { i.Fields[1].Format = "{{token_owner}}@example.com" }), auth, "GB"),
+		"a default": digest(changed(func(i *registry.Integration) {
+			i.Fields = append(i.Fields, registry.Field{Name: "site", Default: "eu"})
+		}), auth, "GB"),
 		"region":       digest(integration(), auth, "US"),
 		"token source": digest(changed(func(i *registry.Integration) { i.OAuth.TokenURL = "https://login.example.com/other" }), auth, "GB"),
 		"client":       digest(changed(func(i *registry.Integration) { i.OAuth.ClientID = "other" }), auth, "GB"),

@@ -2,7 +2,9 @@ package hub_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -10,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -130,4 +131,24 @@ func TestAnOldProblemIsForgotten(t *testing.T) {
 	must(t, f.Ready(t.Context()))
 }
 
-var _ = hub.Options{}
+// Where not even the registry can be written, the process that found out says so.
+func TestAProblemThatCannotBeWrittenDownIsShown(t *testing.T) {
+	f, c := newHub(t), newCRM(t, 3)
+	f.Store = &fullStore{Store: f.Store, problem: &pgconn.PgError{Code: "53100"}}
+	f.add(t, c)
+	db, err := sql.Open("sqlite", filepath.Join(f.dir, "hub.db"))
+	must(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), "CREATE TRIGGER full BEFORE UPDATE ON integrations WHEN NEW.token = '' BEGIN SELECT RAISE(ABORT, 'full'); END")
+	must(t, err)
+	work(t, f.Hub)
+	eventually(t, "it is shown", func() bool {
+		v := f.view(t)
+		return v.Status.Health == registry.HealthFailing && v.Status.Problem.Code == "storage"
+	})
+	list, err := f.Integrations(t.Context(), "", directory.Key{}, 0)
+	must(t, err)
+	if list[0].Status.Health != registry.HealthFailing {
+		t.Errorf("in the list it is %s", list[0].Status.Health)
+	}
+}
