@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -187,7 +188,7 @@ func TestCeilingsCannotBeRaised(t *testing.T) {
 }
 
 func isAbout(err error, field string) bool {
-	e, ok := err.(*hub.Error)
+	e, ok := errors.AsType[*hub.Error](err)
 	return ok && e.Kind == hub.Invalid && e.Field == field && e.Hint != ""
 }
 

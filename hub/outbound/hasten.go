@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,7 +64,7 @@ func (b *hastened) Read(p []byte) (int, error) {
 	if b.read >= leastBytes {
 		b.read, b.waited = 0, 0
 	}
-	if err != nil && err != io.EOF && late {
+	if err != nil && !errors.Is(err, io.EOF) && late {
 		err = slow
 	}
 	return n, err

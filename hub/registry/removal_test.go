@@ -71,8 +71,10 @@ func TestARemovalWaitsForTheClaim(t *testing.T) {
 				}
 				ok(t, w.Release(ctx, c, registry.Outcome{Health: registry.HealthOK, Due: w.clock.now(), Again: registry.Ask{Run: true}}))
 			},
-			"died":     func(registry.Claim) { w.clock.advance(time.Hour) },
-			"in queue": func(c registry.Claim) { is(t, second(w.Claimed(ctx, crm, c.Token, "other", time.Minute)), registry.ErrClaimLost) },
+			"died": func(registry.Claim) { w.clock.advance(time.Hour) },
+			"in queue": func(c registry.Claim) {
+				is(t, second(w.Claimed(ctx, crm, c.Token, "other", time.Minute)), registry.ErrClaimLost)
+			},
 		} {
 			w.withCRM(t)
 			c := w.claim(t, "worker")

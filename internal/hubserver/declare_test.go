@@ -65,7 +65,11 @@ func changes() map[string]func(*hubconfig.Config) {
 			c.Webhooks["ops"] = w
 		},
 		"webhooks.*.events": func(c *hubconfig.Config) { w := c.Webhooks["ops"]; w.Events = nil; c.Webhooks["ops"] = w },
-		"webhooks.*.secret": func(c *hubconfig.Config) { w := c.Webhooks["ops"]; w.Secret = "0123456789abcdef-new"; c.Webhooks["ops"] = w },
+		"webhooks.*.secret": func(c *hubconfig.Config) {
+			w := c.Webhooks["ops"]
+			w.Secret = "0123456789abcdef-new"
+			c.Webhooks["ops"] = w
+		},
 		"accounts.*.region": func(c *hubconfig.Config) { a := c.Accounts["acme"]; a.Region = "US"; c.Accounts["acme"] = a },
 		"accounts.*.time_zone": func(c *hubconfig.Config) {
 			a := c.Accounts["acme"]
