@@ -102,6 +102,9 @@ func (h *Hub) Note(ctx context.Context, action, account, subject, detail string)
 	if a, ok := ActorOf(ctx); ok {
 		actor = a.Name
 	}
+	// It has been done, whether or not whoever did it is still there.
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	entry := registry.AuditEntry{Actor: actor, Action: action, Account: account, Subject: subject, Detail: detail}
 	if err := h.Registry.AddAudit(ctx, &entry); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/phone"
 )
@@ -53,7 +52,9 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 	if err := unmanaged(ctx, was.Managed, "the account "+a.Name); err != nil {
 		return err
 	}
-	if err := h.Registry.PutAccount(ctx, a); err != nil {
+	if err := h.Registry.PutAccount(ctx, a); errors.Is(err, registry.ErrGoing) {
+		return &Error{Kind: Conflict, Field: "name", Message: "the account " + a.Name + " is still being removed", Hint: "Try again in a moment, or choose another name."}
+	} else if err != nil {
 		return err
 	}
 	h.accounts.forget(a.Name)
@@ -106,18 +107,5 @@ func (h *Hub) RemoveAccount(ctx context.Context, name string) error {
 	if err := unmanaged(ctx, a.Managed, "the account "+name); err != nil {
 		return err
 	}
-	integrations, err := h.Registry.Integrations(ctx, name, directory.Key{}, 0)
-	if err != nil {
-		return err
-	}
-	for _, i := range integrations {
-		if err := h.RemoveIntegration(ctx, i.Key); err != nil {
-			return err
-		}
-	}
-	if err := h.Registry.DeleteAccount(ctx, name); err != nil {
-		return err
-	}
-	h.accounts.forget(name)
-	return h.Note(ctx, "account.remove", name, name, fmt.Sprintf("with %d integrations", len(integrations)))
+	return h.removeAccount(ctx, name)
 }

@@ -53,7 +53,7 @@ func (h *Hub) dialWith(ctx context.Context, i registry.Integration, given map[st
 	if i.OAuth == nil {
 		return l, nil
 	}
-	l.oauth = &grant{hub: h, integration: i, secret: secret, kept: kept}
+	l.oauth = &grant{hub: h, integration: i, given: given, secret: secret, kept: kept}
 	token, err := l.oauth.current(ctx)
 	if err != nil {
 		return nil, err
@@ -63,9 +63,10 @@ func (h *Hub) dialWith(ctx context.Context, i registry.Integration, given map[st
 }
 
 func (h *Hub) client(i registry.Integration, address string, values map[string]string) *bridge.Client {
+	limits := h.limitsOf(i)
 	return &bridge.Client{
-		URL: address, Auth: values, MaxBody: i.Limits.PageBytes, Timeout: i.Limits.Timeout, UserAgent: "contactbridge-hub",
-		HTTP: &http.Client{Transport: h.Outbound}, Budget: h.Answers,
+		URL: address, Auth: values, MaxBody: limits.PageBytes, Timeout: limits.Timeout, UserAgent: "contactbridge-hub",
+		HTTP: &http.Client{Transport: outbound.Hastening(h.Outbound)}, Budget: h.Answers,
 	}
 }
 
@@ -135,9 +136,17 @@ func (h *Hub) Test(ctx context.Context, key directory.Key) (TestResult, error) {
 	if err != nil {
 		return TestResult{}, err
 	}
-	result, more := h.try(ctx, i, given, true)
+	result, more, err := h.try(ctx, i, given, true)
+	if err != nil {
+		return result, err
+	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	if len(more) > 0 {
-		if err := h.Registry.SetAuth(ctx, key, more); err != nil {
+		// They are for the bridge and the credentials that were tried.
+		if err := h.Registry.LearnAuth(ctx, key, more, i.Version); errors.Is(err, registry.ErrChanged) {
+			return result, &Error{Kind: Conflict, Message: "the integration " + key.Integration + " was changed while it was tried", Hint: "Try it again."}
+		} else if err != nil {
 			return result, err
 		}
 	}
@@ -168,16 +177,29 @@ func (h *Hub) TestDraft(ctx context.Context, i registry.Integration, auth map[st
 	if err := checkIntegration(i, auth); err != nil {
 		return TestResult{}, err
 	}
-	result, _ := h.try(ctx, i, auth, false)
-	return result, nil
+	if err := h.checkCeilings(ctx, registry.Limits{}, i.Limits); err != nil {
+		return TestResult{}, err
+	}
+	result, _, err := h.try(ctx, i, auth, false)
+	return result, err
 }
 
 const sampleSize = 5 // contacts that a test shows
 
-// try asks the bridge, and returns the auth values that it gave.
-func (h *Hub) try(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (r TestResult, more map[string]string) {
+// try asks the bridge, and returns the auth values that it gave. It takes a place as a run does.
+func (h *Hub) try(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (r TestResult, more map[string]string, err error) {
+	host := hostOf(i.Bridge)
+	if values, err := authValues(i, given); err == nil {
+		if filled, err := fill(i.Bridge, values); err == nil {
+			host = hostOf(filled)
+		}
+	}
+	if err := h.enterTest(ctx, i.Account, host); err != nil {
+		return r, nil, err
+	}
+	defer h.slots.leave(i.Account, host, true)
 	began := h.now()
-	more, err := h.ask(ctx, i, given, kept, &r)
+	more, err = h.ask(ctx, i, given, kept, &r)
 	r.OK, r.Seconds = err == nil, h.now().Sub(began).Seconds()
 	if err != nil {
 		r.Problem = problemOf(err, h.now())
@@ -185,7 +207,8 @@ func (h *Hub) try(ctx context.Context, i registry.Integration, given map[string]
 	for name := range more {
 		r.Stored = append(r.Stored, name)
 	}
-	return r, more
+	slices.Sort(r.Stored)
+	return r, more, nil
 }
 
 func (h *Hub) ask(ctx context.Context, i registry.Integration, given map[string]string, kept bool, r *TestResult) (map[string]string, error) {

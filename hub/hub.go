@@ -9,11 +9,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
-	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
 // A Hub is one process's part of a hub: several on one database work together.
@@ -43,17 +42,16 @@ type Hub struct {
 type Options struct {
 	Name       string           // of this process among those on one database; default: host name and pid
 	Workers    int              // runs at once in this process; default 8
+	PerAccount int              // runs of one account at once in this process; default half of the workers, all where there is one account only
 	PerHost    int              // runs at once against one bridge host in this process; default 4
 	KeepRuns   time.Duration    // history of runs, events and rejections; default 90 days
 	KeepAudit  time.Duration    // default and least: a year
 	PublicURL  string           // where browsers reach the hub, for OAuth; empty: what listens
 	RetryFirst time.Duration    // before a failed run is tried again; doubles up to the schedule's interval; default 30 s
 	Clock      func() time.Time // nil: time.Now
-}
-
-// DefaultLimits are those of a run whose integration sets none.
-func DefaultLimits() registry.Limits {
-	return registry.Limits{Pages: synchronizer.DefaultMaxPages, PageBytes: bridge.DefaultMaxBody, Timeout: bridge.DefaultTimeout}
+	// Ceilings are the most that an integration's limits may be, except for those that the configuration file declares. Zero
+	// fields mean those of [DefaultCeilings].
+	Ceilings registry.Limits
 }
 
 // An Error is what a hub says where somebody can do something about it.
@@ -70,11 +68,12 @@ type ErrorKind string
 
 // The kinds of error.
 const (
-	Invalid  ErrorKind = "invalid"   // 422: what was given cannot be
-	NotFound ErrorKind = "not_found" // 404
-	Conflict ErrorKind = "conflict"  // 409: exists already, is under way
-	Managed  ErrorKind = "managed"   // 409: declared by the configuration file
-	Denied   ErrorKind = "denied"    // 403
+	Invalid  ErrorKind = "invalid"      // 422: what was given cannot be
+	NotFound ErrorKind = "not_found"    // 404
+	Conflict ErrorKind = "conflict"     // 409: exists already, is under way
+	Managed  ErrorKind = "managed"      // 409: declared by the configuration file
+	Denied   ErrorKind = "denied"       // 403
+	Busy     ErrorKind = "rate_limited" // 429: it can be done a little later
 )
 
 // Error returns the message and, where there is one, the cause.

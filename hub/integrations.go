@@ -29,27 +29,64 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 	if err := checkIntegration(i, auth); err != nil {
 		return err
 	}
+	if err := h.checkCeilings(ctx, registry.Limits{}, i.Limits); err != nil {
+		return err
+	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	i.Managed = managed(ctx, i.Managed)
 	if err := h.Registry.AddIntegration(ctx, i, auth); err != nil {
-		if errors.Is(err, registry.ErrExists) {
+		switch {
+		case errors.Is(err, registry.ErrExists):
 			return &Error{
 				Kind: Conflict, Field: "name", Message: fmt.Sprintf("there is an integration %q in the account %s already", i.Key.Integration, i.Account),
 				Hint: "Choose another name, or change that one.",
 			}
+		case errors.Is(err, registry.ErrGoing):
+			return &Error{
+				Kind: Conflict, Field: "name", Message: fmt.Sprintf("an integration %q is still being removed from the account %s", i.Key.Integration, i.Account),
+				Hint: "Try again in a moment, or choose another name.",
+			}
 		}
 		return err
 	}
+	h.accounts.forget(i.Account)
 	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, "host "+hostOf(i.Bridge))
 }
 
-// ChangeIntegration replaces an integration's configuration, and the auth values that are named.
+const changeAttempts = 8 // of a change that meets others
+
+// ChangeIntegration replaces an integration's configuration, and the auth values that are named: all of it or nothing, whatever
+// becomes of the caller. Where i.Version is not 0 and the integration has another version by now, somebody else has changed it,
+// and this is a [Conflict].
 func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
 	if err := permit(ctx, registry.ScopeWrite, i.Account); err != nil {
 		return err
 	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		err := h.changeIntegration(ctx, i, auth)
+		if !errors.Is(err, registry.ErrChanged) {
+			return err
+		}
+		if i.Version != 0 || attempt == changeAttempts {
+			return &Error{
+				Kind: Conflict, Message: "the integration " + i.Key.Integration + " was changed by somebody else meanwhile",
+				Hint: "Look at how it is now, and make your change again.",
+			}
+		}
+	}
+}
+
+// changeIntegration changes an integration if it is still as it was judged: what may be sent where depends on all of it.
+func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
 	was, err := h.integration(ctx, i.Key)
 	if err != nil {
 		return err
+	}
+	if i.Version != 0 && i.Version != was.Version {
+		return registry.ErrChanged
 	}
 	if err := unmanaged(ctx, was.Managed, "the integration "+i.Key.Integration); err != nil {
 		return err
@@ -67,32 +104,26 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 	if err := checkIntegration(i, all); err != nil {
 		return err
 	}
+	if err := h.checkCeilings(ctx, was.Limits, i.Limits); err != nil {
+		return err
+	}
 	if err := staysPut(was, kept, i, all, auth); err != nil {
 		return err
 	}
-	if NewDestination(was, kept, i, all) != "" { // tokens that a provider gave were not for that either
-		if err := h.Registry.SetSecret(ctx, owner(i.Key), oauthSecret, nil); err != nil {
-			return err
-		}
-	}
-	i.Managed = managed(ctx, i.Managed)
-	if err := h.Registry.ChangeIntegration(ctx, i); err != nil {
+	i.Managed, i.Version = managed(ctx, i.Managed), was.Version
+	// Tokens that a provider gave were not given for a new place either.
+	change := registry.Change{Auth: auth, ForgetTokens: NewDestination(was, kept, i, all) != ""}
+	if err := h.Registry.ChangeIntegration(ctx, i, change); err != nil {
 		return err
 	}
-	if len(auth) > 0 {
-		if err := h.Registry.SetAuth(ctx, i.Key, auth); err != nil {
-			return err
-		}
-	}
-	if was.Paused != i.Paused {
-		if err := h.Registry.Pause(ctx, i.Key, i.Paused); err != nil {
-			return err
-		}
+	if change.ForgetTokens {
+		h.unsaved.Delete(owner(i.Key))
 	}
 	if was.Status.Health == registry.HealthBroken {
 		if err := h.Registry.Ask(ctx, i.Key, registry.Ask{Run: true}); err != nil { // it may be mended now
 			return err
 		}
+		h.wake()
 	}
 	return h.Note(ctx, "integration.change", i.Account, i.Key.Integration, strings.Join(changes(was, i, auth), ", "))
 }
@@ -136,38 +167,6 @@ func changes(was, is registry.Integration, auth map[string]string) (what []strin
 	return what
 }
 
-// RemoveIntegration removes an integration and its contacts.
-func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
-	if err := permit(ctx, registry.ScopeWrite, key.Account); err != nil {
-		return err
-	}
-	i, err := h.integration(ctx, key)
-	if err != nil {
-		return err
-	}
-	if err := unmanaged(ctx, i.Managed, "the integration "+key.Integration); err != nil {
-		return err
-	}
-	state, err := h.Store.State(ctx, key)
-	if err != nil {
-		return err
-	}
-	// First the contacts: where that fails, the integration is still there to be removed again.
-	if err := h.Store.Forget(ctx, key); err != nil {
-		if errors.Is(err, directory.ErrUnderWay) {
-			return &Error{
-				Kind: Conflict, Message: "a run of " + key.Integration + " is under way", Err: nil,
-				Hint: "Cancel it, and remove the integration when it has stopped.",
-			}
-		}
-		return err
-	}
-	if err := h.Registry.DeleteIntegration(ctx, key); err != nil {
-		return err
-	}
-	return h.Note(ctx, "integration.remove", key.Account, key.Integration, fmt.Sprintf("with %d contacts", state.Contacts))
-}
-
 // integration returns one, or an error that says that there is none.
 func (h *Hub) integration(ctx context.Context, key directory.Key) (registry.Integration, error) {
 	if !visible(ctx, key.Account) {
@@ -190,7 +189,7 @@ func (h *Hub) Integration(ctx context.Context, key directory.Key) (IntegrationVi
 		return IntegrationView{}, err
 	}
 	state, err := h.Store.State(ctx, key)
-	return IntegrationView{Integration: i, State: state}, err
+	return IntegrationView{Integration: asKnown(i, h.storage.problems()), State: state}, err
 }
 
 // Integrations lists an account's by name; all that the actor may see where account is empty. At most limit (0: all) behind
@@ -222,13 +221,13 @@ func (h *Hub) Integrations(ctx context.Context, account string, after directory.
 	if err != nil {
 		return nil, err
 	}
-	views := make([]IntegrationView, 0, len(list))
+	views, unwritten := make([]IntegrationView, 0, len(list)), h.storage.problems()
 	for _, i := range list {
 		state, ok := states[i.Key]
 		if !ok {
 			state.Key = i.Key
 		}
-		views = append(views, IntegrationView{Integration: i, State: state})
+		views = append(views, IntegrationView{Integration: asKnown(i, unwritten), State: state})
 	}
 	return views, nil
 }
@@ -258,6 +257,9 @@ func (h *Hub) Ask(ctx context.Context, key directory.Key, ask registry.Ask) erro
 	}
 	if err := h.Registry.Ask(ctx, key, ask); err != nil {
 		return err
+	}
+	if ask.Cancel {
+		h.working.stop(key, errCancelled)
 	}
 	action := "integration.run"
 	switch {

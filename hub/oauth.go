@@ -27,7 +27,6 @@ const (
 )
 
 const (
-	oauthSecret = "oauth"          // name of an integration's sealed token
 	stateSecret = "state"          // name of a sealed authorization under way
 	stateFresh  = 10 * time.Minute // that somebody may take to let the hub in
 )
@@ -63,6 +62,7 @@ func owner(key directory.Key) string { return registry.Owner(key) }
 type grant struct {
 	hub         *Hub
 	integration registry.Integration
+	given       map[string]string // auth values
 	secret      string
 	kept        bool // tokens are kept; not those of a draft
 }
@@ -107,7 +107,7 @@ func (g *grant) renewed(ctx context.Context, refused string) (string, error) {
 	}
 	result := g.hub.refreshes.DoChan(owner(g.integration.Key), func() (any, error) {
 		// Whoever waits may give up; the token is for the others as well.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 		defer cancel()
 		return g.renew(ctx, refused)
 	})
@@ -122,8 +122,27 @@ func (g *grant) renewed(ctx context.Context, refused string) (string, error) {
 	}
 }
 
-// renew asks for a new token, unless another process has got one already.
+// refreshTime is how long getting a token may take, with the wait for another process that gets one.
+const refreshTime = 45 * time.Second
+
+// renew asks for a new token, unless another process has got one already. Of all processes one asks at a time: a provider may
+// take a refresh token that is used twice for a stolen one. That the token can be saved is known before the old one is used up:
+// the right to ask was written to the same database.
 func (g *grant) renew(ctx context.Context, refused string) (string, error) {
+	if g.kept {
+		name, holder := "refresh:"+owner(g.integration.Key), random(12)
+		token, err := g.alone(ctx, name, holder, refused)
+		if err != nil || token != "" {
+			return token, err
+		}
+		defer func() {
+			ctx, cancel := lasting(ctx)
+			defer cancel()
+			if err := g.hub.Registry.Free(ctx, name, holder); err != nil {
+				g.hub.log().Warn("could not let other processes refresh a token; they wait a little", "error", err)
+			}
+		}()
+	}
 	token, err := g.load(ctx)
 	if err != nil {
 		return "", err
@@ -133,13 +152,50 @@ func (g *grant) renew(ctx context.Context, refused string) (string, error) {
 	}
 	fetched, err := g.fetch(ctx, token)
 	if err != nil {
-		// A refresh token may be good for once. Another process that used it at the same moment has kept what it got.
-		if now, again := g.load(ctx); again == nil && now.AccessToken != "" && now.AccessToken != token.AccessToken {
-			return now.AccessToken, nil
-		}
 		return "", g.explain(err)
 	}
-	return fetched.AccessToken, g.save(ctx, fetched)
+	g.keep(ctx, fetched, token.AccessToken)
+	return fetched.AccessToken, nil
+}
+
+// alone waits until no other process is getting a token, or returns the one that another got.
+func (g *grant) alone(ctx context.Context, name, holder, refused string) (token string, err error) {
+	for {
+		mine, err := g.hub.Registry.Hold(ctx, name, holder, refreshTime)
+		if err != nil || mine {
+			return "", err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+		now, err := g.load(ctx)
+		if err != nil {
+			return "", err
+		}
+		if now.AccessToken != "" && now.AccessToken != refused {
+			return now.AccessToken, nil
+		}
+	}
+}
+
+// keep saves a token that a provider gave. Where that fails, the old one may be used up: the token is kept in memory, works from
+// there, and is saved as soon as that can be done.
+func (g *grant) keep(ctx context.Context, token *oauth2.Token, old string) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	err := g.save(ctx, token)
+	for attempt := 1; err != nil && attempt < 4 && ctx.Err() == nil; attempt++ {
+		time.Sleep(time.Duration(attempt) * 200 * time.Millisecond)
+		err = g.save(ctx, token)
+	}
+	if err == nil || !g.kept {
+		return
+	}
+	g.hub.unsaved.Store(owner(g.integration.Key), &unsaved{g.keptToken(token), old})
+	g.hub.log().Error("an OAuth token cannot be saved: it is lost if the hub ends before it can", "account", g.integration.Account,
+		"integration", g.integration.Key.Integration, "error", err)
 }
 
 func (g *grant) fetch(ctx context.Context, old *oauth2.Token) (*oauth2.Token, error) {
@@ -188,14 +244,18 @@ func (g *grant) explain(err error) error {
 		return err
 	case !ok:
 		return &bridge.Error{Code: bridge.CodeUnreachable, Message: "the token endpoint does not answer", Hint: "Check token_url and the network.", Err: err}
-	case refused.Response != nil && refused.Response.StatusCode >= 500:
+	case refused.Response != nil && (refused.Response.StatusCode >= 500 || refused.Response.StatusCode == http.StatusTooManyRequests):
 		return &bridge.Error{Code: bridge.CodeSourceUnavailable, Status: refused.Response.StatusCode, Message: "the token endpoint is out of order: " + refused.Response.Status, Hint: "It is asked again."}
 	}
 	reason := "no reason given"
 	if plainCode.MatchString(refused.ErrorCode) {
 		reason = refused.ErrorCode
 	}
-	return noToken{&bridge.Error{Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + reason, Hint: g.mend()}}
+	e := &bridge.Error{Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + reason, Hint: g.mend()}
+	if refused.Response != nil && refused.Response.StatusCode == http.StatusForbidden && refused.ErrorCode == "" {
+		e.Status = http.StatusForbidden // a firewall's, maybe
+	}
+	return noToken{e}
 }
 
 // mend is what to do where the provider refuses.
@@ -207,33 +267,87 @@ func (g *grant) mend() string {
 		" . If that fails, check client_id and client_secret."
 }
 
+// A keptToken is a token with where it may go: an integration that was changed while it was got has no use for it.
+type keptToken struct {
+	*oauth2.Token
+	For []string `json:"for,omitempty"` // scheme, host and port of all the addresses that the integration sends something to
+}
+
+func (g *grant) keptToken(token *oauth2.Token) keptToken {
+	if token.ExpiresIn > 0 && token.Expiry.IsZero() {
+		token.Expiry = g.hub.now().Add(time.Duration(token.ExpiresIn) * time.Second)
+	}
+	k := keptToken{Token: token}
+	for _, place := range destinations(g.integration, g.given, everywhere(g.integration)) {
+		k.For = append(k.For, place.String())
+	}
+	return k
+}
+
+// mayUse reports whether a token may go where the integration sends it now.
+func (g *grant) mayUse(k keptToken) bool {
+	if len(k.For) == 0 {
+		return true // an earlier release kept it
+	}
+	var known []*url.URL
+	for _, place := range k.For {
+		if u, err := url.Parse(place); err == nil {
+			known = append(known, u)
+		}
+	}
+	return newAmong(known, destinations(g.integration, g.given, everywhere(g.integration))) == ""
+}
+
+// An unsaved token is one that could not be saved yet, and the one that it was got in place of.
+type unsaved struct {
+	keptToken
+	old string // access token
+}
+
+// load returns the token that is kept; an empty one where there is none.
 func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {
-	token := &oauth2.Token{}
 	if !g.kept {
-		return token, nil
+		return &oauth2.Token{}, nil
 	}
-	text, err := g.hub.Registry.Secret(ctx, owner(g.integration.Key), oauthSecret)
-	if err != nil || text == nil {
-		return token, err
+	text, err := g.hub.Registry.Secret(ctx, owner(g.integration.Key), registry.OAuthTokens)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(text, token); err != nil {
-		return nil, fmt.Errorf("read the kept token: %w", err)
+	k := keptToken{Token: &oauth2.Token{}}
+	if text != nil {
+		if err := json.Unmarshal(text, &k); err != nil {
+			return nil, fmt.Errorf("read the kept token: %w", err)
+		}
 	}
-	return token, nil
+	if u, there := g.hub.unsaved.Load(owner(g.integration.Key)); there {
+		late := u.(*unsaved)
+		if late.old == k.AccessToken { // nobody has got another one since
+			k = late.keptToken
+			err = g.store(ctx, k)
+		}
+		if err == nil {
+			g.hub.unsaved.CompareAndDelete(owner(g.integration.Key), u)
+		}
+	}
+	if !g.mayUse(k) {
+		return &oauth2.Token{}, nil
+	}
+	return k.Token, nil
 }
 
 func (g *grant) save(ctx context.Context, token *oauth2.Token) error {
 	if !g.kept {
 		return nil
 	}
-	if token.ExpiresIn > 0 {
-		token.Expiry = g.hub.now().Add(time.Duration(token.ExpiresIn) * time.Second)
-	}
-	text, err := json.Marshal(token)
+	return g.store(ctx, g.keptToken(token))
+}
+
+func (g *grant) store(ctx context.Context, k keptToken) error {
+	text, err := json.Marshal(k)
 	if err != nil {
 		return err
 	}
-	return g.hub.Registry.SetSecret(ctx, owner(g.integration.Key), oauthSecret, text)
+	return g.hub.Registry.SetSecret(ctx, owner(g.integration.Key), registry.OAuthTokens, text)
 }
 
 // A pending authorization waits for a browser to come back.
@@ -278,11 +392,14 @@ func (h *Hub) grantOf(ctx context.Context, key directory.Key) (*grant, error) {
 		return nil, &Error{Kind: Invalid, Message: key.Integration + " does not let anybody in by a browser", Hint: "Set its oauth with the grant authorization_code first."}
 	}
 	given, err := h.Registry.Auth(ctx, key)
-	return &grant{hub: h, integration: i, secret: given[clientSecret], kept: true}, err
+	return &grant{hub: h, integration: i, given: given, secret: given[clientSecret], kept: true}, err
 }
 
 // FinishOAuth takes what the browser brought back, and reports whose it is.
 func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Key, error) {
+	// A code is good for once, and what comes of it must be kept whether or not the browser waits.
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	stale := &Error{Kind: Invalid, Message: "this way back is not known, or was used, or took longer than ten minutes", Hint: "Connect the integration again."}
 	text, err := h.Registry.Secret(ctx, registry.PendingOwner(state), stateSecret)
 	if err != nil {
@@ -309,7 +426,9 @@ func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Ke
 	if err := g.save(ctx, token); err != nil {
 		return p.Key, err
 	}
-	if err := h.Registry.Ask(ctx, p.Key, registry.Ask{Run: true}); err != nil {
+	h.unsaved.Delete(owner(p.Key))
+	// Somebody else may have let it in than before, who sees other contacts.
+	if err := h.Registry.Ask(ctx, p.Key, registry.Ask{Run: true, Full: !g.integration.Status.Fresh.IsZero()}); err != nil {
 		return p.Key, err
 	}
 	h.wake()

@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -208,5 +209,107 @@ func TestARefusedGrantSaysWhatToDoAndIsNotHammered(t *testing.T) {
 	}
 	if !v.Status.Due.IsZero() || c.asked() != 0 {
 		t.Errorf("due %s, the bridge was asked %d times", v.Status.Due, c.asked())
+	}
+}
+
+// Two processes that need a token at the same moment use a refresh token once: some providers take its second use for a theft.
+func TestOneProcessRefreshesAtATime(t *testing.T) {
+	f, c, p := newHub(t), newCRM(t, 1), newProvider(t)
+	c.takesTokens(p)
+	f.addOAuth(t, c, p, hub.AuthorizationCode)
+	f.connect(t)
+	hubs := []*hub.Hub{f.Hub, f.another(t, "two"), f.another(t, "three")}
+	for range 5 {
+		p.expire()
+		before := len(p.requests())
+		var all sync.WaitGroup
+		for _, h := range hubs {
+			all.Go(func() {
+				if r, err := h.Test(t.Context(), crmKey); err != nil || !r.OK {
+					t.Errorf("%v %+v", err, r.Problem)
+				}
+			})
+		}
+		all.Wait()
+		if n := len(p.requests()) - before; n != 1 {
+			t.Errorf("the provider was asked %d times", n)
+		}
+	}
+}
+
+// connect lets the hub in, as somebody does in a browser.
+func (f *fixture) connect(t *testing.T) {
+	t.Helper()
+	to, err := f.BeginOAuth(t.Context(), crmKey, "https://hub.example.com/oauth/callback")
+	must(t, err)
+	u, err := url.Parse(to)
+	must(t, err)
+	_, err = f.FinishOAuth(t.Context(), u.Query().Get("state"), "the-code")
+	must(t, err)
+}
+
+// A refresh token is used up when the provider answers: what it gave is not lost where it cannot be saved at that moment.
+func TestATokenThatCannotBeSavedIsNotLost(t *testing.T) {
+	f, c, p := newHub(t), newCRM(t, 1), newProvider(t)
+	c.takesTokens(p)
+	f.addOAuth(t, c, p, hub.AuthorizationCode)
+	f.connect(t)
+	sealer := &fragile{}
+	f.Registry = reopened(t, f, sealer)
+	p.expire()
+	sealer.set(true)
+	if r := f.test(t); !r.OK {
+		t.Errorf("with a new token that is not saved: %+v", r.Problem)
+	}
+	asked := len(p.requests())
+	if r := f.test(t); !r.OK || len(p.requests()) != asked {
+		t.Errorf("again: %+v, %d requests", r.Problem, len(p.requests())-asked)
+	}
+	sealer.set(false)
+	if r := f.test(t); !r.OK {
+		t.Errorf("it can be saved again: %+v", r.Problem)
+	}
+	if r, err := f.another(t, "two").Test(t.Context(), crmKey); err != nil || !r.OK || len(p.requests()) != asked {
+		t.Errorf("another process has it: %v %+v, %d requests", err, r.Problem, len(p.requests())-asked)
+	}
+}
+
+// A token that comes while the integration is sent elsewhere does not go there.
+func TestALateTokenIsNotForAnotherPlace(t *testing.T) {
+	f, c, p := newHub(t), newCRM(t, 1), newProvider(t)
+	c.takesTokens(p)
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-goOn
+		p.token(w, r)
+	}))
+	t.Cleanup(slow.Close)
+	f.addOAuth(t, c, &provider{url: slow.URL}, hub.ClientCredentials)
+	tested := make(chan struct{})
+	go func() { defer close(tested); _, _ = f.Test(context.Background(), crmKey) }()
+	<-asked
+	other := newCRM(t, 1)
+	var mu sync.Mutex
+	got := ""
+	other.answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		body := make([]byte, 1<<10)
+		n, _ := r.Body.Read(body)
+		mu.Lock()
+		defer mu.Unlock()
+		got = string(body[:n])
+		return false
+	})
+	changed := f.view(t).Integration
+	changed.Bridge, changed.OAuth.TokenURL = other.url, p.url+"/token"
+	must(t, f.ChangeIntegration(t.Context(), changed, map[string]string{"client_secret": "hush"}))
+	close(goOn)
+	<-tested
+	first := p.current()
+	f.test(t)
+	mu.Lock()
+	defer mu.Unlock()
+	if strings.Contains(got, first+`"`) {
+		t.Errorf("the new bridge was sent the old one's token: %s", got)
 	}
 }

@@ -46,8 +46,11 @@ func (h *Hub) Samples(ctx context.Context, account string, since time.Time) ([]r
 	return h.Registry.Samples(ctx, account, since)
 }
 
-// Ready reports whether the databases answer.
+// Ready reports whether the databases answer, and whether runs can write to them: [Hub.Writable].
 func (h *Hub) Ready(ctx context.Context) error {
+	if err := h.Writable(); err != nil {
+		return err
+	}
 	if err := h.Registry.Ping(ctx); err != nil {
 		return fmt.Errorf("ask the registry: %w", err)
 	}

@@ -17,13 +17,24 @@ import (
 
 const regionFresh = 5 * time.Second
 
-// region is the country of an account's numbers. It is asked for at every call, so it is kept for some seconds.
-func (h *Hub) region(ctx context.Context, account string) (string, error) {
-	a, err := h.accounts.get(h.now(), account, regionFresh, func() (registry.Account, error) { return h.Registry.Account(ctx, account) }, isNotFound)
+// known is what a look-up has to know of an account. It is asked for at every call, so it is kept for some seconds.
+func (h *Hub) known(ctx context.Context, account string) (known, error) {
+	k, err := h.accounts.get(h.now(), account, regionFresh, func() (k known, err error) {
+		if k.Account, err = h.Registry.Account(ctx, account); err == nil {
+			k.hidden, err = h.Registry.Hidden(ctx, account)
+		}
+		return k, err
+	}, isNotFound)
 	if isNotFound(err) {
-		return "", missing("account", account)
+		return known{}, missing("account", account)
 	}
-	return a.Region, err
+	return k, err
+}
+
+// region is the country of an account's numbers.
+func (h *Hub) region(ctx context.Context, account string) (string, error) {
+	k, err := h.known(ctx, account)
+	return k.Region, err
 }
 
 func isNotFound(err error) bool { return errors.Is(err, registry.ErrNotFound) }
@@ -42,7 +53,11 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	} else if region = strings.ToUpper(region); !phone.KnownRegion(region) {
 		return caller.Answer{}, &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: "Write the country's two letters: US, GB, PT, BR."}
 	}
-	return caller.Lookup(ctx, h.Store, account, number, region, opts)
+	shown, err := h.shown(ctx, account)
+	if err != nil {
+		return caller.Answer{}, err
+	}
+	return caller.Lookup(ctx, shown, account, number, region, opts)
 }
 
 // An AccountAnswer is what one account knows of a number.
@@ -97,7 +112,11 @@ func (h *Hub) Attribute(ctx context.Context, key directory.Key, subject caller.S
 		}
 		subject.Region = region
 	}
-	return caller.Attribute(ctx, h.Store, key, subject)
+	shown, err := h.shown(ctx, key.Account)
+	if err != nil {
+		return caller.Attribution{}, err
+	}
+	return caller.Attribute(ctx, shown, key, subject)
 }
 
 // Search finds contacts while somebody types.
@@ -108,7 +127,11 @@ func (h *Hub) Search(ctx context.Context, account string, query directory.Query)
 	if _, err := h.Account(ctx, account); err != nil {
 		return nil, err
 	}
-	return h.Store.Search(ctx, account, query)
+	shown, err := h.shown(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return shown.Search(ctx, account, query)
 }
 
 // ByEmail returns the account's contacts with an e-mail address.
@@ -116,7 +139,11 @@ func (h *Hub) ByEmail(ctx context.Context, account, address string) ([]directory
 	if err := permitAny(ctx, account, registry.ScopeContacts, registry.ScopePurge); err != nil {
 		return nil, err
 	}
-	return h.Store.ByEmail(ctx, account, []string{address}, maxKin)
+	shown, err := h.shown(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return shown.ByEmail(ctx, account, []string{address}, maxKin)
 }
 
 // Contact returns one contact.
@@ -124,7 +151,11 @@ func (h *Hub) Contact(ctx context.Context, key directory.Key, id string) (direct
 	if err := permitAny(ctx, key.Account, registry.ScopeContacts, registry.ScopePurge); err != nil {
 		return directory.Entry{}, err
 	}
-	c, err := h.Store.Contact(ctx, key, id)
+	shown, err := h.shown(ctx, key.Account)
+	if err != nil {
+		return directory.Entry{}, err
+	}
+	c, err := shown.Contact(ctx, key, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return directory.Entry{}, missing("contact", id)
 	}
@@ -148,6 +179,10 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 	if err != nil {
 		return Person{}, err
 	}
+	shown, err := h.shown(ctx, key.Account)
+	if err != nil {
+		return Person{}, err
+	}
 	kin := &family{self: directory.Ref{Integration: key.Integration, ID: id}, at: map[directory.Ref]int{}, names: map[string]map[string]bool{}}
 	var numbers []string
 	for _, n := range caller.Numbers(first(entry.Contact.Phones, maxShared), region) {
@@ -156,7 +191,7 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 		}
 	}
 	if len(numbers) > 0 {
-		matches, err := h.Store.ByE164(ctx, key.Account, numbers, maxKin)
+		matches, err := shown.ByE164(ctx, key.Account, numbers, maxKin)
 		if err != nil {
 			return Person{}, err
 		}
@@ -166,7 +201,7 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 		}
 	}
 	if addresses := first(entry.Contact.Emails, maxShared); len(addresses) > 0 {
-		entries, err := h.Store.ByEmail(ctx, key.Account, addresses, maxKin)
+		entries, err := shown.ByEmail(ctx, key.Account, addresses, maxKin)
 		if err != nil {
 			return Person{}, err
 		}

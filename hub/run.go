@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
@@ -46,11 +47,10 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	outer := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	if c.Limits.Run > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.Limits.Run, errTooLong)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeoutCause(ctx, h.limitsOf(c.Integration).Run, errTooLong)
+	defer cancel()
+	h.working.add(c.Key, stop)
+	defer h.working.remove(c.Key)
 	watched := make(chan struct{})
 	go func() { defer close(watched); h.keepClaim(ctx, c, stop) }()
 	report, err := h.synchronize(ctx, c, account.Region)
@@ -58,10 +58,26 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	<-watched
 	h.observe(ctx, c.Key)
 	h.forgetProgress(c.Key)
+	if errors.Is(context.Cause(ctx), errTakenOver) {
+		h.sweepLost(outer, c.Key)
+	}
 	if err != nil {
 		return h.failed(ctx, c, zone, report, stopped(outer, err))
 	}
+	h.storageWorks()
 	return result{Outcome: h.finished(ctx, c, zone, began, report)}
+}
+
+// sweepLost removes what a run stored of an integration that was removed while this process slept: its claim was lost by that.
+func (h *Hub) sweepLost(ctx context.Context, key directory.Key) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	if _, err := h.Registry.Integration(ctx, key); !errors.Is(err, registry.ErrNotFound) {
+		return
+	}
+	if err := h.sweep(ctx, key); err != nil {
+		h.log().Warn("could not remove what was stored of an integration that was removed", "account", key.Account, "integration", key.Integration, "error", err)
+	}
 }
 
 // observe tells whoever wants to know how the run ended.
@@ -112,7 +128,7 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, region string) 
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
 	}
 	return s.Run(ctx, c.Key, synchronizer.Options{
-		Full: full, Guard: c.Guard, AcceptDeletions: c.Status.Asked.AcceptDeletions, MaxPages: c.Limits.Pages,
+		Full: full, Guard: c.Guard, AcceptDeletions: c.Status.Asked.AcceptDeletions, MaxPages: h.limitsOf(c.Integration).Pages,
 		Retry: synchronizer.Retry{Attempts: 4, Within: 2 * time.Minute},
 	})
 }
@@ -169,7 +185,7 @@ func (h *Hub) failed(ctx context.Context, c registry.Claim, zone *time.Location,
 	case guarded:
 		return result{Outcome: h.guarded(ctx, c, zone, r, err)}
 	case errors.Is(cause, errTooLong):
-		return result{Outcome: h.failing(ctx, c, zone, r, tooLong(c.Limits.Run))}
+		return result{Outcome: h.failing(ctx, c, zone, r, tooLong(h.limitsOf(c.Integration).Run))}
 	case interrupted(err): // this process ends: another one goes on at once
 		same.Due = now
 		return same
@@ -193,8 +209,16 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 	}
 	h.log().Warn("run failed", "account", c.Account, "integration", c.Key.Integration, "code", o.Problem.Code, "error", o.Problem.Message, "hint", o.Problem.Hint, "failures", o.Failures)
 	h.event(ctx, "run.failed", c.Account, c.Key.Integration, map[string]any{"problem": o.Problem, "failures": o.Failures, "report": r})
+	if ownFault(err) { // it is not the bridge's
+		o.Due, o.Again = h.storageFailed(err), c.Status.Asked
+		h.storage.hits(c.Key, o.Problem)
+		return o
+	}
+	if r.State == directory.Failed && r.Pages > 0 {
+		h.storageWorks()
+	}
 	if hopeless(err, o.Failures) {
-		o.Health = registry.HealthBroken
+		o.Health, o.Again = registry.HealthBroken, c.Status.Asked // it is done when it is mended
 		if c.Status.Health != registry.HealthBroken {
 			h.event(ctx, "integration.broken", c.Account, c.Key.Integration, o.Problem)
 		}
@@ -249,6 +273,9 @@ func problemOf(err error, now time.Time) *registry.Problem {
 	if e, ok := errors.AsType[*directory.GuardedError](err); ok {
 		p.Hint = e.Hint() // the synchronizer's is for its command line
 	}
+	if ownFault(err) {
+		p.Code, p.Hint = "storage", "Make room on the disk of the hub's database, or make it writable. The hub tries again by itself."
+	}
 	// A bridge's hint is for whoever runs the bridge. About an access token the hub has said what to do.
 	if _, own := errors.AsType[noToken](err); bridge.Code(p.Code) == bridge.CodeUnauthorized && !own {
 		p.Hint = "Correct the integration's auth values, then test it."
@@ -272,9 +299,10 @@ func hopeless(err error, failures int) bool {
 	switch {
 	case !ok, bridge.Retryable(err):
 		return false
-	case failure.Code == bridge.CodeUnauthorized:
+	case failure.Code == bridge.CodeUnauthorized && failure.Status != http.StatusForbidden:
 		return true
 	}
+	// A 403 may be a firewall's that is in a mood for a minute.
 	return failures >= brokenAfter
 }
 

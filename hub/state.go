@@ -13,17 +13,27 @@ import (
 // hubState is what a hub keeps in memory.
 type hubState struct {
 	tokens    tokenCache
-	accounts  cache[string, registry.Account]
-	hosts     hosts
+	accounts  cache[string, known]
+	several   cache[struct{}, bool] // whether there is more than one account
+	slots     slots
+	working   working
+	storage   storage
 	tracker   tracker
 	listeners listeners
 	refreshes singleflight.Group
+	unsaved   sync.Map // OAuth tokens that could not be saved, by their owners
 
 	seldomOnce sync.Once
 	seldomLog  *slog.Logger
 
 	wakeOnce sync.Once
 	wakeUp   chan struct{}
+}
+
+// known is what a look-up has to know of an account.
+type known struct {
+	registry.Account
+	hidden []string // integrations whose contacts are not shown any more
 }
 
 func (h *Hub) now() time.Time {

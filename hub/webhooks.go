@@ -14,17 +14,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
 const (
-	signingSecret  = "signing"
-	deliverAtOnce  = 8
 	deliverTimeout = 10 * time.Second
+	deliverHold    = 3 * deliverTimeout
+	deliverAtOnce  = 128 // by this process
+	deliverLane    = 8   // of one account at once to webhooks that took the last one, and as many to those that did not
 	firstPause     = 10 * time.Second
 	longestPause   = time.Hour
 	maxAttempts    = 32 // about a day
@@ -52,7 +52,7 @@ func (h *Hub) DeclareWebhook(ctx context.Context, w registry.Webhook, secret str
 	if err != nil {
 		return err
 	}
-	sealed, err := h.Registry.Secret(ctx, webhookOwner(w.ID), signingSecret)
+	sealed, err := h.Registry.Secret(ctx, webhookOwner(w.ID), registry.SigningSecret)
 	if err != nil {
 		return err
 	}
@@ -83,10 +83,9 @@ func (h *Hub) putWebhook(ctx context.Context, w registry.Webhook, secret string)
 			return &Error{Kind: Invalid, Field: "kinds", Message: fmt.Sprintf("there is no event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."}
 		}
 	}
-	if err := h.Registry.PutWebhook(ctx, w); err != nil {
-		return err
-	}
-	if err := h.Registry.SetSecret(ctx, webhookOwner(w.ID), signingSecret, []byte(secret)); err != nil {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	if err := h.Registry.PutWebhook(ctx, w, []byte(secret)); err != nil {
 		return err
 	}
 	return h.Note(ctx, "webhook.set", w.Account, w.ID, hostOf(w.URL))
@@ -124,29 +123,97 @@ func (h *Hub) RemoveWebhook(ctx context.Context, id string) error {
 	if err := h.Registry.DeleteWebhook(ctx, id); err != nil {
 		return err
 	}
-	if err := h.Registry.SetSecret(ctx, webhookOwner(id), signingSecret, nil); err != nil {
-		return err
-	}
 	return h.Note(ctx, "webhook.remove", w.Account, id, hostOf(w.URL))
 }
 
-// deliver sends the deliveries that are due.
-func (h *Hub) deliver(ctx context.Context) error {
-	for ctx.Err() == nil {
-		// No more than are sent at once: what waited here would be another process's when its hold ends.
-		due, err := h.Registry.Deliveries(ctx, deliverAtOnce, 3*deliverTimeout)
-		if err != nil || len(due) == 0 {
-			return err
+// deliverAll sends what is due to webhooks until ctx is done, and waits for what is under way. Each webhook has a queue of its own
+// and is sent one event at a time; nobody waits for another one's webhook. Webhooks that did not take the last one have places of
+// their own: an account's that hang do not keep its others waiting either.
+func (h *Hub) deliverAll(ctx context.Context) {
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	lanes := &lanes{}
+	ended := make(chan struct{}, 1)
+	for {
+		due, err := h.Registry.Deliveries(ctx, lanes.wanted())
+		if err != nil && ctx.Err() == nil {
+			h.seldom().Error("could not deliver to webhooks", "error", err)
 		}
-		var group errgroup.Group
-		for _, d := range due {
-			group.Go(func() error { return h.deliverOne(ctx, d) })
+		for _, d := range lanes.enter(due) {
+			sending.Go(func() {
+				if err := h.deliverOne(ctx, d); err != nil && ctx.Err() == nil {
+					h.seldom().Error("could not note a delivery to a webhook", "error", err)
+				}
+				lanes.leave(d)
+				select {
+				case ended <- struct{}{}:
+				default:
+				}
+			})
 		}
-		if err := group.Wait(); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-ended:
 		}
 	}
-	return nil
+}
+
+// lanes count what is being sent, by account, and by whether the webhook took the last one.
+type lanes struct {
+	mu   sync.Mutex
+	all  int
+	busy map[lane]int
+}
+
+type lane struct {
+	account string
+	failing bool
+}
+
+func laneOf(d registry.Delivery) lane { return lane{d.Webhook.Account, d.Failing} }
+
+// wanted is what there are places for.
+func (l *lanes) wanted() registry.Wanted {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := registry.Wanted{Limit: deliverAtOnce - l.all, Hold: deliverHold}
+	for of, n := range l.busy {
+		switch {
+		case n < deliverLane:
+		case of.failing:
+			w.Failing = append(w.Failing, of.account)
+		default:
+			w.Healthy = append(w.Healthy, of.account)
+		}
+	}
+	return w
+}
+
+// enter takes the places of deliveries. One query may bring some more of an account than it has places: they are sent all the same.
+func (l *lanes) enter(due []registry.Delivery) []registry.Delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy == nil {
+		l.busy = map[lane]int{}
+	}
+	for _, d := range due {
+		l.all++
+		l.busy[laneOf(d)]++
+	}
+	return due
+}
+
+func (l *lanes) leave(d registry.Delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all--
+	if l.busy[laneOf(d)]--; l.busy[laneOf(d)] == 0 {
+		delete(l.busy, laneOf(d))
+	}
 }
 
 // deliverOne sends one delivery and notes how it went.
@@ -165,22 +232,13 @@ func (h *Hub) deliverOne(ctx context.Context, d registry.Delivery) error {
 	if err := h.Registry.Delivered(ctx, d.ID, failed.Error(), time.Time{}); err != nil {
 		return err
 	}
-	return h.disable(ctx, d.Webhook.ID, failed)
+	return h.disable(ctx, d.Webhook, failed)
 }
 
 // disable ends a webhook's deliveries, once, unless it was removed meanwhile.
-func (h *Hub) disable(ctx context.Context, id string, failed error) error {
-	all, err := h.Registry.Webhooks(ctx, "")
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(all, func(w registry.Webhook) bool { return w.ID == id && !w.Disabled })
-	if i < 0 {
-		return nil
-	}
-	w := all[i]
-	w.Disabled = true
-	if err := h.Registry.PutWebhook(ctx, w); err != nil {
+func (h *Hub) disable(ctx context.Context, w registry.Webhook, failed error) error {
+	disabled, err := h.Registry.DisableWebhook(ctx, w.ID)
+	if err != nil || !disabled {
 		return err
 	}
 	h.log().Warn("a webhook is disabled: it took nothing for a day", "webhook", w.ID, "host", hostOf(w.URL), "error", failed)
@@ -205,7 +263,7 @@ func (h *Hub) send(ctx context.Context, d registry.Delivery) error {
 	if err != nil {
 		return err
 	}
-	secret, err := h.Registry.Secret(ctx, webhookOwner(d.Webhook.ID), signingSecret)
+	secret, err := h.Registry.Secret(ctx, webhookOwner(d.Webhook.ID), registry.SigningSecret)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 const (
 	tickEvery    = time.Second      // how often a worker looks for what is due
 	claimHold    = 15 * time.Second // a worker without a sign of life for so long has died
-	hostPause    = 2 * time.Second  // before a run is tried again that its bridge's host has no room for
+	slotPause    = 2 * time.Second  // before a run is tried again that its account or its bridge's host has no place for
 	housekeeping = time.Hour
 	keepEvents   = 7 * 24 * time.Hour
 )
@@ -43,7 +43,8 @@ func (h *Hub) Work(ctx context.Context) error {
 		dispatch = func(ctx context.Context) error { return d.Dispatch(ctx, h) }
 	}
 	group.Go(func() error { return dispatch(ctx) })
-	group.Go(func() error { h.every(ctx, time.Second, "deliver to webhooks", h.deliver); return nil })
+	group.Go(func() error { h.deliverAll(ctx); return nil })
+	group.Go(func() error { h.every(ctx, removalEvery, "finish what is being removed", h.finishRemovals); return nil })
 	group.Go(func() error { h.every(ctx, housekeeping, "keep house", h.keepHouse); return nil })
 	return group.Wait()
 }
@@ -72,11 +73,7 @@ func (h *Hub) dispatch(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for {
-		claims, err := h.Registry.Claim(ctx, h.Name(), cap(room)-len(room), claimHold)
-		if err != nil && ctx.Err() == nil {
-			h.seldom().Error("could not look for what is due", "error", err)
-		}
-		for _, c := range claims {
+		for _, c := range h.claim(ctx, cap(room)-len(room)) {
 			room <- struct{}{}
 			running.Go(func() {
 				defer func() { <-room; h.wake() }()
@@ -90,6 +87,25 @@ func (h *Hub) dispatch(ctx context.Context) error {
 		case <-h.waking():
 		}
 	}
+}
+
+// claim takes what is due, as far as there are places for it.
+func (h *Hub) claim(ctx context.Context, room int) []registry.Claim {
+	most := h.share(ctx)
+	claims, err := h.Claim(ctx, min(room, h.slots.free(most)), claimHold, h.slots.full(most)...)
+	if err != nil && ctx.Err() == nil {
+		h.seldom().Error("could not look for what is due", "error", err)
+	}
+	return claims
+}
+
+// Claim is [registry.DB.Claim] for this process: less, or nothing for a while, where the databases cannot be written.
+func (h *Hub) Claim(ctx context.Context, limit int, hold time.Duration, except ...string) ([]registry.Claim, error) {
+	claims, err := h.Registry.Claim(ctx, h.Name(), h.storage.room(h.now(), limit), hold, except...)
+	if err != nil && ctx.Err() == nil && ownFault(err) {
+		h.storageFailed(err)
+	}
+	return claims, err
 }
 
 // Workers is how many runs this process does at once.
@@ -122,13 +138,13 @@ func (h *Hub) RunClaim(ctx context.Context, c registry.Claim) {
 	ctx, end := telemetry.Begin(ctx, "run", "contactbridge.account", c.Account, "contactbridge.integration", c.Key.Integration)
 	defer end()
 	host := h.hostOf(ctx, c.Integration)
-	if !h.hosts.enter(host, h.perHost()) {
+	if !h.slots.enter(c.Account, host, h.share(ctx), false) {
 		h.release(ctx, c, result{undone: true, Outcome: registry.Outcome{
-			Health: c.Status.Health, Problem: c.Status.Problem, Failures: c.Status.Failures, Due: h.now().Add(hostPause),
+			Health: c.Status.Health, Problem: c.Status.Problem, Failures: c.Status.Failures, Due: h.now().Add(slotPause),
 		}})
 		return
 	}
-	defer h.hosts.leave(host)
+	defer h.slots.leave(c.Account, host, false)
 	r := h.run(ctx, c)
 	if r.Problem != nil && r.Problem != c.Status.Problem { // a new one
 		telemetry.Failed(ctx, r.Problem.Code)
@@ -145,6 +161,9 @@ func (h *Hub) release(ctx context.Context, c registry.Claim, r result) {
 	}
 	err := h.Registry.Release(ctx, c, r.Outcome)
 	if err != nil && !errors.Is(err, registry.ErrClaimLost) && !errors.Is(err, registry.ErrNotFound) {
+		if ownFault(err) {
+			h.storageFailed(err)
+		}
 		h.log().Error("could not give an integration back", "account", c.Account, "integration", c.Key.Integration, "error", err)
 	}
 }
@@ -176,33 +195,6 @@ func hostOf(address string) string {
 		return ""
 	}
 	return strings.ToLower(u.Host)
-}
-
-// hosts counts the runs against each bridge host.
-type hosts struct {
-	mu   sync.Mutex
-	busy map[string]int
-}
-
-func (l *hosts) enter(host string, most int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.busy == nil {
-		l.busy = map[string]int{}
-	}
-	if l.busy[host] >= most {
-		return false
-	}
-	l.busy[host]++
-	return true
-}
-
-func (l *hosts) leave(host string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.busy[host]--; l.busy[host] <= 0 {
-		delete(l.busy, host)
-	}
 }
 
 // next is when an integration runs after a time by its schedule; zero where it does not by itself.

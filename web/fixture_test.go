@@ -197,7 +197,7 @@ type reply struct {
 }
 
 // ask sends a request; body may be empty.
-func (f *fixture) ask(t testing.TB, method, path, token, body string) reply {
+func (f *fixture) ask(t testing.TB, method, path, token, body string, header ...string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, f.server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -208,6 +208,9 @@ func (f *fixture) ask(t testing.TB, method, path, token, body string) reply {
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	for n := 0; n+1 < len(header); n += 2 {
+		r.Header.Set(header[n], header[n+1])
 	}
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(r)

@@ -34,7 +34,7 @@ type integrations struct {
 
 	freshness, health, lateness                     *prometheus.Desc
 	count, stalest, latest, waiting, running, error *prometheus.Desc
-	leftOut                                         *prometheus.Desc
+	leftOut, storage                                *prometheus.Desc
 
 	mu   sync.Mutex
 	read time.Time
@@ -64,18 +64,19 @@ func newIntegrations(o Options) *integrations {
 	c.health = describe("integration_health", "1 for the state of health that the integration is in.", append(one, "health")...)
 	c.lateness = describe("integration_due_lateness_seconds", "How long the integration has been due without a run; 0 where it is not due.", one...)
 	c.count = describe("integrations", "Integrations by health.", "health")
-	c.stalest = describe("freshness_worst_seconds", "Freshness of the least fresh integration that runs by itself.")
+	c.stalest = describe("freshness_worst_seconds", "Freshness of the least fresh integration that runs by itself; of one that never had a complete run, the time since it was added.")
 	c.latest = describe("due_lateness_worst_seconds", "Lateness of the integration that has been due longest.")
 	c.waiting = describe("runs_waiting", "Integrations that are due and that no process works on: the queue.")
 	c.running = describe("runs_under_way", "Runs under way in this process.")
 	c.leftOut = describe("integrations_without_series", "Integrations that have no series of their own, because there are too many.")
+	c.storage = describe("storage_failed", "1 where this process has found that the hub's database cannot be written, such as on a full disk: runs wait.")
 	c.error = describe("registry_read_failed", "1 where the registry could not be read: what stands here is as of the last time.")
 	return c
 }
 
 // Describe tells of all metrics.
 func (c *integrations) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.freshness, c.health, c.lateness, c.count, c.stalest, c.latest, c.waiting, c.running, c.leftOut, c.error} {
+	for _, d := range []*prometheus.Desc{c.freshness, c.health, c.lateness, c.count, c.stalest, c.latest, c.waiting, c.running, c.leftOut, c.storage, c.error} {
 		to <- d
 	}
 }
@@ -109,11 +110,15 @@ func (c *integrations) Collect(to chan<- prometheus.Metric) {
 	gauge(c.waiting, float64(waiting))
 	gauge(c.running, float64(len(c.hub.Running())))
 	gauge(c.leftOut, float64(s.left))
-	failed := 0.0
-	if s.failed {
-		failed = 1
+	gauge(c.storage, oneIf(c.hub.Writable() != nil))
+	gauge(c.error, oneIf(s.failed))
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
 	}
-	gauge(c.error, failed)
+	return 0
 }
 
 // since is how many seconds ago a time was; 0 for none, and for the future.
@@ -161,7 +166,7 @@ func (c *integrations) readAll(ctx context.Context) (standing, error) {
 	s := standing{byHealth: map[registry.Health]int{}}
 	after := directory.Key{}
 	for {
-		page, err := c.hub.Registry.Integrations(ctx, "", after, scrapePage)
+		page, err := c.hub.Listed(ctx, after, scrapePage)
 		if err != nil {
 			return s, err
 		}
@@ -184,7 +189,11 @@ func (s *standing) add(i *registry.Integration) {
 	if due := dueOf(i); !due.IsZero() {
 		s.due = append(s.due, due)
 	}
-	if fresh := i.Status.Fresh; !fresh.IsZero() && !i.Paused && !i.Schedule.Off && (s.stalest.IsZero() || fresh.Before(s.stalest)) {
+	fresh := i.Status.Fresh
+	if fresh.IsZero() {
+		fresh = i.Created
+	}
+	if !i.Paused && !i.Schedule.Off && (s.stalest.IsZero() || fresh.Before(s.stalest)) {
 		s.stalest = fresh
 	}
 }

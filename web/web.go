@@ -184,7 +184,11 @@ func (s *site) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		exchange.Of(r.Context()).Err = err
-		plain(w, http.StatusServiceUnavailable, "not ready: a database does not answer; the hub's log says more\n")
+		why := "a database does not answer"
+		if s.options.Hub.Writable() != nil {
+			why = "the hub's database cannot be written; is its disk full?"
+		}
+		plain(w, http.StatusServiceUnavailable, "not ready: "+why+"; the hub's log says more\n")
 		return
 	}
 	plain(w, http.StatusOK, "ok\n")

@@ -15,26 +15,29 @@ func scanAccount(row scanner) (a Account, err error) {
 	return a, err
 }
 
-// PutAccount makes or changes an account. Created stays what it was.
+// PutAccount makes or changes an account. Created stays what it was. [ErrGoing] while one of its name is being removed.
 func (d *DB) PutAccount(ctx context.Context, a Account) error {
 	if err := checkName("account", a.Name); err != nil {
 		return err
 	}
-	_, err := d.write().exec(ctx, `INSERT INTO hub.accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (name) DO UPDATE SET region = excluded.region, time_zone = excluded.time_zone, managed = excluded.managed`,
+	n, err := d.write().exec(ctx, `INSERT INTO hub.accounts AS a (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (name) DO UPDATE SET region = excluded.region, time_zone = excluded.time_zone, managed = excluded.managed WHERE a.going = 0`,
 		a.Name, a.Region, a.TimeZone, a.Managed, d.orNow(a.Created))
+	if err == nil && n == 0 {
+		err = ErrGoing
+	}
 	return wrap(err, "keep account %s", a.Name)
 }
 
 // Account returns one account, or [ErrNotFound].
 func (d *DB) Account(ctx context.Context, name string) (Account, error) {
-	a, err := one(ctx, d.read(), scanAccount, "SELECT "+accountColumns+" FROM hub.accounts WHERE name = $1", name)
+	a, err := one(ctx, d.read(), scanAccount, "SELECT "+accountColumns+" FROM hub.accounts WHERE name = $1 AND going = 0", name)
 	return a, wrap(err, "account %s", name)
 }
 
 // Accounts lists all by name.
 func (d *DB) Accounts(ctx context.Context) ([]Account, error) {
-	all, err := list(ctx, d.read(), scanAccount, "SELECT "+accountColumns+" FROM hub.accounts ORDER BY name")
+	all, err := list(ctx, d.read(), scanAccount, "SELECT "+accountColumns+" FROM hub.accounts WHERE going = 0 ORDER BY name")
 	return all, wrap(err, "list the accounts")
 }
 
@@ -44,6 +47,15 @@ func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 	err := d.revoke(ctx, func(s session) error {
 		// First of all, so that nothing is added to the account meanwhile.
 		if _, err := one(ctx, s, value[string], "SELECT name FROM hub.accounts WHERE name = $1 {lock}", name); err != nil {
+			return err
+		}
+		now, err := d.now(ctx, s)
+		if err != nil {
+			return err
+		}
+		// The CAST is for PostgreSQL: a parameter in a list of columns has no type there.
+		if _, err := s.exec(ctx, `INSERT INTO hub.removed (account, name, at) SELECT account, name, CAST($2 AS BIGINT) FROM hub.integrations WHERE account = $1
+			ON CONFLICT (account, name) DO UPDATE SET at = excluded.at, until = 0`, name, now); err != nil {
 			return err
 		}
 		for _, text := range []string{

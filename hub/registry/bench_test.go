@@ -74,7 +74,7 @@ func BenchmarkRelease(b *testing.B) {
 // BenchmarkAddEvent keeps an event that one webhook wants.
 func BenchmarkAddEvent(b *testing.B) {
 	benchBoth(b, 0, func(b *testing.B, w *world) {
-		ok(b, w.PutWebhook(b.Context(), registry.Webhook{ID: "1"}))
+		ok(b, w.PutWebhook(b.Context(), registry.Webhook{ID: "1"}, nil))
 		for b.Loop() {
 			ok(b, w.AddEvent(b.Context(), &registry.Event{Kind: "run.finished", Account: "many"}))
 		}

@@ -3,7 +3,11 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -43,23 +47,24 @@ func scanClaim(row scanner) (c Claim, err error) {
 }
 
 // Expired claims go first: they have waited longest. Both lists come out of an index that holds nothing else, so it does not
-// matter how many integrations are not due.
+// matter how many integrations are not due. %[1]s leaves out accounts.
 const claimDue = `WITH picked (its_account, its_name) AS MATERIALIZED (
 		SELECT account, name FROM (SELECT account, name FROM hub.integrations WHERE token <> '' AND until <= $1 AND (ready > 0 OR taken > 0)
-			ORDER BY until LIMIT $2 {skip}) AS dead
+			AND going = 0%[1]s ORDER BY until LIMIT $2 {skip}) AS dead
 		UNION ALL
 		SELECT account, name FROM (SELECT account, name FROM hub.integrations WHERE token = '' AND ready > 0 AND ready <= $1
-			ORDER BY ready LIMIT $2 {skip}) AS due
+			AND going = 0%[1]s ORDER BY ready LIMIT $2 {skip}) AS due
 		LIMIT $2)
 	UPDATE hub.integrations SET token = $3, worker = $4, until = $5, touched = 0,
 		late = CASE WHEN token = '' THEN ready ELSE late END, taken = taken | (asked & 7), asked = asked & 8
 	FROM picked WHERE account = its_account AND name = its_name
 	RETURNING ` + claimColumns
 
-// Claim gives a worker up to limit integrations that are due or asked for and that no living claim holds, the latest first.
-// Any number of processes may claim at once; none gets what another got. A claim whose worker has shown no sign of life for
-// as long as it holds is given to the next worker that asks, unless the integration was paused or switched off meanwhile.
-func (d *DB) Claim(ctx context.Context, worker string, limit int, hold time.Duration) ([]Claim, error) {
+// Claim gives a worker up to limit integrations that are due or asked for and that no living claim holds, the latest first, but
+// none of the accounts that are to be left out. Any number of processes may claim at once; none gets what another got. A claim
+// whose worker has shown no sign of life for as long as it holds is given to the next worker that asks, unless the integration
+// was paused or switched off meanwhile.
+func (d *DB) Claim(ctx context.Context, worker string, limit int, hold time.Duration, except ...string) ([]Claim, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
@@ -69,11 +74,29 @@ func (d *DB) Claim(ctx context.Context, worker string, limit int, hold time.Dura
 		if err != nil {
 			return err
 		}
-		claims, err = list(ctx, s, scanClaim, claimDue, now, limit, random(), worker, now+hold.Microseconds())
+		args := []any{now, limit, random(), worker, now + hold.Microseconds()}
+		text := fmt.Sprintf(claimDue, notIn("account", except, &args))
+		claims, err = list(ctx, s, scanClaim, text, args...)
 		return err
 	})
+	if err != nil {
+		return nil, wrap(err, "claim what is due") // what was not written is not claimed
+	}
 	slices.SortFunc(claims, func(a, b Claim) int { return a.Late.Compare(b.Late) })
-	return claims, wrap(err, "claim what is due")
+	return claims, nil
+}
+
+// notIn is a condition that leaves out values of a column, which become parameters; empty where there are none to leave out.
+func notIn(column string, values []string, args *[]any) string {
+	if len(values) == 0 {
+		return ""
+	}
+	places := make([]string, 0, len(values))
+	for _, v := range values {
+		*args = append(*args, v)
+		places = append(places, "$"+strconv.Itoa(len(*args)))
+	}
+	return " AND " + column + " NOT IN (" + strings.Join(places, ", ") + ")"
 }
 
 // Claimed returns the claim that a token proves, taken over by this worker, or [ErrClaimLost]. The claim has a new token
@@ -84,8 +107,14 @@ func (d *DB) Claimed(ctx context.Context, key directory.Key, token, worker strin
 		return Claim{}, err
 	}
 	c, err := one(ctx, d.write(), scanClaim, `UPDATE hub.integrations SET token = $4, worker = $5, until = $6
-		WHERE account = $1 AND name = $2 AND token = $3 AND token <> '' RETURNING `+claimColumns,
+		WHERE account = $1 AND name = $2 AND token = $3 AND token <> '' AND going = 0 RETURNING `+claimColumns,
 		key.Account, key.Integration, token, random(), worker, now+hold.Microseconds())
+	if errors.Is(err, ErrNotFound) { // of one that is being removed nobody waits for the claim's end
+		if _, err := d.write().exec(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, taken = 0
+			WHERE account = $1 AND name = $2 AND token = $3 AND going > 0`, key.Account, key.Integration, token); err != nil {
+			return Claim{}, wrap(err, "claim integration %s", Owner(key))
+		}
+	}
 	return c, wrap(lost(err), "claim integration %s", Owner(key))
 }
 
@@ -111,7 +140,8 @@ func (d *DB) Renew(ctx context.Context, c Claim, hold time.Duration) (Ask, error
 }
 
 // Release gives a claim back with what came of it. What the claim's Asked held is answered; what was asked for meanwhile
-// stays asked for, but for Cancel; so does, from Due on, what is to be asked Again. An integration that was paused or switched off meanwhile is not due; one whose schedule
+// stays asked for, but for Cancel; so does, from Due on, what is to be asked Again: where it is not due, until it is mended or
+// somebody asks. An integration that was paused or switched off meanwhile is not due; one whose schedule
 // was changed or that was resumed meanwhile, or that turned out broken while its credentials were changed, is due at once.
 // [ErrClaimLost] where another worker has it, or where the integration was deleted.
 func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
@@ -123,14 +153,15 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 	if err != nil {
 		return err
 	}
-	again := now
+	again := int64(never)
 	if !o.Due.IsZero() {
 		again = micros(o.Due)
 	}
 	err = d.write().must(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, late = 0, taken = 0, touched = 0,
-		asked_at = CASE WHEN asked & 7 = 0 THEN CAST($13 AS BIGINT) ELSE asked_at END, asked = asked & 7 | CAST($12 AS INTEGER),
+		asked_at = CASE WHEN asked & 7 = 0 THEN CAST($13 AS BIGINT) ELSE asked_at END,
+		asked = CASE WHEN going > 0 THEN 0 ELSE asked & 7 | CAST($12 AS INTEGER) END,
 		health = $4, problem = $5, failures = $6,
-		due = CASE WHEN paused OR NOT scheduled THEN 0 WHEN touched = 2 OR touched = 1 AND $7 THEN CAST($8 AS BIGINT) ELSE CAST($9 AS BIGINT) END,
+		due = CASE WHEN paused OR NOT scheduled OR going > 0 THEN 0 WHEN touched = 2 OR touched = 1 AND $7 THEN CAST($8 AS BIGINT) ELSE CAST($9 AS BIGINT) END,
 		fresh = COALESCE(NULLIF(CAST($10 AS BIGINT), 0), fresh), last_full = COALESCE(NULLIF(CAST($11 AS BIGINT), 0), last_full)
 		WHERE account = $1 AND name = $2 AND token = $3 AND token <> ''`,
 		c.Account, c.Key.Integration, c.Token, o.Health, problem, o.Failures, o.Health == HealthBroken, now, micros(o.Due), micros(o.Fresh), micros(o.LastFull),
@@ -138,15 +169,21 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 	return wrap(lost(err), "release integration %s", Owner(c.Key))
 }
 
-// Ask adds to what is asked of an integration. Cancel is for the run that is under way, and nothing where there is none.
+// never is when something comes that waits for somebody.
+const never = math.MaxInt64
+
+// Ask adds to what is asked of an integration, and asks for it now, whatever a retry waits for. Cancel is for the run that is
+// under way, and nothing where there is none.
 func (d *DB) Ask(ctx context.Context, key directory.Key, ask Ask) error {
 	now, err := d.now(ctx, d.read())
 	if err != nil {
 		return err
 	}
 	bits := ask.bits()
-	err = d.write().must(ctx, `UPDATE hub.integrations SET asked_at = CASE WHEN asked & 7 = 0 THEN $3 ELSE asked_at END,
-		asked = asked | CASE WHEN token = '' THEN CAST($4 AS INTEGER) ELSE CAST($5 AS INTEGER) END WHERE account = $1 AND name = $2`,
+	err = d.write().must(ctx, `UPDATE hub.integrations SET
+		asked_at = CASE WHEN CAST($4 AS INTEGER) <> 0 AND (asked & 7 = 0 OR asked_at > $3) THEN $3 ELSE asked_at END,
+		asked = asked | CASE WHEN token = '' THEN CAST($4 AS INTEGER) ELSE CAST($5 AS INTEGER) END
+		WHERE account = $1 AND name = $2 AND going = 0`,
 		key.Account, key.Integration, now, bits&askAnyRun, bits)
 	return wrap(err, "integration %s", Owner(key))
 }
@@ -159,7 +196,7 @@ func (d *DB) Pause(ctx context.Context, key directory.Key, paused bool) error {
 	}
 	err = d.write().must(ctx, `UPDATE hub.integrations SET
 		due = CASE WHEN $3 OR NOT scheduled THEN 0 WHEN paused THEN $4 ELSE due END,
-		touched = CASE WHEN paused AND NOT $3 THEN 2 ELSE touched END, updated = CASE WHEN paused = $3 THEN updated ELSE $4 END, paused = $3
-		WHERE account = $1 AND name = $2`, key.Account, key.Integration, paused, now)
+		touched = CASE WHEN paused AND NOT $3 THEN 2 ELSE touched END, updated = CASE WHEN paused = $3 THEN updated ELSE $4 END, paused = $3,
+		version = CASE WHEN paused = $3 THEN version ELSE version + 1 END WHERE account = $1 AND name = $2 AND going = 0`, key.Account, key.Integration, paused, now)
 	return wrap(err, "integration %s", Owner(key))
 }

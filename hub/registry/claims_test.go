@@ -158,7 +158,7 @@ func TestPausedOffAndBrokenOnesRunWhenAskedTo(t *testing.T) {
 		"off": func(t *testing.T, w *world) {
 			i := w.integration(t)
 			i.Schedule = registry.Schedule{Off: true}
-			ok(t, w.ChangeIntegration(t.Context(), i))
+			ok(t, w.ChangeIntegration(t.Context(), i, registry.Change{}))
 		},
 		"broken": func(t *testing.T, w *world) {
 			ok(t, w.Release(t.Context(), w.claim(t, "one"), registry.Outcome{Health: registry.HealthBroken}))
@@ -271,12 +271,12 @@ func TestWhatChangesDuringARunDecidesWhatIsDue(t *testing.T) {
 		"new schedule": {func(t *testing.T, w *world) {
 			i := w.integration(t)
 			i.Schedule.Every = time.Minute
-			ok(t, w.ChangeIntegration(t.Context(), i))
+			ok(t, w.ChangeIntegration(t.Context(), i, registry.Change{}))
 		}, registry.HealthOK, func(w *world) time.Time { return w.clock.now() }},
 		"no schedule": {func(t *testing.T, w *world) {
 			i := w.integration(t)
 			i.Schedule.Off = true
-			ok(t, w.ChangeIntegration(t.Context(), i))
+			ok(t, w.ChangeIntegration(t.Context(), i, registry.Change{}))
 		}, registry.HealthOK, func(*world) time.Time { return time.Time{} }},
 		"credentials of a good one": {func(t *testing.T, w *world) {
 			ok(t, w.SetAuth(t.Context(), crm, map[string]string{"password": "new"}))
@@ -308,7 +308,7 @@ func TestMendingABrokenOneMakesItDue(t *testing.T) {
 		"address": func(t *testing.T, w *world) {
 			i := w.integration(t)
 			i.Bridge = "https://elsewhere.example.com/contact_sync"
-			ok(t, w.ChangeIntegration(t.Context(), i))
+			ok(t, w.ChangeIntegration(t.Context(), i, registry.Change{}))
 		},
 		"resumed": func(t *testing.T, w *world) {
 			ok(t, w.Pause(t.Context(), crm, true))
@@ -323,7 +323,7 @@ func TestMendingABrokenOneMakesItDue(t *testing.T) {
 				ok(t, w.Release(t.Context(), w.claim(t, "one"), registry.Outcome{Health: registry.HealthBroken, Problem: problem, Failures: 3}))
 				w.clock.advance(time.Hour)
 				w.none(t)
-				ok(t, w.ChangeIntegration(t.Context(), w.integration(t))) // nothing was changed
+				ok(t, w.ChangeIntegration(t.Context(), w.integration(t), registry.Change{})) // nothing was changed
 				w.none(t)
 				mend(t, w)
 				if s := w.claim(t, "two").Status; s.Health != registry.HealthBroken || s.Failures != 3 || !cmp.Equal(s.Problem, problem) {

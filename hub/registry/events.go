@@ -54,15 +54,19 @@ func (d *DB) AddEvent(ctx context.Context, e *Event) error {
 	return wrap(err, "keep event %s", e.Kind)
 }
 
+// MaxWaiting is how many deliveries wait for one webhook: of events that come while there are so many, it is not told.
+const MaxWaiting = 10_000
+
 // addDeliveries makes a delivery for every webhook that wants the event.
 func addDeliveries(ctx context.Context, s session, e *Event, webhooks []Webhook, now int64) error {
 	for _, w := range webhooks {
 		if len(w.Kinds) > 0 && !slices.Contains(w.Kinds, e.Kind) {
 			continue
 		}
-		// From where it is: it may have been deleted meanwhile.
+		// From where it is: it may have been deleted meanwhile. A queue that nobody empties does not grow for ever.
 		_, err := s.exec(ctx, `INSERT INTO hub.deliveries (webhook, event, next)
-			SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM hub.webhooks WHERE id = $1`, w.ID, e.ID, now)
+			SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM hub.webhooks WHERE id = $1 AND $4 >
+				(SELECT count(*) FROM (SELECT 1 FROM hub.deliveries WHERE webhook = $1 AND next > 0 LIMIT $4) AS waiting)`, w.ID, e.ID, now, MaxWaiting)
 		if err != nil {
 			return err
 		}

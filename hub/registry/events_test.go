@@ -3,6 +3,9 @@ package registry_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,7 +60,7 @@ func TestEventsAreChosen(t *testing.T) {
 func TestAReaderWhoGoesOnMissesNoEvent(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		const writers, each = 8, 40
-		ok(t, w.PutWebhook(t.Context(), registry.Webhook{ID: "1"})) // makes the transactions longer
+		ok(t, w.PutWebhook(t.Context(), registry.Webhook{ID: "1"}, nil)) // makes the transactions longer
 		other := w.again(t, registry.Options{})
 		var wait sync.WaitGroup
 		for i := range writers {
@@ -119,7 +122,7 @@ func TestWebhooksGetWhatTheyWant(t *testing.T) {
 		}
 		for i := range hooks {
 			hooks[i].URL, hooks[i].Created = "https://example.com/hook", w.clock.now()
-			ok(t, w.PutWebhook(ctx, hooks[i]))
+			ok(t, w.PutWebhook(ctx, hooks[i], nil))
 		}
 		if all := got(w.Webhooks(ctx, ""))(t); !cmp.Equal(all, hooks) {
 			t.Error(cmp.Diff(hooks, all))
@@ -130,7 +133,7 @@ func TestWebhooksGetWhatTheyWant(t *testing.T) {
 		e := registry.Event{Kind: "run.failed", Account: "acme", Subject: "crm", Data: json.RawMessage(`{"run":7}`)}
 		ok(t, w.AddEvent(ctx, &e))
 		var to []string
-		for _, d := range got(w.Deliveries(ctx, 10, time.Minute))(t) {
+		for _, d := range got(w.Deliveries(ctx, registry.Wanted{Limit: 10, Hold: time.Minute}))(t) {
 			to = append(to, d.Webhook.ID)
 			if !cmp.Equal(d.Event, e) || d.Attempts != 0 || d.Webhook.URL == "" {
 				t.Errorf("%+v", d)
@@ -147,13 +150,13 @@ func TestADeliveryIsTriedUntilItIsOver(t *testing.T) {
 		ctx := t.Context()
 		take := func(n, attempts int) []registry.Delivery {
 			t.Helper()
-			taken := got(w.Deliveries(ctx, 10, time.Minute))(t)
+			taken := got(w.Deliveries(ctx, registry.Wanted{Limit: 10, Hold: time.Minute}))(t)
 			if len(taken) != n || n > 0 && taken[0].Attempts != attempts {
 				t.Fatalf("%+v", taken)
 			}
 			return taken
 		}
-		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1"}))
+		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1"}, nil))
 		ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed"}))
 		take(1, 0) // by a process that died
 		take(0, 0)
@@ -163,9 +166,9 @@ func TestADeliveryIsTriedUntilItIsOver(t *testing.T) {
 		w.clock.advance(59 * time.Minute)
 		take(0, 0)
 		w.clock.advance(time.Minute)
-		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1", Disabled: true}))
+		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1", Disabled: true}, nil))
 		take(0, 0)
-		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1"}))
+		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1"}, nil))
 		ok(t, w.Delivered(ctx, take(1, 1)[0].ID, "", time.Time{}))
 		w.clock.advance(24 * time.Hour)
 		take(0, 0)
@@ -174,31 +177,44 @@ func TestADeliveryIsTriedUntilItIsOver(t *testing.T) {
 	})
 }
 
-func TestADeliveryIsTakenOnce(t *testing.T) {
+func TestADeliveryIsTakenOnceAndOneOfAWebhookAtATime(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		const n = 60
-		ok(t, w.PutWebhook(t.Context(), registry.Webhook{ID: "1"}))
+		const n, webhooks = 20, 3
+		for id := range webhooks {
+			ok(t, w.PutWebhook(t.Context(), registry.Webhook{ID: fmt.Sprint(id)}, nil))
+		}
 		for range n {
 			ok(t, w.AddEvent(t.Context(), &registry.Event{Kind: "run.failed"}))
 		}
 		var mu sync.Mutex
-		seen := map[int64]int{}
+		seen, busy := map[int64]int{}, map[string]int{}
+		count := func(d registry.Delivery, by int) {
+			mu.Lock()
+			defer mu.Unlock()
+			if busy[d.Webhook.ID] += by; busy[d.Webhook.ID] > 1 {
+				t.Errorf("%d deliveries of webhook %s at once", busy[d.Webhook.ID], d.Webhook.ID)
+			}
+			if by > 0 {
+				seen[d.ID]++
+			}
+		}
+		all := func() bool { mu.Lock(); defer mu.Unlock(); return len(seen) == n*webhooks }
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
-				for {
-					taken, err := w.Deliveries(context.Background(), 5, time.Hour)
+				for deadline := time.Now().Add(time.Minute); !all() && time.Now().Before(deadline); {
+					taken, err := w.Deliveries(context.Background(), registry.Wanted{Limit: 5, Hold: time.Hour})
 					if err != nil {
 						t.Error(err)
-					}
-					if len(taken) == 0 {
 						return
 					}
-					mu.Lock()
 					for _, d := range taken {
-						seen[d.ID]++
+						count(d, 1)
+						count(d, -1)
+						if err := w.Delivered(context.Background(), d.ID, "", time.Time{}); err != nil {
+							t.Error(err)
+						}
 					}
-					mu.Unlock()
 				}
 			})
 		}
@@ -208,8 +224,72 @@ func TestADeliveryIsTakenOnce(t *testing.T) {
 				t.Errorf("delivery %d was taken %d times", id, times)
 			}
 		}
-		if rest := got(w.Deliveries(t.Context(), n, time.Hour))(t); len(seen)+len(rest) != n {
-			t.Errorf("%d of %d were taken", len(seen)+len(rest), n)
+		if len(seen) != n*webhooks {
+			t.Errorf("%d of %d were taken", len(seen), n*webhooks)
+		}
+	})
+}
+
+// An account whose webhooks hang has no more places than it is given, and others' are not asked about.
+func TestDeliveriesOfFullAccountsAreLeftOut(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		for _, account := range []string{"acme", "other"} {
+			ok(t, w.PutAccount(ctx, registry.Account{Name: account}))
+			for _, id := range []string{"sick", "well"} {
+				ok(t, w.PutWebhook(ctx, registry.Webhook{ID: account + " " + id, Account: account}, nil))
+			}
+			ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed", Account: account}))
+		}
+		for _, d := range got(w.Deliveries(ctx, registry.Wanted{Limit: 10, Hold: time.Minute}))(t) {
+			problem, next := "", time.Time{}
+			if strings.HasSuffix(d.Webhook.ID, "sick") {
+				problem, next = "503", w.clock.now()
+			}
+			ok(t, w.Delivered(ctx, d.ID, problem, next))
+		}
+		for _, account := range []string{"acme", "other"} {
+			ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed", Account: account}))
+		}
+		for _, c := range []struct {
+			wanted registry.Wanted
+			ids    []string
+		}{
+			{registry.Wanted{Healthy: []string{"acme"}}, []string{"acme sick", "other sick", "other well"}},
+			{registry.Wanted{Failing: []string{"acme", ""}}, []string{"acme well", "other sick", "other well"}},
+			{registry.Wanted{Healthy: []string{"acme"}, Failing: []string{"acme", "other"}}, []string{"other well"}},
+			{registry.Wanted{}, []string{"acme sick", "acme well", "other sick", "other well"}},
+		} {
+			c.wanted.Limit, c.wanted.Hold = 10, time.Microsecond
+			var ids []string
+			for _, d := range got(w.Deliveries(ctx, c.wanted))(t) {
+				ids = append(ids, d.Webhook.ID)
+			}
+			slices.Sort(ids)
+			if !slices.Equal(ids, c.ids) {
+				t.Errorf("without %v and %v: %v", c.wanted.Healthy, c.wanted.Failing, ids)
+			}
+			w.clock.advance(time.Minute)
+		}
+	})
+}
+
+// A queue that nobody empties does not grow for ever.
+func TestAWebhooksQueueIsBounded(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1"}, nil))
+		ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed"}))
+		ok(t, w.exec(t, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			INSERT INTO %s (webhook, event, next) SELECT '1', 1, 1 FROM n`, registry.MaxWaiting, w.table("deliveries"))))
+		ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed"}))
+		if n := w.count(t, "deliveries"); n != registry.MaxWaiting {
+			t.Errorf("%d deliveries", n)
+		}
+		ok(t, w.Delivered(ctx, got(w.Deliveries(ctx, registry.Wanted{Limit: 1, Hold: time.Minute}))(t)[0].ID, "", time.Time{}))
+		ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed"}))
+		if n := w.count(t, "deliveries"); n != registry.MaxWaiting+1 {
+			t.Errorf("%d deliveries after one was over", n)
 		}
 	})
 }

@@ -44,7 +44,7 @@ func (c *configured) apply(i *Integration) {
 }
 
 const integrationColumns = `account, name, config, auth_set, paused, managed, created, updated,
-	health, problem, failures, due, fresh, last_full, worker, until, asked | taken`
+	health, problem, failures, due, fresh, last_full, worker, until, asked | taken, version, learned`
 
 // scanIntegration reads [integrationColumns]; more are columns behind them.
 func scanIntegration(row scanner, more ...any) (i Integration, err error) {
@@ -61,7 +61,7 @@ func scanIntegration(row scanner, more ...any) (i Integration, err error) {
 		stamp{&i.Status.LastFull},
 		&i.Status.Worker,
 		stamp{&i.Status.Until},
-		&asked,
+		&asked, &i.Version, stored(&i.Learned),
 	}
 	if err := row.Scan(append(into, more...)...); err != nil {
 		return i, err
@@ -76,9 +76,9 @@ func scanIntegration(row scanner, more ...any) (i Integration, err error) {
 
 func scanPlain(row scanner) (Integration, error) { return scanIntegration(row) }
 
-// AddIntegration makes an integration with its auth values; [ErrExists] if there is one of its name, [ErrNotFound] if there
-// is no such account. Where it has a schedule it is due at once; where many are added at once, the hub spreads later runs by
-// itself.
+// AddIntegration makes an integration with its auth values; [ErrExists] if there is one of its name, [ErrGoing] if one of its
+// name is still being removed, [ErrNotFound] if there is no such account. Where it has a schedule it is due at once; where many
+// are added at once, the hub spreads later runs by itself.
 func (d *DB) AddIntegration(ctx context.Context, i Integration, auth map[string]string) error {
 	if err := checkName("integration", i.Key.Integration); err != nil {
 		return err
@@ -90,6 +90,9 @@ func (d *DB) AddIntegration(ctx context.Context, i Integration, auth map[string]
 	err = d.change(ctx, func(s session) error {
 		now, err := d.now(ctx, s)
 		if err != nil {
+			return err
+		}
+		if err := claimName(ctx, s, i.Key, now); err != nil {
 			return err
 		}
 		created := now
@@ -106,22 +109,29 @@ func (d *DB) AddIntegration(ctx context.Context, i Integration, auth map[string]
 		if err != nil {
 			return s.named(err, "account "+i.Account)
 		}
-		_, _, err = d.mergeAuth(ctx, s, i.Key, auth)
+		_, _, err = d.mergeAuth(ctx, s, i.Key, auth, false)
 		return err
 	})
 	return wrap(err, "integration %s", Owner(i.Key))
 }
 
-// ChangeIntegration replaces what is configured, not its status or auth values. What is the same as before changes nothing.
-// A change of the schedule, one that resumes a paused integration, and any change of a broken one make it due.
-func (d *DB) ChangeIntegration(ctx context.Context, i Integration) error {
+// A Change is what a change of an integration does besides replacing its configuration.
+type Change struct {
+	Auth         map[string]string // auth values that are set; an empty one is removed, others stay
+	ForgetTokens bool              // the OAuth tokens that a provider gave: they were not given for where they would go now
+}
+
+// ChangeIntegration replaces what is configured, not its status, and changes auth values and tokens with it: all of it or
+// nothing. Where i.Version is not 0, the integration must still have that version, or else [ErrChanged]. What is the same as
+// before changes nothing. A change of the schedule, one that resumes a paused integration, and any change of a broken one make it
+// due.
+func (d *DB) ChangeIntegration(ctx context.Context, i Integration, c Change) error {
 	config, err := encoded(configuredOf(&i))
 	if err != nil {
 		return err
 	}
 	err = d.change(ctx, func(s session) error {
-		old, err := one(ctx, s, scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2 {lock}",
-			i.Account, i.Key.Integration)
+		old, err := lockIntegration(ctx, s, i.Key, i.Version)
 		if err != nil {
 			return err
 		}
@@ -129,7 +139,17 @@ func (d *DB) ChangeIntegration(ctx context.Context, i Integration) error {
 		if err != nil {
 			return err
 		}
-		if before == config && old.Paused == i.Paused && old.Managed == i.Managed {
+		if c.ForgetTokens {
+			if err := d.setSecret(ctx, s, kindSecret, Owner(i.Key), OAuthTokens, nil); err != nil {
+				return err
+			}
+		}
+		_, changed, err := d.mergeAuth(ctx, s, i.Key, c.Auth, false)
+		if err != nil {
+			return err
+		}
+		mends := old.Status.Health == HealthBroken && (before != config || len(c.Auth) > 0)
+		if before == config && old.Paused == i.Paused && old.Managed == i.Managed && !changed && !mends {
 			return nil
 		}
 		now, err := d.now(ctx, s)
@@ -137,22 +157,35 @@ func (d *DB) ChangeIntegration(ctx context.Context, i Integration) error {
 			return err
 		}
 		due, touched := micros(old.Status.Due), 0
-		if old.Schedule != i.Schedule || old.Paused != i.Paused || old.Status.Health == HealthBroken && before != config {
+		if changed {
+			touched = 1
+		}
+		if old.Schedule != i.Schedule || old.Paused != i.Paused || mends {
 			due, touched = now, 2
 		}
 		if i.Paused || i.Schedule.Off {
 			due = 0
 		}
 		return s.must(ctx, `UPDATE hub.integrations SET config = $3, scheduled = $4, paused = $5, managed = $6, updated = $7, due = $8,
-			touched = CASE WHEN touched > $9 THEN touched ELSE $9 END WHERE account = $1 AND name = $2`,
+			touched = CASE WHEN touched > $9 THEN touched ELSE $9 END, version = version + 1 WHERE account = $1 AND name = $2`,
 			i.Account, i.Key.Integration, config, !i.Schedule.Off, i.Paused, i.Managed, now, due, touched)
 	})
 	return wrap(err, "integration %s", Owner(i.Key))
 }
 
-// Integration returns one, or [ErrNotFound].
+// lockIntegration reads an integration that nobody else changes until the transaction's end: of this version, unless it is 0.
+func lockIntegration(ctx context.Context, s session, key directory.Key, version int64) (Integration, error) {
+	i, err := one(ctx, s, scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2 AND going = 0 {lock}",
+		key.Account, key.Integration)
+	if err == nil && version != 0 && i.Version != version {
+		err = ErrChanged
+	}
+	return i, err
+}
+
+// Integration returns one, or [ErrNotFound]: also where it is being removed.
 func (d *DB) Integration(ctx context.Context, key directory.Key) (Integration, error) {
-	i, err := one(ctx, d.read(), scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2",
+	i, err := one(ctx, d.read(), scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2 AND going = 0",
 		key.Account, key.Integration)
 	return i, wrap(err, "integration %s", Owner(key))
 }
@@ -163,24 +196,12 @@ func (d *DB) Integrations(ctx context.Context, account string, after directory.K
 	if limit <= 0 {
 		rows = math.MaxInt64
 	}
-	text := "SELECT " + integrationColumns + " FROM hub.integrations WHERE (account, name) > ($1, $2) ORDER BY account, name LIMIT $3"
+	text := "SELECT " + integrationColumns + " FROM hub.integrations WHERE (account, name) > ($1, $2) AND going = 0 ORDER BY account, name LIMIT $3"
 	args := []any{after.Account, after.Integration, rows}
 	if account != "" {
-		text = "SELECT " + integrationColumns + " FROM hub.integrations WHERE account = $1 AND name > $2 ORDER BY name LIMIT $3"
+		text = "SELECT " + integrationColumns + " FROM hub.integrations WHERE account = $1 AND name > $2 AND going = 0 ORDER BY name LIMIT $3"
 		args[0] = account
 	}
 	all, err := list(ctx, d.read(), scanPlain, text, args...)
 	return all, wrap(err, "list the integrations")
-}
-
-// DeleteIntegration deletes one with its auth values and other secrets, or returns [ErrNotFound]. Its worker's claim is lost.
-func (d *DB) DeleteIntegration(ctx context.Context, key directory.Key) error {
-	err := d.change(ctx, func(s session) error {
-		if err := s.must(ctx, "DELETE FROM hub.integrations WHERE account = $1 AND name = $2", key.Account, key.Integration); err != nil {
-			return err
-		}
-		_, err := s.exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1", Owner(key))
-		return err
-	})
-	return wrap(err, "integration %s", Owner(key))
 }

@@ -73,6 +73,7 @@ func (d *DB) Prune(ctx context.Context, before time.Time) error {
 		{"hub.events", "id", "time < $1", before},
 		{"hub.secrets", "owner", "owner LIKE '" + pendingOwner + "%' AND kept < $1", now.Add(-day)},
 		{"hub.sessions", "digest", "expires < $1", now},
+		{"hub.leases", "name", "until < $1", now.Add(-day)},
 		{"hub.tokens", "id", "expires > 0 AND expires < $1", before},
 		{"hub.audit", "id", "time < $1", keepAudit},
 	} {

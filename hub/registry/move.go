@@ -25,20 +25,22 @@ type moved struct {
 }
 
 var movedTables = []moved{
-	{name: "accounts", columns: "name, region, time_zone, managed, created"},
+	{name: "accounts", columns: "name, region, time_zone, managed, created, going"},
 	{name: "integrations", columns: "account, name, config, scheduled, paused, managed, auth_set, created, updated, health, problem, failures, fresh, last_full, due, " +
-		"asked, asked_at, taken, token, worker, until, late, touched"},
+		"asked, asked_at, taken, token, worker, until, late, touched, going, version, learned"},
 	{name: "secrets", columns: "kind, owner, name, sealed, kept"},
 	{name: "tokens", columns: "id, account, name, digest, scopes, managed, created, expires, used, maker, parent, made_by"},
 	{name: "users", columns: "id, name, folded, role, accounts, password, subject, disabled, created, last_seen"},
 	{name: "sessions", columns: "digest, user_id, created, expires, agent"},
 	{name: counters, columns: "name, value"},
 	{name: "events", columns: "id, time, kind, account, subject, data"},
-	{name: "webhooks", columns: "id, account, url, kinds, managed, disabled, created"},
+	{name: "webhooks", columns: "id, account, url, kinds, managed, disabled, created, held, failures"},
 	{name: "deliveries", columns: "id, webhook, event, attempts, problem, next, ended", identity: true},
 	{name: "audit", columns: "id, time, actor, action, account, subject, detail", identity: true},
 	{name: "samples", columns: "account, day, contacts"},
 	{name: "settings", columns: "name, value"},
+	{name: "removed", columns: "account, name, at, until"},
+	{name: "leases", columns: "name, holder, until"},
 }
 
 // counters is the table that is never empty.

@@ -35,6 +35,8 @@ type Integration struct {
 	Created    time.Time
 	Updated    time.Time
 	AuthSet    []string // names of the auth fields that have a value, sorted; read only: values are never shown
+	Learned    []string // those of them that the bridge gave (P13); read only
+	Version    int64    // counts changes of configuration and auth values; of a change: what it must still be, 0 for any
 	Status     Status   // read only
 }
 
@@ -233,7 +235,8 @@ type Delivery struct {
 	ID       int64
 	Webhook  Webhook
 	Event    Event
-	Attempts int // so far
+	Attempts int  // so far
+	Failing  bool // the webhook did not take the last one
 }
 
 // An AuditEntry says who changed what. Entries are never changed.
@@ -269,4 +272,6 @@ var (
 	ErrExists    = errors.New("exists already")
 	ErrManaged   = errors.New("is declared by the configuration file")
 	ErrClaimLost = errors.New("the claim belongs to another worker now")
+	ErrChanged   = errors.New("was changed meanwhile")
+	ErrGoing     = errors.New("is being removed")
 )

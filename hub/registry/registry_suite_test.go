@@ -66,14 +66,14 @@ func TestIntegrationsAreKept(t *testing.T) {
 		ok(t, w.AddIntegration(t.Context(), want, map[string]string{"b": "2", "a": "1", "c": ""}))
 		is(t, w.AddIntegration(t.Context(), want, nil), registry.ErrExists)
 		want.Guard.Accept, want.Created, want.Updated = false, w.clock.now(), w.clock.now()
-		want.AuthSet, want.Status = []string{"a", "b"}, registry.Status{Health: registry.HealthNew}
+		want.AuthSet, want.Version, want.Status = []string{"a", "b"}, 1, registry.Status{Health: registry.HealthNew}
 		if one := w.integration(t); !cmp.Equal(one, want) {
 			t.Error(cmp.Diff(want, one))
 		}
 		w.clock.advance(time.Minute)
 		changed := registry.Integration{Key: crm, Bridge: "https://elsewhere.example.com", Schedule: registry.Schedule{Every: time.Minute}}
-		ok(t, w.ChangeIntegration(t.Context(), changed))
-		changed.Created, changed.Updated, changed.AuthSet = want.Created, w.clock.now(), want.AuthSet
+		ok(t, w.ChangeIntegration(t.Context(), changed, registry.Change{}))
+		changed.Created, changed.Updated, changed.AuthSet, changed.Version = want.Created, w.clock.now(), want.AuthSet, 2
 		changed.Status = registry.Status{Health: registry.HealthNew, Due: w.clock.now()}
 		if one := w.integration(t); !cmp.Equal(one, changed) {
 			t.Error(cmp.Diff(changed, one))
@@ -87,7 +87,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 		for name, err := range map[string]error{
 			"account":             w.DeleteAccount(ctx, "nobody"),
 			"integration":         w.DeleteIntegration(ctx, crm),
-			"change":              w.ChangeIntegration(ctx, integration(crm)),
+			"change":              w.ChangeIntegration(ctx, integration(crm), registry.Change{}),
 			"auth":                w.SetAuth(ctx, crm, map[string]string{"a": "b"}),
 			"ask":                 w.Ask(ctx, crm, registry.Ask{Run: true}),
 			"pause":               w.Pause(ctx, crm, true),
@@ -96,7 +96,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 			"webhook":             w.DeleteWebhook(ctx, "x"),
 			"its secret":          w.SetSecret(ctx, registry.Owner(crm), "oauth", []byte("x")),
 			"token's account":     w.PutToken(ctx, registry.Token{ID: "x", Name: "x", Account: "nobody"}, []byte("x"), true),
-			"webhook's account":   w.PutWebhook(ctx, registry.Webhook{ID: "x", Account: "nobody"}),
+			"webhook's account":   w.PutWebhook(ctx, registry.Webhook{ID: "x", Account: "nobody"}, nil),
 			"session's user":      w.PutSession(ctx, registry.Session{Digest: []byte("x"), User: "nobody"}),
 			"auth to read":        second(w.Auth(ctx, crm)),
 			"integration to read": second(w.Integration(ctx, crm)),
@@ -155,7 +155,7 @@ func TestDeletingAnAccountLeavesNothingOfIt(t *testing.T) {
 			ok(t, w.AddIntegration(ctx, integration(key), map[string]string{"password": "s3cret"}))
 			ok(t, w.SetSecret(ctx, registry.Owner(key), "oauth", []byte("token")))
 			ok(t, w.PutToken(ctx, registry.Token{ID: account, Name: "pbx", Account: account}, []byte(account), false))
-			ok(t, w.PutWebhook(ctx, registry.Webhook{ID: account, Account: account}))
+			ok(t, w.PutWebhook(ctx, registry.Webhook{ID: account, Account: account}, nil))
 			ok(t, w.SetSecret(ctx, registry.WebhookOwner(account), "signing", []byte("whs")))
 			ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed", Account: account}))
 		}
@@ -165,7 +165,7 @@ func TestDeletingAnAccountLeavesNothingOfIt(t *testing.T) {
 		}
 		for name, n := range map[string]int{
 			"integrations": len(got(w.Integrations(ctx, "", directory.Key{}, 0))(t)), "tokens": len(got(w.Tokens(ctx, ""))(t)),
-			"webhooks": len(got(w.Webhooks(ctx, ""))(t)), "deliveries": len(got(w.Deliveries(ctx, 10, time.Minute))(t)),
+			"webhooks": len(got(w.Webhooks(ctx, ""))(t)), "deliveries": len(got(w.Deliveries(ctx, registry.Wanted{Limit: 10, Hold: time.Minute}))(t)),
 		} {
 			if n != 3 {
 				t.Errorf("%d %s are left, want the other accounts' 3", n, name)
@@ -519,7 +519,7 @@ func TestWhatIsOldIsPruned(t *testing.T) {
 		ctx := t.Context()
 		fill := func(name string) {
 			ok(t, w.AddEvent(ctx, &registry.Event{Kind: name, Data: json.RawMessage(`{"n":1}`)}))
-			for _, d := range got(w.Deliveries(ctx, 10, time.Minute))(t) {
+			for _, d := range got(w.Deliveries(ctx, registry.Wanted{Limit: 10, Hold: time.Minute}))(t) {
 				ok(t, w.Delivered(ctx, d.ID, "", time.Time{}))
 			}
 			ok(t, w.AddAudit(ctx, &registry.AuditEntry{Action: name}))
@@ -528,7 +528,7 @@ func TestWhatIsOldIsPruned(t *testing.T) {
 			ok(t, w.SetSecret(ctx, registry.PendingOwner(name), "state", []byte("x")))
 		}
 		ok(t, w.PutUser(ctx, registry.User{ID: "1", Name: "jane"}))
-		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1"}))
+		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1"}, nil))
 		ok(t, w.PutToken(ctx, registry.Token{ID: "0", Name: "for ever"}, []byte("0"), false))
 		fill("ancient")
 		w.clock.advance(300 * 24 * time.Hour)

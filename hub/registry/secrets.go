@@ -30,6 +30,9 @@ func PendingOwner(id string) string { return pendingOwner + id }
 
 const pendingOwner = "pending:"
 
+// OAuthTokens is the name of the secret that holds an integration's OAuth tokens.
+const OAuthTokens = "oauth"
+
 // place binds what is sealed to where it is kept.
 func place(kind, owner, name string) string { return "registry/" + kind + "/" + owner + "/" + name }
 
@@ -81,8 +84,12 @@ func (d *DB) auth(ctx context.Context, s session, key directory.Key) (map[string
 	return values, json.Unmarshal(plain, &values)
 }
 
-// mergeAuth sets and removes auth values, and reports whether that changed any. The caller holds the integration's row.
-func (d *DB) mergeAuth(ctx context.Context, s session, key directory.Key, auth map[string]string) (names string, changed bool, err error) {
+// mergeAuth sets and removes auth values, and reports whether that changed any: learned ones came from the bridge. The caller
+// holds the integration's row.
+func (d *DB) mergeAuth(ctx context.Context, s session, key directory.Key, auth map[string]string, learned bool) (names string, changed bool, err error) {
+	if len(auth) == 0 {
+		return "", false, nil
+	}
 	before, err := d.auth(ctx, s, key)
 	if err != nil {
 		return "", false, err
@@ -95,6 +102,9 @@ func (d *DB) mergeAuth(ctx context.Context, s session, key directory.Key, auth m
 		}
 	}
 	names = encodedList(slices.Sorted(maps.Keys(after)))
+	if err := noteLearned(ctx, s, key, auth, learned); err != nil {
+		return "", false, err
+	}
 	if maps.Equal(before, after) {
 		return names, false, nil
 	}
@@ -110,6 +120,28 @@ func (d *DB) mergeAuth(ctx context.Context, s session, key directory.Key, auth m
 	return names, true, s.must(ctx, "UPDATE hub.integrations SET auth_set = $3 WHERE account = $1 AND name = $2", key.Account, key.Integration, names)
 }
 
+// noteLearned keeps the names of the values that the bridge gave. What somebody sets is theirs from then on.
+func noteLearned(ctx context.Context, s session, key directory.Key, auth map[string]string, learned bool) error {
+	was, err := one(ctx, s, scanNames, "SELECT learned FROM hub.integrations WHERE account = $1 AND name = $2", key.Account, key.Integration)
+	if err != nil {
+		return err
+	}
+	is := slices.DeleteFunc(slices.Clone(was), func(name string) bool { _, named := auth[name]; return named })
+	if learned {
+		is = append(is, slices.Collect(maps.Keys(auth))...)
+	}
+	slices.Sort(is)
+	if slices.Equal(was, is) {
+		return nil
+	}
+	return s.must(ctx, "UPDATE hub.integrations SET learned = $3 WHERE account = $1 AND name = $2", key.Account, key.Integration, encodedList(is))
+}
+
+func scanNames(row scanner) (names []string, err error) {
+	err = row.Scan(stored(&names))
+	return names, err
+}
+
 // Auth opens an integration's auth values; empty where there are none.
 func (d *DB) Auth(ctx context.Context, key directory.Key) (map[string]string, error) {
 	if _, err := d.Integration(ctx, key); err != nil {
@@ -121,12 +153,21 @@ func (d *DB) Auth(ctx context.Context, key directory.Key) (map[string]string, er
 
 // SetAuth sets auth values; those that are not named stay, an empty one is removed. It makes a broken integration due.
 func (d *DB) SetAuth(ctx context.Context, key directory.Key, auth map[string]string) error {
+	return d.setAuth(ctx, key, auth, 0, false)
+}
+
+// LearnAuth is SetAuth with values that the integration's bridge gave (P13). They are for that bridge and those credentials:
+// [ErrChanged] where the integration does not have this version any more.
+func (d *DB) LearnAuth(ctx context.Context, key directory.Key, auth map[string]string, version int64) error {
+	return d.setAuth(ctx, key, auth, version, true)
+}
+
+func (d *DB) setAuth(ctx context.Context, key directory.Key, auth map[string]string, version int64, learned bool) error {
 	err := d.change(ctx, func(s session) error {
-		_, err := one(ctx, s, value[string], "SELECT name FROM hub.integrations WHERE account = $1 AND name = $2 {lock}", key.Account, key.Integration)
-		if err != nil {
+		if _, err := lockIntegration(ctx, s, key, version); err != nil {
 			return err
 		}
-		_, changed, err := d.mergeAuth(ctx, s, key, auth)
+		_, changed, err := d.mergeAuth(ctx, s, key, auth, learned)
 		if err != nil {
 			return err
 		}
@@ -139,7 +180,7 @@ func (d *DB) SetAuth(ctx context.Context, key directory.Key, auth map[string]str
 			touched = 1
 		}
 		return s.must(ctx, `UPDATE hub.integrations SET updated = CASE WHEN $4 > 0 THEN $3 ELSE updated END,
-			touched = CASE WHEN touched > $4 THEN touched ELSE $4 END,
+			touched = CASE WHEN touched > $4 THEN touched ELSE $4 END, version = CASE WHEN $4 > 0 THEN version + 1 ELSE version END,
 			due = CASE WHEN health = 'broken' AND scheduled AND NOT paused THEN $3 ELSE due END
 			WHERE account = $1 AND name = $2`, key.Account, key.Integration, now, touched)
 	})
@@ -170,9 +211,32 @@ func holdOwner(ctx context.Context, s session, owner string) error {
 	if !ok {
 		return nil
 	}
-	_, err := one(ctx, s, value[string], "SELECT name FROM hub.integrations WHERE account = $1 AND name = $2 {lock}", account, integration)
+	_, err := one(ctx, s, value[string], "SELECT name FROM hub.integrations WHERE account = $1 AND name = $2 AND going = 0 {lock}", account, integration)
 	return err
 }
+
+// SettingsKey is the key of the digests that are made of integrations' settings. It is made once, and outlives a rotation of the
+// keys that seal it: with another key, all settings would look changed.
+func (d *DB) SettingsKey(ctx context.Context) ([]byte, error) {
+	key, err := d.secret(ctx, d.read(), kindSecret, settingsOwner, "digest")
+	if err != nil || key != nil || d.options.Seal == nil {
+		return key, wrap(err, "the key of settings' digests")
+	}
+	err = d.change(ctx, func(s session) error {
+		// The row is a lock: processes that start together agree.
+		if _, err := one(ctx, s, value[int64], "SELECT value FROM hub.counters WHERE name = 'events' {lock}"); err != nil {
+			return err
+		}
+		if key, err = d.secret(ctx, s, kindSecret, settingsOwner, "digest"); err != nil || key != nil {
+			return err
+		}
+		key = []byte(random())
+		return d.setSecret(ctx, s, kindSecret, settingsOwner, "digest", key)
+	})
+	return key, wrap(err, "the key of settings' digests")
+}
+
+const settingsOwner = "hub:settings"
 
 // HasSecrets reports whether anything is sealed: then there is a key already.
 func (d *DB) HasSecrets(ctx context.Context) (bool, error) {

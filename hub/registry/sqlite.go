@@ -30,7 +30,7 @@ var migrations embed.FS
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		words:   strings.NewReplacer("hub.", "", "{lock}", "", "{skip}", "", "{skip d}", ""),
+		words:   strings.NewReplacer("hub.", "", "{lock}", "", "{skip}", "", "{skip w}", ""),
 		refusal: refusedBySQLite,
 		explain: explainedSQLite,
 	}

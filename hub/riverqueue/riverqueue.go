@@ -178,13 +178,14 @@ func (q *Queue) tidy(ctx context.Context) error {
 }
 
 // enqueue claims what is due and makes a job of each claim. It claims no more than workers get to soon: what waits too long
-// is claimed again, and its first job is for nothing.
+// is claimed again, and its first job is for nothing. Nor does it let one account fill the queue: what is more than its share of
+// what waits is left where it is.
 func (q *Queue) enqueue(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx]) error {
-	var waiting int
-	if err := q.pool.QueryRow(ctx, "SELECT count(*) FROM "+schema+".river_job WHERE state = 'available'").Scan(&waiting); err != nil {
+	waiting, full, err := q.waiting(ctx, backlog*h.PerAccount(ctx))
+	if err != nil {
 		return fmt.Errorf("count the jobs that wait: %w", err)
 	}
-	claims, err := h.Registry.Claim(ctx, h.Name(), backlog*h.Workers()-waiting, waitHold)
+	claims, err := h.Claim(ctx, backlog*h.Workers()-waiting, waitHold, full...)
 	if err != nil || len(claims) == 0 {
 		return err
 	}
@@ -200,6 +201,26 @@ func (q *Queue) enqueue(ctx context.Context, h *hub.Hub, client *river.Client[pg
 		return fmt.Errorf("queue %d runs: %w", len(jobs), err)
 	}
 	return nil
+}
+
+// waiting counts the jobs that wait, and names the accounts of which at least so many do.
+func (q *Queue) waiting(ctx context.Context, most int) (all int, full []string, err error) {
+	rows, err := q.pool.Query(ctx, "SELECT args->>'account', count(*) FROM "+schema+".river_job WHERE state = 'available' GROUP BY 1")
+	if err != nil {
+		return 0, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var account string
+		var n int
+		if err := rows.Scan(&account, &n); err != nil {
+			return 0, nil, err
+		}
+		if all += n; n >= most {
+			full = append(full, account)
+		}
+	}
+	return all, full, rows.Err()
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

@@ -57,7 +57,7 @@ func TestAnEverydayFile(t *testing.T) {
 		Integration: registry.Integration{
 			Key: directory.Key{Account: "acme", Integration: "crm"}, Bridge: "http://127.0.0.1:8080/crm/contact_sync", Managed: true,
 			Schedule: registry.Schedule{Every: 30 * time.Minute, Full: 7 * 24 * time.Hour},
-			Limits:   registry.Limits{Pages: 1_000_000, PageBytes: 32 << 20, Timeout: 10 * time.Second},
+			Limits:   registry.Limits{Pages: 1_000_000, PageBytes: 32 << 20, Timeout: 10 * time.Second, Run: 12 * time.Hour},
 			Guard:    directory.Guard{Share: 0.2, Min: 10},
 		},
 	}}

@@ -86,6 +86,7 @@ func (c *checker) config(cfg *Config, folder string) {
 	c.secrets(cfg.Secrets)
 	c.network(cfg.Network)
 	c.signIn(cfg.SignIn)
+	c.ceilings(cfg.Limits)
 	if cfg.Keep.Audit < 365*24*time.Hour {
 		c.problem("keep.audit", "the audit log is kept for a year at least", "Write 8760h or more.")
 	}
@@ -97,6 +98,14 @@ func (c *checker) config(cfg *Config, folder string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Webhooks)) {
 		c.webhook("webhooks."+name, name, cfg.Webhooks[name])
+	}
+}
+
+func (c *checker) ceilings(l Ceilings) {
+	for path, value := range map[string]int64{"limits.page_bytes": int64(l.PageBytes), "limits.timeout": int64(l.Timeout), "limits.run": int64(l.Run)} {
+		if value <= 0 {
+			c.problem(path, "the ceiling must be more than 0", "Leave it out for its default.")
+		}
 	}
 }
 

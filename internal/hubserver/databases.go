@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
@@ -49,6 +53,7 @@ type Databases struct {
 	config *hubconfig.Config
 	ring   *secret.Ring
 	store  directory.Store
+	later  atomic.Bool // something that is declared has to wait
 }
 
 // Everything are the scopes of who may do all.
@@ -75,7 +80,7 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 		return nil, err
 	}
 	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Answers: bridge.NewBudget(int64(cfg.Answers)), Options: hub.Options{
-		Workers: cfg.Workers, PerHost: cfg.PerHost, KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
+		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
 	}}
 	if cfg.Role == "all" { // what answers callers runs integrations too
 		d.Hub.Background = priority.Low
@@ -136,15 +141,24 @@ func transport(n hubconfig.Network) http.RoundTripper {
 // begins again and finds it as declared.
 func (d *Databases) Declare(ctx context.Context) (err error) {
 	for range declareAttempts {
+		d.later.Store(false)
 		err = d.declare(ctx)
 		if e, ok := errors.AsType[*hub.Error](err); !ok || e.Kind != hub.Conflict && e.Kind != hub.NotFound {
 			return err
+		}
+		select {
+		case <-time.After(declarePause):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	return err
 }
 
-const declareAttempts = 8
+const (
+	declareAttempts = 8
+	declarePause    = 100 * time.Millisecond
+)
 
 func (d *Databases) declare(ctx context.Context) error {
 	ctx = hub.WithActor(ctx, hub.Actor{Name: "configuration file", All: true, Scopes: Everything(), File: true})
@@ -209,7 +223,14 @@ func (d *Databases) declareIntegrations(ctx context.Context) error {
 func (d *Databases) declareIntegration(ctx context.Context, i hubconfig.DeclaredIntegration) error {
 	v, err := d.Hub.Integration(ctx, i.Key)
 	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.NotFound {
-		return d.Hub.AddIntegration(ctx, i.Integration, i.Auth)
+		err := d.Hub.AddIntegration(ctx, i.Integration, i.Auth)
+		if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Conflict && d.going(ctx, i.Key) {
+			d.later.Store(true)
+			d.log().Warn("an integration of the configuration file is still being removed under the same name: it is added afterwards",
+				"account", i.Account, "integration", i.Key.Integration)
+			return nil
+		}
+		return err
 	}
 	if err != nil {
 		return err
@@ -218,29 +239,108 @@ func (d *Databases) declareIntegration(ctx context.Context, i hubconfig.Declared
 	if err != nil || same {
 		return err
 	}
-	auth := map[string]string{}
-	for _, name := range v.AuthSet {
-		auth[name] = "" // what the file does not name any more
+	auth, err := d.declaredAuth(ctx, v.Integration, i)
+	if err != nil {
+		return err
 	}
-	for name, value := range i.Auth {
-		auth[name] = value
-	}
+	i.Version = v.Version
 	return d.Hub.ChangeIntegration(ctx, i.Integration, auth)
 }
 
-// same reports whether an integration is as declared. What a bridge gave besides (P13) does not count.
+// going reports whether an integration of this name is still being removed.
+func (d *Databases) going(ctx context.Context, key directory.Key) bool {
+	names, err := d.Hub.Registry.Hidden(ctx, key.Account)
+	return err == nil && slices.Contains(names, key.Integration)
+}
+
+// declareLater declares again what had to wait, until nothing has to or ctx is done.
+func (d *Databases) declareLater(ctx context.Context) error {
+	tick := time.NewTicker(laterEvery)
+	defer tick.Stop()
+	for d.later.Load() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := d.Declare(ctx); err != nil && ctx.Err() == nil {
+			d.later.Store(true)
+			d.log().Error("could not apply the configuration file", "error", err)
+		}
+	}
+	return nil
+}
+
+const laterEvery = 5 * time.Second
+
+func (d *Databases) log() *slog.Logger {
+	if d.Hub.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return d.Hub.Logger
+}
+
+// declaredAuth is what changes an integration's auth values to those that are declared. What its bridge gave besides (P13) stays
+// while it is asked with the same.
+func (d *Databases) declaredAuth(ctx context.Context, kept registry.Integration, i hubconfig.DeclaredIntegration) (map[string]string, error) {
+	values, err := d.Hub.Registry.Auth(ctx, i.Key)
+	if err != nil {
+		return nil, err
+	}
+	asked := kept.Bridge == i.Bridge && kept.Validation == i.Validation
+	for name, value := range i.Auth {
+		asked = asked && values[name] == value
+	}
+	auth := maps.Clone(i.Auth)
+	if auth == nil {
+		auth = map[string]string{}
+	}
+	for _, name := range kept.AuthSet {
+		if _, declared := i.Auth[name]; !declared && !(asked && slices.Contains(kept.Learned, name)) {
+			auth[name] = ""
+		}
+	}
+	return auth, nil
+}
+
+// same reports whether an integration is as declared, in everything that can be declared. What a bridge gave besides (P13) does
+// not count.
 func (d *Databases) same(ctx context.Context, kept registry.Integration, i hubconfig.DeclaredIntegration) (bool, error) {
 	auth, err := d.Hub.Registry.Auth(ctx, i.Key)
 	if err != nil {
 		return false, err
 	}
 	for name, value := range i.Auth {
-		if auth[name] != value {
+		if auth[name] != value || slices.Contains(kept.Learned, name) {
 			return false, nil
 		}
 	}
-	return kept.Managed && kept.Bridge == i.Bridge && kept.Validation == i.Validation && kept.Schedule == i.Schedule &&
-		kept.Limits == i.Limits && kept.Guard == i.Guard && kept.Paused == i.Paused, nil
+	for _, name := range kept.AuthSet {
+		if _, declared := i.Auth[name]; !declared && !slices.Contains(kept.Learned, name) {
+			return false, nil
+		}
+	}
+	return reflect.DeepEqual(declarable(kept), declarable(i.Integration)), nil
+}
+
+// declarable is an integration without what no file declares. Everything else counts: a field that is new is compared as well.
+func declarable(i registry.Integration) registry.Integration {
+	i.Created, i.Updated, i.AuthSet, i.Learned, i.Version, i.Status = time.Time{}, time.Time{}, nil, nil, 0, registry.Status{}
+	i.Fields = slices.Clone(i.Fields)
+	if len(i.Fields) == 0 {
+		i.Fields = nil
+	}
+	if i.OAuth != nil {
+		o := *i.OAuth
+		if len(o.Scopes) == 0 {
+			o.Scopes = nil
+		}
+		if len(o.Params) == 0 {
+			o.Params = nil
+		}
+		i.OAuth = &o
+	}
+	return i
 }
 
 func (d *Databases) declareTokens(ctx context.Context) error {

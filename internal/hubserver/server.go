@@ -90,6 +90,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		group.Go(func() error { return s.work(ctx) })
 	}
 	group.Go(func() error { return s.listen(server, l) })
+	group.Go(func() error { return s.declareLater(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		close(s.stopping) // streams of events end, or they would be waited for

@@ -210,8 +210,8 @@ func (w *world) liveRegistry(c *clock) {
 	ok(w, r.PutUser(ctx, registry.User{ID: "u2", Name: "joe@example.com", Role: registry.RoleReader, Accounts: []string{"acme"}, Subject: "https://idp joe", Disabled: true}))
 	ok(w, r.PutSession(ctx, registry.Session{Digest: []byte{1, 0, 255}, User: "u1", Expires: c.at.Add(time.Hour), Agent: "Firefox \"1\""}))
 
-	ok(w, r.PutWebhook(ctx, registry.Webhook{ID: "w1", Account: "acme", URL: "https://ops.example.com/hook", Kinds: []string{"run.failed"}, Managed: true}))
-	ok(w, r.PutWebhook(ctx, registry.Webhook{ID: "w2", URL: "https://all.example.com/hook"}))
+	ok(w, r.PutWebhook(ctx, registry.Webhook{ID: "w1", Account: "acme", URL: "https://ops.example.com/hook", Kinds: []string{"run.failed"}, Managed: true}, nil))
+	ok(w, r.PutWebhook(ctx, registry.Webhook{ID: "w2", URL: "https://all.example.com/hook"}, nil))
 	ok(w, r.SetSecret(ctx, registry.WebhookOwner("w1"), "signing", []byte("0123456789abcdef")))
 	for i := range 5 {
 		kind := "run.finished"
@@ -220,7 +220,7 @@ func (w *world) liveRegistry(c *clock) {
 		}
 		ok(w, r.AddEvent(ctx, &registry.Event{Kind: kind, Account: "acme", Subject: "crm", Data: []byte(fmt.Sprintf(`{"run":%d}`, i))}))
 	}
-	for i, d := range got(r.Deliveries(ctx, 3, time.Minute))(w) {
+	for i, d := range got(r.Deliveries(ctx, registry.Wanted{Limit: 3, Hold: time.Minute}))(w) {
 		next := time.Time{}
 		if i == 1 {
 			next = c.at.Add(time.Minute)

@@ -176,8 +176,17 @@ func TestBothWorldsGoOnAlike(t *testing.T) {
 		return []any{run.ID, event.ID, entry.ID}
 	})
 	both(t, "deliveries wait", old, moved, func(w *world) any {
-		taken := got(w.registry.Deliveries(ctx, 100, time.Minute))(t)
-		if len(taken) != 8 {
+		var taken []registry.Delivery
+		for { // of each webhook one at a time
+			some := got(w.registry.Deliveries(ctx, registry.Wanted{Limit: 100, Hold: time.Minute}))(t)
+			for _, d := range some {
+				ok(t, w.registry.Delivered(ctx, d.ID, "", time.Time{}))
+			}
+			if taken = append(taken, some...); len(some) == 0 {
+				break
+			}
+		}
+		if len(taken) != 9 {
 			t.Errorf("%d deliveries, want those that were not over, and two new ones", len(taken))
 		}
 		return taken

@@ -15,7 +15,7 @@ type Settings struct {
 	Fields     []registry.Field `json:"fields,omitempty" maxItems:"50" doc:"What the auth object holds. Absent: whatever values are set."`
 	OAuth      *registry.OAuth  `json:"oauth,omitempty" doc:"How it gets an access token. Absent: it needs none."`
 	Schedule   scheduleView     `json:"schedule,omitzero" doc:"When it runs. Default: every 30 minutes."`
-	Limits     limitsView       `json:"limits,omitzero" doc:"What one run may take."`
+	Limits     limitsView       `json:"limits,omitzero" doc:"What one run may take, up to the ceilings of the hub's configuration."`
 	Guard      *guardView       `json:"guard,omitempty" doc:"Stands in front of inferred deletions. Default: 20 % and more than 10 contacts."`
 	Paused     bool             `json:"paused,omitempty" doc:"It runs only when it is asked to."`
 }
@@ -28,10 +28,10 @@ type scheduleView struct {
 }
 
 type limitsView struct {
-	Pages     int64     `json:"pages,omitempty" minimum:"1" doc:"Pages of one run."`
+	Pages     int64     `json:"pages,omitempty" minimum:"1" doc:"Pages of one run. Default: 1000000."`
 	PageBytes int64     `json:"page_bytes,omitempty" minimum:"1" doc:"Bytes of one page. Default: 32 MiB."`
 	Timeout   *duration `json:"timeout,omitempty" doc:"How long one answer may take. Default: 10s."`
-	Run       *duration `json:"run,omitempty" doc:"How long a run may take. Absent: as long as it does."`
+	Run       *duration `json:"run,omitempty" doc:"How long a run may take; the next one goes on where it stopped. Default: 12h."`
 }
 
 type guardView struct {
@@ -81,6 +81,7 @@ type integrationView struct {
 	Managed    bool       `json:"managed,omitempty" doc:"Declared by the configuration file, and changed there only."`
 	Created    time.Time  `json:"created,omitzero" doc:"When it was added."`
 	Updated    time.Time  `json:"updated,omitzero" doc:"When its settings were changed."`
+	Version    int64      `json:"version" doc:"Counts changes of its settings and auth values. Send it as If-Match with a change that must not meet another one."`
 	AuthSet    []string   `json:"auth_set" doc:"Names of the auth values that are set. The values are never shown."`
 	Status     statusView `json:"status" doc:"How it stands."`
 	Contacts   int64      `json:"contacts" doc:"Contacts in the directory."`
@@ -103,7 +104,7 @@ type statusView struct {
 func viewIntegration(i hub.IntegrationView) integrationView {
 	v := integrationView{
 		Account: i.Account, Name: i.Integration.Integration, Settings: viewSettings(i.Integration), Managed: i.Managed, Created: i.Created,
-		Updated: i.Updated, AuthSet: append([]string{}, i.AuthSet...), Contacts: i.State.Contacts, Checkpoint: i.State.Checkpoint,
+		Updated: i.Updated, Version: i.Version, AuthSet: append([]string{}, i.AuthSet...), Contacts: i.State.Contacts, Checkpoint: i.State.Checkpoint,
 		Status: statusView{
 			Health: string(i.Status.Health), Problem: i.Status.Problem, Failures: i.Status.Failures, Due: i.Status.Due, Fresh: i.Status.Fresh,
 			LastFull: i.Status.LastFull, Worker: i.Status.Worker, Until: i.Status.Until, Asked: i.Status.Asked,

@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -83,11 +85,13 @@ func (a *API) routeIntegrations() {
 	register(a, operation{
 		id: "changeIntegration", method: http.MethodPatch, path: path, tag: tag, scopes: only(registry.ScopeWrite),
 		summary: "Change an integration's settings",
-		details: "A JSON merge patch (RFC 7396): what is absent stays, null takes away. Pausing is an operation of its own.",
+		details: "A JSON merge patch (RFC 7396): what is absent stays, null takes away. Settings and auth values change together or not at all. " +
+			"Two changes at the same moment are made one after the other; a change that must not meet another one says so with If-Match. Pausing is an operation of its own.",
 	}, a.changeIntegration)
 	register(a, operation{
 		id: "removeIntegration", method: http.MethodDelete, path: path, tag: tag, scopes: only(registry.ScopeWrite),
 		summary: "Remove an integration and its contacts",
+		details: "Its run under way is cancelled. From the answer on it is not listed and no look-up finds its contacts; the contacts of a large one go a little later.",
 	}, func(ctx context.Context, in *IntegrationPath) (*nothing, error) {
 		return nil, a.hub.RemoveIntegration(ctx, in.key(ctx))
 	})
@@ -145,25 +149,56 @@ func (a *API) testDraft(ctx context.Context, in *struct {
 	return answered(result), err
 }
 
+// A change that meets another one is made again on top of it, so many times.
+const mergeAttempts = 8
+
 func (a *API) changeIntegration(ctx context.Context, in *struct {
 	IntegrationPath
+	IfMatch string  `header:"If-Match" maxLength:"40" doc:"The version that the change is for, as it was read: 7. Where the integration has another one by now, nothing is changed (409)."`
 	Body    changes `nameHint:"IntegrationChanges"`
 	RawBody []byte
 },
 ) (*answer[integrationView], error) {
 	key := in.key(ctx)
-	current, err := a.hub.Integration(ctx, key)
+	version, err := versionOf(in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
-	changed, err := merged(viewSettings(current.Integration), in.RawBody)
-	if err != nil {
-		return nil, err
+	for attempt := 1; ; attempt++ {
+		current, err := a.hub.Integration(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		settings, err := merged(viewSettings(current.Integration), in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		changed := settings.integration(key)
+		if changed.Version = current.Version; version != 0 {
+			changed.Version = version
+		}
+		err = a.hub.ChangeIntegration(ctx, changed, in.Body.Auth)
+		if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Conflict && version == 0 && attempt < mergeAttempts {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return a.integration(ctx, key)
 	}
-	if err := a.hub.ChangeIntegration(ctx, changed.integration(key), in.Body.Auth); err != nil {
-		return nil, err
+}
+
+// versionOf is the version that an If-Match names: 7, or "7" as an entity tag is written; 0 where any will do.
+func versionOf(match string) (int64, error) {
+	match = strings.Trim(strings.TrimSpace(match), `"`)
+	if match == "" || match == "*" {
+		return 0, nil
 	}
-	return a.integration(ctx, key)
+	version, err := strconv.ParseInt(match, 10, 64)
+	if err != nil || version <= 0 {
+		return 0, invalid("If-Match", "If-Match: this is not a version of an integration.", "Send the version that was read, or leave it out.")
+	}
+	return version, nil
 }
 
 // merged is the settings with a merge patch applied.

@@ -93,7 +93,7 @@ func (c *Console) formOf(q *request, i registry.Integration) view.IntegrationFor
 	at := view.IntegrationPath(i.Key)
 	f := view.IntegrationForm{
 		Account: i.Account, Name: i.Key.Integration, Bridge: i.Bridge, Validation: i.Validation, When: "every", Paused: i.Paused,
-		Action: at + "/edit", Back: at, SecretSet: slices.Contains(i.AuthSet, clientSecret), Callback: c.callback(q),
+		Version: strconv.FormatInt(i.Version, 10), Action: at + "/edit", Back: at, SecretSet: slices.Contains(i.AuthSet, clientSecret), Callback: c.callback(q),
 	}
 	switch {
 	case i.Schedule.Off:
@@ -128,6 +128,9 @@ func (q *request) readForm(f *view.IntegrationForm) {
 		if f.Name == "" {
 			f.Name = nameFrom(f.Bridge)
 		}
+	}
+	if version := get("version"); version != "" {
+		f.Version = version
 	}
 	f.Rows = nil
 	for n := range mostFields {
@@ -185,6 +188,9 @@ func integrationOf(f view.IntegrationForm, was registry.Integration) (registry.I
 		return i, nil, problem
 	}
 	i.OAuth = oauthOf(f, was.OAuth)
+	if version, err := strconv.ParseInt(f.Version, 10, 64); err == nil {
+		i.Version = version
+	}
 	return i, auth, nil
 }
 

@@ -335,7 +335,7 @@ func ownPath(path string) string {
 
 // problemOf is an error as a form shows it; nil where it is not one that somebody can do something about.
 func problemOf(err error) *view.Problem {
-	if e, ok := errors.AsType[*hub.Error](err); ok && (e.Kind == hub.Invalid || e.Kind == hub.Conflict || e.Kind == hub.Managed) {
+	if e, ok := errors.AsType[*hub.Error](err); ok && (e.Kind == hub.Invalid || e.Kind == hub.Conflict || e.Kind == hub.Managed || e.Kind == hub.Busy) {
 		return &view.Problem{Message: e.Error(), Hint: e.Hint, Field: e.Field}
 	}
 	if e, ok := errors.AsType[*directory.Error](err); ok {
@@ -374,6 +374,8 @@ func explain(err error) (status int, title string, p view.Problem) {
 			return http.StatusForbidden, "Not allowed", p
 		case hub.Conflict, hub.Managed:
 			return http.StatusConflict, "Not now", p
+		case hub.Busy:
+			return http.StatusTooManyRequests, "Not now", p
 		}
 		return http.StatusUnprocessableEntity, "This does not work", p
 	}
