@@ -123,6 +123,8 @@ func (p *pass) prepare(answer *bridge.Page) directory.Page {
 		Checkpoint: answer.Checkpoint,
 		Bytes:      answer.Bytes,
 		Last:       answer.NextOffset == "",
+		Restarted:  answer.Restarted,
+		Exact:      answer.Exact,
 	}
 	for i, c := range answer.Contacts {
 		page.Contacts[i].Contact = c

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"slices"
 	"strings"
+
+	"github.com/contactbridge/contactbridge/directory"
 )
 
 // A many is a statement for several rows at a time: begin, then item for each row, separated by commas, then end.
@@ -19,7 +21,12 @@ var (
 	makeNumbers  = many{
 		begin: "INSERT OR FAIL INTO numbers (pk, account, ending, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
 	}
-	markContacts   = many{begin: "INSERT OR IGNORE INTO seen (run, contact) VALUES ", item: "(?, ?)", columns: 2}
+	markContacts = many{begin: "INSERT OR IGNORE INTO seen (run, contact) VALUES ", item: "(?, ?)", columns: 2}
+	noteNamed    = many{
+		begin: "INSERT INTO held (contact, integration, named, run) VALUES ", item: "(?, ?, 1, 0)", columns: 2,
+		end: " ON CONFLICT (contact) DO UPDATE SET named = 1",
+	}
+	releaseHeld    = many{begin: "DELETE FROM held WHERE contact IN (", item: "?", end: ")", columns: 1}
 	deleteContacts = many{begin: "DELETE FROM contacts WHERE pk IN (", item: "?", end: ")", columns: 1}
 )
 
@@ -33,8 +40,8 @@ const (
 	deleteTerms = "DELETE FROM search WHERE rowid = ?"
 )
 
-// maxNumbers is how many numbers of one contact have room in the key of the numbers; those behind are not found by it.
-const maxNumbers = 4096
+// maxNumbers is how many numbers of one contact have room in the key of the numbers.
+const maxNumbers = directory.MaxNumbers
 
 // numberKey is the key of a contact's number at a place in its list.
 func numberKey(contact int64, place int) int64 { return contact*maxNumbers + int64(place) }
