@@ -29,7 +29,8 @@ type heldContactView struct {
 }
 
 type heldListView struct {
-	heldView
+	Set      string            `json:"set,omitempty" doc:"Names what waits: an answer is for it. Absent where nothing waits."`
+	Count    int64             `json:"count" doc:"Contacts that wait."`
 	Contacts []heldContactView `json:"contacts" doc:"In the order in which they came into the directory."`
 }
 
@@ -57,7 +58,7 @@ func (a *API) routeHeld() {
 		summary: "Contacts whose deletion waits for a yes",
 	}, func(ctx context.Context, in *heldQuestion) (*answer[heldListView], error) {
 		held, list, err := a.hub.Held(ctx, in.key(ctx), in.After, in.Limit)
-		return answered(heldListView{heldView(held), views(list, viewHeld)}), err
+		return answered(heldListView{held.Set, held.Count, views(list, viewHeld)}), err
 	})
 	for _, o := range []struct {
 		word, id, summary, details string

@@ -22,7 +22,7 @@ func RejectedContacts(list []directory.Rejected) any {
 
 // HeldContacts are contacts whose deletion waits, as the API writes them.
 func HeldContacts(held directory.Held, list []directory.HeldContact) any {
-	return heldListView{heldView(held), views(list, viewHeld)}
+	return heldListView{held.Set, held.Count, views(list, viewHeld)}
 }
 
 // Webhooks are webhooks as the API writes them, without their secrets.
