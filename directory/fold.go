@@ -16,7 +16,9 @@ import (
 // form, as the words between everything that is no letter and no digit. "Zoë  Müller-Ångström" is zoe, muller, angstrom, and
 // "Łukasz" is lukasz.
 func Fold(text string) []string {
-	return strings.FieldsFunc(plain(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.FieldsFunc(plain(text), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) || r == '\u02bc' || r == '\u02b9' // apostrophes that Unicode counts as letters
+	})
 }
 
 // plain is text in lower case, without accents and strokes, in compatibility form.

@@ -35,7 +35,7 @@ const (
 	Running   RunState = "running"   // under way, or died: its lease tells which
 	Done      RunState = "done"      // complete; its checkpoint is the integration's
 	Failed    RunState = "failed"    // ended with an error; can be resumed while it is fresh (D3)
-	Guarded   RunState = "guarded"   // complete, but its deletions wait for a yes (D7)
+	Guarded   RunState = "guarded"   // complete, but its deletions wait for a yes (D9)
 	Abandoned RunState = "abandoned" // replaced by a newer run
 )
 
@@ -56,6 +56,9 @@ type Run struct {
 	Error      string    // of a failed or guarded run
 	Hint       string    // what to do about the error; empty where nobody knows
 	Resumed    bool      // StartRun found it half done
+	Full       bool      // somebody asked for a full run
+	Settings   string    // see [Start]
+	Evidence   Evidence  // of who is gone
 	Counts
 }
 
@@ -76,6 +79,10 @@ type Start struct {
 	Full     bool          // a new initial run, whatever checkpoint there is; one that died is abandoned, not resumed
 	Lease    time.Duration // how long the run belongs to its process without a sign of life
 	FreshFor time.Duration // a run whose last page is older than this is not resumed (D3); 0: none ever is
+	// Settings is a digest of what the run depends on besides the bridge's contacts: its address, the tenant, how numbers
+	// are read. A half-done run with other ones is abandoned; a checkpoint that was kept with other ones is forgotten, and the
+	// run is an initial one (D8, D10). Empty: not known, and nothing is compared. A store that knows none yet adopts it.
+	Settings string
 }
 
 // A Page is what one page of a run changes.
@@ -89,7 +96,9 @@ type Page struct {
 	Checkpoint string          // empty where the page set none
 	Bytes      int64           // of the answer's body
 	Last       bool            // the run is complete with this page
-	Guard      Guard           // judges inferred deletions; looked at on the last page of an initial run
+	Restarted  bool            // the bridge answers with every contact though a checkpoint was sent (D10); see [Run.Show]
+	Exact      bool            // the bridge's offsets are exact positions (D8)
+	Guard      Guard           // stands in front of the run's deletions; looked at on the last page
 }
 
 // A Record is a contact on its way into the directory, with the numbers that find it.
@@ -111,22 +120,6 @@ type Rejected struct {
 	Seq    int64  // ascending in its integration; the store's, of no meaning in a [Page]
 	ID     string // empty where it has none
 	Reason string // a sentence
-}
-
-// A Guard stands in front of inferred deletions (D7): a run that would delete more than Share of an integration's
-// contacts, and more than Min of them, stops and asks.
-type Guard struct {
-	Share  float64 // 0.2 is 20 %
-	Min    int64
-	Accept bool // the operator said yes
-}
-
-// DefaultGuard refuses to delete more than 20 % of an integration's contacts, and more than 10 of them (D7).
-func DefaultGuard() Guard { return Guard{Share: 0.2, Min: 10} }
-
-// Refuses reports whether deleting so many of total contacts needs a yes.
-func (g Guard) Refuses(deleted, total int64) bool {
-	return !g.Accept && deleted > g.Min && float64(deleted) > g.Share*float64(total)
 }
 
 // A Match is a contact that a number leads to. A contact with several numbers that agree comes once for each of them.
@@ -169,6 +162,7 @@ type State struct {
 	Key
 	Checkpoint string // where the next run starts; empty: an initial one
 	Contacts   int64
+	Held       Held // deletions that wait for a yes
 	LastRun    *Run // newest run; nil before the first
 }
 
@@ -226,26 +220,39 @@ func (e *Error) Unwrap() error { return e.Err }
 type Store interface {
 	// StartRun opens a run, or goes on with the one that died or failed half done while that is fresh (D3; Run.Resumed).
 	// Without Full the run starts from the integration's checkpoint. While another process holds the lease it returns an
-	// [*UnderWayError]; when that lease has expired the run is taken over. A run that is no longer fresh, or whose place a
-	// full one takes, is abandoned: what it stored stays, its checkpoint is not adopted.
+	// [*UnderWayError]; when that lease has expired the run is taken over. A run that is no longer fresh, that had other
+	// settings, or whose place a full one takes, is abandoned: what it stored stays, its checkpoint is not adopted.
 	StartRun(ctx context.Context, key Key, start Start) (*Run, error)
 
-	// ApplyPage stores one page in one transaction: contacts, deletions, the resume state, counts, the lease's renewal and,
-	// on the last page, inferred deletions, the run's end and the integration's checkpoint, or nothing of it (E5). It
+	// ApplyPage stores one page in one transaction: contacts, named deletions, the resume state, counts, the lease's renewal and,
+	// on the last page, the deletions, the run's end and the integration's checkpoint, or nothing of it (E5). It
 	// updates run. Contacts whose content and numbers are the same are not rewritten. An id that stands in the page twice: the last wins;
-	// one that stands in Contacts and in Deleted is kept. After an error that leaves open whether the page was stored (a
+	// one that stands in Deleted and in Contacts or Rejected is kept. After an error that leaves open whether the page was stored (a
 	// cancelled context), the same page is either stored or refused with [ErrOutOfOrder], never stored twice.
 	// The run's checkpoint becomes the integration's; if no page set one, the integration has none and its next run is an
-	// initial one (D2). On the last page of a complete initial run every contact of the integration that the run did not show is deleted (E6),
-	// unless the guard refuses: then the run ends as Guarded, with its contacts and checkpoint stored and nobody deleted, and
-	// a [*GuardedError] is returned. A run that was interrupted and restarted from a page's checkpoint judges nobody.
+	// initial one (D2).
+	//
+	// Who is gone is decided on the last page, for the whole run: the contacts that its pages named and no later page showed, and, where
+	// the run judges ([Run.Judges]), every older contact of the integration that it did not show (E6, D8). A rejected contact that has an
+	// id counts as shown. They are deleted, unless the guard refuses ([Run.Decide]): then the run ends as Guarded, with its contacts and
+	// checkpoint stored and nobody deleted, they are held back, and a [*GuardedError] is returned. A contact that is held back
+	// and shown by a later page is held back no longer.
 	// [ErrLeaseLost] where the run belongs to another process or has ended.
 	ApplyPage(ctx context.Context, run *Run, page Page) error
 
-	// RestartRun throws the run's offset and context away after the bridge refused them (D3), and updates run. The run goes
-	// on from the last checkpoint that is known to be safe: the last one that any of its pages set (P9), as an incremental
-	// run; or, where none did, from where it started, as what it was.
+	// RestartRun throws the run's offset and context away after the bridge refused them (D3), and updates run; see [Run.Restart].
 	RestartRun(ctx context.Context, run *Run) error
+
+	// Held lists the contacts whose deletion waits for a yes, ascending by Seq: those whose Seq is more than after, at most limit.
+	Held(ctx context.Context, key Key, after int64, limit int) ([]HeldContact, error)
+
+	// DeleteHeld deletes the contacts that are held back, and reports how many: the yes of a person who was shown them. Where set does
+	// not name what is held back now, it deletes nobody and returns a [*HeldError].
+	DeleteHeld(ctx context.Context, key Key, set string) (int64, error)
+
+	// KeepHeld is the no: the contacts are held back no longer, and stay. It reports how many; a [*HeldError] as DeleteHeld's.
+	// Those that a complete run does not show again come up again; the bridge names a deletion only once.
+	KeepHeld(ctx context.Context, key Key, set string) (int64, error)
 
 	// FailRun ends a run with an error and what to do about it; what it stored stays, and it can be resumed. The lease is given
 	// back. It updates run. Where ctx may be what ended the run, give it another one.
@@ -304,19 +311,4 @@ type Store interface {
 	Prune(ctx context.Context, before time.Time) (int64, error)
 
 	Close() error
-}
-
-// A GuardedError says that a run's deletions wait for a yes (D7).
-type GuardedError struct {
-	Deleted int64 // contacts that the run did not show
-	Total   int64 // contacts that the integration had when the run started
-}
-
-func (e *GuardedError) Error() string {
-	return fmt.Sprintf("the run did not show %d of the %d contacts it should know: none was deleted", e.Deleted, e.Total)
-}
-
-// Hint is what to do about it.
-func (e *GuardedError) Hint() string {
-	return "If they are really gone, accept the deletions; if not, look at the bridge's source. Everything else was stored."
 }

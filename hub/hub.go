@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )

@@ -241,16 +241,13 @@ func (h *Hub) states(ctx context.Context, account string) (map[directory.Key]dir
 	return states, err
 }
 
-// Ask asks for a run, a full one, a yes to guarded deletions, or the end of the run under way.
+// Ask asks for a run, a full one, or the end of the run under way.
 func (h *Hub) Ask(ctx context.Context, key directory.Key, ask registry.Ask) error {
 	if err := permit(ctx, registry.ScopeControl, key.Account); err != nil {
 		return err
 	}
 	if _, err := h.integration(ctx, key); err != nil {
 		return err
-	}
-	if ask.AcceptDeletions { // only a complete run shows who is gone
-		ask.Full = true
 	}
 	if ask.Full {
 		ask.Run = true
@@ -263,8 +260,6 @@ func (h *Hub) Ask(ctx context.Context, key directory.Key, ask registry.Ask) erro
 	}
 	action := "integration.run"
 	switch {
-	case ask.AcceptDeletions:
-		action = "integration.accept_deletions"
 	case ask.Full:
 		action = "integration.full_run"
 	case ask.Cancel:

@@ -31,6 +31,7 @@ const brokenAfter = 3
 type result struct {
 	registry.Outcome
 	undone bool
+	begun  bool // and the run is half done
 }
 
 // run does one run and says what came of it.
@@ -118,6 +119,10 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, region string) 
 	if err != nil {
 		return synchronizer.Report{}, err
 	}
+	settings, err := h.settings(ctx, c.Integration, region)
+	if err != nil {
+		return synchronizer.Report{}, err
+	}
 	full, err := h.wantsFull(ctx, c)
 	if err != nil {
 		return synchronizer.Report{}, err
@@ -128,17 +133,21 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, region string) 
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
 	}
 	return s.Run(ctx, c.Key, synchronizer.Options{
-		Full: full, Guard: c.Guard, AcceptDeletions: c.Status.Asked.AcceptDeletions, MaxPages: h.limitsOf(c.Integration).Pages,
-		Retry: synchronizer.Retry{Attempts: 4, Within: 2 * time.Minute},
+		Full: full, Guard: c.Guard, MaxPages: h.limitsOf(c.Integration).Pages,
+		Settings: settings,
+		Retry:    synchronizer.Retry{Attempts: 4, Within: 2 * time.Minute},
 	})
 }
 
-// wantsFull reports whether the run starts from nothing. A complete run that died is gone on with instead: it reads everything
-// as well.
+// wantsFull reports whether the run starts from nothing. A full run that somebody asks for is a new one: what was read before is
+// what they do not trust. One that is due, or that is tried again, goes on with a half-done run, which reads everything as well.
 func (h *Hub) wantsFull(ctx context.Context, c registry.Claim) (bool, error) {
 	full := cmp.Or(c.Schedule.Full, registry.DefaultFull)
 	old := full > 0 && !c.Status.LastFull.IsZero() && h.now().Sub(c.Status.LastFull) >= full
-	if !c.Status.Asked.Full && !old {
+	switch asked := c.Status.Asked; {
+	case asked.Full && !asked.Resume:
+		return true, nil
+	case !asked.Full && !old:
 		return false, nil
 	}
 	state, err := h.Store.State(ctx, c.Key)
@@ -152,19 +161,39 @@ func (h *Hub) wantsFull(ctx context.Context, c registry.Claim) (bool, error) {
 
 // finished is the outcome of a complete run.
 func (h *Hub) finished(ctx context.Context, c registry.Claim, zone *time.Location, began time.Time, r synchronizer.Report) registry.Outcome {
-	o := registry.Outcome{Health: registry.HealthOK, Fresh: began, Due: next(c.Schedule, c.Key, zone, h.now())}
-	if r.Kind == directory.Initial {
-		o.LastFull = began
-	} else if c.Status.Health == registry.HealthGuarded { // the deletions still wait
-		o.Health, o.Problem = registry.HealthGuarded, c.Status.Problem
+	o := registry.Outcome{Fresh: began, Due: next(c.Schedule, c.Key, zone, h.now())}
+	var err error
+	if o.Health, o.Problem, err = h.waiting(context.WithoutCancel(ctx), c.Key, c.Status); err != nil {
+		h.log().Error("could not read which deletions wait", "account", c.Account, "integration", c.Key.Integration, "error", err)
+		o.Health, o.Problem = c.Status.Health, c.Status.Problem
 	}
+	h.readAll(c, r, began, &o)
 	h.log().Info("run finished", "account", c.Account, "integration", c.Key.Integration, "kind", r.Kind, "pages", r.Pages, "contacts", r.Contacts,
-		"created", r.Created, "updated", r.Updated, "deleted", r.Deleted, "rejected", r.Rejected, "seconds", r.Seconds)
+		"created", r.Created, "updated", r.Updated, "deleted", r.Deleted, "rejected", r.Rejected, "judged", r.Judged, "doubt", string(r.Doubt), "seconds", r.Seconds)
 	h.event(ctx, "run.finished", c.Account, c.Key.Integration, r)
 	if was := c.Status.Health; was == registry.HealthBroken || was == registry.HealthFailing && c.Status.Failures >= brokenAfter {
 		h.event(ctx, "integration.mended", c.Account, c.Key.Integration, map[string]any{"failures": c.Status.Failures})
 	}
 	return o
+}
+
+// readAll notes a run that read everything. One that was asked for and could not tell who is gone, because it was interrupted
+// or its offsets were refused, is still asked for: another one can.
+func (h *Hub) readAll(c registry.Claim, r synchronizer.Report, began time.Time, o *registry.Outcome) {
+	last := r
+	if r.CatchUp != nil && r.CatchUp.Kind == directory.Initial {
+		last = *r.CatchUp
+	}
+	again := last.Doubt == directory.DoubtInterrupted || last.Doubt == directory.DoubtRefused
+	switch {
+	case last.Kind == directory.Initial && (!again || c.Status.LastFull.IsZero() && !c.Status.Asked.Full):
+		o.LastFull = began
+	case c.Status.Asked.Full:
+		o.Again = registry.Ask{Run: true, Full: true}
+		if o.Due.IsZero() { // it has no schedule
+			o.Due = h.now().Add(registry.DefaultEvery)
+		}
+	}
 }
 
 // failed is what comes of a run that could not go on.
@@ -187,7 +216,7 @@ func (h *Hub) failed(ctx context.Context, c registry.Claim, zone *time.Location,
 	case errors.Is(cause, errTooLong):
 		return result{Outcome: h.failing(ctx, c, zone, r, tooLong(h.limitsOf(c.Integration).Run))}
 	case interrupted(err): // this process ends: another one goes on at once
-		same.Due = now
+		same.Due, same.begun = now, true
 		return same
 	}
 	return result{Outcome: h.failing(ctx, c, zone, r, err)}
@@ -210,7 +239,7 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 	h.log().Warn("run failed", "account", c.Account, "integration", c.Key.Integration, "code", o.Problem.Code, "error", o.Problem.Message, "hint", o.Problem.Hint, "failures", o.Failures)
 	h.event(ctx, "run.failed", c.Account, c.Key.Integration, map[string]any{"problem": o.Problem, "failures": o.Failures, "report": r})
 	if ownFault(err) { // it is not the bridge's
-		o.Due, o.Again = h.storageFailed(err), c.Status.Asked
+		o.Due, o.Again = h.storageFailed(err), halfDone(c.Status.Asked)
 		h.storage.hits(c.Key, o.Problem)
 		return o
 	}
@@ -218,18 +247,24 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 		h.storageWorks()
 	}
 	if hopeless(err, o.Failures) {
-		o.Health, o.Again = registry.HealthBroken, c.Status.Asked // it is done when it is mended
+		o.Health, o.Again = registry.HealthBroken, halfDone(c.Status.Asked) // it is done when it is mended
 		if c.Status.Health != registry.HealthBroken {
 			h.event(ctx, "integration.broken", c.Account, c.Key.Integration, o.Problem)
 		}
 		return o
 	}
-	o.Due, o.Again = now.Add(h.patience(c, zone, now, o.Failures, bridge.RetryAfter(err))), c.Status.Asked
+	o.Due, o.Again = now.Add(h.patience(c, zone, now, o.Failures, bridge.RetryAfter(err))), halfDone(c.Status.Asked)
 	if bridge.Code(o.Problem.Code) == bridge.CodeInvalidCheckpoint && !c.Status.Asked.Full {
 		// Nothing is lost by starting over, and nobody needs to be asked.
 		o.Due, o.Again.Full = now, true
 	}
 	return o
+}
+
+// halfDone is what is still asked for of a run that could not go on.
+func halfDone(asked registry.Ask) registry.Ask {
+	asked.Resume = asked.Full
+	return asked
 }
 
 // stopped is what ended a run, marked where its process ends: a database's driver may say that in words of its own.
@@ -245,14 +280,16 @@ func interrupted(err error) bool {
 	return ok && e.Code == synchronizer.CodeInterrupted || errors.Is(err, context.Canceled)
 }
 
-// guarded is the outcome of a complete run whose deletions wait for a yes (D7). Everything else of it was stored.
+// guarded is the outcome of a complete run whose deletions wait for a yes (D9). Everything else of it was stored.
 func (h *Hub) guarded(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) registry.Outcome {
 	p := problemOf(err, h.now())
 	p.Code = string(registry.HealthGuarded)
 	h.log().Warn("deletions wait for a yes", "account", c.Account, "integration", c.Key.Integration, "error", p.Message)
 	h.event(ctx, "integration.guarded", c.Account, c.Key.Integration, p)
 	began := h.now().Add(-time.Duration(r.Seconds * float64(time.Second)))
-	return registry.Outcome{Health: registry.HealthGuarded, Problem: p, Fresh: began, LastFull: began, Due: next(c.Schedule, c.Key, zone, h.now())}
+	o := registry.Outcome{Health: registry.HealthGuarded, Problem: p, Fresh: began, Due: next(c.Schedule, c.Key, zone, h.now())}
+	h.readAll(c, r, began, &o)
+	return o
 }
 
 // problemOf says what went wrong and what to do.

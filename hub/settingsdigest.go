@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +13,19 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
+
+// settings is the settingsDigest of an integration as it is configured now.
+func (h *Hub) settings(ctx context.Context, i registry.Integration, region string) (string, error) {
+	key, err := h.Registry.SettingsKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	given, err := h.Registry.Auth(ctx, i.Key)
+	if err != nil {
+		return "", err
+	}
+	return settingsDigest(key, i, given, region)
+}
 
 // settingsDigest is a fingerprint of what decides which contacts an integration's bridge shows, and how they are kept: two runs
 // with the same one may share a checkpoint, and the pages of one half-done run (D8, D10). It changes with

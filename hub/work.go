@@ -158,6 +158,9 @@ func (h *Hub) release(ctx context.Context, c registry.Claim, r result) {
 	defer cancel()
 	if r.undone {
 		r.Again = c.Status.Asked
+		if r.begun {
+			r.Again = halfDone(r.Again)
+		}
 	}
 	err := h.Registry.Release(ctx, c, r.Outcome)
 	if err != nil && !errors.Is(err, registry.ErrClaimLost) && !errors.Is(err, registry.ErrNotFound) {

@@ -137,9 +137,16 @@ func TestGuardedDeletionsWaitForAYes(t *testing.T) {
 	if v := f.view(t); v.Status.Health != registry.HealthGuarded {
 		t.Errorf("an everyday run made it %s", v.Status.Health)
 	}
-	must(t, f.Ask(t.Context(), crmKey, registry.Ask{AcceptDeletions: true}))
-	if v := f.until(t, registry.HealthOK); v.State.Contacts != 20 {
-		t.Errorf("%d contacts", v.State.Contacts)
+	held, list, err := f.Held(t.Context(), crmKey, 0, 100)
+	must(t, err)
+	if held.Count != 20 || len(list) != 20 || held != f.view(t).State.Held {
+		t.Errorf("held back: %+v, %d contacts", held, len(list))
+	}
+	if n, err := f.AcceptDeletions(t.Context(), crmKey, held.Set); n != 20 || err != nil {
+		t.Errorf("the yes: %d, %v", n, err)
+	}
+	if v := f.view(t); v.Status.Health != registry.HealthOK || v.Status.Problem != nil || v.State.Contacts != 20 {
+		t.Errorf("%d contacts, %+v", v.State.Contacts, v.Status)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 const (
 	CodeUnderWay    bridge.Code = "under_way"   // another process is at it
 	CodeTakenOver   bridge.Code = "taken_over"  // another process went on with the run
-	CodeGuarded     bridge.Code = "guarded"     // deletions wait for a yes (D7)
+	CodeGuarded     bridge.Code = "guarded"     // deletions wait for a yes (D9)
 	CodeInterrupted bridge.Code = "interrupted" // the context was cancelled
 	CodeDirectory   bridge.Code = "directory"   // the store failed
 )
@@ -208,11 +208,22 @@ func checkpointHint(e *pageFailure) error {
 }
 
 func (p *pass) guarded(e *directory.GuardedError) error {
+	message := fmt.Sprintf("%s of %s contacts would be deleted", count(e.Deleted), count(e.Total))
+	switch {
+	case e.BroughtNobody:
+		message = fmt.Sprintf("the bridge showed no contact at all in this complete run, and the directory has %s of it", count(e.Total))
+	case e.Named == 0:
+		message = fmt.Sprintf("%s of %s contacts were not in this complete run", count(e.Deleted), count(e.Total))
+	case e.Named == e.Deleted:
+		message = fmt.Sprintf("the bridge says that %s of %s contacts are deleted", count(e.Deleted), count(e.Total))
+	}
+	if !e.BroughtNobody {
+		message += fmt.Sprintf(", more than the guard allows (%g %%)", 100*p.opts.Guard.Share)
+	}
 	return &Error{
-		Code: CodeGuarded,
-		Message: fmt.Sprintf("%s of %s contacts were not in this complete run, more than the guard lets go (%g %%): nobody was deleted",
-			count(e.Deleted), count(e.Total), 100*p.opts.Guard.Share),
-		Hint: "If they are really gone, say so with --full --accept-deletions; if not, look at the bridge's source. " +
+		Code:    CodeGuarded,
+		Message: message + ": nobody was deleted",
+		Hint: fmt.Sprintf("If they are really gone, say so with --accept-deletions=%s; if not, look at the bridge's source. ", e.Held.Set) +
 			"Everything else was stored.",
 		Err: e,
 	}

@@ -136,6 +136,8 @@ func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.Page
 		Checkpoint: answer.Checkpoint,
 		Bytes:      answer.Bytes,
 		Last:       answer.NextOffset == "",
+		Restarted:  answer.Restarted,
+		Exact:      answer.Exact,
 	}
 	for i, c := range answer.Contacts {
 		if i%checkEvery == 0 && ctx.Err() != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -228,7 +229,7 @@ func TestMisbehavingBridgeDeletesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := openStore(t)
 		mustRun(t, synchronizer.Synchronizer{Bridge: connect(handler(people(12), 100)), Store: store}, synchronizer.Options{})
-		opts := synchronizer.Options{Full: true, AcceptDeletions: true}
+		opts := synchronizer.Options{Full: true, Guard: directory.Guard{Share: 1, Min: 1000}}
 		for _, m := range misbehaviours {
 			s := synchronizer.Synchronizer{Bridge: servePiped(t, http.HandlerFunc(m.answer)), Store: store}
 			if _, err := s.Run(t.Context(), key, opts); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
 	"github.com/contactbridge/contactbridge/source/memory"
@@ -26,9 +28,12 @@ import (
 // TestRunKeepsItsPromiseInEveryHistory is the model test of the run's state machine. A random history of the external
 // service, its transactions and deletions included, meets synchronizers of which every single step (asking for a page, storing
 // it, renewing the lease, …) waits for its turn. The turn may be taken, fail, succeed unnoticed, or kill the process before or
-// after it; the bridge may forget its offsets; time may pass; another synchronizer may come. Whatever happens:
+// after it; the bridge may forget its offsets, or its checkpoints; settings may change; time may pass; another synchronizer may
+// come; an operator looks at the deletions that wait, and answers later. Whatever happens:
 //
-//   - a run that returns nil has brought everything that was committed before it was called;
+//   - a run that returns nil has brought everything that was committed before it was called, but for contacts that the bridge could
+//     not send (some without saying which), and deletions that wait for a yes;
+//   - nobody is deleted whom nobody has deleted in the external service, and a yes deletes only contacts that were shown;
 //   - nothing is applied twice or late: a contact's version in the directory never goes back;
 //   - once nobody disturbs any more, every run ends, and the next one succeeds.
 func TestRunKeepsItsPromiseInEveryHistory(t *testing.T) {
@@ -72,22 +77,34 @@ func liveThrough(t *rapid.T, path string) {
 	}
 	w := &world{
 		store: store, crm: memory.NewStore(nil), history: map[string][]version{}, handlers: map[int]*bridge.Handler{},
-		shown: map[string]int{}, lateCheckpoint: rapid.Bool().Draw(t, "checkpoint on the last page only"),
+		shown: map[string]int{}, odd: map[string]string{}, kept: map[string]bool{},
+		lateCheckpoint: rapid.Bool().Draw(t, "checkpoint on the last page only"),
+		exact:          rapid.Bool().Draw(t, "exact positions"),
+		guard: rapid.SampledFrom([]directory.Guard{
+			{Share: 1, Min: 100}, {Share: 0.2, Min: 1}, directory.NewGuard(0, 0),
+		}).Draw(t, "guard"),
 	}
 	defer w.close(t)
 	t.Repeat(map[string]func(*rapid.T){
-		"":                  w.check,
-		"commit":            w.commit,
-		"begin":             w.begin,
-		"commit what began": w.commitOpen,
-		"start":             w.start,
-		"turn":              w.turn,
-		"turns":             func(t *rapid.T) { w.undisturbed(rapid.IntRange(1, 8).Draw(t, "turns")) },
-		"kill":              w.kill,
-		"interrupt":         w.interrupt,
-		"forget offsets":    func(*rapid.T) { w.epoch++ },
+		"":                   w.check,
+		"commit":             w.commit,
+		"begin":              w.begin,
+		"commit what began":  w.commitOpen,
+		"start":              w.start,
+		"turn":               w.turn,
+		"turns":              func(t *rapid.T) { w.undisturbed(rapid.IntRange(1, 8).Draw(t, "turns")) },
+		"kill":               w.kill,
+		"interrupt":          w.interrupt,
+		"forget offsets":     func(*rapid.T) { w.epoch++ },
+		"forget checkpoints": func(*rapid.T) { w.tenure++ },
+		"change settings":    func(*rapid.T) { w.settings++ },
+		"spoil":              w.spoil,
+		"mend":               w.mend,
+		"look":               w.look,
+		"yes":                w.yes,
+		"no":                 w.no,
 		"time passes": func(t *rapid.T) {
-			time.Sleep(rapid.SampledFrom([]time.Duration{time.Millisecond, 4 * time.Second, 11 * time.Second}).Draw(t, "time"))
+			time.Sleep(rapid.SampledFrom([]time.Duration{time.Millisecond, 4 * time.Second, 11 * time.Second, 5 * time.Hour, 25 * time.Hour}).Draw(t, "time"))
 			synctest.Wait()
 		},
 	})
@@ -105,7 +122,14 @@ type world struct {
 	shown    map[string]int // versions in the directory, when it was last looked at
 
 	lateCheckpoint bool // the bridge sets a checkpoint on a run's last page only
+	exact          bool // the bridge says that its offsets are exact positions
 	epoch          int  // offsets of an earlier one are refused
+	tenure         int  // checkpoints of an earlier one are answered with every contact
+	settings       int
+	guard          directory.Guard
+	odd            map[string]string // contacts that the bridge cannot send: "with id" or "without id"
+	kept           map[string]bool   // contacts whose deletion an operator has refused
+	looked         *look
 	handlers       map[int]*bridge.Handler
 
 	processes []*process
@@ -118,6 +142,12 @@ type world struct {
 type version struct {
 	n       int
 	deleted bool
+}
+
+// A look is what an operator saw of the deletions that wait.
+type look struct {
+	set  string
+	have map[string]bool
 }
 
 // A transaction of the external service that is under way.
@@ -158,7 +188,7 @@ type process struct {
 	number int
 	cancel context.CancelFunc
 	dead   bool           // guarded by world.mu
-	needs  map[string]int // newest committed version of each contact when Run was called
+	needs  map[string]int // newest committed version of each contact when Run was called; without those that cannot be sent
 	done   chan error
 	ended  bool
 }
@@ -211,6 +241,93 @@ func (w *world) begin(t *rapid.T) {
 	w.open.id, w.open.writes = w.write(t, w.open.tx)
 }
 
+// spoil makes a contact one that the bridge cannot send.
+func (w *world) spoil(t *rapid.T) {
+	id := person(rapid.IntRange(1, 9).Draw(t, "contact"), 0).ID
+	w.mu.Lock()
+	w.odd[id] = rapid.SampledFrom([]string{"with id", "without id"}).Draw(t, "how")
+	w.mu.Unlock()
+	for _, p := range w.processes {
+		delete(p.needs, id)
+	}
+}
+
+// mend makes everybody one that can be sent, which changes them.
+func (w *world) mend(t *rapid.T) {
+	time.Sleep(time.Millisecond)
+	for _, id := range slices.Sorted(maps.Keys(w.odd)) {
+		if w.open != nil && w.open.id == id {
+			t.Skip("the row is locked")
+		}
+	}
+	w.mu.Lock()
+	odd := slices.Sorted(maps.Keys(w.odd))
+	clear(w.odd)
+	w.mu.Unlock()
+	for _, id := range odd {
+		if past := w.history[id]; len(past) == 0 || past[len(past)-1].deleted {
+			continue
+		}
+		v := version{n: w.nextVersion()}
+		tx := w.crm.Begin()
+		n := 0
+		fmt.Sscanf(id, "c%d", &n)
+		tx.Put(person(n, v.n))
+		tx.Commit()
+		w.committed(id, v)
+	}
+}
+
+// waits are the contacts whose deletion waits for a yes.
+func (w *world) waits(t *rapid.T) map[string]bool {
+	list, err := w.store.Held(context.Background(), key, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for _, h := range list {
+		all[h.Contact.ID] = true
+	}
+	return all
+}
+
+func (w *world) look(t *rapid.T) {
+	state, err := w.store.State(context.Background(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.looked = &look{set: state.Held.Set, have: w.waits(t)}
+}
+
+// yes says yes to what was seen at the last look.
+func (w *world) yes(t *rapid.T) {
+	if w.looked == nil {
+		t.Skip("nobody looked")
+	}
+	before := w.directory(t)
+	n, err := w.store.DeleteHeld(context.Background(), key, w.looked.set)
+	after := w.directory(t)
+	for id := range before {
+		if _, there := after[id]; !there && !w.looked.have[id] {
+			t.Fatalf("the yes deleted %s, which was not shown: %v", id, w.looked.have)
+		}
+	}
+	if refused := errors.As(err, new(*directory.HeldError)); err != nil && !refused || refused && n > 0 || len(before)-len(after) != int(n) {
+		t.Fatalf("the yes deleted %d, %v; there were %d contacts, now %d", n, err, len(before), len(after))
+	}
+}
+
+// no says no to what was seen at the last look.
+func (w *world) no(t *rapid.T) {
+	if w.looked == nil {
+		t.Skip("nobody looked")
+	}
+	waiting := w.waits(t)
+	if _, err := w.store.KeepHeld(context.Background(), key, w.looked.set); err == nil {
+		maps.Copy(w.kept, waiting)
+	}
+}
+
 func (w *world) commitOpen(t *rapid.T) {
 	if w.open == nil {
 		t.Skip("none is open")
@@ -252,7 +369,10 @@ func (w *world) launch(opts synchronizer.Options) *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{world: w, number: len(w.processes) + 1, cancel: cancel, needs: w.newest(), done: make(chan error, 1)}
 	w.processes = append(w.processes, p)
-	opts.AcceptDeletions = true
+	for id := range w.odd {
+		delete(p.needs, id)
+	}
+	opts.Guard, opts.Settings = w.guard, fmt.Sprint("settings ", w.settings)
 	s := synchronizer.Synchronizer{Bridge: p, Store: processStore{w.store, p}}
 	go func() {
 		report, err := s.Run(ctx, key, opts)
@@ -374,7 +494,11 @@ func (w *world) check(t *rapid.T) {
 		if err != nil {
 			continue
 		}
+		waits := w.waits(t)
 		for id, need := range p.needs {
+			if waits[id] || w.kept[id] {
+				continue
+			}
 			if has := w.atMost(id, have); has < need {
 				t.Fatalf("process %d succeeded, but %s is in the directory in version %d; version %d was committed before it began",
 					p.number, id, has, need)
@@ -442,18 +566,31 @@ func (w *world) settle(t *rapid.T) {
 		t.Fatal("a run does not end")
 	}
 	w.check(t)
-	p := w.launch(synchronizer.Options{TakeOver: true})
+	w.last(t, synchronizer.Options{TakeOver: true})
+	if w.open == nil {
+		w.mend(t)
+		w.last(t, synchronizer.Options{TakeOver: true, Full: true})
+		w.isMirrored(t)
+	}
+}
+
+// last does a run that nobody disturbs, and says yes to what it asks.
+func (w *world) last(t *rapid.T, opts synchronizer.Options) {
+	p := w.launch(opts)
 	if w.undisturbed(1000) {
 		t.Fatal("the last run does not end")
 	}
-	if err := <-p.done; err != nil {
+	err := <-p.done
+	if errors.As(err, new(*directory.GuardedError)) {
+		w.look(t)
+		w.yes(t)
+		err = nil
+	}
+	if err != nil {
 		t.Fatalf("the last run, which nobody disturbed: %v", err)
 	}
 	p.done <- nil
 	w.check(t)
-	if w.open == nil {
-		w.isMirrored(t)
-	}
 }
 
 // isMirrored: with nothing open and nobody writing, the directory is the external service.
@@ -541,21 +678,52 @@ func (w *world) page(ctx context.Context, q bridge.PageRequest, size int) (*brid
 		w.handlers[size] = h
 	}
 	w.mu.Unlock()
-	if q.Offset != "" {
+	tenure, checkpoint, _ := strings.Cut(q.Checkpoint, " ")
+	restarted := q.Checkpoint != "" && tenure != fmt.Sprint(w.tenure)
+	first := q.Offset == ""
+	if !first {
 		issued, offset, _ := strings.Cut(q.Offset, " ")
 		if issued != epoch {
 			return nil, &bridge.Error{Code: bridge.CodeInvalidOffset, Status: http.StatusBadRequest, Message: "no such offset"}
 		}
-		q.Offset = offset
+		how, offset, _ := strings.Cut(offset, " ")
+		q.Offset, restarted = offset, how == "restarted"
+	}
+	if q.Checkpoint = checkpoint; restarted {
+		q.Checkpoint = ""
 	}
 	page, err := connect(h).Page(ctx, q)
-	if err == nil && page.NextOffset != "" {
-		page.NextOffset = epoch + " " + page.NextOffset
+	if err != nil {
+		return nil, err
+	}
+	if page.Checkpoint != "" {
+		page.Checkpoint = fmt.Sprint(w.tenure, " ", page.Checkpoint)
+	}
+	if page.NextOffset != "" {
+		page.NextOffset = epoch + " " + map[bool]string{true: "restarted", false: "-"}[restarted] + " " + page.NextOffset
 		if w.lateCheckpoint {
 			page.Checkpoint = ""
 		}
 	}
-	return page, err
+	page.Restarted, page.Exact = restarted && first, w.exact
+	w.leaveOut(page)
+	return page, nil
+}
+
+// leaveOut rejects the contacts that cannot be sent.
+func (w *world) leaveOut(page *bridge.Page) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	page.Contacts = slices.DeleteFunc(page.Contacts, func(c contact.Contact) bool {
+		how := w.odd[c.ID]
+		switch how {
+		case "with id":
+			page.Rejected = append(page.Rejected, bridge.Rejected{ID: c.ID, Reason: "is odd"})
+		case "without id":
+			page.Rejected = append(page.Rejected, bridge.Rejected{Reason: "is odd"})
+		}
+		return how != ""
+	})
 }
 
 // A processStore is the directory as one process has it: every writing step waits for its turn.

@@ -1,6 +1,8 @@
 package synchronizer
 
 import (
+	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -23,13 +25,18 @@ type Report struct {
 	Unchanged   int64              `json:"unchanged"`
 	Deleted     int64              `json:"deleted"`
 	Rejected    int64              `json:"rejected"`
+	Judged      bool               `json:"judged"`               // a complete run that could tell who is gone
+	Doubt       directory.Doubt    `json:"doubt,omitempty"`      // why it could not (D8)
+	NotJudged   string             `json:"not_judged,omitempty"` // the same in a sentence, of a run that read everything or was to
+	Accepted    int64              `json:"accepted,omitempty"`   // contacts that were deleted before the run because somebody said yes
 	Bytes       int64              `json:"bytes"`
 	Checkpoint  string             `json:"checkpoint"` // the last one that the run set; empty where it set none
 	Retries     int                `json:"retries"`
 	Restarts    int                `json:"restarts"`
 	Seconds     float64            `json:"seconds"`
 	Rejections  []Rejection        `json:"rejections,omitempty"` // the first few
-	CatchUp     *Report            `json:"catch_up,omitempty"`   // the incremental run that followed a resumed one
+	CatchUp     *Report            `json:"catch_up,omitempty"`   // the run that followed a resumed one
+	Held        *HeldBack          `json:"held,omitempty"`       // deletions that wait for a yes, of a guarded run
 	Error       *Problem           `json:"error,omitempty"`
 }
 
@@ -44,6 +51,35 @@ type Problem struct {
 	Code    bridge.Code `json:"code"`
 	Message string      `json:"message"`
 	Hint    string      `json:"hint,omitempty"`
+}
+
+// HeldBack says which deletions wait for a yes.
+type HeldBack struct {
+	Set      string       `json:"set"` // a yes is for it
+	Count    int64        `json:"count"`
+	Contacts []HeldPerson `json:"contacts"` // the first hundred
+}
+
+// A HeldPerson is a contact that would be deleted.
+type HeldPerson struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Named bool   `json:"named"` // the bridge says that it is deleted; otherwise a complete run did not show it
+}
+
+// maxHeld is how many of the contacts that wait a report names; the directory has them all.
+const maxHeld = 100
+
+// heldBack lists what waits for a yes since a run's end. What cannot be read is left out: the error says what it is about.
+func (p *pass) heldBack(held directory.Held) *HeldBack {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	list, _ := p.Store.Held(ctx, p.key, 0, maxHeld)
+	b := &HeldBack{Set: held.Set, Count: held.Count, Contacts: []HeldPerson{}}
+	for _, h := range list {
+		b.Contacts = append(b.Contacts, HeldPerson{ID: h.Contact.ID, Name: h.Contact.Name, Named: h.Named})
+	}
+	return b
 }
 
 // maxRejections is how many rejected contacts a report names; the directory keeps more.
@@ -73,6 +109,11 @@ func (p *pass) report(took time.Duration, err error) Report {
 		r.Pages, r.Contacts, r.Bytes = run.Pages, run.Contacts, run.Bytes
 		r.Created, r.Updated, r.Unchanged = run.Created, run.Counts.Updated, run.Unchanged
 		r.Deleted, r.Rejected = run.Deleted, run.Rejected
+		r.Judged, r.Doubt = run.Judged(), run.Evidence.Doubt
+		r.NotJudged = run.JudgedNobody()
+	}
+	if guarded, ok := errors.AsType[*directory.GuardedError](err); ok {
+		r.Held = p.heldBack(guarded.Held)
 	}
 	if err != nil {
 		r.Error = &Problem{Code: codeOf(err), Message: err.Error(), Hint: Hint(err)}

@@ -92,7 +92,7 @@ func TestReportHasTheNamedKeys(t *testing.T) {
 	}
 	got := slices.Sorted(maps.Keys(fields))
 	want := []string{
-		"account", "bytes", "checkpoint", "contacts", "created", "deleted", "integration", "kind", "pages", "rejected", "restarts",
+		"account", "bytes", "checkpoint", "contacts", "created", "deleted", "integration", "judged", "kind", "pages", "rejected", "restarts",
 		"resumed", "retries", "seconds", "state", "unchanged", "updated",
 	}
 	if !slices.Equal(got, want) {
@@ -274,9 +274,13 @@ func TestGuardedRunSaysHowToAccept(t *testing.T) {
 	if !strings.Contains(failure.Message, "15 of 30") || report.State != directory.Guarded || stored(t, store) != 30 {
 		t.Errorf("message %q, report %+v, %d stored", failure.Message, report, stored(t, store))
 	}
-	full.AcceptDeletions = true
-	if report := mustRun(t, few, full); report.Deleted != 15 || stored(t, store) != 15 {
-		t.Errorf("report %+v, %d stored", report, stored(t, store))
+	held := report.Held
+	if held == nil || held.Count != 15 || len(held.Contacts) != 15 || held.Contacts[0] != (synchronizer.HeldPerson{ID: "c016", Name: "Person 16"}) ||
+		!strings.HasSuffix(strings.Fields(failure.Hint)[8], "--accept-deletions="+held.Set+";") {
+		t.Fatalf("hint %q, held back: %+v", failure.Hint, held)
+	}
+	if n, err := store.DeleteHeld(t.Context(), key, held.Set); n != 15 || err != nil || stored(t, store) != 15 {
+		t.Errorf("the yes deleted %d, %v; %d stored", n, err, stored(t, store))
 	}
 }
 

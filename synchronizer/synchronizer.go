@@ -55,8 +55,10 @@ func (s *Synchronizer) background(f func()) {
 type Options struct {
 	Full bool // an initial run, whatever checkpoint there is
 
-	Guard           directory.Guard // in front of inferred deletions (D7); zero means [directory.DefaultGuard]
-	AcceptDeletions bool            // the operator said yes to what the guard would refuse
+	Guard directory.Guard // in front of deletions (D9); zero means [directory.DefaultGuard], a share that is meant to be zero is [directory.NewGuard]'s
+
+	// Settings is a digest of what the run depends on besides the external service; see [directory.Start] and [Settings].
+	Settings string
 
 	Lease    time.Duration // how long the run belongs to this process without a sign of life; 0 means [DefaultLease]
 	FreshFor time.Duration // an older half-done run is not resumed (D3); 0 means [DefaultFreshFor]
@@ -76,10 +78,7 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	if o.Guard == (directory.Guard{}) {
-		o.Guard = directory.DefaultGuard()
-	}
-	o.Guard.Accept = o.Guard.Accept || o.AcceptDeletions
+	o.Guard = o.Guard.OrDefault()
 	if o.Lease <= 0 {
 		o.Lease = DefaultLease
 	}
@@ -108,14 +107,15 @@ type pass struct {
 }
 
 // Run does one run: the initial one, or what changed since the last one's checkpoint, or what is left of a run that died
-// (D3). A run that died read up to the moment when it began (E3), so it is followed by an incremental one
-// ([Report.CatchUp]): in any case, what was committed before Run was called is in the directory when it returns nil.
+// (D3). A run that died read up to the moment when it began (E3), so it is followed by another one ([Report.CatchUp]): what
+// changed since, or everything where the bridge sets no checkpoint. In any case, what was committed before Run was called
+// is in the directory when it returns nil.
 //
 // Run returns when it is complete or cannot go on; what was stored until then stays, and the report counts it. Its errors are
 // of type [*Error], or wrap a [bridge.Error]; the next call goes on where this one stopped.
 func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
 	report, err := s.once(ctx, key, opts)
-	if err != nil || !report.Resumed || report.Checkpoint == "" {
+	if err != nil || !report.Resumed {
 		return report, err
 	}
 	opts.Full = false
@@ -154,14 +154,14 @@ func (p *pass) begin(ctx context.Context) error {
 
 // open is StartRun, repeated with TakeOver until another process's lease has ended or been renewed.
 func (p *pass) open(ctx context.Context) (*directory.Run, error) {
-	start := directory.Start{Full: p.opts.Full, Lease: p.opts.Lease, FreshFor: p.opts.FreshFor}
+	start := directory.Start{Full: p.opts.Full, Lease: p.opts.Lease, FreshFor: p.opts.FreshFor, Settings: p.opts.Settings}
 	run, err := p.Store.StartRun(ctx, p.key, start)
 	first, other := errors.AsType[*directory.UnderWayError](err)
 	if !other || !p.opts.TakeOver {
 		return run, err
 	}
 	p.tell(Event{Kind: Waiting, Run: first.Run, Until: first.Until})
-	// The lease ends by the directory's clock, which may be a little behind ours.
+	// The lease ends by the directory's clock, which may be a little slow.
 	deadline := later(time.Now(), first.Until).Add(5 * time.Second)
 	for time.Now().Before(deadline) {
 		if err := sleep(ctx, max(time.Until(first.Until), 100*time.Millisecond)); err != nil {

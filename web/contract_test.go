@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"mime"
 	"net/http"
@@ -12,9 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	schema "github.com/contactbridge/contactbridge/schema/hub"
 )
@@ -181,11 +184,13 @@ func steps(bridge string) []step {
 		{"PATCH", "/api/v1/integrations/shop?account=acme", `{"schedule":null,"oauth":{"grant":"authorization_code","authorize_url":"` + bridge + `","token_url":"` + bridge + `","client_id":"me"},"auth":{"client_secret":"x"}}`, 200, []string{`"grant":"authorization_code"`}},
 		{"POST", "/api/v1/integrations/shop/oauth?account=acme", "", 200, []string{`"url":"`, `callback`}},
 		{"DELETE", "/api/v1/integrations/shop?account=acme", "", 204, nil},
+		{"POST", crm + "/accept-deletions?account=acme", `{"set":"{held}"}`, 200, []string{`"contacts":1`}},
+		{"POST", crm + "/refuse-deletions?account=acme", `{"set":"{held}"}`, 200, []string{`"contacts":1`}},
+		get(crm+"/held?account=acme&limit=5", `"count":0`, `"contacts":[]`),
 		{"POST", crm + "/pause?account=acme", "", 204, nil},
 		{"POST", crm + "/resume?account=acme", "", 204, nil},
 		{"POST", crm + "/run?account=acme", "", 202, nil},
 		{"POST", crm + "/full?account=acme", "", 202, nil},
-		{"POST", crm + "/accept-deletions?account=acme", "", 202, nil},
 		{"POST", crm + "/cancel?account=acme", "", 202, nil},
 		get(crm+"/runs?account=acme&limit=5", `"kind":"initial"`),
 		get(crm+"/rejected?account=acme", `"rejected":[`),
@@ -217,6 +222,9 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 			t.Errorf("%s %s is not in the document", s.method, s.path)
 			continue
 		}
+		if strings.Contains(s.body, "{held}") {
+			s.body = strings.ReplaceAll(s.body, "{held}", f.holdBack(t, "12", "11", "9", "10"))
+		}
 		r := f.ask(t, s.method, s.path, f.admin, s.body)
 		c.judge(t, o, r)
 		if r.status != s.status {
@@ -239,6 +247,59 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 		if !fine && o.id != "streamEvents" { // it has tests of its own
 			t.Errorf("%s was never answered well", o.id)
 		}
+	}
+}
+
+// holdBack makes the guard hold back the deletion of one contact, the first one that is there, and returns the set.
+func (f *fixture) holdBack(t testing.TB, ids ...string) string {
+	t.Helper()
+	key := directory.Key{Account: "acme", Integration: "crm"}
+	for _, id := range ids {
+		if _, err := f.hub.Store.Contact(t.Context(), key, id); err != nil {
+			continue
+		}
+		run, err := f.hub.Store.StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = f.hub.Store.ApplyPage(t.Context(), run, directory.Page{Seq: 1, Deleted: []string{id}, Last: true, Checkpoint: run.Since, Guard: directory.NewGuard(0, 0)})
+		guarded, ok := errors.AsType[*directory.GuardedError](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		return guarded.Held.Set
+	}
+	t.Fatal("nobody is left")
+	return ""
+}
+
+func TestDeletionsAreAcceptedAsShown(t *testing.T) {
+	f := newFixture(t)
+	set := f.holdBack(t, "12")
+	list := f.ask(t, "GET", crm+"/held?account=acme", f.admin, "")
+	for _, part := range []string{`"set":"` + set + `"`, `"count":1`, `"id":"12"`, `"name":"Bob Two"`, `"named":true`} {
+		if !strings.Contains(list.body, part) {
+			t.Errorf("the list does not hold %s: %s", part, list.body)
+		}
+	}
+	if r := f.ask(t, "GET", crm+"?account=acme", f.admin, ""); !strings.Contains(r.body, `"held":{"set":"`+set+`","count":1}`) {
+		t.Errorf("the integration: %s", r.body)
+	}
+	now := f.holdBack(t, "11")
+	for body, want := range map[string]int{`{"set":"` + set + `"}`: 409, `{}`: 422, ``: 400} {
+		if r := f.ask(t, "POST", crm+"/accept-deletions?account=acme", f.admin, body); r.status != want {
+			t.Errorf("%q: %d %s", body, r.status, r.body)
+		}
+	}
+	r := f.ask(t, "POST", crm+"/accept-deletions?account=acme", f.admin, `{"set":"`+now+`"}`)
+	if r.status != 200 || !strings.Contains(r.body, `"contacts":2`) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := f.ask(t, "POST", crm+"/accept-deletions?account=acme", f.admin, `{"set":"`+now+`"}`); r.status != 409 {
+		t.Errorf("a second time: %d %s", r.status, r.body)
+	}
+	if r := f.ask(t, "GET", crm+"/runs?account=acme&limit=1", f.admin, ""); !strings.Contains(r.body, `"doubt":"incremental"`) || !strings.Contains(r.body, `"judged":false`) {
+		t.Errorf("the history: %s", r.body)
 	}
 }
 

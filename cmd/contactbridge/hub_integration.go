@@ -37,7 +37,7 @@ func newHubIntegrationCommand(f *hubFlags) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&i.account, "account", "", "account `name`; may be left out where there is one only")
 	cmd.PersistentFlags().BoolVar(&i.json, "json", false, "print JSON")
-	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.remove())
+	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.held(), i.accept(), i.keep(), i.remove())
 	return cmd
 }
 
@@ -174,8 +174,8 @@ func full(s registry.Schedule) string {
 }
 
 func guard(g directory.Guard) string {
-	if g == (directory.Guard{}) {
-		g = directory.DefaultGuard()
+	if g = g.OrDefault(); g.Always {
+		return "asks before any deletion"
 	}
 	return fmt.Sprintf("%g %% and more than %s", 100*g.Share, count(int(g.Min), "contact"))
 }
@@ -230,6 +230,9 @@ func (f *integrationFlags) show() *cobra.Command {
 				line("fresh", ago(v.Status.Fresh))
 				line("contacts", progress.Count(v.State.Contacts))
 				line("next", next(v))
+				if held := v.State.Held; held.Count > 0 {
+					line("held back", fmt.Sprintf("%s, set %s: contactbridge hub integration held %s", count(int(held.Count), "deletion"), held.Set, v.Key.Integration))
+				}
 				line("checkpoint", v.State.Checkpoint)
 				line("", managed(v.Managed))
 				if p := v.Status.Problem; p != nil {
@@ -391,7 +394,6 @@ func (f *integrationFlags) sync() *cobra.Command {
 			return h.Ask(ctx, key, ask)
 		})
 	cmd.Flags().BoolVar(&ask.Full, "full", false, "fetch every contact, whatever was fetched before")
-	cmd.Flags().BoolVar(&ask.AcceptDeletions, "accept-deletions", false, "delete what a complete run no longer shows, even if the guard would ask")
 	return cmd
 }
 
@@ -430,10 +432,10 @@ func (f *integrationFlags) runs() *cobra.Command {
 				if f.json {
 					return printJSON(cmd.OutOrStdout(), api.Runs(runs))
 				}
-				t := newTable("ID", "STARTED", "KIND", "STATE", "TOOK", "PAGES", "CONTACTS", "CREATED", "UPDATED", "DELETED", "REJECTED", "ERROR")
+				t := newTable("ID", "STARTED", "KIND", "STATE", "TOOK", "PAGES", "CONTACTS", "CREATED", "UPDATED", "DELETED", "REJECTED", "ERROR OR NOTE")
 				for _, r := range runs {
 					t.row(strconv.FormatInt(r.ID, 10), r.Started.Local().Format("2006-01-02 15:04:05"), string(r.Kind), string(r.State), took(r), progress.Count(r.Pages), progress.Count(r.Contacts),
-						progress.Count(r.Created), progress.Count(r.Counts.Updated), progress.Count(r.Deleted), progress.Count(r.Rejected), r.Error)
+						progress.Count(r.Created), progress.Count(r.Counts.Updated), progress.Count(r.Deleted), progress.Count(r.Rejected), cmp.Or(r.Error, r.JudgedNobody()))
 				}
 				if err := t.print(cmd.OutOrStdout(), "It has not run yet."); err != nil || len(runs) == 0 || runs[0].Hint == "" {
 					return err

@@ -42,7 +42,7 @@ func (s *settings) add(cmd *cobra.Command) {
 	flags.StringVar(&s.cron, "cron", "", "when it runs, instead of --every: five `fields`, in the account's time zone")
 	flags.BoolVar(&s.off, "off", false, "run only when asked to")
 	flags.DurationVar(&s.full, "full", registry.DefaultFull, "age of the last complete run at which the next one reads everything; 0s: never")
-	flags.StringVar(&s.guard, "guard", "20%", "`share` of the contacts that a complete run may delete without being asked to")
+	flags.StringVar(&s.guard, "guard", "20%", "`share` of the contacts that a run may delete without asking; 0% asks before any deletion")
 	flags.Int64Var(&s.guardMin, "guard-min", 10, "and `contacts`: so many may be deleted whatever their share")
 	s.addLimits(flags)
 	s.addOAuth(flags)
@@ -113,9 +113,7 @@ func (s *settings) applyGuard(guard *directory.Guard, said func(string) bool) er
 	if !said("guard") && !said("guard-min") {
 		return nil
 	}
-	if *guard == (directory.Guard{}) {
-		*guard = directory.Guard{Share: directory.DefaultGuard().Share, Min: directory.DefaultGuard().Min}
-	}
+	*guard = guard.OrDefault()
 	if said("guard") {
 		share, err := parseShare(s.guard)
 		if err != nil {
@@ -124,8 +122,12 @@ func (s *settings) applyGuard(guard *directory.Guard, said func(string) bool) er
 		guard.Share = share
 	}
 	if said("guard-min") {
+		if s.guardMin < 0 {
+			return misuse("--guard-min must not be below 0", "")
+		}
 		guard.Min = s.guardMin
 	}
+	*guard = directory.NewGuard(guard.Share, guard.Min)
 	return nil
 }
 

@@ -151,6 +151,7 @@ func badBridges() http.Handler {
 	write("html", "text/html", "<html><title>Sign in</title></html>")
 	write("json", "application/json", `{"contacts": [}`)
 	write("loop", "application/json", `{"contacts": [{"id": 1, "name": "Ann"}], "next_offset": "1"}`)
+	write("one", "application/json", `{"contacts": [{"id": 1, "name": "Ann"}], "synchronization_checkpoint": "1"}`)
 	write("noid", "application/json", `{"contacts": [{"id": 1, "name": "Ann"}, {"name": "Bob"}], "synchronization_checkpoint": "1"}`)
 	write("big", "application/json", `{"contacts": [], "filler": "`+string(make([]byte, 4096))+`"}`)
 	mux.HandleFunc("/down/contact_sync", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })

@@ -27,7 +27,7 @@ type syncFlags struct {
 	authFlags
 
 	full            bool
-	acceptDeletions bool
+	acceptDeletions string
 	guard           string
 	maxPages        int64
 	pageLimit       string
@@ -50,7 +50,8 @@ func newSyncCommand() *cobra.Command {
 
 URL is the bridge's endpoint, as in https://bridge.example.com/crm/contact_sync. A run that was interrupted or failed keeps
 what it stored, and the next one goes on where it stopped. Contacts that a complete initial run (--full) does not show any
-more are deleted, unless they are too many: then the command asks for --accept-deletions.`,
+more are deleted, and so are those that the bridge names as deleted, unless they are too many: then they are held back, and
+the command lists them and asks for --accept-deletions=SET.`,
 		Example: `  contactbridge sync http://127.0.0.1:8080/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD
   contactbridge sync https://bridge.example.com/crm/contact_sync --auth-file crm.auth --region US --full --json`,
 		Args:              takes("URL"),
@@ -70,8 +71,9 @@ more are deleted, unless they are too many: then the command asks for --accept-d
 func (f *syncFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.full, "full", false, "start over with an initial run: every contact")
-	flags.BoolVar(&f.acceptDeletions, "accept-deletions", false, "delete contacts that are gone, however many")
-	flags.StringVar(&f.guard, "guard", "20%", "`share` of the contacts that may be gone (and 10 of them) before deleting asks")
+	flags.StringVar(&f.acceptDeletions, "accept-deletions", "", "delete the contacts of the `set` that an earlier run held back, before this run; without a value those that wait now")
+	flags.Lookup("accept-deletions").NoOptDefVal = newestSet
+	flags.StringVar(&f.guard, "guard", "20%", "`share` of the contacts that may be gone (and 10 of them) before deleting asks; 0% always asks")
 	flags.Int64Var(&f.maxPages, "max-pages", synchronizer.DefaultMaxPages, "pages after which a run counts as endless")
 	flags.StringVar(&f.pageLimit, "page-limit", "32MiB", "`size` that an answer of the bridge may have")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "time that an answer of the bridge may take")
@@ -94,7 +96,12 @@ func (f *syncFlags) run(cmd *cobra.Command, address string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	accepted, err := f.accept(cmd, store, key)
+	if err != nil {
+		return err
+	}
 	report, err := f.synchronize(cmd, client, store, key, opts)
+	report.Accepted = accepted
 	if printed := f.print(cmd, report); printed != nil {
 		return errors.Join(err, printed)
 	}
@@ -130,11 +137,23 @@ func (f *syncFlags) prepare(cmd *cobra.Command, address string) (*bridge.Client,
 	if opts, err = f.options(); err != nil {
 		return nil, key, opts, err
 	}
+	opts.Settings = synchronizer.Settings(target.String(), f.region, identity(auth))
 	limit, err := humanize.ParseBytes(f.pageLimit)
 	if err != nil || limit == 0 || limit > math.MaxInt32 {
 		return nil, key, opts, misuse(fmt.Sprintf("--page-limit %q is no size", f.pageLimit), "For example 32MiB.")
 	}
 	return &bridge.Client{URL: target.String(), Auth: auth, MaxBody: int64(limit), Timeout: f.timeout}, key, opts, nil
+}
+
+// identity are the auth values that say whose contacts are asked for. A secret is not among them.
+func identity(auth bridge.Auth) map[string]string {
+	values := map[string]string{}
+	for name, value := range auth {
+		if synchronizer.Identifies(name) {
+			values[name] = value
+		}
+	}
+	return values
 }
 
 // options checks the flags that say how a run goes.
@@ -158,14 +177,12 @@ func (f *syncFlags) options() (synchronizer.Options, error) {
 			return none, misuse("--"+number.flag+" must be more than 0", "")
 		}
 	}
-	guard := directory.DefaultGuard()
 	share, err := parseShare(f.guard)
 	if err != nil {
 		return none, err
 	}
-	guard.Share = share
 	return synchronizer.Options{
-		Full: f.full, Guard: guard, AcceptDeletions: f.acceptDeletions, MaxPages: f.maxPages,
+		Full: f.full, Guard: directory.NewGuard(share, directory.DefaultGuard().Min), MaxPages: f.maxPages,
 		Lease: f.lease, FreshFor: f.freshFor, TakeOver: true,
 		Retry: synchronizer.Retry{Attempts: f.attempts, Within: f.retryFor},
 	}, nil

@@ -51,6 +51,15 @@ func printSummary(w io.Writer, r synchronizer.Report) error {
 			fmt.Fprintf(&out, "    %s\n", oneLine(strings.TrimSpace(rejected.ID+"  "+rejected.Reason)))
 		}
 	}
+	if held := r.Held; held != nil {
+		fmt.Fprintf(&out, "\n  %s\n", style.Warn(fmt.Sprintf("would be deleted, %s of %s:", progress.Count(int64(len(held.Contacts))), progress.Count(held.Count))))
+		for _, h := range held.Contacts {
+			fmt.Fprintf(&out, "    %s\n", oneLine(h.ID+"  "+h.Name+"  ("+heldWhy(h.Named)+")"))
+		}
+	}
+	if r.NotJudged != "" {
+		fmt.Fprintf(&out, "\n  Nobody was judged to be gone: %s.\n", r.NotJudged)
+	}
 	if r.Error == nil && r.Checkpoint == "" {
 		fmt.Fprintf(&out, "\n  The bridge sets no checkpoint, so every sync of it fetches all contacts.\n")
 	}

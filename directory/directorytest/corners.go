@@ -336,6 +336,7 @@ func survivesReopening(b *bench) {
 	}
 	want := *run
 	want.Resumed, want.Lease = true, resumed.Lease
+	want.Resume()
 	if !reflect.DeepEqual(*resumed, want) {
 		b.Errorf("resumed %+v, want %+v", *resumed, want)
 	}

@@ -55,13 +55,18 @@ type applier struct {
 }
 
 func (a *applier) apply(ctx context.Context, page *directory.Page) (guarded *directory.GuardedError, err error) {
+	a.run.Show(page)
+	given := page.Rejected
 	if err := a.suppress(ctx, page); err != nil {
 		return nil, err
 	}
-	if err := a.deleteNamed(ctx, page); err != nil {
+	if err := a.name(ctx, page); err != nil {
 		return nil, err
 	}
 	if err := a.put(ctx, page.Contacts); err != nil {
+		return nil, err
+	}
+	if err := a.spare(ctx, given); err != nil {
 		return nil, err
 	}
 	a.reject(page.Rejected)
@@ -161,46 +166,19 @@ func (a *applier) reject(rejected []directory.Rejected) {
 // finish ends a complete run: who is gone (E6), and where the next run starts (D2).
 func (a *applier) finish(ctx context.Context, guard directory.Guard, now int64) (guarded *directory.GuardedError, err error) {
 	a.run.State = directory.Done
-	if a.judges && a.had > 0 {
-		if guarded, err = a.deleteUnseen(ctx, guard); err != nil {
-			return nil, err
-		}
+	if guarded, err = a.judge(ctx, guard); err != nil {
+		return nil, err
 	}
 	if guarded != nil {
 		a.run.State, a.run.Error, a.run.Hint = directory.Guarded, guarded.Error(), guarded.Hint()
 	}
 	a.run.Offset, a.run.Context = "", nil
 	a.run.Finished = moment(now)
-	if a.judges {
+	if a.run.Kind == directory.Initial {
 		a.writes.Queue("DELETE FROM contactbridge.seen WHERE account = $1 AND run = $2", a.account, a.run.ID)
 	}
 	a.writes.Queue("UPDATE contactbridge.integrations SET checkpoint = $3 WHERE account = $1 AND id = $2", a.account, a.integration, []byte(a.run.Checkpoint))
 	return guarded, nil
-}
-
-const unseen = `SELECT c.pk FROM contactbridge.contacts c WHERE c.account = $1 AND c.integration = $2 AND c.pk <= $3
-	AND NOT EXISTS (SELECT FROM contactbridge.seen s WHERE s.account = (SELECT $1::int) AND s.run = $4 AND s.contact = c.pk OFFSET 0)`
-
-// deleteUnseen deletes the contacts older than the run that it did not show, unless the guard refuses.
-func (a *applier) deleteUnseen(ctx context.Context, guard directory.Guard) (*directory.GuardedError, error) {
-	var count int64
-	// Marks are cheap to count. Where there are as many as there were contacts, everybody was shown.
-	err := a.tx.QueryRow(ctx, "SELECT count(*) FROM contactbridge.seen WHERE account = $1 AND run = $2", a.account, a.run.ID).Scan(&count)
-	if err != nil || count == a.had {
-		return nil, err
-	}
-	rows, err := a.tx.Query(ctx, unseen, a.account, a.integration, a.newest, a.run.ID)
-	if err != nil {
-		return nil, err
-	}
-	gone, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return nil, err
-	}
-	if n := int64(len(gone)); guard.Refuses(n, a.had) {
-		return &directory.GuardedError{Deleted: n, Total: a.had}, nil
-	}
-	return nil, a.delete(ctx, gone)
 }
 
 // save writes the run as it is after the page. The lease counts from now, not from when the page began.
@@ -214,10 +192,11 @@ func (a *applier) save(now int64) {
 	if !r.Finished.IsZero() {
 		finished = r.Finished.UnixMilli()
 	}
-	a.writes.Queue(`UPDATE contactbridge.runs SET state = $3, "offset" = $4, context = $5, checkpoint = $6, lease_until = $7, updated = $8, finished = $9, error = $10,
+	a.writes.Queue(`UPDATE contactbridge.runs SET kind = $20, doubt = $21, exact = $22, brought = $23, state = $3, "offset" = $4, context = $5, checkpoint = $6, lease_until = $7, updated = $8, finished = $9, error = $10,
 		pages = $11, contacts = $12, created = $13, changed = $14, unchanged = $15, deleted = $16, rejected = $17, bytes = $18, hint = $19 WHERE account = $1 AND pk = $2`,
 		a.account, r.ID, r.State, []byte(r.Offset), []byte(r.Context), []byte(r.Checkpoint), now+a.leaseMS, now, finished, []byte(r.Error),
-		r.Pages, r.Contacts, r.Created, r.Counts.Updated, r.Unchanged, r.Deleted, r.Rejected, r.Bytes, []byte(r.Hint))
+		r.Pages, r.Contacts, r.Created, r.Counts.Updated, r.Unchanged, r.Deleted, r.Rejected, r.Bytes, []byte(r.Hint),
+		r.Kind, r.Evidence.Doubt, r.Evidence.Exact, r.Evidence.Brought)
 }
 
 // json writes a contact's JSON into the page's buffer. What was written before stays where it is when the buffer grows.
@@ -225,41 +204,6 @@ func (a *applier) json(r *directory.Record) []byte {
 	start := len(a.buffer)
 	a.buffer = r.Contact.AppendJSON(a.buffer)
 	return a.buffer[start:len(a.buffer):len(a.buffer)]
-}
-
-// deleteNamed deletes the contacts that the bridge says are gone (D7). One that the same page shows stays: nothing is deleted
-// by mistake.
-func (a *applier) deleteNamed(ctx context.Context, page *directory.Page) error {
-	if len(page.Deleted) == 0 {
-		return nil
-	}
-	shown := make(map[string]bool, len(page.Contacts))
-	for i := range page.Contacts {
-		shown[page.Contacts[i].Contact.ID] = true
-	}
-	var ids [][]byte
-	for _, id := range page.Deleted {
-		if !shown[id] {
-			ids = append(ids, []byte(id))
-		}
-	}
-	rows, err := a.tx.Query(ctx, "SELECT c.pk"+fromNamed, a.account, a.integration, ids)
-	if err != nil {
-		return err
-	}
-	gone, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return err
-	}
-	return a.delete(ctx, gone)
-}
-
-// delete deletes contacts by pk.
-func (a *applier) delete(ctx context.Context, contacts []int64) error {
-	n, err := deleteContacts(ctx, a.tx, a.account, contacts)
-	a.run.Deleted += n
-	a.added -= n
-	return err
 }
 
 // deleteContacts deletes contacts with their numbers, and reports how many there were.

@@ -22,7 +22,7 @@ type fate struct {
 	record  int // the id's last record in the page
 }
 
-// put writes the contacts that are new or changed, and marks those that the run has to know it has shown.
+// put writes the contacts that are new or changed, and notes those that it shows again.
 func (a *applier) put(ctx context.Context, records []directory.Record) error {
 	if err := checkIDs(records); err != nil || len(records) == 0 {
 		return err
@@ -32,7 +32,7 @@ func (a *applier) put(ctx context.Context, records []directory.Record) error {
 		return err
 	}
 	var made, changed []*fate
-	var seen []int64
+	var there []int64
 	for _, f := range fates {
 		switch {
 		case f.pk == 0:
@@ -41,16 +41,14 @@ func (a *applier) put(ctx context.Context, records []directory.Record) error {
 		case f.rewrite:
 			changed = append(changed, f)
 		}
-		if a.judges && f.pk <= a.newest {
-			seen = append(seen, f.pk)
-		}
+		there = append(there, f.pk)
 	}
 	if err := a.keys(ctx, made); err != nil {
 		return err
 	}
 	a.added += int64(len(made))
-	if len(seen) > 0 {
-		a.writes.Queue("INSERT INTO contactbridge.seen (account, run, contact) SELECT $1, $2, unnest($3::bigint[]) ON CONFLICT DO NOTHING", a.account, a.run.ID, seen)
+	if err := a.shown(ctx, there); err != nil {
+		return err
 	}
 	a.rewrite(changed, records)
 	if err := a.flush(ctx); err != nil {

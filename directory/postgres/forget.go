@@ -52,6 +52,9 @@ func purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][]byte, supp
 	if err != nil {
 		return 0, err
 	}
+	if err := release(ctx, tx, at.account, contacts); err != nil {
+		return 0, err
+	}
 	purged, err := deleteContacts(ctx, tx, at.account, contacts)
 	if err != nil {
 		return 0, err
@@ -121,6 +124,7 @@ func (s *Store) detach(ctx context.Context, tx pgx.Tx, key directory.Key) error 
 		"DELETE FROM contactbridge.seen WHERE account = $1 AND run IN (SELECT pk FROM contactbridge.runs WHERE account = $1 AND integration = $2)",
 		"DELETE FROM contactbridge.runs WHERE account = $1 AND integration = $2",
 		"DELETE FROM contactbridge.rejected WHERE account = $1 AND integration = $2",
+		"DELETE FROM contactbridge.held WHERE account = $1 AND integration = $2",
 		"DELETE FROM contactbridge.suppressed WHERE account = $1 AND integration = $2",
 		"DELETE FROM contactbridge.integrations WHERE account = $1 AND id = $2",
 	} {

@@ -26,12 +26,14 @@ func table(name string, columns ...string) transfer.Table {
 
 var (
 	accountsTable     = table("accounts", "id", "name")
-	integrationsTable = table("integrations", "account", "id", "name", "checkpoint", "contacts", "salt", "suppressed")
+	integrationsTable = table("integrations", "account", "id", "name", "checkpoint", "contacts", "settings", "salt", "suppressed")
 	contactsTable     = table("contacts", "account", "pk", "integration", "id", "hash", "data", "words")
 	numbersTable      = table("numbers", "account", "contact", "position", "reversed", "isfull", "raw", "extension")
 	runsTable         = table("runs", "account", "pk", "integration", "kind", "state", "since", "offset", "context", "checkpoint", "lease", "lease_until", "lease_ms",
-		"started", "updated", "finished", "error", "judges", "newest", "had", "pages", "contacts", "created", "changed", "unchanged", "deleted", "rejected", "bytes", "hint")
+		"started", "updated", "finished", "error", "newest", "had", "pages", "contacts", "created", "changed", "unchanged", "deleted", "rejected", "bytes", "hint",
+		"isfull", "settings", "doubt", "interrupted", "exact", "restarts", "brought")
 	seenTable       = table("seen", "account", "run", "contact")
+	heldTable       = table("held", "account", "contact", "integration", "named", "run")
 	rejectedTable   = table("rejected", "account", "pk", "integration", "run", "id", "reason")
 	suppressedTable = table("suppressed", "account", "integration", "digest")
 	forgottenTable  = table("forgotten", "account", "integration")
@@ -40,7 +42,7 @@ var (
 // Tables are all tables of a directory in a database.
 func Tables() []transfer.Table {
 	return []transfer.Table{
-		accountsTable, integrationsTable, contactsTable, numbersTable, runsTable, seenTable, rejectedTable, suppressedTable, forgottenTable,
+		accountsTable, integrationsTable, contactsTable, numbersTable, runsTable, seenTable, heldTable, rejectedTable, suppressedTable, forgottenTable,
 	}
 }
 
@@ -70,6 +72,7 @@ type mover struct {
 type movedIntegration struct {
 	account, id          int64
 	name, checkpoint     []byte
+	settings             []byte
 	contacts, suppressed int64
 }
 
@@ -101,7 +104,7 @@ func (m *mover) places(ctx context.Context) error {
 			own = make([]byte, 16)
 			_, _ = rand.Read(own) // never fails
 		}
-		integrations = append(integrations, []any{i.account, i.id, i.name, i.checkpoint, i.contacts, own, i.suppressed})
+		integrations = append(integrations, []any{i.account, i.id, i.name, i.checkpoint, i.contacts, i.settings, own, i.suppressed})
 	}
 	for _, t := range []struct {
 		transfer.Table
@@ -136,6 +139,7 @@ func (m *mover) readPlaces(ctx context.Context) error {
 		}
 		i := &movedIntegration{
 			account: row[0].(int64), id: row[1].(int64), name: bytes.Clone(row[2].([]byte)), checkpoint: bytes.Clone(row[3].([]byte)), contacts: row[4].(int64),
+			settings: bytes.Clone(row[5].([]byte)),
 		}
 		m.integrations[[2]string{names[i.account], string(i.name)}] = i
 	}
@@ -152,7 +156,7 @@ func (m *mover) integration(account, name string) *movedIntegration {
 		id = m.key("accounts")
 		m.accounts[account] = id
 	}
-	i := &movedIntegration{account: id, id: m.key("integrations"), name: []byte(name), checkpoint: []byte{}}
+	i := &movedIntegration{account: id, id: m.key("integrations"), name: []byte(name), checkpoint: []byte{}, settings: []byte{}}
 	m.integrations[[2]string{account, name}] = i
 	return i
 }
@@ -307,7 +311,7 @@ func (m *mover) runs(ctx context.Context) error {
 	for _, t := range []struct {
 		transfer.Table
 		from string
-	}{{runsTable, directory.MovedRuns}, {seenTable, directory.MovedSeen}, {rejectedTable, directory.MovedRejected}} {
+	}{{runsTable, directory.MovedRuns}, {seenTable, directory.MovedSeen}, {heldTable, directory.MovedHeld}, {rejectedTable, directory.MovedRejected}} {
 		if err := m.copier.Copy(ctx, t.Table, m.from.Rows(ctx, t.from)); err != nil {
 			return err
 		}

@@ -16,8 +16,13 @@ package postgres
 const fromNamed = ` FROM unnest($3::bytea[]) AS named (id) CROSS JOIN LATERAL (SELECT pk, hash FROM contactbridge.contacts
 	WHERE account = (SELECT $1::int) AND integration = $2 AND id = named.id OFFSET 0) AS c`
 
+// fromHeld are those of the contacts $2 of account $1 that are held back.
+const fromHeld = ` FROM unnest($2::bigint[]) AS named (pk) CROSS JOIN LATERAL (SELECT contact FROM contactbridge.held
+	WHERE account = (SELECT $1::int) AND contact = named.pk OFFSET 0) AS h`
+
 // Statements that delete one contact, many to a batch.
 const (
 	deleteNumbers = "DELETE FROM contactbridge.numbers WHERE account = (SELECT $1::int) AND contact = $2"
 	deleteContact = "DELETE FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = $2"
+	releaseHeld   = "DELETE FROM contactbridge.held WHERE account = (SELECT $1::int) AND contact = $2"
 )

@@ -92,22 +92,25 @@ func (s *Store) Contacts(ctx context.Context, key directory.Key, after string, l
 }
 
 // stateColumns are an integration's, then those of its newest run.
-const states = `SELECT a.name, i.name, i.checkpoint, i.contacts, r.pk IS NOT NULL, ` + newestRun + ` FROM contactbridge.integrations i
+const states = `SELECT a.name, i.name, i.checkpoint, i.contacts, ` + heldOf + `, r.pk IS NOT NULL, ` + newestRun + ` FROM contactbridge.integrations i
 	JOIN contactbridge.accounts a ON a.id = i.account
 	LEFT JOIN LATERAL (SELECT * FROM contactbridge.runs WHERE account = i.account AND integration = i.id ORDER BY pk DESC LIMIT 1) r ON true `
 
 // newestRun are runColumns of a run that may not be there.
 const newestRun = `coalesce(r.pk, 0), coalesce(r.kind, ''), coalesce(r.state, ''), r.since, r."offset", r.context, r.checkpoint, coalesce(r.lease, ''),
 	coalesce(r.lease_until, 0), coalesce(r.started, 0), coalesce(r.updated, 0), coalesce(r.finished, 0), r.error, coalesce(r.pages, 0), coalesce(r.contacts, 0),
-	coalesce(r.created, 0), coalesce(r.changed, 0), coalesce(r.unchanged, 0), coalesce(r.deleted, 0), coalesce(r.rejected, 0), coalesce(r.bytes, 0), r.hint`
+	coalesce(r.created, 0), coalesce(r.changed, 0), coalesce(r.unchanged, 0), coalesce(r.deleted, 0), coalesce(r.rejected, 0), coalesce(r.bytes, 0), r.hint,
+	coalesce(r.isfull, false), r.settings, coalesce(r.doubt, ''), coalesce(r.interrupted, false), coalesce(r.exact, false), coalesce(r.restarts, 0),
+	coalesce(r.had, 0), coalesce(r.brought, 0)`
 
 func scanState(row pgx.CollectableRow) (state directory.State, err error) {
 	var run directory.Run
 	var checkpoint []byte
+	var heldBy, held int64
 	var ran bool
 	// What stands before a run's columns is scanned into the same row.
-	_, err = scanRun(rowBehind{row, []any{(*text)(&state.Account), (*text)(&state.Integration), &checkpoint, &state.Contacts, &ran}}, &run)
-	state.Checkpoint = string(checkpoint)
+	_, err = scanRun(rowBehind{row, []any{(*text)(&state.Account), (*text)(&state.Integration), &checkpoint, &state.Contacts, &heldBy, &held, &ran}}, &run)
+	state.Checkpoint, state.Held = string(checkpoint), directory.HeldBy(heldBy, held)
 	if ran {
 		run.Key, run.Lease = state.Key, ""
 		state.LastRun = &run

@@ -13,17 +13,20 @@ import (
 )
 
 const runColumns = `r.pk, r.kind, r.state, r.since, r."offset", r.context, r.checkpoint, r.lease, r.lease_until, r.started, r.updated, r.finished, r.error,
-	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, r.hint`
+	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, r.hint,
+	r.isfull, r.settings, r.doubt, r.interrupted, r.exact, r.restarts, r.had, r.brought`
 
 // scanRun reads runColumns, then what else is selected.
 func scanRun(row pgx.Row, run *directory.Run, more ...any) (leaseUntil time.Time, err error) {
 	var until, started, updated, finished int64
-	var since, offset, pageContext, checkpoint, problem, hint []byte
+	var since, offset, pageContext, checkpoint, problem, hint, settings []byte
+	e := &run.Evidence
 	err = row.Scan(append([]any{
 		&run.ID, &run.Kind, &run.State, &since, &offset, &pageContext, &checkpoint, &run.Lease, &until, &started, &updated, &finished, &problem,
 		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes, &hint,
+		&run.Full, &settings, &e.Doubt, &e.Interrupted, &e.Exact, &e.Restarts, &e.Had, &e.Brought,
 	}, more...)...)
-	run.Since, run.Offset, run.Checkpoint, run.Error, run.Hint = string(since), string(offset), string(checkpoint), string(problem), string(hint)
+	run.Since, run.Offset, run.Checkpoint, run.Error, run.Hint, run.Settings = string(since), string(offset), string(checkpoint), string(problem), string(hint), string(settings)
 	if len(pageContext) > 0 {
 		run.Context = pageContext
 	}
@@ -44,6 +47,9 @@ func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory
 		}
 		now, err := s.now(ctx, tx)
 		if err != nil {
+			return err
+		}
+		if err := adopt(ctx, tx, at, start.Settings); err != nil {
 			return err
 		}
 		if run, err = resume(ctx, tx, at, start, now); err != nil || run != nil {
@@ -89,6 +95,27 @@ func lock(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, salt []b
 	return at, salt, err
 }
 
+// adopt notes the settings that the next run is made with. Where the checkpoint was made with others, it is forgotten, and so
+// are the deletions that a run with those others named and did not come to decide about.
+func adopt(ctx context.Context, tx pgx.Tx, at place, settings string) error {
+	if settings == "" {
+		return nil
+	}
+	var changed bool
+	err := tx.QueryRow(ctx, "SELECT settings NOT IN ('', $3::bytea) FROM contactbridge.integrations WHERE account = $1 AND id = $2", at.account, at.integration, []byte(settings)).Scan(&changed)
+	if err != nil {
+		return err
+	}
+	if changed {
+		if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.held WHERE account = $1 AND integration = $2 AND run = 0", at.account, at.integration); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, `UPDATE contactbridge.integrations SET checkpoint = CASE WHEN $4 THEN ''::bytea ELSE checkpoint END, settings = $3
+		WHERE account = $1 AND id = $2 AND settings <> $3`, at.account, at.integration, []byte(settings), changed)
+	return err
+}
+
 // resume goes on with the newest run where it was not finished and is fresh; nil where there is nothing to go on with. What is
 // not gone on with is abandoned: the next run starts from the integration's checkpoint, which is that of a complete run.
 func resume(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now int64) (*directory.Run, error) {
@@ -107,12 +134,15 @@ func resume(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now
 		return nil, &directory.UnderWayError{Run: *run, Until: until}
 	case run.State != directory.Running && run.State != directory.Failed:
 		return nil, nil
-	case start.Full || run.Pages == 0 || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).UnixMilli() < now:
+	case start.Full || run.Pages == 0 || !run.MadeWith(start.Settings) || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).UnixMilli() < now:
 		return nil, abandon(ctx, tx, at, run.ID, now)
 	}
 	run.Lease, run.State, run.Error, run.Hint, run.Finished, run.Resumed = rand.Text(), directory.Running, "", "", time.Time{}, true
-	_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, lease = $4, lease_until = $5, lease_ms = $6, error = '', hint = '', finished = 0 WHERE account = $1 AND pk = $2",
-		at.account, run.ID, run.State, run.Lease, now+start.Lease.Milliseconds(), start.Lease.Milliseconds())
+	run.Resume()
+	_, err = tx.Exec(ctx, `UPDATE contactbridge.runs SET state = $3, lease = $4, lease_until = $5, lease_ms = $6, error = '', hint = '', finished = 0,
+		settings = $7, doubt = $8, interrupted = $9 WHERE account = $1 AND pk = $2`,
+		at.account, run.ID, run.State, run.Lease, now+start.Lease.Milliseconds(), start.Lease.Milliseconds(),
+		[]byte(run.Settings), run.Evidence.Doubt, run.Evidence.Interrupted)
 	return run, err
 }
 
@@ -139,7 +169,7 @@ const keptRuns = 1000
 
 // begin opens a new run from the integration's checkpoint, or an initial one.
 func begin(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now int64) (*directory.Run, error) {
-	run := &directory.Run{Kind: directory.Incremental, State: directory.Running, Lease: rand.Text(), Started: moment(now), Updated: moment(now)}
+	run := &directory.Run{State: directory.Running, Lease: rand.Text(), Full: start.Full, Settings: start.Settings, Started: moment(now), Updated: moment(now)}
 	var had, newest int64
 	var since []byte
 	err := tx.QueryRow(ctx, "SELECT checkpoint, contacts, "+newestKey+" FROM contactbridge.integrations WHERE account = $1 AND id = $2", at.account, at.integration).
@@ -147,16 +177,14 @@ func begin(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now 
 	if err != nil {
 		return nil, err
 	}
-	if run.Since = string(since); start.Full {
-		run.Since = ""
+	if start.Full {
+		since = nil
 	}
-	if run.Since == "" {
-		run.Kind = directory.Initial
-	}
-	err = tx.QueryRow(ctx, `INSERT INTO contactbridge.runs (account, integration, kind, state, since, lease, lease_until, lease_ms, started, updated, judges, newest, had)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12) RETURNING pk`,
+	run.Begin(string(since), had)
+	err = tx.QueryRow(ctx, `INSERT INTO contactbridge.runs (account, integration, kind, state, since, lease, lease_until, lease_ms, started, updated, newest, had, doubt, isfull, settings)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, $14) RETURNING pk`,
 		at.account, at.integration, run.Kind, run.State, []byte(run.Since), run.Lease, now+start.Lease.Milliseconds(), start.Lease.Milliseconds(), now,
-		run.Kind == directory.Initial, newest, had).Scan(&run.ID)
+		newest, had, run.Evidence.Doubt, run.Full, []byte(run.Settings)).Scan(&run.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -168,18 +196,19 @@ func begin(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now 
 // owned is what a transaction must know of its run.
 type owned struct {
 	place
-	run         *directory.Run // as it is stored
-	judges      bool
-	newest, had int64
-	leaseMS     int64
-	salt        []byte
-	suppressed  int64
+	run        *directory.Run // as it is stored
+	newest     int64
+	leaseMS    int64
+	held       bool // contacts of the integration are to be deleted, by this run or a yes
+	salt       []byte
+	suppressed int64
 }
 
 const (
 	lockIntegration = `SELECT i.account, i.id, i.salt, i.suppressed FROM contactbridge.integrations i JOIN contactbridge.accounts a ON a.id = i.account
 		WHERE a.name = $1 AND i.name = $2 FOR UPDATE OF i`
-	readRun = "SELECT " + runColumns + `, r.judges, r.newest, r.had, r.lease_ms FROM contactbridge.runs r
+	readRun = "SELECT " + runColumns + `, r.newest, r.lease_ms,
+		EXISTS (SELECT FROM contactbridge.held h WHERE h.account = r.account AND h.integration = r.integration) FROM contactbridge.runs r
 		WHERE r.account = (SELECT id FROM contactbridge.accounts WHERE name = $1) AND r.pk = $2`
 )
 
@@ -192,7 +221,7 @@ func own(ctx context.Context, tx pgx.Tx, run *directory.Run, page int64) (owned,
 	both.Queue(readRun, []byte(run.Account), run.ID)
 	answers := tx.SendBatch(ctx, &both)
 	locked := answers.QueryRow().Scan(&o.account, &o.integration, &o.salt, &o.suppressed)
-	_, err := scanRun(answers.QueryRow(), o.run, &o.judges, &o.newest, &o.had, &o.leaseMS)
+	_, err := scanRun(answers.QueryRow(), o.run, &o.newest, &o.leaseMS, &o.held)
 	if closed := answers.Close(); err == nil && locked == nil {
 		err = closed
 	}
@@ -225,15 +254,16 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 			return err
 		}
 		next = o.run
-		next.Offset, next.Context = "", nil
-		if next.Checkpoint != "" {
-			// What comes before the page's checkpoint was stored (P9), but not all of it in this pass: it judges nobody.
-			next.Since, next.Kind = next.Checkpoint, directory.Incremental
-		}
+		next.Restart()
 		// What the first pass made may be gone from the second, so it counts as older than the run from here on.
-		_, err = tx.Exec(ctx, `UPDATE contactbridge.runs r SET "offset" = '', context = NULL, since = $3, kind = $4, judges = $5, newest = `+newestKey+`,
-			had = (SELECT i.contacts FROM contactbridge.integrations i WHERE i.account = r.account AND i.id = r.integration) WHERE account = $1 AND pk = $2`,
-			o.account, run.ID, []byte(next.Since), next.Kind, o.judges && next.Kind == directory.Initial)
+		e := &next.Evidence
+		err = tx.QueryRow(ctx, "SELECT contacts FROM contactbridge.integrations WHERE account = $1 AND id = $2", o.account, o.integration).Scan(&e.Had)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE contactbridge.runs SET "offset" = '', context = NULL, since = $3, kind = $4, doubt = $5, interrupted = $6, exact = $7,
+			restarts = $8, brought = $9, had = $10, newest = `+newestKey+` WHERE account = $1 AND pk = $2`,
+			o.account, run.ID, []byte(next.Since), next.Kind, e.Doubt, e.Interrupted, e.Exact, e.Restarts, e.Brought, e.Had)
 		return err
 	})
 	if err != nil {

@@ -50,7 +50,8 @@ type applier struct {
 }
 
 func (a *applier) apply(ctx context.Context, page *directory.Page) (guarded *directory.GuardedError, err error) {
-	if err := a.deleteNamed(ctx, page); err != nil {
+	a.run.Show(page)
+	if err := a.name(ctx, page); err != nil {
 		return nil, err
 	}
 	contacts, purged, err := a.leaveOutSuppressed(ctx, page.Contacts)
@@ -58,6 +59,9 @@ func (a *applier) apply(ctx context.Context, page *directory.Page) (guarded *dir
 		return nil, err
 	}
 	if err := a.store(ctx, contacts); err != nil {
+		return nil, err
+	}
+	if err := a.spare(ctx, page.Rejected); err != nil {
 		return nil, err
 	}
 	if err := a.reject(ctx, slices.Concat(page.Rejected, purged)); err != nil {
@@ -112,10 +116,8 @@ func (a *applier) reject(ctx context.Context, rejected []directory.Rejected) err
 // finish ends a complete run: who is gone (E6), and where the next run starts (D2).
 func (a *applier) finish(ctx context.Context, guard directory.Guard) (guarded *directory.GuardedError, err error) {
 	a.run.State = directory.Done
-	if a.judges && a.had > 0 {
-		if guarded, err = a.deleteUnseen(ctx, guard); err != nil {
-			return nil, err
-		}
+	if guarded, err = a.judge(ctx, guard); err != nil {
+		return nil, err
 	}
 	if guarded != nil {
 		a.run.State, a.run.Error, a.run.Hint = directory.Guarded, guarded.Error(), guarded.Hint()
@@ -127,39 +129,6 @@ func (a *applier) finish(ctx context.Context, guard directory.Guard) (guarded *d
 	}
 	_, err = a.tx.ExecContext(ctx, "UPDATE integrations SET checkpoint = ? WHERE pk = ?", a.run.Checkpoint, a.integration)
 	return guarded, err
-}
-
-const unseen = `FROM contacts c WHERE c.integration = ? AND c.pk <= ? AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.run = ? AND s.contact = c.pk)`
-
-// deleteUnseen deletes the contacts older than the run that it did not show, unless the guard refuses.
-func (a *applier) deleteUnseen(ctx context.Context, guard directory.Guard) (*directory.GuardedError, error) {
-	var count int64
-	// Marks are cheap to count. Where there are as many as there were contacts, everybody was shown.
-	if err := a.tx.queryRow(ctx, "SELECT count(*) FROM seen WHERE run = ?", []any{a.run.ID}, &count); err != nil || count == a.had {
-		return nil, err
-	}
-	if err := a.tx.queryRow(ctx, "SELECT count(*) "+unseen, []any{a.integration, a.newest, a.run.ID}, &count); err != nil {
-		return nil, err
-	}
-	if guard.Refuses(count, a.had) {
-		return &directory.GuardedError{Deleted: count, Total: a.had}, nil
-	}
-	for after := ""; count > 0; {
-		var gone []any
-		err := a.tx.query(ctx, "SELECT c.pk, c.id "+unseen+" AND c.id > ? ORDER BY c.id LIMIT 10000", []any{a.integration, a.newest, a.run.ID, after}, func(rows *sql.Rows) error {
-			var pk int64
-			err := rows.Scan(&pk, &after)
-			gone = append(gone, pk)
-			return err
-		})
-		if err != nil || len(gone) == 0 {
-			return nil, err
-		}
-		if err := a.delete(ctx, gone); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
 }
 
 // save writes the run as it is after the page. The lease counts from now, not from when the page began.
@@ -175,9 +144,11 @@ func (a *applier) save(ctx context.Context) error {
 	if !r.Finished.IsZero() {
 		finished = r.Finished.UnixMilli()
 	}
-	_, err := a.tx.ExecContext(ctx, `UPDATE runs SET state = ?, "offset" = ?, context = ?, checkpoint = ?, lease_until = ?, updated = ?, finished = ?, error = ?, hint = ?,
+	e := &r.Evidence
+	_, err := a.tx.ExecContext(ctx, `UPDATE runs SET kind = ?, state = ?, "offset" = ?, context = ?, checkpoint = ?, lease_until = ?, updated = ?, finished = ?,
+		error = ?, hint = ?, doubt = ?, exact = ?, brought = ?,
 		pages = ?, contacts = ?, created = ?, changed = ?, unchanged = ?, deleted = ?, rejected = ?, bytes = ? WHERE pk = ?`,
-		r.State, r.Offset, []byte(r.Context), r.Checkpoint, now+a.leaseMS, now, finished, r.Error, r.Hint,
+		r.Kind, r.State, r.Offset, []byte(r.Context), r.Checkpoint, now+a.leaseMS, now, finished, r.Error, r.Hint, e.Doubt, e.Exact, e.Brought,
 		r.Pages, r.Contacts, r.Created, r.Counts.Updated, r.Unchanged, r.Deleted, r.Rejected, r.Bytes, r.ID)
 	return err
 }
@@ -186,20 +157,20 @@ func (a *applier) save(ctx context.Context) error {
 type owned struct {
 	run                  *directory.Run // as it is stored
 	integration, account int64
-	judges               bool
-	newest, had          int64
+	newest               int64
 	leaseMS              int64
+	held                 bool // contacts of the integration are to be deleted, by this run or a yes
 }
 
 // own reads the run and makes sure that it is still this process's (T8), and that the page is its next one; 0 is no page.
 func own(ctx context.Context, tx *writer, run *directory.Run, page int64) (owned, error) {
 	o := owned{run: &directory.Run{Key: run.Key, Resumed: run.Resumed}}
-	row, err := tx.prepared(ctx, "SELECT "+runColumns+`, r.integration, i.account, r.judges, r.newest, r.had, r.lease_ms
+	row, err := tx.prepared(ctx, "SELECT "+runColumns+`, r.integration, i.account, r.newest, r.lease_ms, EXISTS (SELECT 1 FROM held h WHERE h.integration = r.integration)
 		FROM runs r JOIN integrations i ON i.pk = r.integration WHERE r.pk = ?`)
 	if err != nil {
 		return o, err
 	}
-	_, err = scanRun(row.QueryRowContext(ctx, run.ID), o.run, &o.integration, &o.account, &o.judges, &o.newest, &o.had, &o.leaseMS)
+	_, err = scanRun(row.QueryRowContext(ctx, run.ID), o.run, &o.integration, &o.account, &o.newest, &o.leaseMS, &o.held)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return o, directory.ErrLeaseLost

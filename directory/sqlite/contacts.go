@@ -18,14 +18,14 @@ type fate struct {
 	record  int // the id's last record in the page
 }
 
-// store writes the contacts that are new or changed, and marks those that the run has to know it has shown.
+// store writes the contacts that are new or changed, and notes those that it shows again.
 func (a *applier) store(ctx context.Context, records []directory.Record) error {
 	fates, err := a.fates(ctx, records)
 	if err != nil {
 		return err
 	}
 	var made, changed []*fate
-	var seen []any
+	var there []any
 	next, err := a.nextKey(ctx)
 	if err != nil {
 		return err
@@ -40,12 +40,10 @@ func (a *applier) store(ctx context.Context, records []directory.Record) error {
 		case f.rewrite:
 			changed = append(changed, f)
 		}
-		if a.judges && f.pk <= a.newest {
-			seen = append(seen, a.run.ID, f.pk)
-		}
+		there = append(there, f.pk)
 	}
 	a.added += int64(len(made))
-	if err := a.tx.execMany(ctx, markContacts, seen); err != nil {
+	if err := a.shown(ctx, there); err != nil {
 		return err
 	}
 	if err := a.rewrite(ctx, changed, records); err != nil {
@@ -203,43 +201,6 @@ func (a *applier) writeNumbers(ctx context.Context, write []*fate, records []dir
 	return a.tx.execMany(ctx, makeNumbers, values)
 }
 
-// deleteNamed deletes the contacts that the bridge says are gone (D7). One that the same page shows stays: nothing is deleted
-// by mistake.
-func (a *applier) deleteNamed(ctx context.Context, page *directory.Page) error {
-	if len(page.Deleted) == 0 {
-		return nil
-	}
-	shown := make(map[string]bool, len(page.Contacts))
-	for i := range page.Contacts {
-		shown[page.Contacts[i].Contact.ID] = true
-	}
-	var ids, gone []any
-	for _, id := range page.Deleted {
-		if !shown[id] {
-			ids = append(ids, id)
-		}
-	}
-	err := a.tx.queryMany(ctx, findContacts, []any{a.integration}, ids, func(rows *sql.Rows) error {
-		var id, hash sql.RawBytes
-		var pk int64
-		err := rows.Scan(&id, &pk, &hash)
-		gone = append(gone, pk)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return a.delete(ctx, gone)
-}
-
-// delete deletes contacts by pk, and counts them.
-func (a *applier) delete(ctx context.Context, contacts []any) error {
-	n, err := drop(ctx, a.tx, contacts)
-	a.run.Deleted += n
-	a.added -= n
-	return err
-}
-
 // drop deletes contacts by pk, with what finds them. One that stands there twice is counted once.
 func drop(ctx context.Context, tx *writer, contacts []any) (n int64, err error) {
 	for _, pk := range contacts {
@@ -249,6 +210,9 @@ func drop(ctx context.Context, tx *writer, contacts []any) (n int64, err error) 
 		if _, err := tx.ExecContext(ctx, deleteTerms, pk); err != nil {
 			return 0, err
 		}
+	}
+	if err := tx.execMany(ctx, releaseHeld, contacts); err != nil {
+		return 0, err
 	}
 	err = deleteContacts.chunks(contacts, func(text string, values []any) error {
 		result, err := tx.ExecContext(ctx, text, values...)

@@ -44,16 +44,18 @@ const named = " i ON i.name IS NOT NULL AND i.pk = "
 // exports are the queries that give each table. A CROSS JOIN is done in the order in which it is written.
 var exports = map[string]string{
 	directory.MovedAccounts:     "SELECT pk, CAST(name AS BLOB) FROM accounts",
-	directory.MovedIntegrations: "SELECT account, pk, CAST(name AS BLOB), CAST(checkpoint AS BLOB), contacts FROM integrations WHERE name IS NOT NULL",
+	directory.MovedIntegrations: "SELECT account, pk, CAST(name AS BLOB), CAST(checkpoint AS BLOB), contacts, CAST(settings AS BLOB) FROM integrations WHERE name IS NOT NULL",
 	directory.MovedContacts: `SELECT i.account, c.pk, c.integration, CAST(c.id AS BLOB), c.hash, c.data
 		FROM contacts c CROSS JOIN integrations` + named + `c.integration ORDER BY c.pk`,
 	directory.MovedNumbers: `SELECT n.account, n.contact, n.position, n.reversed, n.full, CAST(n.raw AS BLOB), CAST(n.extension AS BLOB)
 		FROM numbers n CROSS JOIN contacts c ON c.pk = n.contact CROSS JOIN integrations` + named + `c.integration ORDER BY n.pk`,
 	directory.MovedRuns: `SELECT i.account, r.pk, r.integration, r.kind, r.state, CAST(r.since AS BLOB), CAST(r."offset" AS BLOB), r.context,
-			CAST(r.checkpoint AS BLOB), r.lease, r.lease_until, r.lease_ms, r.started, r.updated, r.finished, CAST(r.error AS BLOB), r.judges,
-			r.newest, r.had, r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, CAST(r.hint AS BLOB)
+			CAST(r.checkpoint AS BLOB), r.lease, r.lease_until, r.lease_ms, r.started, r.updated, r.finished, CAST(r.error AS BLOB),
+			r.newest, r.had, r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, CAST(r.hint AS BLOB),
+			r.isfull, CAST(r.settings AS BLOB), r.doubt, r.interrupted, r.exact, r.restarts, r.brought
 		FROM runs r CROSS JOIN integrations` + named + `r.integration ORDER BY r.pk`,
 	directory.MovedSeen: `SELECT i.account, s.run, s.contact FROM seen s CROSS JOIN runs r ON r.pk = s.run CROSS JOIN integrations` + named + `r.integration`,
+	directory.MovedHeld: `SELECT i.account, h.contact, h.integration, h.named, h.run FROM held h CROSS JOIN integrations` + named + `h.integration ORDER BY h.contact`,
 	directory.MovedRejected: `SELECT i.account, j.pk, j.integration, j.run, CAST(j.id AS BLOB), CAST(j.reason AS BLOB)
 		FROM rejected j CROSS JOIN integrations` + named + `j.integration ORDER BY j.pk`,
 	directory.MovedSuppressed: "SELECT CAST(account AS BLOB), CAST(integration AS BLOB), digest FROM suppressed",
@@ -63,19 +65,21 @@ var exports = map[string]string{
 }
 
 // flags are the columns that are numbers in the file and mean yes or no.
-var flags = map[string]int{directory.MovedNumbers: 4, directory.MovedRuns: 16}
+var flags = map[string][]int{directory.MovedNumbers: {4}, directory.MovedRuns: {27, 30, 31}, directory.MovedHeld: {3}}
 
 // Rows implements [directory.Mover].
 func (e *Export) Rows(ctx context.Context, table string) iter.Seq2[[]any, error] {
 	rows := e.file.Rows(ctx, exports[table])
-	flag, ok := flags[table]
+	columns, ok := flags[table]
 	if !ok {
 		return rows
 	}
 	return func(yield func([]any, error) bool) {
 		for row, err := range rows {
 			if err == nil {
-				row[flag] = row[flag] != int64(0)
+				for _, flag := range columns {
+					row[flag] = row[flag] != int64(0)
+				}
 			}
 			if !yield(row, err) {
 				return

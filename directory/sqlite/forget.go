@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// Large deletions go in many transactions, with a pause behind each in which other processes get their turn: they look for it
+// Large deletions go in many transactions, with a pause after each in which other processes get their turn: they look for it
 // every tenth of a second.
 const (
 	forgetAtOnce = 1000 // contacts
@@ -51,6 +51,7 @@ func (s *Store) takeName(ctx context.Context, tx *writer, key directory.Key) err
 		"DELETE FROM seen WHERE run IN (SELECT pk FROM runs WHERE integration = ?)",
 		"DELETE FROM runs WHERE integration = ?",
 		"DELETE FROM rejected WHERE integration = ?",
+		"DELETE FROM held WHERE integration = ?",
 		"UPDATE integrations SET name = NULL WHERE pk = ?",
 	} {
 		if _, err := tx.ExecContext(ctx, statement, pk); err != nil {

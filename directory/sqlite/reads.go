@@ -55,14 +55,16 @@ func (s *Store) Contacts(ctx context.Context, key directory.Key, after string, l
 // State implements [directory.Store].
 func (s *Store) State(ctx context.Context, key directory.Key) (directory.State, error) {
 	state := directory.State{Key: key}
-	err := s.read.QueryRowContext(ctx, "SELECT checkpoint, contacts FROM integrations WHERE pk = "+integrationOf, key.Account, key.Integration).
-		Scan(&state.Checkpoint, &state.Contacts)
+	var heldBy, held int64
+	err := s.read.QueryRowContext(ctx, "SELECT i.checkpoint, i.contacts, "+heldOf+" FROM integrations i WHERE i.pk = "+integrationOf, key.Account, key.Integration).
+		Scan(&state.Checkpoint, &state.Contacts, &heldBy, &held)
 	if errors.Is(err, sql.ErrNoRows) {
 		return state, nil
 	}
 	if err != nil {
 		return state, fmt.Errorf("read the state of %s: %w", key.Integration, err)
 	}
+	state.Held = directory.HeldBy(heldBy, held)
 	runs, err := s.Runs(ctx, key, 0, 1)
 	if len(runs) > 0 {
 		state.LastRun = &runs[0]
@@ -94,7 +96,7 @@ func (s *Store) States(ctx context.Context, account string) ([]directory.State, 
 
 // stateless lists integrations without their newest runs.
 func (s *Store) stateless(ctx context.Context, account string) ([]directory.State, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT a.name, i.name, i.checkpoint, i.contacts FROM integrations i JOIN accounts a ON a.pk = i.account
+	rows, err := s.read.QueryContext(ctx, `SELECT a.name, i.name, i.checkpoint, i.contacts, `+heldOf+` FROM integrations i JOIN accounts a ON a.pk = i.account
 		WHERE ? IN ('', a.name) AND i.name IS NOT NULL ORDER BY a.name, i.name`, account)
 	if err != nil {
 		return nil, err
@@ -103,9 +105,11 @@ func (s *Store) stateless(ctx context.Context, account string) ([]directory.Stat
 	var states []directory.State
 	for rows.Next() {
 		var state directory.State
-		if err := rows.Scan(&state.Account, &state.Integration, &state.Checkpoint, &state.Contacts); err != nil {
+		var heldBy, held int64
+		if err := rows.Scan(&state.Account, &state.Integration, &state.Checkpoint, &state.Contacts, &heldBy, &held); err != nil {
 			return nil, err
 		}
+		state.Held = directory.HeldBy(heldBy, held)
 		states = append(states, state)
 	}
 	return states, rows.Err()

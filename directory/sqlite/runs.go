@@ -12,7 +12,8 @@ import (
 )
 
 const runColumns = `r.pk, r.kind, r.state, r.since, r."offset", r.context, r.checkpoint, r.lease, r.lease_until, r.started, r.updated, r.finished, r.error,
-	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, r.hint`
+	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, r.hint,
+	r.isfull, r.settings, r.doubt, r.interrupted, r.exact, r.restarts, r.had, r.brought`
 
 const newestRun = "SELECT " + runColumns + " FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1"
 
@@ -20,9 +21,11 @@ const newestRun = "SELECT " + runColumns + " FROM runs r WHERE r.integration = ?
 func scanRun(row interface{ Scan(...any) error }, run *directory.Run, more ...any) (leaseUntil time.Time, err error) {
 	var until, started, updated, finished int64
 	var pageContext []byte
+	e := &run.Evidence
 	err = row.Scan(append([]any{
 		&run.ID, &run.Kind, &run.State, &run.Since, &run.Offset, &pageContext, &run.Checkpoint, &run.Lease, &until, &started, &updated, &finished, &run.Error,
 		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes, &run.Hint,
+		&run.Full, &run.Settings, &e.Doubt, &e.Interrupted, &e.Exact, &e.Restarts, &e.Had, &e.Brought,
 	}, more...)...)
 	if len(pageContext) > 0 {
 		run.Context = pageContext
@@ -37,6 +40,9 @@ func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory
 	err := s.writer.transaction(ctx, func(tx *writer) error {
 		integration, err := ensureIntegration(ctx, tx, key)
 		if err != nil {
+			return err
+		}
+		if err := adopt(ctx, tx, integration, start.Settings); err != nil {
 			return err
 		}
 		if run, err = s.resume(ctx, tx, integration, start); err != nil || run != nil {
@@ -68,6 +74,21 @@ func ensureIntegration(ctx context.Context, tx *writer, key directory.Key) (pk i
 	return pk, err
 }
 
+// adopt notes the settings that the next run is made with. Where the checkpoint was made with others, it is forgotten, and so
+// are the deletions that a run with those others named and did not come to decide about.
+func adopt(ctx context.Context, tx *writer, integration int64, settings string) error {
+	if settings == "" {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM held WHERE integration = ?1 AND run = 0
+		AND (SELECT i.settings NOT IN ('', ?2) FROM integrations i WHERE i.pk = ?1)`, integration, settings); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE integrations SET checkpoint = CASE settings WHEN '' THEN checkpoint ELSE '' END, settings = ?1
+		WHERE pk = ?2 AND settings <> ?1`, settings, integration)
+	return err
+}
+
 // resume goes on with the newest run where it was not finished and is fresh; nil where there is nothing to go on with. What is not
 // gone on with is abandoned: the next run starts from the integration's checkpoint. The abandoned one's may be further, and would
 // be as safe with an orderly bridge (P9); with any other the checkpoint of a complete run is the one that can be trusted.
@@ -91,12 +112,14 @@ func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start
 		return nil, &directory.UnderWayError{Run: *run, Until: until}
 	case run.State != directory.Running && run.State != directory.Failed:
 		return nil, nil
-	case start.Full || run.Pages == 0 || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).Before(now):
+	case start.Full || run.Pages == 0 || !run.MadeWith(start.Settings) || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).Before(now):
 		return nil, s.abandon(ctx, tx, run.ID)
 	}
 	run.Lease, run.State, run.Error, run.Hint, run.Finished, run.Resumed = rand.Text(), directory.Running, "", "", time.Time{}, true
-	_, err = tx.ExecContext(ctx, "UPDATE runs SET state = ?, lease = ?, lease_until = ?, lease_ms = ?, error = '', hint = '', finished = 0 WHERE pk = ?",
-		run.State, run.Lease, now.Add(start.Lease).UnixMilli(), start.Lease.Milliseconds(), run.ID)
+	run.Resume()
+	_, err = tx.ExecContext(ctx, `UPDATE runs SET state = ?, lease = ?, lease_until = ?, lease_ms = ?, error = '', hint = '', finished = 0,
+		settings = ?, doubt = ?, interrupted = ? WHERE pk = ?`,
+		run.State, run.Lease, now.Add(start.Lease).UnixMilli(), start.Lease.Milliseconds(), run.Settings, run.Evidence.Doubt, run.Evidence.Interrupted, run.ID)
 	return run, err
 }
 
@@ -112,23 +135,22 @@ func (s *Store) abandon(ctx context.Context, tx *writer, run int64) error {
 // begin opens a new run from the integration's checkpoint, or an initial one.
 func (s *Store) begin(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.Run, error) {
 	now := s.clock()
-	run := &directory.Run{Kind: directory.Incremental, State: directory.Running, Lease: rand.Text(), Started: moment(now.UnixMilli()), Updated: moment(now.UnixMilli())}
+	run := &directory.Run{State: directory.Running, Lease: rand.Text(), Full: start.Full, Settings: start.Settings, Started: moment(now.UnixMilli()), Updated: moment(now.UnixMilli())}
 	var had, newest int64
+	var checkpoint string
 	err := tx.queryRow(ctx, `SELECT checkpoint, contacts, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') FROM integrations WHERE pk = ?`,
-		[]any{integration}, &run.Since, &had, &newest)
+		[]any{integration}, &checkpoint, &had, &newest)
 	if err != nil {
 		return nil, err
 	}
 	if start.Full {
-		run.Since = ""
+		checkpoint = ""
 	}
-	if run.Since == "" {
-		run.Kind = directory.Initial
-	}
-	result, err := tx.ExecContext(ctx, `INSERT INTO runs (integration, kind, state, since, lease, lease_until, lease_ms, started, updated, judges, newest, had)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	run.Begin(checkpoint, had)
+	result, err := tx.ExecContext(ctx, `INSERT INTO runs (integration, kind, state, since, lease, lease_until, lease_ms, started, updated, newest, had, doubt, isfull, settings)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		integration, run.Kind, run.State, run.Since, run.Lease, now.Add(start.Lease).UnixMilli(), start.Lease.Milliseconds(), now.UnixMilli(), now.UnixMilli(),
-		run.Kind == directory.Initial, newest, had)
+		newest, had, run.Evidence.Doubt, run.Full, run.Settings)
 	if err != nil {
 		return nil, err
 	}
@@ -154,16 +176,16 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 			return err
 		}
 		next = o.run
-		next.Offset, next.Context = "", nil
-		if next.Checkpoint != "" {
-			// What comes before the page's checkpoint was stored (P9), but not all of it in this pass: it judges nobody.
-			next.Since, next.Kind = next.Checkpoint, directory.Incremental
-		}
+		next.Restart()
 		// What the first pass made may be gone from the second, so it counts as older than the run from here on.
-		_, err = tx.ExecContext(ctx, `UPDATE runs SET "offset" = '', context = NULL, since = ?, kind = ?, judges = ?,
-			newest = (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts'),
-			had = (SELECT i.contacts FROM integrations i WHERE i.pk = runs.integration) WHERE pk = ?`,
-			next.Since, next.Kind, o.judges && next.Kind == directory.Initial, run.ID)
+		if err := tx.queryRow(ctx, "SELECT contacts FROM integrations WHERE pk = ?", []any{o.integration}, &next.Evidence.Had); err != nil {
+			return err
+		}
+		e := &next.Evidence
+		_, err = tx.ExecContext(ctx, `UPDATE runs SET "offset" = '', context = NULL, since = ?, kind = ?,
+			doubt = ?, interrupted = ?, exact = ?, restarts = ?, brought = ?, had = ?,
+			newest = (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') WHERE pk = ?`,
+			next.Since, next.Kind, e.Doubt, e.Interrupted, e.Exact, e.Restarts, e.Brought, e.Had, run.ID)
 		return err
 	})
 	if err != nil {

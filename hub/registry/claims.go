@@ -17,14 +17,14 @@ import (
 const (
 	askRun = 1 << iota
 	askFull
-	askAccept
+	askResume // once a yes to deletions, which came with askFull
 	askCancel
 
-	askAnyRun = askRun | askFull | askAccept // what makes an integration ready
+	askAnyRun = askRun | askFull | askResume // what makes an integration ready
 )
 
 func (a Ask) bits() (bits int64) {
-	for i, asked := range []bool{a.Run, a.Full, a.AcceptDeletions, a.Cancel} {
+	for i, asked := range []bool{a.Run, a.Full, a.Resume, a.Cancel} {
 		if asked {
 			bits |= 1 << i
 		}
@@ -33,7 +33,7 @@ func (a Ask) bits() (bits int64) {
 }
 
 func askOf(bits int64) Ask {
-	return Ask{Run: bits&askRun != 0, Full: bits&askFull != 0, AcceptDeletions: bits&askAccept != 0, Cancel: bits&askCancel != 0}
+	return Ask{Run: bits&askRun != 0, Full: bits&askFull != 0, Resume: bits&askResume != 0, Cancel: bits&askCancel != 0}
 }
 
 // What a worker gets: taken is what it is to answer, without what comes later.
@@ -140,8 +140,9 @@ func (d *DB) Renew(ctx context.Context, c Claim, hold time.Duration) (Ask, error
 }
 
 // Release gives a claim back with what came of it. What the claim's Asked held is answered; what was asked for meanwhile
-// stays asked for, but for Cancel; so does, from Due on, what is to be asked Again: where it is not due, until it is mended or
-// somebody asks. An integration that was paused or switched off meanwhile is not due; one whose schedule
+// stays asked for, but for Cancel; so does (without Resume, where a full run was asked for meanwhile), from Due on, what is to be
+// asked Again: where it is not due, until it is mended or somebody asks. An integration that was paused or switched off meanwhile
+// is not due; one whose schedule
 // was changed or that was resumed meanwhile, or that turned out broken while its credentials were changed, is due at once.
 // [ErrClaimLost] where another worker has it, or where the integration was deleted.
 func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
@@ -159,7 +160,7 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 	}
 	err = d.write().must(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, late = 0, taken = 0, touched = 0,
 		asked_at = CASE WHEN asked & 7 = 0 THEN CAST($13 AS BIGINT) ELSE asked_at END,
-		asked = CASE WHEN going > 0 THEN 0 ELSE asked & 7 | CAST($12 AS INTEGER) END,
+		asked = CASE WHEN going > 0 THEN 0 ELSE asked & 7 | CAST($12 AS INTEGER) & CASE WHEN asked & 2 = 0 THEN 7 ELSE 3 END END,
 		health = $4, problem = $5, failures = $6,
 		due = CASE WHEN paused OR NOT scheduled OR going > 0 THEN 0 WHEN touched = 2 OR touched = 1 AND $7 THEN CAST($8 AS BIGINT) ELSE CAST($9 AS BIGINT) END,
 		fresh = COALESCE(NULLIF(CAST($10 AS BIGINT), 0), fresh), last_full = COALESCE(NULLIF(CAST($11 AS BIGINT), 0), last_full)
@@ -173,7 +174,7 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 const never = math.MaxInt64
 
 // Ask adds to what is asked of an integration, and asks for it now, whatever a retry waits for. Cancel is for the run that is
-// under way, and nothing where there is none.
+// under way, and nothing where there is none. One who asks for a full run means a new one: Resume is forgotten.
 func (d *DB) Ask(ctx context.Context, key directory.Key, ask Ask) error {
 	now, err := d.now(ctx, d.read())
 	if err != nil {
@@ -182,7 +183,7 @@ func (d *DB) Ask(ctx context.Context, key directory.Key, ask Ask) error {
 	bits := ask.bits()
 	err = d.write().must(ctx, `UPDATE hub.integrations SET
 		asked_at = CASE WHEN CAST($4 AS INTEGER) <> 0 AND (asked & 7 = 0 OR asked_at > $3) THEN $3 ELSE asked_at END,
-		asked = asked | CASE WHEN token = '' THEN CAST($4 AS INTEGER) ELSE CAST($5 AS INTEGER) END
+		asked = asked & CASE WHEN CAST($4 AS INTEGER) & 2 = 0 THEN 15 ELSE 11 END | CASE WHEN token = '' THEN CAST($4 AS INTEGER) ELSE CAST($5 AS INTEGER) END
 		WHERE account = $1 AND name = $2 AND going = 0`,
 		key.Account, key.Integration, now, bits&askAnyRun, bits)
 	return wrap(err, "integration %s", Owner(key))

@@ -170,7 +170,7 @@ func TestPausedOffAndBrokenOnesRunWhenAskedTo(t *testing.T) {
 				stop(t, w)
 				w.clock.advance(24 * time.Hour)
 				w.none(t)
-				for _, ask := range []registry.Ask{{Run: true}, {Full: true}, {AcceptDeletions: true}, {Run: true, Full: true, AcceptDeletions: true}} {
+				for _, ask := range []registry.Ask{{Run: true}, {Full: true}, {Run: true, Full: true}} {
 					asked := w.clock.now()
 					ok(t, w.Ask(t.Context(), crm, ask))
 					w.clock.advance(time.Second)
@@ -206,15 +206,61 @@ func TestWhatIsAskedDuringARunStays(t *testing.T) {
 	})
 }
 
+// Who asks for a full run means a new one, whatever was to be gone on with before.
+func TestAFullRunThatSomebodyAsksForIsANewOne(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.withCRM(t)
+		c := w.claim(t, "one")
+		again := registry.Ask{Run: true, Full: true, Resume: true}
+		due := w.clock.now().Add(time.Minute)
+		ok(t, w.Release(t.Context(), c, registry.Outcome{Health: registry.HealthFailing, Due: due, Again: again}))
+		if s := w.integration(t).Status; s.Asked != again {
+			t.Errorf("%+v, want %+v", s.Asked, again)
+		}
+		ok(t, w.Ask(t.Context(), crm, registry.Ask{Run: true}))
+		if s := w.integration(t).Status; s.Asked != again {
+			t.Errorf("after another ask: %+v, want %+v", s.Asked, again)
+		}
+		ok(t, w.Ask(t.Context(), crm, registry.Ask{Full: true}))
+		want := registry.Ask{Run: true, Full: true}
+		w.clock.advance(time.Hour)
+		c = w.claim(t, "two")
+		if c.Status.Asked != want {
+			t.Errorf("%+v, want %+v", c.Status.Asked, want)
+		}
+		// While a run is under way, as well.
+		ok(t, w.Ask(t.Context(), crm, registry.Ask{Full: true}))
+		ok(t, w.Release(t.Context(), c, registry.Outcome{Health: registry.HealthFailing, Due: due, Again: again}))
+		if s := w.integration(t).Status; s.Asked != want {
+			t.Errorf("asked meanwhile: %+v, want %+v", s.Asked, want)
+		}
+	})
+}
+
+func TestSettledIsWhatWasGuarded(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.withCRM(t)
+		for _, health := range []registry.Health{registry.HealthGuarded, registry.HealthFailing} {
+			ok(t, w.Ask(t.Context(), crm, registry.Ask{Run: true}))
+			ok(t, w.Release(t.Context(), w.claim(t, "one"), registry.Outcome{Health: health, Problem: &registry.Problem{Code: "x"}}))
+			ok(t, w.Settle(t.Context(), crm))
+			s := w.integration(t).Status
+			if settled := s.Health == registry.HealthOK && s.Problem == nil; settled != (health == registry.HealthGuarded) {
+				t.Errorf("%s became %s, %+v", health, s.Health, s.Problem)
+			}
+		}
+	})
+}
+
 func TestADeadWorkersAsksAreNotForgotten(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		w.withCRM(t)
 		ok(t, w.Pause(t.Context(), crm, true))
 		ok(t, w.Ask(t.Context(), crm, registry.Ask{Full: true}))
 		w.claim(t, "dead")
-		ok(t, w.Ask(t.Context(), crm, registry.Ask{AcceptDeletions: true}))
+		ok(t, w.Ask(t.Context(), crm, registry.Ask{Run: true}))
 		w.clock.advance(time.Hour)
-		want := registry.Ask{Full: true, AcceptDeletions: true}
+		want := registry.Ask{Run: true, Full: true}
 		if c := w.claim(t, "next"); c.Status.Asked != want {
 			t.Errorf("%+v, want %+v", c.Status.Asked, want)
 		}

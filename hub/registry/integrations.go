@@ -25,6 +25,7 @@ type configured struct {
 	Run        time.Duration `json:"run,omitempty"`
 	Share      float64       `json:"guard_share,omitempty"`
 	Min        int64         `json:"guard_min,omitempty"`
+	Always     bool          `json:"guard_always,omitempty"`
 }
 
 func configuredOf(i *Integration) *configured {
@@ -32,7 +33,7 @@ func configuredOf(i *Integration) *configured {
 		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth,
 		Every: i.Schedule.Every, Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: i.Schedule.Full,
 		Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: i.Limits.Timeout, Run: i.Limits.Run,
-		Share: i.Guard.Share, Min: i.Guard.Min,
+		Share: i.Guard.Share, Min: i.Guard.Min, Always: i.Guard.Always,
 	}
 }
 
@@ -40,7 +41,7 @@ func (c *configured) apply(i *Integration) {
 	i.Bridge, i.Validation, i.Fields, i.OAuth = c.Bridge, c.Validation, c.Fields, c.OAuth
 	i.Schedule = Schedule{Every: c.Every, Cron: c.Cron, Off: c.Off, Full: c.Full}
 	i.Limits = Limits{Pages: c.Pages, PageBytes: c.PageBytes, Timeout: c.Timeout, Run: c.Run}
-	i.Guard = directory.Guard{Share: c.Share, Min: c.Min}
+	i.Guard = directory.Guard{Share: c.Share, Min: c.Min, Always: c.Always}
 }
 
 const integrationColumns = `account, name, config, auth_set, paused, managed, created, updated,

@@ -29,7 +29,7 @@ type Integration struct {
 	OAuth      *OAuth   // nil: none
 	Schedule   Schedule // when it runs
 	Limits     Limits
-	Guard      directory.Guard // zero: the default one (D7); Accept is not kept
+	Guard      directory.Guard // zero: the default one (D7)
 	Paused     bool            // runs only when asked to
 	Managed    bool            // declared by the configuration file; changed there only
 	Created    time.Time
@@ -94,7 +94,7 @@ const (
 	HealthNew     Health = "new"     // never ran
 	HealthOK      Health = "ok"      // the last run was complete
 	HealthFailing Health = "failing" // the last run failed; it is tried again by itself
-	HealthGuarded Health = "guarded" // deletions wait for a yes (D7); runs go on
+	HealthGuarded Health = "guarded" // deletions wait for a yes (D9); runs go on
 	HealthBroken  Health = "broken"  // it is not tried again until somebody mends it: credentials, a bridge that refuses
 )
 
@@ -121,10 +121,10 @@ type Status struct {
 
 // An Ask is what somebody wants of an integration besides its schedule.
 type Ask struct {
-	Run             bool `json:"run,omitempty"`              // as soon as there is a worker
-	Full            bool `json:"full,omitempty"`             // and everything, whatever checkpoint there is
-	AcceptDeletions bool `json:"accept_deletions,omitempty"` // yes to what the guard would refuse
-	Cancel          bool `json:"cancel,omitempty"`           // the run that is under way
+	Run    bool `json:"run,omitempty"`    // as soon as there is a worker
+	Full   bool `json:"full,omitempty"`   // and everything, whatever checkpoint there is
+	Resume bool `json:"resume,omitempty"` // a full run that was asked for is half done: it may be gone on with
+	Cancel bool `json:"cancel,omitempty"` // the run that is under way
 }
 
 // A Claim is one worker's right to run one integration.

@@ -54,7 +54,7 @@ func whole() registry.Integration {
 			Scopes: []string{"read"}, Params: map[string]string{"access_type": "offline"}, Field: "token",
 		},
 		Schedule: registry.Schedule{Cron: "15 6 * * *", Full: -1}, Limits: registry.Limits{Pages: 1, PageBytes: 2, Timeout: time.Second, Run: time.Hour},
-		Guard: directory.Guard{Share: 0.3, Min: 7, Accept: true}, Paused: true, Managed: true,
+		Guard: directory.NewGuard(0, 7), Paused: true, Managed: true,
 	}
 }
 
@@ -65,7 +65,7 @@ func TestIntegrationsAreKept(t *testing.T) {
 		ok(t, w.PutAccount(t.Context(), registry.Account{Name: "acme"}))
 		ok(t, w.AddIntegration(t.Context(), want, map[string]string{"b": "2", "a": "1", "c": ""}))
 		is(t, w.AddIntegration(t.Context(), want, nil), registry.ErrExists)
-		want.Guard.Accept, want.Created, want.Updated = false, w.clock.now(), w.clock.now()
+		want.Created, want.Updated = w.clock.now(), w.clock.now()
 		want.AuthSet, want.Version, want.Status = []string{"a", "b"}, 1, registry.Status{Health: registry.HealthNew}
 		if one := w.integration(t); !cmp.Equal(one, want) {
 			t.Error(cmp.Diff(want, one))

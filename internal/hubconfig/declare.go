@@ -51,7 +51,7 @@ func (i Integration) declared(key directory.Key) DeclaredIntegration {
 		Key: key, Bridge: i.Bridge, Validation: i.Validation, Fields: i.fields(), OAuth: (*registry.OAuth)(i.OAuth), Paused: i.Paused, Managed: true,
 		Schedule: registry.Schedule{Every: i.Every, Cron: i.Cron, Off: i.Off, Full: full},
 		Limits:   registry.Limits{Pages: i.Limits.Pages, PageBytes: int64(i.Limits.PageBytes), Timeout: i.Limits.Timeout, Run: i.Limits.Run},
-		Guard:    directory.Guard{Share: float64(i.Guard.Share), Min: i.Guard.Min},
+		Guard:    directory.NewGuard(float64(i.Guard.Share), i.Guard.Min),
 	}}
 }
 

@@ -54,7 +54,7 @@ type Integration struct {
 	Paused     bool              `yaml:"paused" jsonschema:"default=false" jsonschema_description:"Run only when asked to, for the time being."`
 	Full       time.Duration     `yaml:"full" jsonschema:"default=168h" jsonschema_description:"Age of the last complete run at which the next one reads everything, which finds deletions that a bridge does not tell of. 0s: never."`
 	Limits     Limits            `yaml:"limits" jsonschema_description:"What one run may take."`
-	Guard      Guard             `yaml:"guard" jsonschema_description:"A complete run that would delete more than this stops and asks."`
+	Guard      Guard             `yaml:"guard" jsonschema_description:"A run that would delete more than this stops and asks."`
 }
 
 // Field describes one auth field.
@@ -95,9 +95,9 @@ type Ceilings struct {
 	Run       time.Duration `yaml:"run" jsonschema:"default=24h" jsonschema_description:"How long a run may take."`
 }
 
-// Guard stands in front of inferred deletions.
+// Guard stands in front of deletions.
 type Guard struct {
-	Share Percent `yaml:"share" jsonschema:"default=20%" jsonschema_description:"Of the integration's contacts."`
+	Share Percent `yaml:"share" jsonschema:"default=20%" jsonschema_description:"Of the integration's contacts. 0% asks before any deletion."`
 	Min   int64   `yaml:"min" jsonschema:"default=10,minimum=0" jsonschema_description:"And of contacts, in number."`
 }
 

@@ -191,3 +191,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// D9: a share of zero always asks; it is not the default.
+func TestAGuardOfZeroIsMeant(t *testing.T) {
+	for text, want := range map[string]directory.Guard{
+		"{share: 0%, min: 0}": {Always: true},
+		"{share: 0}":          {Min: 10, Always: true},
+		"{min: 0}":            {Share: 0.2},
+		"{share: 100%}":       {Share: 1, Min: 10},
+	} {
+		file := strings.Replace(everyday, "bridge: ", "guard: "+text+"\n        bridge: ", 1)
+		cfg, err := hubconfig.Parse("hub.yaml", []byte(file), environment())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, file)
+		}
+		if got := cfg.DeclaredIntegrations()[0].Guard; got != want || got == (directory.Guard{}) {
+			t.Errorf("%s: %+v, want %+v", text, got, want)
+		}
+	}
+}

@@ -135,7 +135,7 @@ func odd() []directory.Record {
 
 func (w *world) start(key directory.Key, full bool) *directory.Run {
 	w.Helper()
-	return got(w.store.StartRun(w.Context(), key, directory.Start{Full: full, Lease: lease, FreshFor: time.Hour}))(w)
+	return got(w.store.StartRun(w.Context(), key, directory.Start{Full: full, Lease: lease, FreshFor: time.Hour, Settings: "s3 \x00\xff"}))(w)
 }
 
 // page applies a page that is not the last.
@@ -183,7 +183,7 @@ func (w *world) liveRegistry(c *clock) {
 				Scopes: []string{"read"}, Params: map[string]string{"access_type": "offline"}, Field: "token",
 			},
 			Schedule: registry.Schedule{Cron: "15 6 * * *", Full: -1}, Limits: registry.Limits{Pages: 1, PageBytes: 2, Timeout: time.Second, Run: time.Hour},
-			Guard: directory.Guard{Share: 0.3, Min: 7}, Managed: true,
+			Guard: directory.NewGuard(0, 7), Managed: true,
 		},
 		{Key: half, Bridge: "https://half.example.com/"},
 		{Key: guarded, Bridge: "https://guarded.example.com/", Schedule: registry.Schedule{Every: time.Minute}},
@@ -200,7 +200,7 @@ func (w *world) liveRegistry(c *clock) {
 		Health: registry.HealthFailing, Problem: &registry.Problem{Code: "unavailable", Message: "down", Hint: "wait", Since: c.at}, Failures: 3,
 		Due: c.at.Add(time.Hour), Fresh: c.at.Add(-time.Hour), LastFull: c.at.Add(-2 * time.Hour),
 	}))
-	ok(w, r.Ask(ctx, claims[0].Key, registry.Ask{Run: true, Full: true, AcceptDeletions: true}))
+	ok(w, r.Ask(ctx, claims[0].Key, registry.Ask{Run: true, Full: true, Resume: true}))
 	got(r.Claim(ctx, "worker that died", 2, time.Minute))(w)
 
 	ok(w, r.PutToken(ctx, registry.Token{ID: "t1", Name: "pbx", Account: "acme", Scopes: []registry.Scope{registry.ScopeCallers}, Managed: true, Expires: c.at.Add(time.Hour)}, []byte("digest 1"), false))
@@ -250,13 +250,17 @@ func (w *world) liveDirectory(c *clock) {
 	if err := w.last(w.start(guarded, true), directory.Page{Contacts: people(1, 5), Checkpoint: "g2"}); !errors.As(err, new(*directory.GuardedError)) {
 		w.Fatalf("%v", err)
 	}
+	// Deletions that the bridge named: held back beside those, and of a run that has not come to its end.
+	if err := w.last(w.start(guarded, false), directory.Page{Deleted: []string{"0001", "0002"}, Checkpoint: "g2", Guard: directory.NewGuard(0, 0)}); !errors.As(err, new(*directory.GuardedError)) {
+		w.Fatalf("%v", err)
+	}
 	w.complete(paused, false, directory.Page{Contacts: people(1, 5), Checkpoint: "p1"})
 
 	// A full run that died after its first page, and a run that failed.
 	w.complete(half, false, directory.Page{Contacts: people(1, 40), Checkpoint: "h1"})
-	w.page(w.start(half, true), directory.Page{Contacts: people(1, 20), Checkpoint: "h2", Rejected: []directory.Rejected{{ID: "x", Reason: "is odd"}}})
+	w.page(w.start(half, true), directory.Page{Contacts: people(1, 20), Checkpoint: "h2", Exact: true, Rejected: []directory.Rejected{{ID: "x", Reason: "is odd"}}})
 	failed := w.start(paused, false)
-	w.page(failed, directory.Page{Contacts: people(6, 7), Checkpoint: "p2"})
+	w.page(failed, directory.Page{Contacts: people(6, 7), Deleted: []string{"0001"}, Checkpoint: "p2"})
 	ok(w, w.store.FailRun(ctx, failed, errors.New("the bridge is down: \xff"), "Start it: \xff"))
 }
 

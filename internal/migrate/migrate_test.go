@@ -165,7 +165,12 @@ func TestBothWorldsGoOnAlike(t *testing.T) {
 		return w.complete(directory.Key{Account: "nobody", Integration: "never ran"}, false, directory.Page{Contacts: people(1, 1), Checkpoint: "1"}).Counts
 	})
 	both(t, "a yes to deletions deletes", old, moved, func(w *world) any {
-		return w.complete(guarded, true, directory.Page{Contacts: people(1, 5), Checkpoint: "g3", Guard: directory.Guard{Accept: true}}).Deleted
+		state := got(w.store.State(ctx, guarded))(t)
+		held := got(w.store.Held(ctx, guarded, 0, 100))(t)
+		if state.Held.Count != 37 || len(held) != 37 || !held[0].Named || held[36].Named {
+			t.Errorf("held back: %+v, %+v", state.Held, held)
+		}
+		return []any{state.Held, held, got(w.store.DeleteHeld(ctx, guarded, state.Held.Set))(t)}
 	})
 	both(t, "keys go on", old, moved, func(w *world) any {
 		run := w.complete(directory.Key{Account: "new", Integration: "new"}, false, directory.Page{Contacts: people(1, 9), Checkpoint: "n"})

@@ -42,6 +42,7 @@ func kill(ctx context.Context, dir string, o options) (err error) {
 	}
 	defer func() { b.kill() }()
 	k := &killer{database: d, bridge: b, binary: binary, db: filepath.Join(dir, "contacts.db"), gate: &gate, random: rand.New(rand.NewPCG(o.seed, 2))}
+	k.url = b.url([]string{"small", "small", "medium"}[k.random.IntN(3)])
 	for range o.kills {
 		if err := k.round(ctx); err != nil {
 			return fmt.Errorf("after %d kills (seed %d): %w", k.total(), o.seed, err)
@@ -66,6 +67,7 @@ type killer struct {
 	database    database
 	bridge      *bridge
 	binary, db  string
+	url         string // of the bridge's endpoint
 	gate        *sync.RWMutex
 	random      *rand.Rand
 	kills       map[string]int
@@ -82,10 +84,9 @@ func (k *killer) total() int {
 func (k *killer) round(ctx context.Context) error {
 	extra := []string{}
 	if k.random.IntN(4) == 0 {
-		extra = []string{"--full", "--accept-deletions"}
+		extra = []string{"--full"}
 	}
-	endpoint := []string{"small", "small", "medium"}[k.random.IntN(3)]
-	run := synchronize(ctx, k.binary, k.bridge.url(endpoint), k.db, extra...)
+	run := synchronize(ctx, k.binary, k.url, k.db, extra...)
 	finish, err := begin(run)
 	if err != nil {
 		return err
@@ -141,7 +142,7 @@ func (k *killer) compare(ctx context.Context) error {
 	k.gate.Lock()
 	defer k.gate.Unlock()
 	started := time.Now()
-	if _, err := complete(synchronize(ctx, k.binary, k.bridge.url("medium"), k.db, "--accept-deletions")); err != nil {
+	if _, err := complete(synchronize(ctx, k.binary, k.url, k.db)); err != nil {
 		return err
 	}
 	k.runTime = time.Since(started)

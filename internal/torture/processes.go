@@ -108,7 +108,7 @@ type report struct {
 func synchronize(ctx context.Context, binary, url, db string, extra ...string) *exec.Cmd {
 	args := append([]string{
 		"sync", url, "--json", "--db", db, "--integration", key.Integration,
-		"--auth", "username=agent", "--auth", "password=s3cret",
+		"--auth", "username=agent", "--auth", "password=s3cret", "--guard", "100%",
 	}, extra...)
 	return exec.CommandContext(ctx, binary, args...)
 }

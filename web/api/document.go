@@ -166,10 +166,10 @@ func describe(schemas map[string]*huma.Schema) {
 			"since":   "Since when.",
 		},
 		"Ask": {
-			"run":              "A run as soon as there is a worker.",
-			"full":             "And everything, whatever checkpoint there is.",
-			"accept_deletions": "Yes to what the guard would refuse.",
-			"cancel":           "The end of the run that is under way.",
+			"run":    "A run as soon as there is a worker.",
+			"full":   "And everything, whatever checkpoint there is.",
+			"resume": "A full run that was asked for is half done: it is gone on with.",
+			"cancel": "The end of the run that is under way.",
 		},
 		"TestResult": {
 			"ok":       "It works.",

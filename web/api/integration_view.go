@@ -16,7 +16,7 @@ type Settings struct {
 	OAuth      *registry.OAuth  `json:"oauth,omitempty" doc:"How it gets an access token. Absent: it needs none."`
 	Schedule   scheduleView     `json:"schedule,omitzero" doc:"When it runs. Default: every 30 minutes."`
 	Limits     limitsView       `json:"limits,omitzero" doc:"What one run may take, up to the ceilings of the hub's configuration."`
-	Guard      *guardView       `json:"guard,omitempty" doc:"Stands in front of inferred deletions. Default: 20 % and more than 10 contacts."`
+	Guard      *guardView       `json:"guard,omitempty" doc:"Stands in front of deletions. Default: 20 % and more than 10 contacts."`
 	Paused     bool             `json:"paused,omitempty" doc:"It runs only when it is asked to."`
 }
 
@@ -35,7 +35,7 @@ type limitsView struct {
 }
 
 type guardView struct {
-	Share float64 `json:"share" minimum:"0" maximum:"1" doc:"A run that would delete more than this share of the contacts asks first: 0.2 is 20 %."`
+	Share float64 `json:"share" minimum:"0" maximum:"1" doc:"A run that would delete more than this share of the contacts asks first: 0.2 is 20 %. 0: before any deletion."`
 	Min   int64   `json:"min" minimum:"0" doc:"And more than so many of them."`
 }
 
@@ -51,7 +51,7 @@ func (s Settings) integration(key directory.Key) registry.Integration {
 		i.Schedule.Full = -1
 	}
 	if s.Guard != nil {
-		i.Guard = directory.Guard{Share: s.Guard.Share, Min: s.Guard.Min}
+		i.Guard = directory.NewGuard(s.Guard.Share, s.Guard.Min)
 	}
 	return i
 }
@@ -86,6 +86,7 @@ type integrationView struct {
 	Status     statusView `json:"status" doc:"How it stands."`
 	Contacts   int64      `json:"contacts" doc:"Contacts in the directory."`
 	Checkpoint string     `json:"checkpoint,omitempty" doc:"Where the next run starts, as the bridge says it. Absent: at the beginning."`
+	Held       heldView   `json:"held,omitzero" doc:"Deletions that wait for a yes. Absent where none do."`
 	LastRun    *runView   `json:"last_run,omitempty" doc:"The newest run."`
 }
 
@@ -104,7 +105,7 @@ type statusView struct {
 func viewIntegration(i hub.IntegrationView) integrationView {
 	v := integrationView{
 		Account: i.Account, Name: i.Integration.Integration, Settings: viewSettings(i.Integration), Managed: i.Managed, Created: i.Created,
-		Updated: i.Updated, Version: i.Version, AuthSet: append([]string{}, i.AuthSet...), Contacts: i.State.Contacts, Checkpoint: i.State.Checkpoint,
+		Held: heldView(i.State.Held), Updated: i.Updated, Version: i.Version, AuthSet: append([]string{}, i.AuthSet...), Contacts: i.State.Contacts, Checkpoint: i.State.Checkpoint,
 		Status: statusView{
 			Health: string(i.Status.Health), Problem: i.Status.Problem, Failures: i.Status.Failures, Due: i.Status.Due, Fresh: i.Status.Fresh,
 			LastFull: i.Status.LastFull, Worker: i.Status.Worker, Until: i.Status.Until, Asked: i.Status.Asked,
@@ -141,13 +142,15 @@ type runView struct {
 	Deleted    int64     `json:"deleted" doc:"Deleted ones."`
 	Rejected   int64     `json:"rejected" doc:"Those that could not be taken."`
 	Bytes      int64     `json:"bytes" doc:"Bytes of the answers."`
+	Judged     bool      `json:"judged" doc:"It was complete and could tell who is gone: contacts that it did not show were deleted, or wait for a yes."`
+	Doubt      string    `json:"doubt,omitempty" enum:"incremental,interrupted,offset_refused,rejected_without_id" doc:"Why it cannot tell. incremental: it asks only for what changed. interrupted: it was resumed at an offset that is not known to be an exact position. offset_refused: it went on from a checkpoint. rejected_without_id: a contact without an id could not be taken."`
 }
 
 func viewRun(r directory.Run) runView {
 	v := runView{
 		ID: r.ID, Kind: string(r.Kind), State: string(r.State), Started: r.Started, Finished: r.Finished, Error: r.Error, Hint: r.Hint, Resumed: r.Resumed,
 		Since: r.Since, Checkpoint: r.Checkpoint, Pages: r.Pages, Contacts: r.Contacts, Created: r.Created, Updated: r.Counts.Updated,
-		Unchanged: r.Unchanged, Deleted: r.Deleted, Rejected: r.Rejected, Bytes: r.Bytes,
+		Unchanged: r.Unchanged, Deleted: r.Deleted, Rejected: r.Rejected, Bytes: r.Bytes, Judged: r.Judged(), Doubt: string(r.Evidence.Doubt),
 	}
 	end := r.Finished
 	if end.IsZero() {

@@ -56,7 +56,7 @@ type changes struct {
 	OAuth      *registry.OAuth   `json:"oauth,omitempty" doc:"How it gets an access token; null: it needs none."`
 	Schedule   *scheduleView     `json:"schedule,omitempty" doc:"When it runs. Setting one of every, cron and off takes the others away; null: the default."`
 	Limits     *limitsView       `json:"limits,omitempty" doc:"What one run may take; null: the defaults."`
-	Guard      *guardView        `json:"guard,omitempty" doc:"Stands in front of inferred deletions; null: the default."`
+	Guard      *guardView        `json:"guard,omitempty" doc:"Stands in front of deletions; null: the default."`
 	Auth       map[string]string `json:"auth,omitempty" doc:"Auth values that are set; an empty one is removed, others stay."`
 }
 

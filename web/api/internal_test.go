@@ -282,3 +282,19 @@ func TestARunsErrorComesWithItsHint(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// D9: a share of zero always asks; it is not the default.
+func TestAGuardOfZeroIsMeant(t *testing.T) {
+	for _, least := range []int64{0, 10} {
+		i := Settings{Guard: &guardView{Min: least}}.integration(directory.Key{})
+		if i.Guard == (directory.Guard{}) || !i.Guard.Refuses(1, 1000) {
+			t.Errorf("the guard is %+v", i.Guard)
+		}
+		if v := viewSettings(i).Guard; v == nil || v.Share != 0 || v.Min != least {
+			t.Errorf("it is shown as %+v", v)
+		}
+	}
+	if i := (Settings{}).integration(directory.Key{}); i.Guard.OrDefault() != directory.DefaultGuard() {
+		t.Errorf("without a guard: %+v", i.Guard)
+	}
+}

@@ -20,6 +20,11 @@ func RejectedContacts(list []directory.Rejected) any {
 	return views(list, func(r directory.Rejected) rejectedView { return rejectedView(r) })
 }
 
+// HeldContacts are contacts whose deletion waits, as the API writes them.
+func HeldContacts(held directory.Held, list []directory.HeldContact) any {
+	return heldListView{held.Set, held.Count, views(list, viewHeld)}
+}
+
 // Webhooks are webhooks as the API writes them, without their secrets.
 func Webhooks(list []registry.Webhook) any { return views(list, viewWebhook) }
 

@@ -52,9 +52,7 @@ func fillDefaults(f *view.IntegrationForm, i registry.Integration) {
 	if every == 0 {
 		every = registry.DefaultEvery
 	}
-	if guard.Share == 0 && guard.Min == 0 {
-		guard = directory.DefaultGuard()
-	}
+	guard = guard.OrDefault()
 	f.Every, f.Cron, f.Full = shortDuration(every), i.Schedule.Cron, days(i.Schedule.Full)
 	f.GuardShare, f.GuardMin = strconv.FormatFloat(guard.Share*100, 'g', 6, 64), fmt.Sprint(guard.Min)
 	f.Pages, f.PageMiB, f.Timeout = orDefault(limits.Pages), orDefault(limits.PageBytes>>20), orDefault(int64(limits.Timeout/time.Second))
@@ -227,10 +225,10 @@ func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedul
 func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem {
 	share, err1 := strconv.ParseFloat(strings.TrimSuffix(f.GuardShare, "%"), 64)
 	least, err2 := strconv.ParseInt(f.GuardMin, 10, 64)
-	if err1 != nil || err2 != nil || share < 0 || share > 100 || least < 0 {
-		return &view.Problem{Field: "guard", Message: "the deletion guard needs two numbers", Hint: "Per cent from 0 to 100, and a number of contacts: 20 and 10."}
+	if err1 != nil || err2 != nil || !(share >= 0 && share <= 100) || least < 0 {
+		return &view.Problem{Field: "guard", Message: "the deletion guard needs two numbers", Hint: "Per cent from 0 to 100, and a number of contacts: 20 and 10. 0 per cent asks before any deletion."}
 	}
-	if g := (directory.Guard{Share: share / 100, Min: least}); g != directory.DefaultGuard() || i.Guard != (directory.Guard{}) {
+	if g := directory.NewGuard(share/100, least); g != directory.DefaultGuard() || i.Guard != (directory.Guard{}) {
 		i.Guard = g
 	}
 	var numbers [3]int64

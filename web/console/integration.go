@@ -87,10 +87,9 @@ type asking struct {
 }
 
 var (
-	runNow          = asking{registry.Ask{Run: true}, "run"}
-	runFull         = asking{registry.Ask{Run: true, Full: true}, "full"}
-	acceptDeletions = asking{registry.Ask{Run: true, AcceptDeletions: true}, "accept"}
-	cancelRun       = asking{registry.Ask{Cancel: true}, "cancel"}
+	runNow    = asking{registry.Ask{Run: true}, "run"}
+	runFull   = asking{registry.Ask{Run: true, Full: true}, "full"}
+	cancelRun = asking{registry.Ask{Cancel: true}, "cancel"}
 )
 
 func (c *Console) ask(a asking) handler {
@@ -142,30 +141,6 @@ func (c *Console) confirmFull(q *request) error {
 	}
 	says = append(says, "Contacts that it does not show are deleted from the hub, unless there are so many that the deletion guard stops it and asks.")
 	return c.confirm(q, view.Confirmation{Title: "Full resync of " + i.Key.Integration, Says: says, Button: "Read everything again"})
-}
-
-func (c *Console) confirmAccept(q *request) error {
-	i, err := c.look(q, mostRuns)
-	if err != nil {
-		return err
-	}
-	q.page.Section = view.SectionIntegrations
-	if i.Status.Health != registry.HealthGuarded {
-		return &hub.Error{Kind: hub.Conflict, Message: "no deletions of " + i.Key.Integration + " wait for a yes", Hint: "Go back and look how it stands now."}
-	}
-	says := []string{view.Sentence(i.Status.Problem.Message)}
-	title, button := "Accept the deletions of "+i.Key.Integration, "Accept the deletions"
-	for _, r := range i.Runs {
-		if gone := i.State.Contacts - r.Contacts; r.State == directory.Guarded && gone > 0 {
-			many := q.page.Count(gone, "contact", "contacts")
-			says = append(says, fmt.Sprintf("With your yes, a full run reads everything again and deletes what it does not show: as of %s that is %s of %s.",
-				q.page.Time(r.Started), many, q.page.Number(i.State.Contacts)))
-			button = "Delete " + many
-			break
-		}
-	}
-	says = append(says, "They come back by themselves if the bridge shows them again later.")
-	return c.confirm(q, view.Confirmation{Title: title, Says: says, Button: button, Danger: true})
 }
 
 func (c *Console) confirmRemoveIntegration(q *request) error {

@@ -299,8 +299,8 @@ func (q *request) redirect(path, what string) error {
 // done are the sentences that pages begin with after something was done. Links choose among them and cannot write their own.
 var done = map[string]string{
 	"run": "A run was asked for.", "full": "A full run was asked for.", "cancel": "The run was asked to stop.",
-	"accept": "The deletions are accepted: a full run was asked for, and deletes what it does not show.",
-	"pause":  "The integration is paused.", "resume": "The integration runs by its schedule again.",
+	"accept": "The deletions are accepted: the contacts are deleted.", "keep": "The contacts stay.",
+	"pause": "The integration is paused.", "resume": "The integration runs by its schedule again.",
 	"added": "The integration was added. Its first run reads every contact.", "changed": "The changes are saved.",
 	"removed": "It was removed.", "purged": "The records were purged.", "password": "Your password is changed. You were signed out everywhere else.",
 	"sessions": "You are signed out everywhere else.", "token": "The token has ended; in other processes of the hub it ends within a second.",

@@ -31,7 +31,9 @@ func (c *Console) routes() {
 	c.page("GET "+one+"/full", c.confirmFull)
 	c.page("POST "+one+"/full", c.ask(runFull))
 	c.page("GET "+one+"/accept", c.confirmAccept)
-	c.page("POST "+one+"/accept", c.ask(acceptDeletions))
+	c.page("POST "+one+"/accept", c.answer(true))
+	c.page("POST "+one+"/keep", c.answer(false))
+	c.page("GET "+one+"/held.csv", c.downloadHeld)
 	c.page("GET "+one+"/remove", c.confirmRemoveIntegration)
 	c.page("POST "+one+"/remove", c.removeIntegration)
 

@@ -1,0 +1,121 @@
+package hub
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// Held lists contacts of an integration whose deletion waits for a yes: those whose Seq is more than after, at most limit.
+func (h *Hub) Held(ctx context.Context, key directory.Key, after int64, limit int) (directory.Held, []directory.HeldContact, error) {
+	if err := permitAny(ctx, key.Account, registry.ScopeControl, registry.ScopeContacts); err != nil {
+		return directory.Held{}, nil, err
+	}
+	if _, err := h.integration(ctx, key); err != nil {
+		return directory.Held{}, nil, err
+	}
+	state, err := h.Store.State(ctx, key)
+	if err != nil {
+		return directory.Held{}, nil, err
+	}
+	list, err := h.Store.Held(ctx, key, after, limit)
+	return state.Held, list, err
+}
+
+// WriteHeld writes all contacts whose deletion waits for a yes as CSV.
+func (h *Hub) WriteHeld(ctx context.Context, w io.Writer, key directory.Key) error {
+	const some = 1000
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"id", "name", "company", "e-mail", "phone", "why"}) // Flush says what went wrong
+	for after := int64(0); ; {
+		_, list, err := h.Held(ctx, key, after, some)
+		if err != nil {
+			return err
+		}
+		for _, c := range list {
+			after = c.Seq
+			_ = out.Write(heldRow(c))
+		}
+		out.Flush()
+		if len(list) < some || out.Error() != nil {
+			return out.Error()
+		}
+	}
+}
+
+func heldRow(h directory.HeldContact) []string {
+	why := "not shown by a complete run"
+	if h.Named {
+		why = "named by the bridge"
+	}
+	row := []string{h.Contact.ID, h.Contact.Name, h.Contact.Company, strings.Join(h.Contact.Emails, " "), strings.Join(h.Contact.Phones, " "), why}
+	for n, cell := range row {
+		row[n] = harmless(cell)
+	}
+	return row
+}
+
+// harmless keeps a spreadsheet from taking what an external service says for a formula. A number may begin with +.
+func harmless(cell string) string {
+	number := strings.Trim(cell, "+0123456789 ()./") == ""
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) && !number {
+		return "'" + cell
+	}
+	return cell
+}
+
+// AcceptDeletions is a person's yes to the deletions that wait, which are named by their set ([directory.Held]): the contacts are
+// deleted, and it reports how many. Where something else waits by now, it deletes nobody and returns a [Conflict].
+func (h *Hub) AcceptDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
+	return h.answer(ctx, key, set, "integration.accept_deletions", h.Store.DeleteHeld)
+}
+
+// RefuseDeletions is the no: the contacts stay. See [directory.Store] for what may come up again.
+func (h *Hub) RefuseDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
+	return h.answer(ctx, key, set, "integration.refuse_deletions", h.Store.KeepHeld)
+}
+
+func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string, say func(context.Context, directory.Key, string) (int64, error)) (int64, error) {
+	if err := permit(ctx, registry.ScopeControl, key.Account); err != nil {
+		return 0, err
+	}
+	if _, err := h.integration(ctx, key); err != nil {
+		return 0, err
+	}
+	// What was said is done and noted, even where the caller does not wait for it.
+	ctx = context.WithoutCancel(ctx)
+	n, err := say(ctx, key, set)
+	if refused, ok := errors.AsType[*directory.HeldError](err); ok {
+		return 0, &Error{Kind: Conflict, Field: "set", Message: refused.Error(), Hint: refused.Hint()}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := h.Note(ctx, action, key.Account, key.Integration, fmt.Sprintf("%d contacts, set %s", n, set)); err != nil {
+		return n, err
+	}
+	return n, h.Registry.Settle(ctx, key)
+}
+
+// waiting is what the health and the problem of an integration are while deletions wait for a yes; ok where none do.
+func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Status) (registry.Health, *registry.Problem, error) {
+	state, err := h.Store.State(ctx, key)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case state.Held.Count == 0:
+		return registry.HealthOK, nil, nil
+	case was.Health == registry.HealthGuarded:
+		return was.Health, was.Problem, nil
+	}
+	return registry.HealthGuarded, &registry.Problem{
+		Code: string(registry.HealthGuarded), Message: fmt.Sprintf("the deletion of %d contacts waits for a yes", state.Held.Count),
+		Hint: (&directory.GuardedError{}).Hint(), Since: h.now(),
+	}, nil
+}
