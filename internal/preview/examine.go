@@ -2,6 +2,7 @@ package preview
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,6 +55,7 @@ func (x *examination) add(code, example string) {
 const (
 	codeBadPhone    = "bad_phone"
 	codeDuplicateID = "duplicate_id"
+	codeRejected    = "rejected"
 )
 
 // contact looks at one contact as the source gives it.
@@ -126,6 +128,10 @@ func (x *examination) problems(told func(code string) bool) []source.Problem {
 	if !told("null_id") {
 		add(contact.ProblemNoID, source.Failure, x.contacts("has no id and is left out", "have no id and are left out"),
 			"Map id to a column that every row has, or leave these rows out of the source.")
+	}
+	if !slices.ContainsFunc([]string{"null_id", "ragged", "unclosed", "too_long"}, told) { // the source itself says it better
+		add(codeRejected, source.Failure, amount("record cannot be read", "records cannot be read"),
+			"Correct them, or leave them out of the source: while they are there nobody knows who is gone, and no contact is deleted.")
 	}
 	add(codeDuplicateID, source.Failure, amount("id is that of more than one contact", "ids are those of more than one contact"),
 		"Map id to what is unique: of several contacts with one id a synchronizer keeps only the last.")

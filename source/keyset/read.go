@@ -139,7 +139,10 @@ func (w *walk) page(ctx context.Context, f Fetcher, limit int, yield func(bridge
 		w.next()
 		return false, nil
 	}
-	result, err := f.Fetch(ctx, query, yield)
+	result, err := f.Fetch(ctx, query, func(c bridge.Change) bool {
+		c.Again = query.Segment == Again
+		return yield(c)
+	})
 	if err != nil || result.Stopped {
 		return result.Stopped, err
 	}
