@@ -236,7 +236,7 @@ func TestAPreviewEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// D8: a record that cannot be read is said once, whoever finds it, and is no contact.
+// D8: a record that cannot be read is reported once and is not a contact.
 func TestRecordsThatCannotBeReadAreProblemsD8(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "contacts.csv")
 	if err := os.WriteFile(path, []byte("id,name,phone\n1,Jane Doe,+14155552671\n2,Doe, John,+14155552672\n"), 0o600); err != nil {

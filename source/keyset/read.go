@@ -58,7 +58,7 @@ func Read(ctx context.Context, f Fetcher, run bridge.Run, after bridge.Position,
 	}
 }
 
-// rejectUnnamed ends an initial run with the word that there are rows without an id.
+// rejectUnnamed ends an initial run with a rejection if there are rows without an id.
 func rejectUnnamed(ctx context.Context, f Fetcher, yield func(bridge.Change, error) bool) {
 	found, err := f.Unnamed(ctx)
 	if err != nil {
