@@ -26,6 +26,7 @@ type entry struct {
 	uncut   bool // no page may end behind it
 
 	rejected string
+	again    bool
 }
 
 // A memory is a sorted source over a list in memory: the smallest that keeps the contract. Its checkpoint is the last stamp
@@ -134,7 +135,7 @@ func (m *memory) Read(ctx context.Context, run bridge.Run, after bridge.Position
 				yield(bridge.Change{}, ctx.Err())
 				return
 			}
-			change := bridge.Change{Contact: e.contact, Deleted: e.deleted, Rejected: e.rejected}
+			change := bridge.Change{Contact: e.contact, Deleted: e.deleted, Rejected: e.rejected, Again: e.again}
 			if !e.uncut {
 				change.Position = keyOf(e).position()
 			}

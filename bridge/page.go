@@ -34,6 +34,7 @@ type page struct {
 	text     *pageText // nil once released
 	now, cut mark      // what is written, and how much of it the page may end with
 	at       Position  // behind the last change that a cut may come behind
+	again    bool      // the last change was one that may have come before
 	due      bool      // the time is up: end with the next change that a cut may come behind
 	ended    Cut       // why the iteration was left; empty while it goes on
 	settled  bool      // the page is taken
@@ -177,7 +178,9 @@ func (p *page) add(change *Change) (more bool, err error) {
 		return false, nil
 	}
 	p.now.seen++
-	if p.now.seen > p.limits.Contacts && p.cut.seen > 0 {
+	second := change.Again && !p.again // what came before may come again: no page holds an id twice (P10)
+	p.again = change.Again
+	if (second || p.now.seen > p.limits.Contacts) && p.cut.seen > 0 {
 		p.ended = CutContacts
 		return false, nil
 	}

@@ -348,6 +348,21 @@ func TestRejectedRecordsAreToldD8(t *testing.T) {
 	}
 }
 
+// E12, P10: what a run looks at once more is on pages of its own, so that no page holds an id twice.
+func TestWhatComesAgainIsOnPagesOfItsOwnE12(t *testing.T) {
+	m := numbered(5)
+	m.entries[3].contact.ID, m.entries[3].again = "1", true
+	m.entries[4].contact.ID, m.entries[4].again = "2", true
+	h := handlerOf(m, bridge.Limits{Contacts: 10})
+	first := page(t, h, "", "")
+	if first.ids() != "1 2 3" || first.offset() == "" {
+		t.Fatalf("first page: %s", first.body)
+	}
+	if second := page(t, h, "", first.offset()); second.ids() != "1 2" || second.offset() != "" {
+		t.Errorf("second page: %s", second.body)
+	}
+}
+
 // D11: a page is bounded in the records that it rejects as well.
 func TestRejectedRecordsCountAgainstThePagesLimits(t *testing.T) {
 	m := numbered(100)

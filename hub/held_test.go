@@ -111,8 +111,11 @@ func TestAGuardOfZeroAlwaysAsks(t *testing.T) {
 // A full run that somebody asks for reads everything, not only the rest of a half-done run.
 func TestAFullRunThatSomebodyAsksForReadsEverything(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 50)
-	wrong := *c.handler.(*bridge.Handler) // the bridge's mapping is wrong: everybody has the switchboard's number
-	wrong.Prepare = func(c *contact.Contact) { c.Phones = []string{"+14155559999"} }
+	good := c.handler.(*bridge.Handler)
+	wrong := &bridge.Handler{ // the bridge's mapping is wrong: everybody has the switchboard's number
+		Name: good.Name, Open: good.Open, Authenticate: good.Authenticate, Digest: good.Digest, Limits: good.Limits,
+		Prepare: func(c *contact.Contact) { c.Phones = []string{"+14155559999"} },
+	}
 	f.add(t, c)
 	n := 0
 	c.answer(func(w http.ResponseWriter, r *http.Request) bool {

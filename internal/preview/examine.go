@@ -2,6 +2,7 @@ package preview
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,6 +56,7 @@ func (x *examination) add(code, example string) {
 const (
 	codeBadPhone    = "bad_phone"
 	codeDuplicateID = "duplicate_id"
+	codeRejected    = "rejected"
 )
 
 // contact looks at one contact as the source gives it.
@@ -119,6 +121,10 @@ func (x *examination) problems(told func(code string) bool) []source.Problem {
 	}
 	add(contact.ProblemTooLarge, source.Failure, x.contacts("is too large and is left out", "are too large and are left out"),
 		fmt.Sprintf("A contact has at most %d phones, emails, websites and custom fields each, and %d KiB of text: map fewer or smaller columns.", contact.MaxPhones, contact.MaxText>>10))
+	if !slices.ContainsFunc([]string{"null_id", "ragged", "unclosed", "too_long"}, told) { // the source itself says it better
+		add(codeRejected, source.Failure, amount("record cannot be read", "records cannot be read"),
+			"Correct them, or leave them out of the source: while they are there nobody knows who is gone, and no contact is deleted.")
+	}
 	add(codeDuplicateID, source.Failure, amount("id is that of more than one contact", "ids are those of more than one contact"),
 		"Map id to what is unique: of several contacts with one id a synchronizer keeps only the last.")
 	add(contact.ProblemNoName, source.Warning, x.contacts("has no name: company, email, phone or id stands in", "have no name: company, email, phone or id stands in"),

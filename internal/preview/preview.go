@@ -151,11 +151,17 @@ func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Pho
 
 // examine looks at contacts until there are enough, and reports whether these were all.
 func (p *Preview) examine(ctx context.Context, src bridge.Source, run bridge.Run, x *examination, prepare func(*contact.Contact), options Options) (complete bool, err error) {
-	most := max(options.Limit, options.Examine)
+	most, changes := max(options.Limit, options.Examine), 0
 	for change, err := range src.Read(ctx, run, nil, most+1) {
+		changes++
 		switch {
 		case err != nil:
 			return false, err
+		case change.Again:
+			return true, nil
+		case change.Rejected != "":
+			x.add(codeRejected, change.Rejected)
+			continue
 		case change.Deleted:
 			p.Deleted++
 			continue
@@ -168,7 +174,7 @@ func (p *Preview) examine(ctx context.Context, src bridge.Source, run bridge.Run
 			p.Contacts = append(p.Contacts, asSent(change.Contact.Clone(), prepare))
 		}
 	}
-	return true, nil
+	return changes <= most, nil // a source ends for its limit too
 }
 
 // has reports whether a problem was told already.

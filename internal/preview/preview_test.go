@@ -235,3 +235,21 @@ func TestAPreviewEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// D8: a record that cannot be read is reported once and is not a contact.
+func TestRecordsThatCannotBeReadAreProblemsD8(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "contacts.csv")
+	if err := os.WriteFile(path, []byte("id,name,phone\n1,Jane Doe,+14155552671\n2,Doe, John,+14155552672\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := look(t, endpoint(t, "endpoints: {crm: {auth: none, source: {kind: csv, id: id, path: "+path+"}}}"), preview.Options{Limit: 10, Examine: 10})
+	var codes []string
+	for _, problem := range p.Problems {
+		if problem.Severity == source.Failure {
+			codes = append(codes, problem.Code)
+		}
+	}
+	if got := strings.Join(codes, " "); got != "ragged" || p.Examined != 1 || !p.Complete {
+		t.Errorf("problems %q, %d contacts, complete %v", got, p.Examined, p.Complete)
+	}
+}

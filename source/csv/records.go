@@ -171,7 +171,7 @@ func (r *records) holdsRows() bool {
 	return false
 }
 
-// judge looks at a record's fields, and takes empty ones off its end that the first row has none of.
+// judge looks at a record's fields, and removes empty ones at its end that the first row does not have.
 func (r *records) judge() fault {
 	filled := len(r.fields)
 	for filled > 0 && len(bytes.TrimSpace(r.fields[filled-1])) == 0 {

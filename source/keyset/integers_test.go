@@ -66,7 +66,7 @@ func TestDecideIntegerE11(t *testing.T) {
 	}
 }
 
-// E11: a few numbers far beyond a sequence are none of its own.
+// E11: a few numbers far beyond a sequence were not drawn from it.
 func TestGreatestNumberE11(t *testing.T) {
 	jumped := append(slices.Repeat([]int64{2_000_000}, 25), slices.Repeat([]int64{500}, 25)...)
 	for _, c := range []struct {

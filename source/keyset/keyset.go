@@ -38,7 +38,7 @@ const (
 	Main  Segment = 2 // updated is at or before the horizon, by (updated, id)
 	Tail  Segment = 3 // updated is after the horizon, by id; without an updated field: everything
 	Again Segment = 4 // changed since the run began, by id
-	End   Segment = 5 // no rows: after the word that there are rows without an id, which an initial run ends with
+	End   Segment = 5 // no rows: after the rejection of rows without an id, which ends an initial run
 )
 
 // A Page is one query: the rows of a segment behind a place.

@@ -58,7 +58,7 @@ func Read(ctx context.Context, f Fetcher, run bridge.Run, after bridge.Position,
 	}
 }
 
-// rejectUnnamed ends an initial run with the word that there are rows without an id.
+// rejectUnnamed ends an initial run with a rejection if there are rows without an id.
 func rejectUnnamed(ctx context.Context, f Fetcher, yield func(bridge.Change, error) bool) {
 	found, err := f.Unnamed(ctx)
 	if err != nil {
@@ -139,7 +139,10 @@ func (w *walk) page(ctx context.Context, f Fetcher, limit int, yield func(bridge
 		w.next()
 		return false, nil
 	}
-	result, err := f.Fetch(ctx, query, yield)
+	result, err := f.Fetch(ctx, query, func(c bridge.Change) bool {
+		c.Again = query.Segment == Again
+		return yield(c)
+	})
 	if err != nil || result.Stopped {
 		return result.Stopped, err
 	}

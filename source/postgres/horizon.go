@@ -80,7 +80,7 @@ func (st stamp) odd() int64 {
 }
 
 // resolve tells integers apart that could be times or sequence numbers, once for all runs (E11), and finds the greatest number
-// of a sequence, which is nil where there is none.
+// of a sequence, which is nil where there are no rows.
 func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape, state *keyset.State, since keyset.Since) (stamp, *drawn, error) {
 	st := s.stamp
 	if st.kind != integers && st.kind != sequences {

@@ -13,8 +13,8 @@ import (
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
-// mark is the snapshot of now: a row that was written by a transaction at or after its xmin was changed since (E12). Where every
-// change moves a row's stamp, or nothing has one, there is no need to look again.
+// mark is "oldest:next", of transactions: what was changed since was written by oldest or a later one (E12). Where every change
+// moves a row's stamp, or nothing has one, there is no need to look again.
 func (s *shape) mark(ctx context.Context, conn *pgxpool.Conn) (string, error) {
 	if s.stamp.kind == unsorted || s.stamp.oid == pgtype.XIDOID {
 		return "", nil
@@ -22,9 +22,15 @@ func (s *shape) mark(ctx context.Context, conn *pgxpool.Conn) (string, error) {
 	return snapshot(ctx, conn)
 }
 
-// snapshot is the xmin and xmax of a snapshot: the transactions below xmin have ended, those from xmax on have not begun.
+// snapshot is the oldest transaction that may still write here, and the first that has not ended: the same where there is none
+// before it. Transactions of other databases write nothing here; one that cannot be placed counts.
 func snapshot(ctx context.Context, conn *pgxpool.Conn) (text string, err error) {
-	err = conn.QueryRow(ctx, "SELECT pg_snapshot_xmin(s)::text || ':' || pg_snapshot_xmax(s)::text FROM pg_current_snapshot() AS s").Scan(&text)
+	err = conn.QueryRow(ctx, `WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS s)
+		SELECT coalesce((
+			SELECT min(x::text::bigint) FROM pg_snapshot_xip(s) AS x WHERE NOT EXISTS (
+				SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+				WHERE l.locktype = 'transactionid' AND l.transactionid = x::xid AND a.datname <> current_database())
+		), pg_snapshot_xmax(s)::text::bigint)::text || ':' || pg_snapshot_xmax(s)::text FROM now`).Scan(&text)
 	if err != nil {
 		return "", fmt.Errorf("read snapshot: %w", err)
 	}

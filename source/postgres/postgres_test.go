@@ -133,11 +133,14 @@ func clone(c bridge.Change) bridge.Change {
 
 // ids are the ids of changes in their order, separated by blanks.
 func ids(changes []bridge.Change) string {
-	list := make([]string, len(changes))
-	for i, c := range changes {
-		list[i] = c.Contact.ID
-		if c.Deleted {
-			list[i] = "-" + list[i]
+	var list []string
+	for _, c := range changes {
+		switch {
+		case c.Rejected != "":
+		case c.Deleted:
+			list = append(list, "-"+c.Contact.ID)
+		default:
+			list = append(list, c.Contact.ID)
 		}
 	}
 	return strings.Join(list, " ")

@@ -77,7 +77,7 @@ func TestProbeLockE2(t *testing.T) {
 	f := stampedFile(t, stampings["sql"])
 	config := strings.Replace(stampedConfig, "{", "{probe_lock: true, ", 1)
 	r := open(t, f.path, config)
-	r.clock.now = at(11, 1, 10) // a minute later, so that whoever waits for the lock has given up
+	r.clock.now = at(11, 1, 10) // a minute later, when anyone who waits for the lock has given up
 	_, checkpoint := r.run(t, "", 0)
 	expect(t, "checkpoint while nobody writes", string(checkpoint), "2026-12-31 11:00:05/5")
 	tx, err := f.Begin()
@@ -123,7 +123,7 @@ func TestTiesAtTheHorizonE1(t *testing.T) {
 }
 
 // Stamps that say +01:00 say +02:00 in summer, and another row says anything else: the texts do not sort by time, and the wall
-// that is behind all others counts (T12, E11).
+// of the westernmost zone counts (T12, E11).
 func TestOffsetsChangeWithTheSeasonT12(t *testing.T) {
 	f := textForm("2026-03-29T01:30:00+01:00", keyset.Auto)
 	f.decided = zonedForm

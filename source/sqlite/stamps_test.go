@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // E11: one number that is no time of the column's form becomes no checkpoint and hides no other row, whatever it means.
@@ -46,6 +47,10 @@ func TestOddIntegersE11(t *testing.T) {
 			}
 			if got, _ := r.run(t, "", 2); len(got) != 5+len(odd)+3 {
 				t.Errorf("%s, updated_as %s: an initial run shows %s", unit, as, ids(got))
+			}
+			inspection, err := r.Inspect(t.Context())
+			if err != nil || !slices.ContainsFunc(inspection.Problems, func(p source.Problem) bool { return p.Code == "odd_updated" }) {
+				t.Errorf("%s: preview finds %v (%v)", unit, inspection.Problems, err)
 			}
 			if as == "auto" && !strings.HasPrefix(string(checkpoint), unit+"=") {
 				t.Errorf("%s: the checkpoint does not say what was decided: %s", unit, checkpoint)
@@ -98,10 +103,7 @@ func TestSeveralOffsetsE11(t *testing.T) {
 	zones := []*time.Location{time.FixedZone("", 9*3600), time.FixedZone("", -8*3600), time.UTC, time.FixedZone("", -12*3600), time.FixedZone("", 14*3600)}
 	const layout = "2006-01-02T15:04:05Z07:00"
 	for i, first := range zones {
-		for k, second := range zones {
-			if i == k {
-				continue
-			}
+		for _, second := range []*time.Location{zones[(i+1)%len(zones)], zones[(i+2)%len(zones)]} {
 			f := newFile(t, `CREATE TABLE customers (id INTEGER PRIMARY KEY, u TEXT)`)
 			r := open(t, f.path, `{table: customers, id: id, updated: u, fields: {name: id}}`)
 			for n := range 60 {
