@@ -102,7 +102,7 @@ func (h *Hub) Note(ctx context.Context, action, account, subject, detail string)
 	if a, ok := ActorOf(ctx); ok {
 		actor = a.Name
 	}
-	// It has been done, whether or not whoever did it is still there.
+	// It has been done, even if the caller has hung up since.
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	entry := registry.AuditEntry{Actor: actor, Action: action, Account: account, Subject: subject, Detail: detail}

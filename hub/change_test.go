@@ -154,7 +154,7 @@ func TestLearnedValuesAreNotForAnotherBridge(t *testing.T) {
 	}
 }
 
-// Whoever removes, changes or adds is in the audit log, even if they have hung up since.
+// The audit log names the actor of every change, even if the caller has hung up since.
 func TestWhatWasDoneIsInTheAuditLog(t *testing.T) {
 	f := newHub(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -72,7 +72,7 @@ func (h *Hub) checkCeilings(ctx context.Context, was, is registry.Limits) error 
 		if l.changed && l.beyond {
 			return &Error{
 				Kind: Invalid, Field: "limits." + l.name, Message: fmt.Sprintf("limits.%s of %s is more than this hub allows: %s", l.name, l.said, l.may),
-				Hint: fmt.Sprintf("Choose %s or less. Whoever runs the hub can raise limits.%s in its configuration file.", l.may, l.name),
+				Hint: fmt.Sprintf("Choose %s or less. The hub's operator can raise limits.%s in its configuration file.", l.may, l.name),
 			}
 		}
 	}

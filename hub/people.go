@@ -17,7 +17,7 @@ import (
 
 const regionFresh = 5 * time.Second
 
-// known is what a look-up has to know of an account. It is asked for at every call, so it is kept for some seconds.
+// known returns what a look-up needs of an account. Every call asks for it, so it is kept for some seconds.
 func (h *Hub) known(ctx context.Context, account string) (known, error) {
 	k, err := h.accounts.get(h.now(), account, regionFresh, func() (k known, err error) {
 		if k.Account, err = h.Registry.Account(ctx, account); err == nil {

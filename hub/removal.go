@@ -14,7 +14,7 @@ import (
 
 const (
 	removalEvery    = 5 * time.Second  // how often workers look for what is being removed
-	removalPatience = 12 * time.Second // that whoever removes something waits for a run to end: a worker looks every few seconds
+	removalPatience = 12 * time.Second // how long a removal waits for a run to end: a worker looks every few seconds
 	sweepHold       = 5 * time.Minute  // that removing what a late worker stored may take at once
 	sweepFor        = time.Hour        // after a removal, late workers may still store something
 )
@@ -94,7 +94,7 @@ func (h *Hub) finishRemoval(ctx context.Context, key directory.Key) (done bool, 
 	return true, nil
 }
 
-// removeLeftovers removes contacts of an integration that the registry does not know, or says that there is none.
+// removeLeftovers removes contacts of an integration that the registry does not know, or returns the error of a missing integration.
 func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error) error {
 	a, there := ActorOf(ctx)
 	if there && !a.sees(key.Account) {
@@ -139,7 +139,7 @@ func (h *Hub) forgetSwept(ctx context.Context, key directory.Key) error {
 	return h.Registry.Swept(ctx, key)
 }
 
-// finishRemovals goes on with what is being removed, whoever began it, and removes what late workers stored afterwards.
+// finishRemovals continues the removals that any process began, and removes what late workers stored afterwards.
 func (h *Hub) finishRemovals(ctx context.Context) error {
 	var errs []error
 	keys, err := h.Registry.Removals(ctx)
@@ -168,7 +168,7 @@ func (h *Hub) finishRemovals(ctx context.Context) error {
 }
 
 // sweep removes contacts that were stored of an integration after it was removed. It is certain of that: the registry remembers
-// the removal, there is none of its name, and none can be added meanwhile. What contactbridge sync keeps in the same database
+// the removal, no integration has its name, and none can be added meanwhile. What contactbridge sync keeps in the same database
 // is nobody's here.
 func (h *Hub) sweep(ctx context.Context, key directory.Key) error {
 	state, err := h.Store.State(ctx, key)

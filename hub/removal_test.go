@@ -196,7 +196,7 @@ func TestARemovalSurvivesACrash(t *testing.T) {
 	}
 }
 
-// A worker that slept through the removal and stores contacts afterwards leaves none behind; what contactbridge sync keeps in the
+// Contacts that a worker stores after it slept through the removal are removed as well; what contactbridge sync keeps in the
 // same directory stays.
 func TestWhatALateWorkerStoresGoesAndWhatSyncKeepsStays(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 25)
@@ -217,7 +217,7 @@ func TestWhatALateWorkerStoresGoesAndWhatSyncKeepsStays(t *testing.T) {
 	if n := f.contacts(t, foreign); n != 1 {
 		t.Errorf("%d contacts of what no hub ever had", n)
 	}
-	// Whoever wants them gone can say so.
+	// They go when somebody removes them by name.
 	must(t, f.RemoveIntegration(t.Context(), foreign))
 	if n := f.contacts(t, foreign); n != 0 {
 		t.Errorf("%d contacts after they were removed", n)

@@ -77,7 +77,7 @@ func settingsDigest(key []byte, i registry.Integration, given map[string]string,
 	return hex.EncodeToString(mac.Sum(nil)[:16]), nil
 }
 
-// tokenSource is what of OAuth decides whose contacts an access token shows. In which order scopes stand does not.
+// tokenSource returns the OAuth settings that decide whose contacts an access token shows. The order of scopes does not matter.
 func tokenSource(o *registry.OAuth) *registry.OAuth {
 	if o == nil {
 		return nil
@@ -87,7 +87,7 @@ func tokenSource(o *registry.OAuth) *registry.OAuth {
 	return &registry.OAuth{Grant: o.Grant, TokenURL: o.TokenURL, ClientID: o.ClientID, Scopes: slices.Compact(scopes), Params: o.Params}
 }
 
-// credentialName is what credentials are called. A name is taken apart where its words meet: apiKey, api_key, API-KEY.
+// credentialName matches the names of credentials. A name is split into its words first: apiKey, api_key, API-KEY.
 var credentialName = regexp.MustCompile(`(?i)(^|[_.-])(pass|passwd|password|passphrase|pwd|pin|secret|token|key|apikey|jwt|bearer|signature|credential|credentials|authorization|auth)([_.-]|$)`)
 
 var wordsMeet = regexp.MustCompile(`([a-z0-9])([A-Z])`)

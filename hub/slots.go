@@ -20,7 +20,7 @@ type slots struct {
 // A share is how many places there are at most.
 type share struct{ all, tests, account, host int }
 
-// share is what this hub's options leave to an account and to a host. One account of several gets half of the workers: what keeps
+// share returns how many places there are in all, for tests, for an account and for a host. One account of several gets half of the workers: what keeps
 // all of its integrations busy leaves the others' alone.
 func (h *Hub) share(ctx context.Context) share {
 	return share{all: h.Workers(), tests: max(1, h.Workers()/2), account: h.PerAccount(ctx), host: h.perHost()}
@@ -95,7 +95,7 @@ func (s *slots) full(most share) (accounts []string) {
 
 const testPatience = 5 * time.Second // that somebody who tries an integration waits for a place
 
-// enterTest takes a place for trying an integration, or says that there is none.
+// enterTest takes a place for a test of an integration, or returns a [Busy] error after some seconds without one.
 func (h *Hub) enterTest(ctx context.Context, account, host string) error {
 	patience := time.Now().Add(testPatience)
 	for !h.slots.enter(account, host, h.share(ctx), true) {

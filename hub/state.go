@@ -30,7 +30,7 @@ type hubState struct {
 	wakeUp   chan struct{}
 }
 
-// known is what a look-up has to know of an account.
+// A known account holds what a look-up needs of it.
 type known struct {
 	registry.Account
 	hidden []string // integrations whose contacts are not shown any more

@@ -85,8 +85,8 @@ func (s *storage) room(now time.Time, all int) int {
 	return min(all, 1)
 }
 
-// problem is what keeps the databases from being written; nil where nothing is known of it, or not any more: what was not tried
-// again for some minutes is news of another time.
+// problem returns why the databases cannot be written. It returns nil where no failure is known, and where none was seen for some
+// minutes.
 func (s *storage) problem(now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -176,7 +176,7 @@ type lane struct {
 
 func laneOf(d registry.Delivery) lane { return lane{d.Webhook.Account, d.Failing} }
 
-// wanted is what there are places for.
+// wanted returns which deliveries there are places for.
 func (l *lanes) wanted() registry.Wanted {
 	l.mu.Lock()
 	defer l.mu.Unlock()

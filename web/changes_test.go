@@ -45,7 +45,7 @@ func TestChangesAtTheSameMomentAreAllMade(t *testing.T) {
 	}
 }
 
-// Whoever names the version that they read does not change another one.
+// A change that names the version that was read does not change another one.
 func TestAChangeOfAnotherVersionIsRefused(t *testing.T) {
 	f := newFixture(t)
 	read := fmt.Sprint(f.version(t))

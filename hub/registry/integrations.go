@@ -116,7 +116,7 @@ func (d *DB) AddIntegration(ctx context.Context, i Integration, auth map[string]
 	return wrap(err, "integration %s", Owner(i.Key))
 }
 
-// A Change is what a change of an integration does besides replacing its configuration.
+// A Change holds what is changed together with an integration's configuration.
 type Change struct {
 	Auth         map[string]string // auth values that are set; an empty one is removed, others stay
 	ForgetTokens bool              // the OAuth tokens that a provider gave: they were not given for where they would go now

@@ -262,7 +262,7 @@ func TestALeaseIsOneProcesss(t *testing.T) {
 	})
 }
 
-// Whoever asks for a run means now, whatever a retry waits for.
+// A run that is asked for is due now, also while a retry waits.
 func TestAskingGoesBeforeARetry(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		ctx := t.Context()

@@ -280,8 +280,8 @@ func (d *Databases) log() *slog.Logger {
 	return d.Hub.Logger
 }
 
-// declaredAuth is what changes an integration's auth values to those that are declared. What its bridge gave besides (P13) stays
-// while it is asked with the same.
+// declaredAuth returns the change that makes an integration's auth values those that are declared. Values that its bridge gave (P13)
+// stay while the bridge is asked with the same address and credentials.
 func (d *Databases) declaredAuth(ctx context.Context, kept registry.Integration, i hubconfig.DeclaredIntegration) (map[string]string, error) {
 	values, err := d.Hub.Registry.Auth(ctx, i.Key)
 	if err != nil {

@@ -326,6 +326,9 @@ func (q *request) refuseFor(f view.IntegrationForm, err error, fields map[string
 	if name := fields[problem.Field]; name != "" {
 		problem.Field = name
 	}
+	if strings.HasPrefix(problem.Field, "limits.") { // the form has one place for them
+		problem.Field = "limits"
+	}
 	return q.refuse(f, problem)
 }
 
