@@ -66,7 +66,9 @@ var hostile = []struct {
 	{"emails of many contacts", func(n int) []byte {
 		return filled(n, `{"contacts":[`, `{"id":"1","emails":[`+strings.TrimSuffix(strings.Repeat(`"a",`, 900), ",")+`]}`, `]}`)
 	}},
-	{"a long text", func(n int) []byte { return []byte(`{"contacts":[{"id":"1","name":"` + strings.Repeat("x", n-40) + `"}]}`) }},
+	{"a long text", func(n int) []byte {
+		return []byte(`{"contacts":[{"id":"1","name":"` + strings.Repeat("x", n-40) + `"}]}`)
+	}},
 	{"a long text with escapes", func(n int) []byte {
 		return []byte(`{"contacts":[{"id":"1","name":"` + strings.Repeat(`\u0041`, n/6-10) + `"}]}`)
 	}},
@@ -113,7 +115,9 @@ func TestDecodingCostsAtMostEightTimesAPagesBytes(t *testing.T) {
 
 // D11: a contact beyond a bound is rejected by itself, with its id, wherever that stands in it; the page goes on.
 func TestAContactBeyondABoundIsRejectedByItself(t *testing.T) {
-	many := func(n int, entry string) string { return "[" + strings.TrimSuffix(strings.Repeat(entry+",", n), ",") + "]" }
+	many := func(n int, entry string) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(entry+",", n), ",") + "]"
+	}
 	cases := []struct{ fields, reason string }{
 		{`"phones":` + many(contact.MaxPhones+1, `"+15550100"`), "has more than 1000 phones"},
 		{`"emails":` + many(contact.MaxEmails+1, `"a@b.example"`), "has more than 1000 emails"},

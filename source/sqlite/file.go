@@ -13,12 +13,15 @@ import (
 	"time"
 
 	driver "modernc.org/sqlite"
+
+	"github.com/contactbridge/contactbridge/bridge"
 )
 
 // A location is where a database file is.
 type location struct {
 	name       string     // of the file
 	parameters url.Values // of the SQLite URI
+	ofCaller   bool       // the caller's credentials are in it
 }
 
 // parseLocation reads a file name, or an SQLite URI. find says where relative names start.
@@ -56,6 +59,10 @@ func (l location) check() error {
 	switch {
 	case err == nil && info.IsDir():
 		return unavailable("is a folder", "path must name the database file")
+	case l.ofCaller && errors.Is(err, os.ErrNotExist):
+		return &bridge.Error{
+			Code: bridge.CodeUnauthorized, Message: "there is no file for these credentials", Hint: "check the credentials against the source's path",
+		}
 	case errors.Is(err, os.ErrNotExist):
 		return unavailable("does not exist", "check path: a relative one starts from the configuration's folder")
 	case err != nil:
