@@ -117,6 +117,12 @@ func NewBudget(bytes int64) *Budget {
 	return &Budget{bytes: bytes, room: semaphore.NewWeighted(bytes)}
 }
 
+// ProcessLimit is what a process that shares the budget among its clients should set as its memory limit
+// (SetMemoryLimit of runtime/debug): the pages, as much again for what is made of them, and the rest. Without it garbage may take twice as much.
+func (b *Budget) ProcessLimit() int64 { return 2*b.bytes + restOfProcess }
+
+const restOfProcess = 64 << 20
+
 // take waits for room and returns what gives it back, once.
 func (b *Budget) take(ctx context.Context, bytes int64) (release func(), err error) {
 	bytes = min(max(bytes, 1), b.bytes)

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"github.com/contactbridge/contactbridge/bridge"
@@ -76,6 +77,9 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Answers: bridge.NewBudget(int64(cfg.Answers)), Options: hub.Options{
 		Workers: cfg.Workers, PerHost: cfg.PerHost, KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
 	}}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(d.Hub.Answers.ProcessLimit())
+	}
 	if cfg.Role == "all" { // what answers callers runs integrations too
 		d.Hub.Background = priority.Low
 	}
