@@ -57,6 +57,14 @@ var hostile = []struct {
 	{"small contacts", func(n int) []byte {
 		return filled(n, `{"contacts":[`, `{"id":"17","name":"Al","phones":["+15550100"]}`, `]}`)
 	}},
+	{"large contacts after small ones", func(n int) []byte {
+		large := `{"id":"1","name":"` + strings.Repeat("x", 1000) + `"}`
+		return filled(n, `{"contacts":[`+strings.Repeat(`{"id":1},`, 30_000), large, `]}`)
+	}},
+	{"small contacts after large ones", func(n int) []byte {
+		large := `{"id":"1","name":"` + strings.Repeat("x", 1000) + `"},`
+		return filled(n, `{"contacts":[`+strings.Repeat(large, n/2000), `{"id":"17","name":"Al","phones":["+15550100"]}`, `]}`)
+	}},
 	{"deleted contacts", func(n int) []byte { return filled(n, `{"contacts":[],"deleted_contacts":[`, `"1"`, `]}`) }},
 	{"longer deleted contacts", func(n int) []byte { return filled(n, `{"contacts":[],"deleted_contacts":[`, `"1234567"`, `]}`) }},
 	{"custom fields of one contact", func(n int) []byte {
@@ -65,6 +73,12 @@ var hostile = []struct {
 	{"phones of one contact", func(n int) []byte { return filled(n, `{"contacts":[{"id":"1","phones":[`, `"1"`, `]}]}`) }},
 	{"emails of many contacts", func(n int) []byte {
 		return filled(n, `{"contacts":[`, `{"id":"1","emails":[`+strings.TrimSuffix(strings.Repeat(`"a",`, 900), ",")+`]}`, `]}`)
+	}},
+	{"rejected contacts", func(n int) []byte { return filled(n, `{"rejected_contacts":[`, `{"id":"17","reason":"x"}`, `]}`) }},
+	{"rejected contacts that are none", func(n int) []byte { return filled(n, `{"rejected_contacts":[`, `1`, `]}`) }},
+	{"rejected contacts of many elements", func(n int) []byte { return filled(n, `{"rejected_contacts":[{"id":[`, `{}`, `]}]}`) }},
+	{"a long reason", func(n int) []byte {
+		return []byte(`{"rejected_contacts":[{"id":"1","reason":"` + strings.Repeat("x", n-60) + `"}]}`)
 	}},
 	{"a long text", func(n int) []byte {
 		return []byte(`{"contacts":[{"id":"1","name":"` + strings.Repeat("x", n-40) + `"}]}`)
@@ -178,7 +192,7 @@ func TestAPageOf32MiBIsRead(t *testing.T) {
 func TestAPageThatIsTooLargeSaysWhatToDo(t *testing.T) {
 	for name, body := range map[string][]byte{
 		"bytes":     filled(33<<20, `{"contacts":[`, `{"id":"1","name":"`+strings.Repeat("x", 1000)+`"}`, `]}`),
-		"contacts":  filled(30<<20, `{"contacts":[`, `{"id":"17","name":"Al","phones":["+15550100"]}`, `]}`),
+		"contacts":  filled(30<<20, `{"contacts":[`, `{"id":"17","name":[]}`, `]}`),
 		"memory":    filled(1<<20, `{"contacts":[`, `{"id":1}`, `]}`),
 		"deletions": filled(20<<20, `{"deleted_contacts":[`, `"12345678"`, `]}`),
 	} {
