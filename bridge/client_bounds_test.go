@@ -316,3 +316,42 @@ func TestRoomComesBack(t *testing.T) {
 		}
 	}
 }
+
+// D11: our own bridge does not send a contact beyond a bound, and the page goes on.
+func TestAContactBeyondABoundIsNotSent(t *testing.T) {
+	m := numbered(3)
+	m.entries[1].contact.Phones = strings.Split(strings.Repeat("+14155550100 ", contact.MaxPhones+1), " ")[:contact.MaxPhones+1]
+	var seen bridge.Observation
+	h := handlerOf(m, bridge.Limits{})
+	h.Observe = func(o bridge.Observation) { seen = o }
+	page, err := serve(t, h).Page(t.Context(), bridge.PageRequest{})
+	if err != nil || len(page.Contacts) != 2 {
+		t.Fatalf("%d contacts, %v", len(page.Contacts), err)
+	}
+	if seen.LeftOut != 1 {
+		t.Errorf("%d left out", seen.LeftOut)
+	}
+}
+
+// A request that is nothing but depth or elements is refused at once, and costs no more than its bytes.
+func TestAHostileRequestIsRefusedAtOnce(t *testing.T) {
+	h := handlerOf(numbered(1), bridge.Limits{})
+	for name, body := range map[string]string{
+		"depth":             strings.Repeat("[", 1<<20),
+		"depth in auth":     `{"auth":{"a":` + strings.Repeat("[", 1<<19),
+		"depth in context":  `{"meta":{"context":` + strings.Repeat(`{"a":`, 1<<17),
+		"closed depth":      `{"meta":{"context":` + strings.Repeat("[", 1<<18) + strings.Repeat("]", 1<<18) + `}}`,
+		"a body too large":  `{"auth":{"a":"` + strings.Repeat("x", 2<<20) + `"}}`,
+		"elements of auth":  `{"auth":[` + strings.Repeat("{},", 1<<18) + `{}]}`,
+		"names in nul":      `{"auth":{` + "\"\x00\"" + `:1}}`,
+		"a number too long": `{"auth":{"a":` + strings.Repeat("9", 1<<20),
+	} {
+		began := time.Now()
+		r := httptest.NewRequest(http.MethodPost, "/crm/contact_sync", strings.NewReader(body))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code < 400 || w.Code >= 500 || time.Since(began) > 5*time.Second {
+			t.Errorf("%s: %d after %v: %.200s", name, w.Code, time.Since(began), w.Body)
+		}
+	}
+}
