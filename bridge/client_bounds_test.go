@@ -98,7 +98,7 @@ var hostile = []struct {
 
 // D11: whatever an answer holds, decoding it costs at most eight times its bytes, in all and at any moment.
 func TestDecodingCostsAtMostEightTimesAPagesBytes(t *testing.T) {
-	const size, overhead = 12 << 20, 1 << 20
+	const size, overhead = 6 << 20, 1 << 20
 	for _, h := range hostile {
 		for _, zipped := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/zipped=%v", h.name, zipped), func(t *testing.T) {
