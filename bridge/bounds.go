@@ -2,20 +2,24 @@ package bridge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/contactbridge/contactbridge/contact"
 )
 
 // The bounds of one page, besides its bytes ([Client.MaxBody]) and those of each contact (package contact) (D11). A page beyond
 // them is refused: [CodeAnswerTooBig].
 const (
-	MaxPageContacts = 500_000   // taken and rejected ones together
+	MaxPageContacts = 1_000_000 // taken and rejected ones together
 	MaxPageDeleted  = 1_000_000 // ids
 
 	// MemoryFactor is how many bytes of memory a page may hold for each of its bytes once it is decoded. Pages of very many tiny
@@ -26,11 +30,14 @@ const (
 const (
 	freeMemory    = 16 << 20 // that any page may hold, however small it is: some 65,000 contacts of nothing but an id
 	maxContext    = 1 << 20  // bytes of a context: it goes back in a request, and our own bridge takes no larger one
+	maxReason     = 500      // bytes of why a contact was left out
 	maxAuthBody   = 1 << 20  // bytes of an auth_validation's answer
 	maxAuthFields = 100
 
-	memoryOfRejected = 48 // a [Rejected], and room to grow
-	memoryOfDeleted  = 24 // a string, rounded up
+	memoryOfContact  = int(unsafe.Sizeof(contact.Contact{}))
+	memoryOfGrowth   = memoryOfContact * 35 / 100            // a contact's share of what its list leaves behind when it grows
+	memoryOfRejected = 2*int(unsafe.Sizeof(Rejected{})) + 16 // in a piece and in the list, and its texts rounded up
+	memoryOfDeleted  = 2*int(unsafe.Sizeof("")) + 8
 )
 
 // A pageTooBig says which of a page's bounds is exceeded.
@@ -40,29 +47,70 @@ func (e *pageTooBig) Error() string { return e.what }
 
 // charge counts memory that the page holds.
 func (r *pageReader) charge(bytes int) error {
+	if len(r.page.Contacts)+r.rejected.n > MaxPageContacts {
+		return &pageTooBig{fmt.Sprintf("it holds more than %d contacts", MaxPageContacts)}
+	}
 	r.memory += int64(bytes)
 	if r.memory > freeMemory && r.memory > MemoryFactor*r.json.InputOffset() {
 		return &pageTooBig{fmt.Sprintf("its first %s hold %d contacts and deletions, which take more than %d times as much memory",
-			size(r.json.InputOffset()), r.taken.n+r.rejected.n+r.deleted.n, MemoryFactor)}
+			size(r.json.InputOffset()), len(r.page.Contacts)+r.rejected.n+r.deleted.n, MemoryFactor)}
 	}
 	return nil
 }
 
-// mostInPiece is how many elements are added at once.
-const mostInPiece = 8192
+// next returns a new contact, which is zero. The list grows by what the page's length lets expect, so that hardly any contact is
+// copied, and few places are left empty.
+func (r *pageReader) next() *contact.Contact {
+	list := r.page.Contacts
+	if len(list) == cap(list) {
+		list = append(make([]contact.Contact, 0, r.room(len(list))), list...)
+	}
+	r.page.Contacts = list[:len(list)+1]
+	return &r.page.Contacts[len(list)]
+}
+
+// room is how many contacts the list should have room for that has n, and is full: as many as the rest of the page holds where it
+// goes on like its last part.
+func (r *pageReader) room(n int) int {
+	at := r.json.InputOffset()
+	if n == 0 {
+		r.grownAt = at
+		return int(min(max(r.known/usualSize, leastContacts), mostAtFirst))
+	}
+	density := float64(n-r.grown) / float64(max(at-r.grownAt, 1))
+	r.grown, r.grownAt = n, at
+	expected := float64(n) + density*float64(max(r.known-at, 0))*1.02 + leastContacts
+	fits := mostForContacts * float64(r.known) / float64(memoryOfContact)
+	return int(max(1.25*float64(n)+leastContacts, min(expected, fits, MaxPageContacts)))
+}
+
+// drop takes the newest contact back.
+func (r *pageReader) drop() {
+	last := len(r.page.Contacts) - 1
+	r.page.Contacts[last] = contact.Contact{}
+	r.page.Contacts = r.page.Contacts[:last]
+}
+
+const (
+	usualSize     = 256 // bytes of a contact
+	leastContacts = 64
+	mostAtFirst   = 8192
+	// mostForContacts is how much of [MemoryFactor] is for the list, whatever is expected.
+	mostForContacts = 5.5
+	mostInPiece     = 8192
+)
 
 // pieces is a list that grows without copying what it has, so that a long one costs its own size twice, not many times.
 type pieces[T any] struct {
-	first int // elements of the first piece
-	n     int
-	full  [][]T
-	last  []T
+	n    int
+	full [][]T
+	last []T
 }
 
 // next returns a new element, which is zero.
 func (p *pieces[T]) next() *T {
 	if len(p.last) == cap(p.last) {
-		size := min(max(p.first, 16, p.n), mostInPiece)
+		size := min(max(16, p.n), mostInPiece)
 		if len(p.last) > 0 {
 			p.full = append(p.full, p.last)
 		}
@@ -71,13 +119,6 @@ func (p *pieces[T]) next() *T {
 	p.n++
 	p.last = p.last[:len(p.last)+1]
 	return &p.last[len(p.last)-1]
-}
-
-// drop takes the newest element back.
-func (p *pieces[T]) drop() {
-	p.n--
-	p.last = p.last[:len(p.last)-1]
-	clear(p.last[len(p.last) : len(p.last)+1])
 }
 
 // all returns the elements in one slice, nil if there are none, and forgets them.
@@ -117,6 +158,12 @@ func NewBudget(bytes int64) *Budget {
 	return &Budget{bytes: bytes, room: semaphore.NewWeighted(bytes)}
 }
 
+// ProcessLimit is what a process that shares the budget among its clients should set as its memory limit
+// (SetMemoryLimit of runtime/debug): the pages, as much again for what is made of them, and the rest. Without it garbage may take twice as much.
+func (b *Budget) ProcessLimit() int64 { return 2*b.bytes + restOfProcess }
+
+const restOfProcess = 64 << 20
+
 // take waits for room and returns what gives it back, once.
 func (b *Budget) take(ctx context.Context, bytes int64) (release func(), err error) {
 	bytes = min(max(bytes, 1), b.bytes)
@@ -143,21 +190,37 @@ func (a *answer) reserve() (release func(), err error) {
 	case !a.res.Uncompressed && a.res.ContentLength > 0:
 		a.known = a.res.ContentLength
 	}
-	if a.client.Budget == nil {
-		return nil, nil //nolint:nilnil // there is nothing to give back
-	}
-	most := a.known
-	if most == 0 {
-		most = a.client.maxBody()
-	}
-	resume := a.time.pause()
-	defer resume()
-	release, err = a.client.Budget.take(a.timed, MemoryFactor*most)
-	if err != nil {
-		return nil, a.failed(err)
+	if a.client.Budget != nil {
+		resume := a.time.pause()
+		defer resume()
+		release, err = a.client.Budget.take(a.timed, MemoryFactor*cmp.Or(a.known, a.client.maxBody()))
+		if err != nil {
+			return nil, a.failed(err)
+		}
 	}
 	return release, nil
 }
+
+// readRest reads a body whose length is not known to its end. So much memory is worth the length: a list that has to grow without
+// it takes more.
+func (a *answer) readRest() {
+	if a.known > 0 {
+		return
+	}
+	readers := []io.Reader{bytes.NewReader(*a.ahead)}
+	for {
+		piece := make([]byte, restPiece)
+		n, err := io.ReadFull(a.meter, piece)
+		readers = append(readers, bytes.NewReader(piece[:n]))
+		if err != nil {
+			break // what it is is found again by reading on
+		}
+	}
+	a.known = a.meter.read
+	a.body.Reset(io.MultiReader(append(readers, a.meter)...))
+}
+
+const restPiece = 256 << 10
 
 // readAhead reads the body's beginning. It reports whether that is all of it. What reading it failed with is found again by who
 // reads on.

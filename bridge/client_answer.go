@@ -75,6 +75,7 @@ func (a *answer) page() (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.readRest()
 	page, err := a.readPage()
 	if release == nil {
 		return page, err
@@ -92,8 +93,7 @@ func (a *answer) readPage() (*Page, error) {
 	if err := a.startJSON(); err != nil {
 		return nil, err
 	}
-	r := pageReader{json: a.json, text: a.text, page: &Page{}}
-	r.taken.first = a.expected()
+	r := pageReader{json: a.json, text: a.text, page: &Page{}, known: a.known}
 	err := readObject(a.json, r.field)
 	if err == nil {
 		err = a.atEnd()
@@ -111,15 +111,9 @@ func (a *answer) readPage() (*Page, error) {
 		return nil, a.badAnswer("the answer's JSON is not a page: it has no contacts",
 			"A page is an object with contacts, an array. Check that the URL is that of contact_sync, and what the bridge does when it fails.")
 	}
-	r.page.Contacts, r.page.Rejected, r.page.Deleted = r.taken.all(), r.rejected.all(), r.deleted.all()
+	r.page.Rejected, r.page.Deleted = r.rejected.all(), r.deleted.all()
 	r.page.Bytes = a.meter.read
 	return r.page, nil
-}
-
-// expected is a guess at how many contacts the answer holds, so that the list need not grow often.
-func (a *answer) expected() int {
-	const usualSize, least = 256, 64
-	return int(min(max(a.known/usualSize, least), mostInPiece))
 }
 
 // authFields reads what a good validation may add: nothing, or a flat object (P13).
@@ -231,7 +225,9 @@ type pageReader struct {
 	json     *jsontext.Decoder
 	text     *textReader
 	page     *Page
-	taken    pieces[contact.Contact]
+	known    int64 // the page's length, where it is known
+	grown    int   // contacts when their list grew last
+	grownAt  int64 // where in the page that was
 	rejected pieces[Rejected]
 	deleted  pieces[string]
 	memory   int64           // about what all of it holds
@@ -332,10 +328,7 @@ func (r *pageReader) array(name, of string, element func() error) (bool, error) 
 
 func (r *pageReader) readContacts() error {
 	found, err := r.array("contacts", "objects", func() error {
-		if r.taken.n+r.rejected.n == MaxPageContacts {
-			return &pageTooBig{fmt.Sprintf("it holds more than %d contacts", MaxPageContacts)}
-		}
-		c := r.taken.next()
+		c := r.next()
 		reason, err := c.DecodeBounded(r.json)
 		if err != nil {
 			return err
@@ -344,15 +337,74 @@ func (r *pageReader) readContacts() error {
 			reason = r.text.judge(c)
 		}
 		if reason != "" {
-			*r.rejected.next() = Rejected{ID: c.ID, Reason: reason}
-			r.taken.drop()
-			return r.charge(memoryOfRejected + len(reason))
+			id := c.ID
+			r.drop()
+			return r.reject(Rejected{ID: id, Reason: reason})
 		}
 		c.FillName()
-		return r.charge(c.Memory())
+		return r.charge(c.Memory() + memoryOfGrowth)
 	})
 	r.contacts = r.contacts || found
 	return err
+}
+
+// reject notes a contact that cannot be taken.
+func (r *pageReader) reject(rejected Rejected) error {
+	rejected.ID, rejected.Reason = cut(rejected.ID, contact.MaxID), cut(rejected.Reason, maxReason)
+	*r.rejected.next() = rejected
+	return r.charge(memoryOfRejected + len(rejected.ID) + len(rejected.Reason))
+}
+
+// readRejected reads what the bridge itself could not send (D8). An entry that cannot be understood counts as a contact without
+// an id: it was there, and nobody knows whose it is.
+func (r *pageReader) readRejected() error {
+	found, err := r.array("rejected_contacts", "objects", func() error {
+		var entry Rejected
+		if err := r.readEntry(&entry); err != nil {
+			return err
+		}
+		if entry.Reason == "" {
+			entry.Reason = "was left out by the bridge, which gave no reason"
+		}
+		return r.reject(entry)
+	})
+	r.other = r.other || found
+	return err
+}
+
+func (r *pageReader) readEntry(entry *Rejected) error {
+	if r.json.PeekKind() != '{' {
+		return r.json.SkipValue()
+	}
+	return readObject(r.json, func(name string) (err error) {
+		switch name {
+		case "id":
+			entry.ID, err = r.plainText()
+		case "reason":
+			entry.Reason, err = r.plainText()
+		default:
+			err = r.json.SkipValue()
+		}
+		return err
+	})
+}
+
+// plainText reads a string or a number as text; every other value is the empty one (D1).
+func (r *pageReader) plainText() (string, error) {
+	switch r.json.PeekKind() {
+	case '"', '0':
+		text, _, err := readText(r.json, "", false)
+		return text, err
+	}
+	return "", r.json.SkipValue()
+}
+
+// cut shortens a text, and lets go of the rest.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.Clone(strings.ToValidUTF8(text[:most], ""))
 }
 
 func (r *pageReader) readDeleted() error {
@@ -369,55 +421,4 @@ func (r *pageReader) readDeleted() error {
 	})
 	r.other = r.other || found
 	return err
-}
-
-// readRejected reads what the bridge itself could not send (D8). An entry that cannot be understood counts as a record without
-// an id: it was there, and nobody knows whose it is.
-func (r *pageReader) readRejected() error {
-	found, err := r.array("rejected_contacts", "objects", func() error {
-		value, err := r.json.ReadValue()
-		if err != nil {
-			return err
-		}
-		if r.taken.n+r.rejected.n == MaxPageContacts {
-			return &pageTooBig{fmt.Sprintf("it holds more than %d contacts", MaxPageContacts)}
-		}
-		rejected := rejectedEntry(value)
-		*r.rejected.next() = rejected
-		return r.charge(memoryOfRejected + len(rejected.ID) + len(rejected.Reason))
-	})
-	r.other = r.other || found
-	return err
-}
-
-// maxRejectedEntry bounds what is decoded of one entry of rejected_contacts, in bytes: an id and a sentence.
-const maxRejectedEntry = 2 * contact.MaxID
-
-// rejectedEntry understands one entry; what it cannot read is missing.
-func rejectedEntry(value []byte) Rejected {
-	var entry struct{ ID, Reason any }
-	if len(value) <= maxRejectedEntry {
-		numbers := json.NewDecoder(bytes.NewReader(value))
-		numbers.UseNumber()
-		_ = numbers.Decode(&entry)
-	}
-	rejected := Rejected{ID: plainText(entry.ID), Reason: plainText(entry.Reason)}
-	if len(rejected.ID) > contact.MaxID { // nobody has such an id
-		rejected.ID = ""
-	}
-	if rejected.Reason == "" {
-		rejected.Reason = "was left out by the bridge, which gave no reason"
-	}
-	return rejected
-}
-
-// plainText is a JSON string or number as text, and empty for every other value (D1).
-func plainText(value any) string {
-	switch value := value.(type) {
-	case string:
-		return strings.ToValidUTF8(value, "\uFFFD")
-	case json.Number:
-		return value.String()
-	}
-	return ""
 }

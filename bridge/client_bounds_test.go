@@ -57,6 +57,14 @@ var hostile = []struct {
 	{"small contacts", func(n int) []byte {
 		return filled(n, `{"contacts":[`, `{"id":"17","name":"Al","phones":["+15550100"]}`, `]}`)
 	}},
+	{"large contacts after small ones", func(n int) []byte {
+		large := `{"id":"1","name":"` + strings.Repeat("x", 1000) + `"}`
+		return filled(n, `{"contacts":[`+strings.Repeat(`{"id":1},`, 30_000), large, `]}`)
+	}},
+	{"small contacts after large ones", func(n int) []byte {
+		large := `{"id":"1","name":"` + strings.Repeat("x", 1000) + `"},`
+		return filled(n, `{"contacts":[`+strings.Repeat(large, n/2000), `{"id":"17","name":"Al","phones":["+15550100"]}`, `]}`)
+	}},
 	{"deleted contacts", func(n int) []byte { return filled(n, `{"contacts":[],"deleted_contacts":[`, `"1"`, `]}`) }},
 	{"longer deleted contacts", func(n int) []byte { return filled(n, `{"contacts":[],"deleted_contacts":[`, `"1234567"`, `]}`) }},
 	{"custom fields of one contact", func(n int) []byte {
@@ -65,6 +73,12 @@ var hostile = []struct {
 	{"phones of one contact", func(n int) []byte { return filled(n, `{"contacts":[{"id":"1","phones":[`, `"1"`, `]}]}`) }},
 	{"emails of many contacts", func(n int) []byte {
 		return filled(n, `{"contacts":[`, `{"id":"1","emails":[`+strings.TrimSuffix(strings.Repeat(`"a",`, 900), ",")+`]}`, `]}`)
+	}},
+	{"rejected contacts", func(n int) []byte { return filled(n, `{"rejected_contacts":[`, `{"id":"17","reason":"x"}`, `]}`) }},
+	{"rejected contacts that are none", func(n int) []byte { return filled(n, `{"rejected_contacts":[`, `1`, `]}`) }},
+	{"rejected contacts of many elements", func(n int) []byte { return filled(n, `{"rejected_contacts":[{"id":[`, `{}`, `]}]}`) }},
+	{"a long reason", func(n int) []byte {
+		return []byte(`{"rejected_contacts":[{"id":"1","reason":"` + strings.Repeat("x", n-60) + `"}]}`)
 	}},
 	{"a long text", func(n int) []byte {
 		return []byte(`{"contacts":[{"id":"1","name":"` + strings.Repeat("x", n-40) + `"}]}`)
@@ -84,7 +98,7 @@ var hostile = []struct {
 
 // D11: whatever an answer holds, decoding it costs at most eight times its bytes, in all and at any moment.
 func TestDecodingCostsAtMostEightTimesAPagesBytes(t *testing.T) {
-	const size, overhead = 12 << 20, 1 << 20
+	const size, overhead = 6 << 20, 1 << 20
 	for _, h := range hostile {
 		for _, zipped := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/zipped=%v", h.name, zipped), func(t *testing.T) {
@@ -178,7 +192,7 @@ func TestAPageOf32MiBIsRead(t *testing.T) {
 func TestAPageThatIsTooLargeSaysWhatToDo(t *testing.T) {
 	for name, body := range map[string][]byte{
 		"bytes":     filled(33<<20, `{"contacts":[`, `{"id":"1","name":"`+strings.Repeat("x", 1000)+`"}`, `]}`),
-		"contacts":  filled(30<<20, `{"contacts":[`, `{"id":"17","name":"Al","phones":["+15550100"]}`, `]}`),
+		"contacts":  filled(30<<20, `{"contacts":[`, `{"id":"17","name":[]}`, `]}`),
 		"memory":    filled(1<<20, `{"contacts":[`, `{"id":1}`, `]}`),
 		"deletions": filled(20<<20, `{"deleted_contacts":[`, `"12345678"`, `]}`),
 	} {
@@ -299,6 +313,45 @@ func TestRoomComesBack(t *testing.T) {
 			return
 		case <-collecting.C:
 			runtime.GC()
+		}
+	}
+}
+
+// D11: our own bridge does not send a contact beyond a bound, and the page goes on.
+func TestAContactBeyondABoundIsNotSent(t *testing.T) {
+	m := numbered(3)
+	m.entries[1].contact.Phones = strings.Split(strings.Repeat("+14155550100 ", contact.MaxPhones+1), " ")[:contact.MaxPhones+1]
+	var seen bridge.Observation
+	h := handlerOf(m, bridge.Limits{})
+	h.Observe = func(o bridge.Observation) { seen = o }
+	page, err := serve(t, h).Page(t.Context(), bridge.PageRequest{})
+	if err != nil || len(page.Contacts) != 2 {
+		t.Fatalf("%d contacts, %v", len(page.Contacts), err)
+	}
+	if seen.LeftOut != 1 {
+		t.Errorf("%d left out", seen.LeftOut)
+	}
+}
+
+// A request that is nothing but depth or elements is refused at once, and costs no more than its bytes.
+func TestAHostileRequestIsRefusedAtOnce(t *testing.T) {
+	h := handlerOf(numbered(1), bridge.Limits{})
+	for name, body := range map[string]string{
+		"depth":             strings.Repeat("[", 1<<20),
+		"depth in auth":     `{"auth":{"a":` + strings.Repeat("[", 1<<19),
+		"depth in context":  `{"meta":{"context":` + strings.Repeat(`{"a":`, 1<<17),
+		"closed depth":      `{"meta":{"context":` + strings.Repeat("[", 1<<18) + strings.Repeat("]", 1<<18) + `}}`,
+		"a body too large":  `{"auth":{"a":"` + strings.Repeat("x", 2<<20) + `"}}`,
+		"elements of auth":  `{"auth":[` + strings.Repeat("{},", 1<<18) + `{}]}`,
+		"names in nul":      `{"auth":{` + "\"\x00\"" + `:1}}`,
+		"a number too long": `{"auth":{"a":` + strings.Repeat("9", 1<<20),
+	} {
+		began := time.Now()
+		r := httptest.NewRequest(http.MethodPost, "/crm/contact_sync", strings.NewReader(body))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code < 400 || w.Code >= 500 || time.Since(began) > 5*time.Second {
+			t.Errorf("%s: %d after %v: %.200s", name, w.Code, time.Since(began), w.Body)
 		}
 	}
 }

@@ -64,6 +64,13 @@ type Checker interface {
 	Check(ctx context.Context) error
 }
 
+// A CallerChecker is a factory that can tell what is wrong where nothing but the source judges its callers (auth: source): then they
+// may send any credential.
+type CallerChecker interface {
+	// CheckCallers returns what is wrong, as an error of the configuration.
+	CheckCallers() error
+}
+
 // An Inspector is a source that can say how it would serve its contacts, and what is wrong with them. It reads only what
 // is needed to tell, within the context's deadline.
 type Inspector interface {

@@ -140,7 +140,7 @@ func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.Page
 		Exact:      answer.Exact,
 	}
 	for i, c := range answer.Contacts {
-		if i%checkEvery == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return directory.Page{}, context.Cause(ctx)
 		}
 		page.Contacts[i].Contact = c
@@ -153,9 +153,6 @@ func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.Page
 	}
 	return page, nil
 }
-
-// checkEvery is after how many contacts it is looked whether they are still wanted. The numbers of one take milliseconds at most.
-const checkEvery = 16
 
 // pageError says which page failed, and tells a refused offset from other errors.
 func pageError(n int64, ask bridge.PageRequest, err error) error {

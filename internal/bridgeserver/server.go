@@ -205,6 +205,9 @@ func (s *Server) Describe(base string) []string {
 		if e.Auth.Mode == config.AuthNone {
 			what += "; open to anyone"
 		}
+		if e.Auth.Mode == config.AuthSource && (e.Kind.Name == "csv" || e.Kind.Name == "sqlite") {
+			what += "; open to anyone who knows a file's name"
+		}
 		lines = append(lines, fmt.Sprintf("%s: POST /%s/contact_sync (%s)", e.Name, e.Name, what))
 	}
 	return lines

@@ -1,7 +1,9 @@
 package config_test
 
 import (
+	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -208,4 +210,17 @@ func FuzzParse(f *testing.F) {
 			t.Error("accepted without an endpoint")
 		}
 	})
+}
+
+// A configured password is not sent to a host that callers choose, where nothing but the database judges them.
+func TestCallersDoNotChooseWhoIsSentThePassword(t *testing.T) {
+	const text = "endpoints: {crm: {auth: %s, source: {kind: postgres, dsn: 'postgres://svc:s3cret@{{auth.host}}/crm', table: t, id: id}}}"
+	_, err := config.Parse("bridge.yaml", fmt.Appendf(nil, text, "source"), strictyaml.Environment{})
+	problems, ok := errors.AsType[*strictyaml.Problems](err)
+	if !ok || len(problems.List) != 1 || problems.List[0].Path != "endpoints.crm.source.dsn" || problems.List[0].Hint == "" || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("auth: source gives %v", err)
+	}
+	if _, err := config.Parse("bridge.yaml", fmt.Appendf(nil, text, "{host: db.example.com}"), strictyaml.Environment{}); err != nil {
+		t.Errorf("a mapping, which says what the host is, gives %v", err)
+	}
 }

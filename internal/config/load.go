@@ -273,6 +273,11 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 		c.kindProblems(path, kind, err)
 		return e
 	}
+	if checker, ok := factory.(source.CallerChecker); ok && e.Auth.Mode == AuthSource {
+		if err := checker.CheckCallers(); err != nil {
+			c.kindProblems(path, kind, err)
+		}
+	}
 	_ = factory.Close() // nothing was opened
 	return e
 }

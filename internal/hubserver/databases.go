@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -82,6 +83,9 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Answers: bridge.NewBudget(int64(cfg.Answers)), Options: hub.Options{
 		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
 	}}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(d.Hub.Answers.ProcessLimit())
+	}
 	if cfg.Role == "all" { // what answers callers runs integrations too
 		d.Hub.Background = priority.Low
 	}

@@ -88,14 +88,15 @@ func (c Config) settings() source.Settings {
 
 // factory opens the sources of one endpoint.
 type factory struct {
-	cfg   keyset.Config
-	reads source.Settings
-	from  string
-	dsn   source.Template
-	deps  source.Deps
-	pool  *source.Pool[*database]
-	notes keyset.Notes
-	wait  time.Duration // waitForOthers
+	cfg       keyset.Config
+	reads     source.Settings
+	from      string
+	dsn       source.Template
+	hostNames []string // the credentials in the DSN's host
+	deps      source.Deps
+	pool      *source.Pool[*database]
+	notes     keyset.Notes
+	wait      time.Duration // waitForOthers
 }
 
 // New makes the factory of one endpoint. It connects to nothing.
@@ -111,6 +112,7 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 		return nil, err
 	}
 	f.from = from
+	f.hostNames = f.inHost()
 	f.pool = source.NewPool(source.PoolOptions{Clock: deps.Clock}, func(db *database) error {
 		db.conns.Close()
 		return nil
@@ -133,6 +135,9 @@ func (f *factory) checkDSN() error {
 
 // Open implements [source.Factory].
 func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, error) {
+	if err := f.checkHosts(auth); err != nil {
+		return nil, err
+	}
 	dsn, err := f.dsn.Expand(auth, f.escape())
 	if err != nil {
 		return nil, err
@@ -182,8 +187,8 @@ func escapeKeyword(value string) (string, error) {
 	return b.String(), nil
 }
 
-// connConfig is how connections are made. Its errors never hold the DSN.
-func (f *factory) connConfig(auth bridge.Auth) (*pgxpool.Config, error) {
+// parse reads the DSN. Its errors never hold it.
+func (f *factory) parse(auth bridge.Auth) (*pgxpool.Config, error) {
 	dsn, err := f.dsn.Expand(auth, f.escape())
 	if err != nil {
 		return nil, err
@@ -191,6 +196,15 @@ func (f *factory) connConfig(auth bridge.Auth) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("dsn cannot be read: expected postgres://user:password@host:port/database?setting=value, special characters in the user or password percent-encoded")
+	}
+	return cfg, nil
+}
+
+// connConfig is how connections are made.
+func (f *factory) connConfig(auth bridge.Auth) (*pgxpool.Config, error) {
+	cfg, err := f.parse(auth)
+	if err != nil {
+		return nil, err
 	}
 	conn := cfg.ConnConfig
 	if conn.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {

@@ -14,7 +14,7 @@ import (
 // tenant is whose contacts a connection shows: its server, database and user, and the settings of its session that decide
 // which rows are seen and how they are written. Neither the password nor how the connection is secured is part of it.
 func tenant(c *pgconn.Config) source.Settings {
-	t := source.Settings{"tenant.hosts": hosts(c), "tenant.database": c.Database, "tenant.user": c.User}
+	t := source.Settings{"tenant.hosts": hostList(c), "tenant.database": c.Database, "tenant.user": c.User}
 	for name, value := range c.RuntimeParams {
 		if name = strings.ToLower(name); shapesRows(name) && !(name == "datestyle" && value == "ISO") { // ISO is our own default
 			t["tenant.setting."+name] = value
@@ -23,8 +23,8 @@ func tenant(c *pgconn.Config) source.Settings {
 	return t
 }
 
-// hosts are the servers that a connection may lead to, in whatever order they are tried.
-func hosts(c *pgconn.Config) string {
+// hostList are the servers that a connection may lead to, in whatever order they are tried.
+func hostList(c *pgconn.Config) string {
 	list := []string{address(c.Host, c.Port)}
 	for _, f := range c.Fallbacks {
 		list = append(list, address(f.Host, f.Port))

@@ -251,6 +251,16 @@ func TestCredentialsInThePath(t *testing.T) {
 	}
 }
 
+// Whether a caller's file is there is nothing that a wrong credential tells apart from any other.
+func TestAFileThatIsNotThereIsAWrongCredential(t *testing.T) {
+	f := newFile(t, customers)
+	r, err := tryOpen(t, filepath.Join(filepath.Dir(f.path), "{{auth.tenant}}.sqlite"), plain, bridge.Auth{"tenant": "nobody"})
+	if err == nil {
+		err = r.Probe(t.Context())
+	}
+	wantError(t, err, bridge.CodeUnauthorized)
+}
+
 func TestPathsAndURIs(t *testing.T) {
 	f := newFile(t, customers, `INSERT INTO customers VALUES (1, 'x', '2026-01-01 00:00:00')`)
 	escaped := (&location{name: f.path}).uri("ro")

@@ -14,6 +14,7 @@ import (
 
 	driver "modernc.org/sqlite"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 )
 
@@ -21,6 +22,7 @@ import (
 type location struct {
 	name       string     // of the file
 	parameters url.Values // of the SQLite URI
+	ofCaller   bool       // the caller's credentials are in it
 }
 
 // parseLocation reads a file name, or an SQLite URI. find says where relative names start.
@@ -69,6 +71,10 @@ func (l location) check() error {
 	switch {
 	case err == nil && info.IsDir():
 		return unavailable("is a folder", "path must name the database file")
+	case l.ofCaller && errors.Is(err, os.ErrNotExist):
+		return &bridge.Error{
+			Code: bridge.CodeUnauthorized, Message: "there is no file for these credentials", Hint: "check the credentials against the source's path",
+		}
 	case errors.Is(err, os.ErrNotExist):
 		return unavailable("does not exist", "check path: a relative one starts from the configuration's folder")
 	case err != nil:

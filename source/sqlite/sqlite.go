@@ -114,6 +114,7 @@ func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, er
 	if err != nil {
 		return nil, err
 	}
+	file.ofCaller = len(f.path.Names()) > 0
 	db, release, err := f.pool.Get(ctx, source.DigestOf(text), func(context.Context) (*database, error) {
 		return openFile(file, f.reads.With(file.tenant()).Digest())
 	})
