@@ -98,6 +98,7 @@ func (a *answer) readPage() (*Page, error) {
 	if err == nil {
 		err = a.atEnd()
 	}
+	r.page.Rejected, r.page.Deleted = r.rejected.all(), r.deleted.all()
 	if err == nil {
 		err = a.text.check(r.page)
 	}
@@ -111,7 +112,6 @@ func (a *answer) readPage() (*Page, error) {
 		return nil, a.badAnswer("the answer's JSON is not a page: it has no contacts",
 			"A page is an object with contacts, an array. Check that the URL is that of contact_sync, and what the bridge does when it fails.")
 	}
-	r.page.Rejected, r.page.Deleted = r.rejected.all(), r.deleted.all()
 	r.page.Bytes = a.meter.read
 	return r.page, nil
 }
@@ -350,6 +350,9 @@ func (r *pageReader) readContacts() error {
 
 // reject notes a contact that cannot be taken.
 func (r *pageReader) reject(rejected Rejected) error {
+	if !r.text.isWhole(rejected.ID) { // it is not the contact's
+		rejected.ID = ""
+	}
 	rejected.ID, rejected.Reason = cut(rejected.ID, contact.MaxID), cut(rejected.Reason, maxReason)
 	*r.rejected.next() = rejected
 	return r.charge(memoryOfRejected + len(rejected.ID) + len(rejected.Reason))

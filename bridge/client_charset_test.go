@@ -82,3 +82,16 @@ func TestAnAnswerInISO88591IsDecodedOrItsContactsAreRejected(t *testing.T) {
 		}
 	}
 }
+
+// An id that cannot be read is nobody's: the contact that it belongs to would count as absent, so the rejected one has no id (D8).
+func TestADamagedIDIsNoID(t *testing.T) {
+	for _, body := range []string{
+		"{\"contacts\":[{\"id\":\"é\",\"name\":\"Zoë\"},{\"id\":\"\xff\",\"name\":\"Anna\"}]}",
+		"{\"contacts\":[{\"id\":\"é\",\"name\":\"Zoë\"}],\"rejected_contacts\":[{\"id\":\"\xff\",\"reason\":\"x\"}]}",
+	} {
+		page, err := ask1(answering(200, body, "Content-Type", "application/json"))
+		if err != nil || len(page.Contacts) != 1 || len(page.Rejected) != 1 || page.Rejected[0].ID != "" {
+			t.Errorf("%q: %+v, %v", body, page, err)
+		}
+	}
+}
