@@ -21,7 +21,8 @@ func unsheet(raw string) (text string, lost bool) {
 	if len(whole) == 0 || whole[0] == '0' && sign == "" {
 		return raw, false
 	}
-	digits, ok := "", false
+	var digits string
+	var ok bool
 	if at := strings.IndexAny(text, "eE"); at > 0 {
 		digits, ok, lost = expand(text[:at], text[at+1:])
 	} else {

@@ -149,8 +149,12 @@ func TestHeadersOfUsualExportsAreMapped(t *testing.T) {
 				got[f.Field] = strings.Join(f.Columns, "+")
 			}
 			for _, want := range [][2]string{
-				{source.FieldName, test.person}, {source.FieldCompany, test.company}, {source.FieldEmails, test.emails}, {source.FieldPhones, test.phones},
-				{source.FieldWebsites, test.websites}, {source.FieldTitle, test.title},
+				{source.FieldName, test.person},
+				{source.FieldCompany, test.company},
+				{source.FieldEmails, test.emails},
+				{source.FieldPhones, test.phones},
+				{source.FieldWebsites, test.websites},
+				{source.FieldTitle, test.title},
 			} {
 				if got[want[0]] != want[1] {
 					t.Errorf("%s is %q, want %q", want[0], got[want[0]], want[1])
