@@ -50,7 +50,7 @@ func Split(raw, region string) []string {
 	if !slices.ContainsFunc(parts, func(part string) bool { return countDigits(part) > minNational }) {
 		return []string{raw} // "12, 34" is no list of numbers
 	}
-	return splitEach(parts, region) // what a part is alone is what it is
+	return splitEach(parts, region) // a part may hold several numbers itself
 }
 
 // splitEach splits texts until there is nothing left to split.
@@ -361,7 +361,7 @@ func (s *splitter) brackets(i int) int {
 	return end + 1
 }
 
-// gapAt is the gap that starts at a place; one of kind weak and without length where there is none. digits is how many came
+// gapAt is the gap that starts at a place; one of kind weak and without length where no gap starts. digits is how many came
 // since the last gap.
 func (s *splitter) gapAt(start, digits int) gap {
 	g := gap{start: start, end: start}

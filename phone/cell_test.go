@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// partsOf is what a cell is read as: E.164, or in angle brackets what is kept as it is written.
+// partsOf returns the numbers of a cell in E.164; in angle brackets, the parts that are kept as they are written.
 func partsOf(raw, region string) string {
 	var list []string
 	for _, n := range ParseAll(raw, region) {

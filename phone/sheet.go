@@ -70,7 +70,7 @@ const (
 	leastFloat   = 7  // digits in front of a fraction that is not just .0: with fewer it is punctuation
 	sureMantissa = 10 // digits of a mantissa that was not rounded
 	mostTrailing = 2  // zeros that the end of a mantissa may lack
-	leastPower   = 5  // of an exponent that is none of an extension with a letter in it
+	leastPower   = 5  // of an exponent; a smaller one may be a letter in an extension
 )
 
 // withoutFraction reads 447911123457.0 and 447911123457,00. Another fraction means that the digits are not those of a number.

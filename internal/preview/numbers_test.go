@@ -16,7 +16,7 @@ func previewOf(t *testing.T, phones, contacts string) *preview.Preview {
 	return look(t, endpoint(t, "endpoints:\n  crm:\n    auth: none\n    phones: "+phones+"\n    source:\n      kind: memory\n      contacts:\n"+contacts), preview.Options{Limit: 50, Examine: 100})
 }
 
-// problemOf returns the message of a problem, "" where there is none.
+// problemOf returns the message of a problem, or "".
 func problemOf(p *preview.Preview, code string) string {
 	for _, problem := range p.Problems {
 		if problem.Code == code {
