@@ -107,7 +107,8 @@ func IsOne(raw string) bool {
 			return false
 		}
 	}
-	return digits <= maxE164+3
+	const longestPrefix = 3 // for calls abroad
+	return digits <= maxE164 || raw[0] == '0' && digits <= maxE164+longestPrefix
 }
 
 // leastShort is how many digits the shortest whole numbers have, those of small islands.
@@ -151,15 +152,18 @@ const (
 
 // Bounds of the work that one text is worth.
 const (
-	maxGaps   = 500 // a text with more places to cut is left alone
-	maxInside = 16  // places to cut inside one part
+	maxGaps   = 100 // of a text with more places to cut only those that surely separate are looked at
+	maxInside = 10  // places to cut inside one part
 )
 
 // split cuts a text. Parts without digits are left out.
 func (s *splitter) split(text string) []string {
 	s.text = text
 	s.findGaps()
-	if len(s.gaps) == 2 || len(s.gaps) > maxGaps {
+	if len(s.gaps) > maxGaps { // what surely separates first; the parts are looked at again
+		s.gaps = slices.DeleteFunc(s.gaps, func(g gap) bool { return g.kind != hard })
+	}
+	if len(s.gaps) == 2 {
 		return []string{text}
 	}
 	s.findCuts()

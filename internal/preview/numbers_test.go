@@ -34,6 +34,9 @@ func TestCellsAreShownAsTheyAreSent(t *testing.T) {
         - {id: 4, name: D, phones: "(212) 555-0123", country: USA}
         - {id: 5, name: E, phones: "030 26550280", country: Deutschland}
 `)
+	if said := problemOf(p, "bad_email"); said != "" {
+		t.Errorf("of addresses in one cell: %s", said)
+	}
 	want := []string{
 		"[+447911123468 +442079460111] [a@x.example b@x.example] [www.a.example https://b.example/x,y]",
 		"[+447911123468 12345] [a@x.example b@x.example] []",
