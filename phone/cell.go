@@ -36,7 +36,10 @@ func Split(raw, region string) []string {
 	if values, ok := cell.JSON(raw); ok {
 		return splitEach(values, region)
 	}
-	if _, sheet := unsheetOnly(raw); sheet {
+	switch text, lost := unsheet(raw); {
+	case text != raw && !onlyDigits(text): // a formula, which may hold anything
+		return Split(text, region)
+	case text != raw, lost:
 		return []string{raw}
 	}
 	s := splitter{region: region}
@@ -71,12 +74,6 @@ func changesValue(raw, part, region string) bool {
 	}
 	whole, better := Parse(raw, region), Parse(part, region)
 	return better.Valid && (!whole.Valid || whole.Extension == "" && better.Extension != "")
-}
-
-// unsheetOnly is unsheet, and whether a spreadsheet wrote the text.
-func unsheetOnly(raw string) (text string, sheet bool) {
-	text, lost := unsheet(raw)
-	return text, lost || text != raw
 }
 
 // IsOne reports whether a text is so plain that it cannot hold two numbers: no more digits than one number has, and no
@@ -146,7 +143,7 @@ const (
 	costUnknown = 100
 	costDigit   = 10  // of each digit that the plan does not know what to do with
 	costTooLong = 400 // of more digits than a number can have
-	costWord    = 1   // of a part without digits
+	costWord    = 2   // of a part without digits: it rather stays with the number before it
 	impossible  = 1 << 30
 )
 
