@@ -36,7 +36,10 @@ func Split(raw, region string) []string {
 	if values, ok := cell.JSON(raw); ok {
 		return splitEach(values, region)
 	}
-	if _, sheet := unsheetOnly(raw); sheet {
+	switch text, lost := unsheet(raw); {
+	case text != raw && !onlyDigits(text): // a formula, which may hold anything
+		return Split(text, region)
+	case text != raw, lost:
 		return []string{raw}
 	}
 	s := splitter{region: region}
@@ -50,7 +53,7 @@ func Split(raw, region string) []string {
 	if !slices.ContainsFunc(parts, func(part string) bool { return countDigits(part) > minNational }) {
 		return []string{raw} // "12, 34" is no list of numbers
 	}
-	return splitEach(parts, region) // what a part is alone is what it is
+	return splitEach(parts, region) // a part may hold several numbers itself
 }
 
 // splitEach splits texts until there is nothing left to split.
@@ -71,12 +74,6 @@ func changesValue(raw, part, region string) bool {
 	}
 	whole, better := Parse(raw, region), Parse(part, region)
 	return better.Valid && (!whole.Valid || whole.Extension == "" && better.Extension != "")
-}
-
-// unsheetOnly is unsheet, and whether a spreadsheet wrote the text.
-func unsheetOnly(raw string) (text string, sheet bool) {
-	text, lost := unsheet(raw)
-	return text, lost || text != raw
 }
 
 // IsOne reports whether a text is so plain that it cannot hold two numbers: no more digits than one number has, and no
@@ -107,7 +104,8 @@ func IsOne(raw string) bool {
 			return false
 		}
 	}
-	return digits <= maxE164+3
+	const longestPrefix = 3 // for calls abroad
+	return digits <= maxE164 || raw[0] == '0' && digits <= maxE164+longestPrefix
 }
 
 // leastShort is how many digits the shortest whole numbers have, those of small islands.
@@ -145,21 +143,24 @@ const (
 	costUnknown = 100
 	costDigit   = 10  // of each digit that the plan does not know what to do with
 	costTooLong = 400 // of more digits than a number can have
-	costWord    = 1   // of a part without digits
+	costWord    = 2   // of a part without digits: it rather stays with the number before it
 	impossible  = 1 << 30
 )
 
 // Bounds of the work that one text is worth.
 const (
-	maxGaps   = 500 // a text with more places to cut is left alone
-	maxInside = 16  // places to cut inside one part
+	maxGaps   = 100 // of a text with more places to cut only those that surely separate are looked at
+	maxInside = 10  // places to cut inside one part
 )
 
 // split cuts a text. Parts without digits are left out.
 func (s *splitter) split(text string) []string {
 	s.text = text
 	s.findGaps()
-	if len(s.gaps) == 2 || len(s.gaps) > maxGaps {
+	if len(s.gaps) > maxGaps { // what surely separates first; the parts are looked at again
+		s.gaps = slices.DeleteFunc(s.gaps, func(g gap) bool { return g.kind != hard })
+	}
+	if len(s.gaps) == 2 {
 		return []string{text}
 	}
 	s.findCuts()
@@ -361,7 +362,7 @@ func (s *splitter) brackets(i int) int {
 	return end + 1
 }
 
-// gapAt is the gap that starts at a place; one of kind weak and without length where there is none. digits is how many came
+// gapAt is the gap that starts at a place; one of kind weak and without length where no gap starts. digits is how many came
 // since the last gap.
 func (s *splitter) gapAt(start, digits int) gap {
 	g := gap{start: start, end: start}

@@ -21,7 +21,8 @@ func unsheet(raw string) (text string, lost bool) {
 	if len(whole) == 0 || whole[0] == '0' && sign == "" {
 		return raw, false
 	}
-	digits, ok := "", false
+	var digits string
+	var ok bool
 	if at := strings.IndexAny(text, "eE"); at > 0 {
 		digits, ok, lost = expand(text[:at], text[at+1:])
 	} else {
@@ -69,7 +70,7 @@ const (
 	leastFloat   = 7  // digits in front of a fraction that is not just .0: with fewer it is punctuation
 	sureMantissa = 10 // digits of a mantissa that was not rounded
 	mostTrailing = 2  // zeros that the end of a mantissa may lack
-	leastPower   = 5  // of an exponent that is none of an extension with a letter in it
+	leastPower   = 5  // of an exponent; a smaller one may be a letter in an extension
 )
 
 // withoutFraction reads 447911123457.0 and 447911123457,00. Another fraction means that the digits are not those of a number.

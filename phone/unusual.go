@@ -72,8 +72,8 @@ func (r *reading) byOwnCode(text string, home *plan) bool {
 	return false
 }
 
-// byBareCode reads digits that begin with a calling code as an international number whose + is missing. What is written with
-// the punctuation of a national number is none.
+// byBareCode reads digits that begin with a calling code as an international number whose + is missing. Digits with the
+// punctuation of a national number are left alone.
 func (u *unusual) byBareCode(text string, least int) {
 	text, ext := splitExtension(text)
 	digits := compact.Replace(text)

@@ -11,7 +11,7 @@ import (
 type Guess struct {
 	// Fields are the contact fields that were found, in the order of bridge documents, each at most once.
 	Fields []Guessed
-	// Country is the column of the country that national phone numbers belong to; empty where there is none.
+	// Country is the column of the country that national phone numbers belong to, or "".
 	Country string
 	// ID, Updated and Deleted are columns that look like the contact's id, its time of change and its time of deletion;
 	// empty where none does. They are hints for whoever writes a configuration and are never chosen silently: whether a

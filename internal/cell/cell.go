@@ -36,7 +36,7 @@ func readEach(list []string, several func(string) bool, read func(string) []stri
 	return each(list, read)
 }
 
-// Emails returns the e-mail addresses of a cell in their order. A part that is no address is returned as it is written. A
+// Emails returns the e-mail addresses of a cell in their order. A part that is not an address is returned as it is written. A
 // cell of one value is returned unchanged.
 func Emails(text string) []string {
 	if values, ok := JSON(text); ok {
@@ -60,7 +60,7 @@ func Emails(text string) []string {
 	if len(list) == 1 && list[0] == text {
 		return list
 	}
-	return each(list, Emails) // what a part is alone is what it is
+	return each(list, Emails) // a part may hold several values itself
 }
 
 // isBetweenAddresses reports whether a character may stand between two addresses that no usual separator separates.
@@ -183,7 +183,7 @@ func split(text string, quoted, careful bool) []string {
 	return kept
 }
 
-// separator returns the length of the separator at a place of a text, 0 where there is none.
+// separator returns the length of the separator at a place of a text, or 0.
 func separator(text string, i int, careful bool) int {
 	if n := LineBreak(text[i:]); n > 0 {
 		return n

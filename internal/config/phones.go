@@ -13,7 +13,7 @@ import (
 // Phones says what happens to phone numbers.
 type Phones struct {
 	Region string `yaml:"region" jsonschema_description:"The country whose national numbers are written without a country code, in two letters: US, PT, BR. A contact's own country (source.fields.country) goes before it."`
-	Format string `yaml:"format" jsonschema:"enum=e164,enum=as-is" jsonschema_description:"e164 sends +15555550100; what is no phone number is sent as it is written. as-is sends every number as the external service has it, and in e164 only where the contact's country is another than region. Either way several numbers in one cell are sent as several. Default: e164 where region is given, otherwise as-is."`
+	Format string `yaml:"format" jsonschema:"enum=e164,enum=as-is" jsonschema_description:"e164 sends +15555550100; anything that is not a phone number is sent as it is written. as-is sends every number as the external service has it, and in e164 only where the contact's country is another than region. Either way several numbers in one cell are sent as several. Default: e164 where region is given, otherwise as-is."`
 }
 
 // The formats of phone numbers.
@@ -61,7 +61,7 @@ func (p Phones) Prepare() func(*contact.Contact) {
 }
 
 // Of returns how the numbers of a contact of a country are read, and whether they are sent in E.164: as the configuration
-// says, or, as-is, where whoever receives them would read them as another country's.
+// says, or, as-is, where the receiver would read them as another country's.
 func (p Phones) Of(of string) (region string, e164 bool) {
 	region, e164 = p.Region, p.Format == FormatE164
 	if of == "" {
@@ -73,7 +73,7 @@ func (p Phones) Of(of string) (region string, e164 bool) {
 	return region, e164
 }
 
-// split takes cells with several numbers apart. Where there is none it returns the list itself, which is the caller's.
+// split takes cells with several numbers apart. Without such a cell it returns the list itself, which is the caller's.
 func (p Phones) split(phones []string, region string) []string {
 	if !slices.ContainsFunc(phones, func(raw string) bool { return !phone.IsOne(raw) }) {
 		return phones

@@ -14,6 +14,7 @@ import (
 // An examination collects what the contacts themselves show to be wrong.
 type examination struct {
 	phones  config.Phones
+	prepare func(*contact.Contact)
 	foreign foreigners
 	seen    int
 	numbers int // phone numbers, good or not
@@ -31,7 +32,7 @@ type finding struct {
 const maxExamples = 3
 
 func newExamination(phones config.Phones) *examination {
-	return &examination{phones: phones, found: map[string]*finding{}, ids: map[string]int{}}
+	return &examination{phones: phones, prepare: phones.Prepare(), found: map[string]*finding{}, ids: map[string]int{}}
 }
 
 // add counts a problem. An example that came before is not repeated.
@@ -62,10 +63,12 @@ const (
 // contact looks at one contact as the source gives it.
 func (x *examination) contact(c *contact.Contact) {
 	x.seen++
-	for _, problem := range c.Problems() {
-		x.add(problem.Code, example(c, problem))
-	}
 	x.lookAtNumbers(c)
+	sent := c.Clone()
+	x.prepare(&sent)
+	for _, problem := range sent.Problems() {
+		x.add(problem.Code, example(&sent, problem))
+	}
 	if c.ID != "" {
 		x.ids[strings.Clone(c.ID)]++
 		if x.ids[c.ID] == 2 {

@@ -195,7 +195,7 @@ func (x *examination) phoneProblems(add func(code string, severity source.Severi
 		"They are sent as they are written, and no call finds them. Format the column as text before numbers are entered or pasted, and export again.")
 	add(codePlaceholder, source.Note, amount("phone number is a placeholder that belongs to nobody", "phone numbers are placeholders that belong to nobody"),
 		"They are sent as they are written; look-ups ignore them.")
-	add(codeUnknownCountry, source.Warning, x.contacts("has a country that is unknown: phones.region counts instead", "have a country that is unknown: phones.region counts instead"),
+	add(codeUnknownCountry, source.Warning, x.contacts("has an unknown country and is read as one of phones.region", "have an unknown country and are read as some of phones.region"),
 		"Write ISO codes (DE, DEU) or the country's name in English, German, French, Spanish, Italian, Portuguese or Dutch.")
 	add(codeNotSent, source.Note, amount("phone cell holds something that is not sent", "phone cells hold something that is not sent"),
 		"Only numbers are sent. Map a custom field to the column to keep the rest.")

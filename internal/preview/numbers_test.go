@@ -16,7 +16,7 @@ func previewOf(t *testing.T, phones, contacts string) *preview.Preview {
 	return look(t, endpoint(t, "endpoints:\n  crm:\n    auth: none\n    phones: "+phones+"\n    source:\n      kind: memory\n      contacts:\n"+contacts), preview.Options{Limit: 50, Examine: 100})
 }
 
-// problemOf returns the message of a problem, "" where there is none.
+// problemOf returns the message of a problem, or "".
 func problemOf(p *preview.Preview, code string) string {
 	for _, problem := range p.Problems {
 		if problem.Code == code {
@@ -34,6 +34,9 @@ func TestCellsAreShownAsTheyAreSent(t *testing.T) {
         - {id: 4, name: D, phones: "(212) 555-0123", country: USA}
         - {id: 5, name: E, phones: "030 26550280", country: Deutschland}
 `)
+	if said := problemOf(p, "bad_email"); said != "" {
+		t.Errorf("of addresses in one cell: %s", said)
+	}
 	want := []string{
 		"[+447911123468 +442079460111] [a@x.example b@x.example] [www.a.example https://b.example/x,y]",
 		"[+447911123468 12345] [a@x.example b@x.example] []",

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // A file is one path of an endpoint and what is known about the version of it that was read last.
@@ -213,12 +214,12 @@ func (f *file) digest(ctx context.Context, opened *os.File) (digest, error) {
 
 // readHeader reads the first row.
 func (f *file) readHeader(opened *os.File, v *version) error {
-	head, err := bufio.NewReaderSize(io.NewSectionReader(opened, 0, longestStart), longestStart).Peek(longestStart)
+	head, err := bufio.NewReaderSize(io.NewSectionReader(opened, 0, source.FormatBytes), source.FormatBytes).Peek(source.FormatBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return f.wrap(err)
 	}
-	if other, known := formatOf(head); known {
-		return f.refuse(other)
+	if other, known := source.FormatOf(head); known {
+		return broken(fmt.Sprintf("%s is %s, not CSV", f.name(), other.Name), other.Hint)
 	}
 	var mark int
 	v.encoding, mark = detectEncoding(head, f.factory.cfg.Encoding)

@@ -230,8 +230,12 @@ func (i *identity) problems() []source.Problem {
 		})
 	}
 	if n := len(i.again); n > 0 {
+		rows := "1 row agrees with"
+		if n > 1 {
+			rows = fmt.Sprintf("%d rows agree with", n)
+		}
 		list = append(list, source.Problem{
-			Severity: source.Note, Code: "id_again", Message: fmt.Sprintf("%d rows agree with an earlier row in name, first e-mail address and first number: their ids end in -2, -3 in the order of the file", n),
+			Severity: source.Note, Code: "id_again", Message: rows + " an earlier row in name, first e-mail address and first number: ids end in -2, -3 in the order of the file then",
 			Hint: "remove the duplicates; where one of them goes, the others' ids move up",
 		})
 	}

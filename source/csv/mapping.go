@@ -135,7 +135,7 @@ func (m *mapping) takeUsual() {
 }
 
 // text is a field's value: without space around it, without the formula that Excel keeps a text as it is with (="0791"), without
-// zero bytes, and what is no UTF-8 replaced.
+// zero bytes, and invalid UTF-8 replaced.
 func text(raw []byte) string {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) > 3 && raw[0] == '=' && raw[1] == '"' && raw[len(raw)-1] == '"' {

@@ -135,7 +135,7 @@ func (r *Row) Set(c *Column, value string) {
 }
 
 // SetJSON puts the texts and numbers of JSON into a list: those of an array, of objects with a value, of nested arrays; or a
-// JSON text. False: there is none, so that the value means itself.
+// JSON text. It returns false where no value is found: the text means itself then.
 func (r *Row) SetJSON(c *Column, value string) bool {
 	var text string
 	if value[0] == '"' && json.Unmarshal([]byte(value), &text) == nil {

@@ -79,6 +79,17 @@ func TestCellsWithSeveralValues(t *testing.T) {
 	expect(t, "unused columns", fmt.Sprint(found.Unused, err), "[notes] <nil>")
 }
 
+func TestAFileOfAnotherFormatIsNamed(t *testing.T) {
+	for start, word := range map[string]string{"PK\x03\x04": ".xlsx", "BEGIN:VCARD\r\n": "vCard", "\x1f\x8b\x08": "gzip", "id,name\n": "no SQLite database"} {
+		path := filepath.Join(t.TempDir(), "x.db")
+		if err := os.WriteFile(path, []byte(start+strings.Repeat("x", 4096)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := open(t, path, "{table: customers, id: id}").Begin(t.Context(), "")
+		wantError(t, err, bridge.CodeSourceBroken, word)
+	}
+}
+
 func TestUsualNamesWithoutFields(t *testing.T) {
 	f := newFile(t, `CREATE TABLE people (Id, "First Name", "Last Name", "E-Mail", phone INTEGER, city, updated TEXT)`,
 		`INSERT INTO people VALUES (1, 'Jane', '', 'jane@example.com', 555, 'Lisbon', '2020-01-01')`)

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // unavailable is the error of a file that cannot be opened.
@@ -45,7 +48,7 @@ func (f *factory) wrap(ctx context.Context, err error) error {
 		return interrupted(context.Canceled)
 	case lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT:
 		return &bridge.Error{
-			Code: bridge.CodeSourceBroken, Message: "the file is no SQLite database, or damaged", Err: text(err),
+			Code: bridge.CodeSourceBroken, Message: notDatabase, Err: text(err),
 			Hint: "check path; PRAGMA integrity_check tells more",
 		}
 	case 0:
@@ -55,6 +58,31 @@ func (f *factory) wrap(ctx context.Context, err error) error {
 		Code: bridge.CodeSourceBroken, Message: "SQLite refused a query", Err: text(err),
 		Hint: "check table, query, id, updated, deleted and fields: preview names the one",
 	}
+}
+
+// notDatabase is the message where SQLite cannot make anything of a file.
+const notDatabase = "the file is no SQLite database, or damaged"
+
+// explain is wrap, and names the format of a file that is not a database.
+func (s *Source) explain(ctx context.Context, err error) error {
+	err = s.factory.wrap(ctx, err)
+	e, ok := errors.AsType[*bridge.Error](err)
+	if !ok || e.Message != notDatabase {
+		return err
+	}
+	head := make([]byte, source.FormatBytes)
+	file, opening := os.Open(s.db.location.name)
+	if opening != nil {
+		return err
+	}
+	n, _ := io.ReadFull(file, head) // fewer where the file is short
+	_ = file.Close()                // it was only read
+	if other, known := source.FormatOf(head[:n]); known && !strings.Contains(other.Name, "SQLite") {
+		named := *e
+		named.Message, named.Hint = "the file is "+other.Name+", not a SQLite database", other.Hint
+		return &named
+	}
+	return err
 }
 
 // interrupted is the error of a context that is done.

@@ -155,7 +155,7 @@ func (s *Source) with(ctx context.Context, do func(conn, *shape) error) error {
 	}
 	c, err := s.db.readers.Conn(ctx)
 	if err != nil {
-		return s.factory.wrap(ctx, err)
+		return s.explain(ctx, err)
 	}
 	defer c.Close()
 	err = c.Raw(func(raw any) error {
@@ -169,7 +169,7 @@ func (s *Source) with(ctx context.Context, do func(conn, *shape) error) error {
 		}
 		return err
 	})
-	return s.factory.wrap(ctx, err)
+	return s.explain(ctx, err)
 }
 
 // shape describes what is read, once for a file.
