@@ -124,7 +124,9 @@ func TestAHostileBackupWritesNothingElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := func(name string) entry { return entry{tar.Header{Name: name, Mode: 0o600, Size: 4}, "evil"} }
-	link := func(kind byte, name, to string) entry { return entry{tar.Header{Name: name, Typeflag: kind, Linkname: to}, ""} }
+	link := func(kind byte, name, to string) entry {
+		return entry{tar.Header{Name: name, Typeflag: kind, Linkname: to}, ""}
+	}
 	hostile := map[string][]entry{
 		"two of one name":      {whole[0], whole[0]},
 		"a link first":         {link(tar.TypeSymlink, "a.db", victim)},

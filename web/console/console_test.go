@@ -173,3 +173,48 @@ func TestTheAuditLogsTimesAreInOneZone(t *testing.T) {
 		t.Errorf("under all accounts %q, under one %q", all, one)
 	}
 }
+
+// A name that was taken from a URL goes with it; one that was typed stays.
+func TestAGuessedNameGoesWithItsURL(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t)
+	v := s.administrator(t)
+	hidden := regexp.MustCompile(`name="guessed" value="([^"]*)"`)
+	for _, c := range []struct{ first, guess, second, want string }{
+		{"http://127.0.0.1:1", "bridge", s.bridge.URL + "/shop/contact_sync", "shop"},
+		{"http://[::1]:1/contact_sync", "bridge", s.bridge.URL + "/other/contact_sync", "other"},
+		{"http://bridge.example.com", "bridge", "http://crm.example.com/contact_sync", "crm"},
+	} {
+		page := v.post("/integrations/new", "/integrations/new", "account", "acme", "bridge", c.first, "name", "", "every", "nonsense").text
+		guessed := hidden.FindStringSubmatch(page)
+		if guessed == nil || guessed[1] != c.guess || !strings.Contains(page, `value="`+c.guess+`"`) {
+			t.Errorf("%s: guessed %q, want %q", c.first, guessed, c.guess)
+			continue
+		}
+		page = v.post("/integrations/new", "/integrations/new", "account", "acme", "bridge", c.second, "name", c.guess, "guessed", c.guess, "every", "nonsense").text
+		if guessed := hidden.FindStringSubmatch(page); guessed == nil || guessed[1] != c.want {
+			t.Errorf("%s after %s: guessed %q, want %q", c.second, c.first, guessed, c.want)
+		}
+		page = v.post("/integrations/new", "/integrations/new", "account", "acme", "bridge", c.second, "name", "typed", "guessed", c.guess, "every", "nonsense").text
+		if !strings.Contains(page, `value="typed"`) || hidden.MatchString(page) {
+			t.Error("a name that was typed is lost")
+		}
+	}
+}
+
+// Of who was purged nothing is kept, and the list of what was not taken says so.
+func TestAPurgedContactIsNotSaidToLackAnID(t *testing.T) {
+	s := newSite(t)
+	key := s.furnish(t)
+	v := s.administrator(t)
+	v.goes("/person/purge?account=acme&integration=crm&id=jane-7", "/person/purge", "account", "acme", "ref", "crm/jane-7")
+	if err := s.hub.Ask(context.Background(), key, registry.Ask{Run: true, Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the full run", func() bool {
+		return strings.Contains(v.must("/integrations/acme/crm").text, "purged: its id is not kept")
+	})
+	if strings.Contains(v.must("/integrations/acme/crm").text, "without an id") {
+		t.Error("it is said to lack an id")
+	}
+}

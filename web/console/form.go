@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -123,8 +124,9 @@ func (q *request) readForm(f *view.IntegrationForm) {
 	f.Grant, f.Authorize, f.TokenURL, f.ClientID, f.Scopes = get("grant"), get("authorize"), get("token-url"), get("client-id"), get("scopes")
 	if f.New {
 		f.Account, f.Region, f.TimeZone, f.Name = get("account"), get("region"), get("time_zone"), get("name")
-		if f.Name == "" {
+		if f.Name == "" || f.Name == get("guessed") { // a guess goes with the URL that it was made from
 			f.Name = nameFrom(f.Bridge)
+			f.Guessed = f.Name
 		}
 	}
 	if version := get("version"); version != "" {
@@ -147,7 +149,8 @@ func (q *request) readForm(f *view.IntegrationForm) {
 
 var unfit = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-// nameFrom suggests a name out of a bridge's URL: what stands before contact_sync, or else the host.
+// nameFrom suggests a name out of a bridge's URL: what stands before contact_sync, or else the host, or, where that is a number
+// or this machine, bridge.
 func nameFrom(bridge string) string {
 	u, err := url.Parse(bridge)
 	if err != nil {
@@ -156,6 +159,9 @@ func nameFrom(bridge string) string {
 	name := path.Base(path.Dir(u.Path))
 	if name == "." || name == "/" {
 		name = strings.Split(u.Hostname(), ".")[0]
+		if _, err := netip.ParseAddr(u.Hostname()); err == nil || name == "localhost" {
+			name = "bridge"
+		}
 	}
 	return strings.Trim(unfit.ReplaceAllString(name, "-"), "-_")
 }

@@ -113,7 +113,7 @@ func newBars(title string, runs []directory.Run, value func(directory.Run) float
 func DurationBars(l *Locale, runs []directory.Run) Bars {
 	return newBars("Duration", runs, func(r directory.Run) float64 { return Took(r, l.Now).Seconds() },
 		func(r directory.Run) string {
-			return fmt.Sprintf("%s: %s, %s", l.Time(r.Started), l.Duration(Took(r, l.Now)), runWords(r.State))
+			return fmt.Sprintf("%s: %s, %s", l.Time(r.Started), l.Duration(Took(r, l.Now)), runWords(r))
 		},
 		func(top float64) string { return l.Duration(time.Duration(top * float64(time.Second))) })
 }
@@ -122,7 +122,7 @@ func DurationBars(l *Locale, runs []directory.Run) Bars {
 func VolumeBars(l *Locale, runs []directory.Run) Bars {
 	return newBars("Contacts read", runs, func(r directory.Run) float64 { return float64(r.Contacts) },
 		func(r directory.Run) string {
-			return fmt.Sprintf("%s: %s, %s", l.Time(r.Started), l.Count(r.Contacts, "contact", "contacts"), runWords(r.State))
+			return fmt.Sprintf("%s: %s, %s", l.Time(r.Started), l.Count(r.Contacts, "contact", "contacts"), runWords(r))
 		},
 		func(top float64) string { return l.Number(int64(top)) })
 }
@@ -138,8 +138,8 @@ func Took(r directory.Run, now time.Time) time.Duration {
 	return max(0, r.Updated.Sub(r.Started))
 }
 
-func runWords(s directory.RunState) string {
-	switch s {
+func runWords(r directory.Run) string {
+	switch r.State {
 	case directory.Running:
 		return "under way"
 	case directory.Done:
@@ -149,9 +149,12 @@ func runWords(s directory.RunState) string {
 	case directory.Guarded:
 		return "complete, deletions wait for a yes"
 	case directory.Abandoned:
+		if r.Error != "" {
+			return "failed, then replaced by a newer run"
+		}
 		return "replaced by a newer run"
 	}
-	return string(s)
+	return string(r.State)
 }
 
 func runShape(s directory.RunState) string {
