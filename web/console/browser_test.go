@@ -93,25 +93,32 @@ func private(t testing.TB, path string) context.Context {
 		t.Fatal(chromium.err)
 	}
 	// chromedp.WithNewBrowserContext opens a tab, for which a browser context without a window has no place.
-	browser := cdp.WithExecutor(chromium.ctx, chromedp.FromContext(chromium.ctx).Browser)
-	own, err := target.CreateBrowserContext().Do(browser)
-	if err != nil {
-		t.Fatal(err)
-	}
-	window, err := target.CreateTarget("about:blank").WithBrowserContextID(own).WithNewWindow(true).Do(browser)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var own cdp.BrowserContextID
+	var window target.ID
+	ask(t, func(browser context.Context) (err error) {
+		if own, err = target.CreateBrowserContext().Do(browser); err == nil {
+			window, err = target.CreateTarget("about:blank").WithBrowserContextID(own).WithNewWindow(true).Do(browser)
+		}
+		return err
+	})
 	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithTargetID(window))
-	ctx, enough := context.WithTimeout(ctx, time.Minute)
+	ctx, enough := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(func() {
 		enough()
 		cancel()
-		if err := target.DisposeBrowserContext(own).Do(browser); err != nil {
-			t.Error(err)
-		}
+		ask(t, target.DisposeBrowserContext(own).Do)
 	})
 	return ctx
+}
+
+// ask asks the browser itself, and not for long: it may have crashed.
+func ask(t testing.TB, do func(browser context.Context) error) {
+	t.Helper()
+	browser, enough := context.WithTimeout(cdp.WithExecutor(chromium.ctx, chromedp.FromContext(chromium.ctx).Browser), time.Minute)
+	defer enough()
+	if err := do(browser); err != nil {
+		t.Fatalf("ask the browser: %v", err)
+	}
 }
 
 // A tab is a browser's window.
@@ -157,7 +164,10 @@ func (b *tab) run(actions ...chromedp.Action) {
 	b.t.Helper()
 	if err := chromedp.Run(b.ctx, actions...); err != nil {
 		var at, text string
-		_ = chromedp.Run(context.WithoutCancel(b.ctx), chromedp.Location(&at), chromedp.Text("body", &text, chromedp.ByQuery))
+		// Where the test's time is over its window is closed, and does not answer.
+		last, enough := context.WithTimeout(context.WithoutCancel(b.ctx), 5*time.Second)
+		defer enough()
+		_ = chromedp.Run(last, chromedp.Location(&at), chromedp.Text("body", &text, chromedp.ByQuery))
 		b.t.Fatalf("%v\nat %s\n%s", err, at, text)
 	}
 }
