@@ -36,7 +36,7 @@ func (d Doubt) String() string {
 	return "the run is in doubt: " + string(d)
 }
 
-// Evidence is what a run's pages so far tell about who is gone (D8). A store keeps it with the run.
+// Evidence says what a run's pages so far tell about who is gone (D8). A store keeps it with the run.
 type Evidence struct {
 	Doubt       Doubt
 	Interrupted bool  // it was resumed, at an exact position
@@ -226,12 +226,12 @@ func (e *GuardedError) Error() string {
 	return fmt.Sprintf("%d of %d contacts would be deleted, %d of them because the bridge says so: none was deleted", e.Deleted, e.Total, e.Named)
 }
 
-// Hint is what to do about it.
+// Hint says what to do about it.
 func (e *GuardedError) Hint() string {
 	return "If they are really gone, accept the deletions; if not, look at the bridge's source. Everything else was stored."
 }
 
-// Held is what the guard holds back of an integration: contacts that wait for a yes or a no.
+// Held names the deletions of an integration that the guard holds back: contacts that wait for a yes or a no.
 type Held struct {
 	// Set names the contacts that are held back. It changes when one is added, and stays when some are shown again and leave:
 	// a yes to a Set is for contacts that were shown to the person who says it. Empty where nothing is held back.
@@ -271,7 +271,7 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("the deletions that wait have changed since: the answer is for set %q, and %d contacts wait now, as set %s", e.Set, e.Now.Count, e.Now.Set)
 }
 
-// Hint is what to do about it.
+// Hint says what to do about it.
 func (e *HeldError) Hint() string {
 	if e.Now.Count == 0 {
 		return "They were answered already, or the contacts have come back. Look how the integration stands now."

@@ -103,7 +103,7 @@ func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string,
 	return n, h.Registry.Settle(ctx, key)
 }
 
-// waiting is what the health and the problem of an integration are while deletions wait for a yes; ok where none do.
+// waiting returns an integration's health, and its problem, after a complete run: guarded while deletions wait for a yes, ok otherwise.
 func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Status) (registry.Health, *registry.Problem, error) {
 	state, err := h.Store.State(ctx, key)
 	switch {

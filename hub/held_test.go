@@ -67,7 +67,7 @@ func TestAYesIsForWhatWasShown(t *testing.T) {
 	}
 }
 
-// D9: a no is an answer as well, and a yes without a set is none.
+// D9: a no is an answer as well, and a yes without a set is refused.
 func TestANoKeepsTheContacts(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 40)
 	f.add(t, c)
@@ -201,7 +201,7 @@ type readCloser struct{ *bytes.Buffer }
 
 func (readCloser) Close() error { return nil }
 
-// D8: another bridge behind an integration is read from the beginning, and its predecessor's half-done run is not gone on with.
+// D8: an integration's new bridge is read from the beginning, and its predecessor's half-done run is not gone on with.
 func TestAnotherBridgeIsReadFromTheBeginning(t *testing.T) {
 	f, one, two := newHub(t), newCRM(t, 30), newCRM(t, 25)
 	f.add(t, one)

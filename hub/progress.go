@@ -50,6 +50,9 @@ func noteOf(e synchronizer.Event) string {
 	case synchronizer.Retrying:
 		return fmt.Sprintf("waiting %s for the bridge: %v", e.Wait.Round(100*time.Millisecond), e.Err)
 	case synchronizer.Restarted:
+		if e.Run.Kind == directory.Initial {
+			return "beginning again, because the bridge refused an offset"
+		}
 		return "starting again from the last checkpoint, because the bridge refused an offset"
 	}
 	return ""

@@ -261,7 +261,7 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 	return o
 }
 
-// halfDone is what is still asked for of a run that could not go on.
+// halfDone returns what is still asked for of a run that could not go on.
 func halfDone(asked registry.Ask) registry.Ask {
 	asked.Resume = asked.Full
 	return asked

@@ -144,7 +144,7 @@ type version struct {
 	deleted bool
 }
 
-// A look is what an operator saw of the deletions that wait.
+// A look holds the deletions that an operator saw waiting.
 type look struct {
 	set  string
 	have map[string]bool

@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// heldOf is what is held back of an integration i: the newest run that held back one of its contacts, and how many there are.
+// heldOf selects what is held back of an integration i: the newest run that held back one of its contacts, and how many there are.
 const heldOf = `(SELECT coalesce(max(h.run), 0) FROM contactbridge.held h WHERE h.account = i.account AND h.integration = i.id AND h.run > 0),
 	(SELECT count(*) FROM contactbridge.held h WHERE h.account = i.account AND h.integration = i.id AND h.run > 0)`
 

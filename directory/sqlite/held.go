@@ -8,7 +8,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// heldOf is what is held back of an integration i: the newest run that held back one of its contacts, and how many there are.
+// heldOf selects what is held back of an integration i: the newest run that held back one of its contacts, and how many there are.
 const heldOf = `(SELECT coalesce(max(h.run), 0) FROM held h WHERE h.integration = i.pk AND h.run > 0),
 	(SELECT count(*) FROM held h WHERE h.integration = i.pk AND h.run > 0)`
 
@@ -97,7 +97,7 @@ func (a *applier) unshown(ctx context.Context) error {
 }
 
 // judge decides about the contacts that are to be deleted when the run ends (D8, D9). A run that judges decides anew about
-// those that earlier runs held back: whoever of them it showed is held back no longer.
+// those that earlier runs held back: any of them that it showed is held back no longer.
 func (a *applier) judge(ctx context.Context, guard directory.Guard) (*directory.GuardedError, error) {
 	if err := a.unshown(ctx); err != nil || !a.held {
 		return nil, err

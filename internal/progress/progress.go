@@ -137,6 +137,9 @@ func told(e synchronizer.Event) string {
 	case synchronizer.Retrying:
 		return fmt.Sprintf("%s; asking again in %s (attempt %d of %d)", clean(e.Err.Error()), Took(e.Wait), e.Attempt+1, e.Attempts)
 	case synchronizer.Restarted:
+		if e.Run.Kind == directory.Initial {
+			return fmt.Sprintf("the bridge does not know the offset any more; beginning again (%s)", clean(e.Err.Error()))
+		}
 		return fmt.Sprintf("the bridge does not know the offset any more; going on from the last safe checkpoint (%s)", clean(e.Err.Error()))
 	}
 	return ""

@@ -12,7 +12,7 @@ ALTER TABLE contactbridge.runs
   ADD COLUMN exact       boolean NOT NULL DEFAULT false, -- its offset is an exact position
   ADD COLUMN restarts    bigint NOT NULL DEFAULT 0,      -- how often it began again from nothing
   ADD COLUMN brought     bigint NOT NULL DEFAULT 0;      -- contacts that this pass showed
--- Nothing is known of the pages that a half-done run has behind it: it counts as having brought somebody.
+-- Nothing is known of the pages that a half-done run has read: it counts as having brought somebody.
 UPDATE contactbridge.runs SET doubt = CASE WHEN judges THEN '' ELSE 'incremental' END, brought = contacts;
 ALTER TABLE contactbridge.runs DROP COLUMN judges;
 

@@ -12,7 +12,7 @@ ALTER TABLE runs ADD COLUMN exact INTEGER NOT NULL DEFAULT 0;       -- 1: its of
 ALTER TABLE runs ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;    -- how often it began again from nothing
 ALTER TABLE runs ADD COLUMN brought INTEGER NOT NULL DEFAULT 0;     -- contacts that this pass showed
 UPDATE runs SET doubt = 'incremental' WHERE NOT judges;
--- Nothing is known of the pages that a half-done run has behind it: it counts as having brought somebody.
+-- Nothing is known of the pages that a half-done run has read: it counts as having brought somebody.
 UPDATE runs SET brought = contacts;
 ALTER TABLE runs DROP COLUMN judges;
 

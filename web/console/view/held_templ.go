@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "github.com/contactbridge/contactbridge/directory"
 
-// Held is what a page shows of the deletions that wait for a yes.
+// Held holds the deletions that wait for a yes, for a page.
 type Held struct {
 	Integration Integration
 	Held        directory.Held
