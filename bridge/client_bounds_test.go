@@ -328,12 +328,16 @@ func TestAContactBeyondABoundIsNotSent(t *testing.T) {
 	var seen bridge.Observation
 	h := handlerOf(m, bridge.Limits{})
 	h.Observe = func(o bridge.Observation) { seen = o }
-	page, err := serve(t, h).Page(t.Context(), bridge.PageRequest{})
+	page, err := serve(t, h).Page(t.Context(), bridge.PageRequest{SupportsDeletions: true})
 	if err != nil || len(page.Contacts) != 2 {
 		t.Fatalf("%d contacts, %v", len(page.Contacts), err)
 	}
 	if seen.LeftOut != 1 {
 		t.Errorf("%d left out", seen.LeftOut)
+	}
+	// It is there all the same: nobody may take it for gone (D8).
+	if len(page.Rejected) != 1 || page.Rejected[0].ID != m.entries[1].contact.ID || !strings.Contains(page.Rejected[0].Reason, "phones") {
+		t.Errorf("rejected: %+v", page.Rejected)
 	}
 }
 

@@ -223,6 +223,14 @@ func brokenSource(message string) *Error {
 	return &Error{Code: CodeSourceBroken, Message: message, Hint: "This is a defect of the source: report it with the bridge's log."}
 }
 
+// idWithin is an id, or nothing where it is longer than any that can be kept.
+func idWithin(id string) string {
+	if len(id) > contact.MaxID {
+		return ""
+	}
+	return id
+}
+
 // write writes one change behind what is there.
 func (p *page) write(change *Change) {
 	c := &p.scratch // on the heap once, not once a contact
@@ -234,9 +242,15 @@ func (p *page) write(change *Change) {
 		}
 		p.writeRejected(c.ID, change.Rejected)
 		return
-	case err != nil:
+	case errors.Is(err, contact.ErrNoID):
 		p.now.noID++
 		p.writeRejected("", err.Error())
+		return
+	case err != nil && !(change.Deleted && idWithin(c.ID) != ""): // it is there, so whose it is must be told (D8)
+		if len(p.reasons) < maxLoggedIDs {
+			p.reasons = append(p.reasons, err.Error())
+		}
+		p.writeRejected(idWithin(c.ID), err.Error())
 		return
 	}
 	if change.Deleted {
