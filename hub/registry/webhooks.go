@@ -79,6 +79,9 @@ type Wanted struct {
 
 // Deliveries takes deliveries that are due: the oldest of each webhook that nobody is sending anything to. A webhook is sent one
 // at a time, whatever process sends it. Those of a disabled webhook wait.
+//
+// Both rows are locked, and what makes a delivery due is asked of its own row: PostgreSQL looks again at locked rows only, and
+// another process may have taken and ended the delivery since the statement began.
 func (d *DB) Deliveries(ctx context.Context, wanted Wanted) (taken []Delivery, err error) {
 	if wanted.Limit <= 0 {
 		return nil, nil
@@ -102,7 +105,7 @@ func (d *DB) Deliveries(ctx context.Context, wanted Wanted) (taken []Delivery, e
 			FROM hub.webhooks w JOIN hub.deliveries d ON d.id = (SELECT q.id FROM hub.deliveries q
 				WHERE q.webhook = w.id AND q.next > 0 AND q.next <= $1 ORDER BY q.next, q.id LIMIT 1)
 			JOIN hub.events e ON e.id = d.event
-			WHERE NOT w.disabled AND w.held <= $1`+except+` ORDER BY d.next, d.id LIMIT $2 {skip w}`, args...)
+			WHERE NOT w.disabled AND w.held <= $1 AND d.next > 0 AND d.next <= $1`+except+` ORDER BY d.next, d.id LIMIT $2 {skip w d}`, args...)
 		if err != nil {
 			return err
 		}
