@@ -199,11 +199,12 @@ func TestTheSchemaHasEveryFieldOfAContactAndNoOther(t *testing.T) {
 	if err := json.Unmarshal(text, &written); err != nil {
 		t.Fatal(err)
 	}
-	fields := reflect.TypeFor[contact.Contact]().NumField()
+	const kept = 1 // Country is read, and never sent
+	fields := reflect.TypeFor[contact.Contact]().NumField() - kept
 	described := schemas(t)["contact.schema.json"].Properties
 	have, want := slices.Sorted(maps.Keys(described)), slices.Sorted(maps.Keys(written))
 	if !slices.Equal(have, want) || len(have) != fields {
-		t.Errorf("the schema has %q, the code writes %q and has %d fields", have, want, fields)
+		t.Errorf("the schema has %q, the code writes %q and has %d fields to send", have, want, fields)
 	}
 }
 
