@@ -50,11 +50,7 @@ func (h *Hub) WriteHeld(ctx context.Context, w io.Writer, key directory.Key) err
 }
 
 func heldRow(h directory.HeldContact) []string {
-	why := "not shown by a complete run"
-	if h.Named {
-		why = "named by the bridge"
-	}
-	row := []string{h.Contact.ID, h.Contact.Name, h.Contact.Company, strings.Join(h.Contact.Emails, " "), strings.Join(h.Contact.Phones, " "), why}
+	row := []string{h.Contact.ID, h.Contact.Name, h.Contact.Company, strings.Join(h.Contact.Emails, " "), strings.Join(h.Contact.Phones, " "), directory.WhyHeld(h.Named)}
 	for n, cell := range row {
 		row[n] = harmless(cell)
 	}

@@ -157,7 +157,7 @@ func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	s.Hub.Observe = runs.Observe
 	options := web.Options{
 		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: web.ClientAddress(s.proxies()), Metrics: s.config.Metrics,
+		Secure: s.secure(), ClientAddress: listener.ClientAddress(s.proxies()), Metrics: s.config.Metrics,
 	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil
@@ -185,7 +185,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: web.ClientAddress(s.proxies()), Guest: s.guest,
+		Secure: s.secure(), ClientAddress: listener.ClientAddress(s.proxies()), Guest: s.guest,
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{
