@@ -11,7 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/progress"
 )
 
-// newestSet is what --accept-deletions without a value means: the deletions that wait in the directory now.
+// newestSet is the value of --accept-deletions where none is given: the deletions that wait in the directory now.
 const newestSet = "newest"
 
 // accept says yes to the deletions that wait, before the run, and reports how many contacts were deleted.

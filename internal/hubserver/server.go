@@ -200,7 +200,7 @@ func (s *Server) secure() bool {
 	return s.config.TLS.Enabled() || strings.HasPrefix(s.config.PublicURL, "https://")
 }
 
-// proxies are those whose word is taken for where a request comes from.
+// proxies returns those whose word is taken for where a request comes from.
 func (s *Server) proxies() []netip.Prefix { return listener.Prefixes(s.config.Network.Proxies) }
 
 // Describe says for the operator what is served where. A hub without users that others can reach is given a code that its

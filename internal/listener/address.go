@@ -23,9 +23,9 @@ func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// ClientAddress returns a function that tells whose requests are counted together: one IPv4 address, or one customer's network of IPv6. Where the other
-// end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is not a proxy's: what stands
-// before it was written by the caller. Requests over a Unix socket have no address.
+// ClientAddress returns a function that tells whose requests are counted together: one IPv4 address, or one customer's network of
+// IPv6. Where the other end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is not a
+// proxy's: what stands before it was written by the caller. Requests over a Unix socket have no address.
 func ClientAddress(proxies []netip.Prefix) func(*http.Request) netip.Prefix {
 	return func(r *http.Request) netip.Prefix {
 		client, ok := remote(r.RemoteAddr)

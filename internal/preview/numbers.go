@@ -79,7 +79,7 @@ var labels = map[string]bool{
 	"mobil": true, "cell": true, "ext": true, "extension": true, "sip": true, "sips": true, "br": true, "handy": true, "fon": true, "mob": true,
 }
 
-// unsent is the words in a cell of phone numbers that are no part of what is sent. Those in JSON are its keys and are not looked
+// unsent returns the words in a cell of phone numbers that are no part of what is sent. Those in JSON are its keys and are not looked
 // at.
 func unsent(raw string, parts []string) string {
 	if _, isJSON := cell.JSON(raw); isJSON || !strings.ContainsFunc(raw, unicode.IsDigit) || strings.ContainsAny(raw, "@:<") {
@@ -165,7 +165,7 @@ func (f *foreigners) add(raw, example, region string) {
 	}
 }
 
-// problem is the warning about the country whose numbers these look like.
+// problem returns the warning about the country whose numbers these look like.
 func (f *foreigners) problem(region string) (source.Problem, bool) {
 	best := ""
 	for _, code := range likely {
@@ -187,7 +187,7 @@ func (f *foreigners) problem(region string) (source.Problem, bool) {
 	}, true
 }
 
-// phoneProblems are the problems of the cells, in words.
+// phoneProblems returns the problems of the cells, in words.
 func (x *examination) phoneProblems(add func(code string, severity source.Severity, message func(n int) string, hint string)) {
 	add(codeBadPhone, source.Warning, x.ofNumbers, x.phoneHint())
 	add(codeRounded, source.Warning, amount("phone number has lost digits in a spreadsheet or a floating-point column and is no number any more",
