@@ -118,7 +118,7 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 	}
 	if errors.Is(err, directory.ErrUnderWay) {
 		return &Error{
-			Kind: Conflict, Message: "something is synchronizing " + key.Integration + ", which is no integration of the hub",
+			Kind: Conflict, Message: "something is synchronizing " + key.Integration + ", which is not an integration of the hub",
 			Hint: "End the program that runs contactbridge sync on the hub's directory, then remove it again.",
 		}
 	}

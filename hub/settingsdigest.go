@@ -53,10 +53,10 @@ func settingsDigest(key []byte, i registry.Integration, given map[string]string,
 	if err != nil {
 		return "", err
 	}
-	names := map[string]string{}
+	identity := map[string]string{}
 	for name, value := range sent {
 		if !isCredential(i, name) {
-			names[name] = value
+			identity[name] = value
 		}
 	}
 	settings := struct {
@@ -65,8 +65,8 @@ func settingsDigest(key []byte, i registry.Integration, given map[string]string,
 		OAuth  *registry.OAuth `json:",omitempty"`
 		Region string
 	}{Bridge: withoutCredentials(i, address, sent), Region: strings.ToUpper(region), OAuth: tokenSource(i.OAuth)}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		settings.Auth = append(settings.Auth, [2]string{name, names[name]})
+	for _, name := range slices.Sorted(maps.Keys(identity)) {
+		settings.Auth = append(settings.Auth, [2]string{name, identity[name]})
 	}
 	text, err := json.Marshal(settings) // keys of maps are sorted
 	if err != nil {

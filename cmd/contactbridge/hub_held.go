@@ -92,7 +92,7 @@ func (f *integrationFlags) answer(use, short, done string, say func(*hub.Hub, co
 				case held.Count == 0:
 					return misuse("no deletions of "+key.Integration+" wait for a yes", "")
 				}
-				return misuse("it is not said which deletions are meant", fmt.Sprintf("If it is those above: --set %s", held.Set))
+				return misuse("--set is missing: it says which deletions are meant", fmt.Sprintf("If it is those above: --set %s", held.Set))
 			})
 		},
 	}

@@ -9,7 +9,7 @@ const SampleSize = 50
 // unit, a version, or a mistake. It is in March 1973, which in milliseconds is beyond every second of the next thousand years.
 const firstTime = 100_000_000
 
-// Odd returns the greatest number above 0 that is no time in a form (E11): [Page.Odd]. A number that is too great for its form is
+// Odd returns the greatest number above 0 that is not a time in a form (E11): [Page.Odd]. A number that is too great for its form is
 // in the future, and is left to the tail for that. 0 for sequences, where every number fits.
 func Odd(form string) int64 {
 	unit := Unit(form)
