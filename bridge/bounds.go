@@ -158,7 +158,8 @@ func NewBudget(bytes int64) *Budget {
 	return &Budget{bytes: bytes, room: semaphore.NewWeighted(bytes)}
 }
 
-// ProcessLimit returns the memory limit that a process with this budget should set (SetMemoryLimit of runtime/debug): the pages, as much again for what is made of them, and the rest. Without it garbage may take twice as much.
+// ProcessLimit returns the memory limit that a process with this budget should set (SetMemoryLimit of runtime/debug): the pages,
+// as much again for what is made of them, and the rest. Without it garbage may take twice as much.
 func (b *Budget) ProcessLimit() int64 { return 2*b.bytes + restOfProcess }
 
 const restOfProcess = 64 << 20

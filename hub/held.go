@@ -72,7 +72,8 @@ func (h *Hub) AcceptDeletions(ctx context.Context, key directory.Key, set string
 	return h.answer(ctx, key, set, "integration.accept_deletions", h.Store.DeleteHeld)
 }
 
-// RefuseDeletions keeps the contacts whose deletion waits, as a person has said, and reports how many. See [directory.Store] for what may come up again.
+// RefuseDeletions keeps the contacts whose deletion waits, as a person has said, and reports how many. See [directory.Store] for
+// what may come up again.
 func (h *Hub) RefuseDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
 	return h.answer(ctx, key, set, "integration.refuse_deletions", h.Store.KeepHeld)
 }

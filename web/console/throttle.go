@@ -32,8 +32,8 @@ type guesser struct {
 	address netip.Prefix
 }
 
-// guessed returns the key by which tries of a user's password are counted: all spellings that the registry takes for one name are one, and
-// a long one takes no more room than a short one.
+// guessed returns the key by which tries of a user's password are counted: all spellings that the registry takes for one name are
+// one, and a long one takes no more room than a short one.
 func guessed(name string) string {
 	sum := sha256.Sum256([]byte(registry.FoldName(name)))
 	return string(sum[:])
