@@ -192,12 +192,12 @@ func (s *splitter) split(text string) []string {
 	return parts
 }
 
-// part returns the text between two gaps.
+// part is the text between two gaps.
 func (s *splitter) part(from, to int) string {
 	return strings.TrimSpace(s.text[s.gaps[from].end:s.gaps[to].start])
 }
 
-// joined returns the part between two gaps without a comma that stands after the beginning of its number.
+// joined is the part between two gaps without a comma that stands after the beginning of its number.
 func (s *splitter) joined(from, to int) string {
 	for i := from + 1; i < to; i++ {
 		if s.gaps[i].kind == hard && startsNumber(s.part(from, i)) && countDigits(s.part(from, i)) < leastNumber {
@@ -232,7 +232,7 @@ func (s *splitter) mayCut(i int) bool {
 	return countDigits(before) >= least && countDigits(after) >= least
 }
 
-// before returns the text that ends at a gap and starts after the one before it that separates more surely.
+// before is the text that ends at a gap and starts after the one before it that separates more surely.
 func (s *splitter) before(i int) string {
 	j := i - 1
 	for j > 0 && s.gaps[j].kind <= s.gaps[i].kind && countDigits(s.part(j, i)) < leastNumber {
@@ -241,7 +241,7 @@ func (s *splitter) before(i int) string {
 	return s.part(j, i)
 }
 
-// after returns the text that starts at a gap and ends at the next one that separates more surely.
+// after is the text that starts at a gap and ends at the next one that separates more surely.
 func (s *splitter) after(i int) string {
 	j := i + 1
 	for j < len(s.gaps)-1 && s.gaps[j].kind <= s.gaps[i].kind && countDigits(s.part(i, j)) < leastNumber {
@@ -332,7 +332,7 @@ func (s *splitter) findGaps() {
 	s.gaps = append(s.gaps, gap{start: len(s.text), end: len(s.text), kind: hard})
 }
 
-// unit returns the length of what cannot be cut at a place: a word or a character.
+// unit is the length of what cannot be cut at a place: a word or a character.
 func (s *splitter) unit(i int, digits *int) int {
 	if n := letters(s.text[i:]); n > 0 {
 		return n
@@ -347,7 +347,7 @@ func (s *splitter) unit(i int, digits *int) int {
 // longestRemark is the longest text in brackets that is looked at, in bytes.
 const longestRemark = 64
 
-// brackets returns the length of brackets that hold no number of their own: "(0)", "(Mo-Fr, 9-17)".
+// brackets is the length of brackets that hold no number of their own: "(0)", "(Mo-Fr, 9-17)".
 func (s *splitter) brackets(i int) int {
 	if s.text[i] != '(' && s.text[i] != '[' {
 		return 0
@@ -362,7 +362,7 @@ func (s *splitter) brackets(i int) int {
 	return end + 1
 }
 
-// gapAt returns the gap that starts at a place; one of kind weak and without length where no gap starts. digits is how many came
+// gapAt is the gap that starts at a place; one of kind weak and without length where no gap starts. digits is how many came
 // since the last gap.
 func (s *splitter) gapAt(start, digits int) gap {
 	g := gap{start: start, end: start}
@@ -436,7 +436,7 @@ func (s *splitter) classify(g gap, end, spaces int, surely, broken, soft, plus b
 	return g
 }
 
-// nextPiece returns the text from a place to where the next number may begin.
+// nextPiece is the text from a place to where the next number may begin.
 func (s *splitter) nextPiece(i int) string {
 	rest := s.text[i:]
 	if end := strings.IndexAny(rest, "+;,|\n"); end >= 0 {
@@ -445,10 +445,10 @@ func (s *splitter) nextPiece(i int) string {
 	return rest
 }
 
-// nextRun returns the digits that a text begins with.
+// nextRun is the digits that a text begins with.
 func nextRun(text string) string { return string(leadingDigits(text)) }
 
-// connector returns the length of a word between two numbers, such as "or".
+// connector is the length of a word between two numbers, such as "or".
 func (s *splitter) connector(start, at int) int {
 	n := letters(s.text[at:])
 	if n == 0 || at == start && at > 0 && !isSpaceAt(s.text, at-1) || !cell.IsConnector(s.text[at:at+n]) {

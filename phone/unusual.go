@@ -248,7 +248,7 @@ func digitElsewhere(c rune) int {
 	return -1
 }
 
-// withoutScheme returns the number of a sip, callto or tel address, with the scheme or without. What else tel addresses hold is
+// withoutScheme is the number of a sip, callto or tel address, with the scheme or without. What else tel addresses hold is
 // left to the library.
 func withoutScheme(text string) string {
 	i := strings.IndexByte(text, ':')
@@ -274,7 +274,7 @@ func withoutScheme(text string) string {
 	return text
 }
 
-// withoutHost returns the number in number@host. An e-mail address stays as it is.
+// withoutHost is the number in number@host. An e-mail address stays as it is.
 func withoutHost(text string) string {
 	at := strings.IndexByte(text, '@')
 	if at < 0 {

@@ -47,7 +47,7 @@ func newGuesses(clock source.Clock, client func(*http.Request) netip.Prefix) *gu
 	return &guesses{clock: clock, client: client, seed: maphash.MakeSeed(), wrong: map[guesser]*rate.Limiter{}, good: map[uint64]struct{}{}}
 }
 
-// at returns the guesses at one endpoint.
+// at are the guesses at one endpoint.
 func (g *guesses) at(endpoint string) bridge.Guesses { return endpointGuesses{g, endpoint} }
 
 type endpointGuesses struct {
@@ -83,7 +83,7 @@ func (e endpointGuesses) Judged(r *http.Request, auth bridge.Auth, good bool) {
 	e.count(guesser{address, ""}, guessEveryAll, guessBurstAll)
 }
 
-// wait returns how long a guesser must not guess. The caller holds the lock.
+// wait is how long a guesser must not guess. The caller holds the lock.
 func (g *guesses) wait(who guesser, every time.Duration) time.Duration {
 	limiter := g.wrong[who]
 	if limiter == nil {

@@ -79,7 +79,7 @@ var labels = map[string]bool{
 	"mobil": true, "cell": true, "ext": true, "extension": true, "sip": true, "sips": true, "br": true, "handy": true, "fon": true, "mob": true,
 }
 
-// unsent returns the words in a cell of phone numbers that are no part of what is sent. Those in JSON are its keys and are not looked
+// unsent is the words in a cell of phone numbers that are no part of what is sent. Those in JSON are its keys and are not looked
 // at.
 func unsent(raw string, parts []string) string {
 	if _, isJSON := cell.JSON(raw); isJSON || !strings.ContainsFunc(raw, unicode.IsDigit) || strings.ContainsAny(raw, "@:<") {
@@ -165,7 +165,7 @@ func (f *foreigners) add(raw, example, region string) {
 	}
 }
 
-// problem returns the warning about the country whose numbers these look like.
+// problem is the warning about the country whose numbers these look like.
 func (f *foreigners) problem(region string) (source.Problem, bool) {
 	best := ""
 	for _, code := range likely {
@@ -187,11 +187,11 @@ func (f *foreigners) problem(region string) (source.Problem, bool) {
 	}, true
 }
 
-// phoneProblems returns the problems of the cells, in words.
+// phoneProblems are the problems of the cells, in words.
 func (x *examination) phoneProblems(add func(code string, severity source.Severity, message func(n int) string, hint string)) {
 	add(codeBadPhone, source.Warning, x.ofNumbers, x.phoneHint())
-	add(codeRounded, source.Warning, amount("phone number has lost digits in a spreadsheet or a floating-point column and is not a phone number any more",
-		"phone numbers have lost digits in a spreadsheet or a floating-point column and are not phone numbers any more"),
+	add(codeRounded, source.Warning, amount("phone number has lost digits in a spreadsheet or a floating-point column and is no number any more",
+		"phone numbers have lost digits in a spreadsheet or a floating-point column and are no numbers any more"),
 		"They are sent as they are written, and no call finds them. Format the column as text before numbers are entered or pasted, and export again.")
 	add(codePlaceholder, source.Note, amount("phone number is a placeholder that belongs to nobody", "phone numbers are placeholders that belong to nobody"),
 		"They are sent as they are written; look-ups ignore them.")

@@ -228,7 +228,7 @@ func (i *inspector) odd(st stamp) {
 	i.counts = append(i.counts, counted{Count: keyset.Count{
 		SQL:      "SELECT count(*) FROM " + i.shape.from + " WHERE " + i.shape.isOdd(keyset.Page{Odd: st.odd()}),
 		Severity: source.Warning, Code: "odd_updated",
-		Message: "%d rows have a number in updated that is not a time in " + st.unit.String() + " since 1970: every run sends them again",
+		Message: "%d rows have a number in updated that is no time in " + st.unit.String() + " since 1970: every run sends them again",
 		Hint:    "correct updated of these rows, or set updated_as to what the numbers mean",
 	}})
 }

@@ -89,7 +89,7 @@ func (i *inspector) stamps(ctx context.Context) error {
 		i.tally(ctx, keyset.Count{
 			SQL:      fmt.Sprintf("SELECT count(*) FROM %s WHERE %s BETWEEN 1 AND %d", i.shape.from, i.shape.updated, odd),
 			Severity: source.Warning, Code: "odd_updated",
-			Message: "%d rows have a number in updated that is not a time in " + f.unit.String() + " since 1970: every run sends them again",
+			Message: "%d rows have a number in updated that is no time in " + f.unit.String() + " since 1970: every run sends them again",
 			Hint:    "correct updated of these rows, or set updated_as to what the numbers mean",
 		})
 	}
