@@ -98,7 +98,7 @@ func (s *Source) clock(ctx context.Context) (now, safe time.Time, method string,
 	return now, safe.Add(-s.factory.cfg.ClockSkew), method, nil
 }
 
-// form finds how stamps are written, and the newest of them: unknown where not all of a sample sort by time. known is the form that was
+// form finds how stamps are written, and the newest of them: unknown where not all of a sample sort by time. known is what was
 // decided before (E11).
 func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Time, known string) (keyset.Value, form, error) {
 	newest, err := shape.stamps(ctx, conn, shape.updated+" DESC", keyset.SampleSize)
@@ -144,7 +144,7 @@ func (s *shape) stamps(ctx context.Context, conn conn, order string, limit int) 
 	return list, err
 }
 
-// integersOf returns the numbers of a sample of integers; nil where not all of it are.
+// integersOf are the numbers of a sample of integers; nil where not all of it are.
 func integersOf(sample []keyset.Value) []int64 {
 	list := make([]int64, len(sample))
 	for i, v := range sample {
