@@ -35,7 +35,7 @@ const (
 	maxAuthFields = 100
 
 	memoryOfContact  = int(unsafe.Sizeof(contact.Contact{}))
-	memoryOfGrowth   = memoryOfContact * 35 / 100            // a contact's share of what its list leaves behind when it grows
+	memoryOfGrowth   = memoryOfContact * 35 / 100            // a contact's share of the memory that its list gives up when it grows
 	memoryOfRejected = 2*int(unsafe.Sizeof(Rejected{})) + 16 // in a piece and in the list, and its texts rounded up
 	memoryOfDeleted  = 2*int(unsafe.Sizeof("")) + 8
 )
@@ -58,8 +58,8 @@ func (r *pageReader) charge(bytes int) error {
 	return nil
 }
 
-// next returns a new contact, which is zero. The list grows by what the page's length lets expect, so that hardly any contact is
-// copied, and few places are left empty.
+// next returns a new contact, which is zero. The list grows as the page's length suggests, so that few contacts are
+// copied and few places stay empty.
 func (r *pageReader) next() *contact.Contact {
 	list := r.page.Contacts
 	if len(list) == cap(list) {
@@ -69,8 +69,8 @@ func (r *pageReader) next() *contact.Contact {
 	return &r.page.Contacts[len(list)]
 }
 
-// room is how many contacts the list should have room for that has n, and is full: as many as the rest of the page holds where it
-// goes on like its last part.
+// room returns the capacity for a full list of n contacts: enough for the rest of the page if its contacts are as large as those of
+// its last part.
 func (r *pageReader) room(n int) int {
 	at := r.json.InputOffset()
 	if n == 0 {
@@ -121,7 +121,7 @@ func (p *pieces[T]) next() *T {
 	return &p.last[len(p.last)-1]
 }
 
-// all returns the elements in one slice, nil if there are none, and forgets them.
+// all returns the elements in one slice, which is nil if it would be empty, and forgets them.
 func (p *pieces[T]) all() []T {
 	if p.n == 0 {
 		return nil
@@ -147,10 +147,10 @@ type Budget struct {
 	room  *semaphore.Weighted
 }
 
-// DefaultBudget is what a process usually gives to pages.
+// DefaultBudget is a process's budget for pages where none is configured, in bytes.
 const DefaultBudget = 256 << 20
 
-// NewBudget returns a budget of so many bytes, or of [DefaultBudget] where there are none.
+// NewBudget returns a budget of so many bytes, or of [DefaultBudget] where bytes is not positive.
 func NewBudget(bytes int64) *Budget {
 	if bytes <= 0 {
 		bytes = DefaultBudget
@@ -158,13 +158,13 @@ func NewBudget(bytes int64) *Budget {
 	return &Budget{bytes: bytes, room: semaphore.NewWeighted(bytes)}
 }
 
-// ProcessLimit is what a process that shares the budget among its clients should set as its memory limit
-// (SetMemoryLimit of runtime/debug): the pages, as much again for what is made of them, and the rest. Without it garbage may take twice as much.
+// ProcessLimit returns the memory limit that a process with this budget should set (SetMemoryLimit of runtime/debug): the pages,
+// as much again for what is made of them, and the rest. Without it garbage may take twice as much.
 func (b *Budget) ProcessLimit() int64 { return 2*b.bytes + restOfProcess }
 
 const restOfProcess = 64 << 20
 
-// take waits for room and returns what gives it back, once.
+// take waits for room. release gives it back; to call it again does nothing.
 func (b *Budget) take(ctx context.Context, bytes int64) (release func(), err error) {
 	bytes = min(max(bytes, 1), b.bytes)
 	if err := b.room.Acquire(ctx, bytes); err != nil {
@@ -201,8 +201,8 @@ func (a *answer) reserve() (release func(), err error) {
 	return release, nil
 }
 
-// readRest reads a body whose length is not known to its end. So much memory is worth the length: a list that has to grow without
-// it takes more.
+// readRest reads a body of unknown length to its end, to learn its length. That takes less memory than a list of contacts that grows
+// without it.
 func (a *answer) readRest() {
 	if a.known > 0 {
 		return
@@ -213,7 +213,7 @@ func (a *answer) readRest() {
 		n, err := io.ReadFull(a.meter, piece)
 		readers = append(readers, bytes.NewReader(piece[:n]))
 		if err != nil {
-			break // what it is is found again by reading on
+			break // reading on returns the same error
 		}
 	}
 	a.known = a.meter.read
@@ -222,8 +222,7 @@ func (a *answer) readRest() {
 
 const restPiece = 256 << 10
 
-// readAhead reads the body's beginning. It reports whether that is all of it. What reading it failed with is found again by who
-// reads on.
+// readAhead reads the body's beginning, and reports whether that is all of it. An error is not reported: reading on returns it again.
 func (a *answer) readAhead() (whole bool) {
 	a.ahead = aheads.Get().(*[]byte)
 	b := (*a.ahead)[:0]

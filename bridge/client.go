@@ -101,7 +101,7 @@ func (c *Client) Page(ctx context.Context, q PageRequest) (*Page, error) {
 	return page, nil
 }
 
-// maxBody is the most bytes of an answer.
+// maxBody returns the most bytes of an answer.
 func (c *Client) maxBody() int64 {
 	if c.MaxBody <= 0 {
 		return DefaultMaxBody

@@ -39,7 +39,7 @@ func serveBody(t testing.TB, body []byte, zipped bool) *bridge.Client {
 	return &bridge.Client{URL: server.URL + "/contact_sync", HTTP: &http.Client{Transport: &http.Transport{}}}
 }
 
-// filled is a body of about so many bytes: a start, one piece again and again with commas between, and an end.
+// filled returns a body of about so many bytes: a start, one piece again and again with commas between, and an end.
 func filled(size int, start, piece, end string) []byte {
 	n := (size - len(start) - len(end)) / (len(piece) + 1)
 	return []byte(start + strings.TrimSuffix(strings.Repeat(piece+",", n), ",") + end)
@@ -75,7 +75,7 @@ var hostile = []struct {
 		return filled(n, `{"contacts":[`, `{"id":"1","emails":[`+strings.TrimSuffix(strings.Repeat(`"a",`, 900), ",")+`]}`, `]}`)
 	}},
 	{"rejected contacts", func(n int) []byte { return filled(n, `{"rejected_contacts":[`, `{"id":"17","reason":"x"}`, `]}`) }},
-	{"rejected contacts that are none", func(n int) []byte { return filled(n, `{"rejected_contacts":[`, `1`, `]}`) }},
+	{"rejected contacts that are not objects", func(n int) []byte { return filled(n, `{"rejected_contacts":[`, `1`, `]}`) }},
 	{"rejected contacts of many elements", func(n int) []byte { return filled(n, `{"rejected_contacts":[{"id":[`, `{}`, `]}]}`) }},
 	{"a long reason", func(n int) []byte {
 		return []byte(`{"rejected_contacts":[{"id":"1","reason":"` + strings.Repeat("x", n-60) + `"}]}`)

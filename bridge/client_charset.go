@@ -106,7 +106,7 @@ func (t *textReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readable is how many of the next bytes can be given as they are.
+// readable returns how many of the next bytes can be given as they are.
 func (t *textReader) readable(b []byte) int {
 	ascii := 0
 	for ascii < len(b) && b[ascii] < utf8.RuneSelf {

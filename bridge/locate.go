@@ -78,7 +78,7 @@ func (h *Handler) restart(ctx context.Context, src Source, q request, from start
 	return from, nil
 }
 
-// restartMessages are what is logged. What a source does by itself it logs itself: it knows why.
+// restartMessages are the log's messages. A source logs by itself why it restarts.
 var restartMessages = map[Restart]string{
 	RestartForeign: "a checkpoint was issued for another configuration or tenant, or by another bridge or version: every contact is sent again",
 	RestartRefused: "the source no longer accepts a checkpoint that it issued: every contact is sent again",

@@ -55,7 +55,7 @@ type mark struct {
 	noID                                int // of the rejected records: contacts without an id
 }
 
-// size is how many bytes of records are written.
+// size returns how many bytes of records are written.
 func (m mark) size() int { return m.contacts + m.deleted + m.rejected }
 
 // A pageText is what a page's memory is kept in for the next one.
@@ -223,7 +223,7 @@ func brokenSource(message string) *Error {
 	return &Error{Code: CodeSourceBroken, Message: message, Hint: "This is a defect of the source: report it with the bridge's log."}
 }
 
-// idWithin is an id, or nothing where it is longer than any that can be kept.
+// idWithin returns an id, or nothing where it is longer than any that can be kept.
 func idWithin(id string) string {
 	if len(id) > contact.MaxID {
 		return ""

@@ -62,10 +62,11 @@ type Source interface {
 	// empty, and which therefore brings every contact.
 	Begin(ctx context.Context, since Checkpoint) (Run, error)
 
-	// Read yields the run's changes behind a position in ascending order, each exactly once, until the run's bound, then, in an
-	// initial run, what may have escaped that order (E12, Change.Again), then ends. limit is the most changes that the caller will take, so that a source need not fetch more: a hint, 0 means all.
-	// A source that ends for the limit has yielded that many, and has not ended behind a change without a Position.
-	// A run or position that this source cannot have issued is [CodeInvalidOffset]. After an error the iteration ends.
+	// Read yields the run's changes after a position in ascending order, each exactly once, until the run's bound, then, in an
+	// initial run, what may have escaped that order (E12, Change.Again), then ends. limit is the most changes that the caller will
+	// take, so that a source need not fetch more: a hint, 0 means all. A source that ends for the limit has yielded that many, and
+	// has not ended after a change without a Position. A run or position that this source cannot have issued is
+	// [CodeInvalidOffset]. After an error the iteration ends.
 	Read(ctx context.Context, run Run, after Position, limit int) iter.Seq2[Change, error]
 
 	// Checkpoint is what the page that ends at a position may set (P7, P9): never beyond the run's safe horizon (E2), empty
@@ -89,7 +90,7 @@ type Describer interface {
 	Describe(ctx context.Context) (Description, error)
 }
 
-// A Description is what a bridge has to know of a source besides its contacts.
+// A Description tells a bridge about a source what its contacts do not.
 type Description struct {
 	// Digest stands for what is read, how it becomes contacts, and whose it is (D10): equal in every process that reads the
 	// same with the same credentials, and different where any of it differs. No password and no token is part of it.

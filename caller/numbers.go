@@ -38,7 +38,7 @@ type numbers struct {
 	known map[said]struct{} // of a long list
 }
 
-// said is what a number says, however it is written.
+// said identifies a number, however it is written.
 type said struct{ match, extension string }
 
 // few is how many numbers are compared one by one, which is faster than a map.

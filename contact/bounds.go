@@ -32,7 +32,7 @@ var (
 
 func tooMany(most int, field string) string { return fmt.Sprintf("has more than %d %s", most, field) }
 
-// exceeded is the reason why a contact is beyond a bound; empty where it is within all of them.
+// exceeded returns the reason why a contact is beyond a bound; empty where it is within all of them.
 func (c *Contact) exceeded() string {
 	switch {
 	case len(c.ID) > MaxID:

@@ -47,10 +47,10 @@ var undecomposed = map[rune]string{
 	'ł': "l", 'ø': "o", 'đ': "d", 'ð': "d", 'þ': "th", 'ß': "ss", 'æ': "ae", 'œ': "oe", 'ı': "i", 'ħ': "h", 'ŧ': "t", 'ŋ': "n", 'ĸ': "k", 'ɨ': "i", 'ƶ': "z", 'ς': "σ",
 }
 
-// apostrophes are what stands within a name, and is left out by many who type it.
+// apostrophes are the signs within a name that many leave out when they type it.
 const apostrophes = "'\u2018\u2019\u02bc\u02b9\u00b4`"
 
-// closed are the words of a text whose apostrophes are left out: O'Connor is oconnor.
+// closed returns the words of a text whose apostrophes are left out: O'Connor is oconnor.
 func closed(text string) []string {
 	if !strings.ContainsAny(text, apostrophes) {
 		return nil

@@ -285,3 +285,11 @@ type HeldContact struct {
 	Entry       // as it is in the directory
 	Named bool  // the bridge said that it is deleted; otherwise a complete run did not show it
 }
+
+// WhyHeld returns why a contact would be deleted, as a phrase for people. See [HeldContact] for named.
+func WhyHeld(named bool) string {
+	if named {
+		return "named by the bridge"
+	}
+	return "not shown by a complete run"
+}

@@ -14,7 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// Whoever may write integrations must not have the hub ask the machines beside it: neither by the URL as it stands, nor by what a
+// Anyone who may write integrations must not have the hub ask the machines beside it: neither by the URL as it stands, nor by what a
 // field puts into it, nor by where an answer leads.
 func TestNoFieldLeadsToThisMachine(t *testing.T) {
 	f := newHub(t)

@@ -33,7 +33,7 @@ func fill(t *testing.T, f *fixture, records ...directory.Record) {
 	must(t, f.Store.ApplyPage(t.Context(), run, directory.Page{Seq: 1, Contacts: records, Last: true, Checkpoint: "c"}))
 }
 
-// giant is a contact with so many numbers and addresses, all of which it shares with every other one.
+// giant returns a contact with so many numbers and addresses, all of which it shares with every other one.
 func giant(id string, size int) directory.Record {
 	c := contact.Contact{ID: id, Name: "Giant " + id}
 	for i := range size {
@@ -81,7 +81,7 @@ func TestThePageOfAGiantContactIsBounded(t *testing.T) {
 	}
 }
 
-// heap is a sampler of the memory that the process has from the system.
+// heap returns a sampler of the memory that the process has from the system.
 func heap(t *testing.T) (peak func() uint64) {
 	var most atomic.Uint64
 	done := make(chan struct{})
@@ -99,7 +99,7 @@ func heap(t *testing.T) (peak func() uint64) {
 	return most.Load
 }
 
-// resident is the process's memory; what Go says where the system does not.
+// resident returns the process's memory; what Go says where the system does not.
 func resident() uint64 {
 	text, err := os.ReadFile("/proc/self/statm")
 	var size, pages uint64

@@ -20,7 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// tarPit is a server that takes requests and says nothing, until the test ends.
+// tarPit returns a server that takes requests and says nothing, until the test ends.
 func tarPit(t *testing.T) string {
 	t.Helper()
 	end := make(chan struct{})

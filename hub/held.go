@@ -50,11 +50,7 @@ func (h *Hub) WriteHeld(ctx context.Context, w io.Writer, key directory.Key) err
 }
 
 func heldRow(h directory.HeldContact) []string {
-	why := "not shown by a complete run"
-	if h.Named {
-		why = "named by the bridge"
-	}
-	row := []string{h.Contact.ID, h.Contact.Name, h.Contact.Company, strings.Join(h.Contact.Emails, " "), strings.Join(h.Contact.Phones, " "), why}
+	row := []string{h.Contact.ID, h.Contact.Name, h.Contact.Company, strings.Join(h.Contact.Emails, " "), strings.Join(h.Contact.Phones, " "), directory.WhyHeld(h.Named)}
 	for n, cell := range row {
 		row[n] = harmless(cell)
 	}
@@ -70,13 +66,14 @@ func harmless(cell string) string {
 	return cell
 }
 
-// AcceptDeletions is a person's yes to the deletions that wait, which are named by their set ([directory.Held]): the contacts are
-// deleted, and it reports how many. Where something else waits by now, it deletes nobody and returns a [Conflict].
+// AcceptDeletions deletes the contacts whose deletion waits, as a person has said, and reports how many. The set names them
+// ([directory.Held]). Where something else waits by now, it deletes nobody and returns a [Conflict].
 func (h *Hub) AcceptDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
 	return h.answer(ctx, key, set, "integration.accept_deletions", h.Store.DeleteHeld)
 }
 
-// RefuseDeletions is the no: the contacts stay. See [directory.Store] for what may come up again.
+// RefuseDeletions keeps the contacts whose deletion waits, as a person has said, and reports how many. See [directory.Store] for
+// what may come up again.
 func (h *Hub) RefuseDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
 	return h.answer(ctx, key, set, "integration.refuse_deletions", h.Store.KeepHeld)
 }

@@ -14,19 +14,19 @@ import (
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-// DefaultLimits are those of a run whose integration sets none.
+// DefaultLimits returns those of a run whose integration sets none.
 func DefaultLimits() registry.Limits {
 	return registry.Limits{Pages: synchronizer.DefaultMaxPages, PageBytes: bridge.DefaultMaxBody, Timeout: bridge.DefaultTimeout, Run: 12 * time.Hour}
 }
 
-// DefaultCeilings are the most that an integration's limits may be where the operator says nothing else.
+// DefaultCeilings returns the most that an integration's limits may be where the operator says nothing else.
 func DefaultCeilings() registry.Limits {
 	return registry.Limits{Pages: synchronizer.DefaultMaxPages, PageBytes: 64 << 20, Timeout: time.Minute, Run: 24 * time.Hour}
 }
 
 func (h *Hub) ceilings() registry.Limits { return orElse(h.Options.Ceilings, DefaultCeilings()) }
 
-// orElse fills in what is not said.
+// orElse returns l with the limits of otherwise where l has none.
 func orElse(l, otherwise registry.Limits) registry.Limits {
 	return registry.Limits{
 		Pages: cmp.Or(l.Pages, otherwise.Pages), PageBytes: cmp.Or(l.PageBytes, otherwise.PageBytes),
@@ -34,14 +34,14 @@ func orElse(l, otherwise registry.Limits) registry.Limits {
 	}
 }
 
-// within is no limit beyond its ceiling.
+// within returns l with no limit beyond most.
 func within(l, most registry.Limits) registry.Limits {
 	return registry.Limits{
 		Pages: min(l.Pages, most.Pages), PageBytes: min(l.PageBytes, most.PageBytes), Timeout: min(l.Timeout, most.Timeout), Run: min(l.Run, most.Run),
 	}
 }
 
-// limitsOf are the limits that an integration runs with: its own, or else the default ones, and never beyond the operator's
+// limitsOf returns the limits that an integration runs with: its own, or else the default ones, and never beyond the operator's
 // ceilings, unless the operator's own file says so.
 func (h *Hub) limitsOf(i registry.Integration) registry.Limits {
 	l := orElse(i.Limits, within(DefaultLimits(), h.ceilings()))

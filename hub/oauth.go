@@ -304,7 +304,7 @@ type unsaved struct {
 	old string // access token
 }
 
-// load returns the token that is kept; an empty one where there is none.
+// load returns the token that is kept, or an empty one.
 func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {
 	if !g.kept {
 		return &oauth2.Token{}, nil

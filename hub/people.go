@@ -31,7 +31,7 @@ func (h *Hub) known(ctx context.Context, account string) (known, error) {
 	return k, err
 }
 
-// region is the country of an account's numbers.
+// region returns the country of an account's numbers.
 func (h *Hub) region(ctx context.Context, account string) (string, error) {
 	k, err := h.known(ctx, account)
 	return k.Region, err
@@ -60,7 +60,7 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	return caller.Lookup(ctx, shown, account, number, region, opts)
 }
 
-// An AccountAnswer is what one account knows of a number.
+// An AccountAnswer says who a number belongs to in one account.
 type AccountAnswer struct {
 	Account string
 	caller.Answer
@@ -219,7 +219,7 @@ func (h *Hub) Person(ctx context.Context, key directory.Key, id string) (Person,
 	return Person{Entry: entry, Others: kin.nearest()}, nil
 }
 
-// first are the first entries of a list.
+// first returns the first entries of a list.
 func first(list []string, most int) []string { return list[:min(len(list), most)] }
 
 // severalPeople is how many names make a number or an address one of several people, such as a switchboard's or info@…. Two
@@ -235,7 +235,7 @@ func (f *family) same(c *contact.Contact, k *Kin) bool {
 	return name != "" && sameName(k.Contact.Name) == name && slices.ContainsFunc(k.Shares, func(s string) bool { return len(f.names[s]) < severalPeople })
 }
 
-// sameName is a name as it is compared: its words without regard to case and order, so that "Doe, Jane" is Jane Doe.
+// sameName returns a name as it is compared: its words without regard to case and order, so that "Doe, Jane" is Jane Doe.
 func sameName(name string) string {
 	words := directory.Fold(name)
 	slices.Sort(words)

@@ -118,7 +118,7 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 	}
 	if errors.Is(err, directory.ErrUnderWay) {
 		return &Error{
-			Kind: Conflict, Message: "something is synchronizing " + key.Integration + ", which is no integration of the hub",
+			Kind: Conflict, Message: "something is synchronizing " + key.Integration + ", which is not an integration of the hub",
 			Hint: "End the program that runs contactbridge sync on the hub's directory, then remove it again.",
 		}
 	}
@@ -222,12 +222,12 @@ func (h *Hub) removeAccount(ctx context.Context, name string) error {
 	return nil
 }
 
-// lasting is a context for what must not stop half done because its caller hangs up.
+// lasting returns a context for what must not stop half done because its caller hangs up.
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }
 
-// shown is the directory without the contacts of an account's integrations that are being removed.
+// shown returns the directory without the contacts of an account's integrations that are being removed.
 func (h *Hub) shown(ctx context.Context, account string) (directory.Store, error) {
 	known, err := h.known(ctx, account)
 	if err != nil || len(known.hidden) == 0 {
@@ -247,7 +247,7 @@ func (s showing) hides(key directory.Key) bool {
 	return key.Account == s.account && slices.Contains(s.hidden, key.Integration)
 }
 
-// enough is as many as are asked for without those that are hidden, where there are so many.
+// enough returns as many as are asked for without those that are hidden, where there are so many.
 func enough[T any](limit int, hidden func(T) bool, ask func(limit int) ([]T, error)) ([]T, error) {
 	const most = 100_000
 	for n := max(limit, 1); ; n *= 4 {

@@ -280,7 +280,7 @@ func interrupted(err error) bool {
 	return ok && e.Code == synchronizer.CodeInterrupted || errors.Is(err, context.Canceled)
 }
 
-// guarded is the outcome of a complete run whose deletions wait for a yes (D9). Everything else of it was stored.
+// guarded returns the outcome of a complete run whose deletions wait for a yes (D9). Everything else of it was stored.
 func (h *Hub) guarded(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) registry.Outcome {
 	p := problemOf(err, h.now())
 	p.Code = string(registry.HealthGuarded)

@@ -7,14 +7,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-// settings is the settingsDigest of an integration as it is configured now.
+// settings returns the settingsDigest of an integration as it is configured now.
 func (h *Hub) settings(ctx context.Context, i registry.Integration, region string) (string, error) {
 	key, err := h.Registry.SettingsKey(ctx)
 	if err != nil {
@@ -27,7 +27,7 @@ func (h *Hub) settings(ctx context.Context, i registry.Integration, region strin
 	return settingsDigest(key, i, given, region)
 }
 
-// settingsDigest is a fingerprint of what decides which contacts an integration's bridge shows, and how they are kept: two runs
+// settingsDigest returns a fingerprint of what decides which contacts an integration's bridge shows, and how they are kept: two runs
 // with the same one may share a checkpoint, and the pages of one half-done run (D8, D10). It changes with
 //
 //   - the bridge's address as it is asked, its placeholders filled in,
@@ -53,10 +53,10 @@ func settingsDigest(key []byte, i registry.Integration, given map[string]string,
 	if err != nil {
 		return "", err
 	}
-	names := map[string]string{}
+	identity := map[string]string{}
 	for name, value := range sent {
 		if !isCredential(i, name) {
-			names[name] = value
+			identity[name] = value
 		}
 	}
 	settings := struct {
@@ -65,8 +65,8 @@ func settingsDigest(key []byte, i registry.Integration, given map[string]string,
 		OAuth  *registry.OAuth `json:",omitempty"`
 		Region string
 	}{Bridge: withoutCredentials(i, address, sent), Region: strings.ToUpper(region), OAuth: tokenSource(i.OAuth)}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		settings.Auth = append(settings.Auth, [2]string{name, names[name]})
+	for _, name := range slices.Sorted(maps.Keys(identity)) {
+		settings.Auth = append(settings.Auth, [2]string{name, identity[name]})
 	}
 	text, err := json.Marshal(settings) // keys of maps are sorted
 	if err != nil {
@@ -87,23 +87,18 @@ func tokenSource(o *registry.OAuth) *registry.OAuth {
 	return &registry.OAuth{Grant: o.Grant, TokenURL: o.TokenURL, ClientID: o.ClientID, Scopes: slices.Compact(scopes), Params: o.Params}
 }
 
-// credentialName matches the names of credentials. A name is split into its words first: apiKey, api_key, API-KEY.
-var credentialName = regexp.MustCompile(`(?i)(^|[_.-])(pass|passwd|password|passphrase|pwd|pin|secret|token|key|apikey|jwt|bearer|signature|credential|credentials|authorization|auth)([_.-]|$)`)
-
-var wordsMeet = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-
 // isCredential reports whether an auth value is a secret, which may be changed without another tenant being meant: it is described
-// as a password, or called like one. Anything else may name a tenant.
+// as a password, or its name is that of a credential ([synchronizer.IsCredential]). Anything else may name a tenant.
 func isCredential(i registry.Integration, name string) bool {
 	for _, f := range i.Fields {
 		if f.Name == name && f.Type != "" {
 			return f.Type == "password"
 		}
 	}
-	return credentialName.MatchString(wordsMeet.ReplaceAllString(name, "${1}_${2}"))
+	return synchronizer.IsCredential(name)
 }
 
-// withoutCredentials is an address with the credentials that stand in it replaced by their names.
+// withoutCredentials returns an address with the credentials that stand in it replaced by their names.
 func withoutCredentials(i registry.Integration, address string, sent map[string]string) string {
 	plain := maps.Clone(sent)
 	for name := range plain {

@@ -20,13 +20,13 @@ type slots struct {
 // A share is how many places there are at most.
 type share struct{ all, tests, account, host int }
 
-// share returns how many places there are in all, for tests, for an account and for a host. One account of several gets half of the workers: what keeps
-// all of its integrations busy leaves the others' alone.
+// share returns how many places there are in all, for tests, for an account and for a host. One account of several gets half of
+// the workers: what keeps all of its integrations busy leaves the others' alone.
 func (h *Hub) share(ctx context.Context) share {
 	return share{all: h.Workers(), tests: max(1, h.Workers()/2), account: h.PerAccount(ctx), host: h.perHost()}
 }
 
-// PerAccount is how many runs of one account this process does at once.
+// PerAccount returns how many runs of one account this process does at once.
 func (h *Hub) PerAccount(ctx context.Context) int {
 	if h.Options.PerAccount > 0 {
 		return h.Options.PerAccount
@@ -74,14 +74,14 @@ func (s *slots) leave(account, host string, test bool) {
 	}
 }
 
-// free is how many places nobody has.
+// free returns how many places nobody has.
 func (s *slots) free(most share) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return most.all - s.all
 }
 
-// full are the accounts that have all of their places.
+// full returns the accounts that have all of their places.
 func (s *slots) full(most share) (accounts []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -65,14 +65,14 @@ func (s *storage) hits(key directory.Key, p *registry.Problem) {
 	s.hit[key] = p
 }
 
-// problems are those of the integrations that could not be written down.
+// problems returns those of the integrations that could not be written down.
 func (s *storage) problems() map[directory.Key]*registry.Problem {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.hit)
 }
 
-// room is how many runs may begin: all, one that tries, or none.
+// room returns how many runs may begin: all, one that tries, or none.
 func (s *storage) room(now time.Time, all int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +96,7 @@ func (s *storage) problem(now time.Time) error {
 	return s.err
 }
 
-// asKnown is an integration with what keeps it from working, even where that could not be written down.
+// asKnown returns an integration with what keeps it from working, even where that could not be written down.
 func asKnown(i registry.Integration, unwritten map[directory.Key]*registry.Problem) registry.Integration {
 	if p := unwritten[i.Key]; p != nil && (i.Status.Health == registry.HealthNew || i.Status.Health == registry.HealthOK) {
 		i.Status.Health, i.Status.Problem, i.Status.Failures = registry.HealthFailing, p, max(1, i.Status.Failures)
@@ -131,7 +131,7 @@ func (h *Hub) storageWorks() {
 	}
 }
 
-// Writable is nil unless this process has found that the hub's databases cannot be written.
+// Writable returns nil unless this process has found that the hub's databases cannot be written.
 func (h *Hub) Writable() error {
 	if err := h.storage.problem(h.now()); err != nil {
 		return errors.Join(errors.New("the hub's database cannot be written"), err)

@@ -132,8 +132,9 @@ func (h *Hub) Name() string {
 	return fmt.Sprintf("%s-%d", host, os.Getpid())
 }
 
-// RunClaim does the run that a claim is for and gives the claim back, at once where there is no place for it. What goes wrong is in the integration's status, its runs
-// and the log. It returns early, at a page's end, when ctx is done; then the claim is another worker's at once.
+// RunClaim does the run that a claim is for and gives the claim back, at once where there is no place for it. What goes wrong is
+// in the integration's status, its runs and the log. It returns early, at a page's end, when ctx is done; then the claim is
+// another worker's at once.
 func (h *Hub) RunClaim(ctx context.Context, c registry.Claim) {
 	ctx, end := telemetry.Begin(ctx, "run", "contactbridge.account", c.Account, "contactbridge.integration", c.Key.Integration)
 	defer end()

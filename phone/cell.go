@@ -471,7 +471,7 @@ func isSpaceAt(text string, i int) bool {
 	return unicode.IsSpace(c)
 }
 
-// letters is the length of the word that a text begins with.
+// letters returns the length of the word at the start of a text.
 func letters(text string) int {
 	n := 0
 	for n < len(text) {

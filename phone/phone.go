@@ -81,7 +81,7 @@ func Others(raw, region string) []Number {
 	return []Number{other}
 }
 
-// Format is the number in E.164 where it is valid, else raw, unchanged but for what a spreadsheet has added to it. The
+// Format returns the number in E.164 where it is valid, else raw, unchanged but for what a spreadsheet has added to it. The
 // extension is left out. A placeholder such as 123456789 stays as it is.
 func Format(raw, region string) string { return string(AppendFormat(nil, raw, region)) }
 

@@ -23,7 +23,7 @@ func (s sampled) format(f phonenumbers.PhoneNumberFormat) string {
 
 func (s sampled) code() string { return fmt.Sprint(s.number.GetCountryCode()) }
 
-// sample is the library's example numbers of the usual types, region by region. Numbers that can be dialled only inside their
+// sample returns the library's example numbers of the usual types, region by region. Numbers that can be dialled only inside their
 // country are part of it.
 func sample() map[string][]sampled {
 	list := map[string][]sampled{}
@@ -64,14 +64,14 @@ func withDigits(zero rune) func(string) string {
 	}
 }
 
-// abroad is the number as it is dialled with an international prefix.
+// abroad returns the number as it is dialled with an international prefix.
 func abroad(prefix string) func(s sampled) string {
 	return func(s sampled) string {
 		return prefix + " " + strings.TrimPrefix(s.format(phonenumbers.INTERNATIONAL), "+")
 	}
 }
 
-// ownPrefix is the region's international prefix where it has a single one.
+// ownPrefix returns the region's international prefix where it has a single one.
 func ownPrefix(s sampled) string {
 	prefix := planOf(s.region).meta.GetInternationalPrefix()
 	if !onlyDigits(prefix) {

@@ -28,7 +28,7 @@ func IsWritten(raw, region string) bool {
 	return groupsOf(phonenumbers.Format(parsed, phonenumbers.NATIONAL)) == groupsOf(raw)
 }
 
-// groupsOf is a text's digits with one space between its groups.
+// groupsOf returns a text's digits with one space between its groups.
 func groupsOf(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c < '0' || c > '9' }), " ")
 }

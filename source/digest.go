@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Settings are what decides which contacts a source reads and what they look like, by dotted key: what its checkpoints
-// belong to (D10). They hold no password and no token.
+// Settings decide which contacts a source reads and what they look like, by dotted key. Its checkpoints belong to them (D10). They
+// hold no password and no token.
 type Settings map[string]string
 
 // SettingsOf returns the settings of a kind's configuration, a struct with yaml tags. Keys that are not set are left out,

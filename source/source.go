@@ -29,7 +29,7 @@ func (d Deps) Path(name string) string {
 	return filepath.Join(d.Folder, name)
 }
 
-// FullName is a file's name from the root on: what its contacts' checkpoints belong to (D10).
+// FullName returns a file's name from the root on: what its contacts' checkpoints belong to (D10).
 func FullName(name string) string {
 	if full, err := filepath.Abs(name); err == nil {
 		return full

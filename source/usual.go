@@ -204,7 +204,7 @@ func (w wordSet) fit(name string) bool {
 	return based
 }
 
-// nameWords are the words of a name without accents, in lower case, and without numbers: "E-Mail 2: Adresse" and
+// nameWords returns the words of a name without accents, in lower case, and without numbers: "E-Mail 2: Adresse" and
 // "emailAdresse" are email and adresse.
 func nameWords(name string) []string {
 	var b strings.Builder

@@ -268,28 +268,3 @@ func TestARunThatBringsNobodyAsks(t *testing.T) {
 		t.Errorf("%v, %+v", err, report)
 	}
 }
-
-func TestSettingsAreWhatARunDependsOn(t *testing.T) {
-	base := synchronizer.Settings("https://a.test/x", "DE", map[string]string{"username": "jane", "host": "db1"})
-	if same := synchronizer.Settings("https://a.test/x", "de", map[string]string{"host": "db1", "username": "jane"}); same != base {
-		t.Error("order or case of the region changed the settings")
-	}
-	for name, other := range map[string]string{
-		"url":    synchronizer.Settings("https://a.test/y", "DE", map[string]string{"username": "jane", "host": "db1"}),
-		"region": synchronizer.Settings("https://a.test/x", "AT", map[string]string{"username": "jane", "host": "db1"}),
-		"value":  synchronizer.Settings("https://a.test/x", "DE", map[string]string{"username": "joe", "host": "db1"}),
-		"names":  synchronizer.Settings("https://a.test/x", "DE", map[string]string{"usernam": "ejane", "host": "db1"}),
-		"absent": synchronizer.Settings("https://a.test/x", "DE", map[string]string{"username": "jane"}),
-	} {
-		if other == base {
-			t.Errorf("another %s is the same setting", name)
-		}
-	}
-	for field, want := range map[string]bool{
-		"username": true, "Account_ID": true, "subdomain": true, "password": false, "user_token": false, "account_key": false, "client_secret": false, "x": false,
-	} {
-		if synchronizer.Identifies(field) != want {
-			t.Errorf("%s identifies: %v", field, !want)
-		}
-	}
-}

@@ -278,7 +278,7 @@ func (w *world) mend(t *rapid.T) {
 	}
 }
 
-// waits are the contacts whose deletion waits for a yes.
+// waits returns the contacts whose deletion waits for a yes.
 func (w *world) waits(t *rapid.T) map[string]bool {
 	list, err := w.store.Held(context.Background(), key, 0, 100)
 	if err != nil {

@@ -26,22 +26,3 @@ func Settings(url, region string, identity map[string]string) string {
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
-
-// identifying are the parts of an auth field's name by which it says whose contacts a bridge shows, and is no secret.
-var identifying = []string{
-	"account", "company", "customer", "database", "domain", "email", "env", "host", "instance", "login", "organisation", "organization", "port", "project",
-	"region", "schema", "server", "site", "subdomain", "tenant", "url", "user", "workspace",
-}
-
-// secretive are the parts of an auth field's name that make it a secret whatever else it says.
-var secretive = []string{"pass", "secret", "token", "key", "credential", "private", "pin", "code", "hash", "signature", "session", "cookie", "bearer", "jwt"}
-
-// looksSecret reports whether an auth field's name says that its value is a secret.
-func looksSecret(field string) bool {
-	return slices.ContainsFunc(secretive, func(part string) bool { return strings.Contains(strings.ToLower(field), part) })
-}
-
-// Identifies reports whether an auth field says whose contacts a bridge shows, as far as its name tells, and is no secret.
-func Identifies(field string) bool {
-	return !looksSecret(field) && slices.ContainsFunc(identifying, func(part string) bool { return strings.Contains(strings.ToLower(field), part) })
-}

@@ -209,7 +209,7 @@ func TestARequestIsFramedOneWay(t *testing.T) {
 	}
 }
 
-// answersTo is what comes back to bytes that are sent as they are, until the connection is closed or nothing comes for a second.
+// answersTo sends bytes as they are and returns the answer, until the connection is closed or nothing comes for a second.
 func answersTo(t *testing.T, at, text string) (all []byte) {
 	t.Helper()
 	conn, err := net.Dial("tcp", at)

@@ -13,7 +13,7 @@ import (
 
 const crmPath = "/api/v1/integrations/crm?account=acme"
 
-// version is an integration's, as the API tells it.
+// version returns an integration's, as the API tells it.
 func (f *fixture) version(t *testing.T) int {
 	t.Helper()
 	var view struct{ Version int }

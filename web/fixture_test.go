@@ -77,7 +77,7 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 	})
 }
 
-// unserved is a fixture's bridge without a hub.
+// unserved returns a fixture's bridge without a hub.
 func unserved(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{log: &buffer{}}

@@ -16,6 +16,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 	"github.com/contactbridge/contactbridge/web/api"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
@@ -203,7 +204,7 @@ func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	if s.options.Metrics == "token" || !fromThisMachine(r) {
+	if s.options.Metrics == "token" || !listener.FromThisMachine(r) {
 		if p := s.api.Admit(r, registry.ScopeAdmin); p != nil {
 			p.Write(w, r)
 			return

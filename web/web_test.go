@@ -382,7 +382,7 @@ func TestMetricsAreForThisMachineAndAdministrators(t *testing.T) {
 	}
 	handler = web.Handler(web.Options{Hub: f.hub, Metrics: "off"})
 	if status := get("127.0.0.1:1", "", f.admin); status != http.StatusNotFound {
-		t.Errorf("where there are none: %d", status)
+		t.Errorf("without any: %d", status)
 	}
 }
 

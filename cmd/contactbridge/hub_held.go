@@ -62,7 +62,7 @@ func (f *integrationFlags) keep() *cobra.Command {
 	return f.answer("keep", "Say no to the deletions that wait: the contacts stay", "kept", (*hub.Hub).RefuseDeletions)
 }
 
-// answer is a command that says yes or no to a set of deletions. Without a set it shows what waits, and does nothing.
+// answer returns a command that says yes or no to a set of deletions. Without a set it shows what waits, and does nothing.
 func (f *integrationFlags) answer(use, short, done string, say func(*hub.Hub, context.Context, directory.Key, string) (int64, error)) *cobra.Command {
 	var set string
 	cmd := &cobra.Command{
@@ -92,7 +92,7 @@ func (f *integrationFlags) answer(use, short, done string, say func(*hub.Hub, co
 				case held.Count == 0:
 					return misuse("no deletions of "+key.Integration+" wait for a yes", "")
 				}
-				return misuse("it is not said which deletions are meant", fmt.Sprintf("If it is those above: --set %s", held.Set))
+				return misuse("--set is missing: it says which deletions are meant", fmt.Sprintf("If it is those above: --set %s", held.Set))
 			})
 		},
 	}

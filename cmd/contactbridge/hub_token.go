@@ -126,7 +126,7 @@ func expiry(t time.Time) string {
 
 func hubTokenRemove(f *hubFlags) *cobra.Command {
 	return &cobra.Command{
-		Use: "remove ID", Short: "Remove a token, and those that were made by it: they are worth nothing within a second", Args: takes("ID"),
+		Use: "remove ID", Short: "Remove a token, and those that were made by it: they stop working within a second", Args: takes("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
 				if err := h.RemoveToken(ctx, args[0]); err != nil {

@@ -85,7 +85,7 @@ func TestTheReadmeWorksToItsEnd(t *testing.T) {
 	}
 }
 
-// blocks are the fenced texts of a page in a language.
+// blocks returns the fenced texts of a page in a language.
 func blocks(page, language string) (found []string) {
 	for _, m := range regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$").FindAllStringSubmatch(page, -1) {
 		if m[1] == language {

@@ -15,7 +15,7 @@ import (
 // oddPassword holds everything that means something in a URL.
 const oddPassword = `r3ad:er@pw /?#%[]&=+`
 
-// brokenSources is a configuration in which crm and open work, theirs cannot be tried, and the others cannot work. The password
+// brokenSources returns a configuration in which crm and open work, theirs cannot be tried, and the others cannot work. The password
 // of user "odd reader" is in the environment variable ODD.
 func brokenSources(t *testing.T) (path string) {
 	db := server.Database(t, "CREATE TABLE customers (id int PRIMARY KEY, name text)", "INSERT INTO customers VALUES (1, 'Ann')")
@@ -148,7 +148,7 @@ func TestServeSaysAtTheStartWhatCannotWork(t *testing.T) {
 	}
 }
 
-// lineOf is the first line of a text that begins with something, and the indented ones after it.
+// lineOf returns the first line of a text that begins with something, and the indented ones after it.
 func lineOf(text, beginning string) string {
 	var found string
 	for line := range strings.Lines(text) {

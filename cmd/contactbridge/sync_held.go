@@ -11,7 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/progress"
 )
 
-// newestSet is what --accept-deletions without a value means: the deletions that wait in the directory now.
+// newestSet is the value of --accept-deletions where none is given: the deletions that wait in the directory now.
 const newestSet = "newest"
 
 // accept says yes to the deletions that wait, before the run, and reports how many contacts were deleted.
@@ -67,19 +67,11 @@ func (f *syncFlags) list(cmd *cobra.Command, store directory.Store, key director
 func printHeld(w io.Writer, held directory.Held, contacts []directory.HeldContact) error {
 	t := newTable("ID", "NAME", "COMPANY", "WHY")
 	for _, h := range contacts {
-		t.row(h.Contact.ID, h.Contact.Name, h.Contact.Company, heldWhy(h.Named))
+		t.row(h.Contact.ID, h.Contact.Name, h.Contact.Company, directory.WhyHeld(h.Named))
 	}
 	if err := t.print(w, "No deletions wait for a yes."); err != nil || held.Count == 0 {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\n%s of %s, set %s\n", progress.Count(int64(len(contacts))), count(int(held.Count), "contact"), held.Set)
 	return err
-}
-
-// heldWhy says why a contact would be deleted.
-func heldWhy(named bool) string {
-	if named {
-		return "named by the bridge"
-	}
-	return "not shown by a complete run"
 }

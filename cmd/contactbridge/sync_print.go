@@ -54,7 +54,7 @@ func printSummary(w io.Writer, r synchronizer.Report) error {
 	if held := r.Held; held != nil {
 		fmt.Fprintf(&out, "\n  %s\n", style.Warn(fmt.Sprintf("would be deleted, %s of %s:", progress.Count(int64(len(held.Contacts))), progress.Count(held.Count))))
 		for _, h := range held.Contacts {
-			fmt.Fprintf(&out, "    %s\n", oneLine(h.ID+"  "+h.Name+"  ("+heldWhy(h.Named)+")"))
+			fmt.Fprintf(&out, "    %s\n", oneLine(h.ID+"  "+h.Name+"  ("+directory.WhyHeld(h.Named)+")"))
 		}
 	}
 	if r.NotJudged != "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// giant is a contact far beyond the bounds of package contact, as an older version may have stored it. Its numbers all end alike.
+// giant returns a contact far beyond the bounds of package contact, as an older version may have stored it. Its numbers all end alike.
 func giant(id string, size int) directory.Record {
 	r := directory.Record{Contact: contact.Contact{ID: id, Name: "Giant " + id}}
 	for i := range size {
@@ -74,7 +74,7 @@ func giantsDoNotSlowOthers(b *bench) {
 	}
 }
 
-// searched is how many contacts a text finds, which are so many at least.
+// searched returns how many contacts a text finds, which are so many at least.
 func (b *bench) searched(text string, least int) (int, error) {
 	found, err := b.store.Search(ctx, b.key.Account, directory.Query{Text: text})
 	if len(found) < least {

@@ -114,7 +114,7 @@ func (b *bench) held() directory.Held {
 	return state.Held
 }
 
-// waiting are the ids of the contacts that are held back, sorted.
+// waiting returns the ids of the contacts that are held back, sorted.
 func (b *bench) waiting() []string {
 	b.Helper()
 	list, err := b.store.Held(ctx, b.key, 0, 10_000)

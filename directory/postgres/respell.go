@@ -13,8 +13,7 @@ import (
 
 const respellAtOnce = 1000
 
-// respell is the migration that adds to what contacts are found by what older releases took otherwise: ł is found by l, and
-// O'Connor by oconnor.
+// respell returns the migration that makes contacts of older releases findable by other spellings: ł by l, and O'Connor by oconnor.
 func respell() *goose.Migration {
 	return goose.NewGoMigration(9, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 		account, pk := int32(-1<<31), int64(0)
@@ -28,7 +27,7 @@ func respell() *goose.Migration {
 	}}, nil)
 }
 
-// respellSome does so for the next contacts behind a key.
+// respellSome does so for the next contacts after a key.
 func respellSome(ctx context.Context, tx *sql.Tx, account int32, pk int64) (_ int32, _ int64, more bool, err error) {
 	var accounts []int32
 	var keys []int64

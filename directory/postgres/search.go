@@ -80,8 +80,8 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	return entries[:min(limit, len(entries))], nil
 }
 
-// searchExact finds those whose e-mail address the text is; and where more have its words than are ranked, those that have its
-// words as they are, so that whoever bears that name is among them.
+// searchExact finds the contacts whose e-mail address is the text. Where more contacts have its words than are ranked (many), it also
+// finds those that have the words unabridged, so that contacts of exactly that name are among them.
 func (s *Store) searchExact(ctx context.Context, account string, id int32, query directory.Query, most int, many bool) (found []directory.Entry, err error) {
 	if address := directory.FoldEmail(query.Text); strings.Contains(address, "@") {
 		narrow, args := only(query, []any{id, lexeme(id, email, address), most})

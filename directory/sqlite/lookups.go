@@ -87,8 +87,7 @@ func matches(hits []hit, limit int) []directory.Match {
 }
 
 // find returns the first hits in order, at most limit. Few are sorted here; only where there are more than limit does SQLite have
-// to sort all of them. Asked is what the query says of every number that it finds, known the contacts
-// that were decoded.
+// to sort all of them. asked holds what the query says of every number that it finds, known the contacts that were decoded.
 func (s *Store) find(ctx context.Context, account string, limit int, known *directory.Decoded, asked directory.Number, query string, which ...any) ([]hit, error) {
 	pk, err := s.names.account(ctx, account)
 	if err != nil || pk == 0 {

@@ -13,8 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// respell is the migration that adds to the search index what older releases took otherwise: ł is found by l, and O'Connor by
-// oconnor.
+// respell returns the migration that makes contacts of older releases findable by other spellings: ł by l, and O'Connor by oconnor.
 func respell() *goose.Migration {
 	return goose.NewGoMigration(9, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 		for after, more := int64(0), true; more; {
@@ -27,7 +26,7 @@ func respell() *goose.Migration {
 	}}, nil)
 }
 
-// respellSome does so for the next contacts behind a pk.
+// respellSome does so for the next contacts after a pk.
 func respellSome(ctx context.Context, tx *sql.Tx, after int64) (last int64, more bool, err error) {
 	added := map[int64][]byte{}
 	rows, err := tx.QueryContext(ctx, `SELECT c.pk, i.account, c.data FROM contacts c JOIN integrations i ON i.pk = c.integration

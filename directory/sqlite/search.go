@@ -146,8 +146,8 @@ func (t *typed) words(ctx context.Context) ([]entry, error) {
 	return t.indexed(ctx, t.expression("", words))
 }
 
-// exact finds those whose e-mail address the text is; and where more have its words than are ranked, those that have its words as
-// they are, so that whoever bears that name is among them.
+// exact finds the contacts whose e-mail address is the text. Where more contacts have its words than are ranked (many), it also finds
+// those that have the words unabridged, so that contacts of exactly that name are among them.
 func (t *typed) exact(ctx context.Context, many bool) (found []entry, err error) {
 	if strings.Contains(t.text, "@") {
 		address := string(quotedInto(nil, appendEmail(nil, mark(t.account), directory.FoldEmail(t.text))))

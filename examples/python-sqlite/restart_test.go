@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A page is what the bridge answers a synchronizer that supports deletions.
+// A page is the bridge's answer to a synchronizer that supports deletions.
 type page struct {
 	NextOffset string                `json:"next_offset"`
 	Checkpoint string                `json:"synchronization_checkpoint"`

@@ -16,7 +16,7 @@ const (
 	leastEvery = 10 * time.Second
 )
 
-// Hastening is a transport that breaks off answers which bring too little for their time. The wait for an answer's first byte is
+// Hastening returns a transport that breaks off answers which bring too little for their time. The wait for an answer's first byte is
 // not counted: the external service may have to think.
 func Hastening(next http.RoundTripper) http.RoundTripper { return hastening{next, leastEvery} }
 

@@ -60,8 +60,8 @@ const claimDue = `WITH picked (its_account, its_name) AS MATERIALIZED (
 	FROM picked WHERE account = its_account AND name = its_name
 	RETURNING ` + claimColumns
 
-// Claim gives a worker up to limit integrations that are due or asked for and that no living claim holds, the latest first, but
-// none of the accounts that are to be left out. Any number of processes may claim at once; none gets what another got. A claim
+// Claim gives a worker up to limit integrations that are due or asked for and that no living claim holds, the latest first, except
+// those of some accounts. Any number of processes may claim at once; no integration goes to two of them. A claim
 // whose worker has shown no sign of life for as long as it holds is given to the next worker that asks, unless the integration
 // was paused or switched off meanwhile.
 func (d *DB) Claim(ctx context.Context, worker string, limit int, hold time.Duration, except ...string) ([]Claim, error) {
@@ -86,7 +86,7 @@ func (d *DB) Claim(ctx context.Context, worker string, limit int, hold time.Dura
 	return claims, nil
 }
 
-// notIn is a condition that leaves out values of a column, which become parameters; empty where there are none to leave out.
+// notIn returns a condition that leaves out values of a column, which become parameters; empty without values.
 func notIn(column string, values []string, args *[]any) string {
 	if len(values) == 0 {
 		return ""
@@ -170,11 +170,11 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 	return wrap(lost(err), "release integration %s", Owner(c.Key))
 }
 
-// never is when something comes that waits for somebody.
+// never is the time at which something is due that waits for somebody.
 const never = math.MaxInt64
 
 // Ask adds to what is asked of an integration, and asks for it now, whatever a retry waits for. Cancel is for the run that is
-// under way, and nothing where there is none. One who asks for a full run means a new one: Resume is forgotten.
+// under way; without one it does nothing. One who asks for a full run means a new one: Resume is forgotten.
 func (d *DB) Ask(ctx context.Context, key directory.Key, ask Ask) error {
 	now, err := d.now(ctx, d.read())
 	if err != nil {

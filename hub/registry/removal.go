@@ -121,8 +121,8 @@ func (d *DB) Sweep(ctx context.Context, key directory.Key, hold time.Duration) (
 	return n > 0, wrap(err, "integration %s", Owner(key))
 }
 
-// SweepUnknown is Sweep for an integration that this registry does not know: for contacts that nobody else would remove. [ErrExists] where it
-// does.
+// SweepUnknown is Sweep for an integration that this registry does not know: for contacts that nobody else would remove.
+// [ErrExists] where it does.
 func (d *DB) SweepUnknown(ctx context.Context, key directory.Key, hold time.Duration) (bool, error) {
 	err := d.change(ctx, func(s session) error {
 		if _, err := one(ctx, s, value[string], "SELECT name FROM hub.accounts WHERE name = $1 {lock}", key.Account); err != nil {

@@ -215,7 +215,7 @@ func holdOwner(ctx context.Context, s session, owner string) error {
 	return err
 }
 
-// SettingsKey is the key of the digests that are made of integrations' settings. It is made once, and outlives a rotation of the
+// SettingsKey returns the key of the digests that are made of integrations' settings. It is made once, and outlives a rotation of the
 // keys that seal it: with another key, all settings would look changed.
 func (d *DB) SettingsKey(ctx context.Context) ([]byte, error) {
 	key, err := d.secret(ctx, d.read(), kindSecret, settingsOwner, "digest")

@@ -54,7 +54,7 @@ func (r *running) follow(t *testing.T, path, checkpoint string) (ids, last strin
 	}
 }
 
-// crm is a folder with a database of two tables and two files.
+// crm returns a folder with a database of two tables and two files.
 func crm(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()

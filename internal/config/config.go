@@ -40,13 +40,13 @@ func (t TLS) Enabled() bool { return t.Cert != "" && t.Key != "" }
 
 // Network says who may ask how much.
 type Network struct {
-	Proxies    []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the bridge, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong credentials are counted together. Without it everybody behind a proxy counts as one."`
+	Proxies    []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the bridge, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong credentials are counted together. Without it all callers of one proxy count as one."`
 	PerAddress int      `yaml:"per_address" jsonschema:"default=256,minimum=1" jsonschema_description:"Connections that one address may have open: an IPv4 address, or a /64 network of IPv6. More are closed at once. Proxies, and a Unix socket, may have any number. No address gets more than a quarter of the files that the process may open."`
 }
 
 // Metrics says who may read the metrics, and which endpoints there are.
 type Metrics struct {
-	Access string `yaml:"access" jsonschema:"default=local,enum=local,enum=any,enum=off" jsonschema_description:"local is this machine, asked by a loopback address with no proxy between; any is anyone who can reach the bridge; off is nobody. Whoever may not read them sees no endpoint's name in /readyz either."`
+	Access string `yaml:"access" jsonschema:"default=local,enum=local,enum=any,enum=off" jsonschema_description:"local is this machine, asked by a loopback address with no proxy between; any is anyone who can reach the bridge; off is nobody. Those who may not read them see no endpoint's name in /readyz either."`
 	Token  string `yaml:"token" jsonschema_description:"Lets in from anywhere with  Authorization: Bearer TOKEN ; 16 characters or more, as ${NAME} or ${file:PATH}."`
 }
 

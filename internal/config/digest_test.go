@@ -37,7 +37,7 @@ func digestOf(t *testing.T, text string, auth bridge.Auth) string {
 	return ""
 }
 
-// endpoint is a configuration with one endpoint: the keys of its source, and others.
+// endpoint returns a configuration with one endpoint: the keys of its source, and others.
 func endpoint(sourceKeys string, others ...string) string {
 	return "endpoints:\n  crm:\n    auth: {username: agent, password: one}\n    source:\n      " +
 		strings.ReplaceAll(sourceKeys, "\n", "\n      ") + "\n    " + strings.Join(others, "\n    ") + "\n"

@@ -25,7 +25,7 @@ const (
 // phonesRevision is raised when the same phone settings begin to write numbers in another way, and never otherwise.
 const phonesRevision = 1
 
-// settings are what of the phone settings checkpoints belong to; the default is left out.
+// settings returns the phone settings that checkpoints belong to, without those that have their default.
 func (p Phones) settings() source.Settings {
 	if p.Format == p.defaultFormat() {
 		p.Format = ""
@@ -33,7 +33,7 @@ func (p Phones) settings() source.Settings {
 	return source.SettingsOf("phones", phonesRevision, p)
 }
 
-// defaultFormat is the format where none is configured.
+// defaultFormat returns the format where none is configured.
 func (p Phones) defaultFormat() string {
 	if p.Region != "" {
 		return FormatE164

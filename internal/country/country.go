@@ -63,7 +63,7 @@ var names = sync.OnceValue(func() map[string]string {
 	return all
 })
 
-// plain is a name's letters without accents, in lower case. "St." is "Saint", "&" is nothing, and so is an article in front.
+// plain returns a name's letters without accents, in lower case. "St." is "Saint", "&" is nothing, and so is an article in front.
 func plain(name string) string {
 	var b strings.Builder
 	for _, r := range norm.NFD.String(strings.ReplaceAll(name, "ß", "ss")) {

@@ -19,7 +19,7 @@ func (cfg *Config) DeclaredAccounts() []registry.Account {
 	return accounts
 }
 
-// Ceilings are the most that integrations' limits may be that the file does not declare.
+// Ceilings returns the most that integrations' limits may be that the file does not declare.
 func (cfg *Config) Ceilings() registry.Limits {
 	return registry.Limits{Pages: cfg.Limits.Pages, PageBytes: int64(cfg.Limits.PageBytes), Timeout: cfg.Limits.Timeout, Run: cfg.Limits.Run}
 }

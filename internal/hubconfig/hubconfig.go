@@ -13,7 +13,7 @@ import (
 // Config is a whole configuration file.
 type Config struct {
 	Listen     string             `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
-	TLS        config.TLS         `yaml:"tls" jsonschema_description:"Serve HTTPS with this certificate. Without it the hub speaks plain HTTP: put it behind a reverse proxy that has one, unless it listens on this machine only."`
+	TLS        config.TLS         `yaml:"tls" jsonschema_description:"Serve HTTPS with this certificate. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
 	PublicURL  string             `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
 	Log        config.Log         `yaml:"log" jsonschema_description:"What is written to standard error."`
 	Data       string             `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
@@ -120,7 +120,7 @@ type Webhook struct {
 type Network struct {
 	AllowPrivate bool     `yaml:"allow_private" jsonschema:"default=false" jsonschema_description:"Allow addresses of private networks and of this machine."`
 	Allow        []string `yaml:"allow" jsonschema_description:"Allow these networks besides the public internet: 10.1.0.0/16, 127.0.0.1/32."`
-	Proxies      []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the hub, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong passwords and tokens are counted together. Without it everybody behind a proxy counts as one."`
+	Proxies      []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the hub, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong passwords and tokens are counted together. Without it all callers of one proxy count as one."`
 	PerAddress   int      `yaml:"per_address" jsonschema:"default=256,minimum=1" jsonschema_description:"Connections that one address may have open: an IPv4 address, or a /64 network of IPv6. More are closed at once. Proxies, and a Unix socket, may have any number. No address gets more than a quarter of the files that the process may open."`
 }
 

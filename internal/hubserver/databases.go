@@ -327,7 +327,7 @@ func (d *Databases) same(ctx context.Context, kept registry.Integration, i hubco
 	return reflect.DeepEqual(declarable(kept), declarable(i.Integration)), nil
 }
 
-// declarable is an integration without what no file declares. Everything else counts: a field that is new is compared as well.
+// declarable returns an integration without what no file declares. Everything else counts: a field that is new is compared as well.
 func declarable(i registry.Integration) registry.Integration {
 	i.Created, i.Updated, i.AuthSet, i.Learned, i.Version, i.Status = time.Time{}, time.Time{}, nil, nil, 0, registry.Status{}
 	i.Fields = slices.Clone(i.Fields)

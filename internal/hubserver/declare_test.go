@@ -279,7 +279,7 @@ func TestWhatABridgeGaveStaysWhileItIsAskedWithTheSame(t *testing.T) {
 	}
 }
 
-// hanging is a bridge that takes requests and says nothing until the test ends.
+// hanging returns a bridge that takes requests and says nothing until the test ends.
 func hanging(t *testing.T) string {
 	t.Helper()
 	end := make(chan struct{})

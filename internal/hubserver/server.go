@@ -157,7 +157,7 @@ func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	s.Hub.Observe = runs.Observe
 	options := web.Options{
 		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: web.ClientAddress(s.proxies()), Metrics: s.config.Metrics,
+		Secure: s.secure(), ClientAddress: listener.ClientAddress(s.proxies()), Metrics: s.config.Metrics,
 	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil
@@ -185,7 +185,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: web.ClientAddress(s.proxies()), Guest: s.guest,
+		Secure: s.secure(), ClientAddress: listener.ClientAddress(s.proxies()), Guest: s.guest,
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{
@@ -200,7 +200,7 @@ func (s *Server) secure() bool {
 	return s.config.TLS.Enabled() || strings.HasPrefix(s.config.PublicURL, "https://")
 }
 
-// proxies are those whose word is taken for where a request comes from.
+// proxies returns those whose word is taken for where a request comes from.
 func (s *Server) proxies() []netip.Prefix { return listener.Prefixes(s.config.Network.Proxies) }
 
 // Describe says for the operator what is served where. A hub without users that others can reach is given a code that its

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Prefixes are the networks that texts name; what is no network is left out.
+// Prefixes returns the networks that texts name. A text that is not a network is left out.
 func Prefixes(texts []string) (prefixes []netip.Prefix) {
 	for _, text := range texts {
 		if prefix, err := netip.ParsePrefix(text); err == nil {
@@ -18,14 +18,14 @@ func Prefixes(texts []string) (prefixes []netip.Prefix) {
 	return prefixes
 }
 
-// Contains reports whether an address is in one of the networks.
+// contains reports whether an address is in one of the networks.
 func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// ClientAddress tells whose requests are counted together: one IPv4 address, or one customer's network of IPv6. Where the other
-// end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is none of them: what stands
-// before was written by the caller. Requests over a Unix socket have no address.
+// ClientAddress returns a function that tells whose requests are counted together: one IPv4 address, or one customer's network of
+// IPv6. Where the other end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is not a
+// proxy's: what stands before it was written by the caller. Requests over a Unix socket have no address.
 func ClientAddress(proxies []netip.Prefix) func(*http.Request) netip.Prefix {
 	return func(r *http.Request) netip.Prefix {
 		client, ok := remote(r.RemoteAddr)
@@ -47,7 +47,7 @@ func ClientAddress(proxies []netip.Prefix) func(*http.Request) netip.Prefix {
 	}
 }
 
-// customer is an IPv4 address, or the network of IPv6 that one customer usually has.
+// customer returns an IPv4 address, or the network of IPv6 that one customer usually has.
 func customer(a netip.Addr) netip.Prefix {
 	bits := 32
 	if a.Is6() {
@@ -57,7 +57,7 @@ func customer(a netip.Addr) netip.Prefix {
 	return prefix
 }
 
-// remote is the address in host:port.
+// remote returns the address in host:port.
 func remote(hostPort string) (netip.Addr, bool) {
 	host, _, err := net.SplitHostPort(hostPort)
 	if err != nil {

@@ -44,8 +44,7 @@ func Server(handler http.Handler, maxHeaderBytes int, times Times, logger *slog.
 	}
 }
 
-// bounded gives requests' bodies and answers their deadlines. Where deadlines are not to be had, in tests without a connection,
-// there are none.
+// bounded gives requests' bodies and answers their deadlines. Without a connection, as in some tests, it does nothing.
 func bounded(next http.Handler, t Times) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := &answer{ResponseWriter: w, control: http.NewResponseController(w), time: t.Write}

@@ -43,7 +43,7 @@ func dial(t *testing.T, address string) net.Conn {
 	return conn
 }
 
-// held is how long the other end keeps a connection open. What it sends meanwhile is not read.
+// held returns how long the other end keeps a connection open. What it sends meanwhile is not read.
 func held(conn net.Conn, most time.Duration, write func() error) time.Duration {
 	began := time.Now()
 	for time.Since(began) < most {

@@ -78,7 +78,7 @@ func (s *Suite) Server(t testing.TB) *Server {
 	return s.server
 }
 
-// name is one that no other test has, of this process or another.
+// name returns one that no other test has, of this process or another.
 func (s *Suite) name(prefix string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -174,7 +174,7 @@ func fit(shown []*column, width int) {
 	}
 }
 
-// shownIn is a value in its column: of a list as many entries as fit, and how many more there are.
+// shownIn returns a value in its column: of a list as many entries as fit, and how many more there are.
 func shownIn(entries []string, width int) string {
 	whole := clean(strings.Join(entries, ", "))
 	if len(entries) < 2 || textWidth(whole) <= width {

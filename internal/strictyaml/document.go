@@ -78,12 +78,6 @@ func (d *Document) place(path string) place {
 	}
 }
 
-// Has reports whether a key stands in the file, even if with no value.
-func (d *Document) Has(path string) bool {
-	_, ok := d.places[path]
-	return ok
-}
-
 // Join makes one error of what [Parse], [Document.Decode] and a validation found: nil where they found nothing. Problems
 // without a line get that of their path.
 func (d *Document) Join(err error, more ...Problem) error {

@@ -13,7 +13,7 @@ import (
 // nasty holds everything that means something in a URL, in libpq's keywords or in YAML.
 const nasty = `r3ad:er@pw /?#%[]&=+;,'"\{}<>^|$1 %41é{{auth.x}}`
 
-// filledIn is a file's one text after its references are filled in.
+// filledIn returns a file's one text after its references are filled in.
 func filledIn(t *testing.T, text string, variables map[string]string) (string, error) {
 	t.Helper()
 	document, err := strictyaml.Parse("f.yaml", []byte("dsn: "+text+"\n"), strictyaml.Environment{

@@ -38,7 +38,7 @@ func (s stamping) check() error {
 // oddNumbers are no milliseconds: seconds of now, "never", and a version.
 var oddNumbers = []int64{1_790_000_000, 99_999_999_999_999, 7}
 
-// postgresType is the type of the column.
+// postgresType returns the type of the column.
 func (s stamping) postgresType() string {
 	if s == asNumbers {
 		return "bigint"
@@ -54,7 +54,7 @@ func (s stamping) postgres(now string) string {
 	return now
 }
 
-// postgresMoved is the stamp of a row that does not get the transaction's.
+// postgresMoved returns the stamp of a row that does not get the transaction's.
 func (s stamping) postgresMoved(m moving, random *rand.Rand) any {
 	switch {
 	case m == null:
@@ -69,7 +69,7 @@ func (s stamping) postgresMoved(m moving, random *rand.Rand) any {
 	return "2001-09-09 00:00:00+00"
 }
 
-// sqliteNow is the expression of a transaction's stamp.
+// sqliteNow returns the expression of a transaction's stamp.
 func (s stamping) sqliteNow() string {
 	if s == asNumbers {
 		return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
@@ -77,7 +77,7 @@ func (s stamping) sqliteNow() string {
 	return "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 }
 
-// sqliteMoved is the same for SQLite.
+// sqliteMoved returns the same for SQLite.
 func (s stamping) sqliteMoved(m moving, random *rand.Rand) any {
 	switch {
 	case s == asNumbers || m == null:
@@ -88,7 +88,7 @@ func (s stamping) sqliteMoved(m moving, random *rand.Rand) any {
 	return "2001-09-09 00:00:00.000"
 }
 
-// parse is a stamp as SQLite compares it; everything is after an empty one.
+// parse returns a stamp as SQLite compares it; everything is after an empty one.
 func (s stamping) parse(text string) any {
 	if number, err := strconv.ParseInt(text, 10, 64); s == asNumbers && err == nil {
 		return number

@@ -52,7 +52,7 @@ type settings struct {
 // revision is the kind's mapping revision: see [source.SettingsOf].
 const revision = 1
 
-// reads are what of the configuration its checkpoints belong to, but for the file (D10).
+// reads returns the part of the configuration that its checkpoints belong to, without the file (D10).
 func (c Config) reads(s settings) source.Settings {
 	if c.Encoding == utf8Encoding {
 		c.Encoding = ""

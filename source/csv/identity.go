@@ -71,7 +71,7 @@ func (f *file) settleID(ctx context.Context, opened *os.File, v *version) error 
 	return err
 }
 
-// emailColumn is the first column of e-mail addresses, or -1.
+// emailColumn returns the first column of e-mail addresses, or -1.
 func (m *mapping) emailColumn() int {
 	for _, f := range m.fields {
 		if f.column.Field == source.FieldEmails {

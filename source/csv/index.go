@@ -97,7 +97,7 @@ func (f *file) buildIndex(ctx context.Context, opened *os.File, v *version) (*in
 	return x, nil
 }
 
-// idOf is the id of the record that was read last.
+// idOf returns the id of the record that was read last.
 func (v *version) idOf(row *keyset.Row, r *records) string {
 	if column := v.mapping.id.column; column >= 0 {
 		return text(r.fields[column])

@@ -196,7 +196,7 @@ func (i *inspector) facts() []source.Fact {
 	return facts
 }
 
-// nobodyGoes is what follows from records of which nobody knows whose they are (D8).
+// nobodyGoes says what follows from records whose contacts are unknown (D8).
 const nobodyGoes = "until they are corrected, contacts that are missing are not deleted"
 
 // describe says where ids come from.
@@ -207,7 +207,7 @@ func (i *identity) describe() string {
 	return i.name
 }
 
-// problems are what is worth knowing about ids that the configuration leaves open, or has made.
+// problems returns the warnings about ids that the configuration leaves open, or has made.
 func (i *identity) problems() []source.Problem {
 	var list []source.Problem
 	if i.chosen != "" {

@@ -12,7 +12,7 @@ type lineNumbers struct {
 	line   int // of offset; 0 means nothing is known
 }
 
-// number is the line number of a record that starts at an offset; 0 if the file cannot be read that far.
+// number returns the line number of a record that starts at an offset; 0 if the file cannot be read that far.
 func (n *lineNumbers) number(v *version, file io.ReaderAt, offset int64) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()

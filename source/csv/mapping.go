@@ -134,7 +134,7 @@ func (m *mapping) takeUsual() {
 	}
 }
 
-// text is a field's value: without space around it, without the formula that Excel keeps a text as it is with (="0791"), without
+// text returns a field's value: without space around it, without the formula that Excel keeps a text as it is with (="0791"), without
 // zero bytes, and invalid UTF-8 replaced.
 func text(raw []byte) string {
 	raw = bytes.TrimSpace(raw)

@@ -289,7 +289,7 @@ func (r *reading) reject(reason string) {
 	}
 }
 
-// line is the line number of the record that was read.
+// line returns the line number of the record that was read.
 func (r *reading) line() int { return r.version.lines.number(r.version, r.opened, r.records.start) }
 
 // warn says once for every version of the file that rows were left out.

@@ -44,7 +44,7 @@ func (s *starts) note(end int64) {
 	}
 }
 
-// nearest is the last start that is known and not after an offset. The caller holds the lock.
+// nearest returns the last start that is known and not after an offset. The caller holds the lock.
 func (s *starts) nearest(offset int64) int64 {
 	if offset >= s.end {
 		return s.end

@@ -11,12 +11,12 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 )
 
-// positionAt is a position in an unsorted run, made up by somebody who knows how it is written.
+// positionAt returns a position in an unsorted run, made up by somebody who knows how it is written.
 func positionAt(offset int) bridge.Position {
 	return binary.BigEndian.AppendUint64([]byte{1}, uint64(offset))
 }
 
-// readFrom reads the ids behind a position, and their names and phones.
+// readFrom reads the ids after a position, and their names and phones.
 func readFrom(t *testing.T, src bridge.Source, run bridge.Run, at bridge.Position, limit int) (contacts []string, positions []bridge.Position, err error) {
 	t.Helper()
 	for c, err := range src.Read(t.Context(), run, at, limit) {

@@ -9,7 +9,7 @@ const SampleSize = 50
 // unit, a version, or a mistake. It is in March 1973, which in milliseconds is beyond every second of the next thousand years.
 const firstTime = 100_000_000
 
-// Odd is the greatest number above 0 that is no time in a form (E11): [Page.Odd]. A number that is too great for its form is
+// Odd returns the greatest number above 0 that is not a time in a form (E11): [Page.Odd]. A number that is too great for its form is
 // in the future, and is left to the tail for that. 0 for sequences, where every number fits.
 func Odd(form string) int64 {
 	unit := Unit(form)
@@ -53,7 +53,7 @@ func DecideInteger(known string, sample []int64, now time.Time) (form string) {
 // IsIntegerForm reports whether a checkpoint may say that this was decided.
 func IsIntegerForm(form string) bool { return form == AsSequence || Unit(form) > 0 }
 
-// GreatestNumber is the greatest number of a sequence. newest are its greatest ones, in descending order, and not empty. A few
+// GreatestNumber returns the greatest number of a sequence. newest are its greatest ones, in descending order, and not empty. A few
 // that are far beyond all the others were not drawn from the sequence: 9999999999 means "never" to somebody. They are left to
 // the tail, or no real number would ever be greater than the checkpoint again (E11).
 func GreatestNumber(newest []int64) int64 {

@@ -52,9 +52,9 @@ type Page struct {
 	// source has no updated field.
 	To Value
 	// Odd takes the rows whose updated is above 0 and at or below it out of segment Main and into segment Tail: they are no
-	// stamps of the column's form. 0 where there are none.
+	// stamps of the column's form. 0: there are no such rows.
 	Odd int64
-	// Mark is what the database said about its own state when the run began (State.Mark), in segment Again.
+	// Mark describes the database's own state when the run began (State.Mark), in segment Again.
 	Mark string
 	// Bound is the greatest id that is wanted; None means any.
 	Bound Value

@@ -19,17 +19,17 @@ type State struct {
 	Whole bridge.Checkpoint
 	// Candidate travels with the checkpoint of a complete run to the next one's Begin; empty where there is none.
 	Candidate string
-	// Form is what the stamps were found to be, where the configuration leaves it open. It travels with every checkpoint, so
+	// Form is the form that was found for the stamps, where the configuration leaves it open. It travels with every checkpoint, so
 	// that it is decided once (E11); empty where there is nothing to decide.
 	Form string
 	// Odd is [Page.Odd] of the run's pages.
 	Odd int64
-	// Mark is what the database says about its own state: from it segment Again knows what was changed since (E12). A run
+	// Mark describes the database's own state: segment Again tells by it which rows were changed since (E12). A run
 	// without a mark has no such segment.
 	Mark string
 }
 
-// Run returns the run from a checkpoint. In layout Unsorted it is an initial one unless the contacts are what they were: it
+// Run returns the run from a checkpoint. In layout Unsorted it is an initial one unless the contacts are the same as before: it
 // brings all of them (E10).
 func (s State) Run(since bridge.Checkpoint) bridge.Run {
 	if s.Layout == Unsorted && since != s.Whole {

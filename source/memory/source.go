@@ -181,7 +181,7 @@ func belongs(page keyset.Page, r *row) bool {
 // Unnamed implements [keyset.Fetcher]: a contact without an id is sent like any other, and rejected by the handler.
 func (f fetcher) Unnamed(context.Context) (bool, error) { return false, nil }
 
-// segment are the rows of a page's segment behind its place, and others that must be left out.
+// segment returns the rows of a page's segment after its place, and others that must be left out.
 func segment(o *orders, page keyset.Page) []*row {
 	rows := o.byID
 	switch page.Segment {

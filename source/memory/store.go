@@ -169,7 +169,7 @@ func (s *Store) horizon() (stamp int64, sorted bool) {
 	return stamp - 1, sorted // what is stamped with that very microsecond may still come
 }
 
-// committed is how many transactions have been committed.
+// committed returns how many transactions have been committed.
 func (s *Store) committed() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,7 +26,7 @@ func marked(names []string) bridge.Auth {
 	return auth
 }
 
-// hosts are those that a connection may be made to.
+// hosts returns those that a connection may be made to.
 func hosts(cfg *pgxpool.Config) []string {
 	all := []string{cfg.ConnConfig.Host}
 	for _, other := range cfg.ConnConfig.Fallbacks {
@@ -35,7 +35,7 @@ func hosts(cfg *pgxpool.Config) []string {
 	return all
 }
 
-// inHost are the credentials that stand in the host. The port takes none: it must be a number when the configuration is read.
+// inHost returns the credentials that stand in the host. The port takes none: it must be a number when the configuration is read.
 func (f *factory) inHost() []string {
 	names := f.dsn.Names()
 	auth := marked(names)

@@ -60,7 +60,7 @@ func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, ini
 	// back (T13), and stamps made since then may lie anywhere.
 	if !initial && since.Updated.Int > t.highest(clock.now) {
 		state.Restart = true
-		f.deps.Logger.Warn("the database's clock is behind the checkpoint: it was set back, so everything is read again",
+		f.deps.Logger.Warn("the database's clock shows an earlier time than the checkpoint: it was set back, so everything is read again",
 			"checkpoint", state.Layout.FormatStamp(since.Updated), "clock", clock.now)
 	}
 	return state, nil

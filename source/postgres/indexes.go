@@ -78,7 +78,7 @@ func (i *inspector) order(ctx context.Context, conn *pgxpool.Conn, p plan) error
 const perContact = "without GROUP BY, DISTINCT or UNION, and with what other tables hold of a contact in subqueries, " +
 	"such as ARRAY(SELECT p.number FROM phones p WHERE p.customer_id = c.id): see Phones in another table in docs/serve-my-database.md"
 
-// orderOfQuery is the advice for a query or a view: an index on the table that updated and id come from, and a query that can
+// orderOfQuery returns the advice for a query or a view: an index on the table that updated and id come from, and a query that can
 // make use of it.
 func (i *inspector) orderOfQuery(ctx context.Context, conn *pgxpool.Conn, p plan) (hint string, err error) {
 	what := "query"
@@ -193,7 +193,7 @@ func leads(ctx context.Context, conn *pgxpool.Conn, table, column string) (index
 	return indexed, err
 }
 
-// explain is the plan of a query when sorting is to be avoided.
+// explain returns the plan of a query when sorting is to be avoided.
 func explain(ctx context.Context, conn *pgxpool.Conn, sql string, args []any) (p plan, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; SET LOCAL enable_bitmapscan = off")

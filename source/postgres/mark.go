@@ -22,8 +22,8 @@ func (s *shape) mark(ctx context.Context, conn *pgxpool.Conn) (string, error) {
 	return snapshot(ctx, conn)
 }
 
-// snapshot is the oldest transaction that may still write here, and the first that has not ended: the same where there is none
-// before it. Transactions of other databases write nothing here; one that cannot be placed counts.
+// snapshot returns the oldest transaction that may still write here, and the first that has not ended: both are the same where no
+// transaction is open before it. Transactions of other databases write nothing here; one that cannot be placed counts.
 func snapshot(ctx context.Context, conn *pgxpool.Conn) (text string, err error) {
 	err = conn.QueryRow(ctx, `WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS s)
 		SELECT coalesce((

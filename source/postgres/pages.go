@@ -231,7 +231,7 @@ func (s *shape) where(page keyset.Page) (string, []any) {
 	return c.String(), c.args
 }
 
-// isOdd is the condition of [keyset.Page.Odd].
+// isOdd returns the condition of [keyset.Page.Odd].
 func (s *shape) isOdd(page keyset.Page) string {
 	return fmt.Sprintf("(%s BETWEEN 1 AND %d)", s.updated, page.Odd)
 }

@@ -80,7 +80,7 @@ func (c Config) keyset() keyset.Config {
 // revision is the kind's mapping revision: see [source.SettingsOf].
 const revision = 1
 
-// settings are what of the configuration its checkpoints belong to, but for the connection (D10).
+// settings returns the part of the configuration that its checkpoints belong to, without the connection (D10).
 func (c Config) settings() source.Settings {
 	c.Table, c.Query, c.UpdatedAs = c.keyset().Canonical()
 	return source.SettingsOf("postgres", revision, c)
@@ -200,7 +200,7 @@ func (f *factory) parse(auth bridge.Auth) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
-// connConfig is how connections are made.
+// connConfig returns how connections are made.
 func (f *factory) connConfig(auth bridge.Auth) (*pgxpool.Config, error) {
 	cfg, err := f.parse(auth)
 	if err != nil {

@@ -20,7 +20,7 @@ type shape struct {
 	from    string
 	updated string // SQL; empty where there is none (E10)
 	id      string // SQL
-	deleted string // SQL of a text, see source.IsGone; empty where there is none
+	deleted string // SQL of a text, see source.IsGone; empty without a deleted column
 	columns []column
 
 	stamp  stamp

@@ -11,7 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// tenant is whose contacts a connection shows: its server, database and user, and the settings of its session that decide
+// tenant returns whose contacts a connection shows: its server, database and user, and the settings of its session that decide
 // which rows are seen and how they are written. Neither the password nor how the connection is secured is part of it.
 func tenant(c *pgconn.Config) source.Settings {
 	t := source.Settings{"tenant.hosts": hostList(c), "tenant.database": c.Database, "tenant.user": c.User}
@@ -23,7 +23,7 @@ func tenant(c *pgconn.Config) source.Settings {
 	return t
 }
 
-// hostList are the servers that a connection may lead to, in whatever order they are tried.
+// hostList returns the servers that a connection may lead to, in whatever order they are tried.
 func hostList(c *pgconn.Config) string {
 	list := []string{address(c.Host, c.Port)}
 	for _, f := range c.Fallbacks {

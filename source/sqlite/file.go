@@ -54,7 +54,7 @@ func (l location) uri(mode string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(l.name)}).EscapedPath() + "?" + values.Encode()
 }
 
-// tenant is whose contacts a file has: its full name, and the parameters that decide what is read of it.
+// tenant returns whose contacts a file has: its full name, and the parameters that decide what is read of it.
 func (l location) tenant() source.Settings {
 	t := source.Settings{"tenant.path": source.FullName(l.name), "tenant.vfs": l.parameters.Get("vfs")}
 	for name, values := range l.parameters {

@@ -73,7 +73,7 @@ func (s *Source) mustRestart(f form, newest keyset.Value, since keyset.Since, no
 	case f.kind == sequence && keyset.Compare(newest, since.Updated) < 0:
 		return restart("the greatest number of updated is below the checkpoint: an older file was put back", "greatest", keyset.Any.FormatStamp(newest))
 	case f.kind != sequence && keyset.Compare(since.Updated, f.highest(now, s.factory.locations())) > 0:
-		return restart("this machine's clock is behind the checkpoint: it was set back", "clock", now)
+		return restart("this machine's clock shows an earlier time than the checkpoint: it was set back", "clock", now)
 	}
 	return false, nil
 }

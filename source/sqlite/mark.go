@@ -42,7 +42,7 @@ func (w *watch) isQuiet(ctx context.Context, mark string) bool {
 	return version != unmarked && version == w.version(ctx) || times != unmarked && times == w.times(false)
 }
 
-// version is a number that SQLite changes when another connection commits.
+// version returns a number that SQLite changes when another connection commits.
 func (w *watch) version(ctx context.Context) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,7 +69,7 @@ const (
 	wholeClock = 2 * time.Second // where times have no fraction of a second
 )
 
-// times are the sizes and times of the file and of its logs. settled says that a write which is to come must not leave them as
+// times returns the sizes and times of the file and of its logs. settled says that a write which is to come must not leave them as
 // they are. They are not opened: closing one again would take SQLite's locks from it.
 func (w *watch) times(settled bool) string {
 	name, err := filepath.EvalSymlinks(w.name)

@@ -56,7 +56,7 @@ func (c Config) keyset() keyset.Config {
 // revision is the kind's mapping revision: see [source.SettingsOf].
 const revision = 1
 
-// settings are what of the configuration its checkpoints belong to, but for the file (D10).
+// settings returns the part of the configuration that its checkpoints belong to, without the file (D10).
 func (c Config) settings() source.Settings {
 	c.Table, c.Query, c.UpdatedAs = c.keyset().Canonical()
 	return source.SettingsOf("sqlite", revision, c)

@@ -153,7 +153,7 @@ func (r reader) page(t testing.TB, run bridge.Run, at bridge.Position, limit int
 	return got
 }
 
-// ids are the ids of changes in their order, separated by blanks, without the records that were rejected.
+// ids returns the ids of changes in their order, separated by blanks, without the records that were rejected.
 func ids(changes []bridge.Change) string {
 	var list []string
 	for _, c := range changes {

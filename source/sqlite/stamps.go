@@ -64,7 +64,7 @@ func formOf(v keyset.Value, as string, now time.Time) form {
 	return form{name: "blob"}
 }
 
-// integerForm is the form of integers that are what updated_as says.
+// integerForm returns the form of integers of the kind that updated_as names.
 func integerForm(as string) form {
 	if as == keyset.AsSequence {
 		return form{kind: sequence, name: "sequence", as: as}
@@ -165,7 +165,7 @@ func (f form) isHorizon(v keyset.Value, g form) bool {
 	return f.sorts(g) && v.Kind == keyset.Text || f.kind == sequence && g.kind == sequence
 }
 
-// walls are the zones whose wall time stamps of this form may show: those of stamps without a zone, UTC, or between the
+// walls returns the zones whose wall time stamps of this form may show: those of stamps without a zone, UTC, or between the
 // westernmost and the easternmost of all.
 func (f form) walls(locations []*time.Location) []*time.Location {
 	switch {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
@@ -70,7 +71,7 @@ func New(o Options) *API {
 		a.clock = time.Now
 	}
 	if a.clientAddress == nil {
-		a.clientAddress = remoteAddress
+		a.clientAddress = listener.ClientAddress(nil)
 	}
 	if a.looked == nil {
 		a.looked = func(string) {}

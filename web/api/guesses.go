@@ -3,8 +3,6 @@ package api
 import (
 	"hash/maphash"
 	"math"
-	"net"
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -77,23 +75,4 @@ func (g *guesses) good(token string) {
 		clear(g.known)
 	}
 	g.known[hash] = struct{}{}
-}
-
-// remoteAddress is who is at the other end of the connection: one IPv4 address, or one customer's network of IPv6.
-func remoteAddress(r *http.Request) netip.Prefix {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	address = address.Unmap().WithZone("")
-	bits := 32
-	if address.Is6() {
-		bits = 64
-	}
-	prefix, _ := address.Prefix(bits) // the number of bits fits the kind of address
-	return prefix
 }

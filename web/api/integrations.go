@@ -188,7 +188,7 @@ func (a *API) changeIntegration(ctx context.Context, in *struct {
 	}
 }
 
-// versionOf is the version that an If-Match names: 7, or "7" as an entity tag is written; 0 where any will do.
+// versionOf returns the version that an If-Match names: 7, or "7" as an entity tag is written; 0 where any will do.
 func versionOf(match string) (int64, error) {
 	match = strings.Trim(strings.TrimSpace(match), `"`)
 	if match == "" || match == "*" {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -220,19 +219,6 @@ func TestWrongTokensAreHeldOffByAddressAndGoodOnesAreNot(t *testing.T) {
 	}
 	if now = now.Add(guessEvery); g.wait(here, "guess") != 0 {
 		t.Error("held off for ever")
-	}
-}
-
-func TestAddressesOfOneNetworkCountAsOne(t *testing.T) {
-	for remote, want := range map[string]string{
-		"192.0.2.7:80": "192.0.2.7/32", "[::ffff:192.0.2.7]:80": "192.0.2.7/32", "[2001:db8:1:2:3::4]:1": "2001:db8:1:2::/64",
-	} {
-		if have := remoteAddress(&http.Request{RemoteAddr: remote}); have.String() != want {
-			t.Errorf("%s is %s, want %s", remote, have, want)
-		}
-	}
-	if remoteAddress(&http.Request{RemoteAddr: "@"}).IsValid() {
-		t.Error("a socket has an address")
 	}
 }
 

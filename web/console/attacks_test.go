@@ -15,7 +15,7 @@ import (
 // Who may ask for a page at least, and of which account.
 const (
 	anybody    = "anybody"
-	member     = "whoever is signed in"
+	member     = "any user who is signed in"
 	reader     = "a reader of acme"
 	operator   = "an operator of acme"
 	admin      = "an administrator of acme"
@@ -24,7 +24,8 @@ const (
 
 const one = "/integrations/{account}/{integration}"
 
-// access says who may ask for what; a form may be looked at by whoever may see what it changes. A route that is added is added here, or the test fails.
+// access says who may ask for what. A form may be looked at by anyone who may see what it changes. A new route must be added here,
+// or the test fails.
 var access = map[string]string{
 	"GET /setup": anybody, "POST /setup": anybody, "GET /sign-in": anybody, "POST /sign-in": anybody, "POST /sign-out": anybody, "/": anybody,
 	"GET /sign-in/openid": anybody, "GET /sign-in/openid/callback": anybody,
@@ -69,7 +70,7 @@ var access = map[string]string{
 	"GET /users/{id}/password": everything, "POST /users/{id}/password": everything, "GET /users/{id}/remove": everything, "POST /users/{id}/remove": everything,
 }
 
-// routes are the console's, as its source says.
+// routes returns the console's, as its source says.
 func routes(t *testing.T) (all []string) {
 	t.Helper()
 	source, err := os.ReadFile("routes.go")
@@ -92,7 +93,7 @@ func routes(t *testing.T) (all []string) {
 	return all
 }
 
-// attacked is a site with something of everything, and the ids of what routes name.
+// attacked returns a site with something of everything, and the ids of what routes name.
 func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string) (method, path string)) {
 	s = newSite(t)
 	s.furnish(t)
@@ -129,7 +130,7 @@ func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string)
 	}
 }
 
-// fingerprint is what a request that is refused must not change.
+// fingerprint describes everything that a refused request must not change.
 func (s *site) fingerprint(t *testing.T) string {
 	t.Helper()
 	ctx := context.Background()

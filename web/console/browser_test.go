@@ -85,7 +85,7 @@ func startChromium(path string) {
 	chromium.err = chromedp.Run(ctx)
 }
 
-// private is a browser context of its own.
+// private returns a browser context of its own.
 func private(t testing.TB, path string) context.Context {
 	t.Helper()
 	chromium.start.Do(func() { startChromium(path) })

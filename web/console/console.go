@@ -6,7 +6,6 @@ package console
 import (
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/web/console/static"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -93,7 +93,7 @@ func New(o Options) (*Console, error) {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
 	if c.options.ClientAddress == nil {
-		c.options.ClientAddress = peer
+		c.options.ClientAddress = listener.ClientAddress(nil)
 	}
 	c.throttle = newThrottle(c.clock)
 	if o.OpenID != nil {
@@ -107,22 +107,3 @@ func New(o Options) (*Console, error) {
 
 // IntegrationPage is the path of an integration's page.
 func IntegrationPage(key directory.Key) string { return view.IntegrationPath(key) }
-
-// peer is the other end of a connection: its address, or the network of an IPv6 one, whose owner has all of it.
-func peer(r *http.Request) netip.Prefix {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	address = address.Unmap().WithZone("")
-	bits := 32
-	if address.Is6() {
-		bits = 64
-	}
-	prefix, _ := address.Prefix(bits) // the bits are right
-	return prefix
-}

@@ -188,7 +188,7 @@ var jane = contact.Contact{
 	CustomFields: []contact.CustomField{{Key: "Plan", Value: "Enterprise"}, {Key: "Renewal", Value: "March"}},
 }
 
-// again is the hub's registry as another process of the hub opens it.
+// again returns the hub's registry as another process of the hub opens it.
 func (s *site) again(t testing.TB) *registry.DB {
 	t.Helper()
 	r, err := registry.Open(context.Background(), filepath.Join(s.dir, "hub.db"), registry.Options{})

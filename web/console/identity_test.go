@@ -92,7 +92,7 @@ func TestWrongPasswordsCountByTheUserHoweverTheNameIsWritten(t *testing.T) {
 	}
 }
 
-// Whoever guesses at somebody from many addresses must not keep them out of the browser that they use.
+// Guesses of a user's password from many addresses must not keep them out of the browser that they use.
 func TestGuessersDoNotKeepAUserOutOfTheirOwnBrowser(t *testing.T) {
 	s := newSite(t, fromMany)
 	admin := s.administrator(t)

@@ -94,7 +94,7 @@ func (b countedBody) Read(into []byte) (int, error) {
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// token is an ID token; the header and the signature are the test's.
+// token returns an ID token; the header and the signature are the test's.
 func token(header map[string]any, claims map[string]any, sign func(text string) []byte) string {
 	h, _ := json.Marshal(header)
 	c, _ := json.Marshal(claims)
@@ -110,7 +110,7 @@ func rs256(key *rsa.PrivateKey) func(string) []byte {
 	}
 }
 
-// claims are those of a good answer, with some changed; nil takes one away.
+// claims returns those of a good answer, with some changed; nil takes one away.
 func (p *signInProvider) claims(nonce string, changed map[string]any) map[string]any {
 	all := map[string]any{
 		"iss": p.URL, "aud": clientID, "sub": "s-1", "nonce": nonce, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),

@@ -231,8 +231,8 @@ func (q *request) needAdmin() error {
 	return &hub.Error{Kind: hub.Denied, Message: "this is for administrators of all accounts", Hint: "Ask one of them."}
 }
 
-// receive reads what came with a request, before anything looks at it: whoever sends it drop by drop, signed in or not, is not
-// waited for.
+// receive reads what came with a request, before anything looks at it. It does not wait for those who send it very slowly, signed in or
+// not.
 func (q *request) receive() error {
 	err := q.ParseForm()
 	if q.ContentLength == 0 {

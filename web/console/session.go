@@ -82,8 +82,8 @@ func formToken(secret []byte) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// knownProof is what a browser keeps after its user has signed in. It is made of the digest of the password, so that nobody can
-// guess it, and it proves nothing once the password is another one.
+// knownProof returns the proof that a browser keeps after its user has signed in. It is made of the digest of the password, so
+// that nobody can guess it, and it proves nothing once the password is another one.
 func knownProof(u registry.User) string {
 	mac := hmac.New(sha256.New, []byte(u.Password))
 	mac.Write([]byte("contactbridge known browser of " + u.ID))

@@ -4,15 +4,14 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
 
@@ -37,7 +36,7 @@ func (c *Console) signInPage(q *request) error {
 		return q.redirect("/setup", "")
 	case q.user != nil:
 		return q.redirect(ownPath(q.Form.Get("next")), "")
-	case c.options.Guest != "" && c.local(q.Request):
+	case c.options.Guest != "" && listener.FromThisMachine(q.Request):
 		guest, err := c.hub.Registry.UserByName(q.Context(), c.options.Guest)
 		if err == nil {
 			err = q.welcome(guest, "guest", ownPath(q.Form.Get("next")))
@@ -144,32 +143,13 @@ func (c *Console) setupPage(q *request) error {
 // maySetUp refuses a first visit from elsewhere where no code proves that it is the operator's. The host's name is looked at
 // as well: a page of somebody else whose name suddenly means this machine is refused.
 func (c *Console) maySetUp(r *http.Request) error {
-	if c.options.SetupCode != "" || c.local(r) {
+	if c.options.SetupCode != "" || listener.FromThisMachine(r) {
 		return nil
 	}
 	return &hub.Error{
 		Kind: hub.Denied, Message: "this hub has no user yet, and only the machine that it runs on may make the first one",
 		Hint: "Open it there by http://localhost and its port; or set public_url in its configuration, and it prints a setup code when it starts.",
 	}
-}
-
-// local reports whether a request came from this machine to this machine, with no proxy between.
-func (c *Console) local(r *http.Request) bool {
-	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
-		if r.Header.Get(header) != "" {
-			return false
-		}
-	}
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !from.Addr().Unmap().IsLoopback() {
-		return false
-	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	to, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && to.IsLoopback()
 }
 
 func (c *Console) setup(q *request) error {

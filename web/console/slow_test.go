@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Whoever sends a form drop by drop must not hold a connection for ever, signed in or not, whatever the form is for.
+// A form that is sent very slowly must not hold a connection for ever, signed in or not, whatever the form is for.
 func TestAFormThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes ten seconds")

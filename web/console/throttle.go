@@ -9,9 +9,9 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// A throttle holds off who keeps on guessing passwords: by user and address together first, then by address for those who
+// A throttle holds off those who keep on guessing passwords: by user and address together first, then by address for those who
 // try many users, then by user for those who come from many addresses. A browser in which the user has signed in before is
-// not counted with those: who guesses at somebody from many addresses does not keep them out of their own browser.
+// not counted with those: guesses from many addresses do not keep a user out of their own browser.
 type throttle struct {
 	clock func() time.Time
 
@@ -25,15 +25,15 @@ type guessKey struct {
 	address netip.Prefix
 }
 
-// A guesser is who tries a password.
+// A guesser is somebody who tries a password.
 type guesser struct {
 	user    string // whose password it is said to be: [guessed]; empty for none
 	known   bool   // the user has signed in with this browser before
 	address netip.Prefix
 }
 
-// guessed is what tries of a user's password are counted by: all spellings that the registry takes for one name are one, and
-// a long one takes no more room than a short one.
+// guessed returns the key by which tries of a user's password are counted: all spellings that the registry takes for one name are
+// one, and a long one takes no more room than a short one.
 func guessed(name string) string {
 	sum := sha256.Sum256([]byte(registry.FoldName(name)))
 	return string(sum[:])

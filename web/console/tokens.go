@@ -56,7 +56,7 @@ func (c *Console) addToken(q *request) error {
 	}))
 }
 
-// findToken is the token that the path names, with the names of those that were made by it and end with it.
+// findToken returns the token that the path names, with the names of those that were made by it and end with it.
 func (q *request) findToken() (registry.Token, []string, error) {
 	list, err := q.console.hub.Tokens(q.Context(), q.scopedAccount())
 	if err != nil {
