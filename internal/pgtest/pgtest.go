@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -131,7 +132,7 @@ func (s *Suite) recycle(t testing.TB, d *Database) {
 		t.Error(err)
 		return
 	}
-	defer conn.Close(context.Background())
+	defer leave(conn)
 	var clean bool
 	err = conn.QueryRow(context.Background(), "SELECT NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database())").Scan(&clean)
 	if err != nil || !clean {
@@ -162,9 +163,23 @@ func run(t testing.TB, dsn, sql string, args ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx)
+	defer leave(conn)
 	if _, err := conn.Exec(ctx, sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// leave ends a session and waits until the server has forgotten it. pgx does not wait, and a session that is about to end is
+// still one of those that a source counts.
+func leave(conn *pgx.Conn) {
+	session, err := conn.PgConn().Hijack()
+	if err != nil { // it is closed already, after an error
+		return
+	}
+	defer session.Conn.Close()
+	_ = session.Conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := session.Conn.Write([]byte{'X', 0, 0, 0, 4}); err == nil { // Terminate
+		_, _ = io.Copy(io.Discard, session.Conn) // until the server's process has ended
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
@@ -55,7 +56,7 @@ func kill(ctx context.Context, dir string, o options) (err error) {
 	if err := waitForWriters(); err != nil {
 		return err
 	}
-	fmt.Printf("%d kills (%d bridge, %d synchronizer, %d database), %d runs did not survive them; %d rows compared, %d differed; seed %d\n",
+	fmt.Printf("%d kills (%d bridge, %d synchronizer, %d database) in the middle of a run, %d runs did not survive them; %d rows compared, %d differed; seed %d\n",
 		k.total(), k.kills["bridge"], k.kills["synchronizer"], k.kills["database"], k.interrupted, k.compared, 0, o.seed)
 	if k.interrupted == 0 {
 		return errors.New("no run was interrupted: nothing was proved")
@@ -70,30 +71,23 @@ type killer struct {
 	url         string // of the bridge's endpoint
 	gate        *sync.RWMutex
 	random      *rand.Rand
+	victims     []string // who is killed next
 	kills       map[string]int
 	interrupted int
 	compared    int
-	runTime     time.Duration // of an undisturbed run, to aim inside it
+	aim         time.Duration // how long after its start a run is hit at the latest
 }
 
 func (k *killer) total() int {
 	return k.kills["bridge"] + k.kills["synchronizer"] + k.kills["database"]
 }
 
-// round starts a run, kills somebody in it, starts again what died, and compares after one more run.
+// round kills somebody in the middle of a run, starts again what died, and compares after one more run.
 func (k *killer) round(ctx context.Context) error {
-	extra := []string{}
-	if k.random.IntN(4) == 0 {
-		extra = []string{"--full"}
-	}
-	run := synchronize(ctx, k.binary, k.url, k.db, extra...)
-	finish, err := begin(run)
+	run, ended, err := k.midway(ctx)
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { _, err := finish(); ended <- err }()
-	time.Sleep(time.Duration(k.random.Int64N(int64(k.aim())))) // too late to interrupt it? What follows must hold all the same
 	if err := k.strike(ctx, run.Process.Kill); err != nil {
 		return err
 	}
@@ -103,12 +97,61 @@ func (k *killer) round(ctx context.Context) error {
 	return k.compare(ctx)
 }
 
-// aim is how long after its start a run may be hit.
-func (k *killer) aim() time.Duration {
-	if k.runTime == 0 {
-		return 500 * time.Millisecond
+// Between these bounds it is learnt how long a run may be left alone, to hit it before its end.
+const (
+	shortestAim = 10 * time.Millisecond
+	longestAim  = 2 * time.Second
+	mostMisses  = 50
+)
+
+// midway starts runs until one of them is still under way at a random moment after its start.
+func (k *killer) midway(ctx context.Context) (run *exec.Cmd, ended <-chan error, err error) {
+	if k.aim == 0 {
+		k.aim = longestAim / 4
 	}
-	return k.runTime
+	for range mostMisses {
+		if run, ended, err = k.start(ctx); err != nil {
+			return nil, nil, err
+		}
+		select {
+		case err = <-ended:
+			if err != nil {
+				return nil, nil, fmt.Errorf("a run failed that nobody disturbed: %w", err)
+			}
+			k.aim = max(k.aim*2/3, shortestAim)
+		case <-time.After(time.Duration(1 + k.random.Int64N(int64(k.aim)))):
+			k.aim = min(k.aim*5/4, longestAim)
+			return run, ended, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%d runs ended within %s each, before anything could be killed", mostMisses, k.aim)
+}
+
+// start starts a run, and sends what became of it.
+func (k *killer) start(ctx context.Context) (*exec.Cmd, <-chan error, error) {
+	extra := []string{}
+	if k.random.IntN(4) == 0 {
+		extra = []string{"--full"}
+	}
+	run := synchronize(ctx, k.binary, k.url, k.db, extra...)
+	finish, err := begin(run)
+	if err != nil {
+		return nil, nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { _, err := finish(); ended <- err }()
+	return run, ended, nil
+}
+
+// victim is who is killed next: each as often as the others, in a random order, for only a few kills may be wanted.
+func (k *killer) victim() string {
+	if len(k.victims) == 0 {
+		k.victims = []string{"bridge", "synchronizer", "database"}
+		k.random.Shuffle(len(k.victims), func(i, j int) { k.victims[i], k.victims[j] = k.victims[j], k.victims[i] })
+	}
+	next := k.victims[0]
+	k.victims = k.victims[1:]
+	return next
 }
 
 // strike kills one of the parties and starts it again.
@@ -116,7 +159,7 @@ func (k *killer) strike(ctx context.Context, killRun func() error) error {
 	if k.kills == nil {
 		k.kills = map[string]int{}
 	}
-	victim := []string{"bridge", "synchronizer", "database"}[k.random.IntN(3)]
+	victim := k.victim()
 	if victim == "database" {
 		err := k.database.crash(ctx)
 		if err == nil {
@@ -130,7 +173,7 @@ func (k *killer) strike(ctx context.Context, killRun func() error) error {
 	}
 	k.kills[victim]++
 	if victim == "synchronizer" {
-		_ = killRun() // it may have ended by itself
+		_ = killRun() // it may have ended in this very moment
 		return nil
 	}
 	k.bridge.kill()
@@ -141,11 +184,9 @@ func (k *killer) strike(ctx context.Context, killRun func() error) error {
 func (k *killer) compare(ctx context.Context) error {
 	k.gate.Lock()
 	defer k.gate.Unlock()
-	started := time.Now()
 	if _, err := complete(synchronize(ctx, k.binary, k.url, k.db)); err != nil {
 		return err
 	}
-	k.runTime = time.Since(started)
 	rows, err := k.database.rows(ctx)
 	if err != nil {
 		return err

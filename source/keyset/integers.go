@@ -1,6 +1,9 @@
 package keyset
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // SampleSize is how many stamps of each end of an order are looked at to see what they are.
 const SampleSize = 50
@@ -55,14 +58,21 @@ func IsIntegerForm(form string) bool { return form == AsSequence || Unit(form) >
 
 // GreatestNumber returns the greatest number of a sequence. newest are its greatest ones, in descending order, and not empty. A few
 // that are far beyond all the others were not drawn from the sequence: 9999999999 means "never" to somebody. They are left to
-// the tail, or no real number would ever be greater than the checkpoint again (E11).
+// the tail, or no real number would ever be greater than the checkpoint again (E11). To take a sequence that was set on by far
+// for such numbers does no harm: they are delivered until most of the newest are like them.
 func GreatestNumber(newest []int64) int64 {
 	greatest := newest[0]
 	for i := range len(newest) / 2 {
-		const far, room = 100, 1000
-		if next := max(newest[i+1], 0); newest[i]/far-room > next {
+		if isFar(newest[i], max(newest[i+1], 0)) {
 			greatest = newest[i+1]
 		}
 	}
 	return greatest
+}
+
+// isFar reports whether a number is too far beyond the next smaller one to have been drawn from the same sequence.
+func isFar(number, next int64) bool {
+	const room = 50_000
+	last := number == math.MaxInt32 || number == math.MaxUint32 || number == 1<<53-1 || number == math.MaxInt64
+	return number/2-room > next || last && number-next > room
 }

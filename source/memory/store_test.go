@@ -79,8 +79,10 @@ func TestHorizonIsBeforeEveryStampToCome(t *testing.T) {
 }
 
 func TestTransactionIsSeenWholeOrNotAtAll(t *testing.T) {
-	store := memory.NewStore(nil)
+	clock := &fixedClock{now: time.Date(2024, 5, 1, 10, 0, 0, 0, time.UTC)}
+	store := memory.NewStore(clock)
 	store.Put(contact.Contact{ID: "a", Name: "A"}, contact.Contact{ID: "b", Name: "B"})
+	clock.now = clock.now.Add(time.Second) // two transactions of one microsecond would have one stamp
 	tx := store.Begin()
 	tx.Put(contact.Contact{ID: "c"})
 	tx.Delete("a")

@@ -72,6 +72,25 @@ func TestOddSequenceNumberE11(t *testing.T) {
 	}
 }
 
+// E11: the same of a sequence that has come far already, whatever somebody writes for "never" or takes for a stamp.
+func TestOddNumberOfALongSequenceE11(t *testing.T) {
+	for _, odd := range []string{"2147483647", "4294967295", "9223372036854775807", "extract(epoch FROM now())::bigint", "(extract(epoch FROM now()) * 1000)::bigint"} {
+		db := server.Database(t, `CREATE SEQUENCE s START 400000000; CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT nextval('s'))`,
+			`INSERT INTO customers (id) SELECT generate_series(1, 5)`)
+		r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+		_, checkpoint := r.run(t, "", 2)
+		db.Exec(t, `INSERT INTO customers (id, u) VALUES (66, `+odd+`)`)
+		for n := range 3 {
+			insert(t, db, 100+n)
+			got, next := r.run(t, checkpoint, 2)
+			if !has(got, 100+n) || !has(got, 66) {
+				t.Errorf("%s: row %d or 66 is lost after %s: %s", odd, 100+n, checkpoint, ids(got))
+			}
+			checkpoint = next
+		}
+	}
+}
+
 // E11: a column whose meaning was changed is read again, once.
 func TestConvertedIntegersAreReadAgainE11(t *testing.T) {
 	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u bigint)`,

@@ -140,7 +140,7 @@ func (x *exam) read(src bridge.Source, run bridge.Run, after bridge.Position, n 
 }
 
 func keep(c bridge.Change) bridge.Change {
-	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Rejected: c.Rejected, Position: bytes.Clone(c.Position)}
+	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Rejected: c.Rejected, Again: c.Again, Position: bytes.Clone(c.Position)}
 }
 
 // all reads a run from its start to its end.
@@ -165,17 +165,22 @@ type replica struct {
 	checkpoint bridge.Checkpoint
 	pages      int
 	shown      map[string]bool // by a run that restarted; nil in any other
+	unsure     bool            // that run rejected a record without an id: who was shown is not known (D8)
 }
 
 func newReplica() *replica { return &replica{contacts: map[string]contact.Contact{}} }
 
 func (r *replica) apply(changes []bridge.Change) {
 	for _, c := range changes {
-		if c.Deleted {
+		switch {
+		case c.Deleted:
 			delete(r.contacts, c.Contact.ID)
 			continue
+		case c.Rejected == "":
+			r.contacts[c.Contact.ID] = c.Contact
+		case c.Contact.ID == "":
+			r.unsure = true
 		}
-		r.contacts[c.Contact.ID] = c.Contact
 		if r.shown != nil {
 			r.shown[c.Contact.ID] = true
 		}
@@ -184,15 +189,16 @@ func (r *replica) apply(changes []bridge.Change) {
 
 // begin notes whether a run restarted: it was to start from a checkpoint and brings everything instead (D10).
 func (r *replica) begin(since bridge.Checkpoint, run bridge.Run) {
-	r.shown = nil
+	r.shown, r.unsure = nil, false
 	if since != "" && run.Initial() {
 		r.shown = map[string]bool{}
 	}
 }
 
-// judge forgets the contacts that a complete run did not show, if it restarted: they are gone (D7).
+// judge forgets the contacts that a complete run did not show, if it restarted: they are gone (D7). One that was rejected was
+// shown, and stays as it was (D8).
 func (r *replica) judge() {
-	if r.shown == nil {
+	if r.shown == nil || r.unsure {
 		return
 	}
 	for id := range r.contacts {

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source/memory"
 )
 
@@ -49,5 +53,34 @@ func TestRestartsAreCountedByRun(t *testing.T) {
 	never = true
 	if err := x.sync(r, 3, nil); bridge.CodeOf(err) != bridge.CodeInvalidOffset {
 		t.Errorf("a run that is refused again and again: %v, want %s", err, bridge.CodeInvalidOffset)
+	}
+}
+
+// A run that restarted judges as a synchronizer does: what was rejected was shown, and stays as it was; a rejected record without
+// an id means that nobody is judged (D8).
+func TestReplicaJudgesNobodyThatWasRejectedD8(t *testing.T) {
+	named := bridge.Change{Contact: contact.Contact{ID: "b"}, Rejected: "line 3 cannot be read"}
+	unnamed := bridge.Change{Rejected: "line 4 cannot be read"}
+	for _, c := range []struct {
+		name string
+		run  []bridge.Change
+		want string
+	}{
+		{"with an id", []bridge.Change{{Contact: Full(1)}, named}, "b c00001"},
+		{"without an id", []bridge.Change{{Contact: Full(1)}, unnamed}, "b c c00001"},
+		{"neither", []bridge.Change{{Contact: Full(1)}}, "c00001"},
+	} {
+		r := newReplica()
+		r.begin("", bridge.Run{})
+		r.apply([]bridge.Change{{Contact: contact.Contact{ID: "b", Name: "Bob"}}, {Contact: contact.Contact{ID: "c"}}, unnamed})
+		r.begin("old", bridge.Run{})
+		r.apply(c.run)
+		r.judge()
+		if got := strings.Join(slices.Sorted(maps.Keys(r.contacts)), " "); got != c.want {
+			t.Errorf("%s: %s are left, want %s", c.name, got, c.want)
+		}
+		if b, kept := r.contacts["b"]; kept && b.Name != "Bob" {
+			t.Errorf("%s: a rejected contact was changed to %+v", c.name, b)
+		}
 	}
 }

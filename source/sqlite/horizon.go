@@ -23,7 +23,7 @@ func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial b
 		return state, err
 	}
 	// The stamps are read after the clock and the lock: what they show was committed before.
-	newest, form, err := s.form(ctx, conn, shape, now, since.Form)
+	newest, form, err := s.form(ctx, conn, shape, now, since)
 	if err != nil {
 		return state, err
 	}
@@ -98,9 +98,9 @@ func (s *Source) clock(ctx context.Context) (now, safe time.Time, method string,
 	return now, safe.Add(-s.factory.cfg.ClockSkew), method, nil
 }
 
-// form finds how stamps are written, and the newest of them: unknown where not all of a sample sort by time. known is what was
-// decided before (E11).
-func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Time, known string) (keyset.Value, form, error) {
+// form finds how stamps are written, and the newest of them: unknown where not all of a sample sort by time. since is where
+// the run starts, with what was decided before (E11).
+func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Time, since keyset.Since) (keyset.Value, form, error) {
 	newest, err := shape.stamps(ctx, conn, shape.updated+" DESC", keyset.SampleSize)
 	if err != nil || len(newest) == 0 {
 		return keyset.Value{}, form{}, err
@@ -114,17 +114,22 @@ func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Tim
 		sample = append(sample[:len(sample):len(sample)], more...)
 	}
 	if integers := integersOf(sample); integers != nil && s.factory.cfg.UpdatedAs != keyset.AsTimestamp && s.factory.cfg.UpdatedAs != keyset.AsDate {
-		number, f := s.integers(integers, len(newest), known, now)
+		number, f := s.integers(integers, len(newest), since.Form, now)
 		return keyset.IntValue(number), f, nil
 	}
 	f := formOf(newest[0], s.factory.cfg.UpdatedAs, now)
-	zones := known == zonedForm
+	zones := since.Form == zonedForm
 	for _, v := range sample {
 		other := formOf(v, s.factory.cfg.UpdatedAs, now)
 		if !f.sorts(other) {
 			return newest[0], form{name: f.name + " and " + other.name}, nil
 		}
 		zones = zones || other.zoned && other.offset != 0
+	}
+	if f.zoned && !zones {
+		if zones, err = shape.hasOffset(ctx, conn, f, since); err != nil {
+			return keyset.Value{}, form{}, err
+		}
 	}
 	if zones && f.zoned {
 		// Where one offset is not UTC's, another row may have any other: a traveller's, or summer time's.
@@ -142,6 +147,22 @@ func (s *shape) stamps(ctx context.Context, conn conn, order string, limit int) 
 		return true, nil
 	})
 	return list, err
+}
+
+// westernmost is how far the earliest wall time is from UTC.
+const westernmost = -12 * time.Hour
+
+// hasOffset reports whether a row that was changed since a checkpoint of UTC stamps has another offset. It may stand anywhere in
+// the table, and before the checkpoint in the order of the texts: no sample is sure to hold it.
+func (s *shape) hasOffset(ctx context.Context, conn conn, f form, since keyset.Since) (bool, error) {
+	wall, ok := wallOf(since.Updated)
+	if !ok { // an initial run reads it wherever it stands, and the next one looks again
+		return false, nil
+	}
+	found, err := conn.one(ctx, "SELECT EXISTS (SELECT 1 FROM "+s.from+" WHERE "+s.updated+" > ? AND typeof("+s.updated+") = 'text'"+
+		" AND NOT ("+s.updated+" GLOB '*Z' OR "+s.updated+" GLOB '*UTC' OR "+s.updated+" GLOB '*GMT' OR "+
+		s.updated+" GLOB '*[-+]00:00' OR "+s.updated+" GLOB '*[-+]0000'))", f.text(wall.Add(westernmost)))
+	return found.Int == 1, err
 }
 
 // integersOf are the numbers of a sample of integers; nil where not all of it are.

@@ -76,7 +76,7 @@ func (i *inspector) stamps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	newest, f, err := i.form(ctx, i.conn, i.shape, now, "")
+	newest, f, err := i.form(ctx, i.conn, i.shape, now, keyset.Since{})
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 		state, err := s.begin(ctx, conn, shape, since)
 		if err == nil && state.Restart {
 			since = "" // and all that belongs to an initial run
-			state, err = s.begin(ctx, conn, shape, since)
+			state, err = s.horizon(ctx, conn, shape, true, keyset.Since{Form: state.Form})
 		}
 		run = state.Run(since)
 		return err

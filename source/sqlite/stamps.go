@@ -115,6 +115,21 @@ func textForm(text, as string) form {
 	return f
 }
 
+// wallOf reads the wall time of a text stamp, to the second; false where it is none.
+func wallOf(v keyset.Value) (time.Time, bool) {
+	const minutes, seconds = "2006-01-02T15:04", "2006-01-02T15:04:05"
+	if v.Kind != keyset.Text || len(v.Text) < len(minutes) {
+		return time.Time{}, false
+	}
+	text := v.Text[:min(len(v.Text), len(seconds))]
+	text = strings.Replace(text, " ", "T", 1)
+	t, err := time.Parse(seconds, text)
+	if err != nil {
+		t, err = time.Parse(minutes, text[:len(minutes)])
+	}
+	return t, err == nil
+}
+
 func offsetSeconds(zone []string) int {
 	if zone[1] == "" {
 		return 0
@@ -174,7 +189,7 @@ func (f form) walls(locations []*time.Location) []*time.Location {
 	case f.decided != zonedForm:
 		return []*time.Location{time.UTC}
 	}
-	return []*time.Location{time.FixedZone("", -12*3600), time.FixedZone("", 14*3600)}
+	return []*time.Location{time.FixedZone("", int(westernmost.Seconds())), time.FixedZone("", 14*3600)}
 }
 
 // lowest is the greatest stamp that no change after an instant can have or be below.

@@ -131,6 +131,36 @@ func TestSeveralOffsetsE11(t *testing.T) {
 	}
 }
 
+// E11: the first text with an offset may come long after the checkpoint was made of UTC stamps, in the middle of the table, and
+// on a row that no sample of the newest holds.
+func TestAnOffsetThatComesLaterE11(t *testing.T) {
+	for _, utc := range []string{"Z07:00", " -0700 MST"} {
+		for _, hours := range []int{-12, -8, -1, 14} {
+			f := newFile(t, `CREATE TABLE customers (id INTEGER PRIMARY KEY, u TEXT)`, `CREATE INDEX by_u ON customers (u, id)`)
+			r := open(t, f.path, `{table: customers, id: id, updated: u, fields: {name: id}}`)
+			layout := "2006-01-02T15:04:05" + utc
+			f.exec(t, "INSERT INTO customers VALUES (1, ?)", r.clock.now.AddDate(-1, 0, 0).Format(layout))
+			f.exec(t, "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 301) INSERT INTO customers SELECT i, '' FROM n")
+			for n := range 150 { // two a minute
+				f.exec(t, "UPDATE customers SET u = ? WHERE id IN (?, ?)", r.clock.now.Add(-time.Duration(n)*time.Minute).Format(layout), 2*n+2, 2*n+3)
+			}
+			_, checkpoint := r.run(t, "", 50)
+			r.clock.now = r.clock.now.Add(time.Hour)
+			f.exec(t, "UPDATE customers SET u = ? WHERE id = 150", r.clock.now.Add(-time.Minute).In(time.FixedZone("X", hours*3600)).Format(layout))
+			got, checkpoint := r.run(t, checkpoint, 50)
+			if !has(got, 150) {
+				t.Errorf("%s, %+d h: row 150 is lost after %s", utc, hours, checkpoint)
+			}
+			r.clock.now = r.clock.now.Add(time.Hour)
+			f.exec(t, "UPDATE customers SET u = ? WHERE id = 151", r.clock.now.Add(-time.Minute).In(time.FixedZone("X", hours*3600)).Format(layout))
+			run := r.begin(t, checkpoint)
+			if got, _ := r.finish(t, run, 50, nil); !has(got, 151) || run.Initial() {
+				t.Errorf("%s, %+d h: row 151 is lost after %s, or everything is read again", utc, hours, checkpoint)
+			}
+		}
+	}
+}
+
 // E12: a row whose stamp goes back while an initial run reads is shown, by the same process and by another one (E4).
 func TestRowsThatMoveBackAreShownE12(t *testing.T) {
 	for _, mode := range []string{"WAL", "DELETE"} {
