@@ -43,7 +43,7 @@ type Evidence struct {
 	Exact       bool  // the next page's offset is an exact position, as the bridge said with it
 	Restarts    int64 // how often it began again from nothing because the bridge refused an offset
 	Had         int64 // contacts of the integration when the run, or its last pass, began
-	Brought     int64 // contacts that this pass showed, rejected ones included
+	Brought     int64 // contacts that this pass showed and that could be taken
 }
 
 // maxRestarts is how often an initial run begins again from nothing. After that it goes on from a page's checkpoint, if there is
@@ -136,9 +136,7 @@ func (r *Run) Show(page *Page) {
 	for i := range page.Rejected {
 		if page.Rejected[i].ID == "" {
 			r.doubt(DoubtNameless)
-			continue
 		}
-		e.Brought++
 	}
 }
 
@@ -170,7 +168,7 @@ func (r *Run) Decide(named, unshown int64, guard Guard) *GuardedError {
 	if !nobody && !guard.Refuses(named+unshown, r.Evidence.Had) {
 		return nil
 	}
-	return &GuardedError{Deleted: named + unshown, Named: named, Total: r.Evidence.Had, BroughtNobody: nobody}
+	return &GuardedError{Deleted: named + unshown, Named: named, Total: r.Evidence.Had, BroughtNobody: nobody, Rejected: r.Rejected}
 }
 
 // A Guard stands in front of deletions (D7, D9): a run that would delete more than Share of an integration's contacts, and
@@ -210,12 +208,15 @@ type GuardedError struct {
 	Deleted       int64 // contacts that the run would have deleted
 	Named         int64 // of these, those that the bridge named as deleted
 	Total         int64 // contacts that the integration had when the run started
-	BroughtNobody bool  // the run was complete and showed no contact at all
+	BroughtNobody bool  // the run was complete and brought no contact that could be taken
+	Rejected      int64 // contacts that the run brought and that could not be taken
 	Held          Held  // what waits for a yes now, from earlier runs too
 }
 
 func (e *GuardedError) Error() string {
 	switch {
+	case e.BroughtNobody && e.Rejected > 0:
+		return fmt.Sprintf("the bridge showed no contact that could be taken (%d rejected), and the directory has %d of it: none was deleted", e.Rejected, e.Total)
 	case e.BroughtNobody:
 		return fmt.Sprintf("the bridge showed no contact at all, and the directory has %d of it: none was deleted", e.Total)
 	case e.Named == 0:

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 
@@ -26,17 +25,9 @@ var _ synchronizer.Bridge = (*line)(nil)
 // Values among an integration's auth values that are not for its bridge.
 const clientSecret = "client_secret"
 
-// dial makes the line to an integration's bridge. It asks nothing yet, except for a first access token.
-func (h *Hub) dial(ctx context.Context, i registry.Integration) (*line, error) {
-	given, err := h.Registry.Auth(ctx, i.Key)
-	if err != nil {
-		return nil, fmt.Errorf("open the credentials: %w", err)
-	}
-	return h.dialWith(ctx, i, given, true)
-}
-
-// dialWith is dial with auth values from elsewhere; kept says that new tokens are kept.
-func (h *Hub) dialWith(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (*line, error) {
+// dial makes the line to an integration's bridge, with the auth values that were given for it. It asks nothing yet, except for a
+// first access token; kept says that new tokens are kept.
+func (h *Hub) dial(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (*line, error) {
 	secret := given[clientSecret]
 	values, err := authValues(i, given)
 	if err != nil {
@@ -128,11 +119,7 @@ func (h *Hub) Test(ctx context.Context, key directory.Key) (TestResult, error) {
 	if err := permitAny(ctx, key.Account, registry.ScopeControl, registry.ScopeWrite); err != nil {
 		return TestResult{}, err
 	}
-	i, err := h.integration(ctx, key)
-	if err != nil {
-		return TestResult{}, err
-	}
-	given, err := h.Registry.Auth(ctx, key)
+	i, given, err := h.configured(ctx, key)
 	if err != nil {
 		return TestResult{}, err
 	}
@@ -216,7 +203,7 @@ func (h *Hub) ask(ctx context.Context, i registry.Integration, given map[string]
 	if i.Validation != "" {
 		r.Checked = "auth_validation"
 	}
-	l, err := h.dialWith(ctx, i, given, kept)
+	l, err := h.dial(ctx, i, given, kept)
 	if err != nil {
 		return nil, err
 	}

@@ -100,6 +100,22 @@ func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string,
 	return n, h.Registry.Settle(ctx, key)
 }
 
+func contacts(n int64) string {
+	if n == 1 {
+		return "1 contact"
+	}
+	return fmt.Sprintf("%d contacts", n)
+}
+
+// settle makes an integration healthy whose deletions were answered while a run ended: what the run knew of them is over.
+func (h *Hub) settle(ctx context.Context, key directory.Key) error {
+	state, err := h.Store.State(ctx, key)
+	if err != nil || state.Held.Count > 0 {
+		return err
+	}
+	return h.Registry.Settle(ctx, key)
+}
+
 // waiting returns an integration's health, and its problem, after a complete run: guarded while deletions wait for a yes, ok otherwise.
 func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Status) (registry.Health, *registry.Problem, error) {
 	state, err := h.Store.State(ctx, key)
@@ -108,11 +124,13 @@ func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Statu
 		return "", nil, err
 	case state.Held.Count == 0:
 		return registry.HealthOK, nil, nil
-	case was.Health == registry.HealthGuarded:
-		return was.Health, was.Problem, nil
 	}
-	return registry.HealthGuarded, &registry.Problem{
-		Code: string(registry.HealthGuarded), Message: fmt.Sprintf("the deletion of %d contacts waits for a yes", state.Held.Count),
+	p := &registry.Problem{
+		Code: string(registry.HealthGuarded), Message: fmt.Sprintf("the deletion of %s waits for a yes", contacts(state.Held.Count)),
 		Hint: (&directory.GuardedError{}).Hint(), Since: h.now(),
-	}, nil
+	}
+	if was.Health == registry.HealthGuarded && was.Problem != nil {
+		p.Since = was.Problem.Since
+	}
+	return registry.HealthGuarded, p, nil
 }

@@ -81,7 +81,7 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 
 // changeIntegration changes an integration if it is still as it was judged: what may be sent where depends on all of it.
 func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
-	was, err := h.integration(ctx, i.Key)
+	was, kept, err := h.configured(ctx, i.Key)
 	if err != nil {
 		return err
 	}
@@ -89,10 +89,6 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 		return registry.ErrChanged
 	}
 	if err := unmanaged(ctx, was.Managed, "the integration "+i.Key.Integration); err != nil {
-		return err
-	}
-	kept, err := h.Registry.Auth(ctx, i.Key)
-	if err != nil {
 		return err
 	}
 	if was.OAuth != nil && i.OAuth == nil {
@@ -111,8 +107,8 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 		return err
 	}
 	i.Managed, i.Version = managed(ctx, i.Managed), was.Version
-	// Tokens that a provider gave were not given for a new place either.
-	change := registry.Change{Auth: auth, ForgetTokens: NewDestination(was, kept, i, all) != ""}
+	// Tokens that a provider gave were not given for a new place either, nor for another client.
+	change := registry.Change{Auth: auth, ForgetTokens: NewDestination(was, kept, i, all) != "" || otherTokens(was.OAuth, i.OAuth)}
 	if err := h.Registry.ChangeIntegration(ctx, i, change); err != nil {
 		return err
 	}
@@ -177,6 +173,18 @@ func (h *Hub) integration(ctx context.Context, key directory.Key) (registry.Inte
 		return i, missing("integration", key.Integration)
 	}
 	return i, err
+}
+
+// configured is integration with the auth values of the same moment.
+func (h *Hub) configured(ctx context.Context, key directory.Key) (registry.Integration, map[string]string, error) {
+	if !visible(ctx, key.Account) {
+		return registry.Integration{}, nil, missing("account", key.Account)
+	}
+	i, given, err := h.Registry.Configured(ctx, key)
+	if errors.Is(err, registry.ErrNotFound) {
+		return i, nil, missing("integration", key.Integration)
+	}
+	return i, given, err
 }
 
 // Integration returns one.

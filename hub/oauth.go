@@ -99,13 +99,14 @@ func (g *grant) current(ctx context.Context) (string, error) {
 	return g.renewed(ctx, token.AccessToken)
 }
 
-// renewed is a token other than the one that was refused. Several that need one at once wait for the same; a draft, which may
-// have a kept integration's name, gets one of its own.
+// renewed is a token other than the one that was refused. Several that need one at once wait for the same, unless the integration
+// was changed between them: the token may not go where the others send it. A draft, which may have a kept integration's name, gets
+// one of its own.
 func (g *grant) renewed(ctx context.Context, refused string) (string, error) {
 	if !g.kept {
 		return g.renew(ctx, refused)
 	}
-	result := g.hub.refreshes.DoChan(owner(g.integration.Key), func() (any, error) {
+	result := g.hub.refreshes.DoChan(fmt.Sprintf("%s@%d", owner(g.integration.Key), g.integration.Version), func() (any, error) {
 		// Whoever waits may give up; the token is for the others as well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 		defer cancel()
@@ -384,15 +385,14 @@ func (h *Hub) BeginOAuth(ctx context.Context, key directory.Key, redirect string
 }
 
 func (h *Hub) grantOf(ctx context.Context, key directory.Key) (*grant, error) {
-	i, err := h.integration(ctx, key)
+	i, given, err := h.configured(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	if i.OAuth == nil || i.OAuth.Grant != AuthorizationCode {
 		return nil, &Error{Kind: Invalid, Message: key.Integration + " does not let anybody in by a browser", Hint: "Set its oauth with the grant authorization_code first."}
 	}
-	given, err := h.Registry.Auth(ctx, key)
-	return &grant{hub: h, integration: i, given: given, secret: given[clientSecret], kept: true}, err
+	return &grant{hub: h, integration: i, given: given, secret: given[clientSecret], kept: true}, nil
 }
 
 // FinishOAuth takes what the browser brought back, and reports whose it is.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -54,7 +55,7 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	defer h.working.remove(c.Key)
 	watched := make(chan struct{})
 	go func() { defer close(watched); h.keepClaim(ctx, c, stop) }()
-	report, err := h.synchronize(ctx, c, account.Region)
+	report, err := h.synchronize(ctx, &c, account.Region)
 	stop(nil)
 	<-watched
 	h.observe(ctx, c.Key)
@@ -114,16 +115,24 @@ func (h *Hub) keepClaim(ctx context.Context, c registry.Claim, stop context.Canc
 	}
 }
 
-func (h *Hub) synchronize(ctx context.Context, c registry.Claim, region string) (synchronizer.Report, error) {
-	b, err := h.dial(ctx, c.Integration)
+// synchronize runs an integration as it is configured now: what the claim tells may be of before a change, whose credentials are not
+// for the claim's address. It puts the configuration that it used into the claim.
+func (h *Hub) synchronize(ctx context.Context, c *registry.Claim, region string) (synchronizer.Report, error) {
+	now, given, err := h.Registry.Configured(ctx, c.Key)
+	if err != nil {
+		return synchronizer.Report{}, fmt.Errorf("read the configuration and open the credentials: %w", err)
+	}
+	now.Status = c.Status
+	c.Integration = now
+	b, err := h.dial(ctx, now, given, true)
 	if err != nil {
 		return synchronizer.Report{}, err
 	}
-	settings, err := h.settings(ctx, c.Integration, region)
+	settings, err := h.settings(ctx, now, given, region)
 	if err != nil {
 		return synchronizer.Report{}, err
 	}
-	full, err := h.wantsFull(ctx, c)
+	full, err := h.wantsFull(ctx, *c)
 	if err != nil {
 		return synchronizer.Report{}, err
 	}
@@ -133,7 +142,7 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, region string) 
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
 	}
 	return s.Run(ctx, c.Key, synchronizer.Options{
-		Full: full, Guard: c.Guard, MaxPages: h.limitsOf(c.Integration).Pages,
+		Full: full, Guard: c.Guard, MaxPages: h.limitsOf(now).Pages,
 		Settings: settings,
 		Retry:    synchronizer.Retry{Attempts: 4, Within: 2 * time.Minute},
 	})

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -14,13 +15,9 @@ import (
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-// settings returns the settingsDigest of an integration as it is configured now.
-func (h *Hub) settings(ctx context.Context, i registry.Integration, region string) (string, error) {
+// settings returns the settingsDigest of an integration with these auth values.
+func (h *Hub) settings(ctx context.Context, i registry.Integration, given map[string]string, region string) (string, error) {
 	key, err := h.Registry.SettingsKey(ctx)
-	if err != nil {
-		return "", err
-	}
-	given, err := h.Registry.Auth(ctx, i.Key)
 	if err != nil {
 		return "", err
 	}
@@ -85,6 +82,19 @@ func tokenSource(o *registry.OAuth) *registry.OAuth {
 	scopes := slices.Clone(o.Scopes)
 	slices.Sort(scopes)
 	return &registry.OAuth{Grant: o.Grant, TokenURL: o.TokenURL, ClientID: o.ClientID, Scopes: slices.Compact(scopes), Params: o.Params}
+}
+
+// otherTokens reports whether the tokens that a provider gave are of no use after a change: they were given to another client, or
+// for what may be another tenant. A person who lets the hub in decides about scopes and parameters, the next time.
+func otherTokens(was, is *registry.OAuth) bool {
+	if was == nil {
+		return false
+	}
+	a, b := tokenSource(was), tokenSource(is)
+	if b != nil && b.Grant == AuthorizationCode {
+		a.Scopes, a.Params, b.Scopes, b.Params = nil, nil, nil, nil
+	}
+	return !reflect.DeepEqual(a, b)
 }
 
 // isCredential reports whether an auth value is a secret, which may be changed without another tenant being meant: it is described

@@ -164,6 +164,9 @@ func (h *Hub) release(ctx context.Context, c registry.Claim, r result) {
 		}
 	}
 	err := h.Registry.Release(ctx, c, r.Outcome)
+	if err == nil && r.Health == registry.HealthGuarded {
+		err = h.settle(ctx, c.Key)
+	}
 	if err != nil && !errors.Is(err, registry.ErrClaimLost) && !errors.Is(err, registry.ErrNotFound) {
 		if ownFault(err) {
 			h.storageFailed(err)

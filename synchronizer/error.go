@@ -210,6 +210,8 @@ func checkpointHint(e *pageFailure) error {
 func (p *pass) guarded(e *directory.GuardedError) error {
 	message := fmt.Sprintf("%s of %s contacts would be deleted", count(e.Deleted), count(e.Total))
 	switch {
+	case e.BroughtNobody && e.Rejected > 0:
+		message = fmt.Sprintf("the bridge showed no contact that could be taken in this complete run (%s rejected), and the directory has %s of it", count(e.Rejected), count(e.Total))
 	case e.BroughtNobody:
 		message = fmt.Sprintf("the bridge showed no contact at all in this complete run, and the directory has %s of it", count(e.Total))
 	case e.Named == 0:

@@ -45,6 +45,7 @@ var goneCases = []testCase{
 	{"ForgottenIntegrationHoldsNobody", forgottenHoldsNobody},
 	{"ShareOfZeroAlwaysAsks", shareOfZero},
 	{"RunThatBringsNobodyAsks", bringsNobody},
+	{"RunThatBringsOnlyRejectedContactsAsks", bringsOnlyRejected},
 	{"OtherSettingsStartOver", otherSettingsStartOver},
 	{"OtherSettingsAbandonAHalfDoneRun", otherSettingsAbandon},
 	{"UnknownSettingsAreAdopted", unknownSettingsAreAdopted},
@@ -657,6 +658,22 @@ func bringsNobody(b *bench) {
 	b.yes(1)
 	// Nobody of nobody is as it should be.
 	b.complete(directory.Page{}, full)
+}
+
+// A run whose contacts are all rejected brings nobody either, whatever their ids: the bridge may have broken them, too.
+func bringsOnlyRejected(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 3, "Ann"), Checkpoint: "a"})
+	run := b.start(full)
+	b.apply(run, directory.Page{Rejected: []directory.Rejected{{ID: "crm-1", Reason: "phones holds something that is not a string"}}, NextOffset: "2"})
+	guarded := b.guarded(run, directory.Page{Rejected: []directory.Rejected{{ID: "00003", Reason: "phones holds something that is not a string"}}, Checkpoint: "b"})
+	if !guarded.BroughtNobody || guarded.Deleted != 2 || guarded.Rejected != 2 {
+		b.Errorf("guarded: %+v", guarded)
+	}
+	b.wantIDs(b.waiting(), ids(1, 2)...)
+	// Where they are the ones that are known, nobody is missing.
+	b.complete(directory.Page{Rejected: []directory.Rejected{{ID: "00001"}, {ID: "00002"}, {ID: "00003"}}, Checkpoint: "c"}, full)
+	b.wantIDs(b.waiting())
+	b.count(3)
 }
 
 func with(settings string) func(*directory.Start) {

@@ -191,6 +191,21 @@ func (d *DB) Integration(ctx context.Context, key directory.Key) (Integration, e
 	return i, wrap(err, "integration %s", Owner(key))
 }
 
+// Configured returns an integration with its auth values, both as they are at one moment, or [ErrNotFound]: also where it is being
+// removed. Read one after the other, they may be of before and after a change, and what was given for one address would be sent to
+// another.
+func (d *DB) Configured(ctx context.Context, key directory.Key) (Integration, map[string]string, error) {
+	var locked []byte
+	i, err := one(ctx, d.read(), func(row scanner) (Integration, error) { return scanIntegration(row, &locked) },
+		"SELECT "+integrationColumns+`, (SELECT s.sealed FROM hub.secrets s WHERE s.owner = $3 AND s.kind = $4 AND s.name = '')
+		FROM hub.integrations WHERE account = $1 AND name = $2 AND going = 0`, key.Account, key.Integration, Owner(key), kindAuth)
+	if err != nil {
+		return i, nil, wrap(err, "integration %s", Owner(key))
+	}
+	auth, err := d.openAuth(key, locked)
+	return i, auth, wrap(err, "auth values of integration %s", Owner(key))
+}
+
 // Integrations lists an account's by name, all accounts' where account is empty: at most limit (0: all) behind a key.
 func (d *DB) Integrations(ctx context.Context, account string, after directory.Key, limit int) ([]Integration, error) {
 	rows := int64(limit)

@@ -28,7 +28,7 @@ func postgresDialect() *dialect {
 		// The directory may share the schema, so the registry's tables say whose they are. The schema stands before each of
 		// them: a search_path would be lost behind a pooler.
 		words: strings.NewReplacer("hub.", "contactbridge.hub_",
-			"{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{skip w d}", "FOR UPDATE OF w, d SKIP LOCKED"),
+			"{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{skip w, d}", "FOR UPDATE OF w, d SKIP LOCKED"),
 		refusal: refusedByPostgres,
 		explain: explainedPostgres,
 	}

@@ -163,9 +163,10 @@ func (d *DB) Hidden(ctx context.Context, account string) ([]string, error) {
 	return all, wrap(err, "list what is being removed of account %s", account)
 }
 
-// BeginAccountRemoval marks an account as being removed, with its integrations: see [DB.BeginRemoval].
+// BeginAccountRemoval marks an account as being removed, with its integrations: see [DB.BeginRemoval]. Its tokens are not known any
+// more from then on.
 func (d *DB) BeginAccountRemoval(ctx context.Context, name string) error {
-	err := d.change(ctx, func(s session) error {
+	err := d.revoke(ctx, func(s session) error {
 		now, err := d.now(ctx, s)
 		if err != nil {
 			return err

@@ -12,6 +12,66 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
+// From the moment that somebody removes an account, its tokens are good for nothing, in any process; those of other
+// accounts, and of all, still are.
+func TestTokensEndWhenTheirAccountIsBeingRemoved(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		w.withCRM(t)
+		ok(t, w.PutAccount(ctx, registry.Account{Name: "beta"}))
+		for n, account := range []string{"acme", "beta", ""} {
+			ok(t, w.PutToken(ctx, registry.Token{ID: fmt.Sprint("t", n), Account: account, Name: "phones", Scopes: []registry.Scope{registry.ScopeAdmin}}, []byte{byte(n)}, false))
+		}
+		before := got(w.Revocations(ctx))(t)
+		ok(t, w.BeginAccountRemoval(ctx, "acme"))
+		if got(w.Revocations(ctx))(t) <= before {
+			t.Error("other processes are not told")
+		}
+		is(t, second(w.TokenByDigest(ctx, []byte{0})), registry.ErrNotFound)
+		for n := byte(1); n < 3; n++ {
+			ok(t, second(w.TokenByDigest(ctx, []byte{n})))
+		}
+	})
+}
+
+// Configuration and auth values are read as they are at one moment, whatever is changed meanwhile.
+func TestConfigurationAndAuthValuesAreOfOneMoment(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		w.withCRM(t)
+		done := make(chan error, 1)
+		go func() {
+			for n := range 200 {
+				i := integration(crm)
+				i.Bridge = fmt.Sprintf("https://%d.example.com", n)
+				if err := w.ChangeIntegration(ctx, i, registry.Change{Auth: map[string]string{"site": i.Bridge}}); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		for reads := 0; ; reads++ {
+			i, auth, err := w.Configured(ctx, crm)
+			ok(t, err)
+			if site, there := auth["site"]; there && site != i.Bridge {
+				t.Fatalf("%s with the auth values of %s", i.Bridge, site)
+			}
+			select {
+			case err := <-done:
+				if ok(t, err); reads == 0 {
+					t.Error("nothing was read meanwhile")
+				}
+				ok(t, w.BeginRemoval(ctx, crm))
+				_, _, err = w.Configured(ctx, crm)
+				is(t, err, registry.ErrNotFound)
+				return
+			default:
+			}
+		}
+	})
+}
+
 // From the moment that somebody removes an integration, nobody sees it, changes it or runs it.
 func TestAnIntegrationThatIsBeingRemovedIsNoOnes(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {

@@ -50,10 +50,27 @@ func (d *DB) secret(ctx context.Context, s session, kind, owner, name string) ([
 	if err != nil {
 		return nil, err
 	}
+	return d.open(sealed, kind, owner, name)
+}
+
+func (d *DB) open(sealed []byte, kind, owner, name string) ([]byte, error) {
 	if d.options.Seal == nil {
 		return nil, errNoKey
 	}
 	return d.options.Seal.Open(sealed, place(kind, owner, name))
+}
+
+// openAuth opens sealed auth values; nil are none.
+func (d *DB) openAuth(key directory.Key, sealed []byte) (map[string]string, error) {
+	values := map[string]string{}
+	if sealed == nil {
+		return values, nil
+	}
+	plain, err := d.open(sealed, kindAuth, Owner(key), "")
+	if err != nil {
+		return values, err
+	}
+	return values, json.Unmarshal(plain, &values)
 }
 
 // setSecret seals a secret; nil removes it.

@@ -30,7 +30,7 @@ var migrations embed.FS
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		words:   strings.NewReplacer("hub.", "", "{lock}", "", "{skip}", "", "{skip w d}", ""),
+		words:   strings.NewReplacer("hub.", "", "{lock}", "", "{skip}", "", "{skip w, d}", ""),
 		refusal: refusedBySQLite,
 		explain: explainedSQLite,
 	}

@@ -89,11 +89,12 @@ func scanTokenMaker(row scanner) (t tokenMaker, err error) {
 	return t, err
 }
 
-// TokenByDigest returns the token with this SHA-256, or [ErrNotFound]: also where its maker may not make it any more, or the
-// token that made it has ended. Expired ones are returned as well.
+// TokenByDigest returns the token with this SHA-256, or [ErrNotFound]: also where its maker may not make it any more, the
+// token that made it has ended, or its account is being removed. Expired ones are returned as well.
 func (d *DB) TokenByDigest(ctx context.Context, digest []byte) (Token, error) {
 	t, err := one(ctx, d.read(), scanTokenMaker, "SELECT "+tokenColumns+`, COALESCE(u.role, ''), COALESCE(u.accounts, ''), COALESCE(u.disabled, TRUE), COALESCE(p.id, '')
-		FROM hub.tokens t LEFT JOIN hub.users u ON u.id = t.maker LEFT JOIN hub.tokens p ON p.id = t.parent WHERE t.digest = $1`, digest)
+		FROM hub.tokens t LEFT JOIN hub.users u ON u.id = t.maker LEFT JOIN hub.tokens p ON p.id = t.parent WHERE t.digest = $1
+		AND NOT EXISTS (SELECT 1 FROM hub.accounts a WHERE a.name = t.account AND a.going > 0)`, digest)
 	if err == nil && (t.Maker != "" && !t.maker.MayMake(t.Token) || t.parent != t.Parent) {
 		err = ErrNotFound
 	}

@@ -101,11 +101,13 @@ func (d *DB) Deliveries(ctx context.Context, wanted Wanted) (taken []Delivery, e
 				except += " AND NOT (" + lane.condition + " AND NOT (TRUE" + out + "))"
 			}
 		}
+		// The delivery is locked as well, and its time looked at again: another process may have ended it, and freed its webhook, since
+		// this statement began to read.
 		taken, err = list(ctx, s, scanDelivery, `SELECT d.id, d.attempts, w.failures > 0, `+webhookColumns+`, `+eventColumns+`
 			FROM hub.webhooks w JOIN hub.deliveries d ON d.id = (SELECT q.id FROM hub.deliveries q
 				WHERE q.webhook = w.id AND q.next > 0 AND q.next <= $1 ORDER BY q.next, q.id LIMIT 1)
 			JOIN hub.events e ON e.id = d.event
-			WHERE NOT w.disabled AND w.held <= $1 AND d.next > 0 AND d.next <= $1`+except+` ORDER BY d.next, d.id LIMIT $2 {skip w d}`, args...)
+			WHERE NOT w.disabled AND w.held <= $1 AND d.next > 0 AND d.next <= $1`+except+` ORDER BY d.next, d.id LIMIT $2 {skip w, d}`, args...)
 		if err != nil {
 			return err
 		}

@@ -407,13 +407,13 @@ func (c *Console) withKept(q *request, was, is registry.Integration, typed map[s
 	if !q.actor.May(registry.ScopeWrite, was.Account) {
 		return typed, nil
 	}
-	kept, err := c.hub.Registry.Auth(q.Context(), was.Key)
+	now, kept, err := c.hub.Registry.Configured(q.Context(), was.Key)
 	if err != nil {
 		return nil, err
 	}
 	all := maps.Clone(kept)
 	maps.Copy(all, typed)
-	if hub.NewDestination(was, kept, is, all) != "" {
+	if hub.NewDestination(now, kept, is, all) != "" {
 		return typed, nil
 	}
 	return all, nil
