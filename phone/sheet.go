@@ -46,6 +46,9 @@ func unsheet(raw string) (text string, lost bool) {
 // remark stand around it: Tel: 4.915112345678E+12. lost reports that digits are missing, or that there is no telephone number in
 // it, as in -4.9E+12. Any other text is returned unchanged.
 func restore(raw string) (text string, lost bool) {
+	if isUsual(raw) {
+		return raw, false
+	}
 	if text, lost = unsheet(raw); lost {
 		return raw, true
 	}
@@ -68,18 +71,42 @@ func restore(raw string) (text string, lost bool) {
 	return b.String() + written[end:], false
 }
 
+// isUsual reports whether a text is digits with the usual punctuation, without points and commas. It decides for most numbers.
+func isUsual(raw string) bool {
+	for i := range len(raw) {
+		if !usual[raw[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var usual = func() (is [256]bool) {
+	for _, c := range []byte("0123456789+-()/ ") {
+		is[c] = true
+	}
+	return is
+}()
+
 // mayHoldFloat reports whether a text is worth a closer look: digits on both sides of a point and an exponent after them, or
 // many digits in front of a point. It decides for the usual spellings without a second look.
 func mayHoldFloat(text string) bool {
+	const (
+		wideLead  = 0xEF // begins full-width digits
+		pointLead = 0xC2 // begins a raised point,
+		raised    = 0xB7 // which ends so
+	)
 	run, point := 0, false
 	for i := range len(text) {
 		switch c := text[i]; {
 		case isDigit(c):
 			run++
 			continue
-		case c >= utf8.RuneSelf:
+		case c == wideLead:
 			return true
-		case (c == '.' || c == ',') && run > 0 && i+1 < len(text) && isDigit(text[i+1]):
+		case c == pointLead:
+			continue
+		case (c == '.' || c == ',' || c == raised) && run > 0 && i+1 < len(text) && isDigit(text[i+1]):
 			if run >= leastFloat {
 				return true
 			}

@@ -1,7 +1,6 @@
 package phone
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -36,8 +35,25 @@ func withoutNumbering(text string) string {
 	return text
 }
 
-// numberedLabel matches a label with a digit of its own up to the number after it: "Tel2 030 …", "Line 1 - 020 …".
-var numberedLabel = regexp.MustCompile(`^[^0-9+]*\pL[^0-9+]?[ ]?[1-9][.):]*[ -]+[0+(]`)
+// withoutNumberedLabel is a text without a label that ends in a digit of its own: "Tel2 030 …", "Line 1 - 020 …".
+func withoutNumberedLabel(text string) string {
+	digit := strings.IndexAny(text, "0123456789+")
+	if digit <= 0 || text[digit] < '1' || letters(lastWord(text[:digit])) == 0 {
+		return text
+	}
+	rest := strings.TrimLeft(text[digit+1:], ".):")
+	number := strings.TrimLeft(rest, " -")
+	if number != rest && (startsNumber(number) || strings.HasPrefix(number, "(")) {
+		return number
+	}
+	return text
+}
+
+// lastWord is what follows the last space or other separator of a label, but for a dot, "#" or space at its end.
+func lastWord(label string) string {
+	label = strings.TrimRight(label, " .#")
+	return label[strings.LastIndexAny(label, " .:;,-/()")+1:]
+}
 
 // An unusual tries one reading after the other until one is valid. The first that is understood at all stays the best
 // until then.
@@ -51,9 +67,7 @@ func (u *unusual) understand(raw string) {
 		return
 	}
 	text := withoutScheme(plain(raw))
-	if at := numberedLabel.FindStringIndex(text); at != nil {
-		text = text[at[1]-1:]
-	}
+	text = withoutNumberedLabel(text)
 	bare := withoutWords(text)
 	if u.tryWithWords(text, bare) {
 		return
