@@ -42,8 +42,8 @@ var errDepth = errors.New("nested too deep")
 // A node is a value of a document: a text, a list, or an object in the order of its keys.
 type node struct {
 	text   string
-	isText bool // or a number
-	broken bool // a number with a fraction
+	isText bool     // or a number
+	broken bool     // a number with a fraction
 	keys   []string // of an object, in lower case
 	nodes  []node
 }
