@@ -48,6 +48,11 @@ func Split(raw, region string) []string {
 	}
 	s := splitter{region: region}
 	parts := s.split(raw)
+	if len(parts) > 1 {
+		for i, part := range parts {
+			parts[i] = unquote(part)
+		}
+	}
 	if len(parts) == 0 || len(parts) == 1 && !changesValue(raw, parts[0], region) {
 		return []string{raw}
 	}
@@ -58,6 +63,19 @@ func Split(raw, region string) []string {
 		return []string{raw} // "12, 34" is no list of numbers
 	}
 	return splitEach(parts, region) // a part may hold several numbers itself
+}
+
+// unquote is a part of a list that is written in a programming language, or of a document that is cut off, without its quotes
+// and brackets.
+func unquote(part string) string {
+	if !strings.ContainsAny(part, `"'`) {
+		return part
+	}
+	inner := strings.Trim(part, `"'[]{} `)
+	if countDigits(inner) < leastNumber || strings.ContainsAny(inner, `"'`) {
+		return part
+	}
+	return inner
 }
 
 // splitEach splits texts until there is nothing left to split.

@@ -383,6 +383,9 @@ func TestDocumentsHoldOnlyTheirNumbers(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.raw, got, c.want)
 		}
 	}
+	if got := strings.Join(Split(`["030 901820", "[030] 901821", '0151 1234`, "DE"), "|"); got != "030 901820|030] 901821|0151 1234" {
+		t.Errorf("parts are %s, want them without quotes", got)
+	}
 	for _, raw := range []string{`{"id":12345678,"label":"x"}`, `[{"id":12345678}]`} {
 		if n := Parse(raw, "AT"); n.Valid || n.Digits != "" || len(Others(raw, "AT")) > 0 {
 			t.Errorf("%s is read as %+v", raw, n)
