@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"unicode"
@@ -36,6 +37,9 @@ func Split(raw, region string) []string {
 	if values, ok := cell.JSON(raw); ok {
 		return splitEach(values, region)
 	}
+	if isDocument(raw) && json.Valid([]byte(raw)) {
+		return []string{raw} // it holds no number
+	}
 	switch text, lost := unsheet(raw); {
 	case text != raw && !onlyDigits(text): // a formula, which may hold anything
 		return Split(text, region)
@@ -44,6 +48,11 @@ func Split(raw, region string) []string {
 	}
 	s := splitter{region: region}
 	parts := s.split(raw)
+	if len(parts) > 1 {
+		for i, part := range parts {
+			parts[i] = unquote(part)
+		}
+	}
 	if len(parts) == 0 || len(parts) == 1 && !changesValue(raw, parts[0], region) {
 		return []string{raw}
 	}
@@ -54,6 +63,19 @@ func Split(raw, region string) []string {
 		return []string{raw} // "12, 34" is no list of numbers
 	}
 	return splitEach(parts, region) // a part may hold several numbers itself
+}
+
+// unquote is a part of a list that is written in a programming language, or of a document that is cut off, without its quotes
+// and brackets.
+func unquote(part string) string {
+	if !strings.ContainsAny(part, `"'`) {
+		return part
+	}
+	inner := strings.Trim(part, `"'[]{} `)
+	if countDigits(inner) < leastNumber || strings.ContainsAny(inner, `"'`) {
+		return part
+	}
+	return inner
 }
 
 // splitEach splits texts until there is nothing left to split.
@@ -131,7 +153,8 @@ const (
 type splitter struct {
 	region string
 	text   string
-	gaps   []gap // the first one ends where the text starts, the last one starts where it ends
+	floats []float // which are not cut
+	gaps   []gap   // the first one ends where the text starts, the last one starts where it ends
 }
 
 // Costs of a part. The cheapest way to cut a text is taken: numbers that the plan knows, as few as possible.
@@ -226,11 +249,38 @@ func (s *splitter) mayCut(i int) bool {
 		least = 3
 		return countDigits(before) >= least && countDigits(after) > 0
 	}
-	if s.isKnown(before) && s.isKnown(after) {
+	if s.isKnown(before) && (s.isKnown(after) || countDigits(before) >= leastNumber && s.isEnding(i)) {
 		return true
 	}
 	return countDigits(before) >= least && countDigits(after) >= least
 }
+
+// isEnding reports whether a slash and the last digits of another number follow: 020 7946 0018/9.
+func (s *splitter) isEnding(i int) bool {
+	if i+1 >= len(s.gaps) || !strings.Contains(s.text[s.gaps[i].start:s.gaps[i].end], "/") {
+		return false
+	}
+	next := s.part(i, i+1)
+	return next != "" && onlyDigits(next) && len(next) <= longestEnding
+}
+
+// endings counts the endings of other numbers in a part and right after it, where the first slash of the part has one after it:
+// 030 901820/21/22, but not 030/265/502/80.
+func (s *splitter) endings(from, to int) int {
+	n := 0
+	for i := from + 1; i <= to && i < len(s.gaps)-1; i++ {
+		switch {
+		case s.isEnding(i) && (n > 0 || i < to && countDigits(s.part(from, i)) >= leastNumber && s.isKnown(s.part(from, i))):
+			n++
+		case strings.Contains(s.text[s.gaps[i].start:s.gaps[i].end], "/"):
+			return n
+		}
+	}
+	return n
+}
+
+// longestEnding is how many digits of a number's end stand after a slash for another number.
+const longestEnding = 4
 
 // before is the text that ends at a gap and starts after the one before it that separates more surely.
 func (s *splitter) before(i int) string {
@@ -263,6 +313,7 @@ func startsNumber(text string) bool {
 // cost judges a part.
 func (s *splitter) cost(from, to int) int {
 	inside, strong := 0, false
+	endings := s.endings(from, to)
 	for i := from + 1; i < to; i++ {
 		switch g := s.gaps[i]; {
 		case g.kind == hard && !s.mayJoin(from, i, to):
@@ -279,7 +330,7 @@ func (s *splitter) cost(from, to int) int {
 	switch {
 	case digits == 0:
 		return costWord
-	case digits <= 2*maxE164 && s.isKnown(part):
+	case digits <= 2*maxE164 && endings < 2 && s.isKnown(part):
 		if !startsNumber(part) {
 			inside += costBare
 		}
@@ -310,11 +361,16 @@ func (s *splitter) mayJoin(from, i, to int) bool {
 // findGaps finds the places where the text may be cut.
 func (s *splitter) findGaps() {
 	s.gaps = append(s.gaps[:0], gap{kind: hard})
+	s.floats = floatsIn(s.text)
 	digits := 0 // since the last gap
 	for i := 0; i < len(s.text); {
-		if n := s.brackets(i); n > 0 {
+		if n := max(s.brackets(i), s.float(i)); n > 0 {
 			digits += countDigits(s.text[i : i+n])
 			i += n
+			if digits >= leastNumber && remarkIn(plain(s.text[i-n:])) > 0 && startsAfterSpace(s.text[i:]) {
+				s.gaps = append(s.gaps, gap{start: i, end: i, kind: worded}) // the remark ends a number
+				digits = 0
+			}
 			continue
 		}
 		g := s.gapAt(i, digits)
@@ -360,6 +416,22 @@ func (s *splitter) brackets(i int) int {
 		return 0
 	}
 	return end + 1
+}
+
+// startsAfterSpace reports whether a text is a space and a number after it.
+func startsAfterSpace(text string) bool {
+	rest := strings.TrimLeft(text, " ")
+	return rest != text && rest != "" && (isDigit(rest[0]) || rest[0] == '+' || rest[0] == '(')
+}
+
+// float is the length of the floating-point number that starts at a place, 0 where none does.
+func (s *splitter) float(i int) int {
+	for _, f := range s.floats {
+		if f.start == i {
+			return f.end - f.start
+		}
+	}
+	return 0
 }
 
 // gapAt is the gap that starts at a place; one of kind weak and without length where no gap starts. digits is how many came

@@ -301,3 +301,94 @@ func TestACellIsReadInReasonableTime(t *testing.T) {
 		}
 	}
 }
+
+// TestFloatsAreReadWhereverTheyStand: a floating-point number is found with a label, quotes or another number beside it, and
+// digits that it lost are never made up.
+func TestFloatsAreReadWhereverTheyStand(t *testing.T) {
+	for _, c := range []struct{ raw, region, want string }{
+		{"Mobil: 4,915112345678E+12", "DE", "+4915112345678"},
+		{"'4.915112345678E+12", "DE", "+4915112345678"},
+		{"4.915112345678E+12 / 4.915112345679E+12", "DE", "+4915112345678 +4915112345679"},
+		{"4.915112345678e12 (mobil)", "DE", "+4915112345678"},
+		{`="4,915112345678E+12"`, "DE", "+4915112345678"},
+		{"4.91511E+12; 030 901820", "DE", "<4.91511E+12> +4930901820"},
+		{"4,91511E+12, 4,91512E+12", "DE", "<4,91511E+12> <4,91512E+12>"},
+		{"Tel: 4.91511E+12", "DE", "<Tel: 4.91511E+12>"},
+		{"tel:4.91511E+12", "DE", "<tel:4.91511E+12>"},
+		{"4.91511 E+12", "DE", "<4.91511 E+12>"},
+		{"4.91511×10^12", "DE", "<4.91511×10^12>"},
+		{"4.91511E12x5", "DE", "<4.91511E12x5>"},
+		{"-4.915112345678E+12", "DE", "<-4.915112345678E+12>"},
+		{"Tel: 447911123457.0", "GB", "+447911123457"},
+		{"447911123457.0, 447911123458.00", "GB", "+447911123457 +447911123458"},
+		{"Mobile 447911123457.00 ext. 5", "GB", "+447911123457x5"},
+		{`"447911123457.0"`, "GB", "+447911123457"},
+		{"3331234567.50", "IT", "<3331234567.50>"},
+		{"-1234567.5", "AT", "<-1234567.5>"},
+		{"00 49 1512 3456789,00 49 800 1234567890", "DE", "+4915123456789 +498001234567890"},
+	} {
+		if got := partsOf(c.raw, c.region); got != c.want {
+			t.Errorf("%q in %s: %s, want %s", c.raw, c.region, got, c.want)
+		}
+	}
+}
+
+// TestWordsWithDigitsAreNoNumbers: digits of words, of opening hours and of labels become part of no number.
+func TestWordsWithDigitsAreNoNumbers(t *testing.T) {
+	for _, c := range []struct{ raw, region, want string }{
+		{"030 901820, Mo-Fr 9-17 Uhr", "DE", "+4930901820 <Mo-Fr 9-17 Uhr>"},
+		{"see 2023 file", "SE", "<see 2023 file>"},
+		{"24h 365d", "FI", "<24h 365d>"},
+		{"550e8400-e29", "DE", "<550e8400-e29>"},
+		{"Phone 2: 030 901820", "DE", "+4930901820"},
+		{"Tel2 030 901820", "DE", "+4930901820"},
+		{"Line 1 - 020 7946 0018", "GB", "+442079460018"},
+		{"1. 030 901820; 2. 0151 12345678", "DE", "+4930901820 +4915112345678"},
+		{"1) 030 901820\n2) 0151 12345678", "DE", "+4930901820 +4915112345678"},
+		{"212-736-5000 (9am-5pm EST)", "US", "+12127365000"},
+		{"030 901820 (App. 12)", "DE", "+4930901820x12"},
+		{"212.736.5000 (w) 415.555.2671 (c)", "US", "+12127365000 +14155552671"},
+		{"1 800 Flowers", "US", "+18003569377"},
+		{"212-PLAZA-00", "US", "+12127529200"},
+		{"020 7946 0018/9", "GB", "+442079460018 <9>"},
+		{"030 901820 / 21 / 22", "DE", "+4930901820 <21 / 22>"},
+		{"sip:alice1234567@x.example", "AT", "<sip:alice1234567@x.example>"},
+		{"https://x.example/12345678", "AT", "<https://x.example/12345678>"},
+		{"https://wa.me/4915112345678?text=hi", "DE", "+4915112345678"},
+	} {
+		if got := partsOf(c.raw, c.region); got != c.want {
+			t.Errorf("%q in %s: %s, want %s", c.raw, c.region, got, c.want)
+		}
+	}
+}
+
+// TestDocumentsHoldOnlyTheirNumbers: what else a JSON document says is part of no number, and a document that is cut off or
+// written in another way gives its numbers too.
+func TestDocumentsHoldOnlyTheirNumbers(t *testing.T) {
+	const both = "+4930901820 +4915112345678"
+	for _, c := range []struct{ raw, want string }{
+		{`"030 901820"`, "+4930901820"},
+		{`"030 901820; 0151 12345678"`, both},
+		{`"[\"030 901820\",\"0151 12345678\"]"`, both},
+		{`{"id":12345678,"label":"x"}`, `<{"id":12345678,"label":"x"}>`},
+		{`[{"lat":52.520008,"lon":13.404954}]`, `<[{"lat":52.520008,"lon":13.404954}]>`},
+		{`{"created":"2023-01-01T10:00:00Z"}`, `<{"created":"2023-01-01T10:00:00Z"}>`},
+		{`["030 901820", "0151 12345678"`, both},
+		{`['030 901820', '0151 12345678']`, both},
+		{`{'work': '030 901820', 'mobile': '0151 12345678'}`, both},
+		{`{"030 901820","0151 12345678"}`, both},
+		{`{{030901820,015112345678},{NULL,NULL}}`, both},
+	} {
+		if got := partsOf(c.raw, "DE"); got != c.want {
+			t.Errorf("%s: %s, want %s", c.raw, got, c.want)
+		}
+	}
+	if got := strings.Join(Split(`["030 901820", "[030] 901821", '0151 1234`, "DE"), "|"); got != "030 901820|030] 901821|0151 1234" {
+		t.Errorf("parts are %s, want them without quotes", got)
+	}
+	for _, raw := range []string{`{"id":12345678,"label":"x"}`, `[{"id":12345678}]`} {
+		if n := Parse(raw, "AT"); n.Valid || n.Digits != "" || len(Others(raw, "AT")) > 0 {
+			t.Errorf("%s is read as %+v", raw, n)
+		}
+	}
+}

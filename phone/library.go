@@ -39,3 +39,12 @@ func ask(r *reading, text string, home *plan) bool {
 	r.ext = parsed.GetExtension()
 	return true
 }
+
+// isTollFree reports whether the number costs the caller nothing.
+func (r *reading) isTollFree() bool {
+	if r.code == nil {
+		return false
+	}
+	parsed, err := phonenumbers.Parse("+"+string(r.appendDigits(nil)), "")
+	return err == nil && phonenumbers.GetNumberType(parsed) == phonenumbers.TOLL_FREE
+}

@@ -38,8 +38,11 @@ type Number struct {
 func Parse(raw, region string) Number {
 	var r reading
 	n := Number{Raw: raw}
+	if isDocument(raw) {
+		return n
+	}
 	home := planOf(region)
-	text, lost := unsheet(raw)
+	text, lost := restore(raw)
 	if lost {
 		return n
 	}
@@ -65,8 +68,8 @@ func Parse(raw, region string) Number {
 // Others returns the readings of a number that are valid too, besides that of [Parse]: that as an international number of
 // which the + is missing. A look-up tries them where the first reading finds nobody.
 func Others(raw, region string) []Number {
-	text, lost := unsheet(raw)
-	if lost {
+	text, lost := restore(raw)
+	if lost || isDocument(raw) {
 		return nil
 	}
 	u := unusual{}
@@ -88,8 +91,8 @@ func Format(raw, region string) string { return string(AppendFormat(nil, raw, re
 // AppendFormat appends what [Format] returns and returns the extended buffer. For the usual spellings it allocates nothing
 // but the room that dst lacks.
 func AppendFormat(dst []byte, raw, region string) []byte {
-	text, lost := unsheet(raw)
-	if lost {
+	text, lost := restore(raw)
+	if lost || isDocument(raw) {
 		return append(dst, raw...)
 	}
 	var r reading
@@ -101,6 +104,16 @@ func AppendFormat(dst []byte, raw, region string) []byte {
 		return append(dst, text...)
 	}
 	return r.appendDigits(append(dst, '+'))
+}
+
+// isDocument reports whether a text is a JSON object, or a list of them. What numbers it holds [Split] finds; its keys and what
+// else it says are part of no number.
+func isDocument(text string) bool {
+	if text == "" || text[0] != '{' && text[0] != '[' && text[0] != ' ' {
+		return false
+	}
+	inner := strings.TrimLeft(text, "[ \t\r\n")
+	return strings.HasPrefix(inner, "{") && strings.Contains(inner, `":`)
 }
 
 // KnownRegion reports whether there is a numbering plan for the region. Case does not matter.

@@ -1,6 +1,11 @@
 package phone
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // unsheet undoes what spreadsheets and floating-point columns do to a number: 447911123457.0, 4.915112345678E+12,
 // ="07911123458". lost reports that digits are missing, as in 4.91511E+12: such a text is no number at all. A text that no
@@ -37,6 +42,154 @@ func unsheet(raw string) (text string, lost bool) {
 	return sign + digits, false
 }
 
+// restore undoes what a spreadsheet or a floating-point column did to the number in a text, also where a label, quotes or a
+// remark stand around it: Tel: 4.915112345678E+12. lost reports that digits are missing, or that there is no telephone number in
+// it, as in -4.9E+12. Any other text is returned unchanged.
+func restore(raw string) (text string, lost bool) {
+	if isUsual(raw) {
+		return raw, false
+	}
+	if text, lost = unsheet(raw); lost {
+		return raw, true
+	}
+	if !mayHoldFloat(text) {
+		return text, false
+	}
+	written := plain(text)
+	var b strings.Builder
+	end := 0
+	for _, f := range floatsIn(written) {
+		if f.lost {
+			return raw, true
+		}
+		b.WriteString(written[end:f.start] + f.digits)
+		end = f.end
+	}
+	if end == 0 {
+		return text, false
+	}
+	return b.String() + written[end:], false
+}
+
+// isUsual reports whether a text is digits with the usual punctuation, without points and commas. It decides for most numbers.
+func isUsual(raw string) bool {
+	for i := range len(raw) {
+		if !usual[raw[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var usual = func() (is [256]bool) {
+	for _, c := range []byte("0123456789+-()/ ") {
+		is[c] = true
+	}
+	return is
+}()
+
+// mayHoldFloat reports whether a text is worth a closer look: digits on both sides of a point and an exponent after them, or
+// many digits in front of a point. It decides for the usual spellings without a second look.
+func mayHoldFloat(text string) bool {
+	const (
+		wideLead  = 0xEF // begins full-width digits
+		pointLead = 0xC2 // begins a raised point,
+		raised    = 0xB7 // which ends so
+	)
+	run, point := 0, false
+	for i := range len(text) {
+		switch c := text[i]; {
+		case isDigit(c):
+			run++
+			continue
+		case c == wideLead:
+			return true
+		case c == pointLead:
+			continue
+		case (c == '.' || c == ',' || c == raised) && run > 0 && i+1 < len(text) && isDigit(text[i+1]):
+			if run >= leastFloat {
+				return true
+			}
+			point = true
+		case point && (c == 'e' || c == 'E' || c == '^'):
+			return true
+		}
+		run = 0
+	}
+	return false
+}
+
+// A float is a place of a text where a program has written a number with an exponent or a fraction.
+type float struct {
+	start, end int
+	digits     string // all of them, unless some are lost
+	lost       bool
+}
+
+// These match floating-point numbers: of an exponent, the mantissa as programs write it, with one digit in front of the
+// point, or three as engineers do.
+var (
+	exponents = regexp.MustCompile(`([1-9][0-9]{0,2}[.,·][0-9]+)(?:[eE][+]?|[ ]?[eE][ ]?[+]|[ ]?[x×*][ ]?10\^[+]?)([0-9]{1,3})`)
+	fractions = regexp.MustCompile(`([1-9][0-9]{6,})([.,])([0-9]+)`)
+)
+
+// floatsIn returns the floating-point numbers in a text, in their order.
+func floatsIn(text string) []float {
+	var list []float
+	if !mayHoldFloat(text) {
+		return nil
+	}
+	if strings.ContainsAny(text, "eE^") {
+		for _, at := range exponents.FindAllStringSubmatchIndex(text, -1) {
+			if !standsAlone(text, at[0], at[1]) {
+				continue
+			}
+			f := float{start: at[0], end: at[1]}
+			digits, ok, lost := expand(strings.Replace(text[at[2]:at[3]], "·", ".", 1), text[at[4]:at[5]])
+			f.digits, f.lost = digits, !ok || lost || isNegative(text, f.start)
+			list = append(list, f)
+		}
+	}
+	if len(list) > 0 {
+		return list
+	}
+	for _, at := range fractions.FindAllStringSubmatchIndex(text, -1) {
+		if !standsAlone(text, at[0], at[1]) || text[at[4]] == ',' && goesOn(text[at[1]:]) {
+			continue
+		}
+		f := float{start: at[0], end: at[1]}
+		digits, ok, lost := withoutFraction(text[at[0]:at[1]])
+		if f.digits, f.lost = digits, lost || ok && isNegative(text, f.start); ok {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// standsAlone reports whether a part of a text is no part of a longer number or word. What follows may be a word.
+func standsAlone(text string, start, end int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:start])
+	if start > 0 && (digitOf(before) >= 0 || unicode.IsLetter(before) || strings.ContainsRune(".,/", before)) {
+		return false
+	}
+	if end < len(text)-1 && strings.ContainsRune(".,", rune(text[end])) && isDigit(text[end+1]) {
+		return false
+	}
+	return end == len(text) || !isDigit(text[end])
+}
+
+// goesOn reports whether the digits that a text comes after begin a number: ",00 49 …" after another one.
+func goesOn(text string) bool {
+	rest := strings.TrimLeft(text, " -.(/")
+	return rest != "" && isDigit(rest[0])
+}
+
+// isNegative reports whether a minus stands in front of a number: after a digit it is a hyphen.
+func isNegative(text string, start int) bool {
+	rest, ok := strings.CutSuffix(text[:start], "-")
+	return ok && (rest == "" || !isDigit(rest[len(rest)-1]))
+}
+
 // Tidy returns a number without what a spreadsheet or a floating-point column has added to it: 447911123457 for
 // 447911123457.0. Any other text it returns unchanged.
 func Tidy(raw string) string {
@@ -67,6 +220,7 @@ func mayBeSheet(raw string) bool {
 
 // Limits of what is understood of numbers that a program has written as floating-point numbers.
 const (
+	mostCents    = 2  // digits of a fraction that is no group of a number
 	leastFloat   = 7  // digits in front of a fraction that is not just .0: with fewer it is punctuation
 	sureMantissa = 10 // digits of a mantissa that was not rounded
 	mostTrailing = 2  // zeros that the end of a mantissa may lack
@@ -87,7 +241,7 @@ func withoutFraction(text string) (digits string, ok, lost bool) {
 	switch {
 	case zeros && text[at] == '.' && len(fraction) == 1 && len(digits) > 2, zeros && len(digits) >= leastFloat:
 		return digits, true, false
-	case !zeros && text[at] == '.' && len(digits) >= leastFloat && len(digits)+len(fraction) > maxE164-3:
+	case !zeros && text[at] == '.' && len(digits) >= leastFloat && (len(fraction) <= mostCents || len(digits)+len(fraction) > maxE164-3):
 		return "", true, true
 	}
 	return "", false, false

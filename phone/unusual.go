@@ -15,6 +15,7 @@ const maxTexts = 4000
 
 // understand reads a spelling, the usual ones first, and leaves r without a code where there is nothing to understand.
 func understand(r *reading, raw string, home *plan) {
+	raw = withoutNumbering(raw)
 	var d dialled
 	if d.scan(raw) && d.read(r, home) && r.valid() {
 		return
@@ -22,6 +23,36 @@ func understand(r *reading, raw string, home *plan) {
 	u := unusual{home: home}
 	u.understand(raw)
 	*r = u.best
+}
+
+// withoutNumbering is a text without what numbers it in a list of numbers: "2. 0151 …" or "2) +49 …".
+func withoutNumbering(text string) string {
+	if len(text) > minNational && '1' <= text[0] && text[0] <= '9' && (text[1] == '.' || text[1] == ')') && text[2] == ' ' {
+		if rest := strings.TrimLeft(text[2:], " "); startsNumber(rest) {
+			return rest
+		}
+	}
+	return text
+}
+
+// withoutNumberedLabel is a text without a label that ends in a digit of its own: "Tel2 030 …", "Line 1 - 020 …".
+func withoutNumberedLabel(text string) string {
+	digit := strings.IndexAny(text, "0123456789+")
+	if digit <= 0 || text[digit] < '1' || letters(lastWord(text[:digit])) == 0 {
+		return text
+	}
+	rest := strings.TrimLeft(text[digit+1:], ".):")
+	number := strings.TrimLeft(rest, " -")
+	if number != rest && (startsNumber(number) || strings.HasPrefix(number, "(")) {
+		return number
+	}
+	return text
+}
+
+// lastWord is what follows the last space or other separator of a label, but for a dot, "#" or space at its end.
+func lastWord(label string) string {
+	label = strings.TrimRight(label, " .#")
+	return label[strings.LastIndexAny(label, " .:;,-/()")+1:]
 }
 
 // An unusual tries one reading after the other until one is valid. The first that is understood at all stays the best
@@ -36,6 +67,7 @@ func (u *unusual) understand(raw string) {
 		return
 	}
 	text := withoutScheme(plain(raw))
+	text = withoutNumberedLabel(text)
 	bare := withoutWords(text)
 	if u.tryWithWords(text, bare) {
 		return
@@ -61,7 +93,13 @@ const (
 // byOwnCode reads digits out of a spreadsheet that begin with the calling code of home. A spreadsheet takes away the zero that
 // national numbers begin with, so that a longer national reading is the less likely one.
 func (r *reading) byOwnCode(text string, home *plan) bool {
-	if home == nil || !onlyDigits(text) || !strings.HasPrefix(text, home.code.digits) {
+	if home == nil {
+		return false
+	}
+	if !onlyDigits(text) {
+		text = withoutWords(withoutScheme(plain(text)))
+	}
+	if !onlyDigits(text) || !strings.HasPrefix(text, home.code.digits) {
 		return false
 	}
 	var found reading
@@ -123,7 +161,7 @@ func (u *unusual) tryWithWords(text, bare string) bool {
 	if decided {
 		return u.best.valid()
 	}
-	if text != bare && !strings.Contains(text, ";phone-context=") {
+	if text != bare && !strings.Contains(text, phoneContext) {
 		decided = u.byTables(bare)
 	}
 	if !u.best.valid() {
@@ -150,10 +188,28 @@ func (u *unusual) byTables(text string) bool {
 
 func (u *unusual) byLibrary(text string) {
 	var r reading
-	if ask(&r, text, u.home) {
+	if ask(&r, text, u.home) && (r.ext != "" || !hasLetters(text) || strings.Contains(text, phoneContext) || isVanity(&r, text)) {
 		u.take(r)
 	}
 }
+
+// phoneContext begins what of a tel address its number goes after.
+const phoneContext = ";phone-context="
+
+func hasLetters(text string) bool { return strings.ContainsFunc(text, unicode.IsLetter) }
+
+// isVanity reports whether the letters of a text may stand for digits in the number that it was read as, where they do: capital
+// letters after the digits, or of a toll-free number small ones, but no words with digits among them such as "9-17 Uhr".
+func isVanity(r *reading, text string) bool {
+	first, last := strings.IndexFunc(text, isDigitOrPlus), strings.LastIndexFunc(text, isDigitOrPlus)
+	if strings.HasSuffix(digitsOf(text), string(r.number())) {
+		return first < 0 || !hasLetters(text[first:last]) // they stand for none, and keep no digits apart
+	}
+	word := strings.IndexFunc(text, unicode.IsLetter)
+	return first >= 0 && first < word && (strings.ToUpper(text) == text || r.isTollFree())
+}
+
+func isDigitOrPlus(c rune) bool { return c == '+' || digitOf(c) >= 0 }
 
 // take keeps a reading if it is better than the best so far.
 func (u *unusual) take(r reading) {
@@ -187,14 +243,14 @@ func plain(text string) string {
 
 // plainRune is the character that means the same in ASCII, itself where there is none, -1 where it means nothing.
 func plainRune(c rune) rune {
-	if c < utf8.RuneSelf && c >= ' ' && strings.IndexByte(`[]{}_\`, byte(c)) < 0 {
+	if c < utf8.RuneSelf && c >= ' ' && strings.IndexByte(`[]{}_\"'`, byte(c)) < 0 {
 		return c
 	}
 	if d := digitElsewhere(c); d >= 0 {
 		return rune('0' + d)
 	}
 	switch c {
-	case '_', '\\', utf8.RuneError:
+	case '_', '\\', '"', '\'', '“', '”', '„', '‟', '«', '»', '‘', '’', utf8.RuneError:
 		return ' '
 	case '＋', '﹢', '➕', '⁺':
 		return '+'
@@ -266,12 +322,33 @@ func withoutScheme(text string) string {
 		if len(text) > 1 && text[0] == ' ' && isDigit(text[1]) {
 			return "+" + text[1:] // a + that was not encoded
 		}
+		if first := strings.IndexFunc(text, isDigitOrPlus); first > strings.IndexFunc(text, unicode.IsLetter) && hasLetters(text) {
+			return "" // somebody's name
+		}
+	case "http", "https":
+		text = ofMessenger(text[i:])
 	case "tel":
 		text = strings.ReplaceAll(text[i+1:], "%20", " ")
 	default:
 		text = withoutHost(text)
 	}
 	return text
+}
+
+// messengers are hosts whose addresses hold a phone number.
+var messengers = [...]string{"://wa.me/", "://api.whatsapp.com/send?phone=", "://signal.me/#p/", "://t.me/+"}
+
+// ofMessenger is the number in a web address, "" where that is no messenger's.
+func ofMessenger(address string) string {
+	for _, host := range messengers {
+		if number, ok := strings.CutPrefix(address, host); ok {
+			if end := strings.IndexAny(number, "?&/"); end >= 0 {
+				number = number[:end]
+			}
+			return "+" + strings.TrimLeft(strings.TrimPrefix(number, "%2B"), "+ ")
+		}
+	}
+	return ""
 }
 
 // withoutHost is the number in number@host. An e-mail address stays as it is.
@@ -299,6 +376,8 @@ func withoutWords(text string) string {
 			b.WriteByte(c)
 		case c == '+' && digits >= leastNumber:
 			return text
+		case c == '(' && digits >= leastBeforeWords && remarkIn(text[i:]) > 0:
+			i += remarkIn(text[i:]) - 1
 		case c == '+':
 			b.Reset() // whatever stood before it was a label: "Phone 2: +49 …"
 			digits = 0
@@ -306,6 +385,13 @@ func withoutWords(text string) string {
 		case strings.IndexByte(" -.()/", c) >= 0:
 			b.WriteByte(c)
 		case digits < leastBeforeWords:
+			if few := strings.TrimLeft(b.String(), " -.()/"); few != "" && few[0] != '+' && few[0] != '0' {
+				if countDigits(text[i:]) < leastNumber {
+					return text // words with digits among them, such as "24h"
+				}
+				b.Reset() // the digit is the label's: "Phone 2: 030 …"
+				digits = 0
+			}
 			b.WriteByte(' ')
 		case isWord(c):
 			return withoutRemark(text, b.String(), text[i:])
@@ -321,6 +407,21 @@ const leastBeforeWords = 3
 
 // leastNumber is how many digits what may be a number of its own has at least.
 const leastNumber = 6
+
+// remarkIn is the length of the remark in brackets that a text begins with: words, with few digits among them, that lead to no
+// extension. 0 means that it begins with none.
+func remarkIn(text string) int {
+	end := strings.IndexByte(text[:min(len(text), longestRemark)], ')')
+	if end < 0 || countDigits(text[:end]) >= leastNumber {
+		return 0
+	}
+	word := strings.TrimLeft(text[1:end], " .,;:-0123456789")
+	n := letters(word)
+	if n == 0 || leadsToExtension(word[:n]) {
+		return 0
+	}
+	return end + 1
+}
 
 // withoutRemark drops the words behind a number, unless they lead to an extension or to another number.
 func withoutRemark(text, number, remark string) string {

@@ -131,6 +131,26 @@ func TestHeadersOfUsualExportsAreMapped(t *testing.T) {
 			person:  "FirstName+LastName", title: "Title", emails: "Email", phones: "Phone+MobilePhone+HomePhone+OtherPhone", country: "MailingCountry", id: "Id",
 		},
 		{
+			name:    "Salesforce Spanish",
+			columns: "Id. del contacto|Nombre|Apellidos|Nombre de la cuenta|Teléfono|Móvil|Teléfono particular|Correo electrónico",
+			person:  "Nombre+Apellidos", company: "Nombre de la cuenta", emails: "Correo electrónico", phones: "Teléfono+Móvil+Teléfono particular", id: "Id. del contacto",
+		},
+		{
+			name:    "Outlook Portuguese, of Portugal",
+			columns: "Primeiro Nome|Apelido|Empresa|Rua da empresa|Cidade da empresa|País/Região da empresa|Telefone da empresa|Telemóvel|Endereço de correio eletrónico|Endereço de correio eletrónico 2|Tipo de correio eletrónico",
+			person:  "Primeiro Nome+Apelido", company: "Empresa", phones: "Telefone da empresa+Telemóvel",
+			emails: "Endereço de correio eletrónico+Endereço de correio eletrónico 2", country: "País/Região da empresa",
+		},
+		{
+			name:    "Outlook Spanish, with the home phone's short name",
+			columns: "Nombre|Apellidos|Organización|Número de centralita de la organización|Fax particular|Particular|Número de teléfono 2 particular|Móvil",
+			person:  "Nombre+Apellidos", company: "Organización", phones: "Número de centralita de la organización+Particular+Número de teléfono 2 particular+Móvil",
+		},
+		{
+			name:    "HubSpot French, the job title's longer name",
+			columns: "Prénom|Nom|Intitulé du poste|Numéro de téléphone", person: "Prénom+Nom", title: "Intitulé du poste", phones: "Numéro de téléphone",
+		},
+		{
 			name:    "Apple",
 			columns: "First name|Last name|Company|Phone (mobile)|Phone (iPhone)|Phone (home)|Phone (work)|Phone (main)|Home fax|Email (home)|Email (work)|URL (homepage)|Country",
 			person:  "First name+Last name", company: "Company", emails: "Email (home)+Email (work)",
@@ -164,5 +184,28 @@ func TestHeadersOfUsualExportsAreMapped(t *testing.T) {
 				t.Errorf("country %q, id %q, want %q, %q", guess.Country, guess.ID, test.country, test.id)
 			}
 		})
+	}
+}
+
+// TestPartsOfAnAddressAreOfOneAddress: the street of one address never comes with the city of another.
+func TestPartsOfAnAddressAreOfOneAddress(t *testing.T) {
+	for columns, want := range map[string]string{
+		"Home Street|Home City|Home State|Home Postal Code|Home Country/Region|Business Street|Business City|Business State|Business Postal Code|Business Country/Region": "Business Street+Business Postal Code+Business City+Business State+Business Country/Region",
+		"Home Street|Home City|Home Postal Code|Other Street":                                                                    "Home Street+Home Postal Code+Home City",
+		"Mailing Street|Mailing City|Mailing State/Province|Mailing Zip/Postal Code|Mailing Country|Billing Street|Billing City": "Mailing Street+Mailing Zip/Postal Code+Mailing City+Mailing State/Province+Mailing Country",
+		"Straße privat|Ort privat|Postleitzahl privat|Straße geschäftlich|Ort geschäftlich|Postleitzahl geschäftlich":            "Straße geschäftlich+Postleitzahl geschäftlich+Ort geschäftlich",
+		"Rue (domicile)|Ville (domicile)|Rue (bureau)|Ville (bureau)":                                                            "Rue (bureau)+Ville (bureau)",
+		"Calle particular|Ciudad particular|Calle del trabajo|Ciudad de trabajo":                                                 "Calle del trabajo+Ciudad de trabajo",
+		"Via (ab.)|Città (ab.)|Via (uff.)|Città (uff.)":                                                                          "Via (uff.)+Città (uff.)",
+	} {
+		got := ""
+		for _, f := range source.Usual(strings.Split(columns, "|")).Fields {
+			if f.Field == source.FieldAddress {
+				got = strings.Join(f.Columns, "+")
+			}
+		}
+		if got != want {
+			t.Errorf("address of %s is %q, want %q", columns, got, want)
+		}
 	}
 }

@@ -7,7 +7,8 @@ var (
 		"id", "uuid", "guid", "contactid", "customerid", "externalid", "clientid", "personid", "recordid", "userid",
 		"kundennummer", "kundennr", "datensatzid", "recordnumber", "idderegistro", "iddelregistro", "idrecord", "iddoregistro",
 		"iddefichedinformations", "iddelafiche", "iddenregistrement", "kundenid", "klantnummer", "klantid", "numeroclient",
-		"idclient", "idcliente", "codicecliente", "codigocliente", "contactnummer",
+		"idclient", "idcliente", "codicecliente", "codigocliente", "contactnummer", "kontaktid", "idducontact", "iddelcontacto",
+		"idreferente", "iddocontato", "iddocontacto", "contactpersoonid",
 	}
 	usualUpdated = []string{
 		"updatedat", "modifiedat", "changedat", "lastmodifiedat", "lastmodified", "lastmodifieddate", "lastupdated",
@@ -46,7 +47,7 @@ var (
 	usualTitle = []string{
 		"jobtitle", "title", "position", "role", "jobrole", "berufsbezeichnung", "poste", "cargo", "organizationtitle",
 		"organization1title", "jobtitel", "funktion", "beruf", "stelle", "fonction", "intituleposte", "intituledeposte",
-		"intituledupos", "profession", "puesto", "ocupacion", "posizione", "posizionelavorativa", "qualifica", "ruolo",
+		"intituleduposte", "profession", "puesto", "ocupacion", "posizione", "posizionelavorativa", "qualifica", "ruolo",
 		"mansione", "funcao", "functie", "functietitel", "beroep",
 	}
 	usualCompany = []string{
@@ -56,14 +57,15 @@ var (
 		"firmenbezeichnung", "nomdelentreprise", "nomentreprise", "nomdelasociete", "raisonsociale", "organisme", "compania",
 		"nombredelaempresa", "nombreempresa", "organizacion", "razonsocial", "societa", "nomeazienda", "nomesocieta",
 		"ragionesociale", "organizzazione", "nomedaempresa", "nomeempresa", "organizacao", "razaosocial", "bedrijf",
-		"bedrijfsnaam", "organisatie", "organisatienaam",
+		"bedrijfsnaam", "organisatie", "organisatienaam", "namedesunternehmens", "nomducompte", "nombredelacuenta", "nomeaccount",
+		"nomedaconta", "accountnaam",
 	}
 
 	usualEmail = []string{"email", "emailaddress", "emailvalue", "mail", "correo", "correoelectronico", "courriel"}
 	usualPhone = []string{
 		"phone", "phonenumber", "phoneno", "phonevalue", "tel", "telephone", "telephonenumber", "telefon", "telefonnummer",
 		"telefono", "telefone", "mobile", "mobilephone", "mobilenumber", "mobileno", "mobil", "mobiltelefon", "mobilnummer",
-		"handy", "handynummer", "cell", "cellphone", "cellular", "celular", "movil", "telemovel", "landline", "festnetz", "msisdn",
+		"handy", "handynummer", "cell", "cellphone", "cellular", "celular", "movil", "telemovel", "particular", "numerodecentralitadelaorganizacion", "landline", "festnetz", "msisdn",
 	}
 	usualQualifiers = []string{
 		"work", "home", "private", "personal", "business", "office", "other", "primary", "secondary", "main", "alt", "alternate",
@@ -85,10 +87,10 @@ var (
 	}
 	usualStreet = []string{
 		"street", "streetaddress", "address", "address1", "addressline1", "street1", "mailingstreet", "billingstreet",
-		"homestreet", "businessstreet", "strasse", "adresse", "rue", "calle", "direccion", "rua", "endereco", "indirizzo",
+		"businessstreet", "homestreet", "strasse", "adresse", "rue", "calle", "direccion", "rua", "endereco", "indirizzo",
 		"address1street", "mailingstreetaddress", "strassegeschaftlich", "strassefirma", "strasseprivat", "adressepostale",
 		"adresse1", "ruebureau", "ruedomicile", "calledeltrabajo", "calleparticular", "direccion1", "domicilio", "viauff",
-		"viaab", "via", "indirizzo1", "ruadoenderecocomercial", "ruadoenderecoresidencial", "ruaempresa", "logradouro", "morada",
+		"viaab", "via", "indirizzo1", "ruadoenderecocomercial", "ruadoenderecoresidencial", "ruaempresa", "ruadaempresa", "logradouro", "morada",
 		"werkadresstraat", "huisadresstraat", "straat", "straatnaam", "adres",
 	}
 	usualStreet2 = []string{
@@ -96,20 +98,20 @@ var (
 		"adresse2", "direccion2", "indirizzo2", "endereco2", "complemento",
 	}
 	usualZip = []string{
-		"zip", "zipcode", "postalcode", "postcode", "mailingpostalcode", "billingpostalcode", "plz", "postleitzahl", "codepostal",
+		"zip", "zipcode", "postalcode", "postcode", "mailingpostalcode", "mailingzippostalcode", "billingpostalcode", "billingzippostalcode", "plz", "postleitzahl", "codepostal",
 		"codigopostal", "cep", "cap", "address1postalcode", "businesspostalcode", "homepostalcode", "postleitzahlgeschaftlich",
 		"postleitzahlprivat", "codepostalbureau", "codepostaldomicile", "codigopostaldeltrabajo", "codigopostalparticular",
-		"capuff", "capab", "cepdoenderecocomercial", "cepdoenderecoresidencial", "werkadrespostcode", "huisadrespostcode",
+		"capuff", "capab", "codigopostaldaempresa", "cepdoenderecocomercial", "cepdoenderecoresidencial", "werkadrespostcode", "huisadrespostcode",
 	}
 	usualCity = []string{
 		"city", "town", "mailingcity", "billingcity", "ort", "stadt", "ville", "ciudad", "cidade", "citta", "address1city",
 		"businesscity", "homecity", "ortgeschaftlich", "ortprivat", "wohnort", "villebureau", "villedomicile", "ciudaddetrabajo",
 		"ciudaddeltrabajo", "ciudadparticular", "localidad", "poblacion", "cittauff", "cittaab", "comune",
-		"cidadedoenderecocomercial", "cidadedoenderecoresidencial", "localidade", "werkadresplaats", "huisadresplaats", "plaats",
+		"cidadedoenderecocomercial", "cidadedaempresa", "cidadedoenderecoresidencial", "localidade", "werkadresplaats", "huisadresplaats", "plaats",
 		"woonplaats", "stad",
 	}
 	usualState = []string{
-		"state", "province", "stateprovince", "mailingstate", "billingstate", "bundesland", "provincia", "estado",
+		"state", "province", "stateprovince", "mailingstate", "mailingstateprovince", "billingstate", "billingstateprovince", "bundesland", "provincia", "estado",
 		"address1region", "stateregion", "businessstate", "homestate", "regiongeschaftlich", "bundeslandkantonprivat",
 		"depregionbureau", "provinciaoestadodetrabajo", "provinciauff", "estadodoenderecocomercial", "werkadresprovincie",
 		"provincie",
@@ -121,7 +123,7 @@ var (
 		"landregionprivat", "staat", "paysregion", "paysregionbureau", "paysbureau", "paysregiondomicile", "paysdomicile",
 		"paisregion", "paisoregiondeltrabajo", "paisoregionparticular", "paisdeltrabajo", "paisdetrabajo", "paeseuff", "paeseab",
 		"paeseregione", "paeseareageografica", "paeseoareageografica", "nazione", "paisregiaodoenderecocomercial",
-		"paisregiaodoenderecoresidencial", "paisregiao", "werkadreslandregio", "werkadresland", "huisadreslandregio",
+		"paisregiaodoenderecoresidencial", "paisregiao", "paisregiaodaempresa", "werkadreslandregio", "werkadresland", "huisadreslandregio",
 		"huisadresland", "landregio",
 	}
 )
@@ -140,12 +142,12 @@ var (
 		radiotelefon radiotelefono radiotelephone radiotelefone radioteléfono abitazione telefonbuero telefonprivat linefixe fixe fijo fisso vast msisdn
 		phonenumber phonenumbers homephone workphone businessphone`,
 		`number numbers no nr num nummer nummern nummers numero numeros rufnummer ttytdd tty tdd value valor valore waarde`)
-	emailWords = newWordSet(`email emails mail mails emailadresse emailadressen emailadres emailadressen emailaddress mailadresse correo correos courriel
+	emailWords = newWordSet(`email emails mail mails emailadresse emailadressen emailadres emailadressen emailaddress mailadresse correo correos correio courriel
 		courriels messagerie posta electronico elettronica`,
 		`address addresses adresse adressen adres indirizzo indirizzi direccion direcciones endereco enderecos electronico electronica elettronica eletronico
 		value valor valore waarde`)
 	websiteWords = newWordSet(`website websites web webpage webseite webseiten webpagina webadresse homepage internetseite internet url urls`,
-		`page pages pagina site sites sitio sito seite adresse address value valor valore waarde`)
+		`page pages accueil pagina site sites sitio sito seite adresse address value valor valore waarde`)
 
 	qualifierWords = setOf(`work home private personal business office other primary secondary main alt alternate alternative additional contact customer
 		company direct second day daytime evening car radio mobile

@@ -38,7 +38,7 @@ func newPreviewCommand() *cobra.Command {
 		GroupID: groupBridge,
 		Short:   "Show the first contacts as they would be sent, and what is wrong with them",
 		Long: `Show the first contacts of an endpoint as they would be sent, where their fields come from, and every problem found: in the
-source (a missing index, a missing privilege) and in the contacts (no id, no name, phone numbers that are none).
+source (a missing index, a missing privilege) and in the contacts (no id, no name, invalid phone numbers).
 
 Nothing is changed. The exit status is 1 if a problem is a failure: contacts would be lost, or nothing could be sent.`,
 		Example: `  contactbridge preview -c bridge.yaml crm

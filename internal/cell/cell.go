@@ -26,7 +26,9 @@ func EachWebsite(list []string) []string {
 	}, Websites)
 }
 
-func isJSON(text string) bool { return text != "" && (text[0] == '[' || text[0] == '{') }
+func isJSON(text string) bool {
+	return text != "" && (text[0] == '[' || text[0] == '{' || text[0] == '"')
+}
 
 // readEach reads those cells of a list that may hold several values.
 func readEach(list []string, several func(string) bool, read func(string) []string) []string {

@@ -8,12 +8,17 @@ import (
 	"unicode"
 )
 
-// JSON returns the texts and numbers of a JSON array or object in their order: those of nested ones too. Of an object that
+// JSON returns the texts and numbers of a JSON array or object in their order, those of nested ones too, or a text in quotes. Of an object that
 // has a key such as value, number, phone or email it is the values of these; of any other object, all values but those that
 // only describe it, such as its type. ok is false where the text is neither, or holds no value: it means itself then.
 func JSON(text string) (values []string, ok bool) {
 	text = strings.TrimSpace(text)
-	if len(text) < 2 || !(text[0] == '[' && text[len(text)-1] == ']' || text[0] == '{' && text[len(text)-1] == '}') {
+	if len(text) < 2 {
+		return nil, false
+	}
+	switch text[0:1] + text[len(text)-1:] {
+	case "[]", "{}", `""`:
+	default:
 		return nil, false
 	}
 	r := reader{decoder: json.NewDecoder(strings.NewReader(text))}
@@ -37,7 +42,8 @@ var errDepth = errors.New("nested too deep")
 // A node is a value of a document: a text, a list, or an object in the order of its keys.
 type node struct {
 	text   string
-	isText bool
+	isText bool     // or a number
+	broken bool     // a number with a fraction
 	keys   []string // of an object, in lower case
 	nodes  []node
 }
@@ -53,7 +59,7 @@ func (r reader) value(depth int) (node, error) {
 	case string:
 		return node{text: token, isText: true}, nil
 	case json.Number:
-		return node{text: token.String(), isText: true}, nil
+		return node{text: token.String(), isText: true, broken: hasFraction(token.String())}, nil
 	case json.Delim:
 		if depth == maxDepth {
 			return node{}, errDepth
@@ -121,8 +127,14 @@ func (n node) leaves(to []string) []string {
 		return append(to, named...)
 	}
 	return append(to, n.pick(func(key string, value node) bool {
-		return !describingKeys[key] && (!value.isText || looksLikeValue(value.text))
+		return !describingKeys[key] && (!value.isText || !value.broken && looksLikeValue(value.text))
 	})...)
+}
+
+// hasFraction reports whether a number is a measure, such as a degree of latitude, that no telephone number is stored as.
+func hasFraction(number string) bool {
+	_, fraction, _ := strings.Cut(number, ".")
+	return strings.Trim(fraction, "0") != "" && !strings.ContainsAny(number, "eE")
 }
 
 // looksLikeValue reports whether a text under a key that says nothing may be a phone number, an e-mail address or a website.

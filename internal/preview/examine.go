@@ -66,8 +66,12 @@ func (x *examination) contact(c *contact.Contact) {
 	x.lookAtNumbers(c)
 	sent := c.Clone()
 	x.prepare(&sent)
+	counted := map[string]bool{} // a contact counts once, however many of its addresses are invalid
 	for _, problem := range sent.Problems() {
-		x.add(problem.Code, example(&sent, problem))
+		if !counted[problem.Code] {
+			counted[problem.Code] = true
+			x.add(problem.Code, example(&sent, problem))
+		}
 	}
 	if c.ID != "" {
 		x.ids[strings.Clone(c.ID)]++

@@ -52,7 +52,7 @@ func (x *examination) number(c *contact.Contact, raw, region string, e164 bool) 
 	case n.Dummy:
 		x.add(codePlaceholder, example)
 		return
-	case n.Digits == "" && strings.ContainsAny(raw, "0123456789"):
+	case n.Digits == "" && strings.ContainsAny(raw, "0123456789") && strings.Trim(raw[:1], "[{") != "": // JSON lost nothing
 		x.add(codeRounded, example)
 		return
 	case !n.Valid:
@@ -191,7 +191,7 @@ func (f *foreigners) problem(region string) (source.Problem, bool) {
 func (x *examination) phoneProblems(add func(code string, severity source.Severity, message func(n int) string, hint string)) {
 	add(codeBadPhone, source.Warning, x.ofNumbers, x.phoneHint())
 	add(codeRounded, source.Warning, amount("phone number has lost digits in a spreadsheet or a floating-point column and is no number any more",
-		"phone numbers have lost digits in a spreadsheet or a floating-point column and are no numbers any more"),
+		"phone numbers have lost digits in a spreadsheet or a floating-point column and are not phone numbers any more"),
 		"They are sent as they are written, and no call finds them. Format the column as text before numbers are entered or pasted, and export again.")
 	add(codePlaceholder, source.Note, amount("phone number is a placeholder that belongs to nobody", "phone numbers are placeholders that belong to nobody"),
 		"They are sent as they are written; look-ups ignore them.")

@@ -128,6 +128,24 @@ func TestProblemsOfContactsAreFound(t *testing.T) {
 	}
 }
 
+// TestAContactCountsOnce: two invalid addresses of one contact are one contact that has them.
+func TestAContactCountsOnce(t *testing.T) {
+	p := look(t, endpoint(t, `
+endpoints:
+  crm:
+    auth: none
+    source:
+      kind: memory
+      contacts: [{id: 1, name: Jane Doe, emails: [one, two], phones: "+1 415-555-2671"}]
+`), preview.Options{Limit: 1})
+	for _, problem := range p.Problems {
+		if strings.HasPrefix(problem.Message, "1 of 1 contacts has an invalid e-mail address") {
+			return
+		}
+	}
+	t.Errorf("problems are %v", p.Problems)
+}
+
 func TestExaminingEnds(t *testing.T) {
 	p := look(t, endpoint(t, messy), preview.Options{Limit: 1, Examine: 3})
 	if p.Complete || p.Examined != 3 || len(p.Contacts) != 1 {
