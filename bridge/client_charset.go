@@ -44,7 +44,7 @@ func (a *answer) inUTF8() (io.Reader, error) {
 	var known encoding.Encoding
 	known, err := htmlindex.Get(name)
 	if err != nil {
-		return nil, a.badAnswer("the answer's character set "+a.quoted(name)+" is unknown", "Let the bridge answer in UTF-8.")
+		return nil, a.badAnswer("the answer's character set "+a.quoted(name, others)+" is unknown", "Let the bridge answer in UTF-8.")
 	}
 	return a.decodeAll(known), nil
 }

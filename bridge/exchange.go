@@ -269,7 +269,7 @@ func (x *exchange) log() {
 			slog.Int("deleted", x.seen.Deleted), slog.Int("bytes", x.seen.Bytes), slog.String("cut", string(x.seen.Cut)))
 	}
 	if x.err != nil {
-		attrs = append(attrs, slog.String("code", string(x.seen.Code)), slog.String("error", redact(x.err.Error(), x.auth)))
+		attrs = append(attrs, slog.String("code", string(x.seen.Code)), slog.String("error", redactError(x.err, x.auth)))
 		if e, ok := errors.AsType[*panicError](x.err); ok {
 			attrs = append(attrs, slog.String("stack", string(e.stack)))
 		}
