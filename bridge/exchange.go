@@ -36,7 +36,7 @@ type exchange struct {
 	arrived time.Time
 	written bool
 	judged  func(Verdict) // of Handler.Guesses; nil: the credentials were not looked at
-	late    bool // the body did not arrive in time: net/http takes the caller to have gone, but it has not
+	late    bool          // the body did not arrive in time: net/http takes the caller to have gone, but it has not
 	seen    Observation
 	err     error       // what the request failed with
 	notes   []slog.Attr // for the log only
