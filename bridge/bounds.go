@@ -217,7 +217,22 @@ func (a *answer) readRest() {
 		}
 	}
 	a.known = a.meter.read
-	a.body.Reset(io.MultiReader(append(readers, a.meter)...))
+	a.body.Reset(&wanted{a, io.MultiReader(append(readers, a.meter)...)})
+}
+
+// wanted reads what is in memory already, as long as its caller wants it: a page that is slow to decode can be given up too.
+type wanted struct {
+	answer *answer
+	from   io.Reader
+}
+
+// Read implements [io.Reader].
+func (w *wanted) Read(b []byte) (int, error) {
+	if err := w.answer.ctx.Err(); err != nil {
+		w.answer.meter.err = err
+		return 0, err
+	}
+	return w.from.Read(b[:min(len(b), bodyBuffer)])
 }
 
 const restPiece = 256 << 10
@@ -241,7 +256,7 @@ func (a *answer) readAhead() (whole bool) {
 		}
 	}
 	*a.ahead = b
-	a.body.Reset(io.MultiReader(bytes.NewReader(b), a.meter))
+	a.body.Reset(&wanted{a, io.MultiReader(bytes.NewReader(b), a.meter)})
 	return whole
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -360,6 +361,50 @@ func TestAHostileRequestIsRefusedAtOnce(t *testing.T) {
 		h.ServeHTTP(w, r)
 		if w.Code < 400 || w.Code >= 500 || time.Since(began) > 5*time.Second {
 			t.Errorf("%s: %d after %v: %.200s", name, w.Code, time.Since(began), w.Body)
+		}
+	}
+}
+
+// A givenUp context is done once it is told, and says so only when it is asked.
+type givenUp struct {
+	context.Context
+	done atomic.Bool
+}
+
+func (g *givenUp) Err() error {
+	if g.done.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A page can be given up although all of it has arrived: what is slow to decode is decoded no further.
+func TestDecodingCanBeGivenUp(t *testing.T) {
+	for _, size := range []int{200 << 10, 3 << 20} {
+		ctx := &givenUp{Context: t.Context()}
+		body := filled(size, `{"contacts":[`, `{"id":"1","name":"`+strings.Repeat("\xe9 ", 500)+`"}`, `]}`)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush() // of unknown length
+			_, _ = w.Write(body)
+			ctx.done.Store(true) // and its end is read later
+		}))
+		_, err := (&bridge.Client{URL: server.URL}).Page(ctx, bridge.PageRequest{})
+		if bridge.CodeOf(err) != bridge.CodeCanceled {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		server.Close()
+	}
+}
+
+// Text of another character set comes out the same however it is read, a buffer's end in the middle of a character included.
+func TestTextOfAnotherCharacterSetIsReadWhole(t *testing.T) {
+	for n := range 12 {
+		shift, count := strings.Repeat("x", n), 70_000
+		for piece, want := range map[string]string{"\xe9 ": "é ", "\xe9": "é", "é": "é", "€": "€", "😀a": "😀a"} {
+			page, err := ask1(answering(200, `{"contacts":[{"id":"1","name":"`+shift+strings.Repeat(piece, count)+`"}]}`))
+			if err != nil || len(page.Contacts) != 1 || page.Contacts[0].Name != shift+strings.Repeat(want, count) {
+				t.Errorf("%q after %d: %v", piece, n, err)
+			}
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (a *answer) inUTF8() (io.Reader, error) {
 	var known encoding.Encoding
 	known, err := htmlindex.Get(name)
 	if err != nil {
-		return nil, a.badAnswer("the answer's character set "+a.quoted(name)+" is unknown", "Let the bridge answer in UTF-8.")
+		return nil, a.badAnswer("the answer's character set "+a.quoted(name, others)+" is unknown", "Let the bridge answer in UTF-8.")
 	}
 	return a.decodeAll(known), nil
 }
@@ -82,28 +82,37 @@ const (
 	inLatin
 )
 
-// Read implements [io.Reader].
-func (t *textReader) Read(p []byte) (int, error) {
-	for len(t.out) == 0 {
+// Read implements [io.Reader]. It gives as much as it has: whoever reads a few bytes at a time pays for each reading.
+func (t *textReader) Read(p []byte) (n int, err error) {
+	n = t.flush(p)
+	for n < len(p) && (n == 0 || t.from.Buffered() > 0) {
 		if _, err := t.from.Peek(1); err != nil {
-			return 0, err
-		}
-		ready, err := t.from.Peek(min(t.from.Buffered(), len(p)))
-		if err != nil || len(ready) == 0 {
-			return 0, err
-		}
-		if n := t.readable(ready); n > 0 {
-			copy(p, ready[:n])
-			_, err := t.from.Discard(n)
 			return n, err
 		}
-		if err := t.decode(); err != nil {
-			return 0, err
+		ready, err := t.from.Peek(min(t.from.Buffered(), len(p)-n))
+		if err != nil {
+			return n, err
 		}
+		if plain := t.readable(ready); plain > 0 {
+			n += copy(p[n:], ready[:plain])
+			if _, err := t.from.Discard(plain); err != nil {
+				return n, err
+			}
+			continue
+		}
+		if err := t.decode(); err != nil {
+			return n, err
+		}
+		n += t.flush(p[n:])
 	}
+	return n, nil
+}
+
+// flush gives what is decoded already.
+func (t *textReader) flush(p []byte) int {
 	n := copy(p, t.out)
 	t.out = append(t.out[:0], t.out[n:]...)
-	return n, nil
+	return n
 }
 
 // readable returns how many of the next bytes can be given as they are.

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -111,33 +110,34 @@ func (a *answer) refused() error {
 	status := a.res.StatusCode
 	e := a.error(codeOfStatus(status), "", hintOfStatus(status), nil)
 	e.RetryAfter = parseRetryAfter(a.res.Header.Get("Retry-After"), time.Now())
-	said, ours := readErrorBody(body)
-	if ours && said.Code.HTTPStatus() == status {
-		e.Code = said.Code
+	said, known := readErrorBody(body)
+	by := others
+	if known && said.Code.HTTPStatus() == status {
+		e.Code, by = said.Code, ours
 	}
 	if said.Hint != "" {
-		e.Hint = a.quoted(said.Hint)
+		e.Hint = a.quoted(said.Hint, by)
 	}
 	if saneID(said.RequestID) {
 		e.RequestID = said.RequestID
 	}
 	e.Message = strings.TrimSpace(fmt.Sprintf("the bridge answers %d %s", status, http.StatusText(status)))
-	if words := a.words(said.Message, body); words != "" {
+	if words := a.words(said.Message, by, body); words != "" {
 		e.Message += ": " + words
 	}
 	return e
 }
 
 // words is what an error's body says, for an operator.
-func (a *answer) words(said string, body []byte) string {
+func (a *answer) words(said string, by wording, body []byte) string {
 	text := strings.TrimSpace(string(body))
 	switch {
 	case said != "":
-		return a.quoted(said)
+		return a.quoted(said, by)
 	case strings.HasPrefix(text, "<"):
 		return "an HTML page" + a.titled(text) + ", so it may come from a proxy in front of it"
 	default:
-		return a.quoted(text)
+		return a.quoted(text, others)
 	}
 }
 
@@ -239,7 +239,7 @@ func (a *answer) badBody(err error) error {
 			"Make the bridge's pages smaller: a few hundred contacts are plenty.", nil)
 	}
 	if field, ok := errors.AsType[*fieldError](err); ok {
-		return a.badAnswer("the answer is not the protocol's: "+a.quoted(field.message),
+		return a.badAnswer("the answer is not the protocol's: "+a.quoted(field.message, ours),
 			"Mend the bridge; contactbridge check shows what it should answer.")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
@@ -255,7 +255,7 @@ func (a *answer) errorWith200(value json.RawMessage) error {
 	said, _ := readErrorValue(value, "")
 	message := "the bridge answers 200 with an error"
 	if said.Message != "" {
-		message += ": " + a.quoted(said.Message)
+		message += ": " + a.quoted(said.Message, others)
 	}
 	return a.badAnswer(message, "Mend the bridge: a failure must have a status of 4xx or 5xx, or it could be taken for no contacts.")
 }
@@ -275,7 +275,7 @@ func (a *answer) titled(page string) string {
 	if found == nil {
 		return ""
 	}
-	title := a.quoted(html.UnescapeString(found[1]))
+	title := a.quoted(html.UnescapeString(found[1]), others)
 	if title == "" {
 		return ""
 	}
@@ -288,8 +288,8 @@ func (a *answer) badAnswer(message, hint string) error {
 
 func (a *answer) error(code Code, message, hint string, cause error) *Error {
 	e := &Error{Code: code, Message: message, Hint: hint, RequestID: a.id, Err: cause}
-	if cause != nil && redact(cause.Error(), a.client.Auth) != cause.Error() {
-		e.Err = errors.New(a.quoted(cause.Error())) // malformed headers are quoted by net/http
+	if cause != nil && redact(cause.Error(), a.client.Auth, ours) != cause.Error() {
+		e.Err = errors.New(a.quoted(cause.Error(), ours)) // malformed headers are quoted by net/http
 	}
 	if a.res != nil {
 		e.Status = a.res.StatusCode
@@ -298,8 +298,8 @@ func (a *answer) error(code Code, message, hint string, cause error) *Error {
 }
 
 // quoted makes somebody else's words fit for an error: one line, not too long, without the credentials.
-func (a *answer) quoted(words string) string {
-	words = redact(words, a.client.Auth)
+func (a *answer) quoted(words string, by wording) string {
+	words = redact(words, a.client.Auth, by)
 	words = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
@@ -311,25 +311,4 @@ func (a *answer) quoted(words string) string {
 		words = strings.ToValidUTF8(words[:maxQuoted], "") + "…"
 	}
 	return words
-}
-
-const redacted = "[redacted]"
-
-// redact takes every credential out of a text, as it is and as it stands in a URL. Values of one or two characters, which
-// would take ordinary words apart, go only where they stand alone.
-func redact(text string, auth Auth) string {
-	var secrets []string
-	for _, value := range auth {
-		secrets = append(secrets, value, url.QueryEscape(value), url.PathEscape(value))
-	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may hold another
-	for _, secret := range secrets {
-		if len(secret) > 2 {
-			text = strings.ReplaceAll(text, secret, redacted)
-		} else if secret != "" {
-			alone := regexp.MustCompile(`(^|\W)` + regexp.QuoteMeta(secret) + `(\W|$)`)
-			text = alone.ReplaceAllString(text, "${1}"+redacted+"${2}")
-		}
-	}
-	return text
 }

@@ -35,8 +35,8 @@ type exchange struct {
 	auth    Auth // kept out of the log
 	arrived time.Time
 	written bool
-	judged  bool // the credentials were looked at, and Handler.Guesses is to be told what they were
-	late    bool // the body did not arrive in time: net/http takes the caller to have gone, but it has not
+	judged  func(Verdict) // of Handler.Guesses; nil: the credentials were not looked at
+	late    bool          // the body did not arrive in time: net/http takes the caller to have gone, but it has not
 	seen    Observation
 	err     error       // what the request failed with
 	notes   []slog.Attr // for the log only
@@ -112,35 +112,51 @@ func checkMediaType(header http.Header) error {
 	return e
 }
 
-// Guesses hold off callers that keep on sending wrong credentials. Its methods may be called concurrently.
+// Guesses hold off callers that keep on sending wrong credentials. Their method may be called concurrently.
 type Guesses interface {
-	// Wait is how long a caller must wait before such credentials are looked at; 0: they are looked at now.
-	Wait(r *http.Request, auth Auth) time.Duration
-	// Judged is told whether credentials that were looked at are good.
-	Judged(r *http.Request, auth Auth, good bool)
+	// Try says how long a caller must wait before such credentials are looked at. Where that is 0 they are looked at now, and
+	// judged is called once, with what they are: until then the try counts as a wrong one, so that many at once are no more
+	// than many one after another.
+	Try(r *http.Request, auth Auth) (judged func(Verdict), wait time.Duration)
 }
+
+// A Verdict is what credentials turned out to be.
+type Verdict int
+
+// The verdicts.
+const (
+	Unknown Verdict = iota // something else failed before that was known
+	Wrong
+	Good
+)
 
 // authenticate lets in callers with good credentials, and holds off those that guess.
 func (x *exchange) authenticate(auth Auth) error {
 	if x.h.Guesses == nil {
 		return x.h.authenticate(auth)
 	}
-	if wait := x.h.Guesses.Wait(x.r, auth); wait > 0 {
+	judged, wait := x.h.Guesses.Try(x.r, auth)
+	if wait > 0 {
 		return &Error{
 			Code: CodeRateLimited, RetryAfter: wait,
 			Message: "too many requests with wrong credentials came from this address",
 			Hint:    "Wait as long as Retry-After says, and check the values of auth against the endpoint's configuration.",
 		}
 	}
-	x.judged = true
+	x.judged = judged
 	return x.h.authenticate(auth)
 }
 
 // judge tells what the credentials were: the source may refuse them later than the endpoint. Other failures say nothing of them.
 func (x *exchange) judge() {
-	bad := x.seen.Code == CodeUnauthorized
-	if x.judged && (bad || x.seen.Code == "") {
-		x.h.Guesses.Judged(x.r, x.auth, !bad)
+	switch {
+	case x.judged == nil:
+	case x.seen.Code == CodeUnauthorized:
+		x.judged(Wrong)
+	case x.seen.Code == "":
+		x.judged(Good)
+	default:
+		x.judged(Unknown)
 	}
 }
 
@@ -269,7 +285,7 @@ func (x *exchange) log() {
 			slog.Int("deleted", x.seen.Deleted), slog.Int("bytes", x.seen.Bytes), slog.String("cut", string(x.seen.Cut)))
 	}
 	if x.err != nil {
-		attrs = append(attrs, slog.String("code", string(x.seen.Code)), slog.String("error", redact(x.err.Error(), x.auth)))
+		attrs = append(attrs, slog.String("code", string(x.seen.Code)), slog.String("error", redactError(x.err, x.auth)))
 		if e, ok := errors.AsType[*panicError](x.err); ok {
 			attrs = append(attrs, slog.String("stack", string(e.stack)))
 		}

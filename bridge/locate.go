@@ -90,5 +90,5 @@ func (h *Handler) noteRestart(why Restart, cause error, auth Auth) {
 		return
 	}
 	h.logger().Warn(restartMessages[why], slog.String("endpoint", h.Name), slog.String("reason", string(why)),
-		slog.String("error", redact(cause.Error(), auth)), slog.String("hint", "This is logged once; metrics count every restart."))
+		slog.String("error", redactError(cause, auth)), slog.String("hint", "This is logged once; metrics count every restart."))
 }

@@ -415,7 +415,7 @@ func (p *page) report(x *exchange) {
 		x.notes = append(x.notes, slog.Int("without_name", p.cut.nameless), slog.Any("without_name_ids", p.unnamed))
 	}
 	if p.failure != nil {
-		x.notes = append(x.notes, slog.String("source_error", redact(p.failure.Error(), x.auth)))
+		x.notes = append(x.notes, slog.String("source_error", redactError(p.failure, x.auth)))
 	}
 }
 

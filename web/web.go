@@ -44,6 +44,8 @@ type Options struct {
 	MostSeries int
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
+	// CallerIDWithin is the time that /callerid has for an answer; 0 means 45 ms.
+	CallerIDWithin time.Duration
 }
 
 // Handler answers everything that a hub is asked over HTTP.
@@ -59,6 +61,7 @@ func Handler(o Options) http.Handler {
 		options: o, metrics: m,
 		api: api.New(api.Options{
 			Hub: o.Hub, Logger: o.Logger, Clock: o.Clock, ClientAddress: o.ClientAddress, Looked: m.looked, Stopping: o.Stopping,
+			CallerIDWithin: o.CallerIDWithin,
 		}),
 	}
 	recorder := &exchange.Recorder{

@@ -232,8 +232,9 @@ func TestCallerIDIsEmptyWhenTheTimeIsUp(t *testing.T) {
 	defer server.Close()
 	defer close(slow.release)
 	f.server = server
-	if r := f.ask(t, "GET", "/callerid?number=02079460958", pbx, ""); r.status != http.StatusOK || r.body != "" {
-		t.Errorf("%d %q", r.status, r.body)
+	began := time.Now()
+	if r := f.ask(t, "GET", "/callerid?number=02079460958", pbx, ""); r.status != http.StatusOK || r.body != "" || time.Since(began) < 45*time.Millisecond {
+		t.Errorf("%d %q after %v", r.status, r.body, time.Since(began))
 	}
 	if r := f.ask(t, "GET", "/metrics", "", ""); !strings.Contains(r.body, `contactbridge_callers_total{result="late"} 1`) {
 		t.Error("the late answer is not counted")

@@ -33,7 +33,7 @@ type guesses struct {
 	seed   maphash.Seed
 
 	mu    sync.Mutex
-	wrong map[guesser]*rate.Limiter
+	wrong map[guesser]*tries
 	good  map[uint64]struct{} // by hash, which is enough to tell what was good from guesses
 }
 
@@ -44,7 +44,7 @@ type guesser struct {
 }
 
 func newGuesses(clock source.Clock, client func(*http.Request) netip.Prefix) *guesses {
-	return &guesses{clock: clock, client: client, seed: maphash.MakeSeed(), wrong: map[guesser]*rate.Limiter{}, good: map[uint64]struct{}{}}
+	return &guesses{clock: clock, client: client, seed: maphash.MakeSeed(), wrong: map[guesser]*tries{}, good: map[uint64]struct{}{}}
 }
 
 // at are the guesses at one endpoint.
@@ -55,54 +55,74 @@ type endpointGuesses struct {
 	endpoint string
 }
 
-// Wait implements [bridge.Guesses].
-func (e endpointGuesses) Wait(r *http.Request, auth bridge.Auth) time.Duration {
+// Try implements [bridge.Guesses].
+func (e endpointGuesses) Try(r *http.Request, auth bridge.Auth) (judged func(bridge.Verdict), wait time.Duration) {
 	address, hash := e.client(r), e.hash(auth)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, known := e.good[hash]; known {
-		return 0
+	here := e.of(guesser{address, e.endpoint}, guessEvery, guessBurst)
+	all := e.of(guesser{address, ""}, guessEveryAll, guessBurstAll)
+	_, known := e.good[hash]
+	if !known {
+		now := e.clock.Now()
+		if wait := max(here.wait(now), all.wait(now)); wait > 0 {
+			return nil, wait
+		}
+		here.open++
+		all.open++
 	}
-	return max(e.wait(guesser{address, e.endpoint}, guessEvery), e.wait(guesser{address, ""}, guessEveryAll))
+	return func(v bridge.Verdict) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if !known {
+			here.open--
+			all.open--
+		}
+		e.note(hash, v)
+		if v == bridge.Wrong {
+			here.wrong.AllowN(e.clock.Now(), 1)
+			all.wrong.AllowN(e.clock.Now(), 1)
+		}
+	}, 0
 }
 
-// Judged implements [bridge.Guesses].
-func (e endpointGuesses) Judged(r *http.Request, auth bridge.Auth, good bool) {
-	address, hash := e.client(r), e.hash(auth)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if good {
+// note remembers which credentials are good. The caller holds the lock.
+func (e endpointGuesses) note(hash uint64, v bridge.Verdict) {
+	switch v {
+	case bridge.Wrong:
+		delete(e.good, hash) // they may have been good once
+	case bridge.Good:
 		if len(e.good) >= mostRemembered {
 			clear(e.good)
 		}
 		e.good[hash] = struct{}{}
-		return
+	case bridge.Unknown:
 	}
-	delete(e.good, hash) // they were good once
-	e.count(guesser{address, e.endpoint}, guessEvery, guessBurst)
-	e.count(guesser{address, ""}, guessEveryAll, guessBurstAll)
 }
 
-// wait is how long a guesser must not guess. The caller holds the lock.
-func (g *guesses) wait(who guesser, every time.Duration) time.Duration {
-	limiter := g.wrong[who]
-	if limiter == nil {
-		return 0
-	}
-	return time.Duration(max(0, 1-limiter.TokensAt(g.clock.Now())) * float64(every))
+// tries are a guesser's.
+type tries struct {
+	wrong *rate.Limiter
+	every time.Duration
+	open  int // are being looked at
 }
 
-// count notes a wrong guess. The caller holds the lock.
-func (g *guesses) count(who guesser, every time.Duration, burst int) {
-	limiter := g.wrong[who]
-	if limiter == nil {
+// of returns a guesser's tries. The caller holds the lock.
+func (g *guesses) of(who guesser, every time.Duration, burst int) *tries {
+	t := g.wrong[who]
+	if t == nil {
 		if len(g.wrong) >= mostRemembered {
 			clear(g.wrong)
 		}
-		limiter = rate.NewLimiter(rate.Every(every), burst)
-		g.wrong[who] = limiter
+		t = &tries{wrong: rate.NewLimiter(rate.Every(every), burst), every: every}
+		g.wrong[who] = t
 	}
-	limiter.AllowN(g.clock.Now(), 1)
+	return t
+}
+
+// wait is how long the guesser must not guess.
+func (t *tries) wait(now time.Time) time.Duration {
+	return time.Duration(max(0, 1+float64(t.open)-t.wrong.TokensAt(now)) * float64(t.every))
 }
 
 // hash tells credentials apart. Those of two endpoints differ, whatever they are.

@@ -106,13 +106,16 @@ func (s *Server) shows(r *http.Request) bool {
 		return false
 	}
 	auth := bridge.Auth{"token": strings.TrimSpace(given)}
-	guesses := s.guesses.at("/metrics")
-	if guesses.Wait(r, auth) > 0 {
+	judged, wait := s.guesses.at("/metrics").Try(r, auth)
+	if wait > 0 {
 		return false
 	}
-	good := bridge.RequireAuth(bridge.Auth{"token": m.Token})(auth) == nil
-	guesses.Judged(r, auth, good)
-	return good
+	if bridge.RequireAuth(bridge.Auth{"token": m.Token})(auth) != nil {
+		judged(bridge.Wrong)
+		return false
+	}
+	judged(bridge.Good)
+	return true
 }
 
 // serveMetrics shows the metrics to those that may see them.

@@ -51,7 +51,9 @@ func bounded(next http.Handler, t Times) http.Handler {
 		_ = a.control.SetWriteDeadline(time.Time{}) // the last answer's
 		if r.Body != nil && r.Body != http.NoBody {
 			_ = a.control.SetReadDeadline(time.Now().Add(t.Body))
-			r.Body = &body{ReadCloser: r.Body, control: a.control}
+			given := r.Body
+			r = r.WithContext(r.Context()) // net/http must find its own body in its own request, or it would take the rest of it for a request
+			r.Body = &body{ReadCloser: given, control: a.control}
 		}
 		next.ServeHTTP(a, r)
 		a.extend(0) // what is still to be sent

@@ -202,3 +202,52 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 		}
 	}
 }
+
+// What is left of a body that a handler gave up is no next request, and does not keep the connection open.
+func TestTheRestOfABodyIsNoRequest(t *testing.T) {
+	t.Parallel()
+	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+	var asked sync.Map
+	address := serve(t, 0, nil, func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r.URL.Path, true)
+		if r.URL.Path == "/patient" {
+			_, _ = io.CopyN(io.Discard, r.Body, 1)
+		} else {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(times.Body / 5))
+			_, _ = io.ReadAll(r.Body)
+		}
+		_ = r.Body.Close() // as frameworks do
+		w.WriteHeader(http.StatusRequestTimeout)
+	})
+	for name, sent := range map[string]string{
+		"a length":               "POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{",
+		"chunks":                 "POST /late HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+		"an expectation":         "POST /late HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n{",
+		"a body closed early":    "POST /patient HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{",
+		"chunks that are closed": "POST /patient HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+	} {
+		conn := dial(t, address)
+		began := time.Now()
+		_, _ = io.WriteString(conn, sent)
+		reader := bufio.NewReader(conn)
+		for {
+			answer, err := http.ReadResponse(reader, nil)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if answer.StatusCode == http.StatusContinue {
+				continue
+			}
+			_, _ = io.Copy(io.Discard, answer.Body)
+			break
+		}
+		_, _ = io.WriteString(conn, smuggled)
+		_ = conn.SetReadDeadline(began.Add(times.Idle - time.Second))
+		if rest, err := io.ReadAll(reader); len(rest) > 0 || err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Errorf("%s: %q, %v", name, rest, err)
+		}
+	}
+	if _, is := asked.Load("/smuggled"); is {
+		t.Error("the rest of a body was taken for a request")
+	}
+}

@@ -84,19 +84,22 @@ func (a *API) authenticate(r *http.Request, token string) (hub.Actor, *problem) 
 		return hub.Actor{}, newProblem("unauthorized", "The request has no token.", "Send  Authorization: Bearer TOKEN ; tokens are made with  contactbridge hub token create .")
 	}
 	address := a.clientAddress(r)
-	if wait := a.guesses.wait(address, token); wait > 0 {
+	judged, wait := a.guesses.try(address, token)
+	if wait > 0 {
 		p := newProblem("rate_limited", "Too many wrong tokens came from this address.", "Wait, and check the token.")
 		p.retryAfter = wait
 		return hub.Actor{}, p
 	}
 	actor, err := a.hub.Authenticate(r.Context(), token)
+	e, ok := errors.AsType[*hub.Error](err)
+	wrong := ok && e.Kind == hub.Denied
+	judged(wrong)
 	if err == nil {
 		a.guesses.good(token)
 		exchange.Of(r.Context()).Actor = actor.Name
 		return actor, nil
 	}
-	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Denied {
-		a.guesses.bad(address)
+	if wrong {
 		return hub.Actor{}, newProblem("unauthorized", "The token is not known, or has expired.", "Check it, or make a new one with  contactbridge hub token create .")
 	}
 	return hub.Actor{}, problemOf(r.Context(), err)

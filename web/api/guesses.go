@@ -24,46 +24,58 @@ type guesses struct {
 	clock func() time.Time
 
 	mu        sync.Mutex
-	addresses map[netip.Prefix]*rate.Limiter
+	addresses map[netip.Prefix]*tries
 	seed      maphash.Seed
 	known     map[uint64]struct{} // by hash, which is enough to tell tokens that were good from guesses
 }
 
 func newGuesses(clock func() time.Time) *guesses {
-	return &guesses{clock: clock, addresses: map[netip.Prefix]*rate.Limiter{}, seed: maphash.MakeSeed(), known: map[uint64]struct{}{}}
+	return &guesses{clock: clock, addresses: map[netip.Prefix]*tries{}, seed: maphash.MakeSeed(), known: map[uint64]struct{}{}}
 }
 
-// wait is how many seconds an address must not try a token that nobody knows; 0: it may.
-func (g *guesses) wait(address netip.Prefix, token string) int {
+// try says how many seconds an address must not try a token that nobody knows. Where that is 0 it may, and judged is called once,
+// with whether the token is wrong: until then the try counts as a wrong one, so that many at once are no more than many one after
+// another.
+func (g *guesses) try(address netip.Prefix, token string) (judged func(wrong bool), wait int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	limiter := g.addresses[address]
-	if limiter == nil {
-		return 0
+	t := g.of(address)
+	_, known := g.known[maphash.String(g.seed, token)]
+	if !known {
+		if left := t.wrong.TokensAt(g.clock()) - float64(t.open); left < 1 {
+			return nil, int(math.Ceil((1 - left) * guessEvery.Seconds()))
+		}
+		t.open++
 	}
-	tokens := limiter.TokensAt(g.clock())
-	if tokens >= 1 {
-		return 0
-	}
-	if _, ok := g.known[maphash.String(g.seed, token)]; ok {
-		return 0
-	}
-	return int(math.Ceil((1 - tokens) * guessEvery.Seconds()))
+	return func(wrong bool) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if !known {
+			t.open--
+		}
+		if wrong {
+			t.wrong.AllowN(g.clock(), 1)
+		}
+	}, 0
 }
 
-// bad notes a wrong token.
-func (g *guesses) bad(address netip.Prefix) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	limiter := g.addresses[address]
-	if limiter == nil {
+// tries are an address's.
+type tries struct {
+	wrong *rate.Limiter
+	open  int // are being looked at
+}
+
+// of returns an address's tries. The caller holds the lock.
+func (g *guesses) of(address netip.Prefix) *tries {
+	t := g.addresses[address]
+	if t == nil {
 		if len(g.addresses) >= mostRemembered {
 			clear(g.addresses)
 		}
-		limiter = rate.NewLimiter(rate.Every(guessEvery), guessBurst)
-		g.addresses[address] = limiter
+		t = &tries{wrong: rate.NewLimiter(rate.Every(guessEvery), guessBurst)}
+		g.addresses[address] = t
 	}
-	limiter.AllowN(g.clock(), 1)
+	return t
 }
 
 // good notes a token that let somebody in.

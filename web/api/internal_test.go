@@ -205,20 +205,50 @@ func TestWrongTokensAreHeldOffByAddressAndGoodOnesAreNot(t *testing.T) {
 	g := newGuesses(func() time.Time { return now })
 	here, there := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
 	g.good("pbx")
+	wait := func(address netip.Prefix, token string) int {
+		judged, wait := g.try(address, token)
+		if wait == 0 {
+			judged(false)
+		}
+		return wait
+	}
 	for range guessBurst {
-		if wait := g.wait(here, "guess"); wait != 0 {
+		judged, wait := g.try(here, "guess")
+		if wait != 0 {
 			t.Fatalf("held off for %d s too early", wait)
 		}
-		g.bad(here)
+		judged(true)
 	}
-	if wait := g.wait(here, "guess"); wait < 1 || wait > int(guessEvery.Seconds()) {
+	if wait := wait(here, "guess"); wait < 1 || wait > int(guessEvery.Seconds()) {
 		t.Errorf("held off for %d s", wait)
 	}
-	if g.wait(here, "pbx") != 0 || g.wait(there, "guess") != 0 {
+	if wait(here, "pbx") != 0 || wait(there, "guess") != 0 {
 		t.Error("others are held off")
 	}
-	if now = now.Add(guessEvery); g.wait(here, "guess") != 0 {
+	if now = now.Add(guessEvery); wait(here, "guess") != 0 {
 		t.Error("held off for ever")
+	}
+}
+
+// Guesses that are sent all at once are no more than those that are sent one after another.
+func TestWrongTokensAtOnceAreHeldOffToo(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := newGuesses(func() time.Time { return now })
+	here := netip.MustParsePrefix("192.0.2.1/32")
+	for round, most := range []int{guessBurst, 1, 1} {
+		var open []func(bool)
+		for range 200 {
+			if judged, wait := g.try(here, "guess"); wait == 0 {
+				open = append(open, judged)
+			}
+		}
+		if len(open) != most {
+			t.Errorf("round %d: %d of 200 are looked at; want %d", round, len(open), most)
+		}
+		for _, judged := range open {
+			judged(true)
+		}
+		now = now.Add(guessEvery)
 	}
 }
 

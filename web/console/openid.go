@@ -32,8 +32,15 @@ type provider struct {
 	redirect string
 	client   *http.Client
 
-	mu       sync.Mutex
-	endpoint *oidc.Provider // nil: not asked yet
+	mu     sync.Mutex
+	asking *discovery // under way, or the good one; nil: not asked yet
+}
+
+// A discovery is one question what a provider can do, for everybody who waits for its answer.
+type discovery struct {
+	done     chan struct{} // closed when the rest is set
+	endpoint *oidc.Provider
+	err      error
 }
 
 func newProvider(o Options) (*provider, error) {
@@ -73,24 +80,47 @@ func (p *provider) with(ctx context.Context) context.Context {
 	return oidc.ClientContext(ctx, p.client)
 }
 
-// discover asks the provider what it can do, once.
+// discover asks the provider what it can do, once. Everybody who wants to know at the same time waits for the same answer, and for
+// no longer than they like: a provider that hangs makes no queue.
 func (p *provider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.endpoint == nil {
-		found, err := oidc.NewProvider(p.with(context.WithoutCancel(ctx)), p.Issuer)
-		if err != nil {
-			return nil, nil, &hub.Error{
-				Kind: hub.Conflict, Message: "the sign-in provider does not answer as it should", Err: err,
-				Hint: "Try again, or sign in with a password. If it stays, check sign_in in the hub's configuration.",
-			}
-		}
-		p.endpoint = found
+	asked := p.ask(ctx)
+	select {
+	case <-asked.done:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
 	}
-	return p.endpoint, &oauth2.Config{
-		ClientID: p.ClientID, ClientSecret: p.ClientSecret, Endpoint: p.endpoint.Endpoint(), RedirectURL: p.redirect,
+	if asked.err != nil {
+		return nil, nil, &hub.Error{
+			Kind: hub.Conflict, Message: "the sign-in provider does not answer as it should", Err: asked.err,
+			Hint: "Try again, or sign in with a password. If it stays, check sign_in in the hub's configuration.",
+		}
+	}
+	endpoint := asked.endpoint
+	return endpoint, &oauth2.Config{
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret, Endpoint: endpoint.Endpoint(), RedirectURL: p.redirect,
 		Scopes: []string{oidc.ScopeOpenID, "email"},
 	}, nil
+}
+
+// ask begins a discovery, or joins the one that is under way. A good one is kept.
+func (p *provider) ask(ctx context.Context) *discovery {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asking != nil {
+		return p.asking
+	}
+	d := &discovery{done: make(chan struct{})}
+	p.asking = d
+	go func() {
+		defer close(d.done)
+		d.endpoint, d.err = oidc.NewProvider(p.with(context.WithoutCancel(ctx)), p.Issuer)
+		if d.err != nil { // the next one asks again
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.asking = nil
+		}
+	}()
+	return d
 }
 
 // beginOpenID sends the browser to the provider. What comes back must fit the cookie that it is given here.

@@ -333,3 +333,34 @@ func TestAnswersOfAProviderAreBounded(t *testing.T) {
 		t.Error("afterwards nobody can sign in")
 	}
 }
+
+// A provider that hangs makes no queue: everybody who comes meanwhile waits for one and the same answer.
+func TestAProviderThatHangsMakesNoQueue(t *testing.T) {
+	const visitors = 8
+	s, p := openIDSite(t)
+	var asked atomic.Int64
+	begun, end := make(chan struct{}, visitors), make(chan struct{})
+	p.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		asked.Add(1)
+		begun <- struct{}{}
+		<-end
+		http.Error(w, "out of order", http.StatusInternalServerError)
+		return true
+	}
+	answers := make(chan int, visitors)
+	for range visitors {
+		v := s.visitor(t)
+		go func() { answers <- v.get("/sign-in/openid").StatusCode }()
+	}
+	<-begun
+	time.Sleep(300 * time.Millisecond) // the others come
+	close(end)
+	for range visitors {
+		if status := <-answers; status != http.StatusConflict {
+			t.Errorf("status %d", status)
+		}
+	}
+	if n := asked.Load(); n >= visitors/2 {
+		t.Errorf("the provider was asked %d times by %d visitors", n, visitors)
+	}
+}
