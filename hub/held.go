@@ -97,7 +97,7 @@ func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string,
 	if err != nil {
 		return 0, err
 	}
-	if err := h.Note(ctx, action, key.Account, key.Integration, fmt.Sprintf("%d contacts, set %s", n, set)); err != nil {
+	if err := h.Note(ctx, action, key.Account, key.Integration, contacts(n)+", set "+set); err != nil {
 		return n, err
 	}
 	return n, h.Registry.Settle(ctx, key)
@@ -115,7 +115,15 @@ func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Statu
 		return was.Health, was.Problem, nil
 	}
 	return registry.HealthGuarded, &registry.Problem{
-		Code: string(registry.HealthGuarded), Message: fmt.Sprintf("the deletion of %d contacts waits for a yes", state.Held.Count),
+		Code: string(registry.HealthGuarded), Message: "the deletion of " + contacts(state.Held.Count) + " waits for a yes",
 		Hint: (&directory.GuardedError{}).Hint(), Since: h.now(),
 	}, nil
+}
+
+// contacts writes a number of contacts for people: 1 contact, 2 contacts.
+func contacts(n int64) string {
+	if n == 1 {
+		return "1 contact"
+	}
+	return fmt.Sprintf("%d contacts", n)
 }
