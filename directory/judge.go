@@ -218,13 +218,29 @@ func (e *GuardedError) Error() string {
 	case e.BroughtNobody && e.Rejected > 0:
 		return fmt.Sprintf("the bridge showed no contact that could be taken (%d rejected), and the directory has %d of it: none was deleted", e.Rejected, e.Total)
 	case e.BroughtNobody:
-		return fmt.Sprintf("the bridge showed no contact at all, and the directory has %d of it: none was deleted", e.Total)
+		return fmt.Sprintf("the bridge showed no contact at all, and the directory has %s of it: nobody was deleted", contacts(e.Total))
 	case e.Named == 0:
-		return fmt.Sprintf("the run did not show %d of the %d contacts it should know: none was deleted", e.Deleted, e.Total)
+		return fmt.Sprintf("the run did not show %d of %s: nobody was deleted", e.Deleted, contacts(e.Total))
 	case e.Named == e.Deleted:
-		return fmt.Sprintf("the bridge says that %d contacts are deleted, of %d: none was deleted", e.Deleted, e.Total)
+		return fmt.Sprintf("the bridge says that %d of %s are deleted: nobody was deleted", e.Deleted, contacts(e.Total))
 	}
-	return fmt.Sprintf("%d of %d contacts would be deleted, %d of them because the bridge says so: none was deleted", e.Deleted, e.Total, e.Named)
+	return fmt.Sprintf("%d of %s would be deleted, %d of them because the bridge says so: nobody was deleted", e.Deleted, contacts(e.Total), e.Named)
+}
+
+// contacts writes a number of contacts: 1 contact, 2 contacts.
+func contacts(n int64) string {
+	if n == 1 {
+		return "1 contact"
+	}
+	return fmt.Sprintf("%d contacts", n)
+}
+
+// waiting says how many contacts wait.
+func waiting(n int64) string {
+	if n == 1 {
+		return "1 contact waits"
+	}
+	return contacts(n) + " wait"
 }
 
 // Hint says what to do about it.
@@ -267,9 +283,9 @@ func (e *HeldError) Error() string {
 	case e.Now.Count == 0:
 		return "no deletions wait for a yes"
 	case e.Set == "":
-		return fmt.Sprintf("the answer does not say which deletions it is for: %d contacts wait, as set %s", e.Now.Count, e.Now.Set)
+		return fmt.Sprintf("the answer does not say which deletions it is for: %s, as set %s", waiting(e.Now.Count), e.Now.Set)
 	}
-	return fmt.Sprintf("the deletions that wait have changed since: the answer is for set %q, and %d contacts wait now, as set %s", e.Set, e.Now.Count, e.Now.Set)
+	return fmt.Sprintf("the deletions that wait have changed since: the answer is for set %q, and %s now, as set %s", e.Set, waiting(e.Now.Count), e.Now.Set)
 }
 
 // Hint says what to do about it.

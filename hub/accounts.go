@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
 )
 
@@ -33,7 +34,7 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 	if err := permit(ctx, registry.ScopeAdmin, a.Name); err != nil {
 		return err
 	}
-	a.Region, a.Managed = strings.ToUpper(a.Region), managed(ctx, a.Managed)
+	a.Region, a.Managed = strings.ToUpper(strings.TrimSpace(a.Region)), managed(ctx, a.Managed)
 	if err := checkAccount(a); err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func checkAccount(a registry.Account) error {
 		return err
 	}
 	if a.Region != "" && !phone.KnownRegion(a.Region) {
-		return &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", a.Region), Hint: "Write the country's two letters: US, GB, PT, BR."}
+		return &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", a.Region), Hint: country.Hint(a.Region)}
 	}
 	if _, err := time.LoadLocation(a.TimeZone); err != nil || a.TimeZone == "Local" {
 		return &Error{

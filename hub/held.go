@@ -94,7 +94,7 @@ func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string,
 	if err != nil {
 		return 0, err
 	}
-	if err := h.Note(ctx, action, key.Account, key.Integration, fmt.Sprintf("%d contacts, set %s", n, set)); err != nil {
+	if err := h.Note(ctx, action, key.Account, key.Integration, contacts(n)+", set "+set); err != nil {
 		return n, err
 	}
 	return n, h.Registry.Settle(ctx, key)
@@ -126,7 +126,7 @@ func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Statu
 		return registry.HealthOK, nil, nil
 	}
 	p := &registry.Problem{
-		Code: string(registry.HealthGuarded), Message: fmt.Sprintf("the deletion of %s waits for a yes", contacts(state.Held.Count)),
+		Code: string(registry.HealthGuarded), Message: "the deletion of " + contacts(state.Held.Count) + " waits for a yes",
 		Hint: (&directory.GuardedError{}).Hint(), Since: h.now(),
 	}
 	if was.Health == registry.HealthGuarded && was.Problem != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
 )
 
@@ -51,7 +52,7 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	if region == "" {
 		region = own
 	} else if region = strings.ToUpper(region); !phone.KnownRegion(region) {
-		return caller.Answer{}, &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: "Write the country's two letters: US, GB, PT, BR."}
+		return caller.Answer{}, &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: country.Hint(region)}
 	}
 	shown, err := h.shown(ctx, account)
 	if err != nil {

@@ -3,9 +3,10 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
@@ -46,7 +47,7 @@ func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
 	}
 	h.accounts.forget(key.Account)
 	h.working.stop(key, errCancelled)
-	if err := h.Note(ctx, "integration.remove", key.Account, key.Integration, fmt.Sprintf("with %d contacts", state.Contacts)); err != nil {
+	if err := h.Note(ctx, "integration.remove", key.Account, key.Integration, "with "+contacts(state.Contacts)); err != nil {
 		return err
 	}
 	return h.awaitRemoval(ctx, key)
@@ -126,7 +127,7 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 		return err
 	}
 	h.accounts.forget(key.Account)
-	return h.Note(ctx, "integration.remove", key.Account, key.Integration, fmt.Sprintf("with %d contacts, which no integration had", state.Contacts))
+	return h.Note(ctx, "integration.remove", key.Account, key.Integration, "with "+contacts(state.Contacts)+", which no integration had")
 }
 
 // forgetSwept removes what [registry.DB.Sweep] gave the right to.
@@ -201,7 +202,7 @@ func (h *Hub) removeAccount(ctx context.Context, name string) error {
 	}
 	h.accounts.forget(name)
 	h.tokens.clear()
-	if err := h.Note(ctx, "account.remove", name, name, fmt.Sprintf("with %d integrations", len(keys))); err != nil {
+	if err := h.Note(ctx, "account.remove", name, name, "with "+english.Plural(len(keys), "integration", "")); err != nil {
 		return err
 	}
 	for _, i := range keys {

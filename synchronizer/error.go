@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
@@ -150,8 +151,8 @@ func startError(ctx context.Context, key directory.Key, err error) error {
 func underWay(key directory.Key, e *directory.UnderWayError) error {
 	return &Error{
 		Code: CodeUnderWay,
-		Message: fmt.Sprintf("a run of %s is under way in another process, since %s, %d pages so far",
-			key.Integration, e.Run.Started.Local().Format(time.TimeOnly), e.Run.Pages),
+		Message: fmt.Sprintf("a run of %s is under way in another process, since %s, %s so far",
+			key.Integration, e.Run.Started.Local().Format(time.TimeOnly), english.Plural(int(e.Run.Pages), "page", "")),
 		Hint: fmt.Sprintf("Let it finish. If its process has died, its run can be taken over at %s.",
 			e.Until.Local().Format(time.TimeOnly)),
 		Err: e,
@@ -208,16 +209,21 @@ func checkpointHint(e *pageFailure) error {
 }
 
 func (p *pass) guarded(e *directory.GuardedError) error {
-	message := fmt.Sprintf("%s of %s contacts would be deleted", count(e.Deleted), count(e.Total))
+	were, are := "were", "are"
+	if e.Deleted == 1 {
+		were, are = "was", "is"
+	}
+	some := fmt.Sprintf("%s of %s %s", count(e.Deleted), count(e.Total), english.PluralWord(int(e.Total), "contact", ""))
+	message := some + " would be deleted"
 	switch {
 	case e.BroughtNobody && e.Rejected > 0:
 		message = fmt.Sprintf("the bridge showed no contact that could be taken in this complete run (%s rejected), and the directory has %s of it", count(e.Rejected), count(e.Total))
 	case e.BroughtNobody:
-		message = fmt.Sprintf("the bridge showed no contact at all in this complete run, and the directory has %s of it", count(e.Total))
+		message = fmt.Sprintf("the bridge showed no contact at all in this complete run, and the directory has %s %s of it", count(e.Total), english.PluralWord(int(e.Total), "contact", ""))
 	case e.Named == 0:
-		message = fmt.Sprintf("%s of %s contacts were not in this complete run", count(e.Deleted), count(e.Total))
+		message = some + " " + were + " not in this complete run"
 	case e.Named == e.Deleted:
-		message = fmt.Sprintf("the bridge says that %s of %s contacts are deleted", count(e.Deleted), count(e.Total))
+		message = "the bridge says that " + some + " " + are + " deleted"
 	}
 	if !e.BroughtNobody {
 		message += fmt.Sprintf(", more than the guard allows (%g %%)", 100*p.opts.Guard.Share)
@@ -237,7 +243,8 @@ func (p *pass) interrupted(err error) error {
 	}
 	return &Error{
 		Code:    CodeInterrupted,
-		Message: fmt.Sprintf("interrupted; %s pages with %s contacts are stored", count(p.run.Pages), count(p.run.Contacts)),
+		Message: fmt.Sprintf("interrupted after %s %s with %s %s, which are stored",
+			count(p.run.Pages), english.PluralWord(int(p.run.Pages), "page", ""), count(p.run.Contacts), english.PluralWord(int(p.run.Contacts), "contact", "")),
 		Hint:    "The next sync goes on where this one stopped.",
 		Err:     err,
 	}

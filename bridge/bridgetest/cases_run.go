@@ -252,7 +252,7 @@ func incrementalSmall(_ context.Context, s *session, v *verdict) {
 	passed := first.checkpoint != "" && first.checkpoint != s.full.checkpoint && len(first.ids) > 0 && s.next.has(first.ids[0])
 	old := readable && first.moment.Sub(moment) > recent
 	if old || passed && !readable {
-		v.fail(nil, "an incremental run right behind the full one brought %d of %d contacts again before the check stopped reading it",
+		v.fail(nil, "an incremental run right after the full one brought %d of %d contacts again before the check stopped reading it",
 			len(s.next.where), len(s.full.where))
 		return
 	}

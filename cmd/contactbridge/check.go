@@ -182,7 +182,7 @@ func (l *progressLine) show(p bridgetest.Progress) {
 	}
 	text := p.Doing
 	if p.Pages > 0 {
-		text = fmt.Sprintf("%s: %d pages, %d contacts", p.Doing, p.Pages, p.Contacts)
+		text = fmt.Sprintf("%s: %s, %s", p.Doing, count(p.Pages, "page"), count(p.Contacts, "contact"))
 	}
 	fmt.Fprintf(l.w, "\r\x1b[K%.100s", oneLine(text))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/postgres"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
 )
 
@@ -39,7 +40,7 @@ func (f *directoryFlags) check() error {
 		return misuse(fmt.Sprintf("--db %s://… is no directory", scheme), "Name a file, --db contacts.db, or a database, --db postgres://user:password@host/name")
 	}
 	if f.region != "" && !phone.KnownRegion(strings.ToUpper(f.region)) {
-		return misuse(fmt.Sprintf("--region %q is no country", f.region), "Use its code of two letters: US, GB, DE, BR, …")
+		return misuse(fmt.Sprintf("there is no region %q", f.region), country.Hint(f.region))
 	}
 	f.region = strings.ToUpper(f.region)
 	return nil

@@ -93,7 +93,7 @@ func hubAccountRemove(f *hubFlags) *cobra.Command {
 					if err != nil {
 						return err
 					}
-					return misuse(fmt.Sprintf("this would remove %s with %d contacts", count(overview.Integrations, "integration"), overview.Contacts),
+					return misuse(fmt.Sprintf("this would remove %s with %s", count(overview.Integrations, "integration"), count(int(overview.Contacts), "contact")),
 						"Say --yes if that is what you want.")
 				}
 				return h.RemoveAccount(ctx, args[0])

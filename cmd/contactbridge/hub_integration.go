@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -505,7 +506,7 @@ func (f *integrationFlags) remove() *cobra.Command {
 			return err
 		}
 		if !yes {
-			return misuse(fmt.Sprintf("this would remove %s with its %s contacts", key.Integration, progress.Count(v.State.Contacts)), "Say --yes if that is what you want.")
+			return misuse(fmt.Sprintf("this would remove %s and its %s %s", key.Integration, progress.Count(v.State.Contacts), english.PluralWord(int(v.State.Contacts), "contact", "")), "Say --yes if that is what you want.")
 		}
 		return h.RemoveIntegration(ctx, key)
 	})

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/phone"
 	"github.com/contactbridge/contactbridge/source"
@@ -193,7 +194,7 @@ func (c *checker) page(path string, p Page) {
 // phones checks the region and settles the format.
 func (c *checker) phones(path string, p Phones) Phones {
 	if p.Region != "" && !phone.KnownRegion(strings.ToUpper(p.Region)) {
-		c.problem(path+".region", fmt.Sprintf("there is no region %q", p.Region), "Write the country's two letters: US, GB, PT, BR.")
+		c.problem(path+".region", fmt.Sprintf("there is no region %q", p.Region), country.Hint(p.Region))
 	}
 	p.Region = strings.ToUpper(p.Region)
 	if p.Format == "" {

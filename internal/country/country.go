@@ -2,6 +2,7 @@
 package country
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"unicode"
@@ -24,6 +25,15 @@ func Code(text string) string {
 		return ""
 	}
 	return names()[plain(text)]
+}
+
+// Hint says what to write where a text was given for a region and is not the code of one: the code of the country that it names,
+// where it names one.
+func Hint(text string) string {
+	if code := Code(text); code != "" {
+		return fmt.Sprintf("Write %s, the country's two letters.", code)
+	}
+	return "Write the country's two letters: US, GB, PT, BR."
 }
 
 // maxName is the longest text that is looked at, in bytes.

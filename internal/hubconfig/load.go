@@ -16,6 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/phone"
 )
@@ -162,7 +163,7 @@ func (c *checker) name(path, text string) {
 func (c *checker) account(path, name string, a Account) {
 	c.name(path, name)
 	if a.Region != "" && !phone.KnownRegion(strings.ToUpper(a.Region)) {
-		c.problem(path+".region", fmt.Sprintf("there is no region %q", a.Region), "Write the country's two letters: US, GB, PT, BR.")
+		c.problem(path+".region", fmt.Sprintf("there is no region %q", a.Region), country.Hint(a.Region))
 	}
 	if _, err := time.LoadLocation(a.TimeZone); err != nil {
 		c.problem(path+".time_zone", fmt.Sprintf("there is no time zone %q", a.TimeZone), "Write its IANA name: Europe/London, America/New_York.")

@@ -17,6 +17,7 @@ type examination struct {
 	prepare func(*contact.Contact)
 	foreign foreigners
 	seen    int
+	all     bool // they are all there are
 	numbers int // phone numbers, good or not
 	local   int // bad ones without a country code
 	found   map[string]*finding
@@ -169,10 +170,17 @@ func (x *examination) withoutPhones() []source.Problem {
 // contacts says how many of the contacts something holds for.
 func (x *examination) contacts(one, many string) func(n int) string {
 	return func(n int) string {
-		if n == 1 {
-			return fmt.Sprintf("1 of %d contacts %s", x.seen, one)
+		of := fmt.Sprintf("the first %d contacts", x.seen)
+		switch {
+		case x.seen == 1:
+			return "the contact " + one
+		case x.all:
+			of = fmt.Sprintf("%d contacts", x.seen)
 		}
-		return fmt.Sprintf("%d of %d contacts %s", n, x.seen, many)
+		if n == 1 {
+			return fmt.Sprintf("1 of %s %s", of, one)
+		}
+		return fmt.Sprintf("%d of %s %s", n, of, many)
 	}
 }
 
@@ -190,7 +198,10 @@ func (x *examination) ofNumbers(n int) string {
 	if region := x.phones.Region; region != "" {
 		where = "in " + region
 	}
-	if n == 1 {
+	switch {
+	case x.numbers == 1:
+		return "the only phone number is not valid " + where
+	case n == 1:
 		return fmt.Sprintf("1 of %d phone numbers is not valid %s", x.numbers, where)
 	}
 	return fmt.Sprintf("%d of %d phone numbers are not valid %s", n, x.numbers, where)

@@ -165,6 +165,17 @@ func (f *foreigners) add(raw, example, region string) {
 	}
 }
 
+// looks says how many numbers look like those of another country.
+func (f *foreigners) looks(other, region string) string {
+	if n := f.of[other]; n != 1 {
+		return fmt.Sprintf("%d of %d national phone numbers look like those of %s, but are read as those of %s", n, f.local, other, region)
+	}
+	if f.local == 1 {
+		return fmt.Sprintf("the only national phone number looks like a number of %s, but is read as one of %s", other, region)
+	}
+	return fmt.Sprintf("1 of %d national phone numbers looks like a number of %s, but is read as one of %s", f.local, other, region)
+}
+
 // problem is the warning about the country whose numbers these look like.
 func (f *foreigners) problem(region string) (source.Problem, bool) {
 	best := ""
@@ -182,7 +193,7 @@ func (f *foreigners) problem(region string) (source.Problem, bool) {
 	}
 	return source.Problem{
 		Severity: source.Warning, Code: codeForeign,
-		Message: fmt.Sprintf("%d of %d national phone numbers look like those of %s, but are read as those of %s: %s", f.of[best], f.local, best, region, strings.Join(f.examples[best], ", ")),
+		Message: f.looks(best, region) + ": " + strings.Join(f.examples[best], ", "),
 		Hint:    "Set phones.region to their country, or map source.fields.country to the column that says each contact's country.",
 	}, true
 }

@@ -97,7 +97,7 @@ func TestWhatIsNotSentIsReported(t *testing.T) {
 
 func TestNumbersOfAnotherCountryAreWarnedOf(t *testing.T) {
 	for _, c := range []struct{ region, contacts, want string }{
-		{"DE", "        - {id: 1, name: A, phones: (212) 555-0002}\n        - {id: 2, name: B, phones: 030 26550280}\n", "1 of 2 national phone numbers look like those of US, but are read as those of DE"},
+		{"DE", "        - {id: 1, name: A, phones: (212) 555-0002}\n        - {id: 2, name: B, phones: 030 26550280}\n", "1 of 2 national phone numbers looks like a number of US, but is read as one of DE"},
 		{"US", "        - {id: 1, name: A, phones: 07911 123456}\n        - {id: 2, name: B, phones: 020 7946 0111}\n        - {id: 3, name: B, phones: 0121 496 0123}\n", "of GB"},
 		{"US", "        - {id: 1, name: A, phones: (212) 555-0002}\n        - {id: 2, name: B, phones: 415-555-2671}\n", ""},
 		{"GB", "        - {id: 1, name: A, phones: 07911 123456}\n        - {id: 2, name: B, phones: 020 7946 0111}\n", ""},

@@ -32,6 +32,7 @@ type Preview struct {
 	OK       bool              `json:"ok"`              // no problem is a failure
 	Contacts []contact.Contact `json:"contacts"`        // the first ones, as they would be sent
 	Examined int               `json:"examined"`        // contacts looked at
+	Total    int64             `json:"total,omitempty"` // all contacts, where they were counted; less than examined: unknown
 	Deleted  int               `json:"deleted"`         // contacts that are gone, among those that came by
 	Complete bool              `json:"complete"`        // these were all there are
 	Mapping  []Mapped          `json:"mapping"`         // where the fields come from
@@ -87,6 +88,7 @@ func (p *Preview) look(ctx context.Context, e config.Endpoint, deps source.Deps,
 	defer func() { _ = src.Close() }()
 	p.inspect(ctx, src, options.Inspect)
 	p.read(ctx, src, e.Phones, options)
+	p.count(ctx, src, options.Inspect)
 }
 
 // failed makes a problem of an error, unless it was told already.
@@ -136,6 +138,7 @@ func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Pho
 	}
 	x := newExamination(phones)
 	p.Complete, err = p.examine(ctx, src, run, x, phones.Prepare(), options)
+	x.all = p.Complete
 	enough := p.Examined > 0 && errors.Is(err, context.DeadlineExceeded)
 	if err != nil && !enough {
 		p.failed(err)
@@ -146,6 +149,23 @@ func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Pho
 			Severity: source.Warning, Code: "no_contacts", Message: "there is no contact",
 			Hint: "Look whether the source names the right table, query or file, and whether its user may see the rows.",
 		})
+	}
+}
+
+// count asks the source how many contacts there are, where not all were read.
+func (p *Preview) count(ctx context.Context, src bridge.Source, patience time.Duration) {
+	if p.Total = int64(p.Examined); p.Complete {
+		return
+	}
+	p.Total = 0
+	counter, ok := src.(bridge.Counter)
+	if !ok || p.Examined == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if n, err := counter.Count(ctx); err == nil && n >= int64(p.Examined) { // a count that fails or takes too long is left out
+		p.Total = n
 	}
 }
 

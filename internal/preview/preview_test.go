@@ -151,7 +151,7 @@ func TestExaminingEnds(t *testing.T) {
 	if p.Complete || p.Examined != 3 || len(p.Contacts) != 1 {
 		t.Errorf("complete %v, %d examined, %d shown", p.Complete, p.Examined, len(p.Contacts))
 	}
-	if text := printed(t, p, 100); !strings.Contains(text, "The first 1 contacts, as they would be sent (3 looked at):") {
+	if text := printed(t, p, 100); !strings.Contains(text, "The first of 6 contacts, as it would be sent; problems were looked for in the first 3:") {
 		t.Errorf("printed:\n%s", text)
 	}
 }
@@ -269,5 +269,43 @@ func TestRecordsThatCannotBeReadAreProblemsD8(t *testing.T) {
 	}
 	if got := strings.Join(codes, " "); got != "ragged" || p.Examined != 1 || !p.Complete {
 		t.Errorf("problems %q, %d contacts, complete %v", got, p.Examined, p.Complete)
+	}
+}
+
+func TestPreviewShowsTheBlanksThatAreSent(t *testing.T) {
+	p := look(t, endpoint(t, `
+endpoints:
+  crm:
+    auth: none
+    source:
+      kind: memory
+      contacts:
+        - {id: 1, name: "  Jane  Doe ", address: "1 Main St.\r\nSpringfield\tIL", company: "Acme\u00a0Inc.", phones: "+14155552671"}
+        - {id: 2, name: John Roe, phones: "+14155552672"}
+`), preview.Options{Limit: 2, Examine: 2})
+	text := printed(t, p, 140)
+	for _, want := range []string{"··Jane··Doe·", "1 Main St.↵↵Springfield⇥IL", "Acme␣Inc.", "John Roe", "· a space at an end"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the preview:\n%s", want, text)
+		}
+	}
+}
+
+func TestPreviewSaysHowManyContactsThereAre(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("endpoints:\n  crm:\n    auth: none\n    source:\n      kind: memory\n      contacts:\n")
+	for n := range 50 {
+		fmt.Fprintf(&text, "        - {id: %d, name: Somebody}\n", n)
+	}
+	p := look(t, endpoint(t, text.String()), preview.Options{Limit: 2, Examine: 9})
+	shown := printed(t, p, 140)
+	for _, want := range []string{"The first 2 of 50 contacts, as they would be sent; problems were looked for in the first 9:"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q is not in the preview:\n%s", want, shown)
+		}
+	}
+	p.Total = 0 // the source cannot count them
+	if shown := printed(t, p, 140); !strings.Contains(shown, "The first 2 of at least 9 contacts") {
+		t.Errorf("without a count:\n%s", shown)
 	}
 }

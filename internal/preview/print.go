@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -66,15 +67,29 @@ func (pr *printer) heading(p *Preview) {
 		text = "The only contact, as it would be sent"
 	case p.Complete && n == p.Examined:
 		text = fmt.Sprintf("All %d contacts, as they would be sent", n)
-	case p.Complete:
-		text = fmt.Sprintf("The first %d of %d contacts, as they would be sent", n, p.Examined)
+	case n == 1:
+		text = fmt.Sprintf("The first of %s contacts, as it would be sent", p.total())
 	default:
-		text = fmt.Sprintf("The first %d contacts, as they would be sent (%d looked at)", n, p.Examined)
+		text = fmt.Sprintf("The first %d of %s contacts, as they would be sent", n, p.total())
+	}
+	if !p.Complete {
+		text += fmt.Sprintf("; problems were looked for in the first %d", p.Examined)
 	}
 	if p.Deleted > 0 {
 		text += fmt.Sprintf("; %d more came as deleted", p.Deleted)
 	}
 	pr.line("%s:\n", text)
+}
+
+// total is how many contacts there are, as far as it is known.
+func (p *Preview) total() string {
+	switch {
+	case p.Complete:
+		return strconv.Itoa(p.Examined)
+	case p.Total > int64(p.Examined):
+		return strconv.FormatInt(p.Total, 10)
+	}
+	return fmt.Sprintf("at least %d", p.Examined)
 }
 
 // A column of the table.
@@ -139,6 +154,7 @@ func (pr *printer) table(contacts []contact.Contact) {
 		}
 		pr.line("%s", strings.TrimRight(strings.Join(cells, strings.Repeat(" ", gap)), " "))
 	}
+	pr.blanks(contacts)
 	if keys := customKeys(contacts); len(keys) > 0 {
 		others = append(others, "custom fields "+strings.Join(keys, ", "))
 	}
@@ -147,11 +163,73 @@ func (pr *printer) table(contacts []contact.Contact) {
 	}
 }
 
+// blanks explains the signs that stand for blanks, where a contact has such blanks.
+func (pr *printer) blanks(contacts []contact.Contact) {
+	seen := map[rune]bool{}
+	for i := range contacts {
+		for _, c := range columns() {
+			for _, entry := range c.cells(&contacts[i]) {
+				if shown := visible(entry); shown != clean(entry) {
+					for _, r := range shown {
+						seen[r] = true
+					}
+				}
+			}
+		}
+	}
+	var says []string
+	for _, sign := range blankSigns {
+		if seen[sign.sign] {
+			says = append(says, string(sign.sign)+" "+sign.means)
+		}
+	}
+	if len(says) > 0 {
+		pr.line("%s", pr.style.Dim(truncate("sent as they are: "+strings.Join(says, ", "), pr.width)))
+	}
+}
+
+// The signs that [visible] writes for blanks.
+const (
+	signSpace = '·'
+	signBreak = '↵'
+	signTab   = '⇥'
+	signBlank = '␣'
+)
+
+var blankSigns = []struct {
+	sign  rune
+	means string
+}{
+	{signSpace, "a space at an end or beside another"}, {signBreak, "a line break"}, {signTab, "a tab"}, {signBlank, "another blank, such as a no-break space"},
+}
+
+// visible is a value that is sent, in one line: a single space between two words is itself, and every other blank a sign.
+func visible(text string) string {
+	runes := []rune(text)
+	space := func(i int) bool { return i < 0 || i >= len(runes) || unicode.IsSpace(runes[i]) }
+	shown := make([]rune, len(runes))
+	for i, r := range runes {
+		switch {
+		case r == ' ' && (space(i-1) || space(i+1)):
+			r = signSpace
+		case r == ' ':
+		case r == '\n', r == '\r':
+			r = signBreak
+		case r == '\t':
+			r = signTab
+		case unicode.IsSpace(r):
+			r = signBlank
+		}
+		shown[i] = r
+	}
+	return clean(string(shown))
+}
+
 // natural is the width that a column would like; 0 if it is empty.
 func natural(c *column, contacts []contact.Contact) int {
 	widest := 0
 	for i := range contacts {
-		widest = max(widest, textWidth(clean(strings.Join(c.cells(&contacts[i]), ", "))))
+		widest = max(widest, textWidth(visible(strings.Join(c.cells(&contacts[i]), ", "))))
 	}
 	if widest == 0 {
 		return 0
@@ -176,19 +254,19 @@ func fit(shown []*column, width int) {
 
 // shownIn returns a value in its column: of a list as many entries as fit, and how many more there are.
 func shownIn(entries []string, width int) string {
-	whole := clean(strings.Join(entries, ", "))
+	whole := visible(strings.Join(entries, ", "))
 	if len(entries) < 2 || textWidth(whole) <= width {
 		return truncate(whole, width)
 	}
 	for n := len(entries) - 1; n > 0; n-- {
 		more := fmt.Sprintf(" +%d", len(entries)-n)
-		part := clean(strings.Join(entries[:n], ", "))
+		part := visible(strings.Join(entries[:n], ", "))
 		if textWidth(part)+len(more) <= width {
 			return part + more
 		}
 	}
 	more := fmt.Sprintf(" +%d", len(entries)-1)
-	return truncate(clean(entries[0]), max(width-len(more), 1)) + more
+	return truncate(visible(entries[0]), max(width-len(more), 1)) + more
 }
 
 func customKeys(contacts []contact.Contact) []string {

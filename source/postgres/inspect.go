@@ -216,21 +216,13 @@ func (i *inspector) zone(c clock) {
 func (i *inspector) future(highest int64) {
 	var c conditions
 	c.add(i.shape.updated+" > ?", i.shape.stampArg(keyset.IntValue(highest)))
-	i.counts = append(i.counts, counted{args: c.args, Count: keyset.Count{
-		SQL: "SELECT count(*) FROM " + i.shape.from + c.String(), Severity: source.Warning, Code: "future_updated",
-		Message: "%d rows are stamped in the future: every run sends them again until then",
-		Hint:    "correct updated of these rows, and the clock that stamped them",
-	}})
+	i.counts = append(i.counts, counted{args: c.args, Count: keyset.FutureRows("SELECT count(*) FROM " + i.shape.from + c.String())})
 }
 
 // odd counts the rows whose number is no time in the column's form (E11).
 func (i *inspector) odd(st stamp) {
-	i.counts = append(i.counts, counted{Count: keyset.Count{
-		SQL:      "SELECT count(*) FROM " + i.shape.from + " WHERE " + i.shape.isOdd(keyset.Page{Odd: st.odd()}),
-		Severity: source.Warning, Code: "odd_updated",
-		Message: "%d rows have a number in updated that is no time in " + st.unit.String() + " since 1970: every run sends them again",
-		Hint:    "correct updated of these rows, or set updated_as to what the numbers mean",
-	}})
+	sql := "SELECT count(*) FROM " + i.shape.from + " WHERE " + i.shape.isOdd(keyset.Page{Odd: st.odd()})
+	i.counts = append(i.counts, counted{Count: keyset.OddRows(sql, st.unit.String())})
 }
 
 // count counts what may be wrong with the rows.

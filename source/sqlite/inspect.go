@@ -86,12 +86,8 @@ func (i *inspector) stamps(ctx context.Context) error {
 	}
 	i.fact("order", fmt.Sprintf("%s (%s), %s", cfg.Updated, written, cfg.ID))
 	if odd := keyset.Odd(f.as); odd > 0 {
-		i.tally(ctx, keyset.Count{
-			SQL:      fmt.Sprintf("SELECT count(*) FROM %s WHERE %s BETWEEN 1 AND %d", i.shape.from, i.shape.updated, odd),
-			Severity: source.Warning, Code: "odd_updated",
-			Message: "%d rows have a number in updated that is no time in " + f.unit.String() + " since 1970: every run sends them again",
-			Hint:    "correct updated of these rows, or set updated_as to what the numbers mean",
-		})
+		sql := fmt.Sprintf("SELECT count(*) FROM %s WHERE %s BETWEEN 1 AND %d", i.shape.from, i.shape.updated, odd)
+		i.tally(ctx, keyset.OddRows(sql, f.unit.String()))
 	}
 	switch {
 	case newest.Kind == keyset.None:
@@ -124,11 +120,7 @@ func (i *inspector) times(ctx context.Context, f form, method string, now, safe 
 			"set time_zone to the zone that updated is written in, such as UTC, which CURRENT_TIMESTAMP is in")
 	}
 	highest := f.highest(now.Add(time.Minute), locations)
-	i.tally(ctx, keyset.Count{
-		SQL: "SELECT count(*) FROM " + i.shape.from + " WHERE " + i.shape.updated + " > ?", Severity: source.Warning, Code: "future_updated",
-		Message: "%d rows are stamped in the future: every run sends them again until then",
-		Hint:    "correct updated of these rows, and the clock that stamped them",
-	}, highest)
+	i.tally(ctx, keyset.FutureRows("SELECT count(*) FROM "+i.shape.from+" WHERE "+i.shape.updated+" > ?"), highest)
 }
 
 // tally counts, unless that takes too long.

@@ -19,7 +19,7 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
-	"github.com/contactbridge/contactbridge/phone"
+	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
@@ -211,12 +211,9 @@ func typedNumber(number string) string {
 	return number
 }
 
-// regionOf is the region that was asked for, where it is one.
+// regionOf returns the region that was asked for, by its code or name: "US", "USA"; "" where it is unknown.
 func regionOf(query url.Values) string {
-	if region := strings.ToUpper(query.Get("region")); phone.KnownRegion(region) {
-		return region
-	}
-	return ""
+	return country.Code(query.Get("region"))
 }
 
 func maxOf(query url.Values) int {

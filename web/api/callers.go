@@ -16,6 +16,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/country"
 )
 
 const mostMatches = 100
@@ -135,7 +136,7 @@ func (q *callerQuestion) set(name, value string) *problem {
 		q.Account = value
 	case "region":
 		if q.Region = value; value != "" && !isRegion(value) {
-			return invalid("region", "region: this is no country.", "Send two letters, such as GB.")
+			return invalid("region", "region: there is no region "+strconv.Quote(value)+".", country.Hint(value))
 		}
 	case "limit":
 		if q.Limit, err = strconv.Atoi(value); err != nil || q.Limit < 1 || q.Limit > mostMatches {
