@@ -122,7 +122,7 @@ func TestInterruptedSyncSaysThatItCanBeResumed(t *testing.T) {
 		if !errors.As(err, &failure) || failure.ExitCode() != exitFailed {
 			t.Errorf("%v: ended with %v, want exit status 1", signal, err)
 		}
-		for _, want := range []string{"contactbridge sync: interrupted; ", "hint: The next sync goes on where this one stopped."} {
+		for _, want := range []string{"contactbridge sync: interrupted after ", "hint: The next sync goes on where this one stopped."} {
 			if !strings.Contains(stderr, want) {
 				t.Errorf("%v: standard error lacks %q:\n%s", signal, want, stderr)
 			}

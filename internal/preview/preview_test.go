@@ -139,7 +139,7 @@ endpoints:
       contacts: [{id: 1, name: Jane Doe, emails: [one, two], phones: "+1 415-555-2671"}]
 `), preview.Options{Limit: 1})
 	for _, problem := range p.Problems {
-		if strings.HasPrefix(problem.Message, "1 of 1 contacts has an invalid e-mail address") {
+		if strings.HasPrefix(problem.Message, "the contact has an invalid e-mail address") {
 			return
 		}
 	}
