@@ -42,8 +42,8 @@ type Change struct {
 	// wrong with it. Of Contact only the ID is set, where it is known. Such a record is not sent, but it was shown (D8): the
 	// synchronizer does not take it for gone. Empty for every record that can be read.
 	Rejected string
-	// Again says that the run looks once more at what was changed since it began (E12): everything that is in its order has been
-	// shown, and this contact may have been among it.
+	// Again says that this contact may have been yielded before: the run looks once more at what was changed since it began
+	// (E12), or the contact changed its place in the order between two queries of one page. No page ends up with it twice (P10).
 	Again bool
 	// Position is the place behind this change: a page may end here and the next one start here.
 	// Empty where the order cannot be cut.
@@ -63,7 +63,8 @@ type Source interface {
 	Begin(ctx context.Context, since Checkpoint) (Run, error)
 
 	// Read yields the run's changes behind a position in ascending order, each exactly once, until the run's bound, then, in an
-	// initial run, what may have escaped that order (E12, Change.Again), then ends. limit is the most changes that the caller will take, so that a source need not fetch more: a hint, 0 means all.
+	// initial run, what may have escaped that order (E12, Change.Again), then ends. limit is the most changes that the caller will
+	// take, so that a source need not fetch more: a hint, 0 means all.
 	// A source that ends for the limit has yielded that many, and has not ended behind a change without a Position.
 	// A run or position that this source cannot have issued is [CodeInvalidOffset]. After an error the iteration ends.
 	Read(ctx context.Context, run Run, after Position, limit int) iter.Seq2[Change, error]
