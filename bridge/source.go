@@ -42,8 +42,8 @@ type Change struct {
 	// wrong with it. Of Contact only the ID is set, where it is known. Such a record is not sent, but it was shown (D8): the
 	// synchronizer does not take it for gone. Empty for every record that can be read.
 	Rejected string
-	// Again says that the run looks once more at what was changed since it began (E12): everything that is in its order has been
-	// shown, and this contact may have been among it.
+	// Again says that this contact may have been yielded before: the run looks once more at what was changed since it began
+	// (E12), or the contact changed its place in the order between two queries of one page. No page ends up with it twice (P10).
 	Again bool
 	// Position is the place behind this change: a page may end here and the next one start here.
 	// Empty where the order cannot be cut.

@@ -178,7 +178,7 @@ func (p *Preview) examine(ctx context.Context, src bridge.Source, run bridge.Run
 		case err != nil:
 			return false, err
 		case change.Again:
-			return true, nil
+			continue // it was examined
 		case change.Rejected != "":
 			x.add(codeRejected, change.Rejected)
 			continue

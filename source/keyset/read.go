@@ -3,6 +3,7 @@ package keyset
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"iter"
 
 	"github.com/contactbridge/contactbridge/bridge"
@@ -36,6 +37,7 @@ func Read(ctx context.Context, f Fetcher, run bridge.Run, after bridge.Position,
 			yield(bridge.Change{}, err)
 			return
 		}
+		w.paged = limit > 0
 		for !w.done {
 			left := 0
 			if limit > 0 {
@@ -79,7 +81,14 @@ type walk struct {
 	at      Position // its Segment is always set
 	yielded int
 	done    bool
+
+	paged    bool            // what is read is a page
+	shown    map[uint64]bool // hashes of the ids that earlier segments have yielded to this page
+	yielding []uint64        // of those that this segment has
 }
+
+// ids is the seed of a walk's hashes.
+var ids = maphash.MakeSeed()
 
 func newWalk(run bridge.Run, after bridge.Position) (*walk, error) {
 	state, err := ParseState(run.State)
@@ -140,7 +149,7 @@ func (w *walk) page(ctx context.Context, f Fetcher, limit int, yield func(bridge
 		return false, nil
 	}
 	result, err := f.Fetch(ctx, query, func(c bridge.Change) bool {
-		c.Again = query.Segment == Again
+		c.Again = w.mayComeAgain(query.Segment, c.Contact.ID)
 		return yield(c)
 	})
 	if err != nil || result.Stopped {
@@ -177,7 +186,30 @@ func (w *walk) isBehindHorizon() bool {
 	return order > 0 || order == 0 && w.since.ID.Kind == None
 }
 
+// mayComeAgain notes that a contact is yielded, and reports whether it may have been already. The queries of two segments do not
+// see the same moment: a row that is changed between them is in both, and no page may hold it twice (P10).
+func (w *walk) mayComeAgain(segment Segment, id string) bool {
+	if segment == Again {
+		return true
+	}
+	if !w.paged || segment == Tail && len(w.shown) == 0 {
+		return false // nothing follows that must know
+	}
+	hash := maphash.String(ids, id)
+	if segment != Tail {
+		w.yielding = append(w.yielding, hash)
+	}
+	return w.shown[hash]
+}
+
 func (w *walk) next() {
+	if len(w.yielding) > 0 && w.shown == nil {
+		w.shown = make(map[uint64]bool, len(w.yielding))
+	}
+	for _, hash := range w.yielding {
+		w.shown[hash] = true
+	}
+	w.yielding = w.yielding[:0]
 	if w.done = w.at.Segment == Tail && !w.again || w.at.Segment == Again; w.done {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/source/keyset"
@@ -126,10 +127,15 @@ func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Tim
 		}
 		zones = zones || other.zoned && other.offset != 0
 	}
-	if f.zoned && !zones {
-		if zones, err = shape.hasOffset(ctx, conn, f, since); err != nil {
+	if f.isText() {
+		recent, err := shape.recent(ctx, conn, f, since)
+		if err != nil {
 			return keyset.Value{}, form{}, err
 		}
+		if recent.other {
+			return newest[0], form{name: f.name + " and other texts"}, nil
+		}
+		zones = zones || recent.offset
 	}
 	if zones && f.zoned {
 		// Where one offset is not UTC's, another row may have any other: a traveller's, or summer time's.
@@ -152,17 +158,33 @@ func (s *shape) stamps(ctx context.Context, conn conn, order string, limit int) 
 // westernmost is how far the earliest wall time is from UTC.
 const westernmost = -12 * time.Hour
 
-// hasOffset reports whether a row that was changed since a checkpoint of UTC stamps has another offset. It may stand anywhere in
-// the table, and before the checkpoint in the order of the texts: no sample is sure to hold it.
-func (s *shape) hasOffset(ctx context.Context, conn conn, f form, since keyset.Since) (bool, error) {
+// A recent says what the text stamps are like that were written since a checkpoint.
+type recent struct {
+	other  bool // one is written in another way than the newest
+	offset bool // one has an offset from UTC
+}
+
+// recent looks at every text stamp that can have been written since a checkpoint. The first of another form may stand anywhere in
+// the table and before the checkpoint in the order of the texts, so that no sample is sure to hold it: a blank sorts before the T
+// of all others of its day. An initial run reads such rows wherever they stand, and the next one looks again.
+func (s *shape) recent(ctx context.Context, conn conn, f form, since keyset.Since) (r recent, err error) {
 	wall, ok := wallOf(since.Updated)
-	if !ok { // an initial run reads it wherever it stands, and the next one looks again
-		return false, nil
+	if !ok {
+		return recent{}, nil
 	}
-	found, err := conn.one(ctx, "SELECT EXISTS (SELECT 1 FROM "+s.from+" WHERE "+s.updated+" > ? AND typeof("+s.updated+") = 'text'"+
-		" AND NOT ("+s.updated+" GLOB '*Z' OR "+s.updated+" GLOB '*UTC' OR "+s.updated+" GLOB '*GMT' OR "+
-		s.updated+" GLOB '*[-+]00:00' OR "+s.updated+" GLOB '*[-+]0000'))", f.text(wall.Add(westernmost)))
-	return found.Int == 1, err
+	from := keyset.TextValue(wall.Add(2 * westernmost).Format(time.DateOnly))
+	exists := func(condition string) bool {
+		var found keyset.Value
+		if err == nil {
+			found, err = conn.one(ctx, "SELECT EXISTS (SELECT 1 FROM "+s.from+" WHERE "+s.updated+" > ? AND typeof("+s.updated+") = 'text' AND NOT ("+condition+"))", from)
+		}
+		return found.Int == 1
+	}
+	r.other = exists(f.pattern(s.updated))
+	if f.zoned && !r.other {
+		r.offset = exists(strings.NewReplacer("?", s.updated).Replace("? GLOB '*Z' OR ? GLOB '*UTC' OR ? GLOB '*GMT' OR ? GLOB '*[-+]00:00' OR ? GLOB '*[-+]0000'"))
+	}
+	return r, err
 }
 
 // integersOf are the numbers of a sample of integers; nil where not all of it are.

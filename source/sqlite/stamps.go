@@ -115,19 +115,37 @@ func textForm(text, as string) form {
 	return f
 }
 
-// wallOf reads the wall time of a text stamp, to the second; false where it is none.
+// wallOf reads the wall time of a text stamp, to the minute; false where it is none.
 func wallOf(v keyset.Value) (time.Time, bool) {
-	const minutes, seconds = "2006-01-02T15:04", "2006-01-02T15:04:05"
-	if v.Kind != keyset.Text || len(v.Text) < len(minutes) {
-		return time.Time{}, false
-	}
-	text := v.Text[:min(len(v.Text), len(seconds))]
-	text = strings.Replace(text, " ", "T", 1)
-	t, err := time.Parse(seconds, text)
+	const minutes = "2006-01-02T15:04"
+	text := strings.Replace(v.Text[:min(len(v.Text), len(minutes))], " ", "T", 1)
+	t, err := time.Parse(minutes, text)
 	if err != nil {
-		t, err = time.Parse(minutes, text[:len(minutes)])
+		t, err = time.Parse(time.DateOnly, text)
 	}
-	return t, err == nil
+	return t, err == nil && v.Kind == keyset.Text
+}
+
+// pattern is the SQL condition that a text, the value of an expression, is a stamp of this form.
+func (f form) pattern(expression string) string {
+	const date, minutes = "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]", "[0-9][0-9]:[0-9][0-9]"
+	rest := "substr(" + expression + ", 17)"
+	switch {
+	case f.kind == textDate && !f.zoned:
+		return expression + " GLOB " + date + "'"
+	case f.kind == textDate:
+		return expression + " GLOB " + date + "*'"
+	}
+	condition := expression + " GLOB " + date + f.separator + minutes + "*' AND "
+	if f.kind == textSeconds {
+		condition += rest + " GLOB ':[0-9][0-9]*' AND "
+	} else {
+		condition += rest + " NOT GLOB ':*' AND "
+	}
+	if f.zoned {
+		return condition + rest + " GLOB '*[-+ZUG]*'"
+	}
+	return condition + rest + " NOT GLOB '*[^0-9:.,]*'"
 }
 
 func offsetSeconds(zone []string) int {

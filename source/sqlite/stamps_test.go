@@ -134,16 +134,14 @@ func TestSeveralOffsetsE11(t *testing.T) {
 // E11: the first text with an offset may come long after the checkpoint was made of UTC stamps, in the middle of the table, and
 // on a row that no sample of the newest holds.
 func TestAnOffsetThatComesLaterE11(t *testing.T) {
-	for _, utc := range []string{"Z07:00", " -0700 MST"} {
-		for _, hours := range []int{-12, -8, -1, 14} {
+	for utc, zone := range map[string]string{"Z": "Z07:00", " +0000 UTC": " -0700 MST"} {
+		for _, hours := range []int{-12, -8, 14} {
 			f := newFile(t, `CREATE TABLE customers (id INTEGER PRIMARY KEY, u TEXT)`, `CREATE INDEX by_u ON customers (u, id)`)
 			r := open(t, f.path, `{table: customers, id: id, updated: u, fields: {name: id}}`)
-			layout := "2006-01-02T15:04:05" + utc
-			f.exec(t, "INSERT INTO customers VALUES (1, ?)", r.clock.now.AddDate(-1, 0, 0).Format(layout))
-			f.exec(t, "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 301) INSERT INTO customers SELECT i, '' FROM n")
-			for n := range 150 { // two a minute
-				f.exec(t, "UPDATE customers SET u = ? WHERE id IN (?, ?)", r.clock.now.Add(-time.Duration(n)*time.Minute).Format(layout), 2*n+2, 2*n+3)
-			}
+			layout := "2006-01-02T15:04:05" + zone
+			f.exec(t, `WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 301) -- two a minute
+				INSERT INTO customers SELECT i, strftime('%Y-%m-%dT%H:%M:%S', '2026-12-31 12:00', '-' || (i / 2 - 1) || ' minutes') || ? FROM n
+				UNION ALL SELECT 1, '2025-12-31T12:00:00' || ?`, utc, utc)
 			_, checkpoint := r.run(t, "", 50)
 			r.clock.now = r.clock.now.Add(time.Hour)
 			f.exec(t, "UPDATE customers SET u = ? WHERE id = 150", r.clock.now.Add(-time.Minute).In(time.FixedZone("X", hours*3600)).Format(layout))
@@ -157,6 +155,38 @@ func TestAnOffsetThatComesLaterE11(t *testing.T) {
 			if got, _ := r.finish(t, run, 50, nil); !has(got, 151) || run.Initial() {
 				t.Errorf("%s, %+d h: row 151 is lost after %s, or everything is read again", utc, hours, checkpoint)
 			}
+		}
+	}
+}
+
+// E11: the same for a stamp that is written in another way: by a trigger, say, where the application writes ISO 8601. Its row is
+// brought, and when all are written in one way again a run reads only what is new.
+func TestAnotherFormThatComesLaterE11(t *testing.T) {
+	for _, c := range [][2]string{
+		{"2006-01-02T15:04:05Z", "2006-01-02 15:04:05"},
+		{"2006-01-02T15:04:05", "2006-01-02 15:04:05"},
+		{"2006-01-02 15:04:05", "2006-01-02"},
+		{"2006-01-02 15:04:05.000", "2006-01-02 15:04"},
+		{"2006-01-02 15:04:05", "2006-01-02 15:04:05-07:00"},
+	} {
+		f := newFile(t, `CREATE TABLE customers (id INTEGER PRIMARY KEY, u TEXT)`, `CREATE INDEX by_u ON customers (u, id)`)
+		r := open(t, f.path, `{table: customers, id: id, updated: u, time_zone: UTC, fields: {name: id}}`)
+		f.exec(t, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 301) INSERT INTO customers SELECT i, ? FROM n", at(1, 0, 0).Format(c[0]))
+		f.exec(t, "UPDATE customers SET u = ? WHERE id = 1", r.clock.now.AddDate(-1, 0, 0).Format(c[0]))
+		f.exec(t, "UPDATE customers SET u = ? WHERE id BETWEEN 200 AND 290", at(11, 0, 0).Format(c[0]))
+		_, checkpoint := r.run(t, "", 50)
+		r.clock.now = at(13, 0, 0)
+		f.exec(t, "UPDATE customers SET u = ? WHERE id = 150", at(12, 59, 0).In(time.FixedZone("", -7*3600)).Format(c[1]))
+		got, checkpoint := r.run(t, checkpoint, 50)
+		if !has(got, 150) {
+			t.Errorf("%s: row 150, stamped as %s, is lost", c[0], c[1])
+		}
+		f.exec(t, "UPDATE customers SET u = ? WHERE id = 150", at(12, 59, 0).Format(c[0]))
+		_, checkpoint = r.run(t, checkpoint, 50)
+		r.clock.now = at(14, 0, 0)
+		f.exec(t, "UPDATE customers SET u = ? WHERE id = 151", at(13, 30, 0).Format(c[0]))
+		if got, _ = r.run(t, checkpoint, 50); !has(got, 151) || len(got) > 100 {
+			t.Errorf("%s: written in one way again, a run from %q brings %d rows", c[0], checkpoint, len(got))
 		}
 	}
 }
