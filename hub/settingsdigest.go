@@ -98,7 +98,7 @@ func otherTokens(was, is *registry.OAuth) bool {
 }
 
 // credentialName matches the names of credentials. A name is split into its words first: apiKey, api_key, API-KEY.
-var credentialName = regexp.MustCompile(`(?i)(^|[_.-])(pass|passwd|password|passphrase|pwd|pin|secret|token|key|apikey|jwt|bearer|signature|credential|credentials|authorization|auth)([_.-]|$)`)
+var credentialName = regexp.MustCompile(`(?i)(^|[_.-])(pass|passwd|password|passphrase|pwd|pin|secret|token|key|apikey|jwt|bearer|signature|credential|credentials|authorization|auth|session|cookie|csrf|nonce|otp|totp)([_.-]|$)`)
 
 var wordsMeet = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
