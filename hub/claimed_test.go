@@ -169,3 +169,18 @@ func TestTheProblemCountsWhatWaitsNow(t *testing.T) {
 		t.Errorf("%q, want %q", v.Status.Problem.Message, want)
 	}
 }
+
+// A worker that comes too late finds that the integration is being removed: that is no failure of a run.
+func TestAClaimOfAnIntegrationThatIsBeingRemovedIsNoFailure(t *testing.T) {
+	f, b := newHub(t), newEar(t)
+	must(t, f.AddIntegration(t.Context(), registry.Integration{Key: crmKey, Bridge: b.URL}, map[string]string{"password": "x"}))
+	c := f.claimed(t)
+	must(t, f.Registry.BeginRemoval(t.Context(), crmKey))
+	f.RunClaim(t.Context(), c)
+	if sent, kinds := b.was(), f.events(t); len(sent) > 0 || slices.Contains(kinds, "run.failed") {
+		t.Errorf("the bridge was sent %q; events %v", sent, kinds)
+	}
+	if free, err := f.Registry.Removable(t.Context(), crmKey); err != nil || !free {
+		t.Errorf("it is still claimed: %v", err)
+	}
+}

@@ -97,7 +97,7 @@ func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string,
 	if err := h.Note(ctx, action, key.Account, key.Integration, contacts(n)+", set "+set); err != nil {
 		return n, err
 	}
-	return n, h.Registry.Settle(ctx, key)
+	return n, h.settle(ctx, key)
 }
 
 func contacts(n int64) string {
@@ -107,13 +107,21 @@ func contacts(n int64) string {
 	return fmt.Sprintf("%d contacts", n)
 }
 
-// settle makes an integration healthy whose deletions were answered while a run ended: what the run knew of them is over.
+// settle makes an integration healthy if nothing waits for a yes any more. Both who answers and the worker whose run ended call it,
+// as the last thing that they do: so it does not matter who comes first.
 func (h *Hub) settle(ctx context.Context, key directory.Key) error {
+	i, err := h.Registry.Integration(ctx, key) // before it is known what waits: who changes the problem later settles it
+	if errors.Is(err, registry.ErrNotFound) || err == nil && i.Status.Health != registry.HealthGuarded {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	state, err := h.Store.State(ctx, key)
 	if err != nil || state.Held.Count > 0 {
 		return err
 	}
-	return h.Registry.Settle(ctx, key)
+	return h.Registry.Settle(ctx, key, i.Status.Problem)
 }
 
 // waiting returns an integration's health, and its problem, after a complete run: guarded while deletions wait for a yes, ok otherwise.

@@ -46,6 +46,10 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	if err != nil {
 		zone = time.UTC
 	}
+	given, err := h.configure(ctx, &c)
+	if err != nil {
+		return h.failed(ctx, c, zone, synchronizer.Report{}, stopped(ctx, err))
+	}
 	outer := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -55,7 +59,7 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	defer h.working.remove(c.Key)
 	watched := make(chan struct{})
 	go func() { defer close(watched); h.keepClaim(ctx, c, stop) }()
-	report, err := h.synchronize(ctx, &c, account.Region)
+	report, err := h.synchronize(ctx, c, given, account.Region)
 	stop(nil)
 	<-watched
 	h.observe(ctx, c.Key)
@@ -115,24 +119,28 @@ func (h *Hub) keepClaim(ctx context.Context, c registry.Claim, stop context.Canc
 	}
 }
 
-// synchronize runs an integration as it is configured now: what the claim tells may be of before a change, whose credentials are not
-// for the claim's address. It puts the configuration that it used into the claim.
-func (h *Hub) synchronize(ctx context.Context, c *registry.Claim, region string) (synchronizer.Report, error) {
-	now, given, err := h.Registry.Configured(ctx, c.Key)
+// configure puts into a claim how its integration is configured now, and returns the auth values of the same moment: what the claim
+// tells may be of before a change, whose credentials are not for the claim's address.
+func (h *Hub) configure(ctx context.Context, c *registry.Claim) (map[string]string, error) {
+	i, given, err := h.Registry.Configured(ctx, c.Key)
 	if err != nil {
-		return synchronizer.Report{}, fmt.Errorf("read the configuration and open the credentials: %w", err)
+		return nil, fmt.Errorf("read the configuration and open the credentials: %w", err)
 	}
-	now.Status = c.Status
-	c.Integration = now
-	b, err := h.dial(ctx, now, given, true)
+	i.Status = c.Status
+	c.Integration = i
+	return given, nil
+}
+
+func (h *Hub) synchronize(ctx context.Context, c registry.Claim, given map[string]string, region string) (synchronizer.Report, error) {
+	b, err := h.dial(ctx, c.Integration, given, true)
 	if err != nil {
 		return synchronizer.Report{}, err
 	}
-	settings, err := h.settings(ctx, now, given, region)
+	settings, err := h.settings(ctx, c.Integration, given, region)
 	if err != nil {
 		return synchronizer.Report{}, err
 	}
-	full, err := h.wantsFull(ctx, *c)
+	full, err := h.wantsFull(ctx, c)
 	if err != nil {
 		return synchronizer.Report{}, err
 	}
@@ -142,7 +150,7 @@ func (h *Hub) synchronize(ctx context.Context, c *registry.Claim, region string)
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
 	}
 	return s.Run(ctx, c.Key, synchronizer.Options{
-		Full: full, Guard: c.Guard, MaxPages: h.limitsOf(now).Pages,
+		Full: full, Guard: c.Guard, MaxPages: h.limitsOf(c.Integration).Pages,
 		Settings: settings,
 		Retry:    synchronizer.Retry{Attempts: 4, Within: 2 * time.Minute},
 	})
@@ -217,6 +225,9 @@ func (h *Hub) failed(ctx context.Context, c registry.Claim, zone *time.Location,
 		return same
 	case errors.Is(cause, errTakenOver):
 		return same // its release is refused
+	case errors.Is(err, registry.ErrNotFound):
+		same.undone = false
+		return same // it is being removed
 	case errors.Is(err, directory.ErrUnderWay), errors.Is(err, directory.ErrLeaseLost), errors.Is(err, directory.ErrOutOfOrder):
 		same.Due = now.Add(synchronizer.DefaultLease)
 		return same

@@ -21,6 +21,7 @@ func TestSettingsDigestChangesWithTheTenantOnly(t *testing.T) {
 	}
 	auth := map[string]string{
 		"tenant": "north", "username": "agent", "password": "1", "api_key": "2", "code": "3", "token_owner": "jane", "client_secret": "4", "sessionToken": "5",
+		"session_id": "6", "PHPSESSID-cookie": "7", "otp": "8",
 	}
 	digest := func(i registry.Integration, auth map[string]string, region string) string {
 		t.Helper()
@@ -46,6 +47,9 @@ func TestSettingsDigestChangesWithTheTenantOnly(t *testing.T) {
 		"key in the URL": digest(integration(), with("api_key", "x"), "GB"),
 		"described":      digest(integration(), with("code", "x"), "GB"),
 		"camel case":     digest(integration(), with("sessionToken", "x"), "GB"),
+		"session":        digest(integration(), with("session_id", "x"), "GB"),
+		"cookie":         digest(integration(), with("PHPSESSID-cookie", "x"), "GB"),
+		"one-time code":  digest(integration(), with("otp", "x"), "GB"),
 		"client secret":  digest(integration(), with("client_secret", "x"), "GB"),
 		"access token":   digest(integration(), with("access_token", "x"), "GB"),
 		"region's case":  digest(integration(), auth, "gb"),

@@ -10,7 +10,7 @@ import (
 // is answered so that a wrong guess does no harm to the one who asks it: see [IsCredential] and [Identifies].
 
 // credentialName matches the names of credentials, word by word. Words of one name are separated by signs: see [wordsMeet].
-var credentialName = regexp.MustCompile(`(?i)(^|[_.-])(pass|passwd|password|passphrase|pwd|pin|secret|token|key|apikey|jwt|bearer|signature|credential|credentials|authorization|auth)([_.-]|$)`)
+var credentialName = regexp.MustCompile(`(?i)(^|[_.-])(pass|passwd|password|passphrase|pwd|pin|secret|token|key|apikey|jwt|bearer|signature|credential|credentials|authorization|auth|session|cookie|csrf|nonce|otp|totp)([_.-]|$)`)
 
 // wordsMeet matches where two words of a name meet without a sign between them, as in apiKey.
 var wordsMeet = regexp.MustCompile(`([a-z0-9])([A-Z])`)

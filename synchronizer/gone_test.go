@@ -109,6 +109,48 @@ func TestInterruptedRunAtExactPositionsJudges(t *testing.T) {
 	}
 }
 
+// A resumed run whose deletions wait is followed by another one as well: what was committed meanwhile is no reason to wait.
+func TestGuardedRunThatWasResumedIsFollowedByAnother(t *testing.T) {
+	for name, again := range map[string]func(l *list){
+		"caught up":     func(*list) {},
+		"guarded again": func(l *list) { l.restarted, l.ids = true, l.ids[:50] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, store := newList(100), openStore(t)
+			l.exact = true
+			changes := bridgeFunc(func(ctx context.Context, q bridge.PageRequest) (*bridge.Page, error) {
+				p, err := l.Page(ctx, q)
+				if err == nil && q.Checkpoint != "" && q.Offset == "" {
+					p.Contacts = append(p.Contacts, contact.Contact{ID: "new", Name: "new"})
+				}
+				if err == nil && p.NextOffset == "" {
+					again(l)
+				}
+				return p, err
+			})
+			s := synchronizer.Synchronizer{Bridge: changes, Store: store}
+			mustRun(t, synchronizer.Synchronizer{Bridge: l, Store: store}, quick)
+			l.down = true
+			if _, err := s.Run(t.Context(), key, fullRun); err == nil {
+				t.Fatal("it did not fail")
+			}
+			l.down, l.ids = false, l.ids[:60]
+			report, err := s.Run(t.Context(), key, quick)
+			guarded, ok := errors.AsType[*directory.GuardedError](err)
+			if !ok || !report.Resumed || report.CatchUp == nil || report.Error == nil || report.Error.Code != synchronizer.CodeGuarded {
+				t.Fatalf("%v, report %+v", err, report)
+			}
+			if _, err := store.Contact(t.Context(), key, "new"); err != nil {
+				t.Errorf("the contact that was new when the run was called: %v", err)
+			}
+			state, err := store.State(t.Context(), key)
+			if err != nil || guarded.Held != state.Held || report.Held == nil || report.Held.Set != state.Held.Set {
+				t.Errorf("%+v waits, %v; the error says %+v, the report %+v", state.Held, err, guarded.Held, report.Held)
+			}
+		})
+	}
+}
+
 // D8: a retry inside one process is no interruption.
 func TestRetriesAreNoInterruption(t *testing.T) {
 	l, store := newList(30), openStore(t)

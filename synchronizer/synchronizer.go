@@ -109,20 +109,27 @@ type pass struct {
 // Run does one run: the initial one, or what changed since the last one's checkpoint, or what is left of a run that died
 // (D3). A run that died read up to the moment when it began (E3), so it is followed by another one ([Report.CatchUp]): what
 // changed since, or everything where the bridge sets no checkpoint. In any case, what was committed before Run was called
-// is in the directory when it returns nil.
+// is in the directory when it returns nil, or an error that wraps a [directory.GuardedError].
 //
 // Run returns when it is complete or cannot go on; what was stored until then stays, and the report counts it. Its errors are
 // of type [*Error], or wrap a [bridge.Error]; the next call goes on where this one stopped.
 func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
 	report, err := s.once(ctx, key, opts)
-	if err != nil || !report.Resumed {
+	_, guarded := errors.AsType[*directory.GuardedError](err)
+	if !report.Resumed || err != nil && !guarded {
 		return report, err
 	}
 	opts.Full = false
-	next, err := s.once(ctx, key, opts)
-	report.CatchUp, report.Error = &next, next.Error
+	next, late := s.once(ctx, key, opts)
+	report.CatchUp = &next
 	report.Seconds += next.Seconds
-	if err == nil {
+	if late != nil { // what waits for a yes since the first one, waits still
+		report.Error, err = next.Error, late
+	}
+	if next.Held != nil {
+		report.Held = next.Held
+	}
+	if _, guarded := errors.AsType[*directory.GuardedError](late); late == nil || guarded {
 		report.Checkpoint = next.Checkpoint
 	}
 	return report, err

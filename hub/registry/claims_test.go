@@ -243,7 +243,11 @@ func TestSettledIsWhatWasGuarded(t *testing.T) {
 		for _, health := range []registry.Health{registry.HealthGuarded, registry.HealthFailing} {
 			ok(t, w.Ask(t.Context(), crm, registry.Ask{Run: true}))
 			ok(t, w.Release(t.Context(), w.claim(t, "one"), registry.Outcome{Health: health, Problem: &registry.Problem{Code: "x"}}))
-			ok(t, w.Settle(t.Context(), crm))
+			ok(t, w.Settle(t.Context(), crm, &registry.Problem{Code: "another run's"}))
+			if s := w.integration(t).Status; s.Health != health {
+				t.Errorf("%s became %s by the answer to another problem", health, s.Health)
+			}
+			ok(t, w.Settle(t.Context(), crm, w.integration(t).Status.Problem))
 			s := w.integration(t).Status
 			if settled := s.Health == registry.HealthOK && s.Problem == nil; settled != (health == registry.HealthGuarded) {
 				t.Errorf("%s became %s, %+v", health, s.Health, s.Problem)

@@ -6,9 +6,14 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// Settle makes an integration healthy whose deletions waited for a yes and were answered. Any other health stays.
-func (d *DB) Settle(ctx context.Context, key directory.Key) error {
-	_, err := d.write().exec(ctx, "UPDATE hub.integrations SET health = $3, problem = '' WHERE account = $1 AND name = $2 AND health = $4",
-		key.Account, key.Integration, HealthOK, HealthGuarded)
+// Settle makes an integration healthy whose deletions waited for a yes and were answered, if its problem is still this one: another
+// run may have held back others since. Any other health stays.
+func (d *DB) Settle(ctx context.Context, key directory.Key, was *Problem) error {
+	problem, err := encoded(was)
+	if err != nil {
+		return err
+	}
+	_, err = d.write().exec(ctx, "UPDATE hub.integrations SET health = $3, problem = '' WHERE account = $1 AND name = $2 AND health = $4 AND problem = $5",
+		key.Account, key.Integration, HealthOK, HealthGuarded, problem)
 	return wrap(err, "integration %s", Owner(key))
 }
