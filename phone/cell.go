@@ -439,7 +439,7 @@ func (s *splitter) float(i int) int {
 func (s *splitter) gapAt(start, digits int) gap {
 	g := gap{start: start, end: start}
 	end, spaces := start, 0
-	surely, broken, soft, plus := false, false, false, false
+	surely, broken, soft, plus, odd := false, false, false, false, false
 	for end < len(s.text) {
 		if n := cell.LineBreak(s.text[end:]); n > 0 {
 			surely, broken = true, true
@@ -460,10 +460,12 @@ func (s *splitter) gapAt(start, digits int) gap {
 			surely = true
 		case (c == '•' || c == '·') && spacedHere:
 			surely = true
-		case c == '/' || c == '／' || c == '•' || c == '·':
+		case strings.ContainsRune("/／•·・‧∙⋅", c):
 			soft = true
-		case (unicode.Is(unicode.Pd, c) || c == '−') && spacedHere:
+		case isDash(c) && (spacedHere || soft || spaces > 0 && isDashAt(s.text, end+size)):
 			soft = true
+		case digits >= leastNumber && isOdd(c):
+			odd = true
 		case c == '+' && spacedHere && digits > 0 && !plus:
 			plus = true
 		default:
@@ -472,11 +474,44 @@ func (s *splitter) gapAt(start, digits int) gap {
 				end += n
 				continue
 			}
+			if n := numbering(s.text[end:]); n > 0 && spaces > 0 && digits >= leastNumber {
+				surely = true
+				end += n
+				continue
+			}
+			if odd {
+				spaces = max(spaces, 2) // as good as two spaces
+			}
 			return s.classify(g, end, spaces, surely, broken, soft, plus, digits)
 		}
 		end += size
 	}
 	return s.classify(g, end, spaces, surely, broken, soft, plus, digits)
+}
+
+func isDash(c rune) bool { return unicode.Is(unicode.Pd, c) || c == '−' }
+
+func isDashAt(text string, i int) bool {
+	c, _ := utf8.DecodeRuneInString(text[i:])
+	return isDash(c)
+}
+
+// isOdd reports whether a character is one that people rarely write in a number or between two, and programs do: an arrow, an
+// equals sign, a control character.
+func isOdd(c rune) bool {
+	return !unicode.IsLetter(c) && digitOf(c) < 0 && !unicode.IsSpace(c) && !isDash(c) && !unicode.Is(unicode.Mn, c) && !strings.ContainsRune(`.+()[]{}"'/%@^`, plainRune(c))
+}
+
+// numbering is the length of what numbers the next number of a list: "2) " and "(2) ".
+func numbering(text string) int {
+	inner := strings.TrimPrefix(text, "(")
+	if len(inner) < 4 || inner[0] < '1' || inner[0] > '9' || inner[1] != ')' || inner[2] != ' ' {
+		return 0
+	}
+	if c := inner[3]; !isDigit(c) && c != '+' && c != '(' {
+		return 0
+	}
+	return len(text) - len(inner) + 3
 }
 
 // classify says what a run of spaces and separators means.

@@ -383,12 +383,36 @@ func TestDocumentsHoldOnlyTheirNumbers(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.raw, got, c.want)
 		}
 	}
-	if got := strings.Join(Split(`["030 901820", "[030] 901821", '0151 1234`, "DE"), "|"); got != "030 901820|030] 901821|0151 1234" {
+	if got := strings.Join(Split(`["030 901820", "[030] 901821", '0151 1234`, "DE"), "|"); got != "030 901820|[030] 901821|0151 1234" {
 		t.Errorf("parts are %s, want them without quotes", got)
 	}
 	for _, raw := range []string{`{"id":12345678,"label":"x"}`, `[{"id":12345678}]`} {
 		if n := Parse(raw, "AT"); n.Valid || n.Digits != "" || len(Others(raw, "AT")) > 0 {
 			t.Errorf("%s is read as %+v", raw, n)
 		}
+	}
+}
+
+// TestOddSeparatorsInventNothing: what separates two numbers unlike people do may leave them unread, but no number is made of a
+// part of one, or of parts of both.
+func TestOddSeparatorsInventNothing(t *testing.T) {
+	for _, between := range []string{
+		"=", " -> ", " > ", "*", " # ", "…", ": ", " _ ", " ‖ ", " ¦ ", " ¶ ", " ~ ", " ! ", " ? ", " ← ", "\x00", "\u200b\u200b", "・", " –– ", " -- ", " 2) ", " (2) ",
+	} {
+		for _, c := range []struct{ region, a, inE164, b, alsoInE164 string }{
+			{"DE", "030 123456", "+4930123456", "01512 3456789", "+4915123456789"},
+			{"AT", "0810 123456", "+43810123456", "01 234567890", "+431234567890"},
+			{"DE", "+49 30 123456", "+4930123456", "+49 1512 3456789", "+4915123456789"},
+		} {
+			raw := c.a + between + c.b
+			for _, n := range ParseAll(raw, c.region) {
+				if n.Valid && n.E164 != c.inE164 && n.E164 != c.alsoInE164 {
+					t.Errorf("%q in %s holds %s", raw, c.region, n.E164)
+				}
+			}
+		}
+	}
+	if got := partsOf("030 123456 2) 01512 3456789", "DE"); got != "+4930123456 +4915123456789" {
+		t.Errorf("numbers of a numbered list are %s", got)
 	}
 }

@@ -18,13 +18,20 @@ import (
 // name in English, German, French, Spanish, Italian, Portuguese or Dutch. Case, accents and punctuation do not matter. It
 // returns "" where the text names no country that has a numbering plan.
 func Code(text string) string {
-	if len(text) == 2 && phone.KnownRegion(text) {
+	if text = strings.TrimSpace(text); len(text) == 2 && phone.KnownRegion(text) {
 		return strings.ToUpper(text)
 	}
 	if len(text) > maxName {
 		return ""
 	}
-	return names()[plain(text)]
+	if code := names()[plain(text)]; code != "" {
+		return code
+	}
+	// "Germany (DE)", and "Netherlands (the)"
+	if name, remark, ok := strings.Cut(text, "("); ok && strings.HasSuffix(remark, ")") && plain(name) != "" {
+		return names()[plain(name)]
+	}
+	return ""
 }
 
 // Hint says what to write where a text was given for a region and is not the code of one: the code of the country that it names,
@@ -53,8 +60,7 @@ var names = sync.OnceValue(func() map[string]string {
 		}
 	}
 	regions := phone.Regions()
-	for _, code := range regions {
-		add(code, code)
+	for _, code := range regions { // not their two letters: "n/a" is not Namibia
 		if region, err := language.ParseRegion(code); err == nil {
 			add(region.ISO3(), code)
 		}
@@ -65,13 +71,21 @@ var names = sync.OnceValue(func() map[string]string {
 	} {
 		of := display.Regions(tongue)
 		for _, code := range regions {
-			if region, err := language.ParseRegion(code); err == nil {
-				add(of.Name(region), code)
+			region, err := language.ParseRegion(code)
+			if err != nil {
+				continue
+			}
+			add(of.Name(region), code)
+			if tongue == language.German {
+				add(umlauts.Replace(of.Name(region)), code)
 			}
 		}
 	}
 	return all
 })
+
+// umlauts writes German letters as people do whose keyboard lacks them.
+var umlauts = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue")
 
 // plain returns a name's letters without accents, in lower case. "St." is "Saint", "&" is nothing, and so is an article in front.
 func plain(name string) string {

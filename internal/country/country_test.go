@@ -15,7 +15,7 @@ func TestACountryIsFoundByItsCodesAndNames(t *testing.T) {
 		"DE": "DE", "de": "DE", "DEU": "DE", "Germany": "DE", "Deutschland": "DE", "Allemagne": "DE", "Alemania": "DE", "Germania": "DE",
 		"Alemanha": "DE", "Duitsland": "DE", " GERMANY ": "DE", "UK": "GB", "U.K.": "GB", "GBR": "GB", "England": "GB", "Scotland": "GB",
 		"USA": "US", "U.S.A.": "US", "us": "US", "United States of America": "US", "The United States": "US", "Estados Unidos": "US",
-		"Viet Nam": "VN", "Vietnam": "VN", "Côte d’Ivoire": "CI", "Ivory Coast": "CI", "Österreich": "AT", "Oesterreich": "", "Osterreich": "AT",
+		"Viet Nam": "VN", "Vietnam": "VN", "Côte d’Ivoire": "CI", "Ivory Coast": "CI", "Österreich": "AT", "Ostereich": "", "Osterreich": "AT",
 		"Nederland": "NL", "The Netherlands": "NL", "Svizzera": "CH", "Suíça": "CH", "España": "ES", "Espana": "ES", "Brasil": "BR",
 		"Tschechien": "CZ", "Czech Republic": "CZ", "South Korea": "KR", "Hong Kong": "HK", "Russian Federation": "RU",
 		"": "", "Atlantis": "", "ZZ": "", "Bavaria": "", "276": "", "-": "",
@@ -42,6 +42,23 @@ func TestEveryCountryIsFoundByItsNameInSevenLanguages(t *testing.T) {
 			if iso3 := region.ISO3(); iso3 != "ZZZ" && country.Code(iso3) != code {
 				t.Errorf("%s: %q is %q", code, iso3, country.Code(iso3))
 			}
+		}
+	}
+}
+
+// TestWhatNamesNoCountry: a placeholder is no country's code, so that its numbers are not read as that country's.
+func TestWhatNamesNoCountry(t *testing.T) {
+	for _, text := range []string{"n/a", "N.A.", "-", "XX", "unknown", "(DE)", "Atlantis"} {
+		if code := country.Code(text); code != "" {
+			t.Errorf("%q is %s", text, code)
+		}
+	}
+	for text, want := range map[string]string{
+		" de ": "DE", "NA": "NA", "U.K.": "GB", "Germany (DE)": "DE", "United Kingdom (UK)": "GB", "Netherlands (the)": "NL", "Oesterreich": "AT",
+		"Tuerkei": "TR", "Suedafrika": "ZA", "Daenemark": "DK", "Sverige": "SE", "Norge": "NO", "North Macedonia": "MK", "Nordmazedonien": "MK",
+	} {
+		if code := country.Code(text); code != want {
+			t.Errorf("%q is %q, want %s", text, code, want)
 		}
 	}
 }

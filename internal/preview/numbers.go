@@ -201,7 +201,7 @@ func (f *foreigners) problem(region string) (source.Problem, bool) {
 // phoneProblems are the problems of the cells, in words.
 func (x *examination) phoneProblems(add func(code string, severity source.Severity, message func(n int) string, hint string)) {
 	add(codeBadPhone, source.Warning, x.ofNumbers, x.phoneHint())
-	add(codeRounded, source.Warning, amount("phone number has lost digits in a spreadsheet or a floating-point column and is no number any more",
+	add(codeRounded, source.Warning, amount("phone number has lost digits in a spreadsheet or a floating-point column and is not a phone number any more",
 		"phone numbers have lost digits in a spreadsheet or a floating-point column and are not phone numbers any more"),
 		"They are sent as they are written, and no call finds them. Format the column as text before numbers are entered or pasted, and export again.")
 	add(codePlaceholder, source.Note, amount("phone number is a placeholder that belongs to nobody", "phone numbers are placeholders that belong to nobody"),

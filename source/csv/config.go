@@ -13,7 +13,7 @@ import (
 type Config struct {
 	Path          source.Template `yaml:"path" digest:"-" jsonschema:"required" jsonschema_description:"The file. {{auth.name}} may stand in it: a file for each caller."`
 	Delimiter     string          `yaml:"delimiter" jsonschema_description:"What stands between two columns: one character, or tab. Default: what the first row has most of, among comma, semicolon, tab and |."`
-	Encoding      string          `yaml:"encoding" jsonschema:"enum=utf-8,enum=utf-16,enum=windows-1252" jsonschema_description:"Default: what the file's byte order mark says, else utf-8."`
+	Encoding      string          `yaml:"encoding" jsonschema:"enum=utf-8,enum=utf-16,enum=windows-1252" jsonschema_description:"Default: what the file's byte order mark says, utf-16 where every second byte is zero, else utf-8."`
 	ID            string          `yaml:"id" jsonschema_description:"The column of the contact's id, or auto: ids are made of name, first e-mail address and first number, and a contact of which one of them changes is a new one. A column of that name is written in backticks. Default: the column with a usual name, else the e-mail address if every row has its own, else auto; preview says which. With updated it must be given."`
 	Updated       string          `yaml:"updated" jsonschema_description:"The column of the time of the contact's last change. Without it every new version of the file is sent whole."`
 	UpdatedLayout string          `yaml:"updated_layout" jsonschema_description:"How updated is written, such as 02.01.2006 15:04:05 (Monday, 2 January 2006, 15:04:05 stands for any time), unix or unix_ms. Default: ISO 8601 in its usual forms, or a Unix time."`

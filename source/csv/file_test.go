@@ -307,16 +307,16 @@ func TestBadRowsAreReportedWithTheirLines(t *testing.T) {
 		}
 	}
 	want := []string{
-		"failure ragged: 1 row (line 3) have more columns than the first row and cannot be read: " + nobodyGoes,
-		"failure unclosed: 1 row (line 5) have a quote that is not closed and cannot be read: " + nobodyGoes,
-		"failure no_id: 1 row (line 6) have no id and cannot be sent: " + nobodyGoes,
-		`failure bad_updated: 1 row (line 7) have an unreadable "updated", such as "yesterday": every new version of the file sends them again`,
-		`warning null_updated: 1 row (line 8) have no "updated": only initial runs deliver them`,
+		"failure ragged: 1 row (line 3) has more columns than the first row and cannot be read: " + nobodyGoes,
+		"failure unclosed: 1 row (line 5) has a quote that is not closed and cannot be read: " + nobodyGoes,
+		"failure no_id: 1 row (line 6) has no id and cannot be sent: " + nobodyGoes,
+		`failure bad_updated: 1 row (line 7) has an unreadable "updated", such as "yesterday": every new version of the file sends them again`,
+		`warning null_updated: 1 row (line 8) has no "updated": only initial runs deliver them`,
 		"warning duplicate_id: 2 rows (lines 8, 11) have the id of an earlier one: the later one replaces it, with an updated column the newer one",
-		"warning bad_encoding: 1 row (line 8) are not utf-8",
+		"warning bad_encoding: 1 row (line 8) is not utf-8",
 		`warning unknown_zone: "updated" names no time zone, so every new version sends the last 12 hours again, or more`,
 		`warning coarse_updated: "updated" has no time of day, so every new version sends the last day again`,
-		"note zero_bytes: 1 row (line 7) hold zero bytes, which are removed",
+		"note zero_bytes: 1 row (line 7) holds zero bytes, which are removed",
 	}
 	if diff := cmp.Diff(want, problems); diff != "" {
 		t.Error(diff)

@@ -65,6 +65,15 @@ func (p *places) add(line int) {
 	}
 }
 
+// that is a sentence about the rows. It begins with the verb, in the plural.
+func (p *places) that(predicate string) string {
+	verb, rest, _ := strings.Cut(predicate, " ")
+	if one, ok := map[string]string{"have": "has", "are": "is", "hold": "holds"}[verb]; ok && p.n == 1 {
+		verb = one
+	}
+	return p.String() + " " + verb + " " + rest
+}
+
 // String is "12 rows (lines 3, 8, 9, 10, 11 and more)".
 func (p *places) String() string {
 	list := make([]string, len(p.lines))
@@ -270,25 +279,25 @@ func (i *inspector) problems() []source.Problem {
 		{tooLong, "are longer than 1 MiB and cannot be read: " + nobodyGoes, "check that the quotes and line ends are right"},
 	} {
 		p := i.faulty[f.fault]
-		add(source.Failure, p.n > 0, string(f.fault), p.String()+" "+f.message, f.hint)
+		add(source.Failure, p.n > 0, string(f.fault), p.that(f.message), f.hint)
 	}
-	add(source.Failure, i.noID.n > 0, "no_id", i.noID.String()+" have no id and cannot be sent: "+nobodyGoes, "give every contact an id")
+	add(source.Failure, i.noID.n > 0, "no_id", i.noID.that("have no id and cannot be sent: ")+nobodyGoes, "give every contact an id")
 	add(source.Failure, i.badStamp.n > 0, "bad_updated",
-		fmt.Sprintf("%s have an unreadable %q, such as %q: every new version of the file sends them again", &i.badStamp, cfg.Updated, i.badStampA),
+		i.badStamp.that(fmt.Sprintf("have an unreadable %q, such as %q: every new version of the file sends them again", cfg.Updated, i.badStampA)),
 		"set updated_layout to how the column is written, such as 02.01.2006 15:04:05")
-	add(source.Warning, i.noStamp.n > 0, "null_updated", fmt.Sprintf("%s have no %q: only initial runs deliver them", &i.noStamp, cfg.Updated),
+	add(source.Warning, i.noStamp.n > 0, "null_updated", i.noStamp.that(fmt.Sprintf("have no %q: only initial runs deliver them", cfg.Updated)),
 		"fill the column for every contact")
-	add(source.Warning, i.duplicate.n > 0, "duplicate_id", i.duplicate.String()+" have the id of an earlier one: the later one replaces it, with an updated column the newer one",
+	add(source.Warning, i.duplicate.n > 0, "duplicate_id", i.duplicate.that("have the id of an earlier one: the later one replaces it, with an updated column the newer one"),
 		"use a column that is unique, or remove the duplicates")
-	add(source.Warning, i.encoded.n > 0, "bad_encoding", i.encoded.String()+" are not "+utf8Encoding, "set encoding: "+windowsEncoding+", if that is what it is")
+	add(source.Warning, i.encoded.n > 0, "bad_encoding", i.encoded.that("are not ")+utf8Encoding, "set encoding: "+windowsEncoding+", if that is what it is")
 	add(source.Warning, i.stamps.zoneless && cfg.TimeZone == "", "unknown_zone",
 		fmt.Sprintf("%q names no time zone, so every new version sends the last 12 hours again, or more", cfg.Updated), "set time_zone")
 	add(source.Warning, i.stamps.coarsest >= day, "coarse_updated", fmt.Sprintf("%q has no time of day, so every new version sends the last day again", cfg.Updated),
 		"export the time too")
-	add(source.Note, i.short.n > 0, "short_rows", i.short.String()+" have fewer columns than the first row: what is missing counts as empty", "")
+	add(source.Note, i.short.n > 0, "short_rows", i.short.that("have fewer columns than the first row: what is missing counts as empty"), "")
 	add(source.Note, cfg.Updated == "" && guess.Updated != "", "updated_unused",
 		fmt.Sprintf("the column %q looks like the time of the last change", guess.Updated),
 		"set updated: "+guess.Updated+" if every change moves it, and only what changed is sent")
-	add(source.Note, i.zero.n > 0, "zero_bytes", i.zero.String()+" hold zero bytes, which are removed", "")
+	add(source.Note, i.zero.n > 0, "zero_bytes", i.zero.that("hold zero bytes, which are removed"), "")
 	return list
 }

@@ -38,8 +38,27 @@ func detectEncoding(head []byte, configured string) (e encoding, mark int) {
 		return encodeUTF16BE, 0
 	case configured == utf16Encoding:
 		return encodeUTF16LE, 0
+	case configured == "" && isHalfEmpty(head, 1):
+		return encodeUTF16LE, 0
+	case configured == "" && isHalfEmpty(head, 0):
+		return encodeUTF16BE, 0
 	}
 	return encodeUTF8, 0
+}
+
+// isHalfEmpty reports whether every second byte of a text, from the given one on, is zero and the others are not, as in UTF-16
+// of Latin letters. A few bytes are enough: column names begin with some.
+func isHalfEmpty(head []byte, from int) bool {
+	const enough = 8
+	if len(head) < enough {
+		return false
+	}
+	for i, b := range head[:enough] {
+		if (b == 0) != (i%2 == from) {
+			return false
+		}
+	}
+	return true
 }
 
 // lines reads a file line by line from any offset. Offsets are those of the file, whatever its encoding.

@@ -115,6 +115,13 @@ func TestEncodings(t *testing.T) {
 	if e, mark := detectEncoding([]byte("\x00i\x00d"), utf16Encoding); e != encodeUTF16BE || mark != 0 {
 		t.Errorf("UTF-16 without a mark: %d %d", e, mark)
 	}
+	for text, want := range map[string]encoding{
+		"i\x00d\x00,\x00n\x00a\x00": encodeUTF16LE, "\x00i\x00d\x00,\x00n\x00a": encodeUTF16BE, "id,name,x": encodeUTF8, "i\x00d,name\x00": encodeUTF8,
+	} {
+		if e, mark := detectEncoding([]byte(text), ""); e != want || mark != 0 {
+			t.Errorf("%q without a mark or a configured encoding: %d %d, want %d", text, e, mark, want)
+		}
+	}
 	if e, _ := detectEncoding([]byte("i\x00d\x00"), utf16Encoding); e != encodeUTF16LE {
 		t.Errorf("UTF-16 without a mark: %d", e)
 	}

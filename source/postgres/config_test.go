@@ -166,7 +166,7 @@ func TestCellsWithSeveralValues(t *testing.T) {
 	for _, c := range got {
 		list = append(list, fmt.Sprintf("%q %q %q", c.Contact.Phones, c.Contact.Emails, c.Contact.Country))
 	}
-	expect(t, "contacts", strings.Join(list, "\n"), `["07911123468" "02079460111" "1001" "1002" "1003" "447911123457" "447911123458.00" "5"] ["b@b.c" "a@b.c"] "Germany"
+	expect(t, "contacts", strings.Join(list, "\n"), `["07911123468" "02079460111" "1001" "1002" "1003" "447911123457.0" "447911123458.00" "5"] ["b@b.c" "a@b.c"] "Germany"
 ["07911123468"] [] ""
 ["4.915112345678e+20"] [] ""`)
 	found, err := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {phones: "coalesce(phones::text, n::text)"}}`).Inspect(t.Context())

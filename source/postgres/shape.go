@@ -162,6 +162,10 @@ func textColumn(c keyset.Column, t sqlType) column {
 		col.json, col.sql = true, "CAST(array_to_json("+keyset.Wrap(c.From)+") AS text)"
 	case t.oid == pgtype.JSONOID || t.oid == pgtype.JSONBOID:
 		col.json = true
+	case t.oid == pgtype.Float8OID && c.Field == source.FieldPhones:
+		// A zero after the point says that the column is no text, which could begin with a zero.
+		x := keyset.Wrap(c.From)
+		col.sql += " || CASE WHEN " + x + " = trunc(" + x + ") AND " + x + " BETWEEN 1000 AND 1e14 THEN '.0' ELSE '' END"
 	}
 	return col
 }
