@@ -242,6 +242,9 @@ func TestAnAnswerToAValidationIsBounded(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: taken, %d fields", name, len(extra))
 		}
+		if name == "bytes" && !strings.Contains(fmt.Sprint(err), "larger than 1 MiB") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
