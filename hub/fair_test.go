@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -191,6 +192,13 @@ func TestCeilingsCannotBeRaised(t *testing.T) {
 func isAbout(err error, field string) bool {
 	e, ok := errors.AsType[*hub.Error](err)
 	return ok && e.Kind == hub.Invalid && e.Field == field && e.Hint != ""
+}
+
+// The largest page that anybody may ask for by default fits into the memory of all pages.
+func TestTheLargestPageFitsIntoTheBudget(t *testing.T) {
+	if most := hub.DefaultCeilings().PageBytes; most < bridge.DefaultMaxBody || most*bridge.MemoryFactor > bridge.DefaultBudget {
+		t.Errorf("%d bytes", most)
+	}
 }
 
 // What was set before there was a ceiling works as if it were the ceiling, and does not keep the integration from being changed.
