@@ -28,6 +28,7 @@ type answer struct {
 	time   *limit          // what is left of that
 	res    *http.Response
 	meter  *meter
+	most   int64         // bytes of the body
 	known  int64         // the body's length; 0 where it is not known
 	ahead  *[]byte       // the body's beginning, where it was read ahead
 	body   *bufio.Reader // over meter
@@ -65,7 +66,8 @@ func (a *answer) open(res *http.Response) {
 	if id := res.Header.Get(requestIDHeader); saneID(id) {
 		a.id = id
 	}
-	a.meter = &meter{from: res.Body, left: a.client.maxBody()}
+	a.most = a.client.maxBody()
+	a.meter = &meter{from: res.Body, left: a.most}
 	a.body = bufio.NewReaderSize(a.meter, bodyBuffer)
 }
 
@@ -118,7 +120,8 @@ func (a *answer) readPage() (*Page, error) {
 
 // authFields reads what a good validation may add: nothing, or a flat object (P13).
 func (a *answer) authFields() (Auth, error) {
-	a.meter.left = min(a.meter.left, maxAuthBody)
+	a.most = min(a.most, maxAuthBody)
+	a.meter.left = min(a.meter.left, a.most)
 	if _, err := a.body.Peek(1); errors.Is(err, io.EOF) && a.meter.read == 0 {
 		return nil, nil
 	}

@@ -87,7 +87,7 @@ func (a *answer) checkStatus() error {
 }
 
 func (a *answer) tooBig() error {
-	return a.error(CodeAnswerTooBig, "the answer is larger than "+size(a.client.maxBody()),
+	return a.error(CodeAnswerTooBig, "the answer is larger than "+size(a.most),
 		"Make the bridge's pages smaller: a few hundred contacts are plenty.", nil)
 }
 

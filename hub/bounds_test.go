@@ -22,6 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/pace"
 	"github.com/contactbridge/contactbridge/internal/priority"
 )
 
@@ -61,13 +62,13 @@ func TestThePageOfAGiantContactIsBounded(t *testing.T) {
 	if found, err := f.Search(t.Context(), "acme", directory.Query{Text: "person"}); err != nil || len(found) != 1 {
 		t.Errorf("search: %d contacts, %v", len(found), err)
 	}
-	if took := time.Since(began); took > patience {
+	if took := time.Since(began); took > pace.Limit(patience) {
 		t.Errorf("the search took %v", took)
 	}
 	if err := <-asked; err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > patience {
+	if took := time.Since(began); took > pace.Limit(patience) {
 		t.Errorf("the person took %v", took)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -76,7 +77,7 @@ func TestThePageOfAGiantContactIsBounded(t *testing.T) {
 	if _, err := f.Person(ctx, crmKey, "g"); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > pace.Limit(time.Second) {
 		t.Errorf("a question that was given up took %v", took)
 	}
 }
@@ -165,10 +166,10 @@ func TestEightHostilePagesAtOnce(t *testing.T) {
 			if peak() > most && !raceDetector { // the race detector has a memory of its own
 				t.Errorf("the process grew to %d MiB", peak()>>20)
 			}
-			if p99 > time.Second { // 50 ms are promised; other tests may have the machine
+			if p99 > 20*pace.Limit(50*time.Millisecond) { // 50 ms are promised, of a machine that has two processors for it
 				t.Errorf("calls were answered after %v", p99)
 			}
-			if stopped > 5*time.Second {
+			if stopped > 5*pace.Limit(time.Second) {
 				t.Errorf("stopped after %v", stopped)
 			}
 		})

@@ -15,9 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/pace"
 )
 
 // tarPit returns a server that takes requests and says nothing, until the test ends.
@@ -98,7 +100,7 @@ func TestTarPitsDelayNobodyElse(t *testing.T) {
 	began := time.Now()
 	f.happens(t, "other")
 	eventually(t, "the other account is told", func() bool { return other.count() == 1 })
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > pace.Limit(3*time.Second) {
 		t.Errorf("another account's webhook was told after %s", took)
 	}
 }
@@ -119,7 +121,7 @@ func TestTarPitsDoNotDelayTheirAccountsOthers(t *testing.T) {
 	began := time.Now()
 	f.happens(t, "acme")
 	eventually(t, "the account's own is told", func() bool { return own.count() == 1 })
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > pace.Limit(3*time.Second) {
 		t.Errorf("the account's own webhook was told after %s", took)
 	}
 }
@@ -192,6 +194,13 @@ func isAbout(err error, field string) bool {
 	return ok && e.Kind == hub.Invalid && e.Field == field && e.Hint != ""
 }
 
+// The largest page that anybody may ask for by default fits into the memory of all pages.
+func TestTheLargestPageFitsIntoTheBudget(t *testing.T) {
+	if most := hub.DefaultCeilings().PageBytes; most < bridge.DefaultMaxBody || most*bridge.MemoryFactor > bridge.DefaultBudget {
+		t.Errorf("%d bytes", most)
+	}
+}
+
 // What was set before there was a ceiling works as if it were the ceiling, and does not keep the integration from being changed.
 func TestOlderLimitsAreClampedWhereTheyAreUsed(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 30)
@@ -205,7 +214,7 @@ func TestOlderLimitsAreClampedWhereTheyAreUsed(t *testing.T) {
 	draft.Bridge = hang
 	must(t, f.ChangeIntegration(t.Context(), draft, good))
 	began := time.Now()
-	if r := f.test(t); r.OK || time.Since(began) > 5*time.Second {
+	if r := f.test(t); r.OK || time.Since(began) > pace.Limit(5*time.Second) {
 		t.Errorf("%+v after %s", r, time.Since(began))
 	}
 	back := f.view(t).Integration
@@ -236,7 +245,7 @@ func TestAnAccountDoesNotTakeAllWorkers(t *testing.T) {
 		must(t, err)
 		return v.Status.Health == registry.HealthOK
 	})
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > pace.Limit(5*time.Second) {
 		t.Errorf("after %s", took)
 	}
 	if n := len(f.working(t, "acme")); n > 4 {

@@ -21,7 +21,7 @@ func DefaultLimits() registry.Limits {
 
 // DefaultCeilings returns the most that an integration's limits may be where the operator says nothing else.
 func DefaultCeilings() registry.Limits {
-	return registry.Limits{Pages: synchronizer.DefaultMaxPages, PageBytes: 64 << 20, Timeout: time.Minute, Run: 24 * time.Hour}
+	return registry.Limits{Pages: synchronizer.DefaultMaxPages, PageBytes: bridge.DefaultMaxBody, Timeout: time.Minute, Run: 24 * time.Hour}
 }
 
 func (h *Hub) ceilings() registry.Limits { return orElse(h.Options.Ceilings, DefaultCeilings()) }

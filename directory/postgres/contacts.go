@@ -93,6 +93,9 @@ func (a *applier) fates(ctx context.Context, records []directory.Record) ([]*fat
 		return nil, err
 	}
 	for i := range records {
+		if err := ctx.Err(); err != nil { // giant contacts take their time
+			return nil, err
+		}
 		f := byID[records[i].Contact.ID]
 		f.record = i
 		a.decide(f, digest(&records[i]))
@@ -254,8 +257,14 @@ func (a *applier) rewrite(changed []*fate, records []directory.Record) {
 
 // writeNumbers writes the numbers of contacts that have none, or none left.
 func (a *applier) writeNumbers(ctx context.Context, fates []*fate, records []directory.Record) error {
-	rows := make([][]any, 0, 2*len(fates))
+	rows := make([][]any, 0, min(2*len(fates), mostAtOnce))
 	for _, f := range fates {
+		if len(rows) >= mostAtOnce {
+			if err := a.copy(ctx, numbersTable, rows); err != nil {
+				return err
+			}
+			rows = rows[:0]
+		}
 		numbers := records[f.record].Numbers
 		for place := range numbers[:min(len(numbers), directory.MaxNumbers)] {
 			n := &numbers[place]
@@ -275,6 +284,9 @@ func (a *applier) writeNumbers(ctx context.Context, fates []*fate, records []dir
 	}
 	return a.copy(ctx, numbersTable, rows)
 }
+
+// mostAtOnce is how many rows are gathered before they are written: pages of giant contacts have millions of numbers.
+const mostAtOnce = 10_000
 
 // copy streams rows into a table: the cheapest way in for rows that are not there yet.
 func (a *applier) copy(ctx context.Context, t transfer.Table, rows [][]any) error {

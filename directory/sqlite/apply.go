@@ -92,7 +92,9 @@ func (a *applier) json(r *directory.Record) []byte {
 func (a *applier) terms(r *directory.Record) string {
 	start := len(a.buffer)
 	a.buffer = searchTerms(a.buffer, a.account, a.integration, &r.Contact, r.Numbers)
-	return string(a.buffer[start:])
+	text := string(a.buffer[start:])
+	a.buffer = a.buffer[:start]
+	return text
 }
 
 // keptRejected is how many rejected contacts of an integration are kept, the newest ones; all are counted.

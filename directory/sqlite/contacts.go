@@ -90,6 +90,9 @@ func (a *applier) fates(ctx context.Context, records []directory.Record) ([]*fat
 		return nil, err
 	}
 	for i := range records {
+		if err := ctx.Err(); err != nil { // giant contacts take their time
+			return nil, err
+		}
 		f := byID[records[i].Contact.ID]
 		f.record = i
 		a.decide(f, digest(&records[i]))
@@ -138,13 +141,26 @@ func (a *applier) nextKey(ctx context.Context) (next int64, err error) {
 }
 
 func (a *applier) create(ctx context.Context, made []*fate, records []directory.Record) error {
-	values := make([]any, 0, makeContacts.columns*len(made))
+	values, size := make([]any, 0, makeContacts.columns*min(len(made), mostAtOnce)), 0
 	for _, f := range made {
 		r := &records[f.record]
-		values = append(values, f.pk, a.integration, r.Contact.ID, f.hash[:], a.json(r))
+		text := a.json(r)
+		values = append(values, f.pk, a.integration, r.Contact.ID, f.hash[:], text)
+		if size += len(text); size >= mostText || len(values) >= makeContacts.columns*mostAtOnce {
+			if err := a.tx.execMany(ctx, makeContacts, values); err != nil {
+				return err
+			}
+			values, size, a.buffer = values[:0], 0, a.buffer[:0]
+		}
 	}
 	return a.tx.execMany(ctx, makeContacts, values)
 }
+
+// What is gathered before it is written: pages of giant contacts have millions of numbers.
+const (
+	mostAtOnce = 10_000  // rows
+	mostText   = 4 << 20 // bytes of contacts
+)
 
 // rewrite replaces what changed contacts say, and takes their numbers away.
 func (a *applier) rewrite(ctx context.Context, changed []*fate, records []directory.Record) error {
@@ -179,7 +195,7 @@ func (a *applier) writeTerms(ctx context.Context, made, changed []*fate, records
 }
 
 func (a *applier) writeNumbers(ctx context.Context, write []*fate, records []directory.Record) error {
-	values := make([]any, 0, 2*makeNumbers.columns*len(write))
+	values := make([]any, 0, makeNumbers.columns*min(2*len(write), mostAtOnce))
 	for _, f := range write {
 		numbers := records[f.record].Numbers
 		for place := range numbers[:min(maxNumbers, len(numbers))] {
@@ -196,6 +212,12 @@ func (a *applier) writeNumbers(ctx context.Context, write []*fate, records []dir
 				raw = "" // the usual case where the bridge formats numbers
 			}
 			values = append(values, numberKey(f.pk, place), a.account, ending(match), reverse(match), full, raw, n.Extension)
+		}
+		if len(values) >= makeNumbers.columns*mostAtOnce {
+			if err := a.tx.execMany(ctx, makeNumbers, values); err != nil {
+				return err
+			}
+			values = values[:0]
 		}
 	}
 	return a.tx.execMany(ctx, makeNumbers, values)

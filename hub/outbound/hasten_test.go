@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/contactbridge/contactbridge/internal/pace"
 )
 
 // read asks a server whose answer a test writes, hastened by a clock that is faster than the real one.
@@ -20,7 +22,7 @@ func read(t *testing.T, answer func(w http.ResponseWriter, end <-chan struct{}),
 		t.Fatal(err)
 	}
 	began := time.Now()
-	response, err := hastening{http.DefaultTransport, 200 * time.Millisecond}.RoundTrip(request)
+	response, err := hastening{http.DefaultTransport, pace.Limit(200 * time.Millisecond)}.RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,7 @@ func TestAnAnswerThatBringsTooLittleIsBrokenOff(t *testing.T) {
 		"a good beginning":  drip(2, bytes.Repeat([]byte("x"), 10<<10), time.Hour, 0),
 	} {
 		_, took, err := read(t, answer, 0)
-		if err == nil || !strings.Contains(err.Error(), "fewer than 1024 bytes") || took > 3*time.Second {
+		if err == nil || !strings.Contains(err.Error(), "fewer than 1024 bytes") || took > pace.Limit(3*time.Second) {
 			t.Errorf("%s: %v after %s", name, err, took)
 		}
 	}

@@ -90,7 +90,7 @@ type Limits struct {
 // Ceilings bound the limits of integrations that are not this file's.
 type Ceilings struct {
 	Pages     int64         `yaml:"pages" jsonschema:"default=1000000,minimum=1" jsonschema_description:"Pages of a run."`
-	PageBytes config.Size   `yaml:"page_bytes" jsonschema:"default=64MiB" jsonschema_description:"Size of one answer."`
+	PageBytes config.Size   `yaml:"page_bytes" jsonschema:"default=32MiB" jsonschema_description:"Size of one answer. Raise answers to eight times as much with it: the process needs about three times that."`
 	Timeout   time.Duration `yaml:"timeout" jsonschema:"default=1m" jsonschema_description:"How long one answer may take."`
 	Run       time.Duration `yaml:"run" jsonschema:"default=24h" jsonschema_description:"How long a run may take."`
 }

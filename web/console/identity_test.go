@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/pace"
 	"github.com/contactbridge/contactbridge/web/console"
 )
 
@@ -290,9 +291,9 @@ func TestRevocationEndsStreamsAtOnce(t *testing.T) {
 				lines := listen(t, client, r)
 				for <-lines == "" { // it has begun
 				}
-				registrar, within := s.hub.Registry, 900*time.Millisecond
+				registrar, within := s.hub.Registry, pace.Limit(900*time.Millisecond)
 				if where == "another process" {
-					registrar, within = s.again(t), 3*time.Second
+					registrar, within = s.again(t), pace.Limit(3*time.Second)
 				}
 				if _, is := ended(lines, 500*time.Millisecond); is {
 					t.Fatal("it ends by itself")

@@ -3,14 +3,19 @@ package console_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	xhtml "golang.org/x/net/html"
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
@@ -381,6 +386,103 @@ func TestContactsCannotWriteOurPages(t *testing.T) {
 	if page := v.must("/person?account=acme&integration=crm&id=" + id).text; !strings.Contains(page, `href="https://ok.example.com/?a=&#34;b" target="_blank" rel="noopener noreferrer"`) {
 		t.Error("a good link is lost")
 	}
+}
+
+// Whatever contacts, bridges and other people say, on every page that links lead to: nothing of it becomes an element, an attribute
+// or a link that a browser would run.
+func TestNoPageThatLinksLeadToIsWrittenByOthers(t *testing.T) {
+	hostile := []string{
+		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `'><svg/onload=alert(1)>`, `</title><script>alert(1)</script>`,
+		`</textarea><iframe src=javascript:alert(1)>`, `--><script>alert(1)</script>`, `" autofocus onfocus=alert(1) x="`, `javascript:alert(1)//`,
+		"java\tscript:alert(1)", `&lt;script&gt;&#60;img src=x onerror=alert(1)>`, `{{constructor.constructor('alert(1)')()}}`, "\u2028<base href=//evil.example>",
+	}
+	s := newSite(t)
+	for i, h := range hostile {
+		s.bridge.contacts().Put(contact.Contact{
+			ID: fmt.Sprint(i) + h, Name: "Mallory " + h, Company: h, Title: h, Phones: []string{fmt.Sprintf("020 7946 09%02d", i), h, "020 7946 0999"},
+			Emails: []string{h + "@example.com", "mallory@example.com"}, URL: h, Websites: []string{h, "javascript:alert(1)", "https://" + h},
+			PhotoURL: h, Address: h, Twitter: h, CustomFields: []contact.CustomField{{Key: h, Value: h}},
+		})
+	}
+	s.furnish(t)
+	v := s.administrator(t)
+	saying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"code": "internal", "message": strings.Join(hostile[:3], " "), "hint": hostile[1]}})
+	}))
+	defer saying.Close()
+	key := directory.Key{Account: "acme", Integration: "shop"}
+	fields := []registry.Field{{Name: "key", Display: hostile[0], Help: hostile[1], Default: hostile[6]}}
+	if err := s.hub.AddIntegration(t.Context(), registry.Integration{Key: key, Bridge: saying.URL, Fields: fields}, map[string]string{"key": "x"}); err != nil {
+		t.Fatal(err)
+	}
+	s.waitFor(t, key, registry.HealthFailing)
+	for i, h := range hostile {
+		_ = s.hub.Registry.PutUser(t.Context(), registry.User{ID: fmt.Sprintf("u%d", i), Name: h, Role: registry.RoleReader})
+		v.post("/tokens", "/tokens", "name", h, "account", "acme", "scope", "callers:read", "days", "30")
+	}
+	seen, next := map[string]bool{}, []string{"/", "/contacts?q=mallory", "/calling?number=02079460999", "/audit", "/events", "/users", "/tokens", "/webhooks", "/settings", "/integrations/new", "/purge?q=mallory"}
+	for len(next) > 0 && len(seen) < 300 {
+		path := next[0]
+		next = next[1:]
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		a := v.get(path)
+		if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
+			continue
+		}
+		for _, bad := range written(t, a.text) {
+			t.Errorf("%s holds %s", path, bad)
+		}
+		for _, to := range ownLink.FindAllStringSubmatch(a.text, -1) {
+			next = append(next, html.UnescapeString(to[1]))
+		}
+	}
+	for _, page := range hostile[1:4] { // the test would see it
+		if len(written(t, page)) == 0 {
+			t.Errorf("%s was not noticed", page)
+		}
+	}
+	if len(seen) < 39 {
+		t.Errorf("only %d pages were seen", len(seen))
+	}
+}
+
+var ownLink = regexp.MustCompile(`href="(/[^/"][^"#]*)"`)
+
+// written lists what of a page no page of ours holds.
+func written(t *testing.T, page string) (bad []string) {
+	t.Helper()
+	for z := xhtml.NewTokenizer(strings.NewReader(page)); z.Next() != xhtml.ErrorToken; {
+		token := z.Token()
+		if token.Type != xhtml.StartTagToken && token.Type != xhtml.SelfClosingTagToken {
+			continue
+		}
+		src := ""
+		for _, a := range token.Attr {
+			value := strings.ToLower(strings.Map(func(r rune) rune {
+				if r <= ' ' {
+					return -1
+				}
+				return r
+			}, a.Val))
+			link := a.Key == "href" || a.Key == "src" || a.Key == "action" || a.Key == "formaction"
+			if strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "srcdoc" ||
+				link && (strings.HasPrefix(value, "javascript:") || strings.HasPrefix(value, "data:") || strings.HasPrefix(value, "vbscript:")) {
+				bad = append(bad, token.String())
+			}
+			if a.Key == "src" {
+				src = a.Val
+			}
+		}
+		foreign := src != "" && (!strings.HasPrefix(src, "/") || strings.HasPrefix(src, "//"))
+		if token.Data == "iframe" || token.Data == "base" || token.Data == "object" || token.Data == "embed" || token.Data == "script" && src == "" || foreign {
+			bad = append(bad, token.String())
+		}
+	}
+	return bad
 }
 
 func TestAfterSigningInOnlyOurOwnPagesFollow(t *testing.T) {
