@@ -47,6 +47,8 @@ var access = map[string]string{
 	"POST " + one + "/full":      operator,
 	"GET " + one + "/accept":     reader,
 	"POST " + one + "/accept":    operator,
+	"POST " + one + "/keep":      operator,
+	"GET " + one + "/held.csv":   reader,
 	"GET " + one + "/remove":     reader,
 	"POST " + one + "/remove":    operator,
 	"GET /person/purge":          reader,
