@@ -220,7 +220,7 @@ func (e *GuardedError) Error() string {
 	case e.BroughtNobody:
 		return fmt.Sprintf("the bridge showed no contact at all, and the directory has %s of it: nobody was deleted", contacts(e.Total))
 	case e.Named == 0:
-		return fmt.Sprintf("the run did not show %d of %s: nobody was deleted", e.Deleted, contacts(e.Total))
+		return fmt.Sprintf("the run did not show %d of the %s it should know: nobody was deleted", e.Deleted, contacts(e.Total))
 	case e.Named == e.Deleted:
 		return fmt.Sprintf("the bridge says that %d of %s are deleted: nobody was deleted", e.Deleted, contacts(e.Total))
 	}

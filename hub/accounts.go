@@ -34,10 +34,10 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 	if err := permit(ctx, registry.ScopeAdmin, a.Name); err != nil {
 		return err
 	}
-	a.Region, a.Managed = strings.ToUpper(strings.TrimSpace(a.Region)), managed(ctx, a.Managed)
-	if err := checkAccount(a); err != nil {
+	if err := CheckAccount(a); err != nil {
 		return err
 	}
+	a.Region, a.Managed = strings.ToUpper(a.Region), managed(ctx, a.Managed)
 	was, err := h.Registry.Account(ctx, a.Name)
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
@@ -62,20 +62,19 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 	return h.Note(ctx, "account.set", a.Name, a.Name, strings.TrimSpace("region "+a.Region+", time zone "+a.TimeZone))
 }
 
-func checkAccount(a registry.Account) error {
-	if err := checkName("name", a.Name); err != nil {
-		return err
-	}
+// CheckAccount says all that is wrong with an account; see [Errors].
+func CheckAccount(a registry.Account) error {
+	var region, zone error
 	if a.Region != "" && !phone.KnownRegion(a.Region) {
-		return &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", a.Region), Hint: country.Hint(a.Region)}
+		region = &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", a.Region), Hint: country.Hint(a.Region)}
 	}
 	if _, err := time.LoadLocation(a.TimeZone); err != nil || a.TimeZone == "Local" {
-		return &Error{
+		zone = &Error{
 			Kind: Invalid, Field: "time_zone", Message: fmt.Sprintf("there is no time zone %q", a.TimeZone),
 			Hint: "Write its IANA name: Europe/London, America/New_York.",
 		}
 	}
-	return nil
+	return errors.Join(checkName("name", a.Name), region, zone)
 }
 
 // Account returns one account.

@@ -161,10 +161,7 @@ func (h *Hub) TestDraft(ctx context.Context, i registry.Integration, auth map[st
 	if i.Key.Integration == "" {
 		i.Key.Integration = "draft"
 	}
-	if err := checkIntegration(i, auth); err != nil {
-		return TestResult{}, err
-	}
-	if err := h.checkCeilings(ctx, registry.Limits{}, i.Limits); err != nil {
+	if err := h.CheckIntegration(ctx, i, auth); err != nil {
 		return TestResult{}, err
 	}
 	result, _, err := h.try(ctx, i, auth, false)

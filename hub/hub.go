@@ -87,6 +87,24 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Errors returns the errors that an error holds and somebody can do something about, in their order: what was given may be wrong in
+// several places, and all of them are told at once.
+func Errors(err error) []*Error {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked
+	case *Error:
+		return []*Error{e}
+	case interface{ Unwrap() []error }:
+		var all []*Error
+		for _, one := range e.Unwrap() {
+			all = append(all, Errors(one)...)
+		}
+		return all
+	case interface{ Unwrap() error }:
+		return Errors(e.Unwrap())
+	}
+	return nil
+}
+
 // An Actor is who does something, for the audit log and for what is allowed.
 type Actor struct {
 	Name     string // "user jane", "token pbx", "file hub.yaml", "command line"

@@ -18,6 +18,11 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
+// CheckIntegration says all that is wrong with an integration that is to be added, without its account; see [Errors].
+func (h *Hub) CheckIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
+	return errors.Join(checkIntegration(i, auth), h.checkCeilings(ctx, registry.Limits{}, i.Limits))
+}
+
 // AddIntegration adds an integration; auth holds its auth values, and client_secret where OAuth needs one.
 func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
 	if err := permit(ctx, registry.ScopeWrite, i.Account); err != nil {
@@ -26,10 +31,7 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 	if _, err := h.Account(ctx, i.Account); err != nil {
 		return err
 	}
-	if err := checkIntegration(i, auth); err != nil {
-		return err
-	}
-	if err := h.checkCeilings(ctx, registry.Limits{}, i.Limits); err != nil {
+	if err := h.CheckIntegration(ctx, i, auth); err != nil {
 		return err
 	}
 	ctx, cancel := lasting(ctx)
@@ -52,6 +54,27 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 	}
 	h.accounts.forget(i.Account)
 	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, "host "+hostOf(i.Bridge))
+}
+
+// CheckChange says all that is wrong with a change of an integration; see [Errors]. auth are the auth values that are named.
+func (h *Hub) CheckChange(ctx context.Context, i registry.Integration, auth map[string]string) error {
+	if err := permit(ctx, registry.ScopeWrite, i.Account); err != nil {
+		return err
+	}
+	was, err := h.integration(ctx, i.Key)
+	if err != nil {
+		return err
+	}
+	all, err := h.Registry.Auth(ctx, i.Key)
+	if err != nil {
+		return err
+	}
+	all = maps.Clone(all)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, auth)
+	return errors.Join(checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits))
 }
 
 const changeAttempts = 8 // of a change that meets others
@@ -97,10 +120,7 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 	all := map[string]string{}
 	maps.Copy(all, kept)
 	maps.Copy(all, auth)
-	if err := checkIntegration(i, all); err != nil {
-		return err
-	}
-	if err := h.checkCeilings(ctx, was.Limits, i.Limits); err != nil {
+	if err := errors.Join(checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits)); err != nil {
 		return err
 	}
 	if err := staysPut(was, kept, i, all, auth); err != nil {
@@ -325,37 +345,24 @@ func (h *Hub) Rejected(ctx context.Context, key directory.Key, before int64, lim
 
 // checkIntegration refuses what cannot be meant; auth are all of its auth values.
 func checkIntegration(i registry.Integration, auth map[string]string) error {
-	if err := checkName("name", i.Key.Integration); err != nil {
-		return err
-	}
-	if err := checkFields(i.Fields); err != nil {
-		return err
-	}
+	problems := []error{checkName("name", i.Key.Integration), checkFields(i.Fields)}
 	sent, err := authValues(i, auth)
 	if err != nil {
-		return err
-	}
-	for _, address := range []struct{ field, url string }{{"bridge", i.Bridge}, {"validation", i.Validation}} {
-		if address.url == "" && address.field != "bridge" {
-			continue
-		}
-		if err := checkURL(address.field, address.url, sent); err != nil {
-			return err
+		problems = append(problems, err) // an address may hold the missing value: it is judged when that is there
+	} else {
+		problems = append(problems, checkURL("bridge", i.Bridge, sent))
+		if i.Validation != "" {
+			problems = append(problems, checkURL("validation", i.Validation, sent))
 		}
 	}
-	if err := checkSchedule(i.Schedule); err != nil {
-		return err
+	problems = append(problems, checkSchedule(i.Schedule), checkOAuth(i.OAuth, auth))
+	if i.Guard.Share < 0 || i.Guard.Share > 1 || i.Guard.Min < 0 {
+		problems = append(problems, &Error{Kind: Invalid, Field: "guard", Message: "the guard's share must be from 0 to 1, and its least number not below 0", Hint: "0.2 is 20 %."})
 	}
-	if err := checkOAuth(i.OAuth, auth); err != nil {
-		return err
+	if i.Limits.Pages < 0 || i.Limits.PageBytes < 0 || i.Limits.Timeout < 0 || i.Limits.Run < 0 {
+		problems = append(problems, &Error{Kind: Invalid, Field: "limits", Message: "a limit is below 0", Hint: "Leave it out for its default."})
 	}
-	switch {
-	case i.Guard.Share < 0 || i.Guard.Share > 1 || i.Guard.Min < 0:
-		return &Error{Kind: Invalid, Field: "guard", Message: "the guard's share must be from 0 to 1, and its least number not below 0", Hint: "0.2 is 20 %."}
-	case i.Limits.Pages < 0 || i.Limits.PageBytes < 0 || i.Limits.Timeout < 0 || i.Limits.Run < 0:
-		return &Error{Kind: Invalid, Field: "limits", Message: "a limit is below 0", Hint: "Leave it out for its default."}
-	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // fieldTypes are what an auth field may be.
@@ -471,6 +478,7 @@ func authValues(i registry.Integration, given map[string]string) (map[string]str
 			values[name] = value
 		}
 	}
+	var missing []error
 	for _, f := range i.Fields {
 		value := values[f.Name]
 		if value == "" {
@@ -478,11 +486,14 @@ func authValues(i registry.Integration, given map[string]string) (map[string]str
 		}
 		if value == "" {
 			if f.Mandatory {
-				return nil, &Error{Kind: Invalid, Field: "auth." + f.Name, Message: fmt.Sprintf("the auth field %s has no value", label(f)), Hint: hintFor(f)}
+				missing = append(missing, &Error{Kind: Invalid, Field: "auth." + f.Name, Message: fmt.Sprintf("the auth field %s has no value", label(f)), Hint: hintFor(f)})
 			}
 			continue
 		}
 		values[f.Name] = formatted(f, value)
+	}
+	if len(missing) > 0 {
+		return nil, errors.Join(missing...)
 	}
 	return values, nil
 }

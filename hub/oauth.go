@@ -35,24 +35,24 @@ func checkOAuth(o *registry.OAuth, auth map[string]string) error {
 	if o == nil {
 		return nil
 	}
-	invalid := func(field, message, hint string) error {
-		return &Error{Kind: Invalid, Field: "oauth." + field, Message: message, Hint: hint}
+	var problems []error
+	invalid := func(field, message, hint string) {
+		problems = append(problems, &Error{Kind: Invalid, Field: "oauth." + field, Message: message, Hint: hint})
 	}
-	switch {
-	case o.Grant != AuthorizationCode && o.Grant != ClientCredentials:
-		return invalid("grant", fmt.Sprintf("there is no grant %q", o.Grant), "Choose authorization_code or client_credentials.")
-	case o.ClientID == "":
-		return invalid("client_id", "the client id is missing", "The provider gave it when the hub was registered there.")
-	case o.Grant == ClientCredentials && auth[clientSecret] == "":
-		return invalid("client_secret", "the client secret is missing", "Give it as the auth value client_secret.")
+	if o.Grant != AuthorizationCode && o.Grant != ClientCredentials {
+		invalid("grant", fmt.Sprintf("there is no grant %q", o.Grant), "Choose authorization_code or client_credentials.")
 	}
-	if err := checkURL("token_url", o.TokenURL, nil); err != nil {
-		return err
+	if o.ClientID == "" {
+		invalid("client_id", "the client id is missing", "The provider gave it when the hub was registered there.")
 	}
+	if o.Grant == ClientCredentials && auth[clientSecret] == "" {
+		invalid("client_secret", "the client secret is missing", "Give it as the auth value client_secret.")
+	}
+	problems = append(problems, checkURL("token_url", o.TokenURL, nil))
 	if o.Grant == AuthorizationCode {
-		return checkURL("authorize_url", o.AuthorizeURL, nil)
+		problems = append(problems, checkURL("authorize_url", o.AuthorizeURL, nil))
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // owner is what an integration's sealed secrets are kept under.

@@ -51,9 +51,10 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	}
 	if region == "" {
 		region = own
-	} else if region = strings.ToUpper(region); !phone.KnownRegion(region) {
+	} else if !phone.KnownRegion(region) {
 		return caller.Answer{}, &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: country.Hint(region)}
 	}
+	region = strings.ToUpper(region)
 	shown, err := h.shown(ctx, account)
 	if err != nil {
 		return caller.Answer{}, err

@@ -69,30 +69,33 @@ func (h *Hub) checkToken(ctx context.Context, t registry.Token, value string) er
 	if err := permit(ctx, registry.ScopeAdmin, t.Account); err != nil {
 		return err
 	}
-	if err := checkName("name", t.Name); err != nil {
-		return err
-	}
 	if t.Account != "" {
 		if _, err := h.Account(ctx, t.Account); err != nil {
 			return err
 		}
 	}
+	problems := []error{checkName("name", t.Name)}
+	invalid := func(field, message, hint string) {
+		problems = append(problems, &Error{Kind: Invalid, Field: field, Message: message, Hint: hint})
+	}
 	switch {
 	case len(t.Scopes) == 0:
-		return &Error{Kind: Invalid, Field: "scopes", Message: "the token may do nothing", Hint: "Choose from: " + scopeList(registry.Scopes) + "."}
+		invalid("scopes", "the token may do nothing", "Choose from: "+scopeList(registry.Scopes)+".")
 	case t.Account == "" && !slices.Contains(t.Scopes, registry.ScopeAdmin):
-		return &Error{Kind: Invalid, Field: "account", Message: "a token for all accounts needs the scope admin", Hint: "Name the account that it may see."}
-	case value != "" && len(value) < minToken:
-		return &Error{Kind: Invalid, Field: "value", Message: fmt.Sprintf("the token has fewer than %d characters", minToken), Hint: "Leave it out, and a good one is made."}
-	case !t.Expires.IsZero() && !t.Expires.After(h.now()):
-		return &Error{Kind: Invalid, Field: "expires", Message: "the token would have expired already", Hint: "Choose a time to come, or leave it out."}
+		invalid("account", "a token for all accounts needs the scope admin", "Name the account that it may see.")
+	}
+	if value != "" && len(value) < minToken {
+		invalid("value", fmt.Sprintf("the token has fewer than %d characters", minToken), "Leave it out, and a good one is made.")
+	}
+	if !t.Expires.IsZero() && !t.Expires.After(h.now()) {
+		invalid("expires", "the token would have expired already", "Choose a time to come, or leave it out.")
 	}
 	for _, s := range t.Scopes {
 		if !slices.Contains(registry.Scopes, s) {
-			return &Error{Kind: Invalid, Field: "scopes", Message: fmt.Sprintf("there is no scope %q", s), Hint: "Choose from: " + scopeList(registry.Scopes) + "."}
+			invalid("scopes", fmt.Sprintf("there is no scope %q", s), "Choose from: "+scopeList(registry.Scopes)+".")
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // newID is an id that people can type, and that no command line takes for a flag.

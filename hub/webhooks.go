@@ -75,13 +75,14 @@ func (h *Hub) putWebhook(ctx context.Context, w registry.Webhook, secret string)
 			return err
 		}
 	}
-	if err := checkURL("url", w.URL, nil); err != nil {
-		return err
-	}
+	problems := []error{checkURL("url", w.URL, nil)}
 	for _, kind := range w.Kinds {
 		if !slices.Contains(eventKinds, kind) {
-			return &Error{Kind: Invalid, Field: "kinds", Message: fmt.Sprintf("there is no event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."}
+			problems = append(problems, &Error{Kind: Invalid, Field: "kinds", Message: fmt.Sprintf("there is no event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."})
 		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
 	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()

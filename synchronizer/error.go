@@ -242,10 +242,10 @@ func (p *pass) interrupted(err error) error {
 		return &Error{Code: CodeInterrupted, Message: "interrupted before the first page was stored", Err: err}
 	}
 	return &Error{
-		Code:    CodeInterrupted,
+		Code: CodeInterrupted,
 		Message: fmt.Sprintf("interrupted after %s %s with %s %s, which are stored",
 			count(p.run.Pages), english.PluralWord(int(p.run.Pages), "page", ""), count(p.run.Contacts), english.PluralWord(int(p.run.Contacts), "contact", "")),
-		Hint:    "The next sync goes on where this one stopped.",
-		Err:     err,
+		Hint: "The next sync goes on where this one stopped.",
+		Err:  err,
 	}
 }

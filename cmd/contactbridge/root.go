@@ -129,6 +129,12 @@ func hintOf(err error) string {
 
 // printError prints "contactbridge sync: what happened" and, where there is one, "hint: what to do".
 func printError(w io.Writer, command string, err error) {
+	if all := hub.Errors(err); len(all) > 1 {
+		for _, one := range all {
+			printError(w, command, one)
+		}
+		return
+	}
 	message, hint := err.Error(), hintOf(err)
 	_, misused := errors.AsType[*misuseError](err)
 	if misused && hint == "" {

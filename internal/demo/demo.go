@@ -268,9 +268,9 @@ func (s *story) whatNext(console string) {
 	s.say("\n   # a page of contacts, as a contact centre would ask for it\n")
 	s.say("   curl -s %s -H 'Content-Type: application/json' \\\n        -d '{\"auth\": {\"username\": \"%s\", \"password\": \"%s\"}, \"meta\": {}}' | head -c 600\n", s.url, username, password)
 	s.say("\n   # who is calling?\n")
-	s.say("   go run ./cmd/contactbridge lookup '%s' --region %s --db %s\n", newCustomerNumber, region, s.db())
+	s.say("   contactbridge lookup '%s' --region %s --db %s\n", newCustomerNumber, region, s.db())
 	s.say("\n   # does the bridge keep to the protocol?\n")
-	s.say("   go run ./cmd/contactbridge check %s --auth username=%s --auth password=%s\n", s.url, username, password)
+	s.say("   contactbridge check %s --auth username=%s --auth password=%s\n", s.url, username, password)
 	s.say("\n   # your own database: docs/serve-my-database.md\n")
 	s.say("\nCtrl-C ends the demo.\n")
 }

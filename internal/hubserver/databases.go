@@ -55,6 +55,7 @@ type Databases struct {
 	ring   *secret.Ring
 	store  directory.Store
 	later  atomic.Bool // something that is declared has to wait
+	lock   *lock       // of the process that serves an embedded hub; nil: none
 }
 
 // Everything are the scopes of who may do all.
@@ -403,7 +404,7 @@ func (d *Databases) Close() error {
 	if d.Hub != nil && d.Hub.Registry != nil {
 		errs = append(errs, d.Hub.Registry.Close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.lock.Close())...)
 }
 
 // Parts are the embedded databases, ready to be copied while they are in use; nil for a hub on PostgreSQL.

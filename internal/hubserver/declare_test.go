@@ -308,25 +308,22 @@ func soon(t *testing.T, what string, holds func() bool) {
 // A hub starts while another process runs what the file does not declare any more: that run is cancelled, and the integration goes
 // when it has stopped. One of the same name is added afterwards.
 func TestAHubStartsWhileWhatIsRemovedRuns(t *testing.T) {
-	for name, where := range map[string]string{"SQLite": "data: ./data", "PostgreSQL": "database: " + server.Database(t).DSN} {
-		t.Run(name, func(t *testing.T) {
-			dir, key := t.TempDir(), directory.Key{Account: "acme", Integration: "crm"}
-			declared := strings.Replace(everyday(hanging(t), ""), "data: ./data", where, 1)
-			_, running, _ := serve(t, parse(t, dir, declared))
-			soon(t, "the run is under way", func() bool { return len(running.Hub.Running()) == 1 })
-			began := time.Now()
-			next := start(t, parse(t, dir, where+"\nlisten: 127.0.0.1:0\n"))
-			if took := time.Since(began); took > pace.Limit(5*time.Second) {
-				t.Errorf("it started after %s", took)
-			}
-			check(t, next.Close())
-			_, again, _ := serve(t, parse(t, dir, declared)) // the same name, at once
-			soon(t, "it is removed and added again", func() bool {
-				i, err := again.Hub.Registry.Integration(t.Context(), key)
-				return err == nil && i.Version == 1
-			})
-		})
+	where := "database: " + server.Database(t).DSN // an embedded hub is one process
+	dir, key := t.TempDir(), directory.Key{Account: "acme", Integration: "crm"}
+	declared := strings.Replace(everyday(hanging(t), ""), "data: ./data", where, 1)
+	_, running, _ := serve(t, parse(t, dir, declared))
+	soon(t, "the run is under way", func() bool { return len(running.Hub.Running()) == 1 })
+	began := time.Now()
+	next := start(t, parse(t, dir, where+"\nlisten: 127.0.0.1:0\n"))
+	if took := time.Since(began); took > pace.Limit(5*time.Second) {
+		t.Errorf("it started after %s", took)
 	}
+	check(t, next.Close())
+	_, again, _ := serve(t, parse(t, dir, declared)) // the same name, at once
+	soon(t, "it is removed and added again", func() bool {
+		i, err := again.Hub.Registry.Integration(t.Context(), key)
+		return err == nil && i.Version == 1
+	})
 }
 
 // Integrations that hang keep no other account's from running where a queue carries the work.

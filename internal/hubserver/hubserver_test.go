@@ -21,6 +21,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -468,4 +469,30 @@ func TestTheLogSaysHowABridgeOnThisMachineIsAllowed(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Error("no run failed")
 	}
+}
+
+func TestTwoHubsDoNotShareAFolder(t *testing.T) {
+	dir := t.TempDir()
+	cfg := parse(t, dir, "data: ./data\n")
+	first, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err == nil {
+		second.Close()
+		t.Error("a second hub started on the folder")
+	} else if e, ok := errors.AsType[*hub.Error](err); !ok || !strings.Contains(e.Message, "another hub is running on the folder") || !strings.Contains(e.Hint, "--data") {
+		t.Error(err)
+	}
+	beside, err := hubserver.Open(t.Context(), cfg, hubserver.Options{}) // as commands do
+	if err != nil {
+		t.Fatalf("a command beside the hub: %v", err)
+	}
+	check(t, beside.Close())
+	check(t, first.Close())
+	next, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	if err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	check(t, next.Close())
 }

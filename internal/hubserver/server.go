@@ -63,10 +63,18 @@ func Check(cfg *hubconfig.Config) error {
 
 // New opens a configuration's databases and applies what it declares. It runs and serves nothing yet.
 func New(ctx context.Context, cfg *hubconfig.Config, o Options) (*Server, error) {
+	var alone *lock
+	if cfg.Database == "" {
+		var err error
+		if alone, err = lockFolder(ctx, cfg.Data); err != nil {
+			return nil, err
+		}
+	}
 	databases, err := Open(ctx, cfg, o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, alone.Close())
 	}
+	databases.lock = alone
 	s := &Server{Databases: databases, logger: o.Logger, version: o.Version, guest: o.Guest, stopping: make(chan struct{})}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)

@@ -18,8 +18,8 @@ type examination struct {
 	foreign foreigners
 	seen    int
 	all     bool // they are all there are
-	numbers int // phone numbers, good or not
-	local   int // bad ones without a country code
+	numbers int  // phone numbers, good or not
+	local   int  // bad ones without a country code
 	found   map[string]*finding
 	ids     map[string]int // how often an id came
 }

@@ -304,7 +304,11 @@ func TestPreviewSaysHowManyContactsThereAre(t *testing.T) {
 			t.Errorf("%q is not in the preview:\n%s", want, shown)
 		}
 	}
-	p.Total = 0 // the source cannot count them
+	p.Deleted = 1 // and more among those that were not looked at
+	if shown := printed(t, p, 140); !strings.Contains(shown, "The first 2 of about 50 contacts") {
+		t.Errorf("with deletions:\n%s", shown)
+	}
+	p.Total, p.Deleted = 0, 0 // the source cannot count them
 	if shown := printed(t, p, 140); !strings.Contains(shown, "The first 2 of at least 9 contacts") {
 		t.Errorf("without a count:\n%s", shown)
 	}

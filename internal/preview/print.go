@@ -86,6 +86,8 @@ func (p *Preview) total() string {
 	switch {
 	case p.Complete:
 		return strconv.Itoa(p.Examined)
+	case p.Total > int64(p.Examined) && p.Deleted > 0: // rows of contacts that are gone were counted as well
+		return "about " + strconv.FormatInt(p.Total, 10)
 	case p.Total > int64(p.Examined):
 		return strconv.FormatInt(p.Total, 10)
 	}

@@ -58,7 +58,7 @@ func (i *inspector) look(ctx context.Context, conn *pgxpool.Conn) error {
 	}
 	i.found.Unused = keyset.Unused(names, i.factory.cfg.Expressions(columns)...)
 	if t := i.shape.table; t != nil && t.rows >= 0 && t.kind != "v" {
-		i.fact("contacts, by the planner's estimate", strconv.FormatFloat(t.rows, 'f', 0, 64))
+		i.fact("contacts", "about "+strconv.FormatFloat(t.rows, 'f', 0, 64)+", by the planner's estimate")
 	}
 	if i.shape.stamp.kind == unsorted {
 		i.fact("order", i.factory.cfg.ID+" ("+i.shape.idType+")")

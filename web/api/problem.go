@@ -63,10 +63,14 @@ func problemOf(ctx context.Context, err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
-	if e, ok := errors.AsType[*hub.Error](err); ok {
-		if _, known := statuses[string(e.Kind)]; known {
-			p := newProblem(string(e.Kind), sentence(e.Message), e.Hint)
-			p.detail.Field = e.Field
+	if all := hub.Errors(err); len(all) > 0 {
+		if _, known := statuses[string(all[0].Kind)]; known {
+			p := newProblem(string(all[0].Kind), sentence(all[0].Message), all[0].Hint)
+			p.detail.Field = all[0].Field // the first; the message tells the others as well
+			for _, e := range all[1:] {
+				p.detail.Message += " " + sentence(e.Message)
+				p.detail.Hint = strings.TrimSpace(p.detail.Hint + " " + sentence(e.Hint))
+			}
 			return p
 		}
 	}

@@ -75,7 +75,7 @@ func (c *Console) newAccount(q *request) error {
 }
 
 func (q *request) typedAccount(a registry.Account) registry.Account {
-	a.Region = strings.ToUpper(strings.TrimSpace(q.PostForm.Get("region")))
+	a.Region = strings.TrimSpace(q.PostForm.Get("region"))
 	a.TimeZone = strings.TrimSpace(q.PostForm.Get("time_zone"))
 	return a
 }

@@ -172,84 +172,88 @@ func integrationOf(f view.IntegrationForm, was registry.Integration) (registry.I
 	i.Key = directory.Key{Account: f.Account, Integration: f.Name}
 	i.Bridge, i.Validation, i.Fields = f.Bridge, f.Validation, nil
 	auth := map[string]string{}
-	for _, row := range f.Rows {
+	var problem *view.Problem
+	for n, row := range f.Rows {
 		switch {
 		case row.Name == "" && row.Value == "":
 			continue
 		case row.Name == "":
-			return i, nil, &view.Problem{Field: "auth", Message: "a credential has a value but no key", Hint: "The key is what the bridge calls it, such as password."}
+			problem = problem.With(&view.Problem{Field: fmt.Sprintf("auth-%d-name", n), Message: "a credential has a value but no key", Hint: "The key is what the bridge calls it, such as password."})
+			continue
 		}
 		i.Fields = append(i.Fields, row.Field)
 		if row.Value != "" {
 			auth[row.Name] = row.Value
 		}
 	}
-	var problem *view.Problem
-	if i.Schedule, problem = scheduleOf(f, was.Schedule); problem != nil {
-		return i, nil, problem
-	}
-	if problem := readNumbers(f, &i); problem != nil {
-		return i, nil, problem
-	}
+	schedule, wrong := scheduleOf(f, was.Schedule)
+	i.Schedule = schedule
+	problem = problem.With(wrong, readNumbers(f, &i))
 	i.OAuth = oauthOf(f, was.OAuth)
 	if version, err := strconv.ParseInt(f.Version, 10, 64); err == nil {
 		i.Version = version
 	}
-	return i, auth, nil
+	return i, auth, problem
 }
 
 func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedule, *view.Problem) {
 	s := registry.Schedule{Full: was.Full}
+	var problem *view.Problem
 	switch f.When {
 	case "off":
 		s.Off = true
 	case "cron":
 		if s.Cron = f.Cron; s.Cron == "" {
-			return s, &view.Problem{Field: "cron", Message: "there is no cron schedule", Hint: "Write one, such as 15 6-20 * * 1-5, or choose an interval."}
+			problem = &view.Problem{Field: "cron", Message: "there is no cron schedule", Hint: "Write one, such as 15 6-20 * * 1-5, or choose an interval."}
 		}
 	default:
 		every, err := time.ParseDuration(f.Every)
 		if err != nil {
-			return s, &view.Problem{Field: "every", Message: fmt.Sprintf("%q is no interval", f.Every), Hint: "Write it as 30m, 2h or 45s."}
+			problem = &view.Problem{Field: "every", Message: fmt.Sprintf("%q is not an interval", f.Every), Hint: "Write it as 30m, 2h or 45s."}
 		}
 		s.Every = every
 	}
 	if f.Full != days(was.Full) {
 		n, err := strconv.ParseFloat(f.Full, 64)
 		if err != nil || n < 0 || n > 3650 {
-			return s, &view.Problem{Field: "full", Message: fmt.Sprintf("%q is no number of days", f.Full), Hint: "Write 7 for a week, or 0 for never by itself."}
+			return s, problem.With(&view.Problem{Field: "full", Message: fmt.Sprintf("%q is not a number of days", f.Full), Hint: "Write 7 for a week, or 0 for never by itself."})
 		}
 		s.Full = time.Duration(n * 24 * float64(time.Hour))
 		if n == 0 {
 			s.Full = -1
 		}
 	}
-	return s, nil
+	return s, problem
 }
 
 // readNumbers reads the guard and the limits. What says the default stays the default.
 func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem {
-	share, err1 := strconv.ParseFloat(strings.TrimSuffix(f.GuardShare, "%"), 64)
-	least, err2 := strconv.ParseInt(f.GuardMin, 10, 64)
-	if err1 != nil || err2 != nil || !(share >= 0 && share <= 100) || least < 0 {
-		return &view.Problem{Field: "guard", Message: "the deletion guard needs two numbers", Hint: "Per cent from 0 to 100, and a number of contacts: 20 and 10. 0 per cent asks before any deletion."}
+	var problem *view.Problem
+	share, err := strconv.ParseFloat(strings.TrimSuffix(f.GuardShare, "%"), 64)
+	if err != nil || !(share >= 0 && share <= 100) {
+		problem = problem.With(&view.Problem{Field: "guard-share", Message: fmt.Sprintf("%q is not a share of the contacts", f.GuardShare), Hint: "Write per cent from 0 to 100: 20. With 0 the hub asks before any deletion."})
 	}
-	if g := directory.NewGuard(share/100, least); g != directory.DefaultGuard() || i.Guard != (directory.Guard{}) {
+	least, err := strconv.ParseInt(f.GuardMin, 10, 64)
+	if err != nil || least < 0 {
+		problem = problem.With(&view.Problem{Field: "guard-min", Message: fmt.Sprintf("%q is not a number of contacts", f.GuardMin), Hint: "Write a whole number: 10."})
+	}
+	if g := directory.NewGuard(share/100, least); problem == nil && (g != directory.DefaultGuard() || i.Guard != (directory.Guard{})) {
 		i.Guard = g
 	}
 	var numbers [3]int64
-	for n, text := range []string{f.Pages, f.PageMiB, f.Timeout} {
-		if text == "" {
+	for n, limit := range []struct{ field, text string }{{"pages", f.Pages}, {"page-mib", f.PageMiB}, {"timeout", f.Timeout}} {
+		if limit.text == "" {
 			continue
 		}
-		number, err := strconv.ParseInt(text, 10, 64)
+		number, err := strconv.ParseInt(limit.text, 10, 64)
 		if err != nil || number < 1 || number > 1<<40 {
-			return &view.Problem{Field: "limits", Message: fmt.Sprintf("%q is no limit", text), Hint: "Write a whole number, or nothing for the default."}
+			problem = problem.With(&view.Problem{Field: limit.field, Message: fmt.Sprintf("%q is not a limit", limit.text), Hint: "Write a whole number, or nothing for the default."})
+			continue
 		}
 		numbers[n] = number
 	}
 	i.Limits.Pages, i.Limits.PageBytes, i.Limits.Timeout = numbers[0], numbers[1]<<20, time.Duration(numbers[2])*time.Second
-	return nil
+	return problem
 }
 
 func oauthOf(f view.IntegrationForm, was *registry.OAuth) *registry.OAuth {
@@ -289,24 +293,33 @@ func (c *Console) addIntegration(q *request) error {
 		return q.showForm(http.StatusOK, f, nil)
 	}
 	i, auth, problem := integrationOf(f, registry.Integration{})
+	q.addSecret(auth)
+	a := registry.Account{Name: f.Account, Region: f.Region, TimeZone: f.TimeZone, Created: c.clock()}
+	if f.NewAccount {
+		problem = renamed(problemOf(hub.CheckAccount(a)), accountFields).With(problem)
+	}
+	test := q.PostForm.Get("do") == "test"
+	checked := i
+	if test && checked.Key.Integration == "" { // it may be tried before it has a name
+		checked.Key.Integration = "draft"
+	}
+	problem = problem.With(renamed(problemOf(c.hub.CheckIntegration(q.Context(), checked, auth)), f.FieldOf))
 	if problem != nil {
 		return q.refuseOrTell(f, problem)
 	}
-	q.addSecret(auth)
-	if q.PostForm.Get("do") == "test" {
+	if test {
 		return c.tryDraft(q, f, i, auth)
 	}
 	if f.NewAccount {
-		a := registry.Account{Name: f.Account, Region: f.Region, TimeZone: f.TimeZone, Created: c.clock()}
 		if err := c.hub.PutAccount(q.Context(), a); err != nil {
-			return q.refuseFor(f, err, map[string]string{"name": "account"})
+			return q.refuseFor(f, err, accountFields)
 		}
 	}
 	if err := c.hub.AddIntegration(q.Context(), i, auth); err != nil {
 		if f.NewAccount { // it was made a moment ago
 			f.NewAccount, q.page.Accounts = false, []string{f.Account}
 		}
-		return q.refuseFor(f, err, nil)
+		return q.refuseFor(f, err, f.FieldOf)
 	}
 	// Somebody wants to see it work, whatever its schedule says; where a person must let the hub in first, that comes first.
 	if i.OAuth == nil || i.OAuth.Grant == "client_credentials" {
@@ -323,25 +336,39 @@ func (q *request) addSecret(auth map[string]string) {
 	}
 }
 
-// refuseFor shows the form again with what the hub said; other errors are somebody else's.
-func (q *request) refuseFor(f view.IntegrationForm, err error, fields map[string]string) error {
-	problem := problemOf(err)
+// refuseFor shows the form again with what the hub said; other errors are somebody else's. field is the form's name of a field.
+func (q *request) refuseFor(f view.IntegrationForm, err error, field func(string) string) error {
+	problem := renamed(problemOf(err), field)
 	if problem == nil {
 		return err
 	}
-	if name := fields[problem.Field]; name != "" {
-		problem.Field = name
-	}
-	if strings.HasPrefix(problem.Field, "limits.") { // the form has one place for them
-		problem.Field = "limits"
-	}
 	return q.refuse(f, problem)
+}
+
+// accountFields names the fields of an account as the form that adds an integration does.
+func accountFields(field string) string {
+	if field == "name" {
+		return "account"
+	}
+	return field
+}
+
+// renamed is a problem, and the others that were found with it, with the form's names of their fields.
+func renamed(p *view.Problem, field func(string) string) *view.Problem {
+	if p == nil {
+		return nil
+	}
+	p.Field = field(p.Field)
+	for n := range p.Others {
+		p.Others[n].Field = field(p.Others[n].Field)
+	}
+	return p
 }
 
 // refuseOrTell shows the form again, or only the problem where htmx asked.
 func (q *request) refuseOrTell(f view.IntegrationForm, problem *view.Problem) error {
 	if q.live() {
-		return q.part(http.StatusOK, view.TestResult(q.page, &hub.TestResult{Problem: &registry.Problem{Message: problem.Message, Hint: problem.Hint}}))
+		return q.part(http.StatusOK, view.Problems(problem))
 	}
 	return q.refuse(f, problem)
 }
@@ -350,7 +377,7 @@ func (q *request) refuseOrTell(f view.IntegrationForm, problem *view.Problem) er
 func (c *Console) tryDraft(q *request, f view.IntegrationForm, i registry.Integration, auth map[string]string) error {
 	result, err := c.hub.TestDraft(q.Context(), i, auth)
 	if err != nil {
-		if problem := problemOf(err); problem != nil {
+		if problem := renamed(problemOf(err), f.FieldOf); problem != nil {
 			return q.refuseOrTell(f, problem)
 		}
 		return err
@@ -379,10 +406,10 @@ func (c *Console) changeIntegration(q *request) error {
 		return q.showForm(http.StatusOK, f, nil)
 	}
 	i, auth, problem := integrationOf(f, was)
-	if problem != nil {
-		return q.refuseOrTell(f, problem)
-	}
 	q.addSecret(auth)
+	if problem != nil {
+		return q.refuseOrTell(f, problem.With(renamed(problemOf(c.hub.CheckChange(q.Context(), i, auth)), f.FieldOf)))
+	}
 	if q.PostForm.Get("do") == "test" {
 		all, err := c.withKept(q, was, i, auth)
 		if err != nil {
@@ -397,7 +424,7 @@ func (c *Console) changeIntegration(q *request) error {
 		}
 	}
 	if err := c.hub.ChangeIntegration(q.Context(), i, auth); err != nil {
-		return q.refuseFor(f, err, nil)
+		return q.refuseFor(f, err, f.FieldOf)
 	}
 	return q.redirect(view.IntegrationPath(i.Key), "changed")
 }

@@ -335,8 +335,15 @@ func ownPath(path string) string {
 
 // problemOf is an error as a form shows it; nil where it is not one that somebody can do something about.
 func problemOf(err error) *view.Problem {
-	if e, ok := errors.AsType[*hub.Error](err); ok && (e.Kind == hub.Invalid || e.Kind == hub.Conflict || e.Kind == hub.Managed || e.Kind == hub.Busy) {
-		return &view.Problem{Message: e.Error(), Hint: e.Hint, Field: e.Field}
+	var problem *view.Problem
+	for _, e := range hub.Errors(err) {
+		if e.Kind != hub.Invalid && e.Kind != hub.Conflict && e.Kind != hub.Managed && e.Kind != hub.Busy {
+			return nil
+		}
+		problem = problem.With(&view.Problem{Message: e.Error(), Hint: e.Hint, Field: e.Field})
+	}
+	if problem != nil {
+		return problem
 	}
 	if e, ok := errors.AsType[*directory.Error](err); ok {
 		return &view.Problem{Message: e.Message, Hint: e.Hint}

@@ -174,10 +174,8 @@ func (c *Console) setup(q *request) error {
 		}
 		c.throttle.good(who)
 	}
-	if p := userName(f.Name); p != nil {
-		return show(http.StatusUnprocessableEntity, p)
-	}
 	encoded, problem, err := q.chosenPassword(f.Name)
+	problem = userName(f.Name).With(problem)
 	if err != nil || problem != nil {
 		return errors.Join(err, show(http.StatusUnprocessableEntity, problem))
 	}
@@ -198,10 +196,13 @@ func (c *Console) setup(q *request) error {
 func (q *request) chosenPassword(name string) (encoded string, problem *view.Problem, err error) {
 	password := q.PostForm.Get("new-password")
 	if words := weakness(password, name); words != "" {
-		return "", &view.Problem{Field: "new-password", Message: words}, nil
+		problem = problem.With(&view.Problem{Field: "new-password", Message: words})
 	}
 	if password != q.PostForm.Get("again") {
-		return "", &view.Problem{Field: "again", Message: "the two passwords differ", Hint: "Type the same one twice."}, nil
+		problem = problem.With(&view.Problem{Field: "again", Message: "the two passwords differ", Hint: "Type the same one twice."})
+	}
+	if problem != nil {
+		return "", problem, nil
 	}
 	encoded, err = q.console.vault.hash(q.Context(), password, time.Time{})
 	return encoded, nil, err

@@ -92,8 +92,9 @@ func (q *request) readUser(u *registry.User) (*view.Problem, error) {
 	u.Accounts = strings.Fields(q.PostForm.Get("accounts"))
 	slices.Sort(u.Accounts)
 	u.Accounts = slices.Compact(u.Accounts)
+	problem := userName(u.Name)
 	if scopes(u.Role) == nil {
-		return &view.Problem{Field: "role", Message: "there is no role", Hint: "Choose one."}, nil
+		problem = problem.With(&view.Problem{Field: "role", Message: "there is no role", Hint: "Choose one."})
 	}
 	accounts, err := q.console.hub.Accounts(q.Context())
 	if err != nil {
@@ -101,10 +102,10 @@ func (q *request) readUser(u *registry.User) (*view.Problem, error) {
 	}
 	for _, name := range u.Accounts {
 		if !slices.ContainsFunc(accounts, func(a registry.Account) bool { return a.Name == name }) {
-			return &view.Problem{Field: "accounts", Message: fmt.Sprintf("there is no account %q", name), Hint: "Check the name; names are case-sensitive."}, nil
+			problem = problem.With(&view.Problem{Field: "accounts", Message: fmt.Sprintf("there is no account %q", name), Hint: "Check the name; names are case-sensitive."})
 		}
 	}
-	return userName(u.Name), nil
+	return problem, nil
 }
 
 // put keeps a user, or shows the form again.

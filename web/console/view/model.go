@@ -4,6 +4,7 @@ package view
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -101,14 +102,45 @@ type Problem struct {
 	Message string
 	Hint    string
 	Field   string // of the form; empty: none
+	Others  []Problem
+}
+
+// All are a problem and the others that were found with it.
+func (p *Problem) All() []Problem {
+	if p == nil || p.Message == "" {
+		return nil
+	}
+	return append([]Problem{*p}, p.Others...)
+}
+
+// With adds problems to one, which may be nil.
+func (p *Problem) With(others ...*Problem) *Problem {
+	for _, other := range others {
+		switch {
+		case other == nil:
+		case p == nil:
+			first := *other
+			p = &first
+		default:
+			p.Others = append(p.Others, other.All()...)
+		}
+	}
+	return p
+}
+
+// In reports whether a problem is about one of some fields.
+func (p *Problem) In(fields ...string) bool {
+	return slices.ContainsFunc(fields, func(field string) bool { return p.For(field) != nil })
 }
 
 // For is the problem of one field; nil where it is about something else.
 func (p *Problem) For(field string) *Problem {
-	if p == nil || p.Field != field {
-		return nil
+	for _, one := range p.All() {
+		if one.Field == field {
+			return &one
+		}
 	}
-	return p
+	return nil
 }
 
 // Initials stand where a picture would.
