@@ -167,7 +167,7 @@ func (m *model) look() {
 }
 
 func (m *model) show(id string) {
-	m.shown[id], m.brought = true, true
+	m.shown[id] = true
 	delete(m.named, id)
 	delete(m.waiting, id)
 }
@@ -193,7 +193,7 @@ func (m *model) page(t *rapid.T, last bool) {
 	for _, who := range rapid.SliceOfN(id, 0, 6).Draw(t, "contacts") {
 		name := rapid.SampledFrom([]string{"Ann", "Bob"}).Draw(t, "name")
 		page.Contacts = append(page.Contacts, person(who, name, ""))
-		m.held[who], inPage[who] = name, true
+		m.held[who], inPage[who], m.brought = name, true, true // what is rejected is shown, and brings nobody (D9)
 	}
 	for _, who := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "", "x"}), 0, 1).Draw(t, "rejected") {
 		page.Rejected = append(page.Rejected, directory.Rejected{ID: who, Reason: "x"})

@@ -145,7 +145,7 @@ func TestInABrowserGuardedDeletionsSayHowMany(t *testing.T) {
 	b.open("/")
 	b.sees("Waiting for a yes")
 	b.click("crm")
-	b.sees("the run did not show 40 of 96 contacts")
+	b.sees("the run did not show 40 of the 96 contacts")
 	b.accessible("guarded deletions")
 	b.picture("guarded")
 	b.click("Look at the deletions…")
