@@ -163,12 +163,18 @@ func (p *Page) Named() []string {
 
 // Decide decides about the contacts that a complete run would delete: those that the bridge named, and those that a run
 // which judges did not show. Nil: they go. Otherwise they are held back until somebody says yes or no (D9).
+//
+// Among them may be contacts that this run itself created, and that were deleted in the external service while it went on. So
+// the guard is asked twice: of as many as there can be of those that the integration had before, and of all of them together.
 func (r *Run) Decide(named, unshown int64, guard Guard) *GuardedError {
-	nobody := named+unshown > 0 && r.Judges() && r.Evidence.Brought == 0
-	if !nobody && !guard.Refuses(named+unshown, r.Evidence.Had) {
-		return nil
+	gone, total := named+unshown, r.Evidence.Had
+	nobody := gone > 0 && r.Judges() && r.Evidence.Brought == 0
+	if !nobody && !guard.Refuses(min(gone, total), total) {
+		if total += r.Created; !guard.Refuses(gone, total) {
+			return nil
+		}
 	}
-	return &GuardedError{Deleted: named + unshown, Named: named, Total: r.Evidence.Had, BroughtNobody: nobody, Rejected: r.Rejected}
+	return &GuardedError{Deleted: gone, Named: named, Total: total, BroughtNobody: nobody, Rejected: r.Rejected}
 }
 
 // A Guard stands in front of deletions (D7, D9): a run that would delete more than Share of an integration's contacts, and

@@ -29,6 +29,8 @@ var goneCases = []testCase{
 	{"RestartedPageAfterARefusedOffset", restartedPageAfterRefusedOffset},
 	{"GuardStandsInFrontOfNamedDeletions", guardNamed},
 	{"GuardCountsNamedDeletionsOfTheWholeRun", guardNamedOverPages},
+	{"FirstFillDeletesWhatWentMeanwhile", firstFillDeletes},
+	{"GuardIsNotWidenedByNewContacts", guardNotWidened},
 	{"GuardCountsNamedAndUnshownTogether", guardNamedAndUnshown},
 	{"FewNamedDeletionsHappenWhileOthersWait", fewNamedWhileOthersWait},
 	{"NamedDeletionsOfAnAbandonedRunAreNotLost", namedOfAbandonedRun},
@@ -414,6 +416,25 @@ func guardNamedOverPages(b *bench) {
 	b.count(50)
 	b.yes(20)
 	b.count(30)
+}
+
+// firstFillDeletes has contacts deleted in the external service after the first run of an integration has brought them.
+func firstFillDeletes(b *bench) {
+	run := b.start()
+	b.apply(run, directory.Page{Contacts: people(1, 100, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.Page{Contacts: people(101, 200, "Ann"), Deleted: ids(1, 15), Checkpoint: "a", Last: true})
+	b.count(185)
+	b.holdBack(b.start(), directory.Page{Contacts: people(201, 210, "Ann"), Deleted: ids(16, 80), Checkpoint: "b"})
+}
+
+// guardNotWidened names everybody who was there as deleted, in a run that brings many more.
+func guardNotWidened(b *bench) {
+	b.complete(directory.Page{Contacts: people(1, 30, "Ann"), Checkpoint: "a"})
+	guarded := b.guarded(b.start(), directory.Page{Contacts: people(31, 500, "Ann"), Deleted: ids(1, 30), Checkpoint: "b"})
+	if guarded.Deleted != 30 || guarded.Total != 30 {
+		b.Errorf("guarded: %+v", guarded)
+	}
+	b.count(500)
 }
 
 func guardNamedAndUnshown(b *bench) {

@@ -48,6 +48,7 @@ type model struct {
 	shown      set // by this pass
 	old        set // held when the run, or its last pass, started
 	had        int
+	created    int    // by the run, with the page that is being applied
 	checkpoint string // of the integration
 	settings   string
 }
@@ -190,9 +191,13 @@ func (m *model) page(t *rapid.T, last bool) {
 	m.judges = m.judges && !(m.broken && !page.Exact)
 	m.exact = page.Exact
 	inPage := set{}
+	m.created = int(m.run.Created)
 	for _, who := range rapid.SliceOfN(id, 0, 6).Draw(t, "contacts") {
 		name := rapid.SampledFrom([]string{"Ann", "Bob"}).Draw(t, "name")
 		page.Contacts = append(page.Contacts, person(who, name, ""))
+		if _, there := m.held[who]; !there {
+			m.created++
+		}
 		m.held[who], inPage[who], m.brought = name, true, true // what is rejected is shown, and brings nobody (D9)
 	}
 	for _, who := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "", "x"}), 0, 1).Draw(t, "rejected") {
@@ -232,7 +237,7 @@ func (m *model) end() (guarded bool) {
 	}
 	clear(m.named)
 	guard := directory.Guard{Share: 0.4, Min: 1}
-	if guard.Refuses(int64(len(gone)), int64(m.had)) || m.judges && len(gone) > 0 && !m.brought {
+	if guard.Refuses(int64(min(len(gone), m.had)), int64(m.had)) || guard.Refuses(int64(len(gone)), int64(m.had+m.created)) || m.judges && len(gone) > 0 && !m.brought {
 		maps.Copy(m.waiting, gone)
 		return true
 	}
