@@ -179,6 +179,7 @@ func (h *history) disappearances(earlier, later map[int64]int64) []violation {
 // A tally adds up what one bridge's runs showed.
 type tally struct {
 	runs, fullRuns  int64
+	remaps          int64
 	pages, contacts int64
 	checked         int64
 	violations      []violation

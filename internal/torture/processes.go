@@ -12,8 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
 )
@@ -24,6 +26,8 @@ var endpoints = map[string]int{"small": 97, "medium": 1000, "large": 5000}
 // A bridge is a running `contactbridge serve`.
 type bridge struct {
 	binary, config, address string
+	source                  string // its configuration, but for the mapping's mark
+	mark                    int    // what every contact's company says: another one is another mapping
 	log                     *os.File
 	process                 *exec.Cmd
 }
@@ -46,15 +50,34 @@ func newBridge(binary, dir, source string) (*bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := "listen: " + address + "\nendpoints:\n"
-	for name, size := range endpoints {
-		config += fmt.Sprintf("  %s:\n    auth: {username: agent, password: s3cret}\n    page: {contacts: %d}\n    source: %s\n", name, size, source)
-	}
-	b := &bridge{binary: binary, config: filepath.Join(dir, "bridge.yaml"), address: address}
+	b := &bridge{binary: binary, config: filepath.Join(dir, "bridge.yaml"), address: address, source: source}
 	if b.log, err = os.Create(filepath.Join(dir, "bridge.log")); err != nil {
 		return nil, err
 	}
-	return b, os.WriteFile(b.config, []byte(config), 0o600)
+	return b, b.configure()
+}
+
+// configure writes the configuration.
+func (b *bridge) configure() error {
+	config := "listen: " + b.address + "\nendpoints:\n"
+	source := strings.Replace(b.source, "fields: {", fmt.Sprintf("fields: {company: \"'%s'\", ", b.company()), 1)
+	for name, size := range endpoints {
+		config += fmt.Sprintf("  %s:\n    auth: {username: agent, password: s3cret}\n    page: {contacts: %d}\n    source: %s\n", name, size, source)
+	}
+	return os.WriteFile(b.config, []byte(config), 0o600)
+}
+
+// company is what the mapping gives every contact.
+func (b *bridge) company() string { return fmt.Sprint("Mapping ", b.mark) }
+
+// remap replaces the bridge by one that maps the contacts in another way.
+func (b *bridge) remap(ctx context.Context) error {
+	b.mark++
+	if err := b.configure(); err != nil {
+		return err
+	}
+	b.kill()
+	return b.start(ctx)
 }
 
 func freeAddress() (string, error) {
@@ -138,28 +161,50 @@ func complete(cmd *exec.Cmd) (report, error) {
 }
 
 // held reads which version of every customer a directory holds.
-func held(ctx context.Context, path string) (_ map[int64]int64, err error) {
+func held(ctx context.Context, path string) (map[int64]int64, error) {
+	all := map[int64]int64{}
+	err := each(ctx, path, func(c contact.Contact) error {
+		id, err1 := strconv.ParseInt(c.ID, 10, 64)
+		v, err2 := strconv.ParseInt(c.Title, 10, 64)
+		all[id] = v
+		return errors.Join(err1, err2)
+	})
+	return all, err
+}
+
+// mapped returns the contacts of a directory that a mapping did not make.
+func mapped(ctx context.Context, path, company string) (otherwise []violation, err error) {
+	err = each(ctx, path, func(c contact.Contact) error {
+		if c.Company == company {
+			return nil
+		}
+		id, err := strconv.ParseInt(c.ID, 10, 64)
+		otherwise = append(otherwise, violation{id, fmt.Sprintf("mapped as %q, not as %q", c.Company, company)})
+		return err
+	})
+	return otherwise, err
+}
+
+// each calls a function with every contact of a directory.
+func each(ctx context.Context, path string, see func(contact.Contact) error) (err error) {
 	store, err := sqlite.Open(ctx, path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	all := map[int64]int64{}
 	for after := ""; ; {
 		contacts, err := store.Contacts(ctx, key, after, 5000)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, c := range contacts {
-			id, err1 := strconv.ParseInt(c.ID, 10, 64)
-			v, err2 := strconv.ParseInt(c.Title, 10, 64)
-			if err := errors.Join(err1, err2); err != nil {
-				return nil, err
+			if err := see(c); err != nil {
+				return err
 			}
-			all[id], after = v, c.ID
+			after = c.ID
 		}
 		if len(contacts) < 5000 {
-			return all, nil
+			return nil
 		}
 	}
 }

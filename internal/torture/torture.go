@@ -62,13 +62,15 @@ type subject struct {
 	url              func() string
 	random           *rand.Rand
 	tally            tally
+	bridge           *bridge // whose mapping is changed in the middle of runs; nil: it stays
+	remapped         bool    // it was changed, and no run since has been judged
 }
 
 func newSubjects(ctx context.Context, d database, b *bridge, binary, dir string, o options) ([]*subject, error) {
 	random := rand.New(rand.NewPCG(o.seed, 1<<32))
 	endpoint := []string{"small", "medium", "large"}[random.IntN(3)] // one: another address would be another bridge, which starts over
 	subjects := []*subject{{
-		name: "contactbridge", binary: binary, db: filepath.Join(dir, "contacts.db"), random: random,
+		name: "contactbridge", binary: binary, db: filepath.Join(dir, "contacts.db"), random: random, bridge: b,
 		url: func() string { return b.url(endpoint) },
 	}}
 	for i, kind := range []string{"max", "now"} {
@@ -107,10 +109,10 @@ func (s *subject) once(ctx context.Context, h *history, earlier map[int64]int64,
 	if full = !s.naive && s.tally.runs > 0 && (full || s.random.IntN(8) == 0); full {
 		extra = []string{"--full"}
 	}
-	before, started := h.snapshot(), time.Now()
+	before, started, changed := h.snapshot(), time.Now(), s.remap(ctx)
 	r, err := complete(synchronize(ctx, s.binary, s.url(), s.db, extra...))
 	s.tally.slowest = max(s.tally.slowest, time.Since(started))
-	if err != nil {
+	if err = errors.Join(err, changed()); err != nil {
 		s.tally.errors = append(s.tally.errors, err.Error())
 		time.Sleep(100 * time.Millisecond)
 		return earlier
@@ -131,6 +133,32 @@ func (s *subject) once(ctx context.Context, h *history, earlier map[int64]int64,
 	s.tally.add(regressions(earlier, now))
 	s.tally.add(h.disappearances(earlier, now))
 	return now
+}
+
+// remap changes the bridge's mapping at a random moment of one run of ten. The function that it returns waits until that is done,
+// or, where another run has followed, looks at what has become of the contacts (D10).
+func (s *subject) remap(ctx context.Context) (done func() error) {
+	switch {
+	case s.bridge == nil || s.tally.runs == 0:
+		return func() error { return nil }
+	case s.remapped:
+		s.remapped = false
+		return func() error {
+			found, err := mapped(ctx, s.db, s.bridge.company())
+			s.tally.add(found)
+			return err
+		}
+	case s.random.IntN(10) > 0:
+		return func() error { return nil }
+	}
+	s.remapped = true
+	s.tally.remaps++
+	wait, result := time.Duration(s.random.Int64N(int64(time.Second))), make(chan error, 1)
+	go func() {
+		time.Sleep(wait)
+		result <- s.bridge.remap(ctx)
+	}()
+	return func() error { return <-result }
 }
 
 // judge prints what was found and decides.
@@ -155,7 +183,7 @@ func judge(subjects []*subject, h *history, o options) error {
 			failures = append(failures, fmt.Errorf("%s: %d runs failed; the first: %s", s.name, len(t.errors), t.errors[0]))
 		}
 	}
-	fmt.Printf("%d commits, slowest run %v, seed %d\n", h.commits, subjects[0].tally.slowest.Round(time.Millisecond), o.seed)
+	fmt.Printf("%d commits, %d changes of the mapping, slowest run %v, seed %d\n", h.commits, subjects[0].tally.remaps, subjects[0].tally.slowest.Round(time.Millisecond), o.seed)
 	if err := errors.Join(failures...); err != nil {
 		return err
 	}
