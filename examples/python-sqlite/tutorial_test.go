@@ -1,8 +1,8 @@
 package pythonsqlite
 
 import (
+	"bufio"
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,18 +36,22 @@ func startStep(t *testing.T, step, database string) (url string) {
 	if b[step] == "" {
 		t.Fatalf("the tutorial has no block %s", step)
 	}
-	port := freePort(t)
-	program := strings.Join([]string{b["frame"], b["contact"], b[step], b["start"]}, "\n")
-	program = strings.ReplaceAll(program, "8080", port)
+	// On a free port that the program itself finds and tells: another program could take one that is only looked for.
+	program := strings.Join([]string{tellPort, b["frame"], b["contact"], b[step], b["start"]}, "\n")
+	program = strings.ReplaceAll(program, "8080", "0")
 	command := exec.Command(python(t), "-c", program)
 	command.Dir = filepath.Dir(database)
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { (&process{command: command}).stop() })
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if connection, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
-			connection.Close()
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if port, ok := strings.CutPrefix(lines.Text(), "port "); ok {
 			return "http://127.0.0.1:" + port + "/contact_sync"
 		}
 	}
@@ -55,16 +59,14 @@ func startStep(t *testing.T, step, database string) (url string) {
 	return ""
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
-}
+// tellPort has every server print its port once it listens.
+const tellPort = `
+import socketserver
+def activate(server, original=socketserver.TCPServer.server_activate):
+    original(server)
+    print("port", server.server_address[1], flush=True)
+socketserver.TCPServer.server_activate = activate
+`
 
 // Every step of the tutorial fails the cases that it says it fails, and no later step fails them any more.
 func TestTheTutorialTellsTheTruth(t *testing.T) {
