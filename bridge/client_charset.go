@@ -82,7 +82,7 @@ const (
 	inLatin
 )
 
-// Read implements [io.Reader]. It gives as much as it has: whoever reads a few bytes at a time pays for each reading.
+// Read implements [io.Reader]. It returns as much as it has, since many small reads are slow.
 func (t *textReader) Read(p []byte) (n int, err error) {
 	n = t.flush(p)
 	for n < len(p) && (n == 0 || t.from.Buffered() > 0) {

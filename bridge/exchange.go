@@ -120,7 +120,7 @@ type Guesses interface {
 	Try(r *http.Request, auth Auth) (judged func(Verdict), wait time.Duration)
 }
 
-// A Verdict is what credentials turned out to be.
+// A Verdict says whether credentials are good.
 type Verdict int
 
 // The verdicts.

@@ -169,10 +169,12 @@ func (p *Page) Named() []string {
 func (r *Run) Decide(named, unshown int64, guard Guard) *GuardedError {
 	gone, total := named+unshown, r.Evidence.Had
 	nobody := gone > 0 && r.Judges() && r.Evidence.Brought == 0
-	if !nobody && !guard.Refuses(min(gone, total), total) {
-		if total += r.Created; !guard.Refuses(gone, total) {
-			return nil
-		}
+	refuses := guard.Refuses(min(gone, total), total)
+	if gone > total || !refuses {
+		total += r.Created
+	}
+	if !nobody && !refuses && !guard.Refuses(gone, total) {
+		return nil
 	}
 	return &GuardedError{Deleted: gone, Named: named, Total: total, BroughtNobody: nobody, Rejected: r.Rejected}
 }

@@ -49,7 +49,7 @@ func withoutNumberedLabel(text string) string {
 	return text
 }
 
-// lastWord is what follows the last space or other separator of a label, but for a dot, "#" or space at its end.
+// lastWord returns the text after the last space or other separator of a label, without a dot, "#" or space at its end.
 func lastWord(label string) string {
 	label = strings.TrimRight(label, " .#")
 	return label[strings.LastIndexAny(label, " .:;,-/()")+1:]

@@ -60,7 +60,7 @@ func (d *DB) open(sealed []byte, kind, owner, name string) ([]byte, error) {
 	return d.options.Seal.Open(sealed, place(kind, owner, name))
 }
 
-// openAuth opens sealed auth values; nil are none.
+// openAuth opens sealed auth values. It returns nil for nil.
 func (d *DB) openAuth(key directory.Key, sealed []byte) (map[string]string, error) {
 	values := map[string]string{}
 	if sealed == nil {

@@ -67,7 +67,7 @@ func (b *bridge) configure() error {
 	return os.WriteFile(b.config, []byte(config), 0o600)
 }
 
-// company is what the mapping gives every contact.
+// company returns the company that the mapping gives every contact.
 func (b *bridge) company() string { return fmt.Sprint("Mapping ", b.mark) }
 
 // remap replaces the bridge by one that maps the contacts in another way.

@@ -115,7 +115,7 @@ func textForm(text, as string) form {
 	return f
 }
 
-// wallOf reads the wall time of a text stamp, to the minute; false where it is none.
+// wallOf reads the wall time of a text stamp, to the minute. It returns false for a text that is not a stamp.
 func wallOf(v keyset.Value) (time.Time, bool) {
 	const minutes = "2006-01-02T15:04"
 	text := strings.Replace(v.Text[:min(len(v.Text), len(minutes))], " ", "T", 1)
