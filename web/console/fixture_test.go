@@ -24,7 +24,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
-	"github.com/contactbridge/contactbridge/internal/sample"
+	"github.com/contactbridge/contactbridge/internal/demo/sample"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/web"
 	"github.com/contactbridge/contactbridge/web/console"

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/hub/registry"
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 	"github.com/contactbridge/contactbridge/web/console"
 )
 

@@ -356,6 +356,10 @@ func (q *request) fail(err error) {
 	if errors.Is(err, context.Canceled) && q.Context().Err() != nil {
 		return // the browser has gone: nothing failed, and nobody would read it
 	}
+	if x := exchange.Of(q.Context()); x.Status != 0 {
+		x.Err = err // the answer has begun: no page about the error can follow
+		return
+	}
 	status, title, problem := explain(err)
 	if status == http.StatusInternalServerError {
 		exchange.Of(q.Context()).Err = err
