@@ -16,7 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 // serveBody answers every request with one body, compressed where the client takes that.

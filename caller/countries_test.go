@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/caller"
-	"github.com/contactbridge/contactbridge/internal/sample"
+	"github.com/contactbridge/contactbridge/internal/demo/sample"
 )
 
 // spellings are the ways in which people write one number of a country. Each is stored, and found by every other.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 func TestNumbersKeepsEverythingThatMayBeLookedFor(t *testing.T) {

@@ -22,8 +22,8 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
-	"github.com/contactbridge/contactbridge/internal/pace"
 	"github.com/contactbridge/contactbridge/internal/priority"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 // fill stores contacts as one page of a run, past everything that bounds what bridges send: as older versions may have left them.

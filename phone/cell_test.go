@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 // partsOf returns the numbers of a cell in E.164; in angle brackets, the parts that are kept as they are written.

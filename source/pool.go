@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/clock"
 )
 
 // A Digest stands for a set of credentials without holding them.
@@ -30,7 +31,7 @@ func DigestOf(texts ...string) Digest {
 type PoolOptions struct {
 	Max   int           // the most things open at a time; 0 means 64
 	Idle  time.Duration // how long a thing that nobody uses stays open; 0 means 5 minutes
-	Clock Clock         // nil means [SystemClock]
+	Clock clock.Clock   // nil means [clock.System]
 }
 
 // A Pool keeps what is expensive to open, such as connections, by the credentials that it was opened with. It is used by
@@ -38,7 +39,7 @@ type PoolOptions struct {
 type Pool[T any] struct {
 	max        int
 	idle       time.Duration
-	clock      Clock
+	clock      clock.Clock
 	closeValue func(T) error
 
 	// root is cancelled by Close, so that no opening outlives the pool.
@@ -75,7 +76,7 @@ func NewPool[T any](options PoolOptions, closeValue func(T) error) *Pool[T] {
 		p.idle = 5 * time.Minute
 	}
 	if p.clock == nil {
-		p.clock = SystemClock{}
+		p.clock = clock.System{}
 	}
 	p.root, p.stop = context.WithCancel(context.Background())
 	return p

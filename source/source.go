@@ -8,12 +8,13 @@ import (
 	"path/filepath"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/clock"
 )
 
 // Deps are what a factory gets from the process besides its configuration. The zero Deps work.
 type Deps struct {
 	Logger *slog.Logger // nil means that nothing is logged
-	Clock  Clock        // nil means [SystemClock]
+	Clock  clock.Clock  // nil means [clock.System]
 	// Folder is what relative file names in a configuration start from: the configuration file's own folder. Empty means
 	// the working directory. See [Deps.Path].
 	Folder string
@@ -43,7 +44,7 @@ func (d Deps) Defaults() Deps {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	if d.Clock == nil {
-		d.Clock = SystemClock{}
+		d.Clock = clock.System{}
 	}
 	return d
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 // Every operation is asked with every scope of every account, about every account, on both stores: what the document says is

@@ -17,7 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/bridge/bridgetest"
 	"github.com/contactbridge/contactbridge/contact"
-	"github.com/contactbridge/contactbridge/internal/pgtest"
+	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/memory"

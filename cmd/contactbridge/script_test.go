@@ -18,7 +18,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
-	"github.com/contactbridge/contactbridge/internal/pgtest"
+	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source/memory"
 )
 

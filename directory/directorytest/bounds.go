@@ -7,7 +7,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 // giant returns a contact far beyond the bounds of package contact, as an older version may have stored it. Its numbers all end alike.

@@ -8,7 +8,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/directorytest"
 	"github.com/contactbridge/contactbridge/directory/postgres"
-	"github.com/contactbridge/contactbridge/internal/pgtest"
+	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 )
 
 var server pgtest.Suite

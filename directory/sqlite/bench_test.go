@@ -11,7 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
-	"github.com/contactbridge/contactbridge/internal/sample"
+	"github.com/contactbridge/contactbridge/internal/demo/sample"
 )
 
 const pageSize = 1000

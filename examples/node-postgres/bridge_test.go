@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge/bridgetest"
-	"github.com/contactbridge/contactbridge/internal/pgtest"
+	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 )
 
 var (

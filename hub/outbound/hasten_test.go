@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 // read asks a server whose answer a test writes, hastened by a clock that is faster than the real one.

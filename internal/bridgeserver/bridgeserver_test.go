@@ -23,6 +23,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
@@ -89,7 +90,7 @@ func (b *buffer) String() string {
 }
 
 // serve serves a configuration until the test ends.
-func serve(t *testing.T, cfg *config.Config, clock source.Clock) *running {
+func serve(t *testing.T, cfg *config.Config, clock clock.Clock) *running {
 	t.Helper()
 	logs := &buffer{}
 	logger := slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))

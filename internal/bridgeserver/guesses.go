@@ -12,7 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/internal/clock"
 )
 
 // Wrong credentials that an address may send: so many at once, then one every so often; at one endpoint, and at all together.
@@ -28,7 +28,7 @@ const mostRemembered = 10_000 // addresses, and credentials; with more, all are 
 // guesses count wrong credentials by address and endpoint. Credentials that were good are looked at wherever they come from: a
 // synchronizer is not locked out by somebody else at its address, and nobody is by guesses from another one.
 type guesses struct {
-	clock  source.Clock
+	clock  clock.Clock
 	client func(*http.Request) netip.Prefix
 	seed   maphash.Seed
 
@@ -43,7 +43,7 @@ type guesser struct {
 	endpoint string
 }
 
-func newGuesses(clock source.Clock, client func(*http.Request) netip.Prefix) *guesses {
+func newGuesses(clock clock.Clock, client func(*http.Request) netip.Prefix) *guesses {
 	return &guesses{clock: clock, client: client, seed: maphash.MakeSeed(), wrong: map[guesser]*tries{}, good: map[uint64]struct{}{}}
 }
 

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/internal/clock"
 )
 
 // stillClock is a clock that is set.
 type stillClock struct {
-	source.SystemClock
+	clock.System
 	now time.Time
 }
 

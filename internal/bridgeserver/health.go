@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/source"
 )
@@ -23,7 +24,7 @@ const (
 // health answers whether the process lives, and whether its endpoints could serve.
 type health struct {
 	endpoints []*endpoint
-	clock     source.Clock
+	clock     clock.Clock
 	logger    *slog.Logger
 	stopping  *atomic.Bool
 	shows     func(*http.Request) bool // who may see which endpoints there are; nil: anyone
@@ -58,7 +59,7 @@ const (
 	Unchecked State = "unchecked" // it cannot be tried
 )
 
-func newHealth(endpoints []*endpoint, clock source.Clock, logger *slog.Logger, stopping *atomic.Bool) *health {
+func newHealth(endpoints []*endpoint, clock clock.Clock, logger *slog.Logger, stopping *atomic.Bool) *health {
 	return &health{endpoints: endpoints, clock: clock, logger: logger, stopping: stopping}
 }
 

@@ -8,10 +8,10 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
-	"github.com/contactbridge/contactbridge/source"
 )
 
 // CheckTLS reports whether the configuration's certificate can be served.
@@ -19,7 +19,7 @@ func CheckTLS(cfg *config.Config) error {
 	if !cfg.TLS.Enabled() {
 		return nil
 	}
-	_, err := listener.NewCertificate(cfg.TLS.Cert, cfg.TLS.Key, source.SystemClock{}, nil)
+	_, err := listener.NewCertificate(cfg.TLS.Cert, cfg.TLS.Key, clock.System{}, nil)
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
@@ -25,14 +26,14 @@ import (
 type Options struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program, for the metrics
-	Clock   source.Clock // nil means [source.SystemClock]
+	Clock   clock.Clock  // nil means [clock.System]
 }
 
 // A Server answers the endpoints of one configuration. Use [New]; close it when nothing is served any more.
 type Server struct {
 	config    *config.Config
 	logger    *slog.Logger
-	clock     source.Clock
+	clock     clock.Clock
 	metrics   *metrics
 	guesses   *guesses
 	endpoints []*endpoint // by name
@@ -55,7 +56,7 @@ func New(cfg *config.Config, options Options) (*Server, error) {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
 	if s.clock == nil {
-		s.clock = source.SystemClock{}
+		s.clock = clock.System{}
 	}
 	s.metrics = newMetrics(options.Version)
 	s.guesses = newGuesses(s.clock, listener.ClientAddress(listener.Prefixes(cfg.Network.Proxies)))

@@ -10,7 +10,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver
 
-	"github.com/contactbridge/contactbridge/internal/sample"
+	"github.com/contactbridge/contactbridge/internal/demo/sample"
 )
 
 // seed fixes who the customers are.

@@ -20,7 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 // full declares one of everything.

@@ -20,9 +20,9 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/riverqueue"
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/listener"
-	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/web"
 	"github.com/contactbridge/contactbridge/web/console"
 )
@@ -55,7 +55,7 @@ func Check(cfg *hubconfig.Config) error {
 	if !cfg.TLS.Enabled() {
 		return nil
 	}
-	if _, err := listener.NewCertificate(cfg.TLS.Cert, cfg.TLS.Key, source.SystemClock{}, nil); err != nil {
+	if _, err := listener.NewCertificate(cfg.TLS.Cert, cfg.TLS.Key, clock.System{}, nil); err != nil {
 		return &hub.Error{Kind: hub.Invalid, Message: "tls cannot be served", Hint: "cert and key are PEM files that belong together.", Err: err}
 	}
 	return nil
@@ -150,7 +150,7 @@ func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
 	}
 	server := listener.Server(handler, maxHeaderBytes, listener.Times{}, s.logger)
 	if s.config.TLS.Enabled() {
-		certificate, err := listener.NewCertificate(s.config.TLS.Cert, s.config.TLS.Key, source.SystemClock{}, s.logger)
+		certificate, err := listener.NewCertificate(s.config.TLS.Cert, s.config.TLS.Key, clock.System{}, s.logger)
 		if err != nil {
 			return nil, err
 		}

@@ -8,14 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/internal/clock"
 )
 
 // A Certificate is read again when its file has changed, so that a renewed one needs no restart.
 type Certificate struct {
 	cert   string // PEM files
 	key    string
-	clock  source.Clock
+	clock  clock.Clock
 	logger *slog.Logger
 
 	mu      sync.Mutex
@@ -27,7 +27,7 @@ type Certificate struct {
 const lookEvery = 10 * time.Second
 
 // NewCertificate reads a certificate with its chain, and its key, from PEM files.
-func NewCertificate(cert, key string, clock source.Clock, logger *slog.Logger) (*Certificate, error) {
+func NewCertificate(cert, key string, clock clock.Clock, logger *slog.Logger) (*Certificate, error) {
 	c := &Certificate{cert: cert, key: key, clock: clock, logger: logger}
 	if err := c.read(c.modified()); err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/internal/listener"
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 // times are short ones, so that nobody waits for them.

@@ -8,8 +8,8 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/internal/demo/sample"
 	"github.com/contactbridge/contactbridge/internal/migrate"
-	"github.com/contactbridge/contactbridge/internal/sample"
 )
 
 // customers are n contacts of the sample with the numbers that find them, a page at a time.

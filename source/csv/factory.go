@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/source"
 )
 
@@ -24,7 +25,7 @@ type factory struct {
 	reads    source.Settings
 	shape    string // what of the configuration decides how a contact looks
 	deps     source.Deps
-	clock    source.Clock
+	clock    clock.Clock
 	logger   *slog.Logger
 	files    *source.Pool[*file]
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/sourcetest"
@@ -17,7 +18,7 @@ func TestSource(t *testing.T) {
 }
 
 func newService(testing.TB) sourcetest.Service {
-	store := memory.NewStore(source.SystemClock{})
+	store := memory.NewStore(clock.System{})
 	return sourcetest.Service{
 		Open: func(context.Context) (bridge.Source, error) { return store.Source(), nil },
 		Now:  time.Now,

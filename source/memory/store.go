@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/contact"
-	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
 // A Store is an external service in memory: contacts, each stamped when it was changed, written in transactions. It is used
 // by many goroutines at once.
 type Store struct {
-	clock source.Clock
+	clock clock.Clock
 	fixed bool // the contacts of a configuration, which nobody writes
 
 	endpoint string // whose configuration; empty for a store that is written to
@@ -45,12 +45,12 @@ type orders struct {
 	nulls   []*row // the others, by id
 }
 
-// NewStore makes an empty store. Its stamps come from the clock; nil means [source.SystemClock].
-func NewStore(clock source.Clock) *Store {
-	if clock == nil {
-		clock = source.SystemClock{}
+// NewStore makes an empty store. Its stamps come from the clock; nil means [clock.System].
+func NewStore(now clock.Clock) *Store {
+	if now == nil {
+		now = clock.System{}
 	}
-	return &Store{clock: clock, open: map[*Tx]struct{}{}, rows: map[string]*row{}}
+	return &Store{clock: now, open: map[*Tx]struct{}{}, rows: map[string]*row{}}
 }
 
 // now is the time, never earlier than before.

@@ -10,13 +10,14 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/memory"
 )
 
 // fixedClock shows what the test sets.
 type fixedClock struct {
-	source.SystemClock
+	clock.System
 	now time.Time
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/internal/pgtest"
+	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 )
 
 // there is a table of another server, with stamps of every sort.

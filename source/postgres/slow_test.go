@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/internal/faults"
+	"github.com/contactbridge/contactbridge/internal/test/faults"
 )
 
 // A connection on which time ran out may be slow by itself. The next page goes over another one, however well that one ended.

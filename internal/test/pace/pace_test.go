@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/contactbridge/contactbridge/internal/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
 func TestALimitIsNeverLessThanOnAnIdleMachine(t *testing.T) {

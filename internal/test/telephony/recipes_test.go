@@ -46,7 +46,7 @@ func TestTheAddressesOfTheRecipesNameTheCaller(t *testing.T) {
 
 func page(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/telephony.md")
+	text, err := os.ReadFile("../../../docs/telephony.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ type template3CX struct {
 }
 
 func TestTheTemplateFor3CXNamesTheCaller(t *testing.T) {
-	text, err := os.ReadFile("../../examples/telephony/3cx.xml")
+	text, err := os.ReadFile("../../../examples/telephony/3cx.xml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite" // the SQLite driver
 
-	"github.com/contactbridge/contactbridge/internal/pgtest"
-	"github.com/contactbridge/contactbridge/internal/sample"
+	"github.com/contactbridge/contactbridge/internal/demo/sample"
+	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 )
 
 // A laboratory has what the benchmarks share: the command, a PostgreSQL and a SQLite with the same customers.

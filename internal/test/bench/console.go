@@ -22,7 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	sealing "github.com/contactbridge/contactbridge/hub/secret"
-	"github.com/contactbridge/contactbridge/internal/sample"
+	"github.com/contactbridge/contactbridge/internal/demo/sample"
 	"github.com/contactbridge/contactbridge/web/console"
 )
 

@@ -124,7 +124,7 @@ func need(t *testing.T, programs ...string) {
 
 func configuration(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs("../../examples/telephony/kamailio.cfg")
+	path, err := filepath.Abs("../../../examples/telephony/kamailio.cfg")
 	if err != nil {
 		t.Fatal(err)
 	}
