@@ -22,6 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/postgres"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -85,7 +86,7 @@ func newPath(t *testing.T) *path {
 	if err != nil {
 		t.Fatal(err)
 	}
-	factory, err := postgres.New(postgres.Config{DSN: dsn, Table: "customers", ID: "id", Updated: "u", Fields: source.Fields{Name: "name"}}, source.Deps{})
+	factory, err := postgres.New(postgres.Config{DSN: dsn, Table: "customers", ID: "id", Updated: "u", Fields: record.Fields{Name: "name"}}, source.Deps{})
 	if err != nil {
 		t.Fatal(err)
 	}
