@@ -16,7 +16,6 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/kinds"
 )
 
 // Config is a whole configuration file.
@@ -78,7 +77,7 @@ type Endpoint struct {
 	// Name is the endpoint's key in the file.
 	Name string `yaml:"-"`
 	// Kind is the source's.
-	Kind kinds.Kind `yaml:"-"`
+	Kind source.Kind `yaml:"-"`
 	// New makes the factory that opens the endpoint's sources. It connects to nothing.
 	New func(deps source.Deps) (source.Factory, error) `yaml:"-"`
 	// SourceAuth names the fields of the caller's auth that the source uses, sorted.

@@ -292,7 +292,7 @@ func kindNames() []string {
 }
 
 // kindProblems takes over what a kind has to say about its configuration: one error, or several joined.
-func (c *checker) kindProblems(path string, kind kinds.Kind, err error) {
+func (c *checker) kindProblems(path string, kind source.Kind, err error) {
 	if found, ok := errors.AsType[*strictyaml.Problems](err); ok {
 		c.problems = append(c.problems, found.List...)
 		return
@@ -320,7 +320,7 @@ func (c *checker) kindProblems(path string, kind kinds.Kind, err error) {
 // leadingKey is the key that a kind's error begins with, and which item of its list.
 var leadingKey = regexp.MustCompile(`^([a-z_]+)(?:\[([0-9]+)\])?:? `)
 
-func isKey(kind kinds.Kind, word string) bool {
+func isKey(kind source.Kind, word string) bool {
 	return slices.ContainsFunc(strictyaml.Fields(reflect.TypeOf(kind.Config())), func(f strictyaml.Field) bool { return f.Key == word })
 }
 

@@ -215,6 +215,7 @@ func (f *factory) connConfig(auth bridge.Auth) (*pgxpool.Config, error) {
 	if conn.ConnectTimeout == 0 {
 		conn.ConnectTimeout = 5 * time.Second
 	}
+	conn.DialFunc = f.deps.Dial
 	conn.StatementCacheCapacity = 64
 	conn.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, 64<<10), w) // a page in a few reads
