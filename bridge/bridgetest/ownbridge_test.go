@@ -189,8 +189,9 @@ func TestOwnBridgePassesStrictWithPostgres(t *testing.T) {
 		fmt.Sprintf(`INSERT INTO customers SELECT 1000 + i, 'Zoë Müller ' || i, '+14155550' || i,
 			timestamptz '2024-03-01' + (i / 7) * interval '1 minute' FROM generate_series(0, %d) i`, contacts-1))
 	factory, err := postgres.New(postgres.Config{
-		DSN: template(t, database.DSN), Table: "customers", ID: "id", Updated: "updated_at",
-		Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
+		DSN: template(t, database.DSN), Config: sqltable.Config{
+			Table: "customers", ID: "id", Updated: "updated_at", Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
+		},
 	}, source.Deps{})
 	if err != nil {
 		t.Fatal(err)

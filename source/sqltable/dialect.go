@@ -33,6 +33,9 @@ type Dialect struct {
 	// Unindexed writes an expression so that it has the same value and order, and no index serves it. nil means that the
 	// planner knows how many rows are after the horizon, and decides by itself.
 	Unindexed func(expression string) string
+	// OwnStamp is the value of updated_as that says of integers that they are stamps which only this database has ([Own]). Empty:
+	// there is none.
+	OwnStamp string
 	// Probe is a statement that shows whether the credentials are good. Empty means SELECT 1.
 	Probe string
 }

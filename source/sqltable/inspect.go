@@ -23,6 +23,7 @@ type Inspector struct {
 	Table *Table
 	// Clock is the database's, where the horizon depends on one: stamps with a type, but of this database alone.
 	Clock *Clock
+	Stamp Stamp // what updated turned out to be, where there is a clock
 	// Missed says what is missed where open transactions cannot be seen, for problems about that.
 	Missed string
 
@@ -124,6 +125,7 @@ func (i *Inspector) stamps(ctx context.Context, h typed) error {
 	if err != nil {
 		return err
 	}
+	i.Stamp = st
 	i.Order(st.describe())
 	if st.Kind == Sequences {
 		i.sequence(c, greatest != nil && i.Table.Stamp.Kind == Integers)

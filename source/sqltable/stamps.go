@@ -78,7 +78,7 @@ func (st Stamp) describe() string {
 
 // stampOf tells what "updated" is from its type and, where that leaves it open, from the configuration. Where the kind has stamps
 // of its own it is for [Adapter] to say more.
-func stampOf(as string, t Type) (Stamp, error) {
+func (d *Dialect) stampOf(as string, t Type) (Stamp, error) {
 	st := Stamp{Kind: t.Stamp, SQL: t.SQL, Precision: t.Precision}
 	switch t.Stamp {
 	case Instants, Walls:
@@ -87,6 +87,10 @@ func stampOf(as string, t Type) (Stamp, error) {
 		st.Precision = 24 * time.Hour
 		return st, MustBe(as, t.SQL, stamp.AsDate)
 	case Integers:
+		if as == d.OwnStamp && as != "" {
+			st.Kind, st.Layout = Own, keyset.Number
+			return st, nil
+		}
 		return integerStamp(st, as)
 	}
 	return st, nil
@@ -104,8 +108,6 @@ func integerStamp(st Stamp, as string) (Stamp, error) {
 	case stamp.Auto:
 	case stamp.AsSequence:
 		st.Kind = Sequences
-	case stamp.AsXID:
-		st.Kind, st.Layout = Own, keyset.Number
 	case stamp.AsSeconds, stamp.AsMillis, stamp.AsMicros:
 		st.Kind, st.Unit, st.Precision = Epochs, stamp.Unit(as), stamp.Unit(as)
 	default:

@@ -73,6 +73,7 @@ func (s *Source) describe(ctx context.Context, conn Session) (*Table, error) {
 	if err := t.fill(columns, types); err != nil {
 		return nil, s.explain(ctx, err)
 	}
+	t.complete()
 	if adapter, ok := conn.(Adapter); ok {
 		if err := adapter.Adapt(ctx, t); err != nil {
 			return nil, s.explain(ctx, err)
@@ -128,7 +129,7 @@ func (t *Table) fill(columns []record.Column, types []Type) (err error) {
 	types = types[1:]
 	if t.Config.Updated != "" {
 		t.Updated = t.operand(fieldUpdated, t.Config.Updated, types[0])
-		if t.Stamp, err = stampOf(t.UpdatedAs, types[0]); err != nil {
+		if t.Stamp, err = t.Dialect.stampOf(t.UpdatedAs, types[0]); err != nil {
 			return err
 		}
 		types = types[1:]
