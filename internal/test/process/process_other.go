@@ -1,16 +1,16 @@
 //go:build unix && !linux
 
-package pgtest
+package process
 
 import (
 	"os/exec"
 	"syscall"
 )
 
-// processAttributes run a program as another user.
-func processAttributes(owner *syscall.Credential) *syscall.SysProcAttr {
+// Attributes run a program as another user.
+func Attributes(owner *syscall.Credential) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: owner, Setpgid: true}
 }
 
-// start starts a program with [processAttributes]; wait waits until it has ended.
-func start(cmd *exec.Cmd) (wait func() error, err error) { return cmd.Wait, cmd.Start() }
+// Start starts a program with [Attributes]; wait waits until it has ended.
+func Start(cmd *exec.Cmd) (wait func() error, err error) { return cmd.Wait, cmd.Start() }
