@@ -2,30 +2,25 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
 
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/internal/transfer"
+	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
 // An Export is a directory file that is read from one end to the other, to move it into another store. Nobody else has it open
 // or can open it meanwhile, and nothing in it is changed.
-type Export struct{ file *transfer.File }
+type Export struct{ file *sqlitefile.Alone }
 
 var _ directory.Mover = (*Export)(nil)
 
 // OpenExport opens a directory file for an export: one that is there, of this release's schema, and that no other process has
-// open ([transfer.ErrInUse]).
+// open ([sqlitefile.ErrInUse]).
 func OpenExport(ctx context.Context, path string) (*Export, error) {
-	version, err := newestVersion()
-	if err != nil {
-		return nil, err
-	}
-	file, err := transfer.OpenFile(ctx, path, transfer.Format{Name: "directory", ApplicationID: applicationID, Versions: "goose_db_version", Version: version})
+	file, err := OpenAlone(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &directory.Error{Message: "it is not there", Err: ErrNoFile, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
 	}
@@ -91,18 +86,4 @@ func (e *Export) Rows(ctx context.Context, table string) iter.Seq2[[]any, error]
 // Count is how many rows a table has, about: some of them may be being forgotten.
 func (e *Export) Count(ctx context.Context, table string) (n int64, err error) {
 	return n, e.file.Value(ctx, &n, "SELECT count(*) FROM "+table)
-}
-
-// newestVersion is the version of the schema that this release makes, without a file.
-func newestVersion() (int64, error) {
-	db, err := sql.Open("sqlite", "file::memory:") // nothing is done with it
-	if err != nil {
-		return 0, err
-	}
-	defer db.Close()
-	provider, err := newProvider(db)
-	if err != nil {
-		return 0, err
-	}
-	return newest(provider), nil
 }

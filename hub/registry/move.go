@@ -3,7 +3,6 @@ package registry
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,10 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
-
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 	"github.com/contactbridge/contactbridge/internal/transfer"
 )
 
@@ -63,18 +60,14 @@ func Tables() (tables []transfer.Table) {
 // An Export is a registry's file that is read from one end to the other, to move it to PostgreSQL. Nobody else has it open or
 // can open it meanwhile, and nothing in it is changed.
 type Export struct {
-	file     *transfer.File
+	file     *sqlitefile.Alone
 	replaced int64
 }
 
 // OpenExport opens a registry's file for an export: one that is there, of this release's schema, and that no other process has
-// open ([transfer.ErrInUse]).
+// open ([sqlitefile.ErrInUse]).
 func OpenExport(ctx context.Context, path string) (*Export, error) {
-	version, err := newestVersion()
-	if err != nil {
-		return nil, err
-	}
-	file, err := transfer.OpenFile(ctx, path, transfer.Format{Name: "registry", ApplicationID: applicationID, Versions: "registry_migrations", Version: version})
+	file, err := OpenAlone(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &directory.Error{Message: "it is not there", Hint: "name a hub's data folder, which holds it", Err: err}
 	}
@@ -82,25 +75,6 @@ func OpenExport(ctx context.Context, path string) (*Export, error) {
 		return nil, fmt.Errorf("open the registry %s: %w", path, err)
 	}
 	return &Export{file: file}, nil
-}
-
-// newestVersion is the version of the schema that this release makes.
-func newestVersion() (int64, error) {
-	db, err := sql.Open("sqlite", "file::memory:") // nothing is done with it
-	if err != nil {
-		return 0, err
-	}
-	defer db.Close()
-	statements, err := fs.Sub(migrations, "migrations/sqlite")
-	if err != nil {
-		return 0, err
-	}
-	provider, err := goose.NewProvider(database.DialectSQLite3, db, statements)
-	if err != nil {
-		return 0, err
-	}
-	sources := provider.ListSources()
-	return sources[len(sources)-1].Version, nil
 }
 
 // Close lets others open the file.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -81,7 +83,37 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, db *sql.DB) er
 	if err := makeSchema(ctx, db); err != nil {
 		return explainedPostgres(fmt.Errorf("make the schema contactbridge: %w", err))
 	}
-	return explainedPostgres(migrate(ctx, db, database.DialectPostgres, "postgres", "contactbridge.registry_migrations"))
+	return explainedPostgres(migrate(ctx, db))
+}
+
+// migrate brings the schema up to date.
+func migrate(ctx context.Context, db *sql.DB) error {
+	statements, err := fs.Sub(migrations, "migrations/postgres")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(database.DialectPostgres, db, statements, goose.WithTableName("contactbridge.registry_migrations"))
+	if err != nil {
+		return err
+	}
+	sources := provider.ListSources()
+	target := sources[len(sources)-1].Version
+	current, err := provider.GetDBVersion(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the schema's version: %w", err)
+	case current == target:
+		return nil
+	case current > target:
+		return &directory.Error{
+			Message: fmt.Sprintf("a newer contactbridge made the registry (schema %d, this one knows %d)", current, target),
+			Hint:    "update contactbridge here as well, or choose another database",
+		}
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bring the schema up to date: %w", err)
+	}
+	return nil
 }
 
 // makeSchema makes the schema where there is none: a user who may not make one can be given one.

@@ -24,6 +24,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
+	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 	"github.com/contactbridge/contactbridge/internal/transfer"
 )
 
@@ -64,7 +65,7 @@ type Count struct {
 var (
 	ErrNothing  = errors.New("there is no hub and no directory")
 	ErrOccupied = errors.New("the database holds a hub already")
-	ErrInUse    = transfer.ErrInUse // somebody has the files open
+	ErrInUse    = sqlitefile.ErrInUse // somebody has the files open
 )
 
 // Run moves it.
