@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/internal/postgresdb"
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 	"github.com/contactbridge/contactbridge/internal/transfer"
 )
@@ -140,7 +141,7 @@ func (e *Export) storable(text string) string {
 // transaction. Claims come along as well: those of a process that has died are taken over here.
 func Import(ctx context.Context, c *transfer.Copier, from *Export) error {
 	if _, err := c.Tx.Exec(ctx, "DELETE FROM contactbridge.hub_counters"); err != nil {
-		return fmt.Errorf("move the registry: %w", explainedPostgres(err))
+		return fmt.Errorf("move the registry: %w", postgresdb.Explain(err))
 	}
 	for _, m := range movedTables {
 		err := c.Copy(ctx, m.table(), from.rows(ctx, m))
@@ -148,7 +149,7 @@ func Import(ctx context.Context, c *transfer.Copier, from *Export) error {
 			err = goOnBehind(ctx, c, from, m)
 		}
 		if err != nil {
-			return fmt.Errorf("move the registry: %w", explainedPostgres(err))
+			return fmt.Errorf("move the registry: %w", postgresdb.Explain(err))
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
+	"github.com/contactbridge/contactbridge/internal/postgresdb"
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 	"github.com/contactbridge/contactbridge/internal/transfer"
 )
@@ -165,7 +166,7 @@ func (m *mover) keyFile() string { return filepath.Join(m.options.From, hubserve
 
 // openTarget finds an empty database, and makes the tables there.
 func (m *mover) openTarget(ctx context.Context) (err error) {
-	if m.target, err = postgres.Connect(ctx, m.options.To); err != nil {
+	if m.target, err = postgresdb.Connect(ctx, m.options.To); err != nil {
 		return err
 	}
 	c := m.target.Config()
