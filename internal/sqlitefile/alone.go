@@ -95,45 +95,58 @@ func (a *Alone) Close() error {
 	return errors.Join(append(errs, a.db.Close())...)
 }
 
+// Each visits the rows that a query finds. Several queries may be read at the same time by one goroutine.
+func (a *Alone) Each(ctx context.Context, query string, visit func(row *sql.Rows) error) (err error) {
+	rows, err := a.conn.QueryContext(ctx, query)
+	if err != nil {
+		return explainAlone(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := visit(rows); err != nil {
+			return explainAlone(err)
+		}
+	}
+	return explainAlone(rows.Err())
+}
+
 // Rows returns the rows that a query finds, each with a value for every column: nil, int64, string or []byte. A row is good until
-// the next one; an error is the last thing that comes. Several queries may be read at the same time by one goroutine.
-func (a *Alone) Rows(ctx context.Context, query string, args ...any) iter.Seq2[[]any, error] {
+// the next one; an error is the last thing that comes.
+func (a *Alone) Rows(ctx context.Context, query string) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		if err := a.each(ctx, query, args, yield); err != nil {
-			yield(nil, explainAlone(err))
+		var row, into []any
+		err := a.Each(ctx, query, func(rows *sql.Rows) error {
+			if row == nil {
+				columns, err := rows.Columns()
+				if err != nil {
+					return err
+				}
+				row, into = make([]any, len(columns)), make([]any, len(columns))
+				for i := range row {
+					into[i] = &row[i]
+				}
+			}
+			if err := rows.Scan(into...); err != nil {
+				return err
+			}
+			for i := range row {
+				if b, ok := row[i].([]byte); ok && b == nil {
+					row[i] = []byte{} // the driver's way of an empty value; nil would be no value
+				}
+			}
+			if !yield(row, nil) {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(nil, err)
 		}
 	}
 }
 
-func (a *Alone) each(ctx context.Context, query string, args []any, yield func([]any, error) bool) (err error) {
-	rows, err := a.conn.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	row, into := make([]any, len(columns)), make([]any, len(columns))
-	for i := range row {
-		into[i] = &row[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		for i := range row {
-			if b, ok := row[i].([]byte); ok && b == nil {
-				row[i] = []byte{} // the driver's way of an empty value; nil would be no value
-			}
-		}
-		if !yield(row, nil) {
-			return nil
-		}
-	}
-	return rows.Err()
-}
+// errEnough ends a query whose reader wants no more rows.
+var errEnough = errors.New("enough")
 
 // Value reads the only value that a query finds.
 func (a *Alone) Value(ctx context.Context, into any, query string, args ...any) error {
