@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // Sort puts the worst problems first and keeps the order of equals.
@@ -130,7 +131,7 @@ func names(expression, column string) bool {
 func isNameRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // Expressions lists the expressions of a source: its id, updated and deleted, and those of the fields.
-func (c Config) Expressions(columns []Column) []string {
+func (c Config) Expressions(columns []record.Column) []string {
 	list := []string{c.ID, c.Updated, c.Deleted}
 	for _, column := range columns {
 		list = append(list, column.From)
