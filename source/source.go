@@ -3,9 +3,11 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/clock"
@@ -78,6 +80,11 @@ type Inspector interface {
 	Inspect(ctx context.Context) (Inspection, error)
 }
 
+// A Counter is a source that can say how many contacts an initial run would yield: -1 means unknown.
+type Counter interface {
+	Count(ctx context.Context) (int64, error)
+}
+
 // An Inspection is what preview shows besides the contacts.
 type Inspection struct {
 	Mapping  []Mapped  // which contact field comes from where, in the order of bridge documents
@@ -88,15 +95,15 @@ type Inspection struct {
 
 // Mapped says where a contact's field comes from.
 type Mapped struct {
-	Field string // as in the protocol: "name", "phones", "custom_fields.Plan"
-	From  string // the expression or column
-	Auto  bool   // found by its usual name, not configured
+	Field string `json:"field"` // as in the protocol: "name", "phones", "custom_fields.Plan"
+	From  string `json:"from"`  // the expression or column
+	Auto  bool   `json:"auto"`  // found by its usual name, not configured
 }
 
 // A Fact is one line about the source.
 type Fact struct {
-	Name  string
-	Value string
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // A Severity says how bad a problem is.
@@ -115,4 +122,10 @@ type Problem struct {
 	Code     string   `json:"code"` // stable, for programs: "no_index", "null_updated"
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint,omitempty"`
+}
+
+// SortProblems puts the worst problems first, and keeps the order of equally bad ones.
+func SortProblems(problems []Problem) {
+	rank := map[Severity]int{Failure: 0, Warning: 1, Note: 2}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
 }

@@ -300,7 +300,7 @@ func columnsOf(expression string) string {
 }
 
 // mappingPairs puts the sources of a field in one line.
-func mappingPairs(mapping []Mapped) [][2]string {
+func mappingPairs(mapping []source.Mapped) [][2]string {
 	var pairs [][2]string
 	for _, m := range mapping {
 		from := m.From
