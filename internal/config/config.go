@@ -78,6 +78,8 @@ type Endpoint struct {
 	Name string `yaml:"-"`
 	// Kind is the source's.
 	Kind source.Kind `yaml:"-"`
+	// Title is what the source reads, in a word or two for the start-up line; empty where it has no name.
+	Title string `yaml:"-"`
 	// New makes the factory that opens the endpoint's sources. It connects to nothing.
 	New func(deps source.Deps) (source.Factory, error) `yaml:"-"`
 	// SourceAuth names the fields of the caller's auth that the source uses, sorted.
@@ -88,21 +90,6 @@ type Endpoint struct {
 // itself (D10).
 func (e Endpoint) Digest() string {
 	return e.Phones.settings().Digest()
-}
-
-// Table is what the source reads, in a word or two for the start-up line: its table, query or file; empty where it has
-// none of these.
-func (e Endpoint) Table() string {
-	if table, ok := e.Source.Text("table"); ok {
-		return "table " + table
-	}
-	if _, ok := e.Source.Text("query"); ok {
-		return "a query"
-	}
-	if path, ok := e.Source.Text("path"); ok && !strings.Contains(path, "{{") {
-		return path
-	}
-	return ""
 }
 
 // The ways to say who may ask without saying what they must send.
