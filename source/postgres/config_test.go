@@ -501,9 +501,9 @@ func TestConfigurationIsCheckedAtOnce(t *testing.T) {
 		`{dsn: "postgres://u:secret@h/d%zz"}`:           {"dsn cannot be read"},
 		`{dsn: "host=h port=secret"}`:                   {"dsn cannot be read"},
 		`{dsn: x, table: a, query: b, id: c}`:           {"exclude each other"},
-		`{dsn: x, table: 'a"b', id: c}`:                 {"not the name of a table"},
-		`{dsn: x, table: a., id: c}`:                    {"not the name of a table"},
-		`{dsn: x, table: a, id: c, updated_as: weekly}`: {"updated_as is \"weekly\"", "epoch_ms", "updated is not"},
+		`{dsn: x, table: 'a"b', id: c}`:                 {"no table's name"},
+		`{dsn: x, table: a., id: c}`:                    {"no table's name"},
+		`{dsn: x, table: a, id: c, updated_as: weekly}`: {"updated_as cannot be \"weekly\"", "epoch_ms", "updated is not"},
 		`{dsn: x, table: a, id: c, time_zone: Mars}`:    {"time_zone \"Mars\" is unknown"},
 		`{dsn: x, table: a, id: c, overlap: -5m}`:       {"overlap is negative"},
 		`{dsn: "postgres://h/d?default_query_exec_mode=simple_protocol", table: a, id: c}`: {"exec"},
@@ -513,7 +513,7 @@ func TestConfigurationIsCheckedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := New(cfg, source.Deps{})
-		said := sourcetest.Said(err)
+		said := sourcetest.ConfigText(err)
 		for _, word := range words {
 			if !strings.Contains(said, word) {
 				t.Errorf("%s: %q does not say %q", config, said, word)

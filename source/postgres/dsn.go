@@ -65,7 +65,8 @@ func (f *factory) connConfig(dsn string) (*pgxpool.Config, error) {
 	conn := cfg.ConnConfig
 	if conn.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
 		return nil, &source.ConfigError{
-			Key: "dsn", Message: "dsn: default_query_exec_mode=simple_protocol cannot be used", Hint: "Set it to exec, which works behind PgBouncer too.",
+			Key: "dsn", Message: "dsn cannot have default_query_exec_mode=simple_protocol",
+			Hint: "Write default_query_exec_mode=exec, which works behind PgBouncer too.",
 		}
 	}
 	if conn.ConnectTimeout == 0 {

@@ -13,7 +13,10 @@ func Kind() source.Kind {
 
 **Exact** for stamps made by the database's clock, for numbers that grow with every change, and for transaction ids (an xid8
 column, or xmin). **Overlap** without that privilege, on a standby, and for rows that come from elsewhere: what commits later than
-` + "`overlap`" + ` after its stamp is missed. [Which is which](exactness.md#postgresql).`,
+` + "`overlap`" + ` after its stamp is missed. [Which is which](exactness.md#postgresql).
+
+A caller's credential that stands in the dsn's host may be a name or a part of one, no socket and no list of hosts; a dsn with a
+password of its own must write the end of the host's name.`,
 		Example: `kind: postgres
 dsn: postgres://reader:${READER_PASSWORD}@127.0.0.1:5432/crm
 table: customers

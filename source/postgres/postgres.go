@@ -84,7 +84,7 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 // checkDSN tries the DSN with credentials that could be anybody's.
 func (f *factory) checkDSN() error {
 	if f.dsn.String() == "" {
-		return &source.ConfigError{Key: "dsn", Message: "dsn is missing: where the database is", Hint: "Set it to a URL such as postgres://reader@127.0.0.1:5432/crm."}
+		return &source.ConfigError{Key: "dsn", Message: "dsn is missing", Hint: "Write where the database is, such as postgres://reader@127.0.0.1:5432/crm."}
 	}
 	auth := bridge.Auth{}
 	for _, name := range f.dsn.Names() {

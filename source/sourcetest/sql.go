@@ -287,20 +287,3 @@ func (w sqlWriter) phones(list []string) any {
 	}
 	return string(text)
 }
-
-// Said returns what a configuration's error tells people: the messages of all that is wrong, each with its hint.
-func Said(err error) string {
-	switch e := err.(type) { //nolint:errorlint // this walks what was joined
-	case nil:
-		return ""
-	case *source.ConfigError:
-		return e.Message + " " + e.Hint
-	case interface{ Unwrap() []error }:
-		var list []string
-		for _, each := range e.Unwrap() {
-			list = append(list, Said(each))
-		}
-		return strings.Join(list, "\n")
-	}
-	return err.Error()
-}

@@ -314,7 +314,7 @@ func TestConfigurationIsCheckedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := New(cfg, source.Deps{})
-		said := sourcetest.Said(err)
+		said := sourcetest.ConfigText(err)
 		for _, word := range words {
 			if !strings.Contains(said, word) {
 				t.Errorf("%s: %q does not say %q", config, said, word)

@@ -82,9 +82,9 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 func (c Config) checkPath() error {
 	var errs source.ConfigErrors
 	path, dsn := c.Path.String(), c.DSN.String()
-	errs.If(path == "" && dsn == "", "path", "path is missing: the database file", "Set path to the file's name.")
-	errs.If(path != "" && dsn != "", "dsn", "path and dsn exclude each other: they mean the same", "Leave dsn out.")
-	errs.If(strings.Contains(path+dsn, ":memory:"), "path", "path is :memory:, but there has to be a file", "Set path to a file's name; kind memory needs none.")
+	errs.If(path == "" && dsn == "", "path", "path is missing", "Name the database file.")
+	errs.If(path != "" && dsn != "", "path", "path and dsn exclude each other", "Keep one of them: they mean the same.")
+	errs.If(strings.Contains(path+dsn, ":memory:"), "path", "path cannot be :memory:", "Name a file.")
 	return errs.Err()
 }
 

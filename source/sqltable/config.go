@@ -40,16 +40,16 @@ func (c *Config) defaults() {
 // are its allowed values besides auto.
 func (c Config) check(updatedAs string, meanings []string) error {
 	var errs source.ConfigErrors
-	errs.If(c.Table == "" && c.Query == "", "table", "table is missing: the name of the table or view to read", "Set table, or write the query: SELECT …")
-	errs.If(c.Table != "" && c.Query != "", "query", "table and query exclude each other", "Name the table, or write the query.")
-	errs.If(c.ID == "", "id", "id is missing: the column, or the expression, that identifies a contact", "Set id to the table's primary key.")
+	errs.If(c.Table == "" && c.Query == "", "table", "table is missing", "Name the table or view to read, or write a query.")
+	errs.If(c.Table != "" && c.Query != "", "table", "table and query exclude each other", "Name the table, or write the query.")
+	errs.If(c.ID == "", "id", "id is missing", "Name the column, or write the expression, that identifies a contact.")
 	errs.If(updatedAs != stamp.Auto && !slices.Contains(meanings, updatedAs), "updated_as",
-		fmt.Sprintf("updated_as is %q", updatedAs), "Set it to "+strings.Join(meanings, ", ")+" or "+stamp.Auto+".")
+		fmt.Sprintf("updated_as cannot be %q", updatedAs), "Choose one of: "+stamp.Auto+", "+strings.Join(meanings, ", ")+".")
 	errs.If(updatedAs != stamp.Auto && c.Updated == "", "updated_as", "updated_as is set, but updated is not", "Set updated, or leave updated_as out.")
-	errs.If(c.Overlap < 0, "overlap", "overlap is negative", "Set it to a duration such as 5m.")
-	errs.If(c.ClockSkew < 0, "clock_skew", "clock_skew is negative", "Set it to a duration such as 1s.")
+	errs.If(c.Overlap < 0, "overlap", "overlap is negative", "Write a duration such as 5m.")
+	errs.If(c.ClockSkew < 0, "clock_skew", "clock_skew is negative", "Write a duration such as 1s.")
 	_, err := time.LoadLocation(c.TimeZone)
-	errs.If(err != nil || c.TimeZone == "Local", "time_zone", fmt.Sprintf("time_zone %q is unknown", c.TimeZone), "Set it to a name such as Europe/Berlin or UTC.")
+	errs.If(err != nil || c.TimeZone == "Local", "time_zone", fmt.Sprintf("time_zone %q is unknown", c.TimeZone), "Write a name such as Europe/Berlin or UTC.")
 	return errs.Err()
 }
 

@@ -1,7 +1,6 @@
 package sqltable
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,21 +104,21 @@ func (d *Dialect) SplitName(name string) ([]string, error) {
 			parts = append(parts, part.String())
 			part.Reset()
 		case c == 0:
-			return nil, badName(name, errors.New("a name cannot hold a zero byte"))
+			return nil, &source.ConfigError{Key: "table", Message: "table holds a zero byte", Hint: "Remove it."}
 		default:
 			part.WriteByte(c)
 		}
 	}
 	parts = append(parts, part.String())
 	if open != 0 || slices.Contains(parts, "") {
-		return nil, badName(name, nil)
+		return nil, badName(name)
 	}
 	return parts, nil
 }
 
-func badName(name string, cause error) error {
+func badName(name string) error {
 	return &source.ConfigError{
-		Key: "table", Message: "table " + strconv.Quote(name) + " is not the name of a table", Err: cause,
+		Key: "table", Message: "table cannot be " + strconv.Quote(name) + ": this is no table's name",
 		Hint: `Write name, schema.name or "Schema"."Name".`,
 	}
 }

@@ -79,7 +79,7 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 	for _, c := range append(i.counts, counts(i.Table)...) {
 		s.tally(ctx, i, c)
 	}
-	keyset.Sort(i.found.Problems)
+	source.SortProblems(i.found.Problems)
 	return i.found, nil
 }
 

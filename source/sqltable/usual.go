@@ -7,15 +7,15 @@ func usualColumns(guess record.Guess, d *Dialect) []record.Column {
 	var list []record.Column
 	for _, g := range guess.Fields {
 		if g.Join != "" {
-			list = append(list, record.Column{Field: g.Field, From: joined(g, d), Auto: true})
+			list = append(list, record.Column{Field: g.Field, From: joined(g, d), Auto: true, Found: g.Columns})
 			continue
 		}
 		for _, name := range g.Columns {
-			list = append(list, record.Column{Field: g.Field, From: d.Quote(name), Auto: true})
+			list = append(list, record.Column{Field: g.Field, From: d.Quote(name), Auto: true, Found: []string{name}})
 		}
 	}
 	if guess.Country != "" {
-		list = append(list, record.Column{Field: record.FieldCountry, From: d.Quote(guess.Country), Auto: true})
+		list = append(list, record.Column{Field: record.FieldCountry, From: d.Quote(guess.Country), Auto: true, Found: []string{guess.Country}})
 	}
 	return list
 }
