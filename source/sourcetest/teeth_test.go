@@ -364,10 +364,12 @@ var faults = []struct {
 		},
 	},
 	{
-		name:   "ids in an order that the target does not say",
-		target: func(t *Target) { t.Order = func(a, b string) int { return strings.Compare(strings.ToLower(a)+a, strings.ToLower(b)+b) } },
-		rules:  []string{"IdsInTheOrderOfTheService"},
-		fault:  func(*faulty, *memory.Store) {},
+		name: "ids in an order that the target does not say",
+		target: func(t *Target) {
+			t.Order = func(a, b string) int { return strings.Compare(strings.ToLower(a)+a, strings.ToLower(b)+b) }
+		},
+		rules: []string{"IdsInTheOrderOfTheService"},
+		fault: func(*faulty, *memory.Store) {},
 	},
 	{
 		name:  "ids are compared without their case",
