@@ -295,10 +295,14 @@ func lateCommitIsDelivered(x *exam) {
 }
 
 func commitDuringARunIsDelivered(x *exam) {
-	first := contact.Contact{ID: "a1", Name: "First"}
-	x.put(x.long(-1), first)
+	oldest := contact.Contact{ID: "a1", Name: "First"}
+	x.put(x.long(-1), oldest)
 	r := newReplica()
-	x.mustSync(r, 4, nil) // so that the run below is an incremental one: an initial one looks again (E12)
+	// The run below is to be an incremental one, since an initial one looks again (E12), and to start right after this contact.
+	src := x.open()
+	run, changes, _ := x.all(src, "")
+	r.apply(changes)
+	r.checkpoint = src.Checkpoint(run, changes[0].Position, false)
 	want := append(x.settle(20), x.ahead()...)
 	tx := x.beginTx()
 	want[0], want[19] = version(want[0], 1), version(want[19], 1)
@@ -315,7 +319,7 @@ func commitDuringARunIsDelivered(x *exam) {
 		x.must(tx.Commit(), "commit")
 	}
 	x.mustSync(r, 4, nil)
-	x.equal(r, append(want, first), "after the next run")
+	x.equal(r, append(want, oldest), "after the next run")
 }
 
 func lateCommitAmongOthersIsDelivered(x *exam) {
