@@ -146,7 +146,7 @@ func (c *checker) kindProblems(path string, err error) {
 		c.problems = append(c.problems, found...)
 		return
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, each := range joined.Unwrap() {
 			c.kindProblems(path, each)
 		}
