@@ -90,6 +90,7 @@ func Mapping(id string, columns []Column) []Mapped {
 // A Row is the contact that is being read. It is used again for the next one.
 type Row struct {
 	bridge.Change
+	eval *evaluator // of expressions; nil until one is run
 }
 
 // Start makes the row an empty contact with an id. The id may be empty: such a contact cannot be sent, which is for the
