@@ -22,12 +22,14 @@ type Target struct {
 	// Restarts says that a change of the external service may end a run that is being read, with
 	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
 	Restarts bool
+	// Order compares two ids as the external service sorts them; nil means by their bytes. Collations differ.
+	Order func(a, b string) int
 	// HistoryTime is how long random histories are made; 0 means 3 seconds.
 	HistoryTime time.Duration
 }
 
-// A Service is one external service. Its contacts must be able to hold what [Full] makes. Ids are texts, ordered by their
-// bytes. Every hook returns when what it did is visible to whoever begins to read then.
+// A Service is one external service. Its contacts must be able to hold what [Full] makes. Ids are texts, in the order that
+// [Target.Order] says. Every hook returns when what it did is visible to whoever begins to read then.
 type Service struct {
 	// Open opens the source with the right credentials, as a process that has just started: nothing is shared with a source
 	// that was opened before but the external service itself. The suite closes it.
