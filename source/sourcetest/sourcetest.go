@@ -4,6 +4,7 @@ package sourcetest
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,14 @@ type Target struct {
 	Order func(a, b string) int
 	// HistoryTime is how long random histories are made; 0 means 3 seconds.
 	HistoryTime time.Duration
+}
+
+// order compares two ids.
+func (t Target) order(a, b string) int {
+	if t.Order == nil {
+		return strings.Compare(a, b)
+	}
+	return t.Order(a, b)
 }
 
 // A Service is one external service. Its contacts must be able to hold what [Full] makes. Ids are texts, in the order that
@@ -118,7 +127,7 @@ func check(t testing.TB, target Target, c testCase) (failures []string, skip str
 }
 
 func cases() []testCase {
-	return append(append(append(append([]testCase{}, orderCases()...), changeCases()...), boundaryCases()...), historyCase())
+	return slices.Concat(orderCases(), changeCases(), boundaryCases(), inspectCases(), []testCase{historyCase()})
 }
 
 // sorted skips a case for targets without an updated field.

@@ -34,7 +34,9 @@ func (k *kept) isAfter(v keyset.Value) bool {
 	if k.Kind == keyset.Int && v.Kind == keyset.Int {
 		return k.Int > v.Int
 	}
-	return keyset.Compare(k.value(), v) > 0
+	copied := k.Value
+	copied.Text = View(k.text)
+	return keyset.Compare(copied, v) > 0
 }
 
 // value is the copy, with a text of its own.

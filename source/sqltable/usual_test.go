@@ -18,8 +18,10 @@ func TestMappingNamesTheColumnsThatWereFound(t *testing.T) {
 	want := []record.Mapped{
 		{Field: "id", From: "no || ''"},
 		{Field: "name", From: `first, Last "Name`, Auto: true},
-		{Field: "phones", From: "phone", Auto: true}, {Field: "phones", From: "Mobile Phone", Auto: true},
-		{Field: "country", From: "Land", Auto: true}, {Field: "custom_fields.Plan", From: "upper(plan)"},
+		{Field: "phones", From: "phone", Auto: true},
+		{Field: "phones", From: "Mobile Phone", Auto: true},
+		{Field: "country", From: "Land", Auto: true},
+		{Field: "custom_fields.Plan", From: "upper(plan)"},
 	}
 	if diff := cmp.Diff(want, record.Mapping("no || ''", columns)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -41,7 +43,11 @@ func TestNamesAreQuotedAsTheDialectSays(t *testing.T) {
 		{&Dialect{}, "crm.`x`", "\"crm\".\"`x`\""},
 		{backtick, `crm.customers`, "`crm`.`customers`"},
 		{backtick, "`My.Schema`.\"a`b\"", "`My.Schema`.`a``b`"},
-		{&Dialect{}, `a.`, ""}, {&Dialect{}, `"a`, ""}, {backtick, "`a", ""}, {&Dialect{}, "", ""}, {&Dialect{}, "a\x00", ""},
+		{&Dialect{}, `a.`, ""},
+		{&Dialect{}, `"a`, ""},
+		{backtick, "`a", ""},
+		{&Dialect{}, "", ""},
+		{&Dialect{}, "a\x00", ""},
 	} {
 		got, err := c.dialect.QuoteName(c.name)
 		if got != c.want || (err == nil) != (c.want != "") {
