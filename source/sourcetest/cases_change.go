@@ -297,9 +297,9 @@ func lateCommitIsDelivered(x *exam) {
 func commitDuringARunIsDelivered(x *exam) {
 	first := contact.Contact{ID: "a1", Name: "First"}
 	x.put(x.long(-1), first)
-	r := newReplica()
-	x.mustSync(r, 4, nil) // so that the run below is an incremental one: an initial one looks again (E12)
 	want := append(x.settle(20), x.ahead()...)
+	r := newReplica()
+	x.mustSyncOne(r) // so that the run below is an incremental one: an initial one looks again (E12)
 	tx := x.beginTx()
 	want[0], want[19] = version(want[0], 1), version(want[19], 1)
 	x.must(tx.Put(want[0], want[19]), "put contacts in a transaction")
