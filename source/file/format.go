@@ -35,7 +35,9 @@ type Traits struct {
 	// Extensions are the endings of the files that are taken from a folder, in lower case with their dots. In a path or a pattern
 	// that names files, any ending is good.
 	Extensions []string
-	// Unit is what [Place.Line] counts, in messages: "line", "row", "card".
+	// Record is what messages call a record: "row", "card". Its plural ends in s.
+	Record string
+	// Unit is what [Place.Line] counts, in messages: "line", "row".
 	Unit string
 }
 

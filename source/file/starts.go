@@ -1,4 +1,4 @@
-package csv
+package file
 
 import (
 	"context"
@@ -12,30 +12,33 @@ import (
 // within a quoted field, so that is done once for each version, as far as it is needed, and some starts are remembered on the way.
 type starts struct {
 	lock  chan struct{} // of one element: who holds it may use what follows
-	known []int64       // ascending; the first is that of the first row
-	end   int64         // the furthest start that was seen, or the file's end
+	known []Place       // ascending; the first one is the zero Place
+	end   Place         // the furthest start that was seen, or the end of all files
 }
 
 // startsEvery is how far two starts that are remembered lie apart, at least: so much is read again to judge an offset.
 const startsEvery = 16 << 10
 
-func newStarts(first int64) *starts {
-	return &starts{lock: make(chan struct{}, 1), known: []int64{first}, end: first}
+// checkEvery is after how many records a loop looks whether its context is done.
+const checkEvery = 1024
+
+func newStarts() *starts {
+	return &starts{lock: make(chan struct{}, 1), known: []Place{{}}}
 }
 
-// passed notes that a record starts at an offset, or the last one ends there. The caller holds the lock.
-func (s *starts) passed(end int64) {
-	if end <= s.end {
+// passed notes that a record starts at a place, or the last one ends there. The caller holds the lock.
+func (s *starts) passed(end Place) {
+	if end.Offset <= s.end.Offset {
 		return
 	}
 	s.end = end
-	if end-s.known[len(s.known)-1] >= startsEvery {
+	if end.Offset-s.known[len(s.known)-1].Offset >= startsEvery {
 		s.known = append(s.known, end)
 	}
 }
 
 // note is passed for a reading that knows its place, unless somebody else is at it: then it does without.
-func (s *starts) note(end int64) {
+func (s *starts) note(end Place) {
 	select {
 	case s.lock <- struct{}{}:
 		s.passed(end)
@@ -45,36 +48,42 @@ func (s *starts) note(end int64) {
 }
 
 // nearest returns the last start that is known and not after an offset. The caller holds the lock.
-func (s *starts) nearest(offset int64) int64 {
-	if offset >= s.end {
+func (s *starts) nearest(offset int64) Place {
+	if offset >= s.end.Offset {
 		return s.end
 	}
-	i := sort.Search(len(s.known), func(i int) bool { return s.known[i] > offset })
+	i := sort.Search(len(s.known), func(i int) bool { return s.known[i].Offset > offset })
 	return s.known[i-1]
 }
 
-// has reports whether a record starts at an offset, or the last one ends there. It uses the records, and leaves them anywhere.
-func (s *starts) has(ctx context.Context, r *records, offset int64) (bool, error) {
+// find goes to the record that starts at an offset, or to where the last one ends. It returns false, and leaves the cursor
+// anywhere, where there is none.
+func (s *starts) find(ctx context.Context, c *cursor, offset int64) (bool, error) {
 	select {
 	case s.lock <- struct{}{}:
 		defer func() { <-s.lock }()
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	if offset < s.known[0] {
+	if offset <= 0 {
 		return false, nil
 	}
-	r.seek(s.nearest(offset), 0)
-	for n := 0; r.end < offset; n++ {
+	near := s.nearest(offset)
+	if err := c.seek(near); err != nil {
+		return false, err
+	}
+	for n := 0; c.End.Offset < offset; n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		if _, err := r.read(); errors.Is(err, io.EOF) {
+		if err := c.next(); errors.Is(err, io.EOF) {
 			return false, nil
 		} else if err != nil {
 			return false, err
 		}
-		s.passed(r.end)
+		if !c.Uncut {
+			s.passed(c.End)
+		}
 	}
-	return r.end == offset, nil
+	return c.End.Offset == offset && !c.Uncut, nil
 }
