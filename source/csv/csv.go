@@ -53,8 +53,9 @@ type dialect struct {
 type table struct {
 	dialect
 	name    string
-	mark    int64 // how long the byte order mark is
-	guessed string
+	mark    int64  // how long the byte order mark is
+	valid   bool   // all of the file is UTF-8 once it is decoded
+	guessed string // what to say of an encoding that was found
 	header  []string
 	titles  int        // rows above the header
 	start   file.Place // of the first row after the header
@@ -84,7 +85,7 @@ func (t *table) Describe() (string, []source.Problem) {
 // Records implements [file.Table].
 func (t *table) Records(in file.Input) (file.Records, error) {
 	r := newRecords(newLines(in, t.encoding), t.delimiter, t.quote)
-	r.columns, r.size, r.first = len(t.header), in.Size, t.start
+	r.columns, r.size, r.first, r.valid = len(t.header), in.Size, t.start, t.valid
 	r.Seek(file.Place{})
 	return r, nil
 }

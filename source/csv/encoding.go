@@ -60,19 +60,28 @@ func (t *table) findEncoding(ctx context.Context, in file.Input) error {
 			return file.Broken(fmt.Sprintf("%s is %s, not CSV", in.Name, other.Name), other.Hint)
 		}
 	}
-	if t.encoding != openEncoding {
+	if t.encoding != openEncoding && t.encoding != encodeUTF8 {
+		t.valid = true // whatever the bytes are, they make characters
 		return nil
 	}
-	t.encoding = encodeUTF8
-	valid, err := isUTF8(ctx, in)
-	if err != nil || valid {
+	if t.valid, err = isUTF8(ctx, in); err != nil {
 		return err
 	}
+	if t.encoding == encodeUTF8 || t.valid {
+		t.encoding = encodeUTF8
+		return nil
+	}
+	return t.guessEncoding(ctx, in)
+}
+
+// guessEncoding finds the encoding of a file that is not UTF-8.
+func (t *table) guessEncoding(ctx context.Context, in file.Input) error {
 	var found bytesFound
 	if err := eachChunk(ctx, in, found.add); err != nil {
 		return err
 	}
 	if t.encoding = found.encoding(); t.encoding != encodeUTF8 {
+		t.valid = true
 		lines := "1 line is"
 		if found.lines > 1 {
 			lines = fmt.Sprintf("%d lines are", found.lines)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/source/file"
 )
@@ -19,6 +20,7 @@ type records struct {
 	columns   int        // how many fields a good record has; 0 means any
 	first     file.Place // the first record
 	size      int64      // of the file
+	valid     bool       // all of it is UTF-8 once it is decoded
 
 	fields [][]byte   // of the last record, valid until the next one
 	quoted int        // how many of them were in quotes
@@ -27,6 +29,7 @@ type records struct {
 	short  bool       // whether cells at its end are missing
 	doubt  int        // how many rows from here on may be the rest of one whose quote was not closed
 
+	whole  []byte // the last record
 	record []byte // a record of more than one line, or a copy of its line
 	plain  []byte // fields without their quotes
 }
@@ -76,11 +79,11 @@ func (r *records) Next(rec *file.Record) error {
 			continue
 		}
 		*rec = file.Record{
-			Values: r.fields, Start: r.start, End: r.end, Fault: flaws[f],
+			Values: r.fields, Start: r.start, End: r.end, Clean: bytes.IndexByte(r.whole, 0) < 0 && (r.valid || utf8.Valid(r.whole)),
 			Uncut: r.doubt > 0 && r.end.Offset < r.size, // what comes is read with this in mind
 		}
 		if f != good {
-			rec.Reason = r.explain(f)
+			rec.Fault, rec.Reason = flaws[f], r.explain(f)
 		} else if r.short {
 			rec.Remark = shortRow
 		}
@@ -132,7 +135,7 @@ func (r *records) next() (fault, error) {
 	if long {
 		return tooLong, nil
 	}
-	if bytes.IndexByte(line, r.quote) < 0 {
+	if r.whole = line; bytes.IndexByte(line, r.quote) < 0 {
 		r.split(line)
 		return r.judge(), nil
 	}
@@ -257,7 +260,7 @@ const (
 // parse cuts a record with quotes. A quote inside a quoted field is part of it where the record is forgiven, and stray
 // otherwise.
 func (r *records) parse(record []byte, forgive bool) parsed {
-	r.fields, r.plain, r.quoted = r.fields[:0], r.plain[:0], 0
+	r.fields, r.plain, r.quoted, r.whole = r.fields[:0], r.plain[:0], 0, record
 	if need := len(record); cap(r.plain) < need {
 		r.plain = make([]byte, 0, 2*need) // so that it never moves while fields point into it
 	}

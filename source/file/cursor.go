@@ -16,6 +16,7 @@ type cursor struct {
 	part    int     // the file that the last record is in, and the next one or the end of it
 	records Records // of that file; nil where it is not open
 	values  [][]byte
+	look    func(values [][]byte) // at the values as they are in the file; may be nil
 }
 
 // cursor returns a reader of the version's records from the first one on.
@@ -66,6 +67,7 @@ func (c *cursor) next() error {
 		err := c.records.Next(&c.Record)
 		if err == nil {
 			c.place()
+			c.repair()
 			return nil
 		}
 		if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -106,6 +108,19 @@ func (c *cursor) place() {
 	c.End.Offset += base
 	if order := c.o.version.parts[c.part].order; order != nil {
 		c.reorder(order)
+	}
+}
+
+// repair takes what is no text out of the values.
+func (c *cursor) repair() {
+	if c.Clean || c.Fault != nil {
+		return
+	}
+	if c.look != nil {
+		c.look(c.Values)
+	}
+	for i, value := range c.Values {
+		c.Values[i] = repair(value)
 	}
 }
 

@@ -15,10 +15,10 @@ type files struct {
 	scope   string // see [bridge.Description]
 	factory *factory
 
-	lock   chan struct{} // of one element: who holds it may use what follows
-	known  *version
-	exam   *examination // the one that goes on, or has failed and nobody has been told yet
-	begun  uint64       // how many examinations have begun
+	lock  chan struct{} // of one element: who holds it may use what follows
+	known *version
+	exam  *examination // the one that goes on, or has failed and nobody has been told yet
+	begun uint64       // how many examinations have begun
 
 	work sync.WaitGroup // examinations
 }

@@ -35,7 +35,7 @@ func New(cfg Config, format Format, reads source.Settings, deps source.Deps) (so
 	deps = deps.Defaults()
 	return &factory{
 		cfg: cfg, settings: settings, format: format, traits: format.Traits(), reads: reads, deps: deps,
-		shape:  reads.With(source.Settings{"engine.revision": engineRevision}).Digest(),
+		shape: reads.With(source.Settings{"engine.revision": engineRevision}).Digest(),
 		known: source.NewPool(source.PoolOptions{Clock: deps.Clock}, (*files).close),
 	}, nil
 }

@@ -59,9 +59,21 @@ type inspector struct {
 type digestOfID [8]byte
 
 func newInspector(o *opened) *inspector {
-	return &inspector{
+	i := &inspector{
 		o: o, cfg: o.files.factory.cfg, version: o.version, stamps: o.files.factory.newStamps(), cursor: o.cursor(),
 		newest: null, seen: map[digestOfID]struct{}{},
+	}
+	i.cursor.look = i.look
+	return i
+}
+
+// look counts records that hold what is no text.
+func (i *inspector) look(values [][]byte) {
+	if slices.ContainsFunc(values, func(f []byte) bool { return !utf8.Valid(f) }) {
+		i.encoded.add(i.cursor)
+	}
+	if slices.ContainsFunc(values, func(f []byte) bool { return slices.Contains(f, 0) }) {
+		i.zero.add(i.cursor)
 	}
 }
 
@@ -162,12 +174,6 @@ func (i *inspector) row() {
 	i.seen[key] = struct{}{}
 	if m.updated >= 0 {
 		i.stamp(m.text(c.Values, m.updated))
-	}
-	if slices.ContainsFunc(c.Values, func(f []byte) bool { return !utf8.Valid(f) }) {
-		i.encoded.add(c)
-	}
-	if slices.ContainsFunc(c.Values, func(f []byte) bool { return slices.Contains(f, 0) }) {
-		i.zero.add(c)
 	}
 }
 

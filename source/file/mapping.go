@@ -176,22 +176,31 @@ func (m *mapping) text(values [][]byte, column int) string {
 	if column < 0 || column >= len(values) {
 		return ""
 	}
-	return view(clean(values[column]))
+	return view(trim(values[column]))
 }
 
 // Text returns a value as the engine takes it, for a format that looks at values itself: see [Record.Values].
-func Text(value []byte) string { return string(clean(value)) }
+func Text(value []byte) string { return string(trim(repair(value))) }
 
 // view is a slice as a string: valid until the slice is used again.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// clean returns a value without space around it, without the formula that Excel keeps a text as it is with (="0791"), without
-// zero bytes, and invalid UTF-8 replaced.
-func clean(raw []byte) []byte {
-	raw = bytes.TrimSpace(raw)
+// trim returns a value without space around it, and without the formula that Excel keeps a text as it is with (="0791").
+func trim(raw []byte) []byte {
+	if len(raw) == 0 {
+		return nil
+	}
+	if first, last := raw[0], raw[len(raw)-1]; first <= ' ' || first >= utf8.RuneSelf || last <= ' ' || last >= utf8.RuneSelf {
+		raw = bytes.TrimSpace(raw)
+	}
 	if len(raw) > 3 && raw[0] == '=' && raw[1] == '"' && raw[len(raw)-1] == '"' {
 		raw = bytes.ReplaceAll(raw[2:len(raw)-1], []byte(`""`), []byte(`"`))
 	}
+	return raw
+}
+
+// repair returns a value without zero bytes, and with what is no UTF-8 replaced.
+func repair(raw []byte) []byte {
 	if bytes.IndexByte(raw, 0) >= 0 {
 		raw = bytes.ReplaceAll(raw, []byte{0}, nil)
 	}
@@ -218,6 +227,9 @@ func (m *mapping) contact(row *record.Row, values [][]byte) {
 // join returns the value of a field.
 func (m *mapping) join(f *field, values [][]byte) string {
 	value := m.text(values, f.indexes[0])
+	if len(f.indexes) == 1 {
+		return value
+	}
 	for _, index := range f.indexes[1:] {
 		if next := m.text(values, index); value == "" {
 			value = next

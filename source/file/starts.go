@@ -76,10 +76,14 @@ func (s *starts) find(ctx context.Context, c *cursor, offset int64) (bool, error
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return false, ctx.Err()
 		}
+		doubtful := c.Uncut
 		if err := c.next(); errors.Is(err, io.EOF) {
 			return false, nil
 		} else if err != nil {
 			return false, err
+		}
+		if c.Start.Offset == offset && !doubtful {
+			return true, c.seek(c.Start)
 		}
 		if !c.Uncut {
 			s.passed(c.End)
