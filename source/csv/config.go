@@ -41,11 +41,11 @@ func (c Config) dialect() (dialect, error) {
 	var problems source.ConfigErrors
 	var ok bool
 	d.delimiter, ok = sign(c.Delimiter)
-	problems.If(!ok, "delimiter", fmt.Sprintf("delimiter is %q", c.Delimiter), "Set delimiter to one ASCII character, or to tab.")
+	problems.If(!ok, "delimiter", fmt.Sprintf("delimiter cannot be %q", c.Delimiter), "Set delimiter to one ASCII character, or to tab.")
 	d.quote, ok = sign(c.Quote)
-	problems.If(!ok || d.quote != 0 && d.quote == d.delimiter, "quote", fmt.Sprintf("quote is %q", c.Quote), "Set quote to one ASCII character other than the delimiter.")
+	problems.If(!ok || d.quote != 0 && d.quote == d.delimiter, "quote", fmt.Sprintf("quote cannot be %q", c.Quote), "Set quote to one ASCII character other than the delimiter.")
 	d.encoding, ok = encodings[c.Encoding]
-	problems.If(!ok, "encoding", fmt.Sprintf("encoding is %q", c.Encoding),
+	problems.If(!ok, "encoding", fmt.Sprintf("encoding cannot be %q", c.Encoding),
 		fmt.Sprintf("Set encoding to %s, %s, %s or %s, or leave it out.", utf8Name, utf16Name, windowsName, latin9Name))
 	return d, problems.Err()
 }

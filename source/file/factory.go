@@ -91,7 +91,7 @@ func (f *factory) isPattern() bool {
 	for _, name := range f.cfg.Path.Names() {
 		auth[name] = "x"
 	}
-	text, err := f.cfg.Path.Expand(auth, source.EscapeNone)
+	text, err := f.cfg.Path.Expand(auth, source.EscapeURL)
 	return err == nil && strings.ContainsAny(text, patternSigns)
 }
 

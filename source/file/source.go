@@ -23,7 +23,7 @@ var (
 	_ bridge.Source    = (*Source)(nil)
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
-	_ bridge.Counter   = (*Source)(nil)
+	_ source.Counter   = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
@@ -351,7 +351,7 @@ func (s *Source) check(ctx context.Context) error {
 	return err
 }
 
-// Count implements [bridge.Counter]: the number of records. They are counted once for every version of the files.
+// Count implements [source.Counter]: the number of records. They are counted once for every version of the files.
 func (s *Source) Count(ctx context.Context) (int64, error) {
 	n, err := s.count(ctx)
 	if err != nil {

@@ -48,7 +48,7 @@ func parseLayout(text string) (layout, error) {
 }
 
 func badLayout(text, what, hint string) error {
-	return &source.ConfigError{Key: "updated_layout", Message: fmt.Sprintf("updated_layout %q %s", text, what), Hint: hint}
+	return &source.ConfigError{Key: "updated_layout", Message: fmt.Sprintf("updated_layout cannot be %q: it %s", text, what), Hint: hint}
 }
 
 // A usual layout, and its step.
