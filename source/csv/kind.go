@@ -7,12 +7,13 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "csv",
 		Family:  source.FamilyFile,
-		Summary: "A CSV file, such as an export.",
-		Docs: `Reads a file whose first row names the columns. A new version of the file is noticed by its fingerprint. Write a new file
-and rename it over the old one, so that nobody reads half of it.
+		Summary: "CSV files, such as exports.",
+		Docs: `Reads a file, a folder, or the files that match a pattern, as one table. How they are written (encoding, delimiter, quotes, title
+lines above the header) is found by itself, and preview says what was found. Write a new file under another name and rename it over
+the old one, so that nobody reads half of it.
 
-**Exact** for every version of the file. Without ` + "`updated`" + ` a new version is sent whole, and contacts that are no longer in it
-are gone. With it, what is stamped later than the checkpoint is sent; the checkpoint stays ` + "`overlap`" + ` before the file was written.`,
+**Exact** for every version of the files. Without ` + "`updated`" + ` a new version is sent whole, and contacts that are no longer in it
+are gone. With it, what is stamped later than the checkpoint is sent; the checkpoint stays ` + "`overlap`" + ` before the files were written.`,
 		Example: `kind: csv
 path: customers.csv
 id: Customer No
