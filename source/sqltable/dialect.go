@@ -123,9 +123,9 @@ func badName(name string) error {
 	}
 }
 
-// Wrap puts an expression in parentheses, so that a comment at its end ends there.
+// Wrap puts an expression in parentheses, so that a comment at its end, after -- or #, ends there.
 func Wrap(expression string) string {
-	if strings.Contains(expression, "--") {
+	if strings.Contains(expression, "--") || strings.Contains(expression, "#") {
 		expression += "\n"
 	}
 	return "(" + expression + ")"
