@@ -3,11 +3,13 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/clock"
@@ -91,6 +93,11 @@ type Inspector interface {
 	Inspect(ctx context.Context) (Inspection, error)
 }
 
+// A Counter is a source that can say how many contacts an initial run would yield: -1 means unknown.
+type Counter interface {
+	Count(ctx context.Context) (int64, error)
+}
+
 // An Inspection is what preview shows besides the contacts.
 type Inspection struct {
 	Mapping  []record.Mapped // which contact field comes from where, in the order of bridge documents
@@ -101,8 +108,8 @@ type Inspection struct {
 
 // A Fact is one line about the source.
 type Fact struct {
-	Name  string
-	Value string
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // A Severity says how bad a problem is.
@@ -121,4 +128,10 @@ type Problem struct {
 	Code     string   `json:"code"` // stable, for programs: "no_index", "null_updated"
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint,omitempty"`
+}
+
+// SortProblems puts the worst problems first, and keeps the order of equally bad ones.
+func SortProblems(problems []Problem) {
+	rank := map[Severity]int{Failure: 0, Warning: 1, Note: 2}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
 }

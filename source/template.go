@@ -113,9 +113,6 @@ func EscapeURL(value string) (string, error) {
 	return b.String(), nil
 }
 
-// EscapeNone puts the value in as it is.
-func EscapeNone(value string) (string, error) { return value, nil }
-
 // UnmarshalText reads a template from a configuration.
 func (t *Template) UnmarshalText(text []byte) error {
 	parsed, err := ParseTemplate(string(text))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // A Style paints words; the zero Style leaves them as they are.
@@ -285,7 +286,7 @@ func customKeys(contacts []contact.Contact) []string {
 const usual = " (by usual name)"
 
 // mappingPairs puts the sources of a field in one line.
-func mappingPairs(mapping []Mapped) [][2]string {
+func mappingPairs(mapping []record.Mapped) [][2]string {
 	var pairs [][2]string
 	for _, m := range mapping {
 		from := m.From

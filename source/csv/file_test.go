@@ -459,7 +459,7 @@ func TestIndexIsLean(t *testing.T) {
 	if used := heap() - before; used > 60*rows {
 		t.Errorf("the index of %d rows takes %d bytes, %d a row", rows, used, used/rows)
 	}
-	if n, err := f.src.(bridge.Counter).Count(t.Context()); n != rows || err != nil {
+	if n, err := f.src.(source.Counter).Count(t.Context()); n != rows || err != nil {
 		t.Errorf("counted %d, %v", n, err)
 	}
 }

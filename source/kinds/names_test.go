@@ -23,6 +23,7 @@ var meansOther = map[string]string{
 	"source/kind.go: memory":               "a family",
 	"source/formats.go: csv":               "the format that other programs export",
 	"source/formats.go: sqlite":            "the kind that reads a file of that format, for people who gave it to another kind",
+	"source/record/evaluate.go: memory":    "the memory of the machine, in an error of the expressions' library",
 	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
 }
 
