@@ -112,7 +112,10 @@ func (s *Source) Count(context.Context) (int64, error) {
 func (s *Source) Close() error { return nil }
 
 // Inspect implements [source.Inspector].
-func (s *Source) Inspect(context.Context) (source.Inspection, error) {
+func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
+	if err := ctx.Err(); err != nil {
+		return source.Inspection{}, err
+	}
 	o := s.store.snapshot()
 	i := source.Inspection{Facts: []source.Fact{{Name: "contacts", Value: strconv.Itoa(len(o.byID))}}}
 	stamp, sorted := s.store.horizon()
