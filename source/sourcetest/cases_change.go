@@ -229,6 +229,9 @@ func runEndsWhileContactsKeepChanging(x *exam) {
 	want := x.settle(30)
 	added := 0
 	change := func(page int) {
+		if page > 60 && x.target.Restarts {
+			return // where other sources are read before the one that ends the run, it would begin again for hours
+		}
 		if page > 60 {
 			x.failf("a run over 30 contacts in pages of 5 has not ended after %d pages", page)
 			panic(stopExam{})
@@ -295,11 +298,17 @@ func lateCommitIsDelivered(x *exam) {
 }
 
 func commitDuringARunIsDelivered(x *exam) {
-	first := contact.Contact{ID: "a1", Name: "First"}
-	x.put(x.long(-1), first)
-	want := append(x.settle(20), x.ahead()...)
+	first := []contact.Contact{{ID: "a1", Name: "First"}, {ID: "a2", Name: "Second"}} // one for each part
+	x.put(x.long(-1), first...)
+	// The run below is to be an incremental one: an initial one looks again (E12).
 	r := newReplica()
-	x.mustSyncOne(r) // so that the run below is an incremental one: an initial one looks again (E12)
+	if x.target.Part != nil {
+		x.mustSync(r, 4, nil) // of every part
+	}
+	want := append(x.settle(20), x.ahead()...)
+	if x.target.Part == nil {
+		x.mustSyncOne(r) // the first of all: what was settled comes after it
+	}
 	tx := x.beginTx()
 	want[0], want[19] = version(want[0], 1), version(want[19], 1)
 	x.must(tx.Put(want[0], want[19]), "put contacts in a transaction")
@@ -315,7 +324,7 @@ func commitDuringARunIsDelivered(x *exam) {
 		x.must(tx.Commit(), "commit")
 	}
 	x.mustSync(r, 4, nil)
-	x.equal(r, append(want, first), "after the next run")
+	x.equal(r, append(want, first...), "after the next run")
 }
 
 func lateCommitAmongOthersIsDelivered(x *exam) {
