@@ -95,11 +95,13 @@ type Page struct {
 	Context    json.RawMessage // to be sent with NextOffset
 	Checkpoint string          // empty where the page set none
 	Bytes      int64           // of the answer's body
-	Last       bool            // the run is complete with this page
 	Restarted  bool            // the bridge answers with every contact though a checkpoint was sent (D10); see [Run.Show]
 	Exact      bool            // the bridge's offsets are exact positions (D8)
 	Guard      Guard           // stands in front of the run's deletions; looked at on the last page
 }
+
+// Last reports whether the run is complete with this page.
+func (p *Page) Last() bool { return p.NextOffset == "" }
 
 // A Record is a contact on its way into the directory, with the numbers that find it.
 type Record struct {
@@ -113,6 +115,22 @@ type Number struct {
 	E164      string // with +; empty where the number is none
 	Match     string // the digits that lookups compare: E.164 without + wherever there is one, or else what digits there are
 	Extension string
+}
+
+// Digits returns the digits that lookups compare, and whether they are an E.164 number's.
+func (n *Number) Digits() (digits string, full bool) {
+	if n.E164 != "" {
+		return n.E164[1:], true
+	}
+	return n.Match, false
+}
+
+// Written returns the number as the bridge sent it; empty where that is its E.164 form, the usual case where the bridge formats numbers.
+func (n *Number) Written() string {
+	if n.Raw == n.E164 {
+		return ""
+	}
+	return n.Raw
 }
 
 // A Rejected contact could not be taken.

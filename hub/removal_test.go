@@ -233,7 +233,7 @@ func (f *fixture) store(t *testing.T, key directory.Key, c contact.Contact) {
 	run, err := f.Store.StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
 	must(t, err)
 	must(t, f.Store.ApplyPage(t.Context(), run, directory.Page{
-		Seq: 1, Last: true, Checkpoint: "1", Contacts: []directory.Record{{Contact: c, Numbers: caller.Numbers(c.Phones, "US")}},
+		Seq: 1, Checkpoint: "1", Contacts: []directory.Record{{Contact: c, Numbers: caller.Numbers(c.Phones, "US")}},
 	}))
 }
 

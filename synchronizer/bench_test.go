@@ -82,7 +82,7 @@ func prepared(b *testing.B, total, size int, numbers func([]string) []directory.
 		if err != nil {
 			b.Fatal(err)
 		}
-		page := directory.Page{Seq: int64(len(pages)) + 1, NextOffset: answer.NextOffset, Last: answer.NextOffset == ""}
+		page := directory.Page{Seq: int64(len(pages)) + 1, NextOffset: answer.NextOffset}
 		for _, c := range answer.Contacts {
 			page.Contacts = append(page.Contacts, directory.Record{Contact: c, Numbers: numbers(c.Phones)})
 		}

@@ -40,7 +40,7 @@ func (p *pass) follow(ctx context.Context) error {
 		}
 		err = p.store(ctx, next.page)
 		next.done()
-		if err != nil || next.page.Last {
+		if err != nil || next.page.Last() {
 			return err
 		}
 	}
@@ -105,7 +105,7 @@ func (p *pass) fetch(ctx context.Context, ask bridge.PageRequest, pages int64, o
 			f.done()
 			return
 		}
-		if f.err != nil || f.page.Last {
+		if f.err != nil || f.page.Last() {
 			return
 		}
 	}
@@ -135,7 +135,6 @@ func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.Page
 		Context:    answer.Context,
 		Checkpoint: answer.Checkpoint,
 		Bytes:      answer.Bytes,
-		Last:       answer.NextOffset == "",
 		Restarted:  answer.Restarted,
 		Exact:      answer.Exact,
 	}

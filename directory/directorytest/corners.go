@@ -22,7 +22,7 @@ func wholeWhenItsEndFails(b *bench) {
 	before := *run
 	page := directory.Page{
 		Contacts: append(people(2, 9, "Bob"), person("", "Nobody", "")), Deleted: []string{"00001"},
-		Rejected: []directory.Rejected{{ID: "r", Reason: "r"}}, Last: true, Checkpoint: "d",
+		Rejected: []directory.Rejected{{ID: "r", Reason: "r"}}, Checkpoint: "d",
 	}
 	if err := b.tryApply(run, page); err == nil {
 		b.Fatal("a contact without an id was stored")
@@ -39,7 +39,7 @@ func wholeWhenItsEndFails(b *bench) {
 	if rejected, err := b.store.Rejected(ctx, b.key, 0, 9); err != nil || len(rejected) != 0 {
 		b.Errorf("rejected %v, %v", rejected, err)
 	}
-	b.apply(run, directory.Page{Contacts: people(1, 3, "Bob"), Last: true, Checkpoint: "d"})
+	b.apply(run, directory.Page{Contacts: people(1, 3, "Bob"), Checkpoint: "d"})
 	b.holds(map[string]string{"00001": "Bob", "00002": "Bob", "00003": "Bob"})
 }
 
@@ -48,7 +48,7 @@ func cancelledPage(b *bench) {
 	run := b.start()
 	over, cancel := context.WithCancel(ctx)
 	cancel()
-	page := directory.Page{Seq: 1, Contacts: people(1, 3, "Ann"), Last: true, Checkpoint: "c"}
+	page := directory.Page{Seq: 1, Contacts: people(1, 3, "Ann"), Checkpoint: "c"}
 	b.wantError(b.store.ApplyPage(over, run, page), context.Canceled)
 	b.holds(map[string]string{})
 	if err := b.store.ApplyPage(ctx, run, page); err != nil {
@@ -79,7 +79,7 @@ func cancelledMidway(b *bench) {
 func replayAfterTheEnd(b *bench) {
 	run := b.start()
 	early := *run
-	last := directory.Page{Seq: 1, Contacts: people(1, 2, "Ann"), Last: true, Checkpoint: "c"}
+	last := directory.Page{Seq: 1, Contacts: people(1, 2, "Ann"), Checkpoint: "c"}
 	if err := b.store.ApplyPage(ctx, run, last); err != nil {
 		b.Fatal(err)
 	}
@@ -90,23 +90,13 @@ func replayAfterTheEnd(b *bench) {
 	b.count(2)
 }
 
-// lastPageHasNoOffset wants a page that contradicts itself to be refused.
-func lastPageHasNoOffset(b *bench) {
-	run := b.start()
-	for _, page := range []directory.Page{{Seq: 1, Last: true, NextOffset: "2"}, {Seq: 1}} {
-		if err := b.store.ApplyPage(ctx, run, page); err == nil {
-			b.Errorf("a page with Last %v and next offset %q was stored", page.Last, page.NextOffset)
-		}
-	}
-}
-
 // countsAreTheStoresOwn hands a page over with a run that somebody has scribbled on.
 func countsAreTheStoresOwn(b *bench) {
 	run := b.start()
 	b.apply(run, directory.Page{Contacts: people(1, 2, "Ann"), NextOffset: "2"})
 	scribbled := *run
 	scribbled.Counts = directory.Counts{Pages: 1, Contacts: 77, Created: 77}
-	b.apply(&scribbled, directory.Page{Contacts: people(3, 3, "Ann"), Last: true})
+	b.apply(&scribbled, directory.Page{Contacts: people(3, 3, "Ann")})
 	b.wantCounts(&scribbled, 3, 0, 0, 0)
 }
 
@@ -224,7 +214,7 @@ func restartedFirstFillJudges(b *bench) {
 	if err := b.store.RestartRun(ctx, run); err != nil {
 		b.Fatal(err)
 	}
-	b.apply(run, directory.Page{Contacts: people(2, 5, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Contacts: people(2, 5, "Ann"), Checkpoint: "z"})
 	b.wantCounts(run, 5, 0, 3, 1)
 	b.holds(map[string]string{"00002": "Ann", "00003": "Ann", "00004": "Ann", "00005": "Ann"})
 }
@@ -238,7 +228,7 @@ func otherIntegrationsAreNotJudged(b *bench) {
 	b.complete(directory.Page{Contacts: people(1, 5, "Bob")})
 	b.complete(directory.Page{Contacts: people(4, 5, "Bob")}, full)
 	b.key = crm
-	b.apply(run, directory.Page{Contacts: people(3, 4, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Contacts: people(3, 4, "Ann"), Checkpoint: "z"})
 	b.wantCounts(run, 0, 0, 4, 1)
 	b.key.Integration = "helpdesk"
 	b.holds(map[string]string{"00004": "Bob", "00005": "Bob"})
@@ -281,7 +271,7 @@ func oneOfManyStarts(b *bench) {
 		if len(started) != 1 {
 			b.Fatalf("round %d: %d runs were started at once", round, len(started))
 		}
-		b.apply(<-started, directory.Page{Contacts: people(round, round, "Ann"), Last: true, Checkpoint: "c"})
+		b.apply(<-started, directory.Page{Contacts: people(round, round, "Ann"), Checkpoint: "c"})
 	}
 	b.count(5)
 }

@@ -75,7 +75,6 @@ func (b *bench) restart(run *directory.Run) {
 // guarded applies a last page; the guard must hold its deletions back.
 func (b *bench) guarded(run *directory.Run, page directory.Page) *directory.GuardedError {
 	b.Helper()
-	page.Last = true
 	err := b.tryApply(run, page)
 	guarded, ok := errors.AsType[*directory.GuardedError](err)
 	if !ok {
@@ -178,7 +177,7 @@ func interruptedRunJudgesNobody(b *bench) {
 	run := b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
 	resumed := b.resume()
-	b.apply(resumed, directory.Page{Contacts: people(5, 5, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(resumed, directory.Page{Contacts: people(5, 5, "Ann"), Checkpoint: "z"})
 	b.wantCounts(resumed, 0, 0, 4, 0)
 	b.wantDoubt(resumed, directory.DoubtInterrupted)
 	if resumed.Judged() || resumed.Evidence.Doubt.String() == "" {
@@ -197,7 +196,7 @@ func failedAndResumedJudgesNobody(b *bench) {
 		b.Fatal(err)
 	}
 	resumed := b.start()
-	b.apply(resumed, directory.Page{Contacts: people(5, 5, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(resumed, directory.Page{Contacts: people(5, 5, "Ann"), Checkpoint: "z"})
 	b.wantDoubt(resumed, directory.DoubtInterrupted)
 	b.count(5)
 }
@@ -207,7 +206,7 @@ func interruptedAtExactPositions(b *bench) {
 	run := b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2", Exact: true})
 	resumed := b.resume()
-	b.apply(resumed, directory.Page{Contacts: people(5, 5, "Ann"), Last: true, Checkpoint: "z", Exact: true})
+	b.apply(resumed, directory.Page{Contacts: people(5, 5, "Ann"), Checkpoint: "z", Exact: true})
 	b.wantCounts(resumed, 0, 0, 4, 1)
 	b.wantDoubt(resumed, "")
 	if !resumed.Judged() {
@@ -222,7 +221,7 @@ func interruptedSomePagesExact(b *bench) {
 		run := b.start(full)
 		b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2", Exact: exact[0]})
 		resumed := b.resume()
-		b.apply(resumed, directory.Page{Contacts: people(5, 5, "Ann"), Last: true, Checkpoint: "z", Exact: exact[1]})
+		b.apply(resumed, directory.Page{Contacts: people(5, 5, "Ann"), Checkpoint: "z", Exact: exact[1]})
 		b.wantDoubt(resumed, directory.DoubtInterrupted)
 		b.count(5)
 	}
@@ -240,7 +239,7 @@ func restartedFullRun(b *bench) {
 		b.Errorf("restarted: %+v", run)
 	}
 	b.wantDoubt(run, "")
-	b.apply(run, directory.Page{Contacts: people(3, 5, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Contacts: people(3, 5, "Ann"), Checkpoint: "z"})
 	b.holds(map[string]string{"00003": "Ann", "00004": "Ann", "00005": "Ann"})
 }
 
@@ -257,7 +256,7 @@ func restartedTooOften(b *bench) {
 	if run.Since != run.Checkpoint || run.Offset != "" {
 		b.Errorf("restarted: %+v", run)
 	}
-	b.apply(run, directory.Page{Contacts: people(4, 5, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Contacts: people(4, 5, "Ann"), Checkpoint: "z"})
 	b.wantDoubt(run, directory.DoubtRefused)
 	b.count(5)
 }
@@ -269,7 +268,7 @@ func restartedFirstFill(b *bench) {
 	if run.Since != "p1" || run.Offset != "" || run.Kind != directory.Incremental || run.Pages != 1 {
 		b.Errorf("restarted: %+v", run)
 	}
-	b.apply(run, directory.Page{Contacts: people(4, 5, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Contacts: people(4, 5, "Ann"), Checkpoint: "z"})
 	b.wantDoubt(run, directory.DoubtRefused)
 	b.count(4)
 }
@@ -280,7 +279,7 @@ func restartClearsTheInterruption(b *bench) {
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
 	run = b.resume()
 	b.restart(run)
-	b.apply(run, directory.Page{Contacts: people(1, 4, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Contacts: people(1, 4, "Ann"), Checkpoint: "z"})
 	b.wantDoubt(run, "")
 	b.count(4)
 }
@@ -300,7 +299,7 @@ func rejectedLater(b *bench) {
 	run := b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
 	b.apply(run, directory.Page{Rejected: []directory.Rejected{{ID: "00004", Reason: "x"}, {ID: "00001", Reason: "x"}}, NextOffset: "3"})
-	b.apply(run, directory.Page{Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Checkpoint: "z"})
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Ann", "00004": "Ann"})
 }
 
@@ -308,7 +307,7 @@ func rejectedWithoutID(b *bench) {
 	b.complete(directory.Page{Contacts: people(1, 5, "Ann")})
 	run := b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), Rejected: []directory.Rejected{{Reason: "has no id"}}, NextOffset: "2"})
-	b.apply(run, directory.Page{Contacts: people(4, 4, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Contacts: people(4, 4, "Ann"), Checkpoint: "z"})
 	b.wantDoubt(run, directory.DoubtNameless)
 	b.count(5)
 	if run.State != directory.Done || run.Judged() {
@@ -337,7 +336,7 @@ func restartedPageMakesInitial(b *bench) {
 	if run.Kind != directory.Initial || run.Since != "a" {
 		b.Errorf("the run is %+v, want an initial one whose pages are asked for with the checkpoint a", run)
 	}
-	b.apply(run, directory.Page{Contacts: people(3, 3, "Bob"), Last: true, Checkpoint: "b"})
+	b.apply(run, directory.Page{Contacts: people(3, 3, "Bob"), Checkpoint: "b"})
 	b.wantDoubt(run, "")
 	b.wantCounts(run, 0, 1, 2, 2)
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Bob"})
@@ -350,13 +349,13 @@ func restartedMeansNothingLater(b *bench) {
 	b.complete(directory.Page{Contacts: people(1, 5, "Ann"), Checkpoint: "a"})
 	run := b.start()
 	b.apply(run, directory.Page{Contacts: people(1, 1, "Ann"), NextOffset: "2"})
-	b.apply(run, directory.Page{Contacts: people(2, 2, "Ann"), Last: true, Checkpoint: "b", Restarted: true})
+	b.apply(run, directory.Page{Contacts: people(2, 2, "Ann"), Checkpoint: "b", Restarted: true})
 	b.wantDoubt(run, directory.DoubtIncremental)
 	b.count(5)
 	// An initial run is one already.
 	run = b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), Rejected: []directory.Rejected{{Reason: "has no id"}}, NextOffset: "2", Restarted: true})
-	b.apply(run, directory.Page{Last: true, Checkpoint: "c", Restarted: true})
+	b.apply(run, directory.Page{Checkpoint: "c", Restarted: true})
 	b.wantDoubt(run, directory.DoubtNameless)
 	b.count(5)
 }
@@ -366,7 +365,7 @@ func restartedPageAfterRefusedOffset(b *bench) {
 	run := b.start()
 	b.apply(run, directory.Page{Contacts: people(9, 9, "New"), NextOffset: "2"})
 	b.restart(run)
-	b.apply(run, directory.Page{Contacts: people(1, 4, "Ann"), Last: true, Checkpoint: "b", Restarted: true})
+	b.apply(run, directory.Page{Contacts: people(1, 4, "Ann"), Checkpoint: "b", Restarted: true})
 	b.wantDoubt(run, "")
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Ann", "00004": "Ann"}) // the first pass showed 9, and it is gone since
 }
@@ -422,7 +421,7 @@ func guardNamedOverPages(b *bench) {
 func firstFillDeletes(b *bench) {
 	run := b.start()
 	b.apply(run, directory.Page{Contacts: people(1, 100, "Ann"), NextOffset: "2"})
-	b.apply(run, directory.Page{Contacts: people(101, 200, "Ann"), Deleted: ids(1, 15), Checkpoint: "a", Last: true})
+	b.apply(run, directory.Page{Contacts: people(101, 200, "Ann"), Deleted: ids(1, 15), Checkpoint: "a"})
 	b.count(185)
 	b.holdBack(b.start(), directory.Page{Contacts: people(201, 210, "Ann"), Deleted: ids(16, 80), Checkpoint: "b"})
 }
@@ -483,7 +482,7 @@ func namedAndShownLater(b *bench) {
 	run := b.start()
 	b.apply(run, directory.Page{Deleted: ids(1, 3), NextOffset: "2"})
 	b.apply(run, directory.Page{Contacts: people(2, 2, "Ann"), Rejected: []directory.Rejected{{ID: "00003", Reason: "x"}}, Deleted: []string{"00002"}, NextOffset: "3"})
-	b.apply(run, directory.Page{Last: true, Checkpoint: "b"})
+	b.apply(run, directory.Page{Checkpoint: "b"})
 	b.wantCounts(run, 0, 0, 1, 1)
 	b.count(49)
 }
@@ -574,7 +573,7 @@ func yesBesideARun(b *bench) {
 	run := b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 50, "Ann"), NextOffset: "2"}) // all of them came back
 	b.refused("1", directory.Held{})
-	b.apply(run, directory.Page{Contacts: people(51, 99, "Ann"), Last: true, Checkpoint: "c"})
+	b.apply(run, directory.Page{Contacts: people(51, 99, "Ann"), Checkpoint: "c"})
 	b.count(99)
 
 	b.holdBack(b.start(full), directory.Page{Contacts: people(31, 99, "Ann"), Checkpoint: "d"})
@@ -582,7 +581,7 @@ func yesBesideARun(b *bench) {
 	b.apply(run, directory.Page{Contacts: people(31, 90, "Ann"), NextOffset: "2"})
 	b.yes(30)
 	b.count(69)
-	b.apply(run, directory.Page{Contacts: append(people(1, 1, "Back"), people(91, 98, "Ann")...), Last: true, Checkpoint: "e"})
+	b.apply(run, directory.Page{Contacts: append(people(1, 1, "Back"), people(91, 98, "Ann")...), Checkpoint: "e"})
 	b.wantCounts(run, 1, 0, 68, 1)
 	b.count(69)
 }
@@ -729,7 +728,7 @@ func otherSettingsAbandon(b *bench) {
 	if other.Resumed || other.ID == run.ID || other.Kind != directory.Initial {
 		b.Errorf("with other settings: %+v", other)
 	}
-	b.apply(other, directory.Page{Contacts: people(1, 1, "Ann"), Rejected: []directory.Rejected{{Reason: "has no id"}}, Last: true, Checkpoint: "b"})
+	b.apply(other, directory.Page{Contacts: people(1, 1, "Ann"), Rejected: []directory.Rejected{{Reason: "has no id"}}, Checkpoint: "b"})
 	b.count(5) // nor is anybody deleted whom the other bridge named
 	runs, err := b.store.Runs(ctx, b.key, 0, 2)
 	if err != nil || len(runs) != 2 || runs[1].State != directory.Abandoned {
@@ -745,7 +744,7 @@ func unknownSettingsAreAdopted(b *bench) {
 	if run.Settings != "one" {
 		b.Errorf("resumed with settings: %+v", run)
 	}
-	b.apply(run, directory.Page{Last: true, Checkpoint: "b"})
+	b.apply(run, directory.Page{Checkpoint: "b"})
 	run = b.complete(directory.Page{Checkpoint: "c"}, with("one"))
 	if run.Since != "b" {
 		b.Errorf("settings that were adopted start over: %+v", run)

@@ -42,7 +42,7 @@ func wholeOrNotAtAll(b *bench) {
 	b.complete(directory.Page{Contacts: people(1, 40, "Ann"), Checkpoint: "c"})
 	run := b.start(full)
 	before := *run
-	bad := directory.Page{Contacts: people(30, 60, "Bob"), Seq: 7, Checkpoint: "d", Last: true}
+	bad := directory.Page{Contacts: people(30, 60, "Bob"), Seq: 7, Checkpoint: "d"}
 	if err := b.store.ApplyPage(ctx, run, bad); !errors.Is(err, directory.ErrOutOfOrder) {
 		b.Fatalf("a page out of order: %v", err)
 	}
@@ -86,7 +86,7 @@ func deletedAndBack(b *bench) {
 	run := b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
 	b.apply(run, directory.Page{Deleted: []string{"00003"}, NextOffset: "3"})
-	b.apply(run, directory.Page{Contacts: people(3, 3, "Back"), Last: true, Checkpoint: "c"})
+	b.apply(run, directory.Page{Contacts: people(3, 3, "Back"), Checkpoint: "c"})
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Back"})
 }
 

@@ -135,7 +135,7 @@ func suppressedIsRejected(b *bench) {
 	second := b.second()
 	run, err := b.tryStart(second)
 	if err == nil {
-		err = second.ApplyPage(ctx, run, directory.Page{Seq: 1, Contacts: people(1, 2, "Dan"), Deleted: []string{"00003"}, Last: true})
+		err = second.ApplyPage(ctx, run, directory.Page{Seq: 1, Contacts: people(1, 2, "Dan"), Deleted: []string{"00003"}})
 	}
 	if err != nil {
 		b.Fatal(err)
@@ -163,7 +163,7 @@ func purgeBesideARun(b *bench) {
 	run := b.start(full)
 	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
 	b.purge(true, 2, "00001", "00004")
-	b.apply(run, directory.Page{Contacts: people(4, 5, "Bob"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.Page{Contacts: people(4, 5, "Bob"), Checkpoint: "z"})
 	b.wantCounts(run, 0, 1, 3, 1)
 	if run.Rejected != 1 {
 		b.Errorf("%d are rejected, want 1", run.Rejected)
@@ -232,7 +232,7 @@ func forgetKeepsOff(b *bench) {
 	b.advance(2 * lease)
 	b.forget()
 	b.holds(map[string]string{})
-	b.wantError(b.tryApply(run, directory.Page{Contacts: people(3, 3, "Ann"), Last: true}), directory.ErrLeaseLost)
+	b.wantError(b.tryApply(run, directory.Page{Contacts: people(3, 3, "Ann")}), directory.ErrLeaseLost)
 	b.wantError(b.store.RenewLease(ctx, run, lease), directory.ErrLeaseLost)
 	b.holds(map[string]string{})
 }
@@ -246,7 +246,7 @@ func forgottenStartsOver(b *bench) {
 		if run.Kind != directory.Initial || run.Since != "" || run.Resumed {
 			b.Errorf("round %d: the run is %+v", round, run)
 		}
-		b.apply(run, directory.Page{Contacts: people(1, 2, "Ann"), Last: true, Checkpoint: "c"})
+		b.apply(run, directory.Page{Contacts: people(1, 2, "Ann"), Checkpoint: "c"})
 		b.wantCounts(run, 2, 0, 0, 0)
 		for _, store := range []directory.Store{b.store, second} {
 			matches, err := store.ByE164(ctx, b.key.Account, []string{"+14150000001"}, 9)
@@ -269,7 +269,7 @@ func pruneKeepsTheNewest(b *bench) {
 	done := b.complete(directory.Page{})
 	b.advance(time.Hour)
 	guarded := b.start(full)
-	if err := b.tryApply(guarded, directory.Page{Contacts: people(1, 1, "Ann"), Last: true}); !errors.As(err, new(*directory.GuardedError)) {
+	if err := b.tryApply(guarded, directory.Page{Contacts: people(1, 1, "Ann")}); !errors.As(err, new(*directory.GuardedError)) {
 		b.Fatalf("error %v, want a GuardedError", err)
 	}
 	b.key.Integration = "resumable"

@@ -82,7 +82,7 @@ func start(t *testing.T, s directory.Store, key directory.Key, full bool) *direc
 
 func apply(t *testing.T, s directory.Store, run *directory.Run, page directory.Page) {
 	t.Helper()
-	page.Seq, page.Last, page.Guard = run.Pages+1, page.NextOffset == "", directory.Guard{Share: 1}
+	page.Seq, page.Guard = run.Pages+1, directory.Guard{Share: 1}
 	if err := s.ApplyPage(t.Context(), run, page); err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func (s *Store) hits(ctx context.Context, account, query string, args ...any) ([
 		var raw, extension, data []byte
 		var reversed string
 		var full bool
-		if err := row.Scan((*text)(&h.Integration), &h.contact, &h.position, &raw, &extension, &reversed, &full, &data); err != nil {
+		if err := row.Scan((*directory.Text)(&h.Integration), &h.contact, &h.position, &raw, &extension, &reversed, &full, &data); err != nil {
 			return h, err
 		}
 		h.Account = account

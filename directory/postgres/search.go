@@ -169,7 +169,7 @@ func (s *Store) entries(ctx context.Context, account, query string, most int, ar
 	for rows.Next() {
 		var data []byte
 		e := directory.Entry{Key: directory.Key{Account: account}}
-		if err := rows.Scan((*text)(&e.Integration), &data); err != nil {
+		if err := rows.Scan((*directory.Text)(&e.Integration), &data); err != nil {
 			return nil, explained(err)
 		}
 		if most -= len(data); most < 0 && len(entries) > 0 {

@@ -147,7 +147,7 @@ func (w *world) page(run *directory.Run, p directory.Page) {
 
 // last applies the last page of a run.
 func (w *world) last(run *directory.Run, p directory.Page) error {
-	p.Seq, p.Last = run.Pages+1, true
+	p.Seq = run.Pages + 1
 	if p.Guard == (directory.Guard{}) {
 		p.Guard = directory.DefaultGuard()
 	}

@@ -128,7 +128,7 @@ func (v *visit) fill(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		page := directory.Page{Seq: 1, Last: true, Checkpoint: "1"}
+		page := directory.Page{Seq: 1, Checkpoint: "1"}
 		for range v.contacts / manyIntegrations {
 			page.Contacts = append(page.Contacts, record(g.Next()))
 		}
