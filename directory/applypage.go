@@ -303,6 +303,13 @@ type Fate struct {
 	rewrite bool
 }
 
+// JSON appends the contact's JSON to a buffer, and returns it. What was appended before stays where it is when the buffer grows.
+func (f *Fate) JSON(buffer *[]byte) []byte {
+	start := len(*buffer)
+	*buffer = f.Record.Contact.AppendJSON(*buffer)
+	return (*buffer)[start:len(*buffer):len(*buffer)]
+}
+
 // Fates are those of a page's ids, in the order in which these come.
 type Fates struct {
 	List []*Fate

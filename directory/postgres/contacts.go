@@ -68,13 +68,6 @@ func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) 
 	return p.writeNumbers(ctx, append(created, changed...))
 }
 
-// json writes a contact's JSON into the page's buffer. What was written before stays where it is when the buffer grows.
-func (p *pageTx) json(r *directory.Record) []byte {
-	start := len(p.buffer)
-	p.buffer = r.Contact.AppendJSON(p.buffer)
-	return p.buffer[start:len(p.buffer):len(p.buffer)]
-}
-
 // keys gives new contacts keys that no contact ever had: by them a run tells which contacts are older than itself.
 func (p *pageTx) keys(ctx context.Context, made []*directory.Fate) error {
 	if len(made) == 0 {
@@ -110,7 +103,7 @@ func (p *pageTx) sheet(fates []*directory.Fate) *sheet {
 		s.pks = append(s.pks, f.Key)
 		s.ids = append(s.ids, []byte(f.ID))
 		s.hashes = append(s.hashes, f.Hash[:])
-		s.data = append(s.data, p.json(r))
+		s.data = append(s.data, f.JSON(&p.buffer))
 		s.words = append(s.words, vector(wordsOf(p.account, r)))
 	}
 	return s
@@ -184,7 +177,7 @@ func vector(words []string) string {
 func (p *pageTx) create(ctx context.Context, made []*directory.Fate) error {
 	rows := make([][]any, len(made))
 	for i, f := range made {
-		rows[i] = []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], p.json(f.Record), Words(p.account, f.Record)}
+		rows[i] = []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], f.JSON(&p.buffer), Words(p.account, f.Record)}
 	}
 	return p.copy(ctx, "contacts", []string{"account", "pk", "integration", "id", "hash", "data", "words"}, rows)
 }

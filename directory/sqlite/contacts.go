@@ -64,14 +64,7 @@ func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) 
 	return p.writeNumbers(ctx, append(created, changed...))
 }
 
-// json writes a contact's JSON into the page's buffer. What was written before stays where it is when the buffer grows.
-func (p *pageTx) json(r *directory.Record) []byte {
-	start := len(p.buffer)
-	p.buffer = r.Contact.AppendJSON(p.buffer)
-	return p.buffer[start:len(p.buffer):len(p.buffer)]
-}
-
-// terms writes what a contact is found by into the buffer likewise.
+// terms writes what a contact is found by into the page's buffer.
 func (p *pageTx) terms(r *directory.Record) string {
 	start := len(p.buffer)
 	p.buffer = searchTerms(p.buffer, p.account, p.integration, &r.Contact, r.Numbers)
@@ -98,7 +91,7 @@ func (p *pageTx) create(ctx context.Context, made []*directory.Fate) error {
 	for _, f := range made {
 		f.Key = next
 		next++
-		text := p.json(f.Record)
+		text := f.JSON(&p.buffer)
 		values = append(values, f.Key, p.integration, f.ID, f.Hash[:], text)
 		if size += len(text); size >= mostText || len(values) >= makeContacts.columns*mostAtOnce {
 			if err := p.tx.execMany(ctx, makeContacts, values); err != nil {
@@ -119,7 +112,7 @@ const (
 // rewrite replaces what changed contacts say, and takes their numbers away.
 func (p *pageTx) rewrite(ctx context.Context, changed []*directory.Fate) error {
 	for _, f := range changed {
-		if _, err := p.tx.ExecContext(ctx, updateContact, f.Hash[:], p.json(f.Record), f.Key); err != nil {
+		if _, err := p.tx.ExecContext(ctx, updateContact, f.Hash[:], f.JSON(&p.buffer), f.Key); err != nil {
 			return err
 		}
 		if err := dropNumbers(ctx, p.tx, f.Key); err != nil {
