@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // Settings decide which contacts a source reads and what they look like, by dotted key. Its checkpoints belong to them (D10). They
@@ -63,7 +65,7 @@ func (s Settings) collect(key string, v reflect.Value) {
 	case reflect.Struct:
 		s.collectFields(key, v)
 	case reflect.Slice, reflect.Array:
-		if fields, ok := v.Interface().(CustomFields); ok {
+		if fields, ok := v.Interface().(record.CustomFields); ok {
 			s.collectCustom(key, fields)
 			return
 		}
@@ -109,7 +111,7 @@ func (s Settings) collectFields(key string, v reflect.Value) {
 }
 
 // collectCustom adds custom fields by their keys: the order in which they are written changes no contact.
-func (s Settings) collectCustom(key string, fields CustomFields) {
+func (s Settings) collectCustom(key string, fields record.CustomFields) {
 	for _, field := range fields {
 		s.collect(key+"."+strconv.Quote(field.Key), reflect.ValueOf(field))
 	}

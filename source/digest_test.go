@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // D10: what is not set is left out, so that a key that is added later changes nobody's digest.
@@ -26,7 +27,7 @@ func TestSettingsHoldWhatIsSet(t *testing.T) {
 		None    *nested         `yaml:"none"`
 		Kept    string          `yaml:"-"`
 		hidden  string
-		Fields  source.Fields `yaml:"fields"`
+		Fields  record.Fields `yaml:"fields"`
 	}
 	url, err := source.ParseTemplate("https://{{auth.account}}.example.com")
 	if err != nil {
@@ -35,9 +36,9 @@ func TestSettingsHoldWhatIsSet(t *testing.T) {
 	got := source.SettingsOf("test", 3, config{
 		Secret: "s3cret", URL: url, Overlap: time.Minute, On: true, Page: 7, Kept: "x", hidden: "x",
 		Nested: &nested{Size: 1.5, Tags: map[string]string{"a": "b"}},
-		Fields: source.Fields{
-			Name: "n", Phones: source.Expressions{"p", "q"},
-			CustomFields: source.CustomFields{{Key: "Plan.x", Expression: "e"}, {Key: "Plan", Expression: "f"}},
+		Fields: record.Fields{
+			Name: "n", Phones: record.Expressions{"p", "q"},
+			CustomFields: record.CustomFields{{Key: "Plan.x", Expression: "e"}, {Key: "Plan", Expression: "f"}},
 		},
 	})
 	want := source.Settings{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/clock"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // Deps are what a factory gets from the process besides its configuration. The zero Deps work.
@@ -87,17 +88,10 @@ type Counter interface {
 
 // An Inspection is what preview shows besides the contacts.
 type Inspection struct {
-	Mapping  []Mapped  // which contact field comes from where, in the order of bridge documents
-	Facts    []Fact    // how the run would work: order, safe horizon, time zone, number of contacts
-	Problems []Problem // worst first
-	Unused   []string  // columns that go nowhere, in their order
-}
-
-// Mapped says where a contact's field comes from.
-type Mapped struct {
-	Field string `json:"field"` // as in the protocol: "name", "phones", "custom_fields.Plan"
-	From  string `json:"from"`  // the expression or column
-	Auto  bool   `json:"auto"`  // found by its usual name, not configured
+	Mapping  []record.Mapped // which contact field comes from where, in the order of bridge documents
+	Facts    []Fact          // how the run would work: order, safe horizon, time zone, number of contacts
+	Problems []Problem       // worst first
+	Unused   []string        // columns that go nowhere, in their order
 }
 
 // A Fact is one line about the source.

@@ -23,7 +23,7 @@ const (
 	CodeDirectory   bridge.Code = "directory"   // the store failed
 )
 
-// An Error ends a run, for a reason on the synchronizer's side. Message is complete: it needs no cause behind it.
+// An Error ends a run, for a reason on the synchronizer's side. Message is complete without its cause.
 type Error struct {
 	Code    bridge.Code
 	Message string
@@ -37,7 +37,7 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint is what the operator can do about an error of a run; empty where nobody knows.
+// Hint returns what the operator can do about an error of a run; empty if that is unknown.
 func Hint(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Hint

@@ -22,6 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/postgres"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sqlite"
 )
 
@@ -135,7 +136,7 @@ func TestOwnBridgePassesStrictWithSQLite(t *testing.T) {
 			}
 			factory, err := sqlite.New(sqlite.Config{
 				Path: template(t, path), Table: "customers", ID: "id", Updated: "updated_at",
-				Fields: source.Fields{Name: "name", Phones: source.Expressions{"phone"}},
+				Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
 			}, source.Deps{})
 			if err != nil {
 				t.Fatal(err)
@@ -170,7 +171,7 @@ func TestOwnBridgePassesStrictWithCSV(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			factory, err := csv.New(csv.Config{
 				Path: template(t, path), ID: "id", Updated: updated,
-				Fields: source.Fields{Name: "name", Phones: source.Expressions{"phone"}},
+				Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
 			}, source.Deps{})
 			if err != nil {
 				t.Fatal(err)
@@ -187,7 +188,7 @@ func TestOwnBridgePassesStrictWithPostgres(t *testing.T) {
 			timestamptz '2024-03-01' + (i / 7) * interval '1 minute' FROM generate_series(0, %d) i`, contacts-1))
 	factory, err := postgres.New(postgres.Config{
 		DSN: template(t, database.DSN), Table: "customers", ID: "id", Updated: "updated_at",
-		Fields: source.Fields{Name: "name", Phones: source.Expressions{"phone"}},
+		Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
 	}, source.Deps{})
 	if err != nil {
 		t.Fatal(err)

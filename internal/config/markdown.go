@@ -13,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/kinds"
 	"github.com/contactbridge/contactbridge/source/memory"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 //go:embed reference.md.tmpl
@@ -27,7 +28,7 @@ func Markdown() ([]byte, error) {
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]any{
 		"Config": &Config{}, "TLS": &TLS{}, "Log": &Log{}, "Endpoint": &Endpoint{}, "Page": &Page{}, "Phones": &Phones{},
-		"Fields": &source.Fields{}, "Contact": &memory.Contact{},
+		"Fields": &record.Fields{}, "Contact": &memory.Contact{},
 	}); err != nil {
 		return nil, fmt.Errorf("write the reference: %w", err)
 	}
@@ -65,8 +66,8 @@ func value(f strictyaml.Field) string {
 		reflect.TypeFor[time.Duration]():       "duration",
 		reflect.TypeFor[strictyaml.Raw]():      "mapping",
 		reflect.TypeFor[source.Template]():     "text",
-		reflect.TypeFor[source.Expressions]():  "text, or list of texts",
-		reflect.TypeFor[source.CustomFields](): "mapping of texts",
+		reflect.TypeFor[record.Expressions]():  "text, or list of texts",
+		reflect.TypeFor[record.CustomFields](): "mapping of texts",
 	}[f.Type]; ok {
 		return words
 	}

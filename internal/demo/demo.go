@@ -22,6 +22,7 @@ import (
 	directorysqlite "github.com/contactbridge/contactbridge/directory/sqlite"
 	"github.com/contactbridge/contactbridge/internal/progress"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sqlite"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
@@ -119,10 +120,10 @@ func (s *story) startBridge(context.Context) error {
 	}
 	s.source, err = sqlite.New(sqlite.Config{
 		Path: path, Table: "customers", ID: "id", Updated: "updated_at", Deleted: "deleted_at", ProbeLock: true,
-		Fields: source.Fields{
-			Name: "first_name || ' ' || last_name", Title: "title", Company: "company", Emails: source.Expressions{"email"},
-			Phones: source.Expressions{"phone", "mobile"}, Address: "city", URL: "'https://crm.example.com/customers/' || id",
-			CustomFields: source.CustomFields{{Key: "Plan", Expression: "plan"}},
+		Fields: record.Fields{
+			Name: "first_name || ' ' || last_name", Title: "title", Company: "company", Emails: record.Expressions{"email"},
+			Phones: record.Expressions{"phone", "mobile"}, Address: "city", URL: "'https://crm.example.com/customers/' || id",
+			CustomFields: record.CustomFields{{Key: "Plan", Expression: "plan"}},
 		},
 	}, source.Deps{})
 	if err != nil {

@@ -292,7 +292,7 @@ func TestSeveralProcessesOnPostgreSQLAreOneHub(t *testing.T) {
 	knows(t, address)
 }
 
-// hintOf is what the operator is told to do about an error.
+// hintOf returns what the operator is told to do about an error.
 func hintOf(err error) string {
 	if e, ok := errors.AsType[*directory.Error](err); ok {
 		return e.Hint

@@ -13,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // Options bound what a preview reads.
@@ -34,7 +35,7 @@ type Preview struct {
 	Total    int64             `json:"total,omitempty"` // all contacts, where they were counted; less than examined: unknown
 	Deleted  int               `json:"deleted"`         // contacts that are gone, among those that came by
 	Complete bool              `json:"complete"`        // these were all there are
-	Mapping  []source.Mapped   `json:"mapping"`         // where the fields come from
+	Mapping  []record.Mapped   `json:"mapping"`         // where the fields come from
 	Unused   []string          `json:"unused"`          // columns that go nowhere
 	Facts    []source.Fact     `json:"facts"`           // how a run works
 	Problems []source.Problem  `json:"problems"`        // worst first
@@ -45,7 +46,7 @@ type Preview struct {
 func Of(ctx context.Context, e config.Endpoint, deps source.Deps, auth bridge.Auth, options Options) (*Preview, error) {
 	p := &Preview{
 		Endpoint: e.Name, Kind: e.Kind.Name, Table: e.Table(),
-		Contacts: []contact.Contact{}, Mapping: []source.Mapped{}, Unused: []string{}, Facts: []source.Fact{}, Problems: []source.Problem{},
+		Contacts: []contact.Contact{}, Mapping: []record.Mapped{}, Unused: []string{}, Facts: []source.Fact{}, Problems: []source.Problem{},
 	}
 	p.look(ctx, e, deps, auth, options)
 	if err := ctx.Err(); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/preview"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 var update = flag.Bool("update", false, "write what is expected anew")
@@ -207,7 +208,7 @@ func (s *stub) Close() error {
 func TestWhatTheSourceSaysIsShown(t *testing.T) {
 	down := &bridge.Error{Code: bridge.CodeSourceUnavailable, Message: "the database is down", Hint: "start it", Err: errors.New("connection refused")}
 	s := &stub{beginError: down, inspectError: fmt.Errorf("inspect source: %w", down), inspection: source.Inspection{
-		Mapping: []source.Mapped{
+		Mapping: []record.Mapped{
 			{Field: "name", From: `concat_ws(' ', NULLIF(CAST("first" AS text), ''), NULLIF(CAST("Last ""Name" AS text), ''))`, Auto: true},
 			{Field: "phones", From: `"phone"`, Auto: true},
 			{Field: "phones", From: "Mobile Phone", Auto: true},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // A Style paints words; the zero Style leaves them as they are.
@@ -300,7 +301,7 @@ func columnsOf(expression string) string {
 }
 
 // mappingPairs puts the sources of a field in one line.
-func mappingPairs(mapping []source.Mapped) [][2]string {
+func mappingPairs(mapping []record.Mapped) [][2]string {
 	var pairs [][2]string
 	for _, m := range mapping {
 		from := m.From

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // Config is the configuration of kind csv. Names of columns are those of the file's first row.
@@ -20,7 +21,7 @@ type Config struct {
 	TimeZone      string          `yaml:"time_zone" jsonschema_description:"The zone of an updated that names none, such as Europe/Berlin. Default: unknown."`
 	Overlap       time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How long before its time of modification the file may have been written. Default: 5m."`
 	Deleted       string          `yaml:"deleted" jsonschema_description:"The column that says that the contact is gone: anything but empty, 0, false, f, n, no, off, none and null."`
-	Fields        source.Fields   `yaml:"fields" jsonschema_description:"The columns of the contact's fields. Default: the columns with the usual names."`
+	Fields        record.Fields   `yaml:"fields" jsonschema_description:"The columns of the contact's fields. Default: the columns with the usual names."`
 }
 
 // The values of encoding.

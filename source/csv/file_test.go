@@ -17,6 +17,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 const header = "id,name,email,phone,updated\n"
@@ -183,7 +184,7 @@ func TestUsualColumnsAndDelimiterAreFound(t *testing.T) {
 		t.Error(diff)
 	}
 	mapping := f.inspect().Mapping
-	if i := slices.IndexFunc(mapping, func(m source.Mapped) bool { return m.Field == "name" }); i < 0 || mapping[i] != (source.Mapped{Field: "name", From: "Vorname, Name", Auto: true}) {
+	if i := slices.IndexFunc(mapping, func(m record.Mapped) bool { return m.Field == "name" }); i < 0 || mapping[i] != (record.Mapped{Field: "name", From: "Vorname, Name", Auto: true}) {
 		t.Errorf("mapping: %v", mapping)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/cell"
 	"github.com/contactbridge/contactbridge/phone"
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // autoID is the value of id that has ids made. A column of that name is written with backticks.
@@ -74,7 +74,7 @@ func (f *file) settleID(ctx context.Context, opened *os.File, v *version) error 
 // emailColumn returns the first column of e-mail addresses, or -1.
 func (m *mapping) emailColumn() int {
 	for _, f := range m.fields {
-		if f.column.Field == source.FieldEmails {
+		if f.column.Field == record.FieldEmails {
 			return f.indexes[0]
 		}
 	}
@@ -137,7 +137,7 @@ func (f *file) isUnique(ctx context.Context, opened *os.File, v *version, column
 
 // findAgain finds the records whose made id an earlier record of the file has.
 func (f *file) findAgain(ctx context.Context, opened *os.File, v *version) (map[int64]int, error) {
-	var row keyset.Row
+	var row record.Row
 	list, _, err := f.digests(ctx, opened, v, func(fields [][]byte) string {
 		v.mapping.contact(&row, fields)
 		return row.Contact.ID
@@ -158,7 +158,7 @@ func (f *file) findAgain(ctx context.Context, opened *os.File, v *version) (map[
 }
 
 // number tells a record's made id from those of earlier records that agree with it.
-func (i *identity) number(row *keyset.Row, offset int64) {
+func (i *identity) number(row *record.Row, offset int64) {
 	if which := i.again[offset]; which > 0 {
 		row.Contact.ID = fmt.Sprintf("%s-%d", row.Contact.ID, which)
 	}
@@ -166,7 +166,7 @@ func (i *identity) number(row *keyset.Row, offset int64) {
 
 // makeID makes a contact's id out of its name, first e-mail address and first phone number, or of everything in the record
 // where it has none of them. Spelling does not matter: case, spaces, and the punctuation of numbers.
-func makeID(row *keyset.Row, fields [][]byte) string {
+func makeID(row *record.Row, fields [][]byte) string {
 	c := &row.Contact
 	parts := []string{strings.ToLower(strings.Join(strings.Fields(c.Name), " ")), "", ""}
 	if len(c.Emails) > 0 {

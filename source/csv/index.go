@@ -10,7 +10,7 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // An index is the order (updated, id) of a version's rows: about 24 bytes and the id for each.
@@ -51,7 +51,7 @@ func (f *file) buildIndex(ctx context.Context, opened *os.File, v *version) (*in
 	s := f.factory.newStamps()
 	r := v.records(opened)
 	newest := int64(null)
-	var row keyset.Row
+	var row record.Row
 	for n := 0; ; n++ {
 		if n%checkEvery == 0 {
 			if err := ctx.Err(); err != nil {
@@ -98,7 +98,7 @@ func (f *file) buildIndex(ctx context.Context, opened *os.File, v *version) (*in
 }
 
 // idOf returns the id of the record that was read last.
-func (v *version) idOf(row *keyset.Row, r *records) string {
+func (v *version) idOf(row *record.Row, r *records) string {
 	if column := v.mapping.id.column; column >= 0 {
 		return text(r.fields[column])
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // Inspect implements [source.Inspector]. It reads the whole file.
@@ -49,7 +50,7 @@ type inspector struct {
 	encoded   places
 	zero      places
 	newest    int64
-	scratch   keyset.Row
+	scratch   record.Row
 }
 
 // places are the lines where something was found: how many there are, and the first few.
@@ -160,19 +161,19 @@ func (i *inspector) stamp(stamp string, line int) {
 	}
 }
 
-func (i *inspector) mapping() []source.Mapped {
+func (i *inspector) mapping() []record.Mapped {
 	cfg, m := i.file.factory.cfg, i.version.mapping
-	columns := make([]keyset.Column, len(m.fields))
+	columns := make([]record.Column, len(m.fields))
 	for n, f := range m.fields {
 		columns[n] = f.column
 	}
-	list := keyset.Mapping(m.id.describe(), columns)
+	list := record.Mapping(m.id.describe(), columns)
 	list[0].Auto = m.id.chosen != "" && m.id.column >= 0
 	if cfg.Updated != "" {
-		list = append(list, source.Mapped{Field: "updated", From: cfg.Updated})
+		list = append(list, record.Mapped{Field: "updated", From: cfg.Updated})
 	}
 	if cfg.Deleted != "" {
-		list = append(list, source.Mapped{Field: "deleted", From: cfg.Deleted})
+		list = append(list, record.Mapped{Field: "deleted", From: cfg.Deleted})
 	}
 	return list
 }

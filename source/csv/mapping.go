@@ -9,7 +9,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // A mapping is which column of a file goes where.
@@ -20,12 +20,12 @@ type mapping struct {
 	deleted int // -1 if not configured
 	fields  []field
 	unused  []string // columns that go nowhere
-	guess   source.Guess
+	guess   record.Guess
 }
 
 // A field is a contact's field and the columns that its value is made of.
 type field struct {
-	column  keyset.Column
+	column  record.Column
 	indexes []int
 	join    string // between the values of several columns
 }
@@ -35,7 +35,7 @@ func newMapping(cfg Config, header []string) (*mapping, error) {
 	if err := checkHeader(header); err != nil {
 		return nil, err
 	}
-	m := &mapping{header: header, updated: -1, deleted: -1, guess: source.Usual(header)}
+	m := &mapping{header: header, updated: -1, deleted: -1, guess: record.Usual(header)}
 	var unknown, repeated []string
 	find := func(setting, name string) int {
 		i := slices.Index(header, name)
@@ -56,7 +56,7 @@ func newMapping(cfg Config, header []string) (*mapping, error) {
 	if cfg.Deleted != "" {
 		m.deleted = find("deleted", cfg.Deleted)
 	}
-	for _, column := range keyset.Columns(cfg.Fields) {
+	for _, column := range record.Columns(cfg.Fields) {
 		m.fields = append(m.fields, field{column: column, indexes: []int{find(column.Path, column.From)}})
 	}
 	if len(repeated) > 0 {
@@ -115,13 +115,13 @@ func (m *mapping) takeUsual() {
 		if g.Join == "" {
 			for _, name := range g.Columns {
 				m.fields = append(m.fields, field{
-					column:  keyset.Column{Field: g.Field, From: name, Auto: true},
+					column:  record.Column{Field: g.Field, From: name, Auto: true},
 					indexes: []int{index(name)},
 				})
 			}
 			continue
 		}
-		f := field{column: keyset.Column{Field: g.Field, From: strings.Join(g.Columns, ", "), Auto: true}, join: g.Join}
+		f := field{column: record.Column{Field: g.Field, From: strings.Join(g.Columns, ", "), Auto: true}, join: g.Join}
 		for _, name := range g.Columns {
 			f.indexes = append(f.indexes, index(name))
 		}
@@ -129,7 +129,7 @@ func (m *mapping) takeUsual() {
 	}
 	if name := m.guess.Country; name != "" {
 		m.fields = append(m.fields, field{
-			column: keyset.Column{Field: source.FieldCountry, From: name, Auto: true}, indexes: []int{slices.Index(m.header, name)},
+			column: record.Column{Field: record.FieldCountry, From: name, Auto: true}, indexes: []int{slices.Index(m.header, name)},
 		})
 	}
 }
@@ -151,7 +151,7 @@ func text(raw []byte) string {
 }
 
 // contact makes a record's contact. Made ids are the same for records that agree: see [identity.number].
-func (m *mapping) contact(row *keyset.Row, fields [][]byte) {
+func (m *mapping) contact(row *record.Row, fields [][]byte) {
 	id := ""
 	if m.id.column >= 0 {
 		id = text(fields[m.id.column])

@@ -11,6 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // A Source reads the contacts of one file.
@@ -86,7 +87,7 @@ type reading struct {
 	opened   *os.File
 	version  *version
 	records  *records
-	row      keyset.Row
+	row      record.Row
 	position []byte
 	yielded  int
 	faults   int

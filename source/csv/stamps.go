@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // A layout is how stamps are written.
@@ -172,7 +172,7 @@ func (s *stamps) found(t time.Time, step time.Duration) (int64, bool) {
 		return 0, false
 	}
 	s.coarsest = max(s.coarsest, step)
-	return keyset.Microseconds(t), true
+	return stamp.Microseconds(t), true
 }
 
 // unknownZone is how far a clock in an unknown zone may be behind UTC.
@@ -190,19 +190,19 @@ func (s *stamps) horizon(modified time.Time, newest int64, overlap time.Duration
 	if t := earliest(newest, zone); t.Before(written) {
 		written = t
 	}
-	lowest := keyset.LowestWall(written.Add(-overlap), zone)
+	lowest := stamp.LowestWall(written.Add(-overlap), zone)
 	if s.zone == nil && s.zoneless {
 		lowest = modified.Add(-overlap - unknownZone).UTC()
-		if t := keyset.Moment(newest).Add(-overlap - 2*time.Hour); t.Before(lowest) { // it may have summer time
+		if t := stamp.Moment(newest).Add(-overlap - 2*time.Hour); t.Before(lowest) { // it may have summer time
 			lowest = t
 		}
 	}
-	return keyset.Microseconds(lowest.Truncate(max(s.coarsest, time.Microsecond))) - 1
+	return stamp.Microseconds(lowest.Truncate(max(s.coarsest, time.Microsecond))) - 1
 }
 
 // earliest is the first moment at which the clock of a zone shows a key.
 func earliest(key int64, zone *time.Location) time.Time {
-	w := keyset.Moment(key)
+	w := stamp.Moment(key)
 	t := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), w.Nanosecond(), zone)
 	for _, back := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} {
 		if e := t.Add(-back); e.Format(time.DateTime) == t.Format(time.DateTime) {

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // A Config is what the SQL kinds have in common: which rows are read, in which order, and what becomes of them.
@@ -19,7 +20,7 @@ type Config struct {
 	Overlap            time.Duration // 0 means 5 minutes
 	ClockSkew          time.Duration // 0 means 1 second
 	Deleted            string
-	Fields             source.Fields
+	Fields             record.Fields
 }
 
 // Defaults fills in what was left out.
@@ -31,7 +32,7 @@ func (c *Config) Defaults() {
 		c.ClockSkew = time.Second
 	}
 	if c.UpdatedAs == "" {
-		c.UpdatedAs = Auto
+		c.UpdatedAs = stamp.Auto
 	}
 	c.Query = strings.TrimRight(strings.TrimSpace(c.Query), "; \t\n")
 }
@@ -43,23 +44,11 @@ func (c Config) Canonical() (table, query, updatedAs string) {
 	if quoted, err := QuoteName(c.Table); err == nil {
 		table = quoted
 	}
-	if c.UpdatedAs != Auto {
+	if c.UpdatedAs != stamp.Auto {
 		updatedAs = c.UpdatedAs
 	}
 	return table, c.Query, updatedAs
 }
-
-// The values of updated_as.
-const (
-	Auto        = "auto"
-	AsTimestamp = "timestamp"
-	AsDate      = "date"
-	AsSeconds   = "epoch_s"
-	AsMillis    = "epoch_ms"
-	AsMicros    = "epoch_us"
-	AsSequence  = "sequence"
-	AsXID       = "xid"
-)
 
 // Check finds what cannot work whatever the database holds: every problem at once. as lists the allowed values of
 // updated_as besides auto.
@@ -73,44 +62,14 @@ func (c Config) Check(as ...string) error {
 	problem(c.Table == "" && c.Query == "", "table is missing: the name of the table or view to read (or query: SELECT …)")
 	problem(c.Table != "" && c.Query != "", "table and query exclude each other: name the table, or write the query")
 	problem(c.ID == "", "id is missing: the column, or the expression, that identifies a contact")
-	problem(c.UpdatedAs != Auto && !slices.Contains(as, c.UpdatedAs), "updated_as is %q; expected %s or %s", c.UpdatedAs, Auto, strings.Join(as, ", "))
-	problem(c.UpdatedAs != Auto && c.Updated == "", "updated_as is set, but updated is not")
+	problem(c.UpdatedAs != stamp.Auto && !slices.Contains(as, c.UpdatedAs), "updated_as is %q; expected %s or %s", c.UpdatedAs, stamp.Auto, strings.Join(as, ", "))
+	problem(c.UpdatedAs != stamp.Auto && c.Updated == "", "updated_as is set, but updated is not")
 	problem(c.Overlap < 0, "overlap is negative")
 	problem(c.ClockSkew < 0, "clock_skew is negative")
 	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
 		problem(true, "time_zone %q is unknown; expected a name such as Europe/Berlin or UTC", c.TimeZone)
 	}
 	return errors.Join(errs...)
-}
-
-// Unit is how long one step of an integer stamp is.
-func Unit(as string) time.Duration {
-	switch as {
-	case AsSeconds:
-		return time.Second
-	case AsMillis:
-		return time.Millisecond
-	case AsMicros:
-		return time.Microsecond
-	}
-	return 0
-}
-
-// GuessInteger tells integer stamps from sequence numbers by the greatest one: a time between 2001 and 2100 and within 20
-// years of now, in seconds, milliseconds or microseconds since 1970, or else a sequence.
-func GuessInteger(greatest int64, now time.Time) string {
-	from := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
-	to := time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC)
-	for _, as := range []string{AsSeconds, AsMillis, AsMicros} {
-		t := time.UnixMicro(0)
-		if per := int64(time.Second / Unit(as)); greatest/per < 1<<40 {
-			t = time.Unix(greatest/per, 0)
-		}
-		if !t.Before(from) && t.Before(to) && t.After(now.AddDate(-20, 0, 0)) && t.Before(now.AddDate(20, 0, 0)) {
-			return as
-		}
-	}
-	return AsSequence
 }
 
 // SplitName splits a table's name into its parts: schema.name, "Schema"."Table Name". Quotes are doubled inside quotes.

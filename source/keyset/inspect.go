@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // A Count is a problem that some rows may have.
@@ -123,7 +124,7 @@ func names(expression, column string) bool {
 func isNameRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // Expressions lists the expressions of a source: its id, updated and deleted, and those of the fields.
-func (c Config) Expressions(columns []Column) []string {
+func (c Config) Expressions(columns []record.Column) []string {
 	list := []string{c.ID, c.Updated, c.Deleted}
 	for _, column := range columns {
 		list = append(list, column.From)

@@ -1,5 +1,5 @@
-// Package keyset is what the SQL kinds of source share: how a run is read so that nothing is missed, the places in its
-// order, the text of its checkpoints, local time, and how a row becomes a contact. It speaks to no database.
+// Package keyset is the walk that the SQL kinds of source share: how a run is read so that nothing is missed, the places in its
+// order, and the text of its checkpoints. It speaks to no database.
 //
 // # How a run is read
 //

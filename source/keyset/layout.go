@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // A Layout says what the stamps of a source are, and how they are written in its checkpoints.
@@ -35,26 +37,6 @@ const (
 	Infinity      = math.MaxInt64
 	MinusInfinity = math.MinInt64
 )
-
-// epoch2000 is 2000-01-01 in Unix seconds.
-const epoch2000 = 946684800
-
-// Microseconds are the stamp of an instant in layout Instant.
-func Microseconds(t time.Time) int64 { return t.UnixMicro() - epoch2000*1_000_000 }
-
-// Moment is the instant of a stamp in layout Instant.
-func Moment(stamp int64) time.Time {
-	seconds := floorDiv(stamp, 1_000_000)
-	return time.Unix(seconds+epoch2000, (stamp-seconds*1_000_000)*1000).UTC()
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
 
 // Format writes a mark as a checkpoint: the stamp and, behind a slash, the id. It is printable UTF-8.
 func (l Layout) Format(m Mark) string {
@@ -98,9 +80,9 @@ func (l Layout) FormatStamp(v Value) string {
 	case l == Number:
 		return strconv.FormatInt(v.Int, 10)
 	case l == Date:
-		return formatDate(time.Unix(v.Int*86400+epoch2000, 0).UTC())
+		return formatDate(time.Unix(v.Int*86400+stamp.Epoch, 0).UTC())
 	}
-	t := Moment(v.Int)
+	t := stamp.Moment(v.Int)
 	text := formatDate(t) + t.Format("T15:04:05.000000")
 	if l == Instant {
 		text += "Z"
@@ -144,7 +126,7 @@ func (l Layout) parseTime(text string) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	seconds := t.Unix() - epoch2000
+	seconds := t.Unix() - stamp.Epoch
 	if l == Date {
 		return IntValue(floorDiv(seconds, 86400)), nil
 	}
@@ -267,4 +249,12 @@ func unescape(s string) (string, error) {
 		i += 2
 	}
 	return b.String(), nil
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
 }

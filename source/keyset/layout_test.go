@@ -7,10 +7,12 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 func TestCheckpointsCanBeRead(t *testing.T) {
-	moment := IntValue(Microseconds(time.Date(2026, 11, 23, 3, 0, 0, 123456000, time.UTC)))
+	moment := IntValue(stamp.Microseconds(time.Date(2026, 11, 23, 3, 0, 0, 123456000, time.UTC)))
 	for _, c := range []struct {
 		layout Layout
 		mark   Mark

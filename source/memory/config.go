@@ -7,6 +7,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // Config is the configuration of kind memory.
@@ -20,15 +21,15 @@ type Contact struct {
 	Name         string              `yaml:"name"`
 	Title        string              `yaml:"title"`
 	Company      string              `yaml:"company"`
-	Emails       source.Expressions  `yaml:"emails"`
-	Phones       source.Expressions  `yaml:"phones"`
-	Websites     source.Expressions  `yaml:"websites"`
+	Emails       record.Expressions  `yaml:"emails"`
+	Phones       record.Expressions  `yaml:"phones"`
+	Websites     record.Expressions  `yaml:"websites"`
 	PhotoURL     string              `yaml:"photo_url"`
 	Address      string              `yaml:"address"`
 	Twitter      string              `yaml:"twitter"`
 	URL          string              `yaml:"url"`
 	Country      string              `yaml:"country" jsonschema_description:"The country that national phone numbers belong to, by code or name. It is not sent."`
-	CustomFields source.CustomFields `yaml:"custom_fields"`
+	CustomFields record.CustomFields `yaml:"custom_fields"`
 	Updated      string              `yaml:"updated" jsonschema_description:"When it was changed last: 2024-05-01 or 2024-05-01T10:00:00Z. If no contact says it, every change of the configuration sends all contacts again."`
 	Deleted      bool                `yaml:"deleted" jsonschema_description:"The contact is gone."`
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/clock"
-	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // A Store is an external service in memory: contacts, each stamped when it was changed, written in transactions. It is used
@@ -33,7 +33,7 @@ type Store struct {
 type row struct {
 	contact contact.Contact
 	stamped bool
-	updated int64 // microseconds, see keyset.Microseconds; of no meaning if not stamped
+	updated int64 // microseconds, see stamp.Microseconds; of no meaning if not stamped
 	deleted bool
 	commit  int64 // the transaction that wrote it, counted from 1; 0 for the contacts of a configuration
 }
@@ -55,7 +55,7 @@ func NewStore(now clock.Clock) *Store {
 
 // now is the time, never earlier than before.
 func (s *Store) now() int64 {
-	s.latest = max(s.latest, keyset.Microseconds(s.clock.Now()))
+	s.latest = max(s.latest, stamp.Microseconds(s.clock.Now()))
 	return s.latest
 }
 
@@ -87,7 +87,7 @@ func (t *Tx) Put(c contact.Contact) { t.put(c, true, t.begin) }
 // PutAt adds or replaces a contact with a stamp of the caller's; the zero time means none (E9). A stamp before the
 // transaction's begin may be missed by incremental runs, as in every external service whose stamps lie.
 func (t *Tx) PutAt(c contact.Contact, updated time.Time) {
-	t.put(c, !updated.IsZero(), keyset.Microseconds(updated))
+	t.put(c, !updated.IsZero(), stamp.Microseconds(updated))
 }
 
 func (t *Tx) put(c contact.Contact, stamped bool, updated int64) {
@@ -149,7 +149,7 @@ func (s *Store) Delete(id string) {
 
 // load puts a row in place without a transaction, before the store is used.
 func (s *Store) load(c contact.Contact, updated time.Time, deleted bool) {
-	s.rows[c.ID] = &row{contact: c, stamped: !updated.IsZero(), updated: keyset.Microseconds(updated), deleted: deleted}
+	s.rows[c.ID] = &row{contact: c, stamped: !updated.IsZero(), updated: stamp.Microseconds(updated), deleted: deleted}
 }
 
 // horizon is the stamp up to which everything is visible and nothing can appear any more (E2), and whether any row is

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // horizon fixes how far the checkpoint of a run that starts now may go (E2).
@@ -67,21 +68,21 @@ func (f *factory) horizon(ctx context.Context, conn *pgxpool.Conn, s *shape, ini
 }
 
 // odd is [keyset.Page.Odd] of a stamp.
-func (st stamp) odd() int64 {
+func (st stampType) odd() int64 {
 	switch st.unit {
 	case time.Second:
-		return keyset.Odd(keyset.AsSeconds)
+		return stamp.Odd(stamp.AsSeconds)
 	case time.Millisecond:
-		return keyset.Odd(keyset.AsMillis)
+		return stamp.Odd(stamp.AsMillis)
 	case time.Microsecond:
-		return keyset.Odd(keyset.AsMicros)
+		return stamp.Odd(stamp.AsMicros)
 	}
 	return 0
 }
 
 // resolve tells integers apart that could be times or sequence numbers, once for all runs (E11), and finds the greatest number
 // of a sequence, which is nil where there are no rows.
-func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape, state *keyset.State, since keyset.Since) (stamp, *drawn, error) {
+func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape, state *keyset.State, since keyset.Since) (stampType, *drawn, error) {
 	st := s.stamp
 	if st.kind != integers && st.kind != sequences {
 		return st, nil, nil
@@ -91,17 +92,17 @@ func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape, sta
 		return st, nil, fmt.Errorf("sample stamps: %w", err)
 	}
 	if st.kind == integers {
-		if since.Form != "" && !keyset.IsIntegerForm(since.Form) {
+		if since.Form != "" && !stamp.IsIntegerForm(since.Form) {
 			return st, nil, keyset.InvalidCheckpoint(nil)
 		}
-		state.Form = keyset.DecideInteger(since.Form, append(others, newest...), now)
+		state.Form = stamp.DecideInteger(since.Form, append(others, newest...), now)
 		if since.Form != "" && state.Form != since.Form {
 			state.Restart = true
 			f.deps.Logger.Warn("the numbers of updated mean something else than they did: everything is read again", "was", since.Form, "is", state.Form)
 		}
 		as := state.Form
 		if as == "" {
-			as = keyset.AsSequence
+			as = stamp.AsSequence
 		}
 		if st, err = integerStamp(st, as); err != nil {
 			return st, nil, err
@@ -110,7 +111,7 @@ func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape, sta
 	if st.kind != sequences || len(newest) == 0 {
 		return st, nil, nil
 	}
-	greatest := keyset.GreatestNumber(newest)
+	greatest := stamp.GreatestNumber(newest)
 	if greatest < newest[0] {
 		f.notes.Once(slog.LevelWarn, "a few numbers of updated are far beyond all others: they are not taken for the newest, and sent by every run",
 			"greatest", newest[0], "of the others", greatest)
@@ -122,7 +123,7 @@ func (f *factory) resolve(ctx context.Context, conn *pgxpool.Conn, s *shape, sta
 func (s *shape) sample(ctx context.Context, conn *pgxpool.Conn) (newest, others []int64, now time.Time, err error) {
 	part := func(order string) string {
 		return "(SELECT " + s.updated + "::bigint AS number FROM " + s.from + " WHERE " + s.updated + " IS NOT NULL ORDER BY " + order +
-			" LIMIT " + fmt.Sprint(keyset.SampleSize) + ")"
+			" LIMIT " + fmt.Sprint(stamp.SampleSize) + ")"
 	}
 	sql := "SELECT (SELECT array_agg(number ORDER BY number DESC) FROM " + part(s.updated+" DESC") + " AS newest)"
 	if s.stamp.kind == integers {
@@ -231,8 +232,8 @@ func (f *factory) zone(server string) ([]*time.Location, error) {
 }
 
 // timeStamps says how instants become stamps.
-func (f *factory) timeStamps(st stamp, c clock) (timeStamps, error) {
-	t := timeStamps{stamp: st}
+func (f *factory) timeStamps(st stampType, c clock) (timeStamps, error) {
+	t := timeStamps{stampType: st}
 	if st.kind != walls && st.kind != dates {
 		return t, nil
 	}
@@ -270,12 +271,12 @@ func (f *factory) coarseness(ctx context.Context, conn *pgxpool.Conn, s *shape, 
 	if err != nil {
 		return 0, fmt.Errorf("sample stamps: %w", err)
 	}
-	return max(t.precision, keyset.Coarseness(sample)), nil
+	return max(t.precision, stamp.Coarseness(sample)), nil
 }
 
 // timeStamps turns instants into stamps.
 type timeStamps struct {
-	stamp
+	stampType
 	locations []*time.Location // of stamps without a zone; at least one
 }
 
@@ -287,11 +288,11 @@ func (t timeStamps) lowest(safe time.Time) int64 {
 	case epochs:
 		return floor(safe.UnixMicro(), t.unit.Microseconds())
 	case instants:
-		return keyset.Microseconds(safe)
+		return stamp.Microseconds(safe)
 	}
-	lowest := keyset.LowestWall(safe, t.locations[0])
+	lowest := stamp.LowestWall(safe, t.locations[0])
 	for _, loc := range t.locations[1:] {
-		if w := keyset.LowestWall(safe, loc); w.Before(lowest) {
+		if w := stamp.LowestWall(safe, loc); w.Before(lowest) {
 			lowest = w
 		}
 	}
@@ -304,11 +305,11 @@ func (t timeStamps) highest(now time.Time) int64 {
 	case epochs:
 		return floor(now.UnixMicro(), t.unit.Microseconds())
 	case instants:
-		return keyset.Microseconds(now)
+		return stamp.Microseconds(now)
 	}
-	highest := keyset.HighestWall(now, t.locations[0])
+	highest := stamp.HighestWall(now, t.locations[0])
 	for _, loc := range t.locations[1:] {
-		if w := keyset.HighestWall(now, loc); w.After(highest) {
+		if w := stamp.HighestWall(now, loc); w.After(highest) {
 			highest = w
 		}
 	}
@@ -317,9 +318,9 @@ func (t timeStamps) highest(now time.Time) int64 {
 
 func (t timeStamps) fromWall(wall time.Time) int64 {
 	if t.kind == dates {
-		return floor(keyset.Microseconds(wall), (24 * time.Hour).Microseconds())
+		return floor(stamp.Microseconds(wall), (24 * time.Hour).Microseconds())
 	}
-	return keyset.Microseconds(wall)
+	return stamp.Microseconds(wall)
 }
 
 func floor(a, step int64) int64 {

@@ -390,7 +390,7 @@ func TestLocalStampsT12(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := timeStamps{stamp: stamp{kind: c.kind}, locations: c.locations}
+		s := timeStamps{stampType: stampType{kind: c.kind}, locations: c.locations}
 		expect(t, c.name, c.kind.layout().FormatStamp(keyset.IntValue(s.lowest(safe))), c.lowest)
 		if s.highest(safe) < s.lowest(safe) {
 			t.Errorf("%s: a checkpoint at the horizon counts as ahead of the clock", c.name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // inspectTime is how long each question about all rows may take; then it stays unanswered.
@@ -47,11 +48,11 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 
 // look finds what one connection tells at once.
 func (i *inspector) look(ctx context.Context, conn *pgxpool.Conn) error {
-	columns := make([]keyset.Column, len(i.shape.columns))
+	columns := make([]record.Column, len(i.shape.columns))
 	for n, c := range i.shape.columns {
 		columns[n] = c.Column
 	}
-	i.found.Mapping = keyset.Mapping(i.factory.cfg.ID, columns)
+	i.found.Mapping = record.Mapping(i.factory.cfg.ID, columns)
 	names, err := columnNames(ctx, conn, i.shape.from)
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (i *inspector) guessUpdated(ctx context.Context, conn *pgxpool.Conn) error 
 	if err != nil {
 		return err
 	}
-	i.found.Problems = append(i.found.Problems, keyset.NoUpdated(source.Usual(names).Updated))
+	i.found.Problems = append(i.found.Problems, keyset.NoUpdated(record.Usual(names).Updated))
 	return nil
 }
 
@@ -126,7 +127,7 @@ func (i *inspector) stamps(ctx context.Context, conn *pgxpool.Conn) error {
 }
 
 // describe names a stamp's type for people.
-func (st stamp) describe() string {
+func (st stampType) describe() string {
 	switch st.kind {
 	case epochs:
 		return fmt.Sprintf("%s, units of %s since 1970", st.sqlType, st.unit)
@@ -137,7 +138,7 @@ func (st stamp) describe() string {
 }
 
 // times are the facts about stamps that are times.
-func (i *inspector) times(ctx context.Context, conn *pgxpool.Conn, st stamp) error {
+func (i *inspector) times(ctx context.Context, conn *pgxpool.Conn, st stampType) error {
 	c, err := i.factory.clock(ctx, conn, i.shape)
 	if err != nil {
 		return err
@@ -220,7 +221,7 @@ func (i *inspector) future(highest int64) {
 }
 
 // odd counts the rows whose number is no time in the column's form (E11).
-func (i *inspector) odd(st stamp) {
+func (i *inspector) odd(st stampType) {
 	sql := "SELECT count(*) FROM " + i.shape.from + " WHERE " + i.shape.isOdd(keyset.Page{Odd: st.odd()})
 	i.counts = append(i.counts, counted{Count: keyset.OddRows(sql, st.unit.String())})
 }

@@ -99,7 +99,7 @@ func originOf(ctx context.Context, conn *pgxpool.Conn, s *shape) (o origin, err 
 
 // mayNumber refuses transaction ids where they say nothing about when their rows appear: those of another server, and those
 // that a materialized view has copied. A subscription's rows have ids of this server if they are stamped here.
-func (o origin) mayNumber(st stamp) error {
+func (o origin) mayNumber(st stampType) error {
 	switch {
 	case st.kind != xids:
 		return nil

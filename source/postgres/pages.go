@@ -18,6 +18,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // pages sends the queries of one Read. It is a [keyset.Fetcher].
@@ -26,7 +27,7 @@ type pages struct {
 	conn   *pgxpool.Conn
 	shape  *shape
 
-	row        keyset.Row
+	row        record.Row
 	position   []byte
 	duplicates int
 }
@@ -287,7 +288,7 @@ func (s *shape) stampArg(stamp keyset.Value) arg {
 }
 
 // decode reads a stamp in PostgreSQL's binary form.
-func (st stamp) decode(b []byte) int64 {
+func (st stampType) decode(b []byte) int64 {
 	switch len(b) {
 	case 2:
 		return int64(int16(binary.BigEndian.Uint16(b)))

@@ -51,6 +51,8 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // Config is the configuration of kind postgres.
@@ -65,7 +67,7 @@ type Config struct {
 	Overlap   time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How far back every run reads where the oldest open transaction cannot be known. Default: 5m."`
 	ClockSkew time.Duration   `yaml:"clock_skew" digest:"-" jsonschema_description:"How far the clocks that stamp contacts may be behind the database's. Default: 1s."`
 	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that says that the contact is gone: anything but null, empty, 0, false, f, n, no, off and none."`
-	Fields    source.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
+	Fields    record.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
 }
 
 func (c Config) keyset() keyset.Config {
@@ -103,7 +105,7 @@ type factory struct {
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	deps = deps.Defaults()
 	f := &factory{cfg: cfg.keyset(), reads: cfg.settings(), dsn: cfg.DSN, deps: deps, notes: keyset.Notes{Logger: deps.Logger}, wait: waitForOthers}
-	err := f.cfg.Check(keyset.AsTimestamp, keyset.AsDate, keyset.AsSeconds, keyset.AsMillis, keyset.AsMicros, keyset.AsSequence, keyset.AsXID)
+	err := f.cfg.Check(stamp.AsTimestamp, stamp.AsDate, stamp.AsSeconds, stamp.AsMillis, stamp.AsMicros, stamp.AsSequence, stamp.AsXID)
 	from, nameErr := f.cfg.From()
 	if f.cfg.Table == "" && f.cfg.Query == "" {
 		nameErr = nil

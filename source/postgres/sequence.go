@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // A drawn is the greatest sequence number that could be seen at a moment. Every smaller one had been drawn by then, by
@@ -99,7 +100,7 @@ func (f *factory) isSettled(ctx context.Context, conn *pgxpool.Conn, c clock, d 
 }
 
 func (d drawn) String() string {
-	text := strconv.FormatInt(d.number, 10) + "@" + keyset.Instant.FormatStamp(keyset.IntValue(keyset.Microseconds(d.at)))
+	text := strconv.FormatInt(d.number, 10) + "@" + keyset.Instant.FormatStamp(keyset.IntValue(stamp.Microseconds(d.at)))
 	if len(d.open) > 0 {
 		text += "@" + strings.Join(d.open, ",")
 	}
@@ -117,7 +118,7 @@ func parseDrawn(text string) (drawn, bool) {
 	if err != nil {
 		return drawn{}, false
 	}
-	d := drawn{number: n, at: keyset.Moment(t.Updated.Int)}
+	d := drawn{number: n, at: stamp.Moment(t.Updated.Int)}
 	if open != "" {
 		d.open = strings.Split(open, ",")
 	}

@@ -11,8 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // A shape is what the database says about the configured expressions: their types, and the SQL that follows from them.
@@ -23,7 +24,7 @@ type shape struct {
 	deleted string // SQL of a text, see source.IsGone; empty without a deleted column
 	columns []column
 
-	stamp  stamp
+	stamp  stampType
 	idOID  uint32
 	idType string // as SQL writes it
 
@@ -34,13 +35,13 @@ type shape struct {
 
 // A column is a contact field's expression.
 type column struct {
-	keyset.Column
+	record.Column
 	sql  string // its value as text
 	json bool   // the text is JSON: a list
 }
 
-// A stamp is what "updated" is.
-type stamp struct {
+// A stampType is what "updated" is.
+type stampType struct {
 	kind      kind
 	sqlType   string        // what its values are compared as, in SQL
 	precision time.Duration // how far below the true time a stamp may be, by its type
@@ -117,7 +118,7 @@ func (f *factory) describe(ctx context.Context, conn *pgxpool.Conn) (*shape, err
 }
 
 // fill turns what the database said into SQL.
-func (s *shape) fill(cfg keyset.Config, columns []keyset.Column, fields []pgconn.FieldDescription, types map[uint32]sqlType) error {
+func (s *shape) fill(cfg keyset.Config, columns []record.Column, fields []pgconn.FieldDescription, types map[uint32]sqlType) error {
 	s.idOID = fields[0].DataTypeOID
 	s.idType = types[s.idOID].name
 	fields = fields[1:]
@@ -152,7 +153,7 @@ func deletedText(deleted string, oid uint32) string {
 }
 
 // textColumn selects a column as text, a list as JSON.
-func textColumn(c keyset.Column, t sqlType) column {
+func textColumn(c record.Column, t sqlType) column {
 	col := column{Column: c, sql: "CAST(" + keyset.Wrap(c.From) + " AS text)"}
 	if !c.IsList() {
 		return col
@@ -162,7 +163,7 @@ func textColumn(c keyset.Column, t sqlType) column {
 		col.json, col.sql = true, "CAST(array_to_json("+keyset.Wrap(c.From)+") AS text)"
 	case t.oid == pgtype.JSONOID || t.oid == pgtype.JSONBOID:
 		col.json = true
-	case t.oid == pgtype.Float8OID && c.Field == source.FieldPhones:
+	case t.oid == pgtype.Float8OID && c.Field == record.FieldPhones:
 		// A zero after the point says that the column is no text, which could begin with a zero.
 		x := keyset.Wrap(c.From)
 		col.sql += " || CASE WHEN " + x + " = trunc(" + x + ") AND " + x + " BETWEEN 1000 AND 1e14 THEN '.0' ELSE '' END"
@@ -171,24 +172,24 @@ func textColumn(c keyset.Column, t sqlType) column {
 }
 
 // stampOf tells what "updated" is from its type and, where that leaves it open, from the configuration.
-func stampOf(as string, field pgconn.FieldDescription, name string) (stamp, error) {
-	st := stamp{oid: field.DataTypeOID, sqlType: name}
+func stampOf(as string, field pgconn.FieldDescription, name string) (stampType, error) {
+	st := stampType{oid: field.DataTypeOID, sqlType: name}
 	switch field.DataTypeOID {
 	case pgtype.TimestamptzOID, pgtype.TimestampOID:
 		st.kind, st.precision = walls, precision(field.TypeModifier)
 		if field.DataTypeOID == pgtype.TimestamptzOID {
 			st.kind = instants
 		}
-		return st, mustBe(as, name, keyset.AsTimestamp)
+		return st, mustBe(as, name, stamp.AsTimestamp)
 	case pgtype.DateOID:
 		st.kind, st.precision = dates, 24*time.Hour
-		return st, mustBe(as, name, keyset.AsDate)
+		return st, mustBe(as, name, stamp.AsDate)
 	case pgtype.XID8OID, pgtype.XIDOID:
 		st.kind = xids
 		if st.oid == pgtype.XIDOID {
 			st.sqlType = "bigint"
 		}
-		return st, mustBe(as, name, keyset.AsXID)
+		return st, mustBe(as, name, stamp.AsXID)
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
 		st.sqlType = "bigint" // a horizon may lie beyond a smaller type; indexes serve it all the same
 		return integerStamp(st, as)
@@ -199,25 +200,25 @@ func stampOf(as string, field pgconn.FieldDescription, name string) (stamp, erro
 	}
 }
 
-func integerStamp(st stamp, as string) (stamp, error) {
+func integerStamp(st stampType, as string) (stampType, error) {
 	switch as {
-	case keyset.Auto:
+	case stamp.Auto:
 		st.kind = integers
-	case keyset.AsSequence:
+	case stamp.AsSequence:
 		st.kind = sequences
-	case keyset.AsXID:
+	case stamp.AsXID:
 		st.kind = xids
-	case keyset.AsSeconds, keyset.AsMillis, keyset.AsMicros:
-		st.kind, st.unit, st.precision = epochs, keyset.Unit(as), keyset.Unit(as)
+	case stamp.AsSeconds, stamp.AsMillis, stamp.AsMicros:
+		st.kind, st.unit, st.precision = epochs, stamp.Unit(as), stamp.Unit(as)
 	default:
-		return st, mustBe(as, st.sqlType, keyset.AsSequence)
+		return st, mustBe(as, st.sqlType, stamp.AsSequence)
 	}
 	return st, nil
 }
 
 // mustBe refuses an updated_as that the column's type rules out.
 func mustBe(as, typeName, only string) error {
-	if as == keyset.Auto || as == only {
+	if as == stamp.Auto || as == only {
 		return nil
 	}
 	return &configError{
@@ -246,7 +247,7 @@ func wideXID(xid string) string {
 }
 
 // expressions are what is described and what fails by name: id, updated, deleted, the fields.
-func (f *factory) expressions(columns []keyset.Column) []expression {
+func (f *factory) expressions(columns []record.Column) []expression {
 	list := []expression{{"id", f.cfg.ID}}
 	if f.cfg.Updated != "" {
 		list = append(list, expression{"updated", f.cfg.Updated})
@@ -264,12 +265,12 @@ func (f *factory) expressions(columns []keyset.Column) []expression {
 type expression struct{ key, sql string }
 
 // columns are the configured fields, or the columns with the usual names.
-func (f *factory) columns(ctx context.Context, conn *pgxpool.Conn) ([]keyset.Column, error) {
+func (f *factory) columns(ctx context.Context, conn *pgxpool.Conn) ([]record.Column, error) {
 	if !f.cfg.Fields.Empty() {
-		return keyset.Columns(f.cfg.Fields), nil
+		return record.Columns(f.cfg.Fields), nil
 	}
 	names, err := columnNames(ctx, conn, f.from)
-	return keyset.UsualColumns(source.Usual(names), keyset.Quote), err
+	return record.UsualColumns(record.Usual(names), keyset.Quote), err
 }
 
 func columnNames(ctx context.Context, conn *pgxpool.Conn, from string) ([]string, error) {
@@ -316,7 +317,7 @@ func (f *factory) explain(ctx context.Context, conn *pgxpool.Conn, cause error) 
 		}
 		return f.configProblem(ctx, key, err)
 	}
-	for _, e := range f.expressions(keyset.Columns(f.cfg.Fields)) {
+	for _, e := range f.expressions(record.Columns(f.cfg.Fields)) {
 		if _, err := prepare(ctx, conn, []expression{e}, f.from); err != nil {
 			return f.configProblem(ctx, e.key, err)
 		}

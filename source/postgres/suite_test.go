@@ -12,6 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sourcetest"
 )
 
@@ -19,10 +20,10 @@ const suiteTable = `CREATE TABLE contacts (id text PRIMARY KEY, name text, title
 	phones text[], website text, photo text, address text, twitter text, url text, plan text, updated timestamptz, gone text);
 	CREATE INDEX ON contacts (updated, id);`
 
-var suiteFields = source.Fields{
-	Name: "name", Title: "title", Company: "company", Emails: source.Expressions{"email", "email2"}, Phones: source.Expressions{"phones"},
-	Websites: source.Expressions{"website"}, PhotoURL: "photo", Address: "address", Twitter: "twitter", URL: "url",
-	CustomFields: source.CustomFields{{Key: "Plan", Expression: "plan"}},
+var suiteFields = record.Fields{
+	Name: "name", Title: "title", Company: "company", Emails: record.Expressions{"email", "email2"}, Phones: record.Expressions{"phones"},
+	Websites: record.Expressions{"website"}, PhotoURL: "photo", Address: "address", Twitter: "twitter", URL: "url",
+	CustomFields: record.CustomFields{{Key: "Plan", Expression: "plan"}},
 }
 
 func TestSource(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
 	"github.com/contactbridge/contactbridge/source/memory"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 func TestMain(m *testing.M) {
@@ -156,7 +157,7 @@ var faults = []struct {
 		rules: []string{"EveryPagesCheckpointIsSafe", "LateCommitIsDelivered", "NothingNewRepeatsTheCheckpoint", "RandomHistories"},
 		fault: func(f *faulty, _ *memory.Store) {
 			f.checkpoint = func(bridge.Run, bridge.Position, bool) bridge.Checkpoint {
-				now := keyset.Mark{Updated: keyset.IntValue(keyset.Microseconds(time.Now()))}
+				now := keyset.Mark{Updated: keyset.IntValue(stamp.Microseconds(time.Now()))}
 				return bridge.Checkpoint(keyset.Instant.Format(now))
 			}
 		},
@@ -167,7 +168,7 @@ var faults = []struct {
 		fault: func(f *faulty, s *memory.Store) {
 			f.checkpoint = func(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
 				if _, err := f.Source.Begin(context.Background(), ""); err == nil && complete {
-					return bridge.Checkpoint(keyset.Instant.Format(keyset.Mark{Updated: keyset.IntValue(keyset.Microseconds(time.Now().Add(47 * time.Hour)))}))
+					return bridge.Checkpoint(keyset.Instant.Format(keyset.Mark{Updated: keyset.IntValue(stamp.Microseconds(time.Now().Add(47 * time.Hour)))}))
 				}
 				return f.Source.Checkpoint(run, at, complete)
 			}
@@ -274,7 +275,7 @@ var faults = []struct {
 			f.begin = func(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
 				run, err := f.Source.Begin(ctx, since)
 				if bridge.CodeOf(err) == bridge.CodeInvalidCheckpoint {
-					return f.Source.Begin(ctx, bridge.Checkpoint(keyset.Instant.Format(keyset.Mark{Updated: keyset.IntValue(keyset.Microseconds(time.Now()))})))
+					return f.Source.Begin(ctx, bridge.Checkpoint(keyset.Instant.Format(keyset.Mark{Updated: keyset.IntValue(stamp.Microseconds(time.Now()))})))
 				}
 				return run, err
 			}

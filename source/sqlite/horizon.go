@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // horizon fixes how far the checkpoint of a run that starts now may go (E2).
@@ -16,7 +17,7 @@ func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial b
 	if initial {
 		state.Mark = s.db.watch.mark(ctx) // before anything is read
 	}
-	if since.Form != "" && since.Form != zonedForm && !keyset.IsIntegerForm(since.Form) {
+	if since.Form != "" && since.Form != zonedForm && !stamp.IsIntegerForm(since.Form) {
 		return state, keyset.InvalidCheckpoint(nil)
 	}
 	now, safe, _, err := s.clock(ctx)
@@ -34,7 +35,7 @@ func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial b
 		}
 		return state, nil
 	}
-	state.Form, state.Odd = form.decided, keyset.Odd(form.as)
+	state.Form, state.Odd = form.decided, stamp.Odd(form.as)
 	switch form.kind {
 	case unknown:
 		state.Restart = !initial
@@ -102,19 +103,19 @@ func (s *Source) clock(ctx context.Context) (now, safe time.Time, method string,
 // form finds how stamps are written, and the newest of them: unknown where not all of a sample sort by time. since is where
 // the run starts, with what was decided before (E11).
 func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Time, since keyset.Since) (keyset.Value, form, error) {
-	newest, err := shape.stamps(ctx, conn, shape.updated+" DESC", keyset.SampleSize)
+	newest, err := shape.stamps(ctx, conn, shape.updated+" DESC", stamp.SampleSize)
 	if err != nil || len(newest) == 0 {
 		return keyset.Value{}, form{}, err
 	}
 	sample := newest
-	for order, limit := range map[string]int{shape.updated: 1, shape.id: keyset.SampleSize, shape.id + " DESC": keyset.SampleSize} {
+	for order, limit := range map[string]int{shape.updated: 1, shape.id: stamp.SampleSize, shape.id + " DESC": stamp.SampleSize} {
 		more, err := shape.stamps(ctx, conn, order, limit)
 		if err != nil {
 			return keyset.Value{}, form{}, err
 		}
 		sample = append(sample[:len(sample):len(sample)], more...)
 	}
-	if integers := integersOf(sample); integers != nil && s.factory.cfg.UpdatedAs != keyset.AsTimestamp && s.factory.cfg.UpdatedAs != keyset.AsDate {
+	if integers := integersOf(sample); integers != nil && s.factory.cfg.UpdatedAs != stamp.AsTimestamp && s.factory.cfg.UpdatedAs != stamp.AsDate {
 		number, f := s.integers(integers, len(newest), since.Form, now)
 		return keyset.IntValue(number), f, nil
 	}
@@ -202,17 +203,17 @@ func integersOf(sample []keyset.Value) []int64 {
 // integers decides what a sample of integers is. It begins with the newest ones, the greatest first.
 func (s *Source) integers(sample []int64, newest int, known string, now time.Time) (greatest int64, f form) {
 	as, decided := s.factory.cfg.UpdatedAs, ""
-	if as == keyset.Auto {
-		decided = keyset.DecideInteger(known, sample, now)
+	if as == stamp.Auto {
+		decided = stamp.DecideInteger(known, sample, now)
 		if as = decided; as == "" {
-			as = keyset.AsSequence
+			as = stamp.AsSequence
 		}
 	}
 	f = integerForm(as)
 	f.decided = decided
 	greatest = sample[0]
 	if f.kind == sequence {
-		if greatest = keyset.GreatestNumber(sample[:newest]); greatest < sample[0] {
+		if greatest = stamp.GreatestNumber(sample[:newest]); greatest < sample[0] {
 			s.factory.notes.Once(slog.LevelWarn, "a few numbers of updated are far beyond all others: they are not taken for the newest, and sent by every run",
 				"greatest", sample[0], "of the others", greatest)
 		}
@@ -220,7 +221,7 @@ func (s *Source) integers(sample []int64, newest int, known string, now time.Tim
 	}
 	var stamps []keyset.Value // those that count
 	for _, number := range sample[:newest] {
-		if number > keyset.Odd(as) && number <= f.number(now).Int {
+		if number > stamp.Odd(as) && number <= f.number(now).Int {
 			stamps = append(stamps, keyset.IntValue(number))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // inspectTime is how long each question about all rows may take; then it stays unanswered.
@@ -36,7 +38,7 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 
 func (i *inspector) look(ctx context.Context) error {
 	cfg := i.factory.cfg
-	i.found.Mapping = keyset.Mapping(cfg.ID, i.shape.columns)
+	i.found.Mapping = record.Mapping(cfg.ID, i.shape.columns)
 	rows, err := i.conn.QueryContext(ctx, "SELECT * FROM "+i.shape.from+" LIMIT 0", nil)
 	if err != nil {
 		return err
@@ -48,7 +50,7 @@ func (i *inspector) look(ctx context.Context) error {
 	i.found.Unused = keyset.Unused(names, cfg.Expressions(i.shape.columns)...)
 	if i.shape.updated == "" {
 		i.fact("order", cfg.ID)
-		i.found.Problems = append(i.found.Problems, keyset.NoUpdated(source.Usual(names).Updated))
+		i.found.Problems = append(i.found.Problems, keyset.NoUpdated(record.Usual(names).Updated))
 	} else if err := i.stamps(ctx); err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (i *inspector) stamps(ctx context.Context) error {
 		written = "no row has one yet"
 	}
 	i.fact("order", fmt.Sprintf("%s (%s), %s", cfg.Updated, written, cfg.ID))
-	if odd := keyset.Odd(f.as); odd > 0 {
+	if odd := stamp.Odd(f.as); odd > 0 {
 		sql := fmt.Sprintf("SELECT count(*) FROM %s WHERE %s BETWEEN 1 AND %d", i.shape.from, i.shape.updated, odd)
 		i.tally(ctx, keyset.OddRows(sql, f.unit.String()))
 	}
@@ -96,7 +98,7 @@ func (i *inspector) stamps(ctx context.Context) error {
 			"write it in one way, or use an expression that does, such as unixepoch("+cfg.Updated+") or strftime('%Y-%m-%d %H:%M:%f', "+cfg.Updated+")")
 	case f.kind == sequence:
 		i.fact("safe horizon", "the greatest number")
-		if cfg.UpdatedAs == keyset.Auto {
+		if cfg.UpdatedAs == stamp.Auto {
 			i.problem(source.Note, "taken_for_sequence", "updated is taken for a number that grows, not for a time",
 				"if it is a time, set updated_as to epoch_s, epoch_ms or epoch_us")
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // A shape is the SQL of what is read.
@@ -22,7 +23,7 @@ type shape struct {
 	updated string // empty where there is none (E10)
 	id      string
 	deleted string // empty where there is none
-	columns []keyset.Column
+	columns []record.Column
 	list    string // the select list: id, updated, deleted, the columns
 	prefix  int    // how many of the list are not columns
 }
@@ -75,7 +76,7 @@ func (f *factory) checkExpressions(ctx context.Context, conn conn) error {
 		return err
 	}
 	list := [][2]string{{"id", f.cfg.ID}, {"updated", f.cfg.Updated}, {"deleted", f.cfg.Deleted}}
-	for _, c := range keyset.Columns(f.cfg.Fields) {
+	for _, c := range record.Columns(f.cfg.Fields) {
 		list = append(list, [2]string{c.Path, c.From})
 	}
 	for _, e := range list {
@@ -89,16 +90,16 @@ func (f *factory) checkExpressions(ctx context.Context, conn conn) error {
 func nothing([]sqldriver.Value) (bool, error) { return false, nil }
 
 // columns are the configured fields, or the columns with the usual names.
-func (f *factory) columns(ctx context.Context, conn conn) ([]keyset.Column, error) {
+func (f *factory) columns(ctx context.Context, conn conn) ([]record.Column, error) {
 	if !f.cfg.Fields.Empty() {
-		return keyset.Columns(f.cfg.Fields), nil
+		return record.Columns(f.cfg.Fields), nil
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT * FROM "+f.from+" LIMIT 0", nil)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	return keyset.UsualColumns(source.Usual(rows.Columns()), keyset.Quote), nil
+	return record.UsualColumns(record.Usual(rows.Columns()), keyset.Quote), nil
 }
 
 // pages sends the queries of one Read. It is a [keyset.Fetcher].
@@ -107,7 +108,7 @@ type pages struct {
 	conn   conn
 	shape  *shape
 
-	row        keyset.Row
+	row        record.Row
 	position   []byte
 	duplicates int
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 const customers = `CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, updated_at DATETIME)`
@@ -125,7 +125,7 @@ func TestTiesAtTheHorizonE1(t *testing.T) {
 // Stamps that say +01:00 say +02:00 in summer, and another row says anything else: the texts do not sort by time, and the wall
 // of the westernmost zone counts (T12, E11).
 func TestOffsetsChangeWithTheSeasonT12(t *testing.T) {
-	f := textForm("2026-03-29T01:30:00+01:00", keyset.Auto)
+	f := textForm("2026-03-29T01:30:00+01:00", stamp.Auto)
 	f.decided = zonedForm
 	at := time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
 	expect(t, "lowest", f.lowest(at.Add(f.precision), nil).Text, "2026-07-15T00:00:00")

@@ -25,6 +25,8 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // Config is the configuration of kind sqlite.
@@ -41,7 +43,7 @@ type Config struct {
 	ClockSkew time.Duration   `yaml:"clock_skew" digest:"-" jsonschema_description:"How far the clocks that stamp contacts may be behind this machine's. Default: 1s."`
 	ProbeLock bool            `yaml:"probe_lock" digest:"-" jsonschema_description:"Take and give back the write lock to see that nobody is writing: then every run reads the last minute again instead of the overlap. The file must be writable."`
 	Deleted   string          `yaml:"deleted" jsonschema_description:"SQL expression that says that the contact is gone: anything but null, empty, 0, false, f, n, no, off and none."`
-	Fields    source.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
+	Fields    record.Fields   `yaml:"fields" jsonschema_description:"SQL expressions of the contact's fields. Default: the columns with the usual names."`
 }
 
 func (c Config) keyset() keyset.Config {
@@ -83,7 +85,7 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	if cfg.Path.String() == "" {
 		f.path = cfg.DSN
 	}
-	err := f.cfg.Check(keyset.AsTimestamp, keyset.AsDate, keyset.AsSeconds, keyset.AsMillis, keyset.AsMicros, keyset.AsSequence)
+	err := f.cfg.Check(stamp.AsTimestamp, stamp.AsDate, stamp.AsSeconds, stamp.AsMillis, stamp.AsMicros, stamp.AsSequence)
 	switch {
 	case f.path.String() == "":
 		err = errors.Join(err, errors.New("path is missing: the database file"))

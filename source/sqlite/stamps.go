@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
 // A form is how stamps are written: what makes an instant a value that sorts among them.
@@ -47,13 +48,13 @@ var textOffset = regexp.MustCompile(`^ ?(?:Z|UTC|GMT|([+-])(\d{2}):?(\d{2})(?: .
 
 // formOf reads the form off one stamp. as is updated_as.
 func formOf(v keyset.Value, as string, now time.Time) form {
-	if as == keyset.AsSequence {
+	if as == stamp.AsSequence {
 		return form{kind: sequence, name: "sequence"}
 	}
 	switch v.Kind {
 	case keyset.Int:
-		if as == keyset.Auto {
-			as = keyset.GuessInteger(v.Int, now)
+		if as == stamp.Auto {
+			as = stamp.GuessInteger(v.Int, now)
 		}
 		return integerForm(as)
 	case keyset.Real:
@@ -66,10 +67,10 @@ func formOf(v keyset.Value, as string, now time.Time) form {
 
 // integerForm returns the form of integers of the kind that updated_as names.
 func integerForm(as string) form {
-	if as == keyset.AsSequence {
+	if as == stamp.AsSequence {
 		return form{kind: sequence, name: "sequence", as: as}
 	}
-	unit := keyset.Unit(as)
+	unit := stamp.Unit(as)
 	if unit == 0 {
 		return form{name: "integer"}
 	}
@@ -83,10 +84,10 @@ const (
 )
 
 func realForm(r float64, as string) form {
-	if (as == keyset.Auto || as == keyset.AsTimestamp) && r >= julianFrom && r < julianTo {
+	if (as == stamp.Auto || as == stamp.AsTimestamp) && r >= julianFrom && r < julianTo {
 		return form{kind: julian, name: "Julian day", precision: time.Millisecond}
 	}
-	if (as == keyset.Auto || as == keyset.AsSeconds) && r >= 978307200 && r < 4133980800 {
+	if (as == stamp.Auto || as == stamp.AsSeconds) && r >= 978307200 && r < 4133980800 {
 		return form{kind: fraction, name: "epoch_s with a fraction", precision: time.Millisecond}
 	}
 	return form{name: "real"}
@@ -94,7 +95,7 @@ func realForm(r float64, as string) form {
 
 func textForm(text, as string) form {
 	parts := textStamp.FindStringSubmatch(text)
-	if parts == nil || as != keyset.Auto && as != keyset.AsTimestamp && as != keyset.AsDate {
+	if parts == nil || as != stamp.Auto && as != stamp.AsTimestamp && as != stamp.AsDate {
 		return form{name: "text"}
 	}
 	f := form{kind: textSeconds, name: "text", precision: time.Second, separator: parts[1]}
@@ -189,7 +190,7 @@ func (f form) coarseness(sample []keyset.Value) time.Duration {
 			micros = append(micros, int64(math.Round(v.Real*1e6)))
 		}
 	}
-	return keyset.Coarseness(micros)
+	return stamp.Coarseness(micros)
 }
 
 // isHorizon reports whether a value is a horizon of f: these have no zone.
@@ -218,7 +219,7 @@ func (f form) lowest(safe time.Time, locations []*time.Location) keyset.Value {
 	}
 	var lowest time.Time
 	for i, loc := range f.walls(locations) {
-		if w := keyset.LowestWall(safe, loc); i == 0 || w.Before(lowest) {
+		if w := stamp.LowestWall(safe, loc); i == 0 || w.Before(lowest) {
 			lowest = w
 		}
 	}
@@ -232,7 +233,7 @@ func (f form) highest(now time.Time, locations []*time.Location) keyset.Value {
 	}
 	var highest time.Time
 	for i, loc := range f.walls(locations) {
-		if w := keyset.HighestWall(now, loc); i == 0 || w.After(highest) {
+		if w := stamp.HighestWall(now, loc); i == 0 || w.After(highest) {
 			highest = w
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sourcetest"
 )
 
@@ -19,10 +20,10 @@ const suiteTable = `CREATE TABLE contacts (id TEXT PRIMARY KEY, name TEXT, title
 
 func suiteConfig(more Config) Config {
 	more.Table, more.ID, more.Deleted = "contacts", "id", "gone"
-	more.Fields = source.Fields{
-		Name: "name", Title: "title", Company: "company", Emails: source.Expressions{"email", "email2"}, Phones: source.Expressions{"phones"},
-		Websites: source.Expressions{"website"}, PhotoURL: "photo", Address: "address", Twitter: "twitter", URL: "url",
-		CustomFields: source.CustomFields{{Key: "Plan", Expression: "plan"}},
+	more.Fields = record.Fields{
+		Name: "name", Title: "title", Company: "company", Emails: record.Expressions{"email", "email2"}, Phones: record.Expressions{"phones"},
+		Websites: record.Expressions{"website"}, PhotoURL: "photo", Address: "address", Twitter: "twitter", URL: "url",
+		CustomFields: record.CustomFields{{Key: "Plan", Expression: "plan"}},
 	}
 	return more
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/postgres"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -85,7 +86,7 @@ func newPath(t *testing.T) *path {
 	if err != nil {
 		t.Fatal(err)
 	}
-	factory, err := postgres.New(postgres.Config{DSN: dsn, Table: "customers", ID: "id", Updated: "u", Fields: source.Fields{Name: "name"}}, source.Deps{})
+	factory, err := postgres.New(postgres.Config{DSN: dsn, Table: "customers", ID: "id", Updated: "u", Fields: record.Fields{Name: "name"}}, source.Deps{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +187,7 @@ type trouble struct {
 	name  string
 	start func(p *path, times int)
 	hit   func(p *path) bool
-	// codes are what a run may end with while the trouble lasts; none: it must do in spite of it.
+	// codes are what a run may end with while the trouble lasts; empty: it must succeed all the same.
 	codes []bridge.Code
 }
 

@@ -1,4 +1,4 @@
-package keyset
+package record
 
 import (
 	"encoding/json"
@@ -9,7 +9,6 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/cell"
-	"github.com/contactbridge/contactbridge/source"
 )
 
 // A Column is one expression of a query and where its value goes in a contact.
@@ -23,17 +22,17 @@ type Column struct {
 
 // IsList reports whether the column's values make a list.
 func (c Column) IsList() bool {
-	return c.Field == source.FieldEmails || c.Field == source.FieldPhones || c.Field == source.FieldWebsites
+	return c.Field == FieldEmails || c.Field == FieldPhones || c.Field == FieldWebsites
 }
 
 // Columns lists the configured fields in the order of bridge documents.
-func Columns(f source.Fields) []Column {
+func Columns(f Fields) []Column {
 	var list []Column
 	seen := map[string]int{}
 	for _, m := range f.Mapped() {
 		c := Column{Field: m.Field, From: m.From, Path: "fields." + m.Field}
-		if key, custom := strings.CutPrefix(m.Field, source.FieldCustom+"."); custom {
-			c.Field, c.Key = source.FieldCustom, key
+		if key, custom := strings.CutPrefix(m.Field, FieldCustom+"."); custom {
+			c.Field, c.Key = FieldCustom, key
 		}
 		if c.IsList() {
 			c.Path += "[" + strconv.Itoa(seen[c.Field]) + "]"
@@ -46,7 +45,7 @@ func Columns(f source.Fields) []Column {
 
 // UsualColumns are the columns with the usual names. quote quotes a name; the columns that make one value are joined with
 // concat_ws, those that are empty left out.
-func UsualColumns(guess source.Guess, quote func(string) string) []Column {
+func UsualColumns(guess Guess, quote func(string) string) []Column {
 	var list []Column
 	for _, g := range guess.Fields {
 		if g.Join != "" {
@@ -58,12 +57,12 @@ func UsualColumns(guess source.Guess, quote func(string) string) []Column {
 		}
 	}
 	if guess.Country != "" {
-		list = append(list, Column{Field: source.FieldCountry, From: quote(guess.Country), Auto: true})
+		list = append(list, Column{Field: FieldCountry, From: quote(guess.Country), Auto: true})
 	}
 	return list
 }
 
-func join(g source.Guessed, quote func(string) string) string {
+func join(g Guessed, quote func(string) string) string {
 	parts := make([]string, len(g.Columns))
 	for i, name := range g.Columns {
 		parts[i] = "NULLIF(CAST(" + quote(name) + " AS text), '')"
@@ -72,10 +71,10 @@ func join(g source.Guessed, quote func(string) string) string {
 }
 
 // Mapping says what became what, for an inspection.
-func Mapping(id string, columns []Column) []source.Mapped {
-	list := []source.Mapped{{Field: "id", From: id}}
+func Mapping(id string, columns []Column) []Mapped {
+	list := []Mapped{{Field: "id", From: id}}
 	for _, c := range columns {
-		m := source.Mapped{Field: c.Field, From: c.From, Auto: c.Auto}
+		m := Mapped{Field: c.Field, From: c.From, Auto: c.Auto}
 		if c.Key != "" {
 			m.Field += "." + c.Key
 		}
@@ -107,29 +106,29 @@ func (r *Row) Set(c *Column, value string) {
 	}
 	to := &r.Contact
 	switch c.Field {
-	case source.FieldName:
+	case FieldName:
 		to.Name = value
-	case source.FieldTitle:
+	case FieldTitle:
 		to.Title = value
-	case source.FieldCompany:
+	case FieldCompany:
 		to.Company = value
-	case source.FieldEmails:
+	case FieldEmails:
 		to.Emails = add(to.Emails, value)
-	case source.FieldPhones:
+	case FieldPhones:
 		to.Phones = add(to.Phones, value)
-	case source.FieldWebsites:
+	case FieldWebsites:
 		to.Websites = add(to.Websites, value)
-	case source.FieldPhotoURL:
+	case FieldPhotoURL:
 		to.PhotoURL = value
-	case source.FieldAddress:
+	case FieldAddress:
 		to.Address = value
-	case source.FieldTwitter:
+	case FieldTwitter:
 		to.Twitter = value
-	case source.FieldURL:
+	case FieldURL:
 		to.URL = value
-	case source.FieldCountry:
+	case FieldCountry:
 		to.Country = value
-	case source.FieldCustom:
+	case FieldCustom:
 		to.CustomFields = append(to.CustomFields, contact.CustomField{Key: c.Key, Value: value})
 	}
 }

@@ -1,4 +1,6 @@
-package source
+// Package record is one record of an external service on its way to a contact: which of its values goes into which field, how
+// the fields are configured, the usual names of columns, and the contact that is being filled.
+package record
 
 // Fields maps a contact's fields to what the external service calls them: SQL expressions for the SQL kinds, column names
 // for CSV. All empty means: take the columns with the usual names ([Usual]).
@@ -77,4 +79,11 @@ type CustomFields []CustomField
 type CustomField struct {
 	Key        string
 	Expression string
+}
+
+// Mapped says where a contact's field comes from.
+type Mapped struct {
+	Field string `json:"field"` // as in the protocol: "name", "phones", "custom_fields.Plan"
+	From  string `json:"from"`  // the expression or column
+	Auto  bool   `json:"auto"`  // found by its usual name, not configured
 }

@@ -1,10 +1,10 @@
-package source_test
+package record_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // The headers of usual exports, and the columns that are taken from them without a configuration.
@@ -163,18 +163,18 @@ func TestHeadersOfUsualExportsAreMapped(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			guess := source.Usual(strings.Split(test.columns, "|"))
+			guess := record.Usual(strings.Split(test.columns, "|"))
 			got := map[string]string{}
 			for _, f := range guess.Fields {
 				got[f.Field] = strings.Join(f.Columns, "+")
 			}
 			for _, want := range [][2]string{
-				{source.FieldName, test.person},
-				{source.FieldCompany, test.company},
-				{source.FieldEmails, test.emails},
-				{source.FieldPhones, test.phones},
-				{source.FieldWebsites, test.websites},
-				{source.FieldTitle, test.title},
+				{record.FieldName, test.person},
+				{record.FieldCompany, test.company},
+				{record.FieldEmails, test.emails},
+				{record.FieldPhones, test.phones},
+				{record.FieldWebsites, test.websites},
+				{record.FieldTitle, test.title},
 			} {
 				if got[want[0]] != want[1] {
 					t.Errorf("%s is %q, want %q", want[0], got[want[0]], want[1])
@@ -199,8 +199,8 @@ func TestPartsOfAnAddressAreOfOneAddress(t *testing.T) {
 		"Via (ab.)|Città (ab.)|Via (uff.)|Città (uff.)":                                                                          "Via (uff.)+Città (uff.)",
 	} {
 		got := ""
-		for _, f := range source.Usual(strings.Split(columns, "|")).Fields {
-			if f.Field == source.FieldAddress {
+		for _, f := range record.Usual(strings.Split(columns, "|")).Fields {
+			if f.Field == record.FieldAddress {
 				got = strings.Join(f.Columns, "+")
 			}
 		}

@@ -1,4 +1,4 @@
-package source
+package record
 
 // The usual names as plainName makes them, the best first. English, and what German, French, Spanish, Portuguese and
 // Italian systems write.

@@ -1,4 +1,4 @@
-package source_test
+package record_test
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 const fullFields = `
@@ -27,8 +27,8 @@ custom_fields:
   Answer: 42
 `
 
-func decode(text string) (source.Fields, error) {
-	var f source.Fields
+func decode(text string) (record.Fields, error) {
+	var f record.Fields
 	err := yaml.Load([]byte(text), &f, yaml.WithKnownFields())
 	return f, err
 }
@@ -38,14 +38,14 @@ func TestFieldsAreReadFromYAMLInTheOrderOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := source.Fields{
+	want := record.Fields{
 		Name:     "first_name || ' ' || last_name",
 		Company:  "company",
-		Emails:   source.Expressions{"email", "email2"},
-		Phones:   source.Expressions{"phone"},
-		Websites: source.Expressions{},
+		Emails:   record.Expressions{"email", "email2"},
+		Phones:   record.Expressions{"phone"},
+		Websites: record.Expressions{},
 		URL:      "'https://crm.example.com/customers/' || id",
-		CustomFields: source.CustomFields{
+		CustomFields: record.CustomFields{
 			{Key: "Zone", Expression: "zone"},
 			{Key: "Plan", Expression: "plan"},
 			{Key: "Customer since", Expression: "created_at"},
@@ -55,7 +55,7 @@ func TestFieldsAreReadFromYAMLInTheOrderOfTheFile(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if got.Empty() || !(source.Fields{}).Empty() {
+	if got.Empty() || !(record.Fields{}).Empty() {
 		t.Error("Empty is wrong")
 	}
 }
@@ -65,7 +65,7 @@ func TestFieldsWithAliasesAndNulls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := source.Fields{Emails: source.Expressions{"a", "b"}, Phones: source.Expressions{"a", "b"}}
+	want := record.Fields{Emails: record.Expressions{"a", "b"}, Phones: record.Expressions{"a", "b"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -112,7 +112,7 @@ func TestMappedListsTheFieldsInTheOrderOfDocuments(t *testing.T) {
 
 // The generated schema must take what the decoder takes, and refuse what it refuses.
 func TestSchemaAgreesWithTheDecoder(t *testing.T) {
-	schema := compile(t, &source.Fields{})
+	schema := compile(t, &record.Fields{})
 	for text, valid := range map[string]bool{
 		`{"name": "n", "emails": "e", "phones": ["p", "q"], "custom_fields": {"Plan": "plan"}}`: true,
 		`{}`:                              true,

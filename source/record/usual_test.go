@@ -1,4 +1,4 @@
-package source_test
+package record_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 func TestUsualNames(t *testing.T) {
@@ -74,7 +74,7 @@ func TestUsualNames(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			g := source.Usual(strings.Split(test.columns, "|"))
+			g := record.Usual(strings.Split(test.columns, "|"))
 			var got []string
 			for _, f := range g.Fields {
 				line := f.Field + "=" + strings.Join(f.Columns, "+")
@@ -94,10 +94,10 @@ func TestUsualNames(t *testing.T) {
 }
 
 func TestUsualNamesOfNothing(t *testing.T) {
-	if g := source.Usual(nil); len(g.Fields) != 0 || g.ID != "" {
+	if g := record.Usual(nil); len(g.Fields) != 0 || g.ID != "" {
 		t.Errorf("got %+v", g)
 	}
-	if g := source.Usual([]string{"", "  ", "__"}); len(g.Fields) != 0 || g.ID != "" {
+	if g := record.Usual([]string{"", "  ", "__"}); len(g.Fields) != 0 || g.ID != "" {
 		t.Errorf("got %+v", g)
 	}
 }
