@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 
@@ -23,6 +25,10 @@ type Deps struct {
 	Folder string
 	// Endpoint is the endpoint's name. What stands in the configuration itself is known by it, having no other place.
 	Endpoint string
+	// Transport carries the requests of kinds that speak HTTP; nil means [http.DefaultTransport].
+	Transport http.RoundTripper
+	// Dial opens the connections of every other kind, as [net.Dialer.DialContext] does; nil means a zero [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Path is a configuration's file name as the process finds it.
@@ -48,6 +54,12 @@ func (d Deps) Defaults() Deps {
 	}
 	if d.Clock == nil {
 		d.Clock = clock.System{}
+	}
+	if d.Transport == nil {
+		d.Transport = http.DefaultTransport
+	}
+	if d.Dial == nil {
+		d.Dial = new(net.Dialer).DialContext
 	}
 	return d
 }

@@ -204,14 +204,14 @@ func (s *Server) Describe(base string) []string {
 	lines := []string{"bridge listening on " + base}
 	for _, e := range s.endpoints {
 		what := e.Kind.Name
-		if table := e.Table(); table != "" {
-			what += ", " + table
+		if e.Title != "" {
+			what += ", " + e.Title
 		}
 		if e.Auth.Mode == config.AuthNone {
 			what += "; open to anyone"
 		}
-		if e.Auth.Mode == config.AuthSource && (e.Kind.Name == "csv" || e.Kind.Name == "sqlite") {
-			what += "; open to anyone who knows a file's name"
+		if e.Auth.Mode == config.AuthSource && e.Kind.OpenTo != "" {
+			what += "; open to " + e.Kind.OpenTo
 		}
 		lines = append(lines, fmt.Sprintf("%s: POST /%s/contact_sync (%s)", e.Name, e.Name, what))
 	}

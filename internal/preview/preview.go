@@ -45,7 +45,7 @@ type Preview struct {
 // context that is done.
 func Of(ctx context.Context, e config.Endpoint, deps source.Deps, auth bridge.Auth, options Options) (*Preview, error) {
 	p := &Preview{
-		Endpoint: e.Name, Kind: e.Kind.Name, Table: e.Table(),
+		Endpoint: e.Name, Kind: e.Kind.Name, Table: e.Title,
 		Contacts: []contact.Contact{}, Mapping: []record.Mapped{}, Unused: []string{}, Facts: []source.Fact{}, Problems: []source.Problem{},
 	}
 	p.look(ctx, e, deps, auth, options)
