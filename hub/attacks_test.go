@@ -18,7 +18,7 @@ import (
 // field puts into it, nor by where an answer leads.
 func TestNoFieldLeadsToThisMachine(t *testing.T) {
 	f := newHub(t)
-	f.Outbound = outbound.New(outbound.Options{})
+	f.Outbound = outbound.New(outbound.Policy{})
 	var asked atomic.Int64
 	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	t.Cleanup(inside.Close)

@@ -151,7 +151,7 @@ func TestEightHostilePagesAtOnce(t *testing.T) {
 			var took []time.Duration
 			for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 				began := time.Now()
-				a, err := f.Lookup(t.Context(), "acme", "(415) 555-0001", "", caller.Options{})
+				a, err := f.Lookup(t.Context(), "acme", "(415) 555-0001", "", caller.LookupOptions{})
 				if err != nil || len(a.Matches) != 1 {
 					t.Fatalf("%+v, %v", a, err)
 				}

@@ -41,7 +41,7 @@ func (h *Hub) region(ctx context.Context, account string) (string, error) {
 func isNotFound(err error) bool { return errors.Is(err, registry.ErrNotFound) }
 
 // Lookup says who a number belongs to. The account's region is where it was dialled unless region says another.
-func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts caller.Options) (caller.Answer, error) {
+func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts caller.LookupOptions) (caller.Answer, error) {
 	if err := permitAny(ctx, account, registry.ScopeCallers, registry.ScopeContacts, registry.ScopePurge); err != nil {
 		return caller.Answer{}, err
 	}
@@ -73,7 +73,7 @@ const lookupTime = 3 * time.Second
 
 // LookupAll asks every account that the actor may see who a number belongs to, each by its own region. It returns the answers
 // of those that know somebody, and how many were asked of how many there are: with very many, not all can be in time.
-func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.Options) (found []AccountAnswer, asked, all int, err error) {
+func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.LookupOptions) (found []AccountAnswer, asked, all int, err error) {
 	accounts, err := h.Accounts(ctx)
 	if err != nil {
 		return nil, 0, 0, err

@@ -19,7 +19,7 @@ import (
 // callers counts whom a call from a number finds.
 func (f *fixture) callers(t *testing.T, number string) int {
 	t.Helper()
-	answer, err := f.Lookup(t.Context(), "acme", number, "", caller.Options{})
+	answer, err := f.Lookup(t.Context(), "acme", number, "", caller.LookupOptions{})
 	must(t, err)
 	return len(answer.Matches)
 }

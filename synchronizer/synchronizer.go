@@ -57,7 +57,7 @@ type Options struct {
 
 	Guard directory.Guard // in front of deletions (D9); zero means [directory.DefaultGuard], a share that is meant to be zero is [directory.NewGuard]'s
 
-	// Settings is a digest of what the run depends on besides the external service; see [directory.Start] and [Settings].
+	// Settings is a digest of what the run depends on besides the external service; see [directory.Start] and [SettingsDigest].
 	Settings string
 
 	Lease    time.Duration // how long the run belongs to this process without a sign of life; 0 means [DefaultLease]

@@ -58,7 +58,7 @@ var people = []contact.Contact{
 }
 
 // newFixture makes a hub after its first run.
-func newFixture(t testing.TB, change ...func(*web.Options)) *fixture {
+func newFixture(t testing.TB, change ...func(*web.HandlerOptions)) *fixture {
 	t.Helper()
 	return unserved(t).serve(t, newHub(t), change...)
 }
@@ -93,13 +93,13 @@ func unserved(t testing.TB) *fixture {
 }
 
 // serve lets the fixture serve a hub.
-func (f *fixture) serve(t testing.TB, h *hub.Hub, change ...func(*web.Options)) *fixture {
+func (f *fixture) serve(t testing.TB, h *hub.Hub, change ...func(*web.HandlerOptions)) *fixture {
 	t.Helper()
 	f.hub = h
 	f.hub.Logger = slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	runs := web.NewRuns()
 	f.hub.Observe = runs.Observe
-	options := web.Options{
+	options := web.HandlerOptions{
 		Collectors: []prometheus.Collector{runs}, Hub: f.hub, Version: "test", Logger: f.hub.Logger,
 		CallerIDWithin: time.Minute, // what is answered in time depends on what else the machine does
 	}

@@ -21,8 +21,8 @@ import (
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
-// Options say what is served. Only Hub is needed.
-type Options struct {
+// HandlerOptions say what is served. Only Hub is needed.
+type HandlerOptions struct {
 	Hub     *hub.Hub
 	Logger  *slog.Logger // the access log; nil logs nothing
 	Version string       // of the program, for the metrics
@@ -47,7 +47,7 @@ type Options struct {
 }
 
 // Handler answers everything that a hub is asked over HTTP.
-func Handler(o Options) http.Handler {
+func Handler(o HandlerOptions) http.Handler {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -71,7 +71,7 @@ func Handler(o Options) http.Handler {
 
 // A site holds the pages and endpoints of one handler.
 type site struct {
-	options Options
+	options HandlerOptions
 	api     *api.API
 	metrics *metrics
 }

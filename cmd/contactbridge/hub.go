@@ -82,7 +82,7 @@ func (f *hubFlags) open(cmd *cobra.Command) (context.Context, *hubserver.Databas
 				"Name its folder with --data or its configuration with -c, or start one there: contactbridge hub --data "+cfg.Data)
 		}
 	}
-	databases, err := hubserver.Open(cmd.Context(), cfg, hubserver.Options{Logger: slog.New(slog.DiscardHandler), Version: versionText()})
+	databases, err := hubserver.Open(cmd.Context(), cfg, hubserver.ServerOptions{Logger: slog.New(slog.DiscardHandler), Version: versionText()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,7 +160,7 @@ func serveHub(cmd *cobra.Command, cfg *hubconfig.Config) (err error) {
 		return err
 	}
 	defer func() { _ = endTraces(context.WithoutCancel(ctx)) }()
-	server, err := hubserver.New(ctx, cfg, hubserver.Options{Logger: newLogger(cfg.Log, cmd.ErrOrStderr()), Version: versionText()})
+	server, err := hubserver.New(ctx, cfg, hubserver.ServerOptions{Logger: newLogger(cfg.Log, cmd.ErrOrStderr()), Version: versionText()})
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func (f *syncFlags) prepare(cmd *cobra.Command, address string) (*bridge.Client,
 	if opts, err = f.options(); err != nil {
 		return nil, key, opts, err
 	}
-	opts.Settings = synchronizer.Settings(target.String(), f.region, identity(auth))
+	opts.Settings = synchronizer.SettingsDigest(target.String(), f.region, identity(auth))
 	limit, err := humanize.ParseBytes(f.pageLimit)
 	if err != nil || limit == 0 || limit > math.MaxInt32 {
 		return nil, key, opts, misuse(fmt.Sprintf("--page-limit %q is no size", f.pageLimit), "For example 32MiB.")

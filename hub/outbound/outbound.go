@@ -15,8 +15,8 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// Options say what may be asked besides the public internet.
-type Options struct {
+// A Policy says what may be asked besides the public internet.
+type Policy struct {
 	AllowPrivate bool           // private networks, link-local addresses and this machine
 	Allow        []netip.Prefix // these networks
 	Dialer       *net.Dialer    // nil: one of its own; its Control and ControlContext are not used
@@ -38,7 +38,7 @@ func (e *Refused) Unwrap() error { return e.Err }
 
 // New makes a transport that asks only what it may. It follows no redirects (a client may, and is judged again), and uses no
 // proxy of the environment: a proxy would dial for it.
-func New(o Options) *http.Transport {
+func New(o Policy) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	if o.Dialer != nil {
 		own := *o.Dialer
@@ -52,7 +52,7 @@ func New(o Options) *http.Transport {
 }
 
 // guard judges an address before it is dialled.
-func guard(o Options) func(network, address string, c syscall.RawConn) error {
+func guard(o Policy) func(network, address string, c syscall.RawConn) error {
 	if o.AllowPrivate {
 		return nil
 	}

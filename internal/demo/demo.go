@@ -27,8 +27,8 @@ import (
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-// Options say how the story is told.
-type Options struct {
+// StoryOptions say how the story is told.
+type StoryOptions struct {
 	Out       io.Writer
 	Listen    string // where the bridge listens; a free port is taken where this one is in use
 	Hub       string // where the hub listens after the story, in the same way
@@ -50,7 +50,7 @@ const (
 var key = directory.Key{Account: "default", Integration: "crm"}
 
 // Run tells the story, then, without Once, stays up until the context is done.
-func Run(ctx context.Context, o Options) (err error) {
+func Run(ctx context.Context, o StoryOptions) (err error) {
 	dir, err := os.MkdirTemp("", "contactbridge-demo-")
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Customers == 0 {
 		o.Customers = 3000
 	}
-	s := &story{Options: o, dir: dir, style: progress.NewStyle(o.Out)}
+	s := &story{StoryOptions: o, dir: dir, style: progress.NewStyle(o.Out)}
 	defer func() { err = errors.Join(err, s.close()) }()
 	for _, chapter := range []func(context.Context) error{s.makeCRM, s.startBridge, s.initialSync, s.editCRM, s.incrementalSync, s.calls} {
 		if err := chapter(ctx); err != nil {
@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // A story is the state of its telling.
 type story struct {
-	Options
+	StoryOptions
 	dir    string
 	style  progress.Style
 	number int // of the chapter
@@ -241,7 +241,7 @@ func (s *story) calls(ctx context.Context) error {
 }
 
 func (s *story) call(ctx context.Context, c call) error {
-	answer, err := caller.Lookup(ctx, s.store, key.Account, c.number, region, caller.Options{})
+	answer, err := caller.Lookup(ctx, s.store, key.Account, c.number, region, caller.LookupOptions{})
 	if err != nil {
 		return err
 	}

@@ -33,8 +33,8 @@ import (
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 )
 
-// Options are a hub's settings besides its configuration.
-type Options struct {
+// ServerOptions are a hub's settings besides its configuration.
+type ServerOptions struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program
 	Guest   string       // see [console.Options]: for a demonstration
@@ -62,7 +62,7 @@ type Databases struct {
 func Everything() []registry.Scope { return []registry.Scope{registry.ScopeAdmin} }
 
 // Open opens the databases of a configuration, creates missing ones, and brings them up to date. It runs nothing.
-func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, err error) {
+func Open(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (_ *Databases, err error) {
 	d := &Databases{config: cfg}
 	defer func() {
 		if err != nil {
@@ -130,7 +130,7 @@ func needsKeyFile(cfg *hubconfig.Config) bool {
 
 // transport asks only what the configuration allows.
 func transport(n hubconfig.Network) http.RoundTripper {
-	o := outbound.Options{AllowPrivate: n.AllowPrivate}
+	o := outbound.Policy{AllowPrivate: n.AllowPrivate}
 	for _, text := range n.Allow {
 		if prefix, err := netip.ParsePrefix(text); err == nil { // the configuration was checked
 			o.Allow = append(o.Allow, prefix)

@@ -193,7 +193,7 @@ func check(t *testing.T, err error) {
 
 func start(t *testing.T, cfg *hubconfig.Config) *hubserver.Server {
 	t.Helper()
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	check(t, err)
 	return s
 }

@@ -85,7 +85,7 @@ network: {allow_private: true}
 // serve runs a hub until the function is called, or the test ends.
 func serve(t *testing.T, cfg *hubconfig.Config) (address string, s *hubserver.Server, stop func()) {
 	t.Helper()
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestTheSameFileAgainChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, everyday(crm(t), "webhooks: {ops: {url: 'https://ops.example.com/hook', secret: '"+token+"'}}"))
 	for range 3 {
-		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +205,7 @@ func TestWhatIsTakenOutOfTheFileGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop()
-	next, err := hubserver.New(t.Context(), parse(t, dir, "data: ./data\n"), hubserver.Options{})
+	next, err := hubserver.New(t.Context(), parse(t, dir, "data: ./data\n"), hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestWhatIsTakenOutOfTheFileGoes(t *testing.T) {
 func TestAHubWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, everyday(crm(t), ""))
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestAHubWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "data", hubserver.KeyFile)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = hubserver.New(t.Context(), cfg, hubserver.Options{})
+	_, err = hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if e, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
 		t.Errorf("%v", err)
 	}
@@ -248,7 +248,7 @@ func TestAHubOnPostgreSQLWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, everyday(crm(t), "database: "+server.Database(t).DSN))
 	for range 2 { // the first makes the key
-		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestAHubOnPostgreSQLWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if e, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
 		t.Errorf("%v", err)
 	}
@@ -315,7 +315,7 @@ func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 	}
 	text := everyday(crm(t), "secrets: {key_file: hub.key}")
 	cfg := parse(t, dir, strings.Replace(text, "data: ./data", "database: "+bouncer, 1))
-	if _, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); !strings.Contains(hintOf(err), "default_query_exec_mode=exec") {
+	if _, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); !strings.Contains(hintOf(err), "default_query_exec_mode=exec") {
 		t.Errorf("without the setting that it needs: %v", err)
 	}
 	cfg = parse(t, dir, strings.Replace(text, "data: ./data", "database: "+bouncer+"&default_query_exec_mode=exec", 1))
@@ -324,7 +324,7 @@ func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			s, err := hubserver.New(ctx, cfg, hubserver.Options{})
+			s, err := hubserver.New(ctx, cfg, hubserver.ServerOptions{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -345,13 +345,13 @@ func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 func TestADirectoryThatCannotBeOpenedIsAnError(t *testing.T) {
 	database := server.Database(t)
 	cfg := parse(t, t.TempDir(), strings.Replace(everyday(crm(t), ""), "data: ./data", "database: "+database.DSN, 1))
-	if s, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err != nil {
+	if s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); err != nil {
 		t.Fatal(err)
 	} else if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	database.Exec(t, "UPDATE contactbridge.directory_migrations SET version_id = version_id + 1000 WHERE version_id > 0")
-	if _, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err == nil || !strings.Contains(err.Error(), "a newer contactbridge") {
+	if _, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); err == nil || !strings.Contains(err.Error(), "a newer contactbridge") {
 		t.Errorf("%v", err)
 	}
 }
@@ -359,7 +359,7 @@ func TestADirectoryThatCannotBeOpenedIsAnError(t *testing.T) {
 func TestAWorkerAnswersNothingButHowItFares(t *testing.T) {
 	database := server.Database(t)
 	cfg := parse(t, t.TempDir(), strings.Replace(everyday(crm(t), ""), "data: ./data", "database: "+database.DSN, 1))
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{}) // makes the key, as a worker does not
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}) // makes the key, as a worker does not
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +390,7 @@ func TestAHubBehindAProxyAsksForACodeAtTheFirstVisit(t *testing.T) {
 		"on a Unix socket": {"unix:" + filepath.Join(t.TempDir(), "hub.sock"), "", true},
 	} {
 		cfg := parse(t, t.TempDir(), "data: ./data\nlisten: '"+c.listen+"'\n"+c.more)
-		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -444,7 +444,7 @@ func (l logLines) Write(line []byte) (int, error) {
 func TestTheLogSaysHowABridgeOnThisMachineIsAllowed(t *testing.T) {
 	cfg := parse(t, t.TempDir(), "accounts: {acme: {integrations: {crm: {bridge: "+crm(t)+"}}}}\n")
 	lines := logLines{word: "run failed", found: make(chan string, 1)}
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{Logger: slog.New(slog.NewTextHandler(lines, nil))})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{Logger: slog.New(slog.NewTextHandler(lines, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,23 +474,23 @@ func TestTheLogSaysHowABridgeOnThisMachineIsAllowed(t *testing.T) {
 func TestTwoHubsDoNotShareAFolder(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, "data: ./data\n")
-	first, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	first, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err == nil {
+	if second, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); err == nil {
 		second.Close()
 		t.Error("a second hub started on the folder")
 	} else if e, ok := errors.AsType[*hub.Error](err); !ok || !strings.Contains(e.Message, "another hub is running on the folder") || !strings.Contains(e.Hint, "--data") {
 		t.Error(err)
 	}
-	beside, err := hubserver.Open(t.Context(), cfg, hubserver.Options{}) // as commands do
+	beside, err := hubserver.Open(t.Context(), cfg, hubserver.ServerOptions{}) // as commands do
 	if err != nil {
 		t.Fatalf("a command beside the hub: %v", err)
 	}
 	check(t, beside.Close())
 	check(t, first.Close())
-	next, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	next, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatalf("after the first has ended: %v", err)
 	}

@@ -61,7 +61,7 @@ func Check(cfg *hubconfig.Config) error {
 }
 
 // New opens a configuration's databases and applies what it declares. It runs and serves nothing yet.
-func New(ctx context.Context, cfg *hubconfig.Config, o Options) (*Server, error) {
+func New(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (*Server, error) {
 	var alone *lock
 	if cfg.Database == "" {
 		var err error
@@ -162,7 +162,7 @@ func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
 func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	runs := web.NewRuns()
 	s.Hub.Observe = runs.Observe
-	options := web.Options{
+	options := web.HandlerOptions{
 		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
 		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics,
 	}

@@ -141,7 +141,7 @@ func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 		return callerIDOutcome{}
 	}
 	ctx := hub.WithActor(r.Context(), actor)
-	found, err := a.hub.Lookup(ctx, account, number, regionOf(query), caller.Options{})
+	found, err := a.hub.Lookup(ctx, account, number, regionOf(query), caller.LookupOptions{})
 	if ctx.Err() != nil {
 		return callerIDOutcome{} // counted as late by who waited
 	}

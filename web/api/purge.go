@@ -105,7 +105,7 @@ func (a *API) purgeable(ctx context.Context, in purgeRequest) (purgeView, error)
 
 func (a *API) purgeableByNumber(ctx context.Context, number string) (purgeView, error) {
 	view := purgeView{Records: []recordView{}, Uncertain: []recordView{}}
-	found, err := a.hub.Lookup(ctx, accountOf(ctx), number, "", caller.Options{Limit: mostPurged, All: true})
+	found, err := a.hub.Lookup(ctx, accountOf(ctx), number, "", caller.LookupOptions{Limit: mostPurged, All: true})
 	if err != nil {
 		return view, err
 	}

@@ -237,7 +237,7 @@ func newSite(t testing.TB, change ...func(*console.Options)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.server = httptest.NewServer(web.Handler(web.Options{Hub: s.hub, Logger: o.Logger, Console: pages, IntegrationPage: console.IntegrationPage}))
+	s.server = httptest.NewServer(web.Handler(web.HandlerOptions{Hub: s.hub, Logger: o.Logger, Console: pages, IntegrationPage: console.IntegrationPage}))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(s.log)

@@ -66,10 +66,10 @@ func (c *Console) lookUp(q *request, call *view.Call) (err error) {
 	switch {
 	case call.Number == "" || len(q.page.Accounts) == 0:
 	case call.Account == "":
-		call.Found, call.Asked, call.All, err = c.hub.LookupAll(q.Context(), call.Number, caller.Options{})
+		call.Found, call.Asked, call.All, err = c.hub.LookupAll(q.Context(), call.Number, caller.LookupOptions{})
 	default:
 		var answer caller.Answer
-		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.Options{})
+		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.LookupOptions{})
 		call.Answer = &answer
 	}
 	return err

@@ -69,7 +69,7 @@ func callers(ctx context.Context, l *laboratory) ([]result, error) {
 		func(ctx context.Context) (float64, error) {
 			started := time.Now()
 			for _, n := range numbers {
-				if _, err := caller.Lookup(ctx, store, account, n, "US", caller.Options{}); err != nil {
+				if _, err := caller.Lookup(ctx, store, account, n, "US", caller.LookupOptions{}); err != nil {
 					return 0, err
 				}
 			}
@@ -126,7 +126,7 @@ func openDesk(ctx context.Context, l *laboratory, store directory.Store) (_ *des
 	if d.log, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
 		return nil, err
 	}
-	d.server = httptest.NewServer(web.Handler(web.Options{Hub: d.hub, Logger: slog.New(slog.NewTextHandler(d.log, nil))}))
+	d.server = httptest.NewServer(web.Handler(web.HandlerOptions{Hub: d.hub, Logger: slog.New(slog.NewTextHandler(d.log, nil))}))
 	if d.conn, err = net.Dial("tcp", d.server.Listener.Addr().String()); err != nil {
 		return nil, err
 	}
