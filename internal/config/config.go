@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
 )
@@ -111,33 +112,25 @@ func (a *Auth) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return authError("expected a mapping of what callers must send, or none, or source")
+		return strictyaml.At(node, "expected a mapping of what callers must send, or none, or source", authChoices)
 	}
 	fields := bridge.Auth{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if value.Kind != yaml.ScalarNode {
-			return fmt.Errorf("line %d: the value of %s must be a text", key.Line, key.Value)
+			return strictyaml.At(key, fmt.Sprintf("the value of %s must be a text", key.Value), "")
 		}
 		if value.Tag == "!!null" || value.Value == "" {
-			return fmt.Errorf("line %d: %s is empty: nobody could ever be let in", key.Line, key.Value)
+			return strictyaml.At(key, key.Value+" is empty: nobody could ever be let in", "Write what callers must send, such as ${NAME}.")
 		}
 		fields[key.Value] = value.Value
 	}
 	if len(fields) == 0 {
-		return authError("it is empty: nobody could ever be let in")
+		return strictyaml.At(node, "it is empty: nobody could ever be let in", authChoices)
 	}
 	*a = Auth{Fields: fields}
 	return nil
 }
-
-// An authError is what is wrong with the key auth; its hint tells the choices.
-type authError string
-
-func (e authError) Error() string { return string(e) }
-
-// Hint tells the choices.
-func (authError) Hint() string { return authChoices }
 
 const authChoices = "Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; " +
 	"source, to let the external service judge {{auth.name}}."
@@ -193,15 +186,8 @@ func (s *Size) UnmarshalText(text []byte) error {
 		*s = Size(n * unit.bytes)
 		return nil
 	}
-	return sizeError{}
+	return &failure.Error{Code: failure.Invalid, Message: "this is not a size", Hint: "Write a whole number with its unit: 512KiB, 1MiB, 2MB."}
 }
-
-type sizeError struct{}
-
-func (sizeError) Error() string { return "this is not a size" }
-
-// Hint shows sizes.
-func (sizeError) Hint() string { return "Write a whole number with its unit: 512KiB, 1MiB, 2MB." }
 
 // JSONSchema describes a size.
 func (Size) JSONSchema() *jsonschema.Schema {

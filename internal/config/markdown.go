@@ -20,7 +20,7 @@ var reference string
 
 // Markdown is the reference of the configuration: every key, from the tags that the loader goes by.
 func Markdown() ([]byte, error) {
-	t, err := template.New("reference").Funcs(template.FuncMap{"table": Table, "lists": lists, "indent": indent, "kinds": kinds.All}).Parse(reference)
+	t, err := template.New("reference").Funcs(template.FuncMap{"table": Table, "lists": lists, "indent": indent, "kinds": kinds.All, "family": kinds.FamilyOf}).Parse(reference)
 	if err != nil {
 		return nil, fmt.Errorf("read the reference's template: %w", err)
 	}

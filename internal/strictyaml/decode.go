@@ -3,15 +3,17 @@ package strictyaml
 import (
 	"cmp"
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Raw is a part of a document to be decoded later, when it is known into what: see [Document.DecodeRaw].
@@ -174,7 +176,22 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-var lineError = regexp.MustCompile(`^line (\d+): `)
+// A nodeError is an error that is about a node.
+type nodeError struct {
+	node *yaml.Node
+	said failure.Error
+}
+
+// At returns an error about a node, for a type that decodes itself (yaml.Unmarshaler). hint may be empty.
+func At(node *yaml.Node, message, hint string) error {
+	return &nodeError{node: node, said: failure.Error{Code: failure.Invalid, Message: message, Hint: hint}}
+}
+
+// Error names the line as well, for readers of plain YAML.
+func (e *nodeError) Error() string { return fmt.Sprintf("line %d: %s", e.node.Line, e.said.Message) }
+
+// Explain implements [failure.Explainer].
+func (e *nodeError) Explain() failure.Error { return e.said }
 
 // custom lets a type decode itself; it reports whether the type does so.
 func (d *decoder) custom(n *yaml.Node, path string, v reflect.Value) bool {
@@ -194,34 +211,13 @@ func (d *decoder) custom(n *yaml.Node, path string, v reflect.Value) bool {
 	if err == nil {
 		return true
 	}
-	at, message := n, err.Error()
-	if m := lineError.FindStringSubmatch(message); m != nil {
-		line, _ := strconv.Atoi(m[1])
-		at, message = firstIn(n, line), strings.TrimPrefix(message, m[0])
+	at := n
+	if placed, ok := errors.AsType[*nodeError](err); ok {
+		at = placed.node
 	}
-	d.problem(at, path, label(path)+": "+message, hintOf(err))
+	said := failure.Of(err)
+	d.problem(at, path, label(path)+": "+cmp.Or(said.Message, err.Error()), said.Hint)
 	return true
-}
-
-// hintOf is what an error says there is to do, if it does.
-func hintOf(err error) string {
-	if h, ok := err.(interface{ Hint() string }); ok {
-		return h.Hint()
-	}
-	return ""
-}
-
-// firstIn is the first node in a line.
-func firstIn(n *yaml.Node, line int) *yaml.Node {
-	if n.Line == line {
-		return n
-	}
-	for _, child := range n.Content {
-		if found := firstIn(child, line); found.Line == line {
-			return found
-		}
-	}
-	return n
 }
 
 // article says what a node is.
@@ -269,7 +265,8 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
 	}
 	for _, f := range fields {
 		if f.Required && !given[f.Key] {
-			d.problem(&yaml.Node{}, path, fmt.Sprintf("%s is missing", join(path, f.Key)), cmp.Or(f.Hint, f.Description))
+			missing := join(path, f.Key)
+			d.problem(&yaml.Node{}, missing, missing+" is missing", cmp.Or(f.Hint, f.Description))
 		}
 	}
 }

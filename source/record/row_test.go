@@ -18,8 +18,10 @@ func TestMappingNamesTheColumnsThatWereFound(t *testing.T) {
 	want := []record.Mapped{
 		{Field: "id", From: "no || ''"},
 		{Field: "name", From: `first, Last "Name`, Auto: true},
-		{Field: "phones", From: "phone", Auto: true}, {Field: "phones", From: "Mobile Phone", Auto: true},
-		{Field: "country", From: "Land", Auto: true}, {Field: "custom_fields.Plan", From: "upper(plan)"},
+		{Field: "phones", From: "phone", Auto: true},
+		{Field: "phones", From: "Mobile Phone", Auto: true},
+		{Field: "country", From: "Land", Auto: true},
+		{Field: "custom_fields.Plan", From: "upper(plan)"},
 	}
 	if diff := cmp.Diff(want, record.Mapping("no || ''", columns)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
