@@ -59,7 +59,7 @@ type PageTx interface {
 }
 
 // StorePage implements [Store.ApplyPage]. In runs a transaction, and calls store in it with the run, once [StoredRun.Check] has passed.
-func StorePage(ctx context.Context, run *Run, page Page, in func(store func(tx PageTx, o *Owned) error) error) error {
+func StorePage(ctx context.Context, run *Run, page PageChanges, in func(store func(tx PageTx, o *Owned) error) error) error {
 	if page.Seq < 1 {
 		return fmt.Errorf("store page %d: %w", page.Seq, ErrOutOfOrder)
 	}
@@ -85,7 +85,7 @@ type pageApplier struct {
 	guarded *GuardedError
 }
 
-func (a *pageApplier) apply(ctx context.Context, page *Page) error {
+func (a *pageApplier) apply(ctx context.Context, page *PageChanges) error {
 	a.Show(page)
 	contacts, purged, err := a.leaveOutSuppressed(ctx, page.Contacts)
 	if err != nil {
@@ -143,7 +143,7 @@ func (a *pageApplier) leaveOutSuppressed(ctx context.Context, records []Record) 
 }
 
 // name notes the contacts that the bridge says are deleted (D7); the run's end decides about them.
-func (a *pageApplier) name(ctx context.Context, page *Page) error {
+func (a *pageApplier) name(ctx context.Context, page *PageChanges) error {
 	keys, err := a.keys(ctx, page.Named())
 	if err != nil || len(keys) == 0 {
 		return err

@@ -21,39 +21,39 @@ func (q *Query) Most() int {
 // Ranked orders contacts that a text found, as [Query] says, and returns the first ones, each once.
 func Ranked(found []Entry, text string, limit int) []Entry {
 	rank := Rank(text)
-	return first(found, limit, func(e *Entry) place {
-		return place{rank: rank(&e.Contact), name: strings.Join(Fold(e.Contact.Name), " ")}
+	return first(found, limit, func(e *Entry) rankedEntry {
+		return rankedEntry{rank: rank(&e.Contact), name: strings.Join(Fold(e.Contact.Name), " ")}
 	})
 }
 
 // InOrder orders contacts by integration and id, and returns the first ones, each once.
 func InOrder(found []Entry, limit int) []Entry {
-	return first(found, limit, func(*Entry) place { return place{} })
+	return first(found, limit, func(*Entry) rankedEntry { return rankedEntry{} })
 }
 
-// A place is where a contact comes among those that were found. Where two have the same one, integration and id decide.
-type place struct {
+// A rankedEntry is a contact that was found, and what orders it. Where two have the same one, integration and id decide.
+type rankedEntry struct {
 	*Entry
 	rank int
 	name string
 }
 
-func (p place) compare(other place) int {
-	return cmp.Or(cmp.Compare(p.rank, other.rank), strings.Compare(p.name, other.name),
-		strings.Compare(p.Integration, other.Integration), strings.Compare(p.Contact.ID, other.Contact.ID))
+func (r rankedEntry) compare(other rankedEntry) int {
+	return cmp.Or(cmp.Compare(r.rank, other.rank), strings.Compare(r.name, other.name),
+		strings.Compare(r.Integration, other.Integration), strings.Compare(r.Contact.ID, other.Contact.ID))
 }
 
-func first(found []Entry, limit int, placed func(*Entry) place) []Entry {
-	places := make([]place, len(found))
+func first(found []Entry, limit int, ranks func(*Entry) rankedEntry) []Entry {
+	ranked := make([]rankedEntry, len(found))
 	for i := range found {
-		places[i] = placed(&found[i])
-		places[i].Entry = &found[i]
+		ranked[i] = ranks(&found[i])
+		ranked[i].Entry = &found[i]
 	}
-	slices.SortFunc(places, place.compare)
-	places = slices.CompactFunc(places, func(a, b place) bool { return a.compare(b) == 0 })
-	entries := make([]Entry, min(limit, len(places)))
+	slices.SortFunc(ranked, rankedEntry.compare)
+	ranked = slices.CompactFunc(ranked, func(a, b rankedEntry) bool { return a.compare(b) == 0 })
+	entries := make([]Entry, min(limit, len(ranked)))
 	for i := range entries {
-		entries[i] = *places[i].Entry
+		entries[i] = *ranked[i].Entry
 	}
 	return entries
 }

@@ -85,8 +85,8 @@ type Start struct {
 	Settings string
 }
 
-// A Page is what one page of a run changes.
-type Page struct {
+// PageChanges are what one page of a run changes.
+type PageChanges struct {
 	Seq        int64 // number of the page in its run, from 1; any other than Run.Pages+1 is refused with [ErrOutOfOrder] (T8)
 	Contacts   []Record
 	Deleted    []string // ids that the bridge says are gone (D7)
@@ -101,7 +101,7 @@ type Page struct {
 }
 
 // Last reports whether the run is complete with this page.
-func (p *Page) Last() bool { return p.NextOffset == "" }
+func (p *PageChanges) Last() bool { return p.NextOffset == "" }
 
 // A Record is a contact on its way into the directory, with the numbers that find it.
 type Record struct {
@@ -135,7 +135,7 @@ func (n *Number) Written() string {
 
 // A Rejected contact could not be taken.
 type Rejected struct {
-	Seq    int64  // ascending in its integration; the store's, of no meaning in a [Page]
+	Seq    int64  // ascending in its integration; the store's, of no meaning in [PageChanges]
 	ID     string // empty where it has none
 	Reason string // a sentence
 }
@@ -256,7 +256,7 @@ type Store interface {
 	// checkpoint stored and nobody deleted, they are held back, and a [*GuardedError] is returned. A contact that is held back
 	// and shown by a later page is held back no longer.
 	// [ErrLeaseLost] where the run belongs to another process or has ended.
-	ApplyPage(ctx context.Context, run *Run, page Page) error
+	ApplyPage(ctx context.Context, run *Run, page PageChanges) error
 
 	// RestartRun throws the run's offset and context away after the bridge refused them (D3), and updates run; see [Run.Restart].
 	RestartRun(ctx context.Context, run *Run) error

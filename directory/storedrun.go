@@ -242,39 +242,39 @@ func (r *StoredRun) UnderWay(now time.Time) error {
 	return &UnderWayError{Run: other, Until: r.Until}
 }
 
-// A Fortune is what becomes of an integration's newest run when a run is to start.
-type Fortune int
+// A Resumption is what becomes of an integration's newest run when a run is to start.
+type Resumption int
 
-// The fortunes. All but the first change the run: the store keeps it.
+// The kinds of resumption. All but the first change the run: the store keeps it.
 const (
-	StaysEnded Fortune = iota // it had ended
-	IsAbandoned
-	GoesOn
+	NothingToResume Resumption = iota // it had ended
+	RunAbandoned
+	RunResumed
 )
 
 // Continue decides what becomes of an integration's newest run, r, when a run is to start: where it was not finished and is fresh, it
 // goes on. Otherwise it is abandoned, and the next run starts from the integration's checkpoint. The abandoned one's may be further,
 // and would be as safe with an orderly bridge (P9); with any other the checkpoint of a complete run is the one that can be trusted.
 // [*UnderWayError] while another process has it.
-func (r *StoredRun) Continue(start Start, now time.Time) (Fortune, error) {
+func (r *StoredRun) Continue(start Start, now time.Time) (Resumption, error) {
 	if err := r.UnderWay(now); err != nil {
-		return StaysEnded, err
+		return NothingToResume, err
 	}
 	made := r.Settings
 	switch {
 	case r.State != Running && r.State != Failed:
-		return StaysEnded, nil
+		return NothingToResume, nil
 	case start.Full || r.Pages == 0 || !r.MadeWith(start.Settings) || start.FreshFor <= 0 || r.Updated.Add(start.FreshFor).Before(now):
 		r.State, r.Settings = Abandoned, made
 		if r.Finished.IsZero() { // one that had failed ended then, not now
 			r.Finished = Moment(now.UnixMilli())
 		}
-		return IsAbandoned, nil
+		return RunAbandoned, nil
 	}
 	r.Lease, r.State, r.Error, r.Hint, r.Finished, r.Resumed = rand.Text(), Running, "", "", time.Time{}, true
 	r.Until, r.LeaseFor = now.Add(start.Lease), start.Lease
 	r.Resume()
-	return GoesOn, nil
+	return RunResumed, nil
 }
 
 // Check returns [ErrLeaseLost] where the run, as it is stored, is not this process's any more (T8), and [ErrOutOfOrder] where the page

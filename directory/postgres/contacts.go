@@ -19,11 +19,11 @@ func (p *pageTx) Keys(ctx context.Context, ids []string) ([]int64, error) {
 	for i, id := range ids {
 		named[i] = []byte(id)
 	}
-	return keysOf(ctx, p.tx, p.place, named)
+	return keysOf(ctx, p.tx, p.integrationKey, named)
 }
 
 // keysOf returns the keys of an integration's contacts with these ids.
-func keysOf(ctx context.Context, tx pgx.Tx, at place, ids [][]byte) ([]int64, error) {
+func keysOf(ctx context.Context, tx pgx.Tx, at integrationKey, ids [][]byte) ([]int64, error) {
 	rows, err := tx.Query(ctx, "SELECT c.pk"+fromNamed, at.account, at.integration, ids)
 	if err != nil {
 		return nil, err

@@ -146,7 +146,7 @@ func (s *Store) sweep(ctx context.Context) error {
 }
 
 func sweepSome(ctx context.Context, tx pgx.Tx) (more bool, err error) {
-	var at place
+	var at integrationKey
 	err = tx.QueryRow(ctx, "SELECT account, integration FROM contactbridge.forgotten LIMIT 1 FOR UPDATE SKIP LOCKED").Scan(&at.account, &at.integration)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
@@ -170,7 +170,7 @@ func sweepSome(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 }
 
 // idle refuses to forget an integration while a run of it is under way.
-func (s *Store) idle(ctx context.Context, tx pgx.Tx, key directory.Key, at place) error {
+func (s *Store) idle(ctx context.Context, tx pgx.Tx, key directory.Key, at integrationKey) error {
 	newest, err := newestRun(ctx, tx, at)
 	if err != nil || newest == nil {
 		return err

@@ -86,11 +86,11 @@ func (p *pageTx) Gone(ctx context.Context, all bool) (count, named int64, err er
 
 // DeleteGone implements [directory.PageTx].
 func (p *pageTx) DeleteGone(ctx context.Context, all bool) (int64, error) {
-	return deleteHeld(ctx, p.tx, p.place, gone(all))
+	return deleteHeld(ctx, p.tx, p.integrationKey, gone(all))
 }
 
 // deleteHeld deletes the contacts that a condition chooses.
-func deleteHeld(ctx context.Context, tx pgx.Tx, at place, which string) (int64, error) {
+func deleteHeld(ctx context.Context, tx pgx.Tx, at integrationKey, which string) (int64, error) {
 	rows, err := tx.Query(ctx, "DELETE"+which+" RETURNING contact", at.account, at.integration)
 	if err != nil {
 		return 0, err
@@ -107,10 +107,10 @@ func (p *pageTx) HoldGone(ctx context.Context) (directory.Held, error) {
 	if _, err := p.tx.Exec(ctx, "UPDATE contactbridge.held SET run = $3 WHERE account = $1 AND integration = $2 AND run = 0", p.account, p.integration, p.ID); err != nil {
 		return directory.Held{}, err
 	}
-	return heldNow(ctx, p.tx, p.place)
+	return heldNow(ctx, p.tx, p.integrationKey)
 }
 
-func heldNow(ctx context.Context, tx pgx.Tx, at place) (directory.Held, error) {
+func heldNow(ctx context.Context, tx pgx.Tx, at integrationKey) (directory.Held, error) {
 	var run, count int64
 	err := tx.QueryRow(ctx, "SELECT "+heldOf+" FROM contactbridge.integrations i WHERE i.account = $1 AND i.id = $2", at.account, at.integration).Scan(&run, &count)
 	return directory.HeldBy(run, count), err
@@ -144,7 +144,7 @@ func (s *Store) Held(ctx context.Context, key directory.Key, after int64, limit 
 
 // DeleteHeld implements [directory.Store].
 func (s *Store) DeleteHeld(ctx context.Context, key directory.Key, set string) (n int64, err error) {
-	err = s.answer(ctx, key, set, func(tx pgx.Tx, at place) error {
+	err = s.answer(ctx, key, set, func(tx pgx.Tx, at integrationKey) error {
 		if n, err = deleteHeld(ctx, tx, at, heldBack); err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (s *Store) DeleteHeld(ctx context.Context, key directory.Key, set string) (
 
 // KeepHeld implements [directory.Store].
 func (s *Store) KeepHeld(ctx context.Context, key directory.Key, set string) (n int64, err error) {
-	err = s.answer(ctx, key, set, func(tx pgx.Tx, at place) error {
+	err = s.answer(ctx, key, set, func(tx pgx.Tx, at integrationKey) error {
 		tag, err := tx.Exec(ctx, "DELETE"+heldBack, at.account, at.integration)
 		n = tag.RowsAffected()
 		return err
@@ -171,7 +171,7 @@ func (s *Store) KeepHeld(ctx context.Context, key directory.Key, set string) (n 
 }
 
 // answer does what somebody said about what is held back, if it is still what they were shown.
-func (s *Store) answer(ctx context.Context, key directory.Key, set string, do func(tx pgx.Tx, at place) error) error {
+func (s *Store) answer(ctx context.Context, key directory.Key, set string, do func(tx pgx.Tx, at integrationKey) error) error {
 	return s.transaction(ctx, func(tx pgx.Tx) error {
 		var held directory.Held
 		at, _, err := lock(ctx, tx, key)

@@ -12,7 +12,7 @@ import (
 )
 
 // where finds an integration; ok is false where there is none.
-func (s *Store) where(ctx context.Context, key directory.Key) (at place, ok bool, err error) {
+func (s *Store) where(ctx context.Context, key directory.Key) (at integrationKey, ok bool, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT i.account, i.id FROM contactbridge.integrations i JOIN contactbridge.accounts a ON a.id = i.account
 		WHERE a.name = $1 AND i.name = $2`, []byte(key.Account), []byte(key.Integration)).Scan(&at.account, &at.integration)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -42,7 +42,7 @@ func runValues(account int32, run *directory.StoredRun) []any {
 }
 
 // newestRun reads an integration's newest run; nil where it has none.
-func newestRun(ctx context.Context, tx pgx.Tx, at place) (*directory.StoredRun, error) {
+func newestRun(ctx context.Context, tx pgx.Tx, at integrationKey) (*directory.StoredRun, error) {
 	run := &directory.StoredRun{}
 	err := tx.QueryRow(ctx, findNewestRun, at.account, at.integration).Scan(run.Fields()...)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -57,8 +57,8 @@ func saveRun(ctx context.Context, tx pgx.Tx, account int32, run *directory.Store
 	return err
 }
 
-// place is where an integration's rows are.
-type place struct{ account, integration int32 }
+// An integrationKey is the key of an integration's rows.
+type integrationKey struct{ account, integration int32 }
 
 // StartRun implements [directory.Store].
 func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory.Start) (*directory.Run, error) {
@@ -93,7 +93,7 @@ func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory
 }
 
 // ensure finds an integration, or makes it, and locks it: of several that start a run at once, one does.
-func ensure(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, err error) {
+func ensure(ctx context.Context, tx pgx.Tx, key directory.Key) (at integrationKey, err error) {
 	at, _, err = lock(ctx, tx, key)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return at, err
@@ -112,7 +112,7 @@ func ensure(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, err er
 }
 
 // lock locks an integration until the transaction ends; [pgx.ErrNoRows] where there is none.
-func lock(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, salt []byte, err error) {
+func lock(ctx context.Context, tx pgx.Tx, key directory.Key) (at integrationKey, salt []byte, err error) {
 	var suppressed int64
 	err = tx.QueryRow(ctx, lockIntegration, []byte(key.Account), []byte(key.Integration)).Scan(&at.account, &at.integration, &salt, &suppressed)
 	return at, salt, err
@@ -120,7 +120,7 @@ func lock(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, salt []b
 
 // adopt notes the settings that the next run is made with. Where the checkpoint was made with others, it is forgotten, and so
 // are the deletions that a run with those others named and did not come to decide about.
-func adopt(ctx context.Context, tx pgx.Tx, at place, settings string) error {
+func adopt(ctx context.Context, tx pgx.Tx, at integrationKey, settings string) error {
 	if settings == "" {
 		return nil
 	}
@@ -140,15 +140,15 @@ func adopt(ctx context.Context, tx pgx.Tx, at place, settings string) error {
 }
 
 // resume goes on with the newest run, or abandons it; nil where there is nothing to go on with.
-func resume(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now time.Time) (*directory.StoredRun, error) {
+func resume(ctx context.Context, tx pgx.Tx, at integrationKey, start directory.Start, now time.Time) (*directory.StoredRun, error) {
 	run, err := newestRun(ctx, tx, at)
 	if err != nil || run == nil {
 		return nil, err
 	}
-	switch fortune, err := run.Continue(start, now); {
-	case err != nil || fortune == directory.StaysEnded:
+	switch resumption, err := run.Continue(start, now); {
+	case err != nil || resumption == directory.NothingToResume:
 		return nil, err
-	case fortune == directory.GoesOn:
+	case resumption == directory.RunResumed:
 		return run, saveRun(ctx, tx, at.account, run)
 	}
 	if err := forget(ctx, tx, at, run.ID); err != nil {
@@ -158,7 +158,7 @@ func resume(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now
 }
 
 // forget drops the marks of a run that judges no more.
-func forget(ctx context.Context, tx pgx.Tx, at place, run int64) error {
+func forget(ctx context.Context, tx pgx.Tx, at integrationKey, run int64) error {
 	_, err := tx.Exec(ctx, "DELETE FROM contactbridge.seen WHERE account = $1 AND run = $2", at.account, run)
 	return err
 }
@@ -167,7 +167,7 @@ func forget(ctx context.Context, tx pgx.Tx, at place, run int64) error {
 const newestKey = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM contactbridge.contact_keys)"
 
 // begin opens a new run from the integration's checkpoint, or an initial one.
-func begin(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now time.Time) (*directory.StoredRun, error) {
+func begin(ctx context.Context, tx pgx.Tx, at integrationKey, start directory.Start, now time.Time) (*directory.StoredRun, error) {
 	var had, newest int64
 	var checkpoint []byte
 	err := tx.QueryRow(ctx, "SELECT checkpoint, contacts, "+newestKey+" FROM contactbridge.integrations WHERE account = $1 AND id = $2", at.account, at.integration).
@@ -189,7 +189,7 @@ func begin(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now 
 // owned is a run that is this process's, and where it is.
 type owned struct {
 	directory.Owned
-	place
+	integrationKey
 	salt       []byte
 	suppressed int64
 }
@@ -250,7 +250,7 @@ func (s *Store) change(ctx context.Context, run *directory.Run, change func(tx p
 // RestartRun implements [directory.Store].
 func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 	next, _, err := s.change(ctx, run, func(tx pgx.Tx, o *owned, _ time.Time) error {
-		if err := forget(ctx, tx, o.place, run.ID); err != nil {
+		if err := forget(ctx, tx, o.integrationKey, run.ID); err != nil {
 			return err
 		}
 		var had, newest int64

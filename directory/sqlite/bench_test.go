@@ -73,7 +73,7 @@ func storeForBenchmark(b *testing.B, store *sqlite.Store, all []directory.Record
 			b.Fatal(err)
 		}
 		for i := 0; i < n; i += pageSize {
-			page := directory.Page{Seq: run.Pages + 1, Contacts: all[i:min(i+pageSize, n)]}
+			page := directory.PageChanges{Seq: run.Pages + 1, Contacts: all[i:min(i+pageSize, n)]}
 			if i+pageSize < n {
 				page.NextOffset = "more"
 			}

@@ -64,9 +64,9 @@ func victim(path string) error {
 }
 
 // killedPage is the next page of a run: contacts named after the page that wrote them last.
-func killedPage(run *directory.Run) directory.Page {
+func killedPage(run *directory.Run) directory.PageChanges {
 	seq := run.Pages + 1
-	page := directory.Page{Seq: seq, Checkpoint: fmt.Sprint(run.ID, ".", seq)}
+	page := directory.PageChanges{Seq: seq, Checkpoint: fmt.Sprint(run.ID, ".", seq)}
 	if seq != killRun {
 		page.NextOffset = fmt.Sprint(run.ID, ".", seq)
 	}

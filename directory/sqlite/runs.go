@@ -102,10 +102,10 @@ func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start
 	if err != nil || run == nil {
 		return nil, err
 	}
-	switch fortune, err := run.Continue(start, s.clock()); {
-	case err != nil || fortune == directory.StaysEnded:
+	switch resumption, err := run.Continue(start, s.clock()); {
+	case err != nil || resumption == directory.NothingToResume:
 		return nil, err
-	case fortune == directory.GoesOn:
+	case resumption == directory.RunResumed:
 		return run, saveRun(ctx, tx, run)
 	}
 	if err := unmark(ctx, tx, run.ID); err != nil {

@@ -32,7 +32,7 @@ func postgresDialect() *dialect {
 	}
 }
 
-func openPostgres(ctx context.Context, at string, o Options) (*DB, error) {
+func openPostgres(ctx context.Context, at string, o OpenOptions) (*DB, error) {
 	d := &DB{dialect: postgresDialect(), options: o}
 	if err := d.connectPostgres(ctx, at); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the registry on PostgreSQL: %w", err), d.Close())

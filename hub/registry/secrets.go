@@ -36,8 +36,10 @@ const pendingOwner = "pending:"
 // OAuthTokens is the name of the secret that holds an integration's OAuth tokens.
 const OAuthTokens = "oauth"
 
-// place binds what is sealed to where it is kept.
-func place(kind, owner, name string) string { return "registry/" + kind + "/" + owner + "/" + name }
+// sealContext binds what is sealed to where it is kept.
+func sealContext(kind, owner, name string) string {
+	return "registry/" + kind + "/" + owner + "/" + name
+}
 
 var errNoKey = &directory.Error{
 	Message: "there is no key for what is kept sealed",
@@ -60,7 +62,7 @@ func (d *DB) open(sealed []byte, kind, owner, name string) ([]byte, error) {
 	if d.options.Seal == nil {
 		return nil, errNoKey
 	}
-	return d.options.Seal.Open(sealed, place(kind, owner, name))
+	return d.options.Seal.Open(sealed, sealContext(kind, owner, name))
 }
 
 // openAuth opens sealed auth values. It returns nil for nil.
@@ -85,7 +87,7 @@ func (d *DB) setSecret(ctx context.Context, s session, kind, owner, name string,
 	if d.options.Seal == nil {
 		return errNoKey
 	}
-	sealed, err := d.options.Seal.Seal(plain, place(kind, owner, name))
+	sealed, err := d.options.Seal.Seal(plain, sealContext(kind, owner, name))
 	if err != nil {
 		return err
 	}
@@ -312,12 +314,12 @@ func (d *DB) resealBatch(ctx context.Context, s session, last sealed) (batch []s
 		return nil, nil, err
 	}
 	for _, one := range batch {
-		plain, err := d.options.Seal.Open(one.bytes, place(one.kind, one.owner, one.name))
+		plain, err := d.options.Seal.Open(one.bytes, sealContext(one.kind, one.owner, one.name))
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s %s of %s: %w", one.kind, one.name, one.owner, err))
 			continue
 		}
-		sealed, err := d.options.Seal.Seal(plain, place(one.kind, one.owner, one.name))
+		sealed, err := d.options.Seal.Seal(plain, sealContext(one.kind, one.owner, one.name))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -345,7 +347,7 @@ func CheckSecrets(ctx context.Context, file *sqlitefile.Alone, seal Sealer) erro
 		if err != nil {
 			return err
 		}
-		if _, err := seal.Open(s.bytes, place(s.kind, s.owner, s.name)); err != nil {
+		if _, err := seal.Open(s.bytes, sealContext(s.kind, s.owner, s.name)); err != nil {
 			problems = append(problems, fmt.Errorf("%s of %s: %w", cmp.Or(s.name, s.kind), s.owner, err))
 		}
 		return nil

@@ -173,15 +173,15 @@ func (d *directoryMover) readSuppressed(ctx context.Context) error {
 		if err := row.Scan(&key.Account, &key.Integration, &digest); err != nil {
 			return err
 		}
-		i := d.place(key)
+		i := d.integrationNamed(key)
 		i.suppressed++
 		d.suppressed = append(d.suppressed, []any{i.account, i.id, digest})
 		return nil
 	})
 }
 
-// place finds an integration, or makes a place for one after all others.
-func (d *directoryMover) place(key directory.Key) *movedIntegration {
+// integrationNamed finds an integration, or makes a place for one after all others.
+func (d *directoryMover) integrationNamed(key directory.Key) *movedIntegration {
 	if i := d.integrations[key]; i != nil {
 		return i
 	}
