@@ -29,9 +29,9 @@ import (
 // fill stores contacts as one page of a run, past everything that bounds what bridges send: as older versions may have left them.
 func fill(t *testing.T, f *fixture, records ...directory.Record) {
 	t.Helper()
-	run, err := f.Store.StartRun(t.Context(), crmKey, directory.Start{Full: true, Lease: time.Minute})
+	run, err := f.Store().StartRun(t.Context(), crmKey, directory.Start{Full: true, Lease: time.Minute})
 	must(t, err)
-	must(t, f.Store.ApplyPage(t.Context(), run, directory.PageChanges{Seq: 1, Contacts: records, Checkpoint: "c"}))
+	must(t, f.Store().ApplyPage(t.Context(), run, directory.PageChanges{Seq: 1, Contacts: records, Checkpoint: "c"}))
 }
 
 // giant returns a contact with so many numbers and addresses, all of which it shares with every other one.

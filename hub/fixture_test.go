@@ -66,7 +66,9 @@ func (f *fixture) another(t *testing.T, name string) *hub.Hub {
 	store, err := sqlite.Open(t.Context(), filepath.Join(f.dir, "directory.db"))
 	must(t, err)
 	t.Cleanup(func() { store.Close(); r.Close() })
-	return &hub.Hub{Registry: r, Store: store, Outbound: http.DefaultTransport, Options: hub.Options{Name: name, Clock: f.clock.Now, RetryFirst: time.Minute}}
+	h := hub.New(r, store)
+	h.Outbound, h.Options = http.DefaultTransport, hub.Options{Name: name, Clock: f.clock.Now, RetryFirst: time.Minute}
+	return h
 }
 
 func must(t *testing.T, err error) {

@@ -133,7 +133,7 @@ func TestAFullRunThatSomebodyAsksForReadsEverything(t *testing.T) {
 	must(t, f.Ask(t.Context(), crmKey, registry.Ask{Full: true}))
 	work(t, f.Hub)
 	f.until(t, registry.HealthOK)
-	list, err := f.Store.Contacts(t.Context(), crmKey, "", 100)
+	list, err := f.Store().Contacts(t.Context(), crmKey, "", 100)
 	must(t, err)
 	for _, c := range list {
 		if c.Phones[0] == "+14155559999" {

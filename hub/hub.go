@@ -15,11 +15,12 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// A Hub is one process's part of a hub: several on one database work together.
+// A Hub is one process's part of a hub: several on one database work together. Use [New]; set the exported fields, all of which
+// may be left as they are, before anything is done with it.
 type Hub struct {
-	// Registry and Store are the hub's databases.
 	Registry *registry.DB
-	Store    directory.Store
+	// store holds the contacts. Nobody outside reads it past [Hub.shown], which leaves out what is being removed.
+	store directory.Store
 	// Outbound sends every request to an address that somebody typed: bridges, token endpoints, webhooks.
 	Outbound http.RoundTripper
 	Logger   *slog.Logger // nil logs nothing
@@ -37,6 +38,9 @@ type Hub struct {
 
 	hubState
 }
+
+// New returns a hub on its two databases.
+func New(r *registry.DB, store directory.Store) *Hub { return &Hub{Registry: r, store: store} }
 
 // Options say how a hub works. Zero fields mean their defaults.
 type Options struct {

@@ -216,7 +216,7 @@ func (h *Hub) Integration(ctx context.Context, key directory.Key) (IntegrationVi
 	if err != nil {
 		return IntegrationView{}, err
 	}
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	return IntegrationView{Integration: asKnown(i, h.storage.problems()), State: state}, err
 }
 
@@ -261,7 +261,7 @@ func (h *Hub) Integrations(ctx context.Context, account string, after directory.
 }
 
 func (h *Hub) states(ctx context.Context, account string) (map[directory.Key]directory.State, error) {
-	list, err := h.Store.States(ctx, account)
+	list, err := h.store.States(ctx, account)
 	states := make(map[directory.Key]directory.State, len(list))
 	for _, s := range list {
 		states[s.Key] = s
@@ -328,7 +328,7 @@ func (h *Hub) Runs(ctx context.Context, key directory.Key, before int64, limit i
 	if _, err := h.integration(ctx, key); err != nil {
 		return nil, err
 	}
-	return h.Store.Runs(ctx, key, before, limit)
+	return h.store.Runs(ctx, key, before, limit)
 }
 
 // Rejected lists what an integration's newest runs could not take, newest first: those before a Seq, or from the newest on
@@ -340,7 +340,7 @@ func (h *Hub) Rejected(ctx context.Context, key directory.Key, before int64, lim
 	if _, err := h.integration(ctx, key); err != nil {
 		return nil, err
 	}
-	return h.Store.Rejected(ctx, key, before, limit)
+	return h.store.Rejected(ctx, key, before, limit)
 }
 
 // checkIntegration refuses what cannot be meant; auth are all of its auth values.

@@ -321,7 +321,7 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 	if len(refs) == 0 {
 		return PurgeResult{}, &Error{Kind: Invalid, Field: "refs", Message: "there is nobody to purge", Hint: "Name the records by integration and id."}
 	}
-	purged, err := h.Store.Purge(ctx, account, refs, true)
+	purged, err := h.store.Purge(ctx, account, refs, true)
 	if err != nil {
 		return PurgeResult{}, err
 	}

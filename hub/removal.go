@@ -36,7 +36,7 @@ func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
 	if err := unmanaged(ctx, i.Managed, "the integration "+key.Integration); err != nil {
 		return err
 	}
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (h *Hub) finishRemoval(ctx context.Context, key directory.Key) (done bool, 
 	if err != nil || !free {
 		return false, err
 	}
-	if err := h.Store.Forget(ctx, key); err != nil {
+	if err := h.store.Forget(ctx, key); err != nil {
 		if errors.Is(err, directory.ErrUnderWay) {
 			return false, nil
 		}
@@ -101,7 +101,7 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 	if there && !a.sees(key.Account) {
 		return none
 	}
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 func (h *Hub) forgetSwept(ctx context.Context, key directory.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepHold-30*time.Second)
 	defer cancel()
-	if err := h.Store.Forget(ctx, key); err != nil {
+	if err := h.store.Forget(ctx, key); err != nil {
 		return errors.Join(err, h.Registry.Swept(context.WithoutCancel(ctx), key))
 	}
 	return h.Registry.Swept(ctx, key)
@@ -172,7 +172,7 @@ func (h *Hub) finishRemovals(ctx context.Context) error {
 // the removal, no integration has its name, and none can be added meanwhile. What contactbridge sync keeps in the same database
 // is nobody's here.
 func (h *Hub) sweep(ctx context.Context, key directory.Key) error {
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	if err != nil || state.Contacts == 0 && state.LastRun == nil {
 		return err
 	}
@@ -232,9 +232,9 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 func (h *Hub) shown(ctx context.Context, account string) (directory.Store, error) {
 	known, err := h.known(ctx, account)
 	if err != nil || len(known.hidden) == 0 {
-		return h.Store, err
+		return h.store, err
 	}
-	return showing{Store: h.Store, account: account, hidden: known.hidden}, nil
+	return showing{Store: h.store, account: account, hidden: known.hidden}, nil
 }
 
 // showing leaves out the contacts of some of an account's integrations.

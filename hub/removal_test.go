@@ -26,7 +26,7 @@ func (f *fixture) callers(t *testing.T, number string) int {
 
 func (f *fixture) contacts(t *testing.T, key directory.Key) int64 {
 	t.Helper()
-	state, err := f.Store.State(t.Context(), key)
+	state, err := f.Store().State(t.Context(), key)
 	must(t, err)
 	return state.Contacts
 }
@@ -83,9 +83,9 @@ func TestARemovedIntegrationStaysRemoved(t *testing.T) {
 	if n := f.callers(t, "(415) 555-0007"); n != 1 {
 		t.Fatalf("a call finds %d before", n)
 	}
-	slow := &slowStore{Store: f.Store, forgetting: make(chan struct{}), goOn: make(chan struct{})}
+	slow := &slowStore{Store: f.Store(), forgetting: make(chan struct{}), goOn: make(chan struct{})}
 	other := f.another(t, "two")
-	other.Store = slow
+	other.SetStore(slow)
 	removed := make(chan error, 1)
 	go func() { removed <- other.RemoveIntegration(context.Background(), crmKey) }()
 	<-slow.forgetting
@@ -174,9 +174,9 @@ func TestARemovalSurvivesACrash(t *testing.T) {
 		"while it is forgotten": func(f *fixture) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			_ = f.Store.Forget(ctx, crmKey)
+			_ = f.Store().Forget(ctx, crmKey)
 		},
-		"after it was forgotten": func(f *fixture) { must(t, f.Store.Forget(t.Context(), crmKey)) },
+		"after it was forgotten": func(f *fixture) { must(t, f.Store().Forget(t.Context(), crmKey)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, c := newHub(t), newCRM(t, 25)
@@ -230,9 +230,9 @@ func TestWhatALateWorkerStoresGoesAndWhatSyncKeepsStays(t *testing.T) {
 // store stores a contact as a run does.
 func (f *fixture) store(t *testing.T, key directory.Key, c contact.Contact) {
 	t.Helper()
-	run, err := f.Store.StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
+	run, err := f.Store().StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
 	must(t, err)
-	must(t, f.Store.ApplyPage(t.Context(), run, directory.PageChanges{
+	must(t, f.Store().ApplyPage(t.Context(), run, directory.PageChanges{
 		Seq: 1, Checkpoint: "1", Contacts: []directory.Record{{Contact: c, Numbers: caller.Numbers(c.Phones, "US")}},
 	}))
 }

@@ -91,7 +91,7 @@ func (h *Hub) observe(ctx context.Context, key directory.Key) {
 	if h.Observe == nil {
 		return
 	}
-	runs, err := h.Store.Runs(context.WithoutCancel(ctx), key, 0, 1)
+	runs, err := h.store.Runs(context.WithoutCancel(ctx), key, 0, 1)
 	if err == nil && len(runs) == 1 && runs[0].State != directory.Running {
 		h.Observe(runs[0])
 	}
@@ -145,7 +145,7 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, given map[strin
 		return synchronizer.Report{}, err
 	}
 	s := &synchronizer.Synchronizer{
-		Bridge: b, Store: h.Store, Progress: h.progress, Background: h.Background,
+		Bridge: b, Store: h.store, Progress: h.progress, Background: h.Background,
 		Hint:    func(err error) string { return problemOf(err, h.now()).Hint },
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
 	}
@@ -167,7 +167,7 @@ func (h *Hub) wantsFull(ctx context.Context, c registry.Claim) (bool, error) {
 	case !asked.Full && !old:
 		return false, nil
 	}
-	state, err := h.Store.State(ctx, c.Key)
+	state, err := h.store.State(ctx, c.Key)
 	if err != nil {
 		return false, err
 	}

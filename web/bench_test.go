@@ -65,7 +65,7 @@ func BenchmarkCallers(b *testing.B) {
 	b.Run("library", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if a, err := caller.Lookup(b.Context(), f.hub.Store, "acme", "+442079460958", "GB", caller.LookupOptions{}); err != nil || len(a.Matches) != 1 {
+			if a, err := caller.Lookup(b.Context(), f.store, "acme", "+442079460958", "GB", caller.LookupOptions{}); err != nil || len(a.Matches) != 1 {
 				b.Fatal(a, err)
 			}
 		}

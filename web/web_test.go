@@ -226,8 +226,8 @@ func (s slowStore) ByE164(context.Context, string, []string, int) ([]directory.M
 func TestCallerIDIsEmptyWhenTheTimeIsUp(t *testing.T) {
 	f := newFixture(t)
 	pbx := f.token(t, "acme", registry.ScopeCallers)
-	slow := slowStore{Store: f.hub.Store, release: make(chan struct{})}
-	late := &hub.Hub{Registry: f.hub.Registry, Store: slow}
+	slow := slowStore{Store: f.store, release: make(chan struct{})}
+	late := hub.New(f.hub.Registry, slow)
 	server := httptest.NewServer(web.Handler(web.HandlerOptions{Hub: late}))
 	defer server.Close()
 	defer close(slow.release)
@@ -249,8 +249,8 @@ func (s slowStore) State(context.Context, directory.Key) (directory.State, error
 
 func TestAHubWhoseDatabaseHangsIsNotReady(t *testing.T) {
 	f := newFixture(t)
-	slow := slowStore{Store: f.hub.Store, release: make(chan struct{})}
-	server := httptest.NewServer(web.Handler(web.HandlerOptions{Hub: &hub.Hub{Registry: f.hub.Registry, Store: slow}}))
+	slow := slowStore{Store: f.store, release: make(chan struct{})}
+	server := httptest.NewServer(web.Handler(web.HandlerOptions{Hub: hub.New(f.hub.Registry, slow)}))
 	defer server.Close()
 	client := &http.Client{Timeout: 30 * time.Second}
 	response, err := client.Get(server.URL + "/readyz")
@@ -437,7 +437,7 @@ func (f *fixture) listen(t *testing.T, path, token, last string) (next func() ma
 func (f *fixture) reject(t *testing.T, ids ...string) {
 	t.Helper()
 	ctx := context.Background()
-	run, err := f.hub.Store.StartRun(ctx, directory.Key{Account: "acme", Integration: "shop"}, directory.Start{Lease: time.Minute})
+	run, err := f.store.StartRun(ctx, directory.Key{Account: "acme", Integration: "shop"}, directory.Start{Lease: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -445,7 +445,7 @@ func (f *fixture) reject(t *testing.T, ids ...string) {
 	for _, id := range ids {
 		page.Rejected = append(page.Rejected, directory.Rejected{ID: id, Reason: "The contact has no name."})
 	}
-	if err := f.hub.Store.ApplyPage(ctx, run, page); err != nil {
+	if err := f.store.ApplyPage(ctx, run, page); err != nil {
 		t.Fatal(err)
 	}
 }

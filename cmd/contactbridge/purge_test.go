@@ -32,7 +32,7 @@ func TestAPurgeByNumberFindsEveryRecordOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	h := &hub.Hub{Registry: r, Store: store}
+	h := hub.New(r, store)
 	if err := h.PutAccount(t.Context(), registry.Account{Name: "acme", Region: "GB"}); err != nil {
 		t.Fatal(err)
 	}

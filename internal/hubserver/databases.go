@@ -51,11 +51,12 @@ const (
 type Databases struct {
 	Hub *hub.Hub
 
-	config *hubconfig.Config
-	ring   *secret.Ring
-	store  directory.Store
-	later  atomic.Bool // something that is declared has to wait
-	lock   *lock       // of the process that serves an embedded hub; nil: none
+	config   *hubconfig.Config
+	ring     *secret.Ring
+	registry *registry.DB
+	store    directory.Store
+	later    atomic.Bool // something that is declared has to wait
+	lock     *lock       // of the process that serves an embedded hub; nil: none
 }
 
 // Everything are the scopes of who may do all.
@@ -81,23 +82,30 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (_ *Datab
 	if d.ring, err = openRing(ctx, cfg, fresh); err != nil {
 		return nil, err
 	}
-	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Answers: bridge.NewBudget(int64(cfg.Answers)), Options: hub.Options{
-		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
-	}}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(d.Hub.Answers.ProcessLimit())
-	}
-	if cfg.Role == "all" { // what answers callers runs integrations too
-		d.Hub.Background = priority.Low
-	}
-	if d.Hub.Registry, err = registry.Open(ctx, registryAt(cfg), registry.OpenOptions{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {
+	if d.registry, err = registry.Open(ctx, registryAt(cfg), registry.OpenOptions{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {
 		return nil, err
 	}
 	if d.store, err = openDirectory(ctx, cfg); err != nil {
 		return nil, err
 	}
-	d.Hub.Store = d.store
+	d.Hub = newHub(d, o.Logger)
 	return d, nil
+}
+
+// newHub makes a hub on databases, as their configuration says.
+func newHub(d *Databases, logger *slog.Logger) *hub.Hub {
+	cfg, h := d.config, hub.New(d.registry, d.store)
+	h.Logger, h.Outbound, h.Answers = logger, telemetry.Transport(transport(cfg.Network)), bridge.NewBudget(int64(cfg.Answers))
+	h.Options = hub.Options{
+		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(h.Answers.ProcessLimit())
+	}
+	if cfg.Role == "all" { // what answers callers runs integrations too
+		h.Background = priority.Low
+	}
+	return h
 }
 
 func registryAt(cfg *hubconfig.Config) string {
@@ -401,8 +409,8 @@ func (d *Databases) Close() error {
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
 	}
-	if d.Hub != nil && d.Hub.Registry != nil {
-		errs = append(errs, d.Hub.Registry.Close())
+	if d.registry != nil {
+		errs = append(errs, d.registry.Close())
 	}
 	return errors.Join(append(errs, d.lock.Close())...)
 }
@@ -413,7 +421,7 @@ func (d *Databases) Parts() []backup.Part {
 	if !ok {
 		return nil
 	}
-	return []backup.Part{{Name: RegistryFile, Copy: d.Hub.Registry.Backup}, {Name: DirectoryFile, Copy: store.Backup}}
+	return []backup.Part{{Name: RegistryFile, Copy: d.registry.Backup}, {Name: DirectoryFile, Copy: store.Backup}}
 }
 
 // Keys opens the keys that seal a hub's credentials, wherever its configuration says that they are. It makes none.

@@ -29,7 +29,7 @@ var (
 	_ bridge.Source    = (*Source)(nil)
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
-	_ bridge.Counter   = (*Source)(nil)
+	_ source.Counter   = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
@@ -241,12 +241,12 @@ func (s *Source) Check(ctx context.Context) error {
 	})
 }
 
-// Count implements [bridge.Counter]: -1 if one of the parts does not know.
+// Count implements [source.Counter]: -1 if one of the parts does not know.
 func (s *Source) Count(ctx context.Context) (int64, error) {
 	counts := make([]int64, len(s.parts))
 	err := atOnce(len(s.parts), func(i int) (err error) {
 		counts[i] = -1
-		if counter, ok := s.parts[i].source.(bridge.Counter); ok {
+		if counter, ok := s.parts[i].source.(source.Counter); ok {
 			counts[i], err = counter.Count(ctx)
 		}
 		return named(s.parts[i].Name, err)

@@ -115,7 +115,8 @@ func openDesk(ctx context.Context, l *laboratory, store directory.Store) (_ *des
 	if d.registry, err = registry.Open(ctx, filepath.Join(l.dir, "hub.db"), registry.OpenOptions{Seal: ring}); err != nil {
 		return nil, err
 	}
-	d.hub = &hub.Hub{Registry: d.registry, Store: store, Outbound: http.DefaultTransport, Background: priority.Low}
+	d.hub = hub.New(d.registry, store)
+	d.hub.Outbound, d.hub.Background = http.DefaultTransport, priority.Low
 	if err := d.hub.PutAccount(ctx, registry.Account{Name: account, Region: "US"}); err != nil {
 		return nil, err
 	}
