@@ -90,7 +90,7 @@ func (t Template) Expand(auth bridge.Auth, escape Escape) (string, error) {
 			return "", &bridge.Error{
 				Code:    bridge.CodeUnauthorized,
 				Message: fmt.Sprintf("auth.%s is missing", p.name),
-				Hint:    fmt.Sprintf("send %q in the request's auth object: the source's configuration uses {{auth.%s}}", p.name, p.name),
+				Hint:    fmt.Sprintf("Send %q in the request's auth object: the source's configuration uses {{auth.%s}}.", p.name, p.name),
 			}
 		}
 		escaped, err := escape(value)

@@ -24,6 +24,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sqlite"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -119,11 +120,14 @@ func (s *story) startBridge(context.Context) error {
 		return err
 	}
 	s.source, err = sqlite.New(sqlite.Config{
-		Path: path, Table: "customers", ID: "id", Updated: "updated_at", Deleted: "deleted_at", ProbeLock: true,
-		Fields: record.Fields{
-			Name: "first_name || ' ' || last_name", Title: "title", Company: "company", Emails: record.Expressions{"email"},
-			Phones: record.Expressions{"phone", "mobile"}, Address: "city", URL: "'https://crm.example.com/customers/' || id",
-			CustomFields: record.CustomFields{{Key: "Plan", Expression: "plan"}},
+		Path: path, ProbeLock: true,
+		Config: sqltable.Config{
+			Table: "customers", ID: "id", Updated: "updated_at", Deleted: "deleted_at",
+			Fields: record.Fields{
+				Name: "first_name || ' ' || last_name", Title: "title", Company: "company", Emails: record.Expressions{"email"},
+				Phones: record.Expressions{"phone", "mobile"}, Address: "city", URL: "'https://crm.example.com/customers/' || id",
+				CustomFields: record.CustomFields{{Key: "Plan", Expression: "plan"}},
+			},
 		},
 	}, source.Deps{})
 	if err != nil {

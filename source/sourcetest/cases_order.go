@@ -1,7 +1,6 @@
 package sourcetest
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +29,12 @@ func orderCases() []testCase {
 			rule:  "contacts come in the order (updated, id), so that everything before a page's end has been read (P9, E1)",
 			needs: sorted,
 			run:   ascendingOrder,
+		},
+		{
+			name:  "IdsInTheOrderOfTheService",
+			rule:  "contacts of one stamp come in the order that the external service gives their ids, and none is lost or repeated at any page's end (E1)",
+			needs: sorted,
+			run:   idsInTheOrderOfTheService,
 		},
 		{
 			name: "ResumesAnywhere",
@@ -99,7 +104,7 @@ func emptyServiceIsACompleteRun(x *exam) {
 
 func ascendingOrder(x *exam) {
 	want := x.settle(25)
-	slices.SortFunc(want, func(a, b contact.Contact) int { return cmp.Compare(a.ID, b.ID) }) // settle's stamps ascend with the ids
+	slices.SortFunc(want, func(a, b contact.Contact) int { return x.target.order(a.ID, b.ID) }) // settle's stamps ascend with the ids
 	_, changes, _ := x.all(x.open(), "")
 	if got, want := ids(changes), x.inParts(want); got != want {
 		x.failf("read %s, want %s", got, want)
@@ -128,6 +133,36 @@ func (x *exam) inParts(contacts []contact.Contact) string {
 	return ids(order)
 }
 
+// mixedIDs are ids that collations sort differently. Those that differ by case are two contacts.
+var mixedIDs = []string{
+	"a", "A", "b", "B", "Z", "z", "_", "10", "9", "1", "a b", "a-b", "ab", "aB", "\u00e4", "\u00c4", "ae", "\u00e9", "e", "f", "\u00df", "ss", "\u65e5\u672c", "a.b", "~",
+}
+
+func idsInTheOrderOfTheService(x *exam) {
+	var want []contact.Contact
+	for i, id := range mixedIDs {
+		c := Full(i)
+		c.ID = id
+		want = append(want, c)
+	}
+	x.put(x.long(0), want...)
+	slices.SortFunc(want, func(a, b contact.Contact) int { return x.target.order(a.ID, b.ID) })
+	run, straight, _ := x.all(x.open(), "")
+	if got, want := ids(straight), x.inParts(want); got != want {
+		x.failf("read %s, want %s", got, want)
+	}
+	for _, size := range []int{1, 2, 7} {
+		x.sameChanges(x.inPages(run, size, len(straight)), straight, fmt.Sprintf("in pages of %d", size))
+	}
+	r := newReplica()
+	x.mustSync(r, 3, func(int) {
+		other := r.clone()
+		x.mustSync(other, 5, nil)
+		x.equal(other, want, "from a page's checkpoint "+show(r.checkpoint))
+	})
+	x.equal(r, want, "in pages of 3")
+}
+
 func resumesAnywhere(x *exam) {
 	x.settle(25)
 	run, straight, _ := x.all(x.open(), "")
@@ -141,19 +176,23 @@ func resumesAnywhere(x *exam) {
 		x.sameChanges(rest, straight[cut+1:], fmt.Sprintf("behind change %d", cut))
 	}
 	for _, size := range []int{1, 2, 3, 10, 24, 25, 26} {
-		var pieces []bridge.Change
-		var at bridge.Position
-		for {
-			page, err := x.read(x.reopen(), run, at, size)
-			x.must(err, fmt.Sprintf("read a page of %d", size))
-			pieces, at = append(pieces, page...), last(page, at)
-			if len(page) < size || len(pieces) > len(straight) {
-				break
-			}
-		}
-		x.sameChanges(pieces, straight, fmt.Sprintf("in pages of %d", size))
+		x.sameChanges(x.inPages(run, size, len(straight)), straight, fmt.Sprintf("in pages of %d", size))
 	}
 	x.stopsInTheMiddle(run, straight)
+}
+
+// inPages reads a run in pages, each by a source that was just opened. A run with more than most changes does not end.
+func (x *exam) inPages(run bridge.Run, size, most int) []bridge.Change {
+	var pieces []bridge.Change
+	var at bridge.Position
+	for {
+		page, err := x.read(x.reopen(), run, at, size)
+		x.must(err, fmt.Sprintf("read a page of %d", size))
+		pieces, at = append(pieces, page...), last(page, at)
+		if len(page) < size || len(pieces) > most {
+			return pieces
+		}
+	}
 }
 
 // stopsInTheMiddle reads 10 without saying so before, acknowledges 5, closes, and goes on behind those.

@@ -23,6 +23,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/record"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -86,7 +87,9 @@ func newPath(t *testing.T) *path {
 	if err != nil {
 		t.Fatal(err)
 	}
-	factory, err := postgres.New(postgres.Config{DSN: dsn, Table: "customers", ID: "id", Updated: "u", Fields: record.Fields{Name: "name"}}, source.Deps{})
+	factory, err := postgres.New(postgres.Config{
+		DSN: dsn, Config: sqltable.Config{Table: "customers", ID: "id", Updated: "u", Fields: record.Fields{Name: "name"}},
+	}, source.Deps{})
 	if err != nil {
 		t.Fatal(err)
 	}
