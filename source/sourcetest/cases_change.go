@@ -228,12 +228,11 @@ func changesDuringARun(x *exam) {
 func runEndsWhileContactsKeepChanging(x *exam) {
 	want := x.settle(30)
 	added := 0
-	most := 60
-	if x.target.Restarts {
-		most *= maxRestarts // it begins again, and meets the change that ends it late where another source is read before
-	}
 	change := func(page int) {
-		if page > most {
+		if page > 60 && x.target.Restarts {
+			return // where other sources are read before the one that ends the run, it would begin again for hours
+		}
+		if page > 60 {
 			x.failf("a run over 30 contacts in pages of 5 has not ended after %d pages", page)
 			panic(stopExam{})
 		}
