@@ -1,4 +1,4 @@
-package csv
+package file
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
@@ -14,10 +13,10 @@ import (
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// A Source reads the contacts of one file.
+// A Source reads the contacts of the files of one location.
 type Source struct {
-	file    *file
-	release func() // gives the file back; more than once does nothing
+	files   *files
+	release func() // gives the files back; more than once does nothing
 }
 
 var (
@@ -29,10 +28,10 @@ var (
 	_ source.Inspector = (*Source)(nil)
 )
 
-// Describe implements [bridge.Describer]. A position is a place in one version of the file, and offsets of another version
+// Describe implements [bridge.Describer]. A position is a place in one version of the files, and offsets of another version
 // are refused, so that no run is made of two.
 func (s *Source) Describe(context.Context) (bridge.Description, error) {
-	return bridge.Description{Digest: s.file.scope, Exact: true}, nil
+	return bridge.Description{Digest: s.files.scope, Exact: true}, nil
 }
 
 // Begin implements [bridge.Source].
@@ -45,25 +44,24 @@ func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 }
 
 func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
-	opened, v, err := s.file.open(ctx)
+	o, err := s.files.open(ctx)
 	if err != nil {
 		return bridge.Run{}, err
 	}
-	if err := opened.Close(); err != nil {
-		return bridge.Run{}, s.file.wrap(err)
-	}
-	state := state{sum: v.sum, sorted: v.index != nil}
+	defer o.close()
+	v := o.version
+	state := state{sum: v.sum, names: v.names.short(), sorted: v.index != nil}
 	if state.sorted {
 		state.horizon = v.index.horizon
 	}
 	if since != "" {
-		c, err := parseCheckpoint(since, state.sorted)
+		c, err := parseCheckpoint(since, state.sorted, s.files.factory.kind())
 		if err != nil {
 			return bridge.Run{}, keyset.InvalidCheckpoint(err)
 		}
-		state.unchanged = c.version == v.sum.short()
-		if !state.sorted && !state.unchanged {
-			since = "" // another version is read whole (E10)
+		state.unchanged = c.version == v.sum.text()
+		if !state.unchanged && (!state.sorted || c.names != state.names) {
+			since = "" // another version is read whole (E10), and so are other files: what is in them may be old
 		}
 	}
 	return bridge.Run{Since: since, State: state.encode()}, nil
@@ -72,7 +70,7 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 // Read implements [bridge.Source].
 func (s *Source) Read(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
 	return func(yield func(bridge.Change, error) bool) {
-		r := &reading{file: s.file, limit: limit, yield: yield}
+		r := &reading{files: s.files, limit: limit, yield: yield}
 		if err := r.read(ctx, run, after); err != nil {
 			yield(bridge.Change{}, fmt.Errorf("read contacts: %w", err))
 		}
@@ -81,12 +79,12 @@ func (s *Source) Read(ctx context.Context, run bridge.Run, after bridge.Position
 
 // A reading is one call of Read.
 type reading struct {
-	file     *file
+	files    *files
 	limit    int
 	yield    func(bridge.Change, error) bool
-	opened   *os.File
+	o        *opened
 	version  *version
-	records  *records
+	cursor   *cursor
 	row      record.Row
 	position []byte
 	yielded  int
@@ -100,37 +98,33 @@ func (r *reading) read(ctx context.Context, run bridge.Run, after bridge.Positio
 	if err != nil {
 		return keyset.InvalidOffset(err)
 	}
-	if r.opened, r.version, err = r.file.open(ctx); err != nil {
+	if r.o, err = r.files.open(ctx); err != nil {
 		return err
 	}
-	defer func() {
-		if closing := r.opened.Close(); err == nil && closing != nil {
-			err = r.file.wrap(closing)
-		}
-	}()
+	defer r.o.close()
+	r.version = r.o.version
 	if state.sum != r.version.sum {
 		return changed(nil)
 	}
 	if state.sorted != (r.version.index != nil) {
 		return keyset.InvalidOffset(errors.New("a run of another configuration"))
 	}
-	r.records = r.version.records(r.opened)
-	switch {
-	case state.sorted:
+	r.cursor = r.o.cursor()
+	if state.sorted {
 		err = r.sorted(ctx, run, state, after)
-	default:
+	} else {
 		err = r.unsorted(ctx, state, after)
 	}
 	r.warn()
 	return err
 }
 
-// changed is the error of a run whose file is not what it was when the run began.
+// changed is the error of a run whose files are not what they were when the run began.
 func changed(cause error) error {
 	return &bridge.Error{
 		Code:    bridge.CodeInvalidOffset,
 		Message: "the file has changed since this run began",
-		Hint:    "start the run again from its checkpoint; if the file changes all the time, replace it by renaming a complete one over it, less often",
+		Hint:    "Start the run again from its checkpoint. If the file changes all the time, replace it by renaming a complete one over it, less often.",
 		Err:     cause,
 	}
 }
@@ -147,58 +141,61 @@ func (r *reading) check(ctx context.Context, n int) error {
 }
 
 func (r *reading) unchanged() error {
-	if err := r.file.unchanged(r.opened, r.version.info); err != nil {
+	if err := r.o.unchanged(); err != nil {
 		return changed(err)
 	}
 	return nil
 }
 
-// unsorted reads the records in the order of the file.
+// broken makes an error of the cursor the run's: a file that is no longer the version's ends it.
+func (r *reading) broken(ctx context.Context, err error) error {
+	err = r.files.wrapReading(ctx, err)
+	if errors.Is(err, errReplaced) || errors.Is(err, errWritten) {
+		return changed(err)
+	}
+	return err
+}
+
+// unsorted reads the records in the order of the files.
 func (r *reading) unsorted(ctx context.Context, state state, after bridge.Position) error {
 	if len(after) > 0 {
 		offset, err := parseOffset(after)
 		if err != nil {
 			return keyset.InvalidOffset(err)
 		}
-		starts, err := r.version.starts.has(ctx, r.records, offset)
+		found, err := r.version.starts.find(ctx, r.cursor, offset)
 		if err != nil {
-			return r.file.wrapReading(ctx, err)
+			return r.broken(ctx, err)
 		}
-		if !starts {
-			return keyset.InvalidOffset(errors.New("no row starts there"))
+		if !found {
+			return keyset.InvalidOffset(errors.New("no record starts there"))
 		}
-		r.records.seek(offset, 0)
 	}
 	if state.unchanged {
 		return ctx.Err()
 	}
-	noted := r.records.end
+	noted := r.cursor.End.Offset
 	for n := 0; r.wantsMore() || len(r.position) == 0; n++ { // never to end where no page may
 		if err := r.check(ctx, n); err != nil {
 			return err
 		}
-		if r.records.end-noted >= startsEvery {
-			noted = r.records.end
-			r.version.starts.note(noted)
+		if end := r.cursor.End; end.Offset-noted >= startsEvery && !r.cursor.Uncut {
+			noted = end.Offset
+			r.version.starts.note(end)
 		}
-		fault, err := r.records.read()
-		if errors.Is(err, io.EOF) {
+		if err := r.cursor.next(); errors.Is(err, io.EOF) {
 			return r.unchanged()
+		} else if err != nil {
+			return r.broken(ctx, err)
 		}
-		if err != nil {
-			return r.file.wrap(err)
-		}
-		if fault == emptyRow {
-			continue
-		}
-		if fault == good {
+		if r.cursor.Fault == nil {
 			r.fill()
 		} else {
-			r.reject(r.records.explain(fault, r.line()))
+			r.reject(r.cursor.fault())
 		}
-		r.position = appendOffset(r.position[:0], r.records.end)
-		if r.records.doubt > 0 && r.records.end < r.version.info.Size() {
-			r.position = r.position[:0] // what comes is read with this in mind
+		r.position = appendOffset(r.position[:0], r.cursor.End.Offset)
+		if r.cursor.Uncut {
+			r.position = r.position[:0]
 		}
 		if !r.pass() {
 			return nil
@@ -209,8 +206,9 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 
 // fill makes the row the contact of the record that was read last.
 func (r *reading) fill() {
-	r.version.mapping.contact(&r.row, r.records.fields)
-	r.version.mapping.id.number(&r.row, r.records.start)
+	m := r.version.mapping
+	m.contact(&r.row, r.cursor.Values)
+	m.id.number(&r.row, r.cursor.Start.Offset)
 }
 
 // sorted reads the records in the order of the index.
@@ -218,11 +216,11 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 	x := r.version.index
 	next := 0
 	if !run.Initial() {
-		since, err := parseCheckpoint(run.Since, true)
+		since, err := parseCheckpoint(run.Since, true, r.files.factory.kind())
 		if err != nil {
 			return keyset.InvalidOffset(err)
 		}
-		next = x.behind(since.updated, since.id, since.hasID)
+		next = x.after(since.updated, since.id, since.hasID)
 	}
 	if len(after) > 0 {
 		at, err := parsePlace(after)
@@ -238,29 +236,10 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 		if err := r.check(ctx, n); err != nil {
 			return err
 		}
-		p := x.rows[next]
-		if reason, bad := x.faults[p.offset]; bad {
-			r.reject(reason)
-			r.position = appendPlace(r.position[:0], rank{rank: next, updated: p.updated})
-			if !r.pass() {
-				return nil
-			}
-			next++
-			continue
+		if err := r.take(ctx, x.rows[next]); err != nil {
+			return err
 		}
-		r.records.seek(p.offset, 0)
-		fault, err := r.records.read()
-		if err != nil && !errors.Is(err, io.EOF) {
-			return r.file.wrap(err)
-		}
-		if errors.Is(err, io.EOF) || fault != good {
-			return changed(nil)
-		}
-		r.fill()
-		if r.row.Contact.ID != string(x.id(p)) {
-			return changed(nil)
-		}
-		r.position = appendPlace(r.position[:0], rank{rank: next, updated: p.updated, id: r.row.Contact.ID})
+		r.position = appendPlace(r.position[:0], rank{rank: next, updated: x.rows[next].updated, id: r.row.Contact.ID})
 		if !r.pass() {
 			return nil
 		}
@@ -268,6 +247,27 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 	}
 	if next == len(x.rows) {
 		return r.unchanged()
+	}
+	return nil
+}
+
+// take makes the row the record at a place of the index.
+func (r *reading) take(ctx context.Context, p place) error {
+	if reason, bad := r.version.index.faults[p.offset]; bad {
+		r.reject(reason)
+		return nil
+	}
+	if err := r.cursor.seek(Place{Offset: p.offset}); err != nil {
+		return r.broken(ctx, err)
+	}
+	if err := r.cursor.next(); errors.Is(err, io.EOF) || err == nil && r.cursor.Fault != nil {
+		return changed(nil)
+	} else if err != nil {
+		return r.broken(ctx, err)
+	}
+	r.fill()
+	if r.row.Contact.ID != view(r.version.index.id(p)) {
+		return changed(nil)
 	}
 	return nil
 }
@@ -290,57 +290,83 @@ func (r *reading) reject(reason string) {
 	}
 }
 
-// line returns the line number of the record that was read.
-func (r *reading) line() int { return r.version.lines.number(r.version, r.opened, r.records.start) }
-
-// warn says once for every version of the file that rows were left out.
+// warn says once for every version of the files that records were left out.
 func (r *reading) warn() {
 	if r.faults > 0 && r.version.warned.CompareAndSwap(false, true) {
-		r.file.factory.logger.Warn("rows of a CSV file cannot be read: no contact is taken for gone while they are there",
-			"file", r.file.name(), "rows", r.faults, "first", r.fault, "hint", "contactbridge preview lists them")
+		r.files.factory.deps.Logger.Warn("records of a file cannot be read: no contact is taken for gone while they are there",
+			"file", r.files.name(), "records", r.faults, "first", r.fault, "hint", "contactbridge preview lists them")
 	}
 }
 
 // Checkpoint implements [bridge.Source].
 func (s *Source) Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
-	return checkpointOf(run, at, complete)
+	return checkpointOf(run, at, complete, s.files.factory.kind())
 }
 
-// Probe implements [bridge.Prober]: the credentials are good if they name a file that can be read.
+// Probe implements [bridge.Prober]: the credentials are good if they name files that can be read.
 func (s *Source) Probe(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	opened, _, err := s.file.openRegular()
-	if err != nil {
+	if err := s.probe(ctx); err != nil {
 		return fmt.Errorf("check credentials: %w", err)
 	}
-	return opened.Close()
+	return nil
 }
 
-// Check implements [source.Checker]: the file can be read, and its first row has the configured columns.
-func (s *Source) Check(ctx context.Context) error {
+func (s *Source) probe(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	opened, _, err := s.file.openRegular()
+	list, many, err := s.files.find()
 	if err != nil {
-		return fmt.Errorf("check source: %w", err)
+		return err
 	}
-	defer func() { _ = opened.Close() }() // it was only read
-	if err := s.file.readHeader(opened, &version{}); err != nil {
+	o := &opened{files: s.files, version: newVersion(list, many, s.files.factory.deps.Clock.Now())}
+	defer o.closeFiles()
+	_, err = o.get(0)
+	return err
+}
+
+// Check implements [source.Checker]: the files can be read, and have the configured columns.
+func (s *Source) Check(ctx context.Context) error {
+	if err := s.check(ctx); err != nil {
 		return fmt.Errorf("check source: %w", err)
 	}
 	return nil
 }
 
-// Count implements [source.Counter]: the number of rows. It is counted once for every version of the file.
+func (s *Source) check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	list, many, err := s.files.find()
+	if err != nil {
+		return err
+	}
+	o := &opened{files: s.files, version: newVersion(list, many, s.files.factory.deps.Clock.Now())}
+	defer o.closeFiles()
+	if err := o.openTables(ctx); err != nil {
+		return err
+	}
+	o.version.arrange()
+	_, err = s.files.newMapping(o.version)
+	return err
+}
+
+// Count implements [source.Counter]: the number of records. They are counted once for every version of the files.
 func (s *Source) Count(ctx context.Context) (int64, error) {
-	opened, v, err := s.file.open(ctx)
+	n, err := s.count(ctx)
 	if err != nil {
 		return -1, fmt.Errorf("count contacts: %w", err)
 	}
-	defer func() { _ = opened.Close() }() // it was only read
+	return n, nil
+}
+
+func (s *Source) count(ctx context.Context) (int64, error) {
+	o, err := s.files.open(ctx)
+	if err != nil {
+		return -1, err
+	}
+	defer o.close()
+	v := o.version
 	if v.index != nil {
 		return int64(len(v.index.rows) - len(v.index.faults)), nil
 	}
@@ -348,20 +374,18 @@ func (s *Source) Count(ctx context.Context) (int64, error) {
 		return n, nil
 	}
 	n := int64(0)
-	r := v.records(opened)
+	c := o.cursor()
 	for read := 0; ; read++ {
 		if read%checkEvery == 0 && ctx.Err() != nil {
 			return -1, ctx.Err()
 		}
-		fault, err := r.read()
-		if errors.Is(err, io.EOF) {
+		if err := c.next(); errors.Is(err, io.EOF) {
 			v.count.Store(n)
 			return n, nil
+		} else if err != nil {
+			return -1, s.files.wrapReading(ctx, err)
 		}
-		if err != nil {
-			return -1, fmt.Errorf("count contacts: %w", s.file.wrap(err))
-		}
-		if fault == good {
+		if c.Fault == nil {
 			n++
 		}
 	}

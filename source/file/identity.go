@@ -1,4 +1,4 @@
-package csv
+package file
 
 import (
 	"cmp"
@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,55 +19,54 @@ import (
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// autoID is the value of id that has ids made. A column of that name is written with backticks.
-const autoID = "auto"
-
 // An identity is where a version's ids come from.
 type identity struct {
-	column int    // index of the column; -1 where ids are made
-	name   string // of the column
-	chosen string // why it was chosen, where the configuration leaves it open
+	column   int    // index of the column; -1 where all ids are made
+	name     string // of the column
+	fallback bool   // ids are made for records without a value in the column
+	chosen   string // why it was chosen, where the configuration leaves it open
 	// again holds the records whose made id an earlier record has: by their offset, which one of them it is, from 2 on.
 	again map[int64]int
 }
 
-// configuredID returns the name of the id's column: "" where the configuration leaves the choice open. auto says that ids
-// are to be made.
-func (c Config) configuredID() (name string, auto bool) {
-	if inner, ok := strings.CutPrefix(c.ID, "`"); ok && len(inner) > 1 && strings.HasSuffix(inner, "`") {
-		return inner[:len(inner)-1], false
-	}
-	return c.ID, c.ID == autoID
-}
+// makes reports whether ids of some records are made.
+func (i *identity) makes() bool { return i.column < 0 || i.fallback }
 
 // settleID decides where the ids come from: as configured, else the column with a usual name, else the first column of e-mail
-// addresses if each row has one and no two have the same, else they are made.
-func (f *file) settleID(ctx context.Context, opened *os.File, v *version) error {
-	m := v.mapping
-	name, auto := f.factory.cfg.configuredID()
+// addresses if each record has one and no two have the same, else they are made.
+func (o *opened) settleID(ctx context.Context) error {
+	m := o.version.mapping
+	name, auto := o.files.factory.cfg.configuredID()
 	switch {
 	case auto:
 		m.id = identity{column: -1}
 	case name != "":
 		return nil // newMapping has found it
-	case m.guess.ID != "":
-		m.id = identity{column: slices.Index(m.header, m.guess.ID), name: m.guess.ID, chosen: "its usual name"}
-		return nil
+	case m.guess.ID != "" && o.version.haveAll(m.guess.ID):
+		m.id = identity{column: slices.Index(m.columns, m.guess.ID), name: m.guess.ID, chosen: "its usual name", fallback: m.knows}
 	default:
 		email := m.emailColumn()
-		unique, err := f.isUnique(ctx, opened, v, email)
+		unique, err := o.isUnique(ctx, email)
 		if err != nil {
 			return err
 		}
 		if unique {
-			m.id = identity{column: email, name: m.header[email], chosen: "no column has a usual name, and every row has an address of its own"}
+			m.id = identity{column: email, name: m.columns[email], chosen: "no column has a usual name, and every row has an address of its own"}
 			return nil
 		}
 		m.id = identity{column: -1, chosen: "no column identifies the rows"}
 	}
+	if !m.id.makes() {
+		return nil
+	}
 	var err error
-	m.id.again, err = f.findAgain(ctx, opened, v)
+	m.id.again, err = o.findAgain(ctx)
 	return err
+}
+
+// haveAll reports whether every file has a column.
+func (v *version) haveAll(name string) bool {
+	return !slices.ContainsFunc(v.parts, func(p part) bool { return !slices.Contains(p.columns, name) })
 }
 
 // emailColumn returns the first column of e-mail addresses, or -1.
@@ -87,30 +85,28 @@ type digestAt struct {
 	offset int64
 }
 
-// digests reads the whole file and collects a digest of each good record, sorted. Records without one are counted.
-func (f *file) digests(ctx context.Context, opened *os.File, v *version, of func(fields [][]byte) string) (list []digestAt, without int, err error) {
-	r := v.records(opened)
+// digests reads all files and collects a digest of each good record, sorted. Records without one are counted.
+func (o *opened) digests(ctx context.Context, of func(values [][]byte) string) (list []digestAt, without int, err error) {
+	c := o.cursor()
 	for n := 0; ; n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, 0, ctx.Err()
 		}
-		fault, err := r.read()
-		if errors.Is(err, io.EOF) {
+		if err := c.next(); errors.Is(err, io.EOF) {
 			break
+		} else if err != nil {
+			return nil, 0, o.files.wrapReading(ctx, err)
 		}
-		if err != nil {
-			return nil, 0, f.wrap(err)
-		}
-		if fault != good {
+		if c.Fault != nil {
 			continue
 		}
-		value := of(r.fields)
+		value := of(c.Values)
 		if value == "" {
 			without++
 			continue
 		}
 		sum := source.DigestOf(value)
-		list = append(list, digestAt{binary.BigEndian.Uint64(sum[:8]), r.start})
+		list = append(list, digestAt{binary.BigEndian.Uint64(sum[:8]), c.Start.Offset})
 	}
 	slices.SortFunc(list, func(a, b digestAt) int {
 		return cmp.Or(cmp.Compare(a.digest, b.digest), cmp.Compare(a.offset, b.offset))
@@ -118,12 +114,13 @@ func (f *file) digests(ctx context.Context, opened *os.File, v *version, of func
 	return list, without, nil
 }
 
-// isUnique reports whether every row has a value in a column that no other row has, whatever its case.
-func (f *file) isUnique(ctx context.Context, opened *os.File, v *version, column int) (bool, error) {
+// isUnique reports whether every record has a value in a column that no other record has, whatever its case.
+func (o *opened) isUnique(ctx context.Context, column int) (bool, error) {
 	if column < 0 {
 		return false, nil
 	}
-	list, without, err := f.digests(ctx, opened, v, func(fields [][]byte) string { return strings.ToLower(text(fields[column])) })
+	m := o.version.mapping
+	list, without, err := o.digests(ctx, func(values [][]byte) string { return strings.ToLower(m.text(values, column)) })
 	if err != nil || without > 0 {
 		return false, err
 	}
@@ -135,11 +132,15 @@ func (f *file) isUnique(ctx context.Context, opened *os.File, v *version, column
 	return len(list) > 0, nil
 }
 
-// findAgain finds the records whose made id an earlier record of the file has.
-func (f *file) findAgain(ctx context.Context, opened *os.File, v *version) (map[int64]int, error) {
+// findAgain finds the records whose made id an earlier record has.
+func (o *opened) findAgain(ctx context.Context) (map[int64]int, error) {
 	var row record.Row
-	list, _, err := f.digests(ctx, opened, v, func(fields [][]byte) string {
-		v.mapping.contact(&row, fields)
+	m := o.version.mapping
+	list, _, err := o.digests(ctx, func(values [][]byte) string {
+		if m.text(values, m.id.column) != "" {
+			return "" // it has an id
+		}
+		m.contact(&row, values)
 		return row.Contact.ID
 	})
 	if err != nil {
@@ -166,7 +167,7 @@ func (i *identity) number(row *record.Row, offset int64) {
 
 // makeID makes a contact's id out of its name, first e-mail address and first phone number, or of everything in the record
 // where it has none of them. Spelling does not matter: case, spaces, and the punctuation of numbers.
-func makeID(row *record.Row, fields [][]byte) string {
+func (m *mapping) makeID(row *record.Row, values [][]byte) string {
 	c := &row.Contact
 	parts := []string{strings.ToLower(strings.Join(strings.Fields(c.Name), " ")), "", ""}
 	if len(c.Emails) > 0 {
@@ -176,8 +177,8 @@ func makeID(row *record.Row, fields [][]byte) string {
 		parts[2] = digitsOf(phone.Split(c.Phones[0], "")[0])
 	}
 	if strings.Join(parts, "") == "" {
-		for _, f := range fields {
-			parts = append(parts, text(f))
+		for i := range m.columns {
+			parts = append(parts, m.text(values, i))
 		}
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))

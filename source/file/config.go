@@ -1,0 +1,81 @@
+package file
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
+)
+
+// Config is the part of a configuration that all formats share. A format's own configuration has it inline.
+type Config struct {
+	Path          source.Template `yaml:"path" digest:"-" jsonschema:"required" jsonschema_description:"The file, a folder (its files with the endings of the format are read as one table), or a pattern such as exports/*.csv, with * ? [a-z] {a,b} and ** for folders at any depth. {{auth.name}} may stand in it: a file for each caller."`
+	ID            string          `yaml:"id" jsonschema_description:"The column of the contact's id, or auto: ids are made of name, first e-mail address and first number, and a contact of which one of them changes is a new one. A column of that name is written in backticks. Default: the column with a usual name, else the e-mail address if every record has its own, else auto; preview says which. With updated it must be given."`
+	Updated       string          `yaml:"updated" jsonschema_description:"The column of the time of the contact's last change. Without it every new version of the files is sent whole."`
+	UpdatedLayout string          `yaml:"updated_layout" jsonschema_description:"How updated is written, such as 02.01.2006 15:04:05 (Monday, 2 January 2006, 15:04:05 stands for any time), unix or unix_ms. Default: ISO 8601 in its usual forms, or a Unix time."`
+	TimeZone      string          `yaml:"time_zone" jsonschema_description:"The zone of an updated that names none, such as Europe/Berlin. Default: unknown."`
+	Overlap       time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How long before its time of modification a file may have been written. Default: 5m."`
+	Deleted       string          `yaml:"deleted" jsonschema_description:"The column that says that the contact is gone: anything but empty, 0, false, f, n, no, off, none and null."`
+	Fields        record.Fields   `yaml:"fields" jsonschema_description:"The columns of the contact's fields. Default: the columns with the usual names."`
+}
+
+// defaultOverlap is the value of overlap where none is set.
+const defaultOverlap = 5 * time.Minute
+
+// settings are what a configuration's texts mean.
+type settings struct {
+	zone   *time.Location // nil means unknown
+	layout layout
+}
+
+// check reads the configuration's texts and finds every problem at once.
+func (c Config) check() (settings, error) {
+	var s settings
+	var problems source.ConfigErrors
+	problems.If(c.Path.String() == "", "path", "path is missing", "Set path to the file, the folder or the pattern to read.")
+	problems.If(c.ID == "" && (c.Updated != "" || c.UpdatedLayout != "" || c.TimeZone != ""), "id", "id is missing",
+		"Set id to the column that identifies a contact, or to auto. With updated it is not chosen by what is in the file.")
+	problems.If(c.Overlap < 0, "overlap", "overlap is negative", "Set overlap to a duration such as 5m.")
+	var err error
+	if c.TimeZone != "" {
+		s.zone, err = time.LoadLocation(c.TimeZone)
+		problems.If(err != nil || c.TimeZone == "Local", "time_zone", fmt.Sprintf("time_zone %q is unknown", c.TimeZone),
+			"Set time_zone to a name such as Europe/Berlin or UTC.")
+	}
+	s.layout, err = parseLayout(c.UpdatedLayout)
+	problems.Add(err)
+	problems.If(c.Updated == "" && c.UpdatedLayout != "", "updated_layout", "updated_layout has no meaning without updated", "Set updated, or remove updated_layout.")
+	problems.If(c.Updated == "" && c.TimeZone != "", "time_zone", "time_zone has no meaning without updated", "Set updated, or remove time_zone.")
+	return s, problems.Err()
+}
+
+// autoID is the value of id that has ids made. A column of that name is written with backticks.
+const autoID = "auto"
+
+// configuredID returns the name of the id's column: "" where the configuration leaves the choice open. auto says that ids
+// are to be made.
+func (c Config) configuredID() (name string, auto bool) {
+	if inner, ok := strings.CutPrefix(c.ID, "`"); ok && len(inner) > 1 && strings.HasSuffix(inner, "`") {
+		return inner[:len(inner)-1], false
+	}
+	return c.ID, c.ID == autoID
+}
+
+// wanted lists the columns that the configuration names, for [Input].
+func (c Config) wanted() []string {
+	var list []string
+	if name, auto := c.configuredID(); name != "" && !auto {
+		list = append(list, name)
+	}
+	for _, name := range []string{c.Updated, c.Deleted} {
+		if name != "" {
+			list = append(list, name)
+		}
+	}
+	for _, m := range c.Fields.Mapped() {
+		list = append(list, m.From)
+	}
+	return list
+}
