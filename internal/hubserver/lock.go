@@ -12,7 +12,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // LockFile is in the data folder of an embedded hub. The process that serves the hub holds a lock on it, which ends with the
@@ -26,7 +26,7 @@ type lock struct {
 }
 
 // lockFolder takes the lock of a data folder, which it makes where there is none. Where another process holds the lock it returns a
-// [*hub.Error] after a moment: one that is just being replaced may still be ending.
+// [failure.Conflict] after a moment: one that is just being replaced may still be ending.
 func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the hub's folder: %w", err)
@@ -56,8 +56,8 @@ func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 		_, err = l.held.ExecContext(ctx, "BEGIN EXCLUSIVE")
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_BUSY {
-		return nil, &hub.Error{
-			Kind: hub.Conflict, Message: "another hub is running on the folder " + folder,
+		return nil, &failure.Error{
+			Code: failure.Conflict, Message: "another hub is running on the folder " + folder,
 			Hint: "End that one first, or give this one a folder of its own with --data. Several processes can share a hub whose database is PostgreSQL.",
 		}
 	}

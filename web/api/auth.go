@@ -2,11 +2,11 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
@@ -91,8 +91,7 @@ func (a *API) authenticate(r *http.Request, token string) (hub.Actor, *problem) 
 		return hub.Actor{}, p
 	}
 	actor, err := a.hub.Authenticate(r.Context(), token)
-	e, ok := errors.AsType[*hub.Error](err)
-	wrong := ok && e.Kind == hub.Denied
+	wrong := failure.Of(err).Code == failure.Denied
 	judged(wrong)
 	if err == nil {
 		a.guesses.good(token)
@@ -126,5 +125,5 @@ func (a *API) Admit(r *http.Request, scope registry.Scope) Problem {
 // Tell is an error as somebody outside may hear of it; the rest goes into the log.
 func (a *API) Tell(ctx context.Context, err error) (message, hint string) {
 	p := problemOf(ctx, err)
-	return p.detail.Message, p.detail.Hint
+	return p.failure.Message, p.failure.Hint
 }
