@@ -33,7 +33,7 @@ func RequireAuth(expected Auth) func(Auth) error {
 	}
 }
 
-// AllowAnyone is a check for [Handler.Authenticate] that lets everybody in: for endpoints whose source judges the
+// AllowAnyone is a check for [Handler.Authenticate] that lets everyone in: for endpoints with a source that judges the
 // credentials itself, and for contacts that are no secret.
 func AllowAnyone(Auth) error { return nil }
 

@@ -271,7 +271,7 @@ func (a *answer) close() {
 	}
 }
 
-// A limit ends a request whose time is up. Time while it is paused does not count.
+// A limit ends a request when its time is up. Time while it is paused does not count.
 type limit struct {
 	timer   *time.Timer
 	left    time.Duration

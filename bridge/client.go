@@ -110,7 +110,7 @@ func (c *Client) maxBody() int64 {
 }
 
 // Validate asks the auth_validation endpoint at an address whether the client's credentials are good (P13): nil error if so.
-// The result is what the bridge wants to be sent besides from now on; nil if there is nothing.
+// The result holds the values that the bridge wants in addition from now on; nil if it wants nothing.
 func (c *Client) Validate(ctx context.Context, url string) (Auth, error) {
 	body, err := encodeJSON(struct {
 		Auth Auth `json:"auth"`

@@ -18,7 +18,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 )
 
-// An answer is what a bridge gives back, read while it arrives.
+// An answer is a bridge's response, read while it arrives.
 type answer struct {
 	client *Client
 	id     string // the request's, or the bridge's own
@@ -286,7 +286,7 @@ func (r *pageReader) token(name string, into *string) error {
 	return err
 }
 
-// raw reads any value; null is none.
+// raw reads any value; null counts as absent.
 func (r *pageReader) raw() (json.RawMessage, error) {
 	value, err := r.json.ReadValue()
 	if err != nil || value.Kind() == 'n' {
@@ -362,7 +362,7 @@ func (r *pageReader) reject(rejected Rejected) error {
 }
 
 // readRejected reads what the bridge itself could not send (D8). An entry that cannot be understood counts as a contact without
-// an id: it was there, and nobody knows whose it is.
+// an id: it was there, and its id is unknown.
 func (r *pageReader) readRejected() error {
 	found, err := r.array("rejected_contacts", "objects", func() error {
 		var entry Rejected

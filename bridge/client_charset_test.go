@@ -9,7 +9,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 )
 
-// page of two contacts whose names are given as bytes.
+// page of two contacts with names given as bytes.
 func pageOf(names ...string) string {
 	var list []string
 	for i, name := range names {

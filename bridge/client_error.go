@@ -128,7 +128,7 @@ func (a *answer) refused() error {
 	return e
 }
 
-// words is what an error's body says, for an operator.
+// words returns the text of an error's body, for an operator.
 func (a *answer) words(said string, by wording, body []byte) string {
 	text := strings.TrimSpace(string(body))
 	switch {

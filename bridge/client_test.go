@@ -42,7 +42,7 @@ type trip func(*http.Request) (*http.Response, error)
 
 func (f trip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// answering is a client whose bridge always answers the same.
+// answering returns a client of a bridge that always answers the same.
 func answering(status int, body string, header ...string) *bridge.Client {
 	return &bridge.Client{URL: "http://bridge.test/contact_sync", Auth: credentials, HTTP: &http.Client{
 		Transport: trip(func(r *http.Request) (*http.Response, error) {

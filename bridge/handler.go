@@ -85,7 +85,7 @@ const (
 	BlankDeleted OnDelete = "blank" // a contact with its id, its name and nothing that a call could find
 )
 
-// An UnknownCheckpoint says how a request is answered whose checkpoint does not belong to what the endpoint reads (D10).
+// An UnknownCheckpoint says how a request is answered if its checkpoint does not belong to the endpoint's source (D10).
 type UnknownCheckpoint string
 
 // How a request with an unknown checkpoint is answered.
@@ -104,7 +104,7 @@ const (
 	RestartBySource Restart = "source"   // the source reads everything: an expired checkpoint, a clock set back, a new file
 )
 
-// An Observation is what there is to measure about one request.
+// An Observation holds the measurements of one request.
 type Observation struct {
 	Endpoint string        // Handler.Name
 	Path     string        // "contact_sync", "auth_validation" or empty
@@ -116,7 +116,7 @@ type Observation struct {
 	Contacts int           // sent
 	Deleted  int           // deletions, in whatever form they were sent
 	LeftOut  int           // records that could not be sent: without an id, or unreadable (D6)
-	Unnamed  int           // contacts whose name another field stood in for (D6)
+	Unnamed  int           // contacts that another field gave a name (D6)
 	Bytes    int           // of the answer's body, before compression
 	Cut      Cut           // why the page ended; empty where there was none
 }

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// credentials are what the tests' endpoints ask for.
+// credentials satisfy the tests' endpoints.
 var credentials = bridge.Auth{"username": "agent", "password": "pass-word-7"}
 
 const goodAuth = `{"username":"agent","password":"pass-word-7"}`
@@ -34,7 +34,7 @@ func handlerOf(m *memory, limits bridge.Limits) *bridge.Handler {
 	}
 }
 
-// An answer is what came back, read strictly.
+// An answer is the response, read strictly.
 type answer struct {
 	status int
 	header http.Header

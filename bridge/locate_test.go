@@ -24,7 +24,7 @@ func askExtended(t testing.TB, h *bridge.Handler, checkpoint, offset string) ans
 	return ask(t, h, post("/contact_sync", string(body)))
 }
 
-// describedHandler serves the contacts of m, whose tokens belong to source and endpoint.
+// describedHandler serves the contacts of m with tokens that belong to source and endpoint.
 func describedHandler(m *memory, source, endpoint string) *bridge.Handler {
 	h := handlerOf(m, bridge.Limits{Contacts: 2})
 	h.Digest = endpoint
@@ -117,7 +117,7 @@ func TestUnknownCheckpointCanBeRefused(t *testing.T) {
 	}
 }
 
-// A source whose own checkpoint is of no use any more restarts by itself (D5), or refuses it: either way every contact comes.
+// A source that can no longer use its own checkpoint restarts by itself (D5), or refuses it: either way every contact comes.
 func TestSourceThatCannotUseItsCheckpointRestarts(t *testing.T) {
 	for name, c := range map[string]struct {
 		begin func(m *memory, since bridge.Checkpoint) (bridge.Run, error)

@@ -23,7 +23,7 @@ type entry struct {
 	stamp   int
 	contact contact.Contact
 	deleted bool
-	uncut   bool // no page may end behind it
+	uncut   bool // no page may end after it
 
 	rejected string
 	again    bool

@@ -33,9 +33,9 @@ type page struct {
 	mu       sync.Mutex
 	text     *pageText // nil once released
 	now, cut mark      // what is written, and how much of it the page may end with
-	at       Position  // behind the last change that a cut may come behind
+	at       Position  // after the last change that a cut may follow
 	again    bool      // the last change was one that may have come before
-	due      bool      // the time is up: end with the next change that a cut may come behind
+	due      bool      // the time is up: end with the next change that a cut may follow
 	ended    Cut       // why the iteration was left; empty while it goes on
 	settled  bool      // the page is taken
 	complete bool
@@ -58,7 +58,7 @@ type mark struct {
 // size returns how many bytes of records are written.
 func (m mark) size() int { return m.contacts + m.deleted + m.rejected }
 
-// A pageText is what a page's memory is kept in for the next one.
+// A pageText keeps a page's memory for the next one.
 type pageText struct {
 	contacts []byte // the answer's body from its beginning
 	deleted  []byte // the deleted ids, separated by commas
@@ -231,7 +231,7 @@ func idWithin(id string) string {
 	return id
 }
 
-// write writes one change behind what is there.
+// write appends one change.
 func (p *page) write(change *Change) {
 	c := &p.scratch // on the heap once, not once a contact
 	*c = change.Contact
@@ -246,7 +246,7 @@ func (p *page) write(change *Change) {
 		p.now.noID++
 		p.writeRejected("", err.Error())
 		return
-	case err != nil && !(change.Deleted && idWithin(c.ID) != ""): // it is there, so whose it is must be told (D8)
+	case err != nil && !(change.Deleted && idWithin(c.ID) != ""): // it is there, so its id must be told (D8)
 		if len(p.reasons) < maxLoggedIDs {
 			p.reasons = append(p.reasons, err.Error())
 		}
@@ -329,7 +329,7 @@ func (p *page) endBecauseOfTime() bool {
 	return true
 }
 
-// settle takes the page: what it has is what is sent. reason says why the source was left, nil if it ended or the page is
+// settle takes the page: its contents are sent. reason says why the source was left, nil if it ended or the page is
 // full; a page that has nothing to send fails with it. The first call decides, every one returns how.
 func (p *page) settle(reason error) error {
 	p.mu.Lock()
@@ -419,7 +419,7 @@ func (p *page) report(x *exchange) {
 	}
 }
 
-// release gives the page's memory back. Whoever still fills the page finds it taken.
+// release gives the page's memory back. A goroutine that still fills the page finds it taken.
 func (p *page) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

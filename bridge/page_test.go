@@ -213,7 +213,7 @@ func TestAStoppedIterationIsNotTheEnd(t *testing.T) {
 		if a.ids() != "1 2 3" || a.NextOffset == nil {
 			t.Errorf("got %s", a.body)
 		}
-		// Behind the third there is nothing in time.
+		// After the third nothing comes in time.
 		checkError(t, page(t, h, "", a.offset()), 504, bridge.CodeSourceTimeout)
 	})
 }

@@ -17,9 +17,9 @@ const redacted = "[redacted]"
 type wording int
 
 const (
-	// others is what an external service, a proxy or a network wrote: every credential is taken out.
+	// others is text that an external service, a proxy or a network wrote: every credential is removed.
 	others wording = iota
-	// ours is what a bridge writes by the protocol's error body (D5), or this package by itself: its sentences hold the words of
+	// ours is text that a bridge writes in the protocol's error body (D5), or this package itself: its sentences hold the words of
 	// a language, and a credential that is such a word counts only where it stands as a value. To take it out of a sentence
 	// would tell anyone who knows the sentence.
 	ours

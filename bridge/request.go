@@ -12,7 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 )
 
-// A request is what a caller asks of either endpoint (P1–P5).
+// A request is a call to either endpoint (P1–P5).
 type request struct {
 	auth             Auth   // nil where the request has none
 	checkpoint       string // empty: none
@@ -72,7 +72,7 @@ func badRequest(err error) *Error {
 // A requestReader reads a request's fields.
 type requestReader struct{ json *jsontext.Decoder }
 
-// object reads an object, calling field behind each name. null is the same as absent, but for the request itself.
+// object reads an object, calling field after each name. null is the same as absent, but for the request itself.
 func (r requestReader) object(what string, field func(name string) error) error {
 	kind := r.json.PeekKind()
 	if kind == 'n' && what != "the request" {
@@ -87,7 +87,7 @@ func (r requestReader) object(what string, field func(name string) error) error 
 	return readObject(r.json, field)
 }
 
-// readObject reads an object, calling field behind each name.
+// readObject reads an object, calling field after each name.
 func readObject(json *jsontext.Decoder, field func(name string) error) error {
 	if _, err := json.ReadToken(); err != nil {
 		return err

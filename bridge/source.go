@@ -14,7 +14,7 @@ import (
 // Only the source that issued it reads it. It is printable UTF-8. Empty means none: an initial run, every contact.
 type Checkpoint string
 
-// A Position is a place in the order of one run, so exact that reading can go on behind it: for a sorted source the pair
+// A Position is a place in the order of one run, so exact that reading can go on after it: for a sorted source the pair
 // (updated, id) of E1. Only the source that issued it reads it. Empty means the start of the run.
 type Position []byte
 
@@ -45,7 +45,7 @@ type Change struct {
 	// Again says that this contact may have been yielded before: the run looks once more at what was changed since it began
 	// (E12), or the contact changed its place in the order between two queries of one page. No page ends up with it twice (P10).
 	Again bool
-	// Position is the place behind this change: a page may end here and the next one start here.
+	// Position is the place after this change: a page may end here and the next one start here.
 	// Empty where the order cannot be cut.
 	Position Position
 }
@@ -58,7 +58,7 @@ type Change struct {
 type Source interface {
 	// Begin fixes a run: from where (since; empty means everything), up to which bound (E3), and how far its checkpoint may
 	// go (E2). It reads no contacts. A checkpoint that this source cannot have issued is [CodeInvalidCheckpoint]. One that it
-	// issued and can no longer use (it has expired, or the clock is before it) gives an initial run: one whose Since is
+	// issued and can no longer use (it has expired, or the clock is before it) gives an initial run: one with a Since that is
 	// empty, and which therefore brings every contact.
 	Begin(ctx context.Context, since Checkpoint) (Run, error)
 
@@ -69,7 +69,7 @@ type Source interface {
 	// [CodeInvalidOffset]. After an error the iteration ends.
 	Read(ctx context.Context, run Run, after Position, limit int) iter.Seq2[Change, error]
 
-	// Checkpoint is what the page that ends at a position may set (P7, P9): never beyond the run's safe horizon (E2), empty
+	// Checkpoint returns the checkpoint that the page that ends at a position may set (P7, P9): never beyond the run's safe horizon (E2), empty
 	// where nothing is safe yet. complete says that the run has been read to its end; at is then the last position of the
 	// run, empty if it had no change at all. It does no I/O.
 	Checkpoint(run Run, at Position, complete bool) Checkpoint
@@ -92,11 +92,11 @@ type Describer interface {
 
 // A Description tells a bridge about a source what its contacts do not.
 type Description struct {
-	// Digest stands for what is read, how it becomes contacts, and whose it is (D10): equal in every process that reads the
+	// Digest stands for the data that is read, how it becomes contacts, and the tenant it belongs to (D10): equal in every process that reads the
 	// same with the same credentials, and different where any of it differs. No password and no token is part of it.
 	Digest string
 	// Exact says that positions are exact: however long a run is interrupted, it goes on right after the last contact that
-	// it brought, so that a contact which none of its pages held was absent (D8).
+	// it brought, so that a contact that no page held was absent (D8).
 	Exact bool
 }
 

@@ -45,7 +45,7 @@ func TestAlteredOffsetIsRefused(t *testing.T) {
 	}
 }
 
-// A later version's offset, or one whose lengths lie, is refused even where its checksum is good.
+// A later version's offset, or one with false lengths, is refused even where its checksum is good.
 func TestMalformedOffsetIsRefused(t *testing.T) {
 	for name, body := range map[string][]byte{
 		"nothing":               {},

@@ -10,16 +10,16 @@ import (
 	"github.com/contactbridge/contactbridge/phone"
 )
 
-// A Subject is what is known of the person whose record is looked for: a number, or an e-mail address.
+// A Subject holds the known facts about the person in question: a number, or an e-mail address.
 type Subject struct {
 	Number string // as people write it
 	Region string // where it was written, as in [phone.Parse]
-	Email  string // where not empty, it is what is looked for
+	Email  string // if not empty, it is looked for
 }
 
 // An Attribution says which record of an external service is a subject's.
 type Attribution struct {
-	Record     *Match  `json:"record,omitempty"`     // the one; nil where there is none or no telling
+	Record     *Match  `json:"record,omitempty"`     // the one record; nil if there is no record or the choice is ambiguous
 	Candidates []Match `json:"candidates,omitempty"` // where Record is nil: those it may be, the best first, at most ten
 	Reason     string  `json:"reason,omitempty"`     // why Record is nil, a sentence
 }

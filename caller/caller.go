@@ -28,7 +28,7 @@ const (
 	Email How = "email"
 )
 
-// Options say how far to look. The zero value is what callers usually want.
+// Options say how far to look. The zero value suits most callers.
 type Options struct {
 	Limit     int  // matches in the answer; 0 means 10
 	MinSuffix int  // digits that must agree for [Suffix]; 0 means 7, fewer than [directory.MinSuffix] mean that many
@@ -53,7 +53,7 @@ func (o Options) minSuffix() int {
 type Answer struct {
 	Number    string  `json:"number"`              // as asked
 	E164      string  `json:"e164,omitempty"`      // empty where it is no full number
-	Extension string  `json:"extension,omitempty"` // that was dialled behind it
+	Extension string  `json:"extension,omitempty"` // that was dialled after the number
 	Region    string  `json:"region,omitempty"`    // country it belongs to, ISO 3166-1 alpha-2
 	Withheld  bool    `json:"withheld,omitempty"`  // the caller does not show a number
 	Note      string  `json:"note,omitempty"`      // why nobody could be looked for, a sentence
@@ -74,7 +74,7 @@ type Match struct {
 	Number      string `json:"number"`              // the stored one, as written
 	E164        string `json:"e164,omitempty"`      // the stored one; empty where it is no full number
 	Extension   string `json:"extension,omitempty"` // the stored one's
-	Email       string `json:"email,omitempty"`     // the stored one, as written, where it is what agrees
+	Email       string `json:"email,omitempty"`     // the stored one, as written, if it is the value that agrees
 
 	other extensionAgreement
 }

@@ -49,7 +49,7 @@ type person struct {
 	phones []string
 }
 
-// fill stores persons as one complete run of an integration whose numbers were written in region.
+// fill stores persons as one complete run of an integration with numbers of region.
 func fill(t testing.TB, store directory.Store, integration, region string, persons ...person) {
 	t.Helper()
 	key := directory.Key{Account: account, Integration: integration}

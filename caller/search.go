@@ -89,7 +89,7 @@ func (s *search) short(ctx context.Context, matches []Match) ([]Match, error) {
 	return s.judge(matches, found), err
 }
 
-// endings are what the store's numbers may end in, the longest first: the whole national number, and its last digits.
+// endings are the digits that the store's numbers may end in, the longest first: the whole national number, and its last digits.
 // Numbers that are too short for that have none.
 func (s *search) endings() []string {
 	whole := s.number.National

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// withheldWords are what networks and exchanges send in place of a number that is not shown, without anything but letters.
+// withheldWords are the words that networks and exchanges send in place of a number that is not shown, without anything but letters.
 var withheldWords = []string{
 	"restricted", "private", "privatenumber", "privatecaller",
 	"withheld", "numberwithheld", "blocked", "unavailable", "notavailable", "unknown", "unknowncaller", "unknownnumber",

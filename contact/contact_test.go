@@ -44,7 +44,7 @@ func anyContact(t *rapid.T) contact.Contact {
 	}
 }
 
-// asRead is what a reader gets of a contact that was written: bytes that are no UTF-8 replaced, empty entries gone.
+// asRead returns what a reader gets of a contact that was written: bytes that are not UTF-8 replaced, empty entries gone.
 func asRead(c contact.Contact) contact.Contact {
 	text := func(s string) string { return string([]rune(s)) }
 	list := func(in []string) (out []string) {

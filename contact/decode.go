@@ -16,7 +16,7 @@ import (
 // number is taken by its literal text where a string is due, a string stands for an array of one, a custom field's value
 // may be a number or a boolean. [NewDecoder] makes a decoder that is as lenient.
 //
-// A contact that cannot be taken gives a reason, a phrase such as "has no id"; the decoder stands behind the contact then,
+// A contact that cannot be taken gives a reason, a phrase such as "has no id"; the decoder then stands after the contact,
 // and c.ID is set if it has one. A missing name is no reason: see [Contact.FillName]. err is the decoder's: what it reads is
 // not JSON, or could not be read; nothing more can be read from it.
 func (c *Contact) Decode(dec *jsontext.Decoder) (reason string, err error) {
@@ -89,7 +89,7 @@ func (d *decoder) reject(name string, kind jsontext.Kind, due string) {
 	}
 }
 
-// object reads an object and calls field behind every name.
+// object reads an object and calls field after every name.
 func (d *decoder) object(field func(name []byte) error) error {
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (d *decoder) object(field func(name []byte) error) error {
 	return err
 }
 
-// field reads the value behind one of the contact's names. The name is quoted as on the wire.
+// field reads the value after one of the contact's names. The name is quoted as on the wire.
 func (d *decoder) field(c *Contact, name []byte) error {
 	if bytes.IndexByte(name, '\\') >= 0 {
 		return d.escapedField(c, name)
@@ -231,7 +231,7 @@ func (d *decoder) list(name string, most int, into *[]string) error {
 	}
 }
 
-// A gathered list is one whose length is not known before its end. What is gathered first is lent, so that in the end the list
+// A gathered list has an unknown length until its end. What is gathered first is lent, so that in the end the list
 // costs its own memory and no more.
 type gathered[T any] struct {
 	n    int
@@ -274,7 +274,7 @@ func (g *gathered[T]) exactly(lender *sync.Pool) []T {
 	return list
 }
 
-// mostLent is how long a list may be whose memory is kept for others.
+// mostLent is the longest list that leaves its memory to others.
 const mostLent = 2048
 
 // roomFor reports whether a list that has n entries has room for another one. Where it has none, the contact is rejected.

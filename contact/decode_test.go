@@ -75,7 +75,7 @@ var rejected = []struct{ in, id, reason string }{
 	{`12`, "", "is a number, not an object"},
 }
 
-// D6: a bad contact never stops the page, so the decoder must stand exactly behind it.
+// D6: a bad contact never stops the page, so the decoder must stand exactly after it.
 func TestABadContactGivesAReasonAndReadingGoesOn(t *testing.T) {
 	for _, c := range rejected {
 		dec := contact.NewDecoder(strings.NewReader(c.in + `{"id":"next"}`))

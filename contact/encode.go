@@ -7,7 +7,7 @@ import "unicode/utf8"
 //
 // id and name are always written; every other field only where there is something to say, never as null or empty (D1).
 // Empty entries of arrays and custom fields without key or value are not written. The output is valid UTF-8 whatever the
-// contact holds: bytes that are none become U+FFFD.
+// contact holds: bytes that are not UTF-8 become U+FFFD.
 func (c *Contact) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"id":`...)
 	dst = AppendString(dst, c.ID)

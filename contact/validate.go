@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// ErrNoID is what keeps a contact from being sent or taken (D6).
+// ErrNoID prevents a contact from being sent or taken (D6).
 var ErrNoID = errors.New("the contact has no id")
 
 // Validate reports whether the contact can be sent: nil, [ErrNoID], or a [*BoundError] where it is beyond a bound (D11).

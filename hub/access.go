@@ -39,7 +39,7 @@ func permit(ctx context.Context, scope registry.Scope, account string) error {
 	}
 }
 
-// permitAny refuses who may do none of these.
+// permitAny refuses an actor that may do nothing of the list.
 func permitAny(ctx context.Context, account string, scopes ...registry.Scope) (err error) {
 	for _, scope := range scopes {
 		if err = permit(ctx, scope, account); err == nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // A cache keeps what is asked for at every request for some seconds, what is not there included. It is emptied when it has
-// grown: whoever sends random tokens fills no memory.
+// grown: random tokens fill no memory.
 type cache[K comparable, V any] struct {
 	mu   sync.Mutex
 	kept map[K]cached[V]

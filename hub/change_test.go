@@ -168,7 +168,7 @@ func TestWhatWasDoneIsInTheAuditLog(t *testing.T) {
 	}
 }
 
-// What was asked of an integration whose run is refused, or that waits for a retry, is not forgotten.
+// A request to an integration is not forgotten when its run is refused or waits for a retry.
 func TestAsksSurviveRefusalsAndRetries(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 3)
 	f.add(t, c)

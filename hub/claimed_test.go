@@ -75,7 +75,7 @@ func TestAClaimFromBeforeAChangeSendsNothingToTheOldAddress(t *testing.T) {
 	}
 }
 
-// Access tokens of one client are not used for another one, whose contacts may be another tenant's (D8, D10).
+// Access tokens of one client are not used for another one: its contacts may be another tenant's (D8, D10).
 func TestAccessTokensGoWithTheClientThatTheyWereGivenTo(t *testing.T) {
 	f, b := newHub(t), newEar(t)
 	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

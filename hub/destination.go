@@ -12,7 +12,7 @@ import (
 )
 
 // NewDestination is where an integration's auth values would go after a change and do not go now, as host and port; empty where
-// there is none. Now and then are its values before and after. Whoever may change an integration may not read its values: they
+// it has no values. Now and then are its values before and after. An actor that may change an integration may not read its values: they
 // could have them sent to a place of their own otherwise, by its URL or by a value that stands in it.
 func NewDestination(was registry.Integration, now map[string]string, is registry.Integration, then map[string]string) string {
 	return newAmong(destinations(was, now, everywhere(was)), destinations(is, then, everywhere(is)))

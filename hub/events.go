@@ -19,7 +19,7 @@ var eventKinds = []string{
 // EventKinds are the kinds of event that a hub tells of.
 func EventKinds() []string { return slices.Clone(eventKinds) }
 
-// event keeps an event, for webhooks and whoever listens. What it tells of has happened whether or not it can be kept.
+// event keeps an event, for webhooks and listeners. What it tells of has happened whether or not it can be kept.
 func (h *Hub) event(ctx context.Context, kind, account, subject string, data any) {
 	text, err := json.Marshal(data)
 	if err == nil {

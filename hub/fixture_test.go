@@ -102,7 +102,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// A crm is a bridge whose contacts, credentials and moods a test decides.
+// A crm is a bridge with contacts, credentials and moods that a test decides.
 type crm struct {
 	*memory.Store
 	url     string

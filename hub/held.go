@@ -12,7 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// Held lists contacts of an integration whose deletion waits for a yes: those whose Seq is more than after, at most limit.
+// Held lists contacts of an integration that wait for a decision about their deletion: those with a Seq above after, at most limit.
 func (h *Hub) Held(ctx context.Context, key directory.Key, after int64, limit int) (directory.Held, []directory.HeldContact, error) {
 	if err := permitAny(ctx, key.Account, registry.ScopeControl, registry.ScopeContacts); err != nil {
 		return directory.Held{}, nil, err
@@ -28,7 +28,7 @@ func (h *Hub) Held(ctx context.Context, key directory.Key, after int64, limit in
 	return state.Held, list, err
 }
 
-// WriteHeld writes all contacts whose deletion waits for a yes as CSV.
+// WriteHeld writes all contacts that wait for a decision about their deletion as CSV.
 func (h *Hub) WriteHeld(ctx context.Context, w io.Writer, key directory.Key) error {
 	const some = 1000
 	out := csv.NewWriter(w)
@@ -66,13 +66,13 @@ func harmless(cell string) string {
 	return cell
 }
 
-// AcceptDeletions deletes the contacts whose deletion waits, as a person has said, and reports how many. The set names them
+// AcceptDeletions deletes the contacts that wait for a decision about their deletion, as a person has said, and reports how many. The set names them
 // ([directory.Held]). Where something else waits by now, it deletes nobody and returns a [directory.HeldError].
 func (h *Hub) AcceptDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
 	return h.answer(ctx, key, set, "integration.accept_deletions", h.Store.DeleteHeld)
 }
 
-// RefuseDeletions keeps the contacts whose deletion waits, as a person has said, and reports how many. See [directory.Store] for
+// RefuseDeletions keeps the contacts that wait for a decision about their deletion, as a person has said, and reports how many. See [directory.Store] for
 // what may come up again.
 func (h *Hub) RefuseDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
 	return h.answer(ctx, key, set, "integration.refuse_deletions", h.Store.KeepHeld)
@@ -104,7 +104,7 @@ func contacts(n int64) string {
 	return fmt.Sprintf("%d contacts", n)
 }
 
-// settle makes an integration healthy if nothing waits for a yes any more. Both who answers and the worker whose run ended call it,
+// settle makes an integration healthy if nothing waits for a yes any more. Both the person's answer and the worker at the end of its run call it,
 // as the last thing that they do: so it does not matter who comes first.
 func (h *Hub) settle(ctx context.Context, key directory.Key) error {
 	i, err := h.Registry.Integration(ctx, key) // before it is known what waits: who changes the problem later settles it

@@ -141,7 +141,7 @@ func TestAFullRunThatSomebodyAsksForReadsEverything(t *testing.T) {
 	}
 }
 
-// A full run that was asked for and whose offset is refused begins again, and tells who is gone.
+// A full run that was asked for begins again when its offset is refused, and tells who is gone.
 func TestAFullRunWhoseOffsetIsRefusedIsStillFull(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 40)
 	f.add(t, c)

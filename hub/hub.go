@@ -61,7 +61,7 @@ type Actor struct {
 	All      bool // every account
 	Scopes   []registry.Scope
 	File     bool   // the configuration file: may change what it declares
-	User     string // id of the user who does it, or whose token does; empty: the machine's operator
+	User     string // id of the user who acts, directly or by a token; empty: the machine's operator
 	Token    string // id of the token that does it; empty: none
 }
 

@@ -184,7 +184,7 @@ func changes(was, is registry.Integration, auth map[string]string) (what []strin
 	return what
 }
 
-// integration returns one, or an error that says that there is none.
+// integration returns an integration, or an error that says that it does not exist.
 func (h *Hub) integration(ctx context.Context, key directory.Key) (registry.Integration, error) {
 	if !visible(ctx, key.Account) {
 		return registry.Integration{}, missing("account", key.Account)
@@ -366,7 +366,7 @@ func checkIntegration(i registry.Integration, auth map[string]string) error {
 	return errors.Join(problems...)
 }
 
-// fieldTypes are what an auth field may be.
+// fieldTypes are the types that an auth field may have.
 var fieldTypes = []string{"", "text", "password", "uri"}
 
 func checkFields(fields []registry.Field) error {
@@ -418,7 +418,7 @@ func checkSchedule(s registry.Schedule) error {
 	return nil
 }
 
-// checkURL checks an address whose placeholders are filled in.
+// checkURL checks an address with its placeholders filled in.
 func checkURL(field, text string, values map[string]string) error {
 	filled, err := fill(text, values)
 	if err != nil {
@@ -470,7 +470,7 @@ func fill(text string, values map[string]string) (string, error) {
 	return filled, nil
 }
 
-// authValues are what is sent: every field in its format, with its default where nothing was given. What no field describes
+// authValues returns the values that are sent: every field in its format, with its default where nothing was given. What no field describes
 // is sent as it is.
 func authValues(i registry.Integration, given map[string]string) (map[string]string, error) {
 	values := map[string]string{}

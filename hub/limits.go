@@ -15,7 +15,7 @@ import (
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-// DefaultLimits returns those of a run whose integration sets none.
+// DefaultLimits returns the limits of a run if its integration sets no others.
 func DefaultLimits() registry.Limits {
 	return registry.Limits{Pages: synchronizer.DefaultMaxPages, PageBytes: bridge.DefaultMaxBody, Timeout: bridge.DefaultTimeout, Run: 12 * time.Hour}
 }

@@ -56,7 +56,7 @@ func checkOAuth(o *registry.OAuth, auth map[string]string) error {
 	return errors.Join(problems...)
 }
 
-// owner is what an integration's sealed secrets are kept under.
+// owner is the name under which an integration's sealed secrets are kept.
 func owner(key directory.Key) string { return registry.Owner(key) }
 
 // A grant gets access tokens for an integration.
@@ -108,7 +108,7 @@ func (g *grant) renewed(ctx context.Context, refused string) (string, error) {
 		return g.renew(ctx, refused)
 	}
 	result := g.hub.refreshes.DoChan(fmt.Sprintf("%s@%d", owner(g.integration.Key), g.integration.Version), func() (any, error) {
-		// Whoever waits may give up; the token is for the others as well.
+		// A waiting caller may give up; the token is for the others as well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 		defer cancel()
 		return g.renew(ctx, refused)
@@ -255,7 +255,7 @@ func (g *grant) explain(err error) error {
 	return e
 }
 
-// mend is what to do where the provider refuses.
+// mend returns what to do if the provider refuses.
 func (g *grant) mend() string {
 	if g.integration.OAuth.Grant == ClientCredentials {
 		return "Correct client_id and the auth value client_secret, then test the integration."
@@ -391,7 +391,7 @@ func (h *Hub) grantOf(ctx context.Context, key directory.Key) (*grant, error) {
 	return &grant{hub: h, integration: i, given: given, secret: given[clientSecret], kept: true}, nil
 }
 
-// FinishOAuth takes what the browser brought back, and reports whose it is.
+// FinishOAuth takes the values that the browser brought back, and reports which integration they belong to.
 func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Key, error) {
 	// A code is good for once, and what comes of it must be kept whether or not the browser waits.
 	ctx, cancel := lasting(ctx)

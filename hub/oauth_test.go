@@ -65,7 +65,7 @@ func (p *provider) current() string {
 	return fmt.Sprintf("access-%d", p.given)
 }
 
-// requests are what was asked of the provider.
+// requests are the requests to the provider.
 func (p *provider) requests() []url.Values {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -29,7 +29,7 @@ var (
 // brokenAfter is how many runs in a row may fail for a reason that does not mend itself before the bridge is left alone.
 const brokenAfter = 3
 
-// A result is what came of a claim; what was asked for is still to be done where nothing of it was.
+// A result is the outcome of a claim; a request that was not carried out is still to be done.
 type result struct {
 	registry.Outcome
 	undone bool
@@ -87,7 +87,7 @@ func (h *Hub) sweepLost(ctx context.Context, key directory.Key) {
 	}
 }
 
-// observe tells whoever wants to know how the run ended.
+// observe tells its listeners how the run ended.
 func (h *Hub) observe(ctx context.Context, key directory.Key) {
 	if h.Observe == nil {
 		return
@@ -121,7 +121,7 @@ func (h *Hub) keepClaim(ctx context.Context, c registry.Claim, stop context.Canc
 }
 
 // configure puts into a claim how its integration is configured now, and returns the auth values of the same moment: what the claim
-// tells may be of before a change, whose credentials are not for the claim's address.
+// tells may be from before a change: its credentials are not for the claim's address.
 func (h *Hub) configure(ctx context.Context, c *registry.Claim) (map[string]string, error) {
 	i, given, err := h.Registry.Configured(ctx, c.Key)
 	if err != nil {
@@ -214,7 +214,7 @@ func (h *Hub) readAll(c registry.Claim, r synchronizer.Report, began time.Time, 
 	}
 }
 
-// failed is what comes of a run that could not go on.
+// failed returns the result of a run that could not go on.
 func (h *Hub) failed(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) result {
 	now, cause := h.now(), context.Cause(ctx)
 	same := result{Outcome: registry.Outcome{Health: c.Status.Health, Problem: c.Status.Problem, Failures: c.Status.Failures}, undone: true}
@@ -288,7 +288,7 @@ func halfDone(asked registry.Ask) registry.Ask {
 	return asked
 }
 
-// stopped is what ended a run, marked where its process ends: a database's driver may say that in words of its own.
+// stopped returns the error that ended a run, marked if the process ends: a database's driver may report that in words of its own.
 func stopped(process context.Context, err error) error {
 	if process.Err() == nil {
 		return err
@@ -300,7 +300,7 @@ func interrupted(err error) bool {
 	return failure.Of(err).Code == synchronizer.CodeInterrupted || errors.Is(err, context.Canceled)
 }
 
-// guarded returns the outcome of a complete run whose deletions wait for a yes (D9). Everything else of it was stored.
+// guarded returns the outcome of a complete run with deletions that wait for a decision (D9). Everything else of it was stored.
 func (h *Hub) guarded(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) registry.Outcome {
 	p := problemOf(err, h.now())
 	p.Code = string(registry.HealthGuarded)

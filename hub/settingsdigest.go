@@ -74,7 +74,7 @@ func settingsDigest(key []byte, i registry.Integration, given map[string]string,
 	return hex.EncodeToString(mac.Sum(nil)[:16]), nil
 }
 
-// tokenSource returns the OAuth settings that decide whose contacts an access token shows. The order of scopes does not matter.
+// tokenSource returns the OAuth settings that decide which tenant's contacts an access token shows. The order of scopes does not matter.
 func tokenSource(o *registry.OAuth) *registry.OAuth {
 	if o == nil {
 		return nil

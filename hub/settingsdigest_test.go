@@ -9,7 +9,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// What decides whose contacts come changes the digest; a rotated credential, and how often it runs, does not.
+// A setting that decides which tenant's contacts come changes the digest; a rotated credential, and how often it runs, does not.
 func TestSettingsDigestChangesWithTheTenantOnly(t *testing.T) {
 	key := []byte("key")
 	integration := func() registry.Integration {

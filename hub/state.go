@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// hubState is what a hub keeps in memory.
+// hubState is the part of a hub that is kept in memory.
 type hubState struct {
 	tokens    tokenCache
 	accounts  cache[string, known]
@@ -33,7 +33,7 @@ type hubState struct {
 // A known account holds what a look-up needs of it.
 type known struct {
 	registry.Account
-	hidden []string // integrations whose contacts are not shown any more
+	hidden []string // integrations with contacts that are not shown any more
 }
 
 func (h *Hub) now() time.Time {

@@ -52,7 +52,7 @@ func (s *storage) works() (after time.Duration, was bool) {
 	return after, was
 }
 
-// hits takes note of an integration whose run failed for that: its status may be in the same database.
+// hits takes note of an integration after its run failed for that: its status may be in the same database.
 func (s *storage) hits(key directory.Key, p *registry.Problem) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

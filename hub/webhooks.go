@@ -31,7 +31,7 @@ const (
 	maxAttempts    = 32 // about a day
 )
 
-// webhookOwner is what a webhook's secret is kept under.
+// webhookOwner is the name under which a webhook's secret is kept.
 func webhookOwner(id string) string { return registry.WebhookOwner(id) }
 
 // AddWebhook adds a webhook and returns the secret that its deliveries are signed with, shown this once.

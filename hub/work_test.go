@@ -119,7 +119,7 @@ func TestGuardedDeletionsWaitForAYes(t *testing.T) {
 	f.add(t, c)
 	work(t, f.Hub)
 	f.until(t, registry.HealthOK)
-	half := newCRM(t, 20) // the same external service, whose other half is gone without a word
+	half := newCRM(t, 20) // the same external service; its other half is gone without notice
 	c.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		half.handler.ServeHTTP(w, r)
 		return true

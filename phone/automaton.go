@@ -10,7 +10,7 @@ import (
 // It never changes once it is built.
 type automaton struct {
 	next  []uint16 // state*10 + digit → state
-	label []uint8  // what state says, in the words of whoever built it
+	label []uint8  // the meaning of state, as its builder defines it
 }
 
 // The states that every automaton has.
@@ -25,7 +25,7 @@ const (
 	matchAtEnd             // it does if nothing follows
 )
 
-// run is the label of the state behind all digits.
+// run returns the label of the state after all digits.
 func (a *automaton) run(digits []byte) uint8 {
 	state := uint(start)
 	for _, d := range digits {
@@ -59,7 +59,7 @@ type subset struct {
 	programs []*syntax.Prog
 	base     []int // program → first of its threads
 	first    bool  // threads have an order, the first match wins: as a backtracking engine decides
-	maxDepth int   // where not 0, states know how many digits were read; there are none behind so many
+	maxDepth int   // if not 0, states know how many digits were read, and none follows after that many
 
 	// label says what a state means: the programs that match here, and those that match if nothing follows.
 	label func(here, atEnd []int, depth int) uint8
@@ -136,7 +136,7 @@ func (b *subset) add(at place) int {
 	return state
 }
 
-// step is the place behind one more digit.
+// step returns the place after one more digit.
 func (b *subset) step(at place, digit rune) place {
 	to := place{depth: at.depth + 1}
 	if b.maxDepth > 0 && to.depth > b.maxDepth {
@@ -159,7 +159,7 @@ func (b *subset) step(at place, digit rune) place {
 	return to
 }
 
-// cut drops the threads behind the first that matches: whatever they find, it comes second.
+// cut drops the threads after the first that matches: anything they find comes second.
 func (b *subset) cut(threads []int) []int {
 	for n, t := range threads {
 		if _, inst := b.inst(t); inst.Op == syntax.InstMatch {

@@ -17,7 +17,7 @@ type Number struct {
 	E164      string // with +; empty unless Valid
 	Digits    string // what lookups compare: E.164 without +, or what digits there are when it is no full number
 	National  string // Digits without the country code; empty unless Valid
-	Extension string // digits; empty where there is none
+	Extension string // digits; empty if there is no extension
 	Valid     bool   // a full number that some country's numbering plan has room for
 	Dummy     bool   // a placeholder that belongs to nobody: 0000000000, 1111111, 123456789
 	Region    string // ISO 3166-1 alpha-2 of the country it belongs to, "001" where to none; empty unless Valid
@@ -119,7 +119,7 @@ func isDocument(text string) bool {
 // KnownRegion reports whether there is a numbering plan for the region. Case does not matter.
 func KnownRegion(region string) bool { return planOf(region) != nil }
 
-// digitsOf is what digits of any script there are in a text. What has more than two numbers' worth is none.
+// digitsOf returns the digits of any script in a text; a text with more digits than two numbers have is not a number.
 func digitsOf(text string) string {
 	var b strings.Builder
 	for _, c := range text {

@@ -17,8 +17,8 @@ type plan struct {
 
 	once          sync.Once
 	broken        bool       // an expression could not be built: the library has to be asked
-	international *automaton // finds the international prefix; nil where there is none
-	trunk         *automaton // finds the national prefix; nil where there is none
+	international *automaton // finds the international prefix; nil if the region has no such prefix
+	trunk         *automaton // finds the national prefix; nil if the region has no such prefix
 	rewritten     int        // a national prefix of so many digits may have to be rewritten, not only cut off
 	general       *automaton // 1: a number of the plan, roughly
 	lengths       lengthSet
@@ -115,7 +115,7 @@ func regionIndex(region string) int {
 	return a*26 + b
 }
 
-// planOf is the region's plan, or nil if there is none. Case does not matter.
+// planOf returns the region's plan, or nil for an unknown region. Case does not matter.
 func planOf(region string) *plan {
 	i := regionIndex(region)
 	if i < 0 {

@@ -1,9 +1,9 @@
 package phone
 
-// maxDialled is the most digits that are read without the library: an international prefix and a long number behind it.
+// maxDialled is the most digits that are read without the library: an international prefix followed by a long number.
 const maxDialled = 26
 
-// A dialled is what is left of a number's spelling without punctuation.
+// A dialled holds a number's spelling without punctuation.
 type dialled struct {
 	plus   bool // a + stands in front
 	n      int
@@ -36,7 +36,7 @@ func (d *dialled) scan(text string) bool {
 	return d.n >= 2
 }
 
-// A reading is what a spelling was understood as: a calling code and a national number behind it.
+// A reading is one interpretation of a spelling: a calling code followed by a national number.
 type reading struct {
 	code     *callingCode // nil where nothing was understood
 	owner    *plan        // the plan that the number belongs to; nil where it is not valid
@@ -88,7 +88,7 @@ func (d *dialled) read(r *reading, home *plan) bool {
 		return readInternational(r, digits[n:])
 	}
 	if home.international != nil && home.international.prefix(digits) == len(digits) {
-		return false // a prefix for calls abroad and nothing behind it
+		return false // a prefix for calls abroad and nothing after it
 	}
 	code := home.code.digits
 	if len(digits) > len(code) && string(digits[:len(code)]) == code {
@@ -103,7 +103,7 @@ func (d *dialled) read(r *reading, home *plan) bool {
 	return readNational(r, home, digits, false)
 }
 
-// internationalPrefix is the length of the prefix for calls abroad that digits start with, 0 where there is none.
+// internationalPrefix returns the length of the prefix for calls abroad that digits start with, 0 if there is no such prefix.
 func (p *plan) internationalPrefix(digits []byte) int {
 	if p.international == nil {
 		return 0
@@ -163,7 +163,7 @@ func (p *plan) tooLong(n int) bool {
 	return !p.local.has(n) && p.lengths>>uint(n) == 0
 }
 
-// fits reports whether what is left behind the national prefix has a length that allows for cutting that off.
+// fits reports whether the rest after the national prefix has a length that allows for cutting that off.
 func (p *plan) fits(n int) bool {
 	return !p.local.has(n) && (p.lengths.has(n) || p.tooLong(n))
 }

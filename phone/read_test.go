@@ -9,14 +9,14 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// An outcome is what a spelling was read as.
+// An outcome is the result of reading a spelling.
 type outcome struct {
 	digits string // country code and national number; empty where nothing was understood
 	valid  bool
 	region string // where it is valid
 }
 
-// byLibrary is what the library makes of a spelling. What is too long for E.164 is not valid.
+// byLibrary returns the library's reading of a spelling. A number that is too long for E.164 is not valid.
 func byLibrary(text, region string) outcome {
 	p, err := phonenumbers.Parse(text, region)
 	if err != nil {
@@ -29,7 +29,7 @@ func byLibrary(text, region string) outcome {
 	return o
 }
 
-// byTables is what the tables alone make of it; ok is false where they would ask the library.
+// byTables returns the reading of the tables alone; ok is false where they would ask the library.
 func byTables(text, region string) (o outcome, ok bool) {
 	var d dialled
 	var r reading

@@ -20,7 +20,7 @@ func repair(r *reading) {
 }
 
 // repairZero drops a zero in front where no number starts with one: people write it as a trunk prefix, in brackets or not,
-// also where there is none (any more), as in Chile, Poland or Spain.
+// even where it does not exist (any more), as in Chile, Poland or Spain.
 func repairZero(r *reading) {
 	if number := r.number(); number[0] == '0' && len(number) > minNational && r.code.valid.next[start*10] == dead {
 		r.settle(r.code, append([]byte(nil), number[1:]...))
@@ -42,7 +42,7 @@ func repairMexico(r *reading) {
 }
 
 // repairArgentina drops the 15 that is dialled between area code and number inside the country where the 9 that stands for
-// it from abroad is there too, and the trunk prefix behind that 9.
+// it from abroad is there too, and the trunk prefix after that 9.
 func repairArgentina(r *reading) {
 	const mobile = 11 // 9, area code and number
 	number := r.number()

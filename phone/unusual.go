@@ -73,7 +73,7 @@ func (u *unusual) understand(raw string) {
 		return
 	}
 	if without := strings.Replace(bare, "(0)", "", 1); without != bare && u.startsInternationally(without) {
-		u.best = reading{} // the zero is not dialled behind the country code
+		u.best = reading{} // the zero is not dialled after the country code
 		if u.byTables(without); u.best.valid() {
 			return
 		}
@@ -110,7 +110,7 @@ func (r *reading) byOwnCode(text string, home *plan) bool {
 	return false
 }
 
-// byBareCode reads digits that begin with a calling code as an international number whose + is missing. Digits with the
+// byBareCode reads digits that begin with a calling code as an international number that lacks its +. Digits with the
 // punctuation of a national number are left alone.
 func (u *unusual) byBareCode(text string, least int) {
 	text, ext := splitExtension(text)
@@ -132,7 +132,7 @@ func (u *unusual) byBareCode(text string, least int) {
 	}
 }
 
-// byForeignPrefix reads a number behind an international prefix that is not the region's own, as people write it who dial
+// byForeignPrefix reads a number after an international prefix that is not the region's own, as people write it who dial
 // from elsewhere.
 func (u *unusual) byForeignPrefix(text string) {
 	if u.home != nil && u.home.ready() && u.home.internationalPrefix(leadingDigits(text)) > 0 {
@@ -154,7 +154,7 @@ func leadingDigits(text string) []byte {
 	return []byte(text[:n])
 }
 
-// tryWithWords reads a text whose letters may be part of the number, or may not: bare is the text without them. It reports
+// tryWithWords reads a text in which letters may be part of the number, or may not: bare is the text without them. It reports
 // whether the number is valid.
 func (u *unusual) tryWithWords(text, bare string) bool {
 	decided := u.byTables(text)
@@ -241,7 +241,7 @@ func plain(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// plainRune is the character that means the same in ASCII, itself where there is none, -1 where it means nothing.
+// plainRune returns the character that means the same in ASCII, the character itself if ASCII has no such character, and -1 if it means nothing.
 func plainRune(c rune) rune {
 	if c < utf8.RuneSelf && c >= ' ' && strings.IndexByte(`[]{}_\"'`, byte(c)) < 0 {
 		return c
@@ -335,7 +335,7 @@ func withoutScheme(text string) string {
 	return text
 }
 
-// messengers are hosts whose addresses hold a phone number.
+// messengers are hosts with phone numbers in their addresses.
 var messengers = [...]string{"://wa.me/", "://api.whatsapp.com/send?phone=", "://signal.me/#p/", "://t.me/+"}
 
 // ofMessenger is the number in a web address, "" where that is no messenger's.
@@ -364,7 +364,7 @@ func withoutHost(text string) string {
 	return number
 }
 
-// withoutWords is a text without labels in front of the number, remarks behind it and what is written in brackets. Where
+// withoutWords is a text without labels before the number, remarks after it and text in brackets. Where
 // there seems to be more than one number it is the text, unchanged.
 func withoutWords(text string) string {
 	var b strings.Builder
@@ -396,13 +396,13 @@ func withoutWords(text string) string {
 		case isWord(c):
 			return withoutRemark(text, b.String(), text[i:])
 		default:
-			return text // what else stands behind digits may separate numbers
+			return text // anything else after digits may separate numbers
 		}
 	}
 	return strings.TrimSpace(b.String())
 }
 
-// leastBeforeWords is how many digits make words behind them a remark, and no label with a digit in it.
+// leastBeforeWords is the number of digits after which words are a remark and not a label with a digit in it.
 const leastBeforeWords = 3
 
 // leastNumber is how many digits what may be a number of its own has at least.
@@ -423,7 +423,7 @@ func remarkIn(text string) int {
 	return end + 1
 }
 
-// withoutRemark drops the words behind a number, unless they lead to an extension or to another number.
+// withoutRemark drops the words after a number, unless they lead to an extension or to another number.
 func withoutRemark(text, number, remark string) string {
 	if _, ext := splitExtension(text); ext != "" {
 		return number + remark

@@ -73,7 +73,7 @@ func BenchmarkSync(b *testing.B) {
 	})
 }
 
-// prepared is what the run stores, ready in memory.
+// prepared holds the pages that the run stores, ready in memory.
 func prepared(b *testing.B, total, size int, numbers func([]string) []directory.Number) (pages []directory.Page) {
 	b.Helper()
 	client := connect(paged(total, size))

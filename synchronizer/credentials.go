@@ -22,7 +22,7 @@ func IsCredential(field string) bool {
 	return credentialName.MatchString(wordsMeet.ReplaceAllString(field, "${1}_${2}"))
 }
 
-// identifying are the parts of an auth field's name by which it says whose contacts a bridge shows.
+// identifying are the parts of an auth field's name that tell which tenant's contacts a bridge shows.
 var identifying = []string{
 	"account", "company", "customer", "database", "domain", "email", "env", "host", "instance", "login", "organisation", "organization", "port", "project",
 	"region", "schema", "server", "site", "subdomain", "tenant", "url", "user", "workspace",
@@ -31,7 +31,7 @@ var identifying = []string{
 // secretive are the parts of an auth field's name that may make it a secret, whatever else the name says.
 var secretive = []string{"pass", "secret", "token", "key", "credential", "private", "pin", "code", "hash", "signature", "session", "cookie", "bearer", "jwt"}
 
-// Identifies reports whether an auth field says whose contacts a bridge shows, and is certainly no secret. It is for those who keep a
+// Identifies reports whether an auth field tells which tenant's contacts a bridge shows, and is certainly no secret. It is for those who keep a
 // digest of the value without a key ([Settings]), and says no where it is in doubt: a short secret can be found from its digest.
 func Identifies(field string) bool {
 	name := strings.ToLower(field)

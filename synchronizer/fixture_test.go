@@ -228,7 +228,7 @@ func page(next, checkpoint, context string, ids ...string) string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// meta is what a request asks for.
+// meta holds the fields of a request.
 type meta struct {
 	Checkpoint string          `json:"synchronization_checkpoint"`
 	Offset     string          `json:"offset"`

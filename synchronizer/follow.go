@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// A fetched page is ready to be stored, or the reason why there is none.
+// A fetched page is ready to be stored, or the reason why there is no page.
 type fetched struct {
 	page    directory.Page
 	err     error

@@ -14,7 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-// A list is an external service whose bridge counts: an offset is a place in the list, as P3 allows.
+// A list is an external service with a bridge that counts: an offset is a place in the list, as P3 allows.
 type list struct {
 	ids        []string
 	perPage    int
@@ -109,7 +109,7 @@ func TestInterruptedRunAtExactPositionsJudges(t *testing.T) {
 	}
 }
 
-// A resumed run whose deletions wait is followed by another one as well: what was committed meanwhile is no reason to wait.
+// A resumed run with deletions that wait is followed by another one as well: what was committed meanwhile is no reason to wait.
 func TestGuardedRunThatWasResumedIsFollowedByAnother(t *testing.T) {
 	for name, again := range map[string]func(l *list){
 		"caught up":     func(*list) {},
@@ -190,7 +190,7 @@ func TestResumedRunWithoutCheckpointIsFollowedByAnother(t *testing.T) {
 	}
 }
 
-// D8: a full run whose offset is refused begins again from nothing, and judges.
+// D8: a full run begins again when its offset is refused: again from nothing, and judges.
 func TestFullRunWhoseOffsetIsRefusedStaysFull(t *testing.T) {
 	l, store := newList(100), openStore(t)
 	s := synchronizer.Synchronizer{Bridge: l, Store: store}

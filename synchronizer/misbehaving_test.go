@@ -25,7 +25,7 @@ type misbehaviour struct {
 	retried bool   // asking again may help, so it is done
 }
 
-// misbehaviours are bridges whose first page is good and whose second one is not. What the first page brought stays, and the
+// misbehaviours are bridges with a good first page and a bad second one. What the first page brought stays, and the
 // error names the cause and what to do.
 var misbehaviours = []misbehaviour{
 	{

@@ -128,7 +128,7 @@ type world struct {
 	settings       int
 	guard          directory.Guard
 	odd            map[string]string // contacts that the bridge cannot send: "with id" or "without id"
-	kept           map[string]bool   // contacts whose deletion an operator has refused
+	kept           map[string]bool   // contacts that an operator has refused to delete
 	looked         *look
 	handlers       map[int]*bridge.Handler
 
@@ -164,7 +164,7 @@ type step struct {
 	turn    chan verdict
 }
 
-// A verdict is what becomes of a step.
+// A verdict says what becomes of a step.
 type verdict struct {
 	fate fate
 	size int // contacts in the page that is fetched
@@ -278,7 +278,7 @@ func (w *world) mend(t *rapid.T) {
 	}
 }
 
-// waits returns the contacts whose deletion waits for a yes.
+// waits returns the contacts that wait for a decision about their deletion.
 func (w *world) waits(t *rapid.T) map[string]bool {
 	list, err := w.store.Held(context.Background(), key, 0, 100)
 	if err != nil {

@@ -123,7 +123,7 @@ func TestFailedRunKeepsWhatItStoredAndIsResumed(t *testing.T) {
 	if report.Error == nil || report.Error.Hint != "Mend it." || report.State != directory.Failed || stored(t, store) != 10 {
 		t.Errorf("report %+v, %d stored", report, stored(t, store))
 	}
-	crm.Put(person(1, 2)) // behind the run's bound
+	crm.Put(person(1, 2)) // after the run's bound
 	report = mustRun(t, synchronizer.Synchronizer{Bridge: client, Store: store}, quick)
 	// Two pages of people, and one with what was changed since the run began (E12).
 	if !report.Resumed || report.Kind != directory.Initial || report.Pages != 4 || report.Created != 25 {
@@ -386,7 +386,7 @@ func TestSecondSynchronizerSaysThatARunIsUnderWay(t *testing.T) {
 	})
 }
 
-// A run whose process was killed goes on in the next one, once its lease has ended.
+// A run goes on after its process was killed: in the next one, once its lease has ended.
 func TestDeadRunIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, client := openStore(t), connect(handler(people(25), 10))

@@ -9,7 +9,7 @@ import (
 )
 
 // A watch notices that a run comes back to a place where it has been (D4, E8). A place is an offset with its context: a
-// bridge whose offset stays the same while its context moves makes progress.
+// bridge that repeats its offset while its context moves makes progress.
 //
 // It keeps one earlier place and moves it on at every power of two (Brent's cycle detection): whatever the length of the
 // loop, it is noticed after a small multiple of it, in constant memory. A page that repeats what it was asked with is

@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 )
 
-// Whatever the way in and the cycle: a loop is noticed after a small multiple of both, and never where there is none.
+// Whatever the way in and the cycle: a loop is noticed after a small multiple of both, and never without one.
 func TestLoopIsNoticedSoonAndNeverWithoutOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		way, cycle := rapid.IntRange(0, 200).Draw(t, "way"), rapid.IntRange(1, 200).Draw(t, "cycle")

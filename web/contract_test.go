@@ -28,7 +28,7 @@ type contract struct {
 	operations []*described
 }
 
-// described is what the document says of an operation.
+// described is the document's description of an operation.
 type described struct {
 	id, method, path string
 	pattern          *regexp.Regexp

@@ -57,7 +57,7 @@ var people = []contact.Contact{
 	{ID: "12", Name: "Bob Two", Phones: []string{"020 7946 0500"}},
 }
 
-// newFixture makes a hub whose first run is over.
+// newFixture makes a hub after its first run.
 func newFixture(t testing.TB, change ...func(*web.Options)) *fixture {
 	t.Helper()
 	return unserved(t).serve(t, newHub(t), change...)

@@ -45,7 +45,7 @@ type integrations struct {
 type standing struct {
 	one      []registry.Integration // those that have series of their own
 	byHealth map[registry.Health]int
-	stalest  time.Time // oldest Fresh of those that run by themselves; zero: there is none
+	stalest  time.Time // oldest Fresh of those that run by themselves; zero: no integration runs by itself
 	due      []time.Time
 	left     int
 	failed   bool

@@ -13,7 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
-// metrics are what the hub counts and measures, in a registry of their own.
+// metrics are the hub's counters and measurements, in a registry of their own.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec

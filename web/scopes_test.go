@@ -9,7 +9,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// harmless is a request of an operation that changes nothing, whoever sends it: what it is about does not exist, or its body
+// harmless is a request of an operation that changes nothing, with any sender: what it is about does not exist, or its body
 // cannot be.
 func harmless(o *described) (path, body string) {
 	path = strings.NewReplacer("{integration}", "nosuch", "{id}", "nosuch", "{number}", "12345678", "{account}", "acme").Replace(o.path)

@@ -1,5 +1,5 @@
 // Package web is everything that a hub answers over HTTP: its API, caller identification for telephone systems, health and
-// metrics, and the console behind them.
+// metrics, and the console.
 package web
 
 import (
@@ -72,7 +72,7 @@ func Handler(o Options) http.Handler {
 	return telemetry.Handler(recorder)
 }
 
-// A site is what one handler serves.
+// A site holds the pages and endpoints of one handler.
 type site struct {
 	options Options
 	api     *api.API
@@ -217,7 +217,7 @@ func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	s.metrics.handler().ServeHTTP(w, r)
 }
 
-// oauthCallback takes what a browser brings back from where it let the hub in. The state proves whose it is.
+// oauthCallback takes what a browser brings back from where it let the hub in. The state proves which integration it belongs to.
 func (s *site) oauthCallback(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if query.Get("code") == "" || query.Get("state") == "" {

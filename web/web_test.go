@@ -372,7 +372,7 @@ func TestMetricsAreForThisMachineAndAdministrators(t *testing.T) {
 			t.Errorf("by the Unix socket %q: %d", from, status)
 		}
 	}
-	host = "evil.example" // a page of somebody else, whose name suddenly means this machine
+	host = "evil.example" // another page, with a name that suddenly means this machine
 	if status := get("127.0.0.1:1", "", ""); status != http.StatusUnauthorized {
 		t.Errorf("another name for this machine: %d", status)
 	}

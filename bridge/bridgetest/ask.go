@@ -119,7 +119,7 @@ func setDefault(h http.Header, key, value string) {
 	}
 }
 
-// traces are what programs in many languages print when they fail.
+// traces are texts that programs in many languages print when they fail.
 var traces = regexp.MustCompile(`Traceback \(most recent call last\)|\n\s+at [^\n]{1,200}[(:]\d+|goroutine \d+ \[|[\w/]\.go:\d+|` +
 	`File "[^"\n]+", line \d+|\.rb:\d+:in |\.php(\(|:)\d+|Exception in thread|SQLSTATE\[|[\w/]\.(js|ts|py|java|cs|ex):\d+|panic: |:line \d+`)
 

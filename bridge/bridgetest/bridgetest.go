@@ -45,7 +45,7 @@ const (
 	Delete Verb = "delete"
 )
 
-// Options say how to judge. The zero value is what the command uses.
+// Options say how to judge. The command uses the zero value.
 type Options struct {
 	// Pause is how long the cases that need time to pass wait; 3 s by default. At most five of them wait.
 	Pause time.Duration
@@ -63,7 +63,7 @@ type Options struct {
 	Transport http.RoundTripper
 }
 
-// Progress is what the check is doing.
+// Progress says which step the check has reached.
 type Progress struct {
 	Doing    string // a case's title, or what is being read
 	Pages    int    // of the run being read

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// changes is what the cases about changes know: where the next incremental run starts, and what has arrived.
+// changes holds the common knowledge of the cases about changes: where the next incremental run starts, and what has arrived.
 type changes struct {
 	since   string
 	arrived map[uint64]bool // in any incremental run
@@ -64,7 +64,7 @@ func (s *session) freshID() string {
 	return fmt.Sprintf("cbcheck-%d", n)
 }
 
-// catchUp reads the next incremental run and goes on behind it.
+// catchUp reads the next incremental run and goes on after it.
 func (s *session) catchUp(ctx context.Context, v *verdict) *run {
 	r := s.follow(ctx, plan{label: "incremental run after a change", since: s.changes.since})
 	if r.stopped != "" {
@@ -79,7 +79,7 @@ func (s *session) catchUp(ctx context.Context, v *verdict) *run {
 	return r
 }
 
-// absentees are the ids that neither the next run nor, after a pause, the one behind it brings: a contact that comes
+// absentees are the ids that neither the next run nor, after a pause, the one after it brings: a contact that comes
 // late is not lost.
 func (s *session) absentees(ctx context.Context, v *verdict, ids []string) []string {
 	for tries := range 2 {
@@ -281,7 +281,7 @@ func (d *drift) visit(id string, raw []byte) {
 	}
 }
 
-// judgeArrivals demands every changed contact, from the pages behind its change or from the next run.
+// judgeArrivals demands every changed contact, from the pages after its change or from the next run.
 func (d *drift) judgeArrivals(ctx context.Context) {
 	var due []string
 	for _, w := range d.watches {

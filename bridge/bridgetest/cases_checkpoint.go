@@ -8,10 +8,10 @@ import (
 
 var uuid = regexp.MustCompile(`^(?i)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$`)
 
-const mostProbes = 12 // pages whose checkpoint is tried
+const mostProbes = 12 // checkpoints of pages that are tried
 
-// pageCheckpoint starts runs from pages' checkpoints: each must bring the contacts of the page behind. This finds what is
-// not sorted, and what reads on behind a moment that several contacts share.
+// pageCheckpoint starts runs from pages' checkpoints: each must bring the contacts of the page after it. This finds pages that are
+// not sorted, and bridges that go on after a moment that several contacts share.
 func pageCheckpoint(ctx context.Context, s *session, v *verdict) {
 	if !s.hasCheckpoint(v) || !s.ran(v) {
 		return
@@ -92,7 +92,7 @@ func (s *session) stillOn(ctx context.Context, k int, wanted map[uint64]bool) (s
 	return found, e
 }
 
-// clockTolerance is how near to the request's moment a checkpoint must be to be the clock: one that is further behind
+// clockTolerance is how near to the request's moment a checkpoint must be to be the clock: one that is further back
 // leaves time for transactions that were under way.
 const clockTolerance = time.Second
 

@@ -72,7 +72,7 @@ func authWrong(ctx context.Context, s *session, v *verdict) {
 	}
 }
 
-// expect fails a case whose answer is not the one that is due. Being told to slow down proves nothing.
+// expect fails a case if the answer is not the expected one. Being told to slow down proves nothing.
 func (s *session) expect(v *verdict, e *exchange, what string, good func(status int) bool) {
 	switch {
 	case e.status == http.StatusTooManyRequests:

@@ -237,7 +237,7 @@ func (s *session) ran(v *verdict) bool {
 	return s.next != nil
 }
 
-// A recent checkpoint may lag behind contacts on purpose: a bridge that cannot know whether a transaction is still under
+// A recent checkpoint may be older than the contacts on purpose: a bridge that cannot know whether a transaction is still under
 // way sends the last minutes again.
 const recent = time.Hour
 

@@ -29,7 +29,7 @@ func serve(t *testing.T, b *faultybridge.Bridge) bridgetest.Target {
 	}
 }
 
-// quick are options for a bridge on loopback whose checkpoints are finer than a millisecond.
+// quick returns options for a bridge on loopback with checkpoints finer than a millisecond.
 func quick() bridgetest.Options { return bridgetest.Options{Pause: 20 * time.Millisecond} }
 
 func check(t *testing.T, target bridgetest.Target, options bridgetest.Options) bridgetest.Report {

@@ -21,7 +21,7 @@ import (
 // A recording is a folder: check.json says how the check was asked for, and one file for each exchange and each change
 // says what happened, credentials masked.
 
-// settings are what a replay must know of the check that was recorded.
+// settings hold the facts about a recorded check that its replay needs.
 type settings struct {
 	URL               string        `json:"url"`
 	AuthValidationURL string        `json:"auth_validation_url,omitempty"`
@@ -253,7 +253,7 @@ func readJSON(file string, v any) error {
 	return nil
 }
 
-// key is what a record is an answer to.
+// key identifies the request that a record answers.
 func (r record) key() string {
 	switch r.Kind {
 	case "change":
@@ -273,7 +273,7 @@ func requestKey(method, url string, header http.Header, body []byte) string {
 	}, " ")
 }
 
-// target is the target as it was recorded; credentials are what the mask put in their place.
+// target is the target as it was recorded; credentials are the replacements that the mask chose.
 func (p *replay) target(set settings) Target {
 	t := Target{URL: set.URL, AuthValidationURL: set.AuthValidationURL, Contacts: set.Contacts, Auth: map[string]string{}}
 	for _, key := range set.AuthKeys {

@@ -13,7 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge/bridgetest/faultybridge"
 )
 
-// result is what a case found.
+// result returns the findings of a case.
 func result(t *testing.T, report bridgetest.Report, id string) bridgetest.Result {
 	t.Helper()
 	for _, r := range report.Results {

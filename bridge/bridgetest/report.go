@@ -16,7 +16,7 @@ const (
 	Info   Grade = "info"   // worth knowing
 )
 
-// An Outcome is what became of a case.
+// An Outcome says how a case ended.
 type Outcome string
 
 // The outcomes.
@@ -33,7 +33,7 @@ type Finding struct {
 	Received string `json:"received,omitempty"`
 }
 
-// A Result is what a case found.
+// A Result holds the findings of a case.
 type Result struct {
 	ID          string    `json:"id"`
 	Rule        string    `json:"rule"` // P.. and D.. of docs/protocol.md, E.. and T.. of docs/exactness.md
@@ -66,7 +66,7 @@ func (r Result) explain() string {
 	return b.String()
 }
 
-// A Report is what a check found, in the order of [Cases].
+// A Report holds the findings of a check, in the order of [Cases].
 type Report struct {
 	Target  string    `json:"target"` // the bridge's URL, credentials masked
 	Started time.Time `json:"started"`

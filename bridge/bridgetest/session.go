@@ -31,12 +31,12 @@ type session struct {
 
 	tls     handshake
 	full    *run // the full run that most cases judge
-	next    *run // the incremental run right behind it; nil without a checkpoint
+	next    *run // the incremental run right after it; nil without a checkpoint
 	created []string
 	changes *changes // nil until a contact is changed
 }
 
-// An entry is what was found for one case.
+// An entry holds the findings for one case.
 type entry struct {
 	count    int
 	findings []Finding
@@ -208,7 +208,7 @@ func displayURL(raw string) string {
 	return u.Redacted()
 }
 
-// spent is what the cases cost beside the full run.
+// spent returns the cost of the cases besides the full run.
 type spent struct {
 	bytes int64
 	took  time.Duration

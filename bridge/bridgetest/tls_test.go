@@ -27,7 +27,7 @@ func TestCertificatesThatNobodyTrustsStopTheCheck(t *testing.T) {
 	}
 }
 
-// untrusted is a bridge whose certificate has expired.
+// untrusted is a bridge with an expired certificate.
 type untrusted struct{ carrier }
 
 func (untrusted) handshake(context.Context, string) handshake {

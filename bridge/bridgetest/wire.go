@@ -31,7 +31,7 @@ type exchange struct {
 	answerHeader http.Header
 	answer       []byte
 	err          error  // why there is no answer, or no whole one
-	echoed       string // a credential's key whose value stood in the answer
+	echoed       string // the key of a credential that the answer contained
 }
 
 // moment is when the request was sent, by the bridge's clock where that differs from ours.
@@ -55,7 +55,7 @@ type carrier interface {
 	close() error
 }
 
-// A handshake is what the bridge's certificate is worth.
+// A handshake says whether the bridge's certificate can be trusted.
 type handshake struct {
 	Problem string    `json:"problem,omitempty"`
 	Expires time.Time `json:"expires"`

@@ -27,7 +27,7 @@ func (f *authFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.file, "auth-file", "", "`file` with a line key=value for each field, or a JSON object; - is standard input")
 }
 
-// auth puts the fields together; a field that is given twice is what the last of file, variables and command line says.
+// auth puts the fields together; a field that is given twice has the last value of file, variables and command line.
 func (f *authFlags) auth(stdin io.Reader) (bridge.Auth, error) {
 	auth := bridge.Auth{}
 	if f.file != "" {

@@ -113,7 +113,7 @@ func (f *checkFlags) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// target is what the flags ask for. Everything that is wrong with it is a misuse.
+// target returns the target that the flags ask for. Every mistake in it is a misuse.
 func (f *checkFlags) target(cmd *cobra.Command, args []string) (bridgetest.Target, bridgetest.Options, error) {
 	options := bridgetest.Options{Pause: f.pause, Record: f.record, Replay: f.replay}
 	if f.replay != "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/contactbridge/contactbridge/phone"
 )
 
-// directoryFlags say which directory a command works on, and on whose contacts.
+// directoryFlags say which directory a command works on, and on the contacts of which account and integration.
 type directoryFlags struct {
 	db          string
 	account     string

@@ -105,7 +105,7 @@ func hubAccountRemove(f *hubFlags) *cobra.Command {
 }
 
 // accountOf is the account that a command works in: the one that was named, or the only one there is, or a new one called
-// default where there is none and make says so.
+// default if there is no account and make says so.
 func accountOf(ctx context.Context, h *hub.Hub, named string, make bool) (string, error) {
 	accounts, err := h.Accounts(ctx)
 	switch {

@@ -20,7 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/web/api"
 )
 
-// integrationFlags are what the commands about integrations share.
+// integrationFlags are the flags that the commands about integrations share.
 type integrationFlags struct {
 	*hubFlags
 

@@ -96,7 +96,7 @@ func hubWebhookList(f *hubFlags) *cobra.Command {
 	return cmd
 }
 
-// standing is what one must know of a webhook; empty where it is told its events and anybody may remove it.
+// standing returns the particulars of a webhook; empty if its deliveries arrive and anyone may remove it.
 func standing(w registry.Webhook) string {
 	var words []string
 	if w.Disabled {

@@ -67,7 +67,7 @@ key in the folder, or, with -c, the one that the new hub's configuration names (
 	return cmd
 }
 
-// migration is what the flags say.
+// migration returns the options that the flags set.
 func migration(cmd *cobra.Command, from, to, config string) (migrate.Options, error) {
 	o := migrate.Options{From: from, To: to}
 	if from == "" {

@@ -56,7 +56,7 @@ Nothing is changed. The exit status is 1 if a problem is a failure: contacts wou
 	return cmd
 }
 
-// atMostOne is the argument check of a command whose only argument may be left out.
+// atMostOne is the argument check of a command with one optional argument.
 func atMostOne(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > 1 {

@@ -24,7 +24,7 @@ import (
 
 var server pgtest.Suite
 
-// withServer stops the database server behind the tests.
+// withServer stops the database server after the tests.
 type withServer struct{ *testing.M }
 
 func (m withServer) Run() int { return server.Main(m.M) }

@@ -88,7 +88,7 @@ func TestProcess(t *testing.T) {
 	os.Exit(interruptible(args, os.Stdin, os.Stdout, os.Stderr))
 }
 
-// startProcess starts a command as a process. Its standard output is what is returned.
+// startProcess starts a command as a process. It returns the standard output.
 func startProcess(t *testing.T, args ...string) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	text, err := json.Marshal(args)

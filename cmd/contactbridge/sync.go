@@ -146,7 +146,7 @@ func (f *syncFlags) prepare(cmd *cobra.Command, address string) (*bridge.Client,
 	return &bridge.Client{URL: target.String(), Auth: auth, MaxBody: int64(limit), Timeout: f.timeout}, key, opts, nil
 }
 
-// identity returns the auth values that say whose contacts are asked for. A secret is not among them.
+// identity returns the auth values that tell which tenant's contacts are asked for. A secret is not among them.
 func identity(auth bridge.Auth) map[string]string {
 	values := map[string]string{}
 	for name, value := range auth {

@@ -63,7 +63,7 @@ func (f *syncFlags) list(cmd *cobra.Command, store directory.Store, key director
 	return printHeld(cmd.ErrOrStderr(), held, contacts)
 }
 
-// printHeld lists contacts whose deletion waits.
+// printHeld lists contacts that wait for a decision about their deletion.
 func printHeld(w io.Writer, held directory.Held, contacts []directory.HeldContact) error {
 	t := newTable("ID", "NAME", "COMPANY", "WHY")
 	for _, h := range contacts {

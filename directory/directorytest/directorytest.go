@@ -97,7 +97,7 @@ var cases = []testCase{
 	{"ModelAgrees", modelAgrees},
 }
 
-// A bench is what one case works at: a store, a clock, an integration.
+// A bench is the equipment of one case: a store, a clock, an integration.
 type bench struct {
 	*testing.T
 	harness Harness

@@ -72,7 +72,7 @@ func (b *bench) restart(run *directory.Run) {
 	}
 }
 
-// guarded applies a last page whose deletions the guard must hold back.
+// guarded applies a last page; the guard must hold its deletions back.
 func (b *bench) guarded(run *directory.Run, page directory.Page) *directory.GuardedError {
 	b.Helper()
 	page.Last = true
@@ -681,7 +681,7 @@ func bringsNobody(b *bench) {
 	b.complete(directory.Page{}, full)
 }
 
-// A run whose contacts are all rejected brings nobody either, whatever their ids: the bridge may have broken them, too.
+// A run with only rejected contacts brings nobody either, whatever their ids: the bridge may have broken them, too.
 func bringsOnlyRejected(b *bench) {
 	b.complete(directory.Page{Contacts: people(1, 3, "Ann"), Checkpoint: "a"})
 	run := b.start(full)

@@ -33,7 +33,7 @@ func modelAgrees(b *bench) {
 
 type set map[string]bool
 
-// A model is what a store must hold, kept in the simplest way there is.
+// A model holds the contents that a store must have, in the simplest way.
 type model struct {
 	*bench
 	held       map[string]string

@@ -207,7 +207,7 @@ func searchIsOrderedByFoldedName(b *bench) {
 	b.complete(directory.Page{Contacts: all})
 	b.key.Integration = "a-before-crm"
 	b.complete(directory.Page{Contacts: []directory.Record{person("z", "Ann Smith", "")}})
-	want := []string{"a", "c", "z", "e", "f", "g", "d", "b", "h"} // whose name it is comes first
+	want := []string{"a", "c", "z", "e", "f", "g", "d", "b", "h"} // a match of the name comes first
 	b.wantIDs(b.search("smith"), want...)
 	for limit := 1; limit <= len(want); limit++ {
 		b.wantIDs(entryIDs(b.query(directory.Query{Text: "smith", Limit: limit})), want[:limit]...)

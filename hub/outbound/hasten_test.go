@@ -12,7 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
-// read asks a server whose answer a test writes, hastened by a clock that is faster than the real one.
+// read asks a server with an answer that a test writes, hastened by a clock that is faster than the real one.
 func read(t *testing.T, answer func(w http.ResponseWriter, end <-chan struct{}), pause time.Duration) (text []byte, took time.Duration, err error) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r.Context().Done()) }))

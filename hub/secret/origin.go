@@ -21,7 +21,7 @@ type file struct {
 	info fs.FileInfo
 }
 
-// FromFile reads the keys of a file. Where there is none, makeOne makes it with a new key, readable by its owner only;
+// FromFile reads the keys of a file. If it does not exist, makeOne makes it with a new key, readable by its owner only;
 // processes that do so at the same moment agree on one key. Where there is a database already, leave makeOne false: a key that
 // was lost must not be replaced in silence.
 func FromFile(path string, makeOne bool) (*Ring, error) {

@@ -150,7 +150,7 @@ func (r *Ring) Seal(plain []byte, context string) ([]byte, error) {
 	return k.aead.Seal(header, nil, plain, additional(header, context)), nil
 }
 
-// Open opens what was sealed with any of the keys. Where the key is none of them, the ring's file is read again first: another
+// Open opens what was sealed with any of the keys. If the ring has no such key, the ring's file is read again first: another
 // process may have rotated it.
 func (r *Ring) Open(sealed []byte, context string) ([]byte, error) {
 	if len(sealed) < headerSize || sealed[0] != version {

@@ -122,7 +122,7 @@ func serve(t *testing.T, cfg *config.Config, clock clock.Clock) *running {
 	}
 }
 
-// An answer is what came back.
+// An answer is a response.
 type answer struct {
 	status int
 	header http.Header
@@ -421,7 +421,7 @@ func TestThePageUnderWayIsFinished(t *testing.T) {
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bridge.sock")
 	cfg := parse(t, strings.Replace(twoEndpoints, "127.0.0.1:0", "unix:"+path, 1))
-	// What a killed bridge leaves behind does not keep the next one from starting.
+	// The remains of a killed bridge do not keep the next one from starting.
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
@@ -481,7 +481,7 @@ func waitFor(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// replace puts a source of the test's own behind an endpoint.
+// replace gives an endpoint a source of the test's own.
 func replace(cfg *config.Config, name string, factory source.Factory) {
 	e := cfg.Endpoints[name]
 	e.New = func(source.Deps) (source.Factory, error) { return factory, nil }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// behindProxy is a configuration with two endpoints, whose callers are told apart by X-Forwarded-For.
+// behindProxy is a configuration with two endpoints; their callers are told apart by X-Forwarded-For.
 const behindProxy = `
 listen: 127.0.0.1:0
 network: {proxies: [127.0.0.1/32]}

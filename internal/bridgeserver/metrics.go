@@ -11,7 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 )
 
-// metrics are what the bridge counts, in a registry of their own.
+// metrics are the bridge's counters, in a registry of their own.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
@@ -78,7 +78,7 @@ func (m *metrics) observe(o bridge.Observation) {
 	m.bytes.WithLabelValues(o.Endpoint).Add(float64(o.Bytes))
 }
 
-// openSources is what counts an endpoint's open sources up and down.
+// openSources counts an endpoint's open sources up and down.
 func (m *metrics) openSources(name string) func(delta float64) {
 	return m.open.WithLabelValues(name).Add
 }

@@ -1,4 +1,4 @@
-// Package bridgeserver is the bridge's process: every endpoint of a configuration behind one listener, with health,
+// Package bridgeserver is the bridge's process: every endpoint of a configuration at one listener, with health,
 // metrics, logs and an orderly end.
 package bridgeserver
 
@@ -22,7 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// Options are what a server gets besides its configuration.
+// Options are a server's settings besides its configuration.
 type Options struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program, for the metrics

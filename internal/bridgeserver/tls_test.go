@@ -61,7 +61,7 @@ func TestARenewedCertificateIsTakenUp(t *testing.T) {
 	clock := &handClock{}
 	r := serve(t, cfg, clock)
 	transport := r.client.Transport.(*http.Transport)
-	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // which certificate it is, is what is tested
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the test looks at the certificate itself
 	transport.DisableKeepAlives = true
 	serial := func() int64 {
 		t.Helper()

@@ -233,7 +233,7 @@ func beginsSite(text string) bool {
 }
 
 // LineBreak returns the length of what a text begins with and means the end of a line or value: a line break of any kind, an
-// HTML tag that makes one, or Google's ":::". 0 means that it begins with none of them.
+// HTML tag that makes one, or Google's ":::". 0 means that it begins with something else.
 func LineBreak(text string) int {
 	if text == "" {
 		return 0

@@ -84,7 +84,7 @@ var names = sync.OnceValue(func() map[string]string {
 	return all
 })
 
-// umlauts writes German letters as people do whose keyboard lacks them.
+// umlauts writes German letters as people do without them on their keyboard.
 var umlauts = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue")
 
 // plain returns a name's letters without accents, in lower case. "St." is "Saint", "&" is nothing, and so is an article in front.

@@ -88,7 +88,7 @@ func (c *crm) fill(ctx context.Context) error {
 	return tx.Commit()
 }
 
-// An edit is what somebody does in the CRM, and how the story tells it.
+// An edit is a change in the CRM, and how the story tells it.
 type edit struct {
 	told      string
 	statement string

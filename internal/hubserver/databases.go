@@ -1,5 +1,5 @@
 // Package hubserver is the hub's process: the databases of a configuration, what the configuration declares, and the hub with
-// its API and console behind one listener.
+// its API and console at one listener.
 package hubserver
 
 import (
@@ -34,7 +34,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 )
 
-// Options are what a hub gets besides its configuration.
+// Options are a hub's settings besides its configuration.
 type Options struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program
@@ -62,7 +62,7 @@ type Databases struct {
 // Everything are the scopes of who may do all.
 func Everything() []registry.Scope { return []registry.Scope{registry.ScopeAdmin} }
 
-// Open opens the databases of a configuration, makes them where there are none, and brings them up to date. It runs nothing.
+// Open opens the databases of a configuration, creates missing ones, and brings them up to date. It runs nothing.
 func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, err error) {
 	d := &Databases{config: cfg}
 	defer func() {
@@ -435,7 +435,7 @@ func openRing(ctx context.Context, cfg *hubconfig.Config, makeOne bool) (*secret
 	return secret.FromFile(filepath.Join(cfg.Data, KeyFile), makeOne)
 }
 
-// isNew reports whether a key may be made: not beside a registry whose key is gone, and not on one machine of several, each of
+// isNew reports whether a key may be made: not beside a registry that has lost its key, and not on one machine of several, each of
 // which would make its own.
 func isNew(ctx context.Context, cfg *hubconfig.Config) (bool, error) {
 	if cfg.Database == "" {

@@ -25,7 +25,7 @@ type lock struct {
 	held *sql.Conn
 }
 
-// lockFolder takes the lock of a data folder, which it makes where there is none. Where another process holds the lock it returns a
+// lockFolder takes the lock of a data folder, which it creates if it is missing. Where another process holds the lock it returns a
 // [failure.Conflict] after a moment: one that is just being replaced may still be ending.
 func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {

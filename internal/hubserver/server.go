@@ -178,7 +178,7 @@ func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	return web.Handler(options), nil
 }
 
-// monitoring answers how a worker fares, and nothing else: whoever may reach it need not be whoever may reach the hub.
+// monitoring answers how a worker fares, and nothing else: it need not be reachable by the same people as the hub.
 func monitoring(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -208,7 +208,7 @@ func (s *Server) secure() bool {
 	return s.config.TLS.Enabled() || strings.HasPrefix(s.config.PublicURL, "https://")
 }
 
-// proxies returns those whose word is taken for where a request comes from.
+// proxies returns the proxies that are trusted to say where a request comes from.
 func (s *Server) proxies() []netip.Prefix { return listener.Prefixes(s.config.Network.Proxies) }
 
 // Describe says for the operator what is served where. A hub without users that others can reach is given a code that its

@@ -53,7 +53,7 @@ func (c *Certificate) read(changed time.Time) error {
 	return nil
 }
 
-// Get is what the next handshake shows. A new certificate that cannot be read does not replace the old one.
+// Get returns the certificate that the next handshake shows. A new certificate that cannot be read does not replace the old one.
 func (c *Certificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -58,7 +58,7 @@ func listenError(address string, err error) error {
 	return e
 }
 
-// removeStale removes the socket that a killed process left behind: one that nobody answers at.
+// removeStale removes the socket of a killed process: a socket without an answer.
 func removeStale(ctx context.Context, path string) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode()&os.ModeSocket == 0 {

@@ -58,7 +58,7 @@ func (l *line) Event(e synchronizer.Event) {
 	}
 }
 
-// text is the line behind the spinner.
+// text is the line after the spinner.
 func (l *line) text(now time.Time) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

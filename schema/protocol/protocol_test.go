@@ -72,7 +72,7 @@ func valid(schema *jsonschema.Schema, text string) error {
 	return schema.Validate(document)
 }
 
-// An exchange is what a recording holds of a request and its answer.
+// An exchange is a request and its answer in a recording.
 type exchange struct {
 	Label    string
 	Request  struct{ Method, URL, Body string }

@@ -195,7 +195,7 @@ func scopeNames(scopes []registry.Scope) string {
 	return strings.Join(names, " or ")
 }
 
-// describe is what the document says of the operation.
+// describe returns the document's description of the operation.
 func (o operation) describe() huma.Operation {
 	return huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag},
@@ -214,7 +214,7 @@ func accountOf(ctx context.Context) string {
 	return account
 }
 
-// register adds an operation whose handler is given who asks, and the account.
+// register adds an operation; its handler is told who asks, and the account.
 func register[I, O any](a *API, o operation, handler func(ctx context.Context, in *I) (*O, error)) {
 	described := o.describe()
 	described.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {

@@ -17,7 +17,7 @@ type accountRule int
 
 const (
 	oneAccount  accountRule = iota // the token's, or the parameter's: there must be one
-	anyAccount                     // the same, but whoever sees all accounts may leave it out
+	anyAccount                     // the same, but a caller that sees all accounts may leave it out
 	pathAccount                    // stands in the path
 	noAccount                      // it is not about one
 )

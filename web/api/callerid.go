@@ -113,7 +113,7 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 	o.answer(w, query)
 }
 
-// A callerIDOutcome is what came of a question. The zero one is that nobody is known.
+// A callerIDOutcome is the outcome of a question. The zero value means that the caller is unknown.
 type callerIDOutcome struct {
 	refused *problem
 	caller  *callerID
@@ -200,7 +200,7 @@ func typed(s string) string {
 }
 
 // typedNumber is the number that was asked for. Many telephone systems send the + of +44 as it is, which a query takes for
-// a space. Of a name with an address, as in From headers, it is the address: digits in the name are none of the number's.
+// a space. Of a name with an address, as in From headers, it is the address: digits in the name do not belong to the number.
 func typedNumber(number string) string {
 	if start := strings.LastIndexByte(number, '<'); start >= 0 {
 		number, _, _ = strings.Cut(number[start+1:], ">")

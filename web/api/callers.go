@@ -164,7 +164,7 @@ func (a *API) lookUp(ctx context.Context, account string, q callerQuestion) (cal
 	return found, err
 }
 
-// resultOf is what came of a lookup, for the metrics.
+// resultOf returns the outcome of a lookup, for the metrics.
 func resultOf(found *caller.Answer, err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -37,7 +37,7 @@ func someDuration(d time.Duration) *duration {
 	return (*duration)(&d)
 }
 
-// orZero is what an optional duration stands for.
+// orZero returns the meaning of an optional duration.
 func (d *duration) orZero() time.Duration {
 	if d == nil {
 		return 0

@@ -99,7 +99,7 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// streamStart is the event that a stream begins behind.
+// streamStart returns the event that a stream begins after.
 func (a *API) streamStart(r *http.Request) (int64, *problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -143,7 +143,7 @@ type stream struct {
 
 const streamWrite = 10 * time.Second // longer than this nobody waits for a reader
 
-// run writes events. An error is ours; that the reader has gone is none.
+// run writes events. An error is ours; a reader that has gone is not an error.
 func (s *stream) run(ctx context.Context) error {
 	news := s.api.hub.Subscribe(ctx)
 	beat := time.NewTicker(s.api.heartbeat)

@@ -37,7 +37,7 @@ type integrationsQuestion struct {
 	InAccount
 }
 
-// AuthValues are what an integration sends to its bridge.
+// AuthValues are the values that an integration sends to its bridge.
 type AuthValues struct {
 	Auth map[string]string `json:"auth,omitempty" doc:"Auth values by name, client_secret for OAuth among them. They are never shown again. Of a change: those that are named are set; an empty one is removed."`
 }
@@ -227,7 +227,7 @@ func merged(current Settings, patch []byte) (changed Settings, err error) {
 }
 
 // capital is a field's name with capital letters, which the framework would take for the one without: here they would be
-// two; empty where there is none. Parameters of OAuth are not ours to spell.
+// two; empty if there is no parameter. Parameters of OAuth are not ours to spell.
 func capital(change map[string]any) string {
 	for key, value := range change {
 		if key != strings.ToLower(key) {

@@ -6,7 +6,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// Integrations are integrations as the API writes them, for whoever prints the same JSON elsewhere.
+// Integrations are integrations as the API writes them, for other places that print the same JSON.
 func Integrations(list []hub.IntegrationView) any { return views(list, viewIntegration) }
 
 // Integration is one integration as the API writes it.
@@ -20,7 +20,7 @@ func RejectedContacts(list []directory.Rejected) any {
 	return views(list, func(r directory.Rejected) rejectedView { return rejectedView(r) })
 }
 
-// HeldContacts are contacts whose deletion waits, as the API writes them.
+// HeldContacts are contacts that wait for a decision about their deletion, as the API writes them.
 func HeldContacts(held directory.Held, list []directory.HeldContact) any {
 	return heldListView{held.Set, held.Count, views(list, viewHeld)}
 }

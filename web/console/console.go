@@ -1,6 +1,6 @@
 // Package console is the hub's face for people: pages that a browser shows without JavaScript, and that htmx and
 // server-sent events keep up to date with it. It decides nothing: every request works through a [hub.Hub] as the user who
-// is signed in, whose role says what the hub allows.
+// is signed in; the user's role says what the hub allows.
 package console
 
 import (

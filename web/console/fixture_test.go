@@ -78,7 +78,7 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// A fakeBridge is a real bridge in front of contacts in memory, whose password can be changed and whose pages can be held.
+// A fakeBridge is a real bridge in front of contacts in memory. Its password can be changed and its pages can be held.
 type fakeBridge struct {
 	*httptest.Server
 
@@ -255,7 +255,7 @@ func newSite(t testing.TB, change ...func(*console.Options)) *site {
 	return s
 }
 
-// furnish makes an account with an integration whose first run is over.
+// furnish makes an account with an integration after its first run.
 func (s *site) furnish(t testing.TB) directory.Key {
 	t.Helper()
 	ctx, key := context.Background(), directory.Key{Account: "acme", Integration: "crm"}

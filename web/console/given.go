@@ -6,7 +6,7 @@ import (
 )
 
 // GivenPassword makes a password for somebody else: it lets in within a week, and must be replaced at the first sign-in.
-// Encoded is what a registry keeps of it.
+// Encoded is the form that a registry keeps.
 func GivenPassword(ctx context.Context, now time.Time) (password, encoded string, err error) {
 	password = invented()
 	encoded, err = newVault().hash(ctx, password, now.Add(givenFor))

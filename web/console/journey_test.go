@@ -257,7 +257,7 @@ func TestInABrowserTheKeyboardIsEnough(t *testing.T) {
 	b.quiet()
 }
 
-// focus is what has the focus: its tag, id and words, and whether that can be seen.
+// focus describes the focused element: its tag, id and words, and whether that can be seen.
 func (b *tab) focus() (what string) {
 	b.t.Helper()
 	b.run(chromedp.Evaluate(`(() => {

@@ -170,7 +170,7 @@ func again(message string) error {
 	return &failure.Error{Code: failure.Denied, Message: message, Hint: "Sign in again."}
 }
 
-// claims are what a provider says of somebody.
+// claims are a provider's statements about a user.
 type claims struct {
 	Issuer   string  `json:"iss"`
 	Subject  string  `json:"sub"`

@@ -26,7 +26,7 @@ import (
 	"github.com/contactbridge/contactbridge/web/console"
 )
 
-// A signInProvider is one of OpenID Connect whose answers a test forges.
+// A signInProvider is an OpenID Connect provider; a test forges its answers.
 type signInProvider struct {
 	*httptest.Server
 
@@ -289,7 +289,7 @@ func TestAnAddressWithOtherASCIICapitalsIsTheSame(t *testing.T) {
 	}
 }
 
-// A provider whose answers unpack to gigabytes, or never end, must not fill the hub's memory.
+// A provider with answers that unpack to gigabytes, or never end, must not fill the hub's memory.
 func TestAnswersOfAProviderAreBounded(t *testing.T) {
 	s, p := openIDSite(t)
 	p.idToken = func(n string) string {

@@ -21,7 +21,7 @@ type cost struct {
 	threads uint8
 }
 
-// presentCost is what OWASP's cheat sheet on password storage asks for at least.
+// presentCost is the least that OWASP's cheat sheet on password storage asks for.
 var presentCost = cost{memory: 19 << 10, passes: 2, threads: 1}
 
 // maxCost bounds what a stored hash may make us do.

@@ -141,7 +141,7 @@ func (q *request) enter(needs needs) error {
 	return q.fillPage()
 }
 
-// scopes are what each role may do.
+// scopes are the permissions of each role.
 func scopes(role registry.Role) []registry.Scope {
 	read := []registry.Scope{registry.ScopeCallers, registry.ScopeContacts, registry.ScopeRead}
 	switch role {
@@ -155,7 +155,7 @@ func scopes(role registry.Role) []registry.Scope {
 	return nil
 }
 
-// actorOf is what the hub knows of a user.
+// actorOf returns the actor that a user is to the hub.
 func actorOf(u registry.User) hub.Actor {
 	return hub.Actor{Name: "user " + u.Name, Accounts: u.Accounts, All: len(u.Accounts) == 0, Scopes: scopes(u.Role), User: u.ID}
 }
@@ -208,7 +208,7 @@ func (q *request) may(accounts []registry.Account) view.May {
 	}
 }
 
-// chosen is the account that a page about one is about: the chosen one, or else the first; empty where there is none.
+// chosen is the account that a page about one is about: the chosen one, or else the first; empty if there is no account.
 func (q *request) chosen() string {
 	switch {
 	case q.account != nil:

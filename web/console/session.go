@@ -50,7 +50,7 @@ func (c *Console) dropCookie(w http.ResponseWriter, name string) {
 	c.setCookie(w, name, "", -time.Second)
 }
 
-// secretOf is the random value of a cookie; nil where there is none.
+// secretOf returns the random value of a cookie; nil if it has no such value.
 func (c *Console) secretOf(r *http.Request, name string) []byte {
 	cookie, err := r.Cookie(c.cookieName(name))
 	if err != nil {
@@ -69,7 +69,7 @@ func newSecret() []byte {
 	return secret
 }
 
-// digest is what is kept of a session's secret.
+// digest is the stored form of a session's secret.
 func digest(secret []byte) []byte {
 	sum := sha256.Sum256(secret)
 	return sum[:]

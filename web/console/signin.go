@@ -141,7 +141,7 @@ func (c *Console) setupPage(q *request) error {
 }
 
 // maySetUp refuses a first visit from elsewhere where no code proves that it is the operator's. The host's name is looked at
-// as well: a page of somebody else whose name suddenly means this machine is refused.
+// as well: another page with a name that suddenly means this machine is refused.
 func (c *Console) maySetUp(r *http.Request) error {
 	if c.options.SetupCode != "" || listener.FromThisMachine(r) {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
 
-// scopedAccount is the account whose tokens, webhooks or changes are listed: the chosen one; all where the user sees all.
+// scopedAccount is the account to list tokens, webhooks or changes of: the chosen one; all where the user sees all.
 func (q *request) scopedAccount() string {
 	if q.page.Account == "" && !q.actor.All {
 		return q.chosen()

@@ -103,7 +103,7 @@ const (
 	contextThatMustComeBack = `{"z": 1, "a": [true]}`
 )
 
-// objection is the status and message with which a bridge refuses a request because of its fault; 0 is none.
+// objection is the status and message with which a bridge refuses a request because of its fault; 0: it does not refuse.
 func (b *Bridge) objection(q *request, since, offset string) (int, string) {
 	switch {
 	case b.fault == EmptyMarksRefused && q.Meta.Offset != nil && *q.Meta.Offset == "",
@@ -133,7 +133,7 @@ func (b *Bridge) isPage(offset string, page int) bool {
 	return n < len(b.rows) && b.unwrap(offset) == position(b.rows[n])
 }
 
-// faultyRows are the rows of a bridge whose fault is in which rows it reads; ok is false for any other.
+// faultyRows are the rows of a bridge that reads the wrong rows; ok is false for any other.
 func (b *Bridge) faultyRows(since, offset string) (rows []row, ok bool, err error) {
 	switch b.fault {
 	case PageNumbers:
@@ -179,7 +179,7 @@ func (b *Bridge) faultyRows(since, offset string) (rows []row, ok bool, err erro
 	return nil, false, nil
 }
 
-// countedRows skips so many rows behind the checkpoint as the offset says.
+// countedRows skips as many rows after the checkpoint as the offset says.
 func (b *Bridge) countedRows(since, offset string) ([]row, bool, error) {
 	rows := b.rows
 	if since != "" {

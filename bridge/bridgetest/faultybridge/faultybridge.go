@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// A Fault is one rule that a bridge breaks. The zero value is none.
+// A Fault is one rule that a bridge breaks. The zero value means no fault.
 type Fault string
 
 // A row is a contact in the external service.
@@ -130,7 +130,7 @@ func parsePosition(text string) (row, error) {
 	return row{id: n, updated: moment}, nil
 }
 
-// after returns the rows behind a position.
+// after returns the rows after a position.
 func (b *Bridge) after(from row) []row { return behind(b.rows, from) }
 
 func behind(rows []row, from row) []row {

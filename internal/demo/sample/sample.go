@@ -35,7 +35,7 @@ type Generator struct {
 	next   int
 }
 
-// New is a generator whose first customer has id 1 and was updated at start; each later one a little later.
+// New returns a generator. Its first customer has id 1 and was updated at start; each later one a little later.
 func New(seed uint64, start time.Time) *Generator {
 	return &Generator{random: rand.New(rand.NewPCG(seed, 0x5eed)), start: start, next: 1}
 }

@@ -23,7 +23,7 @@ func TestSameSeedMakesTheSameCustomers(t *testing.T) {
 	}
 }
 
-// The numbers are what the demo looks up: what is written must mean what E164 says.
+// The demo looks up these numbers: each written number must mean the number in E164.
 func TestNumbersAreValidAsTheyAreWritten(t *testing.T) {
 	for _, c := range All(1, start, 5000) {
 		n, err := phonenumbers.Parse(c.Phone, c.Region)

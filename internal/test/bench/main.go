@@ -1,5 +1,5 @@
 // Command bench measures the speed of the whole path. Every figure stands against a limit that is measured in the same
-// run, because machines differ and are shared; the ratio is what counts.
+// run, because machines differ and are shared; the ratio counts.
 package main
 
 import (
@@ -27,7 +27,7 @@ type result struct {
 
 	against string
 	atMost  bool    // the target is an upper bound
-	ceiling float64 // what value and limit must not exceed; 0 where there is none
+	ceiling float64 // the ratio of value and limit must not exceed it; 0: no ceiling
 }
 
 // A benchmark measures one or more results in a laboratory.

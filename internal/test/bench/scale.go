@@ -130,7 +130,7 @@ func (p *population) incremental(ctx context.Context, l *laboratory) (float64, e
 		return 0, err
 	}
 	defer conn.Close(ctx)
-	// Stamps of their own time order, behind all others, so that no run is given the changes of the run before.
+	// Stamps with their own order in time, after all others, so that no run is given the changes of the run before.
 	_, err = conn.Exec(ctx, fmt.Sprintf(`UPDATE %[1]s SET title = title || '.', updated_at = (SELECT max(updated_at) FROM %[1]s) + interval '1 s'
 		WHERE id IN (SELECT 1 + (i * 7919) %% %[2]d FROM generate_series(1, %[3]d) i)`, p.table, p.contacts, changes))
 	if err != nil {

@@ -188,7 +188,7 @@ type trouble struct {
 	name  string
 	start func(p *path, times int)
 	hit   func(p *path) bool
-	// codes are what a run may end with while the trouble lasts; none: it must do in spite of it.
+	// codes are what a run may end with while the trouble lasts; empty: it must succeed all the same.
 	codes []bridge.Code
 }
 

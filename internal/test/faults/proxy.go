@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Fault is what happens to a connection. The zero value is none. Bytes are counted from the server to its client.
+// A Fault is a disturbance of a connection. The zero value disturbs nothing. Bytes are counted from the server to its client.
 type Fault struct {
 	Refuse  bool          // the connection is reset as soon as it is made
 	Silent  bool          // it is accepted, and nothing ever comes
@@ -48,7 +48,7 @@ func Start(target string) (*Proxy, error) {
 // Addr is where the proxy listens.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Set breaks what is open, and gives the next connections a fault. Those behind them have none.
+// Set breaks what is open, and gives the next connections a fault. Later ones have no fault.
 func (p *Proxy) Set(fault Fault, connections int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/memory"
 )
 
-// bridges are many small bridges behind one listener. They watch how they are asked.
+// bridges are many small bridges at one listener. They watch how they are asked.
 type bridges struct {
 	list    []*watched
 	server  *http.Server

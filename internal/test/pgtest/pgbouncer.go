@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
 // ErrNoBouncer means that the machine has no PgBouncer.
@@ -27,7 +29,7 @@ func (d *Database) Bouncer(t testing.TB, mode string) (dsn string, err error) {
 			return "", ErrNoBouncer
 		}
 	}
-	port, err := freePort()
+	port, err := process.FreePort()
 	if err != nil {
 		return "", err
 	}
@@ -39,8 +41,8 @@ func (d *Database) Bouncer(t testing.TB, mode string) (dsn string, err error) {
 		return "", err
 	}
 	cmd := exec.Command(program, "-q", file)
-	cmd.Dir, cmd.SysProcAttr = server.Dir, processAttributes(server.owner)
-	wait, err := start(cmd)
+	cmd.Dir, cmd.SysProcAttr = server.Dir, process.Attributes(server.owner)
+	wait, err := process.Start(cmd)
 	if err != nil {
 		return "", fmt.Errorf("start PgBouncer: %w", err)
 	}

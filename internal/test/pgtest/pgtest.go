@@ -42,7 +42,7 @@ var settings = []string{"wal_level=logical", "max_connections=300"}
 // ForMany starts a server for the tests of many packages.
 func ForMany(ctx context.Context) (*Server, error) { return Start(ctx, settings...) }
 
-// Main runs a package's tests and stops the server behind them. The package's TestMain is
+// Main runs a package's tests and stops the server after them. The package's TestMain is
 //
 //	func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 func (s *Suite) Main(m *testing.M) (status int) {

@@ -7,10 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,6 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
 // ErrNotInstalled means that the machine has no PostgreSQL server.
@@ -74,20 +74,10 @@ func prepare(options []string) (*Server, error) {
 		return s, nil
 	}
 	// The server refuses to run as root.
-	if s.owner, err = credential("postgres"); err != nil {
+	if s.owner, err = process.Owner("postgres"); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.Dir))
 	}
 	return s, errors.Join(os.Chmod(s.Dir, 0o755), os.Chown(s.Dir, int(s.owner.Uid), int(s.owner.Gid)))
-}
-
-func credential(name string) (*syscall.Credential, error) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return nil, fmt.Errorf("find a user to run PostgreSQL as: %w", err)
-	}
-	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
-	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(errUID, errGID)
 }
 
 func (s *Server) data() string { return filepath.Join(s.Dir, "data") }
@@ -194,10 +184,10 @@ func version(bin string) int {
 func (s *Server) run(ctx context.Context, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...)
 	cmd.Dir = s.Dir
-	cmd.SysProcAttr = processAttributes(s.owner)
+	cmd.SysProcAttr = process.Attributes(s.owner)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	wait, err := start(cmd)
+	wait, err := process.Start(cmd)
 	if err == nil {
 		err = wait()
 	}
@@ -208,7 +198,7 @@ func (s *Server) run(ctx context.Context, program string, args ...string) (strin
 // children live on until they notice, and as long as they do a new server refuses to start: then it is tried again.
 func (s *Server) Launch(ctx context.Context) (err error) {
 	if s.Port == 0 {
-		if s.Port, err = freePort(); err != nil {
+		if s.Port, err = process.FreePort(); err != nil {
 			return err
 		}
 	}
@@ -231,8 +221,8 @@ func (s *Server) launch(ctx context.Context) error {
 	defer log.Close()
 	cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Dir, log, log
-	cmd.SysProcAttr = processAttributes(s.owner)
-	wait, err := start(cmd)
+	cmd.SysProcAttr = process.Attributes(s.owner)
+	wait, err := process.Start(cmd)
 	if err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
@@ -315,13 +305,4 @@ func (s *Server) signal(sig syscall.Signal) {
 func (s *Server) Stop() error {
 	s.signal(syscall.SIGQUIT)
 	return os.RemoveAll(s.Dir)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

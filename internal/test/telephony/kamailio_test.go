@@ -23,10 +23,10 @@ func stranger(n int) bool { return n%10 == 9 }
 // callerNumber is the number of the nth caller, as the telephone network shows it.
 func callerNumber(n int) string { return fmt.Sprintf("+1415555%04d", n) }
 
-// hostile is a contact whose name would end the header, were it not seen to.
+// hostile is a contact with a name that would end the header if it were not escaped.
 func hostile(n int) bool { return n%10 == 8 }
 
-// callerName is what the contact is called; empty where nobody is known.
+// callerName returns the contact's name; empty if the caller is unknown.
 func callerName(n int) string {
 	switch {
 	case stranger(n):
@@ -40,7 +40,7 @@ func callerName(n int) string {
 	return fmt.Sprintf("Zoë O'Brien %d", n)
 }
 
-// nameShown is what the called telephone is to show.
+// nameShown returns the name that the called telephone is to show.
 func nameShown(n int) string {
 	if hostile(n) {
 		return fmt.Sprintf("Eve' (sip:x@y) (z) %d/", n)
@@ -95,7 +95,7 @@ func TestEveryCallThroughKamailioGetsItsName(t *testing.T) {
 
 var from = regexp.MustCompile(`(?m)^From: *(?:"([^"]*)" *)?<sip:(\+[0-9]+)@`)
 
-// namesShown is what the called telephone was shown, by number.
+// namesShown holds the names that the called telephone was shown, by number.
 func namesShown(messages []byte) map[string]string {
 	shown := map[string]string{}
 	for _, message := range bytes.Split(messages, []byte("message received")) {

@@ -23,7 +23,7 @@ type database interface {
 	rows(ctx context.Context) (map[int64]int64, error)
 	// source is the bridge's source configuration, in YAML, with the margins that this database needs.
 	source() string
-	// crash kills the database server and starts it again; errNoServer where there is none.
+	// crash kills the database server and starts it again; errNoServer if there is no server.
 	crash(ctx context.Context) error
 	close() error
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A history is what the writers did to the external service: for every row the versions that were tried and, once their
+// A history records what the writers did to the external service: for every row the versions that were tried and, once their
 // commit returned, when. Each row belongs to one writer, so a row's versions only grow.
 type history struct {
 	mu      sync.Mutex
@@ -15,10 +15,10 @@ type history struct {
 }
 
 type row struct {
-	committed version   // newest one whose commit has returned
+	committed version   // newest version with a finished commit
 	deletion  int64     // newest committed version that deleted the row
 	removal   int64     // newest committed version that deleted it without a trace
-	hidden    int64     // newest committed version whose stamp was moved back
+	hidden    int64     // newest committed version with a stamp that was moved back
 	pending   []version // tried and not yet known to be committed or rolled back
 }
 
@@ -26,7 +26,7 @@ type row struct {
 type version struct {
 	number  int64
 	deleted bool
-	hard    bool // deleted without leaving a row behind: only a full run can notice (E6)
+	hard    bool // deleted without leaving a row: only a full run can notice (E6)
 	hidden  bool // its stamp was moved back: only a full run can notice (E12)
 }
 
@@ -153,7 +153,7 @@ func (h *history) verify(before map[int64]version, held map[int64]int64, full bo
 	return found
 }
 
-// regressions are contacts whose version went back between two runs: an old page applied over a newer one (T8).
+// regressions are contacts that went back to an older version between two runs: an old page applied over a newer one (T8).
 func regressions(earlier, later map[int64]int64) []violation {
 	var found []violation
 	for id, was := range earlier {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A naive bridge is what people write first, and it loses contacts. The torture must catch it, or it proves nothing.
+// A naive bridge is a bridge as people write it first, and it loses contacts. The torture must catch it, or it proves nothing.
 //
 //   - "max":  checkpoint = max(updated_at) of what was sent, and the next run asks for updated_at > checkpoint (T1, T2)
 //   - "now":  checkpoint = the time at which the page is answered (T9)

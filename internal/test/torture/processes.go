@@ -120,7 +120,7 @@ func (b *bridge) url(endpoint string) string {
 // key is the integration that all runs fill.
 var key = directory.Key{Account: "default", Integration: "customers"}
 
-// A report is what `contactbridge sync --json` prints.
+// A report is the output of `contactbridge sync --json`.
 type report struct {
 	Kind     string `json:"kind"`
 	Pages    int64  `json:"pages"`

@@ -62,7 +62,7 @@ type subject struct {
 	url              func() string
 	random           *rand.Rand
 	tally            tally
-	bridge           *bridge // whose mapping is changed in the middle of runs; nil: it stays
+	bridge           *bridge // gets a new mapping in the middle of runs; nil: the mapping stays
 	remapped         bool    // it was changed, and no run since has been judged
 }
 

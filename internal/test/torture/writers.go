@@ -20,7 +20,7 @@ type writer struct {
 	longest  time.Duration   // of a transaction
 	rest     time.Duration   // at most between two transactions
 	hard     bool            // rows may also go without a trace
-	gate     *sync.RWMutex   // held for reading during a transaction: whoever takes it for writing stops the world
+	gate     *sync.RWMutex   // held for reading during a transaction: taking it for writing stops every writer
 	tolerate bool            // the database may be killed: an error means to look again
 }
 
@@ -141,7 +141,7 @@ func (w *writer) choose(kind string, count int, changes map[int64]version) []int
 	return ids
 }
 
-// lookAgain learns from the database what became of a transaction whose end nobody saw.
+// lookAgain learns from the database how a transaction ended when the answer was lost.
 func (w *writer) lookAgain(ctx context.Context) {
 	for ctx.Err() == nil {
 		// A database that recovers must not be kept from it by those who wait for it.

@@ -32,7 +32,7 @@ func NewLocale(accept string, zone *time.Location, now time.Time) *Locale {
 // Number is a whole number with its thousands apart.
 func (l *Locale) Number(n int64) string { return l.printer.Sprint(number.Decimal(n)) }
 
-// Decimal is a number with so many digits behind the point at most.
+// Decimal formats a number with at most that many digits after the point.
 func (l *Locale) Decimal(n float64, digits int) string {
 	return l.printer.Sprint(number.Decimal(n, number.MaxFractionDigits(digits)))
 }

@@ -1,4 +1,4 @@
-// Package view is what the console's pages look like: models, and the templates that show them. It asks nobody: what a page
+// Package view is the appearance of the console's pages: models, and the templates that show them. It asks nobody: what a page
 // shows is given to it.
 package view
 
@@ -39,7 +39,7 @@ type May struct {
 	Everything                      bool // of all accounts: users, new accounts
 }
 
-// A Page is what all pages have.
+// A Page holds what all pages share.
 type Page struct {
 	*Locale
 	Assets   Assets
@@ -97,7 +97,7 @@ func WebLink(text string) (link string, ok bool) {
 	return u.String(), true
 }
 
-// A Problem is what went wrong, and what to do.
+// A Problem says what went wrong, and what to do.
 type Problem struct {
 	Message string
 	Hint    string

@@ -1,4 +1,4 @@
-package pgtest
+package process
 
 import (
 	"os/exec"
@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// start starts a program with [processAttributes]; wait waits until it has ended. One thread does both and lasts as long as
+// Start starts a program with [Attributes]; wait waits until it has ended. One thread does both and lasts as long as
 // the program: Linux takes the death of the thread that started it for its parent's.
-func start(cmd *exec.Cmd) (wait func() error, err error) {
+func Start(cmd *exec.Cmd) (wait func() error, err error) {
 	started, ended := make(chan error, 1), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -21,7 +21,7 @@ func start(cmd *exec.Cmd) (wait func() error, err error) {
 	return func() error { return <-ended }, <-started
 }
 
-// processAttributes run a program as another user; it ends when we do.
-func processAttributes(owner *syscall.Credential) *syscall.SysProcAttr {
+// Attributes run a program as another user; it ends when we do.
+func Attributes(owner *syscall.Credential) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: owner, Pdeathsig: syscall.SIGQUIT, Setpgid: true}
 }
