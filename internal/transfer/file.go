@@ -12,7 +12,7 @@ import (
 
 	driver "modernc.org/sqlite"
 
-	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/directory"
 )
 
 // A Format is what a file must be.
@@ -36,7 +36,7 @@ type File struct {
 // patience is how long a process may take that is just closing the file, in milliseconds.
 const patience = 2000
 
-// OpenFile opens a file alone. What the operator can mend is a [*failure.Error]; a file that somebody has open is [ErrInUse].
+// OpenFile opens a file alone. What the operator can mend is a [*directory.Error]; a file that somebody has open is [ErrInUse].
 func OpenFile(ctx context.Context, path string, format Format) (_ *File, err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
@@ -71,19 +71,19 @@ func (f *File) check(ctx context.Context, format Format) error {
 		return err
 	}
 	if id != format.ApplicationID {
-		return &failure.Error{Message: "it is no " + format.Name, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
+		return &directory.Error{Message: "it is no " + format.Name, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
 	}
 	if err := f.conn.QueryRowContext(ctx, "SELECT max(version_id) FROM "+format.Versions).Scan(&version); err != nil {
 		return err
 	}
 	switch {
 	case version < format.Version:
-		return &failure.Error{
+		return &directory.Error{
 			Message: fmt.Sprintf("an older contactbridge made the %s (schema %d, this one reads %d)", format.Name, version, format.Version),
 			Hint:    "start this release once where it is used, which brings it up to date: contactbridge hub --data FOLDER; or, for a single file, contactbridge sync … --db FILE",
 		}
 	case version > format.Version:
-		return &failure.Error{
+		return &directory.Error{
 			Message: fmt.Sprintf("a newer contactbridge made the %s (schema %d, this one reads %d)", format.Name, version, format.Version),
 			Hint:    "update contactbridge here as well",
 		}
@@ -160,11 +160,11 @@ func explained(err error) error {
 	}
 	switch e.Code() & 0xff {
 	case codeBusy:
-		return &failure.Error{Message: "it is in use", Hint: "stop the hub, and whatever else has it open, and try again", Err: ErrInUse}
+		return &directory.Error{Message: "it is in use", Hint: "stop the hub, and whatever else has it open, and try again", Err: ErrInUse}
 	case codeReadOnly:
-		return &failure.Error{Message: "it cannot be locked", Hint: "run this as the user that runs the hub, who may write the file and its folder", Err: err}
+		return &directory.Error{Message: "it cannot be locked", Hint: "run this as the user that runs the hub, who may write the file and its folder", Err: err}
 	case codeCorrupt, codeNotADatabase:
-		return &failure.Error{Message: "it is no SQLite file, or a damaged one", Hint: "name another file, or restore this one from a backup", Err: err}
+		return &directory.Error{Message: "it is no SQLite file, or a damaged one", Hint: "name another file, or restore this one from a backup", Err: err}
 	}
 	return err
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/directory"
 )
 
 // A Table is where rows go.
@@ -102,7 +102,7 @@ func (c *Copier) Verify(ctx context.Context) error {
 			return fmt.Errorf("read %s back: %w", m.Table, err)
 		}
 		if there != m.Sum {
-			return &failure.Error{
+			return &directory.Error{
 				Message: fmt.Sprintf("%s does not hold what was copied into it: %d rows, %d were copied", m.Table, there.Rows, m.Rows),
 				Hint:    "nothing was kept; look for triggers and rules on the database's tables, and report this",
 			}
