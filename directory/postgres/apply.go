@@ -170,7 +170,7 @@ func (a *applier) finish(ctx context.Context, guard directory.Guard, now int64) 
 		return nil, err
 	}
 	if guarded != nil {
-		a.run.State, a.run.Error, a.run.Hint = directory.Guarded, guarded.Error(), guarded.Explain().Hint
+		a.run.State, a.run.Error, a.run.Hint = directory.Guarded, guarded.Error(), guarded.Hint()
 	}
 	a.run.Offset, a.run.Context = "", nil
 	a.run.Finished = moment(now)
