@@ -202,9 +202,6 @@ func (e *UnderWayError) Error() string { return ErrUnderWay.Error() }
 // Unwrap returns [ErrUnderWay], which explains it.
 func (e *UnderWayError) Unwrap() error { return ErrUnderWay }
 
-// An Error is a [failure.Error].
-type Error = failure.Error
-
 // A Store keeps a directory. All methods may be called concurrently, by any number of processes on one store.
 type Store interface {
 	// StartRun opens a run, or goes on with the one that died or failed half done while that is fresh (D3; Run.Resumed).

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
@@ -39,7 +40,7 @@ const OAuthTokens = "oauth"
 // place binds what is sealed to where it is kept.
 func place(kind, owner, name string) string { return "registry/" + kind + "/" + owner + "/" + name }
 
-var errNoKey = &directory.Error{
+var errNoKey = &failure.Error{
 	Message: "there is no key for what is kept sealed",
 	Hint:    "give the hub its key file, or configure secrets",
 }
