@@ -6,10 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Key names one integration: one bridge in one account.
@@ -199,10 +199,14 @@ const MinSuffix = 6
 
 // Errors of a store. They are wrapped; compare with errors.Is.
 var (
-	ErrUnderWay   = errors.New("a run of this integration is under way")
+	ErrUnderWay error = &failure.Error{
+		Code: failure.Conflict, Message: "a run of this integration is under way", Hint: "Cancel it, or wait for its end.",
+	}
+	ErrNotFound error = &failure.Error{
+		Code: failure.NotFound, Message: "not found", Hint: "Check the name; somebody may have removed it.",
+	}
 	ErrLeaseLost  = errors.New("the run belongs to another process now")
 	ErrOutOfOrder = errors.New("the page is not the run's next one")
-	ErrNotFound   = errors.New("not found")
 )
 
 // An UnderWayError is [ErrUnderWay] with what is known of the other run.
@@ -213,26 +217,8 @@ type UnderWayError struct {
 
 func (e *UnderWayError) Error() string { return ErrUnderWay.Error() }
 
-// Is makes errors.Is(err, ErrUnderWay) true.
-func (e *UnderWayError) Is(target error) bool { return target == ErrUnderWay }
-
-// An Error is what a store says where the operator can do something about it.
-type Error struct {
-	Message string // what happened
-	Hint    string // what to do
-	Err     error  // the cause; may be nil
-}
-
-// Error returns the message and, where there is one, the cause.
-func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%s: %v", e.Message, e.Err)
-	}
-	return e.Message
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap returns [ErrUnderWay], which explains it.
+func (e *UnderWayError) Unwrap() error { return ErrUnderWay }
 
 // A Store keeps a directory. All methods may be called concurrently, by any number of processes on one store.
 type Store interface {

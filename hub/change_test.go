@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -90,7 +91,7 @@ func TestCredentialsAndAddressChangeTogether(t *testing.T) {
 	if err := f.AddIntegration(t.Context(), fresh, good); err == nil {
 		t.Error("an integration without its credentials")
 	}
-	if _, err := f.Integration(t.Context(), fresh.Key); !isKind(err, hub.NotFound) {
+	if _, err := f.Integration(t.Context(), fresh.Key); failure.Of(err).Code != failure.NotFound {
 		t.Errorf("half of an integration was added: %v", err)
 	}
 	if len(stolen) > 0 {
@@ -115,11 +116,11 @@ func TestAChangeThatMeetsAnotherIsJudgedAgain(t *testing.T) {
 	must(t, f.ChangeIntegration(t.Context(), f.view(t).Integration, map[string]string{"api_key": "precious"}))
 	read.Bridge = "https://mallory.example.com/contact_sync"
 	all := map[string]string{"username": "mallory", "password": "mine"} // everything that there was when it was read
-	if err := f.ChangeIntegration(t.Context(), read, all); !isKind(err, hub.Conflict) {
+	if err := f.ChangeIntegration(t.Context(), read, all); failure.Of(err).Code != failure.Conflict {
 		t.Errorf("a change of an older version: %v", err)
 	}
 	read.Version = 0
-	if err := f.ChangeIntegration(t.Context(), read, all); !isKind(err, hub.Invalid) || !strings.Contains(err.Error(), "api_key") {
+	if err := f.ChangeIntegration(t.Context(), read, all); failure.Of(err).Code != failure.Invalid || !strings.Contains(err.Error(), "api_key") {
 		t.Errorf("a value goes to where it was not given for: %v", err)
 	}
 	if i := f.view(t); i.Bridge != c.url {
@@ -146,7 +147,7 @@ func TestLearnedValuesAreNotForAnotherBridge(t *testing.T) {
 	changed.Bridge = "https://other.example.com/contact_sync"
 	must(t, f.ChangeIntegration(t.Context(), changed, good))
 	close(goOn)
-	if err := <-tested; !isKind(err, hub.Conflict) {
+	if err := <-tested; failure.Of(err).Code != failure.Conflict {
 		t.Errorf("the test says %v", err)
 	}
 	if set := f.view(t).AuthSet; strings.Join(set, " ") != "password username" {

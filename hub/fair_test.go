@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/test/pace"
@@ -190,8 +190,8 @@ func TestCeilingsCannotBeRaised(t *testing.T) {
 }
 
 func isAbout(err error, field string) bool {
-	e, ok := errors.AsType[*hub.Error](err)
-	return ok && e.Kind == hub.Invalid && e.Field == field && e.Hint != ""
+	e := failure.Of(err)
+	return e.Code == failure.Invalid && e.Field == field && e.Hint != ""
 }
 
 // The largest page that anybody may ask for by default fits into the memory of all pages.
@@ -298,7 +298,7 @@ func TestTestsTakePlacesAsRunsDo(t *testing.T) {
 			_, err := f.TestDraft(ctx, registry.Integration{Key: crmKey, Bridge: pit, Limits: registry.Limits{Timeout: time.Minute}}, good)
 			mu.Lock()
 			defer mu.Unlock()
-			if isKind(err, hub.Busy) {
+			if failure.Of(err).Code == failure.Busy {
 				busy++
 			}
 		})

@@ -67,7 +67,7 @@ func harmless(cell string) string {
 }
 
 // AcceptDeletions deletes the contacts that wait for a decision about their deletion, as a person has said, and reports how many. The set names them
-// ([directory.Held]). Where something else waits by now, it deletes nobody and returns a [Conflict].
+// ([directory.Held]). Where something else waits by now, it deletes nobody and returns a [directory.HeldError].
 func (h *Hub) AcceptDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
 	return h.answer(ctx, key, set, "integration.accept_deletions", h.store.DeleteHeld)
 }
@@ -88,9 +88,6 @@ func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string,
 	// What was said is done and noted, even where the caller does not wait for it.
 	ctx = context.WithoutCancel(ctx)
 	n, err := say(ctx, key, set)
-	if refused, ok := errors.AsType[*directory.HeldError](err); ok {
-		return 0, &Error{Kind: Conflict, Field: "set", Message: refused.Error(), Hint: refused.Hint()}
-	}
 	if err != nil {
 		return 0, err
 	}
@@ -135,7 +132,7 @@ func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Statu
 	}
 	p := &registry.Problem{
 		Code: string(registry.HealthGuarded), Message: "the deletion of " + contacts(state.Held.Count) + " waits for a yes",
-		Hint: (&directory.GuardedError{}).Hint(), Since: h.now(),
+		Hint: (&directory.GuardedError{}).Explain().Hint, Since: h.now(),
 	}
 	if was.Health == registry.HealthGuarded && was.Problem != nil {
 		p.Since = was.Problem.Since

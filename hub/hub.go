@@ -58,57 +58,6 @@ type Options struct {
 	Ceilings registry.Limits
 }
 
-// An Error is a failure that somebody can do something about.
-type Error struct {
-	Kind    ErrorKind
-	Message string // what happened
-	Hint    string // what to do
-	Field   string // what it is about, as the API calls it; empty: the whole
-	Err     error  // the cause; may be nil
-}
-
-// An ErrorKind decides the HTTP status and a command's exit status.
-type ErrorKind string
-
-// The kinds of error.
-const (
-	Invalid  ErrorKind = "invalid"      // 422: what was given cannot be
-	NotFound ErrorKind = "not_found"    // 404
-	Conflict ErrorKind = "conflict"     // 409: exists already, is under way
-	Managed  ErrorKind = "managed"      // 409: declared by the configuration file
-	Denied   ErrorKind = "denied"       // 403
-	Busy     ErrorKind = "rate_limited" // 429: it can be done a little later
-)
-
-// Error returns the message and, where there is one, the cause.
-func (e *Error) Error() string {
-	if e.Err != nil {
-		return e.Message + ": " + e.Err.Error()
-	}
-	return e.Message
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Errors returns the errors that an error holds and somebody can do something about, in their order: what was given may be wrong in
-// several places, and all of them are told at once.
-func Errors(err error) []*Error {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked
-	case *Error:
-		return []*Error{e}
-	case interface{ Unwrap() []error }:
-		var all []*Error
-		for _, one := range e.Unwrap() {
-			all = append(all, Errors(one)...)
-		}
-		return all
-	case interface{ Unwrap() error }:
-		return Errors(e.Unwrap())
-	}
-	return nil
-}
-
 // An Actor is who does something, for the audit log and for what is allowed.
 type Actor struct {
 	Name     string // "user jane", "token pbx", "file hub.yaml", "command line"

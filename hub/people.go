@@ -11,6 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
@@ -52,7 +53,7 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	if region == "" {
 		region = own
 	} else if !phone.KnownRegion(region) {
-		return caller.Answer{}, &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: country.Hint(region)}
+		return caller.Answer{}, &failure.Error{Code: failure.Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: country.Hint(region)}
 	}
 	region = strings.ToUpper(region)
 	shown, err := h.shown(ctx, account)
@@ -85,7 +86,7 @@ func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.LookupOp
 		if within.Err() != nil && ctx.Err() == nil {
 			break
 		}
-		if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+		if failure.Of(err).Code == failure.NotFound {
 			continue // it was removed meanwhile
 		}
 		if err != nil {
@@ -319,7 +320,7 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 		return PurgeResult{}, err
 	}
 	if len(refs) == 0 {
-		return PurgeResult{}, &Error{Kind: Invalid, Field: "refs", Message: "there is nobody to purge", Hint: "Name the records by integration and id."}
+		return PurgeResult{}, &failure.Error{Code: failure.Invalid, Field: "refs", Message: "there is nobody to purge", Hint: "Name the records by integration and id."}
 	}
 	purged, err := h.store.Purge(ctx, account, refs, true)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -27,7 +28,7 @@ func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
 		return err
 	}
 	i, err := h.integration(ctx, key)
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+	if failure.Of(err).Code == failure.NotFound {
 		return h.removeLeftovers(ctx, key, err)
 	}
 	if err != nil {
@@ -118,8 +119,8 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 		err = h.forgetSwept(ctx, key)
 	}
 	if errors.Is(err, directory.ErrUnderWay) {
-		return &Error{
-			Kind: Conflict, Message: "something is synchronizing " + key.Integration + ", which is not an integration of the hub",
+		return &failure.Error{
+			Code: failure.Conflict, Message: "something is synchronizing " + key.Integration + ", which is not an integration of the hub",
 			Hint: "End the program that runs contactbridge sync on the hub's directory, then remove it again.",
 		}
 	}

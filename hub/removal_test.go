@@ -12,7 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -91,13 +91,13 @@ func TestARemovedIntegrationStaysRemoved(t *testing.T) {
 	<-slow.forgetting
 	f.clock.move(time.Hour) // it would be due now, and what the cache of look-ups knows is old
 	asked := c.asked()
-	if _, err := f.Integration(t.Context(), crmKey); !isKind(err, hub.NotFound) {
+	if _, err := f.Integration(t.Context(), crmKey); failure.Of(err).Code != failure.NotFound {
 		t.Errorf("it is still there: %v", err)
 	}
-	if err := f.Ask(t.Context(), crmKey, registry.Ask{Run: true}); !isKind(err, hub.NotFound) {
+	if err := f.Ask(t.Context(), crmKey, registry.Ask{Run: true}); failure.Of(err).Code != failure.NotFound {
 		t.Errorf("it can be asked to run: %v", err)
 	}
-	if err := f.AddIntegration(t.Context(), registry.Integration{Key: crmKey, Bridge: c.url}, good); !isKind(err, hub.Conflict) {
+	if err := f.AddIntegration(t.Context(), registry.Integration{Key: crmKey, Bridge: c.url}, good); failure.Of(err).Code != failure.Conflict {
 		t.Errorf("another one of its name: %v", err)
 	}
 	f.sees(t, "while it is being removed", 0)
@@ -222,7 +222,7 @@ func TestWhatALateWorkerStoresGoesAndWhatSyncKeepsStays(t *testing.T) {
 	if n := f.contacts(t, foreign); n != 0 {
 		t.Errorf("%d contacts after they were removed", n)
 	}
-	if err := f.RemoveIntegration(t.Context(), foreign); !isKind(err, hub.NotFound) {
+	if err := f.RemoveIntegration(t.Context(), foreign); failure.Of(err).Code != failure.NotFound {
 		t.Errorf("removed twice: %v", err)
 	}
 }
@@ -260,10 +260,4 @@ func TestARemovedAccountStaysRemoved(t *testing.T) {
 		t.Error(err)
 	}
 	must(t, f.PutAccount(t.Context(), registry.Account{Name: "acme", Region: "US"}))
-}
-
-// isKind reports whether an error is a hub's of a kind.
-func isKind(err error, kind hub.ErrorKind) bool {
-	e, ok := errors.AsType[*hub.Error](err)
-	return ok && e.Kind == kind
 }

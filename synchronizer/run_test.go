@@ -22,6 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -101,11 +102,11 @@ func TestReportHasTheNamedKeys(t *testing.T) {
 }
 
 // failsAt answers like a bridge until the nth request, and then with an error.
-func failsAt(n int, failure error, b synchronizer.Bridge) synchronizer.Bridge {
+func failsAt(n int, broken error, b synchronizer.Bridge) synchronizer.Bridge {
 	requests := 0
 	return bridgeFunc(func(ctx context.Context, q bridge.PageRequest) (*bridge.Page, error) {
 		if requests++; requests == n {
-			return nil, failure
+			return nil, broken
 		}
 		return b.Page(ctx, q)
 	})
@@ -146,12 +147,12 @@ func TestCancelledRunIsResumed(t *testing.T) {
 		}
 	}}
 	report, err := s.Run(ctx, key, quick)
-	var failure *synchronizer.Error
-	if !errors.As(err, &failure) || failure.Code != synchronizer.CodeInterrupted || !errors.Is(err, context.Canceled) {
+	ended := failure.Of(err)
+	if ended.Code != synchronizer.CodeInterrupted || !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
-	if !strings.Contains(failure.Hint, "goes on where this one stopped") {
-		t.Errorf("hint %q", failure.Hint)
+	if !strings.Contains(ended.Hint, "goes on where this one stopped") {
+		t.Errorf("hint %q", ended.Hint)
 	}
 	if report.Contacts != stored(t, store) {
 		t.Errorf("%d reported, %d stored", report.Contacts, stored(t, store))
@@ -191,8 +192,8 @@ func TestBridgeThatRefusesItsOwnOffsetsIsGivenUp(t *testing.T) {
 		io.WriteString(w, page("2", "", "", "a"))
 	}))
 	_, err := (&synchronizer.Synchronizer{Bridge: client, Store: store}).Run(t.Context(), key, quick)
-	var failure *synchronizer.Error
-	if !errors.As(err, &failure) || failure.Code != bridge.CodeInvalidOffset || !strings.Contains(failure.Hint, "next_offset") {
+	ended := failure.Of(err)
+	if ended.Code != bridge.CodeInvalidOffset || !strings.Contains(ended.Hint, "next_offset") {
 		t.Fatalf("error %v", err)
 	}
 	if requests > 10 || stored(t, store) != 1 {
@@ -237,8 +238,8 @@ func TestRefusedCheckpointSaysHowToStartOver(t *testing.T) {
 			mustRun(t, s, quick)
 			refuses = true
 			_, err := s.Run(t.Context(), key, quick)
-			if err == nil || !strings.Contains(synchronizer.Hint(err), "--full") {
-				t.Fatalf("error %v, hint %q", err, synchronizer.Hint(err))
+			if err == nil || !strings.Contains(failure.Of(err).Hint, "--full") {
+				t.Fatalf("error %v, hint %q", err, failure.Of(err).Hint)
 			}
 			full := quick
 			full.Full = true
@@ -255,7 +256,7 @@ func TestWrongCredentialsAreAskedOnce(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	_, err := (&synchronizer.Synchronizer{Bridge: client, Store: openStore(t)}).Run(t.Context(), key, quick)
-	if bridge.CodeOf(err) != bridge.CodeUnauthorized || requests != 1 || synchronizer.Hint(err) == "" {
+	if bridge.CodeOf(err) != bridge.CodeUnauthorized || requests != 1 || failure.Of(err).Hint == "" {
 		t.Errorf("error %v after %d requests", err, requests)
 	}
 }
@@ -268,17 +269,17 @@ func TestGuardedRunSaysHowToAccept(t *testing.T) {
 	full := quick
 	full.Full = true
 	report, err := few.Run(t.Context(), key, full)
-	var failure *synchronizer.Error
-	if !errors.As(err, &failure) || failure.Code != synchronizer.CodeGuarded || !strings.Contains(failure.Hint, "--accept-deletions") {
+	ended := failure.Of(err)
+	if ended.Code != synchronizer.CodeGuarded || !strings.Contains(ended.Hint, "--accept-deletions") {
 		t.Fatalf("error %v", err)
 	}
-	if !strings.Contains(failure.Message, "15 of 30") || report.State != directory.Guarded || stored(t, store) != 30 {
-		t.Errorf("message %q, report %+v, %d stored", failure.Message, report, stored(t, store))
+	if !strings.Contains(ended.Message, "15 of 30") || report.State != directory.Guarded || stored(t, store) != 30 {
+		t.Errorf("message %q, report %+v, %d stored", ended.Message, report, stored(t, store))
 	}
 	held := report.Held
 	if held == nil || held.Count != 15 || len(held.Contacts) != 15 || held.Contacts[0] != (synchronizer.HeldPerson{ID: "c016", Name: "Person 16"}) ||
-		!strings.HasSuffix(strings.Fields(failure.Hint)[8], "--accept-deletions="+held.Set+";") {
-		t.Fatalf("hint %q, held back: %+v", failure.Hint, held)
+		!strings.HasSuffix(strings.Fields(ended.Hint)[8], "--accept-deletions="+held.Set+";") {
+		t.Fatalf("hint %q, held back: %+v", ended.Hint, held)
 	}
 	if n, err := store.DeleteHeld(t.Context(), key, held.Set); n != 15 || err != nil || stored(t, store) != 15 {
 		t.Errorf("the yes deleted %d, %v; %d stored", n, err, stored(t, store))
@@ -373,8 +374,8 @@ func TestSecondSynchronizerSaysThatARunIsUnderWay(t *testing.T) {
 			began, events, opts := time.Now(), &recorder{}, quick
 			opts.TakeOver = takeOver
 			_, err := (&synchronizer.Synchronizer{Bridge: slow, Store: store, Progress: events.record}).Run(t.Context(), key, opts)
-			var failure *synchronizer.Error
-			if !errors.As(err, &failure) || failure.Code != synchronizer.CodeUnderWay || failure.Hint == "" {
+			ended := failure.Of(err)
+			if ended.Code != synchronizer.CodeUnderWay || ended.Hint == "" {
 				t.Errorf("error %v", err)
 			}
 			if took := time.Since(began); took > 2*synchronizer.DefaultLease || takeOver && events.count(synchronizer.Waiting) != 1 {
@@ -434,8 +435,8 @@ func TestLostRunIsLeftAlone(t *testing.T) {
 		return client.Page(ctx, q)
 	})
 	_, err := (&synchronizer.Synchronizer{Bridge: thief, Store: store}).Run(t.Context(), key, quick)
-	var failure *synchronizer.Error
-	if !errors.As(err, &failure) || failure.Code != synchronizer.CodeTakenOver {
+	ended := failure.Of(err)
+	if ended.Code != synchronizer.CodeTakenOver {
 		t.Errorf("error %v", err)
 	}
 	state, err := store.State(t.Context(), key)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -130,7 +131,7 @@ It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next st
 				cfg.Role = role
 			}
 			if err := hubserver.Check(cfg); err != nil {
-				return misuse(err.Error(), hintOf(err))
+				return misuse(err.Error(), failure.Of(err).Hint)
 			}
 			if check {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: no problem\n", cmp.Or(f.config, "no configuration file"))
@@ -166,9 +167,6 @@ func serveHub(cmd *cobra.Command, cfg *hubconfig.Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	l, err := listener.Open(ctx, cfg.Listen)
-	if e, ok := errors.AsType[*listener.Error](err); ok {
-		return hinted(err, e.Hint)
-	}
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (b *bench) guarded(run *directory.Run, page directory.PageChanges) *directo
 	if !ok {
 		b.Fatalf("error %v, want a GuardedError", err)
 	}
-	if run.State != directory.Guarded || run.Error != guarded.Error() || run.Hint != guarded.Hint() || run.Error == "" {
+	if run.State != directory.Guarded || run.Error != guarded.Error() || run.Hint != guarded.Explain().Hint || run.Error == "" {
 		b.Errorf("the guarded run is %+v", run)
 	}
 	if held := b.held(); held != guarded.Held {

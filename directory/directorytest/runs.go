@@ -181,7 +181,7 @@ func guardStopsMassDeletion(b *bench) {
 	if !errors.As(err, &guarded) || guarded.Deleted != 60 || guarded.Total != 80 {
 		b.Fatalf("error %v (%+v), want a GuardedError of 60 of 80", err, guarded)
 	}
-	if run.State != directory.Guarded || run.Error != guarded.Error() || run.Hint != guarded.Hint() {
+	if run.State != directory.Guarded || run.Error != guarded.Error() || run.Hint != guarded.Explain().Hint {
 		b.Errorf("the run is %+v", run)
 	}
 	b.wantCounts(run, 1, 20, 0, 0)

@@ -49,7 +49,7 @@ func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock 
 
 // Open opens the directory in a database, postgres://user:password@host/name, and makes its tables where there are none, or
 // brings them up to date. Any number of processes may do so at once. What can be mended by the operator is a
-// [*directory.Error]; no error holds the password.
+// [*failure.Error]; no error holds the password.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 	cfg, err := postgresdb.Parse(dsn, poolSize)
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Policy says what may be asked besides the public internet.
@@ -22,15 +24,25 @@ type Policy struct {
 	Dialer       *net.Dialer    // nil: one of its own; its Control and ControlContext are not used
 }
 
+// CodeRefused is the code of a [Refused] address.
+const CodeRefused failure.Code = "refused_address"
+
 // A Refused address is one that the hub does not ask.
 type Refused struct {
 	Address string // host:port
-	Hint    string
 	Err     error
 }
 
 func (e *Refused) Error() string {
 	return fmt.Sprintf("the hub does not ask %s: it is not on the public internet", e.Address)
+}
+
+// Explain says how to allow it.
+func (e *Refused) Explain() failure.Error {
+	return failure.Error{
+		Code: CodeRefused, Message: e.Error(), Err: failure.Hidden(e.Err),
+		Hint: "If it may be asked, allow it in the hub's configuration: network: {allow: [" + networkOf(e.Address) + "]}, or allow_private: true; or start the hub with --allow-private.",
+	}
 }
 
 // Unwrap returns the cause.
@@ -70,10 +82,7 @@ func guard(o Policy) func(network, address string, c syscall.RawConn) error {
 		if err == nil {
 			return nil
 		}
-		return &Refused{
-			Address: address, Err: err,
-			Hint: "If it may be asked, allow it in the hub's configuration: network: {allow: [" + networkOf(address) + "]}, or allow_private: true; or start the hub with --allow-private.",
-		}
+		return &Refused{Address: address, Err: err}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 )
 
@@ -59,7 +60,7 @@ func TestOnlyThePublicInternetIsAsked(t *testing.T) {
 			t.Errorf("%s: %v", host, err)
 			continue
 		}
-		if !strings.HasSuffix(refused.Address, ":8080") || !strings.Contains(refused.Hint, "allow") || !strings.Contains(refused.Error(), refused.Address) {
+		if !strings.HasSuffix(refused.Address, ":8080") || !strings.Contains(refused.Explain().Hint, "allow") || !strings.Contains(refused.Error(), refused.Address) {
 			t.Errorf("%s: %+v", host, refused)
 		}
 	}
@@ -69,15 +70,12 @@ func TestOnlyThePublicInternetIsAsked(t *testing.T) {
 func TestTheHintNamesTheNetworkToAllow(t *testing.T) {
 	address := greeter(t)
 	_, err := ask(t, outbound.New(outbound.Policy{}), address)
-	refused, ok := errors.AsType[*outbound.Refused](err)
-	if !ok {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(refused.Hint, "[")
+	hint := failure.Of(err).Hint
+	_, rest, _ := strings.Cut(hint, "[")
 	network, _, _ := strings.Cut(rest, "]")
 	prefix, err := netip.ParsePrefix(network)
 	if err != nil || prefix.String() != "127.0.0.1/32" {
-		t.Fatalf("%q names %q: %v", refused.Hint, network, err)
+		t.Fatalf("%q names %q: %v", hint, network, err)
 	}
 	transport := outbound.New(outbound.Policy{Allow: []netip.Prefix{prefix}})
 	defer transport.CloseIdleConnections()

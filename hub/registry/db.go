@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Sealer keeps secrets at rest. Context binds what is sealed to its place, so that it cannot be moved to another.
@@ -106,7 +106,7 @@ func (d *DB) orNow(t time.Time) int64 {
 // owner may read it.
 func (d *DB) Backup(ctx context.Context, path string) error {
 	if d.pool != nil {
-		return &directory.Error{Message: "a registry on PostgreSQL is not copied into a file", Hint: "back the database up with pg_dump, or your provider's snapshots"}
+		return &failure.Error{Message: "a registry on PostgreSQL is not copied into a file", Hint: "back the database up with pg_dump, or your provider's snapshots"}
 	}
 	return wrap(format.Copy(ctx, d.file, path), "copy the registry")
 }

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -58,8 +58,7 @@ func refused(t *testing.T, at, message, hint string) {
 		db.Close()
 		t.Fatalf("%s was opened", at)
 	}
-	e, ok := errors.AsType[*directory.Error](err)
-	if !ok || !strings.Contains(err.Error(), message) || !strings.Contains(e.Hint, hint) {
+	if e := failure.Of(err); !strings.Contains(err.Error(), message) || !strings.Contains(e.Hint, hint) {
 		t.Errorf("%v (%+v)", err, e)
 	}
 	if strings.Contains(err.Error(), "pa55") {
@@ -132,8 +131,7 @@ func TestABackupIsARegistry(t *testing.T) {
 
 func TestPostgresIsNotBackedUpIntoAFile(t *testing.T) {
 	w := newWorld(t, server.Database(t).DSN)
-	e, is := errors.AsType[*directory.Error](w.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db")))
-	if !is || !strings.Contains(e.Hint, "pg_dump") {
-		t.Errorf("%v", e)
+	if err := w.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db")); !strings.Contains(failure.Of(err).Hint, "pg_dump") {
+		t.Errorf("%v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
@@ -41,7 +42,7 @@ func sealContext(kind, owner, name string) string {
 	return "registry/" + kind + "/" + owner + "/" + name
 }
 
-var errNoKey = &directory.Error{
+var errNoKey = &failure.Error{
 	Message: "there is no key for what is kept sealed",
 	Hint:    "give the hub its key file, or configure secrets",
 }

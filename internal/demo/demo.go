@@ -20,6 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
 	directorysqlite "github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/progress"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
@@ -37,10 +38,10 @@ type StoryOptions struct {
 	Once      bool   // end after the story
 }
 
-// A Failure says that a step did not come out as it should.
-type Failure struct{ Step, What string }
-
-func (f *Failure) Error() string { return "the demo's step \"" + f.Step + "\" failed: " + f.What }
+// failed says that a step did not come out as it should.
+func failed(step, what string) error {
+	return &failure.Error{Message: "the demo's step \"" + step + "\" failed: " + what}
+}
 
 const (
 	region   = "US"
@@ -172,7 +173,7 @@ func (s *story) initialSync(ctx context.Context) (err error) {
 		return err
 	}
 	if report.Kind != directory.Initial || report.Created != int64(s.Customers) || report.Contacts != report.Created {
-		return &Failure{"initial sync", fmt.Sprintf("%d of %d contacts created by an %s run", report.Created, s.Customers, report.Kind)}
+		return failed("initial sync", fmt.Sprintf("%d of %d contacts created by an %s run", report.Created, s.Customers, report.Kind))
 	}
 	return nil
 }
@@ -217,7 +218,7 @@ func (s *story) incrementalSync(ctx context.Context) error {
 		return err
 	}
 	if report.Kind != directory.Incremental || report.Created != 1 || report.Updated != 1 || report.Deleted != 1 || report.Unchanged != 0 {
-		return &Failure{"incremental sync", fmt.Sprintf("%+v", report)}
+		return failed("incremental sync", fmt.Sprintf("%+v", report))
 	}
 	return nil
 }
@@ -261,7 +262,7 @@ func (s *story) call(ctx context.Context, c call) error {
 	slices.Sort(found)
 	slices.Sort(c.want)
 	if !slices.Equal(found, c.want) {
-		return &Failure{"calls", fmt.Sprintf("%s leads to [%s], not to [%s]", c.number, strings.Join(found, " "), strings.Join(c.want, " "))}
+		return failed("calls", fmt.Sprintf("%s leads to [%s], not to [%s]", c.number, strings.Join(found, " "), strings.Join(c.want, " ")))
 	}
 	return nil
 }

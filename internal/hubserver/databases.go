@@ -23,6 +23,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/postgres"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -156,7 +157,7 @@ func (d *Databases) Declare(ctx context.Context) (err error) {
 	for range declareAttempts {
 		d.later.Store(false)
 		err = d.declare(ctx)
-		if e, ok := errors.AsType[*hub.Error](err); !ok || e.Kind != hub.Conflict && e.Kind != hub.NotFound {
+		if code := failure.Of(err).Code; code != failure.Conflict && code != failure.NotFound {
 			return err
 		}
 		select {
@@ -235,9 +236,9 @@ func (d *Databases) declareIntegrations(ctx context.Context) error {
 // declareIntegration adds an integration, or changes one where it is not as declared: every start of every process comes here.
 func (d *Databases) declareIntegration(ctx context.Context, i hubconfig.DeclaredIntegration) error {
 	v, err := d.Hub.Integration(ctx, i.Key)
-	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.NotFound {
+	if failure.Of(err).Code == failure.NotFound {
 		err := d.Hub.AddIntegration(ctx, i.Integration, i.Auth)
-		if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Conflict && d.going(ctx, i.Key) {
+		if failure.Of(err).Code == failure.Conflict && d.going(ctx, i.Key) {
 			d.later.Store(true)
 			d.log().Warn("an integration of the configuration file is still being removed under the same name: it is added afterwards",
 				"account", i.Account, "integration", i.Key.Integration)

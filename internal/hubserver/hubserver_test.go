@@ -21,7 +21,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -238,7 +238,7 @@ func TestAHubWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
-	if e, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
+	if e := failure.Of(err); !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
 		t.Errorf("%v", err)
 	}
 }
@@ -261,7 +261,7 @@ func TestAHubOnPostgreSQLWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
-	if e, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
+	if e := failure.Of(err); !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
 		t.Errorf("%v", err)
 	}
 	if err == nil {
@@ -292,14 +292,6 @@ func TestSeveralProcessesOnPostgreSQLAreOneHub(t *testing.T) {
 	knows(t, address)
 }
 
-// hintOf returns what the operator is told to do about an error.
-func hintOf(err error) string {
-	if e, ok := errors.AsType[*directory.Error](err); ok {
-		return e.Hint
-	}
-	return ""
-}
-
 func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 	database := server.Database(t)
 	bouncer, err := database.Bouncer(t, "transaction")
@@ -315,7 +307,7 @@ func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 	}
 	text := everyday(crm(t), "secrets: {key_file: hub.key}")
 	cfg := parse(t, dir, strings.Replace(text, "data: ./data", "database: "+bouncer, 1))
-	if _, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); !strings.Contains(hintOf(err), "default_query_exec_mode=exec") {
+	if _, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); !strings.Contains(failure.Of(err).Hint, "default_query_exec_mode=exec") {
 		t.Errorf("without the setting that it needs: %v", err)
 	}
 	cfg = parse(t, dir, strings.Replace(text, "data: ./data", "database: "+bouncer+"&default_query_exec_mode=exec", 1))
@@ -481,7 +473,7 @@ func TestTwoHubsDoNotShareAFolder(t *testing.T) {
 	if second, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); err == nil {
 		second.Close()
 		t.Error("a second hub started on the folder")
-	} else if e, ok := errors.AsType[*hub.Error](err); !ok || !strings.Contains(e.Message, "another hub is running on the folder") || !strings.Contains(e.Hint, "--data") {
+	} else if e := failure.Of(err); !strings.Contains(e.Message, "another hub is running on the folder") || !strings.Contains(e.Hint, "--data") {
 		t.Error(err)
 	}
 	beside, err := hubserver.Open(t.Context(), cfg, hubserver.ServerOptions{}) // as commands do

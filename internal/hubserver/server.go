@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/riverqueue"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
@@ -46,8 +46,8 @@ type Server struct {
 // Check reports what is wrong with a configuration beyond its own file: its certificate cannot be read.
 func Check(cfg *hubconfig.Config) error {
 	if cfg.Role != "all" && cfg.Database == "" {
-		return &hub.Error{
-			Kind: hub.Invalid, Message: fmt.Sprintf("a hub whose role is %s needs a database that several processes share", cfg.Role),
+		return &failure.Error{
+			Code: failure.Invalid, Message: fmt.Sprintf("a hub whose role is %s needs a database that several processes share", cfg.Role),
 			Hint: "Set database in the configuration or --database, or leave the role out.",
 		}
 	}
@@ -55,7 +55,7 @@ func Check(cfg *hubconfig.Config) error {
 		return nil
 	}
 	if _, err := listener.NewCertificate(cfg.TLS.Cert, cfg.TLS.Key, clock.System{}, nil); err != nil {
-		return &hub.Error{Kind: hub.Invalid, Message: "tls cannot be served", Hint: "cert and key are PEM files that belong together.", Err: err}
+		return &failure.Error{Code: failure.Invalid, Message: "tls cannot be served", Hint: "cert and key are PEM files that belong together.", Err: err}
 	}
 	return nil
 }

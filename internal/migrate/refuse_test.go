@@ -17,6 +17,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -56,8 +57,7 @@ func refused(t *testing.T, o migrate.Options, message, hint string) error {
 	if err == nil {
 		t.Fatal("it was moved")
 	}
-	e, ok := errors.AsType[*directory.Error](err)
-	if !ok || !strings.Contains(err.Error(), message) || !strings.Contains(e.Hint, hint) {
+	if e := failure.Of(err); !strings.Contains(err.Error(), message) || !strings.Contains(e.Hint, hint) {
 		t.Errorf("%v (%+v); want %q, %q", err, e, message, hint)
 	}
 	if strings.Contains(err.Error(), "pa55") || strings.Contains(err.Error(), "s3cret") {

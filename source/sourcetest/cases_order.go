@@ -1,6 +1,7 @@
 package sourcetest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"

@@ -96,8 +96,8 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 	go func() {
 		var o callerIDOutcome
 		defer func() {
-			if failure := recover(); failure != nil {
-				detached.Err, o = fmt.Errorf("panic: %v", failure), callerIDOutcome{}
+			if panicked := recover(); panicked != nil {
+				detached.Err, o = fmt.Errorf("panic: %v", panicked), callerIDOutcome{}
 			}
 			known <- o
 		}()

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -178,7 +178,7 @@ func (a *API) changeIntegration(ctx context.Context, in *struct {
 			changed.Version = version
 		}
 		err = a.hub.ChangeIntegration(ctx, changed, in.Body.Auth)
-		if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Conflict && version == 0 && attempt < mergeAttempts {
+		if failure.Of(err).Code == failure.Conflict && version == 0 && attempt < mergeAttempts {
 			continue
 		}
 		if err != nil {
