@@ -4,6 +4,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -40,6 +41,8 @@ type Options struct {
 	ClientAddress func(*http.Request) netip.Prefix
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
+	// FormTime is how long a form may take to arrive; nobody holds a connection with one for longer. 0 means 10 s.
+	FormTime time.Duration
 }
 
 // An OpenID is a provider that people sign in with (OpenID Connect, authorization code with PKCE).
@@ -95,6 +98,7 @@ func New(o Options) (*Console, error) {
 	if c.options.ClientAddress == nil {
 		c.options.ClientAddress = listener.ClientAddress(nil)
 	}
+	c.options.FormTime = cmp.Or(o.FormTime, formTime)
 	c.throttle = newThrottle(c.clock)
 	if o.OpenID != nil {
 		if c.openID, err = newProvider(o); err != nil {
