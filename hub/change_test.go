@@ -209,6 +209,7 @@ func TestAsksSurviveRefusalsAndRetries(t *testing.T) {
 
 // A firewall that says 403 for a minute breaks nothing, at the bridge or at the token endpoint; a 401 is the bridge's own word.
 func TestOne403BreaksNothing(t *testing.T) {
+	t.Parallel()
 	for status, health := range map[int]registry.Health{http.StatusForbidden: registry.HealthFailing, http.StatusUnauthorized: registry.HealthBroken} {
 		f, c := newHub(t), newCRM(t, 3)
 		c.answer(func(w http.ResponseWriter, _ *http.Request) bool {

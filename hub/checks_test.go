@@ -104,6 +104,7 @@ func TestWhatAuthValidationGivesIsSentFromThenOn(t *testing.T) {
 }
 
 func TestWebhooksAreSignedAndSentAgain(t *testing.T) {
+	t.Parallel()
 	f, c := newHub(t), newCRM(t, 1)
 	type sent struct{ signature, body string }
 	got := make(chan sent, 9)

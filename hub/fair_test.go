@@ -85,6 +85,7 @@ func (f *fixture) happens(t *testing.T, account string) {
 
 // Webhooks that take a request and say nothing delay no other account's.
 func TestTarPitsDelayNobodyElse(t *testing.T) {
+	t.Parallel()
 	f := newHub(t)
 	must(t, f.PutAccount(t.Context(), registry.Account{Name: "other"}))
 	pit, other := tarPit(t), newListener(t, 0)
@@ -107,6 +108,7 @@ func TestTarPitsDelayNobodyElse(t *testing.T) {
 
 // Nor do they keep their own account's good webhooks waiting, once they are known to hang.
 func TestTarPitsDoNotDelayTheirAccountsOthers(t *testing.T) {
+	t.Parallel()
 	f := newHub(t)
 	pit, own := tarPit(t), newListener(t, 0)
 	for range 12 {
@@ -286,6 +288,7 @@ func TestOneAccountHasAllWorkers(t *testing.T) {
 
 // People who try integrations take places as runs do: they cannot be used to ask a host, or to keep the hub busy, without bounds.
 func TestTestsTakePlacesAsRunsDo(t *testing.T) {
+	t.Parallel()
 	f := newHub(t)
 	f.Options.Workers, f.Options.PerHost = 8, 2
 	pit := tarPit(t)

@@ -76,6 +76,7 @@ func (s *slowStore) Forget(ctx context.Context, key directory.Key) error {
 
 // An integration that comes due while it is being removed is not run again, not listed, and no call finds its contacts.
 func TestARemovedIntegrationStaysRemoved(t *testing.T) {
+	t.Parallel()
 	f, c := newHub(t), newCRM(t, 40)
 	f.add(t, c)
 	work(t, f.Hub)
@@ -145,6 +146,7 @@ func (f *fixture) sees(t *testing.T, when string, want int) {
 
 // A run under way is cancelled by a removal, in whatever process it is, and nothing of it stays.
 func TestARemovalCancelsTheRun(t *testing.T) {
+	t.Parallel()
 	for _, elsewhere := range []bool{false, true} {
 		t.Run(fmt.Sprintf("elsewhere=%v", elsewhere), func(t *testing.T) {
 			f, c := newHub(t), newCRM(t, 40)

@@ -50,6 +50,7 @@ func (s *fullStore) attempts() int {
 // While the hub's own database has no room, runs do not fail one after the other: one is tried now and then. The hub and its
 // integrations say what is wrong, and everything goes on by itself once there is room.
 func TestAFullDiskPausesRunsAndIsTold(t *testing.T) {
+	t.Parallel()
 	f, c := newHub(t), newCRM(t, 3)
 	f.Options.PerHost = 100
 	full := &fullStore{Store: f.Store(), problem: &pgconn.PgError{Code: "53100", Message: "could not extend file: No space left on device"}}

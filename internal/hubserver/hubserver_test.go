@@ -32,7 +32,14 @@ import (
 
 var server pgtest.Suite
 
-func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"PBX_TOKEN": token, "CRM_BRIDGE_PASSWORD": "s3cret"} { // which the configurations name
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(server.Main(m))
+}
 
 const token = "0123456789abcdef0123456789abcdef"
 
@@ -55,8 +62,6 @@ func parse(t *testing.T, dir, text string) *hubconfig.Config {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PBX_TOKEN", token)
-	t.Setenv("CRM_BRIDGE_PASSWORD", "s3cret")
 	cfg, err := hubconfig.Load(file)
 	if err != nil {
 		t.Fatal(err)

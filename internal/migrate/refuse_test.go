@@ -92,6 +92,7 @@ func TestNothingIsChangedInTheFolder(t *testing.T) {
 
 // A hub that runs, even one that does nothing, is noticed; so is any other process that has one of the files open.
 func TestAHubThatRunsIsNotMoved(t *testing.T) {
+	t.Parallel()
 	folder := used(t)
 	database := server.Database(t)
 	key := got(secret.FromFile(filepath.Join(folder, hubserver.KeyFile), false))(t)
@@ -296,6 +297,7 @@ func TestRowsThatDoNotArriveAsTheyWereAreNoticed(t *testing.T) {
 }
 
 func TestTablesThatSomebodyWorksInAreNotWaitedForForever(t *testing.T) {
+	t.Parallel()
 	folder := used(t)
 	database := server.Database(t)
 	shared(t, database.DSN, folder, &clock{}).close()

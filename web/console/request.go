@@ -49,7 +49,7 @@ type request struct {
 
 const (
 	maxForm  = 256 << 10
-	formTime = 10 * time.Second // to send a form; nobody holds a connection with one for longer
+	formTime = 10 * time.Second // see [Options.FormTime]
 )
 
 // policy lets a page load what is served beside it, and nothing else: no inline script or style, no other host.
@@ -75,7 +75,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.setHeaders(w.Header())
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if r.ContentLength != 0 { // a server that cannot has no slow callers either
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.options.FormTime))
 	}
 	c.mux.ServeHTTP(w, r)
 }
