@@ -174,12 +174,9 @@ type stamp time.Time
 
 // Scan implements sql.Scanner.
 func (s *stamp) Scan(v any) error {
-	ms, ok := v.(int64)
-	if !ok {
-		return fmt.Errorf("a stored time is %T", v)
-	}
+	ms, err := number(v)
 	*s = stamp(Moment(ms))
-	return nil
+	return err
 }
 
 // milliseconds are a duration that is stored as a number of them.
@@ -187,12 +184,17 @@ type milliseconds time.Duration
 
 // Scan implements sql.Scanner.
 func (m *milliseconds) Scan(v any) error {
-	ms, ok := v.(int64)
-	if !ok {
-		return fmt.Errorf("a stored duration is %T", v)
-	}
+	ms, err := number(v)
 	*m = milliseconds(time.Duration(ms) * time.Millisecond)
-	return nil
+	return err
+}
+
+func number(v any) (int64, error) {
+	n, ok := v.(int64)
+	if !ok {
+		return 0, fmt.Errorf("a stored number is %T", v)
+	}
+	return n, nil
 }
 
 // Moment returns a stored time, Unix milliseconds; zero for 0.

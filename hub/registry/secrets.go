@@ -198,9 +198,9 @@ func (d *DB) setAuth(ctx context.Context, key directory.Key, auth map[string]str
 		if err != nil {
 			return err
 		}
-		touched := 0
+		touched := untouched
 		if changed {
-			touched = 1
+			touched = touchedAuth
 		}
 		return s.must(ctx, `UPDATE hub.integrations SET updated = CASE WHEN $4 > 0 THEN $3 ELSE updated END,
 			touched = CASE WHEN touched > $4 THEN touched ELSE $4 END, version = CASE WHEN $4 > 0 THEN version + 1 ELSE version END,

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
@@ -28,7 +27,7 @@ func OpenAlone(ctx context.Context, path string) (*sqlitefile.Alone, error) {
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		words:   strings.NewReplacer("hub.", "", "{lock}", "", "{skip}", "", "{skip w, d}", ""),
+		words:   words("hub.", "", "{lock}", "", "{skip}", "", "{skip w, d}", ""),
 		refusal: refusedBySQLite,
 		explain: format.Explain,
 	}

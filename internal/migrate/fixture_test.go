@@ -89,6 +89,7 @@ var (
 	guarded = directory.Key{Account: "acme", Integration: "guarded"}
 	paused  = directory.Key{Account: "Zürich", Integration: "crm"}
 	gone    = directory.Key{Account: "acme", Integration: "forgotten"}
+	begun   = directory.Key{Account: "acme", Integration: "begun"}
 )
 
 // lease is that of a run in the tests.
@@ -255,6 +256,9 @@ func (w *world) liveDirectory(c *clock) {
 		w.Fatalf("%v", err)
 	}
 	w.complete(paused, false, directory.PageChanges{Contacts: people(1, 5), Checkpoint: "p1"})
+
+	// A first run that died: nothing set a checkpoint.
+	w.page(w.start(begun, false), directory.PageChanges{Contacts: people(1, 2)})
 
 	// A full run that died after its first page, and a run that failed.
 	w.complete(half, false, directory.PageChanges{Contacts: people(1, 40), Checkpoint: "h1"})

@@ -122,7 +122,7 @@ func TestBothWorldsGoOnAlike(t *testing.T) {
 	halfForgotten(t, folder)
 	database := server.Database(t)
 	result := move(t, folder, database.DSN)
-	if result.Contacts != 50-2+3+40+7+40 || result.Secrets != 6 {
+	if result.Contacts != 50-2+3+40+7+40+2 || result.Secrets != 6 {
 		t.Errorf("%+v", result)
 	}
 	old = embedded(t, folder, c)
