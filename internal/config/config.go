@@ -67,11 +67,12 @@ func (l Log) SlogLevel() slog.Level {
 
 // Endpoint is one external service, or part of one, as callers see it.
 type Endpoint struct {
-	Auth     Auth            `yaml:"auth" jsonschema:"required" jsonschema_description:"Who may ask: a mapping of what the caller's auth object must hold, such as username and password; or  none  for anyone; or  source  where the external service decides: {{auth.name}} in the source then stands for what the caller sent. Values are compared in constant time." hint:"Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; source, to let the external service judge {{auth.name}}."`
-	Source   strictyaml.Raw  `yaml:"source" jsonschema:"required" jsonschema_description:"The external service. Its key kind says which one it is and which other keys there are." hint:"Write  source:  and below it  kind:  and that kind's keys: see docs/configuration.md."`
-	Page     Page            `yaml:"page" jsonschema_description:"When a page ends: by whichever comes first."`
-	Phones   Phones          `yaml:"phones" jsonschema_description:"What happens to phone numbers."`
-	OnDelete bridge.OnDelete `yaml:"on_delete" jsonschema:"default=skip,enum=skip,enum=blank" jsonschema_description:"What a deleted contact becomes for a synchronizer that does not ask for deletions: skip sends nothing, so the contact stays as it is over there; blank sends it with its id, its name and nothing that a call could find."`
+	Auth     Auth              `yaml:"auth" jsonschema:"required" jsonschema_description:"Who may ask: a mapping of what the caller's auth object must hold, such as username and password; or  none  for anyone; or  source  where the external service decides: {{auth.name}} in the source then stands for what the caller sent. Values are compared in constant time." hint:"Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; source, to let the external service judge {{auth.name}}."`
+	Source   strictyaml.Raw    `yaml:"source" jsonschema_description:"The external service. Its key kind says which one it is and which other keys there are. Default: sources."`
+	Sources  strictyaml.RawMap `yaml:"sources" jsonschema_description:"Several external services as one, in place of source: a mapping of names to sources, which are read one after the other. See below."`
+	Page     Page              `yaml:"page" jsonschema_description:"When a page ends: by whichever comes first."`
+	Phones   Phones            `yaml:"phones" jsonschema_description:"What happens to phone numbers."`
+	OnDelete bridge.OnDelete   `yaml:"on_delete" jsonschema:"default=skip,enum=skip,enum=blank" jsonschema_description:"What a deleted contact becomes for a synchronizer that does not ask for deletions: skip sends nothing, so the contact stays as it is over there; blank sends it with its id, its name and nothing that a call could find."`
 
 	UnknownCheckpoint bridge.UnknownCheckpoint `yaml:"unknown_checkpoint" jsonschema:"default=restart,enum=restart,enum=refuse" jsonschema_description:"What a caller gets whose checkpoint was issued for something else: another table, mapping, phone settings or database, another bridge, or a version whose mapping was different. restart sends every contact again, as in an initial run; refuse answers 400 invalid_checkpoint."`
 

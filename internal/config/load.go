@@ -136,7 +136,7 @@ func (c *checker) endpoint(name string, e Endpoint) Endpoint {
 	}
 	c.page(path+".page", e.Page)
 	e.Phones = c.phones(path+".phones", e.Phones)
-	e = c.source(path+".source", e)
+	e = c.sourceOrSources(path, e)
 	if !c.failed(path + ".auth") {
 		c.auth(path, e)
 	}

@@ -109,6 +109,7 @@ var words = map[reflect.Type]string{
 	reflect.TypeFor[Size]():                "size",
 	reflect.TypeFor[time.Duration]():       "duration",
 	reflect.TypeFor[strictyaml.Raw]():      "mapping",
+	reflect.TypeFor[strictyaml.RawMap]():   "mapping of sources",
 	reflect.TypeFor[source.Template]():     "text",
 	reflect.TypeFor[record.Expressions]():  "text, or list of texts",
 	reflect.TypeFor[record.CustomFields](): "mapping of texts",

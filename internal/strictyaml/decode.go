@@ -96,14 +96,7 @@ func (d *Document) DecodeRaw(raw Raw, into any, without ...string) error {
 	if !raw.IsMapping() {
 		return d.decode(&yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}, raw.path, into)
 	}
-	node := *raw.node
-	node.Content = nil
-	for i := 0; i+1 < len(raw.node.Content); i += 2 {
-		if !slices.Contains(without, raw.node.Content[i].Value) {
-			node.Content = append(node.Content, raw.node.Content[i], raw.node.Content[i+1])
-		}
-	}
-	return d.decode(&node, raw.path, into)
+	return d.decode(raw.Without(without...).node, raw.path, into)
 }
 
 func (d *Document) decode(node *yaml.Node, path string, into any) error {
@@ -151,6 +144,10 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 	}
 	if v.Type() == rawType {
 		v.Set(reflect.ValueOf(Raw{node: n, path: path}))
+		return
+	}
+	if v.Type() == rawMapType {
+		d.rawMap(n, path, v)
 		return
 	}
 	if v.Kind() == reflect.Pointer {
@@ -300,7 +297,7 @@ var (
 
 func decodesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
-	return t == rawType || p.Implements(yamlUnmarshaler) || p.Implements(textUnmarshaler)
+	return t == rawType || t == rawMapType || p.Implements(yamlUnmarshaler) || p.Implements(textUnmarshaler)
 }
 
 // unknownHint is where a key may have been meant to go.

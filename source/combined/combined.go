@@ -58,9 +58,9 @@ func Check(parts []Named) error {
 	errs.If(len(parts) > MaxParts, "", fmt.Sprintf("There are %d sources", len(parts)), fmt.Sprintf("At most %d can be combined in one endpoint.", MaxParts))
 	for i, p := range parts {
 		key := p.Name + ".prefix"
-		errs.If(len(p.Prefix) > maxPrefix, key, "prefix is longer than 64 bytes", "Choose a shorter one.")
+		errs.If(len(p.Prefix) > maxPrefix, key, "The prefix is longer than 64 bytes", "Choose a shorter one.")
 		errs.If(strings.ContainsFunc(p.Prefix, func(r rune) bool { return !unicode.IsPrint(r) }) || strings.TrimSpace(p.Prefix) != p.Prefix,
-			key, "prefix has characters that cannot be printed, or a space at an end", "Use letters, digits and marks.")
+			key, "The prefix has characters that cannot be printed, or a space at an end", "Use letters, digits and marks.")
 		for _, other := range parts[:i] {
 			message, hint := collision(p, other)
 			errs.If(message != "", key, message, hint)
@@ -78,12 +78,12 @@ func collision(p, other Named) (message, hint string) {
 	}
 	switch {
 	case p.Prefix == other.Prefix && p.Prefix == "":
-		return fmt.Sprintf("%s and %s both have an empty prefix, so two contacts could have one id", other.Name, p.Name),
+		return fmt.Sprintf("The sources %s and %s both have an empty prefix, so two contacts could have one id", other.Name, p.Name),
 			"Leave prefix out for all but one of them."
 	case p.Prefix == other.Prefix:
-		return fmt.Sprintf("%s and %s have the same prefix, so two contacts could have one id", other.Name, p.Name), "Choose another prefix for one of them."
+		return fmt.Sprintf("The sources %s and %s have the same prefix, so two contacts could have one id", other.Name, p.Name), "Choose another prefix for one of them."
 	case shorter.Prefix != "" && strings.HasPrefix(longer.Prefix, shorter.Prefix):
-		return fmt.Sprintf("the prefix of %s begins with that of %s, so two contacts could have one id", longer.Name, shorter.Name),
+		return fmt.Sprintf("The prefix of %s begins with that of %s, so two contacts could have one id", longer.Name, shorter.Name),
 			"Choose prefixes of which none is the beginning of another."
 	}
 	return "", ""
