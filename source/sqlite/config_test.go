@@ -104,6 +104,39 @@ func TestUsualNamesWithoutFields(t *testing.T) {
 	}
 }
 
+// D10: a column with a usual name changes what is sent, so checkpoints belong to the columns that were found, in every process at
+// once. Where fields says what is sent, no column matters.
+func TestCheckpointsBelongToTheColumnsThatWereFoundD10(t *testing.T) {
+	f := newFile(t, customers, `INSERT INTO customers VALUES (1, 'Jane', '2026-01-01 00:00:00')`)
+	const config = `{table: customers, id: id, updated: updated_at}`
+	old, configured := open(t, f.path, config), open(t, f.path, plain)
+	run := old.begin(t, "")
+	before, fixed := digest(t, old), digest(t, configured)
+	f.exec(t, "ALTER TABLE customers ADD COLUMN notes TEXT")
+	expect(t, "digest with a column that goes nowhere", digest(t, old), before)
+	f.exec(t, "ALTER TABLE customers ADD COLUMN email TEXT DEFAULT 'jane@example.com'")
+	after := digest(t, old)
+	if after == before {
+		t.Error("a new column gives no other digest")
+	}
+	expect(t, "digest in another process", digest(t, open(t, f.path, config)), after)
+	if got := old.page(t, run, nil, 0); len(got) == 0 || len(got[0].Contact.Emails) != 1 {
+		t.Errorf("the new column is not read: %+v", got)
+	}
+	expect(t, "digest where fields is set", digest(t, configured), fixed)
+	f.exec(t, "ALTER TABLE customers DROP COLUMN email")
+	expect(t, "digest when the column is gone", digest(t, old), before)
+}
+
+func digest(t testing.TB, r reader) string {
+	t.Helper()
+	said, err := r.Describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return said.Digest
+}
+
 func TestNamesOfEveryKind(t *testing.T) {
 	f := newFile(t, `CREATE TABLE "Table ""Name"" 表" ("the id?" TEXT, "select" DATETIME)`, `INSERT INTO "Table ""Name"" 表" VALUES ('a?', '2020-01-01 00:00:00'), ('b''\', '2020-01-01 00:00:00')`)
 	for _, what := range []string{`table: 'main."Table ""Name"" 表"'`, `query: 'SELECT * FROM "Table ""Name"" 表" -- all;'`} {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -147,11 +148,7 @@ type session struct {
 
 // Describe implements [sqltable.Session]. The columns have no types: any of them may hold anything.
 func (s *session) Describe(ctx context.Context, query string) ([]sqltable.Type, error) {
-	types, err := s.Columns(ctx, query+" LIMIT 0")
-	for i := range types {
-		types[i].Stamp = sqltable.Own
-	}
-	return types, err
+	return s.Columns(ctx, query+" LIMIT 0", func(sqldriver.Rows, int) sqltable.Type { return sqltable.Type{Stamp: sqltable.Own} })
 }
 
 // Adapt implements [sqltable.Adapter].

@@ -22,7 +22,8 @@ type Dialect struct {
 	// Join makes one value of several, without those that are null or empty. The values are expressions of texts. nil means
 	// concat_ws.
 	Join func(separator string, values []string) string
-	// Select writes the value of an expression as it is read: a text, except for the stamp. nil casts it to text.
+	// Select writes the value of an expression as it is read: a text, except for the stamp. nil casts it to text, which
+	// may be JSON in a list.
 	Select func(e Expression) (sql string, lists JSON)
 	// Stamp gives what a stamp is compared as. nil gives numbers and [keyset.Any] as they are, times as the texts
 	// 2006-01-02 15:04:05.000000 (in UTC, where they are instants) and 2006-01-02.
@@ -123,9 +124,9 @@ func badName(name string) error {
 	}
 }
 
-// Wrap puts an expression in parentheses, so that a comment at its end ends there.
+// Wrap puts an expression in parentheses, so that a comment at its end, after -- or #, ends there.
 func Wrap(expression string) string {
-	if strings.Contains(expression, "--") {
+	if strings.Contains(expression, "--") || strings.Contains(expression, "#") {
 		expression += "\n"
 	}
 	return "(" + expression + ")"
@@ -159,7 +160,7 @@ func (d *Dialect) value(e Expression) (sql string, lists JSON) {
 	case e.Field == fieldUpdated:
 		return e.SQL, NotJSON
 	}
-	return "CAST(" + e.SQL + " AS text)", NotJSON
+	return "CAST(" + e.SQL + " AS text)", MaybeJSON
 }
 
 func (d *Dialect) stamp(layout keyset.Layout, stamp keyset.Value) keyset.Value {

@@ -19,13 +19,16 @@
 // Each is an interface that a session has or has not:
 //
 //   - [Adapter]: what else it must know about what is read.
-//   - [Marker]: how to tell the rows that were changed since a run began (E12). Without it an initial run reads all rows twice.
+//   - [Marker], with [Table.Changed]: how to tell what was changed since a run began (E12). Without it an initial run reads all
+//     rows twice.
 //   - [Lister]: which transactions are open, by names. Without it a sequence is safe once the clock says so.
 //   - [Fingerprinter]: a fingerprint (E10) that the database computes. Without it the engine reads all rows for it.
 //   - [Adviser]: what preview says about indexes and privileges.
 //
 // # How to add a database
 //
-// source/sqlite is the example for stamps of its own, source/postgres for a database with a clock; each has a type config, a
-// function New, a Database and a Session. Run sourcetest.SQL on it.
+// toy_test.go is the least that a database gives, with its suite: begin with that. source/postgres is the example of a database
+// with types, a clock and everything that is optional; source/sqlite that of stamps that only one database has. Beside what is
+// above a kind has a Config, which embeds [Config], a function New, and a function Kind, which describes it. Its suite is
+// sourcetest.SQL: Run and RunUnsorted.
 package sqltable

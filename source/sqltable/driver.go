@@ -18,9 +18,9 @@ import (
 // embeds it.
 type DriverConn struct {
 	SQL *sql.Conn
-	// Value makes a driver's value one of ours; nil means [DriverValue]. It allocates nothing.
+	// Value makes a driver's value one of ours, as [Session] wants it, and allocates nothing. [Connect] sets it to [DriverValue].
 	Value func(v sqldriver.Value) keyset.Value
-	// Argument makes one of ours a driver's; nil means [DriverArgument].
+	// Argument makes one of ours a driver's. Connect sets it to [DriverArgument].
 	Argument func(v keyset.Value) sqldriver.Value
 
 	source []sqldriver.Value
@@ -44,11 +44,18 @@ func (c *DriverConn) Query(ctx context.Context, s Statement, row func([]keyset.V
 	return c.open(ctx, s, func(rows sqldriver.Rows) error { return c.read(ctx, rows, row) })
 }
 
-// Columns names the columns of a query, and runs it: the query should have no rows.
-func (c *DriverConn) Columns(ctx context.Context, query string) (types []Type, err error) {
+// Columns tells the types of a query's columns, and runs it for that: the query should have no rows. typeOf says what the driver
+// knows of a column, which may be more where rows has the methods of [sqldriver.RowsColumnTypeDatabaseTypeName] and the like; the
+// name is filled in. nil means that the driver knows nothing.
+func (c *DriverConn) Columns(ctx context.Context, query string, typeOf func(rows sqldriver.Rows, column int) Type) (types []Type, err error) {
 	err = c.open(ctx, Statement{SQL: query}, func(rows sqldriver.Rows) error {
-		for _, name := range rows.Columns() {
-			types = append(types, Type{Name: name})
+		for i, name := range rows.Columns() {
+			var t Type
+			if typeOf != nil {
+				t = typeOf(rows, i)
+			}
+			t.Name = name
+			types = append(types, t)
 		}
 		return nil
 	})

@@ -100,7 +100,10 @@ func (i *Inspector) look(ctx context.Context, conn Session) error {
 		i.Order("")
 		i.found.Problems = append(i.found.Problems, noUpdated(record.Usual(names).Updated))
 	case t.Stamp.Kind == Own:
-		err = conn.(OwnStamps).InspectStamps(ctx, i)
+		var own OwnStamps
+		if own, err = ownStamps(conn); err == nil {
+			err = own.InspectStamps(ctx, i)
+		}
 	default:
 		err = i.stamps(ctx, newTyped(conn, t))
 	}

@@ -124,7 +124,11 @@ func (s *Source) horizon(ctx context.Context, conn Session, t *Table, initial bo
 		state.Mark = unmarked
 	}
 	if t.Stamp.Kind == Own {
-		return conn.(OwnStamps).Horizon(ctx, t, state, initial, since)
+		own, err := ownStamps(conn)
+		if err != nil {
+			return state, err
+		}
+		return own.Horizon(ctx, t, state, initial, since)
 	}
 	return newTyped(conn, t).horizon(ctx, state, initial, since)
 }

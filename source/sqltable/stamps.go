@@ -127,6 +127,15 @@ func MustBe(as, typeName, only string) error {
 	}
 }
 
+// ownStamps is a session as one that has stamps of its own.
+func ownStamps(conn Session) (OwnStamps, error) {
+	own, ok := conn.(OwnStamps)
+	if !ok {
+		return nil, errors.New("the kind does not say how the horizon of its own stamps is found")
+	}
+	return own, nil
+}
+
 // typed finds the horizon of stamps that have a type.
 type typed struct {
 	conn  Session
@@ -355,13 +364,7 @@ func (t timeStamps) lowest(safe time.Time) int64 {
 	case Instants:
 		return stamp.Microseconds(safe)
 	}
-	lowest := stamp.LowestWall(safe, t.locations[0])
-	for _, loc := range t.locations[1:] {
-		if w := stamp.LowestWall(safe, loc); w.Before(lowest) {
-			lowest = w
-		}
-	}
-	return t.fromWall(lowest)
+	return t.fromWall(stamp.LowestOf(safe, t.locations))
 }
 
 // highest is a stamp that no checkpoint made at or before an instant is beyond.
@@ -372,13 +375,7 @@ func (t timeStamps) highest(now time.Time) int64 {
 	case Instants:
 		return stamp.Microseconds(now)
 	}
-	highest := stamp.HighestWall(now, t.locations[0])
-	for _, loc := range t.locations[1:] {
-		if w := stamp.HighestWall(now, loc); w.After(highest) {
-			highest = w
-		}
-	}
-	return t.fromWall(highest)
+	return t.fromWall(stamp.HighestOf(now, t.locations))
 }
 
 func (t timeStamps) fromWall(wall time.Time) int64 {
