@@ -13,7 +13,7 @@ type Config struct {
 	file.Config `yaml:",inline"`
 	Delimiter   string `yaml:"delimiter" jsonschema_description:"What stands between two columns: one character, or tab. Default: what a first line such as sep=; says, else whichever of comma, semicolon, tab and | makes the most of the first rows."`
 	Quote       string `yaml:"quote" jsonschema_description:"What stands around a value that holds the delimiter or a line break: one character. Default: the double quote, or the single one where it is around every column's name."`
-	Encoding    string `yaml:"encoding" jsonschema:"enum=utf-8,enum=utf-16,enum=windows-1252,enum=iso-8859-15" jsonschema_description:"A byte order mark at the beginning of the file says it before this key does. Default: utf-16 where every other byte of many is zero, utf-8 where all of the file is that, else windows-1252, or iso-8859-15 where its signs make more sense; preview says which."`
+	Encoding    string `yaml:"encoding" jsonschema:"enum=utf-8,enum=utf-16,enum=windows-1252,enum=iso-8859-15" jsonschema_description:"How bytes make characters. A byte order mark at the beginning of the file counts more. Default: utf-16 where every other byte of many is zero, utf-8 where all of the file is that, else windows-1252, or iso-8859-15 where its signs make more sense; preview says which."`
 }
 
 // The values of encoding.

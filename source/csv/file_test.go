@@ -123,9 +123,9 @@ func TestFilesThatCannotBeServedAreExplained(t *testing.T) {
 		"empty":            {"", []string{"no first row"}},
 		"only empty lines": {"\n\r\n,,,\n", []string{"no first row"}},
 		"two columns of one name": {
-			"id,name,name\n1,a,b\n", []string{`"name" twice`},
+			"id,name,name\n1,a,b\n", []string{`fields.name: Two columns have the name "name"`},
 		},
-		"no such columns": {"ID,name\n1,a\n", []string{`id: "id"`, `updated: "updated"`, `fields.phones[1]: "mobile"`}},
+		"no such columns": {"ID,name\n1,a\n", []string{`id: Unknown column "id"`, `updated: Unknown column "updated"`, `fields.phones[1]: Unknown column "mobile"`}},
 		"CR only":         {"id,name\r1,a\r", []string{"CR"}},
 		"an open quote":   {"id,\"name\n1,a\n", []string{"quote"}},
 	} {

@@ -364,7 +364,7 @@ func TestProblemsNameTheirFiles(t *testing.T) {
 	}
 	f.put("b.csv", "name,number\nd,2\n")
 	_, err = f.src.Begin(t.Context(), "")
-	wantError(t, err, bridge.CodeSourceBroken, `b.csv has no column for id: "id"`)
+	wantError(t, err, bridge.CodeSourceBroken, `b.csv has no column "id", which is needed for id`)
 }
 
 // A caller's credentials are no part of a pattern, and never lead to another's files.

@@ -152,5 +152,5 @@ func (c *cursor) where() string {
 	return text
 }
 
-// fault says what is wrong with the last record, and where: "line 12 cannot be read: a quote is not closed".
-func (c *cursor) fault() string { return c.where() + " cannot be read: " + c.Reason }
+// explain says that the last record cannot be read, and where it is: "line 12 cannot be read: a quote is not closed".
+func (c *cursor) explain(reason string) string { return c.where() + " cannot be read: " + reason }

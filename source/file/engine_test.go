@@ -156,7 +156,7 @@ func TestTheErrorOfALongReadingIsTold(t *testing.T) {
 		_, err := src.Begin(ctx, "")
 		cancel()
 		if bridge.CodeOf(err) == bridge.CodeSourceBroken {
-			if !strings.Contains(err.Error(), `no column for id: "id"`) {
+			if !strings.Contains(err.Error(), `id: Unknown column "id"`) {
 				t.Errorf("told: %v", err)
 			}
 			return

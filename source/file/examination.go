@@ -174,8 +174,12 @@ func (f *files) busy(taken time.Duration) error {
 		Message:    f.name() + " is new and is being read",
 		Hint:       "Ask again later: reading goes on, and is done once for each version of the files.",
 		RetryAfter: min(max(taken.Round(time.Second), 5*time.Second), time.Minute),
+		Err:        errBusy,
 	}
 }
+
+// errBusy says that a new version is being read.
+var errBusy = errors.New("reading goes on")
 
 // close ends what goes on and forgets what is known.
 func (f *files) close() error {

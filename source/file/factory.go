@@ -16,7 +16,9 @@ type factory struct {
 	format   Format
 	traits   Traits
 	reads    source.Settings
-	shape    string // stands for what of the configuration decides how a contact looks
+	shape    string   // stands for what of the configuration decides how a contact looks
+	pattern  bool     // the path is a pattern; what callers send is no part of it
+	wanted   []string // see [Input]
 	deps     source.Deps
 	known    *source.Pool[*files]
 }
@@ -35,6 +37,7 @@ func New(cfg Config, format Format, reads source.Settings, deps source.Deps) (so
 	deps = deps.Defaults()
 	return &factory{
 		cfg: cfg, settings: settings, format: format, traits: format.Traits(), reads: reads, deps: deps,
+		pattern: isPattern(cfg.Path), wanted: cfg.wanted(),
 		shape: reads.With(source.Settings{"engine.revision": engineRevision}).Digest(),
 		known: source.NewPool(source.PoolOptions{Clock: deps.Clock}, (*files).close),
 	}, nil
@@ -69,8 +72,7 @@ func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, er
 // locate returns where the files of a caller are.
 func (f *factory) locate(auth bridge.Auth) (location, error) {
 	escape := fileName
-	pattern := f.isPattern()
-	if pattern {
+	if f.pattern {
 		escape = plainFileName
 	}
 	path, err := f.cfg.Path.Expand(auth, escape)
@@ -78,20 +80,20 @@ func (f *factory) locate(auth bridge.Auth) (location, error) {
 		return location{}, err
 	}
 	l := location{path: f.deps.Path(path), ofCaller: len(f.cfg.Path.Names()) > 0}
-	if pattern {
+	if f.pattern {
 		root, rest := splitPattern(path)
 		l.root, l.pattern = f.deps.Path(root), rest
 	}
 	return l, nil
 }
 
-// isPattern reports whether the configured path is a pattern. What callers send is no part of it.
-func (f *factory) isPattern() bool {
+// isPattern reports whether a configured path is a pattern.
+func isPattern(path source.Template) bool {
 	auth := bridge.Auth{}
-	for _, name := range f.cfg.Path.Names() {
+	for _, name := range path.Names() {
 		auth[name] = "x"
 	}
-	text, err := f.cfg.Path.Expand(auth, source.EscapeURL)
+	text, err := path.Expand(auth, source.EscapeURL)
 	return err == nil && strings.ContainsAny(text, patternSigns)
 }
 

@@ -39,6 +39,9 @@ type Traits struct {
 	Record string
 	// Unit is what [Place.Line] counts, in messages: "line", "row".
 	Unit string
+	// Lists says that values which are JSON arrays or objects are lists and objects, as those of a property that may be
+	// repeated. Otherwise they are so in expressions and in the fields that are lists, and texts in others.
+	Lists bool
 }
 
 // An Input is the content of one file. It does not change while it is read; if the file does, the engine notices.

@@ -21,40 +21,28 @@ import (
 
 // An identity is where a version's ids come from.
 type identity struct {
-	column   int    // index of the column; -1 where all ids are made
-	name     string // of the column
-	fallback bool   // ids are made for records without a value in the column
-	chosen   string // why it was chosen, where the configuration leaves it open
+	expression *record.Expression // nil where all ids are made
+	name       string             // what is configured, or the column that was chosen
+	fallback   bool               // ids are made for records without a value
+	chosen     string             // why it was chosen, where the configuration leaves it open
 	// again holds the records whose made id an earlier record has: by their offset, which one of them it is, from 2 on.
 	again map[int64]int
 }
 
 // makes reports whether ids of some records are made.
-func (i *identity) makes() bool { return i.column < 0 || i.fallback }
+func (i *identity) makes() bool { return i.expression == nil || i.fallback }
 
 // settleID decides where the ids come from: as configured, else the column with a usual name, else the first column of e-mail
 // addresses if each record has one and no two have the same, else they are made.
 func (o *opened) settleID(ctx context.Context) error {
 	m := o.version.mapping
-	name, auto := o.files.factory.cfg.configuredID()
-	switch {
-	case auto:
-		m.id = identity{column: -1}
-	case name != "":
-		return nil // newMapping has found it
-	case m.guess.ID != "" && o.version.haveAll(m.guess.ID):
-		m.id = identity{column: slices.Index(m.columns, m.guess.ID), name: m.guess.ID, chosen: "its usual name", fallback: m.knows}
-	default:
-		email := m.emailColumn()
-		unique, err := o.isUnique(ctx, email)
-		if err != nil {
+	if m.id.expression != nil {
+		return nil
+	}
+	if o.files.factory.cfg.ID == "" {
+		if err := o.chooseID(ctx); err != nil {
 			return err
 		}
-		if unique {
-			m.id = identity{column: email, name: m.columns[email], chosen: "no column has a usual name, and every row has an address of its own"}
-			return nil
-		}
-		m.id = identity{column: -1, chosen: "no column identifies the rows"}
 	}
 	if !m.id.makes() {
 		return nil
@@ -64,19 +52,40 @@ func (o *opened) settleID(ctx context.Context) error {
 	return err
 }
 
-// haveAll reports whether every file has a column.
-func (v *version) haveAll(name string) bool {
-	return !slices.ContainsFunc(v.parts, func(p part) bool { return !slices.Contains(p.columns, name) })
+func (o *opened) chooseID(ctx context.Context) error {
+	m := o.version.mapping
+	if usual := m.fields.Guess.ID; usual != "" && o.version.without(usual) < 0 {
+		return o.takeID(slices.Index(m.columns, usual), identity{chosen: "its usual name", fallback: m.knows})
+	}
+	email := m.fields.First(record.FieldEmails)
+	unique, err := o.isUnique(ctx, email)
+	if err != nil {
+		return err
+	}
+	if unique {
+		return o.takeID(email, identity{chosen: "no column has a usual name, and every row has an address of its own"})
+	}
+	m.id.chosen = "no column identifies the rows"
+	return nil
 }
 
-// emailColumn returns the first column of e-mail addresses, or -1.
-func (m *mapping) emailColumn() int {
-	for _, f := range m.fields {
-		if f.column.Field == record.FieldEmails {
-			return f.indexes[0]
-		}
+// takeID takes the ids from a column.
+func (o *opened) takeID(column int, id identity) error {
+	m := o.version.mapping
+	id.name = m.columns[column]
+	var err error
+	if id.expression, err = o.column(column); err != nil {
+		return o.files.unfit(o.files.name(), err)
 	}
-	return -1
+	m.id = id
+	return nil
+}
+
+// column returns the expression of a column, which may have the name of another one.
+func (o *opened) column(column int) (*record.Expression, error) {
+	columns := make([]string, len(o.version.columns))
+	columns[column] = "x"
+	return o.files.factory.compiler().Expression("id", "x", columns)
 }
 
 // A digestAt is 8 bytes of a record's digest, and where the record starts.
@@ -85,7 +94,7 @@ type digestAt struct {
 	offset int64
 }
 
-// digests reads all files and collects a digest of each good record, sorted. Records without one are counted.
+// digests reads all files and collects a digest of each record that has one, sorted. Good records without one are counted.
 func (o *opened) digests(ctx context.Context, of func(values [][]byte) string) (list []digestAt, without int, err error) {
 	c := o.cursor()
 	for n := 0; ; n++ {
@@ -119,8 +128,12 @@ func (o *opened) isUnique(ctx context.Context, column int) (bool, error) {
 	if column < 0 {
 		return false, nil
 	}
-	m := o.version.mapping
-	list, without, err := o.digests(ctx, func(values [][]byte) string { return strings.ToLower(m.text(values, column)) })
+	list, without, err := o.digests(ctx, func(values [][]byte) string {
+		if column >= len(values) {
+			return ""
+		}
+		return strings.ToLower(string(trim(values[column])))
+	})
 	if err != nil || without > 0 {
 		return false, err
 	}
@@ -137,10 +150,9 @@ func (o *opened) findAgain(ctx context.Context) (map[int64]int, error) {
 	var row record.Row
 	m := o.version.mapping
 	list, _, err := o.digests(ctx, func(values [][]byte) string {
-		if m.text(values, m.id.column) != "" {
-			return "" // it has an id
+		if id, err := text(m.id.expression, &row, values); id != "" || err != nil || m.contact(&row, values) != nil {
+			return "" // it has an id, or cannot be read
 		}
-		m.contact(&row, values)
 		return row.Contact.ID
 	})
 	if err != nil {
@@ -178,7 +190,11 @@ func (m *mapping) makeID(row *record.Row, values [][]byte) string {
 	}
 	if strings.Join(parts, "") == "" {
 		for i := range m.columns {
-			parts = append(parts, m.text(values, i))
+			value := []byte(nil)
+			if i < len(values) {
+				value = trim(values[i])
+			}
+			parts = append(parts, string(value))
 		}
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))

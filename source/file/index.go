@@ -49,6 +49,7 @@ type indexing struct {
 	stamps  *stamps
 	newest  []int64 // the newest stamp of each file; null where there is none
 	row     record.Row
+	stamp   record.Row // for updated
 }
 
 // buildIndex reads every record once.
@@ -74,6 +75,9 @@ func (o *opened) buildIndex(ctx context.Context) (*index, error) {
 		if !x.add(c) {
 			return nil, Broken(o.files.name()+" has more than 4 GiB of ids", "Split it.")
 		}
+		if !c.Uncut {
+			v.starts.passed(c.End) // nobody else has the version yet
+		}
 	}
 	x.sort()
 	x.horizon = x.safe(o.files.factory.cfg.Overlap)
@@ -82,17 +86,25 @@ func (o *opened) buildIndex(ctx context.Context) (*index, error) {
 
 // add takes in the last record of a cursor. It returns false if there is no room for its id.
 func (x *indexing) add(c *cursor) bool {
-	if c.Fault != nil { // shown by initial runs, as one that nobody knows (D8)
-		x.faults[c.Start.Offset] = c.fault()
-		x.rows = append(x.rows, place{updated: null, offset: c.Start.Offset})
+	if c.Fault != nil {
+		x.reject(c, c.Reason)
 		return true
 	}
-	id := x.version.mapping.idOf(&x.row, c)
+	m := x.version.mapping
+	stamp, err := text(m.updated, &x.stamp, c.Values)
+	if err != nil {
+		x.reject(c, err.Error())
+		return true
+	}
+	id, err := m.idOf(&x.row, c)
+	if err != nil {
+		x.reject(c, err.Error())
+		return true
+	}
 	if len(x.ids)+len(id) > maxIDs {
 		return false
 	}
 	p := place{updated: null, offset: c.Start.Offset, id: uint32(len(x.ids)), size: uint32(len(id))}
-	stamp := x.version.mapping.text(c.Values, x.version.mapping.updated)
 	if key, ok := x.stamps.key(stamp); ok {
 		p.updated = key
 		x.newest[c.part] = max(x.newest[c.part], key)
@@ -102,6 +114,12 @@ func (x *indexing) add(c *cursor) bool {
 	x.ids = append(x.ids, id...)
 	x.rows = append(x.rows, p)
 	return true
+}
+
+// reject takes in a record that cannot be read: it is shown by initial runs, as one that nobody knows (D8).
+func (x *indexing) reject(c *cursor, reason string) {
+	x.faults[c.Start.Offset] = c.explain(reason)
+	x.rows = append(x.rows, place{updated: null, offset: c.Start.Offset})
 }
 
 // safe returns the horizon: that of the file of which a later version may bring the oldest stamps.

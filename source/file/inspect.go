@@ -1,10 +1,12 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +31,7 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 	}
 	problems := i.problems()
 	source.SortProblems(problems)
-	return source.Inspection{Mapping: i.mapping(), Facts: i.facts(), Problems: problems, Unused: o.version.mapping.unused}, nil
+	return source.Inspection{Mapping: i.mapping(), Facts: i.facts(), Problems: problems, Unused: o.version.mapping.unused()}, nil
 }
 
 // An inspector counts what is wrong with the records of a version.
@@ -41,6 +43,7 @@ type inspector struct {
 	cursor  *cursor
 
 	rows      int
+	failed    map[string]*places // by what is wrong: records that are no contact by the configuration
 	faults    flaws
 	remarks   flaws
 	noID      places
@@ -52,6 +55,7 @@ type inspector struct {
 	zero      places
 	newest    int64
 	scratch   record.Row
+	stamped   record.Row // for updated
 	seen      map[digestOfID]struct{}
 }
 
@@ -61,7 +65,7 @@ type digestOfID [8]byte
 func newInspector(o *opened) *inspector {
 	i := &inspector{
 		o: o, cfg: o.files.factory.cfg, version: o.version, stamps: o.files.factory.newStamps(), cursor: o.cursor(),
-		newest: null, seen: map[digestOfID]struct{}{},
+		newest: null, seen: map[digestOfID]struct{}{}, failed: map[string]*places{},
 	}
 	i.cursor.look = i.look
 	return i
@@ -163,7 +167,15 @@ func (i *inspector) row() {
 	if c.Remark != nil {
 		i.remarks.add(c.Remark, c)
 	}
-	id := m.idOf(&i.scratch, c)
+	id, err := m.idOf(&i.scratch, c)
+	stamp, stampErr := text(m.updated, &i.stamped, c.Values)
+	if err = cmp.Or(err, stampErr); err == nil && !m.id.makes() {
+		err = m.contact(&i.scratch, c.Values)
+	}
+	if err != nil {
+		i.fail(err)
+		return
+	}
 	sum := source.DigestOf(id)
 	key := digestOfID(sum[:8])
 	if _, twice := i.seen[key]; id == "" {
@@ -172,10 +184,26 @@ func (i *inspector) row() {
 		i.duplicate.add(c)
 	}
 	i.seen[key] = struct{}{}
-	if m.updated >= 0 {
-		i.stamp(m.text(c.Values, m.updated))
+	if m.updated != nil {
+		i.stamp(stamp)
 	}
 }
+
+// fail counts a record of which the configuration makes no contact.
+func (i *inspector) fail(err error) {
+	p := i.failed[err.Error()]
+	if p == nil {
+		if len(i.failed) == mostFailures {
+			return
+		}
+		p = &places{}
+		i.failed[err.Error()] = p
+	}
+	p.add(i.cursor)
+}
+
+// mostFailures is how many different failures are told.
+const mostFailures = 10
 
 func (i *inspector) stamp(stamp string) {
 	key, ok := i.stamps.key(stamp)
@@ -194,12 +222,8 @@ func (i *inspector) stamp(stamp string) {
 
 func (i *inspector) mapping() []record.Mapped {
 	m := i.version.mapping
-	columns := make([]record.Column, len(m.fields))
-	for n, f := range m.fields {
-		columns[n] = f.column
-	}
-	list := record.Mapping(m.id.describe(), columns)
-	list[0].Auto = m.id.chosen != "" && m.id.column >= 0
+	list := record.Mapping(m.id.describe(), m.fields.Columns())
+	list[0].Auto = m.id.chosen != "" && m.id.expression != nil
 	if i.cfg.Updated != "" {
 		list = append(list, record.Mapped{Field: "updated", From: i.cfg.Updated})
 	}
@@ -278,7 +302,7 @@ const nobodyGoes = "until they are corrected, contacts that are missing are not 
 func (i *identity) describe() string {
 	const made = autoID + ": name, first e-mail address, first number"
 	switch {
-	case i.column < 0:
+	case i.expression == nil:
 		return made
 	case i.fallback:
 		return i.name + ", else " + made
@@ -295,7 +319,7 @@ func (i *identity) problems(noun string) []source.Problem {
 	if i.chosen != "" && !i.fallback {
 		set := i.name
 		switch {
-		case i.column < 0:
+		case i.expression == nil:
 			set = autoID
 		case set == autoID:
 			set = "`" + autoID + "`"
@@ -303,7 +327,7 @@ func (i *identity) problems(noun string) []source.Problem {
 		note("id_chosen", fmt.Sprintf("id is not set: %s is taken (%s)", i.label(), i.chosen),
 			fmt.Sprintf("Set id: %s, so that another file cannot change it, which would delete every contact and create it anew.", set))
 	}
-	if i.column < 0 {
+	if i.expression == nil {
 		note("id_made", "ids are made of name, first e-mail address and first number: a contact of which one of them changes is deleted and created anew",
 			"Export a column that identifies the contacts, and set id to it, if there is one.")
 	}
@@ -320,7 +344,7 @@ func (i *identity) problems(noun string) []source.Problem {
 
 // label names what ids come from in a sentence.
 func (i *identity) label() string {
-	if i.column < 0 {
+	if i.expression == nil {
 		return autoID
 	}
 	return fmt.Sprintf("the column %q", i.name)
@@ -335,7 +359,7 @@ func (i *inspector) problems() []source.Problem {
 			list = append(list, source.Problem{Severity: severity, Code: code, Message: message, Hint: hint})
 		}
 	}
-	cfg, guess := i.cfg, i.version.mapping.guess
+	cfg, guess := i.cfg, i.version.mapping.fields.Guess
 	for _, p := range i.version.parts {
 		for _, problem := range p.problems {
 			if !slices.Contains(list, problem) {
@@ -346,6 +370,9 @@ func (i *inspector) problems() []source.Problem {
 	add(source.Failure, i.rows == 0, "no_rows", "the file has no contacts", "Check that the export is complete.")
 	for _, f := range i.faults {
 		add(source.Failure, true, f.Code, f.that(f.Says+" and cannot be read: "+nobodyGoes), f.Hint)
+	}
+	for _, message := range slices.Sorted(maps.Keys(i.failed)) {
+		add(source.Failure, true, "not_a_contact", i.failed[message].that("are no contact by the configuration ("+message+"): "+nobodyGoes), "Correct the expression, or the values.")
 	}
 	add(source.Failure, i.noID.n > 0, "no_id", i.noID.that("have no id and cannot be sent: ")+nobodyGoes, "Give every contact an id.")
 	add(source.Failure, i.badStamp.n > 0, "bad_updated",
@@ -376,11 +403,10 @@ func (i *inspector) problems() []source.Problem {
 // missing lists the columns that are mapped and that some file lacks.
 func (v *version) missing() []string {
 	var list []string
-	for _, f := range v.mapping.fields {
-		for _, i := range f.indexes {
-			if name := v.columns[i]; !v.haveAll(name) && !slices.Contains(list, name) {
-				list = append(list, name)
-			}
+	unused := v.mapping.fields.Unused()
+	for i, name := range v.columns {
+		if !slices.Contains(unused, i) && v.without(name) >= 0 && !slices.Contains(list, name) {
+			list = append(list, name)
 		}
 	}
 	return list

@@ -2,188 +2,123 @@ package file
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// A mapping is which column of a version goes where.
+// A mapping says what of a record goes where.
 type mapping struct {
 	columns []string
+	fields  *record.Mapper
 	id      identity
-	updated int // -1 if not configured
-	deleted int // -1 if not configured
-	fields  []field
-	unused  []string // columns that go nowhere
-	guess   record.Guess
-	knows   bool // the guess is the format's, which knows
+	updated *record.Expression // nil if not configured
+	deleted *record.Expression // nil if not configured
+	knows   bool               // the usual columns are those that the format knows
 }
 
-// A field is a contact's field and the columns that its value is made of.
-type field struct {
-	column  record.Column
-	indexes []int
-	join    string // between the values of several columns
-}
-
-// newMapping finds the configured columns in a version's.
+// newMapping compiles the configuration over a version's columns.
 func (f *files) newMapping(v *version) (*mapping, error) {
-	cfg := f.factory.cfg
-	m := &mapping{columns: v.columns, updated: -1, deleted: -1}
-	m.guess, m.knows = usual(v)
-	find := &columnFinder{columns: v.columns}
-	if name, auto := cfg.configuredID(); name != "" && !auto {
-		m.id = identity{column: find.column("id", name), name: name}
+	cfg, m := f.factory.cfg, &mapping{columns: v.columns}
+	compiler := f.factory.compiler()
+	if mapper, ok := v.parts[0].table.(Mapper); ok {
+		guess := mapper.Usual()
+		compiler.Guess, m.knows = &guess, true
 	}
-	if cfg.Updated != "" {
-		m.updated = find.column("updated", cfg.Updated)
+	var wrong []error
+	compile := func(key, text string) *record.Expression {
+		if text == "" {
+			return nil
+		}
+		e, err := compiler.Expression(key, text, v.columns)
+		wrong = append(wrong, err)
+		return e
 	}
-	if cfg.Deleted != "" {
-		m.deleted = find.column("deleted", cfg.Deleted)
+	if cfg.ID != autoID {
+		m.id = identity{expression: compile("id", cfg.ID), name: cfg.ID}
 	}
-	for _, column := range record.Columns(cfg.Fields) {
-		m.fields = append(m.fields, field{column: column, indexes: []int{find.column(column.Path, column.From)}})
+	m.updated, m.deleted = compile("updated", cfg.Updated), compile("deleted", cfg.Deleted)
+	var err error
+	m.fields, err = compiler.Mapper(cfg.Fields, v.columns)
+	if err := errors.Join(append(wrong, err)...); err != nil {
+		return nil, f.unfit(f.name(), err)
 	}
-	if err := find.err(f.name()); err != nil {
-		return nil, err
-	}
-	if cfg.Fields.Empty() {
-		m.takeUsual()
-	}
-	return m, f.haveDeciding(v)
+	return m, f.haveDeciding(v, m)
 }
 
-// usual is what a version's columns mean: by what the format knows, or by their names.
-func usual(v *version) (guess record.Guess, knows bool) {
-	if mapper, ok := v.parts[0].table.(Mapper); ok {
-		return mapper.Usual(), true
+// compiler compiles the texts of the configuration.
+func (f *factory) compiler() record.Compiler {
+	return record.Compiler{Clean: trim, Lists: f.traits.Lists}
+}
+
+// unfit is the error of files whose columns are not those that the configuration speaks of.
+func (f *files) unfit(name string, err error) error {
+	var said []string
+	hint := ""
+	for _, mistake := range fieldErrors(err) {
+		said = append(said, mistake.Path+": "+mistake.Message)
+		hint = cmp.Or(hint, mistake.Hint)
 	}
-	return record.Usual(v.columns), false
+	return Broken(fmt.Sprintf("%s does not fit the configuration: %s", name, strings.Join(said, "; ")), hint)
+}
+
+// fieldErrors returns the errors of a compiler one by one.
+func fieldErrors(err error) []*record.FieldError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var list []*record.FieldError
+		for _, one := range joined.Unwrap() {
+			list = append(list, fieldErrors(one)...)
+		}
+		return list
+	}
+	if one, ok := errors.AsType[*record.FieldError](err); ok {
+		return []*record.FieldError{one}
+	}
+	return nil
 }
 
 // haveDeciding is an error where a file lacks a column that decides which of its records are sent, and which of them are gone.
-func (f *files) haveDeciding(v *version) error {
-	if len(v.parts) == 1 {
-		return nil
-	}
-	cfg := f.factory.cfg
-	id, auto := cfg.configuredID()
-	if auto {
-		id = ""
-	}
-	for i := range v.parts {
-		names := v.parts[i].columns
-		for _, c := range [][2]string{{"id", id}, {"updated", cfg.Updated}, {"deleted", cfg.Deleted}} {
-			if c[1] != "" && !slices.Contains(names, c[1]) {
-				return Broken(fmt.Sprintf("%s has no column for %s: %q", f.label(v.files[i].name), c[0], c[1]),
-					"Every file needs it. "+columnsHint(names))
-			}
-		}
-	}
-	return nil
-}
-
-// A columnFinder finds columns by their names and collects what is wrong.
-type columnFinder struct {
-	columns           []string
-	unknown, repeated []string
-}
-
-func (c *columnFinder) column(setting, name string) int {
-	i := slices.Index(c.columns, name)
-	switch {
-	case i < 0:
-		c.unknown = append(c.unknown, fmt.Sprintf("%s: %q", setting, name))
-	case slices.Contains(c.columns[i+1:], name):
-		c.repeated = append(c.repeated, fmt.Sprintf("%q", name))
-	}
-	return i
-}
-
-func (c *columnFinder) err(name string) error {
-	if len(c.repeated) > 0 {
-		slices.Sort(c.repeated)
-		return Broken(fmt.Sprintf("%s has the column %s twice", name, strings.Join(slices.Compact(c.repeated), ", ")),
-			"Give every column that is used a name of its own, or leave fields out.")
-	}
-	if len(c.unknown) > 0 {
-		return Broken(fmt.Sprintf("%s has no column for %s", name, strings.Join(c.unknown, ", ")), columnsHint(c.columns))
-	}
-	return nil
-}
-
-func columnsHint(columns []string) string {
-	return "Its columns are " + strings.Join(columns, ", ") + "; names are compared letter by letter."
-}
-
-// findUnused lists the columns that go nowhere, by name.
-func (m *mapping) findUnused() {
-	used := map[int]bool{m.id.column: true, m.updated: true, m.deleted: true}
-	for _, f := range m.fields {
-		for _, i := range f.indexes {
-			used[i] = true
-		}
-	}
-	for i, name := range m.columns {
-		if !used[i] {
-			if name == "" {
-				name = fmt.Sprintf("(column %d)", i+1)
-			}
-			m.unused = append(m.unused, name)
-		}
-	}
-}
-
-// takeUsual maps the columns with the usual names. Of a name that is there more than once, a list takes every column.
-func (m *mapping) takeUsual() {
-	taken := map[int]bool{}
-	index := func(name string) int {
-		for i := range m.columns {
-			if m.columns[i] == name && !taken[i] {
-				taken[i] = true
-				return i
-			}
-		}
-		return slices.Index(m.columns, name)
-	}
-	for _, g := range m.guess.Fields {
-		if g.Join == "" {
-			for _, name := range g.Columns {
-				m.fields = append(m.fields, field{column: record.Column{Field: g.Field, From: name, Auto: true}, indexes: []int{index(name)}})
-			}
+func (f *files) haveDeciding(v *version, m *mapping) error {
+	for key, e := range map[string]*record.Expression{"id": m.id.expression, "updated": m.updated, "deleted": m.deleted} {
+		if e == nil {
 			continue
 		}
-		f := field{column: record.Column{Field: g.Field, From: strings.Join(g.Columns, ", "), Auto: true}, join: g.Join}
-		for _, name := range g.Columns {
-			f.indexes = append(f.indexes, index(name))
+		for _, column := range e.Columns() {
+			if i := v.without(v.columns[column]); i >= 0 {
+				return Broken(fmt.Sprintf("%s has no column %q, which is needed for %s", f.label(v.files[i].name), v.columns[column], key),
+					"Every file needs it. The columns of this one are "+strings.Join(v.parts[i].columns, ", ")+".")
+			}
 		}
-		m.fields = append(m.fields, f)
 	}
-	if name := m.guess.Country; name != "" {
-		m.fields = append(m.fields, field{
-			column: record.Column{Field: record.FieldCountry, From: name, Auto: true}, indexes: []int{slices.Index(m.columns, name)},
-		})
-	}
+	return nil
 }
 
-// text returns a column's value, valid as long as the values; empty for a column that is missing, and for column -1.
-func (m *mapping) text(values [][]byte, column int) string {
-	if column < 0 || column >= len(values) {
-		return ""
+// without returns the first file that lacks a column, or -1.
+func (v *version) without(name string) int {
+	return slices.IndexFunc(v.parts, func(p part) bool { return !slices.Contains(p.columns, name) })
+}
+
+// unused lists the columns that go nowhere, by name.
+func (m *mapping) unused() []string {
+	var list []string
+	for _, i := range m.fields.Unused(m.id.expression, m.updated, m.deleted) {
+		name := m.columns[i]
+		if name == "" {
+			name = fmt.Sprintf("(column %d)", i+1)
+		}
+		list = append(list, name)
 	}
-	return view(trim(values[column]))
+	return list
 }
 
 // Text returns a value as the engine takes it, for a format that looks at values itself: see [Record.Values].
 func Text(value []byte) string { return string(trim(repair(value))) }
-
-// view is a slice as a string: valid until the slice is used again.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // trim returns a value without space around it, and without the formula that Excel keeps a text as it is with (="0791").
 func trim(raw []byte) []byte {
@@ -211,41 +146,44 @@ func repair(raw []byte) []byte {
 }
 
 // contact makes a record's contact, valid until the next one. Made ids are the same for records that agree: see
-// [identity.number].
-func (m *mapping) contact(row *record.Row, values [][]byte) {
-	id := m.text(values, m.id.column)
-	row.Start(id, m.deleted >= 0 && source.IsGone(m.text(values, m.deleted)))
-	for i := range m.fields {
-		f := &m.fields[i]
-		row.Set(&f.column, m.join(f, values))
+// [identity.number]. The error says why the record cannot be read as one; what is known of it is its id.
+func (m *mapping) contact(row *record.Row, values [][]byte) error {
+	id, err := text(m.id.expression, row, values)
+	if err != nil {
+		row.Start("", false)
+		return err
+	}
+	gone, err := text(m.deleted, row, values)
+	row.Start(id, source.IsGone(gone))
+	if err == nil {
+		err = m.fields.Fill(row, values)
+	}
+	if err != nil {
+		row.Start(id, false)
+		return err
 	}
 	if id == "" && m.id.makes() {
 		row.Contact.ID = m.makeID(row, values)
 	}
+	return nil
 }
 
-// join returns the value of a field.
-func (m *mapping) join(f *field, values [][]byte) string {
-	value := m.text(values, f.indexes[0])
-	if len(f.indexes) == 1 {
-		return value
+// text returns what an expression says of a record, valid as long as the values; empty for a nil expression.
+func text(e *record.Expression, row *record.Row, values [][]byte) (string, error) {
+	if e == nil {
+		return "", nil
 	}
-	for _, index := range f.indexes[1:] {
-		if next := m.text(values, index); value == "" {
-			value = next
-		} else if next != "" {
-			value += f.join + next
-		}
-	}
-	return value
+	return e.Text(row, values)
 }
 
 // idOf returns the id of the last record of a cursor, valid as long as its values.
-func (m *mapping) idOf(row *record.Row, c *cursor) string {
-	if m.id.column >= 0 && !m.id.makes() {
-		return m.text(c.Values, m.id.column)
+func (m *mapping) idOf(row *record.Row, c *cursor) (string, error) {
+	if !m.id.makes() {
+		return text(m.id.expression, row, c.Values)
 	}
-	m.contact(row, c.Values)
+	if err := m.contact(row, c.Values); err != nil {
+		return "", err
+	}
 	m.id.number(row, c.Start.Offset)
-	return row.Contact.ID
+	return row.Contact.ID, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
@@ -189,9 +190,9 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 			return r.broken(ctx, err)
 		}
 		if r.cursor.Fault == nil {
-			r.fill()
+			r.fill(ctx)
 		} else {
-			r.reject(r.cursor.fault())
+			r.reject("", r.cursor.explain(r.cursor.Reason))
 		}
 		r.position = appendOffset(r.position[:0], r.cursor.End.Offset)
 		if r.cursor.Uncut {
@@ -205,10 +206,26 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 }
 
 // fill makes the row the contact of the record that was read last.
-func (r *reading) fill() {
+func (r *reading) fill(ctx context.Context) {
 	m := r.version.mapping
-	m.contact(&r.row, r.cursor.Values)
+	if err := m.contact(&r.row, r.cursor.Values); err != nil {
+		id := strings.Clone(r.row.Contact.ID)
+		r.findLine(ctx)
+		r.reject(id, r.cursor.explain(err.Error()))
+		return
+	}
 	m.id.number(&r.row, r.cursor.Start.Offset)
+}
+
+// findLine finds the line of the record that was read last, where reading jumped to it. What it holds is lost.
+func (r *reading) findLine(ctx context.Context) {
+	if r.cursor.Start.Line > 0 {
+		return
+	}
+	offset := r.cursor.Start.Offset
+	if found, err := r.version.starts.find(ctx, r.cursor, offset); err == nil && found {
+		r.cursor.Start = r.cursor.End
+	}
 }
 
 // sorted reads the records in the order of the index.
@@ -254,7 +271,7 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 // take makes the row the record at a place of the index.
 func (r *reading) take(ctx context.Context, p place) error {
 	if reason, bad := r.version.index.faults[p.offset]; bad {
-		r.reject(reason)
+		r.reject("", reason)
 		return nil
 	}
 	if err := r.cursor.seek(Place{Offset: p.offset}); err != nil {
@@ -265,8 +282,8 @@ func (r *reading) take(ctx context.Context, p place) error {
 	} else if err != nil {
 		return r.broken(ctx, err)
 	}
-	r.fill()
-	if r.row.Contact.ID != view(r.version.index.id(p)) {
+	r.fill(ctx)
+	if r.row.Contact.ID != string(r.version.index.id(p)) {
 		return changed(nil)
 	}
 	return nil
@@ -281,9 +298,9 @@ func (r *reading) pass() bool {
 	return r.yield(r.row.Change, nil)
 }
 
-// reject makes the row one that cannot be read (D8).
-func (r *reading) reject(reason string) {
-	r.row.Start("", false)
+// reject makes the row one that cannot be read (D8). Its id may be empty.
+func (r *reading) reject(id, reason string) {
+	r.row.Start(id, false)
 	r.row.Rejected = reason
 	if r.faults++; r.faults == 1 {
 		r.fault = reason
@@ -325,30 +342,18 @@ func (s *Source) probe(ctx context.Context) error {
 	return err
 }
 
-// Check implements [source.Checker]: the files can be read, and have the configured columns.
+// Check implements [source.Checker]: the files can be read, and have the configured columns. What has to be read for that is not
+// read again by the first page. A new version that takes longer than ctx allows is good as far as anybody knows.
 func (s *Source) Check(ctx context.Context) error {
-	if err := s.check(ctx); err != nil {
+	o, err := s.files.open(ctx)
+	if errors.Is(err, errBusy) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("check source: %w", err)
 	}
+	o.close()
 	return nil
-}
-
-func (s *Source) check(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	list, many, err := s.files.find()
-	if err != nil {
-		return err
-	}
-	o := &opened{files: s.files, version: newVersion(list, many, s.files.factory.deps.Clock.Now())}
-	defer o.closeFiles()
-	if err := o.openTables(ctx); err != nil {
-		return err
-	}
-	o.version.arrange()
-	_, err = s.files.newMapping(o.version)
-	return err
 }
 
 // Count implements [source.Counter]: the number of records. They are counted once for every version of the files.

@@ -154,8 +154,7 @@ func (o *opened) learn(ctx context.Context) error {
 	if err = o.settleID(ctx); err != nil {
 		return err
 	}
-	v.mapping.findUnused()
-	if v.mapping.updated >= 0 {
+	if v.mapping.updated != nil {
 		v.index, err = o.buildIndex(ctx)
 	}
 	return err
