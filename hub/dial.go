@@ -85,7 +85,7 @@ func (l *line) Page(ctx context.Context, q bridge.PageRequest) (*bridge.Page, er
 	return page, explain(err)
 }
 
-// explain says what to do in the hub about an error of a bridge: what the bridge itself says is for whoever runs the bridge.
+// explain returns a bridge's error with what to do in the hub. The bridge's own hint is for the bridge's operator.
 func explain(err error) error {
 	if address, ok := errors.AsType[*outbound.Refused](err); ok {
 		return address

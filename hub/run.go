@@ -329,7 +329,7 @@ func problemOf(err error, now time.Time) *registry.Problem {
 func hopeless(err error, failures int) bool {
 	answer, ok := errors.AsType[*bridge.Error](err)
 	switch failure.Of(err).Code {
-	case failure.Invalid, outbound.CodeRefused: // our own configuration
+	case failure.Invalid, outbound.CodeRefused: // the integration's or the hub's own configuration
 		return true
 	case bridge.CodeInvalidOffset, bridge.CodeInvalidCheckpoint: // the next run starts over
 		return false

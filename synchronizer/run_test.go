@@ -340,6 +340,29 @@ func (s *slowStore) ApplyPage(ctx context.Context, run *directory.Run, page dire
 	return s.Store.ApplyPage(ctx, run, page)
 }
 
+// A fullStore cannot store pages.
+type fullStore struct{ directory.Store }
+
+func (fullStore) ApplyPage(context.Context, *directory.Run, directory.Page) error {
+	return &failure.Error{Message: "the disk is full", Hint: "Make room."}
+}
+
+// What a store says to do is told: it knows more than the synchronizer.
+func TestAStoresHintIsTold(t *testing.T) {
+	store := openStore(t)
+	s := synchronizer.Synchronizer{Bridge: serve(t, handler(people(5), 10)), Store: fullStore{store}}
+	report, err := s.Run(t.Context(), key, quick)
+	if ended := failure.Of(err); ended.Code != synchronizer.CodeDirectory || ended.Hint != "Make room." || err.Error() != "store a page in the directory: the disk is full" {
+		t.Errorf("error %v, code %s, hint %q", err, ended.Code, ended.Hint)
+	}
+	if report.Error == nil || report.Error.Hint != "Make room." {
+		t.Errorf("reported %+v", report.Error)
+	}
+	if state, err := store.State(t.Context(), key); err != nil || state.LastRun.Hint != "Make room." {
+		t.Errorf("the history says %+v, %v", state.LastRun, err)
+	}
+}
+
 // A page that takes longer than the lease does not lose the run.
 func TestLeaseIsRenewedWhileAPageTakesLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

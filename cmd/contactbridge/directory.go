@@ -69,6 +69,8 @@ func (f *directoryFlags) open(ctx context.Context, existing bool) (directory.Sto
 	switch {
 	case errors.Is(err, sqlite.ErrNoFile):
 		return nil, failure.WithHint(err, "Fetch contacts first: contactbridge sync URL --db "+f.db)
+	case err != nil && failure.Of(err).Hint != "":
+		return nil, err
 	case err != nil:
 		return nil, failure.WithHint(err, "Check the path, its permissions and the disk's free space, or choose another file with --db.")
 	}

@@ -74,7 +74,7 @@ func problemOf(ctx context.Context, err error) *problem {
 	return newProblem("internal", "The hub failed.", "Look for the request id in the hub's log.")
 }
 
-// tellable reports whether an error of this code is about what was asked, and so is told whoever asked.
+// tellable reports whether errors of this code are about the request, and so are shown to its sender.
 func tellable(code failure.Code) bool {
 	switch code {
 	case failure.Invalid, failure.NotFound, failure.Conflict, failure.Managed, failure.Denied, failure.Busy:
@@ -83,7 +83,7 @@ func tellable(code failure.Code) bool {
 	return false
 }
 
-// problemOfAll tells of several errors at once. Code and field are the first one's.
+// problemOfAll returns several errors as one. Code and field are those of the first.
 func problemOfAll(all []failure.Error) *problem {
 	p := newProblem(all[0].Code, sentence(all[0].Message), all[0].Hint)
 	p.failure.Field = all[0].Field

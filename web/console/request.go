@@ -373,7 +373,7 @@ func (q *request) fail(err error) {
 	_ = q.show(status, title, view.Failure(q.page, title, problem, "/"))
 }
 
-// explain is an error as a page shows it. What nobody has explained is left to the log.
+// explain returns how a page shows an error. An error that is not explained goes into the log only.
 func explain(err error) (status int, title string, p view.Problem) {
 	known := failure.Of(err)
 	status, title = standing(known)
@@ -383,7 +383,7 @@ func explain(err error) (status int, title string, p view.Problem) {
 	return status, title, problemFor(known)
 }
 
-// standing is the status and the title of a page about an error.
+// standing returns the status and the title of a page about an error.
 func standing(known failure.Error) (status int, title string) {
 	switch {
 	case known.Code == failure.NotFound:
@@ -400,7 +400,8 @@ func standing(known failure.Error) (status int, title string) {
 	return http.StatusInternalServerError, "Something went wrong"
 }
 
-// problemFor shows an error with its cause; a database's is for the log.
+// problemFor returns an error, with its cause, as a page shows it. The causes of errors without a code, which are the databases', are
+// for the log.
 func problemFor(known failure.Error) view.Problem {
 	p := view.Problem{Message: known.Error(), Hint: known.Hint, Field: known.Field}
 	if known.Code == "" {
