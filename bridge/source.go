@@ -100,10 +100,5 @@ type Description struct {
 	Exact bool
 }
 
-// A Counter is a source that can say how many contacts an initial run would yield, for progress. -1 means unknown.
-type Counter interface {
-	Count(ctx context.Context) (int64, error)
-}
-
 // Auth holds the credentials of one user of the external service: the request's auth object (P1), every value as text.
 type Auth map[string]string

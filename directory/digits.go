@@ -55,3 +55,10 @@ func countryCode(digits string) int {
 	}
 	return 3
 }
+
+// Reverse turns digits around, so that an ending becomes a beginning, which an index can find.
+func Reverse(digits string) string {
+	b := []byte(digits)
+	slices.Reverse(b)
+	return string(b)
+}

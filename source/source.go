@@ -3,9 +3,13 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"net"
+	"net/http"
 	"path/filepath"
+	"slices"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/clock"
@@ -21,6 +25,10 @@ type Deps struct {
 	Folder string
 	// Endpoint is the endpoint's name. What stands in the configuration itself is known by it, having no other place.
 	Endpoint string
+	// Transport carries the requests of kinds that speak HTTP; nil means [http.DefaultTransport].
+	Transport http.RoundTripper
+	// Dial opens the connections of every other kind, as [net.Dialer.DialContext] does; nil means a zero [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Path is a configuration's file name as the process finds it.
@@ -46,6 +54,12 @@ func (d Deps) Defaults() Deps {
 	}
 	if d.Clock == nil {
 		d.Clock = clock.System{}
+	}
+	if d.Transport == nil {
+		d.Transport = http.DefaultTransport
+	}
+	if d.Dial == nil {
+		d.Dial = new(net.Dialer).DialContext
 	}
 	return d
 }
@@ -79,6 +93,11 @@ type Inspector interface {
 	Inspect(ctx context.Context) (Inspection, error)
 }
 
+// A Counter is a source that can say how many contacts an initial run would yield: -1 means unknown.
+type Counter interface {
+	Count(ctx context.Context) (int64, error)
+}
+
 // An Inspection is what preview shows besides the contacts.
 type Inspection struct {
 	Mapping  []record.Mapped // which contact field comes from where, in the order of bridge documents
@@ -89,8 +108,8 @@ type Inspection struct {
 
 // A Fact is one line about the source.
 type Fact struct {
-	Name  string
-	Value string
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // A Severity says how bad a problem is.
@@ -109,4 +128,10 @@ type Problem struct {
 	Code     string   `json:"code"` // stable, for programs: "no_index", "null_updated"
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint,omitempty"`
+}
+
+// SortProblems puts the worst problems first, and keeps the order of equally bad ones.
+func SortProblems(problems []Problem) {
+	rank := map[Severity]int{Failure: 0, Warning: 1, Note: 2}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
 }

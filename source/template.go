@@ -2,7 +2,10 @@ package source
 
 import (
 	"fmt"
+	"iter"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/invopop/jsonschema"
@@ -110,9 +113,6 @@ func EscapeURL(value string) (string, error) {
 	return b.String(), nil
 }
 
-// EscapeNone puts the value in as it is.
-func EscapeNone(value string) (string, error) { return value, nil }
-
 // UnmarshalText reads a template from a configuration.
 func (t *Template) UnmarshalText(text []byte) error {
 	parsed, err := ParseTemplate(string(text))
@@ -128,3 +128,41 @@ func (t Template) MarshalText() ([]byte, error) { return []byte(t.text), nil }
 
 // JSONSchema describes a template: a text.
 func (Template) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
+
+// Templates yields every template of a kind's configuration, a struct with yaml tags or a pointer to one, with its key such
+// as "headers[0].value", in the order of the fields: empty ones as well. They are all that may hold {{auth.name}}.
+func Templates(cfg any) iter.Seq2[string, Template] {
+	return func(yield func(key string, t Template) bool) {
+		templates("", reflect.ValueOf(cfg), yield)
+	}
+}
+
+func templates(key string, v reflect.Value, yield func(string, Template) bool) bool {
+	if t, ok := reflect.TypeAssert[Template](v); ok {
+		return yield(key, t)
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return v.IsNil() || templates(key, v.Elem(), yield)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+			if v.Type().Field(i).IsExported() && name != "-" && !templates(strings.Trim(key+"."+name, "."), v.Field(i), yield) {
+				return false
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if !templates(key+"["+strconv.Itoa(i)+"]", v.Index(i), yield) {
+				return false
+			}
+		}
+	case reflect.Map:
+		for _, name := range v.MapKeys() {
+			if !templates(strings.Trim(key+"."+name.String(), "."), v.MapIndex(name), yield) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -45,7 +45,7 @@ func TestTemplateWithoutCredentialIsUnauthorized(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, auth := range []bridge.Auth{nil, {"tenant": ""}, {"Tenant": "x"}} {
-		_, err := tmpl.Expand(auth, source.EscapeNone)
+		_, err := tmpl.Expand(auth, source.EscapeURL)
 		if bridge.CodeOf(err) != bridge.CodeUnauthorized || !strings.Contains(err.Error(), "auth.tenant") {
 			t.Errorf("auth %v: %v, want unauthorized and the name", auth, err)
 		}

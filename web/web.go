@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -29,8 +28,7 @@ type Options struct {
 	Version string       // of the program, for the metrics
 	Console http.Handler // everything that nothing else answers; nil: a line of text that says where the API is
 	Clock   func() time.Time
-	// ClientAddress is whose wrong tokens are counted together; nil: the other end of the connection.
-	ClientAddress func(*http.Request) netip.Prefix
+	Proxies listener.Proxies // their word is taken for the address that wrong tokens are counted by
 	// Secure says that the hub is reached by HTTPS only: browsers are told to ask it no other way.
 	Secure bool
 	// IntegrationPage is the console's page of an integration, where a browser goes after OAuth; nil: the console's start.
@@ -60,7 +58,7 @@ func Handler(o Options) http.Handler {
 	s := &site{
 		options: o, metrics: m,
 		api: api.New(api.Options{
-			Hub: o.Hub, Logger: o.Logger, Clock: o.Clock, ClientAddress: o.ClientAddress, Looked: m.looked, Stopping: o.Stopping,
+			Hub: o.Hub, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, Looked: m.looked, Stopping: o.Stopping,
 			CallerIDWithin: o.CallerIDWithin,
 		}),
 	}

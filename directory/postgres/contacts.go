@@ -8,9 +8,10 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/internal/transfer"
+	"github.com/contactbridge/contactbridge/internal/postgresdb"
 )
 
 // A fate is what becomes of one id of a page.
@@ -219,6 +220,18 @@ func wordsOf(account int32, r *directory.Record) []string {
 	return words
 }
 
+// Words returns what a contact is found by in this store: sorted, each word once.
+func Words(account int32, r *directory.Record) pgtype.TSVector {
+	words := wordsOf(account, r)
+	slices.Sort(words)
+	words = slices.Compact(words)
+	v := pgtype.TSVector{Valid: true, Lexemes: make([]pgtype.TSVectorLexeme, len(words))}
+	for i, w := range words {
+		v.Lexemes[i].Word = w
+	}
+	return v
+}
+
 // vector writes words as a tsvector.
 func vector(words []string) string {
 	var text strings.Builder
@@ -235,9 +248,9 @@ func (a *applier) create(ctx context.Context, made []*fate, records []directory.
 	rows := make([][]any, len(made))
 	for i, f := range made {
 		r := &records[f.record]
-		rows[i] = []any{a.account, f.pk, a.integration, []byte(r.Contact.ID), f.hash[:], a.json(r), tsvector(wordsOf(a.account, r))}
+		rows[i] = []any{a.account, f.pk, a.integration, []byte(r.Contact.ID), f.hash[:], a.json(r), Words(a.account, r)}
 	}
-	return a.copy(ctx, contactsTable, rows)
+	return a.copy(ctx, "contacts", []string{"account", "pk", "integration", "id", "hash", "data", "words"}, rows)
 }
 
 // rewrite replaces what changed contacts say, and takes their numbers away.
@@ -260,7 +273,7 @@ func (a *applier) writeNumbers(ctx context.Context, fates []*fate, records []dir
 	rows := make([][]any, 0, min(2*len(fates), mostAtOnce))
 	for _, f := range fates {
 		if len(rows) >= mostAtOnce {
-			if err := a.copy(ctx, numbersTable, rows); err != nil {
+			if err := a.copyNumbers(ctx, rows); err != nil {
 				return err
 			}
 			rows = rows[:0]
@@ -279,27 +292,24 @@ func (a *applier) writeNumbers(ctx context.Context, fates []*fate, records []dir
 			if raw == n.E164 {
 				raw = "" // the usual case where the bridge formats numbers
 			}
-			rows = append(rows, []any{a.account, f.pk, int32(place), reverse(match), n.E164 != "", []byte(raw), []byte(n.Extension)})
+			rows = append(rows, []any{a.account, f.pk, int32(place), directory.Reverse(match), n.E164 != "", []byte(raw), []byte(n.Extension)})
 		}
 	}
-	return a.copy(ctx, numbersTable, rows)
+	return a.copyNumbers(ctx, rows)
 }
 
 // mostAtOnce is how many rows are gathered before they are written: pages of giant contacts have millions of numbers.
 const mostAtOnce = 10_000
 
+func (a *applier) copyNumbers(ctx context.Context, rows [][]any) error {
+	return a.copy(ctx, "numbers", []string{"account", "contact", "position", "reversed", "isfull", "raw", "extension"}, rows)
+}
+
 // copy streams rows into a table: the cheapest way in for rows that are not there yet.
-func (a *applier) copy(ctx context.Context, t transfer.Table, rows [][]any) error {
+func (a *applier) copy(ctx context.Context, table string, columns []string, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err := a.tx.CopyFrom(ctx, pgx.Identifier{t.Schema, t.Name}, t.Columns, pgx.CopyFromRows(rows))
+	_, err := a.tx.CopyFrom(ctx, pgx.Identifier{postgresdb.Schema, table}, columns, pgx.CopyFromRows(rows))
 	return err
-}
-
-// reverse turns digits around, so that an ending becomes a beginning, which an index can find.
-func reverse(digits string) string {
-	b := []byte(digits)
-	slices.Reverse(b)
-	return string(b)
 }

@@ -33,7 +33,7 @@ func (s *Store) ByE164(ctx context.Context, account string, numbers []string, li
 	for i, number := range numbers {
 		var digits string
 		digits, full[i] = strings.CutPrefix(number, "+")
-		reversed[i] = reverse(digits)
+		reversed[i] = directory.Reverse(digits)
 	}
 	hits, err := s.find(ctx, account, id, limit, byDigits, reversed, full)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int)
 	if err != nil || id == 0 {
 		return nil, err
 	}
-	from := reverse(digits)
+	from := directory.Reverse(digits)
 	hits, err := s.find(ctx, account, id, limit, byEnding, from, from+":") // ':' follows '9'
 	if err != nil {
 		return nil, fmt.Errorf("look up the ending of a number: %w", err)
@@ -102,7 +102,7 @@ func (s *Store) hits(ctx context.Context, account, query string, args ...any) ([
 			return h, err
 		}
 		h.Account = account
-		h.Number = directory.Number{Raw: string(raw), Match: reverse(reversed), Extension: string(extension)}
+		h.Number = directory.Number{Raw: string(raw), Match: directory.Reverse(reversed), Extension: string(extension)}
 		if full {
 			h.Number.E164 = "+" + h.Number.Match
 		}

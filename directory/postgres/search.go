@@ -153,7 +153,7 @@ func (s *Store) searchDigits(ctx context.Context, account string, id int32, quer
 	if typed == "" {
 		return nil, nil
 	}
-	from := reverse(typed)
+	from := directory.Reverse(typed)
 	narrow, args := only(query, []any{id, from, from + ":", lexeme(id, digits, typed) + ":*", most})
 	return s.entries(ctx, account, byStarts+narrow+" LIMIT $5", directory.MaxRanked, args...)
 }

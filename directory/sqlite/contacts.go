@@ -211,7 +211,7 @@ func (a *applier) writeNumbers(ctx context.Context, write []*fate, records []dir
 			if raw == n.E164 {
 				raw = "" // the usual case where the bridge formats numbers
 			}
-			values = append(values, numberKey(f.pk, place), a.account, ending(match), reverse(match), full, raw, n.Extension)
+			values = append(values, numberKey(f.pk, place), a.account, ending(match), directory.Reverse(match), full, raw, n.Extension)
 		}
 		if len(values) >= makeNumbers.columns*mostAtOnce {
 			if err := a.tx.execMany(ctx, makeNumbers, values); err != nil {

@@ -59,7 +59,7 @@ func TestOpenSaysWhatIsWrongWithAFile(t *testing.T) {
 		{"a folder", dir, "it is a folder"},
 		{"another program's database", foreign, "another program's database"},
 		{"another program's signed database", signed, "another program's database"},
-		{"a newer release's directory", newer, "a newer contactbridge made the file (schema 999999"},
+		{"a newer release's directory", newer, "a newer contactbridge made the directory (schema 999999"},
 	} {
 		store, err := sqlite.Open(context.Background(), c.path)
 		if err == nil {

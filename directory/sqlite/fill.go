@@ -104,7 +104,7 @@ func (f *filler) numbers(ctx context.Context, contacts []unfound) (err error) {
 		if at == len(contacts) || contacts[at].pk != pk {
 			continue
 		}
-		n := directory.Number{Match: reverse(reversed)}
+		n := directory.Number{Match: directory.Reverse(reversed)}
 		if full {
 			n.E164 = "+" + n.Match
 		}

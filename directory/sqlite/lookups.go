@@ -36,7 +36,7 @@ func (s *Store) ByE164(ctx context.Context, account string, numbers []string, li
 		if full {
 			asked.E164 = number
 		}
-		hits, err := s.find(ctx, account, limit, known, asked, byDigits, ending(digits), reverse(digits), full)
+		hits, err := s.find(ctx, account, limit, known, asked, byDigits, ending(digits), directory.Reverse(digits), full)
 		if err != nil {
 			return nil, fmt.Errorf("look up a number: %w", err)
 		}
@@ -55,7 +55,7 @@ func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int)
 		return nil, fmt.Errorf("look up the ending of a number: %q is not %d digits or more", digits, directory.MinSuffix)
 	}
 	least, greatest := endings(digits)
-	from := reverse(digits)
+	from := directory.Reverse(digits)
 	// ':' follows '9': every number that begins so lies between.
 	hits, err := s.find(ctx, account, limit, &directory.Decoded{}, directory.Number{}, byEnding, least, greatest, from, from+":")
 	if err != nil {
@@ -131,7 +131,7 @@ func (h *hit) read(r *reader, known *directory.Decoded, values []driver.Value) e
 	h.integration, h.number = values[0].(int64), values[1].(int64)
 	n.Raw, n.Extension = values[2].(string), values[3].(string)
 	if len(values) > 5 {
-		n.Match = reverse(values[5].(string))
+		n.Match = directory.Reverse(values[5].(string))
 		if values[6].(int64) != 0 {
 			n.E164 = "+" + n.Match
 		}

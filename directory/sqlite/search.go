@@ -214,7 +214,7 @@ func (t *typed) numbers(ctx context.Context) ([]entry, error) {
 		return nil, err
 	}
 	least, greatest := endings(digits)
-	from := reverse(digits)
+	from := directory.Reverse(digits)
 	ends, err := t.store.entries(ctx, t.name, inNumbers, directory.MaxRanked, t.account, least, greatest, from, from+":", t.integration, t.integration, t.limit)
 	return append(starts, ends...), err
 }

@@ -83,23 +83,22 @@ const (
 )
 
 func (s *Store) open(ctx context.Context, file string) (err error) {
-	if err := patiently(ctx, func() error { return refuseForeign(ctx, file) }); err != nil {
+	if err := format.Check(ctx, file); err != nil {
 		return err
 	}
 	if s.writer, err = newWriter(file); err != nil {
 		return err
 	}
-	if err := patiently(ctx, func() error { return migrate(ctx, s.writer.db) }); err != nil {
+	if err := format.Upgrade(ctx, s.writer.db); err != nil {
 		return err
 	}
 	if err := s.writer.attach(ctx); err != nil {
 		return err
 	}
-	if s.read, err = connect(file, "_pragma=query_only(1)", fmt.Sprintf("_pragma=cache_size(-%d)", readerCache)); err != nil {
+	if s.read, err = format.Reader(file, lookupReaders+otherReaders, fmt.Sprintf("_pragma=cache_size(-%d)", readerCache)); err != nil {
 		return err
 	}
 	s.names.db = s.read
-	s.read.SetMaxOpenConns(lookupReaders + otherReaders)
 	s.read.SetMaxIdleConns(otherReaders)
 	s.lookups, err = openReaders(ctx, s.read, lookupReaders, lookupQueries()...)
 	return err

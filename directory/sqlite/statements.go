@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -95,11 +94,4 @@ func endings(digits string) (from, to int64) {
 		to *= 10
 	}
 	return from, from + to - 1
-}
-
-// reverse turns digits around, so that an ending becomes a beginning, which can be compared with < and >.
-func reverse(digits string) string {
-	b := []byte(digits)
-	slices.Reverse(b)
-	return string(b)
 }

@@ -19,13 +19,11 @@ type writer struct {
 // contacts touches a thousand leaves of their index, the same ones again and again. What is deleted is overwritten at once, so
 // that a person who is purged later has left nothing behind from earlier versions.
 func newWriter(path string) (*writer, error) {
-	db, err := connect(path,
-		"_pragma=journal_mode(wal)", "_pragma=synchronous(normal)", "_pragma=cache_size(-32000)",
-		"_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)", "_txlock=immediate")
+	db, err := format.Writer(path,
+		"_pragma=cache_size(-32000)", "_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)")
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
 	w := &writer{db: db, turn: make(chan struct{}, 1), statements: map[string]*sql.Stmt{}}
 	w.turn <- struct{}{}
 	return w, nil

@@ -6,8 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -106,34 +104,11 @@ func (d *DB) orNow(t time.Time) int64 {
 
 // Backup writes a copy of a SQLite registry to a new file while it is in use; secrets stay sealed in it. Only the file's
 // owner may read it.
-func (d *DB) Backup(ctx context.Context, path string) (err error) {
+func (d *DB) Backup(ctx context.Context, path string) error {
 	if d.pool != nil {
 		return &directory.Error{Message: "a registry on PostgreSQL is not copied into a file", Hint: "back the database up with pg_dump, or your provider's snapshots"}
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return &directory.Error{Message: "there is a file in the backup's place", Hint: "choose another name: no file is overwritten", Err: err}
-	}
-	if err != nil {
-		return fmt.Errorf("make the backup's file: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(path))
-		}
-	}()
-	if err := file.Close(); err != nil {
-		return err
-	}
-	db, err := connect(d.file) // it reads, but a connection that may only read does not do it
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := (session{d.dialect, db}).exec(ctx, "VACUUM INTO $1", path); err != nil {
-		return fmt.Errorf("copy the registry: %w", err)
-	}
-	return nil
+	return wrap(format.Copy(ctx, d.file, path), "copy the registry")
 }
 
 // random is a word that nobody guesses.

@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
 // Kinds of what is sealed.
@@ -332,4 +335,23 @@ func summed(errs []error) error {
 		errs = append(errs[:shown:shown], fmt.Errorf("and %d more", len(errs)-shown))
 	}
 	return errors.Join(errs...)
+}
+
+// CheckSecrets opens every secret of a registry's file, and reports those that do not open.
+func CheckSecrets(ctx context.Context, file *sqlitefile.Alone, seal Sealer) error {
+	var problems []error
+	err := file.Each(ctx, "SELECT kind, owner, name, sealed FROM secrets ORDER BY owner, kind, name", func(row *sql.Rows) error {
+		s, err := scanSealed(row)
+		if err != nil {
+			return err
+		}
+		if _, err := seal.Open(s.bytes, place(s.kind, s.owner, s.name)); err != nil {
+			problems = append(problems, fmt.Errorf("%s of %s: %w", cmp.Or(s.name, s.kind), s.owner, err))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the secrets: %w", err)
+	}
+	return summed(problems)
 }

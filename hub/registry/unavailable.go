@@ -5,22 +5,16 @@ import (
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	driver "modernc.org/sqlite"
-)
 
-const (
-	codeIO       = 10
-	codeCantOpen = 14
+	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
 // Unavailable reports whether an error is a database's own trouble, the registry's or the directory's: its disk is full or
 // broken, it is read-only, or it cannot be reached. Nothing that is written fares better then, whatever it is.
 func Unavailable(err error) bool {
-	if e, ok := errors.AsType[*driver.Error](err); ok {
-		switch e.Code() & 0xff {
-		case codeReadOnly, codeIO, codeFull, codeCantOpen:
-			return true
-		}
+	switch sqlitefile.Code(err) {
+	case sqlitefile.ReadOnly, sqlitefile.IO, sqlitefile.Full, sqlitefile.CantOpen:
+		return true
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code[:min(2, len(e.Code))] {

@@ -26,7 +26,7 @@ func CheckTLS(cfg *config.Config) error {
 // Serve answers requests until ctx is done, then takes no new ones, finishes the pages under way and closes the endpoints'
 // sources. It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	l = listener.Limit(l, s.config.Network.PerAddress, listener.Prefixes(s.config.Network.Proxies))
+	l = listener.Limit(l, s.config.Network.PerAddress, listener.ParseProxies(s.config.Network.Proxies))
 	server := listener.Server(telemetry.Handler(s), maxHeaderBytes, listener.Times{}, s.logger)
 	if s.config.TLS.Enabled() {
 		certificate, err := listener.NewCertificate(s.config.TLS.Cert, s.config.TLS.Key, s.clock, s.logger)

@@ -17,6 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 	"github.com/contactbridge/contactbridge/source"
@@ -35,7 +36,7 @@ type Server struct {
 	logger    *slog.Logger
 	clock     clock.Clock
 	metrics   *metrics
-	guesses   *guesses
+	guesses   *guesses.Limiter
 	endpoints []*endpoint // by name
 	paths     map[string]http.Handler
 	health    *health
@@ -59,7 +60,7 @@ func New(cfg *config.Config, options Options) (*Server, error) {
 		s.clock = clock.System{}
 	}
 	s.metrics = newMetrics(options.Version)
-	s.guesses = newGuesses(s.clock, listener.ClientAddress(listener.Prefixes(cfg.Network.Proxies)))
+	s.guesses = guesses.New(s.clock.Now)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Endpoints)) {
 		e, err := s.newEndpoint(cfg.Endpoints[name])
 		if err != nil {
@@ -107,7 +108,7 @@ func (s *Server) shows(r *http.Request) bool {
 		return false
 	}
 	auth := bridge.Auth{"token": strings.TrimSpace(given)}
-	judged, wait := s.guesses.at("/metrics").Try(r, auth)
+	judged, wait := s.guessesAt("/metrics").Try(r, auth)
 	if wait > 0 {
 		return false
 	}
@@ -142,7 +143,7 @@ func (s *Server) handler(e *endpoint) *bridge.Handler {
 		Limits:            e.Page.Limits(),
 		OnDelete:          e.OnDelete,
 		UnknownCheckpoint: e.UnknownCheckpoint,
-		Guesses:           s.guesses.at(e.Name),
+		Guesses:           s.guessesAt(e.Name),
 		Prepare:           e.Phones.Prepare(),
 		Logger:            s.logger,
 		Observe:           s.metrics.observe,
@@ -203,14 +204,14 @@ func (s *Server) Describe(base string) []string {
 	lines := []string{"bridge listening on " + base}
 	for _, e := range s.endpoints {
 		what := e.Kind.Name
-		if table := e.Table(); table != "" {
-			what += ", " + table
+		if e.Title != "" {
+			what += ", " + e.Title
 		}
 		if e.Auth.Mode == config.AuthNone {
 			what += "; open to anyone"
 		}
-		if e.Auth.Mode == config.AuthSource && (e.Kind.Name == "csv" || e.Kind.Name == "sqlite") {
-			what += "; open to anyone who knows a file's name"
+		if e.Auth.Mode == config.AuthSource && e.Kind.OpenTo != "" {
+			what += "; open to " + e.Kind.OpenTo
 		}
 		lines = append(lines, fmt.Sprintf("%s: POST /%s/contact_sync (%s)", e.Name, e.Name, what))
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/kinds"
 )
 
 // Config is a whole configuration file.
@@ -26,7 +25,7 @@ type Config struct {
 	Log       Log                 `yaml:"log" jsonschema_description:"What is written to standard error."`
 	Network   Network             `yaml:"network" jsonschema_description:"Who may ask how much."`
 	Metrics   Metrics             `yaml:"metrics" jsonschema_description:"Who may read /metrics, which names the endpoints."`
-	Endpoints map[string]Endpoint `yaml:"endpoints" jsonschema:"required" jsonschema_description:"One entry for each external service, or part of one. The name stands in the URL: the endpoint crm answers POST /crm/contact_sync and POST /crm/auth_validation. Letters, digits, hyphen and underscore." hint:"Below endpoints, give each external service a name, and below the name its auth and source: see examples/bridge-memory.yaml."`
+	Endpoints map[string]Endpoint `yaml:"endpoints" jsonschema:"required" jsonschema_description:"One entry for each external service, or part of one. The name stands in the URL: the endpoint crm answers POST /crm/contact_sync and POST /crm/auth_validation. Letters, digits, hyphen and underscore." hint:"Below endpoints, give each external service a name, and below the name its auth and source: see the files in examples/."`
 }
 
 // TLS is a certificate and its key.
@@ -78,7 +77,9 @@ type Endpoint struct {
 	// Name is the endpoint's key in the file.
 	Name string `yaml:"-"`
 	// Kind is the source's.
-	Kind kinds.Kind `yaml:"-"`
+	Kind source.Kind `yaml:"-"`
+	// Title is what the source reads, in a word or two for the start-up line; empty where it has no name.
+	Title string `yaml:"-"`
 	// New makes the factory that opens the endpoint's sources. It connects to nothing.
 	New func(deps source.Deps) (source.Factory, error) `yaml:"-"`
 	// SourceAuth names the fields of the caller's auth that the source uses, sorted.
@@ -89,21 +90,6 @@ type Endpoint struct {
 // itself (D10).
 func (e Endpoint) Digest() string {
 	return e.Phones.settings().Digest()
-}
-
-// Table is what the source reads, in a word or two for the start-up line: its table, query or file; empty where it has
-// none of these.
-func (e Endpoint) Table() string {
-	if table, ok := e.Source.Text("table"); ok {
-		return "table " + table
-	}
-	if _, ok := e.Source.Text("query"); ok {
-		return "a query"
-	}
-	if path, ok := e.Source.Text("path"); ok && !strings.Contains(path, "{{") {
-		return path
-	}
-	return ""
 }
 
 // The ways to say who may ask without saying what they must send.

@@ -59,8 +59,8 @@ func TestTheWholeExampleIsRead(t *testing.T) {
 	if want := (config.Page{Contacts: 1000, Bytes: 1 << 20, Time: 7 * time.Second}); e.Page != want {
 		t.Errorf("page is %+v", e.Page)
 	}
-	if e.Name != "crm" || e.Kind.Name != "postgres" || e.Table() != "table customers" || e.OnDelete != bridge.SkipDeleted {
-		t.Errorf("endpoint is %q of kind %q, %q, on_delete %q", e.Name, e.Kind.Name, e.Table(), e.OnDelete)
+	if e.Name != "crm" || e.Kind.Name != "postgres" || e.Title != "table customers" || e.OnDelete != bridge.SkipDeleted {
+		t.Errorf("endpoint is %q of kind %q, %q, on_delete %q", e.Name, e.Kind.Name, e.Title, e.OnDelete)
 	}
 	if want := (config.Phones{Region: "US", Format: config.FormatE164}); e.Phones != want {
 		t.Errorf("phones are %+v", e.Phones)

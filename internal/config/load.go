@@ -8,18 +8,15 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/phone"
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/kinds"
 )
 
 // Load reads and checks a configuration file. References in it lead to the process' environment, and to files from the
@@ -61,7 +58,7 @@ func unrelated(document *strictyaml.Document, err error, env strictyaml.Environm
 	c.config()
 	return slices.DeleteFunc(c.problems, func(p strictyaml.Problem) bool {
 		return slices.ContainsFunc(broken.List, func(b strictyaml.Problem) bool {
-			return p.Path == b.Path || p.Line == b.Line || strings.HasPrefix(b.Path, p.Path+".")
+			return b.In(p.Path) || p.Line == b.Line
 		})
 	})
 }
@@ -79,8 +76,13 @@ func (c *checker) problem(path, message, hint string) {
 
 // failed reports whether there is a problem with a key, or below it.
 func (c *checker) failed(path string) bool {
+	return slices.ContainsFunc(c.problems, func(p strictyaml.Problem) bool { return p.In(path) })
+}
+
+// touches reports whether there is a problem with a key of a source, below it, or with what it is part of in the source.
+func (c *checker) touches(source, path string) bool {
 	return slices.ContainsFunc(c.problems, func(p strictyaml.Problem) bool {
-		return p.Path == path || strings.HasPrefix(p.Path, path+".")
+		return p.In(path) || p.Path != source && p.In(source) && strictyaml.Problem{Path: path}.In(p.Path)
 	})
 }
 
@@ -168,11 +170,11 @@ func (c *checker) endpoint(name string, e Endpoint) Endpoint {
 	}
 	c.page(path+".page", e.Page)
 	e.Phones = c.phones(path+".phones", e.Phones)
-	e.SourceAuth = credentials(e.Source)
+	e = c.source(path+".source", e)
 	if !c.failed(path + ".auth") {
 		c.auth(path, e)
 	}
-	return c.source(path+".source", e)
+	return e
 }
 
 func (c *checker) page(path string, p Page) {
@@ -203,26 +205,12 @@ func (c *checker) phones(path string, p Phones) Phones {
 	return p
 }
 
-var placeholder = regexp.MustCompile(`\{\{\s*auth\.([A-Za-z0-9_-]+)\s*\}\}`)
-
-// credentials are the fields of the caller's auth that a source uses, sorted.
-func credentials(raw strictyaml.Raw) []string {
-	used := map[string]bool{}
-	for _, text := range raw.Scalars {
-		for _, match := range placeholder.FindAllStringSubmatch(text, -1) {
-			used[match[1]] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(used))
-}
-
 // auth checks that who may ask fits what the source uses of them.
 func (c *checker) auth(path string, e Endpoint) {
 	switch e.Auth.Mode {
 	case AuthSource:
-		if len(e.SourceAuth) == 0 {
-			c.problem(path+".auth", "auth: source needs a source that uses the caller's credentials",
-				"Put {{auth.name}} into the source, such as  dsn: postgres://{{auth.username}}:{{auth.password}}@host/db")
+		if len(e.SourceAuth) == 0 && e.Kind.Name != "" && !c.failed(path+".source") {
+			c.problem(path+".auth", "auth: source needs a source that uses the caller's credentials", callersHint(e.Kind))
 		}
 	case AuthNone:
 		if len(e.SourceAuth) > 0 {
@@ -239,98 +227,10 @@ func (c *checker) auth(path string, e Endpoint) {
 	}
 }
 
-// source finds the kind and has it check its part.
-func (c *checker) source(path string, e Endpoint) Endpoint {
-	if e.Source.IsZero() {
-		return e
+// callersHint says how callers' credentials open a source of a kind.
+func callersHint(kind source.Kind) string {
+	if kind.CallerExample == "" {
+		return fmt.Sprintf("Write a mapping of what callers must send: a source of kind %s has no use for their credentials.", kind.Name)
 	}
-	if !e.Source.IsMapping() {
-		c.problem(path, path+" must be a mapping, not a single value or a list", "Write  source: {kind: postgres, dsn: …, table: …, id: …}, or one key a line.")
-		return e
-	}
-	name, ok := e.Source.Text("kind")
-	if !ok {
-		c.problem(path, path+".kind is missing", "Choose one of: "+strings.Join(kindNames(), ", ")+".")
-		return e
-	}
-	kind, ok := kinds.Named(name)
-	if !ok {
-		hint := "Choose one of: " + strings.Join(kindNames(), ", ") + "."
-		if near := strictyaml.Nearest(name, kindNames()); near != "" {
-			hint = fmt.Sprintf("Did you mean %q? %s", near, hint)
-		}
-		c.problem(path+".kind", fmt.Sprintf("there is no kind of source %q", name), hint)
-		return e
-	}
-	e.Kind = kind
-	decode := func(into any) error { return c.document.DecodeRaw(e.Source, into, "kind") }
-	folder, endpoint := c.folder, e.Name
-	e.New = func(deps source.Deps) (source.Factory, error) {
-		deps.Folder, deps.Endpoint = folder, endpoint
-		return kind.New(decode, deps)
-	}
-	factory, err := e.New(source.Deps{})
-	if err != nil {
-		c.kindProblems(path, kind, err)
-		return e
-	}
-	if checker, ok := factory.(source.CallerChecker); ok && e.Auth.Mode == AuthSource {
-		if err := checker.CheckCallers(); err != nil {
-			c.kindProblems(path, kind, err)
-		}
-	}
-	_ = factory.Close() // nothing was opened
-	return e
-}
-
-func kindNames() []string {
-	var names []string
-	for _, k := range kinds.All() {
-		names = append(names, k.Name)
-	}
-	return names
-}
-
-// kindProblems takes over what a kind has to say about its configuration: one error, or several joined.
-func (c *checker) kindProblems(path string, kind kinds.Kind, err error) {
-	if found, ok := errors.AsType[*strictyaml.Problems](err); ok {
-		c.problems = append(c.problems, found.List...)
-		return
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") { // errors.Join
-		for _, each := range joined.Unwrap() {
-			c.kindProblems(path, kind, each)
-		}
-		return
-	}
-	message := err.Error()
-	var hint string
-	if e, ok := errors.AsType[*bridge.Error](err); ok {
-		hint = e.Hint
-	} else {
-		message, hint = sentenceAndHint(message)
-	}
-	if m := leadingKey.FindStringSubmatch(message); m != nil && isKey(kind, m[1]) {
-		c.problem(strings.TrimSuffix(path+"."+m[1]+"."+m[2], "."), path+"."+message, hint)
-		return
-	}
-	c.problem(path, path+": "+message, hint)
-}
-
-// leadingKey is the key that a kind's error begins with, and which item of its list.
-var leadingKey = regexp.MustCompile(`^([a-z_]+)(?:\[([0-9]+)\])?:? `)
-
-func isKey(kind kinds.Kind, word string) bool {
-	return slices.ContainsFunc(strictyaml.Fields(reflect.TypeOf(kind.Config())), func(f strictyaml.Field) bool { return f.Key == word })
-}
-
-// sentenceAndHint takes apart a message such as "id is missing: the column that identifies a contact".
-func sentenceAndHint(message string) (sentence, hint string) {
-	for _, separator := range []string{"; ", ": "} {
-		before, after, ok := strings.Cut(message, separator)
-		if ok && after != "" && strings.Contains(before, " ") {
-			return before, strings.ToUpper(after[:1]) + after[1:] + "."
-		}
-	}
-	return message, ""
+	return "Put {{auth.name}} into the source, such as  " + kind.CallerExample
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/kinds"
-	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
@@ -21,14 +20,14 @@ var reference string
 
 // Markdown is the reference of the configuration: every key, from the tags that the loader goes by.
 func Markdown() ([]byte, error) {
-	t, err := template.New("reference").Funcs(template.FuncMap{"table": Table, "kinds": kinds.All}).Parse(reference)
+	t, err := template.New("reference").Funcs(template.FuncMap{"table": Table, "lists": lists, "indent": indent, "kinds": kinds.All}).Parse(reference)
 	if err != nil {
 		return nil, fmt.Errorf("read the reference's template: %w", err)
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]any{
 		"Config": &Config{}, "TLS": &TLS{}, "Log": &Log{}, "Endpoint": &Endpoint{}, "Page": &Page{}, "Phones": &Phones{},
-		"Fields": &record.Fields{}, "Contact": &memory.Contact{},
+		"Fields": &record.Fields{},
 	}); err != nil {
 		return nil, fmt.Errorf("write the reference: %w", err)
 	}
@@ -55,20 +54,37 @@ func Table(of any) string {
 	return b.String()
 }
 
+// A list is a key that holds a list of mappings.
+type list struct {
+	Key string
+	Of  any // pointer to an empty item
+}
+
+// lists are the keys of a struct that hold lists of mappings, which have a table of their own.
+func lists(of any) []list {
+	var found []list
+	for _, f := range strictyaml.Fields(reflect.TypeOf(of)) {
+		if t := f.Type; t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
+			if _, special := words[t]; !special {
+				found = append(found, list{Key: f.Key, Of: reflect.New(t.Elem()).Interface()})
+			}
+		}
+	}
+	return found
+}
+
+// indent moves the lines of a text to the right, and drops the line end at its end.
+func indent(spaces int, text string) string {
+	margin := strings.Repeat(" ", spaces)
+	return margin + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+margin)
+}
+
 // value says what may stand behind a key.
 func value(f strictyaml.Field) string {
 	if len(f.Enum) > 0 {
 		return "`" + strings.Join(f.Enum, "`, `") + "`"
 	}
-	if words, ok := map[reflect.Type]string{
-		reflect.TypeFor[Auth]():                "mapping, `none` or `source`",
-		reflect.TypeFor[Size]():                "size",
-		reflect.TypeFor[time.Duration]():       "duration",
-		reflect.TypeFor[strictyaml.Raw]():      "mapping",
-		reflect.TypeFor[source.Template]():     "text",
-		reflect.TypeFor[record.Expressions]():  "text, or list of texts",
-		reflect.TypeFor[record.CustomFields](): "mapping of texts",
-	}[f.Type]; ok {
+	if words, ok := words[f.Type]; ok {
 		return words
 	}
 	switch f.Type.Kind() {
@@ -85,6 +101,17 @@ func value(f strictyaml.Field) string {
 		return "number"
 	}
 	return "text"
+}
+
+// words say what the types with a form of their own are.
+var words = map[reflect.Type]string{
+	reflect.TypeFor[Auth]():                "mapping, `none` or `source`",
+	reflect.TypeFor[Size]():                "size",
+	reflect.TypeFor[time.Duration]():       "duration",
+	reflect.TypeFor[strictyaml.Raw]():      "mapping",
+	reflect.TypeFor[source.Template]():     "text",
+	reflect.TypeFor[record.Expressions]():  "text, or list of texts",
+	reflect.TypeFor[record.CustomFields](): "mapping of texts",
 }
 
 func code(text string) string {

@@ -9,10 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
 // LockFile is in the data folder of an embedded hub. The process that serves the hub holds a lock on it, which ends with the
@@ -35,12 +33,8 @@ func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // SQLite would let others read it
-	if err != nil {
-		return nil, fmt.Errorf("make the lock of the hub's folder: %w", err)
-	}
-	if err := made.Close(); err != nil {
-		return nil, err
+	if err := sqlitefile.Make(path); err != nil {
+		return nil, fmt.Errorf("lock the hub's folder: %w", err)
 	}
 	dsn := (&url.URL{Scheme: "file", Path: path}).String() + "?_pragma=busy_timeout(1500)&_pragma=journal_mode(off)"
 	l := &lock{}
@@ -55,7 +49,7 @@ func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 	if l.held, err = l.db.Conn(ctx); err == nil {
 		_, err = l.held.ExecContext(ctx, "BEGIN EXCLUSIVE")
 	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_BUSY {
+	if sqlitefile.Code(err) == sqlitefile.Busy {
 		return nil, &hub.Error{
 			Kind: hub.Conflict, Message: "another hub is running on the folder " + folder,
 			Hint: "End that one first, or give this one a folder of its own with --data. Several processes can share a hub whose database is PostgreSQL.",

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -165,7 +164,7 @@ func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	s.Hub.Observe = runs.Observe
 	options := web.Options{
 		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: listener.ClientAddress(s.proxies()), Metrics: s.config.Metrics,
+		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics,
 	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil
@@ -193,7 +192,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.secure(), ClientAddress: listener.ClientAddress(s.proxies()), Guest: s.guest,
+		Secure: s.secure(), Proxies: s.proxies(), Guest: s.guest,
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{
@@ -209,7 +208,7 @@ func (s *Server) secure() bool {
 }
 
 // proxies returns the proxies that are trusted to say where a request comes from.
-func (s *Server) proxies() []netip.Prefix { return listener.Prefixes(s.config.Network.Proxies) }
+func (s *Server) proxies() listener.Proxies { return listener.ParseProxies(s.config.Network.Proxies) }
 
 // Describe says for the operator what is served where. A hub without users that others can reach is given a code that its
 // first visitor must type.

@@ -8,43 +8,44 @@ import (
 	"strings"
 )
 
-// Prefixes returns the networks that texts name. A text that is not a network is left out.
-func Prefixes(texts []string) (prefixes []netip.Prefix) {
+// Proxies are the networks of the reverse proxies in front of a server: their word is taken for where a request comes from.
+type Proxies []netip.Prefix
+
+// ParseProxies returns the networks that texts name. A text that is not a network is left out.
+func ParseProxies(texts []string) (p Proxies) {
 	for _, text := range texts {
 		if prefix, err := netip.ParsePrefix(text); err == nil {
-			prefixes = append(prefixes, prefix)
+			p = append(p, prefix)
 		}
 	}
-	return prefixes
+	return p
 }
 
-// contains reports whether an address is in one of the networks.
-func contains(prefixes []netip.Prefix, a netip.Addr) bool {
-	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+// contain reports whether an address is in one of the networks.
+func (p Proxies) contain(a netip.Addr) bool {
+	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(a) })
 }
 
-// ClientAddress returns a function that tells whose requests are counted together: one IPv4 address, or one customer's network of
-// IPv6. Where the other end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is not a
-// proxy's: what stands before it was written by the caller. Requests over a Unix socket have no address.
-func ClientAddress(proxies []netip.Prefix) func(*http.Request) netip.Prefix {
-	return func(r *http.Request) netip.Prefix {
-		client, ok := remote(r.RemoteAddr)
-		if !ok {
-			return netip.Prefix{}
-		}
-		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		for _, hop := range slices.Backward(hops) {
-			if !contains(proxies, client) {
-				break
-			}
-			before, err := netip.ParseAddr(strings.TrimSpace(hop))
-			if err != nil {
-				break
-			}
-			client = before.Unmap().WithZone("")
-		}
-		return customer(client)
+// Client returns the address whose requests are counted together: one IPv4 address, or one customer's network of IPv6. Where the
+// other end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is not a proxy's: what
+// stands before it was written by the caller. Requests over a Unix socket have the zero Prefix.
+func (p Proxies) Client(r *http.Request) netip.Prefix {
+	client, ok := remote(r.RemoteAddr)
+	if !ok {
+		return netip.Prefix{}
 	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		if !p.contain(client) {
+			break
+		}
+		before, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		client = before.Unmap().WithZone("")
+	}
+	return customer(client)
 }
 
 // customer returns an IPv4 address, or the network of IPv6 that one customer usually has.

@@ -3,14 +3,13 @@ package listener_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"testing"
 
 	"github.com/contactbridge/contactbridge/internal/listener"
 )
 
 func TestOnlyProxiesSayWhomTheyAskFor(t *testing.T) {
-	of := listener.ClientAddress([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")})
+	of := listener.ParseProxies([]string{"127.0.0.1/32", "10.0.0.0/8"}).Client
 	for _, c := range []struct {
 		from      string
 		forwarded []string
@@ -38,7 +37,7 @@ func TestOnlyProxiesSayWhomTheyAskFor(t *testing.T) {
 }
 
 func TestAddressesOfOneNetworkCountAsOne(t *testing.T) {
-	of := listener.ClientAddress(nil)
+	of := listener.Proxies(nil).Client
 	for remote, want := range map[string]string{
 		"192.0.2.7:80": "192.0.2.7/32", "[::ffff:192.0.2.7]:80": "192.0.2.7/32", "[2001:db8:1:2:3::4]:1": "2001:db8:1:2::/64",
 	} {

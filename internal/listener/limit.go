@@ -12,7 +12,7 @@ const DefaultPerAddress = 256
 // Limit closes connections at once that are more than an address may have open, so that nobody can hold all of them. One IPv4
 // address counts, or one customer's network of IPv6. The proxies, and Unix sockets, stand for many callers and may have
 // as many as they like. Whatever perAddress is, no address gets more than a quarter of the files that the process may open.
-func Limit(l net.Listener, perAddress int, proxies []netip.Prefix) net.Listener {
+func Limit(l net.Listener, perAddress int, proxies Proxies) net.Listener {
 	if perAddress <= 0 {
 		perAddress = DefaultPerAddress
 	}
@@ -26,7 +26,7 @@ func Limit(l net.Listener, perAddress int, proxies []netip.Prefix) net.Listener 
 type limited struct {
 	net.Listener
 	most    int
-	proxies []netip.Prefix
+	proxies Proxies
 
 	mu   sync.Mutex
 	open map[netip.Prefix]int
@@ -40,7 +40,7 @@ func (l *limited) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		address, ok := remote(conn.RemoteAddr().String())
-		if !ok || contains(l.proxies, address) {
+		if !ok || l.proxies.contain(address) {
 			return conn, nil
 		}
 		who := customer(address)

@@ -3,6 +3,9 @@
 // Both files are opened so that nobody else has them or can get them meanwhile, so a hub that runs is noticed, and what is read
 // is one state. All rows go over in one transaction that ends with reading them back. A process that dies in the middle leaves
 // an empty database.
+//
+// registry.go and directory.go list the tables with their columns, and what each column is in a file; copy.go copies a table and
+// compares it. A column that a store gets must be added there: a test compares them with the schema.
 package migrate
 
 import (
@@ -24,7 +27,8 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
-	"github.com/contactbridge/contactbridge/internal/transfer"
+	"github.com/contactbridge/contactbridge/internal/postgresdb"
+	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
 // Options say what is moved, and how.
@@ -64,7 +68,7 @@ type Count struct {
 var (
 	ErrNothing  = errors.New("there is no hub and no directory")
 	ErrOccupied = errors.New("the database holds a hub already")
-	ErrInUse    = transfer.ErrInUse // somebody has the files open
+	ErrInUse    = sqlitefile.ErrInUse // somebody has the files open
 )
 
 // Run moves it.
@@ -83,8 +87,8 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 
 type mover struct {
 	options   Options
-	registry  *registry.Export // nil where there is none
-	directory *sqlite.Export
+	registry  *sqlitefile.Alone // nil where there is none
+	directory *sqlitefile.Alone
 	target    *pgx.Conn
 	totals    map[string]int64 // rows by table
 	result    Result
@@ -119,17 +123,19 @@ func (m *mover) openSource(ctx context.Context) (err error) {
 				return fmt.Errorf("%w: %w", ErrNothing, err)
 			}
 		}
-		if m.registry, err = registry.OpenExport(ctx, hub); err != nil {
-			return err
+		if m.registry, err = registry.OpenAlone(ctx, hub); err != nil {
+			return fmt.Errorf("open the registry %s: %w", hub, err)
 		}
 	}
-	if m.directory, err = sqlite.OpenExport(ctx, file); err != nil {
-		return err
+	if m.directory, err = sqlite.OpenAlone(ctx, file); err != nil {
+		return fmt.Errorf("open the directory %s: %w", file, err)
 	}
-	for _, table := range []string{directory.MovedContacts, directory.MovedNumbers} {
-		if m.totals[table], err = m.directory.Count(ctx, table); err != nil {
+	for _, t := range []*table{contactsTable, numbersTable} {
+		var about int64 // some of them may be being forgotten
+		if err := m.directory.Value(ctx, &about, "SELECT count(*) FROM "+t.name); err != nil {
 			return err
 		}
+		m.totals[t.name] = about
 	}
 	return nil
 }
@@ -139,7 +145,7 @@ func (m *mover) checkKeys(ctx context.Context) (err error) {
 	if m.registry == nil {
 		return nil
 	}
-	if m.result.Secrets, err = m.registry.Secrets(ctx); err != nil || m.result.Secrets == 0 {
+	if err := m.registry.Value(ctx, &m.result.Secrets, "SELECT count(*) FROM secrets"); err != nil || m.result.Secrets == 0 {
 		return err
 	}
 	ring, err := m.options.Keys(ctx)
@@ -149,7 +155,7 @@ func (m *mover) checkKeys(ctx context.Context) (err error) {
 			Hint: "the new hub needs the old one's key: leave " + m.keyFile() + " where it is, or name the new hub's configuration with -c and put the key where that says (secrets)",
 		}
 	}
-	if err := m.registry.Check(ctx, ring); err != nil {
+	if err := registry.CheckSecrets(ctx, m.registry, ring); err != nil {
 		return &directory.Error{
 			Message: fmt.Sprintf("the %s do not open what the hub has sealed", ring), Err: err,
 			Hint: "give the new hub the old one's key, " + m.keyFile() + "; a credential that does not open there either must be set again, or its integration removed, first",
@@ -164,7 +170,7 @@ func (m *mover) keyFile() string { return filepath.Join(m.options.From, hubserve
 
 // openTarget finds an empty database, and makes the tables there.
 func (m *mover) openTarget(ctx context.Context) (err error) {
-	if m.target, err = postgres.Connect(ctx, m.options.To); err != nil {
+	if m.target, err = postgresdb.Connect(ctx, m.options.To); err != nil {
 		return err
 	}
 	c := m.target.Config()
@@ -187,8 +193,10 @@ func (m *mover) openTarget(ctx context.Context) (err error) {
 	return hub.Close()
 }
 
-// tables are all that must be empty.
-func tables() []transfer.Table { return slices.Concat(registry.Tables(), postgres.Tables()) }
+// empty are all tables that must hold nothing.
+func empty() []*table {
+	return slices.DeleteFunc(slices.Concat(registryTables(), directoryTables()), func(t *table) bool { return t.name == registryPrefix+counters })
+}
 
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
@@ -196,7 +204,7 @@ type querier interface {
 
 // mustBeEmpty refuses a database in which there is anything of a hub.
 func (m *mover) mustBeEmpty(ctx context.Context, q querier) error {
-	for _, t := range tables() {
+	for _, t := range empty() {
 		var there bool
 		if err := q.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", t.String()).Scan(&there); err != nil {
 			return fmt.Errorf("look into the database: %w", err)
@@ -230,26 +238,25 @@ func (m *mover) move(ctx context.Context) error {
 	if err := m.lock(ctx, tx); err != nil {
 		return err
 	}
-	c := &transfer.Copier{Tx: tx, Report: m.report}
+	c := &copier{tx: tx, report: m.report}
 	if m.registry != nil {
-		if err := registry.Import(ctx, c, m.registry); err != nil {
-			return err
+		if err := m.moveRegistry(ctx, c); err != nil {
+			return fmt.Errorf("move the registry: %w", postgresdb.Explain(err))
 		}
-		m.result.Replaced = m.registry.Replaced()
 	}
-	if err := postgres.Import(ctx, c, m.directory); err != nil {
-		return err
+	if err := m.moveDirectory(ctx, c); err != nil {
+		return fmt.Errorf("move the directory: %w", postgresdb.Explain(err))
 	}
-	if err := c.Verify(ctx); err != nil {
+	if err := c.verify(ctx); err != nil {
 		return err
 	}
 	m.report("statistics", 0)
-	for _, moved := range c.Moved() {
-		if _, err := tx.Exec(ctx, "ANALYZE "+moved.Table.String()); err != nil { // or the first questions are planned blindly
-			return fmt.Errorf("count what is in %s: %w", moved.Table, err)
+	for _, moved := range c.moved {
+		if _, err := tx.Exec(ctx, "ANALYZE "+moved.table.String()); err != nil { // or the first questions are planned blindly
+			return fmt.Errorf("count what is in %s: %w", moved.table, err)
 		}
 	}
-	m.count(c.Moved())
+	m.count(c.moved)
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -257,23 +264,23 @@ func (m *mover) move(ctx context.Context) error {
 }
 
 // count is what is told of what was moved. The directory has accounts and integrations of its own, for those that ran.
-func (m *mover) count(tables []transfer.Moved) {
+func (m *mover) count(tables []moved) {
 	for _, t := range tables {
-		name, ofRegistry := strings.CutPrefix(t.Name, "hub_")
+		name := strings.TrimPrefix(t.name, registryPrefix)
 		switch {
-		case name == "counters", m.registry != nil && !ofRegistry && (name == directory.MovedAccounts || name == directory.MovedIntegrations):
+		case name == counters, m.registry != nil && (t.table == accountsTable || t.table == integrationsTable):
 			continue
-		case name == directory.MovedContacts:
-			m.result.Contacts = t.Rows
+		case t.name == contactsTable.name:
+			m.result.Contacts = t.rows
 		}
-		m.result.Tables = append(m.result.Tables, Count{name, t.Rows})
+		m.result.Tables = append(m.result.Tables, Count{name, t.rows})
 	}
 }
 
 // lock keeps everybody else out of the tables, and makes sure once more that they are empty.
 func (m *mover) lock(ctx context.Context, tx pgx.Tx) error {
 	var names []string
-	for _, t := range tables() {
+	for _, t := range empty() {
 		names = append(names, t.String())
 	}
 	for _, statement := range []string{
@@ -301,5 +308,5 @@ func (m *mover) report(what string, rows int64) {
 	if !ok {
 		table = what
 	}
-	m.options.Progress(Progress{What: strings.Replace(what, "hub_", "", 1), Rows: rows, Total: m.totals[table]})
+	m.options.Progress(Progress{What: strings.Replace(what, registryPrefix, "", 1), Rows: rows, Total: m.totals[table]})
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +15,9 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/hub/secret"
+	"github.com/contactbridge/contactbridge/internal/hubserver"
+	"github.com/contactbridge/contactbridge/internal/migrate"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 )
 
@@ -258,4 +263,35 @@ func table(t *testing.T, dsn, query string) (all [][]any) {
 		t.Errorf("%s finds nothing", query)
 	}
 	return all
+}
+
+// TestEveryColumnIsMoved compares the columns that are moved with those that the tables of this release have, but for the few that the
+// database fills by itself.
+func TestEveryColumnIsMoved(t *testing.T) {
+	database := server.Database(t)
+	shared(t, database.DSN, withKey(t), &clock{at: time.Now()}).close()
+	moved := migrate.Columns()
+	for _, row := range table(t, database.DSN, `SELECT table_name::text, column_name::text FROM information_schema.columns
+		WHERE table_schema = 'contactbridge' AND table_name NOT LIKE '%_migrations' AND is_generated = 'NEVER' ORDER BY 1, 2`) {
+		name, column := row[0].(string), row[1].(string)
+		at := slices.Index(moved[name], column)
+		if at < 0 {
+			t.Errorf("%s.%s is not moved", name, column)
+			continue
+		}
+		moved[name] = slices.Delete(moved[name], at, at+1)
+	}
+	for name, columns := range moved {
+		if len(columns) > 0 {
+			t.Errorf("%s has no columns %v", name, columns)
+		}
+	}
+}
+
+// withKey is a folder with a hub's key.
+func withKey(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	got(secret.FromFile(filepath.Join(folder, hubserver.KeyFile), true))(t)
+	return folder
 }

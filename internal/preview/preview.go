@@ -3,7 +3,6 @@
 package preview
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // Options bound what a preview reads.
@@ -35,38 +35,24 @@ type Preview struct {
 	Total    int64             `json:"total,omitempty"` // all contacts, where they were counted; less than examined: unknown
 	Deleted  int               `json:"deleted"`         // contacts that are gone, among those that came by
 	Complete bool              `json:"complete"`        // these were all there are
-	Mapping  []Mapped          `json:"mapping"`         // where the fields come from
+	Mapping  []record.Mapped   `json:"mapping"`         // where the fields come from
 	Unused   []string          `json:"unused"`          // columns that go nowhere
-	Facts    []Fact            `json:"facts"`           // how a run works
+	Facts    []source.Fact     `json:"facts"`           // how a run works
 	Problems []source.Problem  `json:"problems"`        // worst first
-}
-
-// Mapped says where a contact's field comes from.
-type Mapped struct {
-	Field string `json:"field"`
-	From  string `json:"from"`
-	Auto  bool   `json:"auto"` // found by its usual name
-}
-
-// A Fact is one line about how a run works.
-type Fact struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
 }
 
 // Of looks at an endpoint with one caller's credentials. What goes wrong is a problem of the preview; the error is that of a
 // context that is done.
 func Of(ctx context.Context, e config.Endpoint, deps source.Deps, auth bridge.Auth, options Options) (*Preview, error) {
 	p := &Preview{
-		Endpoint: e.Name, Kind: e.Kind.Name, Table: e.Table(),
-		Contacts: []contact.Contact{}, Mapping: []Mapped{}, Unused: []string{}, Facts: []Fact{}, Problems: []source.Problem{},
+		Endpoint: e.Name, Kind: e.Kind.Name, Table: e.Title,
+		Contacts: []contact.Contact{}, Mapping: []record.Mapped{}, Unused: []string{}, Facts: []source.Fact{}, Problems: []source.Problem{},
 	}
 	p.look(ctx, e, deps, auth, options)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	rank := map[source.Severity]int{source.Failure: 0, source.Warning: 1, source.Note: 2}
-	slices.SortStableFunc(p.Problems, func(a, b source.Problem) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
+	source.SortProblems(p.Problems)
 	p.OK = len(p.Problems) == 0 || p.Problems[0].Severity != source.Failure
 	return p, nil
 }
@@ -117,12 +103,8 @@ func (p *Preview) inspect(ctx context.Context, src bridge.Source, patience time.
 	if err != nil {
 		p.failed(err)
 	}
-	for _, m := range found.Mapping {
-		p.Mapping = append(p.Mapping, Mapped(m))
-	}
-	for _, f := range found.Facts {
-		p.Facts = append(p.Facts, Fact(f))
-	}
+	p.Mapping = append(p.Mapping, found.Mapping...)
+	p.Facts = append(p.Facts, found.Facts...)
 	p.Unused = append(p.Unused, found.Unused...)
 	p.Problems = append(p.Problems, found.Problems...)
 }
@@ -158,7 +140,7 @@ func (p *Preview) count(ctx context.Context, src bridge.Source, patience time.Du
 		return
 	}
 	p.Total = 0
-	counter, ok := src.(bridge.Counter)
+	counter, ok := src.(source.Counter)
 	if !ok || p.Examined == 0 {
 		return
 	}

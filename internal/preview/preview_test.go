@@ -209,8 +209,8 @@ func TestWhatTheSourceSaysIsShown(t *testing.T) {
 	down := &bridge.Error{Code: bridge.CodeSourceUnavailable, Message: "the database is down", Hint: "start it", Err: errors.New("connection refused")}
 	s := &stub{beginError: down, inspectError: fmt.Errorf("inspect source: %w", down), inspection: source.Inspection{
 		Mapping: []record.Mapped{
-			{Field: "name", From: `concat_ws(' ', NULLIF(CAST("first" AS text), ''), NULLIF(CAST("Last ""Name" AS text), ''))`, Auto: true},
-			{Field: "phones", From: `"phone"`, Auto: true},
+			{Field: "name", From: `first, Last "Name`, Auto: true},
+			{Field: "phones", From: "phone", Auto: true},
 			{Field: "phones", From: "Mobile Phone", Auto: true},
 			{Field: "company", From: `upper("firm")`},
 			{Field: "emails", From: "email"},

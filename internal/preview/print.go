@@ -3,7 +3,6 @@ package preview
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // A Style paints words; the zero Style leaves them as they are.
@@ -285,27 +285,13 @@ func customKeys(contacts []contact.Contact) []string {
 
 const usual = " (by usual name)"
 
-var quotedColumn = regexp.MustCompile(`"(?:[^"]|"")+"`)
-
-// columnsOf names the columns that a made-up SQL expression puts together: "a, b" for concat_ws(' ', "a", "b").
-func columnsOf(expression string) string {
-	columns := quotedColumn.FindAllString(expression, -1)
-	if len(columns) == 0 {
-		return expression
-	}
-	for i, column := range columns {
-		columns[i] = strings.ReplaceAll(column[1:len(column)-1], `""`, `"`)
-	}
-	return strings.Join(columns, ", ")
-}
-
 // mappingPairs puts the sources of a field in one line.
-func mappingPairs(mapping []Mapped) [][2]string {
+func mappingPairs(mapping []record.Mapped) [][2]string {
 	var pairs [][2]string
 	for _, m := range mapping {
 		from := m.From
 		if m.Auto {
-			from = columnsOf(from) + usual
+			from = from + usual
 		}
 		if last := len(pairs) - 1; last >= 0 && pairs[last][0] == m.Field {
 			pairs[last][1] = strings.TrimSuffix(pairs[last][1], usual) + ", " + from

@@ -42,6 +42,16 @@ func (r Raw) Text(key string) (value string, ok bool) {
 // IsMapping reports whether the part has keys.
 func (r Raw) IsMapping() bool { return r.node != nil && r.node.Kind == yaml.MappingNode }
 
+// Has reports whether a key with a value stands in the part, by its dotted path in the document.
+func (r Raw) Has(path string) bool {
+	for at := range r.Scalars {
+		if (Problem{Path: at}).In(path) {
+			return true
+		}
+	}
+	return false
+}
+
 // Scalars yields every text of the part with its dotted path, in the order of the file.
 func (r Raw) Scalars(yield func(path, text string) bool) {
 	if r.node != nil {

@@ -19,6 +19,9 @@ type Problem struct {
 	Hint    string // what to do about it; may be empty
 }
 
+// In reports whether the problem is about a key, or what is below it.
+func (p Problem) In(path string) bool { return p.Path == path || strings.HasPrefix(p.Path, path+".") }
+
 // Problems is an error: everything that is wrong with a file, in the order of its lines.
 type Problems struct {
 	File string

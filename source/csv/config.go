@@ -1,7 +1,6 @@
 package csv
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -67,31 +66,28 @@ func (c Config) reads(s settings) source.Settings {
 // check reads the configuration's texts and finds every problem at once.
 func (c Config) check() (settings, error) {
 	var s settings
-	var errs []error
-	problem := func(bad bool, format string, args ...any) {
-		if bad {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	problem(c.Path.String() == "", "path is missing: the CSV file")
-	problem(c.ID == "" && (c.Updated != "" || c.UpdatedLayout != "" || c.TimeZone != ""), "id is missing: the column that identifies a contact, or auto. With updated it is not chosen by what is in the file")
-	problem(c.Overlap < 0, "overlap is negative")
+	var errs source.ConfigErrors
+	errs.If(c.Path.String() == "", "path", "path is missing", "Name the CSV file.")
+	errs.If(c.ID == "" && (c.Updated != "" || c.UpdatedLayout != "" || c.TimeZone != ""), "id", "id is missing",
+		"Name the column that identifies a contact, or write auto: with updated it is not chosen by what is in the file.")
+	errs.If(c.Overlap < 0, "overlap", "overlap is negative", "Write a duration such as 5m.")
 	switch c.Encoding {
 	case "", utf8Encoding, utf16Encoding, windowsEncoding:
 	default:
-		problem(true, "encoding is %q; expected %s, %s or %s", c.Encoding, utf8Encoding, utf16Encoding, windowsEncoding)
+		errs.If(true, "encoding", fmt.Sprintf("encoding cannot be %q", c.Encoding), fmt.Sprintf("Choose one of: %s, %s, %s.", utf8Encoding, utf16Encoding, windowsEncoding))
 	}
 	var err error
 	s.delimiter, err = parseDelimiter(c.Delimiter)
-	problem(err != nil, "%w", err)
+	errs.Add(err)
 	if c.TimeZone != "" {
 		s.zone, err = time.LoadLocation(c.TimeZone)
-		problem(err != nil || c.TimeZone == "Local", "time_zone %q is unknown; expected a name such as Europe/Berlin or UTC", c.TimeZone)
+		errs.If(err != nil || c.TimeZone == "Local", "time_zone", fmt.Sprintf("time_zone %q is unknown", c.TimeZone), "Write a name such as Europe/Berlin or UTC.")
 	}
 	s.layout, err = parseLayout(c.UpdatedLayout)
-	problem(err != nil, "%w", err)
-	problem(c.Updated == "" && (c.UpdatedLayout != "" || c.TimeZone != ""), "updated_layout and time_zone have no meaning without updated")
-	return s, errors.Join(errs...)
+	errs.Add(err)
+	errs.If(c.Updated == "" && (c.UpdatedLayout != "" || c.TimeZone != ""), "updated", "updated is missing: without it updated_layout and time_zone have no meaning",
+		"Name the column of the time of the last change, or leave them out.")
+	return s, errs.Err()
 }
 
 func parseDelimiter(text string) (byte, error) {
@@ -101,7 +97,7 @@ func parseDelimiter(text string) (byte, error) {
 	case strings.EqualFold(text, "tab"), text == `\t`:
 		return '\t', nil
 	case len(text) != 1 || text[0] >= 0x80 || strings.Contains("\"\r\n\x00", text):
-		return 0, fmt.Errorf("delimiter is %q; expected one ASCII character, or tab", text)
+		return 0, &source.ConfigError{Key: "delimiter", Message: fmt.Sprintf("delimiter cannot be %q", text), Hint: "Write one ASCII character, or tab."}
 	}
 	return text[0], nil
 }

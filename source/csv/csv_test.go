@@ -91,7 +91,7 @@ type inspected interface {
 	bridge.Source
 	bridge.Describer
 	bridge.Prober
-	bridge.Counter
+	source.Counter
 }
 
 // owned closes the factory with the source.

@@ -18,6 +18,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
+	"github.com/contactbridge/contactbridge/source/sourcetest"
 )
 
 const header = "id,name,email,phone,updated\n"
@@ -153,9 +154,10 @@ func TestConfigurationProblemsAreFoundAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("taken")
 	}
-	for _, word := range []string{"path", "id is missing", "delimiter", "encoding", "time_zone", "updated_layout", "overlap"} {
-		if !strings.Contains(err.Error(), word) {
-			t.Errorf("%q does not say %q", err, word)
+	text := sourcetest.ConfigText(err)
+	for _, word := range []string{"path: ", "id is missing", "delimiter: ", "encoding: ", "time_zone: ", "updated_layout: ", "overlap: "} {
+		if !strings.Contains(text, word) {
+			t.Errorf("%q does not say %q", text, word)
 		}
 	}
 	if _, err := tryFactory("{path: x, id: id, column: y}", source.Deps{}); err == nil || !strings.Contains(err.Error(), "column") {
@@ -457,7 +459,7 @@ func TestIndexIsLean(t *testing.T) {
 	if used := heap() - before; used > 60*rows {
 		t.Errorf("the index of %d rows takes %d bytes, %d a row", rows, used, used/rows)
 	}
-	if n, err := f.src.(bridge.Counter).Count(t.Context()); n != rows || err != nil {
+	if n, err := f.src.(source.Counter).Count(t.Context()); n != rows || err != nil {
 		t.Errorf("counted %d, %v", n, err)
 	}
 }

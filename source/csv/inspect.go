@@ -29,7 +29,7 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
 	}
 	problems := i.problems()
-	keyset.Sort(problems)
+	source.SortProblems(problems)
 	return source.Inspection{Mapping: i.mapping(), Facts: i.facts(), Problems: problems, Unused: v.mapping.unused}, nil
 }
 

@@ -24,7 +24,7 @@ var (
 	_ bridge.Source    = (*Source)(nil)
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
-	_ bridge.Counter   = (*Source)(nil)
+	_ source.Counter   = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
@@ -334,7 +334,7 @@ func (s *Source) Check(ctx context.Context) error {
 	return nil
 }
 
-// Count implements [bridge.Counter]: the number of rows. It is counted once for every version of the file.
+// Count implements [source.Counter]: the number of rows. It is counted once for every version of the file.
 func (s *Source) Count(ctx context.Context) (int64, error) {
 	opened, v, err := s.file.open(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
@@ -28,14 +29,19 @@ func parseLayout(text string) (layout, error) {
 		return layout{text: text}, nil
 	}
 	if strings.Contains(text, "MST") {
-		return layout{}, fmt.Errorf("updated_layout %q names a zone by its letters, which are not unique: leave updated out, or write the zone as -0700", text)
+		return layout{}, &source.ConfigError{
+			Key: "updated_layout", Message: fmt.Sprintf("updated_layout cannot be %q: it names a zone by its letters, which are not unique", text),
+			Hint: "Leave updated out, or write the zone as -0700.",
+		}
 	}
 	// What the layout says about a moment must bring it back, up to its precision.
 	moment := time.Date(2023, 11, 25, 22, 58, 59, 987654000, time.UTC)
 	back, err := time.Parse(text, moment.Format(text))
 	if err != nil || moment.Sub(back) < 0 || moment.Sub(back) >= day {
-		return layout{}, fmt.Errorf("updated_layout %q does not tell the time: expected how 2 January 2006, 15:04:05 is written, "+
-			"such as 02.01.2006 15:04:05 or 1/2/2006 3:04 PM", text)
+		return layout{}, &source.ConfigError{
+			Key: "updated_layout", Message: fmt.Sprintf("updated_layout cannot be %q: it does not tell the time", text),
+			Hint: "Write how 2 January 2006, 15:04:05 is written, such as 02.01.2006 15:04:05 or 1/2/2006 3:04 PM.",
+		}
 	}
 	step := day
 	for _, smaller := range []time.Duration{time.Hour, time.Minute, time.Second, time.Millisecond, time.Microsecond} {

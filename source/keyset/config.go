@@ -1,12 +1,12 @@
 package keyset
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/stamp"
 )
@@ -53,23 +53,18 @@ func (c Config) Canonical() (table, query, updatedAs string) {
 // Check finds what cannot work whatever the database holds: every problem at once. as lists the allowed values of
 // updated_as besides auto.
 func (c Config) Check(as ...string) error {
-	var errs []error
-	problem := func(bad bool, format string, args ...any) {
-		if bad {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	problem(c.Table == "" && c.Query == "", "table is missing: the name of the table or view to read (or query: SELECT …)")
-	problem(c.Table != "" && c.Query != "", "table and query exclude each other: name the table, or write the query")
-	problem(c.ID == "", "id is missing: the column, or the expression, that identifies a contact")
-	problem(c.UpdatedAs != stamp.Auto && !slices.Contains(as, c.UpdatedAs), "updated_as is %q; expected %s or %s", c.UpdatedAs, stamp.Auto, strings.Join(as, ", "))
-	problem(c.UpdatedAs != stamp.Auto && c.Updated == "", "updated_as is set, but updated is not")
-	problem(c.Overlap < 0, "overlap is negative")
-	problem(c.ClockSkew < 0, "clock_skew is negative")
-	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
-		problem(true, "time_zone %q is unknown; expected a name such as Europe/Berlin or UTC", c.TimeZone)
-	}
-	return errors.Join(errs...)
+	var errs source.ConfigErrors
+	errs.If(c.Table == "" && c.Query == "", "table", "table is missing", "Name the table or view to read, or write a query.")
+	errs.If(c.Table != "" && c.Query != "", "table", "table and query exclude each other", "Name the table, or write the query.")
+	errs.If(c.ID == "", "id", "id is missing", "Name the column, or write the expression, that identifies a contact.")
+	errs.If(c.UpdatedAs != stamp.Auto && !slices.Contains(as, c.UpdatedAs), "updated_as",
+		fmt.Sprintf("updated_as cannot be %q", c.UpdatedAs), "Choose one of: "+stamp.Auto+", "+strings.Join(as, ", ")+".")
+	errs.If(c.UpdatedAs != stamp.Auto && c.Updated == "", "updated_as", "updated_as is set, but updated is not", "Set updated, or leave updated_as out.")
+	errs.If(c.Overlap < 0, "overlap", "overlap is negative", "Write a duration such as 5m.")
+	errs.If(c.ClockSkew < 0, "clock_skew", "clock_skew is negative", "Write a duration such as 1s.")
+	_, err := time.LoadLocation(c.TimeZone)
+	errs.If(err != nil || c.TimeZone == "Local", "time_zone", fmt.Sprintf("time_zone %q is unknown", c.TimeZone), "Write a name such as Europe/Berlin or UTC.")
+	return errs.Err()
 }
 
 // SplitName splits a table's name into its parts: schema.name, "Schema"."Table Name". Quotes are doubled inside quotes.
@@ -88,14 +83,16 @@ func SplitName(name string) ([]string, error) {
 			parts = append(parts, part.String())
 			part.Reset()
 		case c == 0:
-			return nil, errors.New("a name cannot hold a zero byte")
+			return nil, &source.ConfigError{Key: "table", Message: "table holds a zero byte", Hint: "Remove it."}
 		default:
 			part.WriteByte(c)
 		}
 	}
 	parts = append(parts, part.String())
 	if quoted || slices.Contains(parts, "") {
-		return nil, fmt.Errorf("%q is no table's name; expected name, schema.name or \"Schema\".\"Name\"", name)
+		return nil, &source.ConfigError{
+			Key: "table", Message: fmt.Sprintf("table cannot be %q: this is no table's name", name), Hint: `Write name, schema.name or "Schema"."Name".`,
+		}
 	}
 	return parts, nil
 }

@@ -1,7 +1,6 @@
 package keyset
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,12 +10,6 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
 )
-
-// Sort puts the worst problems first and keeps the order of equals.
-func Sort(problems []source.Problem) {
-	rank := map[source.Severity]int{source.Failure: 0, source.Warning: 1, source.Note: 2}
-	slices.SortStableFunc(problems, func(a, b source.Problem) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
-}
 
 // A Count is a problem that some rows may have.
 type Count struct {

@@ -2,7 +2,9 @@ package kinds_test
 
 import (
 	"encoding/json"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,8 +42,20 @@ func TestEveryKindIsComplete(t *testing.T) {
 		t.Errorf("%d kinds, %d are tested", len(all), len(configurations))
 	}
 	for _, k := range all {
-		if found, ok := kinds.Named(k.Name); !ok || found.Summary != k.Summary || k.Summary == "" {
-			t.Errorf("%s is not found by its name, or has no summary", k.Name)
+		if found, ok := kinds.Named(k.Name); !ok || found.Summary != k.Summary || !strings.HasSuffix(k.Summary, ".") {
+			t.Errorf("%s is not found by its name, or its summary is not a sentence", k.Name)
+		}
+		if families := []string{source.FamilySQL, source.FamilyFile, source.FamilyMemory}; !slices.Contains(families, k.Family) {
+			t.Errorf("%s is of the family %q, expected one of %q", k.Name, k.Family, families)
+		}
+		if !strings.Contains(k.Docs, "**Exact") && !strings.Contains(k.Docs, "**Overlap") {
+			t.Errorf("%s: the documentation does not say what the kind promises: **Exact** or **Overlap**", k.Name)
+		}
+		if !strings.HasPrefix(k.Example, "kind: "+k.Name+"\n") {
+			t.Errorf("%s: the example does not begin with its kind", k.Name)
+		}
+		if _, err := os.Stat("../../examples/bridge-" + k.Name + ".yaml"); err != nil {
+			t.Errorf("%s has no file in examples: %v", k.Name, err)
 		}
 		if v := reflect.ValueOf(k.Config()); v.Kind() != reflect.Pointer || !v.Elem().IsZero() {
 			t.Errorf("%s: Config is no pointer to an empty configuration", k.Name)

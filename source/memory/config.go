@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,7 +16,7 @@ type Config struct {
 
 // A Contact is one contact of a configuration.
 type Contact struct {
-	ID           string              `yaml:"id" jsonschema:"required" jsonschema_description:"Unique among the contacts."`
+	ID           string              `yaml:"id" jsonschema:"required" jsonschema_description:"Unique among the contacts." hint:"Write an id that no other contact has."`
 	Name         string              `yaml:"name"`
 	Title        string              `yaml:"title"`
 	Company      string              `yaml:"company"`
@@ -38,32 +37,32 @@ type Contact struct {
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	store := NewStore(deps.Defaults().Clock)
 	store.fixed, store.endpoint = true, deps.Endpoint
-	var errs []error
-	lines := map[string]int{}
+	var errs source.ConfigErrors
+	errs.If(len(cfg.Contacts) == 0, "contacts", "contacts is missing", "List the contacts to serve.")
+	indexes := map[string]int{}
 	for i, c := range cfg.Contacts {
-		updated, err := c.check(lines, i)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("contacts[%d]: %w", i, err))
-			continue
+		updated, err := c.check(indexes, i)
+		errs.Add(err)
+		if err == nil {
+			store.load(c.contact(), updated, c.Deleted)
 		}
-		store.load(c.contact(), updated, c.Deleted)
 	}
-	if len(cfg.Contacts) == 0 {
-		errs = append(errs, errors.New("contacts is missing: the list of the contacts to serve"))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errs.Err(); err != nil {
 		return nil, err
 	}
 	return store.Factory(), nil
 }
 
-// check finds what is wrong with a contact, and when it was updated. seen holds the ids of those before it.
+// check finds what is wrong with a contact, and when it was updated. seen holds the indexes of those before it, by id.
 func (c Contact) check(seen map[string]int, index int) (time.Time, error) {
+	key := fmt.Sprintf("contacts[%d]", index)
 	if c.ID == "" {
-		return time.Time{}, errors.New("id is missing")
+		return time.Time{}, &source.ConfigError{Key: key, Message: key + ".id is missing", Hint: "Write an id that no other contact has."}
 	}
 	if first, ok := seen[c.ID]; ok {
-		return time.Time{}, fmt.Errorf("id %q is contacts[%d]'s already", c.ID, first)
+		return time.Time{}, &source.ConfigError{
+			Key: key + ".id", Message: fmt.Sprintf("%s.id cannot be %q: contacts[%d] has it already", key, c.ID, first), Hint: "Write an id that no other contact has.",
+		}
 	}
 	seen[c.ID] = index
 	if c.Updated == "" {
@@ -74,7 +73,9 @@ func (c Contact) check(seen map[string]int, index int) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("updated is %q; expected a time such as 2024-05-01T10:00:00Z", c.Updated)
+	return time.Time{}, &source.ConfigError{
+		Key: key + ".updated", Message: fmt.Sprintf("%s.updated cannot be %q", key, c.Updated), Hint: "Write a time such as 2024-05-01T10:00:00Z, or a date.",
+	}
 }
 
 func (c Contact) contact() contact.Contact {

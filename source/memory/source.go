@@ -36,7 +36,7 @@ type Source struct{ store *Store }
 var (
 	_ bridge.Source    = (*Source)(nil)
 	_ bridge.Describer = (*Source)(nil)
-	_ bridge.Counter   = (*Source)(nil)
+	_ source.Counter   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
 
@@ -103,7 +103,7 @@ func (s *Source) Checkpoint(run bridge.Run, at bridge.Position, complete bool) b
 	return keyset.Checkpoint(run, at, complete)
 }
 
-// Count implements [bridge.Counter].
+// Count implements [source.Counter].
 func (s *Source) Count(context.Context) (int64, error) {
 	return int64(len(s.store.snapshot().byID)), nil
 }

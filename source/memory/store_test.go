@@ -13,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/memory"
+	"github.com/contactbridge/contactbridge/source/sourcetest"
 )
 
 // fixedClock shows what the test sets.
@@ -204,9 +205,10 @@ func TestConfigurationProblemsAreFoundAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("taken")
 	}
-	for _, word := range []string{"contacts[1]: id is missing", `contacts[2]: id "a" is contacts[0]'s`, `contacts[3]: updated is "yesterday"`} {
-		if !strings.Contains(err.Error(), word) {
-			t.Errorf("%q does not say %q", err, word)
+	text := sourcetest.ConfigText(err)
+	for _, word := range []string{"contacts[1].id is missing", `contacts[2].id cannot be "a": contacts[0] has it`, `contacts[3].updated cannot be "yesterday"`} {
+		if !strings.Contains(text, word) {
+			t.Errorf("%q does not say %q", text, word)
 		}
 	}
 	if _, err := newFactory(t, "contacts: []"); err == nil {

@@ -90,8 +90,10 @@ func (f *factory) CheckCallers() error {
 				continue
 			}
 			if end := host[at+len(auth[name]):]; !strings.Contains(end, ".") {
-				return fmt.Errorf("dsn lets callers choose the host by {{auth.%s}}, and has a password that would be sent there: "+
-					"write the end of the host's name, such as {{auth.%s}}.db.example.com, or take the password from the caller, too", name, name)
+				return &source.ConfigError{
+					Key: "dsn", Message: fmt.Sprintf("dsn lets callers choose the host by {{auth.%s}}, and has a password that would be sent there", name),
+					Hint: fmt.Sprintf("Write the end of the host's name, such as {{auth.%s}}.db.example.com, or take the password from the caller, too.", name),
+				}
 			}
 		}
 	}

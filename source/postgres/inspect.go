@@ -42,7 +42,7 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
 	}
 	i.count(ctx)
-	keyset.Sort(i.found.Problems)
+	source.SortProblems(i.found.Problems)
 	return i.found, nil
 }
 

@@ -125,7 +125,7 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 // checkDSN tries the DSN with credentials that could be anybody's.
 func (f *factory) checkDSN() error {
 	if f.dsn.String() == "" {
-		return errors.New("dsn is missing: where the database is, such as postgres://reader@127.0.0.1:5432/crm")
+		return &source.ConfigError{Key: "dsn", Message: "dsn is missing", Hint: "Write where the database is, such as postgres://reader@127.0.0.1:5432/crm."}
 	}
 	auth := bridge.Auth{}
 	for _, name := range f.dsn.Names() {
@@ -197,7 +197,10 @@ func (f *factory) parse(auth bridge.Auth) (*pgxpool.Config, error) {
 	}
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, errors.New("dsn cannot be read: expected postgres://user:password@host:port/database?setting=value, special characters in the user or password percent-encoded")
+		return nil, &source.ConfigError{
+			Key: "dsn", Message: "dsn cannot be read",
+			Hint: "Write postgres://user:password@host:port/database?setting=value, special characters in the user or password percent-encoded.",
+		}
 	}
 	return cfg, nil
 }
@@ -210,11 +213,15 @@ func (f *factory) connConfig(auth bridge.Auth) (*pgxpool.Config, error) {
 	}
 	conn := cfg.ConnConfig
 	if conn.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
-		return nil, errors.New("dsn: default_query_exec_mode=simple_protocol cannot be used: take exec, it works behind PgBouncer too")
+		return nil, &source.ConfigError{
+			Key: "dsn", Message: "dsn cannot have default_query_exec_mode=simple_protocol",
+			Hint: "Write default_query_exec_mode=exec, which works behind PgBouncer too.",
+		}
 	}
 	if conn.ConnectTimeout == 0 {
 		conn.ConnectTimeout = 5 * time.Second
 	}
+	conn.DialFunc = f.deps.Dial
 	conn.StatementCacheCapacity = 64
 	conn.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, 64<<10), w) // a page in a few reads

@@ -83,7 +83,7 @@ type CustomField struct {
 
 // Mapped says where a contact's field comes from.
 type Mapped struct {
-	Field string // as in the protocol: "name", "phones", "custom_fields.Plan"
-	From  string // the expression or column
-	Auto  bool   // found by its usual name, not configured
+	Field string `json:"field"` // as in the protocol: "name", "phones", "custom_fields.Plan"
+	From  string `json:"from"`  // the expression or column
+	Auto  bool   `json:"auto"`  // found by its usual name, not configured
 }

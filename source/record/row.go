@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -18,6 +19,9 @@ type Column struct {
 	From  string // the expression, as configured or found
 	Path  string // where it stands in the configuration: "fields.phones[1]"
 	Auto  bool   // found by its usual name
+	// Found are the names of the columns that From is made of, where it is an expression that was made up for columns found
+	// by their usual names. People are shown these.
+	Found []string
 }
 
 // IsList reports whether the column's values make a list.
@@ -49,15 +53,15 @@ func UsualColumns(guess Guess, quote func(string) string) []Column {
 	var list []Column
 	for _, g := range guess.Fields {
 		if g.Join != "" {
-			list = append(list, Column{Field: g.Field, From: join(g, quote), Auto: true})
+			list = append(list, Column{Field: g.Field, From: join(g, quote), Auto: true, Found: g.Columns})
 			continue
 		}
 		for _, name := range g.Columns {
-			list = append(list, Column{Field: g.Field, From: quote(name), Auto: true})
+			list = append(list, Column{Field: g.Field, From: quote(name), Auto: true, Found: []string{name}})
 		}
 	}
 	if guess.Country != "" {
-		list = append(list, Column{Field: FieldCountry, From: quote(guess.Country), Auto: true})
+		list = append(list, Column{Field: FieldCountry, From: quote(guess.Country), Auto: true, Found: []string{guess.Country}})
 	}
 	return list
 }
@@ -74,7 +78,7 @@ func join(g Guessed, quote func(string) string) string {
 func Mapping(id string, columns []Column) []Mapped {
 	list := []Mapped{{Field: "id", From: id}}
 	for _, c := range columns {
-		m := Mapped{Field: c.Field, From: c.From, Auto: c.Auto}
+		m := Mapped{Field: c.Field, From: cmp.Or(strings.Join(c.Found, ", "), c.From), Auto: c.Auto}
 		if c.Key != "" {
 			m.Field += "." + c.Key
 		}
@@ -86,6 +90,7 @@ func Mapping(id string, columns []Column) []Mapped {
 // A Row is the contact that is being read. It is used again for the next one.
 type Row struct {
 	bridge.Change
+	eval *evaluator // of expressions; nil until one is run
 }
 
 // Start makes the row an empty contact with an id. The id may be empty: such a contact cannot be sent, which is for the

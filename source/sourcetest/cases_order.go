@@ -9,6 +9,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // orderCases are about one run over contacts that do not change.
@@ -261,7 +262,7 @@ func concurrentReads(x *exam) {
 func countIsRight(x *exam) {
 	x.settle(12)
 	src := x.open()
-	counter, ok := src.(bridge.Counter)
+	counter, ok := src.(source.Counter)
 	if !ok {
 		return
 	}

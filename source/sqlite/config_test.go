@@ -15,6 +15,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/sourcetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -314,8 +315,8 @@ func TestConfigurationIsCheckedAtOnce(t *testing.T) {
 		}
 		_, err := New(cfg, source.Deps{})
 		for _, word := range words {
-			if err == nil || !strings.Contains(err.Error(), word) {
-				t.Errorf("%s: %v does not say %q", config, err, word)
+			if text := sourcetest.ConfigText(err); !strings.Contains(text, word) {
+				t.Errorf("%s: %q does not say %q", config, text, word)
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 	if err != nil {
 		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
 	}
-	keyset.Sort(i.found.Problems)
+	source.SortProblems(i.found.Problems)
 	return i.found, nil
 }
 

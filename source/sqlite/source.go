@@ -27,7 +27,7 @@ var (
 	_ bridge.Source    = (*Source)(nil)
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
-	_ bridge.Counter   = (*Source)(nil)
+	_ source.Counter   = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
 )
@@ -130,7 +130,7 @@ func (s *Source) Check(ctx context.Context) error {
 // countTime is how long counting may take.
 const countTime = 2 * time.Second
 
-// Count implements [bridge.Counter]: the number of rows, or -1 where counting takes more than two seconds.
+// Count implements [source.Counter]: the number of rows, or -1 where counting takes more than two seconds.
 func (s *Source) Count(ctx context.Context) (n int64, err error) {
 	short, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()

@@ -88,11 +88,11 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	err := f.cfg.Check(stamp.AsTimestamp, stamp.AsDate, stamp.AsSeconds, stamp.AsMillis, stamp.AsMicros, stamp.AsSequence)
 	switch {
 	case f.path.String() == "":
-		err = errors.Join(err, errors.New("path is missing: the database file"))
+		err = errors.Join(err, &source.ConfigError{Key: "path", Message: "path is missing", Hint: "Name the database file."})
 	case cfg.Path.String() != "" && cfg.DSN.String() != "":
-		err = errors.Join(err, errors.New("path and dsn exclude each other: they mean the same"))
+		err = errors.Join(err, &source.ConfigError{Key: "path", Message: "path and dsn exclude each other", Hint: "Keep one of them: they mean the same."})
 	case strings.Contains(f.path.String(), ":memory:"):
-		err = errors.Join(err, errors.New("path is :memory:, but there has to be a file; kind memory needs none"))
+		err = errors.Join(err, &source.ConfigError{Key: "path", Message: "path cannot be :memory:", Hint: "Name a file."})
 	}
 	from, nameErr := f.cfg.From()
 	if f.cfg.Table == "" && f.cfg.Query == "" {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -17,18 +16,17 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
 // Options say what the API works on.
 type Options struct {
-	Hub    *hub.Hub
-	Logger *slog.Logger     // nil logs nothing
-	Clock  func() time.Time // nil means time.Now
-	// ClientAddress is whose wrong tokens are counted together; nil: the other end of the connection. Behind a proxy that
-	// serves many, take it from the header that the proxy sets.
-	ClientAddress func(*http.Request) netip.Prefix
+	Hub     *hub.Hub
+	Logger  *slog.Logger     // nil logs nothing
+	Clock   func() time.Time // nil means time.Now
+	Proxies listener.Proxies // their word is taken for the address that wrong tokens are counted by
 	// Looked is told of every lookup of a caller: "match", "none", "withheld", "late" or "error"; nil: nobody is.
 	Looked func(result string)
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
@@ -41,15 +39,15 @@ type Options struct {
 
 // An API answers /api/v1/ and, by [API.CallerID], /callerid.
 type API struct {
-	hub           *hub.Hub
-	logger        *slog.Logger
-	clock         func() time.Time
-	clientAddress func(*http.Request) netip.Prefix
-	looked        func(string)
-	stopping      <-chan struct{}
-	heartbeat     time.Duration
-	callerIDTime  time.Duration
-	guesses       *guesses
+	hub          *hub.Hub
+	logger       *slog.Logger
+	clock        func() time.Time
+	proxies      listener.Proxies
+	looked       func(string)
+	stopping     <-chan struct{}
+	heartbeat    time.Duration
+	callerIDTime time.Duration
+	guesses      *guesses.Limiter
 
 	mux      *http.ServeMux
 	huma     huma.API
@@ -61,7 +59,7 @@ type API struct {
 // New makes an API.
 func New(o Options) *API {
 	a := &API{
-		hub: o.Hub, logger: o.Logger, clock: o.Clock, clientAddress: o.ClientAddress, looked: o.Looked,
+		hub: o.Hub, logger: o.Logger, clock: o.Clock, proxies: o.Proxies, looked: o.Looked,
 		stopping: o.Stopping, heartbeat: o.Heartbeat, callerIDTime: o.CallerIDWithin, mux: http.NewServeMux(),
 	}
 	if a.logger == nil {
@@ -69,9 +67,6 @@ func New(o Options) *API {
 	}
 	if a.clock == nil {
 		a.clock = time.Now
-	}
-	if a.clientAddress == nil {
-		a.clientAddress = listener.ClientAddress(nil)
 	}
 	if a.looked == nil {
 		a.looked = func(string) {}
@@ -82,7 +77,7 @@ func New(o Options) *API {
 	if a.callerIDTime <= 0 {
 		a.callerIDTime = 45 * time.Millisecond
 	}
-	a.guesses = newGuesses(a.clock)
+	a.guesses = guesses.New(a.clock)
 	a.huma = humago.New(a.mux, a.config())
 	a.routes()
 	a.finishDocument()

@@ -3,12 +3,16 @@ package api
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
@@ -83,26 +87,32 @@ func (a *API) authenticate(r *http.Request, token string) (hub.Actor, *problem) 
 	if token == "" {
 		return hub.Actor{}, newProblem("unauthorized", "The request has no token.", "Send  Authorization: Bearer TOKEN ; tokens are made with  contactbridge hub token create .")
 	}
-	address := a.clientAddress(r)
-	judged, wait := a.guesses.try(address, token)
+	judged, wait := a.guesses.Try(token, guessesFrom(a.proxies.Client(r)))
 	if wait > 0 {
 		p := newProblem("rate_limited", "Too many wrong tokens came from this address.", "Wait, and check the token.")
-		p.retryAfter = wait
+		p.retryAfter = int(math.Ceil(wait.Seconds()))
 		return hub.Actor{}, p
 	}
 	actor, err := a.hub.Authenticate(r.Context(), token)
-	e, ok := errors.AsType[*hub.Error](err)
-	wrong := ok && e.Kind == hub.Denied
-	judged(wrong)
 	if err == nil {
-		a.guesses.good(token)
+		judged(guesses.Good)
 		exchange.Of(r.Context()).Actor = actor.Name
 		return actor, nil
 	}
-	if wrong {
+	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Denied {
+		judged(guesses.Wrong)
 		return hub.Actor{}, newProblem("unauthorized", "The token is not known, or has expired.", "Check it, or make a new one with  contactbridge hub token create .")
 	}
+	judged(guesses.Unknown)
 	return hub.Actor{}, problemOf(r.Context(), err)
+}
+
+// guessesFrom says how many wrong tokens may come from an address: so many at once, then one every 3 s.
+func guessesFrom(address netip.Prefix) guesses.Count {
+	return guesses.Count{
+		Key:  guesses.Key{Address: address},
+		Rule: guesses.Rule{Free: 20, Wait: 3 * time.Second, MaxWait: 3 * time.Second, Forget: time.Minute},
+	}
 }
 
 // A Problem is why somebody is not let in.

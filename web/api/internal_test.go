@@ -14,6 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/guesses"
 )
 
 func TestAnAnswerIsWrittenAsTheStandardLibraryWouldWriteIt(t *testing.T) {
@@ -202,30 +203,32 @@ func TestAChangeIsAMergePatch(t *testing.T) {
 
 func TestWrongTokensAreHeldOffByAddressAndGoodOnesAreNot(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	g := newGuesses(func() time.Time { return now })
+	g := guesses.New(func() time.Time { return now })
 	here, there := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
-	g.good("pbx")
-	wait := func(address netip.Prefix, token string) int {
-		judged, wait := g.try(address, token)
+	rule := guessesFrom(here).Rule
+	judged, _ := g.Try("pbx", guessesFrom(here))
+	judged(guesses.Good)
+	wait := func(address netip.Prefix, token string) time.Duration {
+		judged, wait := g.Try(token, guessesFrom(address))
 		if wait == 0 {
-			judged(false)
+			judged(guesses.Unknown)
 		}
 		return wait
 	}
-	for range guessBurst {
-		judged, wait := g.try(here, "guess")
+	for range rule.Free {
+		judged, wait := g.Try("guess", guessesFrom(here))
 		if wait != 0 {
-			t.Fatalf("held off for %d s too early", wait)
+			t.Fatalf("held off for %v too early", wait)
 		}
-		judged(true)
+		judged(guesses.Wrong)
 	}
-	if wait := wait(here, "guess"); wait < 1 || wait > int(guessEvery.Seconds()) {
-		t.Errorf("held off for %d s", wait)
+	if wait := wait(here, "guess"); wait < time.Second || wait > rule.Wait {
+		t.Errorf("held off for %v", wait)
 	}
 	if wait(here, "pbx") != 0 || wait(there, "guess") != 0 {
 		t.Error("others are held off")
 	}
-	if now = now.Add(guessEvery); wait(here, "guess") != 0 {
+	if now = now.Add(rule.Wait); wait(here, "guess") != 0 {
 		t.Error("held off for ever")
 	}
 }
@@ -233,12 +236,12 @@ func TestWrongTokensAreHeldOffByAddressAndGoodOnesAreNot(t *testing.T) {
 // Guesses that are sent all at once are no more than those that are sent one after another.
 func TestWrongTokensAtOnceAreHeldOffToo(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	g := newGuesses(func() time.Time { return now })
-	here := netip.MustParsePrefix("192.0.2.1/32")
-	for round, most := range []int{guessBurst, 1, 1} {
-		var open []func(bool)
+	g := guesses.New(func() time.Time { return now })
+	count := guessesFrom(netip.MustParsePrefix("192.0.2.1/32"))
+	for round, most := range []int{20, 1, 1} {
+		var open []func(guesses.Verdict)
 		for range 200 {
-			if judged, wait := g.try(here, "guess"); wait == 0 {
+			if judged, wait := g.Try("guess", count); wait == 0 {
 				open = append(open, judged)
 			}
 		}
@@ -246,9 +249,9 @@ func TestWrongTokensAtOnceAreHeldOffToo(t *testing.T) {
 			t.Errorf("round %d: %d of 200 are looked at; want %d", round, len(open), most)
 		}
 		for _, judged := range open {
-			judged(true)
+			judged(guesses.Wrong)
 		}
-		now = now.Add(guessEvery)
+		now = now.Add(count.Wait)
 	}
 }
 

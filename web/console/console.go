@@ -8,12 +8,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/web/console/static"
 	"github.com/contactbridge/contactbridge/web/console/view"
@@ -37,8 +37,7 @@ type Options struct {
 	Guest   string
 	Version string // of the program, for the settings page
 	Clock   func() time.Time
-	// ClientAddress is whose wrong passwords are counted together; nil: the other end of the connection.
-	ClientAddress func(*http.Request) netip.Prefix
+	Proxies listener.Proxies // their word is taken for the address that wrong passwords are counted by
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
 	// FormTime is how long a form may take to arrive; nobody holds a connection with one for longer. 0 means 10 s.
@@ -56,18 +55,18 @@ type OpenID struct {
 
 // A Console serves the pages. Use [New].
 type Console struct {
-	options  Options
-	hub      *hub.Hub
-	clock    func() time.Time
-	logger   *slog.Logger
-	mux      *http.ServeMux
-	static   *static.Set
-	assets   view.Assets
-	origin   *http.CrossOriginProtection
-	vault    *vault
-	throttle *throttle
-	openID   *provider   // nil: none
-	settled  atomic.Bool // there is a user
+	options Options
+	hub     *hub.Hub
+	clock   func() time.Time
+	logger  *slog.Logger
+	mux     *http.ServeMux
+	static  *static.Set
+	assets  view.Assets
+	origin  *http.CrossOriginProtection
+	vault   *vault
+	guesses *guesses.Limiter
+	openID  *provider   // nil: none
+	settled atomic.Bool // there is a user
 }
 
 var _ http.Handler = (*Console)(nil)
@@ -95,11 +94,8 @@ func New(o Options) (*Console, error) {
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
-	if c.options.ClientAddress == nil {
-		c.options.ClientAddress = listener.ClientAddress(nil)
-	}
 	c.options.FormTime = cmp.Or(o.FormTime, formTime)
-	c.throttle = newThrottle(c.clock)
+	c.guesses = guesses.New(c.clock)
 	if o.OpenID != nil {
 		if c.openID, err = newProvider(o); err != nil {
 			return nil, err

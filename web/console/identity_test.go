@@ -7,33 +7,27 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/test/pace"
 	"github.com/contactbridge/contactbridge/web/console"
 )
 
-// fromMany makes requests come from the address that a header names.
+// fromMany makes this machine a proxy, which says where requests come from.
 func fromMany(o *console.Options) {
-	o.ClientAddress = func(r *http.Request) netip.Prefix {
-		address, err := netip.ParseAddr(r.Header.Get("X-Test-Address"))
-		if err != nil {
-			address = netip.MustParseAddr("192.0.2.1")
-		}
-		return netip.PrefixFrom(address, address.BitLen())
-	}
+	o.Proxies = listener.ParseProxies([]string{"127.0.0.0/8", "::1/128"})
 }
 
 // tries sends a name and a password to the sign-in from an address.
 func (v *visitor) tries(name, word, address string) int {
 	v.t.Helper()
 	r := v.request("POST", "/sign-in", url.Values{"csrf": {v.token("/sign-in")}, "name": {name}, "password": {word}})
-	r.Header.Set("X-Test-Address", address)
+	r.Header.Set("X-Forwarded-For", address)
 	return v.do(r).StatusCode
 }
 

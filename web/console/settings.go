@@ -9,6 +9,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
 
@@ -45,10 +46,11 @@ func (c *Console) changePassword(q *request) error {
 			return q.show(status, "Choose your password", view.Replace(q.page, p))
 		}
 	}
-	who := guesser{user: guessed(q.user.Name), known: c.knows(q.Request, *q.user), address: c.options.ClientAddress(q.Request)}
-	if wait := c.throttle.take(who); wait > 0 {
+	judged, wait := c.try(guesser{user: guessed(q.user.Name), known: c.knows(q.Request, *q.user), address: c.options.Proxies.Client(q.Request)})
+	if wait > 0 {
 		return q.tooOften(wait, show)
 	}
+	defer judged(guesses.Wrong)
 	right, err := c.vault.matches(q.Context(), q.PostForm.Get("password"), q.user.Password)
 	if err != nil {
 		return err
@@ -56,7 +58,7 @@ func (c *Console) changePassword(q *request) error {
 	if !right {
 		return show(http.StatusUnprocessableEntity, &view.Problem{Field: "password", Message: "this is not your present password", Hint: "Type it again."})
 	}
-	c.throttle.good(who)
+	judged(guesses.Good)
 	encoded, problem, err := q.chosenPassword(q.user.Name)
 	if err == nil && problem == nil && q.PostForm.Get("password") == q.PostForm.Get("new-password") {
 		problem = &view.Problem{Field: "new-password", Message: "this is the password that you have", Hint: "Choose another one."}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -60,10 +61,12 @@ func (c *Console) signIn(q *request) error {
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
-	who := guesser{user: guessed(name), known: c.knows(q.Request, user), address: c.options.ClientAddress(q.Request)}
-	if wait := c.throttle.take(who); wait > 0 {
+	who := guesser{user: guessed(name), known: c.knows(q.Request, user), address: c.options.Proxies.Client(q.Request)}
+	judged, wait := c.try(who)
+	if wait > 0 {
 		return q.tooOften(wait, func(status int, p *view.Problem) error { f.Problem = p; return q.showSignIn(status, f) })
 	}
+	defer judged(guesses.Wrong)
 	right, err := c.vault.matches(q.Context(), password, user.Password) // the same work for somebody who is not known
 	if err != nil {
 		return err
@@ -77,7 +80,7 @@ func (c *Console) signIn(q *request) error {
 		f.Problem = &view.Problem{Message: "this password was to be replaced within a week, and has expired", Hint: "Ask an administrator for a new one."}
 		return q.showSignIn(http.StatusUnprocessableEntity, f)
 	}
-	c.throttle.good(who)
+	judged(guesses.Good)
 	if outdated(user.Password) {
 		if err := c.rehash(q, &user, password); err != nil {
 			return err
@@ -107,7 +110,7 @@ func (q *request) welcome(user registry.User, way, next string) error {
 	if err := c.openSession(q.w, q.Request, user); err != nil {
 		return err
 	}
-	c.logger.Info("signed in", "user", user.Name, "way", way, "address", c.options.ClientAddress(q.Request).String())
+	c.logger.Info("signed in", "user", user.Name, "way", way, "address", c.options.Proxies.Client(q.Request).String())
 	return q.redirect(next, "")
 }
 
@@ -165,14 +168,15 @@ func (c *Console) setup(q *request) error {
 		return q.show(status, "Welcome", view.Setup(q.page, f))
 	}
 	if f.NeedCode {
-		who := guesser{address: c.options.ClientAddress(q.Request)}
-		if wait := c.throttle.take(who); wait > 0 {
+		judged, wait := c.try(guesser{address: c.options.Proxies.Client(q.Request)})
+		if wait > 0 {
 			return q.tooOften(wait, show)
 		}
+		defer judged(guesses.Wrong)
 		if subtle.ConstantTimeCompare([]byte(strings.TrimSpace(q.PostForm.Get("code"))), []byte(c.options.SetupCode)) != 1 {
 			return show(http.StatusUnprocessableEntity, &view.Problem{Field: "code", Message: "this is not the setup code", Hint: "Look at what the hub printed when it started."})
 		}
-		c.throttle.good(who)
+		judged(guesses.Good)
 	}
 	encoded, problem, err := q.chosenPassword(f.Name)
 	problem = userName(f.Name).With(problem)

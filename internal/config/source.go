@@ -1,0 +1,179 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/kinds"
+)
+
+// source reads an endpoint's source as its kind describes it, and has the kind check it.
+func (c *checker) source(path string, e Endpoint) Endpoint {
+	kind, ok := c.kind(path, e.Source)
+	if !ok {
+		return e
+	}
+	cfg := kind.Config()
+	err := c.document.DecodeRaw(e.Source, cfg, "kind")
+	e.Kind, e.Title = kind, title(cfg)
+	e.SourceAuth = c.credentials(path, e.Source, cfg)
+	if err != nil {
+		c.kindProblems(path, err)
+		c.rest(path, e)
+		return e
+	}
+	raw, folder, endpoint := e.Source, c.folder, e.Name
+	e.New = func(deps source.Deps) (source.Factory, error) {
+		deps.Folder, deps.Endpoint = folder, endpoint
+		return kind.New(func(into any) error { return c.document.DecodeRaw(raw, into, "kind") }, deps)
+	}
+	factory, err := e.New(source.Deps{})
+	if err != nil {
+		c.kindProblems(path, err)
+		return e
+	}
+	if checker, ok := factory.(source.CallerChecker); ok && e.Auth.Mode == AuthSource {
+		if err := checker.CheckCallers(); err != nil {
+			c.kindProblems(path, err)
+		}
+	}
+	_ = factory.Close() // nothing was opened
+	return e
+}
+
+// rest has the kind check what fits of a configuration of which something does not. What it misses may be what does not fit:
+// only problems of other keys that stand in the file are taken over.
+func (c *checker) rest(path string, e Endpoint) {
+	factory, err := e.Kind.New(func(into any) error {
+		_ = c.document.DecodeRaw(e.Source, into, "kind") // told already
+		return nil
+	}, source.Deps{Folder: c.folder, Endpoint: e.Name})
+	if err == nil {
+		_ = factory.Close() // nothing was opened
+		return
+	}
+	more := &checker{}
+	more.kindProblems(path, err)
+	for _, p := range more.problems {
+		if e.Source.Has(p.Path) && !c.touches(path, p.Path) {
+			c.problems = append(c.problems, p)
+		}
+	}
+}
+
+// kind finds the kind of a source.
+func (c *checker) kind(path string, raw strictyaml.Raw) (kind source.Kind, ok bool) {
+	if raw.IsZero() {
+		return kind, false // said already: it is required
+	}
+	if !raw.IsMapping() {
+		c.problem(path, path+" must be a mapping, not a single value or a list",
+			"Write below it, one key a line,  kind:  and that kind's keys: see docs/configuration.md.")
+		return kind, false
+	}
+	choices := "Choose one of: " + strings.Join(kindNames(), ", ") + "."
+	name, ok := raw.Text("kind")
+	if !ok {
+		c.problem(path, path+".kind is missing", choices)
+		return kind, false
+	}
+	if kind, ok = kinds.Named(name); !ok {
+		if near := strictyaml.Nearest(name, kindNames()); near != "" {
+			choices = fmt.Sprintf("Did you mean %q? %s", near, choices)
+		}
+		c.problem(path+".kind", fmt.Sprintf("there is no kind of source %q", name), choices)
+	}
+	return kind, ok
+}
+
+func kindNames() []string {
+	var names []string
+	for _, k := range kinds.All() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// title is what a kind's configuration says that it reads.
+func title(cfg any) string {
+	if titled, ok := cfg.(source.Titled); ok {
+		return titled.Title()
+	}
+	return ""
+}
+
+var placeholder = regexp.MustCompile(`\{\{\s*auth\.[A-Za-z0-9_-]+\s*\}\}`)
+
+// credentials are the fields of the caller's auth that a source uses, sorted. Where {{auth.name}} stands in a key that the
+// kind does not fill in, that is a problem.
+func (c *checker) credentials(path string, raw strictyaml.Raw, cfg any) []string {
+	var names, keys, paths []string
+	for key, template := range source.Templates(cfg) {
+		names = append(names, template.Names()...)
+		keys, paths = append(keys, key), append(paths, below(path, key))
+	}
+	for at, text := range raw.Scalars {
+		if found := placeholder.FindString(text); found != "" && !slices.Contains(paths, at) {
+			c.problem(at, fmt.Sprintf("%s cannot stand here: nothing is filled in", found), mayHold(keys))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// mayHold says which keys of a kind callers' credentials may stand in.
+func mayHold(keys []string) string {
+	if len(keys) == 0 {
+		return "No key of this kind may hold {{auth.name}}."
+	}
+	return "Of this kind's keys only " + strings.Join(keys, " and ") + " may hold {{auth.name}}."
+}
+
+// below is the dotted path of a key of a source: "fields.phones[1]" is fields.phones.1 there.
+func below(path, key string) string {
+	if key == "" {
+		return path
+	}
+	return path + "." + strings.NewReplacer("[", ".", "]", "").Replace(key)
+}
+
+// kindProblems takes over what a kind has to say about its configuration: one error, or several joined.
+func (c *checker) kindProblems(path string, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked
+		for _, each := range joined.Unwrap() {
+			c.kindProblems(path, each)
+		}
+		return
+	}
+	if found, ok := errors.AsType[*strictyaml.Problems](err); ok {
+		c.problems = append(c.problems, found.List...)
+		return
+	}
+	if e, ok := errors.AsType[*source.ConfigError](err); ok {
+		c.problem(below(path, e.Key), named(path, e), e.Hint)
+		return
+	}
+	hint := ""
+	if e, ok := errors.AsType[*bridge.Error](err); ok {
+		hint = e.Hint
+	}
+	c.problem(path, path+": "+err.Error(), hint)
+}
+
+// named is a kind's message with the key's whole name where it begins with the key, and with the source's where it is about
+// the source as a whole.
+func named(path string, e *source.ConfigError) string {
+	switch {
+	case e.Key == "":
+		return path + ": " + e.Message
+	case strings.HasPrefix(e.Message, e.Key):
+		return below(path, e.Key) + strings.TrimPrefix(e.Message, e.Key)
+	}
+	return e.Message
+}

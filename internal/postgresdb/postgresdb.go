@@ -1,0 +1,171 @@
+// Package postgresdb opens the PostgreSQL databases that hold contactbridge's tables, the directory's and the registry's, and
+// brings their tables up to date. All tables lie in one schema, and any number of processes may start on a database at once.
+package postgresdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// Schema holds all tables.
+const Schema = "contactbridge"
+
+const oldestServer = 130000
+
+// Tables describe the tables of one part of contactbridge, and how they come to be what this release needs.
+type Tables struct {
+	Name         string                    // of the part, for people: "directory"
+	Lock         int64                     // advisory lock of the process that brings them up to date
+	Migrations   fs.FS                     // SQL of their versions
+	Folder       string                    // of Migrations, in which they are
+	GoMigrations func() []*goose.Migration // those that need code; nil: none
+	Versions     string                    // table of the versions that were applied, with its schema
+}
+
+// Parse reads a database's URL, postgres://user:password@host/name. A process holds at most so many connections, unless the URL
+// says otherwise (pool_max_conns). No error holds the password.
+func Parse(dsn string, connections int32) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil { // the cause may hold a piece of the password
+		return nil, &directory.Error{
+			Message: "the database's URL cannot be read",
+			Hint:    "write it as postgres://user:password@host:5432/name, with %40 for @, %2F for /, %3A for : and %25 for % in the password",
+		}
+	}
+	if u, err := url.Parse(dsn); err == nil && !u.Query().Has("pool_max_conns") {
+		cfg.MaxConns = connections
+	}
+	return cfg, nil
+}
+
+// Connect opens a single connection. No error holds the password.
+func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+	cfg, err := Parse(dsn, 1)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
+	return conn, Explain(err)
+}
+
+// Upgrade makes the tables or brings them up to date. Of processes that start at once, one does it and the others wait, on a
+// connection of their own. The lock is a transaction's: a pooler in between, such as PgBouncer, would keep a session's for ever.
+func (t *Tables) Upgrade(ctx context.Context, pool *pgxpool.Pool) error {
+	return Explain(t.alone(ctx, pool.Config().ConnConfig, func() error {
+		if err := makeSchema(ctx, pool); err != nil {
+			return fmt.Errorf("make the schema %s: %w", Schema, err)
+		}
+		return t.up(ctx, pool)
+	}))
+}
+
+// alone does something while no other process does it to these tables.
+func (t *Tables) alone(ctx context.Context, cfg *pgx.ConnConfig, do func() error) error {
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var server int
+	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&server); err != nil {
+		return err
+	}
+	if server < oldestServer {
+		return &directory.Error{Message: fmt.Sprintf("the server is PostgreSQL %d", server/10000), Hint: "use 13 or newer"}
+	}
+	lock, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := lock.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", t.Lock); err != nil {
+		return err
+	}
+	return do()
+}
+
+// makeSchema makes the schema where there is none: a user who may not make one can be given one.
+func makeSchema(ctx context.Context, pool *pgxpool.Pool) error {
+	var there bool
+	if err := pool.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", Schema).Scan(&there); err != nil || there {
+		return err
+	}
+	_, err := pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+Schema)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && (e.Code == "23505" || e.Code == "42P06") {
+		return nil // another part made it at the same moment
+	}
+	return err
+}
+
+func (t *Tables) up(ctx context.Context, pool *pgxpool.Pool) error {
+	folder, err := fs.Sub(t.Migrations, t.Folder)
+	if err != nil {
+		return err
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	options := []goose.ProviderOption{goose.WithTableName(t.Versions)}
+	if t.GoMigrations != nil {
+		options = append(options, goose.WithGoMigrations(t.GoMigrations()...))
+	}
+	provider, err := goose.NewProvider(database.DialectPostgres, db, folder, options...)
+	if err != nil {
+		return err
+	}
+	current, target, err := provider.GetVersions(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the schema's version: %w", err)
+	case current == target:
+		return nil
+	case current > target:
+		return &directory.Error{
+			Message: fmt.Sprintf("a newer contactbridge made the %s (schema %d, this one knows %d)", t.Name, current, target),
+			Hint:    "update contactbridge here as well, or choose another database",
+		}
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bring the schema up to date: %w", err)
+	}
+	return nil
+}
+
+// Explain adds what the operator can do about an error of PostgreSQL.
+func Explain(err error) error {
+	if err == nil || errors.As(err, new(*directory.Error)) {
+		return err
+	}
+	if errors.As(err, new(*pgconn.ConnectError)) && !errors.As(err, new(*pgconn.PgError)) {
+		return &directory.Error{Message: "the database cannot be reached", Hint: "is the server running, and are host and port in the URL right?", Err: err}
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	for _, known := range []struct{ code, message, hint string }{
+		{"28", "the database refused the credentials", "check the user and the password in the URL, and pg_hba.conf on the server"},
+		{"3D000", "the database does not exist", "make it with createdb, or correct its name in the URL"},
+		{"42501", "the database user lacks a privilege", "CREATE SCHEMA contactbridge AUTHORIZATION the user of the URL"},
+		{"26000", "a pooler such as PgBouncer lost a prepared statement", "add default_query_exec_mode=exec to the URL"},
+		{"42P05", "a pooler such as PgBouncer mixed prepared statements up", "add default_query_exec_mode=exec to the URL"},
+		{"25006", "the database is read-only", "give the primary's address, not a standby's"},
+		{"53", "the server is out of connections, memory or disk", "raise its limit, or lower pool_max_conns in the URL"},
+	} {
+		if len(e.Code) >= len(known.code) && e.Code[:len(known.code)] == known.code {
+			return &directory.Error{Message: known.message, Hint: known.hint, Err: err}
+		}
+	}
+	return err
+}

@@ -1,0 +1,75 @@
+package source
+
+// A Kind is one kind of external service, as its own package describes it. Everything that the rest of the program shows or
+// decides about a kind comes from here; only source/kinds lists them.
+type Kind struct {
+	Name   string // as written after "kind:" in a configuration
+	Family string // what it is akin to: see the families below
+	// Summary is one line for lists.
+	Summary string
+	// Docs is Markdown for the reference: what the kind reads, and what it promises (exact, or overlap and why). The table
+	// of its keys is generated from Config.
+	Docs string
+	// Example is the source of an endpoint in YAML, one key a line, with its key "kind".
+	Example string
+	// CallerExample is one line of YAML in which the caller's credentials open the source. Empty where no key of the kind
+	// may hold {{auth.name}}.
+	CallerExample string
+	// OpenTo says who may read with "auth: source", where the external service checks no credentials: "anyone who knows a
+	// file's name". Empty where it checks them.
+	OpenTo string
+	// Config returns a pointer to an empty configuration of this kind: a struct with the tags that strictyaml reads. It has
+	// no key "kind". A configuration may be a [Titled].
+	Config func() any
+	// New makes an endpoint's factory. decode fills the kind's configuration from the endpoint's "source", without its key
+	// "kind", and must refuse unknown keys. What is wrong comes back as [ConfigError], or is what decode returned. Neither
+	// New nor decode connects to anything.
+	New func(decode func(into any) error, deps Deps) (Factory, error)
+}
+
+// The families of kinds. Each has a page in docs.
+const (
+	FamilySQL    = "sql"    // a database that is asked in SQL
+	FamilyFile   = "file"   // a file, or a folder of them
+	FamilyMemory = "memory" // what stands in the configuration itself
+)
+
+// A Titled is a kind's configuration that can name what it reads.
+type Titled interface {
+	// Title names it in a word or two without a credential: "table customers", "a query", "customers.csv". It is empty
+	// where there is nothing to name.
+	Title() string
+}
+
+// KindOf completes a kind's description with its configuration, a struct, and what makes a factory of it. create gets
+// dependencies without nil.
+func KindOf[C any](described Kind, create func(C, Deps) (Factory, error)) Kind {
+	described.Config = func() any { return new(C) }
+	described.New = func(decode func(into any) error, deps Deps) (Factory, error) {
+		cfg := new(C)
+		if err := decode(cfg); err != nil {
+			return nil, err
+		}
+		return create(*cfg, deps.Defaults())
+	}
+	return described
+}
+
+// TableTitle is the title of a configuration that names a table or has a query.
+func TableTitle(table, query string) string {
+	switch {
+	case table != "":
+		return "table " + table
+	case query != "":
+		return "a query"
+	}
+	return ""
+}
+
+// PathTitle is the title of a configuration that names a file; empty where callers decide which one.
+func PathTitle(path Template) string {
+	if len(path.Names()) > 0 {
+		return ""
+	}
+	return path.String()
+}

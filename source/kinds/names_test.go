@@ -1,0 +1,138 @@
+package kinds_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/kinds"
+)
+
+const module = "github.com/contactbridge/contactbridge/"
+
+// meansOther are the places where a kind's name in a text means something else, and what.
+var meansOther = map[string]string{
+	"source/kind.go: memory":               "a family",
+	"source/formats.go: csv":               "the format that other programs export",
+	"source/formats.go: sqlite":            "the kind that reads a file of that format, for people who gave it to another kind",
+	"source/record/evaluate.go: memory":    "the memory of the machine, in an error of the expressions' library",
+	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
+}
+
+// A kind is described by its own package and listed by source/kinds. Any other package of the product that named one would have to be
+// changed for every new kind. So none imports a kind's package, and where sources and their configuration are dealt with,
+// no text names a kind. internal/demo is the exception: its CRM is a database of a certain kind.
+func TestNobodyElseNamesAKind(t *testing.T) {
+	for _, k := range kinds.All() {
+		if _, err := os.Stat(filepath.Join("..", k.Name)); err != nil {
+			t.Fatalf("the package of kind %s is not where this test looks: %v", k.Name, err)
+		}
+	}
+	looked, met := 0, map[string]bool{}
+	for path, file := range productFiles(t) {
+		imports := imported(file)
+		for _, k := range kinds.All() {
+			if slices.Contains(imports, module+"source/"+k.Name) {
+				t.Errorf("%s imports the package of kind %s", path, k.Name)
+			}
+		}
+		if !dealsWithSources(path, imports) {
+			continue
+		}
+		looked++
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				name := kindNamed(literal.Value)
+				place := path + ": " + name
+				met[place] = true
+				if name != "" && meansOther[place] == "" {
+					t.Errorf("%s names kind %s: %s", path, name, literal.Value)
+				}
+			}
+			return true
+		})
+	}
+	if looked < 10 {
+		t.Errorf("only %d files deal with sources: the test does not see them", looked)
+	}
+	for place := range meansOther {
+		if !met[place] {
+			t.Errorf("%s is an exception that is no longer needed", place)
+		}
+	}
+}
+
+// productFiles are the Go files of the product outside the kinds' own packages, source/kinds, and what serves only tests, by
+// their path in the module.
+func productFiles(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	files := map[string]*ast.File{}
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		relative = filepath.ToSlash(relative)
+		if entry.IsDir() {
+			if elsewhere(relative) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(relative, ".go") && !strings.HasSuffix(relative, "_test.go") {
+			files[relative], err = parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// elsewhere reports whether a folder holds a kind's own package, or none of the product.
+func elsewhere(folder string) bool {
+	switch folder {
+	case "source/kinds", "source/sourcetest", "internal/test", "internal/demo", "tools", "examples":
+		return true
+	}
+	return folder != "." && strings.HasPrefix(filepath.Base(folder), ".") ||
+		slices.ContainsFunc(kinds.All(), func(k source.Kind) bool { return folder == "source/"+k.Name })
+}
+
+func imported(file *ast.File) []string {
+	var paths []string
+	for _, spec := range file.Imports {
+		paths = append(paths, strings.Trim(spec.Path.Value, `"`))
+	}
+	return paths
+}
+
+// dealsWithSources reports whether a file is about sources or the bridge's configuration.
+func dealsWithSources(path string, imports []string) bool {
+	return strings.HasPrefix(path, "source/") || slices.ContainsFunc(imports, func(path string) bool {
+		return path == module+"source" || path == module+"source/kinds" || path == module+"internal/config"
+	})
+}
+
+// kindNamed is the kind that a string literal names as a word; a URL's scheme is none.
+func kindNamed(literal string) string {
+	for _, k := range kinds.All() {
+		if regexp.MustCompile(`\b` + k.Name + `\b(?:[^:]|:[^/]|$)`).MatchString(literal) {
+			return k.Name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,259 @@
+package record
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// A Compiler compiles the fields of a configuration for a kind of source that has no language of its own. The zero Compiler is ready
+// for use.
+type Compiler struct {
+	Limits Limits
+	// Clean prepares a value before it is used, and nothing but the values that are used. It may return a part of what it is
+	// given. nil: space around a value is removed.
+	Clean func(value []byte) []byte
+	// Lists says that values which are JSON arrays or objects are lists and objects everywhere, as in a format where a property
+	// may be repeated. Otherwise they are so in expressions and in list fields, and a plain column of another field is sent as it is.
+	Lists bool
+}
+
+// Compile compiles fields over columns with the zero [Compiler].
+func Compile(fields Fields, columns []string) (*Mapper, error) {
+	return Compiler{}.Mapper(fields, columns)
+}
+
+// A Mapper says which values of a record go into which fields of a contact. Many goroutines may use it at the same time.
+type Mapper struct {
+	// Guess is what the names of the columns say.
+	Guess   Guess
+	fields  []mappedField
+	columns []string
+	lists   bool // see [Compiler.Lists]
+}
+
+// A mappedField is a contact's field and what its value is made of.
+type mappedField struct {
+	column Column
+	parts  []*Expression // several are joined
+	join   string
+}
+
+// Mapper compiles fields over a record's columns. Where no field is given it takes the columns with the usual names; of a name that
+// stands there more than once, a list takes every column. Its error is a [*FieldError], or several joined.
+func (c Compiler) Mapper(fields Fields, columns []string) (*Mapper, error) {
+	m := &Mapper{Guess: Usual(columns), columns: columns, lists: c.Lists}
+	if fields.Empty() {
+		m.takeUsual(c)
+		return m, nil
+	}
+	h := newHeader(columns)
+	var errs []error
+	for _, column := range Columns(fields) {
+		e, err := c.compileAt(column.Path, column.From, h)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		m.fields = append(m.fields, mappedField{column: column, parts: []*Expression{e}})
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return m, nil
+}
+
+// Expression compiles one text of a configuration, such as that of id, updated or deleted, over a record's columns. path is where it
+// stands. At least one column must be used: an id or a deletion that is the same for every record is a mistake. Its error is a
+// [*FieldError].
+func (c Compiler) Expression(path, text string, columns []string) (*Expression, error) {
+	e, err := c.compileAt(path, text, newHeader(columns))
+	if err != nil {
+		return nil, err
+	}
+	if e.program != nil && len(e.used) == 0 {
+		return nil, &FieldError{Path: path, Message: "The expression uses no column", Hint: newHeader(columns).hint(text)}
+	}
+	return e, nil
+}
+
+// Check finds the mistakes of fields that can be found while the columns are not known: those of texts that are expressions
+// without doubt, having a text in quotes or ?? in them. Its error is like that of [Compiler.Mapper].
+func (c Compiler) Check(fields Fields) error {
+	var errs []error
+	for _, column := range Columns(fields) {
+		if err := c.CheckText(column.Path, column.From); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// CheckText is [Compiler.Check] for one text.
+func (c Compiler) CheckText(path, text string) error {
+	if _, ok := between(text, '`', '`'); ok || !strings.Contains(text, `"`) && !strings.Contains(text, "??") {
+		return nil
+	}
+	if _, err := c.compileAt(path, text, &header{open: true}); err != nil {
+		return err
+	}
+	return nil
+}
+
+// compileAt compiles a text and says in its error where it stands.
+func (c Compiler) compileAt(path, text string, h *header) (*Expression, error) {
+	e, err := c.compile(text, h)
+	if err != nil {
+		err.Path = path
+		return nil, err
+	}
+	e.path = path
+	return e, nil
+}
+
+// Columns returns what goes where, in the order of bridge documents, for an inspection: see [Mapping].
+func (m *Mapper) Columns() []Column {
+	list := make([]Column, len(m.fields))
+	for i, f := range m.fields {
+		list[i] = f.column
+	}
+	return list
+}
+
+// Unused returns the indexes of the columns that no field uses and none of the others, which may be nil: those of id, updated and
+// deleted.
+func (m *Mapper) Unused(others ...*Expression) []int {
+	used := map[int]bool{}
+	note := func(e *Expression) {
+		for _, index := range e.Columns() {
+			used[index] = true
+		}
+	}
+	for _, f := range m.fields {
+		for _, e := range f.parts {
+			note(e)
+		}
+	}
+	for _, e := range others {
+		if e != nil {
+			note(e)
+		}
+	}
+	var list []int
+	for i := range m.columns {
+		if !used[i] {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// First returns the first column of a field that is mapped to a column and not to an expression, or -1.
+func (m *Mapper) First(field string) int {
+	for _, f := range m.fields {
+		if index, ok := f.parts[0].IsColumn(); ok && f.column.Field == field {
+			return index
+		}
+	}
+	return -1
+}
+
+// Fill puts a record's values, in the order of the columns, into a row that was started: see [Row.Start]. What it puts there shares
+// the bytes of the values, and is valid as long as they are. Plain columns take no memory. Its error, a [*FieldError], says that
+// the record cannot be read as a contact: it is rejected (D8).
+func (m *Mapper) Fill(row *Row, values [][]byte) error {
+	for i := range m.fields {
+		if err := m.fill(&m.fields[i], row, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Mapper) fill(f *mappedField, row *Row, values [][]byte) error {
+	e := f.parts[0]
+	if len(f.parts) > 1 {
+		return m.fillJoined(f, row, values)
+	}
+	if e.program == nil {
+		value := e.cleaned(values, e.column)
+		if !m.lists || f.column.IsList() || len(value) == 0 || value[0] != '[' && value[0] != '{' {
+			row.Set(&f.column, view(value))
+			return nil
+		}
+		row.evaluator().budget = budget{limits: e.limits}
+		return f.failed(row.set(&f.column, decode(view(value))))
+	}
+	result, err := row.evaluator().run(e, values)
+	if err != nil {
+		return err
+	}
+	return f.failed(row.set(&f.column, result))
+}
+
+// failed says where an error of a result stands in the configuration.
+func (f *mappedField) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &FieldError{Path: f.column.Path, Message: capital(err.Error())}
+}
+
+// fillJoined puts the values of several columns into one field; those that are empty are left out.
+func (m *Mapper) fillJoined(f *mappedField, row *Row, values [][]byte) error {
+	all := ""
+	for _, e := range f.parts {
+		text := view(e.cleaned(values, e.column))
+		if m.lists {
+			row.evaluator().budget = budget{limits: e.limits}
+			var err error
+			if text, err = row.eval.budget.text(decode(text)); err != nil {
+				return f.failed(err)
+			}
+		}
+		switch {
+		case all == "":
+			all = text
+		case text != "":
+			all += f.join + text
+		}
+	}
+	row.Set(&f.column, all)
+	return nil
+}
+
+// takeUsual maps the columns with the usual names.
+func (m *Mapper) takeUsual(c Compiler) {
+	taken := map[int]bool{}
+	part := func(name string) *Expression {
+		index := slices.Index(m.columns, name)
+		for i, column := range m.columns {
+			if column == name && !taken[i] {
+				index = i
+				break
+			}
+		}
+		taken[index] = true
+		return &Expression{column: index, limits: c.Limits.withDefaults(), clean: c.Clean}
+	}
+	for _, g := range m.Guess.Fields {
+		if g.Join != "" {
+			f := mappedField{column: Column{Field: g.Field, From: strings.Join(g.Columns, ", "), Auto: true}, join: g.Join}
+			for _, name := range g.Columns {
+				f.parts = append(f.parts, part(name))
+			}
+			m.fields = append(m.fields, f)
+			continue
+		}
+		for _, name := range g.Columns {
+			m.fields = append(m.fields, mappedField{column: Column{Field: g.Field, From: name, Auto: true}, parts: []*Expression{part(name)}})
+		}
+	}
+	if name := m.Guess.Country; name != "" {
+		index := slices.Index(m.columns, name)
+		m.fields = append(m.fields, mappedField{
+			column: Column{Field: FieldCountry, From: name, Auto: true},
+			parts:  []*Expression{{column: index, limits: c.Limits.withDefaults(), clean: c.Clean}},
+		})
+	}
+}

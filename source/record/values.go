@@ -1,0 +1,226 @@
+package record
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The values of expressions: text (string), list ([]any), object (map[string]any), number (int, float64), bool, and nil for
+// nothing. A record's values are texts, or what their JSON holds.
+
+// errBudget is the error of an expression that takes more than its limits.
+var errBudget = errors.New("the expression takes too much with this record")
+
+// A budget is what an expression may still take with one record.
+type budget struct {
+	limits   Limits
+	steps    int
+	made     int // bytes of text
+	elements int
+	until    time.Time // zero until enough steps were taken to look at the clock
+}
+
+// stepsPerLook is how many steps are taken between two looks at the clock.
+const stepsPerLook = 256
+
+// step counts a call of a function.
+func (b *budget) step() error {
+	b.steps++
+	if b.steps%stepsPerLook != 0 {
+		return nil
+	}
+	now := time.Now()
+	if b.until.IsZero() {
+		b.until = now.Add(b.limits.Time)
+	}
+	if now.After(b.until) {
+		return fmt.Errorf("%w: more than %v", errBudget, b.limits.Time)
+	}
+	return nil
+}
+
+func (b *budget) takeText(n int) error {
+	if b.made += n; b.made > b.limits.Text {
+		return fmt.Errorf("%w: more than %d bytes of text", errBudget, b.limits.Text)
+	}
+	return nil
+}
+
+func (b *budget) takeElements(n int) error {
+	if b.elements += n; b.elements > b.limits.Elements {
+		return fmt.Errorf("%w: more than %d elements", errBudget, b.limits.Elements)
+	}
+	return nil
+}
+
+// texts returns the texts of values.
+func (b *budget) texts(values []any) ([3]string, error) {
+	var texts [3]string
+	for i, value := range values {
+		var err error
+		if texts[i], err = b.text(value); err != nil {
+			return texts, err
+		}
+	}
+	return texts, nil
+}
+
+// text returns a value as text; of a list, its elements with commas between them.
+func (b *budget) text(value any) (string, error) {
+	switch value := value.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return value, nil
+	case bool:
+		return strconv.FormatBool(value), nil
+	case int:
+		return strconv.Itoa(value), nil
+	case float64:
+		return strconv.FormatFloat(value, 'f', -1, 64), nil
+	case []any:
+		return b.join(value, ", ")
+	case map[string]any:
+		return b.object(value)
+	}
+	return "", fmt.Errorf("a value of type %T has no text", value)
+}
+
+// object returns an object as JSON.
+func (b *budget) object(value map[string]any) (string, error) {
+	text, err := json.Marshal(value)
+	if err == nil {
+		err = b.takeText(len(text))
+	}
+	return string(text), err
+}
+
+// join puts the texts of elements together; those that are empty are left out.
+func (b *budget) join(list []any, separator string) (string, error) {
+	var texts []string
+	for _, value := range list {
+		text, err := b.text(value)
+		if err == nil {
+			err = b.step()
+		}
+		if err != nil {
+			return "", err
+		}
+		if text == "" {
+			continue
+		}
+		if err := b.takeText(len(text) + len(separator)); err != nil {
+			return "", err
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, separator), nil
+}
+
+// compare orders two values: as numbers where one is a number, else as texts. ok is false where they have no order.
+func (b *budget) compare(x, y any) (order int, ok bool, err error) {
+	if isNumber(x) || isNumber(y) {
+		n, okX := number(x)
+		m, okY := number(y)
+		return cmp.Compare(n, m), okX && okY, nil
+	}
+	texts, err := b.texts([]any{x, y})
+	return strings.Compare(texts[0], texts[1]), err == nil, err
+}
+
+func isNumber(value any) bool {
+	switch value.(type) {
+	case int, float64:
+		return true
+	}
+	return false
+}
+
+func number(value any) (float64, bool) {
+	switch value := value.(type) {
+	case int:
+		return float64(value), true
+	case float64:
+		return value, true
+	case string:
+		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		return n, err == nil
+	}
+	return 0, false
+}
+
+// listOf returns a value as a list: nothing has no element, a text or object is the only one.
+func listOf(value any) []any {
+	if list, ok := value.([]any); ok {
+		return list
+	}
+	if isEmpty(value) {
+		return nil
+	}
+	return []any{value}
+}
+
+// isEmpty reports whether a value says nothing.
+func isEmpty(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case string:
+		return strings.TrimSpace(value) == ""
+	case []any:
+		return !slices.ContainsFunc(value, func(element any) bool { return !isEmpty(element) })
+	case map[string]any:
+		return len(value) == 0
+	}
+	return false
+}
+
+// isTrue is what a condition takes a value for: a truth value is itself, anything else is true if it is not empty.
+func isTrue(value any) bool {
+	if truth, ok := value.(bool); ok {
+		return truth
+	}
+	return !isEmpty(value)
+}
+
+// decode returns what a record's value is in an expression: the lists and objects of JSON, or the text itself.
+func decode(text string) any {
+	if text == "" || text[0] != '[' && text[0] != '{' {
+		return text
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return text
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return text
+	}
+	return plain(value)
+}
+
+// plain turns the numbers of JSON into texts as they are written, so that no digit of a phone number is lost.
+func plain(value any) any {
+	switch value := value.(type) {
+	case json.Number:
+		return value.String()
+	case []any:
+		for i := range value {
+			value[i] = plain(value[i])
+		}
+	case map[string]any:
+		for key := range maps.Keys(value) {
+			value[key] = plain(value[key])
+		}
+	}
+	return value
+}
