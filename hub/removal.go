@@ -57,7 +57,7 @@ func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
 // awaitRemoval finishes a removal, unless a run keeps it waiting for too long: then a worker does. The configuration file waits
 // for no run: a hub starts whatever other processes do.
 func (h *Hub) awaitRemoval(ctx context.Context, key directory.Key) error {
-	patience := time.Now().Add(removalPatience)
+	began := time.Now()
 	for {
 		done, err := h.finishRemoval(ctx, key)
 		if err != nil && ctx.Err() != nil {
@@ -67,7 +67,7 @@ func (h *Hub) awaitRemoval(ctx context.Context, key directory.Key) error {
 		if done || err != nil {
 			return err
 		}
-		if a.File || ctx.Err() != nil || time.Now().After(patience) {
+		if a.File || ctx.Err() != nil || time.Since(began) > removalPatience {
 			h.log().Warn("an integration is being removed: its contacts go when its run has stopped", "account", key.Account, "integration", key.Integration)
 			return nil
 		}

@@ -91,7 +91,7 @@ func (d *DB) clock() time.Time {
 	if d.options.Clock != nil {
 		return d.options.Clock()
 	}
-	return time.Now()
+	return time.Now() //nolint:forbidigo // no clock was passed in
 }
 
 // orNow is when something was made: now, unless the caller says so.
