@@ -17,15 +17,15 @@ var (
 	runColumns = directory.SelectRun(false) // of runs r
 
 	findNewestRun = "SELECT " + runColumns + " FROM contactbridge.runs r WHERE r.account = $1 AND r.integration = $2 ORDER BY r.pk DESC LIMIT 1"
-	makeRun       = "INSERT INTO contactbridge.runs (account, integration, " + strings.Join(directory.RunColumns()[1:], ", ") + ") VALUES ($1, $2, " + parameters(3) + ") RETURNING pk"
-	updateRun     = "UPDATE contactbridge.runs SET (" + strings.Join(directory.RunColumns()[1:], ", ") + ") = ROW (" + parameters(3) + ") WHERE account = $1 AND pk = $2"
+	makeRun       = "INSERT INTO contactbridge.runs (account, integration, " + strings.Join(directory.RunColumns()[1:], ", ") + ") VALUES ($1, $2, " + parameters() + ") RETURNING pk"
+	updateRun     = "UPDATE contactbridge.runs SET (" + strings.Join(directory.RunColumns()[1:], ", ") + ") = ROW (" + parameters() + ") WHERE account = $1 AND pk = $2"
 )
 
-// parameters are those of a run's columns but its key, the first of them with this number.
-func parameters(first int) string {
+// parameters are those of a run's columns but its key, from $3 on.
+func parameters() string {
 	var all []string
 	for i := range directory.RunColumns()[1:] {
-		all = append(all, fmt.Sprintf("$%d", first+i))
+		all = append(all, fmt.Sprintf("$%d", i+3))
 	}
 	return strings.Join(all, ", ")
 }

@@ -66,7 +66,7 @@ func (p *pageTx) Save(ctx context.Context) error {
 	return saveRun(ctx, p.tx, &p.StoredRun)
 }
 
-// owned is a run that is this process's, and where it is.
+// owned is a run that is this process's, and the keys of its integration and account.
 type owned struct {
 	directory.Owned
 	integration, account int64
