@@ -343,7 +343,7 @@ func (s *slowStore) ApplyPage(ctx context.Context, run *directory.Run, page dire
 // A fullStore cannot store pages.
 type fullStore struct{ directory.Store }
 
-func (fullStore) ApplyPage(context.Context, *directory.Run, directory.Page) error {
+func (fullStore) ApplyPage(context.Context, *directory.Run, directory.PageChanges) error {
 	return &failure.Error{Message: "the disk is full", Hint: "Make room."}
 }
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
@@ -61,28 +60,7 @@ func TestSourcesAreReadInTheOrderOfTheFileWithTheirPrefixes(t *testing.T) {
 
 // A source keeps what its checkpoints belong to where its place in the file changes, and nothing else does (D10).
 func TestDigestOfSources(t *testing.T) {
-	digest := func(text string) string {
-		t.Helper()
-		cfg, err := config.Parse("bridge.yaml", []byte(text), strictyaml.Environment{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		factory, err := cfg.Endpoints["crm"].New(source.Deps{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer factory.Close()
-		src, err := factory.Open(t.Context(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer src.Close()
-		said, err := src.(bridge.Describer).Describe(t.Context())
-		if err != nil || !said.Exact {
-			t.Fatalf("%+v, %v", said, err)
-		}
-		return said.Digest
-	}
+	digest := func(text string) string { return digestOf(t, text, nil) }
 	lines := strings.SplitAfter(twoSources, "\n")
 	reordered := strings.Join(slices.Concat(lines[:5], lines[10:11], lines[6:10], lines[5:6]), "")
 	before := digest(twoSources)

@@ -246,7 +246,8 @@ func (f failing) Describe(context.Context) (bridge.Description, error) {
 }
 
 func (f failing) Inspect(context.Context) (source.Inspection, error) {
-	return source.Inspection{Problems: []source.Problem{{Message: "no index"}}, Unused: []string{"note"}, Facts: []source.Fact{{Name: "order"}}}, f.err
+	problems := []source.Problem{{Severity: source.Note, Message: "slow"}, {Severity: source.Failure, Message: "no index"}}
+	return source.Inspection{Problems: problems, Unused: []string{"note"}, Facts: []source.Fact{{Name: "order"}}}, f.err
 }
 
 func TestEveryMessageNamesItsSource(t *testing.T) {
@@ -267,7 +268,7 @@ func TestEveryMessageNamesItsSource(t *testing.T) {
 			t.Errorf("%s: %#v", what, err)
 		}
 	}
-	if len(found.Problems) != 1 || found.Problems[0].Message != "two: no index" || found.Unused[0] != "two: note" ||
+	if len(found.Problems) != 2 || found.Problems[1].Message != "two: slow" || found.Problems[0].Message != "two: no index" || found.Unused[0] != "two: note" ||
 		!slices.ContainsFunc(found.Facts, func(f source.Fact) bool { return f.Name == "two: order" }) ||
 		found.Facts[0].Value != "one (ids as they are), then two (ids two:…)" {
 		t.Errorf("inspected %+v", found)

@@ -1,8 +1,10 @@
 package combined
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/source"
@@ -20,12 +22,18 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 		}
 		return nil // all of them are told
 	})
-	i := source.Inspection{Facts: []source.Fact{{Name: "sources", Value: s.order()}}}
+	i := source.Inspection{Facts: []source.Fact{{Name: "order", Value: s.order()}}}
 	for n, p := range s.parts {
 		i = p.add(i, found[n])
 	}
+	slices.SortStableFunc(i.Problems, func(a, b source.Problem) int {
+		return cmp.Compare(slices.Index(severities, a.Severity), slices.Index(severities, b.Severity))
+	})
 	return i, errors.Join(errs...)
 }
+
+// severities are ordered: the worst is the first.
+var severities = []source.Severity{source.Failure, source.Warning, source.Note}
 
 // order says which sources are read, in their order, and what their ids begin with.
 func (s *Source) order() string {

@@ -22,7 +22,6 @@ import (
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source"
 	csvfile "github.com/contactbridge/contactbridge/source/csv"
-	"github.com/contactbridge/contactbridge/source/file"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/record"
@@ -187,7 +186,9 @@ func newFile(t testing.TB, updated string) service {
 			if err != nil {
 				return nil, err
 			}
-			return csvfile.New(csvfile.Config{Config: file.Config{Path: path, ID: "id", Updated: updated, Deleted: "gone", Fields: fields}}, source.Deps{Folder: folder})
+			var cfg csvfile.Config
+			cfg.Path, cfg.ID, cfg.Updated, cfg.Deleted, cfg.Fields = path, "id", updated, "gone", fields
+			return csvfile.New(cfg, source.Deps{Folder: folder})
 		}
 	}
 	return service{

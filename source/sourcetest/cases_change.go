@@ -300,14 +300,14 @@ func lateCommitIsDelivered(x *exam) {
 func commitDuringARunIsDelivered(x *exam) {
 	first := []contact.Contact{{ID: "a1", Name: "First"}, {ID: "a2", Name: "Second"}} // one for each part
 	x.put(x.long(-1), first...)
+	// The run below is to be an incremental one: an initial one looks again (E12).
 	r := newReplica()
-	// The run below must be an incremental one: an initial one looks again (E12).
 	if x.target.Part != nil {
-		x.mustSync(r, 4, nil)
+		x.mustSync(r, 4, nil) // of every part
 	}
 	want := append(x.settle(20), x.ahead()...)
 	if x.target.Part == nil {
-		x.mustSyncOne(r)
+		x.mustSyncOne(r) // the first of all: what was settled comes after it
 	}
 	tx := x.beginTx()
 	want[0], want[19] = version(want[0], 1), version(want[19], 1)
