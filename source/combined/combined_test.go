@@ -362,3 +362,34 @@ func TestPanicOfAPartReachesTheCaller(t *testing.T) {
 	}()
 	_, _ = src.Begin(t.Context(), "")
 }
+
+// BenchmarkRead compares reading two stores as one with reading them by themselves. An operation is a contact.
+func BenchmarkRead(b *testing.B) {
+	s := newStores(1000, "one", "two")
+	parts := []*memory.Source{s[0].store.Source(), s[1].store.Source()}
+	both, err := combined.New([]combined.Part{
+		{Name: "one", Prefix: "one:", Factory: s[0].store.Factory()}, {Name: "two", Prefix: "two:", Factory: s[1].store.Factory()},
+	}).Open(b.Context(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, sources := range map[string][]bridge.Source{"apart": {parts[0], parts[1]}, "combined": {both}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; n < b.N; {
+				for _, src := range sources {
+					run, err := src.Begin(b.Context(), "")
+					if err != nil {
+						b.Fatal(err)
+					}
+					for _, err := range src.Read(b.Context(), run, nil, 0) {
+						if err != nil {
+							b.Fatal(err)
+						}
+						n++
+					}
+				}
+			}
+		})
+	}
+}
