@@ -3,9 +3,11 @@ package sqltable
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
 	"github.com/contactbridge/contactbridge/source/record"
 )
@@ -56,5 +58,21 @@ func TestRowsAllocateNothing(t *testing.T) {
 	}
 	if few, many := pageOf(10), pageOf(2000); many > few {
 		t.Errorf("a page of 10 rows allocates %v times, one of 2000 rows %v times", few, many)
+	}
+}
+
+// D7: a number in a deleted column means what its text means.
+func TestNumbersOfDeletedMeanWhatTheirTextMeansD7(t *testing.T) {
+	list := []keyset.Value{{Kind: keyset.Real, Real: math.NaN()}, {Kind: keyset.Real, Real: math.Inf(1)}, {Kind: keyset.Real, Real: math.Copysign(0, -1)}}
+	for _, i := range []int64{0, 1, -1, 9999, 1970, math.MaxInt64, math.MinInt64} {
+		list = append(list, keyset.IntValue(i), keyset.Value{Kind: keyset.Real, Real: float64(i)}, keyset.Value{Kind: keyset.Real, Real: float64(i) / 1e9})
+	}
+	for _, v := range list {
+		if got, want := gone(v), source.IsGone(idText(v)); got != want {
+			t.Errorf("%v is gone: %v, its text %q: %v", v, got, idText(v), want)
+		}
+	}
+	if gone(keyset.Value{}) {
+		t.Error("null is gone")
 	}
 }
