@@ -2,7 +2,6 @@ package csv_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -66,16 +65,7 @@ func folderService(config string) func(testing.TB) sourcetest.Service {
 			}
 			return nil
 		}
-		open := func(tenant string) func(context.Context) (bridge.Source, error) {
-			return func(ctx context.Context) (bridge.Source, error) {
-				factory := newFactory(t, config, source.Deps{Folder: folder})
-				src, err := factory.Open(ctx, bridge.Auth{"tenant": tenant})
-				if err != nil {
-					return nil, errors.Join(err, factory.Close())
-				}
-				return owned{src.(inspected), factory}, nil
-			}
-		}
+		open := opener(t, config, folder)
 		return sourcetest.Service{
 			Open: open("acme"), OpenWrong: open("other"), Now: time.Now, Put: put,
 			PutNull: func(contacts ...contact.Contact) error { return put(time.Time{}, contacts...) },

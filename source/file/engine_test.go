@@ -167,6 +167,18 @@ func TestTheErrorOfALongReadingIsTold(t *testing.T) {
 	}
 }
 
+// A format that panics in the background is an error of its file, not the end of the process.
+func TestAFormatThatPanicsIsAnError(t *testing.T) {
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "a.toy"), "id name\n1 Ann\n")
+	src := open(t, toy{panic: true}, file.Config{ID: "id"}, folder, "a.toy")
+	for range 2 {
+		if _, err := src.Begin(t.Context(), ""); bridge.CodeOf(err) != bridge.CodeSourceBroken || !strings.Contains(err.Error(), "a.toy makes its reader fail") {
+			t.Errorf("Begin: %v", err)
+		}
+	}
+}
+
 // Closing an endpoint ends what is read in the background.
 func TestCloseEndsWhatIsRead(t *testing.T) {
 	folder := t.TempDir()

@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -120,7 +121,7 @@ func (f *files) begin(list []found, many bool) {
 	before.retain()
 	f.work.Go(func() {
 		defer cancel()
-		v, err := f.examine(ctx, list, many, before)
+		v, err := f.examineSafely(ctx, list, many, before)
 		f.lock <- struct{}{}
 		defer f.unlock()
 		before.discard()
@@ -134,6 +135,17 @@ func (f *files) begin(list []found, many bool) {
 		}
 		close(exam.done)
 	})
+}
+
+// examineSafely is examine; a panic of the format is an error of the file, not the end of the process.
+func (f *files) examineSafely(ctx context.Context, list []found, many bool, before *version) (v *version, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			f.factory.deps.Logger.Error("a format panicked", "file", f.name(), "panic", p, "stack", string(debug.Stack()))
+			v, err = nil, Broken(f.name()+" makes its reader fail", "This is a defect: report it with the bridge's log.")
+		}
+	}()
+	return f.examine(ctx, list, many, before)
 }
 
 // wait waits for the end of an examination, as long as ctx leaves time to read a page after it. An error of the examination is

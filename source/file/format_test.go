@@ -19,6 +19,7 @@ import (
 type toy struct {
 	seeks bool
 	slow  time.Duration // that opening takes
+	panic bool
 }
 
 var questioned = &file.Flaw{Code: "questioned", Says: "have a question mark", Hint: "Remove it."}
@@ -32,6 +33,9 @@ func (f toy) Open(ctx context.Context, in file.Input) (file.Table, error) {
 	case <-time.After(f.slow):
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+	if f.panic {
+		panic("toy")
 	}
 	line, err := bufio.NewReader(io.NewSectionReader(in, 0, in.Size)).ReadString('\n')
 	if err != nil {

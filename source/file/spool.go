@@ -307,7 +307,7 @@ func (r *spoolReader) decode(rec *Record, b []byte) error {
 		r.values = append(r.values, b[:size])
 		b = b[size:]
 	}
-	rec.Values = r.values
+	rec.Values, rec.Clean = r.values, true // they were repaired before they were written
 	return nil
 }
 
