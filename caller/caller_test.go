@@ -57,7 +57,7 @@ func fill(t testing.TB, store directory.Store, integration, region string, perso
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := directory.Page{Seq: 1, Last: true}
+	page := directory.PageChanges{Seq: 1}
 	for _, p := range persons {
 		c := contact.Contact{ID: p.id, Name: "Name of " + p.id, Company: "Example", URL: "https://crm.example.com/" + p.id, Phones: p.phones}
 		page.Contacts = append(page.Contacts, directory.Record{Contact: c, Numbers: caller.Numbers(p.phones, region)})

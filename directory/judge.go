@@ -125,7 +125,7 @@ func (r *Run) Restart() {
 
 // Show adds a page's evidence, before the page is stored and before the store changes r.Offset. A page that says Restarted
 // makes the run an initial one (D10) if it is the first of an incremental run or pass; anywhere else the word means nothing.
-func (r *Run) Show(page *Page) {
+func (r *Run) Show(page *PageChanges) {
 	if page.Restarted && r.Offset == "" && r.Kind == Incremental {
 		r.Kind, r.Evidence = Initial, Evidence{Restarts: r.Evidence.Restarts, Had: r.Evidence.Had}
 	}
@@ -143,7 +143,7 @@ func (r *Run) Show(page *Page) {
 }
 
 // Named returns the ids that the page names as deleted and does not show, in Contacts or in Rejected: nothing is deleted by mistake.
-func (p *Page) Named() []string {
+func (p *PageChanges) Named() []string {
 	if len(p.Deleted) == 0 {
 		return nil
 	}

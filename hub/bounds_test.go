@@ -31,7 +31,7 @@ func fill(t *testing.T, f *fixture, records ...directory.Record) {
 	t.Helper()
 	run, err := f.Store.StartRun(t.Context(), crmKey, directory.Start{Full: true, Lease: time.Minute})
 	must(t, err)
-	must(t, f.Store.ApplyPage(t.Context(), run, directory.Page{Seq: 1, Contacts: records, Last: true, Checkpoint: "c"}))
+	must(t, f.Store.ApplyPage(t.Context(), run, directory.PageChanges{Seq: 1, Contacts: records, Checkpoint: "c"}))
 }
 
 // giant returns a contact with so many numbers and addresses, all of which it shares with every other one.

@@ -102,7 +102,7 @@ func TestCredentialsAndAddressChangeTogether(t *testing.T) {
 // reopened returns the fixture's registry with another sealer.
 func reopened(t *testing.T, f *fixture, seal registry.Sealer) *registry.DB {
 	t.Helper()
-	r, err := registry.Open(t.Context(), f.dir+"/hub.db", registry.Options{Seal: seal, Clock: f.clock.Now})
+	r, err := registry.Open(t.Context(), f.dir+"/hub.db", registry.OpenOptions{Seal: seal, Clock: f.clock.Now})
 	must(t, err)
 	t.Cleanup(func() { r.Close() })
 	return r

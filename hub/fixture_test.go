@@ -61,7 +61,7 @@ func newHub(t *testing.T) *fixture {
 // another is one more process on the same databases.
 func (f *fixture) another(t *testing.T, name string) *hub.Hub {
 	t.Helper()
-	r, err := registry.Open(t.Context(), filepath.Join(f.dir, "hub.db"), registry.Options{Seal: plain{}, Clock: f.clock.Now})
+	r, err := registry.Open(t.Context(), filepath.Join(f.dir, "hub.db"), registry.OpenOptions{Seal: plain{}, Clock: f.clock.Now})
 	must(t, err)
 	store, err := sqlite.Open(t.Context(), filepath.Join(f.dir, "directory.db"))
 	must(t, err)

@@ -232,8 +232,8 @@ func (f *fixture) store(t *testing.T, key directory.Key, c contact.Contact) {
 	t.Helper()
 	run, err := f.Store.StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
 	must(t, err)
-	must(t, f.Store.ApplyPage(t.Context(), run, directory.Page{
-		Seq: 1, Last: true, Checkpoint: "1", Contacts: []directory.Record{{Contact: c, Numbers: caller.Numbers(c.Phones, "US")}},
+	must(t, f.Store.ApplyPage(t.Context(), run, directory.PageChanges{
+		Seq: 1, Checkpoint: "1", Contacts: []directory.Record{{Contact: c, Numbers: caller.Numbers(c.Phones, "US")}},
 	}))
 }
 

@@ -24,7 +24,7 @@ type fullStore struct {
 	tried   int
 }
 
-func (s *fullStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.Page) error {
+func (s *fullStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.PageChanges) error {
 	s.mu.Lock()
 	s.tried++
 	problem := s.problem

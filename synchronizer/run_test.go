@@ -335,7 +335,7 @@ type slowStore struct {
 	goOn chan struct{}
 }
 
-func (s *slowStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.Page) error {
+func (s *slowStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.PageChanges) error {
 	<-s.goOn
 	return s.Store.ApplyPage(ctx, run, page)
 }
@@ -343,7 +343,7 @@ func (s *slowStore) ApplyPage(ctx context.Context, run *directory.Run, page dire
 // A fullStore cannot store pages.
 type fullStore struct{ directory.Store }
 
-func (fullStore) ApplyPage(context.Context, *directory.Run, directory.Page) error {
+func (fullStore) ApplyPage(context.Context, *directory.Run, directory.PageChanges) error {
 	return &failure.Error{Message: "the disk is full", Hint: "Make room."}
 }
 
@@ -421,7 +421,7 @@ func TestDeadRunIsTakenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page := directory.Page{Seq: 1, NextOffset: first.NextOffset, Context: first.Context, Checkpoint: first.Checkpoint}
+		page := directory.PageChanges{Seq: 1, NextOffset: first.NextOffset, Context: first.Context, Checkpoint: first.Checkpoint}
 		for _, c := range first.Contacts {
 			page.Contacts = append(page.Contacts, directory.Record{Contact: c})
 		}

@@ -262,7 +262,7 @@ func (f *fixture) holdBack(t testing.TB, ids ...string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = f.hub.Store.ApplyPage(t.Context(), run, directory.Page{Seq: 1, Deleted: []string{id}, Last: true, Checkpoint: run.Since, Guard: directory.NewGuard(0, 0)})
+		err = f.hub.Store.ApplyPage(t.Context(), run, directory.PageChanges{Seq: 1, Deleted: []string{id}, Checkpoint: run.Since, Guard: directory.NewGuard(0, 0)})
 		guarded, ok := errors.AsType[*directory.GuardedError](err)
 		if !ok {
 			t.Fatal(err)

@@ -131,7 +131,7 @@ func newRegistry(t testing.TB, at string) *registry.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := registry.Open(context.Background(), at, registry.Options{Seal: ring})
+	r, err := registry.Open(context.Background(), at, registry.OpenOptions{Seal: ring})
 	if err != nil {
 		t.Fatal(err)
 	}

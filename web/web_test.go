@@ -441,7 +441,7 @@ func (f *fixture) reject(t *testing.T, ids ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := directory.Page{Seq: 1, Last: true, Checkpoint: run.Since}
+	page := directory.PageChanges{Seq: 1, Checkpoint: run.Since}
 	for _, id := range ids {
 		page.Rejected = append(page.Rejected, directory.Rejected{ID: id, Reason: "The contact has no name."})
 	}

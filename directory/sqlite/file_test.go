@@ -317,7 +317,7 @@ func TestAPageIsOnePieceOfTheSearchIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := store.ApplyPage(ctx, run, directory.Page{Seq: 1, Contacts: all, Last: true}); err != nil {
+		if err := store.ApplyPage(ctx, run, directory.PageChanges{Seq: 1, Contacts: all}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -121,13 +121,3 @@ func (s *Store) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-func (s *Store) now() int64 { return s.clock().UnixMilli() }
-
-// moment is a stored time, Unix milliseconds; zero for 0.
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}

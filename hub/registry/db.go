@@ -26,19 +26,19 @@ type DB struct {
 	reader, writer *sql.DB       // the same pool on PostgreSQL
 	pool           *pgxpool.Pool // of PostgreSQL; nil on SQLite
 	file           string        // of SQLite
-	options        Options
+	options        OpenOptions
 	revocations    revocations
 }
 
-// Options say how a registry is opened.
-type Options struct {
+// OpenOptions say how a registry is opened.
+type OpenOptions struct {
 	Seal      Sealer           // for auth values, OAuth tokens and webhooks' secrets; nil: none can be kept or read
 	Clock     func() time.Time // nil: the database's own clock on PostgreSQL, or else time.Now
 	KeepAudit time.Duration    // no audit entry younger than this is pruned; default and least: a year
 }
 
 // Open opens a registry, making it or bringing it up to date: a SQLite file's path, or a postgres:// URL.
-func Open(ctx context.Context, at string, o Options) (*DB, error) {
+func Open(ctx context.Context, at string, o OpenOptions) (*DB, error) {
 	if IsPostgres(at) {
 		return openPostgres(ctx, at, o)
 	}

@@ -25,7 +25,7 @@ func TestManyProcessesMayMakeIt(t *testing.T) {
 			var wait sync.WaitGroup
 			for range 4 {
 				wait.Go(func() {
-					db, err := registry.Open(context.Background(), path, registry.Options{})
+					db, err := registry.Open(context.Background(), path, registry.OpenOptions{})
 					if err == nil {
 						err = errors.Join(db.Ping(context.Background()), db.Close())
 					}
@@ -53,7 +53,7 @@ func TestANewerReleasesRegistryIsRefused(t *testing.T) {
 // refused wants a registry that cannot be opened, and is told what to do.
 func refused(t *testing.T, at, message, hint string) {
 	t.Helper()
-	db, err := registry.Open(t.Context(), at, registry.Options{})
+	db, err := registry.Open(t.Context(), at, registry.OpenOptions{})
 	if err == nil {
 		db.Close()
 		t.Fatalf("%s was opened", at)
@@ -117,7 +117,7 @@ func TestABackupIsARegistry(t *testing.T) {
 	ok(t, w.Backup(t.Context(), copied))
 	ok(t, w.DeleteAccount(t.Context(), "acme"))
 	restored := &world{at: copied}
-	db := restored.again(t, registry.Options{Seal: w.ring, Clock: w.clock.now})
+	db := restored.again(t, registry.OpenOptions{Seal: w.ring, Clock: w.clock.now})
 	if auth := got(db.Auth(t.Context(), crm))(t); auth["password"] != "s3cret" {
 		t.Errorf("%v", auth)
 	}

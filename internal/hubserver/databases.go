@@ -91,7 +91,7 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 	if cfg.Role == "all" { // what answers callers runs integrations too
 		d.Hub.Background = priority.Low
 	}
-	if d.Hub.Registry, err = registry.Open(ctx, registryAt(cfg), registry.Options{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {
+	if d.Hub.Registry, err = registry.Open(ctx, registryAt(cfg), registry.OpenOptions{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {
 		return nil, err
 	}
 	if d.store, err = openDirectory(ctx, cfg); err != nil {
@@ -445,7 +445,7 @@ func isNew(ctx context.Context, cfg *hubconfig.Config) (bool, error) {
 	if _, err := os.Stat(filepath.Join(cfg.Data, KeyFile)); err == nil || cfg.Role != "all" || !needsKeyFile(cfg) {
 		return false, nil
 	}
-	db, err := registry.Open(ctx, cfg.Database, registry.Options{})
+	db, err := registry.Open(ctx, cfg.Database, registry.OpenOptions{})
 	if err != nil {
 		return false, err
 	}

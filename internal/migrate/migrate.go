@@ -186,7 +186,7 @@ func (m *mover) openTarget(ctx context.Context) (err error) {
 	if err := store.Close(); err != nil {
 		return err
 	}
-	hub, err := registry.Open(ctx, m.options.To, registry.Options{})
+	hub, err := registry.Open(ctx, m.options.To, registry.OpenOptions{})
 	if err != nil {
 		return err
 	}

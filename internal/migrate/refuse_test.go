@@ -97,7 +97,7 @@ func TestAHubThatRunsIsNotMoved(t *testing.T) {
 	key := got(secret.FromFile(filepath.Join(folder, hubserver.KeyFile), false))(t)
 	for name, open := range map[string]func() (interface{ Close() error }, error){
 		"registry": func() (interface{ Close() error }, error) {
-			return registry.Open(t.Context(), filepath.Join(folder, hubserver.RegistryFile), registry.Options{Seal: key})
+			return registry.Open(t.Context(), filepath.Join(folder, hubserver.RegistryFile), registry.OpenOptions{Seal: key})
 		},
 		"directory": func() (interface{ Close() error }, error) {
 			return sqlite.Open(t.Context(), filepath.Join(folder, hubserver.DirectoryFile))
@@ -155,7 +155,7 @@ func TestAHubsDatabaseIsNotOverwritten(t *testing.T) {
 	}
 	// One account is a hub.
 	other := server.Database(t)
-	hub := got(registry.Open(t.Context(), other.DSN, registry.Options{}))(t)
+	hub := got(registry.Open(t.Context(), other.DSN, registry.OpenOptions{}))(t)
 	ok(t, hub.PutAccount(t.Context(), registry.Account{Name: "mine"}))
 	ok(t, hub.Close())
 	refused(t, options(t, folder, other.DSN), "holds a hub already", "Stop every hub on it")
@@ -257,7 +257,7 @@ func TestAnEmptyHubIsMoved(t *testing.T) {
 	move(t, folder, database.DSN)
 	w := shared(t, database.DSN, folder, c)
 	defer w.close()
-	if run := w.complete(crm, false, directory.Page{Contacts: people(1, 3)}); run.ID != 1 || run.Created != 3 {
+	if run := w.complete(crm, false, directory.PageChanges{Contacts: people(1, 3)}); run.ID != 1 || run.Created != 3 {
 		t.Errorf("%+v", run)
 	}
 }

@@ -71,7 +71,7 @@ func TestMoreRejectedContactsThanAPageShowsAreSpokenOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page := directory.Page{Seq: 1, Last: true}
+		page := directory.PageChanges{Seq: 1}
 		for i := range n {
 			page.Rejected = append(page.Rejected, directory.Rejected{ID: fmt.Sprintf("faulty-%d-of-%d", i, n), Reason: "has no name"})
 		}

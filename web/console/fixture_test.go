@@ -191,7 +191,7 @@ var jane = contact.Contact{
 // again returns the hub's registry as another process of the hub opens it.
 func (s *site) again(t testing.TB) *registry.DB {
 	t.Helper()
-	r, err := registry.Open(context.Background(), filepath.Join(s.dir, "hub.db"), registry.Options{})
+	r, err := registry.Open(context.Background(), filepath.Join(s.dir, "hub.db"), registry.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func newHub(t testing.TB, dir string) *hub.Hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := registry.Open(ctx, filepath.Join(dir, "hub.db"), registry.Options{Seal: ring})
+	r, err := registry.Open(ctx, filepath.Join(dir, "hub.db"), registry.OpenOptions{Seal: ring})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func openDesk(ctx context.Context, l *laboratory, store directory.Store) (_ *des
 			d.close()
 		}
 	}()
-	if d.registry, err = registry.Open(ctx, filepath.Join(l.dir, "hub.db"), registry.Options{Seal: ring}); err != nil {
+	if d.registry, err = registry.Open(ctx, filepath.Join(l.dir, "hub.db"), registry.OpenOptions{Seal: ring}); err != nil {
 		return nil, err
 	}
 	d.hub = &hub.Hub{Registry: d.registry, Store: store, Outbound: http.DefaultTransport, Background: priority.Low}

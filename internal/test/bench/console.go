@@ -96,7 +96,7 @@ func openVisit(ctx context.Context, l *laboratory) (v *visit, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.hub.Registry, err = registry.Open(ctx, filepath.Join(l.dir, "console-hub.db"), registry.Options{Seal: ring}); err != nil {
+	if v.hub.Registry, err = registry.Open(ctx, filepath.Join(l.dir, "console-hub.db"), registry.OpenOptions{Seal: ring}); err != nil {
 		return nil, err
 	}
 	if v.hub.Store, err = sqlite.Open(ctx, filepath.Join(l.dir, "console.db")); err != nil {
@@ -128,7 +128,7 @@ func (v *visit) fill(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		page := directory.Page{Seq: 1, Last: true, Checkpoint: "1"}
+		page := directory.PageChanges{Seq: 1, Checkpoint: "1"}
 		for range v.contacts / manyIntegrations {
 			page.Contacts = append(page.Contacts, record(g.Next()))
 		}
