@@ -251,7 +251,7 @@ func (a *pageApplier) finish(ctx context.Context, guard Guard, now time.Time) er
 		return err
 	}
 	if a.guarded != nil {
-		a.State, a.Error, a.Hint = Guarded, a.guarded.Error(), a.guarded.Hint()
+		a.State, a.Error, a.Hint = Guarded, a.guarded.Error(), a.guarded.Explain().Hint
 	}
 	a.Offset, a.Context = "", nil
 	a.Finished = Moment(now.UnixMilli())

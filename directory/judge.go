@@ -240,9 +240,6 @@ func (e *GuardedError) Error() string {
 	return fmt.Sprintf("%d of %s would be deleted, %d of them because the bridge says so: nobody was deleted", e.Deleted, contacts(e.Total), e.Named)
 }
 
-// Hint returns the hint of Explain.
-func (e *GuardedError) Hint() string { return e.Explain().Hint }
-
 // contacts writes a number of contacts: 1 contact, 2 contacts.
 func contacts(n int64) string {
 	if n == 1 {
