@@ -30,7 +30,7 @@ func (c *checker) sourceOrSources(path string, e Endpoint) Endpoint {
 // misspelt reports whether an unknown key of an endpoint was probably meant to be its source.
 func (c *checker) misspelt(path string) bool {
 	return slices.ContainsFunc(c.problems, func(p strictyaml.Problem) bool {
-		return p.In(path) && strings.HasPrefix(p.Hint, `Did you mean "source`)
+		return p.In(path) && (p.Meant == "source" || p.Meant == "sources")
 	})
 }
 

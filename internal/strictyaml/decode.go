@@ -249,8 +249,10 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
 		key, value := n.Content[i], n.Content[i+1]
 		at := slices.IndexFunc(fields, func(f Field) bool { return f.Key == key.Value })
 		if at < 0 {
-			d.problem(key, join(path, key.Value), fmt.Sprintf("unknown key %q", key.Value), unknownHint(key.Value, fields))
-			given[Nearest(key.Value, keysOf(fields))] = true
+			meant := Nearest(key.Value, keysOf(fields))
+			d.problem(key, join(path, key.Value), fmt.Sprintf("unknown key %q", key.Value), unknownHint(key.Value, meant, fields))
+			d.problems[len(d.problems)-1].Meant = meant
+			given[meant] = true
 			continue
 		}
 		given[key.Value] = value.Tag != "!!null"
@@ -300,10 +302,10 @@ func decodesItself(t reflect.Type) bool {
 	return t == rawType || t == rawMapType || p.Implements(yamlUnmarshaler) || p.Implements(textUnmarshaler)
 }
 
-// unknownHint is where a key may have been meant to go.
-func unknownHint(key string, fields []Field) string {
-	if near := Nearest(key, keysOf(fields)); near != "" {
-		return fmt.Sprintf("Did you mean %q?", near)
+// unknownHint says where a key may have been meant to go. meant is the known key that is near it, if one is.
+func unknownHint(key, meant string, fields []Field) string {
+	if meant != "" {
+		return fmt.Sprintf("Did you mean %q?", meant)
 	}
 	for _, f := range fields {
 		if t := f.Type; t.Kind() == reflect.Struct && !decodesItself(t) && slices.Contains(keysOf(fieldsOf(t)), key) {

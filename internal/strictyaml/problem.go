@@ -20,6 +20,7 @@ type Problem struct {
 	Path    string // the key that it is about, dotted: "endpoints.crm.page"
 	Message string // what is wrong
 	Hint    string // what to do about it; may be empty
+	Meant   string // of an unknown key: the known one that was most likely meant; empty where none is near
 }
 
 // Error returns the message.

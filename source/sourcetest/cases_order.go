@@ -75,7 +75,7 @@ func readsEverythingOnce(x *exam) {
 	want := x.settle(25)
 	_, changes, _ := x.all(x.open(), "")
 	seen := map[string]int{}
-	for _, c := range once(changes) {
+	for _, c := range first(changes) {
 		seen[c.Contact.ID]++
 	}
 	for id, n := range seen {
@@ -107,7 +107,7 @@ func ascendingOrder(x *exam) {
 	want := x.settle(25)
 	slices.SortFunc(want, func(a, b contact.Contact) int { return x.target.order(a.ID, b.ID) }) // settle's stamps ascend with the ids
 	_, changes, _ := x.all(x.open(), "")
-	if got, want := ids(once(changes)), x.inParts(want); got != want {
+	if got, want := ids(first(changes)), x.inParts(want); got != want {
 		x.failf("read %s, want %s", got, want)
 	}
 	// The same stamps, the other way round.
@@ -117,7 +117,7 @@ func ascendingOrder(x *exam) {
 		x.put(newest.Add(-time.Duration(i/2)*time.Second), Full(i))
 	}
 	_, changes, _ = x.all(x.reopen(), "")
-	if got, want := ids(once(changes)), x.inParts([]contact.Contact{Full(4), Full(5), Full(2), Full(3), Full(0), Full(1)}); got != want {
+	if got, want := ids(first(changes)), x.inParts([]contact.Contact{Full(4), Full(5), Full(2), Full(3), Full(0), Full(1)}); got != want {
 		x.failf("read %s, want %s", got, want)
 	}
 }
@@ -149,7 +149,7 @@ func idsInTheOrderOfTheService(x *exam) {
 	x.put(x.long(0), want...)
 	slices.SortFunc(want, func(a, b contact.Contact) int { return x.target.order(a.ID, b.ID) })
 	run, straight, _ := x.all(x.open(), "")
-	if got, want := ids(once(straight)), x.inParts(want); got != want {
+	if got, want := ids(first(straight)), x.inParts(want); got != want {
 		x.failf("read %s, want %s", got, want)
 	}
 	for _, size := range []int{1, 2, 7} {

@@ -151,18 +151,9 @@ func (x *exam) all(src bridge.Source, since bridge.Checkpoint) (bridge.Run, []br
 	return run, changes, src.Checkpoint(run, last(changes, nil), true)
 }
 
-// once leaves out what a run looked at once more and had yielded before (E12): a source that cannot tell which contacts were changed
-// since a run began yields all of them again.
-func once(changes []bridge.Change) []bridge.Change {
-	var list []bridge.Change
-	seen := map[string]bool{}
-	for _, c := range changes {
-		if !c.Again || !seen[c.Contact.ID] {
-			list = append(list, c)
-		}
-		seen[c.Contact.ID] = true
-	}
-	return list
+// first are the changes of a run until it looks once more at what may have been changed since it began (E12).
+func first(changes []bridge.Change) []bridge.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c bridge.Change) bool { return c.Again })
 }
 
 // last is the position behind the last change, or the one before.
@@ -282,17 +273,6 @@ func (x *exam) sync(r *replica, size int, between func(page int)) error {
 // mustSync is sync for runs that must not fail.
 func (x *exam) mustSync(r *replica, size int, between func(page int)) {
 	x.must(x.sync(r, size, between), "synchronize")
-}
-
-// mustSyncOne makes the first page of an initial run, of one contact, and ends there.
-func (x *exam) mustSyncOne(r *replica) {
-	src := x.open()
-	run := x.begin(src, "")
-	changes, err := x.read(src, run, nil, 1)
-	x.must(err, "read one contact")
-	r.apply(changes)
-	r.checkpoint = src.Checkpoint(run, last(changes, nil), false)
-	x.close()
 }
 
 // equal compares what was stored with what there is, contact by contact.
