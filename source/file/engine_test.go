@@ -167,6 +167,63 @@ func TestTheErrorOfALongReadingIsTold(t *testing.T) {
 	}
 }
 
+// A format that knows what its columns mean needs no configuration; records without an id get one that is made.
+func TestAFormatThatKnowsItsColumns(t *testing.T) {
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "a.toy"), "uid fn tel note\n7 Ann 5550100 -\n- Bob [\"5550101\",\"5550102\"] x\n- Bob 5550101\n")
+	for _, seeks := range []bool{true, false} {
+		src := open(t, toy{seeks: seeks, knows: true}, file.Config{}, folder, "a.toy")
+		var got []string
+		for c, err := range src.Read(t.Context(), begin(t, src, ""), nil, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, strings.Clone(c.Contact.ID+"|"+c.Contact.Name+"|"+strings.Join(c.Contact.Phones, "+")))
+		}
+		const two = `|Bob|["5550101","5550102"]` // the bridge takes lists apart
+		if len(got) != 3 || got[0] != "7|Ann|5550100" || !strings.HasPrefix(got[1], "auto-") || !strings.HasSuffix(got[1], two) ||
+			got[2] != strings.Replace(got[1], two, "-2|Bob|5550101", 1) {
+			t.Errorf("seeks %t: %q", seeks, got)
+		}
+		found, err := src.Inspect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if from := found.Mapping[0].From; !strings.HasPrefix(from, "uid, else auto") || strings.Join(found.Unused, " ") != "note" {
+			t.Errorf("ids from %s, unused %q", from, found.Unused)
+		}
+		for _, p := range found.Problems {
+			if p.Code == "id_chosen" {
+				t.Errorf("a choice that the format knows is said: %s", p.Message)
+			}
+		}
+	}
+}
+
+// Who waits for a version that is replaced meanwhile gets the new one.
+func TestAVersionThatIsReplacedWhileItIsReadIsNotWaitedFor(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "a.toy")
+	write(t, path, "id name\n1 Ann\n")
+	src := open(t, toy{slow: 300 * time.Millisecond}, file.Config{ID: "id"}, folder, "a.toy")
+	first := make(chan error, 1)
+	var run bridge.Run
+	go func() {
+		var err error
+		run, err = src.Begin(context.WithoutCancel(t.Context()), "")
+		first <- err
+	}()
+	time.Sleep(100 * time.Millisecond) // it has begun, or it will find the new one at once
+	write(t, path, "id name\n2 Bob\n")
+	second := begin(t, src, "")
+	if err := <-first; err != nil || !bytes.Equal(run.State, second.State) {
+		t.Errorf("the one who waited: %v", err)
+	}
+	if ids, _ := read(t, src, run, nil, 0); strings.Join(ids, " ") != "2" {
+		t.Errorf("ids %q", ids)
+	}
+}
+
 // A format that panics in the background is an error of its file, not the end of the process.
 func TestAFormatThatPanicsIsAnError(t *testing.T) {
 	folder := t.TempDir()

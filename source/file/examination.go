@@ -122,6 +122,10 @@ func (f *files) begin(list []found, many bool) {
 	f.work.Go(func() {
 		defer cancel()
 		v, err := f.examineSafely(ctx, list, many, before)
+		if ctx.Err() != nil { // there are other files meanwhile
+			v.discard()
+			v, err = nil, f.replaced("")
+		}
 		f.lock <- struct{}{}
 		defer f.unlock()
 		before.discard()

@@ -67,10 +67,10 @@ type Table interface {
 	Describe() (what string, problems []source.Problem)
 
 	// Records reads the records of in, which has the content that the table was opened for, from the first one on. The
-	// reader is used by one goroutine. If it implements [Seeker], the engine begins to read wherever a page begins. If not,
-	// the engine reads the records once for each version of the file into a temporary file of its own (a spool), and takes
-	// them from there: the table is then dropped when that is done, with whatever it keeps in memory. If it implements
-	// [io.Closer], it is closed.
+	// reader is used by one goroutine. If the readers of a format implement [Seeker], the engine begins to read wherever a
+	// page begins. If they do not, the engine reads the records once for each version of the file into a temporary file of
+	// its own (a spool), and takes them from there: the table is then dropped when that is done, with whatever it keeps in
+	// memory. A reader that implements [io.Closer] is closed.
 	Records(in Input) (Records, error)
 }
 

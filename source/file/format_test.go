@@ -13,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
 	"github.com/contactbridge/contactbridge/source/file/filetest"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // toy is a format of lines of words, the first of which names the columns. A line "?" cannot be read.
@@ -20,12 +21,13 @@ type toy struct {
 	seeks bool
 	slow  time.Duration // that opening takes
 	panic bool
+	knows bool // what the columns are: uid, fn and tel, as those of a vCard; an empty value is written -
 }
 
 var questioned = &file.Flaw{Code: "questioned", Says: "have a question mark", Hint: "Remove it."}
 
-func (toy) Traits() file.Traits {
-	return file.Traits{Name: "toy", Extensions: []string{".toy"}, Record: "row", Unit: "line"}
+func (f toy) Traits() file.Traits {
+	return file.Traits{Name: "toy", Extensions: []string{".toy"}, Record: "row", Unit: "line", Lists: f.knows}
 }
 
 func (f toy) Open(ctx context.Context, in file.Input) (file.Table, error) {
@@ -41,7 +43,18 @@ func (f toy) Open(ctx context.Context, in file.Input) (file.Table, error) {
 	if err != nil {
 		return nil, file.Broken(in.Name+" has no first line", "Write one.")
 	}
-	return &toyTable{toy: f, columns: strings.Fields(line), start: int64(len(line))}, nil
+	table := &toyTable{toy: f, columns: strings.Fields(line), start: int64(len(line))}
+	if f.knows {
+		return knowing{table}, nil
+	}
+	return table, nil
+}
+
+// knowing is a table that knows what its columns mean.
+type knowing struct{ *toyTable }
+
+func (knowing) Usual() record.Guess {
+	return record.Guess{ID: "uid", Fields: []record.Guessed{{Field: record.FieldName, Columns: []string{"fn"}}, {Field: record.FieldPhones, Columns: []string{"tel"}}}}
 }
 
 type toyTable struct {
@@ -89,6 +102,11 @@ func (r *toyReader) Next(rec *file.Record) error {
 	r.at = rec.End
 	if rec.Values = bytes.Fields(line); len(rec.Values) == 1 && string(rec.Values[0]) == "?" {
 		rec.Fault, rec.Reason = questioned, "it is a question mark"
+	}
+	for i, value := range rec.Values {
+		if string(value) == "-" {
+			rec.Values[i] = nil
+		}
 	}
 	rec.Values = rec.Values[:min(len(rec.Values), len(r.table.columns))]
 	return nil

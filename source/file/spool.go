@@ -37,18 +37,14 @@ var tooLongForSpool = &Flaw{Code: "too_long", Says: "are longer than 16 MiB", Hi
 
 // fillSpool reads all records into a spool, if the format cannot seek. Its tables are dropped then.
 func (o *opened) fillSpool(ctx context.Context) error {
-	v := o.version
-	for i := range v.parts {
-		records, err := o.records(i)
-		if err != nil {
-			return err
-		}
-		if _, ok := records.(Seeker); ok {
-			continue
-		}
-		return o.spoolAll(ctx)
+	records, err := o.records(0)
+	if err != nil {
+		return err
 	}
-	return nil
+	if _, ok := records.(Seeker); ok {
+		return nil
+	}
+	return o.spoolAll(ctx)
 }
 
 func (o *opened) spoolAll(ctx context.Context) error {
