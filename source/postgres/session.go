@@ -91,7 +91,11 @@ func (s *session) read(rows pgx.Rows, row func([]keyset.Value) (bool, error)) (m
 		}
 		values := s.values[:len(raw)]
 		for i, b := range raw {
-			values[i] = decode[i].value(b)
+			if v := &values[i]; decode[i] == asText && b != nil {
+				v.Kind, v.Text = keyset.Text, sqltable.View(b) // the column's values have nothing else
+			} else {
+				*v = decode[i].value(b)
+			}
 		}
 		if more, err := row(values); err != nil || !more {
 			return more, err
@@ -122,15 +126,9 @@ func decodersOf(fields []pgconn.FieldDescription) []decoder {
 	return list
 }
 
-// value reads a value in PostgreSQL's binary form.
+// value reads a number or a date in PostgreSQL's binary form, or null.
 func (d decoder) value(b []byte) keyset.Value {
-	switch {
-	case b == nil:
-		return keyset.Value{}
-	case d == asText:
-		return keyset.TextValue(sqltable.View(b))
-	}
-	switch len(b) {
+	switch len(b) { // 0 is null
 	case 1:
 		return keyset.IntValue(int64(b[0]))
 	case 2:

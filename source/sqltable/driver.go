@@ -18,7 +18,8 @@ import (
 // embeds it.
 type DriverConn struct {
 	SQL *sql.Conn
-	// Value makes a driver's value one of ours, as [Session] wants it, and allocates nothing. [Connect] sets it to [DriverValue].
+	// Value makes a driver's value one of ours, as [Session] wants it, and allocates nothing; texts, int64 and null it is not asked
+	// about. [Connect] sets it to [DriverValue].
 	Value func(v sqldriver.Value) keyset.Value
 	// Argument makes one of ours a driver's. Connect sets it to [DriverArgument].
 	Argument func(v keyset.Value) sqldriver.Value
@@ -129,8 +130,17 @@ func (c *DriverConn) read(ctx context.Context, rows sqldriver.Rows, row func([]k
 			}
 			return err
 		}
-		for i, v := range from {
-			values[i] = c.Value(v)
+		for i := range from {
+			switch v := from[i].(type) {
+			case string:
+				values[i] = keyset.Value{Kind: keyset.Text, Text: v}
+			case int64:
+				values[i] = keyset.Value{Kind: keyset.Int, Int: v}
+			case nil:
+				values[i] = keyset.Value{}
+			default:
+				values[i] = c.Value(v)
+			}
 		}
 		if more, err := row(values); err != nil || !more {
 			return err
@@ -141,14 +151,8 @@ func (c *DriverConn) read(ctx context.Context, rows sqldriver.Rows, row func([]k
 // DriverValue is a driver's value as a [keyset.Value]: a time is the microseconds of its wall clock since 2000-01-01.
 func DriverValue(v sqldriver.Value) keyset.Value {
 	switch v := v.(type) {
-	case nil:
-		return keyset.Value{}
-	case int64:
-		return keyset.IntValue(v)
 	case float64:
 		return keyset.Value{Kind: keyset.Real, Real: v}
-	case string:
-		return keyset.TextValue(v)
 	case []byte:
 		return keyset.Value{Kind: keyset.Blob, Text: View(v)}
 	case bool:

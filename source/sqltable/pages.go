@@ -53,7 +53,7 @@ func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.C
 		if page.Segment == keyset.Main {
 			at.Updated = values[1]
 		}
-		fresh, err := p.last.move(at)
+		fresh, err := p.last.move(&at)
 		if err != nil || !fresh {
 			p.duplicates++
 			return true, err

@@ -8,8 +8,8 @@ import (
 )
 
 // position is that of a row.
-func position(segment keyset.Segment, stamp int64, id string) keyset.Position {
-	return keyset.Position{Segment: segment, Updated: keyset.IntValue(stamp), ID: keyset.TextValue(id)}
+func position(segment keyset.Segment, stamp int64, id string) *keyset.Position {
+	return &keyset.Position{Segment: segment, Updated: keyset.IntValue(stamp), ID: keyset.TextValue(id)}
 }
 
 // An order that does not hold would lose contacts: the run stops instead (E8).
@@ -49,7 +49,7 @@ func TestAPlaceKeepsCopies(t *testing.T) {
 	at := keyset.Position{Segment: keyset.Main, Updated: keyset.Value{Kind: keyset.Text, Text: View(buffer)}, ID: keyset.TextValue(View(buffer))}
 	var p place
 	p.begin(keyset.Page{Segment: keyset.Main})
-	if _, err := p.move(at); err != nil {
+	if _, err := p.move(&at); err != nil {
 		t.Fatal(err)
 	}
 	copy(buffer, "xyz")
