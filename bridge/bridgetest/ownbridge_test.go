@@ -25,6 +25,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sqlite"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
 var server pgtest.Suite
@@ -136,8 +137,9 @@ func TestOwnBridgePassesStrictWithSQLite(t *testing.T) {
 					1000+i, sample(i).Name, sample(i).Phones[0], moment(i).UTC().Format("2006-01-02 15:04:05.000"))
 			}
 			factory, err := sqlite.New(sqlite.Config{
-				Path: template(t, path), Table: "customers", ID: "id", Updated: "updated_at",
-				Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
+				Path: template(t, path), Config: sqltable.Config{
+					Table: "customers", ID: "id", Updated: "updated_at", Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
+				},
 			}, source.Deps{})
 			if err != nil {
 				t.Fatal(err)
@@ -188,8 +190,9 @@ func TestOwnBridgePassesStrictWithPostgres(t *testing.T) {
 		fmt.Sprintf(`INSERT INTO customers SELECT 1000 + i, 'Zoë Müller ' || i, '+14155550' || i,
 			timestamptz '2024-03-01' + (i / 7) * interval '1 minute' FROM generate_series(0, %d) i`, contacts-1))
 	factory, err := postgres.New(postgres.Config{
-		DSN: template(t, database.DSN), Table: "customers", ID: "id", Updated: "updated_at",
-		Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
+		DSN: template(t, database.DSN), Config: sqltable.Config{
+			Table: "customers", ID: "id", Updated: "updated_at", Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
+		},
 	}, source.Deps{})
 	if err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ endpoints:
 var cannotWork = map[string]string{
 	"wrong-password": "the database refused the credentials", "wrong-table": `relation "custmers" does not exist`,
 	"wrong-column": `column "nam" does not exist`, "wrong-query": `relation "custmers" does not exist`, "no-privilege": "permission denied",
-	"down": "the database cannot be reached", "csv-column": `"nam"`, "csv-missing": "does not exist", "sqlite-missing": "does not exist", "sqlite-broken": "no SQLite database",
+	"down": "the database cannot be reached", "csv-column": `"nam"`, "csv-missing": "does not exist", "sqlite-missing": "does not exist", "sqlite-broken": "not an SQLite database",
 }
 
 func TestServeCheckTriesTheSources(t *testing.T) {

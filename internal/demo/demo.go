@@ -20,15 +20,17 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
 	directorysqlite "github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/progress"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sqlite"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-// Options say how the story is told.
-type Options struct {
+// StoryOptions say how the story is told.
+type StoryOptions struct {
 	Out       io.Writer
 	Listen    string // where the bridge listens; a free port is taken where this one is in use
 	Hub       string // where the hub listens after the story, in the same way
@@ -36,10 +38,10 @@ type Options struct {
 	Once      bool   // end after the story
 }
 
-// A Failure says that a step did not come out as it should.
-type Failure struct{ Step, What string }
-
-func (f *Failure) Error() string { return "the demo's step \"" + f.Step + "\" failed: " + f.What }
+// failed says that a step did not come out as it should.
+func failed(step, what string) error {
+	return &failure.Error{Message: "the demo's step \"" + step + "\" failed: " + what}
+}
 
 const (
 	region   = "US"
@@ -50,7 +52,7 @@ const (
 var key = directory.Key{Account: "default", Integration: "crm"}
 
 // Run tells the story, then, without Once, stays up until the context is done.
-func Run(ctx context.Context, o Options) (err error) {
+func Run(ctx context.Context, o StoryOptions) (err error) {
 	dir, err := os.MkdirTemp("", "contactbridge-demo-")
 	if err != nil {
 		return err
@@ -59,7 +61,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Customers == 0 {
 		o.Customers = 3000
 	}
-	s := &story{Options: o, dir: dir, style: progress.NewStyle(o.Out)}
+	s := &story{StoryOptions: o, dir: dir, style: progress.NewStyle(o.Out)}
 	defer func() { err = errors.Join(err, s.close()) }()
 	for _, chapter := range []func(context.Context) error{s.makeCRM, s.startBridge, s.initialSync, s.editCRM, s.incrementalSync, s.calls} {
 		if err := chapter(ctx); err != nil {
@@ -79,7 +81,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // A story is the state of its telling.
 type story struct {
-	Options
+	StoryOptions
 	dir    string
 	style  progress.Style
 	number int // of the chapter
@@ -119,11 +121,14 @@ func (s *story) startBridge(context.Context) error {
 		return err
 	}
 	s.source, err = sqlite.New(sqlite.Config{
-		Path: path, Table: "customers", ID: "id", Updated: "updated_at", Deleted: "deleted_at", ProbeLock: true,
-		Fields: record.Fields{
-			Name: "first_name || ' ' || last_name", Title: "title", Company: "company", Emails: record.Expressions{"email"},
-			Phones: record.Expressions{"phone", "mobile"}, Address: "city", URL: "'https://crm.example.com/customers/' || id",
-			CustomFields: record.CustomFields{{Key: "Plan", Expression: "plan"}},
+		Path: path, ProbeLock: true,
+		Config: sqltable.Config{
+			Table: "customers", ID: "id", Updated: "updated_at", Deleted: "deleted_at",
+			Fields: record.Fields{
+				Name: "first_name || ' ' || last_name", Title: "title", Company: "company", Emails: record.Expressions{"email"},
+				Phones: record.Expressions{"phone", "mobile"}, Address: "city", URL: "'https://crm.example.com/customers/' || id",
+				CustomFields: record.CustomFields{{Key: "Plan", Expression: "plan"}},
+			},
 		},
 	}, source.Deps{})
 	if err != nil {
@@ -168,7 +173,7 @@ func (s *story) initialSync(ctx context.Context) (err error) {
 		return err
 	}
 	if report.Kind != directory.Initial || report.Created != int64(s.Customers) || report.Contacts != report.Created {
-		return &Failure{"initial sync", fmt.Sprintf("%d of %d contacts created by an %s run", report.Created, s.Customers, report.Kind)}
+		return failed("initial sync", fmt.Sprintf("%d of %d contacts created by an %s run", report.Created, s.Customers, report.Kind))
 	}
 	return nil
 }
@@ -213,7 +218,7 @@ func (s *story) incrementalSync(ctx context.Context) error {
 		return err
 	}
 	if report.Kind != directory.Incremental || report.Created != 1 || report.Updated != 1 || report.Deleted != 1 || report.Unchanged != 0 {
-		return &Failure{"incremental sync", fmt.Sprintf("%+v", report)}
+		return failed("incremental sync", fmt.Sprintf("%+v", report))
 	}
 	return nil
 }
@@ -241,7 +246,7 @@ func (s *story) calls(ctx context.Context) error {
 }
 
 func (s *story) call(ctx context.Context, c call) error {
-	answer, err := caller.Lookup(ctx, s.store, key.Account, c.number, region, caller.Options{})
+	answer, err := caller.Lookup(ctx, s.store, key.Account, c.number, region, caller.LookupOptions{})
 	if err != nil {
 		return err
 	}
@@ -257,7 +262,7 @@ func (s *story) call(ctx context.Context, c call) error {
 	slices.Sort(found)
 	slices.Sort(c.want)
 	if !slices.Equal(found, c.want) {
-		return &Failure{"calls", fmt.Sprintf("%s leads to [%s], not to [%s]", c.number, strings.Join(found, " "), strings.Join(c.want, " "))}
+		return failed("calls", fmt.Sprintf("%s leads to [%s], not to [%s]", c.number, strings.Join(found, " "), strings.Join(c.want, " ")))
 	}
 	return nil
 }

@@ -112,7 +112,10 @@ func (s *Source) Count(context.Context) (int64, error) {
 func (s *Source) Close() error { return nil }
 
 // Inspect implements [source.Inspector].
-func (s *Source) Inspect(context.Context) (source.Inspection, error) {
+func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
+	if err := ctx.Err(); err != nil {
+		return source.Inspection{}, err
+	}
 	o := s.store.snapshot()
 	i := source.Inspection{Facts: []source.Fact{{Name: "contacts", Value: strconv.Itoa(len(o.byID))}}}
 	stamp, sorted := s.store.horizon()
@@ -124,13 +127,13 @@ func (s *Source) Inspect(context.Context) (source.Inspection, error) {
 		source.Fact{Name: "order", Value: "updated, id"},
 		source.Fact{Name: "safe horizon", Value: keyset.Instant.FormatStamp(keyset.IntValue(stamp))})
 	if n := len(o.nulls); n > 0 {
-		message := "1 contact has no \"updated\": only initial runs deliver it"
+		message := "1 contact has no updated: only initial runs deliver it"
 		if n > 1 {
-			message = fmt.Sprintf("%d contacts have no \"updated\": only initial runs deliver them", n)
+			message = fmt.Sprintf("%d contacts have no updated: only initial runs deliver them", n)
 		}
 		i.Problems = append(i.Problems, source.Problem{
 			Severity: source.Warning, Code: "null_updated", Message: message,
-			Hint: "set \"updated\" for every contact, or for none",
+			Hint: "Set updated for every contact, or for none.",
 		})
 	}
 	return i, nil

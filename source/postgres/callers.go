@@ -26,6 +26,15 @@ func marked(names []string) bridge.Auth {
 	return auth
 }
 
+// parseMarked reads the DSN with marked credentials in it.
+func (f *factory) parseMarked(auth bridge.Auth) (*pgxpool.Config, error) {
+	dsn, err := f.dsn.Expand(auth, f.escape())
+	if err != nil {
+		return nil, err
+	}
+	return parse(dsn)
+}
+
 // hosts returns those that a connection may be made to.
 func hosts(cfg *pgxpool.Config) []string {
 	all := []string{cfg.ConnConfig.Host}
@@ -39,7 +48,7 @@ func hosts(cfg *pgxpool.Config) []string {
 func (f *factory) inHost() []string {
 	names := f.dsn.Names()
 	auth := marked(names)
-	cfg, err := f.parse(auth)
+	cfg, err := f.parseMarked(auth)
 	if err != nil {
 		return nil // the credentials stand where only some values can
 	}
@@ -62,7 +71,7 @@ func (f *factory) checkHosts(auth bridge.Auth) error {
 			return &bridge.Error{
 				Code:    bridge.CodeUnauthorized,
 				Message: fmt.Sprintf("auth.%s cannot be part of a host's name", name),
-				Hint:    "send a name of letters, digits, hyphens and dots: the source's configuration puts it into the database's host",
+				Hint:    "Send a name of letters, digits, hyphens and dots: the source's configuration puts it into the database's host.",
 			}
 		}
 	}
@@ -75,7 +84,7 @@ func (f *factory) CheckCallers() error {
 		return nil
 	}
 	auth := marked(f.dsn.Names())
-	cfg, err := f.parse(auth)
+	cfg, err := f.parseMarked(auth)
 	if err != nil {
 		return err
 	}

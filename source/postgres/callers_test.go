@@ -6,6 +6,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
 func factoryOf(t *testing.T, dsn string) *factory {
@@ -14,7 +15,7 @@ func factoryOf(t *testing.T, dsn string) *factory {
 	if err := template.UnmarshalText([]byte(dsn)); err != nil {
 		t.Fatal(err)
 	}
-	made, err := New(Config{DSN: template, Table: "customers", ID: "id"}, source.Deps{})
+	made, err := New(Config{DSN: template, Config: sqltable.Config{Table: "customers", ID: "id"}}, source.Deps{})
 	if err != nil {
 		t.Fatalf("%s: %v", dsn, err)
 	}

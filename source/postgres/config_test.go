@@ -276,7 +276,7 @@ func TestErrorsNameTheKeyThatIsWrong(t *testing.T) {
 		`{table: customers, id: id, updated: changed}`:                                     {"source's updated", "changed"},
 		`{table: customers, id: id, updated: name}`:                                        {"updated", "type is text", "cast"},
 		`{table: customers, id: id, updated: updated_at, updated_as: epoch_s}`:             {"updated_as", "timestamp with time zone"},
-		`{table: customers, id: id, updated: id, updated_as: date}`:                        {"updated_as", "bigint"},
+		`{table: customers, id: id, updated: id, updated_as: date}`:                        {"updated_as", "integer"},
 		`{table: customers, id: id, deleted: 1 +}`:                                         {"source's deleted", "syntax"},
 		`{table: customers, id: id, fields: {name: name, phones: [phone, fax]}}`:           {"source's fields.phones[1]", "fax"},
 		`{table: customers, id: id, fields: {custom_fields: {Plan: plan}}}`:                {"source's fields.custom_fields.Plan", "plan"},
@@ -481,7 +481,7 @@ func TestSessionsAreLeftAloneForPgBouncer(t *testing.T) {
 	got, _ := r.run(t, "", 2)
 	expect(t, "run", ids(got), "1 2 3 4 5")
 	var changed int
-	err := r.db.conns.QueryRow(t.Context(), "SELECT count(*) FROM pg_settings WHERE name IN ('default_transaction_read_only', 'statement_timeout') AND source = 'client'").Scan(&changed)
+	err := r.Database().(*database).conns.QueryRow(t.Context(), "SELECT count(*) FROM pg_settings WHERE name IN ('default_transaction_read_only', 'statement_timeout') AND source = 'client'").Scan(&changed)
 	if err != nil || changed != 0 {
 		t.Errorf("%d settings of the session were touched (%v)", changed, err)
 	}
@@ -490,7 +490,7 @@ func TestSessionsAreLeftAloneForPgBouncer(t *testing.T) {
 func TestSessionsCannotWrite(t *testing.T) {
 	db := server.Database(t, customers)
 	r := open(t, db.DSN, plain)
-	if _, err := r.db.conns.Exec(t.Context(), "DELETE FROM customers"); err == nil {
+	if _, err := r.Database().(*database).conns.Exec(t.Context(), "DELETE FROM customers"); err == nil {
 		t.Error("a row could be deleted")
 	}
 }
@@ -513,18 +513,14 @@ func TestConfigurationIsCheckedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := New(cfg, source.Deps{})
-		if err == nil {
-			t.Errorf("%s is accepted", config)
-			continue
-		}
-		text := sourcetest.ConfigText(err)
+		said := sourcetest.ConfigText(err)
 		for _, word := range words {
-			if !strings.Contains(text, word) {
-				t.Errorf("%s: %q does not say %q", config, text, word)
+			if !strings.Contains(said, word) {
+				t.Errorf("%s: %q does not say %q", config, said, word)
 			}
 		}
-		if strings.Contains(text, "secret") {
-			t.Errorf("%s: %q holds a credential", config, text)
+		if strings.Contains(said, "secret") {
+			t.Errorf("%s: %q holds a credential", config, said)
 		}
 	}
 }

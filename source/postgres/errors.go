@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"net"
 	"time"
@@ -9,73 +8,66 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
-// A configError is a configuration that does not fit the database.
-type configError struct {
-	key, message, hint string
-}
-
-func (e *configError) Error() string { return e.key + ": " + e.message }
-
-// wrap names the cause of an error so that a caller knows what to do. It keeps what names none.
-func (f *factory) wrap(ctx context.Context, err error) error {
-	var known *bridge.Error
-	var config *configError
+// Diagnose implements [sqltable.Database].
+func (db *database) Diagnose(err error) sqltable.Diagnosis {
 	var pg *pgconn.PgError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
-		return err
-	case errors.As(err, &config):
-		return &bridge.Error{Code: bridge.CodeSourceBroken, Message: "the source's configuration does not fit the database: " + config.Error(), Hint: config.hint}
-	case ctx.Err() != nil:
-		return interrupted(ctx.Err())
-	case errors.As(err, &pg):
-		return serverError(pg)
+	if !errors.As(err, &pg) {
+		return sqltable.Diagnosis{Error: connectionError(err)}
 	}
-	return connectionError(err)
+	class := pg.Code[:min(2, len(pg.Code))]
+	return sqltable.Diagnosis{
+		Error:     serverError(pg, class),
+		Statement: class == "42" || class == "22" || pg.Code == "3F000",
+		Stale:     pg.Code == "0A000", // a plan for columns of other types
+		Message:   pg.Message, Hint: statementHint(pg), Cause: &sqlState{pg},
+	}
 }
 
-// interrupted is the error of a context that is done.
-func interrupted(cause error) error {
-	if errors.Is(cause, context.Canceled) {
-		return cause
+// statementHint says what to do about an expression that the server does not like.
+func statementHint(pg *pgconn.PgError) string {
+	switch {
+	case pg.Hint != "":
+		return "PostgreSQL's hint: " + pg.Hint
+	case pg.Code == "42P01":
+		return "Names are taken letter by letter, upper and lower case matter; another schema is written schema.name."
+	case pg.Code == "42501":
+		return grantSelect
 	}
-	return &bridge.Error{
-		Code: bridge.CodeSourceTimeout, Message: "the database did not answer in time", Err: cause,
-		Hint: "is there an index on (updated, id)? preview shows the statement that makes one; otherwise the database is overloaded, or a lock is held",
-	}
+	return ""
 }
+
+const grantSelect = "GRANT SELECT on what is read to the user of dsn."
 
 // serverError is the error that the server answered with. Its text is PostgreSQL's own, which holds no credential.
-func serverError(pg *pgconn.PgError) error {
+func serverError(pg *pgconn.PgError, class string) error {
 	e := &bridge.Error{Code: bridge.CodeSourceBroken, Message: "PostgreSQL refused a query: " + pg.Message, Err: &sqlState{pg}}
-	switch class := pg.Code[:min(2, len(pg.Code))]; {
+	switch {
 	case class == "28":
 		e.Code, e.Message = bridge.CodeUnauthorized, "the database refused the credentials"
-		e.Hint = "check the user and the password in dsn, and pg_hba.conf on the server"
+		e.Hint = "Check the user and the password in dsn, and pg_hba.conf on the server."
 	case pg.Code == "3D000":
-		e.Message, e.Hint = "the database does not exist", "check the database's name in dsn"
+		e.Message, e.Hint = "the database does not exist", "Check the database's name in dsn."
 	case pg.Code == "42501":
-		e.Hint = "GRANT SELECT on what is read to the user of dsn"
+		e.Hint = grantSelect
 	case class == "42":
-		e.Hint = "check table, query, id, updated, deleted and fields: preview names the one"
+		e.Hint = "Check table, query, id, updated, deleted and fields: preview names the one."
 	case pg.Code == "57014":
 		e.Code, e.Message = bridge.CodeSourceTimeout, "the database cancelled a query that took too long"
-		e.Hint = "is there an index on (updated, id)? preview shows the statement that makes one"
+		e.Hint = "Is there an index on (updated, id)? preview shows the statement that makes one."
 	case class == "53":
 		e.Code, e.RetryAfter = bridge.CodeSourceUnavailable, 10*time.Second
-		e.Hint = "the server is out of connections, memory or disk"
+		e.Hint = "The server is out of connections, memory or disk."
 	case pg.Code == "08P01":
 		e.Message = "the server does not take the connection as it is made: " + pg.Message
-		e.Hint = "behind PgBouncer add default_query_exec_mode=exec to dsn"
+		e.Hint = "Behind PgBouncer add default_query_exec_mode=exec to dsn."
 	case pg.Code == "25006":
-		e.Hint = "the bridge only reads: no expression of the source may write"
+		e.Hint = "The bridge only reads: no expression of the source may write."
 	case class == "57", class == "08", class == "40":
 		e.Code, e.RetryAfter = bridge.CodeSourceUnavailable, 5*time.Second
-		e.Hint = "the server is starting, stopping or failing over: try again"
+		e.Hint = "The server is starting, stopping or failing over: try again."
 	}
 	return e
 }
@@ -90,12 +82,12 @@ func (s *sqlState) Error() string { return "SQLSTATE " + s.pg.Code }
 func connectionError(err error) error {
 	e := &bridge.Error{
 		Code: bridge.CodeSourceUnavailable, Message: "the database cannot be reached", RetryAfter: 5 * time.Second,
-		Hint: "is the server running, and are host and port in dsn right?",
+		Hint: "Is the server running, and are host and port in dsn right?",
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
 		e.Err = errors.New("its name cannot be resolved")
-		e.Hint = "is the host in dsn right? A user or password that is written into the URL itself must be percent-encoded; the value of ${NAME} there is escaped by itself"
+		e.Hint = "Is the host in dsn right? A user or password that is written into the URL itself must be percent-encoded; the value of ${NAME} there is escaped by itself."
 	} else {
 		e.Err = innermost(err)
 	}
@@ -120,37 +112,4 @@ func innermost(err error) error {
 			return err
 		}
 	}
-}
-
-// configProblem is an error of one key of the configuration.
-func (f *factory) configProblem(ctx context.Context, key string, err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return f.wrap(ctx, err)
-	}
-	hint := "correct " + key + " in the endpoint's source"
-	switch {
-	case pg.Hint != "":
-		hint += "; PostgreSQL's hint: " + pg.Hint
-	case pg.Code == "42P01":
-		hint += `: names are taken letter by letter, upper and lower case matter; another schema is written schema.name`
-	case pg.Code == "42501":
-		hint = "GRANT SELECT on what is read to the user of dsn"
-	}
-	return &bridge.Error{
-		Code: bridge.CodeSourceBroken, Message: "the source's " + key + " does not fit the database: " + pg.Message,
-		Hint: hint, Err: &sqlState{pg},
-	}
-}
-
-// isStatementError reports whether the server did not like a statement's text.
-func isStatementError(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code[:2] == "42" || pg.Code[:2] == "22" || pg.Code == "3F000")
-}
-
-// isStale reports whether an error may come from a table that was changed since it was described.
-func isStale(err error) bool {
-	var pg *pgconn.PgError
-	return isStatementError(err) || errors.As(err, &pg) && pg.Code == "0A000"
 }

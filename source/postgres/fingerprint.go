@@ -2,30 +2,16 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
-// fingerprintPrefix begins the checkpoints of sources without an updated field.
-const fingerprintPrefix = "all/"
-
-func isFingerprint(c bridge.Checkpoint) bool {
-	return len(c) > len(fingerprintPrefix) && c[:len(fingerprintPrefix)] == fingerprintPrefix
-}
-
-// fingerprint is a checkpoint of everything that is read (E10): the number of rows, and two sums of hashes, whatever their
-// order.
-func fingerprint(ctx context.Context, conn *pgxpool.Conn, s *shape) (bridge.Checkpoint, error) {
+// Fingerprint implements [sqltable.Fingerprinter]: the number of rows, and two sums of hashes, whatever their order.
+func (s *session) Fingerprint(ctx context.Context, t *sqltable.Table, list string) (string, error) {
 	var rows int64
 	var a, b string
-	err := conn.QueryRow(ctx, "SELECT count(*), coalesce(sum(hashtextextended(r::text, 1)), 0)::text, coalesce(sum(hashtextextended(r::text, 2)), 0)::text FROM (SELECT "+
-		s.selectList()+" FROM "+s.from+") AS r").Scan(&rows, &a, &b)
-	if err != nil {
-		return "", fmt.Errorf("take fingerprint: %w", err)
-	}
-	return bridge.Checkpoint(fingerprintPrefix + strconv.FormatInt(rows, 10) + "/" + a + "/" + b), nil
+	err := s.QueryRow(ctx, "SELECT count(*), coalesce(sum(hashtextextended(r::text, 1)), 0)::text, coalesce(sum(hashtextextended(r::text, 2)), 0)::text FROM (SELECT "+
+		list+" FROM "+t.From+") AS r").Scan(&rows, &a, &b)
+	return strconv.FormatInt(rows, 10) + "/" + a + "/" + b, err
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
-	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
 // insert adds a row that is stamped now.
@@ -273,7 +272,7 @@ func TestTransactionsCountedAnewReadEverythingAgain(t *testing.T) {
 func TestSequenceWaitsForOpenTransactions(t *testing.T) {
 	db := server.Database(t, `CREATE SEQUENCE s; CREATE TABLE customers (id int PRIMARY KEY, u bigint DEFAULT nextval('s'))`)
 	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
-	r.factory.wait = time.Minute
+	r.Database().(*database).patience = time.Minute
 	late := begin(t, db, "INSERT INTO customers (id) VALUES (1)")
 	insert(t, db, 2)
 	begun := make(chan bridge.Run)
@@ -357,47 +356,6 @@ func TestSequenceWaitsForPreparedTransactionsE2(t *testing.T) {
 	}
 }
 
-// Local stamps are safe up to where no clock can show less any more: whichever of the zones is behind, and an hour earlier
-// before clocks are set back (T12).
-func TestLocalStampsT12(t *testing.T) {
-	zone := func(name string) *time.Location {
-		loc, err := time.LoadLocation(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return loc
-	}
-	berlin, newYork := zone("Europe/Berlin"), zone("America/New_York")
-	for _, c := range []struct {
-		name      string
-		locations []*time.Location
-		safe      string
-		kind      kind
-		lowest    string
-	}{
-		{"winter", []*time.Location{berlin}, "2026-01-15T12:00:00Z", walls, "2026-01-15T13:00:00.000000"},
-		{"summer", []*time.Location{berlin}, "2026-07-15T12:00:00Z", walls, "2026-07-15T14:00:00.000000"},
-		{"just before clocks are set forward", []*time.Location{berlin}, "2026-03-29T00:59:59Z", walls, "2026-03-29T01:59:59.000000"},
-		{"when they are", []*time.Location{berlin}, "2026-03-29T01:00:00Z", walls, "2026-03-29T03:00:00.000000"},
-		{"an hour before clocks are set back", []*time.Location{berlin}, "2026-10-25T00:00:00Z", walls, "2026-10-25T02:00:00.000000"},
-		{"in the hour that comes again", []*time.Location{berlin}, "2026-10-25T00:59:00Z", walls, "2026-10-25T02:00:00.000000"},
-		{"when it has come again", []*time.Location{berlin}, "2026-10-25T01:10:00Z", walls, "2026-10-25T02:10:00.000000"},
-		{"the server is west of UTC", []*time.Location{newYork, time.UTC}, "2026-01-15T12:00:00Z", walls, "2026-01-15T07:00:00.000000"},
-		{"the server is east of UTC", []*time.Location{berlin, time.UTC}, "2026-01-15T12:00:00Z", walls, "2026-01-15T12:00:00.000000"},
-		{"a date that is yesterday's in one of them", []*time.Location{time.UTC, newYork}, "2026-01-15T02:00:00Z", dates, "2026-01-14"},
-	} {
-		safe, err := time.Parse(time.RFC3339, c.safe)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := timeStamps{stampType: stampType{kind: c.kind}, locations: c.locations}
-		expect(t, c.name, c.kind.layout().FormatStamp(keyset.IntValue(s.lowest(safe))), c.lowest)
-		if s.highest(safe) < s.lowest(safe) {
-			t.Errorf("%s: a checkpoint at the horizon counts as ahead of the clock", c.name)
-		}
-	}
-}
-
 // What an application cuts to seconds or minutes may be stamped before a transaction that has ended (T4).
 func TestStampsThatAreCutT4(t *testing.T) {
 	for _, unit := range []string{"second", "minute", "hour"} {
@@ -438,26 +396,6 @@ func TestIntegersAreToldApart(t *testing.T) {
 				t.Errorf("taken for: %s", got)
 			}
 		})
-	}
-}
-
-// An order that does not hold would lose contacts: the run stops instead (E8).
-func TestOrderThatGoesBackwardsE8(t *testing.T) {
-	var p place
-	for i, c := range []struct {
-		stamp  int64
-		id     string
-		fresh  bool
-		broken bool
-	}{{5, "a", true, false}, {5, "b", true, false}, {5, "b", false, false}, {4, "z", false, true}} {
-		fresh, err := p.move(c.stamp, []byte(c.id))
-		if fresh != c.fresh || (err != nil) != c.broken {
-			t.Errorf("row %d: fresh %v, error %v", i, fresh, err)
-		}
-	}
-	again := place{seen: true, updated: 5, id: []byte("b")}
-	if _, err := again.move(5, []byte("b")); bridge.CodeOf(err) != bridge.CodeSourceBroken {
-		t.Errorf("the place that the page began behind comes again: %v", err)
 	}
 }
 

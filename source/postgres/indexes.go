@@ -9,30 +9,25 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
-// indexes looks whether indexes give the order, and what belongs to a contact: if not, the planner has to sort, or to read a
+// adviseIndexes looks whether indexes give the order, and what belongs to a contact: if not, the planner has to sort, or to read a
 // whole table, even where it is told to avoid that.
-func (i *inspector) indexes(ctx context.Context, conn *pgxpool.Conn) error {
-	page := keyset.Page{Segment: keyset.Tail, Limit: 1000}
-	if i.shape.updated != "" {
-		page.Segment, page.To = keyset.Main, keyset.IntValue(0)
-	}
-	sql, args := i.shape.query(page)
-	plan, err := explain(ctx, conn, sql, args)
+func (s *session) adviseIndexes(ctx context.Context, i *sqltable.Inspector) error {
+	plan, err := s.explain(ctx, i.Table.FirstPage(keyset.IntValue(0)))
 	if err != nil {
 		return err
 	}
 	if plan.sorts() {
-		if err := i.order(ctx, conn, plan); err != nil {
+		if err := s.adviseOrder(ctx, i, plan); err != nil {
 			return err
 		}
 	}
-	return i.sideTables(ctx, conn, plan)
+	return s.adviseSideTables(ctx, i, plan)
 }
 
 // sorts reports whether a plan sorts its rows. What a subquery sorts for one row is little.
@@ -45,17 +40,17 @@ func (p plan) sorts() bool {
 	})
 }
 
-// order says how every page can be read in order.
-func (i *inspector) order(ctx context.Context, conn *pgxpool.Conn, p plan) error {
-	order := []string{keyset.Wrap(i.factory.cfg.ID)}
-	if i.shape.updated != "" {
-		order = slices.Insert(order, 0, keyset.Wrap(i.factory.cfg.Updated))
+// adviseOrder says how every page can be read in order.
+func (s *session) adviseOrder(ctx context.Context, i *sqltable.Inspector, p plan) error {
+	order := []string{sqltable.Wrap(i.Table.Config.ID)}
+	if i.Table.Config.Updated != "" {
+		order = slices.Insert(order, 0, sqltable.Wrap(i.Table.Config.Updated))
 	}
 	kind := "query"
-	if i.shape.table != nil {
-		kind = i.shape.table.kind
+	if own := shapeOf(i.Table); own.table != nil {
+		kind = own.table.kind
 	}
-	on := "ON " + i.shape.from + " (" + strings.Join(order, ", ") + ")"
+	on := "ON " + i.Table.From + " (" + strings.Join(order, ", ") + ")"
 	var hint string
 	switch kind {
 	case "r", "m":
@@ -63,14 +58,14 @@ func (i *inspector) order(ctx context.Context, conn *pgxpool.Conn, p plan) error
 	case "p":
 		hint = "CREATE INDEX " + on
 	case "f":
-		hint = "make an index " + on + " on the server that the foreign table stands for"
+		hint = "Make an index " + on + " on the server that the foreign table stands for."
 	default:
 		var err error
-		if hint, err = i.orderOfQuery(ctx, conn, p); err != nil {
+		if hint, err = s.orderOfQuery(ctx, i.Table, p); err != nil {
 			return err
 		}
 	}
-	i.problem(source.Warning, "no_index", "no index gives the order of "+strings.Join(order, ", ")+": every page sorts all rows", hint)
+	i.NoIndex(hint)
 	return nil
 }
 
@@ -80,20 +75,20 @@ const perContact = "without GROUP BY, DISTINCT or UNION, and with what other tab
 
 // orderOfQuery returns the advice for a query or a view: an index on the table that updated and id come from, and a query that can
 // make use of it.
-func (i *inspector) orderOfQuery(ctx context.Context, conn *pgxpool.Conn, p plan) (hint string, err error) {
+func (s *session) orderOfQuery(ctx context.Context, t *sqltable.Table, p plan) (hint string, err error) {
 	what := "query"
-	if i.shape.table != nil {
+	if shapeOf(t).table != nil {
 		what = "view"
 	}
-	table, columns, err := i.originOfOrder(ctx, conn)
+	table, columns, err := s.originOfOrder(ctx, t)
 	if err != nil {
 		return "", err
 	}
 	if table == "" {
-		return "write the " + what + " so that updated and id are columns of one table, with an index on both; " + perContact, nil
+		return "Write the " + what + " so that updated and id are columns of one table, with an index on both; " + perContact + ".", nil
 	}
 	var there bool
-	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = $1::text::regclass AND x.indisvalid AND x.indpred IS NULL AND
+	err = s.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = $1::text::regclass AND x.indisvalid AND x.indpred IS NULL AND
 		(SELECT array_agg(quote_ident(a.attname) ORDER BY k.n) FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
 			JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum)[1:cardinality($2::text[])] = $2::text[])`, table, columns).Scan(&there)
 	if err != nil {
@@ -102,9 +97,9 @@ func (i *inspector) orderOfQuery(ctx context.Context, conn *pgxpool.Conn, p plan
 	rewrite := "write the " + what + " so that it is used: " + perContact
 	switch {
 	case there:
-		return "there is an index on " + table + " (" + strings.Join(columns, ", ") + "); " + rewrite, nil
+		return "There is an index on " + table + " (" + strings.Join(columns, ", ") + "); " + rewrite + ".", nil
 	case p.gathers():
-		return "CREATE INDEX CONCURRENTLY ON " + table + " (" + strings.Join(columns, ", ") + "); and " + rewrite, nil
+		return "CREATE INDEX CONCURRENTLY ON " + table + " (" + strings.Join(columns, ", ") + "); and " + rewrite + ".", nil
 	}
 	return "CREATE INDEX CONCURRENTLY ON " + table + " (" + strings.Join(columns, ", ") + ")", nil
 }
@@ -121,12 +116,12 @@ func (p plan) gathers() bool {
 
 // originOfOrder tells which table's columns updated and id are in the end, quoted; table is empty where they are expressions,
 // or of several tables.
-func (i *inspector) originOfOrder(ctx context.Context, conn *pgxpool.Conn) (table string, columns []string, err error) {
-	list := []expression{{"id", i.factory.cfg.ID}}
-	if i.shape.updated != "" {
-		list = slices.Insert(list, 0, expression{"updated", i.factory.cfg.Updated})
+func (s *session) originOfOrder(ctx context.Context, t *sqltable.Table) (table string, columns []string, err error) {
+	list := sqltable.Wrap(t.Config.ID)
+	if t.Config.Updated != "" {
+		list = sqltable.Wrap(t.Config.Updated) + ", " + list
 	}
-	fields, err := prepare(ctx, conn, list, i.shape.from)
+	fields, err := s.prepare(ctx, "SELECT "+list+" FROM "+t.From)
 	if err != nil {
 		return "", nil, err
 	}
@@ -137,7 +132,7 @@ func (i *inspector) originOfOrder(ctx context.Context, conn *pgxpool.Conn) (tabl
 		}
 		numbers[n] = int16(f.TableAttributeNumber)
 	}
-	err = conn.QueryRow(ctx, `SELECT c.oid::regclass::text, (SELECT array_agg(quote_ident(a.attname) ORDER BY k.n)
+	err = s.QueryRow(ctx, `SELECT c.oid::regclass::text, (SELECT array_agg(quote_ident(a.attname) ORDER BY k.n)
 		FROM unnest($2::int2[]) WITH ORDINALITY AS k (attnum, n) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum)
 		FROM pg_class c WHERE c.oid = $1 AND c.relkind IN ('r', 'm')`, fields[0].TableOID, numbers).Scan(&table, &columns)
 	if errors.Is(err, pgx.ErrNoRows) { // a view or a foreign table, whose indexes are elsewhere
@@ -148,9 +143,9 @@ func (i *inspector) originOfOrder(ctx context.Context, conn *pgxpool.Conn) (tabl
 
 var equation = regexp.MustCompile(`\(?\(?("[^"]+"|\w+)\.("[^"]+"|\w+)\)?(?:::[a-z ]+)? = \(?("[^"]+"|\w+)\.("[^"]+"|\w+)`)
 
-// sideTables names the tables that are read whole for each page, or for each contact, since no index finds the rows that
+// adviseSideTables names the tables that are read whole for each page, or for each contact, since no index finds the rows that
 // belong to a contact.
-func (i *inspector) sideTables(ctx context.Context, conn *pgxpool.Conn, p plan) error {
+func (s *session) adviseSideTables(ctx context.Context, i *sqltable.Inspector, p plan) error {
 	var conditions []string
 	for n := range p.nodes {
 		conditions = append(conditions, n.Filter, n.JoinFilter, n.HashCond, n.MergeCond)
@@ -162,7 +157,7 @@ func (i *inspector) sideTables(ctx context.Context, conn *pgxpool.Conn, p plan) 
 		}
 		for _, m := range equation.FindAllStringSubmatch(strings.Join(conditions, "\n"), -1) {
 			var column string
-			switch alias := keyset.Quote(n.Alias); {
+			switch alias := dialect.Quote(n.Alias); {
 			case m[1] == m[3]:
 				continue
 			case m[1] == n.Alias || m[1] == alias:
@@ -172,14 +167,14 @@ func (i *inspector) sideTables(ctx context.Context, conn *pgxpool.Conn, p plan) 
 			default:
 				continue
 			}
-			table := keyset.Quote(n.Schema) + "." + keyset.Quote(n.Relation)
-			indexed, err := leads(ctx, conn, table, column)
+			table := dialect.Quote(n.Schema) + "." + dialect.Quote(n.Relation)
+			indexed, err := s.leads(ctx, table, column)
 			if err != nil {
 				return err
 			}
 			if hint := "CREATE INDEX CONCURRENTLY ON " + table + " (" + column + ")"; !indexed && !told[hint] {
 				told[hint] = true
-				i.problem(source.Warning, "no_side_index", fmt.Sprintf("no index finds the rows of %s by %s: each page reads the whole table, or each contact does", n.Relation, column), hint)
+				i.Problem(source.Warning, "no_side_index", fmt.Sprintf("no index finds the rows of %s by %s: each page reads the whole table, or each contact does", n.Relation, column), hint)
 			}
 		}
 	}
@@ -187,21 +182,21 @@ func (i *inspector) sideTables(ctx context.Context, conn *pgxpool.Conn, p plan) 
 }
 
 // leads reports whether an index of a table begins with a column.
-func leads(ctx context.Context, conn *pgxpool.Conn, table, column string) (indexed bool, err error) {
-	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
+func (s *session) leads(ctx context.Context, table, column string) (indexed bool, err error) {
+	err = s.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
 		WHERE x.indrelid = $1::text::regclass AND x.indisvalid AND quote_ident(a.attname) = $2)`, table, column).Scan(&indexed)
 	return indexed, err
 }
 
 // explain returns the plan of a query when sorting is to be avoided.
-func explain(ctx context.Context, conn *pgxpool.Conn, sql string, args []any) (p plan, err error) {
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+func (s *session) explain(ctx context.Context, page sqltable.Statement) (p plan, err error) {
+	err = pgx.BeginFunc(ctx, s.Conn, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; SET LOCAL enable_bitmapscan = off")
 		if err != nil {
 			return err
 		}
 		var text string
-		if err := tx.QueryRow(ctx, "EXPLAIN (COSTS OFF, VERBOSE, FORMAT JSON) "+sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...).Scan(&text); err != nil {
+		if err := tx.QueryRow(ctx, "EXPLAIN (COSTS OFF, VERBOSE, FORMAT JSON) "+page.SQL, append([]any{pgx.QueryExecModeCacheDescribe}, texts(page.Args)...)...).Scan(&text); err != nil {
 			return err
 		}
 		p, err = parsePlan(text)

@@ -8,24 +8,23 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
-// mark is "oldest:next", of transactions: what was changed since was written by oldest or a later one (E12). Where every change
-// moves a row's stamp, or nothing has one, there is no need to look again.
-func (s *shape) mark(ctx context.Context, conn *pgxpool.Conn) (string, error) {
-	if s.stamp.kind == unsorted || s.stamp.oid == pgtype.XIDOID {
+// Mark implements [sqltable.Marker]: "oldest:next", of transactions: what was changed since was written by oldest or a later one (E12). Where every change
+// moves a row's stamp there is no need to look again.
+func (s *session) Mark(ctx context.Context, t *sqltable.Table) (string, error) {
+	if shapeOf(t).stampOID == pgtype.XIDOID {
 		return "", nil
 	}
-	return snapshot(ctx, conn)
+	return s.snapshot(ctx)
 }
 
 // snapshot returns the oldest transaction that may still write here, and the first that has not ended: both are the same where no
 // transaction is open before it. Transactions of other databases write nothing here; one that cannot be placed counts.
-func snapshot(ctx context.Context, conn *pgxpool.Conn) (text string, err error) {
-	err = conn.QueryRow(ctx, `WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS s)
+func (s *session) snapshot(ctx context.Context) (text string, err error) {
+	err = s.QueryRow(ctx, `WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS s)
 		SELECT coalesce((
 			SELECT min(x::text::bigint) FROM pg_snapshot_xip(s) AS x WHERE NOT EXISTS (
 				SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -37,14 +36,14 @@ func snapshot(ctx context.Context, conn *pgxpool.Conn) (text string, err error) 
 	return text, nil
 }
 
-// isQuiet reports whether nothing can have been changed since a mark: no transaction that writes was open then, and none has
+// IsQuiet implements [sqltable.Marker]: no transaction that writes was open then, and none has
 // begun. What comes from elsewhere is changed by nobody here.
-func (s *shape) isQuiet(ctx context.Context, conn *pgxpool.Conn, mark string) (bool, error) {
+func (s *session) IsQuiet(ctx context.Context, t *sqltable.Table, mark string) (bool, error) {
 	oldest, next, _ := strings.Cut(mark, ":")
-	if s.origin.elsewhere() || oldest != next {
+	if shapeOf(t).origin.elsewhere() || oldest != next {
 		return false, nil
 	}
-	now, err := snapshot(ctx, conn)
+	now, err := s.snapshot(ctx)
 	return now == mark, err
 }
 
@@ -55,18 +54,19 @@ const manyRows = 5_000_000
 // ownColumns is an expression whose value changes only with its row: columns, and the functions that choose among them.
 var ownColumns = regexp.MustCompile(`^(?i:(?:coalesce|greatest|least)\s*\()?[\w\s,."]+\)?$`)
 
-// changed adds the condition that a row was changed since a mark. Where rows do not tell, all of them are wanted.
-func (s *shape) changed(c *conditions, mark string) {
+// changed is [sqltable.Table.Changed]: all rows are wanted where the mark does not tell.
+func changed(mark string) string {
 	oldest, _, _ := strings.Cut(mark, ":")
-	if _, err := strconv.ParseInt(oldest, 10, 64); err != nil || !s.tracks {
-		return
+	first, err := strconv.ParseInt(oldest, 10, 64)
+	if err != nil {
+		return ""
 	}
-	c.add(wideXID("xmin")+" >= ?", arg{oldest, "bigint"})
+	return wideXID("xmin") + " >= " + strconv.FormatInt(first, 10)
 }
 
 // tracksChanges reports whether each row tells which transaction changed its stamp last: in a table of this server, whose
 // updated is made of the row's own columns.
-func (s *shape) tracksChanges(cfg keyset.Config) bool {
-	return s.table != nil && (s.table.kind == "r" || s.table.kind == "p") && s.table.rows < manyRows && !s.origin.elsewhere() &&
+func (own *shape) tracksChanges(cfg sqltable.Config) bool {
+	return own.table != nil && (own.table.kind == "r" || own.table.kind == "p") && own.table.rows < manyRows && !own.origin.elsewhere() &&
 		ownColumns.MatchString(cfg.Updated)
 }

@@ -8,7 +8,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
 // An origin says which of the rows that are read were not written by this server's own transactions when they appear in it,
@@ -74,9 +76,9 @@ func (p plan) tables(schemas, names []string) (_, _ []string, foreign bool) {
 }
 
 // originOf asks the planner what is read in the end, behind views, queries and partitions.
-func originOf(ctx context.Context, conn *pgxpool.Conn, s *shape) (o origin, err error) {
+func originOf(ctx context.Context, conn *session, list, from string) (o origin, err error) {
 	var text string
-	sql := "EXPLAIN (VERBOSE, FORMAT JSON) SELECT " + s.selectList() + " FROM " + s.from
+	sql := "EXPLAIN (VERBOSE, FORMAT JSON) SELECT " + list + " FROM " + from
 	if err := conn.QueryRow(ctx, sql, pgx.QueryExecModeCacheDescribe).Scan(&text); err != nil {
 		return o, fmt.Errorf("look at the plan: %w", err)
 	}
@@ -99,19 +101,19 @@ func originOf(ctx context.Context, conn *pgxpool.Conn, s *shape) (o origin, err 
 
 // mayNumber refuses transaction ids where they say nothing about when their rows appear: those of another server, and those
 // that a materialized view has copied. A subscription's rows have ids of this server if they are stamped here.
-func (o origin) mayNumber(st stampType) error {
+func (o origin) mayNumber(st sqltable.Stamp, oid uint32) error {
 	switch {
-	case st.kind != xids:
+	case st.Kind != sqltable.Own:
 		return nil
 	case o.foreign:
-		return &configError{
-			key: "updated", message: "the rows come from another server, whose transaction ids mean nothing here",
-			hint: "read from the server that the foreign table stands for, or use a time as updated, with an overlap that covers its longest transaction",
+		return &source.ConfigError{
+			Key: "updated", Message: "updated: the rows come from another server, whose transaction ids mean nothing here",
+			Hint: "Read from the server that the foreign table stands for, or use a time as updated, with an overlap that covers its longest transaction.",
 		}
-	case o.stored && st.oid != pgtype.XIDOID:
-		return &configError{
-			key: "updated", message: "a materialized view shows the transaction ids of its rows only when it is refreshed",
-			hint: "use updated: xmin, or read the tables behind it",
+	case o.stored && oid != pgtype.XIDOID:
+		return &source.ConfigError{
+			Key: "updated", Message: "updated: a materialized view shows the transaction ids of its rows only when it is refreshed",
+			Hint: "Use updated: xmin, or read the tables behind it.",
 		}
 	}
 	return nil

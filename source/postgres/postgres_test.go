@@ -62,7 +62,7 @@ func tryOpen(t testing.TB, dsn, config string, auth bridge.Auth) (*Source, *byte
 	if err != nil {
 		return nil, nil, err
 	}
-	f.(*factory).wait = 20 * time.Millisecond
+	f.(*factory).patience = 20 * time.Millisecond
 	s, err := f.Open(t.Context(), auth)
 	if err != nil {
 		f.Close()

@@ -226,7 +226,7 @@ func TestStandbyWithoutReplayedCommitE2(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = standby.Stop() })
 	r := open(t, standby.DSN(db.Name), `{table: customers, id: id, updated: u, overlap: 1ms, clock_skew: 1ns, fields: {name: id}}`)
-	replica := open(t, standby.DSN(db.Name), plain).db.conns
+	replica := open(t, standby.DSN(db.Name), plain).Database().(*database).conns
 	var replayed *time.Time
 	if err := replica.QueryRow(t.Context(), "SELECT pg_last_xact_replay_timestamp()").Scan(&replayed); err != nil || replayed != nil {
 		t.Fatalf("the standby has replayed %v (%v)", replayed, err)

@@ -47,33 +47,6 @@ func Columns(f Fields) []Column {
 	return list
 }
 
-// UsualColumns are the columns with the usual names. quote quotes a name; the columns that make one value are joined with
-// concat_ws, those that are empty left out.
-func UsualColumns(guess Guess, quote func(string) string) []Column {
-	var list []Column
-	for _, g := range guess.Fields {
-		if g.Join != "" {
-			list = append(list, Column{Field: g.Field, From: join(g, quote), Auto: true, Found: g.Columns})
-			continue
-		}
-		for _, name := range g.Columns {
-			list = append(list, Column{Field: g.Field, From: quote(name), Auto: true, Found: []string{name}})
-		}
-	}
-	if guess.Country != "" {
-		list = append(list, Column{Field: FieldCountry, From: quote(guess.Country), Auto: true, Found: []string{guess.Country}})
-	}
-	return list
-}
-
-func join(g Guessed, quote func(string) string) string {
-	parts := make([]string, len(g.Columns))
-	for i, name := range g.Columns {
-		parts[i] = "NULLIF(CAST(" + quote(name) + " AS text), '')"
-	}
-	return "concat_ws('" + g.Join + "', " + strings.Join(parts, ", ") + ")"
-}
-
 // Mapping says what became what, for an inspection.
 func Mapping(id string, columns []Column) []Mapped {
 	list := []Mapped{{Field: "id", From: id}}

@@ -151,6 +151,11 @@ func (x *exam) all(src bridge.Source, since bridge.Checkpoint) (bridge.Run, []br
 	return run, changes, src.Checkpoint(run, last(changes, nil), true)
 }
 
+// first are the changes of a run until it looks once more at what may have been changed since it began (E12).
+func first(changes []bridge.Change) []bridge.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c bridge.Change) bool { return c.Again })
+}
+
 // last is the position behind the last change, or the one before.
 func last(changes []bridge.Change, before bridge.Position) bridge.Position {
 	if len(changes) == 0 {

@@ -4,6 +4,7 @@ package sourcetest
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,12 +23,25 @@ type Target struct {
 	// Restarts says that a change of the external service may end a run that is being read, with
 	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
 	Restarts bool
+	// Part says which of several sources, which are read one after the other, has a contact; nil where there is only one. The order
+	// of contacts is that of their parts, and then that of the source.
+	Part func(id string) int
+	// Order compares two ids as the external service sorts them; nil means by their bytes. Collations differ.
+	Order func(a, b string) int
 	// HistoryTime is how long random histories are made; 0 means 3 seconds.
 	HistoryTime time.Duration
 }
 
-// A Service is one external service. Its contacts must be able to hold what [Full] makes. Ids are texts, ordered by their
-// bytes. Every hook returns when what it did is visible to whoever begins to read then.
+// order compares two ids.
+func (t Target) order(a, b string) int {
+	if t.Order == nil {
+		return strings.Compare(a, b)
+	}
+	return t.Order(a, b)
+}
+
+// A Service is one external service. Its contacts must be able to hold what [Full] makes. Ids are texts, in the order that
+// [Target.Order] says. Every hook returns when what it did is visible to whoever begins to read then.
 type Service struct {
 	// Open opens the source with the right credentials, as a process that has just started: nothing is shared with a source
 	// that was opened before but the external service itself. The suite closes it.
@@ -116,7 +130,7 @@ func check(t testing.TB, target Target, c testCase) (failures []string, skip str
 }
 
 func cases() []testCase {
-	return append(append(append(append([]testCase{}, orderCases()...), changeCases()...), boundaryCases()...), historyCase())
+	return slices.Concat(orderCases(), changeCases(), boundaryCases(), inspectCases(), []testCase{historyCase()})
 }
 
 // sorted skips a case for targets without an updated field.

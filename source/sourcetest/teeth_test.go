@@ -17,6 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
 	"github.com/contactbridge/contactbridge/source/memory"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
@@ -38,6 +39,7 @@ type faulty struct {
 	checkpoint func(bridge.Run, bridge.Position, bool) bridge.Checkpoint
 	close      func() error
 	digest     func() string
+	inspect    func(*source.Inspection)
 	count      int64 // if not 0
 }
 
@@ -46,6 +48,15 @@ func (f *faulty) Describe(ctx context.Context) (bridge.Description, error) {
 		return bridge.Description{Digest: f.digest()}, nil
 	}
 	return f.Source.(bridge.Describer).Describe(ctx)
+}
+
+func (f *faulty) Inspect(ctx context.Context) (source.Inspection, error) {
+	found, err := f.Source.(source.Inspector).Inspect(ctx)
+	if f.inspect != nil {
+		f.inspect(&found)
+		return found, nil
+	}
+	return found, err
 }
 
 func (f *faulty) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
@@ -335,6 +346,48 @@ var faults = []struct {
 		fault: func(f *faulty, _ *memory.Store) { f.count = 11 },
 	},
 	{
+		name:  "an inspection maps half of the fields, in any order",
+		rules: []string{"InspectSaysWhereFieldsComeFrom"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.inspect = func(i *source.Inspection) {
+				i.Mapping = []record.Mapped{{Field: "id", From: "id"}, {Field: "phones", From: "phone"}, {Field: "name", From: "name"}}
+			}
+		},
+	},
+	{
+		name:  "an inspection finds what is not there, and nothing of what is",
+		rules: []string{"InspectFindsNoFailureInGoodContacts", "InspectCountsContactsWithoutAStamp", "InspectEndsWithItsContext"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.inspect = func(i *source.Inspection) {
+				i.Problems = []source.Problem{{Severity: source.Note, Code: "x", Message: "x"}, {Severity: source.Failure, Code: "y", Message: "y", Hint: "z"}}
+			}
+		},
+	},
+	{
+		name: "ids in an order that the target does not say",
+		target: func(t *Target) {
+			t.Order = func(a, b string) int { return strings.Compare(strings.ToLower(a)+a, strings.ToLower(b)+b) }
+		},
+		rules: []string{"IdsInTheOrderOfTheService"},
+		fault: func(*faulty, *memory.Store) {},
+	},
+	{
+		name:  "ids are compared without their case",
+		rules: []string{"IdsInTheOrderOfTheService"},
+		fault: func(f *faulty, _ *memory.Store) {
+			seen := map[string]bool{}
+			f.begin = func(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
+				clear(seen)
+				return f.Source.Begin(ctx, since)
+			}
+			changing(f, func(_ int, c *bridge.Change) bool {
+				lower := strings.ToLower(c.Contact.ID)
+				defer func() { seen[lower] = true }()
+				return !seen[lower]
+			})
+		},
+	},
+	{
 		name:  "closing fails",
 		rules: []string{"CloseWhileIdle"},
 		fault: func(f *faulty, _ *memory.Store) { f.close = func() error { return fmt.Errorf("close twice") } },
@@ -372,6 +425,9 @@ func TestSuiteFindsEveryFault(t *testing.T) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
 			target := Target{New: func(testing.TB) Service { return faultyService(fault.fault, fault.late) }}
+			if fault.target != nil {
+				fault.target(&target)
+			}
 			for _, c := range cases() {
 				wanted := slices.Contains(fault.rules, c.name)
 				if fault.name != "none" && !wanted {
@@ -465,7 +521,7 @@ func TestMissingHooksAreNamed(t *testing.T) {
 	}
 	want := []string{
 		"DeletionsAreChanges", "GoneMeansTheSameEverywhere", "LateCommitIsDelivered", "CommitDuringARunIsDelivered", "LateCommitAmongOthersIsDelivered",
-		"NullUpdatedOnlyInInitialRuns", "WrongCredentialsAreUnauthorized",
+		"NullUpdatedOnlyInInitialRuns", "WrongCredentialsAreUnauthorized", "InspectCountsContactsWithoutAStamp",
 	}
 	if !slices.Equal(skipped, want) {
 		t.Errorf("skipped %v, want %v", skipped, want)

@@ -81,7 +81,7 @@ func TestCellsWithSeveralValues(t *testing.T) {
 }
 
 func TestAFileOfAnotherFormatIsNamed(t *testing.T) {
-	for start, word := range map[string]string{"PK\x03\x04": ".xlsx", "BEGIN:VCARD\r\n": "vCard", "\x1f\x8b\x08": "gzip", "id,name\n": "no SQLite database"} {
+	for start, word := range map[string]string{"PK\x03\x04": ".xlsx", "BEGIN:VCARD\r\n": "vCard", "\x1f\x8b\x08": "gzip", "id,name\n": "not an SQLite database"} {
 		path := filepath.Join(t.TempDir(), "x.db")
 		if err := os.WriteFile(path, []byte(start+strings.Repeat("x", 4096)), 0o600); err != nil {
 			t.Fatal(err)
@@ -102,6 +102,39 @@ func TestUsualNamesWithoutFields(t *testing.T) {
 	if err != nil || len(inspection.Mapping) != 5 || !inspection.Mapping[1].Auto || inspection.Mapping[0].Auto {
 		t.Errorf("mapping: %+v (%v)", inspection.Mapping, err)
 	}
+}
+
+// D10: a column with a usual name changes what is sent, so checkpoints belong to the columns that were found, in every process at
+// once. Where fields says what is sent, no column matters.
+func TestCheckpointsBelongToTheColumnsThatWereFoundD10(t *testing.T) {
+	f := newFile(t, customers, `INSERT INTO customers VALUES (1, 'Jane', '2026-01-01 00:00:00')`)
+	const config = `{table: customers, id: id, updated: updated_at}`
+	old, configured := open(t, f.path, config), open(t, f.path, plain)
+	run := old.begin(t, "")
+	before, fixed := digest(t, old), digest(t, configured)
+	f.exec(t, "ALTER TABLE customers ADD COLUMN notes TEXT")
+	expect(t, "digest with a column that goes nowhere", digest(t, old), before)
+	f.exec(t, "ALTER TABLE customers ADD COLUMN email TEXT DEFAULT 'jane@example.com'")
+	after := digest(t, old)
+	if after == before {
+		t.Error("a new column gives no other digest")
+	}
+	expect(t, "digest in another process", digest(t, open(t, f.path, config)), after)
+	if got := old.page(t, run, nil, 0); len(got) == 0 || len(got[0].Contact.Emails) != 1 {
+		t.Errorf("the new column is not read: %+v", got)
+	}
+	expect(t, "digest where fields is set", digest(t, configured), fixed)
+	f.exec(t, "ALTER TABLE customers DROP COLUMN email")
+	expect(t, "digest when the column is gone", digest(t, old), before)
+}
+
+func digest(t testing.TB, r reader) string {
+	t.Helper()
+	said, err := r.Describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return said.Digest
 }
 
 func TestNamesOfEveryKind(t *testing.T) {
@@ -194,7 +227,7 @@ func TestFilesThatCannotBeOpened(t *testing.T) {
 	}{
 		filepath.Join(folder, "missing.db"): {bridge.CodeSourceUnavailable, []string{"does not exist", "path"}},
 		folder:                              {bridge.CodeSourceUnavailable, []string{"folder"}},
-		garbage:                             {bridge.CodeSourceBroken, []string{"no SQLite database"}},
+		garbage:                             {bridge.CodeSourceBroken, []string{"not an SQLite database"}},
 	} {
 		r := open(t, path, plain)
 		wantError(t, r.Probe(t.Context()), c.code, c.words...)
@@ -209,7 +242,7 @@ func TestFilesThatCannotBeOpened(t *testing.T) {
 func TestFileIsOnlyRead(t *testing.T) {
 	f := newFile(t, customers, `INSERT INTO customers VALUES (1, 'x', '2026-01-01 00:00:00')`)
 	r := open(t, f.path, `{table: customers, id: id, fields: {name: name}}`)
-	if _, err := r.db.readers.Exec("DELETE FROM customers"); err == nil {
+	if _, err := r.Database().(*database).readers.Exec("DELETE FROM customers"); err == nil {
 		t.Error("a row could be deleted")
 	}
 }
@@ -314,9 +347,10 @@ func TestConfigurationIsCheckedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := New(cfg, source.Deps{})
+		said := sourcetest.ConfigText(err)
 		for _, word := range words {
-			if text := sourcetest.ConfigText(err); !strings.Contains(text, word) {
-				t.Errorf("%s: %q does not say %q", config, text, word)
+			if !strings.Contains(said, word) {
+				t.Errorf("%s: %q does not say %q", config, said, word)
 			}
 		}
 	}
@@ -334,23 +368,4 @@ func TestTableThatChanges(t *testing.T) {
 	wantError(t, err, bridge.CodeSourceBroken)
 	_, err = r.Begin(t.Context(), checkpoint)
 	wantError(t, err, bridge.CodeSourceBroken, "fields.name")
-}
-
-// An order that does not hold would lose contacts: the run stops instead (E8).
-func TestOrderThatGoesBackwardsE8(t *testing.T) {
-	p := place{seen: true}
-	for i, c := range []struct {
-		stamp, id int64
-		fresh     bool
-		broken    bool
-	}{{5, 1, true, false}, {5, 2, true, false}, {5, 2, false, false}, {4, 9, false, true}} {
-		fresh, err := p.move(position(c.stamp, c.id))
-		if fresh != c.fresh || (err != nil) != c.broken {
-			t.Errorf("row %d: fresh %v, error %v", i, fresh, err)
-		}
-	}
-	again := place{seen: true, updated: position(5, 2).Updated, id: position(5, 2).ID}
-	if _, err := again.move(position(5, 2)); bridge.CodeOf(err) != bridge.CodeSourceBroken {
-		t.Errorf("the place that the page began behind comes again: %v", err)
-	}
 }

@@ -3,19 +3,21 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	driver "modernc.org/sqlite"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
 // A location is where a database file is.
@@ -35,7 +37,7 @@ func parseLocation(text string, find func(string) string) (location, error) {
 	name, err := url.PathUnescape(name)
 	parameters, err2 := url.ParseQuery(query)
 	if err != nil || err2 != nil {
-		return location{}, unavailable("has an address that cannot be read", "write it as file:PATH?name=value")
+		return location{}, unavailable("has an address that cannot be read", "Write it as file:PATH?name=value.")
 	}
 	if local, hasHost := strings.CutPrefix(name, "//"); hasHost {
 		name = local[max(0, strings.IndexByte(local, '/')):] // the host is empty or localhost
@@ -70,46 +72,44 @@ func (l location) check() error {
 	info, err := os.Stat(l.name)
 	switch {
 	case err == nil && info.IsDir():
-		return unavailable("is a folder", "path must name the database file")
+		return unavailable("is a folder", "Set path to the database file.")
 	case l.ofCaller && errors.Is(err, os.ErrNotExist):
 		return &bridge.Error{
-			Code: bridge.CodeUnauthorized, Message: "there is no file for these credentials", Hint: "check the credentials against the source's path",
+			Code: bridge.CodeUnauthorized, Message: "there is no file for these credentials", Hint: "Check the credentials against the source's path.",
 		}
 	case errors.Is(err, os.ErrNotExist):
-		return unavailable("does not exist", "check path: a relative one starts from the configuration's folder")
+		return unavailable("does not exist", "Check path: a relative one starts from the configuration's folder.")
 	case err != nil:
-		return unavailable("cannot be read", "check the permissions of the file and of its folders")
+		return unavailable("cannot be read", "Check the permissions of the file and of its folders.")
 	}
 	return nil
 }
 
-// A database is an open file.
+// A database is an open file. It is a [sqltable.Database].
 type database struct {
 	location location
-	digest   string // see [bridge.Description]
+	probe    bool // probe_lock
 	readers  *sql.DB
 	writer   *sql.DB // for probe_lock; opens nothing until it is used
 	watch    *watch
-
-	mu    sync.Mutex
-	shape *shape // nil until it is known
 }
 
 // openFile prepares connections to a file. None is made yet.
-func openFile(l location, digest string) (*database, error) {
-	readers, err := prepare(l.uri("ro", "busy_timeout(2000)", "query_only(1)"), 4)
-	if err != nil {
+func openFile(l location, probe bool) (*database, error) {
+	db := &database{location: l, probe: probe}
+	var err error
+	if db.readers, err = prepare(l.uri("ro", "busy_timeout(2000)", "query_only(1)"), 4); err != nil {
 		return nil, err
 	}
-	writer, err := prepare(l.uri("rw", "busy_timeout(50)"), 1)
-	if err != nil {
-		return nil, errors.Join(err, readers.Close())
+	if db.writer, err = prepare(l.uri("rw", "busy_timeout(50)"), 1); err != nil {
+		return nil, errors.Join(err, db.readers.Close())
 	}
 	watcher, err := prepare(l.uri("ro", "busy_timeout(2000)", "query_only(1)"), 1)
 	if err != nil {
-		return nil, errors.Join(err, readers.Close(), writer.Close())
+		return nil, errors.Join(err, db.readers.Close(), db.writer.Close())
 	}
-	return &database{location: l, digest: digest, readers: readers, writer: writer, watch: &watch{db: watcher, name: l.name}}, nil
+	db.watch = &watch{db: watcher, name: l.name}
+	return db, nil
 }
 
 func prepare(uri string, connections int) (*sql.DB, error) {
@@ -123,8 +123,38 @@ func prepare(uri string, connections int) (*sql.DB, error) {
 	return db, nil
 }
 
-func (db *database) close() error {
+// Tenant implements [sqltable.Database].
+func (db *database) Tenant() source.Settings { return db.location.tenant() }
+
+// Session implements [sqltable.Database].
+func (db *database) Session(ctx context.Context) (sqltable.Session, error) {
+	if err := db.location.check(); err != nil {
+		return nil, err
+	}
+	conn, err := sqltable.Connect(ctx, db.readers)
+	return &session{conn, db}, err
+}
+
+// Close implements [sqltable.Database].
+func (db *database) Close() error {
 	return errors.Join(db.readers.Close(), db.writer.Close(), db.watch.close())
+}
+
+// A session is a connection to a file.
+type session struct {
+	*sqltable.DriverConn
+	db *database
+}
+
+// Describe implements [sqltable.Session]. The columns have no types: any of them may hold anything.
+func (s *session) Describe(ctx context.Context, query string) ([]sqltable.Type, error) {
+	return s.Columns(ctx, query+" LIMIT 0", func(sqldriver.Rows, int) sqltable.Type { return sqltable.Type{Stamp: sqltable.Own} })
+}
+
+// Adapt implements [sqltable.Adapter].
+func (s *session) Adapt(_ context.Context, t *sqltable.Table) error {
+	t.Stamp.Layout = keyset.Any
+	return nil
 }
 
 // lock takes the write lock and gives it back. False: somebody is writing.

@@ -2,30 +2,27 @@ package sqlite
 
 import (
 	"context"
-	sqldriver "database/sql/driver"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
-// horizon fixes how far the checkpoint of a run that starts now may go (E2).
-func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial bool, since keyset.Since) (keyset.State, error) {
-	state := keyset.State{Layout: keyset.Any, Horizon: keyset.Lowest(), Form: since.Form}
-	if initial {
-		state.Mark = s.db.watch.mark(ctx) // before anything is read
-	}
+// Horizon implements [sqltable.OwnStamps].
+func (s *session) Horizon(ctx context.Context, t *sqltable.Table, state keyset.State, initial bool, since keyset.Since) (keyset.State, error) {
+	state.Horizon, state.Form = keyset.Lowest(), since.Form
 	if since.Form != "" && since.Form != zonedForm && !stamp.IsIntegerForm(since.Form) {
 		return state, keyset.InvalidCheckpoint(nil)
 	}
-	now, safe, _, err := s.clock(ctx)
+	now, safe, _, err := s.clock(ctx, t)
 	if err != nil {
 		return state, err
 	}
 	// The stamps are read after the clock and the lock: what they show was committed before.
-	newest, form, err := s.form(ctx, conn, shape, now, since)
+	newest, form, err := s.form(ctx, t, now, since)
 	if err != nil {
 		return state, err
 	}
@@ -39,32 +36,32 @@ func (s *Source) horizon(ctx context.Context, conn conn, shape *shape, initial b
 	switch form.kind {
 	case unknown:
 		state.Restart = !initial
-		s.factory.notes.Once(slog.LevelWarn, "stamps of updated are written in more than one way, or in one that does not sort by time: every run reads everything",
+		t.Notes.Once(slog.LevelWarn, "stamps of updated are written in more than one way, or in one that does not sort by time: every run reads everything",
 			"newest", keyset.Any.FormatStamp(newest))
 		return state, nil
 	case sequence:
 		state.Horizon = newest
 	default:
-		if !s.factory.probeLock {
-			s.factory.notes.Once(slog.LevelInfo, "who is writing cannot be seen: every run reads the overlap again (probe_lock avoids it)", "overlap", s.factory.cfg.Overlap)
+		if !s.db.probe {
+			t.Notes.Once(slog.LevelInfo, "who is writing cannot be seen: every run reads the overlap again (probe_lock avoids it)", "overlap", t.Config.Overlap)
 		}
-		state.Horizon = form.lowest(safe, s.factory.locations())
+		state.Horizon = form.lowest(safe, locations(t))
 	}
 	if !initial {
-		state.Restart, err = s.mustRestart(form, newest, since, now)
+		state.Restart, err = mustRestart(t, form, newest, since, now)
 	}
 	return state, err
 }
 
 // mustRestart reports whether a checkpoint tells nothing about stamps as they are now. A checkpoint that is no stamp at all
 // was never ours.
-func (s *Source) mustRestart(f form, newest keyset.Value, since keyset.Since, now time.Time) (bool, error) {
+func mustRestart(t *sqltable.Table, f form, newest keyset.Value, since keyset.Since, now time.Time) (bool, error) {
 	other := f
 	if f.as == "" || since.Updated.Kind != keyset.Int {
-		other = formOf(since.Updated, s.factory.cfg.UpdatedAs, now)
+		other = formOf(since.Updated, t.UpdatedAs, now)
 	}
 	restart := func(why string, args ...any) (bool, error) {
-		s.factory.deps.Logger.Warn(why+", so everything is read again", append(args, "checkpoint", keyset.Any.FormatStamp(since.Updated))...)
+		t.Notes.Warn(why+", so everything is read again", append(args, "checkpoint", keyset.Any.FormatStamp(since.Updated))...)
 		return true, nil
 	}
 	switch {
@@ -74,7 +71,7 @@ func (s *Source) mustRestart(f form, newest keyset.Value, since keyset.Since, no
 		return restart("stamps of updated are written in another way than the checkpoint", "form", f.name)
 	case f.kind == sequence && keyset.Compare(newest, since.Updated) < 0:
 		return restart("the greatest number of updated is below the checkpoint: an older file was put back", "greatest", keyset.Any.FormatStamp(newest))
-	case f.kind != sequence && keyset.Compare(since.Updated, f.highest(now, s.factory.locations())) > 0:
+	case f.kind != sequence && keyset.Compare(since.Updated, f.highest(now, locations(t))) > 0:
 		return restart("this machine's clock shows an earlier time than the checkpoint: it was set back", "clock", now)
 	}
 	return false, nil
@@ -85,51 +82,51 @@ func (s *Source) mustRestart(f form, newest keyset.Value, since keyset.Since, no
 const lockWait = time.Minute
 
 // clock is the machine's clock, and the moment up to which every change is visible.
-func (s *Source) clock(ctx context.Context) (now, safe time.Time, method string, err error) {
-	now = s.factory.deps.Clock.Now()
-	safe, method = now.Add(-s.factory.cfg.Overlap), "overlap"
-	if s.factory.probeLock {
+func (s *session) clock(ctx context.Context, t *sqltable.Table) (now, safe time.Time, method string, err error) {
+	now = t.Clock.Now()
+	safe, method = now.Add(-t.Config.Overlap), "overlap"
+	if s.db.probe {
 		free, err := s.db.lock(ctx)
 		if err != nil {
-			return now, safe, method, s.factory.probeError(ctx, err)
+			return now, safe, method, probeError(err)
 		}
 		if free {
-			safe, method = now.Add(-min(lockWait, s.factory.cfg.Overlap)), "write lock"
+			safe, method = now.Add(-min(lockWait, t.Config.Overlap)), "write lock"
 		}
 	}
-	return now, safe.Add(-s.factory.cfg.ClockSkew), method, nil
+	return now, safe.Add(-t.Config.ClockSkew), method, nil
 }
 
 // form finds how stamps are written, and the newest of them: unknown where not all of a sample sort by time. since is where
 // the run starts, with what was decided before (E11).
-func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Time, since keyset.Since) (keyset.Value, form, error) {
-	newest, err := shape.stamps(ctx, conn, shape.updated+" DESC", stamp.SampleSize)
+func (s *session) form(ctx context.Context, t *sqltable.Table, now time.Time, since keyset.Since) (keyset.Value, form, error) {
+	newest, err := s.stamps(ctx, t, t.Updated.SQL+" DESC", stamp.SampleSize)
 	if err != nil || len(newest) == 0 {
 		return keyset.Value{}, form{}, err
 	}
 	sample := newest
-	for order, limit := range map[string]int{shape.updated: 1, shape.id: stamp.SampleSize, shape.id + " DESC": stamp.SampleSize} {
-		more, err := shape.stamps(ctx, conn, order, limit)
+	for order, limit := range map[string]int{t.Updated.SQL: 1, t.ID.SQL: stamp.SampleSize, t.ID.SQL + " DESC": stamp.SampleSize} {
+		more, err := s.stamps(ctx, t, order, limit)
 		if err != nil {
 			return keyset.Value{}, form{}, err
 		}
 		sample = append(sample[:len(sample):len(sample)], more...)
 	}
-	if integers := integersOf(sample); integers != nil && s.factory.cfg.UpdatedAs != stamp.AsTimestamp && s.factory.cfg.UpdatedAs != stamp.AsDate {
-		number, f := s.integers(integers, len(newest), since.Form, now)
+	if integers := integersOf(sample); integers != nil && t.UpdatedAs != stamp.AsTimestamp && t.UpdatedAs != stamp.AsDate {
+		number, f := decide(t, integers, len(newest), since.Form, now)
 		return keyset.IntValue(number), f, nil
 	}
-	f := formOf(newest[0], s.factory.cfg.UpdatedAs, now)
+	f := formOf(newest[0], t.UpdatedAs, now)
 	zones := since.Form == zonedForm
 	for _, v := range sample {
-		other := formOf(v, s.factory.cfg.UpdatedAs, now)
+		other := formOf(v, t.UpdatedAs, now)
 		if !f.sorts(other) {
 			return newest[0], form{name: f.name + " and " + other.name}, nil
 		}
 		zones = zones || other.zoned && other.offset != 0
 	}
 	if f.isText() {
-		recent, err := shape.recent(ctx, conn, f, since)
+		recent, err := s.recent(ctx, t, f, since)
 		if err != nil {
 			return keyset.Value{}, form{}, err
 		}
@@ -147,10 +144,11 @@ func (s *Source) form(ctx context.Context, conn conn, shape *shape, now time.Tim
 }
 
 // stamps reads some stamps in an order.
-func (s *shape) stamps(ctx context.Context, conn conn, order string, limit int) (list []keyset.Value, err error) {
-	sql := "SELECT +" + s.updated + " FROM " + s.from + " WHERE " + s.updated + " IS NOT NULL ORDER BY " + order + " LIMIT ?"
-	err = conn.query(ctx, sql, []keyset.Value{keyset.IntValue(int64(limit))}, func(values []sqldriver.Value) (bool, error) {
-		list = append(list, fromDriver(values[0]))
+func (s *session) stamps(ctx context.Context, t *sqltable.Table, order string, limit int) (list []keyset.Value, err error) {
+	sql := "SELECT " + t.Updated.Select + " FROM " + t.From + " WHERE " + t.Updated.SQL + " IS NOT NULL ORDER BY " + order + " LIMIT ?"
+	limited := sqltable.Statement{SQL: sql, Args: []keyset.Value{keyset.IntValue(int64(limit))}}
+	err = s.Query(ctx, limited, func(values []keyset.Value) (bool, error) {
+		list = append(list, sqltable.Keep(values[0]))
 		return true, nil
 	})
 	return list, err
@@ -168,22 +166,26 @@ type recent struct {
 // recent looks at every text stamp that can have been written since a checkpoint. The first of another form may stand anywhere in
 // the table and before the checkpoint in the order of the texts, so that no sample is sure to hold it: a blank sorts before the T
 // of all others of its day. An initial run reads such rows wherever they stand, and the next one looks again.
-func (s *shape) recent(ctx context.Context, conn conn, f form, since keyset.Since) (r recent, err error) {
+func (s *session) recent(ctx context.Context, t *sqltable.Table, f form, since keyset.Since) (r recent, err error) {
 	wall, ok := wallOf(since.Updated)
 	if !ok {
 		return recent{}, nil
 	}
+	u := t.Updated.SQL
 	from := keyset.TextValue(wall.Add(2 * westernmost).Format(time.DateOnly))
 	exists := func(condition string) bool {
 		var found keyset.Value
 		if err == nil {
-			found, err = conn.one(ctx, "SELECT EXISTS (SELECT 1 FROM "+s.from+" WHERE "+s.updated+" > ? AND typeof("+s.updated+") = 'text' AND NOT ("+condition+"))", from)
+			found, err = sqltable.One(ctx, s, sqltable.Statement{
+				SQL:  "SELECT EXISTS (SELECT 1 FROM " + t.From + " WHERE " + u + " > ? AND typeof(" + u + ") = 'text' AND NOT (" + condition + "))",
+				Args: []keyset.Value{from},
+			})
 		}
 		return found.Int == 1
 	}
-	r.other = exists(f.pattern(s.updated))
+	r.other = exists(f.pattern(u))
 	if f.zoned && !r.other {
-		r.offset = exists(strings.NewReplacer("?", s.updated).Replace("? GLOB '*Z' OR ? GLOB '*UTC' OR ? GLOB '*GMT' OR ? GLOB '*[-+]00:00' OR ? GLOB '*[-+]0000'"))
+		r.offset = exists(strings.NewReplacer("?", u).Replace("? GLOB '*Z' OR ? GLOB '*UTC' OR ? GLOB '*GMT' OR ? GLOB '*[-+]00:00' OR ? GLOB '*[-+]0000'"))
 	}
 	return r, err
 }
@@ -200,9 +202,9 @@ func integersOf(sample []keyset.Value) []int64 {
 	return list
 }
 
-// integers decides what a sample of integers is. It begins with the newest ones, the greatest first.
-func (s *Source) integers(sample []int64, newest int, known string, now time.Time) (greatest int64, f form) {
-	as, decided := s.factory.cfg.UpdatedAs, ""
+// decide decides what a sample of integers is. It begins with the newest ones, the greatest first.
+func decide(t *sqltable.Table, sample []int64, newest int, known string, now time.Time) (greatest int64, f form) {
+	as, decided := t.UpdatedAs, ""
 	if as == stamp.Auto {
 		decided = stamp.DecideInteger(known, sample, now)
 		if as = decided; as == "" {
@@ -214,7 +216,7 @@ func (s *Source) integers(sample []int64, newest int, known string, now time.Tim
 	greatest = sample[0]
 	if f.kind == sequence {
 		if greatest = stamp.GreatestNumber(sample[:newest]); greatest < sample[0] {
-			s.factory.notes.Once(slog.LevelWarn, "a few numbers of updated are far beyond all others: they are not taken for the newest, and sent by every run",
+			t.Notes.Once(slog.LevelWarn, "a few numbers of updated are far beyond all others: they are not taken for the newest, and sent by every run",
 				"greatest", sample[0], "of the others", greatest)
 		}
 		return greatest, f
@@ -230,11 +232,11 @@ func (s *Source) integers(sample []int64, newest int, known string, now time.Tim
 }
 
 // locations are the zones that stamps without one may be in: the configured one, or UTC and the machine's.
-func (f *factory) locations() []*time.Location {
-	if f.cfg.TimeZone == "" {
+func locations(t *sqltable.Table) []*time.Location {
+	if t.Config.TimeZone == "" {
 		return []*time.Location{time.UTC, time.Local}
 	}
-	loc, err := time.LoadLocation(f.cfg.TimeZone)
+	loc, err := time.LoadLocation(t.Config.TimeZone)
 	if err != nil {
 		return []*time.Location{time.UTC, time.Local} // New has checked it
 	}

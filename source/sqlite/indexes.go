@@ -2,36 +2,32 @@ package sqlite
 
 import (
 	"context"
-	sqldriver "database/sql/driver"
 	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
-// indexes looks whether indexes give the order, and what belongs to a contact.
-func (i *inspector) indexes(ctx context.Context) error {
-	page := keyset.Page{Segment: keyset.Tail, Limit: 1000}
-	if i.shape.updated != "" {
-		page = keyset.Page{Segment: keyset.Main, To: keyset.IntValue(0), Limit: 1000}
-	}
-	plan, err := i.plan(ctx, page)
+// Advise implements [sqltable.Adviser]: it looks whether indexes give the order, and what belongs to a contact.
+func (s *session) Advise(ctx context.Context, i *sqltable.Inspector) error {
+	plan, err := s.plan(ctx, i.Table)
 	if err != nil {
 		return err
 	}
 	if plan.sorts {
-		if err := i.order(); err != nil {
+		if err := adviseOrder(i); err != nil {
 			return err
 		}
 	}
 	told := map[string]bool{}
 	for _, m := range readWhole.FindAllStringSubmatch(plan.side, -1) {
-		if table, column := i.joined(m[1] + m[2]); table != "" && !told[table+"."+column] {
+		if table, column := joined(i.Table, m[1]+m[2]); table != "" && !told[table+"."+column] {
 			told[table+"."+column] = true
-			i.problem(source.Warning, "no_side_index", fmt.Sprintf("no index finds the rows of %s by %s: the whole table is read for each contact", table, column),
-				fmt.Sprintf("CREATE INDEX %s ON %s (%s)", keyset.Quote(table+"_"+column), keyset.Quote(table), keyset.Quote(column)))
+			i.Problem(source.Warning, "no_side_index", fmt.Sprintf("no index finds the rows of %s by %s: the whole table is read for each contact", table, column),
+				fmt.Sprintf("CREATE INDEX %s ON %s (%s)", dialect.Quote(table+"_"+column), dialect.Quote(table), dialect.Quote(column)))
 		}
 	}
 	return nil
@@ -43,13 +39,13 @@ type plan struct {
 	side  string // the steps of such subqueries
 }
 
-func (i *inspector) plan(ctx context.Context, page keyset.Page) (plan, error) {
-	where, args := i.shape.where(page, i.shape.id)
-	sql := "EXPLAIN QUERY PLAN SELECT " + i.shape.list + " FROM " + i.shape.from + where + " ORDER BY " + i.shape.order(page) + " LIMIT 1000"
+func (s *session) plan(ctx context.Context, t *sqltable.Table) (plan, error) {
 	var p plan
 	below := map[int64]bool{} // steps of subqueries
-	err := i.conn.query(ctx, sql, args, func(values []sqldriver.Value) (bool, error) {
-		id, parent, step := fromDriver(values[0]).Int, fromDriver(values[1]).Int, fromDriver(values[3]).Text
+	page := t.FirstPage(keyset.IntValue(0))
+	page.SQL = "EXPLAIN QUERY PLAN " + page.SQL
+	err := s.Query(ctx, page, func(values []keyset.Value) (bool, error) {
+		id, parent, step := values[0].Int, values[1].Int, values[3].Text
 		below[id] = below[parent] || strings.Contains(step, "SCALAR SUBQUERY")
 		p.sorts = p.sorts || strings.Contains(step, "TEMP B-TREE") && !below[id]
 		if below[id] {
@@ -60,23 +56,21 @@ func (i *inspector) plan(ctx context.Context, page keyset.Page) (plan, error) {
 	return p, err
 }
 
-// order says how every page can be read in order.
-func (i *inspector) order() error {
-	order := []string{i.factory.cfg.ID}
-	if i.shape.updated != "" {
-		order = []string{i.factory.cfg.Updated, i.factory.cfg.ID}
-	}
-	hint := "make an index on the columns that updated and id are, both of one table, and write the query without GROUP BY, DISTINCT or UNION, with what " +
+// adviseOrder says how every page can be read in order.
+func adviseOrder(i *sqltable.Inspector) error {
+	order := i.Table.Order()
+	hint := "Make an index on the columns that updated and id are, both of one table, and write the query without GROUP BY, DISTINCT or UNION, with what " +
 		"other tables hold of a contact in subqueries, such as (SELECT json_group_array(p.number) FROM phones p WHERE p.customer_id = c.id): " +
-		"see Phones in another table in docs/serve-my-database.md"
-	if table := i.factory.cfg.Table; table != "" {
-		parts, err := keyset.SplitName(table)
+		"see Phones in another table in docs/serve-my-database.md."
+	if table := i.Table.Config.Table; table != "" {
+		parts, err := dialect.SplitName(table)
 		if err != nil {
 			return err
 		}
-		hint = fmt.Sprintf("CREATE INDEX %s ON %s (%s)", keyset.Quote(parts[len(parts)-1]+"_updated"), keyset.Quote(parts[len(parts)-1]), strings.Join(order, ", "))
+		name := parts[len(parts)-1]
+		hint = fmt.Sprintf("CREATE INDEX %s ON %s (%s)", dialect.Quote(name+"_updated"), dialect.Quote(name), order)
 	}
-	i.problem(source.Warning, "no_index", "no index gives the order of "+strings.Join(order, ", ")+": every page sorts all rows", hint)
+	i.NoIndex(hint)
 	return nil
 }
 
@@ -85,8 +79,8 @@ var readWhole = regexp.MustCompile(`(?m)^(?:SCAN (\S+)$|SEARCH (\S+) USING AUTOM
 
 // joined tells which table an alias of a subquery stands for, and the column that its rows are found by; empty where the
 // SQL is not plain enough to tell.
-func (i *inspector) joined(alias string) (table, column string) {
-	sql := i.shape.from + " " + i.shape.list
+func joined(t *sqltable.Table, alias string) (table, column string) {
+	sql := t.From + " " + t.SelectList()
 	is := `"?` + regexp.QuoteMeta(alias) + `"?`
 	from := regexp.MustCompile(`(?i)\b(?:from|join)\s+"?(\w+)"?(?:\s+(?:as\s+)?` + is + `(?:\W|$))`).FindStringSubmatch(sql)
 	by := regexp.MustCompile(`(?i)\b` + is + `\."?(\w+)"?\s*=|=\s*` + is + `\."?(\w+)"?`).FindStringSubmatch(sql)

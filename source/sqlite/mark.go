@@ -13,7 +13,19 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/contactbridge/contactbridge/source/sqltable"
 )
+
+// Mark implements [sqltable.Marker].
+func (s *session) Mark(ctx context.Context, _ *sqltable.Table) (string, error) {
+	return s.db.watch.mark(ctx), nil
+}
+
+// IsQuiet implements [sqltable.Marker].
+func (s *session) IsQuiet(ctx context.Context, _ *sqltable.Table, mark string) (bool, error) {
+	return s.db.watch.isQuiet(ctx, mark), nil
+}
 
 // A watch tells whether a file was changed since a moment (E12): no row tells when it was changed, but the file tells whether any
 // was. Within a process SQLite itself knows. Another process, which may answer a later page (E4), goes by the files' times.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
 // A clock is the machine's, as far as a test says.
@@ -174,11 +173,6 @@ func expect(t testing.TB, what, got, want string) {
 	if got != want {
 		t.Errorf("%s: got %q, want %q", what, got, want)
 	}
-}
-
-// position is that of a row.
-func position(stamp, id int64) keyset.Position {
-	return keyset.Position{Segment: keyset.Main, Updated: keyset.IntValue(stamp), ID: keyset.IntValue(id)}
 }
 
 // has reports whether a contact is among changes.

@@ -217,13 +217,7 @@ func (f form) lowest(safe time.Time, locations []*time.Location) keyset.Value {
 	if !f.isText() {
 		return f.number(safe)
 	}
-	var lowest time.Time
-	for i, loc := range f.walls(locations) {
-		if w := stamp.LowestWall(safe, loc); i == 0 || w.Before(lowest) {
-			lowest = w
-		}
-	}
-	return f.text(lowest)
+	return f.text(stamp.LowestOf(safe, f.walls(locations)))
 }
 
 // highest is a stamp that no checkpoint made at or before an instant is beyond.
@@ -231,13 +225,7 @@ func (f form) highest(now time.Time, locations []*time.Location) keyset.Value {
 	if !f.isText() {
 		return f.number(now)
 	}
-	var highest time.Time
-	for i, loc := range f.walls(locations) {
-		if w := stamp.HighestWall(now, loc); i == 0 || w.After(highest) {
-			highest = w
-		}
-	}
-	return f.text(highest.Add(f.precision))
+	return f.text(stamp.HighestOf(now, f.walls(locations)).Add(f.precision))
 }
 
 func (f form) isText() bool { return f.kind >= textDate }

@@ -5,6 +5,28 @@ import "time"
 // near is how far from an instant a change of a zone's offset can matter: no clock was ever set by more than a day.
 const near = 26 * time.Hour
 
+// LowestOf is the smallest [LowestWall] of zones, of which there is at least one.
+func LowestOf(t time.Time, zones []*time.Location) time.Time {
+	lowest := LowestWall(t, zones[0])
+	for _, zone := range zones[1:] {
+		if w := LowestWall(t, zone); w.Before(lowest) {
+			lowest = w
+		}
+	}
+	return lowest
+}
+
+// HighestOf is the greatest [HighestWall] of zones, of which there is at least one.
+func HighestOf(t time.Time, zones []*time.Location) time.Time {
+	highest := HighestWall(t, zones[0])
+	for _, zone := range zones[1:] {
+		if w := HighestWall(t, zone); w.After(highest) {
+			highest = w
+		}
+	}
+	return highest
+}
+
 // LowestWall is the smallest wall time that a clock in a zone shows at an instant or at any later one, as if it were UTC:
 // smaller than the wall time of the instant itself when the clock is about to be set back (T12).
 func LowestWall(t time.Time, loc *time.Location) time.Time {

@@ -1,0 +1,186 @@
+package sqltable
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+	"unsafe"
+
+	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/stamp"
+)
+
+// A DriverConn is a connection of a database/sql driver that reads rows without the copies that database/sql makes. A [Session]
+// embeds it.
+type DriverConn struct {
+	SQL *sql.Conn
+	// Value makes a driver's value one of ours, as [Session] wants it, and allocates nothing; texts, int64 and null it is not asked
+	// about. [Connect] sets it to [DriverValue].
+	Value func(v sqldriver.Value) keyset.Value
+	// Argument makes one of ours a driver's. Connect sets it to [DriverArgument].
+	Argument func(v keyset.Value) sqldriver.Value
+
+	source []sqldriver.Value
+	values []keyset.Value
+}
+
+// Connect takes a connection of db.
+func Connect(ctx context.Context, db *sql.DB) (*DriverConn, error) {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &DriverConn{SQL: c, Value: DriverValue, Argument: DriverArgument}, nil
+}
+
+// Release implements [Session].
+func (c *DriverConn) Release(context.Context) { _ = c.SQL.Close() } // it only gives the connection back
+
+// Query implements [Session].
+func (c *DriverConn) Query(ctx context.Context, s Statement, row func([]keyset.Value) (bool, error)) error {
+	return c.open(ctx, s, func(rows sqldriver.Rows) error { return c.read(ctx, rows, row) })
+}
+
+// Columns tells the types of a query's columns, and runs it for that: the query should have no rows. typeOf says what the driver
+// knows of a column, which may be more where rows has the methods of [sqldriver.RowsColumnTypeDatabaseTypeName] and the like; the
+// name is filled in. nil means that the driver knows nothing.
+func (c *DriverConn) Columns(ctx context.Context, query string, typeOf func(rows sqldriver.Rows, column int) Type) (types []Type, err error) {
+	err = c.open(ctx, Statement{SQL: query}, func(rows sqldriver.Rows) error {
+		for i, name := range rows.Columns() {
+			var t Type
+			if typeOf != nil {
+				t = typeOf(rows, i)
+			}
+			t.Name = name
+			types = append(types, t)
+		}
+		return nil
+	})
+	return types, err
+}
+
+// open runs a statement and closes it when a function has read it.
+func (c *DriverConn) open(ctx context.Context, s Statement, read func(sqldriver.Rows) error) error {
+	return c.SQL.Raw(func(raw any) (err error) {
+		rows, done, err := query(ctx, raw, s.SQL, c.named(s.Args))
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		return read(rows)
+	})
+}
+
+func (c *DriverConn) named(args []keyset.Value) []sqldriver.NamedValue {
+	named := make([]sqldriver.NamedValue, len(args))
+	for i, arg := range args {
+		named[i] = sqldriver.NamedValue{Ordinal: i + 1, Value: c.Argument(arg)}
+	}
+	return named
+}
+
+// query runs a statement at once, or prepares it where the driver can do no other.
+func query(ctx context.Context, raw any, sql string, args []sqldriver.NamedValue) (sqldriver.Rows, func() error, error) {
+	if direct, ok := raw.(sqldriver.QueryerContext); ok {
+		rows, err := direct.QueryContext(ctx, sql, args)
+		if err == nil {
+			return rows, rows.Close, nil
+		}
+		if !errors.Is(err, sqldriver.ErrSkip) {
+			return nil, nil, err
+		}
+	}
+	preparer, ok := raw.(sqldriver.ConnPrepareContext)
+	if !ok {
+		return nil, nil, errors.New("the driver cannot prepare statements")
+	}
+	prepared, err := preparer.PrepareContext(ctx, sql)
+	if err != nil {
+		return nil, nil, err
+	}
+	queryer, ok := prepared.(sqldriver.StmtQueryContext)
+	if !ok {
+		return nil, nil, errors.Join(errors.New("the driver cannot end a query"), prepared.Close())
+	}
+	rows, err := queryer.QueryContext(ctx, args)
+	if err != nil {
+		return nil, nil, errors.Join(err, prepared.Close())
+	}
+	return rows, func() error { return errors.Join(rows.Close(), prepared.Close()) }, nil
+}
+
+func (c *DriverConn) read(ctx context.Context, rows sqldriver.Rows, row func([]keyset.Value) (bool, error)) error {
+	width := len(rows.Columns())
+	if cap(c.source) < width {
+		c.source, c.values = make([]sqldriver.Value, width), make([]keyset.Value, width)
+	}
+	from, values := c.source[:width], c.values[:width]
+	for n := 0; ; n++ {
+		// A driver may look at the context before its first row only.
+		if n%64 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := rows.Next(from); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		for i := range from {
+			switch v := from[i].(type) {
+			case string:
+				values[i] = keyset.Value{Kind: keyset.Text, Text: v}
+			case int64:
+				values[i] = keyset.Value{Kind: keyset.Int, Int: v}
+			case nil:
+				values[i] = keyset.Value{}
+			default:
+				values[i] = c.Value(v)
+			}
+		}
+		if more, err := row(values); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// DriverValue is a driver's value as a [keyset.Value]: a time is the microseconds of its wall clock since 2000-01-01.
+func DriverValue(v sqldriver.Value) keyset.Value {
+	switch v := v.(type) {
+	case float64:
+		return keyset.Value{Kind: keyset.Real, Real: v}
+	case []byte:
+		return keyset.Value{Kind: keyset.Blob, Text: View(v)}
+	case bool:
+		if v {
+			return keyset.IntValue(1)
+		}
+		return keyset.IntValue(0)
+	case time.Time:
+		_, offset := v.Zone()
+		return keyset.IntValue(stamp.Microseconds(v) + int64(offset)*1_000_000)
+	}
+	return keyset.TextValue(fmt.Sprint(v))
+}
+
+// DriverArgument is a [keyset.Value] as a driver takes it.
+func DriverArgument(v keyset.Value) sqldriver.Value {
+	switch v.Kind {
+	case keyset.Int:
+		return v.Int
+	case keyset.Real:
+		return v.Real
+	case keyset.Text:
+		return v.Text
+	case keyset.Blob:
+		return []byte(v.Text)
+	}
+	return nil
+}
+
+// View is a slice of a connection's buffer as a string: valid until the next row is read.
+func View(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,219 @@
+package sqltable
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/internal/clock"
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/keyset"
+	"github.com/contactbridge/contactbridge/source/record"
+)
+
+// A Table is what is read, a table, view or query, as the database described it: the SQL that follows from the configuration and
+// from the columns' types. It does not change once it is complete.
+type Table struct {
+	Config    Config // with its defaults
+	UpdatedAs string
+	Dialect   *Dialect
+	Notes     *Notes
+	Clock     clock.Clock // the machine's
+
+	From    string  // what follows FROM
+	ID      Operand //
+	Updated Operand // its SQL is empty where there is none (E10)
+	Deleted string  // selects what [gone] judges; empty where there is none
+	Columns []Column
+	Stamp   Stamp   // of Updated
+	Rows    float64 // the database's own estimate; below 0 where there is none
+	// Changed returns the condition of the rows that were changed since a mark ([Marker]), without parameters. Empty, or nil,
+	// means that rows do not tell, so that all of them are wanted.
+	Changed func(mark string) string
+	// Patience is how long a run over a sequence waits for the transactions that were open when it began.
+	Patience time.Duration
+	Own      any // what the kind itself keeps here
+
+	list   string // the select list: id, updated, deleted, the columns
+	prefix int    // how many of the list are not columns
+}
+
+// An Operand is an expression that statements compare, and order by.
+type Operand struct {
+	SQL    string // in parentheses
+	Select string // as it is read
+	As     string // what a parameter that is compared with it is cast to; see [Dialect.Parameter]
+	Type   Type
+}
+
+// A Column is the expression of a contact's field.
+type Column struct {
+	record.Column
+	SQL   string // as it is read: a text
+	Lists JSON
+}
+
+// describe asks the database about the configured expressions.
+func (s *Source) describe(ctx context.Context, conn Session) (*Table, error) {
+	f := s.factory
+	columns, err := f.columns(ctx, conn)
+	if err != nil {
+		return nil, s.blame(ctx, conn, err)
+	}
+	list := f.config.expressions(columns)
+	types, err := s.types(ctx, conn, list)
+	if err != nil {
+		return nil, s.blame(ctx, conn, err)
+	}
+	t := &Table{
+		Config: f.config, UpdatedAs: f.updatedAs, Dialect: f.dialect, Notes: &f.notes, Clock: f.deps.Clock,
+		From: f.from, Rows: -1, Patience: waitForOthers,
+	}
+	if err := t.fill(columns, types); err != nil {
+		return nil, s.explain(ctx, err)
+	}
+	t.complete()
+	if adapter, ok := conn.(Adapter); ok {
+		if err := adapter.Adapt(ctx, t); err != nil {
+			return nil, s.explain(ctx, err)
+		}
+	}
+	if t.Updated.SQL != "" && t.Stamp.Kind == NoStamp {
+		return nil, s.explain(ctx, notAStamp(t.Updated.Type))
+	}
+	t.complete()
+	return t, nil
+}
+
+// columns are the configured fields, or the columns with the usual names.
+func (f *Factory) columns(ctx context.Context, conn Session) ([]record.Column, error) {
+	if !f.config.Fields.Empty() {
+		return record.Columns(f.config.Fields), nil
+	}
+	guess, err := f.guess(ctx, conn)
+	return usualColumns(guess, f.dialect), err
+}
+
+// guess finds the columns with the usual names.
+func (f *Factory) guess(ctx context.Context, conn Session) (record.Guess, error) {
+	names, err := columnNames(ctx, conn, f.from)
+	return record.Usual(names), err
+}
+
+func columnNames(ctx context.Context, conn Session, from string) ([]string, error) {
+	types, err := conn.Describe(ctx, "SELECT * FROM "+from)
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.Name
+	}
+	return names, err
+}
+
+// types lets the database tell the types of expressions.
+func (s *Source) types(ctx context.Context, conn Session, list []expression) ([]Type, error) {
+	parts := make([]string, len(list))
+	for i, e := range list {
+		parts[i] = Wrap(e.sql)
+	}
+	types, err := conn.Describe(ctx, "SELECT "+strings.Join(parts, ", ")+" FROM "+s.factory.from)
+	if err == nil && len(types) != len(list) {
+		return nil, &source.ConfigError{Key: "fields", Message: "fields: an expression is a list of several", Hint: "Write one expression for each field."}
+	}
+	return types, err
+}
+
+// fill turns what the database said into SQL.
+func (t *Table) fill(columns []record.Column, types []Type) (err error) {
+	t.ID = t.operand(fieldID, t.Config.ID, types[0])
+	types = types[1:]
+	if t.Config.Updated != "" {
+		t.Updated = t.operand(fieldUpdated, t.Config.Updated, types[0])
+		if t.Stamp, err = t.Dialect.stampOf(t.UpdatedAs, types[0]); err != nil {
+			return err
+		}
+		types = types[1:]
+	}
+	if t.Config.Deleted != "" {
+		t.Deleted, _ = t.Dialect.value(Expression{SQL: Wrap(t.Config.Deleted), Type: types[0], Field: fieldDeleted})
+		types = types[1:]
+	}
+	for i, c := range columns {
+		column := Column{Column: c}
+		column.SQL, column.Lists = t.Dialect.value(Expression{SQL: Wrap(c.From), Type: types[i], Field: c.Field, List: c.IsList()})
+		if !c.IsList() {
+			column.Lists = NotJSON
+		}
+		t.Columns = append(t.Columns, column)
+	}
+	return nil
+}
+
+func (t *Table) operand(field, expression string, typ Type) Operand {
+	o := Operand{SQL: Wrap(expression), As: typ.SQL, Type: typ}
+	o.Select, _ = t.Dialect.value(Expression{SQL: o.SQL, Type: typ, Field: field})
+	return o
+}
+
+// complete makes the select list. It names its columns so that ORDER BY cannot mean one of them: (id)::text would be called id.
+func (t *Table) complete() {
+	list := []string{t.ID.Select}
+	if t.Updated.SQL != "" {
+		list = append(list, t.Updated.Select)
+	}
+	if t.Deleted != "" {
+		list = append(list, t.Deleted)
+	}
+	t.prefix = len(list)
+	for _, c := range t.Columns {
+		list = append(list, c.SQL)
+	}
+	for i := range list {
+		list[i] = t.alias(list[i], i)
+	}
+	t.list = strings.Join(list, ", ")
+}
+
+// alias names a column of a select list like no column of a table.
+func (t *Table) alias(sql string, n int) string {
+	return sql + " AS " + t.Dialect.Quote("contactbridge "+strconv.Itoa(n))
+}
+
+// SelectList selects everything that is read: id, updated, deleted, the columns.
+func (t *Table) SelectList() string { return t.list }
+
+// Layout is how the table's stamps are written in checkpoints.
+func (t *Table) Layout() keyset.Layout {
+	if t.Updated.SQL == "" {
+		return keyset.Unsorted
+	}
+	return t.Stamp.layout()
+}
+
+// Fields lists the contact's fields with their expressions.
+func (t *Table) Fields() []record.Column {
+	list := make([]record.Column, len(t.Columns))
+	for i, c := range t.Columns {
+		list[i] = c.Column
+	}
+	return list
+}
+
+// blame finds the expression that an error is about, by describing each alone.
+func (s *Source) blame(ctx context.Context, conn Session, cause error) error {
+	f := s.factory
+	if !s.db.diagnose(cause).Statement {
+		return s.explain(ctx, cause)
+	}
+	key := "table"
+	if f.config.Query != "" {
+		key = "query"
+	}
+	list := append([]expression{{key, "1"}}, f.config.expressions(record.Columns(f.config.Fields))...)
+	for _, e := range list {
+		if _, err := s.types(ctx, conn, []expression{e}); err != nil {
+			return s.misfit(ctx, e.key, err)
+		}
+	}
+	return s.explain(ctx, cause)
+}
