@@ -112,7 +112,7 @@ func (a *answer) refused() error {
 	e.RetryAfter = parseRetryAfter(a.res.Header.Get("Retry-After"), time.Now())
 	said, known := readErrorBody(body)
 	by := others
-	if known && said.Code.HTTPStatus() == status {
+	if known && HTTPStatus(said.Code) == status {
 		e.Code, by = said.Code, ours
 	}
 	if said.Hint != "" {

@@ -1,14 +1,15 @@
 package bridge
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
 	"net/http"
 	"time"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Code names the cause of an error; it goes over the wire in the error body (D5).
-type Code string
+type Code = failure.Code
 
 // The codes of the status table (D5), and below them those that only a caller sees.
 const (
@@ -35,8 +36,9 @@ const (
 	CodeCanceled     Code = "canceled"       // the caller gave up; never on the wire
 )
 
-// An Error is what goes wrong between an external service, a bridge and its caller. Message says what happened, Hint what
-// the operator can do about it. Neither holds a credential.
+// An Error is what goes wrong between an external service, a bridge and its caller: a [failure.Error] with what the protocol has
+// besides. Message says what happened, Hint what the operator can do about it. Neither holds a credential. It is read with
+// [failure.Of].
 type Error struct {
 	Code       Code
 	Message    string
@@ -49,22 +51,20 @@ type Error struct {
 
 // Error returns the message and, where there is one, the cause.
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%s: %v", e.Message, e.Err)
-	}
-	return e.Message
+	plain := e.Explain()
+	return plain.Error()
+}
+
+// Explain returns code, message, hint and cause.
+func (e *Error) Explain() failure.Error {
+	return failure.Error{Code: e.Code, Message: e.Message, Hint: e.Hint, Err: e.Err}
 }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// CodeOf is the code of the first [*Error] in err's chain, or [CodeInternal].
-func CodeOf(err error) Code {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code
-	}
-	return CodeInternal
-}
+// CodeOf returns the code of an error (see [failure.Of]), or [CodeInternal] where it has none.
+func CodeOf(err error) Code { return cmp.Or(failure.Of(err).Code, CodeInternal) }
 
 // status is the one table between codes and HTTP statuses (D5).
 var status = map[Code]int{
@@ -83,9 +83,9 @@ var status = map[Code]int{
 	CodeSourceTimeout:        http.StatusGatewayTimeout,
 }
 
-// HTTPStatus is the status that a code is answered with; 500 for a code that only callers use.
-func (c Code) HTTPStatus() int {
-	if s, ok := status[c]; ok {
+// HTTPStatus returns the status that a bridge answers with where an error has this code (D5); 500 for a code that only callers use.
+func HTTPStatus(code Code) int {
+	if s, ok := status[code]; ok {
 		return s
 	}
 	return http.StatusInternalServerError

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 const (
@@ -214,7 +215,7 @@ func (x *exchange) fail(err error) {
 	x.seen.Code = e.Code
 	if !x.written {
 		x.written = true
-		x.seen.Status = e.Code.HTTPStatus()
+		x.seen.Status = HTTPStatus(e.Code)
 		writeError(x.w, e)
 	}
 	if gone {
@@ -225,8 +226,8 @@ func (x *exchange) fail(err error) {
 // wireError is an error as a caller may see it: without causes, which may hold anything.
 func wireError(err error, id string) *Error {
 	wire := &Error{Code: CodeInternal, Message: "the bridge failed", Hint: "Look for the request id in the bridge's log.", RequestID: id}
-	if e, ok := errors.AsType[*Error](err); ok {
-		wire.Code, wire.Message, wire.Hint, wire.RetryAfter = e.Code, e.Message, e.Hint, e.RetryAfter
+	if known := failure.Of(err); known.Code != "" {
+		wire.Code, wire.Message, wire.Hint, wire.RetryAfter = known.Code, known.Message, known.Hint, RetryAfter(err)
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		wire.Code, wire.Message = CodeSourceTimeout, "the external service did not answer in time"
 		wire.Hint = "Try again later; if it happens always, look at what the external service is busy with."
@@ -260,7 +261,7 @@ func writeError(w http.ResponseWriter, e *Error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	setJSONHeaders(w.Header(), len(body))
-	w.WriteHeader(e.Code.HTTPStatus())
+	w.WriteHeader(HTTPStatus(e.Code))
 	_, _ = w.Write(body) // a caller that has gone has no use for the error either
 }
 

@@ -1,13 +1,14 @@
 package bridge
 
 import (
-	"errors"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 const redacted = "[redacted]"
@@ -98,9 +99,10 @@ func isValue(before, after string) bool {
 
 // redactError is an error for a log: our own message, and a cause that others wrote.
 func redactError(err error, auth Auth) string {
-	e, ok := errors.AsType[*Error](err)
-	if !ok || !strings.HasPrefix(err.Error(), e.Message) {
+	said := failure.Of(err).Message
+	cause, ok := strings.CutPrefix(err.Error(), said)
+	if !ok {
 		return redact(err.Error(), auth, others)
 	}
-	return redact(e.Message, auth, ours) + redact(strings.TrimPrefix(err.Error(), e.Message), auth, others)
+	return redact(said, auth, ours) + redact(cause, auth, others)
 }

@@ -88,7 +88,7 @@ func decide(matches []Match, integration, what string) Attribution {
 	for alike < len(matches) && compareCloseness(best, matches[alike]) == 0 {
 		alike++
 	}
-	a := Attribution{Candidates: matches[:min(len(matches), Options{}.limit())]}
+	a := Attribution{Candidates: matches[:min(len(matches), LookupOptions{}.limit())]}
 	switch {
 	case best.How == Suffix:
 		a.Reason = fmt.Sprintf("Only the last %d digits agree.", best.Agree)

@@ -91,7 +91,7 @@ func fillEmails(t *testing.T, store directory.Store, integration string, contact
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := directory.Page{Seq: 1, Last: true}
+	page := directory.PageChanges{Seq: 1}
 	for _, c := range contacts {
 		page.Contacts = append(page.Contacts, directory.Record{Contact: c})
 	}

@@ -20,7 +20,7 @@ func BenchmarkLookup(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := caller.Lookup(b.Context(), store, account, c.number, "US", caller.Options{}); err != nil {
+				if _, err := caller.Lookup(b.Context(), store, account, c.number, "US", caller.LookupOptions{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -28,21 +28,21 @@ const (
 	Email How = "email"
 )
 
-// Options say how far to look. The zero value suits most callers.
-type Options struct {
+// LookupOptions say how far to look. The zero value suits most callers.
+type LookupOptions struct {
 	Limit     int  // matches in the answer; 0 means 10
 	MinSuffix int  // digits that must agree for [Suffix]; 0 means 7, fewer than [directory.MinSuffix] mean that many
 	All       bool // look for national and suffix matches even where there are exact ones
 }
 
-func (o Options) limit() int {
+func (o LookupOptions) limit() int {
 	if o.Limit <= 0 {
 		return 10
 	}
 	return o.Limit
 }
 
-func (o Options) minSuffix() int {
+func (o LookupOptions) minSuffix() int {
 	if o.MinSuffix == 0 {
 		return 7
 	}
@@ -92,7 +92,7 @@ const isPlaceholder = "This is a placeholder that belongs to nobody."
 // is nobody's, the other reading is tried. A placeholder such as 0000000000 is nobody's.
 //
 // Where the directory holds the caller's E.164 number the store is asked once. The only errors are the store's.
-func Lookup(ctx context.Context, store directory.Store, account, number, region string, opts Options) (Answer, error) {
+func Lookup(ctx context.Context, store directory.Store, account, number, region string, opts LookupOptions) (Answer, error) {
 	n := phone.Parse(number, region)
 	answer := Answer{Number: number, E164: n.E164, Extension: n.Extension, Region: n.Region, Matches: []Match{}}
 	if Withheld(number) {

@@ -57,7 +57,7 @@ func fill(t testing.TB, store directory.Store, integration, region string, perso
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := directory.Page{Seq: 1, Last: true}
+	page := directory.PageChanges{Seq: 1}
 	for _, p := range persons {
 		c := contact.Contact{ID: p.id, Name: "Name of " + p.id, Company: "Example", URL: "https://crm.example.com/" + p.id, Phones: p.phones}
 		page.Contacts = append(page.Contacts, directory.Record{Contact: c, Numbers: caller.Numbers(p.phones, region)})
@@ -67,7 +67,7 @@ func fill(t testing.TB, store directory.Store, integration, region string, perso
 	}
 }
 
-func lookup(t testing.TB, store directory.Store, number, region string, opts caller.Options) caller.Answer {
+func lookup(t testing.TB, store directory.Store, number, region string, opts caller.LookupOptions) caller.Answer {
 	t.Helper()
 	answer, err := caller.Lookup(t.Context(), store, account, number, region, opts)
 	if err != nil {
@@ -95,7 +95,7 @@ func wantFound(t *testing.T, a caller.Answer, want ...string) {
 func TestAMatchNamesTheContactInTheExternalService(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"c-7", []string{"(415) 555-0100 x12"}})
-	a := lookup(t, store, "+1 415 555 0100", "", caller.Options{})
+	a := lookup(t, store, "+1 415 555 0100", "", caller.LookupOptions{})
 	if a.E164 != "+14155550100" || a.Region != "US" || a.Withheld || len(a.Matches) != 1 {
 		t.Fatalf("answer %+v", a)
 	}
@@ -109,7 +109,7 @@ func TestAMatchNamesTheContactInTheExternalService(t *testing.T) {
 func TestAKnownNumberIsOneQuestionToTheStore(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"1", []string{"(415) 555-0100"}})
-	wantFound(t, lookup(t, store, "415-555-0100", "US", caller.Options{}), "exact 1")
+	wantFound(t, lookup(t, store, "415-555-0100", "US", caller.LookupOptions{}), "exact 1")
 	if store.questions != 1 {
 		t.Errorf("%d questions", store.questions)
 	}
@@ -120,30 +120,30 @@ func TestExactBeforeNationalBeforeSuffix(t *testing.T) {
 	fill(t, store, "abroad", "", person{"national", []string{"0711 2842222"}})
 	fill(t, store, "local", "FR", person{"suffix", []string{"2842222"}}, person{"longer", []string{"0049-x 11 284 22 22"}})
 	fill(t, store, "z", "DE", person{"exact", []string{"0711/2842222"}})
-	a := lookup(t, store, "+49 711 2842222", "", caller.Options{All: true})
+	a := lookup(t, store, "+49 711 2842222", "", caller.LookupOptions{All: true})
 	wantFound(t, a, "exact exact", "national national", "suffix longer", "suffix suffix")
-	wantFound(t, lookup(t, store, "+49 711 2842222", "", caller.Options{}), "exact exact")
+	wantFound(t, lookup(t, store, "+49 711 2842222", "", caller.LookupOptions{}), "exact exact")
 }
 
 func TestTiesGoByIntegrationThenID(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "b", "US", person{"1", []string{"(415) 555-0100"}})
 	fill(t, store, "a", "US", person{"9", []string{"(415) 555-0100"}}, person{"10", []string{"4155550100"}})
-	wantFound(t, lookup(t, store, "+14155550100", "", caller.Options{}), "exact 10", "exact 9", "exact 1")
+	wantFound(t, lookup(t, store, "+14155550100", "", caller.LookupOptions{}), "exact 10", "exact 9", "exact 1")
 }
 
 func TestTheSameExtensionComesFirst(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US",
 		person{"a", []string{"(415) 555-0100 x34"}}, person{"b", []string{"(415) 555-0100"}}, person{"c", []string{"(415) 555-0100 ext. 12"}})
-	wantFound(t, lookup(t, store, "+14155550100 x12", "", caller.Options{}), "exact c", "exact b", "exact a")
-	wantFound(t, lookup(t, store, "+14155550100", "", caller.Options{}), "exact b", "exact a", "exact c")
+	wantFound(t, lookup(t, store, "+14155550100 x12", "", caller.LookupOptions{}), "exact c", "exact b", "exact a")
+	wantFound(t, lookup(t, store, "+14155550100", "", caller.LookupOptions{}), "exact b", "exact a", "exact c")
 }
 
 func TestAContactStandsOnceByItsBestNumber(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"1", []string{"555-0100", "(415) 555-0100 x9", "(415) 555-0100"}})
-	a := lookup(t, store, "+14155550100", "", caller.Options{All: true})
+	a := lookup(t, store, "+14155550100", "", caller.LookupOptions{All: true})
 	wantFound(t, a, "exact 1")
 	if a.Matches[0].Number != "(415) 555-0100" {
 		t.Errorf("by %q", a.Matches[0].Number)
@@ -157,11 +157,11 @@ func TestASwitchboardIsCutAtTheLimitAndCounted(t *testing.T) {
 		staff = append(staff, person{fmt.Sprintf("%03d", i), []string{"+49 711 2842222"}})
 	}
 	fill(t, store, "crm", "", staff...)
-	a := lookup(t, store, "+497112842222", "", caller.Options{})
+	a := lookup(t, store, "+497112842222", "", caller.LookupOptions{})
 	if len(a.Matches) != 10 || a.More != 47 || a.Matches[9].ID != "009" {
 		t.Errorf("%d matches, %d more", len(a.Matches), a.More)
 	}
-	a = lookup(t, store, "+497112842222", "", caller.Options{Limit: 50})
+	a = lookup(t, store, "+497112842222", "", caller.LookupOptions{Limit: 50})
 	if len(a.Matches) != 50 || a.More != 7 {
 		t.Errorf("%d matches, %d more", len(a.Matches), a.More)
 	}
@@ -171,62 +171,62 @@ func TestANumberWithoutItsCountryCodeIsFoundAsNational(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "", person{"stored-national", []string{"0711 2842222"}}, person{"stored-full", []string{"+44 20 7946 0958"}},
 		person{"island", []string{"201234"}})
-	wantFound(t, lookup(t, store, "+49 711 2842222", "", caller.Options{}), "national stored-national")
-	wantFound(t, lookup(t, store, "020 7946 0958", "", caller.Options{}), "national stored-full")
-	wantFound(t, lookup(t, store, "+298 201234", "", caller.Options{}), "national island")
-	wantFound(t, lookup(t, store, "0711 2842222", "", caller.Options{}), "exact stored-national")
+	wantFound(t, lookup(t, store, "+49 711 2842222", "", caller.LookupOptions{}), "national stored-national")
+	wantFound(t, lookup(t, store, "020 7946 0958", "", caller.LookupOptions{}), "national stored-full")
+	wantFound(t, lookup(t, store, "+298 201234", "", caller.LookupOptions{}), "national island")
+	wantFound(t, lookup(t, store, "0711 2842222", "", caller.LookupOptions{}), "exact stored-national")
 }
 
 func TestALocalNumberIsFoundBySuffix(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"full", []string{"(415) 555-0100"}}, person{"local", []string{"555-0199"}}, person{"six", []string{"550-123"}})
-	a := lookup(t, store, "555-0100", "US", caller.Options{})
+	a := lookup(t, store, "555-0100", "US", caller.LookupOptions{})
 	wantFound(t, a, "suffix full")
 	if a.E164 != "" || a.Matches[0].Agree != 7 {
 		t.Errorf("answer %+v", a)
 	}
-	wantFound(t, lookup(t, store, "(415) 555-0199", "US", caller.Options{}), "suffix local")
-	wantFound(t, lookup(t, store, "(415) 555-0123", "US", caller.Options{}))
-	wantFound(t, lookup(t, store, "(415) 555-0123", "US", caller.Options{MinSuffix: 6}), "suffix six")
-	wantFound(t, lookup(t, store, "555-0100", "US", caller.Options{MinSuffix: 8}))
+	wantFound(t, lookup(t, store, "(415) 555-0199", "US", caller.LookupOptions{}), "suffix local")
+	wantFound(t, lookup(t, store, "(415) 555-0123", "US", caller.LookupOptions{}))
+	wantFound(t, lookup(t, store, "(415) 555-0123", "US", caller.LookupOptions{MinSuffix: 6}), "suffix six")
+	wantFound(t, lookup(t, store, "555-0100", "US", caller.LookupOptions{MinSuffix: 8}))
 }
 
 func TestTheSameLastDigitsElsewhereAreSomebodyElse(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"san francisco", []string{"(415) 555-0100"}})
 	for _, number := range []string{"+1 212 555 0100", "+33 1 45 55 01 00", "+44 20 7555 0100", "+49 30 5550100"} {
-		wantFound(t, lookup(t, store, number, "", caller.Options{}))
+		wantFound(t, lookup(t, store, number, "", caller.LookupOptions{}))
 	}
 }
 
 func TestANumberReadInTheWrongCountryIsStillFound(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "DE", person{"american", []string{"(415) 555-0100"}}) // +49 4155 550100 is one, too
-	wantFound(t, lookup(t, store, "+1 415 555 0100", "", caller.Options{}), "suffix american")
+	wantFound(t, lookup(t, store, "+1 415 555 0100", "", caller.LookupOptions{}), "suffix american")
 }
 
 func TestAnArgentineMobileIsFoundWithAndWithoutIts9(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "AR", person{"mobile", []string{"011 15-2345-6789"}})
-	wantFound(t, lookup(t, store, "+54 9 11 2345 6789", "", caller.Options{}), "exact mobile")
-	wantFound(t, lookup(t, store, "+54 11 2345 6789", "", caller.Options{}), "suffix mobile")
+	wantFound(t, lookup(t, store, "+54 9 11 2345 6789", "", caller.LookupOptions{}), "exact mobile")
+	wantFound(t, lookup(t, store, "+54 11 2345 6789", "", caller.LookupOptions{}), "suffix mobile")
 }
 
 func TestAnInternalExtensionMatchesOnlyItself(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "DE", person{"desk", []string{"2041"}}, person{"city", []string{"+49 30 2652041"}}, person{"other", []string{"12041"}})
-	wantFound(t, lookup(t, store, "2041", "DE", caller.Options{}), "exact desk")
-	wantFound(t, lookup(t, store, "041", "DE", caller.Options{}))
-	wantFound(t, lookup(t, store, "110", "DE", caller.Options{}))
+	wantFound(t, lookup(t, store, "2041", "DE", caller.LookupOptions{}), "exact desk")
+	wantFound(t, lookup(t, store, "041", "DE", caller.LookupOptions{}))
+	wantFound(t, lookup(t, store, "110", "DE", caller.LookupOptions{}))
 }
 
 func TestAnInvalidNumberIsFoundByItsDigits(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"example", []string{"+1 555 555 0199"}}, person{"bare", []string{"4930 2655 0280"}})
 	for _, number := range []string{"+15555550199", "(555) 555-0199", "1-555-555-0199"} {
-		wantFound(t, lookup(t, store, number, "US", caller.Options{}), "exact example")
+		wantFound(t, lookup(t, store, number, "US", caller.LookupOptions{}), "exact example")
 	}
-	wantFound(t, lookup(t, store, "+49 30 26550280", "", caller.Options{}), "exact bare")
+	wantFound(t, lookup(t, store, "+49 30 26550280", "", caller.LookupOptions{}), "exact bare")
 }
 
 func TestAWithheldNumberIsNobodys(t *testing.T) {
@@ -236,7 +236,7 @@ func TestAWithheldNumberIsNobodys(t *testing.T) {
 		"", "  ", "anonymous", "Anonymous", "Restricted", "PRIVATE", "Unknown", "No Caller ID", "sip:anonymous@anonymous.invalid",
 		`"Anonymous" <sip:anonymous@anonymous.invalid>`, "+266696687", "266696687", "+7378742833", "Unbekannt",
 	} {
-		a := lookup(t, store, number, "US", caller.Options{})
+		a := lookup(t, store, number, "US", caller.LookupOptions{})
 		if !a.Withheld || a.Matches == nil || len(a.Matches) > 0 || a.Note == "" {
 			t.Errorf("%q: %+v", number, a)
 		}
@@ -252,7 +252,7 @@ func TestAWithheldNumberIsNobodys(t *testing.T) {
 }
 
 func TestWhatIsNoNumberIsNobodys(t *testing.T) {
-	a := lookup(t, newStore(t), "ask Jane", "US", caller.Options{})
+	a := lookup(t, newStore(t), "ask Jane", "US", caller.LookupOptions{})
 	if a.Withheld || a.Note == "" || a.Matches == nil || len(a.Matches) > 0 {
 		t.Errorf("answer %+v", a)
 	}
@@ -261,7 +261,7 @@ func TestWhatIsNoNumberIsNobodys(t *testing.T) {
 func TestAccountsDoNotSeeEachOther(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"1", []string{"(415) 555-0100"}})
-	a, err := caller.Lookup(t.Context(), store, "another", "+14155550100", "", caller.Options{All: true})
+	a, err := caller.Lookup(t.Context(), store, "another", "+14155550100", "", caller.LookupOptions{All: true})
 	if err != nil || len(a.Matches) > 0 {
 		t.Errorf("answer %+v, %v", a, err)
 	}
@@ -272,7 +272,7 @@ func TestAStoreThatFailsIsAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, number := range []string{"+14155550100", "2041"} {
-		if _, err := caller.Lookup(ctx, store, account, number, "", caller.Options{}); err == nil {
+		if _, err := caller.Lookup(ctx, store, account, number, "", caller.LookupOptions{}); err == nil {
 			t.Errorf("%s: no error", number)
 		}
 	}
@@ -291,7 +291,7 @@ func TestAnAnswerAsJSON(t *testing.T) {
 		"2041":      `{"number":"2041","matches":[]}`,
 		"anonymous": `{"number":"anonymous","withheld":true,"note":"The caller does not show a number.","matches":[]}`,
 	} {
-		got, err := json.Marshal(lookup(t, store, number, "US", caller.Options{}))
+		got, err := json.Marshal(lookup(t, store, number, "US", caller.LookupOptions{}))
 		if err != nil || string(got) != want {
 			t.Errorf("%s, %v, want\n%s", got, err, want)
 		}

@@ -36,7 +36,7 @@ func TestEveryChinookCustomerIsFound(t *testing.T) {
 		fill(t, store, "chinook", storedIn, persons...)
 		for _, c := range customers {
 			for _, number := range c.spellings(t) {
-				a := lookup(t, store, number, chinookRegions[c.country], caller.Options{})
+				a := lookup(t, store, number, chinookRegions[c.country], caller.LookupOptions{})
 				if len(a.Matches) == 0 || !strings.Contains(strings.Join(found(a), " "), " "+c.id) {
 					t.Errorf("customer %s, %q in %s: %q finds %q", c.id, c.phone, c.country, number, found(a))
 				}

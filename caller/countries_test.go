@@ -81,7 +81,7 @@ func TestEverySpellingFindsEveryOther(t *testing.T) {
 	}
 	for region, list := range spellings {
 		for _, asked := range list {
-			a := lookup(t, store, asked, region, caller.Options{Limit: 100})
+			a := lookup(t, store, asked, region, caller.LookupOptions{Limit: 100})
 			if len(a.Matches) != len(list) {
 				t.Errorf("%s %q (%s): %d of %d spellings found", region, asked, a.E164, len(a.Matches), len(list))
 			}
@@ -102,7 +102,7 @@ func TestWhatWasStoredWithoutARegionIsFoundFromAbroad(t *testing.T) {
 		}
 	}
 	for region, list := range spellings {
-		a := lookup(t, store, list[0], "", caller.Options{Limit: 100, All: true})
+		a := lookup(t, store, list[0], "", caller.LookupOptions{Limit: 100, All: true})
 		seen := map[string]bool{}
 		for _, m := range a.Matches {
 			if m.ID == region {
@@ -129,7 +129,7 @@ func TestEveryCustomerOfTheSampleIsFound(t *testing.T) {
 	}
 	for _, c := range customers {
 		for _, number := range []string{c.E164, c.Phone} {
-			a := lookup(t, store, number, c.Region, caller.Options{})
+			a := lookup(t, store, number, c.Region, caller.LookupOptions{})
 			if len(a.Matches) == 0 || a.Matches[0].How != caller.Exact || a.Matches[0].ID != strconv.Itoa(c.ID) {
 				t.Errorf("%s, stored as %q in %s: %q", number, c.Phone, c.Region, found(a))
 			}

@@ -16,7 +16,7 @@ func TestInternationalDigitsWithoutTheirPlusAreFoundInEveryCountry(t *testing.T)
 		"sip: 4915110000019@pbx": "german", "sip:33140000019@10.0.0.1:5060": "french", "442079460018@10.0.0.1": "british", "+442079460018@10.0.0.1": "british",
 	} {
 		for _, region := range []string{"", "DE", "FR", "GB", "US", "IT", "AT", "CH", "BR", "JP"} {
-			a := lookup(t, store, number, region, caller.Options{})
+			a := lookup(t, store, number, region, caller.LookupOptions{})
 			if len(a.Matches) == 0 || a.Matches[0].How != caller.Exact || a.Matches[0].ID != id || a.E164 == "" && region != "" {
 				t.Errorf("%q in %s: %q (%s)", number, region, found(a), a.E164)
 			}
@@ -27,7 +27,7 @@ func TestInternationalDigitsWithoutTheirPlusAreFoundInEveryCountry(t *testing.T)
 func TestTheNationalReadingComesFirst(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "DE", person{"national", []string{"+49 33140000019"}}, person{"french", []string{"+33 1 40 00 00 19"}})
-	a := lookup(t, store, "33140000019", "DE", caller.Options{})
+	a := lookup(t, store, "33140000019", "DE", caller.LookupOptions{})
 	wantFound(t, a, "exact national")
 	if a.E164 != "+4933140000019" {
 		t.Errorf("read as %s", a.E164)
@@ -43,7 +43,7 @@ func TestAPlaceholderNamesNobody(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"dummy", dummies})
 	for _, number := range append(dummies, "+15555555555", "+10000000000") {
-		a := lookup(t, store, number, "US", caller.Options{All: true})
+		a := lookup(t, store, number, "US", caller.LookupOptions{All: true})
 		if len(a.Matches) > 0 || a.Note == "" {
 			t.Errorf("%q is %q, %q", number, found(a), a.Note)
 		}

@@ -20,7 +20,7 @@ type search struct {
 	account     string
 	integration string // where not empty, only this one's contacts count
 	number      phone.Number
-	opts        Options
+	opts        LookupOptions
 }
 
 // run asks the store, from the closest agreement to the loosest, and stops where there are matches.

@@ -3,6 +3,8 @@ package directory
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // This file is the one place that decides who is gone, for every store (D8, D9). A store brings the facts: what it was
@@ -123,7 +125,7 @@ func (r *Run) Restart() {
 
 // Show adds a page's evidence, before the page is stored and before the store changes r.Offset. A page that says Restarted
 // makes the run an initial one (D10) if it is the first of an incremental run or pass; anywhere else the word means nothing.
-func (r *Run) Show(page *Page) {
+func (r *Run) Show(page *PageChanges) {
 	if page.Restarted && r.Offset == "" && r.Kind == Incremental {
 		r.Kind, r.Evidence = Initial, Evidence{Restarts: r.Evidence.Restarts, Had: r.Evidence.Had}
 	}
@@ -141,7 +143,7 @@ func (r *Run) Show(page *Page) {
 }
 
 // Named returns the ids that the page names as deleted and does not show, in Contacts or in Rejected: nothing is deleted by mistake.
-func (p *Page) Named() []string {
+func (p *PageChanges) Named() []string {
 	if len(p.Deleted) == 0 {
 		return nil
 	}
@@ -211,6 +213,9 @@ func (g Guard) Refuses(deleted, total int64) bool {
 	return deleted > g.Min && float64(deleted) > g.Share*float64(total)
 }
 
+// CodeGuarded is the code of a [GuardedError].
+const CodeGuarded failure.Code = "guarded"
+
 // A GuardedError says that a run's deletions wait for a yes (D9).
 type GuardedError struct {
 	Deleted       int64 // contacts that the run would have deleted
@@ -251,9 +256,12 @@ func waiting(n int64) string {
 	return contacts(n) + " wait"
 }
 
-// Hint says what to do about it.
-func (e *GuardedError) Hint() string {
-	return "If they are really gone, accept the deletions; if not, look at the bridge's source. Everything else was stored."
+// Explain says what to do about it.
+func (e *GuardedError) Explain() failure.Error {
+	return failure.Error{
+		Code: CodeGuarded, Message: e.Error(),
+		Hint: "If they are really gone, accept the deletions; if not, look at the bridge's source. Everything else was stored.",
+	}
 }
 
 // Held names the deletions of an integration that the guard holds back: contacts that wait for a yes or a no.
@@ -296,12 +304,13 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("the deletions that wait have changed since: the answer is for set %q, and %s now, as set %s", e.Set, waiting(e.Now.Count), e.Now.Set)
 }
 
-// Hint says what to do about it.
-func (e *HeldError) Hint() string {
+// Explain says what to do about it.
+func (e *HeldError) Explain() failure.Error {
+	hint := "Look at the contacts that wait now, then answer for set " + e.Now.Set + "."
 	if e.Now.Count == 0 {
-		return "They were answered already, or the contacts have come back. Look how the integration stands now."
+		hint = "They were answered already, or the contacts have come back. Look how the integration stands now."
 	}
-	return "Look at the contacts that wait now, then answer for set " + e.Now.Set + "."
+	return failure.Error{Code: failure.Conflict, Field: "set", Message: e.Error(), Hint: hint}
 }
 
 // A HeldContact waits for a yes to its deletion, or a no.

@@ -6,10 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Key names one integration: one bridge in one account.
@@ -85,8 +85,8 @@ type Start struct {
 	Settings string
 }
 
-// A Page is what one page of a run changes.
-type Page struct {
+// PageChanges are what one page of a run changes.
+type PageChanges struct {
 	Seq        int64 // number of the page in its run, from 1; any other than Run.Pages+1 is refused with [ErrOutOfOrder] (T8)
 	Contacts   []Record
 	Deleted    []string // ids that the bridge says are gone (D7)
@@ -95,11 +95,13 @@ type Page struct {
 	Context    json.RawMessage // to be sent with NextOffset
 	Checkpoint string          // empty where the page set none
 	Bytes      int64           // of the answer's body
-	Last       bool            // the run is complete with this page
 	Restarted  bool            // the bridge answers with every contact though a checkpoint was sent (D10); see [Run.Show]
 	Exact      bool            // the bridge's offsets are exact positions (D8)
 	Guard      Guard           // stands in front of the run's deletions; looked at on the last page
 }
+
+// Last reports whether the run is complete with this page.
+func (p *PageChanges) Last() bool { return p.NextOffset == "" }
 
 // A Record is a contact on its way into the directory, with the numbers that find it.
 type Record struct {
@@ -115,9 +117,25 @@ type Number struct {
 	Extension string
 }
 
+// Digits returns the digits that lookups compare, and whether they are an E.164 number's.
+func (n *Number) Digits() (digits string, full bool) {
+	if n.E164 != "" {
+		return n.E164[1:], true
+	}
+	return n.Match, false
+}
+
+// Written returns the number as the bridge sent it; empty where that is its E.164 form, the usual case where the bridge formats numbers.
+func (n *Number) Written() string {
+	if n.Raw == n.E164 {
+		return ""
+	}
+	return n.Raw
+}
+
 // A Rejected contact could not be taken.
 type Rejected struct {
-	Seq    int64  // ascending in its integration; the store's, of no meaning in a [Page]
+	Seq    int64  // ascending in its integration; the store's, of no meaning in [PageChanges]
 	ID     string // empty where it has none
 	Reason string // a sentence
 }
@@ -181,10 +199,14 @@ const MinSuffix = 6
 
 // Errors of a store. They are wrapped; compare with errors.Is.
 var (
-	ErrUnderWay   = errors.New("a run of this integration is under way")
+	ErrUnderWay error = &failure.Error{
+		Code: failure.Conflict, Message: "a run of this integration is under way", Hint: "Cancel it, or wait for its end.",
+	}
+	ErrNotFound error = &failure.Error{
+		Code: failure.NotFound, Message: "not found", Hint: "Check the name; somebody may have removed it.",
+	}
 	ErrLeaseLost  = errors.New("the run belongs to another process now")
 	ErrOutOfOrder = errors.New("the page is not the run's next one")
-	ErrNotFound   = errors.New("not found")
 )
 
 // An UnderWayError is [ErrUnderWay] with what is known of the other run.
@@ -195,26 +217,8 @@ type UnderWayError struct {
 
 func (e *UnderWayError) Error() string { return ErrUnderWay.Error() }
 
-// Is makes errors.Is(err, ErrUnderWay) true.
-func (e *UnderWayError) Is(target error) bool { return target == ErrUnderWay }
-
-// An Error is what a store says where the operator can do something about it.
-type Error struct {
-	Message string // what happened
-	Hint    string // what to do
-	Err     error  // the cause; may be nil
-}
-
-// Error returns the message and, where there is one, the cause.
-func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%s: %v", e.Message, e.Err)
-	}
-	return e.Message
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap returns [ErrUnderWay], which explains it.
+func (e *UnderWayError) Unwrap() error { return ErrUnderWay }
 
 // A Store keeps a directory. All methods may be called concurrently, by any number of processes on one store.
 type Store interface {
@@ -238,7 +242,7 @@ type Store interface {
 	// checkpoint stored and nobody deleted, they are held back, and a [*GuardedError] is returned. A contact that is held back
 	// and shown by a later page is held back no longer.
 	// [ErrLeaseLost] where the run belongs to another process or has ended.
-	ApplyPage(ctx context.Context, run *Run, page Page) error
+	ApplyPage(ctx context.Context, run *Run, page PageChanges) error
 
 	// RestartRun throws the run's offset and context away after the bridge refused them (D3), and updates run; see [Run.Restart].
 	RestartRun(ctx context.Context, run *Run) error

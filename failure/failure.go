@@ -1,29 +1,29 @@
-// Package failure is how every part of the program says what went wrong to people: a code for programs, a message, and a hint
-// that says what to do. Whoever knows what to do makes an [Error]; whoever tells somebody reads it with [Of]: command line, API,
-// console, history of runs, events and logs.
+// Package failure is the program's one error for people: a code for programs, a message that says what happened, and a hint that
+// says what to do. Code that knows what to do about an error makes an [Error]. Code that shows errors reads them with [Of]: the
+// command line, the API, the console, the history of runs, events and logs.
 //
-// None of the texts holds a credential.
+// No text of an error holds a credential.
 package failure
 
-// A Code names the kind of an error, for programs: "not_found". Codes are part of wire formats and stay as they are.
+// A Code is the kind of an error, for programs: "not_found". Codes are part of wire formats and never change.
 type Code string
 
-// The codes that several parts of the program share. The others are declared where they arise.
+// The codes that several packages share. Any other code is declared in the package that makes the error.
 const (
-	Invalid  Code = "invalid"      // what was given cannot be
-	NotFound Code = "not_found"    // what was asked for does not exist
-	Conflict Code = "conflict"     // it exists already, is under way, or was changed at the same moment
-	Managed  Code = "managed"      // declared by the configuration file
-	Denied   Code = "denied"       // the asker may not
-	Busy     Code = "rate_limited" // it can be done a little later
+	Invalid  Code = "invalid"      // a value that is not allowed, or a wrong use
+	NotFound Code = "not_found"    // something that does not exist
+	Conflict Code = "conflict"     // it exists already, is under way, or was changed at the same time
+	Managed  Code = "managed"      // only the configuration file changes it
+	Denied   Code = "denied"       // the user or token has no right to do it
+	Busy     Code = "rate_limited" // try again a little later
 )
 
 // An Error is an error that people can do something about.
 type Error struct {
-	Code    Code   // the kind; empty where no program decides by it
-	Message string // what happened, a clause without a final stop; empty where Err says it all
-	Hint    string // what to do, in sentences; may be empty
-	Field   string // what was given and is wrong, as the API or the configuration calls it; empty: the whole, or nothing was given
+	Code    Code   // the kind; empty if no program decides by it
+	Message string // what happened, a clause without a final stop; empty if the text of Err is enough
+	Hint    string // what to do, one or more sentences; may be empty
+	Field   string // the field that is wrong, as the API or the configuration names it; empty: none, or all of them
 	Err     error  // the cause; may be nil
 }
 
@@ -48,16 +48,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // Explain returns the error itself.
 func (e *Error) Explain() Error { return *e }
 
-// An Explainer is an error of another type that can be read as an [Error], such as one with more data for programs to decide by.
-// Its Unwrap, if it has one, returns the cause as well.
+// An Explainer is an error that can be read as an [Error]. A type that carries more data, for programs to decide by, implements it.
 type Explainer interface {
 	error
 	Explain() Error
 }
 
-// Of reads an error. Where several errors of the chain explain themselves, the outermost wins, and what it leaves empty is taken
-// from its cause; Field always belongs to Message. Of several errors that are joined, the first that explains itself is read.
-// The zero Error says that nobody has explained err: its text is for a log, since it may hold anything.
+// Of returns code, message, hint, field and cause of an error. If several errors of its chain are an [Explainer], the outermost wins,
+// and what it leaves empty comes from the next one; Field always belongs to Message. Of joined errors it reads the first [Explainer].
+// It returns the zero Error if there is none: then the text of err is for a log only, because it may hold anything.
 func Of(err error) Error {
 	if all := All(err); len(all) > 0 {
 		return all[0]
@@ -65,8 +64,8 @@ func Of(err error) Error {
 	return Error{}
 }
 
-// All reads every one of the errors that are joined in err (see [errors.Join]), in their order, each as [Of] does: what was given may
-// be wrong in several places, and all of them are told at once. Errors that nobody has explained are left out.
+// All returns what [Of] returns for each of the errors that are joined in err (see [errors.Join]), in their order: several fields may
+// be wrong, and all of them are shown at once. It leaves out errors that are no [Explainer].
 func All(err error) []Error {
 	causes := causesOf(err)
 	explainer, ok := err.(Explainer) //nolint:errorlint // the tree is walked
@@ -77,7 +76,7 @@ func All(err error) []Error {
 	if len(causes) == 0 {
 		return []Error{own}
 	}
-	if own.Message != "" { // it speaks of all its causes
+	if own.Message != "" { // one message about all the causes
 		causes = causes[:1]
 	}
 	for i := range causes {
@@ -100,7 +99,7 @@ func causesOf(err error) []Error {
 	return nil
 }
 
-// over returns e with what it leaves empty taken from a cause.
+// over returns e, and what is empty in it from its cause.
 func (e Error) over(cause Error) Error {
 	if e.Code == "" {
 		e.Code = cause.Code
@@ -114,7 +113,7 @@ func (e Error) over(cause Error) Error {
 	return e
 }
 
-// WithHint returns err with another hint; nil for nil.
+// WithHint returns err with another hint. It returns nil if err is nil.
 func WithHint(err error, hint string) error {
 	if err == nil {
 		return nil
@@ -122,13 +121,13 @@ func WithHint(err error, hint string) error {
 	return &Error{Hint: hint, Err: err}
 }
 
-// Hidden returns err as a cause that errors.Is and errors.As find, but that no text repeats: for a message that says it all.
+// Hidden returns err as a cause that errors.Is and errors.As find and that no text shows, for a message that is complete without it.
 func Hidden(err error) error { return hidden{err} }
 
 type hidden struct{ error }
 
-// Error returns nothing: the message around it says it all.
+// Error returns the empty string.
 func (h hidden) Error() string { return "" }
 
-// Unwrap returns the error that is hidden.
+// Unwrap returns the hidden error.
 func (h hidden) Unwrap() error { return h.error }

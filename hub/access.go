@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -32,8 +33,8 @@ func permit(ctx context.Context, scope registry.Scope, account string) error {
 	if account != "" {
 		where = "in the account " + account
 	}
-	return &Error{
-		Kind: Denied, Message: fmt.Sprintf("%s may not do this %s", a.Name, where),
+	return &failure.Error{
+		Code: failure.Denied, Message: fmt.Sprintf("%s may not do this %s", a.Name, where),
 		Hint: fmt.Sprintf("It needs the scope %s.", scope),
 	}
 }
@@ -78,8 +79,8 @@ func ofAccounts[T any](ctx context.Context, account string, may func(Actor, stri
 	return all, nil
 }
 
-func missing(what, name string) *Error {
-	return &Error{Kind: NotFound, Message: fmt.Sprintf("there is no %s %q", what, name), Hint: "Check the name; names are case-sensitive."}
+func missing(what, name string) error {
+	return &failure.Error{Code: failure.NotFound, Message: fmt.Sprintf("there is no %s %q", what, name), Hint: "Check the name; names are case-sensitive."}
 }
 
 // unmanaged refuses changes of what the configuration file declares, except by the file.
@@ -87,7 +88,7 @@ func unmanaged(ctx context.Context, managed bool, what string) error {
 	if a, _ := ActorOf(ctx); !managed || a.File {
 		return nil
 	}
-	return &Error{Kind: Managed, Message: what + " is declared by the configuration file", Hint: "Change it there and start the hub again."}
+	return &failure.Error{Code: failure.Managed, Message: what + " is declared by the configuration file", Hint: "Change it there and start the hub again."}
 }
 
 // managed reports whether something is the configuration file's: what others make never is.

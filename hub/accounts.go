@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
@@ -20,8 +21,8 @@ func checkName(field, text string) error {
 	if properName.MatchString(text) {
 		return nil
 	}
-	return &Error{
-		Kind: Invalid, Field: field, Message: fmt.Sprintf("%q cannot be a name", text),
+	return &failure.Error{
+		Code: failure.Invalid, Field: field, Message: fmt.Sprintf("%q cannot be a name", text),
 		Hint: "Use letters, digits, hyphen and underscore, at most 64, the first a letter or digit.",
 	}
 }
@@ -54,7 +55,7 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 		return err
 	}
 	if err := h.Registry.PutAccount(ctx, a); errors.Is(err, registry.ErrGoing) {
-		return &Error{Kind: Conflict, Field: "name", Message: "the account " + a.Name + " is still being removed", Hint: "Try again in a moment, or choose another name."}
+		return &failure.Error{Code: failure.Conflict, Field: "name", Message: "the account " + a.Name + " is still being removed", Hint: "Try again in a moment, or choose another name."}
 	} else if err != nil {
 		return err
 	}
@@ -66,11 +67,11 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 func CheckAccount(a registry.Account) error {
 	var region, zone error
 	if a.Region != "" && !phone.KnownRegion(a.Region) {
-		region = &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", a.Region), Hint: country.Hint(a.Region)}
+		region = &failure.Error{Code: failure.Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", a.Region), Hint: country.Hint(a.Region)}
 	}
 	if _, err := time.LoadLocation(a.TimeZone); err != nil || a.TimeZone == "Local" {
-		zone = &Error{
-			Kind: Invalid, Field: "time_zone", Message: fmt.Sprintf("there is no time zone %q", a.TimeZone),
+		zone = &failure.Error{
+			Code: failure.Invalid, Field: "time_zone", Message: fmt.Sprintf("there is no time zone %q", a.TimeZone),
 			Hint: "Write its IANA name: Europe/London, America/New_York.",
 		}
 	}

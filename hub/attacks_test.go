@@ -1,7 +1,6 @@
 package hub_test
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -18,7 +17,7 @@ import (
 // field puts into it, nor by where an answer leads.
 func TestNoFieldLeadsToThisMachine(t *testing.T) {
 	f := newHub(t)
-	f.Outbound = outbound.New(outbound.Options{})
+	f.Outbound = outbound.New(outbound.Policy{})
 	var asked atomic.Int64
 	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	t.Cleanup(inside.Close)
@@ -47,7 +46,7 @@ func TestNoFieldLeadsToThisMachine(t *testing.T) {
 	} {
 		i := registry.Integration{Key: directory.Key{Account: "acme", Integration: "draft"}, Bridge: c.bridge, OAuth: c.oauth}
 		result, err := f.TestDraft(t.Context(), i, c.auth)
-		if e, is := errors.AsType[*hub.Error](err); result.OK || err != nil && (!is || e.Kind != hub.Invalid) || err == nil && result.Problem == nil {
+		if result.OK || err != nil && failure.Of(err).Code != failure.Invalid || err == nil && result.Problem == nil {
 			t.Errorf("%s with %v: %+v, %v", c.bridge, c.auth, result, err)
 		}
 	}

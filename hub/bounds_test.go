@@ -29,9 +29,9 @@ import (
 // fill stores contacts as one page of a run, past everything that bounds what bridges send: as older versions may have left them.
 func fill(t *testing.T, f *fixture, records ...directory.Record) {
 	t.Helper()
-	run, err := f.Store.StartRun(t.Context(), crmKey, directory.Start{Full: true, Lease: time.Minute})
+	run, err := f.Store().StartRun(t.Context(), crmKey, directory.Start{Full: true, Lease: time.Minute})
 	must(t, err)
-	must(t, f.Store.ApplyPage(t.Context(), run, directory.Page{Seq: 1, Contacts: records, Last: true, Checkpoint: "c"}))
+	must(t, f.Store().ApplyPage(t.Context(), run, directory.PageChanges{Seq: 1, Contacts: records, Checkpoint: "c"}))
 }
 
 // giant returns a contact with so many numbers and addresses, all of which it shares with every other one.
@@ -151,7 +151,7 @@ func TestEightHostilePagesAtOnce(t *testing.T) {
 			var took []time.Duration
 			for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 				began := time.Now()
-				a, err := f.Lookup(t.Context(), "acme", "(415) 555-0001", "", caller.Options{})
+				a, err := f.Lookup(t.Context(), "acme", "(415) 555-0001", "", caller.LookupOptions{})
 				if err != nil || len(a.Matches) != 1 {
 					t.Fatalf("%+v, %v", a, err)
 				}

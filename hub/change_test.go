@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -90,7 +91,7 @@ func TestCredentialsAndAddressChangeTogether(t *testing.T) {
 	if err := f.AddIntegration(t.Context(), fresh, good); err == nil {
 		t.Error("an integration without its credentials")
 	}
-	if _, err := f.Integration(t.Context(), fresh.Key); !isKind(err, hub.NotFound) {
+	if _, err := f.Integration(t.Context(), fresh.Key); failure.Of(err).Code != failure.NotFound {
 		t.Errorf("half of an integration was added: %v", err)
 	}
 	if len(stolen) > 0 {
@@ -101,7 +102,7 @@ func TestCredentialsAndAddressChangeTogether(t *testing.T) {
 // reopened returns the fixture's registry with another sealer.
 func reopened(t *testing.T, f *fixture, seal registry.Sealer) *registry.DB {
 	t.Helper()
-	r, err := registry.Open(t.Context(), f.dir+"/hub.db", registry.Options{Seal: seal, Clock: f.clock.Now})
+	r, err := registry.Open(t.Context(), f.dir+"/hub.db", registry.OpenOptions{Seal: seal, Clock: f.clock.Now})
 	must(t, err)
 	t.Cleanup(func() { r.Close() })
 	return r
@@ -115,11 +116,11 @@ func TestAChangeThatMeetsAnotherIsJudgedAgain(t *testing.T) {
 	must(t, f.ChangeIntegration(t.Context(), f.view(t).Integration, map[string]string{"api_key": "precious"}))
 	read.Bridge = "https://mallory.example.com/contact_sync"
 	all := map[string]string{"username": "mallory", "password": "mine"} // everything that there was when it was read
-	if err := f.ChangeIntegration(t.Context(), read, all); !isKind(err, hub.Conflict) {
+	if err := f.ChangeIntegration(t.Context(), read, all); failure.Of(err).Code != failure.Conflict {
 		t.Errorf("a change of an older version: %v", err)
 	}
 	read.Version = 0
-	if err := f.ChangeIntegration(t.Context(), read, all); !isKind(err, hub.Invalid) || !strings.Contains(err.Error(), "api_key") {
+	if err := f.ChangeIntegration(t.Context(), read, all); failure.Of(err).Code != failure.Invalid || !strings.Contains(err.Error(), "api_key") {
 		t.Errorf("a value goes to where it was not given for: %v", err)
 	}
 	if i := f.view(t); i.Bridge != c.url {
@@ -146,7 +147,7 @@ func TestLearnedValuesAreNotForAnotherBridge(t *testing.T) {
 	changed.Bridge = "https://other.example.com/contact_sync"
 	must(t, f.ChangeIntegration(t.Context(), changed, good))
 	close(goOn)
-	if err := <-tested; !isKind(err, hub.Conflict) {
+	if err := <-tested; failure.Of(err).Code != failure.Conflict {
 		t.Errorf("the test says %v", err)
 	}
 	if set := f.view(t).AuthSet; strings.Join(set, " ") != "password username" {
@@ -208,6 +209,7 @@ func TestAsksSurviveRefusalsAndRetries(t *testing.T) {
 
 // A firewall that says 403 for a minute breaks nothing, at the bridge or at the token endpoint; a 401 is the bridge's own word.
 func TestOne403BreaksNothing(t *testing.T) {
+	t.Parallel()
 	for status, health := range map[int]registry.Health{http.StatusForbidden: registry.HealthFailing, http.StatusUnauthorized: registry.HealthBroken} {
 		f, c := newHub(t), newCRM(t, 3)
 		c.answer(func(w http.ResponseWriter, _ *http.Request) bool {

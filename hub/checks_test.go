@@ -2,7 +2,6 @@ package hub_test
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -39,12 +39,12 @@ func TestWhatCannotBeMeantIsRefusedWithTheFieldsName(t *testing.T) {
 	} {
 		c.i.Key = directory.Key{Account: "acme", Integration: "shop"}
 		err := f.AddIntegration(t.Context(), c.i, nil)
-		if e, ok := errors.AsType[*hub.Error](err); !ok || e.Kind != hub.Invalid || e.Field != c.field || e.Hint == "" {
+		if e := failure.Of(err); e.Code != failure.Invalid || e.Field != c.field || e.Hint == "" {
 			t.Errorf("%s: %#v", c.field, err)
 		}
 	}
 	_, _, err := f.AddWebhook(t.Context(), registry.Webhook{URL: "https://example.com/hook", Kinds: []string{"run.faild"}})
-	if e, ok := errors.AsType[*hub.Error](err); !ok || e.Field != "kinds" || !strings.Contains(e.Hint, "run.failed") {
+	if e := failure.Of(err); e.Field != "kinds" || !strings.Contains(e.Hint, "run.failed") {
 		t.Errorf("a kind of event that there is not: %v", err)
 	}
 }
@@ -104,6 +104,7 @@ func TestWhatAuthValidationGivesIsSentFromThenOn(t *testing.T) {
 }
 
 func TestWebhooksAreSignedAndSentAgain(t *testing.T) {
+	t.Parallel()
 	f, c := newHub(t), newCRM(t, 1)
 	type sent struct{ signature, body string }
 	got := make(chan sent, 9)

@@ -122,7 +122,7 @@ func TestAnAnswerWhileARunEndsIsTheLast(t *testing.T) {
 			go func() { // as soon as the directory holds them back, before the run's outcome is written
 				defer close(done)
 				eventually(t, "deletions wait", func() bool {
-					state, err := f.Store.State(t.Context(), crmKey)
+					state, err := f.Store().State(t.Context(), crmKey)
 					must(t, err)
 					if state.Held.Count == 0 {
 						return false

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -90,8 +91,8 @@ func staysPut(was registry.Integration, kept map[string]string, is registry.Inte
 	if len(names) == 0 {
 		return nil
 	}
-	return &Error{
-		Kind: Invalid, Field: "bridge", Message: fmt.Sprintf("what is kept of auth was not given for %s: %s", host, strings.Join(names, ", ")),
+	return &failure.Error{
+		Code: failure.Invalid, Field: "bridge", Message: fmt.Sprintf("what is kept of auth was not given for %s: %s", host, strings.Join(names, ", ")),
 		Hint: "Give these values again with the new address, or take them away.",
 	}
 }

@@ -1,12 +1,12 @@
 package hub_test
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"testing"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -42,7 +42,7 @@ func TestKeptValuesGoOnlyWhereTheyWereGivenFor(t *testing.T) {
 			must(t, f.AddIntegration(t.Context(), i, given))
 			c.change(&i)
 			err := f.ChangeIntegration(t.Context(), i, c.auth)
-			if e, ok := errors.AsType[*hub.Error](err); (err == nil) != c.want || err != nil && (!ok || e.Kind != hub.Invalid || e.Hint == "") {
+			if e := failure.Of(err); (err == nil) != c.want || err != nil && (e.Code != failure.Invalid || e.Hint == "") {
 				t.Errorf("%v", err)
 			}
 			must(t, f.RemoveIntegration(t.Context(), i.Key))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/synchronizer"
@@ -38,7 +39,7 @@ func (h *Hub) dial(ctx context.Context, i registry.Integration, given map[string
 	}
 	address, err := fill(i.Bridge, values)
 	if err != nil {
-		return nil, &Error{Kind: Invalid, Field: "bridge", Message: "the bridge URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
+		return nil, &failure.Error{Code: failure.Invalid, Field: "bridge", Message: "the bridge URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
 	}
 	l := &line{client: h.client(i, address, values)}
 	if i.OAuth == nil {
@@ -81,22 +82,30 @@ func (l *line) Page(ctx context.Context, q bridge.PageRequest) (*bridge.Page, er
 		}
 		page, err = l.client.Page(ctx, q)
 	}
+	return page, explain(err)
+}
+
+// explain returns a bridge's error with what to do in the hub. The bridge's own hint is for the bridge's operator.
+func explain(err error) error {
 	if address, ok := errors.AsType[*outbound.Refused](err); ok {
-		return nil, address
+		return address
 	}
-	return page, err
+	if failure.Of(err).Code == bridge.CodeUnauthorized {
+		return failure.WithHint(err, "Correct the integration's auth values, then test it.")
+	}
+	return err
 }
 
 // validate asks the auth_validation endpoint.
 func (l *line) validate(ctx context.Context, address string) (bridge.Auth, error) {
 	more, err := l.client.Validate(ctx, address)
-	if !l.refused(err) {
-		return more, err
+	if l.refused(err) {
+		if err := l.renew(ctx); err != nil {
+			return nil, err
+		}
+		more, err = l.client.Validate(ctx, address)
 	}
-	if err := l.renew(ctx); err != nil {
-		return nil, err
-	}
-	return l.client.Validate(ctx, address)
+	return more, explain(err)
 }
 
 func (l *line) refused(err error) bool {
@@ -132,7 +141,7 @@ func (h *Hub) Test(ctx context.Context, key directory.Key) (TestResult, error) {
 	if len(more) > 0 {
 		// They are for the bridge and the credentials that were tried.
 		if err := h.Registry.LearnAuth(ctx, key, more, i.Version); errors.Is(err, registry.ErrChanged) {
-			return result, &Error{Kind: Conflict, Message: "the integration " + key.Integration + " was changed while it was tried", Hint: "Try it again."}
+			return result, &failure.Error{Code: failure.Conflict, Message: "the integration " + key.Integration + " was changed while it was tried", Hint: "Try it again."}
 		} else if err != nil {
 			return result, err
 		}

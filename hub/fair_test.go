@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/test/pace"
@@ -85,6 +85,7 @@ func (f *fixture) happens(t *testing.T, account string) {
 
 // Webhooks that take a request and say nothing delay no other account's.
 func TestTarPitsDelayNobodyElse(t *testing.T) {
+	t.Parallel()
 	f := newHub(t)
 	must(t, f.PutAccount(t.Context(), registry.Account{Name: "other"}))
 	pit, other := tarPit(t), newListener(t, 0)
@@ -107,6 +108,7 @@ func TestTarPitsDelayNobodyElse(t *testing.T) {
 
 // Nor do they keep their own account's good webhooks waiting, once they are known to hang.
 func TestTarPitsDoNotDelayTheirAccountsOthers(t *testing.T) {
+	t.Parallel()
 	f := newHub(t)
 	pit, own := tarPit(t), newListener(t, 0)
 	for range 12 {
@@ -190,8 +192,8 @@ func TestCeilingsCannotBeRaised(t *testing.T) {
 }
 
 func isAbout(err error, field string) bool {
-	e, ok := errors.AsType[*hub.Error](err)
-	return ok && e.Kind == hub.Invalid && e.Field == field && e.Hint != ""
+	e := failure.Of(err)
+	return e.Code == failure.Invalid && e.Field == field && e.Hint != ""
 }
 
 // The largest page that anybody may ask for by default fits into the memory of all pages.
@@ -286,6 +288,7 @@ func TestOneAccountHasAllWorkers(t *testing.T) {
 
 // People who try integrations take places as runs do: they cannot be used to ask a host, or to keep the hub busy, without bounds.
 func TestTestsTakePlacesAsRunsDo(t *testing.T) {
+	t.Parallel()
 	f := newHub(t)
 	f.Options.Workers, f.Options.PerHost = 8, 2
 	pit := tarPit(t)
@@ -298,7 +301,7 @@ func TestTestsTakePlacesAsRunsDo(t *testing.T) {
 			_, err := f.TestDraft(ctx, registry.Integration{Key: crmKey, Bridge: pit, Limits: registry.Limits{Timeout: time.Minute}}, good)
 			mu.Lock()
 			defer mu.Unlock()
-			if isKind(err, hub.Busy) {
+			if failure.Of(err).Code == failure.Busy {
 				busy++
 			}
 		})

@@ -61,12 +61,14 @@ func newHub(t *testing.T) *fixture {
 // another is one more process on the same databases.
 func (f *fixture) another(t *testing.T, name string) *hub.Hub {
 	t.Helper()
-	r, err := registry.Open(t.Context(), filepath.Join(f.dir, "hub.db"), registry.Options{Seal: plain{}, Clock: f.clock.Now})
+	r, err := registry.Open(t.Context(), filepath.Join(f.dir, "hub.db"), registry.OpenOptions{Seal: plain{}, Clock: f.clock.Now})
 	must(t, err)
 	store, err := sqlite.Open(t.Context(), filepath.Join(f.dir, "directory.db"))
 	must(t, err)
 	t.Cleanup(func() { store.Close(); r.Close() })
-	return &hub.Hub{Registry: r, Store: store, Outbound: http.DefaultTransport, Options: hub.Options{Name: name, Clock: f.clock.Now, RetryFirst: time.Minute}}
+	h := hub.New(r, store)
+	h.Outbound, h.Options = http.DefaultTransport, hub.Options{Name: name, Clock: f.clock.Now, RetryFirst: time.Minute}
+	return h
 }
 
 func must(t *testing.T, err error) {

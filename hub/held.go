@@ -20,11 +20,11 @@ func (h *Hub) Held(ctx context.Context, key directory.Key, after int64, limit in
 	if _, err := h.integration(ctx, key); err != nil {
 		return directory.Held{}, nil, err
 	}
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	if err != nil {
 		return directory.Held{}, nil, err
 	}
-	list, err := h.Store.Held(ctx, key, after, limit)
+	list, err := h.store.Held(ctx, key, after, limit)
 	return state.Held, list, err
 }
 
@@ -67,15 +67,15 @@ func harmless(cell string) string {
 }
 
 // AcceptDeletions deletes the contacts that wait for a decision about their deletion, as a person has said, and reports how many. The set names them
-// ([directory.Held]). Where something else waits by now, it deletes nobody and returns a [Conflict].
+// ([directory.Held]). Where something else waits by now, it deletes nobody and returns a [directory.HeldError].
 func (h *Hub) AcceptDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
-	return h.answer(ctx, key, set, "integration.accept_deletions", h.Store.DeleteHeld)
+	return h.answer(ctx, key, set, "integration.accept_deletions", h.store.DeleteHeld)
 }
 
 // RefuseDeletions keeps the contacts that wait for a decision about their deletion, as a person has said, and reports how many. See [directory.Store] for
 // what may come up again.
 func (h *Hub) RefuseDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
-	return h.answer(ctx, key, set, "integration.refuse_deletions", h.Store.KeepHeld)
+	return h.answer(ctx, key, set, "integration.refuse_deletions", h.store.KeepHeld)
 }
 
 func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string, say func(context.Context, directory.Key, string) (int64, error)) (int64, error) {
@@ -88,9 +88,6 @@ func (h *Hub) answer(ctx context.Context, key directory.Key, set, action string,
 	// What was said is done and noted, even where the caller does not wait for it.
 	ctx = context.WithoutCancel(ctx)
 	n, err := say(ctx, key, set)
-	if refused, ok := errors.AsType[*directory.HeldError](err); ok {
-		return 0, &Error{Kind: Conflict, Field: "set", Message: refused.Error(), Hint: refused.Hint()}
-	}
 	if err != nil {
 		return 0, err
 	}
@@ -117,7 +114,7 @@ func (h *Hub) settle(ctx context.Context, key directory.Key) error {
 	if err != nil {
 		return err
 	}
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	if err != nil || state.Held.Count > 0 {
 		return err
 	}
@@ -126,7 +123,7 @@ func (h *Hub) settle(ctx context.Context, key directory.Key) error {
 
 // waiting returns an integration's health, and its problem, after a complete run: guarded while deletions wait for a yes, ok otherwise.
 func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Status) (registry.Health, *registry.Problem, error) {
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	switch {
 	case err != nil:
 		return "", nil, err
@@ -135,7 +132,7 @@ func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Statu
 	}
 	p := &registry.Problem{
 		Code: string(registry.HealthGuarded), Message: "the deletion of " + contacts(state.Held.Count) + " waits for a yes",
-		Hint: (&directory.GuardedError{}).Hint(), Since: h.now(),
+		Hint: (&directory.GuardedError{}).Explain().Hint, Since: h.now(),
 	}
 	if was.Health == registry.HealthGuarded && was.Problem != nil {
 		p.Since = was.Problem.Since

@@ -2,7 +2,6 @@ package hub_test
 
 import (
 	"bytes"
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -54,8 +54,7 @@ func TestAYesIsForWhatWasShown(t *testing.T) {
 		t.Fatalf("%d contacts, %+v", v.State.Contacts, v.Status)
 	}
 	_, err = f.AcceptDeletions(t.Context(), crmKey, shown.Set)
-	refused, ok := errors.AsType[*hub.Error](err)
-	if !ok || refused.Kind != hub.Conflict || !strings.Contains(refused.Error(), "100 contacts wait") {
+	if refused := failure.Of(err); refused.Code != failure.Conflict || refused.Field != "set" || !strings.Contains(refused.Message, "100 contacts wait") {
 		t.Errorf("a yes to 25, where 100 wait: %v", err)
 	}
 	if v := f.view(t); v.State.Contacts != 100 || v.Status.Health != registry.HealthGuarded {
@@ -133,7 +132,7 @@ func TestAFullRunThatSomebodyAsksForReadsEverything(t *testing.T) {
 	must(t, f.Ask(t.Context(), crmKey, registry.Ask{Full: true}))
 	work(t, f.Hub)
 	f.until(t, registry.HealthOK)
-	list, err := f.Store.Contacts(t.Context(), crmKey, "", 100)
+	list, err := f.Store().Contacts(t.Context(), crmKey, "", 100)
 	must(t, err)
 	for _, c := range list {
 		if c.Phones[0] == "+14155559999" {

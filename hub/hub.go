@@ -15,11 +15,12 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// A Hub is one process's part of a hub: several on one database work together.
+// A Hub is one process's part of a hub: several on one database work together. Use [New]; set the exported fields, all of which
+// may be left as they are, before anything is done with it.
 type Hub struct {
-	// Registry and Store are the hub's databases.
 	Registry *registry.DB
-	Store    directory.Store
+	// store holds the contacts. Nobody outside reads it past [Hub.shown], which leaves out what is being removed.
+	store directory.Store
 	// Outbound sends every request to an address that somebody typed: bridges, token endpoints, webhooks.
 	Outbound http.RoundTripper
 	Logger   *slog.Logger // nil logs nothing
@@ -38,6 +39,9 @@ type Hub struct {
 	hubState
 }
 
+// New returns a hub on its two databases.
+func New(r *registry.DB, store directory.Store) *Hub { return &Hub{Registry: r, store: store} }
+
 // Options say how a hub works. Zero fields mean their defaults.
 type Options struct {
 	Name       string           // of this process among those on one database; default: host name and pid
@@ -52,57 +56,6 @@ type Options struct {
 	// Ceilings are the most that an integration's limits may be, except for those that the configuration file declares. Zero
 	// fields mean those of [DefaultCeilings].
 	Ceilings registry.Limits
-}
-
-// An Error is a failure that somebody can do something about.
-type Error struct {
-	Kind    ErrorKind
-	Message string // what happened
-	Hint    string // what to do
-	Field   string // what it is about, as the API calls it; empty: the whole
-	Err     error  // the cause; may be nil
-}
-
-// An ErrorKind decides the HTTP status and a command's exit status.
-type ErrorKind string
-
-// The kinds of error.
-const (
-	Invalid  ErrorKind = "invalid"      // 422: what was given cannot be
-	NotFound ErrorKind = "not_found"    // 404
-	Conflict ErrorKind = "conflict"     // 409: exists already, is under way
-	Managed  ErrorKind = "managed"      // 409: declared by the configuration file
-	Denied   ErrorKind = "denied"       // 403
-	Busy     ErrorKind = "rate_limited" // 429: it can be done a little later
-)
-
-// Error returns the message and, where there is one, the cause.
-func (e *Error) Error() string {
-	if e.Err != nil {
-		return e.Message + ": " + e.Err.Error()
-	}
-	return e.Message
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Errors returns the errors that an error holds and somebody can do something about, in their order: what was given may be wrong in
-// several places, and all of them are told at once.
-func Errors(err error) []*Error {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked
-	case *Error:
-		return []*Error{e}
-	case interface{ Unwrap() []error }:
-		var all []*Error
-		for _, one := range e.Unwrap() {
-			all = append(all, Errors(one)...)
-		}
-		return all
-	case interface{ Unwrap() error }:
-		return Errors(e.Unwrap())
-	}
-	return nil
 }
 
 // An Actor is who does something, for the audit log and for what is allowed.

@@ -15,6 +15,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -40,13 +41,13 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 	if err := h.Registry.AddIntegration(ctx, i, auth); err != nil {
 		switch {
 		case errors.Is(err, registry.ErrExists):
-			return &Error{
-				Kind: Conflict, Field: "name", Message: fmt.Sprintf("there is an integration %q in the account %s already", i.Key.Integration, i.Account),
+			return &failure.Error{
+				Code: failure.Conflict, Field: "name", Message: fmt.Sprintf("there is an integration %q in the account %s already", i.Key.Integration, i.Account),
 				Hint: "Choose another name, or change that one.",
 			}
 		case errors.Is(err, registry.ErrGoing):
-			return &Error{
-				Kind: Conflict, Field: "name", Message: fmt.Sprintf("an integration %q is still being removed from the account %s", i.Key.Integration, i.Account),
+			return &failure.Error{
+				Code: failure.Conflict, Field: "name", Message: fmt.Sprintf("an integration %q is still being removed from the account %s", i.Key.Integration, i.Account),
 				Hint: "Try again in a moment, or choose another name.",
 			}
 		}
@@ -81,7 +82,7 @@ const changeAttempts = 8 // of a change that meets others
 
 // ChangeIntegration replaces an integration's configuration, and the auth values that are named: all of it or nothing, whatever
 // becomes of the caller. Where i.Version is not 0 and the integration has another version by now, somebody else has changed it,
-// and this is a [Conflict].
+// and this is a [failure.Conflict].
 func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
 	if err := permit(ctx, registry.ScopeWrite, i.Account); err != nil {
 		return err
@@ -94,8 +95,8 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 			return err
 		}
 		if i.Version != 0 || attempt == changeAttempts {
-			return &Error{
-				Kind: Conflict, Message: "the integration " + i.Key.Integration + " was changed by somebody else meanwhile",
+			return &failure.Error{
+				Code: failure.Conflict, Message: "the integration " + i.Key.Integration + " was changed by somebody else meanwhile",
 				Hint: "Look at how it is now, and make your change again.",
 			}
 		}
@@ -216,7 +217,7 @@ func (h *Hub) Integration(ctx context.Context, key directory.Key) (IntegrationVi
 	if err != nil {
 		return IntegrationView{}, err
 	}
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	return IntegrationView{Integration: asKnown(i, h.storage.problems()), State: state}, err
 }
 
@@ -261,7 +262,7 @@ func (h *Hub) Integrations(ctx context.Context, account string, after directory.
 }
 
 func (h *Hub) states(ctx context.Context, account string) (map[directory.Key]directory.State, error) {
-	list, err := h.Store.States(ctx, account)
+	list, err := h.store.States(ctx, account)
 	states := make(map[directory.Key]directory.State, len(list))
 	for _, s := range list {
 		states[s.Key] = s
@@ -328,7 +329,7 @@ func (h *Hub) Runs(ctx context.Context, key directory.Key, before int64, limit i
 	if _, err := h.integration(ctx, key); err != nil {
 		return nil, err
 	}
-	return h.Store.Runs(ctx, key, before, limit)
+	return h.store.Runs(ctx, key, before, limit)
 }
 
 // Rejected lists what an integration's newest runs could not take, newest first: those before a Seq, or from the newest on
@@ -340,7 +341,7 @@ func (h *Hub) Rejected(ctx context.Context, key directory.Key, before int64, lim
 	if _, err := h.integration(ctx, key); err != nil {
 		return nil, err
 	}
-	return h.Store.Rejected(ctx, key, before, limit)
+	return h.store.Rejected(ctx, key, before, limit)
 }
 
 // checkIntegration refuses what cannot be meant; auth are all of its auth values.
@@ -357,10 +358,10 @@ func checkIntegration(i registry.Integration, auth map[string]string) error {
 	}
 	problems = append(problems, checkSchedule(i.Schedule), checkOAuth(i.OAuth, auth))
 	if i.Guard.Share < 0 || i.Guard.Share > 1 || i.Guard.Min < 0 {
-		problems = append(problems, &Error{Kind: Invalid, Field: "guard", Message: "the guard's share must be from 0 to 1, and its least number not below 0", Hint: "0.2 is 20 %."})
+		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "guard", Message: "the guard's share must be from 0 to 1, and its least number not below 0", Hint: "0.2 is 20 %."})
 	}
 	if i.Limits.Pages < 0 || i.Limits.PageBytes < 0 || i.Limits.Timeout < 0 || i.Limits.Run < 0 {
-		problems = append(problems, &Error{Kind: Invalid, Field: "limits", Message: "a limit is below 0", Hint: "Leave it out for its default."})
+		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "limits", Message: "a limit is below 0", Hint: "Leave it out for its default."})
 	}
 	return errors.Join(problems...)
 }
@@ -372,7 +373,7 @@ func checkFields(fields []registry.Field) error {
 	seen := map[string]bool{}
 	for n, f := range fields {
 		invalid := func(field, message, hint string) error {
-			return &Error{Kind: Invalid, Field: fmt.Sprintf("fields[%d].%s", n, field), Message: message, Hint: hint}
+			return &failure.Error{Code: failure.Invalid, Field: fmt.Sprintf("fields[%d].%s", n, field), Message: message, Hint: hint}
 		}
 		switch {
 		case !fieldName.MatchString(f.Name):
@@ -400,16 +401,16 @@ func checkSchedule(s registry.Schedule) error {
 	}
 	switch {
 	case s.Cron != "" && ways > 1:
-		return &Error{Kind: Invalid, Field: "schedule", Message: "it has more than one schedule", Hint: "Choose one of every, cron and off."}
+		return &failure.Error{Code: failure.Invalid, Field: "schedule", Message: "it has more than one schedule", Hint: "Choose one of every, cron and off."}
 	case s.Every != 0 && s.Every < registry.MinEvery:
-		return &Error{Kind: Invalid, Field: "every", Message: fmt.Sprintf("it cannot run every %s", s.Every), Hint: fmt.Sprintf("The least is %s.", registry.MinEvery)}
+		return &failure.Error{Code: failure.Invalid, Field: "every", Message: fmt.Sprintf("it cannot run every %s", s.Every), Hint: fmt.Sprintf("The least is %s.", registry.MinEvery)}
 	case s.Every > 366*24*time.Hour:
-		return &Error{Kind: Invalid, Field: "every", Message: fmt.Sprintf("every %s is too seldom to be meant", s.Every), Hint: "The most is a year. To run it only when asked, say off."}
+		return &failure.Error{Code: failure.Invalid, Field: "every", Message: fmt.Sprintf("every %s is too seldom to be meant", s.Every), Hint: "The most is a year. To run it only when asked, say off."}
 	}
 	if s.Cron != "" {
 		if _, err := cron.ParseStandard(s.Cron); err != nil {
-			return &Error{
-				Kind: Invalid, Field: "cron", Message: fmt.Sprintf("%q is no schedule", s.Cron),
+			return &failure.Error{
+				Code: failure.Invalid, Field: "cron", Message: fmt.Sprintf("%q is no schedule", s.Cron),
 				Hint: "Write minute, hour, day of the month, month and day of the week: 15 6-20 * * 1-5",
 			}
 		}
@@ -421,18 +422,18 @@ func checkSchedule(s registry.Schedule) error {
 func checkURL(field, text string, values map[string]string) error {
 	filled, err := fill(text, values)
 	if err != nil {
-		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
+		return &failure.Error{Code: failure.Invalid, Field: field, Message: "the " + field + " URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
 	}
 	u, err := url.Parse(filled)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " is no http or https URL", Hint: "Write it as " + exampleOf(field)}
+		return &failure.Error{Code: failure.Invalid, Field: field, Message: "the " + field + " is no http or https URL", Hint: "Write it as " + exampleOf(field)}
 	case u.User != nil:
 		hint := "Put them into auth."
 		if field == "url" { // a webhook's
 			hint = "Leave them out: the receiver knows the hub by the signature."
 		}
-		return &Error{Kind: Invalid, Field: field, Message: "the " + field + " URL holds credentials, which would be shown", Hint: hint}
+		return &failure.Error{Code: failure.Invalid, Field: field, Message: "the " + field + " URL holds credentials, which would be shown", Hint: hint}
 	}
 	return nil
 }
@@ -486,7 +487,7 @@ func authValues(i registry.Integration, given map[string]string) (map[string]str
 		}
 		if value == "" {
 			if f.Mandatory {
-				missing = append(missing, &Error{Kind: Invalid, Field: "auth." + f.Name, Message: fmt.Sprintf("the auth field %s has no value", label(f)), Hint: hintFor(f)})
+				missing = append(missing, &failure.Error{Code: failure.Invalid, Field: "auth." + f.Name, Message: fmt.Sprintf("the auth field %s has no value", label(f)), Hint: hintFor(f)})
 			}
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
@@ -70,8 +71,8 @@ func (h *Hub) checkCeilings(ctx context.Context, was, is registry.Limits) error 
 		{"run", was.Run != is.Run, is.Run > most.Run, is.Run.String(), most.Run.String()},
 	} {
 		if l.changed && l.beyond {
-			return &Error{
-				Kind: Invalid, Field: "limits." + l.name, Message: fmt.Sprintf("limits.%s of %s is more than this hub allows: %s", l.name, l.said, l.may),
+			return &failure.Error{
+				Code: failure.Invalid, Field: "limits." + l.name, Message: fmt.Sprintf("limits.%s of %s is more than this hub allows: %s", l.name, l.said, l.may),
 				Hint: fmt.Sprintf("Choose %s or less. The hub's operator can raise limits.%s in its configuration file.", l.may, l.name),
 			}
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -37,7 +38,7 @@ func checkOAuth(o *registry.OAuth, auth map[string]string) error {
 	}
 	var problems []error
 	invalid := func(field, message, hint string) {
-		problems = append(problems, &Error{Kind: Invalid, Field: "oauth." + field, Message: message, Hint: hint})
+		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "oauth." + field, Message: message, Hint: hint})
 	}
 	if o.Grant != AuthorizationCode && o.Grant != ClientCredentials {
 		invalid("grant", fmt.Sprintf("there is no grant %q", o.Grant), "Choose authorization_code or client_credentials.")
@@ -224,25 +225,20 @@ func values(params map[string]string) url.Values {
 // plainCode is an error code as RFC 6749 has them. Anything else that stands in its place is a provider's own words.
 var plainCode = regexp.MustCompile(`^[a-z]+(_[a-z]+){0,4}$`)
 
-// A noToken is a failure to get a token, not a failure of the bridge: its hint says what to do.
-type noToken struct{ error }
-
-// Unwrap returns the error itself.
-func (e noToken) Unwrap() error { return e.error }
-
 var errNotLetIn = errors.New("nobody has let the hub in yet")
 
 // explain says what to do where no token is to be had. The provider's own words may hold a token, so only its code is shown.
 func (g *grant) explain(err error) error {
 	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
+	address, mayNotAsk := errors.AsType[*outbound.Refused](err)
 	switch {
 	case errors.Is(err, errNotLetIn):
-		return noToken{&bridge.Error{
+		return &bridge.Error{
 			Code: bridge.CodeUnauthorized, Message: "nobody has let the hub in at the provider yet",
 			Hint: "Connect it: in the console, or with  contactbridge hub integration connect " + g.integration.Key.Integration,
-		}}
-	case !ok && outbound.IsRefused(err):
-		return err
+		}
+	case !ok && mayNotAsk:
+		return address
 	case !ok:
 		return &bridge.Error{Code: bridge.CodeUnreachable, Message: "the token endpoint does not answer", Hint: "Check token_url and the network.", Err: err}
 	case refused.Response != nil && (refused.Response.StatusCode >= 500 || refused.Response.StatusCode == http.StatusTooManyRequests):
@@ -256,7 +252,7 @@ func (g *grant) explain(err error) error {
 	if refused.Response != nil && refused.Response.StatusCode == http.StatusForbidden && refused.ErrorCode == "" {
 		e.Status = http.StatusForbidden // a firewall's, maybe
 	}
-	return noToken{e}
+	return e
 }
 
 // mend returns what to do if the provider refuses.
@@ -390,7 +386,7 @@ func (h *Hub) grantOf(ctx context.Context, key directory.Key) (*grant, error) {
 		return nil, err
 	}
 	if i.OAuth == nil || i.OAuth.Grant != AuthorizationCode {
-		return nil, &Error{Kind: Invalid, Message: key.Integration + " does not let anybody in by a browser", Hint: "Set its oauth with the grant authorization_code first."}
+		return nil, &failure.Error{Code: failure.Invalid, Message: key.Integration + " does not let anybody in by a browser", Hint: "Set its oauth with the grant authorization_code first."}
 	}
 	return &grant{hub: h, integration: i, given: given, secret: given[clientSecret], kept: true}, nil
 }
@@ -400,7 +396,7 @@ func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Ke
 	// A code is good for once, and what comes of it must be kept whether or not the browser waits.
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	stale := &Error{Kind: Invalid, Message: "this way back is not known, or was used, or took longer than ten minutes", Hint: "Connect the integration again."}
+	stale := &failure.Error{Code: failure.Invalid, Message: "this way back is not known, or was used, or took longer than ten minutes", Hint: "Connect the integration again."}
 	text, err := h.Registry.Secret(ctx, registry.PendingOwner(state), stateSecret)
 	if err != nil {
 		return directory.Key{}, err
@@ -421,7 +417,7 @@ func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Ke
 	}
 	token, err := g.config(p.Redirect).Exchange(g.outbound(ctx), code, oauth2.VerifierOption(p.Verifier))
 	if err != nil {
-		return p.Key, &Error{Kind: Invalid, Message: "the provider gave no token", Hint: "Connect the integration again; check client id and secret.", Err: g.explain(err)}
+		return p.Key, &failure.Error{Code: failure.Invalid, Message: "the provider gave no token", Hint: "Connect the integration again; check client id and secret.", Err: g.explain(err)}
 	}
 	if err := g.save(ctx, token); err != nil {
 		return p.Key, err

@@ -54,7 +54,7 @@ func (h *Hub) Ready(ctx context.Context) error {
 	if err := h.Registry.Ping(ctx); err != nil {
 		return fmt.Errorf("ask the registry: %w", err)
 	}
-	if _, err := h.Store.State(ctx, directory.Key{}); err != nil {
+	if _, err := h.store.State(ctx, directory.Key{}); err != nil {
 		return fmt.Errorf("ask the directory: %w", err)
 	}
 	return nil

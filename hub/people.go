@@ -11,6 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
@@ -41,7 +42,7 @@ func (h *Hub) region(ctx context.Context, account string) (string, error) {
 func isNotFound(err error) bool { return errors.Is(err, registry.ErrNotFound) }
 
 // Lookup says who a number belongs to. The account's region is where it was dialled unless region says another.
-func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts caller.Options) (caller.Answer, error) {
+func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts caller.LookupOptions) (caller.Answer, error) {
 	if err := permitAny(ctx, account, registry.ScopeCallers, registry.ScopeContacts, registry.ScopePurge); err != nil {
 		return caller.Answer{}, err
 	}
@@ -52,7 +53,7 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	if region == "" {
 		region = own
 	} else if !phone.KnownRegion(region) {
-		return caller.Answer{}, &Error{Kind: Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: country.Hint(region)}
+		return caller.Answer{}, &failure.Error{Code: failure.Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: country.Hint(region)}
 	}
 	region = strings.ToUpper(region)
 	shown, err := h.shown(ctx, account)
@@ -73,7 +74,7 @@ const lookupTime = 3 * time.Second
 
 // LookupAll asks every account that the actor may see who a number belongs to, each by its own region. It returns the answers
 // of those that know somebody, and how many were asked of how many there are: with very many, not all can be in time.
-func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.Options) (found []AccountAnswer, asked, all int, err error) {
+func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.LookupOptions) (found []AccountAnswer, asked, all int, err error) {
 	accounts, err := h.Accounts(ctx)
 	if err != nil {
 		return nil, 0, 0, err
@@ -85,7 +86,7 @@ func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.Options)
 		if within.Err() != nil && ctx.Err() == nil {
 			break
 		}
-		if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+		if failure.Of(err).Code == failure.NotFound {
 			continue // it was removed meanwhile
 		}
 		if err != nil {
@@ -319,9 +320,9 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 		return PurgeResult{}, err
 	}
 	if len(refs) == 0 {
-		return PurgeResult{}, &Error{Kind: Invalid, Field: "refs", Message: "there is nobody to purge", Hint: "Name the records by integration and id."}
+		return PurgeResult{}, &failure.Error{Code: failure.Invalid, Field: "refs", Message: "there is nobody to purge", Hint: "Name the records by integration and id."}
 	}
-	purged, err := h.Store.Purge(ctx, account, refs, true)
+	purged, err := h.store.Purge(ctx, account, refs, true)
 	if err != nil {
 		return PurgeResult{}, err
 	}

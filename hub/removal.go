@@ -10,6 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -27,7 +28,7 @@ func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
 		return err
 	}
 	i, err := h.integration(ctx, key)
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+	if failure.Of(err).Code == failure.NotFound {
 		return h.removeLeftovers(ctx, key, err)
 	}
 	if err != nil {
@@ -36,7 +37,7 @@ func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
 	if err := unmanaged(ctx, i.Managed, "the integration "+key.Integration); err != nil {
 		return err
 	}
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (h *Hub) RemoveIntegration(ctx context.Context, key directory.Key) error {
 // awaitRemoval finishes a removal, unless a run keeps it waiting for too long: then a worker does. The configuration file waits
 // for no run: a hub starts whatever other processes do.
 func (h *Hub) awaitRemoval(ctx context.Context, key directory.Key) error {
-	patience := time.Now().Add(removalPatience)
+	began := time.Now()
 	for {
 		done, err := h.finishRemoval(ctx, key)
 		if err != nil && ctx.Err() != nil {
@@ -66,7 +67,7 @@ func (h *Hub) awaitRemoval(ctx context.Context, key directory.Key) error {
 		if done || err != nil {
 			return err
 		}
-		if a.File || ctx.Err() != nil || time.Now().After(patience) {
+		if a.File || ctx.Err() != nil || time.Since(began) > removalPatience {
 			h.log().Warn("an integration is being removed: its contacts go when its run has stopped", "account", key.Account, "integration", key.Integration)
 			return nil
 		}
@@ -83,7 +84,7 @@ func (h *Hub) finishRemoval(ctx context.Context, key directory.Key) (done bool, 
 	if err != nil || !free {
 		return false, err
 	}
-	if err := h.Store.Forget(ctx, key); err != nil {
+	if err := h.store.Forget(ctx, key); err != nil {
 		if errors.Is(err, directory.ErrUnderWay) {
 			return false, nil
 		}
@@ -101,7 +102,7 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 	if there && !a.sees(key.Account) {
 		return none
 	}
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -118,8 +119,8 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 		err = h.forgetSwept(ctx, key)
 	}
 	if errors.Is(err, directory.ErrUnderWay) {
-		return &Error{
-			Kind: Conflict, Message: "something is synchronizing " + key.Integration + ", which is not an integration of the hub",
+		return &failure.Error{
+			Code: failure.Conflict, Message: "something is synchronizing " + key.Integration + ", which is not an integration of the hub",
 			Hint: "End the program that runs contactbridge sync on the hub's directory, then remove it again.",
 		}
 	}
@@ -134,7 +135,7 @@ func (h *Hub) removeLeftovers(ctx context.Context, key directory.Key, none error
 func (h *Hub) forgetSwept(ctx context.Context, key directory.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepHold-30*time.Second)
 	defer cancel()
-	if err := h.Store.Forget(ctx, key); err != nil {
+	if err := h.store.Forget(ctx, key); err != nil {
 		return errors.Join(err, h.Registry.Swept(context.WithoutCancel(ctx), key))
 	}
 	return h.Registry.Swept(ctx, key)
@@ -172,7 +173,7 @@ func (h *Hub) finishRemovals(ctx context.Context) error {
 // the removal, no integration has its name, and none can be added meanwhile. What contactbridge sync keeps in the same database
 // is nobody's here.
 func (h *Hub) sweep(ctx context.Context, key directory.Key) error {
-	state, err := h.Store.State(ctx, key)
+	state, err := h.store.State(ctx, key)
 	if err != nil || state.Contacts == 0 && state.LastRun == nil {
 		return err
 	}
@@ -232,9 +233,9 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 func (h *Hub) shown(ctx context.Context, account string) (directory.Store, error) {
 	known, err := h.known(ctx, account)
 	if err != nil || len(known.hidden) == 0 {
-		return h.Store, err
+		return h.store, err
 	}
-	return showing{Store: h.Store, account: account, hidden: known.hidden}, nil
+	return showing{Store: h.store, account: account, hidden: known.hidden}, nil
 }
 
 // showing leaves out the contacts of some of an account's integrations.

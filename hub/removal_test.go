@@ -12,21 +12,21 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
 // callers counts whom a call from a number finds.
 func (f *fixture) callers(t *testing.T, number string) int {
 	t.Helper()
-	answer, err := f.Lookup(t.Context(), "acme", number, "", caller.Options{})
+	answer, err := f.Lookup(t.Context(), "acme", number, "", caller.LookupOptions{})
 	must(t, err)
 	return len(answer.Matches)
 }
 
 func (f *fixture) contacts(t *testing.T, key directory.Key) int64 {
 	t.Helper()
-	state, err := f.Store.State(t.Context(), key)
+	state, err := f.Store().State(t.Context(), key)
 	must(t, err)
 	return state.Contacts
 }
@@ -76,6 +76,7 @@ func (s *slowStore) Forget(ctx context.Context, key directory.Key) error {
 
 // An integration that comes due while it is being removed is not run again, not listed, and no call finds its contacts.
 func TestARemovedIntegrationStaysRemoved(t *testing.T) {
+	t.Parallel()
 	f, c := newHub(t), newCRM(t, 40)
 	f.add(t, c)
 	work(t, f.Hub)
@@ -83,21 +84,21 @@ func TestARemovedIntegrationStaysRemoved(t *testing.T) {
 	if n := f.callers(t, "(415) 555-0007"); n != 1 {
 		t.Fatalf("a call finds %d before", n)
 	}
-	slow := &slowStore{Store: f.Store, forgetting: make(chan struct{}), goOn: make(chan struct{})}
+	slow := &slowStore{Store: f.Store(), forgetting: make(chan struct{}), goOn: make(chan struct{})}
 	other := f.another(t, "two")
-	other.Store = slow
+	other.SetStore(slow)
 	removed := make(chan error, 1)
 	go func() { removed <- other.RemoveIntegration(context.Background(), crmKey) }()
 	<-slow.forgetting
 	f.clock.move(time.Hour) // it would be due now, and what the cache of look-ups knows is old
 	asked := c.asked()
-	if _, err := f.Integration(t.Context(), crmKey); !isKind(err, hub.NotFound) {
+	if _, err := f.Integration(t.Context(), crmKey); failure.Of(err).Code != failure.NotFound {
 		t.Errorf("it is still there: %v", err)
 	}
-	if err := f.Ask(t.Context(), crmKey, registry.Ask{Run: true}); !isKind(err, hub.NotFound) {
+	if err := f.Ask(t.Context(), crmKey, registry.Ask{Run: true}); failure.Of(err).Code != failure.NotFound {
 		t.Errorf("it can be asked to run: %v", err)
 	}
-	if err := f.AddIntegration(t.Context(), registry.Integration{Key: crmKey, Bridge: c.url}, good); !isKind(err, hub.Conflict) {
+	if err := f.AddIntegration(t.Context(), registry.Integration{Key: crmKey, Bridge: c.url}, good); failure.Of(err).Code != failure.Conflict {
 		t.Errorf("another one of its name: %v", err)
 	}
 	f.sees(t, "while it is being removed", 0)
@@ -145,6 +146,7 @@ func (f *fixture) sees(t *testing.T, when string, want int) {
 
 // A run under way is cancelled by a removal, in whatever process it is, and nothing of it stays.
 func TestARemovalCancelsTheRun(t *testing.T) {
+	t.Parallel()
 	for _, elsewhere := range []bool{false, true} {
 		t.Run(fmt.Sprintf("elsewhere=%v", elsewhere), func(t *testing.T) {
 			f, c := newHub(t), newCRM(t, 40)
@@ -174,9 +176,9 @@ func TestARemovalSurvivesACrash(t *testing.T) {
 		"while it is forgotten": func(f *fixture) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			_ = f.Store.Forget(ctx, crmKey)
+			_ = f.Store().Forget(ctx, crmKey)
 		},
-		"after it was forgotten": func(f *fixture) { must(t, f.Store.Forget(t.Context(), crmKey)) },
+		"after it was forgotten": func(f *fixture) { must(t, f.Store().Forget(t.Context(), crmKey)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, c := newHub(t), newCRM(t, 25)
@@ -222,7 +224,7 @@ func TestWhatALateWorkerStoresGoesAndWhatSyncKeepsStays(t *testing.T) {
 	if n := f.contacts(t, foreign); n != 0 {
 		t.Errorf("%d contacts after they were removed", n)
 	}
-	if err := f.RemoveIntegration(t.Context(), foreign); !isKind(err, hub.NotFound) {
+	if err := f.RemoveIntegration(t.Context(), foreign); failure.Of(err).Code != failure.NotFound {
 		t.Errorf("removed twice: %v", err)
 	}
 }
@@ -230,10 +232,10 @@ func TestWhatALateWorkerStoresGoesAndWhatSyncKeepsStays(t *testing.T) {
 // store stores a contact as a run does.
 func (f *fixture) store(t *testing.T, key directory.Key, c contact.Contact) {
 	t.Helper()
-	run, err := f.Store.StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
+	run, err := f.Store().StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
 	must(t, err)
-	must(t, f.Store.ApplyPage(t.Context(), run, directory.Page{
-		Seq: 1, Last: true, Checkpoint: "1", Contacts: []directory.Record{{Contact: c, Numbers: caller.Numbers(c.Phones, "US")}},
+	must(t, f.Store().ApplyPage(t.Context(), run, directory.PageChanges{
+		Seq: 1, Checkpoint: "1", Contacts: []directory.Record{{Contact: c, Numbers: caller.Numbers(c.Phones, "US")}},
 	}))
 }
 
@@ -260,10 +262,4 @@ func TestARemovedAccountStaysRemoved(t *testing.T) {
 		t.Error(err)
 	}
 	must(t, f.PutAccount(t.Context(), registry.Account{Name: "acme", Region: "US"}))
-}
-
-// isKind reports whether an error is a hub's of a kind.
-func isKind(err error, kind hub.ErrorKind) bool {
-	e, ok := errors.AsType[*hub.Error](err)
-	return ok && e.Kind == kind
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/synchronizer"
@@ -91,7 +92,7 @@ func (h *Hub) observe(ctx context.Context, key directory.Key) {
 	if h.Observe == nil {
 		return
 	}
-	runs, err := h.Store.Runs(context.WithoutCancel(ctx), key, 0, 1)
+	runs, err := h.store.Runs(context.WithoutCancel(ctx), key, 0, 1)
 	if err == nil && len(runs) == 1 && runs[0].State != directory.Running {
 		h.Observe(runs[0])
 	}
@@ -145,7 +146,7 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, given map[strin
 		return synchronizer.Report{}, err
 	}
 	s := &synchronizer.Synchronizer{
-		Bridge: b, Store: h.Store, Progress: h.progress, Background: h.Background,
+		Bridge: b, Store: h.store, Progress: h.progress, Background: h.Background,
 		Hint:    func(err error) string { return problemOf(err, h.now()).Hint },
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
 	}
@@ -167,7 +168,7 @@ func (h *Hub) wantsFull(ctx context.Context, c registry.Claim) (bool, error) {
 	case !asked.Full && !old:
 		return false, nil
 	}
-	state, err := h.Store.State(ctx, c.Key)
+	state, err := h.store.State(ctx, c.Key)
 	if err != nil {
 		return false, err
 	}
@@ -243,7 +244,7 @@ func (h *Hub) failed(ctx context.Context, c registry.Claim, zone *time.Location,
 }
 
 func tooLong(limit time.Duration) error {
-	return &synchronizer.Error{
+	return &failure.Error{
 		Code: "too_long", Message: "the run took longer than " + limit.String(),
 		Hint: "The next one goes on where it stopped. If this happens often, raise the limit.",
 	}
@@ -274,7 +275,7 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 		return o
 	}
 	o.Due, o.Again = now.Add(h.patience(c, zone, now, o.Failures, bridge.RetryAfter(err))), halfDone(c.Status.Asked)
-	if bridge.Code(o.Problem.Code) == bridge.CodeInvalidCheckpoint && !c.Status.Asked.Full {
+	if failure.Code(o.Problem.Code) == bridge.CodeInvalidCheckpoint && !c.Status.Asked.Full {
 		// Nothing is lost by starting over, and nobody needs to be asked.
 		o.Due, o.Again.Full = now, true
 	}
@@ -296,8 +297,7 @@ func stopped(process context.Context, err error) error {
 }
 
 func interrupted(err error) bool {
-	e, ok := errors.AsType[*synchronizer.Error](err)
-	return ok && e.Code == synchronizer.CodeInterrupted || errors.Is(err, context.Canceled)
+	return failure.Of(err).Code == synchronizer.CodeInterrupted || errors.Is(err, context.Canceled)
 }
 
 // guarded returns the outcome of a complete run with deletions that wait for a decision (D9). Everything else of it was stored.
@@ -314,28 +314,12 @@ func (h *Hub) guarded(ctx context.Context, c registry.Claim, zone *time.Location
 
 // problemOf says what went wrong and what to do.
 func problemOf(err error, now time.Time) *registry.Problem {
-	p := &registry.Problem{Code: string(bridge.CodeOf(err)), Message: err.Error(), Hint: synchronizer.Hint(err), Since: now}
-	if e, ok := errors.AsType[*synchronizer.Error](err); ok {
-		p.Code = string(e.Code)
-	}
-	if e, ok := errors.AsType[*outbound.Refused](err); ok {
-		p.Code, p.Message, p.Hint = "refused_address", e.Error(), e.Hint
-	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		p.Code, p.Hint = string(e.Kind), e.Hint
-	}
-	if e, ok := errors.AsType[*directory.Error](err); ok && p.Hint == "" {
-		p.Hint = e.Hint
-	}
-	if e, ok := errors.AsType[*directory.GuardedError](err); ok {
-		p.Hint = e.Hint() // the synchronizer's is for its command line
+	p := &registry.Problem{Code: string(bridge.CodeOf(err)), Message: err.Error(), Hint: failure.Of(err).Hint, Since: now}
+	if guarded, ok := errors.AsType[*directory.GuardedError](err); ok {
+		p.Hint = guarded.Explain().Hint // the synchronizer's is for its command line
 	}
 	if ownFault(err) {
 		p.Code, p.Hint = "storage", "Make room on the disk of the hub's database, or make it writable. The hub tries again by itself."
-	}
-	// A bridge's hint is for the bridge's operator. About an access token the hub has said what to do.
-	if _, own := errors.AsType[noToken](err); bridge.Code(p.Code) == bridge.CodeUnauthorized && !own {
-		p.Hint = "Correct the integration's auth values, then test it."
 	}
 	return p
 }
@@ -343,24 +327,21 @@ func problemOf(err error, now time.Time) *registry.Problem {
 // hopeless reports whether trying again would be hammering: credentials that are wrong are wrong at once, other answers after
 // some times.
 func hopeless(err error, failures int) bool {
-	if _, ok := errors.AsType[*outbound.Refused](err); ok {
+	answer, ok := errors.AsType[*bridge.Error](err)
+	switch failure.Of(err).Code {
+	case failure.Invalid, outbound.CodeRefused: // the integration's or the hub's own configuration
 		return true
-	}
-	if _, ok := errors.AsType[*Error](err); ok { // our own configuration
-		return true
-	}
-	failure, ok := errors.AsType[*bridge.Error](err)
-	if e, own := errors.AsType[*synchronizer.Error](err); own {
-		return e.Code == bridge.CodeLoop && failures >= brokenAfter
-	}
-	switch {
-	case !ok, bridge.Retryable(err):
+	case bridge.CodeInvalidOffset, bridge.CodeInvalidCheckpoint: // the next run starts over
 		return false
-	case failure.Code == bridge.CodeUnauthorized && failure.Status != http.StatusForbidden:
-		return true
+	case bridge.CodeLoop:
+		return failures >= brokenAfter
+	case bridge.CodeUnauthorized:
+		if ok && answer.Status != http.StatusForbidden {
+			return true
+		}
 	}
 	// A 403 may be a firewall's that is in a mood for a minute.
-	return failures >= brokenAfter
+	return ok && !bridge.Retryable(err) && failures >= brokenAfter
 }
 
 // patience is how long a failed integration is left alone: longer each time, up to its schedule's interval, never shorter than

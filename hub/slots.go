@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // slots are this process's places for what asks bridges: runs, and people who try an integration.
@@ -95,13 +96,13 @@ func (s *slots) full(most share) (accounts []string) {
 
 const testPatience = 5 * time.Second // that somebody who tries an integration waits for a place
 
-// enterTest takes a place for a test of an integration, or returns a [Busy] error after some seconds without one.
+// enterTest takes a place for a test of an integration, or returns a [failure.Busy] error after some seconds without one.
 func (h *Hub) enterTest(ctx context.Context, account, host string) error {
-	patience := time.Now().Add(testPatience)
+	began := time.Now()
 	for !h.slots.enter(account, host, h.share(ctx), true) {
-		if time.Now().After(patience) {
-			return &Error{
-				Kind: Busy, Message: "the hub is busy with as many runs and tests of this account, or of this bridge's host, as it does at once",
+		if time.Since(began) > testPatience {
+			return &failure.Error{
+				Code: failure.Busy, Message: "the hub is busy with as many runs and tests of this account, or of this bridge's host, as it does at once",
 				Hint: "Try again in a moment. workers, per_account and per_host in the hub's configuration say how many there may be.",
 			}
 		}

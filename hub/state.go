@@ -40,7 +40,7 @@ func (h *Hub) now() time.Time {
 	if h.Options.Clock != nil {
 		return h.Options.Clock()
 	}
-	return time.Now()
+	return time.Now() //nolint:forbidigo // no clock was passed in
 }
 
 func (h *Hub) log() *slog.Logger {

@@ -24,7 +24,7 @@ type fullStore struct {
 	tried   int
 }
 
-func (s *fullStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.Page) error {
+func (s *fullStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.PageChanges) error {
 	s.mu.Lock()
 	s.tried++
 	problem := s.problem
@@ -50,10 +50,11 @@ func (s *fullStore) attempts() int {
 // While the hub's own database has no room, runs do not fail one after the other: one is tried now and then. The hub and its
 // integrations say what is wrong, and everything goes on by itself once there is room.
 func TestAFullDiskPausesRunsAndIsTold(t *testing.T) {
+	t.Parallel()
 	f, c := newHub(t), newCRM(t, 3)
 	f.Options.PerHost = 100
-	full := &fullStore{Store: f.Store, problem: &pgconn.PgError{Code: "53100", Message: "could not extend file: No space left on device"}}
-	f.Store = full
+	full := &fullStore{Store: f.Store(), problem: &pgconn.PgError{Code: "53100", Message: "could not extend file: No space left on device"}}
+	f.SetStore(full)
 	const integrations = 20
 	for n := range integrations {
 		i := registry.Integration{Key: directory.Key{Account: "acme", Integration: fmt.Sprintf("i%d", n)}, Bridge: c.url}
@@ -100,8 +101,8 @@ func TestAFullDiskPausesRunsAndIsTold(t *testing.T) {
 // A store that refuses one integration's page for a reason of that page keeps nobody else waiting.
 func TestOneBadPagePausesNobodyElse(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 3)
-	store := &fullStore{Store: f.Store, problem: &pgconn.PgError{Code: "XX000", Message: "invalid tsvector"}}
-	f.Store = store
+	store := &fullStore{Store: f.Store(), problem: &pgconn.PgError{Code: "XX000", Message: "invalid tsvector"}}
+	f.SetStore(store)
 	f.add(t, c)
 	work(t, f.Hub)
 	f.until(t, registry.HealthFailing)
@@ -119,7 +120,7 @@ func TestOneBadPagePausesNobodyElse(t *testing.T) {
 // What was found out long ago, and not tried again since, does not keep a hub from being ready.
 func TestAnOldProblemIsForgotten(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 3)
-	f.Store = &fullStore{Store: f.Store, problem: &pgconn.PgError{Code: "53100"}}
+	f.SetStore(&fullStore{Store: f.Store(), problem: &pgconn.PgError{Code: "53100"}})
 	f.add(t, c)
 	stop := work(t, f.Hub)
 	f.until(t, registry.HealthFailing)
@@ -134,7 +135,7 @@ func TestAnOldProblemIsForgotten(t *testing.T) {
 // Where not even the registry can be written, the process that found out says so.
 func TestAProblemThatCannotBeWrittenDownIsShown(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 3)
-	f.Store = &fullStore{Store: f.Store, problem: &pgconn.PgError{Code: "53100"}}
+	f.SetStore(&fullStore{Store: f.Store(), problem: &pgconn.PgError{Code: "53100"}})
 	f.add(t, c)
 	db, err := sql.Open("sqlite", filepath.Join(f.dir, "hub.db"))
 	must(t, err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -44,7 +45,7 @@ func (h *Hub) CreateToken(ctx context.Context, t registry.Token, value string) (
 	}
 	if err := h.Registry.PutToken(ctx, t, digest[:], a.File); err != nil {
 		if errors.Is(err, registry.ErrExists) {
-			return t, "", &Error{Kind: Conflict, Field: "name", Message: fmt.Sprintf("there is a token %q already", t.Name), Hint: "Choose another name, or remove that one first."}
+			return t, "", &failure.Error{Code: failure.Conflict, Field: "name", Message: fmt.Sprintf("there is a token %q already", t.Name), Hint: "Choose another name, or remove that one first."}
 		}
 		return t, "", err
 	}
@@ -76,7 +77,7 @@ func (h *Hub) checkToken(ctx context.Context, t registry.Token, value string) er
 	}
 	problems := []error{checkName("name", t.Name)}
 	invalid := func(field, message, hint string) {
-		problems = append(problems, &Error{Kind: Invalid, Field: field, Message: message, Hint: hint})
+		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: field, Message: message, Hint: hint})
 	}
 	switch {
 	case len(t.Scopes) == 0:
@@ -156,14 +157,14 @@ func (h *Hub) Still(ctx context.Context, value string, actor Actor) error {
 	}
 	now, err := h.Authenticate(ctx, value)
 	if err == nil && !now.Same(actor) {
-		err = &Error{Kind: Denied, Message: "the token's rights were changed", Hint: "Connect again."}
+		err = &failure.Error{Code: failure.Denied, Message: "the token's rights were changed", Hint: "Connect again."}
 	}
 	return err
 }
 
-// Authenticate returns the actor of a token's value, cached for a second, or an [*Error] of kind [Denied].
+// Authenticate returns the actor of a token's value, cached for a second, or an error whose code is [failure.Denied].
 func (h *Hub) Authenticate(ctx context.Context, value string) (Actor, error) {
-	denied := &Error{Kind: Denied, Message: "the token is not known", Hint: "Create one: contactbridge hub token create NAME --scope …"}
+	denied := &failure.Error{Code: failure.Denied, Message: "the token is not known", Hint: "Create one: contactbridge hub token create NAME --scope …"}
 	if value == "" {
 		return Actor{}, denied
 	}
@@ -177,7 +178,7 @@ func (h *Hub) Authenticate(ctx context.Context, value string) (Actor, error) {
 	case err != nil:
 		return Actor{}, err
 	case !t.Expires.IsZero() && !t.Expires.After(h.now()):
-		return Actor{}, &Error{Kind: Denied, Message: fmt.Sprintf("the token %s has expired", t.Name), Hint: "Create another one."}
+		return Actor{}, &failure.Error{Code: failure.Denied, Message: fmt.Sprintf("the token %s has expired", t.Name), Hint: "Create another one."}
 	}
 	if now := h.now(); now.Sub(t.Used) > time.Minute && h.tokens.touch(key, now) {
 		if err := h.Registry.TokenUsed(ctx, t.ID, now); err != nil {

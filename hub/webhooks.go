@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -46,7 +47,7 @@ func (h *Hub) DeclareWebhook(ctx context.Context, w registry.Webhook, secret str
 		return err
 	}
 	if a, ok := ActorOf(ctx); ok && !a.File {
-		return &Error{Kind: Denied, Message: a.Name + " may not declare a webhook", Hint: "Only the configuration file does."}
+		return &failure.Error{Code: failure.Denied, Message: a.Name + " may not declare a webhook", Hint: "Only the configuration file does."}
 	}
 	kept, err := h.Registry.Webhooks(ctx, "")
 	if err != nil {
@@ -78,7 +79,7 @@ func (h *Hub) putWebhook(ctx context.Context, w registry.Webhook, secret string)
 	problems := []error{checkURL("url", w.URL, nil)}
 	for _, kind := range w.Kinds {
 		if !slices.Contains(eventKinds, kind) {
-			problems = append(problems, &Error{Kind: Invalid, Field: "kinds", Message: fmt.Sprintf("there is no event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."})
+			problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "kinds", Message: fmt.Sprintf("there is no event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."})
 		}
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -249,7 +249,7 @@ func interval(s registry.Schedule, key directory.Key, zone *time.Location, now t
 // keepHouse counts contacts for the charts, and deletes history that is kept no longer.
 func (h *Hub) keepHouse(ctx context.Context) error {
 	now := h.now().UTC()
-	states, err := h.Store.States(ctx, "")
+	states, err := h.store.States(ctx, "")
 	if err != nil {
 		return fmt.Errorf("count the contacts: %w", err)
 	}
@@ -266,7 +266,7 @@ func (h *Hub) keepHouse(ctx context.Context) error {
 	if keep <= 0 {
 		keep = 90 * 24 * time.Hour
 	}
-	if _, err := h.Store.Prune(ctx, now.Add(-keep)); err != nil {
+	if _, err := h.store.Prune(ctx, now.Add(-keep)); err != nil {
 		return fmt.Errorf("delete old runs: %w", err)
 	}
 	if err := h.Registry.Prune(ctx, now.Add(-min(keep, keepEvents))); err != nil {

@@ -1,6 +1,10 @@
 package source
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/contactbridge/contactbridge/failure"
+)
 
 // A ConfigError is one thing that is wrong with a source's configuration. A kind returns all of them at once, joined
 // ([ConfigErrors]); whoever read the configuration places them in its file.
@@ -18,6 +22,11 @@ type ConfigError struct {
 
 // Error returns the message, without the hint.
 func (e *ConfigError) Error() string { return e.Message }
+
+// Explain implements [failure.Explainer]. The key is the field.
+func (e *ConfigError) Explain() failure.Error {
+	return failure.Error{Code: failure.Invalid, Message: e.Message, Hint: e.Hint, Field: e.Key}
+}
 
 // Unwrap returns the cause.
 func (e *ConfigError) Unwrap() error { return e.Err }

@@ -18,7 +18,8 @@ type Settings map[string]string
 
 // SettingsOf returns the settings of a kind's configuration, a struct with yaml tags. Keys that are not set are left out,
 // so that a key that is added later changes nothing for those who do not use it. A field tagged digest:"-" is left out too:
-// it does not change what is read, or it holds credentials. kind is the kind's name. revision is the kind's mapping
+// it does not change what is read, or it holds credentials. kind is the kind's name, so that no kind takes the checkpoints of
+// another; a preset is a key of its kind's configuration and counts as any other key. revision is the kind's mapping
 // revision: a number that is raised when the same configuration begins to make other contacts of the same data, and never
 // otherwise, so that an upgrade has everything read again only where that is needed.
 func SettingsOf(kind string, revision int, cfg any) Settings {

@@ -10,6 +10,24 @@ import (
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
+// D10: no kind takes the checkpoints of another, and no preset those of another preset.
+func TestSettingsBelongToKindAndPreset(t *testing.T) {
+	type config struct {
+		Preset string `yaml:"preset"`
+		Table  string `yaml:"table"`
+	}
+	seen := map[string]string{}
+	for _, kind := range []string{"rest", "ldap"} {
+		for _, preset := range []string{"", "hubspot", "zoho"} {
+			digest := source.SettingsOf(kind, 1, config{Preset: preset, Table: "contacts"}).Digest()
+			if other, taken := seen[digest]; taken {
+				t.Errorf("%s with preset %q has the digest of %s", kind, preset, other)
+			}
+			seen[digest] = kind + " with preset " + preset
+		}
+	}
+}
+
 // D10: what is not set is left out, so that a key that is added later changes nobody's digest.
 func TestSettingsHoldWhatIsSet(t *testing.T) {
 	type nested struct {

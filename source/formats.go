@@ -8,25 +8,25 @@ import (
 // A Format is one of the formats of files that are given to a kind of source that cannot read them.
 type Format struct {
 	Name   string   // with its article: "a vCard file"
-	Hint   string   // what to do with such a file
+	Hint   string   // what to do with such a file: a sentence
 	starts []string // what its files begin with, in any case
 }
 
 // formats are recognised by a file's first bytes.
 var formats = []Format{
-	{Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", starts: []string{"PK\x03\x04", "PK\x05\x06"}, Hint: "open it in its program and save it as CSV UTF-8, for kind: csv; a ZIP archive is unpacked first"},
-	{Name: "an old Excel workbook (.xls) or another Office document", starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, Hint: "open it in its program and save it as CSV UTF-8, for kind: csv"},
-	{Name: "a vCard file", starts: []string{"BEGIN:VCARD"}, Hint: "export the contacts as CSV instead: Google and Outlook offer both; Apple's Contacts needs a converter"},
-	{Name: "an LDIF file", starts: []string{"dn:", "version: 1\n", "version: 1\r\n"}, Hint: "export the entries as CSV instead"},
-	{Name: "an HTML page", starts: []string{"<!DOCTYPE html", "<html"}, Hint: "check that the download was not a sign-in page, and save the table as CSV"},
-	{Name: "an XML document", starts: []string{"<?xml"}, Hint: "export the contacts as CSV instead"},
-	{Name: "a JSON document", starts: []string{"{\"", "[{", "{\n", "{\r\n", "[\n", "[\r\n", "{ \"", "[ {"}, Hint: "export the contacts as CSV instead, or write a bridge of your own"},
-	{Name: "a SQLite database", starts: []string{"SQLite format 3\x00"}, Hint: "use kind: sqlite"},
-	{Name: "a PDF document", starts: []string{"%PDF-"}, Hint: "export the contacts as CSV instead"},
-	{Name: "compressed with gzip", starts: []string{"\x1f\x8b"}, Hint: "unpack it first"},
-	{Name: "compressed with bzip2, xz or zstd", starts: []string{"BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"}, Hint: "unpack it first"},
-	{Name: "an Outlook data file (.pst)", starts: []string{"!BDN"}, Hint: "export the contacts from Outlook as CSV"},
-	{Name: "a text with formatting (.rtf)", starts: []string{"{\\rtf"}, Hint: "save the table as CSV"},
+	{Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", starts: []string{"PK\x03\x04", "PK\x05\x06"}, Hint: "Open it in its program and save it as CSV UTF-8, for kind: csv; a ZIP archive is unpacked first."},
+	{Name: "an old Excel workbook (.xls) or another Office document", starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, Hint: "Open it in its program and save it as CSV UTF-8, for kind: csv."},
+	{Name: "a vCard file", starts: []string{"BEGIN:VCARD"}, Hint: "Export the contacts as CSV instead: Google and Outlook offer both; Apple's Contacts needs a converter."},
+	{Name: "an LDIF file", starts: []string{"dn:", "version: 1\n", "version: 1\r\n"}, Hint: "Export the entries as CSV instead."},
+	{Name: "an HTML page", starts: []string{"<!DOCTYPE html", "<html"}, Hint: "Check that the download was not a sign-in page, and save the table as CSV."},
+	{Name: "an XML document", starts: []string{"<?xml"}, Hint: "Export the contacts as CSV instead."},
+	{Name: "a JSON document", starts: []string{"{\"", "[{", "{\n", "{\r\n", "[\n", "[\r\n", "{ \"", "[ {"}, Hint: "Export the contacts as CSV instead, or write a bridge of your own."},
+	{Name: "a SQLite database", starts: []string{"SQLite format 3\x00"}, Hint: "Use kind: sqlite."},
+	{Name: "a PDF document", starts: []string{"%PDF-"}, Hint: "Export the contacts as CSV instead."},
+	{Name: "compressed with gzip", starts: []string{"\x1f\x8b"}, Hint: "Unpack it first."},
+	{Name: "compressed with bzip2, xz or zstd", starts: []string{"BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"}, Hint: "Unpack it first."},
+	{Name: "an Outlook data file (.pst)", starts: []string{"!BDN"}, Hint: "Export the contacts from Outlook as CSV."},
+	{Name: "a text with formatting (.rtf)", starts: []string{"{\\rtf"}, Hint: "Save the table as CSV."},
 }
 
 // FormatBytes is how many bytes of a file [FormatOf] looks at.
@@ -48,7 +48,7 @@ func FormatOf(head []byte) (Format, bool) {
 		}
 	}
 	if i := bytes.IndexByte(head, 0); i >= 0 && !bytes.HasPrefix(head, []byte("\xff\xfe")) && !bytes.HasPrefix(head, []byte("\xfe\xff")) && !looksUTF16(head) {
-		return Format{Name: "not a text file", Hint: "check that path names the right file"}, true
+		return Format{Name: "not a text file", Hint: "Check that path names the right file."}, true
 	}
 	return Format{}, false
 }

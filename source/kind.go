@@ -27,7 +27,7 @@ type Kind struct {
 	New func(decode func(into any) error, deps Deps) (Factory, error)
 }
 
-// The families of kinds. Each has a page in docs.
+// The families of kinds. source/kinds says which page in docs each has.
 const (
 	FamilySQL    = "sql"    // a database that is asked in SQL
 	FamilyFile   = "file"   // a file, or a folder of them

@@ -120,7 +120,7 @@ func (p *Pool[T]) join(ctx context.Context, key Digest, open func(context.Contex
 			return nil, &bridge.Error{
 				Code:       bridge.CodeRateLimited,
 				Message:    "too many different credentials are in use at the same time",
-				Hint:       "try again later, or spread the synchronizations over time",
+				Hint:       "Try again later, or spread the synchronizations over time.",
 				RetryAfter: 5 * time.Second,
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Template is a text with {{auth.name}} in it, where the caller's credentials are put (P1). The zero Template is the
@@ -46,7 +47,10 @@ func ParseTemplate(text string) (Template, error) {
 		name, isAuth := strings.CutPrefix(strings.TrimSpace(inner), "auth.")
 		if !closed || !isAuth || !validName(name) {
 			at := len([]rune(text[:len(text)-len(rest)+len(before)])) + 1
-			return Template{}, fmt.Errorf("the \"{{\" at character %d does not begin a {{auth.name}}", at)
+			return Template{}, &failure.Error{
+				Code: failure.Invalid, Message: fmt.Sprintf("the \"{{\" at character %d does not begin a {{auth.name}}", at),
+				Hint: "Write {{auth.name}}, where name is a field that callers send.",
+			}
 		}
 		t.parts = append(t.parts, part{name: name})
 		rest = behind
@@ -86,7 +90,7 @@ func (t Template) Expand(auth bridge.Auth, escape Escape) (string, error) {
 			return "", &bridge.Error{
 				Code:    bridge.CodeUnauthorized,
 				Message: fmt.Sprintf("auth.%s is missing", p.name),
-				Hint:    fmt.Sprintf("send %q in the request's auth object: the source's configuration uses {{auth.%s}}", p.name, p.name),
+				Hint:    fmt.Sprintf("Send %q in the request's auth object: the source's configuration uses {{auth.%s}}.", p.name, p.name),
 			}
 		}
 		escaped, err := escape(value)

@@ -74,7 +74,7 @@ func BenchmarkSync(b *testing.B) {
 }
 
 // prepared holds the pages that the run stores, ready in memory.
-func prepared(b *testing.B, total, size int, numbers func([]string) []directory.Number) (pages []directory.Page) {
+func prepared(b *testing.B, total, size int, numbers func([]string) []directory.Number) (pages []directory.PageChanges) {
 	b.Helper()
 	client := connect(paged(total, size))
 	for offset := ""; ; {
@@ -82,7 +82,7 @@ func prepared(b *testing.B, total, size int, numbers func([]string) []directory.
 		if err != nil {
 			b.Fatal(err)
 		}
-		page := directory.Page{Seq: int64(len(pages)) + 1, NextOffset: answer.NextOffset, Last: answer.NextOffset == ""}
+		page := directory.PageChanges{Seq: int64(len(pages)) + 1, NextOffset: answer.NextOffset}
 		for _, c := range answer.Contacts {
 			page.Contacts = append(page.Contacts, directory.Record{Contact: c, Numbers: numbers(c.Phones)})
 		}

@@ -32,7 +32,7 @@ var identifying = []string{
 var secretive = []string{"pass", "secret", "token", "key", "credential", "private", "pin", "code", "hash", "signature", "session", "cookie", "bearer", "jwt"}
 
 // Identifies reports whether an auth field tells which tenant's contacts a bridge shows, and is certainly no secret. It is for those who keep a
-// digest of the value without a key ([Settings]), and says no where it is in doubt: a short secret can be found from its digest.
+// digest of the value without a key ([SettingsDigest]), and says no where it is in doubt: a short secret can be found from its digest.
 func Identifies(field string) bool {
 	name := strings.ToLower(field)
 	has := func(part string) bool { return strings.Contains(name, part) }

@@ -1,6 +1,7 @@
 package synchronizer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,48 +13,17 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // The codes of what can go wrong on the synchronizer's side; the bridge's have their own ([bridge.Code]).
 const (
-	CodeUnderWay    bridge.Code = "under_way"   // another process is at it
-	CodeTakenOver   bridge.Code = "taken_over"  // another process went on with the run
-	CodeGuarded     bridge.Code = "guarded"     // deletions wait for a yes (D9)
-	CodeInterrupted bridge.Code = "interrupted" // the context was cancelled
-	CodeDirectory   bridge.Code = "directory"   // the store failed
+	CodeUnderWay    failure.Code = "under_way"  // another process is at it
+	CodeTakenOver   failure.Code = "taken_over" // another process went on with the run
+	CodeGuarded                  = directory.CodeGuarded
+	CodeInterrupted failure.Code = "interrupted" // the context was cancelled
+	CodeDirectory   failure.Code = "directory"   // the store failed
 )
-
-// An Error ends a run, for a reason on the synchronizer's side. Message is complete without its cause.
-type Error struct {
-	Code    bridge.Code
-	Message string
-	Hint    string // what the operator can do; may be empty
-	Err     error  // the cause, for errors.Is and errors.As; may be nil
-}
-
-// Error returns the message.
-func (e *Error) Error() string { return e.Message }
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Hint returns what the operator can do about an error of a run; empty if that is unknown.
-func Hint(err error) string {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Hint
-	}
-	if e, ok := errors.AsType[*bridge.Error](err); ok {
-		return e.Hint
-	}
-	return ""
-}
-
-func codeOf(err error) bridge.Code {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code
-	}
-	return bridge.CodeOf(err)
-}
 
 func statusOf(err error) int {
 	if e, ok := errors.AsType[*bridge.Error](err); ok {
@@ -97,18 +67,18 @@ func (e *refusedOffset) Unwrap() error { return e.err }
 
 // final is the error of a run that has started again often enough.
 func (e *refusedOffset) final() error {
-	return &Error{
+	return &failure.Error{
 		Code:    bridge.CodeInvalidOffset,
-		Message: fmt.Sprintf("the bridge refuses offsets that it gave out itself, again after %d restarts: %v", maxRestarts, e),
+		Message: fmt.Sprintf("the bridge refuses offsets that it gave out itself, again after %d restarts", maxRestarts),
 		Hint: "The fault is the bridge's: it must take every next_offset back as offset, in every replica of it and after its " +
 			"restart. What was stored is kept.",
-		Err: e.err,
+		Err: e,
 	}
 }
 
 // loopError is a run that came back to an offset where it had been (D4, E8).
 func loopError(page int64, offset string) error {
-	return &Error{
+	return &failure.Error{
 		Code:    bridge.CodeLoop,
 		Message: fmt.Sprintf("page %d sends the run back to offset %s, where it has been: it would never end", page, quote(offset)),
 		Hint: "The fault is the bridge's: next_offset must move on with every page and be left out on the last one. " +
@@ -117,7 +87,7 @@ func loopError(page int64, offset string) error {
 }
 
 func tooManyPages(limit int64) error {
-	return &Error{
+	return &failure.Error{
 		Code:    bridge.CodeLoop,
 		Message: fmt.Sprintf("the run has %s pages and there are still more", count(limit)),
 		Hint:    "Either the bridge never ends, or its pages are small: then allow more of them with --max-pages. What was stored is kept.",
@@ -143,54 +113,60 @@ func startError(ctx context.Context, key directory.Key, err error) error {
 	case ok:
 		return underWay(key, under)
 	case ctx.Err() != nil:
-		return &Error{Code: CodeInterrupted, Message: "interrupted before the run started", Err: context.Cause(ctx)}
+		return &failure.Error{Code: CodeInterrupted, Message: "interrupted before the run started", Err: failure.Hidden(context.Cause(ctx))}
 	}
 	return directoryError("start the run", err)
 }
 
 func underWay(key directory.Key, e *directory.UnderWayError) error {
-	return &Error{
+	return &failure.Error{
 		Code: CodeUnderWay,
 		Message: fmt.Sprintf("a run of %s is under way in another process, since %s, %s so far",
 			key.Integration, e.Run.Started.Local().Format(time.TimeOnly), english.Plural(int(e.Run.Pages), "page", "")),
 		Hint: fmt.Sprintf("Let it finish. If its process has died, its run can be taken over at %s.",
 			e.Until.Local().Format(time.TimeOnly)),
-		Err: e,
+		Err: failure.Hidden(e),
 	}
 }
 
 func directoryError(what string, err error) error {
-	return &Error{
+	return &failure.Error{
 		Code:    CodeDirectory,
-		Message: fmt.Sprintf("%s in the directory: %v", what, err),
-		Hint:    "Look at the directory's disk and permissions, then run again: the next sync goes on where this one stopped.",
-		Err:     err,
+		Message: what + " in the directory",
+		Hint: cmp.Or(failure.Of(err).Hint,
+			"Look at the directory's disk and permissions, then run again: the next sync goes on where this one stopped."),
+		Err: err,
 	}
 }
 
 // explain makes of what ended a run an error for its operator.
 func (p *pass) explain(ctx context.Context, err error) error {
 	guarded, isGuarded := errors.AsType[*directory.GuardedError](err)
-	failure, isPage := errors.AsType[*pageFailure](err)
-	_, explained := errors.AsType[*Error](err)
+	page, isPage := errors.AsType[*pageFailure](err)
 	switch {
-	case explained:
+	case !isPage && explained(err):
 		return err
 	case isGuarded:
 		return p.guarded(guarded)
 	case ctx.Err() != nil:
 		return p.interrupted(context.Cause(ctx))
 	case errors.Is(err, directory.ErrLeaseLost), errors.Is(err, directory.ErrOutOfOrder):
-		return &Error{
+		return &failure.Error{
 			Code:    CodeTakenOver,
 			Message: "another process has taken the run over: this one showed no sign of life for longer than its lease",
 			Hint:    "Nothing is lost: the other process goes on. If this happens often, raise --lease.",
-			Err:     err,
+			Err:     failure.Hidden(err),
 		}
 	case isPage:
-		return checkpointHint(failure)
+		return checkpointHint(page)
 	}
 	return directoryError("store a page", err)
+}
+
+// explained reports whether a run ended for a reason that this package has found.
+func explained(err error) bool {
+	code := failure.Of(err).Code
+	return code == bridge.CodeLoop || code == bridge.CodeInvalidOffset
 }
 
 // checkpointHint adds to a refused checkpoint how to go on without it. Only our bridge says so by code; another one's 400
@@ -200,11 +176,11 @@ func checkpointHint(e *pageFailure) error {
 	if !refused {
 		return e
 	}
-	return &Error{
+	return &failure.Error{
 		Code:    bridge.CodeInvalidCheckpoint,
-		Message: fmt.Sprintf("the bridge does not take the checkpoint that the last run ended with: %v", e.err),
+		Message: "the bridge does not take the checkpoint that the last run ended with",
 		Hint:    "The bridge's source or configuration has probably changed. Start over with --full.",
-		Err:     e,
+		Err:     e.err,
 	}
 }
 
@@ -228,24 +204,24 @@ func (p *pass) guarded(e *directory.GuardedError) error {
 	if !e.BroughtNobody {
 		message += fmt.Sprintf(", more than the guard allows (%g %%)", 100*p.opts.Guard.Share)
 	}
-	return &Error{
+	return &failure.Error{
 		Code:    CodeGuarded,
 		Message: message + ": nobody was deleted",
 		Hint: fmt.Sprintf("If they are really gone, say so with --accept-deletions=%s; if not, look at the bridge's source. ", e.Held.Set) +
 			"Everything else was stored.",
-		Err: e,
+		Err: failure.Hidden(e),
 	}
 }
 
 func (p *pass) interrupted(err error) error {
 	if p.run.Pages == 0 {
-		return &Error{Code: CodeInterrupted, Message: "interrupted before the first page was stored", Err: err}
+		return &failure.Error{Code: CodeInterrupted, Message: "interrupted before the first page was stored", Err: failure.Hidden(err)}
 	}
-	return &Error{
+	return &failure.Error{
 		Code: CodeInterrupted,
 		Message: fmt.Sprintf("interrupted after %s %s with %s %s, which are stored",
 			count(p.run.Pages), english.PluralWord(int(p.run.Pages), "page", ""), count(p.run.Contacts), english.PluralWord(int(p.run.Contacts), "contact", "")),
 		Hint: "The next sync goes on where this one stopped.",
-		Err:  err,
+		Err:  failure.Hidden(err),
 	}
 }

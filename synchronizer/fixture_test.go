@@ -3,7 +3,6 @@ package synchronizer_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -249,12 +248,4 @@ func scripted(answer func(w http.ResponseWriter, ask meta)) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		answer(w, body.Meta)
 	})
-}
-
-func codeOf(err error) bridge.Code {
-	var failure *synchronizer.Error
-	if errors.As(err, &failure) {
-		return failure.Code
-	}
-	return bridge.CodeOf(err)
 }

@@ -12,7 +12,7 @@ import (
 
 // A fetched page is ready to be stored, or the reason why there is no page.
 type fetched struct {
-	page    directory.Page
+	page    directory.PageChanges
 	err     error
 	release func() // gives back what the page holds of the memory for answers
 }
@@ -40,7 +40,7 @@ func (p *pass) follow(ctx context.Context) error {
 		}
 		err = p.store(ctx, next.page)
 		next.done()
-		if err != nil || next.page.Last {
+		if err != nil || next.page.Last() {
 			return err
 		}
 	}
@@ -74,7 +74,7 @@ func (p *pass) next(ctx context.Context, pages <-chan fetched) (fetched, error) 
 }
 
 // store applies one page in one transaction (E5).
-func (p *pass) store(ctx context.Context, page directory.Page) error {
+func (p *pass) store(ctx context.Context, page directory.PageChanges) error {
 	page.Seq = p.run.Pages + 1
 	page.Guard = p.opts.Guard
 	if err := p.Store.ApplyPage(ctx, p.run, page); err != nil {
@@ -105,7 +105,7 @@ func (p *pass) fetch(ctx context.Context, ask bridge.PageRequest, pages int64, o
 			f.done()
 			return
 		}
-		if f.err != nil || f.page.Last {
+		if f.err != nil || f.page.Last() {
 			return
 		}
 	}
@@ -127,21 +127,20 @@ func (p *pass) page(ctx context.Context, ask bridge.PageRequest, n int64, watch 
 }
 
 // prepare makes of an answer what the directory stores. It ends early where ctx does.
-func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.Page, error) {
-	page := directory.Page{
+func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.PageChanges, error) {
+	page := directory.PageChanges{
 		Contacts:   make([]directory.Record, len(answer.Contacts)),
 		Deleted:    answer.Deleted,
 		NextOffset: answer.NextOffset,
 		Context:    answer.Context,
 		Checkpoint: answer.Checkpoint,
 		Bytes:      answer.Bytes,
-		Last:       answer.NextOffset == "",
 		Restarted:  answer.Restarted,
 		Exact:      answer.Exact,
 	}
 	for i, c := range answer.Contacts {
 		if ctx.Err() != nil {
-			return directory.Page{}, context.Cause(ctx)
+			return directory.PageChanges{}, context.Cause(ctx)
 		}
 		page.Contacts[i].Contact = c
 		if p.Numbers != nil && len(c.Phones) > 0 {

@@ -306,7 +306,7 @@ func TestARunThatBringsNobodyAsks(t *testing.T) {
 	s := synchronizer.Synchronizer{Bridge: l, Store: store}
 	mustRun(t, s, quick)
 	l.ids = nil
-	if report, err := s.Run(t.Context(), key, fullRun); codeOf(err) != synchronizer.CodeGuarded || report.State != directory.Guarded || stored(t, store) != 3 {
+	if report, err := s.Run(t.Context(), key, fullRun); bridge.CodeOf(err) != synchronizer.CodeGuarded || report.State != directory.Guarded || stored(t, store) != 3 {
 		t.Errorf("%v, %+v", err, report)
 	}
 }

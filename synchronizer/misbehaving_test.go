@@ -13,6 +13,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -209,7 +210,7 @@ func misbehave(t *testing.T, m misbehaviour) {
 	if report.Error == nil || report.Error.Code != m.code || !strings.Contains(report.Error.Message, m.message) {
 		t.Errorf("error %+v, want %s with %q", report.Error, m.code, m.message)
 	}
-	if hint := synchronizer.Hint(err); len(hint) < 20 {
+	if hint := failure.Of(err).Hint; len(hint) < 20 {
 		t.Errorf("hint %q says little", hint)
 	}
 	want := 1
@@ -290,7 +291,7 @@ func TestEndlessRunIsAnError(t *testing.T) {
 			opts := quick
 			opts.MaxPages = 500
 			_, err := (&synchronizer.Synchronizer{Bridge: client, Store: openStore(t)}).Run(t.Context(), key, opts)
-			if synchronizer.Hint(err) == "" || codeOf(err) != bridge.CodeLoop {
+			if failure.Of(err).Hint == "" || bridge.CodeOf(err) != bridge.CodeLoop {
 				t.Errorf("error %v", err)
 			}
 			if requests > 500 {

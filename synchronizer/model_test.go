@@ -757,7 +757,7 @@ func (s processStore) StartRun(ctx context.Context, key directory.Key, start dir
 	return run, nil
 }
 
-func (s processStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.Page) error {
+func (s processStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.PageChanges) error {
 	return s.step("store", func() error { return s.Store.ApplyPage(ctx, run, page) })
 }
 

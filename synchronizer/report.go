@@ -8,6 +8,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Report says what a run did, as JSON too. Of a resumed run it counts everything since the run first started, except
@@ -48,9 +49,9 @@ type Rejection struct {
 
 // A Problem is why a run failed, and what to do.
 type Problem struct {
-	Code    bridge.Code `json:"code"`
-	Message string      `json:"message"`
-	Hint    string      `json:"hint,omitempty"`
+	Code    failure.Code `json:"code"`
+	Message string       `json:"message"`
+	Hint    string       `json:"hint,omitempty"`
 }
 
 // HeldBack says which deletions wait for a yes.
@@ -116,7 +117,7 @@ func (p *pass) report(took time.Duration, err error) Report {
 		r.Held = p.heldBack(guarded.Held)
 	}
 	if err != nil {
-		r.Error = &Problem{Code: codeOf(err), Message: err.Error(), Hint: Hint(err)}
+		r.Error = &Problem{Code: bridge.CodeOf(err), Message: err.Error(), Hint: failure.Of(err).Hint}
 	}
 	return r
 }

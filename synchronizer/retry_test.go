@@ -12,16 +12,16 @@ import (
 )
 
 // attempts runs against a bridge that always fails, and returns when it was asked, counted from the start.
-func attempts(t *testing.T, failure error, retry synchronizer.Retry) (at []time.Duration) {
+func attempts(t *testing.T, broken error, retry synchronizer.Retry) (at []time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		failing := bridgeFunc(func(context.Context, bridge.PageRequest) (*bridge.Page, error) {
 			at = append(at, time.Since(began))
-			return nil, failure
+			return nil, broken
 		})
 		s := synchronizer.Synchronizer{Bridge: failing, Store: openStore(t)}
 		report, err := s.Run(t.Context(), key, synchronizer.Options{Retry: retry})
-		if !errors.Is(err, failure) || report.Retries != len(at)-1 {
+		if !errors.Is(err, broken) || report.Retries != len(at)-1 {
 			t.Errorf("error %v, %d retries reported of %d attempts", err, report.Retries, len(at))
 		}
 	})
@@ -98,7 +98,7 @@ func TestCancellingEndsAPause(t *testing.T) {
 		})
 		began := time.Now()
 		_, err := (&synchronizer.Synchronizer{Bridge: failing, Store: openStore(t)}).Run(ctx, key, synchronizer.Options{})
-		if codeOf(err) != synchronizer.CodeInterrupted || time.Since(began) > 2*time.Millisecond {
+		if bridge.CodeOf(err) != synchronizer.CodeInterrupted || time.Since(began) > 2*time.Millisecond {
 			t.Errorf("error %v after %v", err, time.Since(began))
 		}
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -101,11 +102,11 @@ func TestReportHasTheNamedKeys(t *testing.T) {
 }
 
 // failsAt answers like a bridge until the nth request, and then with an error.
-func failsAt(n int, failure error, b synchronizer.Bridge) synchronizer.Bridge {
+func failsAt(n int, broken error, b synchronizer.Bridge) synchronizer.Bridge {
 	requests := 0
 	return bridgeFunc(func(ctx context.Context, q bridge.PageRequest) (*bridge.Page, error) {
 		if requests++; requests == n {
-			return nil, failure
+			return nil, broken
 		}
 		return b.Page(ctx, q)
 	})
@@ -146,12 +147,12 @@ func TestCancelledRunIsResumed(t *testing.T) {
 		}
 	}}
 	report, err := s.Run(ctx, key, quick)
-	var failure *synchronizer.Error
-	if !errors.As(err, &failure) || failure.Code != synchronizer.CodeInterrupted || !errors.Is(err, context.Canceled) {
+	ended := failure.Of(err)
+	if ended.Code != synchronizer.CodeInterrupted || !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
-	if !strings.Contains(failure.Hint, "goes on where this one stopped") {
-		t.Errorf("hint %q", failure.Hint)
+	if !strings.Contains(ended.Hint, "goes on where this one stopped") {
+		t.Errorf("hint %q", ended.Hint)
 	}
 	if report.Contacts != stored(t, store) {
 		t.Errorf("%d reported, %d stored", report.Contacts, stored(t, store))
@@ -191,8 +192,8 @@ func TestBridgeThatRefusesItsOwnOffsetsIsGivenUp(t *testing.T) {
 		io.WriteString(w, page("2", "", "", "a"))
 	}))
 	_, err := (&synchronizer.Synchronizer{Bridge: client, Store: store}).Run(t.Context(), key, quick)
-	var failure *synchronizer.Error
-	if !errors.As(err, &failure) || failure.Code != bridge.CodeInvalidOffset || !strings.Contains(failure.Hint, "next_offset") {
+	ended := failure.Of(err)
+	if ended.Code != bridge.CodeInvalidOffset || !strings.Contains(ended.Hint, "next_offset") {
 		t.Fatalf("error %v", err)
 	}
 	if requests > 10 || stored(t, store) != 1 {
@@ -237,8 +238,8 @@ func TestRefusedCheckpointSaysHowToStartOver(t *testing.T) {
 			mustRun(t, s, quick)
 			refuses = true
 			_, err := s.Run(t.Context(), key, quick)
-			if err == nil || !strings.Contains(synchronizer.Hint(err), "--full") {
-				t.Fatalf("error %v, hint %q", err, synchronizer.Hint(err))
+			if err == nil || !strings.Contains(failure.Of(err).Hint, "--full") {
+				t.Fatalf("error %v, hint %q", err, failure.Of(err).Hint)
 			}
 			full := quick
 			full.Full = true
@@ -255,7 +256,7 @@ func TestWrongCredentialsAreAskedOnce(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	_, err := (&synchronizer.Synchronizer{Bridge: client, Store: openStore(t)}).Run(t.Context(), key, quick)
-	if bridge.CodeOf(err) != bridge.CodeUnauthorized || requests != 1 || synchronizer.Hint(err) == "" {
+	if bridge.CodeOf(err) != bridge.CodeUnauthorized || requests != 1 || failure.Of(err).Hint == "" {
 		t.Errorf("error %v after %d requests", err, requests)
 	}
 }
@@ -268,17 +269,17 @@ func TestGuardedRunSaysHowToAccept(t *testing.T) {
 	full := quick
 	full.Full = true
 	report, err := few.Run(t.Context(), key, full)
-	var failure *synchronizer.Error
-	if !errors.As(err, &failure) || failure.Code != synchronizer.CodeGuarded || !strings.Contains(failure.Hint, "--accept-deletions") {
+	ended := failure.Of(err)
+	if ended.Code != synchronizer.CodeGuarded || !strings.Contains(ended.Hint, "--accept-deletions") {
 		t.Fatalf("error %v", err)
 	}
-	if !strings.Contains(failure.Message, "15 of 30") || report.State != directory.Guarded || stored(t, store) != 30 {
-		t.Errorf("message %q, report %+v, %d stored", failure.Message, report, stored(t, store))
+	if !strings.Contains(ended.Message, "15 of 30") || report.State != directory.Guarded || stored(t, store) != 30 {
+		t.Errorf("message %q, report %+v, %d stored", ended.Message, report, stored(t, store))
 	}
 	held := report.Held
 	if held == nil || held.Count != 15 || len(held.Contacts) != 15 || held.Contacts[0] != (synchronizer.HeldPerson{ID: "c016", Name: "Person 16"}) ||
-		!strings.HasSuffix(strings.Fields(failure.Hint)[8], "--accept-deletions="+held.Set+";") {
-		t.Fatalf("hint %q, held back: %+v", failure.Hint, held)
+		!strings.HasSuffix(strings.Fields(ended.Hint)[8], "--accept-deletions="+held.Set+";") {
+		t.Fatalf("hint %q, held back: %+v", ended.Hint, held)
 	}
 	if n, err := store.DeleteHeld(t.Context(), key, held.Set); n != 15 || err != nil || stored(t, store) != 15 {
 		t.Errorf("the yes deleted %d, %v; %d stored", n, err, stored(t, store))
@@ -334,9 +335,32 @@ type slowStore struct {
 	goOn chan struct{}
 }
 
-func (s *slowStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.Page) error {
+func (s *slowStore) ApplyPage(ctx context.Context, run *directory.Run, page directory.PageChanges) error {
 	<-s.goOn
 	return s.Store.ApplyPage(ctx, run, page)
+}
+
+// A fullStore cannot store pages.
+type fullStore struct{ directory.Store }
+
+func (fullStore) ApplyPage(context.Context, *directory.Run, directory.PageChanges) error {
+	return &failure.Error{Message: "the disk is full", Hint: "Make room."}
+}
+
+// What a store says to do is told: it knows more than the synchronizer.
+func TestAStoresHintIsTold(t *testing.T) {
+	store := openStore(t)
+	s := synchronizer.Synchronizer{Bridge: serve(t, handler(people(5), 10)), Store: fullStore{store}}
+	report, err := s.Run(t.Context(), key, quick)
+	if ended := failure.Of(err); ended.Code != synchronizer.CodeDirectory || ended.Hint != "Make room." || err.Error() != "store a page in the directory: the disk is full" {
+		t.Errorf("error %v, code %s, hint %q", err, ended.Code, ended.Hint)
+	}
+	if report.Error == nil || report.Error.Hint != "Make room." {
+		t.Errorf("reported %+v", report.Error)
+	}
+	if state, err := store.State(t.Context(), key); err != nil || state.LastRun.Hint != "Make room." {
+		t.Errorf("the history says %+v, %v", state.LastRun, err)
+	}
 }
 
 // A page that takes longer than the lease does not lose the run.
@@ -373,8 +397,8 @@ func TestSecondSynchronizerSaysThatARunIsUnderWay(t *testing.T) {
 			began, events, opts := time.Now(), &recorder{}, quick
 			opts.TakeOver = takeOver
 			_, err := (&synchronizer.Synchronizer{Bridge: slow, Store: store, Progress: events.record}).Run(t.Context(), key, opts)
-			var failure *synchronizer.Error
-			if !errors.As(err, &failure) || failure.Code != synchronizer.CodeUnderWay || failure.Hint == "" {
+			ended := failure.Of(err)
+			if ended.Code != synchronizer.CodeUnderWay || ended.Hint == "" {
 				t.Errorf("error %v", err)
 			}
 			if took := time.Since(began); took > 2*synchronizer.DefaultLease || takeOver && events.count(synchronizer.Waiting) != 1 {
@@ -397,7 +421,7 @@ func TestDeadRunIsTakenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page := directory.Page{Seq: 1, NextOffset: first.NextOffset, Context: first.Context, Checkpoint: first.Checkpoint}
+		page := directory.PageChanges{Seq: 1, NextOffset: first.NextOffset, Context: first.Context, Checkpoint: first.Checkpoint}
 		for _, c := range first.Contacts {
 			page.Contacts = append(page.Contacts, directory.Record{Contact: c})
 		}
@@ -434,8 +458,8 @@ func TestLostRunIsLeftAlone(t *testing.T) {
 		return client.Page(ctx, q)
 	})
 	_, err := (&synchronizer.Synchronizer{Bridge: thief, Store: store}).Run(t.Context(), key, quick)
-	var failure *synchronizer.Error
-	if !errors.As(err, &failure) || failure.Code != synchronizer.CodeTakenOver {
+	ended := failure.Of(err)
+	if ended.Code != synchronizer.CodeTakenOver {
 		t.Errorf("error %v", err)
 	}
 	state, err := store.State(t.Context(), key)

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Settings returns a digest of what the contacts of a run depend on besides the external service (D8, D10), for
+// SettingsDigest returns a digest of what the contacts of a run depend on besides the external service (D8, D10), for
 // [Options.Settings]: the bridge's URL, the country in which numbers are read, and the values that tell which tenant's contacts they are. No secret
 // may be among the values: the digest is kept in the directory. A changed password is no changed setting.
-func Settings(url, region string, identity map[string]string) string {
+func SettingsDigest(url, region string, identity map[string]string) string {
 	hash := sha256.New()
 	write := func(s string) {
 		hash.Write([]byte(strconv.Itoa(len(s)) + ":" + s))

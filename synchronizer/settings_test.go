@@ -7,16 +7,16 @@ import (
 )
 
 func TestSettingsChangeWithWhatARunDependsOn(t *testing.T) {
-	base := synchronizer.Settings("https://a.test/x", "DE", map[string]string{"username": "jane", "host": "db1"})
-	if same := synchronizer.Settings("https://a.test/x", "de", map[string]string{"host": "db1", "username": "jane"}); same != base {
+	base := synchronizer.SettingsDigest("https://a.test/x", "DE", map[string]string{"username": "jane", "host": "db1"})
+	if same := synchronizer.SettingsDigest("https://a.test/x", "de", map[string]string{"host": "db1", "username": "jane"}); same != base {
 		t.Error("order or case of the region changed the settings")
 	}
 	for name, other := range map[string]string{
-		"url":    synchronizer.Settings("https://a.test/y", "DE", map[string]string{"username": "jane", "host": "db1"}),
-		"region": synchronizer.Settings("https://a.test/x", "AT", map[string]string{"username": "jane", "host": "db1"}),
-		"value":  synchronizer.Settings("https://a.test/x", "DE", map[string]string{"username": "joe", "host": "db1"}),
-		"names":  synchronizer.Settings("https://a.test/x", "DE", map[string]string{"usernam": "ejane", "host": "db1"}),
-		"absent": synchronizer.Settings("https://a.test/x", "DE", map[string]string{"username": "jane"}),
+		"url":    synchronizer.SettingsDigest("https://a.test/y", "DE", map[string]string{"username": "jane", "host": "db1"}),
+		"region": synchronizer.SettingsDigest("https://a.test/x", "AT", map[string]string{"username": "jane", "host": "db1"}),
+		"value":  synchronizer.SettingsDigest("https://a.test/x", "DE", map[string]string{"username": "joe", "host": "db1"}),
+		"names":  synchronizer.SettingsDigest("https://a.test/x", "DE", map[string]string{"usernam": "ejane", "host": "db1"}),
+		"absent": synchronizer.SettingsDigest("https://a.test/x", "DE", map[string]string{"username": "jane"}),
 	} {
 		if other == base {
 			t.Errorf("another %s is the same setting", name)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Bridge answers with one page at a time; [bridge.Client] is one. Its errors are judged by [bridge.Retryable].
@@ -29,7 +30,7 @@ type Synchronizer struct {
 	Numbers func(phones []string) []directory.Number
 	// Progress is told what happens, one event at a time; it should return soon. It may be nil.
 	Progress func(Event)
-	// Hint says what to do about the error that a run ends with; it is kept with the run. Nil: [Hint].
+	// Hint says what to do about the error that a run ends with; it is kept with the run. Nil: its own.
 	Hint func(error) string
 	// Background does what takes a run's time, and returns when it has, such as on threads of low priority; several calls go on
 	// at once. Nil: it is done where it comes up.
@@ -38,7 +39,7 @@ type Synchronizer struct {
 
 func (s *Synchronizer) hint(err error) string {
 	if s.Hint == nil {
-		return Hint(err)
+		return failure.Of(err).Hint
 	}
 	return s.Hint(err)
 }
@@ -57,7 +58,7 @@ type Options struct {
 
 	Guard directory.Guard // in front of deletions (D9); zero means [directory.DefaultGuard], a share that is meant to be zero is [directory.NewGuard]'s
 
-	// Settings is a digest of what the run depends on besides the external service; see [directory.Start] and [Settings].
+	// Settings is a digest of what the run depends on besides the external service; see [directory.Start] and [SettingsDigest].
 	Settings string
 
 	Lease    time.Duration // how long the run belongs to this process without a sign of life; 0 means [DefaultLease]
@@ -111,8 +112,8 @@ type pass struct {
 // changed since, or everything where the bridge sets no checkpoint. In any case, what was committed before Run was called
 // is in the directory when it returns nil, or an error that wraps a [directory.GuardedError].
 //
-// Run returns when it is complete or cannot go on; what was stored until then stays, and the report counts it. Its errors are
-// of type [*Error], or wrap a [bridge.Error]; the next call goes on where this one stopped.
+// Run returns when it is complete or cannot go on; what was stored until then stays, and the report counts it. Its errors
+// are read with [failure.Of]; those of the bridge wrap a [bridge.Error]. The next call goes on where this one stopped.
 func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
 	report, err := s.once(ctx, key, opts)
 	_, guarded := errors.AsType[*directory.GuardedError](err)

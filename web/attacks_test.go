@@ -3,7 +3,6 @@ package web_test
 import (
 	"bufio"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
@@ -127,7 +126,7 @@ func TestForgedTokensLetNobodyIn(t *testing.T) {
 		}
 		for _, value := range forged {
 			actor, err := f.hub.Authenticate(t.Context(), value)
-			if e, is := errors.AsType[*hub.Error](err); !is || e.Kind != hub.Denied || actor.All || len(actor.Scopes) > 0 {
+			if failure.Of(err).Code != failure.Denied || actor.All || len(actor.Scopes) > 0 {
 				t.Errorf("%.40q lets in %+v: %v", value, actor, err)
 			}
 		}

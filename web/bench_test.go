@@ -16,7 +16,7 @@ import (
 
 // BenchmarkCallers compares who is calling over one connection, through the handler alone, and as library calls.
 func BenchmarkCallers(b *testing.B) {
-	f := newFixture(b, func(o *web.Options) { o.Logger = nil })
+	f := newFixture(b, func(o *web.HandlerOptions) { o.Logger = nil })
 	token := f.token(b, "acme", registry.ScopeCallers)
 	request := func() *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "/api/v1/callers/%2B442079460958", nil)
@@ -57,7 +57,7 @@ func BenchmarkCallers(b *testing.B) {
 	b.Run("hub", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if a, err := f.hub.Lookup(b.Context(), "acme", "+442079460958", "", caller.Options{}); err != nil || len(a.Matches) != 1 {
+			if a, err := f.hub.Lookup(b.Context(), "acme", "+442079460958", "", caller.LookupOptions{}); err != nil || len(a.Matches) != 1 {
 				b.Fatal(a, err)
 			}
 		}
@@ -65,7 +65,7 @@ func BenchmarkCallers(b *testing.B) {
 	b.Run("library", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if a, err := caller.Lookup(b.Context(), f.hub.Store, "acme", "+442079460958", "GB", caller.Options{}); err != nil || len(a.Matches) != 1 {
+			if a, err := caller.Lookup(b.Context(), f.store, "acme", "+442079460958", "GB", caller.LookupOptions{}); err != nil || len(a.Matches) != 1 {
 				b.Fatal(a, err)
 			}
 		}

@@ -255,14 +255,14 @@ func (f *fixture) holdBack(t testing.TB, ids ...string) string {
 	t.Helper()
 	key := directory.Key{Account: "acme", Integration: "crm"}
 	for _, id := range ids {
-		if _, err := f.hub.Store.Contact(t.Context(), key, id); err != nil {
+		if _, err := f.store.Contact(t.Context(), key, id); err != nil {
 			continue
 		}
-		run, err := f.hub.Store.StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
+		run, err := f.store.StartRun(t.Context(), key, directory.Start{Lease: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = f.hub.Store.ApplyPage(t.Context(), run, directory.Page{Seq: 1, Deleted: []string{id}, Last: true, Checkpoint: run.Since, Guard: directory.NewGuard(0, 0)})
+		err = f.store.ApplyPage(t.Context(), run, directory.PageChanges{Seq: 1, Deleted: []string{id}, Checkpoint: run.Since, Guard: directory.NewGuard(0, 0)})
 		guarded, ok := errors.AsType[*directory.GuardedError](err)
 		if !ok {
 			t.Fatal(err)

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) { os.Exit(database.Main(m)) }
 // A fixture is a hub that serves, with an account acme that has an integration crm, and an account other that has none.
 type fixture struct {
 	hub    *hub.Hub
+	store  directory.Store // the hub's
 	server *httptest.Server
 	bridge string // URL of a bridge's contact_sync
 	admin  string // token for everything
@@ -58,9 +59,10 @@ var people = []contact.Contact{
 }
 
 // newFixture makes a hub after its first run.
-func newFixture(t testing.TB, change ...func(*web.Options)) *fixture {
+func newFixture(t testing.TB, change ...func(*web.HandlerOptions)) *fixture {
 	t.Helper()
-	return unserved(t).serve(t, newHub(t), change...)
+	h, store := newHub(t)
+	return unserved(t).serve(t, h, store, change...)
 }
 
 // onBoth runs a test on a hub in files, and on one in PostgreSQL.
@@ -73,7 +75,9 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = store.Close() })
-		test(t, unserved(t).serve(t, &hub.Hub{Registry: newRegistry(t, at), Store: store, Outbound: http.DefaultTransport}))
+		h := hub.New(newRegistry(t, at), store)
+		h.Outbound = http.DefaultTransport
+		test(t, unserved(t).serve(t, h, store))
 	})
 }
 
@@ -92,14 +96,14 @@ func unserved(t testing.TB) *fixture {
 	return f
 }
 
-// serve lets the fixture serve a hub.
-func (f *fixture) serve(t testing.TB, h *hub.Hub, change ...func(*web.Options)) *fixture {
+// serve lets the fixture serve a hub on a store.
+func (f *fixture) serve(t testing.TB, h *hub.Hub, store directory.Store, change ...func(*web.HandlerOptions)) *fixture {
 	t.Helper()
-	f.hub = h
+	f.hub, f.store = h, store
 	f.hub.Logger = slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	runs := web.NewRuns()
 	f.hub.Observe = runs.Observe
-	options := web.Options{
+	options := web.HandlerOptions{
 		Collectors: []prometheus.Collector{runs}, Hub: f.hub, Version: "test", Logger: f.hub.Logger,
 		CallerIDWithin: time.Minute, // what is answered in time depends on what else the machine does
 	}
@@ -112,8 +116,8 @@ func (f *fixture) serve(t testing.TB, h *hub.Hub, change ...func(*web.Options)) 
 	return f
 }
 
-// newHub makes a hub on databases of its own.
-func newHub(t testing.TB) *hub.Hub {
+// newHub makes a hub on databases of its own, and returns its store as well.
+func newHub(t testing.TB) (*hub.Hub, directory.Store) {
 	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
 	r := newRegistry(t, filepath.Join(dir, "hub.db"))
@@ -122,7 +126,9 @@ func newHub(t testing.TB) *hub.Hub {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	return &hub.Hub{Registry: r, Store: store, Outbound: http.DefaultTransport}
+	h := hub.New(r, store)
+	h.Outbound = http.DefaultTransport
+	return h, store
 }
 
 func newRegistry(t testing.TB, at string) *registry.DB {
@@ -131,7 +137,7 @@ func newRegistry(t testing.TB, at string) *registry.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := registry.Open(context.Background(), at, registry.Options{Seal: ring})
+	r, err := registry.Open(context.Background(), at, registry.OpenOptions{Seal: ring})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 // What one answers must not be shown as a page, framed, guessed at, or told to others.
 func TestEveryAnswerSaysWhatABrowserMayDoWithIt(t *testing.T) {
-	f := newFixture(t, func(o *web.Options) { o.Secure = true })
+	f := newFixture(t, func(o *web.HandlerOptions) { o.Secure = true })
 	for _, path := range []string{
 		"/", "/nothing", "/healthz", "/readyz", "/metrics", "/callerid?number=1", "/oauth/callback", "/api/v1/openapi.json", "/api/v1/accounts", "/api/v1/nothing",
 		"/api/v1/callers/1",

@@ -51,7 +51,7 @@ type standing struct {
 	failed   bool
 }
 
-func newIntegrations(o Options) *integrations {
+func newIntegrations(o HandlerOptions) *integrations {
 	c := &integrations{hub: o.Hub, logger: o.Logger, clock: o.Clock, most: cmp.Or(o.MostSeries, defaultSeries)}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)

@@ -21,7 +21,7 @@ type metrics struct {
 	callers  *prometheus.CounterVec
 }
 
-func newMetrics(o Options) *metrics {
+func newMetrics(o HandlerOptions) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{

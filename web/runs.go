@@ -6,7 +6,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// Runs count what the runs of this process did. Give [Runs.Observe] to the hub and the Runs to [Options.Collectors].
+// Runs count what the runs of this process did. Give [Runs.Observe] to the hub and the Runs to [HandlerOptions.Collectors].
 type Runs struct {
 	runs     *prometheus.CounterVec
 	contacts *prometheus.CounterVec

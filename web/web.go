@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/listener"
@@ -21,8 +22,8 @@ import (
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
-// Options say what is served. Only Hub is needed.
-type Options struct {
+// HandlerOptions say what is served. Only Hub is needed.
+type HandlerOptions struct {
 	Hub     *hub.Hub
 	Logger  *slog.Logger // the access log; nil logs nothing
 	Version string       // of the program, for the metrics
@@ -47,7 +48,7 @@ type Options struct {
 }
 
 // Handler answers everything that a hub is asked over HTTP.
-func Handler(o Options) http.Handler {
+func Handler(o HandlerOptions) http.Handler {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -71,7 +72,7 @@ func Handler(o Options) http.Handler {
 
 // A site holds the pages and endpoints of one handler.
 type site struct {
-	options Options
+	options HandlerOptions
 	api     *api.API
 	metrics *metrics
 }
@@ -137,7 +138,7 @@ func (s *site) setHeaders(h http.Header) {
 // pointer says where to go in a hub without a console.
 func pointer(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/" {
-		exchange.WriteError(w, r, http.StatusNotFound, exchange.Detail{
+		exchange.WriteError(w, r, http.StatusNotFound, failure.Error{
 			Code: "not_found", Message: "There is nothing at this path.", Hint: "GET /api/v1/openapi.json lists what there is.",
 		})
 		return
@@ -157,7 +158,7 @@ func readOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			exchange.WriteError(w, r, http.StatusMethodNotAllowed, exchange.Detail{
+			exchange.WriteError(w, r, http.StatusMethodNotAllowed, failure.Error{
 				Code: "method_not_allowed", Message: "This path is only read.", Hint: "Send a GET request.",
 			})
 			return
@@ -200,7 +201,7 @@ func (s *site) ready(w http.ResponseWriter, r *http.Request) {
 // and integration. What a proxy passes on, or comes by a Unix socket, which is a proxy's, comes from elsewhere.
 func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if s.options.Metrics == "off" {
-		exchange.WriteError(w, r, http.StatusNotFound, exchange.Detail{
+		exchange.WriteError(w, r, http.StatusNotFound, failure.Error{
 			Code: "not_found", Message: "This hub does not show its metrics.", Hint: "They are turned on with  metrics: local  or  token  in its configuration.",
 		})
 		return

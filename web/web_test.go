@@ -67,7 +67,7 @@ func TestHealthIsToldToAnybody(t *testing.T) {
 }
 
 func TestEverythingElseIsTheConsoles(t *testing.T) {
-	f := newFixture(t, func(o *web.Options) {
+	f := newFixture(t, func(o *web.HandlerOptions) {
 		o.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "console "+r.URL.Path) })
 	})
 	for _, path := range []string{"/", "/accounts/acme/integrations/crm", "/calleridx", "/apis"} {
@@ -176,7 +176,7 @@ func TestCallerIDUnderstandsWhatTelephoneSystemsSend(t *testing.T) {
 
 // What cannot be answered below /callerid is no page, and no redirect that repeats the token.
 func TestNothingBelowCallerIDIsAPageOrARedirect(t *testing.T) {
-	f := newFixture(t, func(o *web.Options) {
+	f := newFixture(t, func(o *web.HandlerOptions) {
 		o.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/sign-in?next="+r.URL.RequestURI(), http.StatusSeeOther)
 		})
@@ -226,9 +226,9 @@ func (s slowStore) ByE164(context.Context, string, []string, int) ([]directory.M
 func TestCallerIDIsEmptyWhenTheTimeIsUp(t *testing.T) {
 	f := newFixture(t)
 	pbx := f.token(t, "acme", registry.ScopeCallers)
-	slow := slowStore{Store: f.hub.Store, release: make(chan struct{})}
-	late := &hub.Hub{Registry: f.hub.Registry, Store: slow}
-	server := httptest.NewServer(web.Handler(web.Options{Hub: late}))
+	slow := slowStore{Store: f.store, release: make(chan struct{})}
+	late := hub.New(f.hub.Registry, slow)
+	server := httptest.NewServer(web.Handler(web.HandlerOptions{Hub: late}))
 	defer server.Close()
 	defer close(slow.release)
 	f.server = server
@@ -249,8 +249,8 @@ func (s slowStore) State(context.Context, directory.Key) (directory.State, error
 
 func TestAHubWhoseDatabaseHangsIsNotReady(t *testing.T) {
 	f := newFixture(t)
-	slow := slowStore{Store: f.hub.Store, release: make(chan struct{})}
-	server := httptest.NewServer(web.Handler(web.Options{Hub: &hub.Hub{Registry: f.hub.Registry, Store: slow}}))
+	slow := slowStore{Store: f.store, release: make(chan struct{})}
+	server := httptest.NewServer(web.Handler(web.HandlerOptions{Hub: hub.New(f.hub.Registry, slow)}))
 	defer server.Close()
 	client := &http.Client{Timeout: 30 * time.Second}
 	response, err := client.Get(server.URL + "/readyz")
@@ -275,7 +275,7 @@ func TestAHubWhoseDatabaseHangsIsNotReady(t *testing.T) {
 func TestMetricsOfAHubWithoutItsDatabaseGoOnFromTheLastTime(t *testing.T) {
 	var mu sync.Mutex
 	now := time.Now()
-	f := newFixture(t, func(o *web.Options) {
+	f := newFixture(t, func(o *web.HandlerOptions) {
 		o.Clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 	})
 	pass := func(d time.Duration) { mu.Lock(); defer mu.Unlock(); now = now.Add(d) }
@@ -322,7 +322,7 @@ func TestMetricsSayHowFreshEverythingIs(t *testing.T) {
 }
 
 func TestManyIntegrationsDoNotMakeManySeries(t *testing.T) {
-	f := newFixture(t, func(o *web.Options) { o.MostSeries = 1 })
+	f := newFixture(t, func(o *web.HandlerOptions) { o.MostSeries = 1 })
 	err := f.hub.AddIntegration(t.Context(), registry.Integration{
 		Key: directory.Key{Account: "acme", Integration: "new"}, Bridge: f.bridge, Schedule: registry.Schedule{Off: true},
 	}, nil)
@@ -340,7 +340,7 @@ func TestManyIntegrationsDoNotMakeManySeries(t *testing.T) {
 
 func TestMetricsAreForThisMachineAndAdministrators(t *testing.T) {
 	f := newFixture(t)
-	handler := web.Handler(web.Options{Hub: f.hub})
+	handler := web.Handler(web.HandlerOptions{Hub: f.hub})
 	host := "127.0.0.1:8090"
 	get := func(remote, forwarded, token string) int {
 		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
@@ -377,11 +377,11 @@ func TestMetricsAreForThisMachineAndAdministrators(t *testing.T) {
 		t.Errorf("another name for this machine: %d", status)
 	}
 	host = "127.0.0.1:8090"
-	handler = web.Handler(web.Options{Hub: f.hub, Metrics: "token"})
+	handler = web.Handler(web.HandlerOptions{Hub: f.hub, Metrics: "token"})
 	if without, with := get("127.0.0.1:1", "", ""), get("127.0.0.1:1", "", f.admin); without != http.StatusUnauthorized || with != http.StatusOK {
 		t.Errorf("where a token is always asked for: %d without, %d with one", without, with)
 	}
-	handler = web.Handler(web.Options{Hub: f.hub, Metrics: "off"})
+	handler = web.Handler(web.HandlerOptions{Hub: f.hub, Metrics: "off"})
 	if status := get("127.0.0.1:1", "", f.admin); status != http.StatusNotFound {
 		t.Errorf("without any: %d", status)
 	}
@@ -437,15 +437,15 @@ func (f *fixture) listen(t *testing.T, path, token, last string) (next func() ma
 func (f *fixture) reject(t *testing.T, ids ...string) {
 	t.Helper()
 	ctx := context.Background()
-	run, err := f.hub.Store.StartRun(ctx, directory.Key{Account: "acme", Integration: "shop"}, directory.Start{Lease: time.Minute})
+	run, err := f.store.StartRun(ctx, directory.Key{Account: "acme", Integration: "shop"}, directory.Start{Lease: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := directory.Page{Seq: 1, Last: true, Checkpoint: run.Since}
+	page := directory.PageChanges{Seq: 1, Checkpoint: run.Since}
 	for _, id := range ids {
 		page.Rejected = append(page.Rejected, directory.Rejected{ID: id, Reason: "The contact has no name."})
 	}
-	if err := f.hub.Store.ApplyPage(ctx, run, page); err != nil {
+	if err := f.store.ApplyPage(ctx, run, page); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -553,7 +553,7 @@ func TestAStreamEndsWithItsTokenAndWithTheServer(t *testing.T) {
 }
 
 func TestAPanicIsAnErrorBodyAndALine(t *testing.T) {
-	f := newFixture(t, func(o *web.Options) {
+	f := newFixture(t, func(o *web.HandlerOptions) {
 		o.Console = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("console broke") })
 	})
 	r := f.ask(t, "GET", "/", "", "")

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Target is the bridge to judge.
@@ -90,20 +92,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// A UsageError says that a check could not begin: a target that is no URL, a recording that cannot be opened.
-type UsageError struct{ Err error }
-
-func (e *UsageError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *UsageError) Unwrap() error { return e.Err }
-
-// Check judges a bridge by every case and reports what it found. The error is about the check itself: a
-// [UsageError], a recording that cannot be written, a context that was done. A bad bridge is no error.
+// Check judges a bridge by every case and reports what it found. The error is about the check itself: one
+// whose code is [failure.Invalid] where it could not begin (a target that is no URL, a recording that cannot be opened), a recording that cannot be written, a context that was done. A bad bridge is no error.
 func Check(ctx context.Context, target Target, options Options) (Report, error) {
 	s, err := open(target, options.withDefaults())
 	if err != nil {
-		return Report{}, &UsageError{err}
+		return Report{}, &failure.Error{Code: failure.Invalid, Err: err}
 	}
 	started := s.carrier.now()
 	for _, c := range s.cases {

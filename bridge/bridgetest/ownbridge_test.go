@@ -20,6 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/csv"
+	"github.com/contactbridge/contactbridge/source/file"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/record"
@@ -171,10 +172,10 @@ func TestOwnBridgePassesStrictWithCSV(t *testing.T) {
 	}
 	for name, updated := range map[string]string{"with times": "updated_at", "without times": ""} {
 		t.Run(name, func(t *testing.T) {
-			factory, err := csv.New(csv.Config{
+			factory, err := csv.New(csv.Config{Config: file.Config{
 				Path: template(t, path), ID: "id", Updated: updated,
 				Fields: record.Fields{Name: "name", Phones: record.Expressions{"phone"}},
-			}, source.Deps{})
+			}}, source.Deps{})
 			if err != nil {
 				t.Fatal(err)
 			}

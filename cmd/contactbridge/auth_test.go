@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 func TestAuthFieldsComeFromThreePlaces(t *testing.T) {
@@ -41,7 +42,7 @@ func TestAuthFileMayBeJSON(t *testing.T) {
 func TestAuthErrorsDoNotRepeatValues(t *testing.T) {
 	for _, f := range []authFlags{{pairs: []string{"s3cret"}}, {pairs: []string{"=s3cret"}}, {file: "-"}} {
 		_, err := f.auth(strings.NewReader("s3cret"))
-		if err == nil || strings.Contains(err.Error()+hintOf(err), "s3cret") {
+		if err == nil || strings.Contains(err.Error()+failure.Of(err).Hint, "s3cret") {
 			t.Errorf("error %v", err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/backup"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -45,7 +46,7 @@ A hub on PostgreSQL is backed up with PostgreSQL's own tools: pg_dump DATABASE, 
 				return misuse(args[0]+" is there already", "Choose another name: no backup is overwritten.")
 			}
 			if err != nil {
-				return hinted(err, "Check that the folder may be written, and has room for the databases twice.")
+				return failure.WithHint(err, "Check that the folder may be written, and has room for the databases twice.")
 			}
 			info, err := os.Stat(args[0])
 			if err != nil {
@@ -96,7 +97,7 @@ from elsewhere (secrets in the configuration), start it with that configuration.
 			case errors.Is(err, fs.ErrExist):
 				return misuse("there is a hub in "+data+" already", "Restore into another folder, or move that one away first.")
 			case errors.Is(err, backup.ErrNoBackup):
-				return hinted(err, "Nothing was restored. Take another backup, or fetch this one again.")
+				return failure.WithHint(err, "Nothing was restored. Take another backup, or fetch this one again.")
 			case err != nil:
 				return err
 			}

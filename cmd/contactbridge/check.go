@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/bridge/bridgetest"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/progress"
 )
 
@@ -98,8 +98,8 @@ func (f *checkFlags) run(cmd *cobra.Command, args []string) error {
 	options.Progress = line.show
 	report, err := bridgetest.Check(cmd.Context(), target, options)
 	line.clear()
-	if usage, ok := errors.AsType[*bridgetest.UsageError](err); ok {
-		return misuse(usage.Error(), "")
+	if failure.Of(err).Code == failure.Invalid {
+		return misuse(err.Error(), "")
 	}
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 )
 
 func newDemoCommand() *cobra.Command {
-	o := demo.Options{}
+	o := demo.StoryOptions{}
 	cmd := &cobra.Command{
 		Use:     "demo",
 		GroupID: groupStart,

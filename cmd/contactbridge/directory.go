@@ -11,6 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/postgres"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
 )
@@ -67,9 +68,11 @@ func (f *directoryFlags) open(ctx context.Context, existing bool) (directory.Sto
 	store, err := sqlite.Open(ctx, f.db, options...)
 	switch {
 	case errors.Is(err, sqlite.ErrNoFile):
-		return nil, hinted(err, "Fetch contacts first: contactbridge sync URL --db "+f.db)
+		return nil, failure.WithHint(err, "Fetch contacts first: contactbridge sync URL --db "+f.db)
+	case err != nil && failure.Of(err).Hint != "":
+		return nil, err
 	case err != nil:
-		return nil, hinted(err, "Check the path, its permissions and the disk's free space, or choose another file with --db.")
+		return nil, failure.WithHint(err, "Check the path, its permissions and the disk's free space, or choose another file with --db.")
 	}
 	return store, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -82,7 +83,7 @@ func (f *hubFlags) open(cmd *cobra.Command) (context.Context, *hubserver.Databas
 				"Name its folder with --data or its configuration with -c, or start one there: contactbridge hub --data "+cfg.Data)
 		}
 	}
-	databases, err := hubserver.Open(cmd.Context(), cfg, hubserver.Options{Logger: slog.New(slog.DiscardHandler), Version: versionText()})
+	databases, err := hubserver.Open(cmd.Context(), cfg, hubserver.ServerOptions{Logger: slog.New(slog.DiscardHandler), Version: versionText()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,7 +131,7 @@ It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next st
 				cfg.Role = role
 			}
 			if err := hubserver.Check(cfg); err != nil {
-				return misuse(err.Error(), hintOf(err))
+				return misuse(err.Error(), failure.Of(err).Hint)
 			}
 			if check {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: no problem\n", cmp.Or(f.config, "no configuration file"))
@@ -160,15 +161,12 @@ func serveHub(cmd *cobra.Command, cfg *hubconfig.Config) (err error) {
 		return err
 	}
 	defer func() { _ = endTraces(context.WithoutCancel(ctx)) }()
-	server, err := hubserver.New(ctx, cfg, hubserver.Options{Logger: newLogger(cfg.Log, cmd.ErrOrStderr()), Version: versionText()})
+	server, err := hubserver.New(ctx, cfg, hubserver.ServerOptions{Logger: newLogger(cfg.Log, cmd.ErrOrStderr()), Version: versionText()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	l, err := listener.Open(ctx, cfg.Listen)
-	if e, ok := errors.AsType[*listener.Error](err); ok {
-		return hinted(err, e.Hint)
-	}
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -56,7 +56,7 @@ func hubAccountSet(f *hubFlags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
 				account, err := h.Account(ctx, args[0])
-				if err != nil && !isKind(err, hub.NotFound) {
+				if err != nil && failure.Of(err).Code != failure.NotFound {
 					return err
 				}
 				account.Name = args[0]
@@ -102,12 +102,6 @@ func hubAccountRemove(f *hubFlags) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
 	return cmd
-}
-
-// isKind reports whether a hub's error is of a kind.
-func isKind(err error, kind hub.ErrorKind) bool {
-	e, ok := errors.AsType[*hub.Error](err)
-	return ok && e.Kind == kind
 }
 
 // accountOf is the account that a command works in: the one that was named, or the only one there is, or a new one called

@@ -73,7 +73,7 @@ func (f *lookupFlags) run(cmd *cobra.Command, number string) (err error) {
 	if f.integration != "" {
 		limit = 1000 // the others' matches are taken out afterwards
 	}
-	answer, err := caller.Lookup(cmd.Context(), store, f.account, number, f.region, caller.Options{Limit: limit, All: f.all})
+	answer, err := caller.Lookup(cmd.Context(), store, f.account, number, f.region, caller.LookupOptions{Limit: limit, All: f.all})
 	if err != nil {
 		return fmt.Errorf("look the number up: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -99,12 +100,12 @@ func migrationError(ctx context.Context, from string, err error) error {
 	case errors.Is(err, migrate.ErrNothing):
 		return misuse("there is no hub and no directory at "+from, "Name the hub's data folder, or the file that contactbridge sync wrote (--db).")
 	case errors.Is(err, migrate.ErrOccupied):
-		return misuse(err.Error(), hintOf(err))
+		return misuse(err.Error(), failure.Of(err).Hint)
 	case errors.Is(err, migrate.ErrInUse):
-		return hinted(fmt.Errorf("nothing was moved: the hub is running, or something else has its files open: %w", err),
+		return failure.WithHint(fmt.Errorf("nothing was moved: the hub is running, or something else has its files open: %w", err),
 			"Stop it (and its supervisor, so that it stays stopped), and run this again. Nothing was changed.")
 	case ctx.Err() != nil:
-		return hinted(errors.New("interrupted; nothing was moved"), "Run it again: the database is as empty as before.")
+		return failure.WithHint(errors.New("interrupted; nothing was moved"), "Run it again: the database is as empty as before.")
 	}
 	return fmt.Errorf("nothing was moved: %w", err)
 }

@@ -78,7 +78,7 @@ func recordsOf(ctx context.Context, h *hub.Hub, account, what string) (entries [
 		entries, err = h.ByEmail(ctx, account, what)
 		return entries, nil, err
 	}
-	answer, err := h.Lookup(ctx, account, what, "", caller.Options{Limit: 1000, All: true})
+	answer, err := h.Lookup(ctx, account, what, "", caller.LookupOptions{Limit: 1000, All: true})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -22,7 +22,7 @@ func TestAPurgeByNumberFindsEveryRecordOfIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := registry.Open(t.Context(), filepath.Join(dir, "hub.db"), registry.Options{Seal: ring})
+	r, err := registry.Open(t.Context(), filepath.Join(dir, "hub.db"), registry.OpenOptions{Seal: ring})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestAPurgeByNumberFindsEveryRecordOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	h := &hub.Hub{Registry: r, Store: store}
+	h := hub.New(r, store)
 	if err := h.PutAccount(t.Context(), registry.Account{Name: "acme", Region: "GB"}); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestAPurgeByNumberFindsEveryRecordOfIt(t *testing.T) {
 		}
 		c := contact.Contact{ID: "jane", Name: "Jane", Phones: []string{number}}
 		record := directory.Record{Contact: c, Numbers: caller.Numbers(c.Phones, "")} // no region: not every number is whole
-		if err := store.ApplyPage(t.Context(), run, directory.Page{Seq: 1, Last: true, Contacts: []directory.Record{record}}); err != nil {
+		if err := store.ApplyPage(t.Context(), run, directory.PageChanges{Seq: 1, Contacts: []directory.Record{record}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
-	"github.com/contactbridge/contactbridge/synchronizer"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // version is set by the linker when a release is built (-X main.version=v1.2.3); otherwise the build's own information
@@ -69,10 +68,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if !errors.Is(err, errSaid) {
 		printError(stderr, cmd.CommandPath(), err)
 	}
-	if _, ok := errors.AsType[*misuseError](err); ok {
-		return exitMisuse
-	}
-	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Invalid {
+	switch failure.Of(err).Code {
+	case misused, failure.Invalid:
 		return exitMisuse
 	}
 	return exitFailed
@@ -81,66 +78,27 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // errSaid fails a command that has already told the operator why.
 var errSaid = errors.New("failed")
 
-// A misuseError says that a command was used wrongly: exit status 2.
-type misuseError struct {
-	message string
-	hint    string // what to do; empty means: look at the help
-}
+// misused is the code of a command that was used wrongly: exit status 2.
+const misused failure.Code = "misused"
 
-func (e *misuseError) Error() string { return e.message }
-
-// misuse is the error of a command that was used wrongly. An empty hint points to the command's help.
+// misuse returns the error of a command that was used wrongly. An empty hint points to the command's help.
 func misuse(message, hint string) error {
-	return &misuseError{message: message, hint: hint}
-}
-
-// A hintedError is any failure with a word on what to do.
-type hintedError struct {
-	error
-	hint string
-}
-
-func (e *hintedError) Unwrap() error { return e.error }
-
-// hinted adds a hint to an error. A [bridge.Error] carries its own.
-func hinted(err error, hint string) error {
-	if err == nil {
-		return nil
-	}
-	return &hintedError{error: err, hint: hint}
-}
-
-// hintOf is what an operator can do about an error; empty where nobody knows. The command's own hint wins.
-func hintOf(err error) string {
-	if e, ok := errors.AsType[*misuseError](err); ok {
-		return e.hint
-	}
-	if e, ok := errors.AsType[*hintedError](err); ok {
-		return e.hint
-	}
-	if e, ok := errors.AsType[*hub.Error](err); ok {
-		return e.Hint
-	}
-	if e, ok := errors.AsType[*directory.Error](err); ok {
-		return e.Hint
-	}
-	return synchronizer.Hint(err)
+	return &failure.Error{Code: misused, Message: message, Hint: hint}
 }
 
 // printError prints "contactbridge sync: what happened" and, where there is one, "hint: what to do".
 func printError(w io.Writer, command string, err error) {
-	if all := hub.Errors(err); len(all) > 1 {
-		for _, one := range all {
-			printError(w, command, one)
+	if all := failure.All(err); len(all) > 1 {
+		for i := range all {
+			printError(w, command, &all[i])
 		}
 		return
 	}
-	message, hint := err.Error(), hintOf(err)
-	_, misused := errors.AsType[*misuseError](err)
-	if misused && hint == "" {
-		hint = fmt.Sprintf("Run '%s --help'.", command)
-	}
-	if !misused { // which may list several problems, a line each, in our own words
+	known := failure.Of(err)
+	message, hint := err.Error(), known.Hint
+	if known.Code == misused {
+		hint = cmp.Or(hint, fmt.Sprintf("Run '%s --help'.", command))
+	} else { // misuse may list several problems, a line each, in our own words
 		message = oneLine(message)
 	}
 	fmt.Fprintf(w, "%s: %s\n", command, message)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // Every command: a sentence, a group, an example that names it, and no usage on failure.
@@ -25,15 +26,15 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 }
 
 func TestErrorsAreOneLineAndAHint(t *testing.T) {
-	failure := &bridge.Error{Code: bridge.CodeTimeout, Message: "no answer\x1b[2J\nfor long", Hint: "Wait."}
+	late := &bridge.Error{Code: bridge.CodeTimeout, Message: "no answer\x1b[2J\nfor long", Hint: "Wait."}
 	for name, c := range map[string]struct {
 		err  error
 		want string
 	}{
-		"bridge":       {failure, "contactbridge sync: no answer [2J for long\nhint: Wait.\n"},
-		"wrapped":      {fmt.Errorf("page 3: %w", failure), "contactbridge sync: page 3: no answer [2J for long\nhint: Wait.\n"},
-		"joined":       {errors.Join(failure), "contactbridge sync: no answer [2J for long\nhint: Wait.\n"},
-		"own hint":     {hinted(failure, "Do this."), "contactbridge sync: no answer [2J for long\nhint: Do this.\n"},
+		"bridge":       {late, "contactbridge sync: no answer [2J for long\nhint: Wait.\n"},
+		"wrapped":      {fmt.Errorf("page 3: %w", late), "contactbridge sync: page 3: no answer [2J for long\nhint: Wait.\n"},
+		"joined":       {errors.Join(late), "contactbridge sync: no answer [2J for long\nhint: Wait.\n"},
+		"own hint":     {failure.WithHint(late, "Do this."), "contactbridge sync: no answer [2J for long\nhint: Do this.\n"},
 		"no hint":      {errors.New("broken"), "contactbridge sync: broken\n"},
 		"misuse":       {misuse("wrong", "Right."), "contactbridge sync: wrong\nhint: Right.\n"},
 		"misuse, help": {misuse("one\ntwo", ""), "contactbridge sync: one\ntwo\nhint: Run 'contactbridge sync --help'.\n"},
@@ -47,7 +48,7 @@ func TestErrorsAreOneLineAndAHint(t *testing.T) {
 }
 
 func TestHintOfNothingIsNothing(t *testing.T) {
-	if err := hinted(nil, "Do this."); err != nil {
+	if err := failure.WithHint(nil, "Do this."); err != nil {
 		t.Errorf("error %v", err)
 	}
 }

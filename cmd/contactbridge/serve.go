@@ -116,11 +116,7 @@ func serve(cmd *cobra.Command, cfg *config.Config) error {
 	}
 	l, err := listener.Open(ctx, cfg.Listen)
 	if err != nil {
-		err = errors.Join(err, server.Close())
-		if e, ok := errors.AsType[*listener.Error](err); ok {
-			return hinted(err, e.Hint)
-		}
-		return err
+		return errors.Join(err, server.Close())
 	}
 	lines := server.Describe(listener.URL(l, cfg.TLS.Enabled()))
 	fmt.Fprintln(cmd.OutOrStdout(), strings.Join(lines, "\n"))

@@ -17,6 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/progress"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
@@ -112,9 +113,9 @@ func (f *syncFlags) run(cmd *cobra.Command, address string) (err error) {
 func (f *syncFlags) hint(address string, client *bridge.Client, err error) error {
 	if bridge.CodeOf(err) == bridge.CodeUnauthorized {
 		if len(client.Auth) == 0 {
-			return hinted(err, "Give the bridge's credentials with --auth key=value, --auth-env or --auth-file.")
+			return failure.WithHint(err, "Give the bridge's credentials with --auth key=value, --auth-env or --auth-file.")
 		}
-		return hinted(err, "Check the names and values that --auth, --auth-env and --auth-file give.")
+		return failure.WithHint(err, "Check the names and values that --auth, --auth-env and --auth-file give.")
 	}
 	return addressHint(address, err)
 }
@@ -137,7 +138,7 @@ func (f *syncFlags) prepare(cmd *cobra.Command, address string) (*bridge.Client,
 	if opts, err = f.options(); err != nil {
 		return nil, key, opts, err
 	}
-	opts.Settings = synchronizer.Settings(target.String(), f.region, identity(auth))
+	opts.Settings = synchronizer.SettingsDigest(target.String(), f.region, identity(auth))
 	limit, err := humanize.ParseBytes(f.pageLimit)
 	if err != nil || limit == 0 || limit > math.MaxInt32 {
 		return nil, key, opts, misuse(fmt.Sprintf("--page-limit %q is no size", f.pageLimit), "For example 32MiB.")
@@ -251,8 +252,8 @@ func integrationName(target *url.URL) string {
 
 // addressHint adds to an error what is most likely wrong with the address that was typed.
 func addressHint(address string, err error) error {
-	failure, ok := errors.AsType[*bridge.Error](err)
-	if !ok || failure.Status == 0 {
+	answer, ok := errors.AsType[*bridge.Error](err)
+	if !ok || answer.Status == 0 {
 		return err
 	}
 	target, bad := parseBridgeURL(address)
@@ -260,12 +261,12 @@ func addressHint(address string, err error) error {
 		return err
 	}
 	missing := !strings.HasSuffix(strings.TrimSuffix(target.Path, "/"), "/contact_sync")
-	refused := failure.Code == bridge.CodeNotFound || failure.Code == bridge.CodeMethodNotAllowed
+	refused := answer.Code == bridge.CodeNotFound || answer.Code == bridge.CodeMethodNotAllowed
 	switch {
-	case missing && (refused || failure.Code == bridge.CodeBadAnswer || failure.Code == bridge.CodeRedirected):
-		return hinted(err, "Did you mean "+target.Scheme+"://"+target.Host+target.JoinPath("contact_sync").EscapedPath()+"?")
-	case target.Scheme == "http" && failure.Status == 400 && strings.Contains(failure.Message, "HTTPS"):
-		return hinted(err, "Did you mean https://"+target.Host+target.EscapedPath()+"?")
+	case missing && (refused || answer.Code == bridge.CodeBadAnswer || answer.Code == bridge.CodeRedirected):
+		return failure.WithHint(err, "Did you mean "+target.Scheme+"://"+target.Host+target.JoinPath("contact_sync").EscapedPath()+"?")
+	case target.Scheme == "http" && answer.Status == 400 && strings.Contains(answer.Message, "HTTPS"):
+		return failure.WithHint(err, "Did you mean https://"+target.Host+target.EscapedPath()+"?")
 	}
 	return err
 }

@@ -35,7 +35,7 @@ func (f *syncFlags) accept(cmd *cobra.Command, store directory.Store, key direct
 		if listed := f.list(cmd, store, key, changed.Now); listed != nil {
 			return 0, listed
 		}
-		return 0, hinted(changed, changed.Hint())
+		return 0, err
 	}
 	if err == nil {
 		f.say(cmd, fmt.Sprintf("%s deleted, as accepted", count(int(n), "contact")))

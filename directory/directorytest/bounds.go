@@ -26,7 +26,7 @@ func giant(id string, size int) directory.Record {
 func giantContact(b *bench) {
 	const size = 40_000
 	g := giant("g", size)
-	b.complete(directory.Page{Contacts: []directory.Record{g, person("00001", "Ann", "+14150000001")}, Checkpoint: "c"})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{g, person("00001", "Ann", "+14150000001")}, Checkpoint: "c"})
 	if c, err := b.store.Contact(ctx, b.key, "g"); err != nil || len(c.Phones) != size || len(c.Emails) != size {
 		b.Fatalf("%d phones, %d addresses, %v", len(c.Phones), len(c.Emails), err)
 	}
@@ -42,14 +42,14 @@ func giantContact(b *bench) {
 	b.wantIDs(b.search("giant"), "g")
 	g.Contact.Name, g.Numbers = "Small", g.Numbers[:1]
 	run := b.start()
-	b.apply(run, directory.Page{Contacts: []directory.Record{g}, Last: true, Checkpoint: "d"})
+	b.apply(run, directory.PageChanges{Contacts: []directory.Record{g}, Checkpoint: "d"})
 	b.wantIDs(b.found(g.Contact.Phones[1]))
 }
 
 // giantsDoNotSlowOthers asks beside contacts that are beyond all bounds: no question takes a time that anybody notices.
 func giantsDoNotSlowOthers(b *bench) {
 	const size, patience = 100_000, 5 * time.Second
-	b.complete(directory.Page{Contacts: append(people(1, 3, "Ann"), giant("g", size), giant("h", size)), Checkpoint: "c"})
+	b.complete(directory.PageChanges{Contacts: append(people(1, 3, "Ann"), giant("g", size), giant("h", size)), Checkpoint: "c"})
 	all := giant("g", size).Contact.Emails
 	for name, question := range map[string]func() (int, error){
 		"the end of all its numbers": func() (int, error) { return b.searched("5555", 2) },
@@ -92,7 +92,7 @@ func searchIsBounded(b *bench) {
 		r.Contact.Address = strings.Repeat("x", contact.MaxText-1000)
 		page = append(page, r)
 	}
-	b.complete(directory.Page{Contacts: page, Checkpoint: "c"})
+	b.complete(directory.PageChanges{Contacts: page, Checkpoint: "c"})
 	found, err := b.store.Search(ctx, b.key.Account, directory.Query{Text: "large", Limit: 100})
 	if most := directory.MaxRanked / (contact.MaxText - 1000); err != nil || len(found) == 0 || len(found) > most {
 		b.Errorf("%d contacts of %d MiB together, %v", len(found), len(found)*contact.MaxText>>20, err)

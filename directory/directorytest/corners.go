@@ -17,12 +17,12 @@ import (
 
 // wholeWhenItsEndFails lets a page fail at its last contact: nothing of the others may stay.
 func wholeWhenItsEndFails(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 3, "Ann"), Checkpoint: "c"})
+	b.complete(directory.PageChanges{Contacts: people(1, 3, "Ann"), Checkpoint: "c"})
 	run := b.start(full)
 	before := *run
-	page := directory.Page{
+	page := directory.PageChanges{
 		Contacts: append(people(2, 9, "Bob"), person("", "Nobody", "")), Deleted: []string{"00001"},
-		Rejected: []directory.Rejected{{ID: "r", Reason: "r"}}, Last: true, Checkpoint: "d",
+		Rejected: []directory.Rejected{{ID: "r", Reason: "r"}}, Checkpoint: "d",
 	}
 	if err := b.tryApply(run, page); err == nil {
 		b.Fatal("a contact without an id was stored")
@@ -39,7 +39,7 @@ func wholeWhenItsEndFails(b *bench) {
 	if rejected, err := b.store.Rejected(ctx, b.key, 0, 9); err != nil || len(rejected) != 0 {
 		b.Errorf("rejected %v, %v", rejected, err)
 	}
-	b.apply(run, directory.Page{Contacts: people(1, 3, "Bob"), Last: true, Checkpoint: "d"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 3, "Bob"), Checkpoint: "d"})
 	b.holds(map[string]string{"00001": "Bob", "00002": "Bob", "00003": "Bob"})
 }
 
@@ -48,7 +48,7 @@ func cancelledPage(b *bench) {
 	run := b.start()
 	over, cancel := context.WithCancel(ctx)
 	cancel()
-	page := directory.Page{Seq: 1, Contacts: people(1, 3, "Ann"), Last: true, Checkpoint: "c"}
+	page := directory.PageChanges{Seq: 1, Contacts: people(1, 3, "Ann"), Checkpoint: "c"}
 	b.wantError(b.store.ApplyPage(over, run, page), context.Canceled)
 	b.holds(map[string]string{})
 	if err := b.store.ApplyPage(ctx, run, page); err != nil {
@@ -62,7 +62,7 @@ func cancelledMidway(b *bench) {
 	run := b.start()
 	for i := range 12 {
 		over, cancel := context.WithTimeout(ctx, time.Duration(i)*time.Millisecond)
-		page := directory.Page{Seq: int64(i + 1), Contacts: people(i*300, i*300+299, "Ann"), NextOffset: fmt.Sprint(i)}
+		page := directory.PageChanges{Seq: int64(i + 1), Contacts: people(i*300, i*300+299, "Ann"), NextOffset: fmt.Sprint(i)}
 		err := b.store.ApplyPage(over, run, page)
 		cancel()
 		if err != nil {
@@ -79,7 +79,7 @@ func cancelledMidway(b *bench) {
 func replayAfterTheEnd(b *bench) {
 	run := b.start()
 	early := *run
-	last := directory.Page{Seq: 1, Contacts: people(1, 2, "Ann"), Last: true, Checkpoint: "c"}
+	last := directory.PageChanges{Seq: 1, Contacts: people(1, 2, "Ann"), Checkpoint: "c"}
 	if err := b.store.ApplyPage(ctx, run, last); err != nil {
 		b.Fatal(err)
 	}
@@ -90,23 +90,13 @@ func replayAfterTheEnd(b *bench) {
 	b.count(2)
 }
 
-// lastPageHasNoOffset wants a page that contradicts itself to be refused.
-func lastPageHasNoOffset(b *bench) {
-	run := b.start()
-	for _, page := range []directory.Page{{Seq: 1, Last: true, NextOffset: "2"}, {Seq: 1}} {
-		if err := b.store.ApplyPage(ctx, run, page); err == nil {
-			b.Errorf("a page with Last %v and next offset %q was stored", page.Last, page.NextOffset)
-		}
-	}
-}
-
 // countsAreTheStoresOwn hands a page over with a run that somebody has scribbled on.
 func countsAreTheStoresOwn(b *bench) {
 	run := b.start()
-	b.apply(run, directory.Page{Contacts: people(1, 2, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 2, "Ann"), NextOffset: "2"})
 	scribbled := *run
 	scribbled.Counts = directory.Counts{Pages: 1, Contacts: 77, Created: 77}
-	b.apply(&scribbled, directory.Page{Contacts: people(3, 3, "Ann"), Last: true})
+	b.apply(&scribbled, directory.PageChanges{Contacts: people(3, 3, "Ann")})
 	b.wantCounts(&scribbled, 3, 0, 0, 0)
 }
 
@@ -115,9 +105,9 @@ func otherNumbersOfTheSamePhones(b *bench) {
 	r := person("1", "Ann", "")
 	r.Contact.Phones = []string{"0151 5550100"}
 	r.Numbers = []directory.Number{{Raw: "0151 5550100", E164: "+491515550100", Match: "491515550100"}}
-	b.complete(directory.Page{Contacts: []directory.Record{r}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{r}})
 	r.Numbers = []directory.Number{{Raw: "0151 5550100", E164: "+441515550100", Match: "441515550100"}}
-	b.complete(directory.Page{Contacts: []directory.Record{r}}, full)
+	b.complete(directory.PageChanges{Contacts: []directory.Record{r}}, full)
 	b.wantIDs(b.found("+491515550100"))
 	b.wantIDs(b.found("+441515550100"), "1")
 }
@@ -129,7 +119,7 @@ func everyAgreeingNumberIsAMatch(b *bench) {
 		{Raw: "+14155550100", E164: "+14155550100", Match: "14155550100", Extension: "12"},
 		{Raw: "555-0100", Match: "5550100"},
 	}
-	b.complete(directory.Page{Contacts: []directory.Record{{Contact: contact.Contact{ID: "1", Name: "Ann"}, Numbers: numbers}}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{{Contact: contact.Contact{ID: "1", Name: "Ann"}, Numbers: numbers}}})
 	b.wantNumbers(numbers)(b.store.BySuffix(ctx, b.key.Account, "5550100", 9))
 	b.wantNumbers(numbers[:1])(b.store.BySuffix(ctx, b.key.Account, "75550100", 9))
 	b.wantNumbers(numbers[:2])(b.store.BySuffix(ctx, b.key.Account, "5550100", 2))
@@ -151,7 +141,7 @@ func (b *bench) wantNumbers(want []directory.Number) func([]directory.Match, err
 
 // suffixMustBeDigits asks for endings that would find half the directory, or nothing at all.
 func suffixMustBeDigits(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 1, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 1, "Ann")})
 	for _, digits := range []string{"", "00001", "+14150000001", "415 0000001"} {
 		if matches, err := b.store.BySuffix(ctx, b.key.Account, digits, 9); err == nil {
 			b.Errorf("the ending %q found %d matches, want an error", digits, len(matches))
@@ -165,7 +155,7 @@ func limitKeepsTheFirstInOrder(b *bench) {
 	for i := 40; i > 0; i-- {
 		all = append(all, person(fmt.Sprintf("%02d", i), "Ann", "+14155550100"))
 	}
-	b.complete(directory.Page{Contacts: all})
+	b.complete(directory.PageChanges{Contacts: all})
 	for _, limit := range []int{1, 3, 39, 40, 41} {
 		matches, err := b.store.ByE164(ctx, b.key.Account, []string{"+14155550100"}, limit)
 		if err != nil || len(matches) != min(limit, 40) || matches[0].Contact.ID != "01" || matches[len(matches)-1].Contact.ID != fmt.Sprintf("%02d", min(limit, 40)) {
@@ -182,12 +172,12 @@ func specialCharacters(b *bench) {
 		r := person(text, text, "+14155550100")
 		r.Contact.CustomFields = []contact.CustomField{{Key: text, Value: text}}
 		r.Numbers[0].Raw, r.Numbers[0].Extension = text, text
-		b.complete(directory.Page{Contacts: []directory.Record{r}, Checkpoint: text})
+		b.complete(directory.PageChanges{Contacts: []directory.Record{r}, Checkpoint: text})
 		run := b.start()
 		if run.Since != text {
 			b.Errorf("checkpoint %q came back as %q", text, run.Since)
 		}
-		b.apply(run, directory.Page{NextOffset: text, Context: []byte(`"x"`)})
+		b.apply(run, directory.PageChanges{NextOffset: text, Context: []byte(`"x"`)})
 		if runs, err := b.store.Runs(ctx, b.key, 0, 1); err != nil || runs[0].Offset != text {
 			b.Errorf("offset %q came back as %+v, %v", text, runs, err)
 		}
@@ -208,7 +198,7 @@ func specialCharacters(b *bench) {
 // freshForNothing never goes on with an old run where it is told not to.
 func freshForNothing(b *bench) {
 	run := b.start()
-	b.apply(run, directory.Page{Contacts: people(1, 1, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 1, "Ann"), NextOffset: "2"})
 	if err := b.store.FailRun(ctx, run, errors.New("x"), ""); err != nil {
 		b.Fatal(err)
 	}
@@ -220,25 +210,25 @@ func freshForNothing(b *bench) {
 // restartedFirstFillJudges restarts the very first run: what only its first pass showed is gone.
 func restartedFirstFillJudges(b *bench) {
 	run := b.start()
-	b.apply(run, directory.Page{Contacts: people(1, 4, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 4, "Ann"), NextOffset: "2"})
 	if err := b.store.RestartRun(ctx, run); err != nil {
 		b.Fatal(err)
 	}
-	b.apply(run, directory.Page{Contacts: people(2, 5, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.PageChanges{Contacts: people(2, 5, "Ann"), Checkpoint: "z"})
 	b.wantCounts(run, 5, 0, 3, 1)
 	b.holds(map[string]string{"00002": "Ann", "00003": "Ann", "00004": "Ann", "00005": "Ann"})
 }
 
 // otherIntegrationsAreNotJudged lets another integration work in the middle of a run that judges.
 func otherIntegrationsAreNotJudged(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 5, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 5, "Ann")})
 	run, crm := b.start(full), b.key
-	b.apply(run, directory.Page{Contacts: people(1, 2, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 2, "Ann"), NextOffset: "2"})
 	b.key.Integration = "helpdesk"
-	b.complete(directory.Page{Contacts: people(1, 5, "Bob")})
-	b.complete(directory.Page{Contacts: people(4, 5, "Bob")}, full)
+	b.complete(directory.PageChanges{Contacts: people(1, 5, "Bob")})
+	b.complete(directory.PageChanges{Contacts: people(4, 5, "Bob")}, full)
 	b.key = crm
-	b.apply(run, directory.Page{Contacts: people(3, 4, "Ann"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.PageChanges{Contacts: people(3, 4, "Ann"), Checkpoint: "z"})
 	b.wantCounts(run, 0, 0, 4, 1)
 	b.key.Integration = "helpdesk"
 	b.holds(map[string]string{"00004": "Bob", "00005": "Bob"})
@@ -281,7 +271,7 @@ func oneOfManyStarts(b *bench) {
 		if len(started) != 1 {
 			b.Fatalf("round %d: %d runs were started at once", round, len(started))
 		}
-		b.apply(<-started, directory.Page{Contacts: people(round, round, "Ann"), Last: true, Checkpoint: "c"})
+		b.apply(<-started, directory.PageChanges{Contacts: people(round, round, "Ann"), Checkpoint: "c"})
 	}
 	b.count(5)
 }
@@ -294,7 +284,7 @@ func writersTakeTurns(b *bench) {
 			key := directory.Key{Account: b.key.Account, Integration: fmt.Sprint(i)}
 			run, err := store.StartRun(ctx, key, directory.Start{Lease: lease})
 			for seq := int64(1); err == nil && seq <= 30; seq++ {
-				err = store.ApplyPage(ctx, run, directory.Page{Seq: seq, Contacts: people(int(seq), int(seq)+20, "Ann"), NextOffset: "more"})
+				err = store.ApplyPage(ctx, run, directory.PageChanges{Seq: seq, Contacts: people(int(seq), int(seq)+20, "Ann"), NextOffset: "more"})
 			}
 			if err != nil {
 				b.Errorf("process %d: %v", i, err)
@@ -310,14 +300,14 @@ func writersTakeTurns(b *bench) {
 
 // rejectedDoNotPileUp rejects more than anybody reads.
 func rejectedDoNotPileUp(b *bench) {
-	page := directory.Page{}
+	page := directory.PageChanges{}
 	for i := range 2500 {
 		page.Rejected = append(page.Rejected, directory.Rejected{ID: fmt.Sprint(i), Reason: "has no id"})
 	}
 	if run := b.complete(page); run.Rejected != 2500 {
 		b.Errorf("%d rejected are counted, want 2500", run.Rejected)
 	}
-	b.complete(directory.Page{Rejected: []directory.Rejected{{ID: "new", Reason: "r"}}})
+	b.complete(directory.PageChanges{Rejected: []directory.Rejected{{ID: "new", Reason: "r"}}})
 	got, err := b.store.Rejected(ctx, b.key, 0, 5000)
 	if err != nil || len(got) < 100 || len(got) > 2000 || got[0].ID != "new" || got[1].ID != "2499" {
 		b.Errorf("%d are kept, %v; want some hundreds, the newest first", len(got), err)
@@ -327,7 +317,7 @@ func rejectedDoNotPileUp(b *bench) {
 // survivesReopening reads with another handle what the first one wrote.
 func survivesReopening(b *bench) {
 	run := b.start()
-	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2", Context: []byte(`{"k":1}`), Checkpoint: "a"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 3, "Ann"), NextOffset: "2", Context: []byte(`{"k":1}`), Checkpoint: "a"})
 	other := b.second()
 	b.advance(2 * lease)
 	resumed, err := b.tryStart(other)
@@ -364,7 +354,7 @@ func endingsOfAllLengths(b *bench) {
 		}
 		all = append(all, directory.Record{Contact: contact.Contact{ID: fmt.Sprintf("%03d", i), Name: "Ann"}, Numbers: []directory.Number{n}})
 	}
-	b.complete(directory.Page{Contacts: all})
+	b.complete(directory.PageChanges{Contacts: all})
 	ask := func(what string, agree func(directory.Number) bool, matches []directory.Match, err error) {
 		var want []string
 		for _, r := range all {

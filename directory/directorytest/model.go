@@ -175,8 +175,8 @@ func (m *model) show(id string) {
 
 func (m *model) page(t *rapid.T, last bool) {
 	id := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"})
-	page := directory.Page{
-		Last: last, Deleted: rapid.SliceOfN(id, 0, 2).Draw(t, "deleted"), Guard: directory.Guard{Share: 0.4, Min: 1},
+	page := directory.PageChanges{
+		Deleted: rapid.SliceOfN(id, 0, 2).Draw(t, "deleted"), Guard: directory.Guard{Share: 0.4, Min: 1},
 		Exact: rapid.Bool().Draw(t, "exact"), Restarted: rapid.IntRange(0, 3).Draw(t, "restarted") == 0,
 	}
 	if !last {

@@ -12,7 +12,7 @@ import (
 )
 
 func firstFillCreates(b *bench) {
-	run := b.complete(directory.Page{Contacts: people(1, 3, "Ann")})
+	run := b.complete(directory.PageChanges{Contacts: people(1, 3, "Ann")})
 	b.wantCounts(run, 3, 0, 0, 0)
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Ann"})
 	if run.Kind != directory.Initial || run.State != directory.Done || run.Finished.IsZero() {
@@ -21,15 +21,15 @@ func firstFillCreates(b *bench) {
 }
 
 func unchangedContactIsNotRewritten(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 3, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 3, "Ann")})
 	records := people(1, 3, "Ann")
 	records[1].Contact.Name = "Bob"
-	b.wantCounts(b.complete(directory.Page{Contacts: records}), 0, 1, 2, 0)
+	b.wantCounts(b.complete(directory.PageChanges{Contacts: records}), 0, 1, 2, 0)
 	b.holds(map[string]string{"00001": "Ann", "00002": "Bob", "00003": "Ann"})
 }
 
 func twiceInOnePage(b *bench) {
-	run := b.complete(directory.Page{Contacts: []directory.Record{
+	run := b.complete(directory.PageChanges{Contacts: []directory.Record{
 		person("1", "Ann", "+14155550100"), person("2", "Bob", ""), person("1", "Anna", "+14155550101"), person("2", "Bob", ""),
 	}})
 	b.wantCounts(run, 2, 1, 1, 0)
@@ -39,10 +39,10 @@ func twiceInOnePage(b *bench) {
 }
 
 func wholeOrNotAtAll(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 40, "Ann"), Checkpoint: "c"})
+	b.complete(directory.PageChanges{Contacts: people(1, 40, "Ann"), Checkpoint: "c"})
 	run := b.start(full)
 	before := *run
-	bad := directory.Page{Contacts: people(30, 60, "Bob"), Seq: 7, Checkpoint: "d", Last: true}
+	bad := directory.PageChanges{Contacts: people(30, 60, "Bob"), Seq: 7, Checkpoint: "d"}
 	if err := b.store.ApplyPage(ctx, run, bad); !errors.Is(err, directory.ErrOutOfOrder) {
 		b.Fatalf("a page out of order: %v", err)
 	}
@@ -63,7 +63,7 @@ func wholeOrNotAtAll(b *bench) {
 
 func replayedPageChangesNothing(b *bench) {
 	run := b.start()
-	page := directory.Page{Seq: 1, Contacts: people(1, 2, "Ann"), NextOffset: "2"}
+	page := directory.PageChanges{Seq: 1, Contacts: people(1, 2, "Ann"), NextOffset: "2"}
 	if err := b.store.ApplyPage(ctx, run, page); err != nil {
 		b.Fatal(err)
 	}
@@ -74,34 +74,34 @@ func replayedPageChangesNothing(b *bench) {
 }
 
 func namedDeletions(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 4, "Ann")})
-	run := b.complete(directory.Page{Contacts: people(4, 4, "Ann"), Deleted: []string{"00002", "unknown", "00004"}})
+	b.complete(directory.PageChanges{Contacts: people(1, 4, "Ann")})
+	run := b.complete(directory.PageChanges{Contacts: people(4, 4, "Ann"), Deleted: []string{"00002", "unknown", "00004"}})
 	b.wantCounts(run, 0, 0, 1, 1)
 	b.holds(map[string]string{"00001": "Ann", "00003": "Ann", "00004": "Ann"})
 	b.wantIDs(b.found("+14150000002"))
 }
 
 func deletedAndBack(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 3, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 3, "Ann")})
 	run := b.start(full)
-	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
-	b.apply(run, directory.Page{Deleted: []string{"00003"}, NextOffset: "3"})
-	b.apply(run, directory.Page{Contacts: people(3, 3, "Back"), Last: true, Checkpoint: "c"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.PageChanges{Deleted: []string{"00003"}, NextOffset: "3"})
+	b.apply(run, directory.PageChanges{Contacts: people(3, 3, "Back"), Checkpoint: "c"})
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Back"})
 }
 
 func numbersFollowTheContact(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{person("1", "Ann", "+14155550100")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("1", "Ann", "+14155550100")}})
 	b.wantIDs(b.found("+14155550100"), "1")
-	b.complete(directory.Page{Contacts: []directory.Record{person("1", "Ann", "+14155550199")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("1", "Ann", "+14155550199")}})
 	b.wantIDs(b.found("+14155550100"))
 	b.wantIDs(b.found("+14155550199"), "1")
-	b.complete(directory.Page{Contacts: []directory.Record{person("1", "Ann", "")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("1", "Ann", "")}})
 	b.wantIDs(b.found("+14155550199"))
 }
 
 func suffixFindsEndings(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{
+	b.complete(directory.PageChanges{Contacts: []directory.Record{
 		person("1", "Ann", "+14155550100"), person("2", "Bob", "+4930415555010"), person("3", "Cid", "+492075550100"),
 	}})
 	b.wantIDs(b.foundBySuffix("5550100"), "1", "3")
@@ -113,7 +113,7 @@ func partialNumbers(b *bench) {
 	partial := directory.Record{Contact: contact.Contact{ID: "1", Name: "Ann"}, Numbers: []directory.Number{
 		{Raw: "2041", Match: "2041"}, {Raw: "14155550100", Match: "14155550100", Extension: "7"},
 	}}
-	b.complete(directory.Page{Contacts: []directory.Record{partial, person("2", "Bob", "+14155550100")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{partial, person("2", "Bob", "+14155550100")}})
 	b.wantIDs(b.found("2041"), "1")
 	b.wantIDs(b.found("+2041"))
 	b.wantIDs(b.found("+14155550100"), "2")
@@ -125,9 +125,9 @@ func partialNumbers(b *bench) {
 }
 
 func sharedNumber(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{person("2", "Bob", "+14155550100"), person("1", "Ann", "+14155550100")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("2", "Bob", "+14155550100"), person("1", "Ann", "+14155550100")}})
 	b.key.Integration = "another"
-	b.complete(directory.Page{Contacts: []directory.Record{person("9", "Zoë", "+14155550100")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("9", "Zoë", "+14155550100")}})
 	b.wantIDs(b.found("+14155550100"), "9", "1", "2")
 	matches, err := b.store.ByE164(ctx, b.key.Account, []string{"+14155550100"}, 2)
 	if err != nil || len(matches) != 2 {
@@ -136,7 +136,7 @@ func sharedNumber(b *bench) {
 }
 
 func accountsDoNotSeeEachOther(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 1, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 1, "Ann")})
 	b.key.Account = "other"
 	b.wantIDs(b.found("+14150000001"))
 	b.wantIDs(b.foundBySuffix("0000001"))
@@ -150,11 +150,11 @@ func accountsDoNotSeeEachOther(b *bench) {
 }
 
 func integrationsKeepTheirOwnIDs(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 2, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 2, "Ann")})
 	crm := b.key
 	b.key.Integration = "helpdesk"
-	b.complete(directory.Page{Contacts: people(1, 1, "Bob")})
-	b.complete(directory.Page{Contacts: people(2, 2, "Bob")}, full)
+	b.complete(directory.PageChanges{Contacts: people(1, 1, "Bob")})
+	b.complete(directory.PageChanges{Contacts: people(2, 2, "Bob")}, full)
 	b.holds(map[string]string{"00002": "Bob"})
 	b.key = crm
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann"})
@@ -165,7 +165,7 @@ func integrationsKeepTheirOwnIDs(b *bench) {
 }
 
 func rejectedAreListed(b *bench) {
-	run := b.complete(directory.Page{Rejected: []directory.Rejected{{ID: "", Reason: "no id"}, {ID: "7", Reason: "phones is a number"}}})
+	run := b.complete(directory.PageChanges{Rejected: []directory.Rejected{{ID: "", Reason: "no id"}, {ID: "7", Reason: "phones is a number"}}})
 	if run.Rejected != 2 {
 		b.Errorf("%d rejected, want 2", run.Rejected)
 	}
@@ -178,7 +178,7 @@ func rejectedAreListed(b *bench) {
 // rejectedAreReadInPages reads on while newer ones come, of this integration and of another.
 func rejectedAreReadInPages(b *bench) {
 	reject := func(ids ...string) {
-		page := directory.Page{}
+		page := directory.PageChanges{}
 		for _, id := range ids {
 			page.Rejected = append(page.Rejected, directory.Rejected{Seq: 4711, ID: id, Reason: "has no name"})
 		}
@@ -224,7 +224,7 @@ func everythingSurvives(b *bench) {
 		Phones: []string{"+1 415 555 0100", "x"}, Websites: []string{"https://a.example"}, PhotoURL: "p", Address: "37, Famous St.", Twitter: "z", URL: "u",
 		CustomFields: []contact.CustomField{{Key: "k", Value: "v"}, {Key: "k", Value: "w"}},
 	}
-	b.complete(directory.Page{Contacts: []directory.Record{{Contact: want}}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{{Contact: want}}})
 	got, err := b.store.Contact(ctx, b.key, want.ID)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		b.Errorf("got %+v, %v; want %+v", got, err, want)
@@ -232,7 +232,7 @@ func everythingSurvives(b *bench) {
 }
 
 func contactsAreReadInPages(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 10, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 10, "Ann")})
 	contacts, err := b.store.Contacts(ctx, b.key, "00003", 4)
 	if err != nil || len(contacts) != 4 || contacts[0].ID != "00004" || contacts[3].ID != "00007" {
 		b.Errorf("contacts %+v, %v", contacts, err)
@@ -241,18 +241,18 @@ func contactsAreReadInPages(b *bench) {
 
 func largePage(b *bench) {
 	const n = 5003
-	b.wantCounts(b.complete(directory.Page{Contacts: people(1, n, "Ann")}), n, 0, 0, 0)
+	b.wantCounts(b.complete(directory.PageChanges{Contacts: people(1, n, "Ann")}), n, 0, 0, 0)
 	records := people(1, n, "Ann")
 	for i := 0; i < n; i += 2 {
 		records[i].Contact.Name = "Bob"
 	}
-	b.wantCounts(b.complete(directory.Page{Contacts: records}, full), 0, (n+1)/2, n/2, 0)
+	b.wantCounts(b.complete(directory.PageChanges{Contacts: records}, full), 0, (n+1)/2, n/2, 0)
 	b.wantIDs(b.found("+14150005003"), "05003")
 	b.count(n)
 }
 
 func readersBesideAWriter(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 500, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 500, "Ann")})
 	stop := make(chan struct{})
 	var group sync.WaitGroup
 	errs := make(chan error, 4)
@@ -276,7 +276,7 @@ func readersBesideAWriter(b *bench) {
 		})
 	}
 	for i := range 10 {
-		b.complete(directory.Page{Contacts: people(1, 500, fmt.Sprint("Ann ", i))})
+		b.complete(directory.PageChanges{Contacts: people(1, 500, fmt.Sprint("Ann ", i))})
 	}
 	close(stop)
 	group.Wait()

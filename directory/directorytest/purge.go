@@ -51,7 +51,7 @@ func (b *bench) rejected() []directory.Rejected {
 func purgeLeavesNothing(b *bench) {
 	jane := withNumbers("jane", "Jane Doe", "+14155550100")
 	jane.Contact.Emails = []string{"jane@example.com"}
-	b.complete(directory.Page{
+	b.complete(directory.PageChanges{
 		Contacts: []directory.Record{jane, person("bob", "Bob", "")},
 		Rejected: []directory.Rejected{{ID: "jane", Reason: "once"}, {ID: "cid", Reason: "has no name"}, {ID: "jane", Reason: "twice"}},
 	})
@@ -71,12 +71,12 @@ func purgeLeavesNothing(b *bench) {
 }
 
 func purgeTakesWhatItIsToldOnly(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 3, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 3, "Ann")})
 	crm := b.key
 	b.key.Integration = "helpdesk"
-	b.complete(directory.Page{Contacts: people(1, 3, "Bob")})
+	b.complete(directory.PageChanges{Contacts: people(1, 3, "Bob")})
 	b.key = directory.Key{Account: "other", Integration: "crm"}
-	b.complete(directory.Page{Contacts: people(1, 3, "Cid")})
+	b.complete(directory.PageChanges{Contacts: people(1, 3, "Cid")})
 	refs := []directory.Ref{
 		{Integration: "crm", ID: "00001"},
 		{Integration: "crm", ID: "00001"},
@@ -98,17 +98,17 @@ func purgeTakesWhatItIsToldOnly(b *bench) {
 }
 
 func purgedComesBack(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 2, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 2, "Ann")})
 	b.purge(false, 1, "00001")
-	b.wantCounts(b.complete(directory.Page{Contacts: people(1, 2, "Ann")}, full), 1, 0, 1, 0)
+	b.wantCounts(b.complete(directory.PageChanges{Contacts: people(1, 2, "Ann")}, full), 1, 0, 1, 0)
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann"})
 }
 
 func suppressedIsRejected(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 4, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 4, "Ann")})
 	b.purge(true, 2, "00001", "00003")
 	b.purge(true, 0, "00001")
-	page := directory.Page{Contacts: append(people(1, 5, "Bob"), people(1, 1, "Cid")...), Rejected: []directory.Rejected{{ID: "x", Reason: "has no name"}}}
+	page := directory.PageChanges{Contacts: append(people(1, 5, "Bob"), people(1, 1, "Cid")...), Rejected: []directory.Rejected{{ID: "x", Reason: "has no name"}}}
 	run := b.complete(page, full)
 	b.wantCounts(run, 1, 2, 0, 0)
 	if run.Rejected != 4 { // 00001 twice, 00003, x
@@ -135,7 +135,7 @@ func suppressedIsRejected(b *bench) {
 	second := b.second()
 	run, err := b.tryStart(second)
 	if err == nil {
-		err = second.ApplyPage(ctx, run, directory.Page{Seq: 1, Contacts: people(1, 2, "Dan"), Deleted: []string{"00003"}, Last: true})
+		err = second.ApplyPage(ctx, run, directory.PageChanges{Seq: 1, Contacts: people(1, 2, "Dan"), Deleted: []string{"00003"}})
 	}
 	if err != nil {
 		b.Fatal(err)
@@ -146,24 +146,24 @@ func suppressedIsRejected(b *bench) {
 
 func unknownIDsAreSuppressed(b *bench) {
 	b.purge(true, 0, "00001") // before the first run
-	if run := b.complete(directory.Page{Contacts: people(1, 2, "Ann")}); run.Rejected != 1 {
+	if run := b.complete(directory.PageChanges{Contacts: people(1, 2, "Ann")}); run.Rejected != 1 {
 		b.Errorf("%d are rejected, want 1", run.Rejected)
 	}
 	b.purge(true, 0, "00003")
-	b.complete(directory.Page{Contacts: people(1, 4, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 4, "Ann")})
 	b.holds(map[string]string{"00002": "Ann", "00004": "Ann"})
 	b.key.Integration = "helpdesk"
-	b.complete(directory.Page{Contacts: people(1, 2, "Bob")})
+	b.complete(directory.PageChanges{Contacts: people(1, 2, "Bob")})
 	b.holds(map[string]string{"00001": "Bob", "00002": "Bob"})
 }
 
 // purgeBesideARun purges between the pages of a run that judges.
 func purgeBesideARun(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 6, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 6, "Ann")})
 	run := b.start(full)
-	b.apply(run, directory.Page{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 3, "Ann"), NextOffset: "2"})
 	b.purge(true, 2, "00001", "00004")
-	b.apply(run, directory.Page{Contacts: people(4, 5, "Bob"), Last: true, Checkpoint: "z"})
+	b.apply(run, directory.PageChanges{Contacts: people(4, 5, "Bob"), Checkpoint: "z"})
 	b.wantCounts(run, 0, 1, 3, 1)
 	if run.Rejected != 1 {
 		b.Errorf("%d are rejected, want 1", run.Rejected)
@@ -172,10 +172,10 @@ func purgeBesideARun(b *bench) {
 }
 
 func suppressionsAreForgotten(b *bench) {
-	b.complete(directory.Page{Contacts: people(1, 2, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 2, "Ann")})
 	b.purge(true, 1, "00001")
 	b.forget()
-	b.complete(directory.Page{Contacts: people(1, 2, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 2, "Ann")})
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann"})
 }
 
@@ -188,10 +188,10 @@ func (b *bench) forget() {
 
 func forgetLeavesNothing(b *bench) {
 	jane := withEmails("jane", "Jane", "jane@example.com")
-	b.complete(directory.Page{Contacts: append(people(1, 3000, "Ann"), jane), Rejected: []directory.Rejected{{ID: "x", Reason: "r"}}, Checkpoint: "c"})
+	b.complete(directory.PageChanges{Contacts: append(people(1, 3000, "Ann"), jane), Rejected: []directory.Rejected{{ID: "x", Reason: "r"}}, Checkpoint: "c"})
 	crm := b.key
 	b.key.Integration = "helpdesk"
-	b.complete(directory.Page{Contacts: people(1, 2, "Bob"), Checkpoint: "d"})
+	b.complete(directory.PageChanges{Contacts: people(1, 2, "Bob"), Checkpoint: "d"})
 	b.key = crm
 	b.forget()
 	b.holds(map[string]string{})
@@ -222,7 +222,7 @@ func forgetLeavesNothing(b *bench) {
 
 func forgetKeepsOff(b *bench) {
 	run := b.start()
-	b.apply(run, directory.Page{Contacts: people(1, 2, "Ann"), NextOffset: "2"})
+	b.apply(run, directory.PageChanges{Contacts: people(1, 2, "Ann"), NextOffset: "2"})
 	err := b.second().Forget(ctx, b.key)
 	var underWay *directory.UnderWayError
 	if !errors.As(err, &underWay) || underWay.Run.ID != run.ID || underWay.Run.Key != b.key || underWay.Run.Lease != "" || !underWay.Until.After(b.clock()) {
@@ -232,7 +232,7 @@ func forgetKeepsOff(b *bench) {
 	b.advance(2 * lease)
 	b.forget()
 	b.holds(map[string]string{})
-	b.wantError(b.tryApply(run, directory.Page{Contacts: people(3, 3, "Ann"), Last: true}), directory.ErrLeaseLost)
+	b.wantError(b.tryApply(run, directory.PageChanges{Contacts: people(3, 3, "Ann")}), directory.ErrLeaseLost)
 	b.wantError(b.store.RenewLease(ctx, run, lease), directory.ErrLeaseLost)
 	b.holds(map[string]string{})
 }
@@ -246,7 +246,7 @@ func forgottenStartsOver(b *bench) {
 		if run.Kind != directory.Initial || run.Since != "" || run.Resumed {
 			b.Errorf("round %d: the run is %+v", round, run)
 		}
-		b.apply(run, directory.Page{Contacts: people(1, 2, "Ann"), Last: true, Checkpoint: "c"})
+		b.apply(run, directory.PageChanges{Contacts: people(1, 2, "Ann"), Checkpoint: "c"})
 		b.wantCounts(run, 2, 0, 0, 0)
 		for _, store := range []directory.Store{b.store, second} {
 			matches, err := store.ByE164(ctx, b.key.Account, []string{"+14150000001"}, 9)
@@ -261,20 +261,20 @@ func forgottenStartsOver(b *bench) {
 // pruneKeepsTheNewest lets hours go by between runs of all states.
 func pruneKeepsTheNewest(b *bench) {
 	started := b.clock()
-	b.complete(directory.Page{Contacts: people(1, 50, "Ann")})
+	b.complete(directory.PageChanges{Contacts: people(1, 50, "Ann")})
 	b.advance(time.Hour)
 	abandoned := b.start()
-	b.apply(abandoned, directory.Page{NextOffset: "2"})
+	b.apply(abandoned, directory.PageChanges{NextOffset: "2"})
 	b.advance(2 * time.Hour)
-	done := b.complete(directory.Page{})
+	done := b.complete(directory.PageChanges{})
 	b.advance(time.Hour)
 	guarded := b.start(full)
-	if err := b.tryApply(guarded, directory.Page{Contacts: people(1, 1, "Ann"), Last: true}); !errors.As(err, new(*directory.GuardedError)) {
+	if err := b.tryApply(guarded, directory.PageChanges{Contacts: people(1, 1, "Ann")}); !errors.As(err, new(*directory.GuardedError)) {
 		b.Fatalf("error %v, want a GuardedError", err)
 	}
 	b.key.Integration = "resumable"
 	failed := b.start()
-	b.apply(failed, directory.Page{Contacts: people(1, 1, "Ann"), NextOffset: "2"})
+	b.apply(failed, directory.PageChanges{Contacts: people(1, 1, "Ann"), NextOffset: "2"})
 	if err := b.store.FailRun(ctx, failed, errors.New("x"), ""); err != nil {
 		b.Fatal(err)
 	}
@@ -304,9 +304,9 @@ func pruneKeepsTheNewest(b *bench) {
 }
 
 func pruneTakesRejections(b *bench) {
-	b.complete(directory.Page{Rejected: []directory.Rejected{{ID: "1", Reason: "old"}, {ID: "2", Reason: "old"}}})
+	b.complete(directory.PageChanges{Rejected: []directory.Rejected{{ID: "1", Reason: "old"}, {ID: "2", Reason: "old"}}})
 	b.advance(time.Hour)
-	b.complete(directory.Page{Rejected: []directory.Rejected{{ID: "3", Reason: "new"}}})
+	b.complete(directory.PageChanges{Rejected: []directory.Rejected{{ID: "3", Reason: "new"}}})
 	if n, err := b.store.Prune(ctx, b.clock()); err != nil || n != 1 {
 		b.Errorf("pruned %d, %v; want 1", n, err)
 	}

@@ -74,7 +74,7 @@ func (b *bench) query(query directory.Query) []directory.Entry {
 }
 
 func emailFindsItsContacts(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{
+	b.complete(directory.PageChanges{Contacts: []directory.Record{
 		withEmails("2", "Bob", "shared@example.com", "SHARED@example.com", "bob@example.com"),
 		withEmails("1", "Zoë", "  Zoë@Example.COM\n", "shared@example.com"),
 		withEmails("3", "Cid", "", "  "),
@@ -96,24 +96,24 @@ func emailFindsItsContacts(b *bench) {
 }
 
 func emailFollowsTheContact(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{withEmails("1", "Ann", "old@example.com"), withEmails("2", "Bob", "bob@example.com")}})
-	b.complete(directory.Page{Contacts: []directory.Record{withEmails("1", "Ann", "new@example.com")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withEmails("1", "Ann", "old@example.com"), withEmails("2", "Bob", "bob@example.com")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withEmails("1", "Ann", "new@example.com")}})
 	b.wantIDs(b.byEmail("old@example.com"))
 	b.wantIDs(b.byEmail("new@example.com"), "1")
-	b.complete(directory.Page{Deleted: []string{"2"}})
+	b.complete(directory.PageChanges{Deleted: []string{"2"}})
 	b.wantIDs(b.byEmail("bob@example.com"))
-	b.complete(directory.Page{Contacts: []directory.Record{withEmails("1", "Ann")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withEmails("1", "Ann")}})
 	b.wantIDs(b.byEmail("new@example.com"))
 }
 
 func emailStaysInItsAccount(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{withEmails("9", "Ann", "ann@example.com")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withEmails("9", "Ann", "ann@example.com")}})
 	b.key.Integration = "another"
-	b.complete(directory.Page{Contacts: []directory.Record{withEmails("1", "Ann", "ann@example.com"), withEmails("91", "Ann", "ann@example.com")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withEmails("1", "Ann", "ann@example.com"), withEmails("91", "Ann", "ann@example.com")}})
 	b.wantIDs(b.byEmail("ann@example.com"), "1", "91", "9")
 	b.key.Account = "other"
 	b.wantIDs(b.byEmail("ann@example.com"))
-	b.complete(directory.Page{Contacts: []directory.Record{withEmails("7", "Ann", "ann@example.com")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withEmails("7", "Ann", "ann@example.com")}})
 	b.wantIDs(b.byEmail("ann@example.com"), "7")
 }
 
@@ -122,7 +122,7 @@ func searchFindsTheStartsOfWords(b *bench) {
 		ID: "jane", Name: "Jane Müller-Ångström", Company: "Example & Sons Ltd.", Title: "Head of Sales", Address: "Hidden Street",
 		Emails: []string{"jm@widgets.example", "second.box@mail.example"},
 	}}
-	b.complete(directory.Page{Contacts: []directory.Record{jane, person("bob", "Bob Miller", ""), person("kanji", "山田 太郎", "")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{jane, person("bob", "Bob Miller", ""), person("kanji", "山田 太郎", "")}})
 	for text, want := range map[string]string{
 		"jane": "jane", "JANE": "jane", "ja": "jane", "j": "jane", "jane muller": "jane", "Müll jan": "jane", "ang": "jane", "mu\u0308ller": "jane",
 		"example": "jane", "son": "jane", "head sales": "jane", "widg": "jane", "jm@widgets.example": "jane", "second box": "jane",
@@ -136,7 +136,7 @@ func searchFindsTheStartsOfWords(b *bench) {
 func searchFindsNumbers(b *bench) {
 	local := person("local", "Local", "")
 	local.Numbers = []directory.Number{{Raw: "0800 5550", Match: "08005550"}, {Raw: "2041", Match: "2041", Extension: "7"}}
-	b.complete(directory.Page{Contacts: []directory.Record{
+	b.complete(directory.PageChanges{Contacts: []directory.Record{
 		withNumbers("de", "Dieter", "+491712345678"), withNumbers("us", "Uma", "+14155550100", "+14155550199"), withNumbers("ie", "Ida", "+35312345670"), local,
 		{Contact: contact.Contact{ID: "area", Name: "Area 2041"}},
 	}})
@@ -151,10 +151,10 @@ func searchFindsNumbers(b *bench) {
 }
 
 func searchFollowsTheContact(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{
+	b.complete(directory.PageChanges{Contacts: []directory.Record{
 		withNumbers("1", "Ann Oldname", "+14155550100"), person("2", "Bob", ""), person("3", "Cid", ""), withNumbers("4", "Dan", "+14155550104"),
 	}})
-	b.complete(directory.Page{Contacts: []directory.Record{withNumbers("1", "Ann Newname", "+14155550177")}, Deleted: []string{"2"}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withNumbers("1", "Ann Newname", "+14155550177")}, Deleted: []string{"2"}})
 	b.wantIDs(b.search("oldname"))
 	b.wantIDs(b.search("newname"), "1")
 	b.wantIDs(b.search("ann"), "1")
@@ -162,27 +162,27 @@ func searchFollowsTheContact(b *bench) {
 	b.wantIDs(b.search("0 415 5550100"))
 	b.wantIDs(b.search("4155550177"), "1")
 	b.wantIDs(b.search("bob"))
-	b.complete(directory.Page{Contacts: []directory.Record{person("2", "Bob", "")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("2", "Bob", "")}})
 	b.wantIDs(b.search("bob"), "2")
-	b.complete(directory.Page{Contacts: []directory.Record{withNumbers("1", "Ann Newname", "+14155550177"), person("3", "Cid", ""), person("2", "Bob", "")}}, full)
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withNumbers("1", "Ann Newname", "+14155550177"), person("3", "Cid", ""), person("2", "Bob", "")}}, full)
 	b.wantIDs(b.search("dan"))
 	b.wantIDs(b.search("50104"))
 	b.wantIDs(b.search("cid"), "3")
 	run := b.start()
-	if err := b.tryApply(run, directory.Page{Contacts: []directory.Record{person("5", "Eve", ""), person("", "Nobody", "")}, Last: true}); err == nil {
+	if err := b.tryApply(run, directory.PageChanges{Contacts: []directory.Record{person("5", "Eve", ""), person("", "Nobody", "")}}); err == nil {
 		b.Error("a contact without an id was stored")
 	}
 	b.wantIDs(b.search("eve"))
-	b.apply(run, directory.Page{Contacts: []directory.Record{person("5", "Eve First", ""), person("5", "Eve Last", "")}, Last: true})
+	b.apply(run, directory.PageChanges{Contacts: []directory.Record{person("5", "Eve First", ""), person("5", "Eve Last", "")}})
 	b.wantIDs(b.search("eve"), "5")
 	b.wantIDs(b.search("first"))
 }
 
 func searchStaysWhereItIsTold(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{withNumbers("1", "Ann", "+14155550100")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withNumbers("1", "Ann", "+14155550100")}})
 	crm := b.key
 	b.key.Integration = "helpdesk"
-	b.complete(directory.Page{Contacts: []directory.Record{withNumbers("2", "Ann", "+14155550100")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withNumbers("2", "Ann", "+14155550100")}})
 	b.wantIDs(b.search("ann"), "1", "2")
 	b.wantIDs(b.search("415 555"), "1", "2")
 	for _, text := range []string{"ann", "415 555"} {
@@ -194,7 +194,7 @@ func searchStaysWhereItIsTold(b *bench) {
 	}
 	b.key.Account = "other"
 	b.wantIDs(b.search("ann"))
-	b.complete(directory.Page{Contacts: []directory.Record{person("3", "Ann", "")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("3", "Ann", "")}})
 	b.wantIDs(b.search("ann"), "3")
 	b.wantIDs(b.search("4155"))
 }
@@ -204,9 +204,9 @@ func searchIsOrderedByFoldedName(b *bench) {
 	for i, name := range []string{"zoe Smith", "Ann  Smith", "ánn smith", "Ann-Smith", "Ann Smithe", "Åke Smith", "Anna Smith", "Smith"} {
 		all = append(all, person(string(rune('h'-i)), name, ""))
 	}
-	b.complete(directory.Page{Contacts: all})
+	b.complete(directory.PageChanges{Contacts: all})
 	b.key.Integration = "a-before-crm"
-	b.complete(directory.Page{Contacts: []directory.Record{person("z", "Ann Smith", "")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("z", "Ann Smith", "")}})
 	want := []string{"a", "c", "z", "e", "f", "g", "d", "b", "h"} // a match of the name comes first
 	b.wantIDs(b.search("smith"), want...)
 	for limit := 1; limit <= len(want); limit++ {
@@ -226,7 +226,7 @@ func searchBeginsWithWhatWasTyped(b *bench) {
 			person(fmt.Sprintf("s%04d", n), fmt.Sprintf("Aab Xan Smithson%04d", n), ""))
 	}
 	all = append(all, withEmails("longer", "Longer", strings.Repeat("a", 120)+"2@example.com"))
-	b.complete(directory.Page{Contacts: all})
+	b.complete(directory.PageChanges{Contacts: all})
 	begins := func(text string, want ...string) {
 		b.Helper()
 		if got := b.search(text); len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
@@ -241,7 +241,7 @@ func searchBeginsWithWhatWasTyped(b *bench) {
 	begins("xan.smith@example.com", "of")
 	begins(strings.Repeat("a", 120)+"2@example.com", "longer")
 	b.key.Integration = "helpdesk"
-	b.complete(directory.Page{Contacts: []directory.Record{withEmails("h", "Heidi", "p29@example.com")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{withEmails("h", "Heidi", "p29@example.com")}})
 	if got := entryIDs(b.query(directory.Query{Text: "p29@example.com", Integration: "helpdesk"})); !slices.Equal(got, []string{"h"}) {
 		b.Errorf("in one integration: %q", got)
 	}
@@ -251,7 +251,7 @@ func searchBeginsWithWhatWasTyped(b *bench) {
 
 // searchFindsWhatPeopleTypeForIt types names without the letters and signs that a keyboard lacks, and with them.
 func searchFindsWhatPeopleTypeForIt(b *bench) {
-	b.complete(directory.Page{Contacts: []directory.Record{
+	b.complete(directory.PageChanges{Contacts: []directory.Record{
 		person("l", "Łukasz Wałęsa", ""), person("c", "Sinéad O'Connor", ""), person("d", "Siobhan O’Connor-D’Arcy", ""), person("s", "Jörg Straße", ""),
 		person("o", "Søren Ærø", ""), person("i", "Işıl Güneş", ""),
 	}})
@@ -265,7 +265,7 @@ func searchFindsWhatPeopleTypeForIt(b *bench) {
 
 // searchTakesAnything types what an index's own language might trip over.
 func searchTakesAnything(b *bench) {
-	b.complete(directory.Page{Contacts: append(people(1, 30, "Ann"), person("odd", `AND "OR" NOT* near/2 ^name:x {a} 'q' a%b_c \ & | <-> :*`, ""))})
+	b.complete(directory.PageChanges{Contacts: append(people(1, 30, "Ann"), person("odd", `AND "OR" NOT* near/2 ^name:x {a} 'q' a%b_c \ & | <-> :*`, ""))})
 	for _, text := range []string{"", " ", "?!", "\x00", "\xff\xfe", "🙂", "(((", "%", "_", "'"} {
 		b.wantIDs(b.search(text))
 	}
@@ -286,7 +286,7 @@ func searchForCommonWords(b *bench) {
 	all := people(1, 3000, "Ann Alder")
 	all = append(all, people(3001, 6000, "Bob Berg")...)
 	all = append(all, person("both", "Bob Ann", ""), person("rare", "Ann Zamenhof", ""))
-	b.complete(directory.Page{Contacts: all})
+	b.complete(directory.PageChanges{Contacts: all})
 	for text, name := range map[string]string{"a": "", "ann": "", "ann alder": "Ann Alder", "b": "", "berg bob": "Bob Berg"} {
 		found := b.query(directory.Query{Text: text, Limit: 50})
 		if len(found) != 50 {
@@ -306,13 +306,13 @@ func searchForCommonWords(b *bench) {
 	b.wantIDs(b.search("ann z"), "rare")
 	b.wantIDs(b.search("a zamen"), "rare")
 	b.key.Integration = "small"
-	b.complete(directory.Page{Contacts: []directory.Record{person("few", "Ann Few", "")}})
+	b.complete(directory.PageChanges{Contacts: []directory.Record{person("few", "Ann Few", "")}})
 	b.wantIDs(entryIDs(b.query(directory.Query{Text: "ann", Integration: "small"})), "few")
 	b.wantIDs(entryIDs(b.query(directory.Query{Text: "a", Integration: "small"})), "few")
 }
 
 func searchForCommonNumbers(b *bench) {
-	b.complete(directory.Page{Contacts: append(people(1, 3000, "Ann"), withNumbers("fr", "Fred", "+33415000001"))})
+	b.complete(directory.PageChanges{Contacts: append(people(1, 3000, "Ann"), withNumbers("fr", "Fred", "+33415000001"))})
 	for _, text := range []string{"1415", "4150", "415 000 1"} {
 		if found := b.query(directory.Query{Text: text, Limit: 30}); len(found) != 30 || !slices.IsSortedFunc(found, compareEntries(text)) {
 			b.Errorf("%q found %q", text, entryIDs(found))
@@ -374,7 +374,7 @@ func searchAgreesWithThePlainestWay(b *bench) {
 			}
 			page, all[r.Contact.ID] = append(page, r), r
 		}
-		b.complete(directory.Page{Contacts: page})
+		b.complete(directory.PageChanges{Contacts: page})
 	}
 	for range 300 {
 		text := word("ab", 2)

@@ -44,11 +44,7 @@ func purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][]byte, supp
 	if err != nil {
 		return 0, err
 	}
-	rows, err := tx.Query(ctx, "SELECT c.pk"+fromNamed, at.account, at.integration, ids)
-	if err != nil {
-		return 0, err
-	}
-	contacts, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	contacts, err := keysOf(ctx, tx, at, ids)
 	if err != nil {
 		return 0, err
 	}
@@ -70,7 +66,7 @@ func purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][]byte, supp
 	if suppress {
 		digests := make([][]byte, len(ids))
 		for i, id := range ids {
-			digests[i] = digestOf(salt, string(id))
+			digests[i] = directory.SuppressedDigest(salt, string(id))
 		}
 		tag, err := tx.Exec(ctx, "INSERT INTO contactbridge.suppressed (account, integration, digest) SELECT $1, $2, unnest($3::bytea[]) ON CONFLICT DO NOTHING",
 			at.account, at.integration, digests)
@@ -150,7 +146,7 @@ func (s *Store) sweep(ctx context.Context) error {
 }
 
 func sweepSome(ctx context.Context, tx pgx.Tx) (more bool, err error) {
-	var at place
+	var at integrationKey
 	err = tx.QueryRow(ctx, "SELECT account, integration FROM contactbridge.forgotten LIMIT 1 FOR UPDATE SKIP LOCKED").Scan(&at.account, &at.integration)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
@@ -174,25 +170,17 @@ func sweepSome(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 }
 
 // idle refuses to forget an integration while a run of it is under way.
-func (s *Store) idle(ctx context.Context, tx pgx.Tx, key directory.Key, at place) error {
-	run := directory.Run{Key: key}
-	until, err := scanRun(tx.QueryRow(ctx, "SELECT "+runColumns+" FROM contactbridge.runs r WHERE r.account = $1 AND r.integration = $2 ORDER BY r.pk DESC LIMIT 1",
-		at.account, at.integration), &run)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
+func (s *Store) idle(ctx context.Context, tx pgx.Tx, key directory.Key, at integrationKey) error {
+	newest, err := newestRun(ctx, tx, at)
+	if err != nil || newest == nil {
 		return err
 	}
 	now, err := s.now(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if run.State == directory.Running && until.UnixMilli() > now {
-		run.Lease = ""
-		return &directory.UnderWayError{Run: run, Until: until}
-	}
-	return nil
+	newest.Key = key
+	return newest.UnderWay(now)
 }
 
 // Prune implements [directory.Store].

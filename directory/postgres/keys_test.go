@@ -80,9 +80,9 @@ func start(t *testing.T, s directory.Store, key directory.Key, full bool) *direc
 	return run
 }
 
-func apply(t *testing.T, s directory.Store, run *directory.Run, page directory.Page) {
+func apply(t *testing.T, s directory.Store, run *directory.Run, page directory.PageChanges) {
 	t.Helper()
-	page.Seq, page.Last, page.Guard = run.Pages+1, page.NextOffset == "", directory.Guard{Share: 1}
+	page.Seq, page.Guard = run.Pages+1, directory.Guard{Share: 1}
 	if err := s.ApplyPage(t.Context(), run, page); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func apply(t *testing.T, s directory.Store, run *directory.Run, page directory.P
 func fill(t *testing.T, s directory.Store, key directory.Key, name string, full bool) {
 	run := start(t, s, key, full)
 	for page := range pages {
-		p := directory.Page{Checkpoint: "filled"}
+		p := directory.PageChanges{Checkpoint: "filled"}
 		for n := range perPage {
 			p.Contacts = append(p.Contacts, record(page*perPage+n, name))
 		}
@@ -126,7 +126,7 @@ func found[T any](list []T, err error) (int, error) { return len(list), err }
 
 // judge is a whole run of one page that shows every contact but a few.
 func judge(t *testing.T, s directory.Store) {
-	p := directory.Page{Checkpoint: "judged"}
+	p := directory.PageChanges{Checkpoint: "judged"}
 	for n := range filled - perPage/2 {
 		p.Contacts = append(p.Contacts, record(n, "Eve"))
 	}
@@ -140,13 +140,13 @@ func judge(t *testing.T, s directory.Store) {
 func deleteNamed(t *testing.T, s directory.Store) {
 	run := start(t, s, key, false)
 	for page := range pages / 2 {
-		p := directory.Page{NextOffset: fmt.Sprint(page)}
+		p := directory.PageChanges{NextOffset: fmt.Sprint(page)}
 		for n := range perPage {
 			p.Deleted = append(p.Deleted, id(page*perPage+n+1))
 		}
 		apply(t, s, run, p)
 	}
-	apply(t, s, run, directory.Page{Checkpoint: "deleted"})
+	apply(t, s, run, directory.PageChanges{Checkpoint: "deleted"})
 	if run.Deleted != filled/2 {
 		t.Errorf("%d contacts were deleted", run.Deleted)
 	}

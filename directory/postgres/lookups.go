@@ -44,8 +44,8 @@ func (s *Store) ByE164(ctx context.Context, account string, numbers []string, li
 
 // BySuffix implements [directory.Store].
 func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int) ([]directory.Match, error) {
-	if len(digits) < directory.MinSuffix || strings.Trim(digits, "0123456789") != "" {
-		return nil, fmt.Errorf("look up the ending of a number: %q is not %d digits or more", digits, directory.MinSuffix)
+	if err := directory.CheckSuffix(digits); err != nil {
+		return nil, err
 	}
 	id, err := s.account(ctx, account)
 	if err != nil || id == 0 {
@@ -98,7 +98,7 @@ func (s *Store) hits(ctx context.Context, account, query string, args ...any) ([
 		var raw, extension, data []byte
 		var reversed string
 		var full bool
-		if err := row.Scan((*text)(&h.Integration), &h.contact, &h.position, &raw, &extension, &reversed, &full, &data); err != nil {
+		if err := row.Scan((*directory.Text)(&h.Integration), &h.contact, &h.position, &raw, &extension, &reversed, &full, &data); err != nil {
 			return h, err
 		}
 		h.Account = account

@@ -49,7 +49,7 @@ func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock 
 
 // Open opens the directory in a database, postgres://user:password@host/name, and makes its tables where there are none, or
 // brings them up to date. Any number of processes may do so at once. What can be mended by the operator is a
-// [*directory.Error]; no error holds the password.
+// [*failure.Error]; no error holds the password.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 	cfg, err := postgresdb.Parse(dsn, poolSize)
 	if err != nil {
@@ -108,21 +108,14 @@ func outlive(ctx context.Context, grace time.Duration) (context.Context, context
 	}
 }
 
-// now is the time in Unix ms.
-func (s *Store) now(ctx context.Context, tx pgx.Tx) (now int64, err error) {
+// now is the time, to the millisecond.
+func (s *Store) now(ctx context.Context, tx pgx.Tx) (time.Time, error) {
 	if s.clock != nil {
-		return s.clock().UnixMilli(), nil
+		return directory.Moment(s.clock().UnixMilli()), nil
 	}
-	err = tx.QueryRow(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").Scan(&now)
-	return now, err
-}
-
-// moment is a stored time, Unix milliseconds; zero for 0.
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
+	var now int64
+	err := tx.QueryRow(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").Scan(&now)
+	return directory.Moment(now), err
 }
 
 // explained adds what the operator can do about an error of PostgreSQL.

@@ -12,22 +12,13 @@ import (
 )
 
 // where finds an integration; ok is false where there is none.
-func (s *Store) where(ctx context.Context, key directory.Key) (at place, ok bool, err error) {
+func (s *Store) where(ctx context.Context, key directory.Key) (at integrationKey, ok bool, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT i.account, i.id FROM contactbridge.integrations i JOIN contactbridge.accounts a ON a.id = i.account
 		WHERE a.name = $1 AND i.name = $2`, []byte(key.Account), []byte(key.Integration)).Scan(&at.account, &at.integration)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return at, false, nil
 	}
 	return at, err == nil, explained(err)
-}
-
-// A text is a string that is kept as bytes.
-type text string
-
-// ScanBytes implements pgtype.BytesScanner.
-func (t *text) ScanBytes(b []byte) error {
-	*t = text(b)
-	return nil
 }
 
 // account is an account's id; 0 where there is none of that name.
@@ -91,42 +82,24 @@ func (s *Store) Contacts(ctx context.Context, key directory.Key, after string, l
 	return contacts, nil
 }
 
-// stateColumns are an integration's, then those of its newest run.
-const states = `SELECT a.name, i.name, i.checkpoint, i.contacts, ` + heldOf + `, r.pk IS NOT NULL, ` + newestRun + ` FROM contactbridge.integrations i
+// states are an integration's columns, then those of its newest run.
+var states = `SELECT a.name, i.name, i.checkpoint, i.contacts, ` + heldOf + `, r.pk IS NOT NULL, ` + directory.SelectRun(true) + ` FROM contactbridge.integrations i
 	JOIN contactbridge.accounts a ON a.id = i.account
 	LEFT JOIN LATERAL (SELECT * FROM contactbridge.runs WHERE account = i.account AND integration = i.id ORDER BY pk DESC LIMIT 1) r ON true `
 
-// newestRun are runColumns of a run that may not be there.
-const newestRun = `coalesce(r.pk, 0), coalesce(r.kind, ''), coalesce(r.state, ''), r.since, r."offset", r.context, r.checkpoint, coalesce(r.lease, ''),
-	coalesce(r.lease_until, 0), coalesce(r.started, 0), coalesce(r.updated, 0), coalesce(r.finished, 0), r.error, coalesce(r.pages, 0), coalesce(r.contacts, 0),
-	coalesce(r.created, 0), coalesce(r.changed, 0), coalesce(r.unchanged, 0), coalesce(r.deleted, 0), coalesce(r.rejected, 0), coalesce(r.bytes, 0), r.hint,
-	coalesce(r.isfull, false), r.settings, coalesce(r.doubt, ''), coalesce(r.interrupted, false), coalesce(r.exact, false), coalesce(r.restarts, 0),
-	coalesce(r.had, 0), coalesce(r.brought, 0)`
-
 func scanState(row pgx.CollectableRow) (state directory.State, err error) {
-	var run directory.Run
-	var checkpoint []byte
+	var run directory.StoredRun
 	var heldBy, held int64
 	var ran bool
-	// What stands before a run's columns is scanned into the same row.
-	_, err = scanRun(rowBehind{row, []any{(*text)(&state.Account), (*text)(&state.Integration), &checkpoint, &state.Contacts, &heldBy, &held, &ran}}, &run)
-	state.Checkpoint, state.Held = string(checkpoint), directory.HeldBy(heldBy, held)
+	err = row.Scan(append([]any{
+		(*directory.Text)(&state.Account), (*directory.Text)(&state.Integration), (*directory.Text)(&state.Checkpoint), &state.Contacts, &heldBy, &held, &ran,
+	}, run.Fields()...)...)
+	state.Held = directory.HeldBy(heldBy, held)
 	if ran {
 		run.Key, run.Lease = state.Key, ""
-		state.LastRun = &run
+		state.LastRun = &run.Run
 	}
 	return state, err
-}
-
-// rowBehind is a row whose first columns go elsewhere.
-type rowBehind struct {
-	row   pgx.Row
-	first []any
-}
-
-// Scan implements [pgx.Row].
-func (r rowBehind) Scan(dest ...any) error {
-	return r.row.Scan(append(append([]any{}, r.first...), dest...)...)
 }
 
 // State implements [directory.Store].
@@ -171,10 +144,10 @@ func (s *Store) Runs(ctx context.Context, key directory.Key, before int64, limit
 		return nil, fmt.Errorf("list the runs: %w", explained(err))
 	}
 	runs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (run directory.Run, err error) {
-		run.Key = key
-		_, err = scanRun(row, &run)
-		run.Lease = ""
-		return run, err
+		stored := directory.StoredRun{Run: directory.Run{Key: key}}
+		err = row.Scan(stored.Fields()...)
+		stored.Lease = ""
+		return stored.Run, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the runs: %w", explained(err))
@@ -194,9 +167,7 @@ func (s *Store) Rejected(ctx context.Context, key directory.Key, before int64, l
 		return nil, fmt.Errorf("list rejected contacts: %w", explained(err))
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r directory.Rejected, err error) {
-		var id, reason []byte
-		err = row.Scan(&r.Seq, &id, &reason)
-		r.ID, r.Reason = string(id), string(reason)
+		err = row.Scan(&r.Seq, (*directory.Text)(&r.ID), (*directory.Text)(&r.Reason))
 		return r, err
 	})
 	if err != nil {

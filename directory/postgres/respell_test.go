@@ -20,7 +20,7 @@ func TestContactsOfAnOlderReleaseAreFoundByWhatPeopleType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := directory.Page{Seq: 1, Last: true, Checkpoint: "c"}
+	page := directory.PageChanges{Seq: 1, Checkpoint: "c"}
 	for n := range 1500 { // more than one batch
 		page.Contacts = append(page.Contacts, directory.Record{Contact: contact.Contact{ID: fmt.Sprint("plain-", n), Name: "Plain"}})
 	}

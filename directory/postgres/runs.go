@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,34 +13,56 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-const runColumns = `r.pk, r.kind, r.state, r.since, r."offset", r.context, r.checkpoint, r.lease, r.lease_until, r.started, r.updated, r.finished, r.error,
-	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, r.hint,
-	r.isfull, r.settings, r.doubt, r.interrupted, r.exact, r.restarts, r.had, r.brought`
+var (
+	runColumns = directory.SelectRun(false) // of runs r
 
-// scanRun reads runColumns, then what else is selected.
-func scanRun(row pgx.Row, run *directory.Run, more ...any) (leaseUntil time.Time, err error) {
-	var until, started, updated, finished int64
-	var since, offset, pageContext, checkpoint, problem, hint, settings []byte
-	e := &run.Evidence
-	err = row.Scan(append([]any{
-		&run.ID, &run.Kind, &run.State, &since, &offset, &pageContext, &checkpoint, &run.Lease, &until, &started, &updated, &finished, &problem,
-		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes, &hint,
-		&run.Full, &settings, &e.Doubt, &e.Interrupted, &e.Exact, &e.Restarts, &e.Had, &e.Brought,
-	}, more...)...)
-	run.Since, run.Offset, run.Checkpoint, run.Error, run.Hint, run.Settings = string(since), string(offset), string(checkpoint), string(problem), string(hint), string(settings)
-	if len(pageContext) > 0 {
-		run.Context = pageContext
+	findNewestRun = "SELECT " + runColumns + " FROM contactbridge.runs r WHERE r.account = $1 AND r.integration = $2 ORDER BY r.pk DESC LIMIT 1"
+	makeRun       = "INSERT INTO contactbridge.runs (account, integration, " + strings.Join(directory.RunColumns()[1:], ", ") + ") VALUES ($1, $2, " + parameters() + ") RETURNING pk"
+	updateRun     = "UPDATE contactbridge.runs SET (" + strings.Join(directory.RunColumns()[1:], ", ") + ") = ROW (" + parameters() + ") WHERE account = $1 AND pk = $2"
+)
+
+// parameters are those of a run's columns but its key, from $3 on.
+func parameters() string {
+	var all []string
+	for i := range directory.RunColumns()[1:] {
+		all = append(all, fmt.Sprintf("$%d", i+3))
 	}
-	run.Started, run.Updated, run.Finished = moment(started), moment(updated), moment(finished)
-	return moment(until), err
+	return strings.Join(all, ", ")
 }
 
-// place is where an integration's rows are.
-type place struct{ account, integration int32 }
+// runValues are the values of a run's columns, after what comes before its key.
+func runValues(account int32, run *directory.StoredRun) []any {
+	values := append([]any{account}, run.Values()...)
+	for i, v := range values {
+		if text, ok := v.(directory.Text); ok {
+			values[i] = []byte(text)
+		}
+	}
+	return values
+}
+
+// newestRun reads an integration's newest run; nil where it has none.
+func newestRun(ctx context.Context, tx pgx.Tx, at integrationKey) (*directory.StoredRun, error) {
+	run := &directory.StoredRun{}
+	err := tx.QueryRow(ctx, findNewestRun, at.account, at.integration).Scan(run.Fields()...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return run, err
+}
+
+// saveRun writes a run as it is now.
+func saveRun(ctx context.Context, tx pgx.Tx, account int32, run *directory.StoredRun) error {
+	_, err := tx.Exec(ctx, updateRun, runValues(account, run)...)
+	return err
+}
+
+// An integrationKey is the key of an integration's rows.
+type integrationKey struct{ account, integration int32 }
 
 // StartRun implements [directory.Store].
 func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory.Start) (*directory.Run, error) {
-	var run *directory.Run
+	var run *directory.StoredRun
 	err := s.transaction(ctx, func(tx pgx.Tx) error {
 		at, err := ensure(ctx, tx, key)
 		if err != nil {
@@ -66,11 +89,11 @@ func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory
 		return nil, fmt.Errorf("start a run of %s: %w", key.Integration, err)
 	}
 	run.Key = key
-	return run, nil
+	return &run.Run, nil
 }
 
 // ensure finds an integration, or makes it, and locks it: of several that start a run at once, one does.
-func ensure(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, err error) {
+func ensure(ctx context.Context, tx pgx.Tx, key directory.Key) (at integrationKey, err error) {
 	at, _, err = lock(ctx, tx, key)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return at, err
@@ -89,7 +112,7 @@ func ensure(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, err er
 }
 
 // lock locks an integration until the transaction ends; [pgx.ErrNoRows] where there is none.
-func lock(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, salt []byte, err error) {
+func lock(ctx context.Context, tx pgx.Tx, key directory.Key) (at integrationKey, salt []byte, err error) {
 	var suppressed int64
 	err = tx.QueryRow(ctx, lockIntegration, []byte(key.Account), []byte(key.Integration)).Scan(&at.account, &at.integration, &salt, &suppressed)
 	return at, salt, err
@@ -97,7 +120,7 @@ func lock(ctx context.Context, tx pgx.Tx, key directory.Key) (at place, salt []b
 
 // adopt notes the settings that the next run is made with. Where the checkpoint was made with others, it is forgotten, and so
 // are the deletions that a run with those others named and did not come to decide about.
-func adopt(ctx context.Context, tx pgx.Tx, at place, settings string) error {
+func adopt(ctx context.Context, tx pgx.Tx, at integrationKey, settings string) error {
 	if settings == "" {
 		return nil
 	}
@@ -116,47 +139,26 @@ func adopt(ctx context.Context, tx pgx.Tx, at place, settings string) error {
 	return err
 }
 
-// resume goes on with the newest run where it was not finished and is fresh; nil where there is nothing to go on with. What is
-// not gone on with is abandoned: the next run starts from the integration's checkpoint, which is that of a complete run.
-func resume(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now int64) (*directory.Run, error) {
-	run := &directory.Run{}
-	until, err := scanRun(tx.QueryRow(ctx, "SELECT "+runColumns+" FROM contactbridge.runs r WHERE r.account = $1 AND r.integration = $2 ORDER BY r.pk DESC LIMIT 1",
-		at.account, at.integration), run)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
+// resume goes on with the newest run, or abandons it; nil where there is nothing to go on with.
+func resume(ctx context.Context, tx pgx.Tx, at integrationKey, start directory.Start, now time.Time) (*directory.StoredRun, error) {
+	run, err := newestRun(ctx, tx, at)
+	if err != nil || run == nil {
 		return nil, err
 	}
-	switch {
-	case run.State == directory.Running && until.UnixMilli() > now:
-		run.Lease = "" // it is the other's
-		return nil, &directory.UnderWayError{Run: *run, Until: until}
-	case run.State != directory.Running && run.State != directory.Failed:
-		return nil, nil
-	case start.Full || run.Pages == 0 || !run.MadeWith(start.Settings) || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).UnixMilli() < now:
-		return nil, abandon(ctx, tx, at, run.ID, now)
+	switch resumption, err := run.Continue(start, now); {
+	case err != nil || resumption == directory.NothingToResume:
+		return nil, err
+	case resumption == directory.RunResumed:
+		return run, saveRun(ctx, tx, at.account, run)
 	}
-	run.Lease, run.State, run.Error, run.Hint, run.Finished, run.Resumed = rand.Text(), directory.Running, "", "", time.Time{}, true
-	run.Resume()
-	_, err = tx.Exec(ctx, `UPDATE contactbridge.runs SET state = $3, lease = $4, lease_until = $5, lease_ms = $6, error = '', hint = '', finished = 0,
-		settings = $7, doubt = $8, interrupted = $9 WHERE account = $1 AND pk = $2`,
-		at.account, run.ID, run.State, run.Lease, now+start.Lease.Milliseconds(), start.Lease.Milliseconds(),
-		[]byte(run.Settings), run.Evidence.Doubt, run.Evidence.Interrupted)
-	return run, err
-}
-
-// abandon says that a run is not gone on with. One that had failed ended then, not now.
-func abandon(ctx context.Context, tx pgx.Tx, at place, run, now int64) error {
-	if err := forget(ctx, tx, at, run); err != nil {
-		return err
+	if err := forget(ctx, tx, at, run.ID); err != nil {
+		return nil, err
 	}
-	_, err := tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, finished = CASE finished WHEN 0 THEN $4 ELSE finished END WHERE account = $1 AND pk = $2", at.account, run, directory.Abandoned, now)
-	return err
+	return nil, saveRun(ctx, tx, at.account, run)
 }
 
 // forget drops the marks of a run that judges no more.
-func forget(ctx context.Context, tx pgx.Tx, at place, run int64) error {
+func forget(ctx context.Context, tx pgx.Tx, at integrationKey, run int64) error {
 	_, err := tx.Exec(ctx, "DELETE FROM contactbridge.seen WHERE account = $1 AND run = $2", at.account, run)
 	return err
 }
@@ -164,106 +166,96 @@ func forget(ctx context.Context, tx pgx.Tx, at place, run int64) error {
 // newestKey is the greatest pk that any contact has had so far.
 const newestKey = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM contactbridge.contact_keys)"
 
-// keptRuns is how many runs of an integration are kept, the newest ones.
-const keptRuns = 1000
-
 // begin opens a new run from the integration's checkpoint, or an initial one.
-func begin(ctx context.Context, tx pgx.Tx, at place, start directory.Start, now int64) (*directory.Run, error) {
-	run := &directory.Run{State: directory.Running, Lease: rand.Text(), Full: start.Full, Settings: start.Settings, Started: moment(now), Updated: moment(now)}
+func begin(ctx context.Context, tx pgx.Tx, at integrationKey, start directory.Start, now time.Time) (*directory.StoredRun, error) {
 	var had, newest int64
-	var since []byte
+	var checkpoint []byte
 	err := tx.QueryRow(ctx, "SELECT checkpoint, contacts, "+newestKey+" FROM contactbridge.integrations WHERE account = $1 AND id = $2", at.account, at.integration).
-		Scan(&since, &had, &newest)
+		Scan(&checkpoint, &had, &newest)
 	if err != nil {
 		return nil, err
 	}
-	if start.Full {
-		since = nil
-	}
-	run.Begin(string(since), had)
-	err = tx.QueryRow(ctx, `INSERT INTO contactbridge.runs (account, integration, kind, state, since, lease, lease_until, lease_ms, started, updated, newest, had, doubt, isfull, settings)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, $14) RETURNING pk`,
-		at.account, at.integration, run.Kind, run.State, []byte(run.Since), run.Lease, now+start.Lease.Milliseconds(), start.Lease.Milliseconds(), now,
-		newest, had, run.Evidence.Doubt, run.Full, []byte(run.Settings)).Scan(&run.ID)
-	if err != nil {
+	run := directory.NewRun(start, string(checkpoint), had, newest, now)
+	values := runValues(at.account, run)
+	values[1] = at.integration // in the place of the key, which is the database's to give
+	if err := tx.QueryRow(ctx, makeRun, values...).Scan(&run.ID); err != nil {
 		return nil, err
 	}
 	_, err = tx.Exec(ctx, `DELETE FROM contactbridge.runs WHERE account = $1 AND integration = $2 AND pk <=
-		(SELECT pk FROM contactbridge.runs WHERE account = $1 AND integration = $2 ORDER BY pk DESC LIMIT 1 OFFSET $3)`, at.account, at.integration, keptRuns)
+		(SELECT pk FROM contactbridge.runs WHERE account = $1 AND integration = $2 ORDER BY pk DESC LIMIT 1 OFFSET $3)`, at.account, at.integration, directory.KeptRuns)
 	return run, err
 }
 
-// owned is what a transaction must know of its run.
+// owned is a run that is this process's, and where it is.
 type owned struct {
-	place
-	run        *directory.Run // as it is stored
-	newest     int64
-	leaseMS    int64
-	held       bool // contacts of the integration are to be deleted, by this run or a yes
+	directory.Owned
+	integrationKey
 	salt       []byte
 	suppressed int64
 }
 
-const (
+var (
 	lockIntegration = `SELECT i.account, i.id, i.salt, i.suppressed FROM contactbridge.integrations i JOIN contactbridge.accounts a ON a.id = i.account
 		WHERE a.name = $1 AND i.name = $2 FOR UPDATE OF i`
-	readRun = "SELECT " + runColumns + `, r.newest, r.lease_ms,
+	readRun = "SELECT " + runColumns + `,
 		EXISTS (SELECT FROM contactbridge.held h WHERE h.account = r.account AND h.integration = r.integration) FROM contactbridge.runs r
 		WHERE r.account = (SELECT id FROM contactbridge.accounts WHERE name = $1) AND r.pk = $2`
 )
 
 // own makes sure that the run is still this process's (T8), and that the page is its next one; 0 is no page. Whoever writes
 // locks the integration first, and reads its run after that: nobody writes beside it, and nobody waits for it in a circle.
-func own(ctx context.Context, tx pgx.Tx, run *directory.Run, page int64) (owned, error) {
-	o := owned{run: &directory.Run{Key: run.Key, Resumed: run.Resumed}}
+func own(ctx context.Context, tx pgx.Tx, run *directory.Run, page int64) (*owned, error) {
+	o := &owned{}
 	var both pgx.Batch
 	both.Queue(lockIntegration, []byte(run.Account), []byte(run.Integration))
 	both.Queue(readRun, []byte(run.Account), run.ID)
 	answers := tx.SendBatch(ctx, &both)
 	locked := answers.QueryRow().Scan(&o.account, &o.integration, &o.salt, &o.suppressed)
-	_, err := scanRun(answers.QueryRow(), o.run, &o.newest, &o.leaseMS, &o.held)
+	err := answers.QueryRow().Scan(o.Fields(&o.Held)...)
 	if closed := answers.Close(); err == nil && locked == nil {
 		err = closed
 	}
 	switch {
 	case errors.Is(locked, pgx.ErrNoRows), locked == nil && errors.Is(err, pgx.ErrNoRows):
-		return o, directory.ErrLeaseLost
+		return nil, directory.ErrLeaseLost
 	case locked != nil:
-		return o, locked
+		return nil, locked
 	case err != nil:
-		return o, err
-	case o.run.Lease != run.Lease:
-		return o, directory.ErrLeaseLost
-	case page != 0 && page != o.run.Pages+1:
-		return o, directory.ErrOutOfOrder
-	case o.run.State != directory.Running:
-		return o, directory.ErrLeaseLost
+		return nil, err
 	}
-	return o, nil
+	o.Key, o.Resumed = run.Key, run.Resumed
+	return o, o.Check(run, page)
 }
 
-// RestartRun implements [directory.Store].
-func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
-	var next *directory.Run
-	err := s.transaction(ctx, func(tx pgx.Tx) error {
+// change changes a run that is this process's, and returns it as it is then.
+func (s *Store) change(ctx context.Context, run *directory.Run, change func(tx pgx.Tx, o *owned, now time.Time) error) (_ *directory.Run, now time.Time, err error) {
+	var changed *directory.Run
+	err = s.transaction(ctx, func(tx pgx.Tx) error {
 		o, err := own(ctx, tx, run, 0)
 		if err != nil {
 			return err
 		}
-		if err := forget(ctx, tx, o.place, run.ID); err != nil {
+		if now, err = s.now(ctx, tx); err != nil {
 			return err
 		}
-		next = o.run
-		next.Restart()
-		// What the first pass made may be gone from the second, so it counts as older than the run from here on.
-		e := &next.Evidence
-		err = tx.QueryRow(ctx, "SELECT contacts FROM contactbridge.integrations WHERE account = $1 AND id = $2", o.account, o.integration).Scan(&e.Had)
-		if err != nil {
+		if err := change(tx, o, now); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE contactbridge.runs SET "offset" = '', context = NULL, since = $3, kind = $4, doubt = $5, interrupted = $6, exact = $7,
-			restarts = $8, brought = $9, had = $10, newest = `+newestKey+` WHERE account = $1 AND pk = $2`,
-			o.account, run.ID, []byte(next.Since), next.Kind, e.Doubt, e.Interrupted, e.Exact, e.Restarts, e.Brought, e.Had)
+		changed = &o.Run
+		return saveRun(ctx, tx, o.account, &o.StoredRun)
+	})
+	return changed, now, err
+}
+
+// RestartRun implements [directory.Store].
+func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
+	next, _, err := s.change(ctx, run, func(tx pgx.Tx, o *owned, _ time.Time) error {
+		if err := forget(ctx, tx, o.integrationKey, run.ID); err != nil {
+			return err
+		}
+		var had, newest int64
+		err := tx.QueryRow(ctx, "SELECT contacts, "+newestKey+" FROM contactbridge.integrations WHERE account = $1 AND id = $2", o.account, o.integration).Scan(&had, &newest)
+		o.Restart(had, newest)
 		return err
 	})
 	if err != nil {
@@ -275,40 +267,22 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 
 // FailRun implements [directory.Store].
 func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error, hint string) error {
-	var now int64
-	err := s.transaction(ctx, func(tx pgx.Tx) error {
-		o, err := own(ctx, tx, run, 0)
-		if err != nil {
-			return err
-		}
-		if now, err = s.now(ctx, tx); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET state = $3, error = $4, finished = $5, hint = $6, lease_until = 0 WHERE account = $1 AND pk = $2",
-			o.account, run.ID, directory.Failed, []byte(cause.Error()), now, []byte(hint))
-		return err
+	_, now, err := s.change(ctx, run, func(_ pgx.Tx, o *owned, now time.Time) error {
+		o.Fail(cause, hint, now)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("end the run: %w", err)
 	}
-	run.State, run.Error, run.Hint, run.Finished = directory.Failed, cause.Error(), hint, moment(now)
+	run.Fail(cause, hint, now)
 	return nil
 }
 
 // RenewLease implements [directory.Store].
 func (s *Store) RenewLease(ctx context.Context, run *directory.Run, lease time.Duration) error {
-	err := s.transaction(ctx, func(tx pgx.Tx) error {
-		o, err := own(ctx, tx, run, 0)
-		if err != nil {
-			return err
-		}
-		now, err := s.now(ctx, tx)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET lease_until = $3, lease_ms = $4 WHERE account = $1 AND pk = $2",
-			o.account, run.ID, now+lease.Milliseconds(), lease.Milliseconds())
-		return err
+	_, _, err := s.change(ctx, run, func(_ pgx.Tx, o *owned, now time.Time) error {
+		o.Renew(now, lease)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("renew the lease: %w", err)

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -24,9 +23,6 @@ const (
 			UNION (SELECT pk FROM (SELECT account, pk FROM contactbridge.contacts WHERE words @@ $4::tsquery OFFSET 0) AS w WHERE account = $1 LIMIT $5))
 		` + entryColumns + `found f CROSS JOIN LATERAL
 			(SELECT integration, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = f.pk OFFSET 0) AS c` + integrations + `WHERE true`
-
-	ranked       = 1000 // contacts of a common word that are looked at to put the first ones in order
-	defaultLimit = 20
 )
 
 // ByEmail implements [directory.Store].
@@ -62,8 +58,7 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	if err != nil || id == 0 {
 		return nil, err
 	}
-	limit := cmp.Or(query.Limit, defaultLimit)
-	most := max(ranked, limit)
+	most := max(directory.RankedMost, query.Limit)
 	entries, err := s.searchWords(ctx, account, id, query, most)
 	if err != nil {
 		return nil, fmt.Errorf("search contacts: %w", err)
@@ -76,8 +71,7 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	if err != nil {
 		return nil, fmt.Errorf("search for an address or a name: %w", err)
 	}
-	entries = byRank(append(append(entries, numbered...), exact...), query.Text)
-	return entries[:min(limit, len(entries))], nil
+	return directory.Ranked(append(append(entries, numbered...), exact...), query.Text, query.Most()), nil
 }
 
 // searchExact finds the contacts whose e-mail address is the text. Where more contacts have its words than are ranked (many), it also
@@ -102,27 +96,6 @@ func (s *Store) searchExact(ctx context.Context, account string, id int32, query
 	narrow, args := only(query, []any{id, strings.Join(words, " & "), most})
 	named, err := s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...)
 	return append(found, named...), err
-}
-
-// byRank sorts entries by rank and folded name, then integration and id, and leaves each once.
-func byRank(entries []directory.Entry, text string) []directory.Entry {
-	rank := directory.Rank(text)
-	ranks := make(map[directory.Ref]int, len(entries))
-	for i := range entries {
-		ranks[directory.Ref{Integration: entries[i].Integration, ID: entries[i].Contact.ID}] = rank(&entries[i].Contact)
-	}
-	of := func(e *directory.Entry) int {
-		return ranks[directory.Ref{Integration: e.Integration, ID: e.Contact.ID}]
-	}
-	names := make(map[string]string, len(entries))
-	for _, e := range entries {
-		names[e.Contact.Name] = strings.Join(directory.Fold(e.Contact.Name), " ")
-	}
-	compare := func(a, b directory.Entry) int {
-		return cmp.Or(cmp.Compare(of(&a), of(&b)), strings.Compare(names[a.Contact.Name], names[b.Contact.Name]), strings.Compare(a.Integration, b.Integration), strings.Compare(a.Contact.ID, b.Contact.ID))
-	}
-	slices.SortFunc(entries, compare)
-	return slices.CompactFunc(entries, func(a, b directory.Entry) bool { return compare(a, b) == 0 })
 }
 
 // only narrows a query to one integration, if one is asked for.
@@ -169,7 +142,7 @@ func (s *Store) entries(ctx context.Context, account, query string, most int, ar
 	for rows.Next() {
 		var data []byte
 		e := directory.Entry{Key: directory.Key{Account: account}}
-		if err := rows.Scan((*text)(&e.Integration), &data); err != nil {
+		if err := rows.Scan((*directory.Text)(&e.Integration), &data); err != nil {
 			return nil, explained(err)
 		}
 		if most -= len(data); most < 0 && len(entries) > 0 {

@@ -33,7 +33,7 @@ func TestABackupIsWholeWhileARunIsWriting(t *testing.T) {
 			if page == 20 {
 				close(halfway)
 			}
-			p := directory.Page{Seq: page, NextOffset: fmt.Sprint(page), Checkpoint: fmt.Sprint("c", page)}
+			p := directory.PageChanges{Seq: page, NextOffset: fmt.Sprint(page), Checkpoint: fmt.Sprint("c", page)}
 			for n := range int64(perPage) {
 				p.Contacts = append(p.Contacts, directory.Record{Contact: contact.Contact{ID: fmt.Sprint(page*perPage + n), Name: "Ann"}})
 			}

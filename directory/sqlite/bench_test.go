@@ -73,9 +73,9 @@ func storeForBenchmark(b *testing.B, store *sqlite.Store, all []directory.Record
 			b.Fatal(err)
 		}
 		for i := 0; i < n; i += pageSize {
-			page := directory.Page{Seq: run.Pages + 1, Contacts: all[i:min(i+pageSize, n)], NextOffset: "more"}
-			if page.Last = i+pageSize >= n; page.Last {
-				page.NextOffset = ""
+			page := directory.PageChanges{Seq: run.Pages + 1, Contacts: all[i:min(i+pageSize, n)]}
+			if i+pageSize < n {
+				page.NextOffset = "more"
 			}
 			if err := store.ApplyPage(ctx, run, page); err != nil {
 				b.Fatal(err)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
@@ -39,7 +39,7 @@ func (s *Store) prepare(path string, mustExist bool) (file string, err error) {
 	case err != nil || there:
 		return file, err
 	case mustExist:
-		return "", &directory.Error{
+		return "", &failure.Error{
 			Message: "nothing was synchronized into it yet", Err: ErrNoFile,
 			Hint: "run 'contactbridge sync' into this file first, or give the path of the one that it writes (--db)",
 		}

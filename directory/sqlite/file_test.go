@@ -13,6 +13,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // edit runs SQL on a file behind the store's back.
@@ -70,7 +71,7 @@ func TestOpenSaysWhatIsWrongWithAFile(t *testing.T) {
 		if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
 			t.Errorf("%s: error %q, want one that says %q and names the file", c.name, err, c.want)
 		}
-		if hinted, ok := errors.AsType[*directory.Error](err); !ok || hinted.Hint == "" {
+		if failure.Of(err).Hint == "" {
 			t.Errorf("%s: no hint in %v", c.name, err)
 		}
 	}
@@ -99,7 +100,7 @@ func TestOpenOfAMissingFile(t *testing.T) {
 	if !errors.Is(err, sqlite.ErrNoFile) {
 		t.Errorf("a missing file: %v, want ErrNoFile", err)
 	}
-	if hinted, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(hinted.Hint, "contactbridge sync") {
+	if !strings.Contains(failure.Of(err).Hint, "contactbridge sync") {
 		t.Errorf("no hint what to do in %v", err)
 	}
 	if _, err := os.Stat(missing); err == nil {
@@ -316,7 +317,7 @@ func TestAPageIsOnePieceOfTheSearchIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := store.ApplyPage(ctx, run, directory.Page{Seq: 1, Contacts: all, Last: true}); err != nil {
+		if err := store.ApplyPage(ctx, run, directory.PageChanges{Seq: 1, Contacts: all}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -63,20 +63,11 @@ func (s *Store) takeName(ctx context.Context, tx *writer, key directory.Key) err
 }
 
 func (s *Store) refuseUnderWay(ctx context.Context, tx *writer, integration int64) error {
-	newest, err := tx.prepared(ctx, newestRun)
-	if err != nil {
+	newest, err := newestRun(ctx, tx, integration)
+	if err != nil || newest == nil {
 		return err
 	}
-	var run directory.Run
-	until, err := scanRun(newest.QueryRowContext(ctx, integration), &run)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err == nil && run.State == directory.Running && until.After(s.clock()) {
-		run.Lease = "" // it is the other's
-		err = &directory.UnderWayError{Run: run, Until: until}
-	}
-	return err
+	return newest.UnderWay(s.clock())
 }
 
 // sweep deletes the contacts of all integrations that have no name any more, and then those.
@@ -101,7 +92,7 @@ func sweepSome(ctx context.Context, tx *writer) (more bool, err error) {
 	if err := tx.queryRow(ctx, "SELECT coalesce(min(pk), 0) FROM integrations WHERE name IS NULL", nil, &integration); err != nil || integration == 0 {
 		return false, err
 	}
-	var contacts []any
+	var contacts []int64
 	err = tx.query(ctx, "SELECT pk FROM contacts WHERE integration = ? LIMIT ?", []any{integration, forgetAtOnce}, func(rows *sql.Rows) error {
 		var pk int64
 		err := rows.Scan(&pk)

@@ -12,117 +12,74 @@ import (
 const heldOf = `(SELECT coalesce(max(h.run), 0) FROM held h WHERE h.integration = i.pk AND h.run > 0),
 	(SELECT count(*) FROM held h WHERE h.integration = i.pk AND h.run > 0)`
 
-// name notes the contacts that the bridge says are deleted (D7); the run's end decides about them.
-func (a *applier) name(ctx context.Context, page *directory.Page) error {
-	var ids []any
-	for _, id := range page.Named() {
-		ids = append(ids, id)
+// Name implements [directory.PageTx].
+func (p *pageTx) Name(ctx context.Context, keys []int64) error {
+	values := make([]any, 0, noteNamed.columns*len(keys))
+	for _, key := range keys {
+		values = append(values, key, p.integration)
 	}
-	gone, err := a.find(ctx, ids)
-	if err != nil || len(gone) == 0 {
-		return err
-	}
-	a.held = true
-	values := make([]any, 0, noteNamed.columns*len(gone))
-	for _, pk := range gone {
-		values = append(values, pk, a.integration)
-	}
-	return a.tx.execMany(ctx, noteNamed, values)
+	return p.tx.execMany(ctx, noteNamed, values)
 }
 
-// find returns the keys of the contacts with these ids.
-func (a *applier) find(ctx context.Context, ids []any) (found []any, err error) {
-	err = a.tx.queryMany(ctx, findContacts, []any{a.integration}, ids, func(rows *sql.Rows) error {
-		var id, hash sql.RawBytes
-		var pk int64
-		err := rows.Scan(&id, &pk, &hash)
-		found = append(found, pk)
-		return err
-	})
-	return found, err
+// Release implements [directory.PageTx].
+func (p *pageTx) Release(ctx context.Context, keys []int64) error {
+	return p.tx.execMany(ctx, releaseHeld, anyOf(keys))
 }
 
-// spare marks rejected contacts as shown: they stay as they were (D8).
-func (a *applier) spare(ctx context.Context, rejected []directory.Rejected) error {
-	if len(rejected) == 0 || !a.held && !a.run.Judges() {
-		return nil
+// Mark implements [directory.PageTx].
+func (p *pageTx) Mark(ctx context.Context, keys []int64) error {
+	values := make([]any, 0, markContacts.columns*len(keys))
+	for _, key := range keys {
+		values = append(values, p.ID, key)
 	}
-	var ids []any
-	for i := range rejected {
-		if rejected[i].ID != "" {
-			ids = append(ids, rejected[i].ID)
-		}
-	}
-	found, err := a.find(ctx, ids)
-	if err != nil {
-		return err
-	}
-	return a.shown(ctx, found)
+	return p.tx.execMany(ctx, markContacts, values)
 }
 
-// shown notes that the run showed contacts that were there: they are not gone, and wait for no yes.
-func (a *applier) shown(ctx context.Context, contacts []any) error {
-	if a.held {
-		if err := a.tx.execMany(ctx, releaseHeld, contacts); err != nil {
-			return err
-		}
-	}
-	if !a.run.Judges() {
-		return nil
-	}
-	values := make([]any, 0, markContacts.columns*len(contacts))
-	for _, pk := range contacts {
-		if pk.(int64) <= a.newest {
-			values = append(values, a.run.ID, pk)
-		}
-	}
-	return a.tx.execMany(ctx, markContacts, values)
+// Marked implements [directory.PageTx].
+func (p *pageTx) Marked(ctx context.Context) (marks int64, err error) {
+	err = p.tx.queryRow(ctx, "SELECT count(*) FROM seen WHERE run = ?", []any{p.ID}, &marks)
+	return marks, err
 }
 
-// unshown notes the contacts older than the run that it did not show.
-func (a *applier) unshown(ctx context.Context) error {
-	if !a.run.Judges() || a.run.Evidence.Had == 0 {
-		return nil
-	}
-	var marks int64
-	// Marks are cheap to count. Where there are as many as there were contacts, everybody was shown.
-	if err := a.tx.queryRow(ctx, "SELECT count(*) FROM seen WHERE run = ?", []any{a.run.ID}, &marks); err != nil || marks == a.run.Evidence.Had {
-		return err
-	}
-	_, err := a.tx.ExecContext(ctx, `INSERT INTO held (contact, integration, named, run) SELECT c.pk, c.integration, 0, 0 FROM contacts c
+// NameUnmarked implements [directory.PageTx].
+func (p *pageTx) NameUnmarked(ctx context.Context) error {
+	_, err := p.tx.ExecContext(ctx, `INSERT INTO held (contact, integration, named, run) SELECT c.pk, c.integration, 0, 0 FROM contacts c
 		WHERE c.integration = ? AND c.pk <= ? AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.run = ? AND s.contact = c.pk) ON CONFLICT (contact) DO NOTHING`,
-		a.integration, a.newest, a.run.ID)
-	a.held = true
+		p.integration, p.Newest, p.ID)
 	return err
 }
 
-// judge decides about the contacts that are to be deleted when the run ends (D8, D9). A run that judges decides anew about
-// those that earlier runs held back: any of them that it showed is held back no longer.
-func (a *applier) judge(ctx context.Context, guard directory.Guard) (*directory.GuardedError, error) {
-	if err := a.unshown(ctx); err != nil || !a.held {
-		return nil, err
+// Conditions of what is to be deleted of an integration.
+const (
+	allGone   = " WHERE integration = ?1"
+	newlyGone = " WHERE integration = ?1 AND run = 0"
+	heldBack  = " WHERE integration = ?1 AND run > 0"
+)
+
+func gone(all bool) string {
+	if all {
+		return allGone
 	}
-	which := " WHERE integration = ?1 AND run = 0"
-	if a.run.Judges() {
-		which = " WHERE integration = ?1"
+	return newlyGone
+}
+
+// Gone implements [directory.PageTx].
+func (p *pageTx) Gone(ctx context.Context, all bool) (count, named int64, err error) {
+	err = p.tx.queryRow(ctx, "SELECT count(*), coalesce(sum(named), 0) FROM held"+gone(all), []any{p.integration}, &count, &named)
+	return count, named, err
+}
+
+// DeleteGone implements [directory.PageTx].
+func (p *pageTx) DeleteGone(ctx context.Context, all bool) (int64, error) {
+	return deleteHeld(ctx, p.tx, p.integration, gone(all))
+}
+
+// HoldGone implements [directory.PageTx].
+func (p *pageTx) HoldGone(ctx context.Context) (directory.Held, error) {
+	if _, err := p.tx.ExecContext(ctx, "UPDATE held SET run = ?2"+newlyGone, p.integration, p.ID); err != nil {
+		return directory.Held{}, err
 	}
-	var all, named int64
-	if err := a.tx.queryRow(ctx, "SELECT count(*), coalesce(sum(named), 0) FROM held"+which, []any{a.integration}, &all, &named); err != nil || all == 0 {
-		return nil, err
-	}
-	guarded := a.run.Decide(named, all-named, guard)
-	if guarded == nil {
-		n, err := deleteHeld(ctx, a.tx, a.integration, which)
-		a.run.Deleted += n
-		a.added -= n
-		return nil, err
-	}
-	if _, err := a.tx.ExecContext(ctx, "UPDATE held SET run = ?2 WHERE integration = ?1 AND run = 0", a.integration, a.run.ID); err != nil {
-		return nil, err
-	}
-	var err error
-	guarded.Held, err = heldNow(ctx, a.tx, a.integration)
-	return guarded, err
+	return heldNow(ctx, p.tx, p.integration)
 }
 
 func heldNow(ctx context.Context, tx *writer, integration int64) (directory.Held, error) {
@@ -134,7 +91,7 @@ func heldNow(ctx context.Context, tx *writer, integration int64) (directory.Held
 // deleteHeld deletes contacts that are held back, in steps, so that memory is bounded.
 func deleteHeld(ctx context.Context, tx *writer, integration int64, which string) (n int64, err error) {
 	for {
-		var gone []any
+		var gone []int64
 		err := tx.query(ctx, "SELECT contact FROM held"+which+" LIMIT 10000", []any{integration}, func(rows *sql.Rows) error {
 			var pk int64
 			err := rows.Scan(&pk)
@@ -178,7 +135,7 @@ func (s *Store) Held(ctx context.Context, key directory.Key, after int64, limit 
 // DeleteHeld implements [directory.Store].
 func (s *Store) DeleteHeld(ctx context.Context, key directory.Key, set string) (n int64, err error) {
 	err = s.answer(ctx, key, set, func(tx *writer, integration int64) error {
-		if n, err = deleteHeld(ctx, tx, integration, " WHERE integration = ?1 AND run > 0"); err != nil {
+		if n, err = deleteHeld(ctx, tx, integration, heldBack); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE integrations SET contacts = contacts - ? WHERE pk = ?", n, integration)
@@ -193,7 +150,7 @@ func (s *Store) DeleteHeld(ctx context.Context, key directory.Key, set string) (
 // KeepHeld implements [directory.Store].
 func (s *Store) KeepHeld(ctx context.Context, key directory.Key, set string) (n int64, err error) {
 	err = s.answer(ctx, key, set, func(tx *writer, integration int64) error {
-		result, err := tx.ExecContext(ctx, "DELETE FROM held WHERE integration = ? AND run > 0", integration)
+		result, err := tx.ExecContext(ctx, "DELETE FROM held"+heldBack, integration)
 		if err == nil {
 			n, err = result.RowsAffected()
 		}

@@ -64,10 +64,10 @@ func victim(path string) error {
 }
 
 // killedPage is the next page of a run: contacts named after the page that wrote them last.
-func killedPage(run *directory.Run) directory.Page {
+func killedPage(run *directory.Run) directory.PageChanges {
 	seq := run.Pages + 1
-	page := directory.Page{Seq: seq, Last: seq == killRun, Checkpoint: fmt.Sprint(run.ID, ".", seq)}
-	if !page.Last {
+	page := directory.PageChanges{Seq: seq, Checkpoint: fmt.Sprint(run.ID, ".", seq)}
+	if seq != killRun {
 		page.NextOffset = fmt.Sprint(run.ID, ".", seq)
 	}
 	for i := range killPage {

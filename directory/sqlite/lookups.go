@@ -51,8 +51,8 @@ func (s *Store) ByE164(ctx context.Context, account string, numbers []string, li
 
 // BySuffix implements [directory.Store].
 func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int) ([]directory.Match, error) {
-	if len(digits) < directory.MinSuffix || strings.Trim(digits, "0123456789") != "" {
-		return nil, fmt.Errorf("look up the ending of a number: %q is not %d digits or more", digits, directory.MinSuffix)
+	if err := directory.CheckSuffix(digits); err != nil {
+		return nil, err
 	}
 	least, greatest := endings(digits)
 	from := directory.Reverse(digits)

@@ -2,10 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -19,7 +16,7 @@ const purgeAtOnce = 20
 // the same, and the log is emptied. While a process reads an old state for long the log stays as it is, until the next purge.
 // Words of what a contact said in earlier versions, which lead to nobody any more, are gone from the index with the next [Store.Prune].
 func (s *Store) Purge(ctx context.Context, account string, refs []directory.Ref, suppress bool) (purged int64, err error) {
-	byIntegration := map[string][]any{}
+	byIntegration := map[string][]string{}
 	for _, ref := range refs {
 		byIntegration[ref.Integration] = append(byIntegration[ref.Integration], ref.ID)
 	}
@@ -49,7 +46,7 @@ type purger struct {
 	key directory.Key
 }
 
-func (p *purger) purge(ctx context.Context, ids []any, suppress bool) (n int64, err error) {
+func (p *purger) purge(ctx context.Context, ids []string, suppress bool) (n int64, err error) {
 	if suppress {
 		if err := p.suppress(ctx, ids); err != nil {
 			return 0, err
@@ -64,14 +61,7 @@ func (p *purger) purge(ctx context.Context, ids []any, suppress bool) (n int64, 
 			return 0, err
 		}
 	}
-	var contacts []any
-	err = p.tx.queryMany(ctx, findContacts, []any{integration}, ids, func(rows *sql.Rows) error {
-		var id, hash sql.RawBytes
-		var pk int64
-		err := rows.Scan(&id, &pk, &hash)
-		contacts = append(contacts, pk)
-		return err
-	})
+	contacts, err := keysOf(ctx, p.tx, integration, ids)
 	if err != nil || len(contacts) == 0 {
 		return 0, err
 	}
@@ -83,7 +73,7 @@ func (p *purger) purge(ctx context.Context, ids []any, suppress bool) (n int64, 
 }
 
 // drop deletes contacts so that nothing of them stays in the search index either, which usually only notes that they are gone.
-func (p *purger) drop(ctx context.Context, contacts []any) (n int64, err error) {
+func (p *purger) drop(ctx context.Context, contacts []int64) (n int64, err error) {
 	if _, err := p.tx.ExecContext(ctx, setSearch, "secure-delete", 1); err != nil {
 		return 0, err
 	}
@@ -96,13 +86,14 @@ func (p *purger) drop(ctx context.Context, contacts []any) (n int64, err error) 
 	return n, noteLeftovers(ctx, p.tx)
 }
 
-func (p *purger) suppress(ctx context.Context, ids []any) error {
-	d, err := newDigester(ctx, p.tx)
+func (p *purger) suppress(ctx context.Context, ids []string) error {
+	salt, err := saltOf(ctx, p.tx)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		_, err := p.tx.ExecContext(ctx, "INSERT INTO suppressed (account, integration, digest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", p.key.Account, p.key.Integration, d.digest(id.(string)))
+		_, err := p.tx.ExecContext(ctx, "INSERT INTO suppressed (account, integration, digest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+			p.key.Account, p.key.Integration, directory.SuppressedDigest(salt, id))
 		if err != nil {
 			return err
 		}
@@ -110,60 +101,39 @@ func (p *purger) suppress(ctx context.Context, ids []any) error {
 	return nil
 }
 
-// A digester makes of ids what is kept of them when they are suppressed.
-type digester struct{ salt []byte }
-
-func newDigester(ctx context.Context, tx *writer) (d digester, err error) {
-	err = tx.queryRow(ctx, "SELECT value FROM notes WHERE name = 'salt'", nil, &d.salt)
-	return d, err
-}
-
-func (d digester) digest(id string) []byte {
-	h := hmac.New(sha256.New, d.salt)
-	h.Write([]byte(id))
-	return h.Sum(nil)
+// saltOf is the salt of the digests of suppressed ids.
+func saltOf(ctx context.Context, tx *writer) (salt []byte, err error) {
+	err = tx.queryRow(ctx, "SELECT value FROM notes WHERE name = 'salt'", nil, &salt)
+	return salt, err
 }
 
 var findSuppressed = many{begin: "SELECT digest FROM suppressed WHERE account = ? AND integration = ? AND digest IN (", item: "?", end: ")", columns: 1}
 
-// leaveOutSuppressed takes the contacts that were purged on request out of a page, and says that it did. Nearly always there
-// is none in the integration, which is one question.
-func (a *applier) leaveOutSuppressed(ctx context.Context, records []directory.Record) ([]directory.Record, []directory.Rejected, error) {
-	var account, integration string
-	err := a.tx.queryRow(ctx, `SELECT a.name, i.name FROM integrations i JOIN accounts a ON a.pk = i.account
-		WHERE i.pk = ? AND EXISTS (SELECT 1 FROM suppressed s WHERE s.account = a.name AND s.integration = i.name)`, []any{a.integration}, &account, &integration)
-	if errors.Is(err, sql.ErrNoRows) || len(records) == 0 {
-		return records, nil, nil
+// Suppressed implements [directory.PageTx]. Nearly always nobody is suppressed in the integration, which is one question.
+func (p *pageTx) Suppressed(ctx context.Context, records []directory.Record) ([]bool, error) {
+	var some bool
+	err := p.tx.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM suppressed WHERE account = ? AND integration = ?)", []any{p.Account, p.Integration}, &some)
+	if err != nil || !some {
+		return nil, err
 	}
+	salt, err := saltOf(ctx, p.tx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	d, err := newDigester(ctx, a.tx)
-	if err != nil {
-		return nil, nil, err
-	}
-	digests := make([]any, len(records))
+	digests := make([][]byte, len(records))
 	for i := range records {
-		digests[i] = d.digest(records[i].Contact.ID)
+		digests[i] = directory.SuppressedDigest(salt, records[i].Contact.ID)
 	}
-	suppressed := map[[sha256.Size]byte]bool{}
-	err = a.tx.queryMany(ctx, findSuppressed, []any{account, integration}, digests, func(rows *sql.Rows) error {
+	found := map[string]bool{}
+	err = p.tx.queryMany(ctx, findSuppressed, []any{p.Account, p.Integration}, anyOf(digests), func(rows *sql.Rows) error {
 		var digest sql.RawBytes
 		err := rows.Scan(&digest)
-		suppressed[[sha256.Size]byte(digest)] = true
+		found[string(digest)] = true
 		return err
 	})
-	if err != nil || len(suppressed) == 0 {
-		return records, nil, err
+	suppressed := make([]bool, len(records))
+	for i, digest := range digests {
+		suppressed[i] = found[string(digest)]
 	}
-	var kept []directory.Record
-	var rejected []directory.Rejected
-	for i := range records {
-		if suppressed[[sha256.Size]byte(digests[i].([]byte))] {
-			rejected = append(rejected, directory.Rejected{Reason: directory.ReasonPurged})
-			continue
-		}
-		kept = append(kept, records[i])
-	}
-	return kept, rejected, nil
+	return suppressed, err
 }

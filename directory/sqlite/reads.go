@@ -125,12 +125,12 @@ func (s *Store) newestRuns(ctx context.Context, account string) ([]directory.Run
 	defer rows.Close()
 	var runs []directory.Run
 	for rows.Next() {
-		var run directory.Run
-		if _, err := scanRun(rows, &run, &run.Account, &run.Integration); err != nil {
+		var run directory.StoredRun
+		if err := rows.Scan(run.Fields(&run.Account, &run.Integration)...); err != nil {
 			return nil, err
 		}
 		run.Lease = ""
-		runs = append(runs, run)
+		runs = append(runs, run.Run)
 	}
 	return runs, rows.Err()
 }
@@ -145,12 +145,12 @@ func (s *Store) Runs(ctx context.Context, key directory.Key, before int64, limit
 	defer rows.Close()
 	var runs []directory.Run
 	for rows.Next() {
-		run := directory.Run{Key: key}
-		if _, err := scanRun(rows, &run); err != nil {
+		run := directory.StoredRun{Run: directory.Run{Key: key}}
+		if err := rows.Scan(run.Fields()...); err != nil {
 			return nil, err
 		}
 		run.Lease = ""
-		runs = append(runs, run)
+		runs = append(runs, run.Run)
 	}
 	return runs, rows.Err()
 }

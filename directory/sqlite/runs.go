@@ -2,41 +2,49 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-const runColumns = `r.pk, r.kind, r.state, r.since, r."offset", r.context, r.checkpoint, r.lease, r.lease_until, r.started, r.updated, r.finished, r.error,
-	r.pages, r.contacts, r.created, r.changed, r.unchanged, r.deleted, r.rejected, r.bytes, r.hint,
-	r.isfull, r.settings, r.doubt, r.interrupted, r.exact, r.restarts, r.had, r.brought`
+var (
+	runColumns = directory.SelectRun(false) // of runs r
 
-const newestRun = "SELECT " + runColumns + " FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1"
+	findNewestRun = "SELECT " + runColumns + " FROM runs r WHERE r.integration = ? ORDER BY r.pk DESC LIMIT 1"
+	// The key is the database's to give, and comes last where a run is saved.
+	makeRun   = "INSERT INTO runs (integration, " + strings.Join(withoutKey(), ", ") + ") VALUES (?" + strings.Repeat(", ?", len(withoutKey())) + ")"
+	updateRun = "UPDATE runs SET " + strings.Join(withoutKey(), " = ?, ") + " = ? WHERE pk = ?"
+)
 
-// scanRun reads runColumns, then what else is selected.
-func scanRun(row interface{ Scan(...any) error }, run *directory.Run, more ...any) (leaseUntil time.Time, err error) {
-	var until, started, updated, finished int64
-	var pageContext []byte
-	e := &run.Evidence
-	err = row.Scan(append([]any{
-		&run.ID, &run.Kind, &run.State, &run.Since, &run.Offset, &pageContext, &run.Checkpoint, &run.Lease, &until, &started, &updated, &finished, &run.Error,
-		&run.Pages, &run.Contacts, &run.Created, &run.Counts.Updated, &run.Unchanged, &run.Deleted, &run.Rejected, &run.Bytes, &run.Hint,
-		&run.Full, &run.Settings, &e.Doubt, &e.Interrupted, &e.Exact, &e.Restarts, &e.Had, &e.Brought,
-	}, more...)...)
-	if len(pageContext) > 0 {
-		run.Context = pageContext
+func withoutKey() []string { return directory.RunColumns()[1:] }
+
+// newestKey is the greatest key that any contact has had so far.
+const newestKey = "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts')"
+
+// newestRun reads an integration's newest run; nil where it has none.
+func newestRun(ctx context.Context, tx *writer, integration int64) (*directory.StoredRun, error) {
+	run := &directory.StoredRun{}
+	err := tx.queryRow(ctx, findNewestRun, []any{integration}, run.Fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
 	}
-	run.Started, run.Updated, run.Finished = moment(started), moment(updated), moment(finished)
-	return moment(until), err
+	return run, err
+}
+
+// saveRun writes a run as it is now.
+func saveRun(ctx context.Context, tx *writer, run *directory.StoredRun) error {
+	values := run.Values()
+	_, err := tx.ExecContext(ctx, updateRun, append(values[1:], values[0])...)
+	return err
 }
 
 // StartRun implements [directory.Store].
 func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory.Start) (*directory.Run, error) {
-	var run *directory.Run
+	var run *directory.StoredRun
 	err := s.writer.transaction(ctx, func(tx *writer) error {
 		integration, err := ensureIntegration(ctx, tx, key)
 		if err != nil {
@@ -51,16 +59,15 @@ func (s *Store) StartRun(ctx context.Context, key directory.Key, start directory
 		run, err = s.begin(ctx, tx, integration, start)
 		return err
 	})
+	if underWay, ok := errors.AsType[*directory.UnderWayError](err); ok {
+		underWay.Run.Key = key
+		return nil, err
+	}
 	if err != nil {
-		var underWay *directory.UnderWayError
-		if errors.As(err, &underWay) {
-			underWay.Run.Key = key
-			return nil, err
-		}
 		return nil, fmt.Errorf("start a run of %s: %w", key.Integration, err)
 	}
 	run.Key = key
-	return run, nil
+	return &run.Run, nil
 }
 
 func ensureIntegration(ctx context.Context, tx *writer, key directory.Key) (pk int64, err error) {
@@ -89,103 +96,71 @@ func adopt(ctx context.Context, tx *writer, integration int64, settings string) 
 	return err
 }
 
-// resume goes on with the newest run where it was not finished and is fresh; nil where there is nothing to go on with. What is not
-// gone on with is abandoned: the next run starts from the integration's checkpoint. The abandoned one's may be further, and would
-// be as safe with an orderly bridge (P9); with any other the checkpoint of a complete run is the one that can be trusted.
-func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.Run, error) {
-	run := &directory.Run{}
-	newest, err := tx.prepared(ctx, newestRun)
-	if err != nil {
+// resume goes on with the newest run, or abandons it; nil where there is nothing to go on with.
+func (s *Store) resume(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.StoredRun, error) {
+	run, err := newestRun(ctx, tx, integration)
+	if err != nil || run == nil {
 		return nil, err
 	}
-	until, err := scanRun(newest.QueryRowContext(ctx, integration), run)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+	switch resumption, err := run.Continue(start, s.clock()); {
+	case err != nil || resumption == directory.NothingToResume:
+		return nil, err
+	case resumption == directory.RunResumed:
+		return run, saveRun(ctx, tx, run)
 	}
-	if err != nil {
+	if err := unmark(ctx, tx, run.ID); err != nil {
 		return nil, err
 	}
-	now := s.clock()
-	switch {
-	case run.State == directory.Running && until.After(now):
-		run.Lease = "" // it is the other's
-		return nil, &directory.UnderWayError{Run: *run, Until: until}
-	case run.State != directory.Running && run.State != directory.Failed:
-		return nil, nil
-	case start.Full || run.Pages == 0 || !run.MadeWith(start.Settings) || start.FreshFor <= 0 || run.Updated.Add(start.FreshFor).Before(now):
-		return nil, s.abandon(ctx, tx, run.ID)
-	}
-	run.Lease, run.State, run.Error, run.Hint, run.Finished, run.Resumed = rand.Text(), directory.Running, "", "", time.Time{}, true
-	run.Resume()
-	_, err = tx.ExecContext(ctx, `UPDATE runs SET state = ?, lease = ?, lease_until = ?, lease_ms = ?, error = '', hint = '', finished = 0,
-		settings = ?, doubt = ?, interrupted = ? WHERE pk = ?`,
-		run.State, run.Lease, now.Add(start.Lease).UnixMilli(), start.Lease.Milliseconds(), run.Settings, run.Evidence.Doubt, run.Evidence.Interrupted, run.ID)
-	return run, err
-}
-
-// abandon says that a run is not gone on with. One that had failed ended then, not now.
-func (s *Store) abandon(ctx context.Context, tx *writer, run int64) error {
-	if err := unmark(ctx, tx, run); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, finished = CASE finished WHEN 0 THEN ? ELSE finished END WHERE pk = ?", directory.Abandoned, s.now(), run)
-	return err
+	return nil, saveRun(ctx, tx, run)
 }
 
 // begin opens a new run from the integration's checkpoint, or an initial one.
-func (s *Store) begin(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.Run, error) {
-	now := s.clock()
-	run := &directory.Run{State: directory.Running, Lease: rand.Text(), Full: start.Full, Settings: start.Settings, Started: moment(now.UnixMilli()), Updated: moment(now.UnixMilli())}
+func (s *Store) begin(ctx context.Context, tx *writer, integration int64, start directory.Start) (*directory.StoredRun, error) {
 	var had, newest int64
 	var checkpoint string
-	err := tx.queryRow(ctx, `SELECT checkpoint, contacts, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') FROM integrations WHERE pk = ?`,
-		[]any{integration}, &checkpoint, &had, &newest)
+	err := tx.queryRow(ctx, "SELECT checkpoint, contacts, "+newestKey+" FROM integrations WHERE pk = ?", []any{integration}, &checkpoint, &had, &newest)
 	if err != nil {
 		return nil, err
 	}
-	if start.Full {
-		checkpoint = ""
-	}
-	run.Begin(checkpoint, had)
-	result, err := tx.ExecContext(ctx, `INSERT INTO runs (integration, kind, state, since, lease, lease_until, lease_ms, started, updated, newest, had, doubt, isfull, settings)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		integration, run.Kind, run.State, run.Since, run.Lease, now.Add(start.Lease).UnixMilli(), start.Lease.Milliseconds(), now.UnixMilli(), now.UnixMilli(),
-		newest, had, run.Evidence.Doubt, run.Full, run.Settings)
+	run := directory.NewRun(start, checkpoint, had, newest, s.clock())
+	result, err := tx.ExecContext(ctx, makeRun, append([]any{integration}, run.Values()[1:]...)...)
 	if err != nil {
 		return nil, err
 	}
 	if run.ID, err = result.LastInsertId(); err != nil {
 		return nil, err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM runs WHERE integration = ?1 AND pk <= (SELECT pk FROM runs WHERE integration = ?1 ORDER BY pk DESC LIMIT 1 OFFSET ?2)", integration, keptRuns)
+	_, err = tx.ExecContext(ctx, "DELETE FROM runs WHERE integration = ?1 AND pk <= (SELECT pk FROM runs WHERE integration = ?1 ORDER BY pk DESC LIMIT 1 OFFSET ?2)",
+		integration, directory.KeptRuns)
 	return run, err
 }
 
-// keptRuns is how many runs of an integration are kept, the newest ones.
-const keptRuns = 1000
-
-// RestartRun implements [directory.Store].
-func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
-	var next *directory.Run
+// change changes a run that is this process's, and returns it as it is then.
+func (s *Store) change(ctx context.Context, run *directory.Run, change func(tx *writer, o *owned) error) (*directory.Run, error) {
+	var changed *directory.Run
 	err := s.writer.transaction(ctx, func(tx *writer) error {
 		o, err := own(ctx, tx, run, 0)
 		if err != nil {
 			return err
 		}
+		if err := change(tx, o); err != nil {
+			return err
+		}
+		changed = &o.Run
+		return saveRun(ctx, tx, &o.StoredRun)
+	})
+	return changed, err
+}
+
+// RestartRun implements [directory.Store].
+func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
+	next, err := s.change(ctx, run, func(tx *writer, o *owned) error {
 		if err := unmark(ctx, tx, run.ID); err != nil {
 			return err
 		}
-		next = o.run
-		next.Restart()
-		// What the first pass made may be gone from the second, so it counts as older than the run from here on.
-		if err := tx.queryRow(ctx, "SELECT contacts FROM integrations WHERE pk = ?", []any{o.integration}, &next.Evidence.Had); err != nil {
-			return err
-		}
-		e := &next.Evidence
-		_, err = tx.ExecContext(ctx, `UPDATE runs SET "offset" = '', context = NULL, since = ?, kind = ?,
-			doubt = ?, interrupted = ?, exact = ?, restarts = ?, brought = ?, had = ?,
-			newest = (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts') WHERE pk = ?`,
-			next.Since, next.Kind, e.Doubt, e.Interrupted, e.Exact, e.Restarts, e.Brought, e.Had, run.ID)
+		var had, newest int64
+		err := tx.queryRow(ctx, "SELECT contacts, "+newestKey+" FROM integrations WHERE pk = ?", []any{o.integration}, &had, &newest)
+		o.Restart(had, newest)
 		return err
 	})
 	if err != nil {
@@ -197,29 +172,23 @@ func (s *Store) RestartRun(ctx context.Context, run *directory.Run) error {
 
 // FailRun implements [directory.Store].
 func (s *Store) FailRun(ctx context.Context, run *directory.Run, cause error, hint string) error {
-	now := s.now()
-	err := s.writer.transaction(ctx, func(tx *writer) error {
-		if _, err := own(ctx, tx, run, 0); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, error = ?, hint = ?, finished = ?, lease_until = 0 WHERE pk = ?", directory.Failed, cause.Error(), hint, now, run.ID)
-		return err
+	now := s.clock()
+	_, err := s.change(ctx, run, func(_ *writer, o *owned) error {
+		o.Fail(cause, hint, now)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("end the run: %w", err)
 	}
-	run.State, run.Error, run.Hint, run.Finished = directory.Failed, cause.Error(), hint, moment(now)
+	run.Fail(cause, hint, now)
 	return nil
 }
 
 // RenewLease implements [directory.Store].
 func (s *Store) RenewLease(ctx context.Context, run *directory.Run, lease time.Duration) error {
-	err := s.writer.transaction(ctx, func(tx *writer) error {
-		if _, err := own(ctx, tx, run, 0); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, "UPDATE runs SET lease_until = ?, lease_ms = ? WHERE pk = ?", s.clock().Add(lease).UnixMilli(), lease.Milliseconds(), run.ID)
-		return err
+	_, err := s.change(ctx, run, func(_ *writer, o *owned) error {
+		o.Renew(s.clock(), lease)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("renew the lease: %w", err)

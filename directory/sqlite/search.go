@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -16,7 +15,7 @@ import (
 )
 
 const (
-	listEntries = `SELECT c.pk, i.name, c.data FROM `
+	listEntries = `SELECT i.name, c.data FROM `
 	inIndex     = `search s CROSS JOIN contacts c ON c.pk = s.rowid JOIN integrations i ON i.pk = c.integration
 		WHERE i.account = ? AND i.name IS NOT NULL AND s.search MATCH ?`
 	// Each contact once, however many of its numbers there are.
@@ -24,17 +23,6 @@ const (
 		WHERE n.account = ? AND n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ? AND (? = 0 OR o.integration = ?) LIMIT ?) f
 		CROSS JOIN contacts c ON c.pk = f.pk JOIN integrations i ON i.pk = c.integration WHERE i.name IS NOT NULL`
 )
-
-// rankMost is how many contacts are ranked of those that a text finds.
-const rankMost = 1000
-
-// An entry is a contact that was found.
-type entry struct {
-	directory.Entry
-	pk   int64
-	rank int    // where the order is by it
-	name string // folded, where the order is by it
-}
 
 // emailsAtOnce is how many addresses are looked for by one query, so that a contact that has many of them is read once.
 const emailsAtOnce = 100
@@ -45,7 +33,7 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 	if err != nil || pk == 0 {
 		return nil, err
 	}
-	var all []entry
+	var all []directory.Entry
 	for some := range slices.Chunk(emails, emailsAtOnce) {
 		var expression []byte
 		for _, email := range some {
@@ -63,7 +51,7 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 		}
 		all = append(all, found...)
 	}
-	return ranked(all, limit), nil
+	return directory.InOrder(all, limit), nil
 }
 
 // Search implements [directory.Store].
@@ -85,11 +73,7 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 		return nil, fmt.Errorf("search for an address or a name: %w", err)
 	}
 	all = append(append(all, numbers...), exact...)
-	rank := directory.Rank(query.Text)
-	for i := range all {
-		all[i].rank, all[i].name = rank(&all[i].Contact), strings.Join(directory.Fold(all[i].Contact.Name), " ")
-	}
-	return ranked(all, cmp.Or(max(0, query.Limit), 20)), nil
+	return directory.Ranked(all, query.Text, query.Most()), nil
 }
 
 // A typed query is one whose account and integration are there.
@@ -104,7 +88,7 @@ type typed struct {
 
 // typed is nil where nobody can be found.
 func (s *Store) typed(ctx context.Context, account string, query directory.Query) (*typed, error) {
-	t := &typed{store: s, name: account, text: query.Text, limit: max(rankMost, query.Limit)}
+	t := &typed{store: s, name: account, text: query.Text, limit: max(directory.RankedMost, query.Limit)}
 	var err error
 	if t.account, err = s.names.account(ctx, account); err != nil || t.account == 0 {
 		return nil, err
@@ -125,7 +109,7 @@ func (s *Store) typed(ctx context.Context, account string, query directory.Query
 // one it has to collect first, which takes long where a tenth of all contacts have it, as with the words of a company's own
 // e-mail addresses. So the words' first letters are tried first: where most of what they find has the whole words, that is
 // many, and some of them is what was asked for; where that is few, they are all.
-func (t *typed) words(ctx context.Context) ([]entry, error) {
+func (t *typed) words(ctx context.Context) ([]directory.Entry, error) {
 	words := distinctive(directory.Fold(t.text))
 	if len(words) == 0 || len(words) > maxWords {
 		return nil, nil
@@ -139,7 +123,7 @@ func (t *typed) words(ctx context.Context) ([]entry, error) {
 		return found, err
 	}
 	all := len(found) < t.limit
-	found = slices.DeleteFunc(found, func(e entry) bool { return !hasWords(&e, words) })
+	found = slices.DeleteFunc(found, func(e directory.Entry) bool { return !hasWords(&e, words) })
 	if all || len(found) > t.limit/2 {
 		return found, nil
 	}
@@ -148,7 +132,7 @@ func (t *typed) words(ctx context.Context) ([]entry, error) {
 
 // exact finds the contacts whose e-mail address is the text. Where more contacts have its words than are ranked (many), it also finds
 // those that have the words unabridged, so that contacts of exactly that name are among them.
-func (t *typed) exact(ctx context.Context, many bool) (found []entry, err error) {
+func (t *typed) exact(ctx context.Context, many bool) (found []directory.Entry, err error) {
 	if strings.Contains(t.text, "@") {
 		address := string(quotedInto(nil, appendEmail(nil, mark(t.account), directory.FoldEmail(t.text))))
 		if found, err = t.indexed(ctx, t.expression("", nil)+address); err != nil {
@@ -192,7 +176,7 @@ func firstLetters(word string, n int) string {
 	return word
 }
 
-func hasWords(e *entry, words []string) bool {
+func hasWords(e *directory.Entry, words []string) bool {
 	terms := directory.Terms(&e.Contact)
 	for _, word := range words {
 		at, _ := slices.BinarySearch(terms, word)
@@ -204,7 +188,7 @@ func hasWords(e *entry, words []string) bool {
 }
 
 // numbers finds the contacts with a number that begins or ends with the text, where it is one.
-func (t *typed) numbers(ctx context.Context) ([]entry, error) {
+func (t *typed) numbers(ctx context.Context) ([]directory.Entry, error) {
 	digits := directory.Digits(t.text)
 	if digits == "" {
 		return nil, nil
@@ -234,12 +218,12 @@ func (t *typed) expression(kind string, beginnings []string) string {
 // quotedInto appends a word as an expression that finds it whole. Words hold letters and digits only.
 func quotedInto(dst, word []byte) []byte { return append(append(append(dst, '"'), word...), '"') }
 
-func (t *typed) indexed(ctx context.Context, expression string) ([]entry, error) {
+func (t *typed) indexed(ctx context.Context, expression string) ([]directory.Entry, error) {
 	return t.store.entries(ctx, t.name, inIndex+` LIMIT ?`, directory.MaxRanked, t.account, expression, t.limit)
 }
 
 // entries reads the contacts that a query finds, at most so many bytes of them.
-func (s *Store) entries(ctx context.Context, account, where string, most int, args ...any) (found []entry, err error) {
+func (s *Store) entries(ctx context.Context, account, where string, most int, args ...any) (found []directory.Entry, err error) {
 	rows, err := s.read.QueryContext(ctx, listEntries+where, args...)
 	if err != nil {
 		return nil, err
@@ -247,8 +231,8 @@ func (s *Store) entries(ctx context.Context, account, where string, most int, ar
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var data sql.RawBytes
-		e := entry{Entry: directory.Entry{Key: directory.Key{Account: account}}}
-		if err := rows.Scan(&e.pk, &e.Integration, &data); err != nil {
+		e := directory.Entry{Key: directory.Key{Account: account}}
+		if err := rows.Scan(&e.Integration, &data); err != nil {
 			return nil, err
 		}
 		if most -= len(data); most < 0 && len(found) > 0 {
@@ -260,17 +244,4 @@ func (s *Store) entries(ctx context.Context, account, where string, most int, ar
 		found = append(found, e)
 	}
 	return found, rows.Err()
-}
-
-// ranked are the first entries in their order, each contact once.
-func ranked(all []entry, limit int) []directory.Entry {
-	slices.SortFunc(all, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.name, b.name), strings.Compare(a.Integration, b.Integration), strings.Compare(a.Contact.ID, b.Contact.ID))
-	})
-	all = slices.CompactFunc(all, func(a, b entry) bool { return a.pk == b.pk })
-	entries := make([]directory.Entry, min(limit, len(all)))
-	for i := range entries {
-		entries[i] = all[i].Entry
-	}
-	return entries
 }

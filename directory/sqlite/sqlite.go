@@ -54,7 +54,7 @@ func WithClock(clock func() time.Time) Option { return func(o *options) { o.cloc
 func MustExist() Option { return func(o *options) { o.mustExist = true } }
 
 // Open opens the directory in a file and makes it where there is none, readable by its owner only. A file of an older release
-// is brought up to date; one of a newer release or of another program is refused with a [*directory.Error]. Any number of
+// is brought up to date; one of a newer release or of another program is refused with a [*failure.Error]. Any number of
 // processes may have it open at once, on one machine: the file must not lie on a network share.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	o := options{clock: time.Now}
@@ -120,14 +120,4 @@ func (s *Store) Close() error {
 		errs = append(errs, os.RemoveAll(s.trash))
 	}
 	return errors.Join(errs...)
-}
-
-func (s *Store) now() int64 { return s.clock().UnixMilli() }
-
-// moment is a stored time, Unix milliseconds; zero for 0.
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
 }

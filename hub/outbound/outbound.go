@@ -13,19 +13,23 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
-// Options say what may be asked besides the public internet.
-type Options struct {
+// A Policy says what may be asked besides the public internet.
+type Policy struct {
 	AllowPrivate bool           // private networks, link-local addresses and this machine
 	Allow        []netip.Prefix // these networks
 	Dialer       *net.Dialer    // nil: one of its own; its Control and ControlContext are not used
 }
 
+// CodeRefused is the code of a [Refused] address.
+const CodeRefused failure.Code = "refused_address"
+
 // A Refused address is one that the hub does not ask.
 type Refused struct {
 	Address string // host:port
-	Hint    string
 	Err     error
 }
 
@@ -33,12 +37,20 @@ func (e *Refused) Error() string {
 	return fmt.Sprintf("the hub does not ask %s: it is not on the public internet", e.Address)
 }
 
+// Explain says how to allow it.
+func (e *Refused) Explain() failure.Error {
+	return failure.Error{
+		Code: CodeRefused, Message: e.Error(), Err: failure.Hidden(e.Err),
+		Hint: "If it may be asked, allow it in the hub's configuration: network: {allow: [" + networkOf(e.Address) + "]}, or allow_private: true; or start the hub with --allow-private.",
+	}
+}
+
 // Unwrap returns the cause.
 func (e *Refused) Unwrap() error { return e.Err }
 
 // New makes a transport that asks only what it may. It follows no redirects (a client may, and is judged again), and uses no
 // proxy of the environment: a proxy would dial for it.
-func New(o Options) *http.Transport {
+func New(o Policy) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	if o.Dialer != nil {
 		own := *o.Dialer
@@ -52,7 +64,7 @@ func New(o Options) *http.Transport {
 }
 
 // guard judges an address before it is dialled.
-func guard(o Options) func(network, address string, c syscall.RawConn) error {
+func guard(o Policy) func(network, address string, c syscall.RawConn) error {
 	if o.AllowPrivate {
 		return nil
 	}
@@ -70,10 +82,7 @@ func guard(o Options) func(network, address string, c syscall.RawConn) error {
 		if err == nil {
 			return nil
 		}
-		return &Refused{
-			Address: address, Err: err,
-			Hint: "If it may be asked, allow it in the hub's configuration: network: {allow: [" + networkOf(address) + "]}, or allow_private: true; or start the hub with --allow-private.",
-		}
+		return &Refused{Address: address, Err: err}
 	}
 }
 

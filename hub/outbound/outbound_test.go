@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 )
 
@@ -43,7 +44,7 @@ func greeter(t *testing.T) string {
 }
 
 func TestOnlyThePublicInternetIsAsked(t *testing.T) {
-	transport := outbound.New(outbound.Options{})
+	transport := outbound.New(outbound.Policy{})
 	for _, host := range []string{
 		"127.0.0.1", "127.8.9.10", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1",
 		"169.254.169.254", "224.0.0.1", "255.255.255.255",
@@ -59,7 +60,7 @@ func TestOnlyThePublicInternetIsAsked(t *testing.T) {
 			t.Errorf("%s: %v", host, err)
 			continue
 		}
-		if !strings.HasSuffix(refused.Address, ":8080") || !strings.Contains(refused.Hint, "allow") || !strings.Contains(refused.Error(), refused.Address) {
+		if !strings.HasSuffix(refused.Address, ":8080") || !strings.Contains(refused.Explain().Hint, "allow") || !strings.Contains(refused.Error(), refused.Address) {
 			t.Errorf("%s: %+v", host, refused)
 		}
 	}
@@ -68,18 +69,15 @@ func TestOnlyThePublicInternetIsAsked(t *testing.T) {
 // What the hint says to allow lets the address in, and nothing else.
 func TestTheHintNamesTheNetworkToAllow(t *testing.T) {
 	address := greeter(t)
-	_, err := ask(t, outbound.New(outbound.Options{}), address)
-	refused, ok := errors.AsType[*outbound.Refused](err)
-	if !ok {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(refused.Hint, "[")
+	_, err := ask(t, outbound.New(outbound.Policy{}), address)
+	hint := failure.Of(err).Hint
+	_, rest, _ := strings.Cut(hint, "[")
 	network, _, _ := strings.Cut(rest, "]")
 	prefix, err := netip.ParsePrefix(network)
 	if err != nil || prefix.String() != "127.0.0.1/32" {
-		t.Fatalf("%q names %q: %v", refused.Hint, network, err)
+		t.Fatalf("%q names %q: %v", hint, network, err)
 	}
-	transport := outbound.New(outbound.Options{Allow: []netip.Prefix{prefix}})
+	transport := outbound.New(outbound.Policy{Allow: []netip.Prefix{prefix}})
 	defer transport.CloseIdleConnections()
 	if body, err := ask(t, transport, address); body != "hello" {
 		t.Error(body, err)
@@ -91,7 +89,7 @@ func TestTheHintNamesTheNetworkToAllow(t *testing.T) {
 
 func TestWhatIsAllowedIsAsked(t *testing.T) {
 	address := greeter(t)
-	for name, o := range map[string]outbound.Options{
+	for name, o := range map[string]outbound.Policy{
 		"allow":         {Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}},
 		"allow_private": {AllowPrivate: true},
 	} {
@@ -147,12 +145,12 @@ func TestANameThatLeadsInsideIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := outbound.New(outbound.Options{Dialer: &net.Dialer{Resolver: resolver(t, "127.0.0.1")}})
+	transport := outbound.New(outbound.Policy{Dialer: &net.Dialer{Resolver: resolver(t, "127.0.0.1")}})
 	_, err = ask(t, transport, "http://crm.example.com:"+u.Port()+"/")
 	if refused, ok := errors.AsType[*outbound.Refused](err); !ok || refused.Address != u.Host {
 		t.Error(err)
 	}
-	open := outbound.New(outbound.Options{Dialer: &net.Dialer{Resolver: resolver(t, "127.0.0.1")}, AllowPrivate: true})
+	open := outbound.New(outbound.Policy{Dialer: &net.Dialer{Resolver: resolver(t, "127.0.0.1")}, AllowPrivate: true})
 	defer open.CloseIdleConnections()
 	if body, err := ask(t, open, "http://crm.example.com:"+u.Port()+"/"); body != "hello" { // the name does lead there
 		t.Error(body, err)
@@ -167,7 +165,7 @@ func TestANamesSecondAnswerIsJudgedAsWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := netip.MustParsePrefix("127.0.0.1/32")
-	transport := outbound.New(outbound.Options{Allow: []netip.Prefix{first}, Dialer: &net.Dialer{Resolver: resolver(t, "127.0.0.1", "127.0.0.2")}})
+	transport := outbound.New(outbound.Policy{Allow: []netip.Prefix{first}, Dialer: &net.Dialer{Resolver: resolver(t, "127.0.0.1", "127.0.0.2")}})
 	address := "http://crm.example.com:" + u.Port() + "/"
 	if body, err := ask(t, transport, address); body != "hello" {
 		t.Fatal(body, err)
@@ -181,7 +179,7 @@ func TestANamesSecondAnswerIsJudgedAsWell(t *testing.T) {
 func TestARedirectIsJudgedAgain(t *testing.T) {
 	server := httptest.NewServer(http.RedirectHandler("http://169.254.169.254/latest/meta-data", http.StatusFound))
 	t.Cleanup(server.Close)
-	transport := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	transport := outbound.New(outbound.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	defer transport.CloseIdleConnections()
 	_, err := ask(t, transport, server.URL)
 	if refused, ok := errors.AsType[*outbound.Refused](err); !ok || refused.Address != "169.254.169.254:80" {
@@ -192,7 +190,7 @@ func TestARedirectIsJudgedAgain(t *testing.T) {
 // A dialer's own ControlContext would go before the guard.
 func TestADialerCannotLeadAroundTheGuard(t *testing.T) {
 	dialer := &net.Dialer{ControlContext: func(context.Context, string, string, syscall.RawConn) error { return nil }}
-	if _, err := ask(t, outbound.New(outbound.Options{Dialer: dialer}), greeter(t)); !outbound.IsRefused(err) {
+	if _, err := ask(t, outbound.New(outbound.Policy{Dialer: dialer}), greeter(t)); !outbound.IsRefused(err) {
 		t.Error(err)
 	}
 	if dialer.ControlContext == nil || dialer.Control != nil {
@@ -201,7 +199,7 @@ func TestADialerCannotLeadAroundTheGuard(t *testing.T) {
 }
 
 func TestNoProxyOfTheEnvironmentDials(t *testing.T) {
-	if outbound.New(outbound.Options{}).Proxy != nil {
+	if outbound.New(outbound.Policy{}).Proxy != nil {
 		t.Error("a proxy would dial what is refused")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"regexp"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 const accountColumns = "name, region, time_zone, managed, created"
@@ -81,7 +81,7 @@ func checkName(kind, name string) error {
 	if nameShape.MatchString(name) {
 		return nil
 	}
-	return &directory.Error{
+	return &failure.Error{
 		Message: fmt.Sprintf("%q cannot be the name of an %s", name, kind),
 		Hint:    "use letters, digits, hyphens and underscores, at most 64",
 	}

@@ -13,15 +13,35 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// What is asked, as it is stored.
+// What is asked of an integration, as it is stored: a bit for each. Column asked holds what no claim has taken, column taken what the
+// claim answers.
 const (
 	askRun = 1 << iota
 	askFull
 	askResume // once a yes to deletions, which came with askFull
 	askCancel
 
-	askAnyRun = askRun | askFull | askResume // what makes an integration ready
+	askAnyRun = askRun | askFull | askResume // what makes an integration ready: see column ready
+	askAll    = askAnyRun | askCancel
 )
+
+// What was changed of an integration since it was claimed, as column touched holds it. The greater one counts.
+const (
+	untouched = iota
+	touchedAuth
+	touchedSchedule // or its configuration, or it was resumed: it is due when the claim ends
+)
+
+// stateWords are how statements write those values.
+func stateWords() (words []string) {
+	for word, value := range map[string]int{
+		"{full}": askFull, "{cancel}": askCancel, "{any run}": askAnyRun, "{new runs}": askRun | askFull, "{all}": askAll, "{all but resume}": askAll &^ askResume,
+		"{untouched}": untouched, "{auth changed}": touchedAuth, "{schedule changed}": touchedSchedule,
+	} {
+		words = append(words, word, strconv.Itoa(value))
+	}
+	return words
+}
 
 func (a Ask) bits() (bits int64) {
 	for i, asked := range []bool{a.Run, a.Full, a.Resume, a.Cancel} {
@@ -55,8 +75,8 @@ const claimDue = `WITH picked (its_account, its_name) AS MATERIALIZED (
 		SELECT account, name FROM (SELECT account, name FROM hub.integrations WHERE token = '' AND ready > 0 AND ready <= $1
 			AND going = 0%[1]s ORDER BY ready LIMIT $2 {skip}) AS due
 		LIMIT $2)
-	UPDATE hub.integrations SET token = $3, worker = $4, until = $5, touched = 0,
-		late = CASE WHEN token = '' THEN ready ELSE late END, taken = taken | (asked & 7), asked = asked & 8
+	UPDATE hub.integrations SET token = $3, worker = $4, until = $5, touched = {untouched},
+		late = CASE WHEN token = '' THEN ready ELSE late END, taken = taken | (asked & {any run}), asked = asked & {cancel}
 	FROM picked WHERE account = its_account AND name = its_name
 	RETURNING ` + claimColumns
 
@@ -158,11 +178,11 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 	if !o.Due.IsZero() {
 		again = micros(o.Due)
 	}
-	err = d.write().must(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, late = 0, taken = 0, touched = 0,
-		asked_at = CASE WHEN asked & 7 = 0 THEN CAST($13 AS BIGINT) ELSE asked_at END,
-		asked = CASE WHEN going > 0 THEN 0 ELSE asked & 7 | CAST($12 AS INTEGER) & CASE WHEN asked & 2 = 0 THEN 7 ELSE 3 END END,
+	err = d.write().must(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, late = 0, taken = 0, touched = {untouched},
+		asked_at = CASE WHEN asked & {any run} = 0 THEN CAST($13 AS BIGINT) ELSE asked_at END,
+		asked = CASE WHEN going > 0 THEN 0 ELSE asked & {any run} | CAST($12 AS INTEGER) & CASE WHEN asked & {full} = 0 THEN {any run} ELSE {new runs} END END,
 		health = $4, problem = $5, failures = $6,
-		due = CASE WHEN paused OR NOT scheduled OR going > 0 THEN 0 WHEN touched = 2 OR touched = 1 AND $7 THEN CAST($8 AS BIGINT) ELSE CAST($9 AS BIGINT) END,
+		due = CASE WHEN paused OR NOT scheduled OR going > 0 THEN 0 WHEN touched = {schedule changed} OR touched = {auth changed} AND $7 THEN CAST($8 AS BIGINT) ELSE CAST($9 AS BIGINT) END,
 		fresh = COALESCE(NULLIF(CAST($10 AS BIGINT), 0), fresh), last_full = COALESCE(NULLIF(CAST($11 AS BIGINT), 0), last_full)
 		WHERE account = $1 AND name = $2 AND token = $3 AND token <> ''`,
 		c.Account, c.Key.Integration, c.Token, o.Health, problem, o.Failures, o.Health == HealthBroken, now, micros(o.Due), micros(o.Fresh), micros(o.LastFull),
@@ -182,8 +202,8 @@ func (d *DB) Ask(ctx context.Context, key directory.Key, ask Ask) error {
 	}
 	bits := ask.bits()
 	err = d.write().must(ctx, `UPDATE hub.integrations SET
-		asked_at = CASE WHEN CAST($4 AS INTEGER) <> 0 AND (asked & 7 = 0 OR asked_at > $3) THEN $3 ELSE asked_at END,
-		asked = asked & CASE WHEN CAST($4 AS INTEGER) & 2 = 0 THEN 15 ELSE 11 END | CASE WHEN token = '' THEN CAST($4 AS INTEGER) ELSE CAST($5 AS INTEGER) END
+		asked_at = CASE WHEN CAST($4 AS INTEGER) <> 0 AND (asked & {any run} = 0 OR asked_at > $3) THEN $3 ELSE asked_at END,
+		asked = asked & CASE WHEN CAST($4 AS INTEGER) & {full} = 0 THEN {all} ELSE {all but resume} END | CASE WHEN token = '' THEN CAST($4 AS INTEGER) ELSE CAST($5 AS INTEGER) END
 		WHERE account = $1 AND name = $2 AND going = 0`,
 		key.Account, key.Integration, now, bits&askAnyRun, bits)
 	return wrap(err, "integration %s", Owner(key))
@@ -197,7 +217,7 @@ func (d *DB) Pause(ctx context.Context, key directory.Key, paused bool) error {
 	}
 	err = d.write().must(ctx, `UPDATE hub.integrations SET
 		due = CASE WHEN $3 OR NOT scheduled THEN 0 WHEN paused THEN $4 ELSE due END,
-		touched = CASE WHEN paused AND NOT $3 THEN 2 ELSE touched END, updated = CASE WHEN paused = $3 THEN updated ELSE $4 END, paused = $3,
+		touched = CASE WHEN paused AND NOT $3 THEN {schedule changed} ELSE touched END, updated = CASE WHEN paused = $3 THEN updated ELSE $4 END, paused = $3,
 		version = CASE WHEN paused = $3 THEN version ELSE version + 1 END WHERE account = $1 AND name = $2 AND going = 0`, key.Account, key.Integration, paused, now)
 	return wrap(err, "integration %s", Owner(key))
 }

@@ -93,7 +93,7 @@ func TestOneIsClaimedOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		const n, workers = 500, 8
 		w.fill(t, n, n)
-		other := w.again(t, registry.Options{Clock: w.clock.now})
+		other := w.again(t, registry.OpenOptions{Clock: w.clock.now})
 		var mu sync.Mutex
 		seen := map[directory.Key]int{}
 		var wait sync.WaitGroup
@@ -399,7 +399,7 @@ func TestADeletedIntegrationsClaimIsLost(t *testing.T) {
 // TestClaimsGoByTheDatabasesClock has no clock: on PostgreSQL the server's counts, whatever the processes think.
 func TestClaimsGoByTheDatabasesClock(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		db := w.again(t, registry.Options{Seal: w.ring})
+		db := w.again(t, registry.OpenOptions{Seal: w.ring})
 		ok(t, db.PutAccount(t.Context(), registry.Account{Name: "acme"}))
 		ok(t, db.AddIntegration(t.Context(), integration(crm), nil))
 		claims := got(db.Claim(t.Context(), "one", 1, time.Minute))(t)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Sealer keeps secrets at rest. Context binds what is sealed to its place, so that it cannot be moved to another.
@@ -26,19 +26,19 @@ type DB struct {
 	reader, writer *sql.DB       // the same pool on PostgreSQL
 	pool           *pgxpool.Pool // of PostgreSQL; nil on SQLite
 	file           string        // of SQLite
-	options        Options
+	options        OpenOptions
 	revocations    revocations
 }
 
-// Options say how a registry is opened.
-type Options struct {
+// OpenOptions say how a registry is opened.
+type OpenOptions struct {
 	Seal      Sealer           // for auth values, OAuth tokens and webhooks' secrets; nil: none can be kept or read
 	Clock     func() time.Time // nil: the database's own clock on PostgreSQL, or else time.Now
 	KeepAudit time.Duration    // no audit entry younger than this is pruned; default and least: a year
 }
 
 // Open opens a registry, making it or bringing it up to date: a SQLite file's path, or a postgres:// URL.
-func Open(ctx context.Context, at string, o Options) (*DB, error) {
+func Open(ctx context.Context, at string, o OpenOptions) (*DB, error) {
 	if IsPostgres(at) {
 		return openPostgres(ctx, at, o)
 	}
@@ -91,7 +91,7 @@ func (d *DB) clock() time.Time {
 	if d.options.Clock != nil {
 		return d.options.Clock()
 	}
-	return time.Now()
+	return time.Now() //nolint:forbidigo // no clock was passed in
 }
 
 // orNow is when something was made: now, unless the caller says so.
@@ -106,7 +106,7 @@ func (d *DB) orNow(t time.Time) int64 {
 // owner may read it.
 func (d *DB) Backup(ctx context.Context, path string) error {
 	if d.pool != nil {
-		return &directory.Error{Message: "a registry on PostgreSQL is not copied into a file", Hint: "back the database up with pg_dump, or your provider's snapshots"}
+		return &failure.Error{Message: "a registry on PostgreSQL is not copied into a file", Hint: "back the database up with pg_dump, or your provider's snapshots"}
 	}
 	return wrap(format.Copy(ctx, d.file, path), "copy the registry")
 }

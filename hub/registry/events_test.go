@@ -61,7 +61,7 @@ func TestAReaderWhoGoesOnMissesNoEvent(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		const writers, each = 8, 40
 		ok(t, w.PutWebhook(t.Context(), registry.Webhook{ID: "1"}, nil)) // makes the transactions longer
-		other := w.again(t, registry.Options{})
+		other := w.again(t, registry.OpenOptions{})
 		var wait sync.WaitGroup
 		for i := range writers {
 			db := w.DB

@@ -157,12 +157,12 @@ func (d *DB) ChangeIntegration(ctx context.Context, i Integration, c Change) err
 		if err != nil {
 			return err
 		}
-		due, touched := micros(old.Status.Due), 0
+		due, touched := micros(old.Status.Due), untouched
 		if changed {
-			touched = 1
+			touched = touchedAuth
 		}
 		if old.Schedule != i.Schedule || old.Paused != i.Paused || mends {
-			due, touched = now, 2
+			due, touched = now, touchedSchedule
 		}
 		if i.Paused || i.Schedule.Off {
 			due = 0

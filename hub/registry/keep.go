@@ -52,7 +52,7 @@ const (
 )
 
 // Prune deletes events, ended deliveries, expired tokens, and audit entries older than a time; expired sessions, and what was
-// left of things under way ([PendingOwner]). Audit entries are kept at least a year, and as long as [Options] say. A delivery
+// left of things under way ([PendingOwner]). Audit entries are kept at least a year, and as long as [OpenOptions] say. A delivery
 // goes with its event, ended or not.
 func (d *DB) Prune(ctx context.Context, before time.Time) error {
 	now := d.clock()

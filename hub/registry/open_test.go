@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -25,7 +25,7 @@ func TestManyProcessesMayMakeIt(t *testing.T) {
 			var wait sync.WaitGroup
 			for range 4 {
 				wait.Go(func() {
-					db, err := registry.Open(context.Background(), path, registry.Options{})
+					db, err := registry.Open(context.Background(), path, registry.OpenOptions{})
 					if err == nil {
 						err = errors.Join(db.Ping(context.Background()), db.Close())
 					}
@@ -53,13 +53,12 @@ func TestANewerReleasesRegistryIsRefused(t *testing.T) {
 // refused wants a registry that cannot be opened, and is told what to do.
 func refused(t *testing.T, at, message, hint string) {
 	t.Helper()
-	db, err := registry.Open(t.Context(), at, registry.Options{})
+	db, err := registry.Open(t.Context(), at, registry.OpenOptions{})
 	if err == nil {
 		db.Close()
 		t.Fatalf("%s was opened", at)
 	}
-	e, ok := errors.AsType[*directory.Error](err)
-	if !ok || !strings.Contains(err.Error(), message) || !strings.Contains(e.Hint, hint) {
+	if e := failure.Of(err); !strings.Contains(err.Error(), message) || !strings.Contains(e.Hint, hint) {
 		t.Errorf("%v (%+v)", err, e)
 	}
 	if strings.Contains(err.Error(), "pa55") {
@@ -118,7 +117,7 @@ func TestABackupIsARegistry(t *testing.T) {
 	ok(t, w.Backup(t.Context(), copied))
 	ok(t, w.DeleteAccount(t.Context(), "acme"))
 	restored := &world{at: copied}
-	db := restored.again(t, registry.Options{Seal: w.ring, Clock: w.clock.now})
+	db := restored.again(t, registry.OpenOptions{Seal: w.ring, Clock: w.clock.now})
 	if auth := got(db.Auth(t.Context(), crm))(t); auth["password"] != "s3cret" {
 		t.Errorf("%v", auth)
 	}
@@ -132,8 +131,7 @@ func TestABackupIsARegistry(t *testing.T) {
 
 func TestPostgresIsNotBackedUpIntoAFile(t *testing.T) {
 	w := newWorld(t, server.Database(t).DSN)
-	e, is := errors.AsType[*directory.Error](w.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db")))
-	if !is || !strings.Contains(e.Hint, "pg_dump") {
-		t.Errorf("%v", e)
+	if err := w.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db")); !strings.Contains(failure.Of(err).Hint, "pg_dump") {
+		t.Errorf("%v", err)
 	}
 }

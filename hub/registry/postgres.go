@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,14 +24,14 @@ func postgresDialect() *dialect {
 	return &dialect{
 		// The directory may share the schema, so the registry's tables say whose they are. The schema stands before each of
 		// them: a search_path would be lost behind a pooler.
-		words: strings.NewReplacer("hub.", "contactbridge.hub_",
+		words: words("hub.", "contactbridge.hub_",
 			"{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{skip w, d}", "FOR UPDATE OF w, d SKIP LOCKED"),
 		refusal: refusedByPostgres,
 		explain: postgresdb.Explain,
 	}
 }
 
-func openPostgres(ctx context.Context, at string, o Options) (*DB, error) {
+func openPostgres(ctx context.Context, at string, o OpenOptions) (*DB, error) {
 	d := &DB{dialect: postgresDialect(), options: o}
 	if err := d.connectPostgres(ctx, at); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the registry on PostgreSQL: %w", err), d.Close())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // An Account is one contact centre.
@@ -268,9 +269,12 @@ type Filter struct {
 
 // Errors of a registry. They are wrapped; compare with errors.Is.
 var (
-	ErrNotFound  = errors.New("not found")
-	ErrExists    = errors.New("exists already")
-	ErrManaged   = errors.New("is declared by the configuration file")
+	ErrNotFound error = &failure.Error{
+		Code: failure.NotFound, Message: "not found", Hint: "Check the name; somebody may have removed it.",
+	}
+	ErrExists error = &failure.Error{
+		Code: failure.Conflict, Message: "there is one of this name already", Hint: "Choose another name, or change the one there is.",
+	}
 	ErrClaimLost = errors.New("the claim belongs to another worker now")
 	ErrChanged   = errors.New("was changed meanwhile")
 	ErrGoing     = errors.New("is being removed")

@@ -330,7 +330,7 @@ func TestUsersAreFoundWithoutRegardToCase(t *testing.T) {
 
 func TestTwoFirstVisitsMakeOneAdministrator(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		other := w.again(t, registry.Options{})
+		other := w.again(t, registry.OpenOptions{})
 		var wait sync.WaitGroup
 		errs := make([]error, 8)
 		for i := range errs {
@@ -545,7 +545,7 @@ func TestWhatIsOldIsPruned(t *testing.T) {
 		if want := map[string]int{"events": 1, "audit": 2, "tokens": 2, "secrets": 1, "sessions": 1, "deliveries": 1}; !cmp.Equal(counts, want) {
 			t.Error(cmp.Diff(want, counts))
 		}
-		keeper := w.again(t, registry.Options{Clock: w.clock.now, KeepAudit: 3 * 365 * 24 * time.Hour})
+		keeper := w.again(t, registry.OpenOptions{Clock: w.clock.now, KeepAudit: 3 * 365 * 24 * time.Hour})
 		w.clock.advance(2 * 365 * 24 * time.Hour)
 		ok(t, keeper.Prune(ctx, w.clock.now()))
 		if n := len(got(w.Audit(ctx, registry.Filter{}))(t)); n != 2 {

@@ -51,12 +51,12 @@ func newWorld(t testing.TB, at string) *world {
 	}
 	w := &world{at: at, key: key, ring: ring, clock: &clock{}}
 	w.clock.micros.Store(time.Date(2026, 3, 1, 12, 0, 0, 123_000, time.UTC).UnixMicro())
-	w.DB = w.again(t, registry.Options{Seal: ring, Clock: w.clock.now})
+	w.DB = w.again(t, registry.OpenOptions{Seal: ring, Clock: w.clock.now})
 	return w
 }
 
 // again opens the registry as another process would.
-func (w *world) again(t testing.TB, o registry.Options) *registry.DB {
+func (w *world) again(t testing.TB, o registry.OpenOptions) *registry.DB {
 	t.Helper()
 	db, err := registry.Open(t.Context(), w.at, o)
 	if err != nil {

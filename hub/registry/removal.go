@@ -16,7 +16,7 @@ func (d *DB) BeginRemoval(ctx context.Context, key directory.Key) error {
 		return err
 	}
 	err = d.write().must(ctx, `UPDATE hub.integrations SET going = CASE WHEN going = 0 THEN $3 ELSE going END, due = 0,
-		asked = CASE WHEN token = '' THEN 0 ELSE 8 END WHERE account = $1 AND name = $2`, key.Account, key.Integration, now)
+		asked = CASE WHEN token = '' THEN 0 ELSE {cancel} END WHERE account = $1 AND name = $2`, key.Account, key.Integration, now)
 	return wrap(err, "integration %s", Owner(key))
 }
 
@@ -175,7 +175,7 @@ func (d *DB) BeginAccountRemoval(ctx context.Context, name string) error {
 			return err
 		}
 		_, err = s.exec(ctx, `UPDATE hub.integrations SET going = CASE WHEN going = 0 THEN $2 ELSE going END, due = 0,
-			asked = CASE WHEN token = '' THEN 0 ELSE 8 END WHERE account = $1`, name, now)
+			asked = CASE WHEN token = '' THEN 0 ELSE {cancel} END WHERE account = $1`, name, now)
 		return err
 	})
 	return wrap(err, "account %s", name)

@@ -264,7 +264,7 @@ func TestAChangeIsWhole(t *testing.T) {
 		changed := before
 		changed.Bridge = "https://elsewhere.example.com"
 		change := registry.Change{Auth: map[string]string{"password": "new"}, ForgetTokens: true}
-		if err := w.again(t, registry.Options{Clock: w.clock.now}).ChangeIntegration(ctx, changed, change); err == nil {
+		if err := w.again(t, registry.OpenOptions{Clock: w.clock.now}).ChangeIntegration(ctx, changed, change); err == nil {
 			t.Fatal("auth values were kept without a key")
 		}
 		if now := w.integration(t); now.Bridge != before.Bridge || string(got(w.Secret(ctx, registry.Owner(crm), registry.OAuthTokens))(t)) != "token" {
@@ -370,7 +370,7 @@ func TestTheSettingsKeyStays(t *testing.T) {
 		keys := make([]string, 4)
 		var all sync.WaitGroup
 		for n := range keys {
-			db := w.again(t, registry.Options{Seal: w.ring, Clock: w.clock.now})
+			db := w.again(t, registry.OpenOptions{Seal: w.ring, Clock: w.clock.now})
 			all.Go(func() {
 				key, err := db.SettingsKey(t.Context())
 				if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
@@ -36,10 +37,12 @@ const pendingOwner = "pending:"
 // OAuthTokens is the name of the secret that holds an integration's OAuth tokens.
 const OAuthTokens = "oauth"
 
-// place binds what is sealed to where it is kept.
-func place(kind, owner, name string) string { return "registry/" + kind + "/" + owner + "/" + name }
+// sealContext binds what is sealed to where it is kept.
+func sealContext(kind, owner, name string) string {
+	return "registry/" + kind + "/" + owner + "/" + name
+}
 
-var errNoKey = &directory.Error{
+var errNoKey = &failure.Error{
 	Message: "there is no key for what is kept sealed",
 	Hint:    "give the hub its key file, or configure secrets",
 }
@@ -60,7 +63,7 @@ func (d *DB) open(sealed []byte, kind, owner, name string) ([]byte, error) {
 	if d.options.Seal == nil {
 		return nil, errNoKey
 	}
-	return d.options.Seal.Open(sealed, place(kind, owner, name))
+	return d.options.Seal.Open(sealed, sealContext(kind, owner, name))
 }
 
 // openAuth opens sealed auth values. It returns nil for nil.
@@ -85,7 +88,7 @@ func (d *DB) setSecret(ctx context.Context, s session, kind, owner, name string,
 	if d.options.Seal == nil {
 		return errNoKey
 	}
-	sealed, err := d.options.Seal.Seal(plain, place(kind, owner, name))
+	sealed, err := d.options.Seal.Seal(plain, sealContext(kind, owner, name))
 	if err != nil {
 		return err
 	}
@@ -195,9 +198,9 @@ func (d *DB) setAuth(ctx context.Context, key directory.Key, auth map[string]str
 		if err != nil {
 			return err
 		}
-		touched := 0
+		touched := untouched
 		if changed {
-			touched = 1
+			touched = touchedAuth
 		}
 		return s.must(ctx, `UPDATE hub.integrations SET updated = CASE WHEN $4 > 0 THEN $3 ELSE updated END,
 			touched = CASE WHEN touched > $4 THEN touched ELSE $4 END, version = CASE WHEN $4 > 0 THEN version + 1 ELSE version END,
@@ -312,12 +315,12 @@ func (d *DB) resealBatch(ctx context.Context, s session, last sealed) (batch []s
 		return nil, nil, err
 	}
 	for _, one := range batch {
-		plain, err := d.options.Seal.Open(one.bytes, place(one.kind, one.owner, one.name))
+		plain, err := d.options.Seal.Open(one.bytes, sealContext(one.kind, one.owner, one.name))
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s %s of %s: %w", one.kind, one.name, one.owner, err))
 			continue
 		}
-		sealed, err := d.options.Seal.Seal(plain, place(one.kind, one.owner, one.name))
+		sealed, err := d.options.Seal.Seal(plain, sealContext(one.kind, one.owner, one.name))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -345,7 +348,7 @@ func CheckSecrets(ctx context.Context, file *sqlitefile.Alone, seal Sealer) erro
 		if err != nil {
 			return err
 		}
-		if _, err := seal.Open(s.bytes, place(s.kind, s.owner, s.name)); err != nil {
+		if _, err := seal.Open(s.bytes, sealContext(s.kind, s.owner, s.name)); err != nil {
 			problems = append(problems, fmt.Errorf("%s of %s: %w", cmp.Or(s.name, s.kind), s.owner, err))
 		}
 		return nil

@@ -95,7 +95,7 @@ func TestKeysAreRotated(t *testing.T) {
 		ctx := t.Context()
 		ring, err := secret.FromFile(filepath.Join(t.TempDir(), "hub.key"), true)
 		ok(t, err)
-		db := w.again(t, registry.Options{Seal: ring})
+		db := w.again(t, registry.OpenOptions{Seal: ring})
 		ok(t, db.PutAccount(ctx, registry.Account{Name: "acme"}))
 		ok(t, db.AddIntegration(ctx, integration(crm), map[string]string{"password": "s3cret"}))
 		owner := registry.WebhookOwner("1")
@@ -123,10 +123,10 @@ func TestResealLeavesWhatItCannotOpenAndTellsIt(t *testing.T) {
 		w.withCRM(t)
 		lost, err := secret.Parse(secret.NewKey(), "a lost key")
 		ok(t, err)
-		ok(t, w.again(t, registry.Options{Seal: lost}).SetSecret(ctx, "webhook:1", "signing", []byte("x")))
+		ok(t, w.again(t, registry.OpenOptions{Seal: lost}).SetSecret(ctx, "webhook:1", "signing", []byte("x")))
 		both, err := secret.Parse(secret.NewKey()+"\n"+w.key, "the test")
 		ok(t, err)
-		rotated := w.again(t, registry.Options{Seal: both})
+		rotated := w.again(t, registry.OpenOptions{Seal: both})
 		n, err := rotated.Reseal(ctx)
 		is(t, err, secret.ErrUnknownKey)
 		if n != 2 || !strings.Contains(err.Error(), "signing of webhook:1") || !strings.Contains(err.Error(), lost.IDs()[0]) {
@@ -135,7 +135,7 @@ func TestResealLeavesWhatItCannotOpenAndTellsIt(t *testing.T) {
 		// The other one is resealed nevertheless, and the lost key still opens its own.
 		_, err = w.Auth(ctx, crm)
 		is(t, err, secret.ErrUnknownKey)
-		if text := got(w.again(t, registry.Options{Seal: lost}).Secret(ctx, "webhook:1", "signing"))(t); string(text) != "x" {
+		if text := got(w.again(t, registry.OpenOptions{Seal: lost}).Secret(ctx, "webhook:1", "signing"))(t); string(text) != "x" {
 			t.Errorf("%q", text)
 		}
 	})
@@ -144,7 +144,7 @@ func TestResealLeavesWhatItCannotOpenAndTellsIt(t *testing.T) {
 func TestWithoutAKeyTheRestWorks(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		w.withCRM(t)
-		db := w.again(t, registry.Options{})
+		db := w.again(t, registry.OpenOptions{})
 		got(db.Integration(t.Context(), crm))(t)
 		for _, err := range []error{
 			second(db.Auth(t.Context(), crm)), db.SetAuth(t.Context(), crm, map[string]string{"a": "b"}), second(db.Reseal(t.Context())),

@@ -12,11 +12,16 @@ import (
 
 // A dialect is what SQLite and PostgreSQL do not say in the same words. In statements, hub. stands before every table,
 // {lock …} where PostgreSQL locks what it reads, and {skip …} where it leaves out what others have locked: a transaction of
-// SQLite has the whole file to itself. $1 is understood by both.
+// SQLite has the whole file to itself. $1 is understood by both. Other words in braces are stored states ([stateWords]).
 type dialect struct {
 	words   *strings.Replacer
 	refusal func(error) refusal
 	explain func(error) error
+}
+
+// words replaces what a dialect says in its own words, and the names of stored states.
+func words(own ...string) *strings.Replacer {
+	return strings.NewReplacer(append(own, stateWords()...)...)
 }
 
 // A refusal says which rule of the schema a statement breaks.

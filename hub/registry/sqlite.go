@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
@@ -28,14 +27,14 @@ func OpenAlone(ctx context.Context, path string) (*sqlitefile.Alone, error) {
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		words:   strings.NewReplacer("hub.", "", "{lock}", "", "{skip}", "", "{skip w, d}", ""),
+		words:   words("hub.", "", "{lock}", "", "{skip}", "", "{skip w, d}", ""),
 		refusal: refusedBySQLite,
 		explain: format.Explain,
 	}
 }
 
 // openSQLite opens a file, and makes it where there is none: one connection writes, a few read beside it.
-func openSQLite(ctx context.Context, path string, o Options) (*DB, error) {
+func openSQLite(ctx context.Context, path string, o OpenOptions) (*DB, error) {
 	d := &DB{dialect: sqliteDialect(), options: o}
 	if err := d.connectSQLite(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the registry %s: %w", path, err), d.Close())

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -223,7 +222,7 @@ func (q *Queue) waiting(ctx context.Context, most int) (all int, full []string, 
 	return all, full, rows.Err()
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // logger keeps River's own chatter out of the hub's log, and what repeats while the database is away.
 func logger(l *slog.Logger) *slog.Logger {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A file is where a ring's keys lie, and what it was like when they were read.
@@ -73,14 +73,14 @@ func unreadable(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		hint = "put the key file in its place: what is sealed cannot be opened without it"
 	}
-	return &directory.Error{Message: "the key file " + path + " cannot be read", Hint: hint, Err: err}
+	return &failure.Error{Message: "the key file " + path + " cannot be read", Hint: hint, Err: err}
 }
 
 // FromEnvironment reads the keys of an environment variable; lookup is os.LookupEnv.
 func FromEnvironment(name string, lookup func(string) (string, bool)) (*Ring, error) {
 	text, ok := lookup(name)
 	if !ok {
-		return nil, &directory.Error{
+		return nil, &failure.Error{
 			Message: "the environment variable " + name + " is not set", Err: ErrBadKey,
 			Hint: "set it to the hub's key: the base64 of 32 random bytes (openssl rand -base64 32)",
 		}
@@ -94,7 +94,7 @@ const commandTimeout = 30 * time.Second
 // arguments and what it prints are in no error, except for the end of what it says on standard error.
 func FromCommand(ctx context.Context, argv ...string) (*Ring, error) {
 	if len(argv) == 0 {
-		return nil, &directory.Error{
+		return nil, &failure.Error{
 			Message: "the command that prints the key is empty", Err: ErrBadKey,
 			Hint: "name the program and its arguments: [aws, kms, decrypt, …]",
 		}
@@ -106,7 +106,7 @@ func FromCommand(ctx context.Context, argv ...string) (*Ring, error) {
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &said, time.Second
 	origin := "what the command " + filepath.Base(argv[0]) + " printed"
 	if err := cmd.Run(); err != nil {
-		return nil, &directory.Error{
+		return nil, &failure.Error{
 			Message: "the command " + filepath.Base(argv[0]) + " gave no key" + lastLine(said.String()), Err: err,
 			Hint: "run it in a shell, as the user that runs contactbridge: it must print the key and nothing else",
 		}
@@ -145,7 +145,7 @@ func (r *Ring) Retire() error {
 
 func (r *Ring) rewrite(lines func([]key) []string) error {
 	if r.file == nil {
-		return &directory.Error{
+		return &failure.Error{
 			Message: "the keys come from " + r.origin + ", where they cannot be changed from here",
 			Hint:    "put a new key (openssl rand -base64 32) on a line before the others there, restart every hub, and reseal",
 		}

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -32,7 +32,7 @@ const (
 	headerSize = 1 + idSize
 )
 
-// Errors of a ring. They are wrapped in a [*directory.Error] that says what to do; compare with errors.Is.
+// Errors of a ring. They are wrapped in a [*failure.Error] that says what to do; compare with errors.Is.
 var (
 	ErrUnknownKey = errors.New("the key is not there")
 	ErrDamaged    = errors.New("it is damaged, or does not belong here")
@@ -83,7 +83,7 @@ func parse(text, origin string) (keys []key, err error) {
 		}
 		k, err := parseKey(line)
 		if err != nil {
-			return nil, &directory.Error{
+			return nil, &failure.Error{
 				Message: fmt.Sprintf("line %d of %s is no key", n, origin), Err: err,
 				Hint: "a key is the base64 of 32 random bytes, on a line of its own: openssl rand -base64 32",
 			}
@@ -91,7 +91,7 @@ func parse(text, origin string) (keys []key, err error) {
 		keys = append(keys, k)
 	}
 	if len(keys) == 0 {
-		return nil, &directory.Error{
+		return nil, &failure.Error{
 			Message: "there is no key in " + origin, Err: ErrBadKey,
 			Hint: "a key is the base64 of 32 random bytes: openssl rand -base64 32; or restore the one that there was",
 		}
@@ -165,7 +165,7 @@ func (r *Ring) Open(sealed []byte, context string) ([]byte, error) {
 		k, ok = r.find(header[1:])
 	}
 	if !ok {
-		return nil, &directory.Error{
+		return nil, &failure.Error{
 			Message: fmt.Sprintf("a secret was sealed with key %x, which is not in %s", header[1:], r.origin), Err: ErrUnknownKey,
 			Hint: "add that key there, on a line of its own behind the present one; if it is lost, set the credentials again",
 		}
@@ -178,7 +178,7 @@ func (r *Ring) Open(sealed []byte, context string) ([]byte, error) {
 }
 
 func damaged(message string, err error) error {
-	return &directory.Error{Message: message, Hint: "set the credentials again, or restore the database from a backup", Err: err}
+	return &failure.Error{Message: message, Hint: "set the credentials again, or restore the database from a backup", Err: err}
 }
 
 func (r *Ring) find(id []byte) (key, bool) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/secret"
 )
 
@@ -52,7 +52,7 @@ func refuses(t testing.TB, r *secret.Ring, sealed []byte, context string, reason
 
 func explained(t testing.TB, err, reason error) {
 	t.Helper()
-	if e, ok := errors.AsType[*directory.Error](err); !ok || e.Hint == "" || !errors.Is(err, reason) {
+	if e := failure.Of(err); e.Hint == "" || !errors.Is(err, reason) {
 		t.Errorf("%v, want %v with a hint", err, reason)
 	}
 }

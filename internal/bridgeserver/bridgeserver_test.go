@@ -129,6 +129,7 @@ type answer struct {
 	body   string
 	page   struct {
 		NextOffset string `json:"next_offset"`
+		Checkpoint string `json:"synchronization_checkpoint"`
 		Contacts   []struct {
 			ID     string   `json:"id"`
 			Name   string   `json:"name"`

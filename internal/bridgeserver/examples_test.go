@@ -39,9 +39,10 @@ func TestExamplesAreServed(t *testing.T) {
 		endpoint, firstPhone string
 		contacts             int
 	}{
-		"bridge-memory.yaml": {"team", "+14155552671", 3},
-		"bridge-csv.yaml":    {"customers", "+442079460018", 5},
-		"bridge-sqlite.yaml": {"crm", "+12125550187", 4}, // one of them deleted, and so blank
+		"bridge-memory.yaml":  {"team", "+14155552671", 3},
+		"bridge-csv.yaml":     {"customers", "+442079460018", 5},
+		"bridge-sqlite.yaml":  {"crm", "+12125550187", 4}, // one of them deleted, and so blank
+		"bridge-sources.yaml": {"everybody", "+12125550187", 9},
 	} {
 		t.Run(file, func(t *testing.T) {
 			cfg, err := config.Load(filepath.Join(examples, file))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/source"
@@ -126,7 +127,7 @@ func (h *health) try(ctx context.Context, e *endpoint) Standing {
 	}
 	h.logger.Warn("endpoint is not ready", "endpoint", e.Name, "code", bridge.CodeOf(err), "error", err)
 	v := Standing{State: NotReady, Code: bridge.CodeOf(err), Message: "the source cannot be read; the log says why"}
-	if known, ok := errors.AsType[*bridge.Error](err); ok {
+	if known := failure.Of(err); known.Code != "" {
 		v.Message, v.Hint = known.Message, known.Hint
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		v.Code, v.Message = bridge.CodeSourceTimeout, "the source does not answer in time"

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
 )
@@ -66,11 +67,12 @@ func (l Log) SlogLevel() slog.Level {
 
 // Endpoint is one external service, or part of one, as callers see it.
 type Endpoint struct {
-	Auth     Auth            `yaml:"auth" jsonschema:"required" jsonschema_description:"Who may ask: a mapping of what the caller's auth object must hold, such as username and password; or  none  for anyone; or  source  where the external service decides: {{auth.name}} in the source then stands for what the caller sent. Values are compared in constant time." hint:"Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; source, to let the external service judge {{auth.name}}."`
-	Source   strictyaml.Raw  `yaml:"source" jsonschema:"required" jsonschema_description:"The external service. Its key kind says which one it is and which other keys there are." hint:"Write  source:  and below it  kind:  and that kind's keys: see docs/configuration.md."`
-	Page     Page            `yaml:"page" jsonschema_description:"When a page ends: by whichever comes first."`
-	Phones   Phones          `yaml:"phones" jsonschema_description:"What happens to phone numbers."`
-	OnDelete bridge.OnDelete `yaml:"on_delete" jsonschema:"default=skip,enum=skip,enum=blank" jsonschema_description:"What a deleted contact becomes for a synchronizer that does not ask for deletions: skip sends nothing, so the contact stays as it is over there; blank sends it with its id, its name and nothing that a call could find."`
+	Auth     Auth              `yaml:"auth" jsonschema:"required" jsonschema_description:"Who may ask: a mapping of what the caller's auth object must hold, such as username and password; or  none  for anyone; or  source  where the external service decides: {{auth.name}} in the source then stands for what the caller sent. Values are compared in constant time." hint:"Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; source, to let the external service judge {{auth.name}}."`
+	Source   strictyaml.Raw    `yaml:"source" jsonschema_description:"The external service. Its key kind says which one it is and which other keys there are. Default: sources."`
+	Sources  strictyaml.RawMap `yaml:"sources" jsonschema_description:"Several external services as one, in place of source: a mapping of names to sources, which are read one after the other. See below."`
+	Page     Page              `yaml:"page" jsonschema_description:"When a page ends: by whichever comes first."`
+	Phones   Phones            `yaml:"phones" jsonschema_description:"What happens to phone numbers."`
+	OnDelete bridge.OnDelete   `yaml:"on_delete" jsonschema:"default=skip,enum=skip,enum=blank" jsonschema_description:"What a deleted contact becomes for a synchronizer that does not ask for deletions: skip sends nothing, so the contact stays as it is over there; blank sends it with its id, its name and nothing that a call could find."`
 
 	UnknownCheckpoint bridge.UnknownCheckpoint `yaml:"unknown_checkpoint" jsonschema:"default=restart,enum=restart,enum=refuse" jsonschema_description:"What a caller gets whose checkpoint was issued for something else: another table, mapping, phone settings or database, another bridge, or a version whose mapping was different. restart sends every contact again, as in an initial run; refuse answers 400 invalid_checkpoint."`
 
@@ -111,33 +113,25 @@ func (a *Auth) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return authError("expected a mapping of what callers must send, or none, or source")
+		return strictyaml.At(node, "expected a mapping of what callers must send, or none, or source", authChoices)
 	}
 	fields := bridge.Auth{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if value.Kind != yaml.ScalarNode {
-			return fmt.Errorf("line %d: the value of %s must be a text", key.Line, key.Value)
+			return strictyaml.At(key, fmt.Sprintf("the value of %s must be a text", key.Value), "")
 		}
 		if value.Tag == "!!null" || value.Value == "" {
-			return fmt.Errorf("line %d: %s is empty: nobody could ever be let in", key.Line, key.Value)
+			return strictyaml.At(key, key.Value+" is empty: nobody could ever be let in", "Write what callers must send, such as ${NAME}.")
 		}
 		fields[key.Value] = value.Value
 	}
 	if len(fields) == 0 {
-		return authError("it is empty: nobody could ever be let in")
+		return strictyaml.At(node, "it is empty: nobody could ever be let in", authChoices)
 	}
 	*a = Auth{Fields: fields}
 	return nil
 }
-
-// An authError is what is wrong with the key auth; its hint tells the choices.
-type authError string
-
-func (e authError) Error() string { return string(e) }
-
-// Hint tells the choices.
-func (authError) Hint() string { return authChoices }
 
 const authChoices = "Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; " +
 	"source, to let the external service judge {{auth.name}}."
@@ -193,15 +187,8 @@ func (s *Size) UnmarshalText(text []byte) error {
 		*s = Size(n * unit.bytes)
 		return nil
 	}
-	return sizeError{}
+	return &failure.Error{Code: failure.Invalid, Message: "this is not a size", Hint: "Write a whole number with its unit: 512KiB, 1MiB, 2MB."}
 }
-
-type sizeError struct{}
-
-func (sizeError) Error() string { return "this is not a size" }
-
-// Hint shows sizes.
-func (sizeError) Hint() string { return "Write a whole number with its unit: 512KiB, 1MiB, 2MB." }
 
 // JSONSchema describes a size.
 func (Size) JSONSchema() *jsonschema.Schema {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -32,35 +31,16 @@ func Load(path string) (*Config, error) {
 // Parse reads and checks a configuration. file names it in the problems, which are all told at once: the error is
 // [*strictyaml.Problems].
 func Parse(file string, text []byte, env strictyaml.Environment) (*Config, error) {
-	document, err := strictyaml.Parse(file, text, env)
-	if document == nil {
-		return nil, err
-	}
+	var cfg *Config
+	err := strictyaml.Read(file, text, env, func(document *strictyaml.Document) []strictyaml.Problem {
+		c := &checker{document: document, folder: env.Folder}
+		cfg = c.config()
+		return c.problems
+	})
 	if err != nil {
-		// What a broken reference leaves behind would only look wrong again: the other checks see the file without it.
-		return nil, document.Join(err, unrelated(document, err, env)...)
-	}
-	c := &checker{document: document, folder: env.Folder}
-	cfg := c.config()
-	if err := document.Join(nil, c.problems...); err != nil {
 		return nil, err
 	}
 	return cfg, nil
-}
-
-// unrelated are the problems that a file with broken references has besides them: those of other keys.
-func unrelated(document *strictyaml.Document, err error, env strictyaml.Environment) []strictyaml.Problem {
-	broken, ok := errors.AsType[*strictyaml.Problems](err)
-	if !ok {
-		return nil
-	}
-	c := &checker{document: document, folder: env.Folder}
-	c.config()
-	return slices.DeleteFunc(c.problems, func(p strictyaml.Problem) bool {
-		return slices.ContainsFunc(broken.List, func(b strictyaml.Problem) bool {
-			return b.In(p.Path) || p.Line == b.Line
-		})
-	})
 }
 
 // A checker collects what is wrong with a configuration.
@@ -79,30 +59,16 @@ func (c *checker) failed(path string) bool {
 	return slices.ContainsFunc(c.problems, func(p strictyaml.Problem) bool { return p.In(path) })
 }
 
-// touches reports whether there is a problem with a key of a source, below it, or with what it is part of in the source.
-func (c *checker) touches(source, path string) bool {
-	return slices.ContainsFunc(c.problems, func(p strictyaml.Problem) bool {
-		return p.In(path) || p.Path != source && p.In(source) && strictyaml.Problem{Path: path}.In(p.Path)
-	})
-}
-
-// add takes over the problems that decoding gave.
-func (c *checker) add(err error) {
-	if found, ok := errors.AsType[*strictyaml.Problems](err); ok {
-		c.problems = append(c.problems, found.List...)
-	}
-}
-
 func (c *checker) config() *Config {
 	cfg := &Config{}
-	c.add(c.document.Decode(cfg))
+	c.problems = strictyaml.Found(c.document.Decode(cfg))
 	c.listen(cfg.Listen)
 	cfg.TLS = c.tls(cfg.TLS)
 	c.network(cfg.Network)
 	if n := len(cfg.Metrics.Token); n > 0 && n < minToken {
 		c.problem("metrics.token", fmt.Sprintf("the token has fewer than %d characters", minToken), "Make one with  openssl rand -hex 24")
 	}
-	if len(cfg.Endpoints) == 0 && !c.failed("endpoints") && !c.failed("") {
+	if len(cfg.Endpoints) == 0 && !c.failed("endpoints") {
 		c.problem("endpoints", "there is no endpoint", "Give at least one a name, below  endpoints:")
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Endpoints)) {
@@ -170,7 +136,7 @@ func (c *checker) endpoint(name string, e Endpoint) Endpoint {
 	}
 	c.page(path+".page", e.Page)
 	e.Phones = c.phones(path+".phones", e.Phones)
-	e = c.source(path+".source", e)
+	e = c.sourceOrSources(path, e)
 	if !c.failed(path + ".auth") {
 		c.auth(path, e)
 	}

@@ -20,7 +20,7 @@ var reference string
 
 // Markdown is the reference of the configuration: every key, from the tags that the loader goes by.
 func Markdown() ([]byte, error) {
-	t, err := template.New("reference").Funcs(template.FuncMap{"table": Table, "lists": lists, "indent": indent, "kinds": kinds.All}).Parse(reference)
+	t, err := template.New("reference").Funcs(template.FuncMap{"table": Table, "lists": lists, "indent": indent, "kinds": kinds.All, "family": kinds.FamilyOf}).Parse(reference)
 	if err != nil {
 		return nil, fmt.Errorf("read the reference's template: %w", err)
 	}
@@ -109,6 +109,7 @@ var words = map[reflect.Type]string{
 	reflect.TypeFor[Size]():                "size",
 	reflect.TypeFor[time.Duration]():       "duration",
 	reflect.TypeFor[strictyaml.Raw]():      "mapping",
+	reflect.TypeFor[strictyaml.RawMap]():   "mapping of sources",
 	reflect.TypeFor[source.Template]():     "text",
 	reflect.TypeFor[record.Expressions]():  "text, or list of texts",
 	reflect.TypeFor[record.CustomFields](): "mapping of texts",

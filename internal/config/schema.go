@@ -40,6 +40,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^\s*([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+\s*$|^0$|\$\{`}
 	case reflect.TypeFor[strictyaml.Raw]():
 		return sourceSchema()
+	case reflect.TypeFor[strictyaml.RawMap]():
+		return sourcesSchema()
 	}
 	return nil
 }

@@ -1,13 +1,13 @@
 package config
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/kinds"
@@ -60,11 +60,8 @@ func (c *checker) rest(path string, e Endpoint) {
 	}
 	more := &checker{}
 	more.kindProblems(path, err)
-	for _, p := range more.problems {
-		if e.Source.Has(p.Path) && !c.touches(path, p.Path) {
-			c.problems = append(c.problems, p)
-		}
-	}
+	given := slices.DeleteFunc(more.problems, func(p strictyaml.Problem) bool { return !e.Source.Has(p.Path) })
+	c.problems = append(c.problems, strictyaml.Besides(c.problems, given)...)
 }
 
 // kind finds the kind of a source.
@@ -145,35 +142,29 @@ func below(path, key string) string {
 
 // kindProblems takes over what a kind has to say about its configuration: one error, or several joined.
 func (c *checker) kindProblems(path string, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked
+	if found := strictyaml.Found(err); found != nil {
+		c.problems = append(c.problems, found...)
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, each := range joined.Unwrap() {
 			c.kindProblems(path, each)
 		}
 		return
 	}
-	if found, ok := errors.AsType[*strictyaml.Problems](err); ok {
-		c.problems = append(c.problems, found.List...)
-		return
-	}
-	if e, ok := errors.AsType[*source.ConfigError](err); ok {
-		c.problem(below(path, e.Key), named(path, e), e.Hint)
-		return
-	}
-	hint := ""
-	if e, ok := errors.AsType[*bridge.Error](err); ok {
-		hint = e.Hint
-	}
-	c.problem(path, path+": "+err.Error(), hint)
+	said := failure.Of(err)
+	said.Message = cmp.Or(said.Message, err.Error())
+	c.problem(below(path, said.Field), named(path, said), said.Hint)
 }
 
 // named is a kind's message with the key's whole name where it begins with the key, and with the source's where it is about
 // the source as a whole.
-func named(path string, e *source.ConfigError) string {
+func named(path string, said failure.Error) string {
 	switch {
-	case e.Key == "":
-		return path + ": " + e.Message
-	case strings.HasPrefix(e.Message, e.Key):
-		return below(path, e.Key) + strings.TrimPrefix(e.Message, e.Key)
+	case said.Field == "":
+		return path + ": " + said.Message
+	case strings.HasPrefix(said.Message, said.Field):
+		return below(path, said.Field) + strings.TrimPrefix(said.Message, said.Field)
 	}
-	return e.Message
+	return said.Message
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
 	directorysqlite "github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/progress"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
@@ -28,8 +29,8 @@ import (
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
-// Options say how the story is told.
-type Options struct {
+// StoryOptions say how the story is told.
+type StoryOptions struct {
 	Out       io.Writer
 	Listen    string // where the bridge listens; a free port is taken where this one is in use
 	Hub       string // where the hub listens after the story, in the same way
@@ -37,10 +38,10 @@ type Options struct {
 	Once      bool   // end after the story
 }
 
-// A Failure says that a step did not come out as it should.
-type Failure struct{ Step, What string }
-
-func (f *Failure) Error() string { return "the demo's step \"" + f.Step + "\" failed: " + f.What }
+// failed says that a step did not come out as it should.
+func failed(step, what string) error {
+	return &failure.Error{Message: "the demo's step \"" + step + "\" failed: " + what}
+}
 
 const (
 	region   = "US"
@@ -51,7 +52,7 @@ const (
 var key = directory.Key{Account: "default", Integration: "crm"}
 
 // Run tells the story, then, without Once, stays up until the context is done.
-func Run(ctx context.Context, o Options) (err error) {
+func Run(ctx context.Context, o StoryOptions) (err error) {
 	dir, err := os.MkdirTemp("", "contactbridge-demo-")
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Customers == 0 {
 		o.Customers = 3000
 	}
-	s := &story{Options: o, dir: dir, style: progress.NewStyle(o.Out)}
+	s := &story{StoryOptions: o, dir: dir, style: progress.NewStyle(o.Out)}
 	defer func() { err = errors.Join(err, s.close()) }()
 	for _, chapter := range []func(context.Context) error{s.makeCRM, s.startBridge, s.initialSync, s.editCRM, s.incrementalSync, s.calls} {
 		if err := chapter(ctx); err != nil {
@@ -80,7 +81,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // A story is the state of its telling.
 type story struct {
-	Options
+	StoryOptions
 	dir    string
 	style  progress.Style
 	number int // of the chapter
@@ -172,7 +173,7 @@ func (s *story) initialSync(ctx context.Context) (err error) {
 		return err
 	}
 	if report.Kind != directory.Initial || report.Created != int64(s.Customers) || report.Contacts != report.Created {
-		return &Failure{"initial sync", fmt.Sprintf("%d of %d contacts created by an %s run", report.Created, s.Customers, report.Kind)}
+		return failed("initial sync", fmt.Sprintf("%d of %d contacts created by an %s run", report.Created, s.Customers, report.Kind))
 	}
 	return nil
 }
@@ -217,7 +218,7 @@ func (s *story) incrementalSync(ctx context.Context) error {
 		return err
 	}
 	if report.Kind != directory.Incremental || report.Created != 1 || report.Updated != 1 || report.Deleted != 1 || report.Unchanged != 0 {
-		return &Failure{"incremental sync", fmt.Sprintf("%+v", report)}
+		return failed("incremental sync", fmt.Sprintf("%+v", report))
 	}
 	return nil
 }
@@ -245,7 +246,7 @@ func (s *story) calls(ctx context.Context) error {
 }
 
 func (s *story) call(ctx context.Context, c call) error {
-	answer, err := caller.Lookup(ctx, s.store, key.Account, c.number, region, caller.Options{})
+	answer, err := caller.Lookup(ctx, s.store, key.Account, c.number, region, caller.LookupOptions{})
 	if err != nil {
 		return err
 	}
@@ -261,7 +262,7 @@ func (s *story) call(ctx context.Context, c call) error {
 	slices.Sort(found)
 	slices.Sort(c.want)
 	if !slices.Equal(found, c.want) {
-		return &Failure{"calls", fmt.Sprintf("%s leads to [%s], not to [%s]", c.number, strings.Join(found, " "), strings.Join(c.want, " "))}
+		return failed("calls", fmt.Sprintf("%s leads to [%s], not to [%s]", c.number, strings.Join(found, " "), strings.Join(c.want, " ")))
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 
 func TestStoryComesOutAsItShould(t *testing.T) {
 	var out bytes.Buffer
-	err := demo.Run(context.Background(), demo.Options{Out: &out, Once: true, Listen: "127.0.0.1:0", Customers: 700})
+	err := demo.Run(context.Background(), demo.StoryOptions{Out: &out, Once: true, Listen: "127.0.0.1:0", Customers: 700})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -33,7 +33,7 @@ func TestTheDemosConsoleNeedsNoPassword(t *testing.T) {
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := demo.Run(ctx, demo.Options{Out: write, Listen: "127.0.0.1:0", Hub: "127.0.0.1:0", Customers: 100})
+		err := demo.Run(ctx, demo.StoryOptions{Out: write, Listen: "127.0.0.1:0", Hub: "127.0.0.1:0", Customers: 100})
 		_ = write.Close()
 		ended <- err
 	}()

@@ -21,7 +21,7 @@ func (s *story) stayUp(ctx context.Context) (err error) {
 	cfg := hubconfig.Default()
 	cfg.Data = filepath.Join(s.dir, "hub")
 	cfg.Network.Allow = []string{"127.0.0.1/32"} // where the demo's bridge is
-	server, err := hubserver.New(ctx, cfg, hubserver.Options{Version: "demo", Guest: guest})
+	server, err := hubserver.New(ctx, cfg, hubserver.ServerOptions{Version: "demo", Guest: guest})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/config"
 )
 
@@ -152,15 +153,8 @@ type Percent float64
 func (p *Percent) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(string(text), "%")), 64)
 	if err != nil || !(n >= 0 && n <= 100) {
-		return percentError{}
+		return &failure.Error{Code: failure.Invalid, Message: "this is not a share", Hint: "Write per cent, from 0% to 100%: 20%."}
 	}
 	*p = Percent(n / 100)
 	return nil
 }
-
-type percentError struct{}
-
-func (percentError) Error() string { return "this is not a share" }
-
-// Hint shows a share.
-func (percentError) Hint() string { return "Write per cent, from 0% to 100%: 20%." }

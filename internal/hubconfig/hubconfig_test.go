@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
@@ -120,6 +121,43 @@ func TestEveryProblemIsToldWithItsLine(t *testing.T) {
 		if problems.List[0].Hint == "" {
 			t.Errorf("%s: no word on what to do: %v", text, err)
 		}
+	}
+}
+
+// What does not fit, what cannot be and where references lead nowhere are told at once, each key once.
+func TestAllProblemsAreToldAtOnce(t *testing.T) {
+	text := `listn: nowhere
+public_url: example.com
+keep: {audit: soon}
+limits: {page_bytes: 0}
+accounts:
+  a:
+    region: XX
+    integrations:
+      c: {every: 1s}
+tokens:
+  t: {scopes: [admin], value: "${NOT_SET_ANYWHERE}"}
+`
+	_, err := hubconfig.Parse("hub.yaml", []byte(text), environment())
+	var told []string
+	for _, said := range failure.All(err) {
+		told = append(told, said.Field+": "+said.Message)
+		if said.Code != failure.Invalid || said.Hint == "" {
+			t.Errorf("%+v: expected the code %s and a hint", said, failure.Invalid)
+		}
+	}
+	want := []string{
+		`listn: unknown key "listn"`,
+		"public_url: this is no http or https URL",
+		`keep.audit: audit must be a duration, not "soon"`,
+		"limits.page_bytes: the ceiling must be more than 0",
+		`accounts.a.region: there is no region "XX"`,
+		"accounts.a.integrations.c.bridge: accounts.a.integrations.c.bridge is missing",
+		"accounts.a.integrations.c.every: it cannot run every 1s",
+		"tokens.t.value: the environment variable NOT_SET_ANYWHERE is not set",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -46,17 +46,13 @@ func Parse(file string, text []byte, env strictyaml.Environment) (*Config, error
 	if len(strings.TrimSpace(string(text))) == 0 {
 		text = []byte("{}")
 	}
-	document, err := strictyaml.Parse(file, text, env)
-	if document == nil || err != nil {
-		return nil, err
-	}
 	cfg := &Config{}
-	c := &checker{}
-	if decoded := document.Decode(cfg); decoded != nil {
-		return nil, document.Join(decoded)
-	}
-	c.config(cfg, env.Folder)
-	if err := document.Join(nil, c.problems...); err != nil {
+	err := strictyaml.Read(file, text, env, func(document *strictyaml.Document) []strictyaml.Problem {
+		unfit, c := strictyaml.Found(document.Decode(cfg)), &checker{}
+		c.config(cfg, env.Folder)
+		return append(unfit, strictyaml.Besides(unfit, c.problems)...)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return cfg, nil

@@ -23,6 +23,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/postgres"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -33,8 +34,8 @@ import (
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 )
 
-// Options are a hub's settings besides its configuration.
-type Options struct {
+// ServerOptions are a hub's settings besides its configuration.
+type ServerOptions struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program
 	Guest   string       // see [console.Options]: for a demonstration
@@ -51,18 +52,19 @@ const (
 type Databases struct {
 	Hub *hub.Hub
 
-	config *hubconfig.Config
-	ring   *secret.Ring
-	store  directory.Store
-	later  atomic.Bool // something that is declared has to wait
-	lock   *lock       // of the process that serves an embedded hub; nil: none
+	config   *hubconfig.Config
+	ring     *secret.Ring
+	registry *registry.DB
+	store    directory.Store
+	later    atomic.Bool // something that is declared has to wait
+	lock     *lock       // of the process that serves an embedded hub; nil: none
 }
 
 // Everything are the scopes of who may do all.
 func Everything() []registry.Scope { return []registry.Scope{registry.ScopeAdmin} }
 
 // Open opens the databases of a configuration, creates missing ones, and brings them up to date. It runs nothing.
-func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, err error) {
+func Open(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (_ *Databases, err error) {
 	d := &Databases{config: cfg}
 	defer func() {
 		if err != nil {
@@ -81,23 +83,30 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o Options) (_ *Databases, 
 	if d.ring, err = openRing(ctx, cfg, fresh); err != nil {
 		return nil, err
 	}
-	d.Hub = &hub.Hub{Logger: o.Logger, Outbound: telemetry.Transport(transport(cfg.Network)), Answers: bridge.NewBudget(int64(cfg.Answers)), Options: hub.Options{
-		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
-	}}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(d.Hub.Answers.ProcessLimit())
-	}
-	if cfg.Role == "all" { // what answers callers runs integrations too
-		d.Hub.Background = priority.Low
-	}
-	if d.Hub.Registry, err = registry.Open(ctx, registryAt(cfg), registry.Options{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {
+	if d.registry, err = registry.Open(ctx, registryAt(cfg), registry.OpenOptions{Seal: d.ring, KeepAudit: cfg.Keep.Audit}); err != nil {
 		return nil, err
 	}
 	if d.store, err = openDirectory(ctx, cfg); err != nil {
 		return nil, err
 	}
-	d.Hub.Store = d.store
+	d.Hub = newHub(d, o.Logger)
 	return d, nil
+}
+
+// newHub makes a hub on databases, as their configuration says.
+func newHub(d *Databases, logger *slog.Logger) *hub.Hub {
+	cfg, h := d.config, hub.New(d.registry, d.store)
+	h.Logger, h.Outbound, h.Answers = logger, telemetry.Transport(transport(cfg.Network)), bridge.NewBudget(int64(cfg.Answers))
+	h.Options = hub.Options{
+		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(h.Answers.ProcessLimit())
+	}
+	if cfg.Role == "all" { // what answers callers runs integrations too
+		h.Background = priority.Low
+	}
+	return h
 }
 
 func registryAt(cfg *hubconfig.Config) string {
@@ -130,7 +139,7 @@ func needsKeyFile(cfg *hubconfig.Config) bool {
 
 // transport asks only what the configuration allows.
 func transport(n hubconfig.Network) http.RoundTripper {
-	o := outbound.Options{AllowPrivate: n.AllowPrivate}
+	o := outbound.Policy{AllowPrivate: n.AllowPrivate}
 	for _, text := range n.Allow {
 		if prefix, err := netip.ParsePrefix(text); err == nil { // the configuration was checked
 			o.Allow = append(o.Allow, prefix)
@@ -148,7 +157,7 @@ func (d *Databases) Declare(ctx context.Context) (err error) {
 	for range declareAttempts {
 		d.later.Store(false)
 		err = d.declare(ctx)
-		if e, ok := errors.AsType[*hub.Error](err); !ok || e.Kind != hub.Conflict && e.Kind != hub.NotFound {
+		if code := failure.Of(err).Code; code != failure.Conflict && code != failure.NotFound {
 			return err
 		}
 		select {
@@ -227,9 +236,9 @@ func (d *Databases) declareIntegrations(ctx context.Context) error {
 // declareIntegration adds an integration, or changes one where it is not as declared: every start of every process comes here.
 func (d *Databases) declareIntegration(ctx context.Context, i hubconfig.DeclaredIntegration) error {
 	v, err := d.Hub.Integration(ctx, i.Key)
-	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.NotFound {
+	if failure.Of(err).Code == failure.NotFound {
 		err := d.Hub.AddIntegration(ctx, i.Integration, i.Auth)
-		if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Conflict && d.going(ctx, i.Key) {
+		if failure.Of(err).Code == failure.Conflict && d.going(ctx, i.Key) {
 			d.later.Store(true)
 			d.log().Warn("an integration of the configuration file is still being removed under the same name: it is added afterwards",
 				"account", i.Account, "integration", i.Key.Integration)
@@ -401,8 +410,8 @@ func (d *Databases) Close() error {
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
 	}
-	if d.Hub != nil && d.Hub.Registry != nil {
-		errs = append(errs, d.Hub.Registry.Close())
+	if d.registry != nil {
+		errs = append(errs, d.registry.Close())
 	}
 	return errors.Join(append(errs, d.lock.Close())...)
 }
@@ -413,7 +422,7 @@ func (d *Databases) Parts() []backup.Part {
 	if !ok {
 		return nil
 	}
-	return []backup.Part{{Name: RegistryFile, Copy: d.Hub.Registry.Backup}, {Name: DirectoryFile, Copy: store.Backup}}
+	return []backup.Part{{Name: RegistryFile, Copy: d.registry.Backup}, {Name: DirectoryFile, Copy: store.Backup}}
 }
 
 // Keys opens the keys that seal a hub's credentials, wherever its configuration says that they are. It makes none.
@@ -444,7 +453,7 @@ func isNew(ctx context.Context, cfg *hubconfig.Config) (bool, error) {
 	if _, err := os.Stat(filepath.Join(cfg.Data, KeyFile)); err == nil || cfg.Role != "all" || !needsKeyFile(cfg) {
 		return false, nil
 	}
-	db, err := registry.Open(ctx, cfg.Database, registry.Options{})
+	db, err := registry.Open(ctx, cfg.Database, registry.OpenOptions{})
 	if err != nil {
 		return false, err
 	}

@@ -193,7 +193,7 @@ func check(t *testing.T, err error) {
 
 func start(t *testing.T, cfg *hubconfig.Config) *hubserver.Server {
 	t.Helper()
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	check(t, err)
 	return s
 }
@@ -308,6 +308,7 @@ func soon(t *testing.T, what string, holds func() bool) {
 // A hub starts while another process runs what the file does not declare any more: that run is cancelled, and the integration goes
 // when it has stopped. One of the same name is added afterwards.
 func TestAHubStartsWhileWhatIsRemovedRuns(t *testing.T) {
+	t.Parallel()
 	where := "database: " + server.Database(t).DSN // an embedded hub is one process
 	dir, key := t.TempDir(), directory.Key{Account: "acme", Integration: "crm"}
 	declared := strings.Replace(everyday(hanging(t), ""), "data: ./data", where, 1)
@@ -328,6 +329,7 @@ func TestAHubStartsWhileWhatIsRemovedRuns(t *testing.T) {
 
 // Integrations that hang keep no other account's from running where a queue carries the work.
 func TestAnAccountDoesNotTakeAllWorkersOfAQueue(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(everyday(crm(t), "workers: 4\n"), "data: ./data", "database: "+server.Database(t).DSN, 1)
 	cfg := parse(t, t.TempDir(), text)
 	stuck := hubconfig.Account{Integrations: map[string]hubconfig.Integration{}}

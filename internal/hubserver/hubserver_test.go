@@ -21,7 +21,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -32,7 +32,14 @@ import (
 
 var server pgtest.Suite
 
-func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"PBX_TOKEN": token, "CRM_BRIDGE_PASSWORD": "s3cret"} { // which the configurations name
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(server.Main(m))
+}
 
 const token = "0123456789abcdef0123456789abcdef"
 
@@ -55,8 +62,6 @@ func parse(t *testing.T, dir, text string) *hubconfig.Config {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PBX_TOKEN", token)
-	t.Setenv("CRM_BRIDGE_PASSWORD", "s3cret")
 	cfg, err := hubconfig.Load(file)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +90,7 @@ network: {allow_private: true}
 // serve runs a hub until the function is called, or the test ends.
 func serve(t *testing.T, cfg *hubconfig.Config) (address string, s *hubserver.Server, stop func()) {
 	t.Helper()
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +175,7 @@ func TestTheSameFileAgainChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, everyday(crm(t), "webhooks: {ops: {url: 'https://ops.example.com/hook', secret: '"+token+"'}}"))
 	for range 3 {
-		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +210,7 @@ func TestWhatIsTakenOutOfTheFileGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop()
-	next, err := hubserver.New(t.Context(), parse(t, dir, "data: ./data\n"), hubserver.Options{})
+	next, err := hubserver.New(t.Context(), parse(t, dir, "data: ./data\n"), hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +232,7 @@ func TestWhatIsTakenOutOfTheFileGoes(t *testing.T) {
 func TestAHubWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, everyday(crm(t), ""))
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,8 +242,8 @@ func TestAHubWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "data", hubserver.KeyFile)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = hubserver.New(t.Context(), cfg, hubserver.Options{})
-	if e, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
+	_, err = hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
+	if e := failure.Of(err); !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
 		t.Errorf("%v", err)
 	}
 }
@@ -248,7 +253,7 @@ func TestAHubOnPostgreSQLWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, everyday(crm(t), "database: "+server.Database(t).DSN))
 	for range 2 { // the first makes the key
-		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,8 +265,8 @@ func TestAHubOnPostgreSQLWhoseKeyIsGoneDoesNotStart(t *testing.T) {
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
-	if e, ok := errors.AsType[*directory.Error](err); !ok || !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
+	if e := failure.Of(err); !strings.Contains(e.Message, hubserver.KeyFile) || e.Hint == "" {
 		t.Errorf("%v", err)
 	}
 	if err == nil {
@@ -292,14 +297,6 @@ func TestSeveralProcessesOnPostgreSQLAreOneHub(t *testing.T) {
 	knows(t, address)
 }
 
-// hintOf returns what the operator is told to do about an error.
-func hintOf(err error) string {
-	if e, ok := errors.AsType[*directory.Error](err); ok {
-		return e.Hint
-	}
-	return ""
-}
-
 func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 	database := server.Database(t)
 	bouncer, err := database.Bouncer(t, "transaction")
@@ -315,7 +312,7 @@ func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 	}
 	text := everyday(crm(t), "secrets: {key_file: hub.key}")
 	cfg := parse(t, dir, strings.Replace(text, "data: ./data", "database: "+bouncer, 1))
-	if _, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); !strings.Contains(hintOf(err), "default_query_exec_mode=exec") {
+	if _, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); !strings.Contains(failure.Of(err).Hint, "default_query_exec_mode=exec") {
 		t.Errorf("without the setting that it needs: %v", err)
 	}
 	cfg = parse(t, dir, strings.Replace(text, "data: ./data", "database: "+bouncer+"&default_query_exec_mode=exec", 1))
@@ -324,7 +321,7 @@ func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			s, err := hubserver.New(ctx, cfg, hubserver.Options{})
+			s, err := hubserver.New(ctx, cfg, hubserver.ServerOptions{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -345,13 +342,13 @@ func TestProcessesStartTogetherBehindPgBouncer(t *testing.T) {
 func TestADirectoryThatCannotBeOpenedIsAnError(t *testing.T) {
 	database := server.Database(t)
 	cfg := parse(t, t.TempDir(), strings.Replace(everyday(crm(t), ""), "data: ./data", "database: "+database.DSN, 1))
-	if s, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err != nil {
+	if s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); err != nil {
 		t.Fatal(err)
 	} else if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	database.Exec(t, "UPDATE contactbridge.directory_migrations SET version_id = version_id + 1000 WHERE version_id > 0")
-	if _, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err == nil || !strings.Contains(err.Error(), "a newer contactbridge") {
+	if _, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); err == nil || !strings.Contains(err.Error(), "a newer contactbridge") {
 		t.Errorf("%v", err)
 	}
 }
@@ -359,7 +356,7 @@ func TestADirectoryThatCannotBeOpenedIsAnError(t *testing.T) {
 func TestAWorkerAnswersNothingButHowItFares(t *testing.T) {
 	database := server.Database(t)
 	cfg := parse(t, t.TempDir(), strings.Replace(everyday(crm(t), ""), "data: ./data", "database: "+database.DSN, 1))
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{}) // makes the key, as a worker does not
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}) // makes the key, as a worker does not
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +387,7 @@ func TestAHubBehindAProxyAsksForACodeAtTheFirstVisit(t *testing.T) {
 		"on a Unix socket": {"unix:" + filepath.Join(t.TempDir(), "hub.sock"), "", true},
 	} {
 		cfg := parse(t, t.TempDir(), "data: ./data\nlisten: '"+c.listen+"'\n"+c.more)
-		s, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+		s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -444,7 +441,7 @@ func (l logLines) Write(line []byte) (int, error) {
 func TestTheLogSaysHowABridgeOnThisMachineIsAllowed(t *testing.T) {
 	cfg := parse(t, t.TempDir(), "accounts: {acme: {integrations: {crm: {bridge: "+crm(t)+"}}}}\n")
 	lines := logLines{word: "run failed", found: make(chan string, 1)}
-	s, err := hubserver.New(t.Context(), cfg, hubserver.Options{Logger: slog.New(slog.NewTextHandler(lines, nil))})
+	s, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{Logger: slog.New(slog.NewTextHandler(lines, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,23 +471,23 @@ func TestTheLogSaysHowABridgeOnThisMachineIsAllowed(t *testing.T) {
 func TestTwoHubsDoNotShareAFolder(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, "data: ./data\n")
-	first, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	first, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, err := hubserver.New(t.Context(), cfg, hubserver.Options{}); err == nil {
+	if second, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{}); err == nil {
 		second.Close()
 		t.Error("a second hub started on the folder")
-	} else if e, ok := errors.AsType[*hub.Error](err); !ok || !strings.Contains(e.Message, "another hub is running on the folder") || !strings.Contains(e.Hint, "--data") {
+	} else if e := failure.Of(err); !strings.Contains(e.Message, "another hub is running on the folder") || !strings.Contains(e.Hint, "--data") {
 		t.Error(err)
 	}
-	beside, err := hubserver.Open(t.Context(), cfg, hubserver.Options{}) // as commands do
+	beside, err := hubserver.Open(t.Context(), cfg, hubserver.ServerOptions{}) // as commands do
 	if err != nil {
 		t.Fatalf("a command beside the hub: %v", err)
 	}
 	check(t, beside.Close())
 	check(t, first.Close())
-	next, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	next, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatalf("after the first has ended: %v", err)
 	}

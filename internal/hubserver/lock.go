@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
 )
 
@@ -24,7 +24,7 @@ type lock struct {
 }
 
 // lockFolder takes the lock of a data folder, which it creates if it is missing. Where another process holds the lock it returns a
-// [*hub.Error] after a moment: one that is just being replaced may still be ending.
+// [failure.Conflict] after a moment: one that is just being replaced may still be ending.
 func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the hub's folder: %w", err)
@@ -50,8 +50,8 @@ func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 		_, err = l.held.ExecContext(ctx, "BEGIN EXCLUSIVE")
 	}
 	if sqlitefile.Code(err) == sqlitefile.Busy {
-		return nil, &hub.Error{
-			Kind: hub.Conflict, Message: "another hub is running on the folder " + folder,
+		return nil, &failure.Error{
+			Code: failure.Conflict, Message: "another hub is running on the folder " + folder,
 			Hint: "End that one first, or give this one a folder of its own with --data. Several processes can share a hub whose database is PostgreSQL.",
 		}
 	}

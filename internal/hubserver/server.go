@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/riverqueue"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
@@ -46,8 +46,8 @@ type Server struct {
 // Check reports what is wrong with a configuration beyond its own file: its certificate cannot be read.
 func Check(cfg *hubconfig.Config) error {
 	if cfg.Role != "all" && cfg.Database == "" {
-		return &hub.Error{
-			Kind: hub.Invalid, Message: fmt.Sprintf("a hub whose role is %s needs a database that several processes share", cfg.Role),
+		return &failure.Error{
+			Code: failure.Invalid, Message: fmt.Sprintf("a hub whose role is %s needs a database that several processes share", cfg.Role),
 			Hint: "Set database in the configuration or --database, or leave the role out.",
 		}
 	}
@@ -55,13 +55,13 @@ func Check(cfg *hubconfig.Config) error {
 		return nil
 	}
 	if _, err := listener.NewCertificate(cfg.TLS.Cert, cfg.TLS.Key, clock.System{}, nil); err != nil {
-		return &hub.Error{Kind: hub.Invalid, Message: "tls cannot be served", Hint: "cert and key are PEM files that belong together.", Err: err}
+		return &failure.Error{Code: failure.Invalid, Message: "tls cannot be served", Hint: "cert and key are PEM files that belong together.", Err: err}
 	}
 	return nil
 }
 
 // New opens a configuration's databases and applies what it declares. It runs and serves nothing yet.
-func New(ctx context.Context, cfg *hubconfig.Config, o Options) (*Server, error) {
+func New(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (*Server, error) {
 	var alone *lock
 	if cfg.Database == "" {
 		var err error
@@ -162,7 +162,7 @@ func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
 func (s *Server) handler(l net.Listener) (http.Handler, error) {
 	runs := web.NewRuns()
 	s.Hub.Observe = runs.Observe
-	options := web.Options{
+	options := web.HandlerOptions{
 		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
 		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics,
 	}

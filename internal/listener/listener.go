@@ -5,12 +5,13 @@ package listener
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // Open listens on host:port, or on unix:/path/to/socket. Its error is an [*Error].
@@ -38,20 +39,9 @@ func Open(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// An Error says why an address cannot be listened on, and what to do.
-type Error struct {
-	Address string
-	Hint    string
-	Err     error
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("listen on %s: %v", e.Address, e.Err) }
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
+// listenError says why an address cannot be listened on, and what to do.
 func listenError(address string, err error) error {
-	e := &Error{Address: address, Err: err, Hint: "Check listen in the configuration."}
+	e := &failure.Error{Message: "listen on " + address, Hint: "Check listen in the configuration.", Err: err}
 	if inner, ok := errors.AsType[*net.OpError](err); ok {
 		e.Err = inner.Err
 	}

@@ -1,7 +1,6 @@
 package listener_test
 
 import (
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -9,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/listener"
 )
 
@@ -24,18 +24,10 @@ func TestListenSaysWhatToDo(t *testing.T) {
 		"192.0.2.1:0":                                    "no such address",
 	} {
 		_, err := listener.Open(t.Context(), address)
-		e, ok := errors.AsType[*listener.Error](err)
-		if !ok || !strings.Contains(e.Hint, want) || !strings.Contains(e.Error(), address) {
-			t.Errorf("%s: %v, hint %q", address, err, hint(e))
+		if e := failure.Of(err); !strings.Contains(e.Hint, want) || !strings.Contains(e.Message, address) {
+			t.Errorf("%s: %v, hint %q", address, err, e.Hint)
 		}
 	}
-}
-
-func hint(e *listener.Error) string {
-	if e == nil {
-		return ""
-	}
-	return e.Hint
 }
 
 func TestASocketIsNotForEverybody(t *testing.T) {

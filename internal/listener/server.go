@@ -90,7 +90,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // extend moves the deadline for n more bytes.
 func (a *answer) extend(n int) {
-	now := time.Now()
+	now := time.Now() //nolint:forbidigo // for deadlines of the connection
 	if a.streamed || a.began.IsZero() {
 		a.began, a.written = now, 0
 	}

@@ -42,9 +42,9 @@ func BenchmarkRun(b *testing.B) {
 	store := got(sqlite.Open(b.Context(), file))(b)
 	run := got(store.StartRun(b.Context(), crm, directory.Start{Lease: time.Hour}))(b)
 	customers(b.N, func(records []directory.Record) {
-		page := directory.Page{Seq: run.Pages + 1, Contacts: records, NextOffset: "more"}
+		page := directory.PageChanges{Seq: run.Pages + 1, Contacts: records, NextOffset: "more"}
 		if int(run.Contacts)+len(records) == b.N {
-			page.Last, page.NextOffset = true, ""
+			page.NextOffset = ""
 		}
 		ok(b, store.ApplyPage(b.Context(), run, page))
 	})

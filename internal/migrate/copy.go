@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A moved is a table and the rows that were put into it.
@@ -74,7 +74,7 @@ func (c *copier) verify(ctx context.Context) error {
 			return fmt.Errorf("read %s back: %w", m.table, err)
 		}
 		if there != m.sum {
-			return &directory.Error{
+			return &failure.Error{
 				Message: fmt.Sprintf("%s does not hold what was copied into it: %d rows, %d were copied", m.table, there.rows, m.rows),
 				Hint:    "nothing was kept; look for triggers and rules on the database's tables, and report this",
 			}

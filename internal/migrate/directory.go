@@ -90,7 +90,7 @@ type directoryMover struct {
 
 type movedIntegration struct {
 	account, id                int64
-	name, checkpoint, settings []byte
+	name, checkpoint, settings string // bytes there; as a string, an empty one is not taken for a missing one
 	contacts, suppressed       int64
 }
 
@@ -116,7 +116,7 @@ func (d *directoryMover) places(ctx context.Context) error {
 			own = make([]byte, 16)
 			_, _ = rand.Read(own) // never fails
 		}
-		integrations = append(integrations, []any{i.account, i.id, i.name, i.checkpoint, i.contacts, i.settings, own, i.suppressed})
+		integrations = append(integrations, []any{i.account, i.id, []byte(i.name), []byte(i.checkpoint), i.contacts, []byte(i.settings), own, i.suppressed})
 	}
 	for _, t := range []struct {
 		*table
@@ -156,12 +156,12 @@ func (d *directoryMover) readAccounts(ctx context.Context) error {
 
 func (d *directoryMover) readIntegrations(ctx context.Context) error {
 	d.integrations = map[directory.Key]*movedIntegration{}
-	return d.directory.Each(ctx, `SELECT a.name, i.account, i.pk, CAST(i.name AS BLOB), CAST(i.checkpoint AS BLOB), CAST(i.settings AS BLOB), i.contacts
+	return d.directory.Each(ctx, `SELECT a.name, i.account, i.pk, i.name, i.checkpoint, i.settings, i.contacts
 		FROM integrations i JOIN accounts a ON a.pk = i.account WHERE i.name IS NOT NULL`, func(row *sql.Rows) error {
 		var account string
 		i := &movedIntegration{}
 		err := row.Scan(&account, &i.account, &i.id, &i.name, &i.checkpoint, &i.settings, &i.contacts)
-		d.integrations[directory.Key{Account: account, Integration: string(i.name)}] = i
+		d.integrations[directory.Key{Account: account, Integration: i.name}] = i
 		return err
 	})
 }
@@ -173,15 +173,15 @@ func (d *directoryMover) readSuppressed(ctx context.Context) error {
 		if err := row.Scan(&key.Account, &key.Integration, &digest); err != nil {
 			return err
 		}
-		i := d.place(key)
+		i := d.integrationNamed(key)
 		i.suppressed++
 		d.suppressed = append(d.suppressed, []any{i.account, i.id, digest})
 		return nil
 	})
 }
 
-// place finds an integration, or makes a place for one after all others.
-func (d *directoryMover) place(key directory.Key) *movedIntegration {
+// integrationNamed finds an integration, or makes a place for one after all others.
+func (d *directoryMover) integrationNamed(key directory.Key) *movedIntegration {
 	if i := d.integrations[key]; i != nil {
 		return i
 	}
@@ -190,7 +190,7 @@ func (d *directoryMover) place(key directory.Key) *movedIntegration {
 		id = d.newKey("accounts")
 		d.accounts[key.Account] = id
 	}
-	i := &movedIntegration{account: id, id: d.newKey("integrations"), name: []byte(key.Integration), checkpoint: []byte{}, settings: []byte{}}
+	i := &movedIntegration{account: id, id: d.newKey("integrations"), name: key.Integration}
 	d.integrations[key] = i
 	return i
 }

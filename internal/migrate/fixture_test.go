@@ -57,7 +57,7 @@ func embedded(t *testing.T, folder string, c *clock) *world {
 	ring := got(secret.FromFile(filepath.Join(folder, hubserver.KeyFile), true))(t)
 	return &world{
 		T:        t,
-		registry: got(registry.Open(t.Context(), filepath.Join(folder, hubserver.RegistryFile), registry.Options{Seal: ring, Clock: c.now}))(t),
+		registry: got(registry.Open(t.Context(), filepath.Join(folder, hubserver.RegistryFile), registry.OpenOptions{Seal: ring, Clock: c.now}))(t),
 		store:    got(sqlite.Open(t.Context(), filepath.Join(folder, hubserver.DirectoryFile), sqlite.WithClock(c.now)))(t),
 	}
 }
@@ -67,7 +67,7 @@ func shared(t *testing.T, dsn, folder string, c *clock) *world {
 	ring := got(secret.FromFile(filepath.Join(folder, hubserver.KeyFile), false))(t)
 	return &world{
 		T:        t,
-		registry: got(registry.Open(t.Context(), dsn, registry.Options{Seal: ring, Clock: c.now}))(t),
+		registry: got(registry.Open(t.Context(), dsn, registry.OpenOptions{Seal: ring, Clock: c.now}))(t),
 		store:    got(postgres.Open(t.Context(), dsn, postgres.WithClock(c.now)))(t),
 	}
 }
@@ -89,6 +89,7 @@ var (
 	guarded = directory.Key{Account: "acme", Integration: "guarded"}
 	paused  = directory.Key{Account: "Zürich", Integration: "crm"}
 	gone    = directory.Key{Account: "acme", Integration: "forgotten"}
+	begun   = directory.Key{Account: "acme", Integration: "begun"}
 )
 
 // lease is that of a run in the tests.
@@ -139,22 +140,22 @@ func (w *world) start(key directory.Key, full bool) *directory.Run {
 }
 
 // page applies a page that is not the last.
-func (w *world) page(run *directory.Run, p directory.Page) {
+func (w *world) page(run *directory.Run, p directory.PageChanges) {
 	w.Helper()
 	p.Seq, p.NextOffset, p.Context = run.Pages+1, fmt.Sprintf("offset %d \x00", run.Pages+1), []byte(`{"cursor":7}`)
 	ok(w, w.store.ApplyPage(w.Context(), run, p))
 }
 
 // last applies the last page of a run.
-func (w *world) last(run *directory.Run, p directory.Page) error {
-	p.Seq, p.Last = run.Pages+1, true
+func (w *world) last(run *directory.Run, p directory.PageChanges) error {
+	p.Seq = run.Pages + 1
 	if p.Guard == (directory.Guard{}) {
 		p.Guard = directory.DefaultGuard()
 	}
 	return w.store.ApplyPage(w.Context(), run, p)
 }
 
-func (w *world) complete(key directory.Key, full bool, p directory.Page) *directory.Run {
+func (w *world) complete(key directory.Key, full bool, p directory.PageChanges) *directory.Run {
 	w.Helper()
 	run := w.start(key, full)
 	ok(w, w.last(run, p))
@@ -236,31 +237,34 @@ func (w *world) liveRegistry(c *clock) {
 func (w *world) liveDirectory(c *clock) {
 	w.Helper()
 	ctx := w.Context()
-	w.complete(gone, false, directory.Page{Contacts: people(1, 30), Checkpoint: "x"})
-	w.complete(crm, false, directory.Page{
+	w.complete(gone, false, directory.PageChanges{Contacts: people(1, 30), Checkpoint: "x"})
+	w.complete(crm, false, directory.PageChanges{
 		Contacts: append(people(1, 50), odd()...), Checkpoint: "c1\x00ü", Bytes: 12345,
 		Rejected: []directory.Rejected{{ID: "bad", Reason: "has no name"}, {Reason: "has no id"}},
 	})
 	c.at = c.at.Add(time.Minute)
-	w.complete(crm, false, directory.Page{Contacts: people(3, 3), Deleted: []string{"0004"}, Checkpoint: "c2"})
+	w.complete(crm, false, directory.PageChanges{Contacts: people(3, 3), Deleted: []string{"0004"}, Checkpoint: "c2"})
 	got(w.store.Purge(ctx, "acme", []directory.Ref{{Integration: "crm", ID: "0005"}, {Integration: "crm", ID: "never"}}, true))(w)
 	got(w.store.Purge(ctx, "nobody", []directory.Ref{{Integration: "never ran", ID: "1"}}, true))(w)
 
-	w.complete(guarded, false, directory.Page{Contacts: people(1, 40), Checkpoint: "g1"})
-	if err := w.last(w.start(guarded, true), directory.Page{Contacts: people(1, 5), Checkpoint: "g2"}); !errors.As(err, new(*directory.GuardedError)) {
+	w.complete(guarded, false, directory.PageChanges{Contacts: people(1, 40), Checkpoint: "g1"})
+	if err := w.last(w.start(guarded, true), directory.PageChanges{Contacts: people(1, 5), Checkpoint: "g2"}); !errors.As(err, new(*directory.GuardedError)) {
 		w.Fatalf("%v", err)
 	}
 	// Deletions that the bridge named: held back beside those, and of a run that has not come to its end.
-	if err := w.last(w.start(guarded, false), directory.Page{Deleted: []string{"0001", "0002"}, Checkpoint: "g2", Guard: directory.NewGuard(0, 0)}); !errors.As(err, new(*directory.GuardedError)) {
+	if err := w.last(w.start(guarded, false), directory.PageChanges{Deleted: []string{"0001", "0002"}, Checkpoint: "g2", Guard: directory.NewGuard(0, 0)}); !errors.As(err, new(*directory.GuardedError)) {
 		w.Fatalf("%v", err)
 	}
-	w.complete(paused, false, directory.Page{Contacts: people(1, 5), Checkpoint: "p1"})
+	w.complete(paused, false, directory.PageChanges{Contacts: people(1, 5), Checkpoint: "p1"})
+
+	// A first run that died: nothing set a checkpoint.
+	w.page(w.start(begun, false), directory.PageChanges{Contacts: people(1, 2)})
 
 	// A full run that died after its first page, and a run that failed.
-	w.complete(half, false, directory.Page{Contacts: people(1, 40), Checkpoint: "h1"})
-	w.page(w.start(half, true), directory.Page{Contacts: people(1, 20), Checkpoint: "h2", Exact: true, Rejected: []directory.Rejected{{ID: "x", Reason: "is odd"}}})
+	w.complete(half, false, directory.PageChanges{Contacts: people(1, 40), Checkpoint: "h1"})
+	w.page(w.start(half, true), directory.PageChanges{Contacts: people(1, 20), Checkpoint: "h2", Exact: true, Rejected: []directory.Rejected{{ID: "x", Reason: "is odd"}}})
 	failed := w.start(paused, false)
-	w.page(failed, directory.Page{Contacts: people(6, 7), Deleted: []string{"0001"}, Checkpoint: "p2"})
+	w.page(failed, directory.PageChanges{Contacts: people(6, 7), Deleted: []string{"0001"}, Checkpoint: "p2"})
 	ok(w, w.store.FailRun(ctx, failed, errors.New("the bridge is down: \xff"), "Start it: \xff"))
 }
 

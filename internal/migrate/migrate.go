@@ -21,9 +21,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/postgres"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -150,13 +150,13 @@ func (m *mover) checkKeys(ctx context.Context) (err error) {
 	}
 	ring, err := m.options.Keys(ctx)
 	if err != nil {
-		return &directory.Error{
+		return &failure.Error{
 			Message: fmt.Sprintf("the key that opens the hub's %d sealed credentials cannot be read", m.result.Secrets), Err: err,
 			Hint: "the new hub needs the old one's key: leave " + m.keyFile() + " where it is, or name the new hub's configuration with -c and put the key where that says (secrets)",
 		}
 	}
 	if err := registry.CheckSecrets(ctx, m.registry, ring); err != nil {
-		return &directory.Error{
+		return &failure.Error{
 			Message: fmt.Sprintf("the %s do not open what the hub has sealed", ring), Err: err,
 			Hint: "give the new hub the old one's key, " + m.keyFile() + "; a credential that does not open there either must be set again, or its integration removed, first",
 		}
@@ -186,7 +186,7 @@ func (m *mover) openTarget(ctx context.Context) (err error) {
 	if err := store.Close(); err != nil {
 		return err
 	}
-	hub, err := registry.Open(ctx, m.options.To, registry.Options{})
+	hub, err := registry.Open(ctx, m.options.To, registry.OpenOptions{})
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (m *mover) mustBeEmpty(ctx context.Context, q querier) error {
 			return fmt.Errorf("look into the database: %w", err)
 		}
 		if there {
-			return &directory.Error{
+			return &failure.Error{
 				Message: "the database " + m.result.To, Err: ErrOccupied,
 				Hint: "name an empty one: createdb; or, if what is there may go for good, DROP SCHEMA contactbridge CASCADE first. Stop every hub on it: one that declares accounts in its configuration fills it at once",
 			}
@@ -291,7 +291,7 @@ func (m *mover) lock(ctx context.Context, tx pgx.Tx) error {
 	} {
 		_, err := tx.Exec(ctx, statement)
 		if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "55P03" {
-			return &directory.Error{Message: "somebody else works in the database's tables", Hint: "stop every hub on it, or wait for another migration to end, and try again", Err: err}
+			return &failure.Error{Message: "somebody else works in the database's tables", Hint: "stop every hub on it, or wait for another migration to end, and try again", Err: err}
 		}
 		if err != nil {
 			return fmt.Errorf("lock the tables: %w", err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -56,8 +57,7 @@ func refused(t *testing.T, o migrate.Options, message, hint string) error {
 	if err == nil {
 		t.Fatal("it was moved")
 	}
-	e, ok := errors.AsType[*directory.Error](err)
-	if !ok || !strings.Contains(err.Error(), message) || !strings.Contains(e.Hint, hint) {
+	if e := failure.Of(err); !strings.Contains(err.Error(), message) || !strings.Contains(e.Hint, hint) {
 		t.Errorf("%v (%+v); want %q, %q", err, e, message, hint)
 	}
 	if strings.Contains(err.Error(), "pa55") || strings.Contains(err.Error(), "s3cret") {
@@ -92,12 +92,13 @@ func TestNothingIsChangedInTheFolder(t *testing.T) {
 
 // A hub that runs, even one that does nothing, is noticed; so is any other process that has one of the files open.
 func TestAHubThatRunsIsNotMoved(t *testing.T) {
+	t.Parallel()
 	folder := used(t)
 	database := server.Database(t)
 	key := got(secret.FromFile(filepath.Join(folder, hubserver.KeyFile), false))(t)
 	for name, open := range map[string]func() (interface{ Close() error }, error){
 		"registry": func() (interface{ Close() error }, error) {
-			return registry.Open(t.Context(), filepath.Join(folder, hubserver.RegistryFile), registry.Options{Seal: key})
+			return registry.Open(t.Context(), filepath.Join(folder, hubserver.RegistryFile), registry.OpenOptions{Seal: key})
 		},
 		"directory": func() (interface{ Close() error }, error) {
 			return sqlite.Open(t.Context(), filepath.Join(folder, hubserver.DirectoryFile))
@@ -155,7 +156,7 @@ func TestAHubsDatabaseIsNotOverwritten(t *testing.T) {
 	}
 	// One account is a hub.
 	other := server.Database(t)
-	hub := got(registry.Open(t.Context(), other.DSN, registry.Options{}))(t)
+	hub := got(registry.Open(t.Context(), other.DSN, registry.OpenOptions{}))(t)
 	ok(t, hub.PutAccount(t.Context(), registry.Account{Name: "mine"}))
 	ok(t, hub.Close())
 	refused(t, options(t, folder, other.DSN), "holds a hub already", "Stop every hub on it")
@@ -257,7 +258,7 @@ func TestAnEmptyHubIsMoved(t *testing.T) {
 	move(t, folder, database.DSN)
 	w := shared(t, database.DSN, folder, c)
 	defer w.close()
-	if run := w.complete(crm, false, directory.Page{Contacts: people(1, 3)}); run.ID != 1 || run.Created != 3 {
+	if run := w.complete(crm, false, directory.PageChanges{Contacts: people(1, 3)}); run.ID != 1 || run.Created != 3 {
 		t.Errorf("%+v", run)
 	}
 }
@@ -296,6 +297,7 @@ func TestRowsThatDoNotArriveAsTheyWereAreNoticed(t *testing.T) {
 }
 
 func TestTablesThatSomebodyWorksInAreNotWaitedForForever(t *testing.T) {
+	t.Parallel()
 	folder := used(t)
 	database := server.Database(t)
 	shared(t, database.DSN, folder, &clock{}).close()

@@ -16,7 +16,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // Schema holds all tables.
@@ -39,7 +39,7 @@ type Tables struct {
 func Parse(dsn string, connections int32) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil { // the cause may hold a piece of the password
-		return nil, &directory.Error{
+		return nil, &failure.Error{
 			Message: "the database's URL cannot be read",
 			Hint:    "write it as postgres://user:password@host:5432/name, with %40 for @, %2F for /, %3A for : and %25 for % in the password",
 		}
@@ -83,7 +83,7 @@ func (t *Tables) alone(ctx context.Context, cfg *pgx.ConnConfig, do func() error
 		return err
 	}
 	if server < oldestServer {
-		return &directory.Error{Message: fmt.Sprintf("the server is PostgreSQL %d", server/10000), Hint: "use 13 or newer"}
+		return &failure.Error{Message: fmt.Sprintf("the server is PostgreSQL %d", server/10000), Hint: "use 13 or newer"}
 	}
 	lock, err := conn.Begin(ctx)
 	if err != nil {
@@ -131,7 +131,7 @@ func (t *Tables) up(ctx context.Context, pool *pgxpool.Pool) error {
 	case current == target:
 		return nil
 	case current > target:
-		return &directory.Error{
+		return &failure.Error{
 			Message: fmt.Sprintf("a newer contactbridge made the %s (schema %d, this one knows %d)", t.Name, current, target),
 			Hint:    "update contactbridge here as well, or choose another database",
 		}
@@ -144,11 +144,11 @@ func (t *Tables) up(ctx context.Context, pool *pgxpool.Pool) error {
 
 // Explain adds what the operator can do about an error of PostgreSQL.
 func Explain(err error) error {
-	if err == nil || errors.As(err, new(*directory.Error)) {
+	if err == nil || failure.Of(err).Message != "" {
 		return err
 	}
 	if errors.As(err, new(*pgconn.ConnectError)) && !errors.As(err, new(*pgconn.PgError)) {
-		return &directory.Error{Message: "the database cannot be reached", Hint: "is the server running, and are host and port in the URL right?", Err: err}
+		return &failure.Error{Message: "the database cannot be reached", Hint: "is the server running, and are host and port in the URL right?", Err: err}
 	}
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -164,7 +164,7 @@ func Explain(err error) error {
 		{"53", "the server is out of connections, memory or disk", "raise its limit, or lower pool_max_conns in the URL"},
 	} {
 		if len(e.Code) >= len(known.code) && e.Code[:len(known.code)] == known.code {
-			return &directory.Error{Message: known.message, Hint: known.hint, Err: err}
+			return &failure.Error{Message: known.message, Hint: known.hint, Err: err}
 		}
 	}
 	return err

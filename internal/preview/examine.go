@@ -71,7 +71,7 @@ func (x *examination) contact(c *contact.Contact) {
 	for _, problem := range sent.Problems() {
 		if !counted[problem.Code] {
 			counted[problem.Code] = true
-			x.add(problem.Code, example(&sent, problem))
+			x.add(problem.Code, example(&sent, problem.Code))
 		}
 	}
 	if c.ID != "" {
@@ -82,9 +82,9 @@ func (x *examination) contact(c *contact.Contact) {
 	}
 }
 
-// example shows where a problem was seen.
-func example(c *contact.Contact, problem contact.Problem) string {
-	switch problem.Code {
+// example shows where a problem with this code was seen.
+func example(c *contact.Contact, code string) string {
+	switch code {
 	case contact.ProblemNoID:
 		return shorten(c.Name)
 	case contact.ProblemBadEmail:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
@@ -80,8 +81,8 @@ func (p *Preview) look(ctx context.Context, e config.Endpoint, deps source.Deps,
 // failed makes a problem of an error, unless it was told already.
 func (p *Preview) failed(err error) {
 	problem := source.Problem{Severity: source.Failure, Code: string(bridge.CodeOf(err)), Message: err.Error()}
-	if e, ok := errors.AsType[*bridge.Error](err); ok {
-		problem.Message, problem.Hint = e.Error(), e.Hint
+	if known := failure.Of(err); known.Code != "" {
+		problem.Message, problem.Hint = known.Error(), known.Hint
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		problem.Code, problem.Message = string(bridge.CodeSourceTimeout), "the source did not answer in time"
 		problem.Hint = "Look at what it is busy with; a page has 10 s at most."

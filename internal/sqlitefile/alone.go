@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // ErrInUse says that another process has the file open.
@@ -27,7 +27,7 @@ type Alone struct {
 const patience = 2000
 
 // OpenAlone opens a file alone: one that is there, with the schema of this release. What the operator can mend is a
-// [*directory.Error]; a file that another process has open is [ErrInUse], one that is missing [fs.ErrNotExist].
+// [*failure.Error]; a file that another process has open is [ErrInUse], one that is missing [fs.ErrNotExist].
 func (f *Format) OpenAlone(ctx context.Context, path string) (_ *Alone, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (f *Format) checkAlone(ctx context.Context, a *Alone) error {
 		return err
 	}
 	if id != f.ApplicationID {
-		return &directory.Error{Message: "it is no " + f.Name, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
+		return &failure.Error{Message: "it is no " + f.Name, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
 	}
 	provider, err := f.provider(a.db)
 	if err != nil {
@@ -73,12 +73,12 @@ func (f *Format) checkAlone(ctx context.Context, a *Alone) error {
 	}
 	switch target := newest(provider); {
 	case version < target:
-		return &directory.Error{
+		return &failure.Error{
 			Message: fmt.Sprintf("an older contactbridge made the %s (schema %d, this one reads %d)", f.Name, version, target),
 			Hint:    "start this release once where it is used, which brings it up to date: contactbridge hub --data FOLDER; or, for a single file, contactbridge sync … --db FILE",
 		}
 	case version > target:
-		return &directory.Error{
+		return &failure.Error{
 			Message: fmt.Sprintf("a newer contactbridge made the %s (schema %d, this one reads %d)", f.Name, version, target),
 			Hint:    "update contactbridge here as well",
 		}
@@ -157,11 +157,11 @@ func (a *Alone) Value(ctx context.Context, into any, query string, args ...any) 
 func explainAlone(err error) error {
 	switch Code(err) {
 	case Busy:
-		return &directory.Error{Message: "it is in use", Hint: "stop the hub, and whatever else has it open, and try again", Err: ErrInUse}
+		return &failure.Error{Message: "it is in use", Hint: "stop the hub, and whatever else has it open, and try again", Err: ErrInUse}
 	case ReadOnly:
-		return &directory.Error{Message: "it cannot be locked", Hint: "run this as the user that runs the hub, who may write the file and its folder", Err: err}
+		return &failure.Error{Message: "it cannot be locked", Hint: "run this as the user that runs the hub, who may write the file and its folder", Err: err}
 	case Corrupt, NotADatabase:
-		return &directory.Error{Message: "it is no SQLite file, or a damaged one", Hint: "name another file, or restore this one from a backup", Err: err}
+		return &failure.Error{Message: "it is no SQLite file, or a damaged one", Hint: "name another file, or restore this one from a backup", Err: err}
 	}
 	return err
 }

@@ -5,7 +5,7 @@ import (
 
 	driver "modernc.org/sqlite"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // Result codes of SQLite (https://www.sqlite.org/rescode.html).
@@ -39,13 +39,13 @@ func ExtendedCode(err error) int {
 func (f *Format) Explain(err error) error {
 	switch Code(err) {
 	case Busy:
-		return &directory.Error{Message: "another process is writing to the " + f.Name + ", for longer than usual", Hint: "wait for it, or end it, and try again", Err: err}
+		return &failure.Error{Message: "another process is writing to the " + f.Name + ", for longer than usual", Hint: "wait for it, or end it, and try again", Err: err}
 	case ReadOnly:
-		return &directory.Error{Message: "the " + f.Name + " cannot be written to", Hint: "give the user that runs contactbridge the right to write the file and its folder", Err: err}
+		return &failure.Error{Message: "the " + f.Name + " cannot be written to", Hint: "give the user that runs contactbridge the right to write the file and its folder", Err: err}
 	case Full:
-		return &directory.Error{Message: "the disk is full", Hint: "make room where the " + f.Name + " lies, and try again", Err: err}
+		return &failure.Error{Message: "the disk is full", Hint: "make room where the " + f.Name + " lies, and try again", Err: err}
 	case Corrupt, NotADatabase:
-		return &directory.Error{Message: "it is no SQLite file, or a damaged one", Hint: "choose another file, or restore this one from a backup", Err: err}
+		return &failure.Error{Message: "it is no SQLite file, or a damaged one", Hint: "choose another file, or restore this one from a backup", Err: err}
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 
-	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Format describes one kind of file: the mark in its header, and the schema that this release gives it.
@@ -40,7 +40,7 @@ func (f *Format) Find(path string) (file string, there bool, err error) {
 	case err != nil:
 		return "", false, err
 	case info.IsDir():
-		return "", true, &directory.Error{Message: "it is a folder", Hint: "give the path of a file, for instance " + filepath.Join(path, f.Example)}
+		return "", true, &failure.Error{Message: "it is a folder", Hint: "give the path of a file, for instance " + filepath.Join(path, f.Example)}
 	default:
 		there = true
 	}
@@ -100,7 +100,7 @@ func (f *Format) Check(ctx context.Context, file string) error {
 		defer db.Close()
 		ours, empty, err := f.recognize(ctx, db)
 		if err == nil && !ours && !empty {
-			err = &directory.Error{Message: "the file is another program's database", Hint: "choose another file: nothing was changed in this one"}
+			err = &failure.Error{Message: "the file is another program's database", Hint: "choose another file: nothing was changed in this one"}
 		}
 		return err
 	})
@@ -132,7 +132,7 @@ func (f *Format) upgrade(ctx context.Context, db *sql.DB) error {
 	case current == target:
 		return nil
 	case current > target:
-		return &directory.Error{
+		return &failure.Error{
 			Message: fmt.Sprintf("a newer contactbridge made the %s (schema %d, this one knows %d)", f.Name, current, target),
 			Hint:    "update contactbridge here as well, or choose another file",
 		}
@@ -176,7 +176,7 @@ func (f *Format) patiently(ctx context.Context, try func() error) error {
 	const attempts = 5
 	for attempt := 1; ; attempt++ {
 		err := f.Explain(try())
-		if err == nil || attempt == attempts || errors.As(err, new(*directory.Error)) && Code(err) != Busy {
+		if err == nil || attempt == attempts || failure.Of(err).Message != "" && Code(err) != Busy {
 			return err
 		}
 		select {
@@ -197,7 +197,7 @@ func (f *Format) Copy(ctx context.Context, file, path string) error {
 	// The copy is made first, so that nobody else can read it for a moment; SQLite takes an empty file.
 	made, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return &directory.Error{Message: "there is a file in the backup's place", Hint: "choose another name: no file is overwritten", Err: err}
+		return &failure.Error{Message: "there is a file in the backup's place", Hint: "choose another name: no file is overwritten", Err: err}
 	}
 	if err != nil {
 		return fmt.Errorf("make the backup's file: %w", err)

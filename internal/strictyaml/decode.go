@@ -3,15 +3,17 @@ package strictyaml
 import (
 	"cmp"
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Raw is a part of a document to be decoded later, when it is known into what: see [Document.DecodeRaw].
@@ -94,14 +96,7 @@ func (d *Document) DecodeRaw(raw Raw, into any, without ...string) error {
 	if !raw.IsMapping() {
 		return d.decode(&yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}, raw.path, into)
 	}
-	node := *raw.node
-	node.Content = nil
-	for i := 0; i+1 < len(raw.node.Content); i += 2 {
-		if !slices.Contains(without, raw.node.Content[i].Value) {
-			node.Content = append(node.Content, raw.node.Content[i], raw.node.Content[i+1])
-		}
-	}
-	return d.decode(&node, raw.path, into)
+	return d.decode(raw.Without(without...).node, raw.path, into)
 }
 
 func (d *Document) decode(node *yaml.Node, path string, into any) error {
@@ -151,6 +146,10 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 		v.Set(reflect.ValueOf(Raw{node: n, path: path}))
 		return
 	}
+	if v.Type() == rawMapType {
+		d.rawMap(n, path, v)
+		return
+	}
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
@@ -174,7 +173,22 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-var lineError = regexp.MustCompile(`^line (\d+): `)
+// A nodeError is an error that is about a node.
+type nodeError struct {
+	node *yaml.Node
+	said failure.Error
+}
+
+// At returns an error about a node, for a type that decodes itself (yaml.Unmarshaler). hint may be empty.
+func At(node *yaml.Node, message, hint string) error {
+	return &nodeError{node: node, said: failure.Error{Code: failure.Invalid, Message: message, Hint: hint}}
+}
+
+// Error names the line as well, for readers of plain YAML.
+func (e *nodeError) Error() string { return fmt.Sprintf("line %d: %s", e.node.Line, e.said.Message) }
+
+// Explain implements [failure.Explainer].
+func (e *nodeError) Explain() failure.Error { return e.said }
 
 // custom lets a type decode itself; it reports whether the type does so.
 func (d *decoder) custom(n *yaml.Node, path string, v reflect.Value) bool {
@@ -194,34 +208,13 @@ func (d *decoder) custom(n *yaml.Node, path string, v reflect.Value) bool {
 	if err == nil {
 		return true
 	}
-	at, message := n, err.Error()
-	if m := lineError.FindStringSubmatch(message); m != nil {
-		line, _ := strconv.Atoi(m[1])
-		at, message = firstIn(n, line), strings.TrimPrefix(message, m[0])
+	at := n
+	if placed, ok := errors.AsType[*nodeError](err); ok {
+		at = placed.node
 	}
-	d.problem(at, path, label(path)+": "+message, hintOf(err))
+	said := failure.Of(err)
+	d.problem(at, path, label(path)+": "+cmp.Or(said.Message, err.Error()), said.Hint)
 	return true
-}
-
-// hintOf is what an error says there is to do, if it does.
-func hintOf(err error) string {
-	if h, ok := err.(interface{ Hint() string }); ok {
-		return h.Hint()
-	}
-	return ""
-}
-
-// firstIn is the first node in a line.
-func firstIn(n *yaml.Node, line int) *yaml.Node {
-	if n.Line == line {
-		return n
-	}
-	for _, child := range n.Content {
-		if found := firstIn(child, line); found.Line == line {
-			return found
-		}
-	}
-	return n
 }
 
 // article says what a node is.
@@ -256,8 +249,10 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
 		key, value := n.Content[i], n.Content[i+1]
 		at := slices.IndexFunc(fields, func(f Field) bool { return f.Key == key.Value })
 		if at < 0 {
-			d.problem(key, join(path, key.Value), fmt.Sprintf("unknown key %q", key.Value), unknownHint(key.Value, fields))
-			given[Nearest(key.Value, keysOf(fields))] = true
+			meant := Nearest(key.Value, keysOf(fields))
+			d.problem(key, join(path, key.Value), fmt.Sprintf("unknown key %q", key.Value), unknownHint(key.Value, meant, fields))
+			d.problems[len(d.problems)-1].Meant = meant
+			given[meant] = true
 			continue
 		}
 		given[key.Value] = value.Tag != "!!null"
@@ -269,7 +264,8 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
 	}
 	for _, f := range fields {
 		if f.Required && !given[f.Key] {
-			d.problem(&yaml.Node{}, path, fmt.Sprintf("%s is missing", join(path, f.Key)), cmp.Or(f.Hint, f.Description))
+			missing := join(path, f.Key)
+			d.problem(&yaml.Node{}, missing, missing+" is missing", cmp.Or(f.Hint, f.Description))
 		}
 	}
 }
@@ -303,13 +299,13 @@ var (
 
 func decodesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
-	return t == rawType || p.Implements(yamlUnmarshaler) || p.Implements(textUnmarshaler)
+	return t == rawType || t == rawMapType || p.Implements(yamlUnmarshaler) || p.Implements(textUnmarshaler)
 }
 
-// unknownHint is where a key may have been meant to go.
-func unknownHint(key string, fields []Field) string {
-	if near := Nearest(key, keysOf(fields)); near != "" {
-		return fmt.Sprintf("Did you mean %q?", near)
+// unknownHint says where a key may have been meant to go. meant is the known key that is near it, if one is.
+func unknownHint(key, meant string, fields []Field) string {
+	if meant != "" {
+		return fmt.Sprintf("Did you mean %q?", meant)
 	}
 	for _, f := range fields {
 		if t := f.Type; t.Kind() == reflect.Struct && !decodesItself(t) && slices.Contains(keysOf(fieldsOf(t)), key) {

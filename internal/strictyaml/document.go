@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -40,6 +41,29 @@ func Parse(file string, text []byte, env Environment) (*Document, error) {
 	r := resolver{document: d, env: env, following: map[*yaml.Node]bool{}}
 	d.root = r.resolve(top.Content[0], "", 0)
 	return d, newProblems(file, r.problems)
+}
+
+// Read parses a text, has it decoded and checked, and returns everything that is wrong with it at once, as [*Problems]; nil if
+// nothing is. check returns what decoding found (see [Found]) and what else is wrong. Where references are broken, only what is
+// wrong elsewhere is told besides: what a broken one leaves behind would only look wrong again.
+func Read(file string, text []byte, env Environment, check func(*Document) []Problem) error {
+	document, err := Parse(file, text, env)
+	if document == nil {
+		return err
+	}
+	return document.Join(err, Besides(Found(err), document.placed(check(document)))...)
+}
+
+// placed gives the problems without a line that of their path.
+func (d *Document) placed(problems []Problem) []Problem {
+	list := slices.Clone(problems)
+	for i, p := range list {
+		if p.Line == 0 {
+			at := d.place(p.Path)
+			list[i].Line, list[i].Column = at.line, at.column
+		}
+	}
+	return list
 }
 
 // syntaxProblem says in our words where a text stops being YAML.
@@ -81,20 +105,11 @@ func (d *Document) place(path string) place {
 // Join makes one error of what [Parse], [Document.Decode] and a validation found: nil where they found nothing. Problems
 // without a line get that of their path.
 func (d *Document) Join(err error, more ...Problem) error {
-	var list []Problem
-	if found, ok := errors.AsType[*Problems](err); ok {
-		list = append(list, found.List...)
-	} else if err != nil {
+	list := slices.Clone(Found(err))
+	if err != nil && len(list) == 0 {
 		list = append(list, Problem{Message: err.Error()})
 	}
-	for _, p := range more {
-		if p.Line == 0 {
-			at := d.place(p.Path)
-			p.Line, p.Column = at.line, at.column
-		}
-		list = append(list, p)
-	}
-	return newProblems(d.File, list)
+	return newProblems(d.File, append(list, d.placed(more)...))
 }
 
 // A resolver turns the parser's tree into one without aliases, merges and references.

@@ -5,9 +5,12 @@ package strictyaml
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Problem is one thing wrong with a file. Neither text holds what a ${…} reference expanded to.
@@ -17,10 +20,29 @@ type Problem struct {
 	Path    string // the key that it is about, dotted: "endpoints.crm.page"
 	Message string // what is wrong
 	Hint    string // what to do about it; may be empty
+	Meant   string // of an unknown key: the known one that was most likely meant; empty where none is near
+}
+
+// Error returns the message.
+func (p Problem) Error() string { return p.Message }
+
+// Explain implements [failure.Explainer].
+func (p Problem) Explain() failure.Error {
+	return failure.Error{Code: failure.Invalid, Message: p.Message, Hint: p.Hint, Field: p.Path}
 }
 
 // In reports whether the problem is about a key, or what is below it.
 func (p Problem) In(path string) bool { return p.Path == path || strings.HasPrefix(p.Path, path+".") }
+
+// Besides returns those of more that are about other keys than any of found, not parts of the same one, and in other lines: what is wrong
+// already must not be told again in other words.
+func Besides(found, more []Problem) []Problem {
+	return slices.DeleteFunc(slices.Clone(more), func(p Problem) bool {
+		return slices.ContainsFunc(found, func(f Problem) bool {
+			return f.In(p.Path) || p.In(f.Path) || f.Line == p.Line && p.Line > 0
+		})
+	})
+}
 
 // Problems is an error: everything that is wrong with a file, in the order of its lines.
 type Problems struct {
@@ -45,6 +67,23 @@ func (p *Problems) Error() string {
 		}
 	}
 	return b.String()
+}
+
+// Unwrap returns the problems, each a [Problem].
+func (p *Problems) Unwrap() []error {
+	all := make([]error, len(p.List))
+	for i, problem := range p.List {
+		all[i] = problem
+	}
+	return all
+}
+
+// Found returns the problems that an error holds; none for any other error.
+func Found(err error) []Problem {
+	if problems, ok := errors.AsType[*Problems](err); ok {
+		return problems.List
+	}
+	return nil
 }
 
 // newProblems is the error that lists problems, sorted by place; nil where there are none.

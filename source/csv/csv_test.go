@@ -67,21 +67,26 @@ func service(config string) func(testing.TB) sourcetest.Service {
 		if err := x.write(); err != nil {
 			t.Fatal(err)
 		}
-		open := func(tenant string) func(context.Context) (bridge.Source, error) {
-			return func(ctx context.Context) (bridge.Source, error) {
-				factory := newFactory(t, config, source.Deps{Folder: folder})
-				src, err := factory.Open(ctx, bridge.Auth{"tenant": tenant})
-				if err != nil {
-					return nil, errors.Join(err, factory.Close())
-				}
-				return owned{src.(inspected), factory}, nil
-			}
-		}
+		open := opener(t, config, folder)
 		return sourcetest.Service{
 			Open: open("acme"), OpenWrong: open("other"), Now: time.Now, Put: x.put,
 			PutNull: func(contacts ...contact.Contact) error { return x.put(time.Time{}, contacts...) },
 			Mark:    x.mark,
 			Delete:  x.delete,
+		}
+	}
+}
+
+// opener opens a source of a folder's files for a tenant.
+func opener(t testing.TB, config, folder string) func(tenant string) func(context.Context) (bridge.Source, error) {
+	return func(tenant string) func(context.Context) (bridge.Source, error) {
+		return func(ctx context.Context) (bridge.Source, error) {
+			factory := newFactory(t, config, source.Deps{Folder: folder})
+			src, err := factory.Open(ctx, bridge.Auth{"tenant": tenant})
+			if err != nil {
+				return nil, errors.Join(err, factory.Close())
+			}
+			return owned{src.(inspected), factory}, nil
 		}
 	}
 }

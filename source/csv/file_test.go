@@ -81,7 +81,7 @@ func (f *fixture) run(since bridge.Checkpoint) (string, bridge.Checkpoint) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		id := c.Contact.ID
+		id := strings.Clone(c.Contact.ID)
 		switch {
 		case c.Rejected != "":
 			id += "!"
@@ -123,9 +123,9 @@ func TestFilesThatCannotBeServedAreExplained(t *testing.T) {
 		"empty":            {"", []string{"no first row"}},
 		"only empty lines": {"\n\r\n,,,\n", []string{"no first row"}},
 		"two columns of one name": {
-			"id,name,name\n1,a,b\n", []string{`"name" twice`},
+			"id,name,name\n1,a,b\n", []string{`fields.name: Two columns have the name "name"`},
 		},
-		"no such columns": {"ID,name\n1,a\n", []string{`id: "id"`, `updated: "updated"`, `fields.phones[1]: "mobile"`}},
+		"no such columns": {"ID,name\n1,a\n", []string{`id: Unknown column "id"`, `updated: Unknown column "updated"`, `fields.phones[1]: Unknown column "mobile"`}},
 		"CR only":         {"id,name\r1,a\r", []string{"CR"}},
 		"an open quote":   {"id,\"name\n1,a\n", []string{"quote"}},
 	} {
@@ -295,7 +295,7 @@ func TestAFileThatChangesDuringARunEndsIt(t *testing.T) {
 }
 
 func TestBadRowsAreReportedWithTheirLines(t *testing.T) {
-	f := newFixture(t, "id: id, updated: updated",
+	f := newFixture(t, "id: id, updated: updated, encoding: utf-8",
 		header+"1,a,,,2024-05-01T10:00:00\n2,b,,,,x\n\n3,\"c,,,2024-05-01\n,d,,,2024-05-01\n4,e\x00,,,yesterday\n4,\xff,,,\n5,\"f\n\",,,2024-05-01T10:00:00\n1,z,,,2024-05-01T10:00:01\n")
 	got, _ := f.run("")
 	if want := "! ! 4  1 5 1 4"; got != want {
@@ -359,7 +359,7 @@ func TestRowsThatCannotBeReadAreRejectedD8(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					what := c.Contact.ID
+					what := strings.Clone(c.Contact.ID)
 					if c.Rejected != "" {
 						line, _, _ := strings.Cut(c.Rejected, " cannot")
 						what += "(" + line + ")"

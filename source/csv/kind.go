@@ -7,12 +7,17 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "csv",
 		Family:  source.FamilyFile,
-		Summary: "A CSV file, such as an export.",
-		Docs: `Reads a file whose first row names the columns. A new version of the file is noticed by its fingerprint. Write a new file
-and rename it over the old one, so that nobody reads half of it.
+		Summary: "A CSV file, such as an export, or a folder of them.",
+		Docs: `Reads a file whose header names the columns, or all files of a folder or of a pattern as one table. Delimiter, quote, encoding,
+and titles above the header are found; ` + "`preview`" + ` says what was found. Fields are columns or [expressions](expressions.md).
 
-**Exact** for every version of the file. Without ` + "`updated`" + ` a new version is sent whole, and contacts that are no longer in it
-are gone. With it, what is stamped later than the checkpoint is sent; the checkpoint stays ` + "`overlap`" + ` before the file was written.`,
+A new version is noticed by its fingerprint. Write a new file and rename it over the old one, so that nobody reads half of it.
+Reading a new version happens in the background: where it takes longer than a request may, the answer is 503 with
+` + "`Retry-After`" + ` until it is done.
+
+**Exact** for every version of the files. Without ` + "`updated`" + ` a new version is sent whole, and contacts that are no longer in it
+are gone. With it, what is stamped later than the checkpoint is sent; the checkpoint stays ` + "`overlap`" + ` before the file was
+written. Where files come or go in a folder, the next run reads everything. [More](serve-my-files.md#new-versions)`,
 		Example: `kind: csv
 path: customers.csv
 id: Customer No

@@ -13,54 +13,6 @@ import (
 // maxLine is the longest line, and the longest record, that is read. A longer one is left out.
 const maxLine = 1 << 20
 
-// An encoding is how a file's bytes make characters.
-type encoding uint8
-
-const (
-	encodeUTF8 encoding = iota
-	encodeWindows
-	encodeUTF16LE
-	encodeUTF16BE
-)
-
-// detectEncoding finds the encoding of a file by its first bytes and its configuration, and how long its byte order mark is.
-func detectEncoding(head []byte, configured string) (e encoding, mark int) {
-	switch {
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		return encodeUTF8, 3
-	case bytes.HasPrefix(head, []byte("\xff\xfe")):
-		return encodeUTF16LE, 2
-	case bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return encodeUTF16BE, 2
-	case configured == windowsEncoding:
-		return encodeWindows, 0
-	case configured == utf16Encoding && len(head) > 1 && head[0] == 0:
-		return encodeUTF16BE, 0
-	case configured == utf16Encoding:
-		return encodeUTF16LE, 0
-	case configured == "" && isHalfEmpty(head, 1):
-		return encodeUTF16LE, 0
-	case configured == "" && isHalfEmpty(head, 0):
-		return encodeUTF16BE, 0
-	}
-	return encodeUTF8, 0
-}
-
-// isHalfEmpty reports whether every second byte of a text, from the given one on, is zero and the others are not, as in UTF-16
-// of Latin letters. A few bytes are enough: column names begin with some.
-func isHalfEmpty(head []byte, from int) bool {
-	const enough = 8
-	if len(head) < enough {
-		return false
-	}
-	for i, b := range head[:enough] {
-		if (b == 0) != (i%2 == from) {
-			return false
-		}
-	}
-	return true
-}
-
 // lines reads a file line by line from any offset. Offsets are those of the file, whatever its encoding.
 type lines struct {
 	file     io.ReaderAt
@@ -68,7 +20,7 @@ type lines struct {
 	buffer   []byte
 	base     int64 // the offset of buffer[0]
 	next     int   // the next line's place in buffer
-	chunk    int   // how much is read at once: little behind a jump, much when reading on
+	chunk    int   // how much is read at once: little after a jump, much when reading on
 	decoded  []byte
 }
 
@@ -145,8 +97,6 @@ func (l *lines) findEnd(rest []byte, from int) int {
 		}
 		at += i + 1
 		switch l.encoding {
-		case encodeUTF8, encodeWindows:
-			return at
 		case encodeUTF16LE:
 			if at%2 == 1 && at < len(rest) && rest[at] == 0 {
 				return at + 1
@@ -155,6 +105,8 @@ func (l *lines) findEnd(rest []byte, from int) int {
 			if at%2 == 0 && rest[at-2] == 0 {
 				return at
 			}
+		default:
+			return at
 		}
 	}
 	return 0
@@ -185,15 +137,26 @@ func (l *lines) fill() error {
 func (l *lines) decode(raw []byte) []byte {
 	switch l.encoding {
 	case encodeWindows:
-		l.decoded = l.decoded[:0]
-		for _, b := range raw {
-			l.decoded = utf8.AppendRune(l.decoded, charmap.Windows1252.DecodeByte(b))
-		}
-		return l.decoded
+		return l.decode8(raw, charmap.Windows1252)
+	case encodeLatin9:
+		return l.decode8(raw, charmap.ISO8859_15)
 	case encodeUTF16LE, encodeUTF16BE:
 		return l.decode16(raw)
 	}
 	return raw
+}
+
+// decode8 makes UTF-8 of a line of one byte a character.
+func (l *lines) decode8(raw []byte, characters *charmap.Charmap) []byte {
+	l.decoded = l.decoded[:0]
+	for _, b := range raw {
+		if b < utf8.RuneSelf {
+			l.decoded = append(l.decoded, b)
+		} else {
+			l.decoded = utf8.AppendRune(l.decoded, characters.DecodeByte(b))
+		}
+	}
+	return l.decoded
 }
 
 func (l *lines) decode16(raw []byte) []byte {

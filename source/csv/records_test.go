@@ -12,14 +12,16 @@ import (
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/contactbridge/contactbridge/source/file"
 )
 
 // readAll reads every record of a text: "line: a|b" or "line: fault".
 func readAll(t testing.TB, content []byte, e encoding, mark int64, columns int) []string {
 	t.Helper()
-	r := newRecords(newLines(bytes.NewReader(content), e), ',')
+	r := newRecords(newLines(bytes.NewReader(content), e), ',', '"')
 	r.columns = columns
-	r.seek(mark, 1)
+	r.Seek(file.Place{Offset: mark, Line: 1})
 	var list []string
 	for {
 		fault, err := r.read()
@@ -31,10 +33,10 @@ func readAll(t testing.TB, content []byte, e encoding, mark int64, columns int) 
 		}
 		switch fault {
 		case good:
-			list = append(list, fmt.Sprintf("%d: %s", r.line, bytes.Join(r.fields, []byte("|"))))
+			list = append(list, fmt.Sprintf("%d: %s", r.start.Line, bytes.Join(r.fields, []byte("|"))))
 		case emptyRow:
 		default:
-			list = append(list, fmt.Sprintf("%d: %s", r.line, fault))
+			list = append(list, fmt.Sprintf("%d: %s", r.start.Line, fault))
 		}
 	}
 }
@@ -107,25 +109,25 @@ func TestEncodings(t *testing.T) {
 		"UTF-16LE": encode16(text, false),
 		"UTF-16BE": encode16(text, true),
 	} {
-		e, mark := detectEncoding(content, "")
-		if diff := cmp.Diff(want, readAll(t, content, e, int64(mark), 3)); diff != "" {
+		e, mark := detectEncoding(content, openEncoding)
+		if diff := cmp.Diff(want, readAll(t, content, e, mark, 3)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	if e, mark := detectEncoding([]byte("\x00i\x00d"), utf16Encoding); e != encodeUTF16BE || mark != 0 {
+	if e, mark := detectEncoding([]byte("\x00i\x00d"), encodeUTF16); e != encodeUTF16BE || mark != 0 {
 		t.Errorf("UTF-16 without a mark: %d %d", e, mark)
 	}
 	for text, want := range map[string]encoding{
-		"i\x00d\x00,\x00n\x00a\x00": encodeUTF16LE, "\x00i\x00d\x00,\x00n\x00a": encodeUTF16BE, "id,name,x": encodeUTF8, "i\x00d,name\x00": encodeUTF8,
+		"i\x00d\x00,\x00n\x00a\x00": encodeUTF16LE, "\x00i\x00d\x00,\x00n\x00a": encodeUTF16BE, "id,name,x": openEncoding, "i\x00d,name\x00": openEncoding,
 	} {
-		if e, mark := detectEncoding([]byte(text), ""); e != want || mark != 0 {
+		if e, mark := detectEncoding([]byte(text), openEncoding); e != want || mark != 0 {
 			t.Errorf("%q without a mark or a configured encoding: %d %d, want %d", text, e, mark, want)
 		}
 	}
-	if e, _ := detectEncoding([]byte("i\x00d\x00"), utf16Encoding); e != encodeUTF16LE {
+	if e, _ := detectEncoding([]byte("i\x00d\x00"), encodeUTF16); e != encodeUTF16LE {
 		t.Errorf("UTF-16 without a mark: %d", e)
 	}
-	e, _ := detectEncoding([]byte("id"), windowsEncoding)
+	e, _ := detectEncoding([]byte("id"), encodeWindows)
 	if got := readAll(t, []byte("Zo\xeb,\x80,\x93x\x94\n"), e, 0, 3); !slices.Equal(got, []string{"1: Zoë|€|“x”"}) {
 		t.Errorf("windows-1252: %q", got)
 	}
@@ -149,22 +151,22 @@ func FuzzRecords(f *testing.F) {
 		}
 		var got []record
 		var faults int
-		r := newRecords(newLines(bytes.NewReader(content), encodeUTF8), ',')
+		r := newRecords(newLines(bytes.NewReader(content), encodeUTF8), ',', '"')
 		r.columns = 2
-		r.seek(0, 1)
+		r.Seek(file.Place{Line: 1})
 		last := int64(0)
 		for {
 			fault, err := r.read()
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			if err != nil || r.start != last || r.end <= r.start || r.end > int64(len(content)) {
-				t.Fatalf("record from %d to %d behind %d: %v", r.start, r.end, last, err)
+			if err != nil || r.start.Offset != last || r.end.Offset <= r.start.Offset || r.end.Offset > int64(len(content)) {
+				t.Fatalf("record from %v to %v after %d: %v", r.start, r.end, last, err)
 			}
-			last = r.end
+			last = r.end.Offset
 			switch fault {
 			case good:
-				got = append(got, record{r.start, r.end, texts(r.fields)})
+				got = append(got, record{r.start.Offset, r.end.Offset, texts(r.fields)})
 			case emptyRow:
 			default:
 				faults++
@@ -174,10 +176,10 @@ func FuzzRecords(f *testing.F) {
 			t.Fatalf("read to %d of %d", last, len(content))
 		}
 		for _, want := range got { // every record can be read again from its offset
-			again := newRecords(newLines(bytes.NewReader(content), encodeUTF8), ',')
+			again := newRecords(newLines(bytes.NewReader(content), encodeUTF8), ',', '"')
 			again.columns = 2
-			again.seek(want.start, 0)
-			if fault, err := again.read(); fault != good || err != nil || again.end != want.end || !slices.Equal(texts(again.fields), want.fields) {
+			again.Seek(file.Place{Offset: want.start, Line: 1})
+			if fault, err := again.read(); fault != good || err != nil || again.end.Offset != want.end || !slices.Equal(texts(again.fields), want.fields) {
 				t.Fatalf("from offset %d: %q %v, want %q", want.start, texts(again.fields), err, want.fields)
 			}
 		}

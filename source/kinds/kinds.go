@@ -20,6 +20,33 @@ func All() []source.Kind {
 	}
 }
 
+// A Family is what several kinds have in common.
+type Family struct {
+	Name string // one of source's Family constants
+	// Guide is the file in docs that shows how a source of the family is served, and Title its heading. Empty where nothing has
+	// to be shown.
+	Guide, Title string
+}
+
+// Families lists the families of all kinds.
+func Families() []Family {
+	return []Family{
+		{Name: source.FamilySQL, Guide: "serve-my-database.md", Title: "Serve my database"},
+		{Name: source.FamilyFile, Guide: "serve-my-files.md", Title: "Serve my files"},
+		{Name: source.FamilyMemory},
+	}
+}
+
+// FamilyOf returns the family of a kind.
+func FamilyOf(kind source.Kind) Family {
+	for _, f := range Families() {
+		if f.Name == kind.Family {
+			return f
+		}
+	}
+	return Family{}
+}
+
 // Named returns the kind of a name; ok is false where there is none.
 func Named(name string) (kind source.Kind, ok bool) {
 	for _, k := range All() {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -45,8 +44,12 @@ func TestEveryKindIsComplete(t *testing.T) {
 		if found, ok := kinds.Named(k.Name); !ok || found.Summary != k.Summary || !strings.HasSuffix(k.Summary, ".") {
 			t.Errorf("%s is not found by its name, or its summary is not a sentence", k.Name)
 		}
-		if families := []string{source.FamilySQL, source.FamilyFile, source.FamilyMemory}; !slices.Contains(families, k.Family) {
-			t.Errorf("%s is of the family %q, expected one of %q", k.Name, k.Family, families)
+		family := kinds.FamilyOf(k)
+		if family.Name != k.Family || k.Family == "" {
+			t.Errorf("%s is of the family %q, which is not listed", k.Name, k.Family)
+		}
+		if page, err := os.ReadFile("../../docs/" + family.Guide); family.Guide != "" && (err != nil || !strings.HasPrefix(string(page), "# "+family.Title+"\n")) {
+			t.Errorf("docs/%s is not the page %q: %v", family.Guide, family.Title, err)
 		}
 		if !strings.Contains(k.Docs, "**Exact") && !strings.Contains(k.Docs, "**Overlap") {
 			t.Errorf("%s: the documentation does not say what the kind promises: **Exact** or **Overlap**", k.Name)

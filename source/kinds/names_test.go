@@ -23,7 +23,6 @@ var meansOther = map[string]string{
 	"source/kind.go: memory":               "a family",
 	"source/formats.go: csv":               "the format that other programs export",
 	"source/formats.go: sqlite":            "the kind that reads a file of that format, for people who gave it to another kind",
-	"source/record/evaluate.go: memory":    "the memory of the machine, in an error of the expressions' library",
 	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
 }
 
@@ -62,6 +61,17 @@ func TestNobodyElseNamesAKind(t *testing.T) {
 	}
 	if looked < 10 {
 		t.Errorf("only %d files deal with sources: the test does not see them", looked)
+	}
+	reference, err := os.ReadFile("../../internal/config/reference.md.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(reference)) {
+		for _, word := range append(strings.Split(line, "`"), line) {
+			if name := kindNamed("`" + word + "`"); name != "" {
+				t.Errorf("the template of the reference names kind %s: %s", name, line)
+			}
+		}
 	}
 	for place := range meansOther {
 		if !met[place] {
@@ -127,10 +137,11 @@ func dealsWithSources(path string, imports []string) bool {
 	})
 }
 
-// kindNamed is the kind that a string literal names as a word; a URL's scheme is none.
+// kindNamed is the kind that a string literal names: the literal is its name, or speaks of a kind of that name, or of its
+// example. Words such as memory mean other things in other texts.
 func kindNamed(literal string) string {
 	for _, k := range kinds.All() {
-		if regexp.MustCompile(`\b` + k.Name + `\b(?:[^:]|:[^/]|$)`).MatchString(literal) {
+		if regexp.MustCompile("^[\"`]" + k.Name + "[\"`]$|\\bkind:? *[\"`]?" + k.Name + `\b|\bbridge-` + k.Name + `\b`).MatchString(literal) {
 			return k.Name
 		}
 	}

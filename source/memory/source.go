@@ -127,13 +127,13 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 		source.Fact{Name: "order", Value: "updated, id"},
 		source.Fact{Name: "safe horizon", Value: keyset.Instant.FormatStamp(keyset.IntValue(stamp))})
 	if n := len(o.nulls); n > 0 {
-		message := "1 contact has no \"updated\": only initial runs deliver it"
+		message := "1 contact has no updated: only initial runs deliver it"
 		if n > 1 {
-			message = fmt.Sprintf("%d contacts have no \"updated\": only initial runs deliver them", n)
+			message = fmt.Sprintf("%d contacts have no updated: only initial runs deliver them", n)
 		}
 		i.Problems = append(i.Problems, source.Problem{
 			Severity: source.Warning, Code: "null_updated", Message: message,
-			Hint: "set \"updated\" for every contact, or for none",
+			Hint: "Set updated for every contact, or for none.",
 		})
 	}
 	return i, nil

@@ -5,6 +5,8 @@ import (
 
 	"github.com/invopop/jsonschema"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
 )
 
 // UnmarshalYAML reads one expression or a list of them.
@@ -20,7 +22,7 @@ func (e *Expressions) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 	if node.Kind != yaml.SequenceNode {
-		return fmt.Errorf("line %d: expected an expression or a list of expressions", node.Line)
+		return strictyaml.At(node, "expected an expression or a list of expressions", "Write one, or several as [one, two].")
 	}
 	list := make(Expressions, 0, len(node.Content))
 	for _, item := range node.Content {
@@ -29,7 +31,7 @@ func (e *Expressions) UnmarshalYAML(node *yaml.Node) error {
 			return err
 		}
 		if text == "" {
-			return fmt.Errorf("line %d: an expression in a list is empty", item.Line)
+			return strictyaml.At(item, "an expression in a list is empty", "Write it after the hyphen, or remove the hyphen.")
 		}
 		list = append(list, text)
 	}
@@ -45,7 +47,7 @@ func (c *CustomFields) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: expected custom fields as \"key: expression\"", node.Line)
+		return strictyaml.At(node, "expected custom fields as \"key: expression\"", "Write them one a line, or as {Plan: plan}.")
 	}
 	list := make(CustomFields, 0, len(node.Content)/2)
 	lines := make(map[string]int, len(node.Content)/2)
@@ -55,7 +57,7 @@ func (c *CustomFields) UnmarshalYAML(node *yaml.Node) error {
 			return err
 		}
 		if line, ok := lines[field.Key]; ok {
-			return fmt.Errorf("line %d: custom field %q is already defined at line %d", node.Content[i].Line, field.Key, line)
+			return strictyaml.At(node.Content[i], fmt.Sprintf("custom field %q is already defined at line %d", field.Key, line), "Remove one of the two.")
 		}
 		lines[field.Key] = node.Content[i].Line
 		list = append(list, field)
@@ -67,14 +69,14 @@ func (c *CustomFields) UnmarshalYAML(node *yaml.Node) error {
 func customField(key, value *yaml.Node) (CustomField, error) {
 	name := resolve(key)
 	if name.Kind != yaml.ScalarNode || name.Value == "" {
-		return CustomField{}, fmt.Errorf("line %d: the key of a custom field must be a text", key.Line)
+		return CustomField{}, strictyaml.At(key, "the key of a custom field must be a text", "Put it in quotes.")
 	}
 	text, err := expression(resolve(value))
 	if err != nil {
 		return CustomField{}, err
 	}
 	if text == "" {
-		return CustomField{}, fmt.Errorf("line %d: custom field %q has no expression", key.Line, name.Value)
+		return CustomField{}, strictyaml.At(key, fmt.Sprintf("custom field %q has no expression", name.Value), "Write it after the colon, or remove the key.")
 	}
 	return CustomField{Key: name.Value, Expression: text}, nil
 }
@@ -83,7 +85,7 @@ func customField(key, value *yaml.Node) (CustomField, error) {
 func expression(node *yaml.Node) (string, error) {
 	switch {
 	case node.Kind != yaml.ScalarNode:
-		return "", fmt.Errorf("line %d: expected an expression, written as a text", node.Line)
+		return "", strictyaml.At(node, "expected an expression, written as a text", "Put a text that begins with { or [ in quotes.")
 	case node.Tag == "!!null":
 		return "", nil
 	}

@@ -143,8 +143,8 @@ func TestMistakesInExpressionsAreToldWithTheirPlace(t *testing.T) {
 func TestWhatIsNoMistakeBeforeTheColumnsAreKnown(t *testing.T) {
 	for text, mistake := range map[string]bool{
 		"First Name": false, "E-mail (work": false, "Phone(home)": false, "`a \"b\"`": false, `first + " " + last`: false,
-		"`First Name` ?? last": false, "[First Name] + \"x\"": true, `uper(name) + "x"`: true, `name + "x`: true, `name ?? `: true,
-		`name ?? [x y]`: true,
+		"`First Name` ?? last": false, "[First Name] + \"x\"": false, `uper(name) + "x"`: true, `name + "x`: true, `name ?? `: true,
+		`name ?? [x y]`: false, `name ?? ["a" "b"]`: true,
 	} {
 		err := record.Compiler{}.Check(record.Fields{Name: text})
 		if (err != nil) != mistake {

@@ -157,6 +157,9 @@ func (s *nameScanner) bracketed() (column, length int) {
 		return 0, 0
 	}
 	name := string(s.text[s.at+1 : s.at+end])
+	if s.header.open && !utils.IsValidIdentifier(name) && !strings.ContainsAny(name, `"'`) {
+		return 0, end + 1 // most likely a column
+	}
 	index, ok := s.header.index[name]
 	if !ok || utils.IsValidIdentifier(name) || slices.Contains(s.header.names[index+1:], name) {
 		return 0, 0

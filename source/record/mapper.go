@@ -16,6 +16,8 @@ type Compiler struct {
 	// Lists says that values which are JSON arrays or objects are lists and objects everywhere, as in a format where a property
 	// may be repeated. Otherwise they are so in expressions and in list fields, and a plain column of another field is sent as it is.
 	Lists bool
+	// Guess is what the columns mean, where the format knows it. nil: what their names say ([Usual]).
+	Guess *Guess
 }
 
 // Compile compiles fields over columns with the zero [Compiler].
@@ -42,7 +44,12 @@ type mappedField struct {
 // Mapper compiles fields over a record's columns. Where no field is given it takes the columns with the usual names; of a name that
 // stands there more than once, a list takes every column. Its error is a [*FieldError], or several joined.
 func (c Compiler) Mapper(fields Fields, columns []string) (*Mapper, error) {
-	m := &Mapper{Guess: Usual(columns), columns: columns, lists: c.Lists}
+	m := &Mapper{columns: columns, lists: c.Lists}
+	if c.Guess != nil {
+		m.Guess = *c.Guess
+	} else {
+		m.Guess = Usual(columns)
+	}
 	if fields.Empty() {
 		m.takeUsual(c)
 		return m, nil

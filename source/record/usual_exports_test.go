@@ -156,6 +156,71 @@ func TestHeadersOfUsualExportsAreMapped(t *testing.T) {
 			person:  "First name+Last name", company: "Company", emails: "Email (home)+Email (work)",
 			phones: "Phone (mobile)+Phone (iPhone)+Phone (home)+Phone (work)+Phone (main)", websites: "URL (homepage)", country: "Country",
 		},
+		{
+			name: "Google, the older header",
+			columns: "Name|Given Name|Additional Name|Family Name|Yomi Name|Name Prefix|Nickname|Birthday|Notes|Group Membership|E-mail 1 - Type|E-mail 1 - Value|Phone 1 - Type|Phone 1 - Value|" +
+				"Phone 2 - Type|Phone 2 - Value|Address 1 - Type|Address 1 - Formatted|Address 1 - Country|Organization 1 - Type|Organization 1 - Name|Organization 1 - Title|Website 1 - Value",
+			person: "Given Name+Additional Name+Family Name", company: "Organization 1 - Name", title: "Organization 1 - Title", emails: "E-mail 1 - Value",
+			phones: "Phone 1 - Value+Phone 2 - Value", websites: "Website 1 - Value", country: "Address 1 - Country",
+		},
+		{
+			name:    "Salesforce German",
+			columns: "Kontakt-ID|Anrede|Vorname|Nachname|Accountname|Titel|Telefon|Mobiltelefon|Telefon privat|Weiteres Telefon|Telefon Assistent|Fax|E-Mail|Postanschrift: Straße|Postanschrift: Ort|Postanschrift: Land",
+			person:  "Vorname+Nachname", company: "Accountname", emails: "E-Mail", phones: "Telefon+Mobiltelefon+Telefon privat+Weiteres Telefon",
+			country: "Postanschrift: Land", id: "Kontakt-ID", // "Titel" is Dr. in most files
+		},
+		{
+			name:    "Salesforce French",
+			columns: "ID du contact|Prénom|Nom|Nom du compte|Fonction|Téléphone|Mobile|Téléphone domicile|Autre téléphone|Téléphone assistant|Télécopie|E-mail|Pays (adresse postale)",
+			person:  "Prénom+Nom", company: "Nom du compte", title: "Fonction", emails: "E-mail", phones: "Téléphone+Mobile+Téléphone domicile+Autre téléphone",
+			country: "Pays (adresse postale)", id: "ID du contact",
+		},
+		{
+			name:    "Salesforce Italian",
+			columns: "ID referente|Nome|Cognome|Nome account|Qualifica|Telefono|Cellulare|Telefono abitazione|Altro telefono|Telefono assistente|Email|Paese",
+			person:  "Nome+Cognome", company: "Nome account", title: "Qualifica", emails: "Email", phones: "Telefono+Cellulare+Telefono abitazione+Altro telefono", country: "Paese", id: "ID referente",
+		},
+		{
+			name:    "Salesforce Portuguese",
+			columns: "ID do contato|Nome|Sobrenome|Nome da conta|Cargo|Telefone|Celular|Telefone residencial|Outro telefone|Telefone do assistente|Email|País",
+			person:  "Nome+Sobrenome", company: "Nome da conta", title: "Cargo", emails: "Email", phones: "Telefone+Celular+Telefone residencial+Outro telefone", country: "País", id: "ID do contato",
+		},
+		{
+			name:    "Salesforce Dutch",
+			columns: "Contactpersoon-ID|Voornaam|Achternaam|Accountnaam|Functie|Telefoon|Mobiel|Telefoon thuis|Andere telefoon|Telefoon assistent|E-mail|Land",
+			person:  "Voornaam+Achternaam", company: "Accountnaam", title: "Functie", emails: "E-mail", phones: "Telefoon+Mobiel+Telefoon thuis+Andere telefoon", country: "Land", id: "Contactpersoon-ID",
+		},
+		{
+			name:    "Apple German",
+			columns: "Vorname|Nachname|Firma|Telefon (Mobil)|iPhone|Telefon (Privat)|Telefon (Arbeit)|Telefon (Haupt)|Fax (Arbeit)|E-Mail (Privat)|E-Mail (Arbeit)|URL (Homepage)|Land",
+			person:  "Vorname+Nachname", company: "Firma", emails: "E-Mail (Privat)+E-Mail (Arbeit)", phones: "Telefon (Mobil)+iPhone+Telefon (Privat)+Telefon (Arbeit)+Telefon (Haupt)",
+			websites: "URL (Homepage)", country: "Land",
+		},
+		{
+			name:    "Apple French",
+			columns: "Prénom|Nom|Société|Téléphone (portable)|Téléphone (domicile)|Téléphone (bureau)|Téléphone (principal)|Fax (bureau)|E-mail (domicile)|E-mail (bureau)|Pays",
+			person:  "Prénom+Nom", company: "Société", emails: "E-mail (domicile)+E-mail (bureau)", phones: "Téléphone (portable)+Téléphone (domicile)+Téléphone (bureau)+Téléphone (principal)", country: "Pays",
+		},
+		{
+			name:    "Apple Spanish",
+			columns: "Nombre|Apellidos|Empresa|Teléfono (móvil)|Teléfono (casa)|Teléfono (trabajo)|Teléfono (principal)|Fax (trabajo)|Correo electrónico (casa)|Correo electrónico (trabajo)|País",
+			person:  "Nombre+Apellidos", company: "Empresa", emails: "Correo electrónico (casa)+Correo electrónico (trabajo)", phones: "Teléfono (móvil)+Teléfono (casa)+Teléfono (trabajo)+Teléfono (principal)", country: "País",
+		},
+		{
+			name:    "Apple Italian",
+			columns: "Nome|Cognome|Azienda|Telefono (cellulare)|Telefono (casa)|Telefono (lavoro)|Telefono (principale)|Fax (lavoro)|E-mail (casa)|E-mail (lavoro)|Paese",
+			person:  "Nome+Cognome", company: "Azienda", emails: "E-mail (casa)+E-mail (lavoro)", phones: "Telefono (cellulare)+Telefono (casa)+Telefono (lavoro)+Telefono (principale)", country: "Paese",
+		},
+		{
+			name:    "Apple Portuguese",
+			columns: "Nome|Apelido|Empresa|Telefone (telemóvel)|Telefone (casa)|Telefone (trabalho)|Telefone (principal)|Fax (trabalho)|E-mail (casa)|E-mail (trabalho)|País",
+			person:  "Nome+Apelido", company: "Empresa", emails: "E-mail (casa)+E-mail (trabalho)", phones: "Telefone (telemóvel)+Telefone (casa)+Telefone (trabalho)+Telefone (principal)", country: "País",
+		},
+		{
+			name:    "Apple Dutch",
+			columns: "Voornaam|Achternaam|Bedrijf|Telefoon (mobiel)|Telefoon (thuis)|Telefoon (werk)|Telefoon (hoofdnummer)|Fax (werk)|E-mail (thuis)|E-mail (werk)|Land",
+			person:  "Voornaam+Achternaam", company: "Bedrijf", emails: "E-mail (thuis)+E-mail (werk)", phones: "Telefoon (mobiel)+Telefoon (thuis)+Telefoon (werk)+Telefoon (hoofdnummer)", country: "Land",
+		},
 		{name: "lists of their own", columns: "id|name|phones|emails|tel_mobile|websites", person: "name", phones: "phones+tel_mobile", emails: "emails", websites: "websites", id: "id"},
 		{
 			name:    "what only looks like it",

@@ -124,7 +124,7 @@ var (
 		"paisregion", "paisoregiondeltrabajo", "paisoregionparticular", "paisdeltrabajo", "paisdetrabajo", "paeseuff", "paeseab",
 		"paeseregione", "paeseareageografica", "paeseoareageografica", "nazione", "paisregiaodoenderecocomercial",
 		"paisregiaodoenderecoresidencial", "paisregiao", "paisregiaodaempresa", "werkadreslandregio", "werkadresland", "huisadreslandregio",
-		"huisadresland", "landregio",
+		"huisadresland", "landregio", "postanschriftland", "rechnungsanschriftland", "paysadressepostale", "paysadressedefacturation",
 	}
 )
 
@@ -157,6 +157,6 @@ var (
 		trabajo particular casa oficina otro otra compania empresa automovil organizacion centralita personal laboral
 		ufficio uff abitazione ab altro altra casa lavoro azienda societa personale aziendale
 		comercial residencial outro outra empresa carro trabalho pessoal profissional
-		werk thuis andere ander bedrijf kantoor zakelijk zakelijke prive hoofd persoonlijke persoonlijk op
+		werk thuis andere ander bedrijf kantoor zakelijk zakelijke prive hoofd hoofdnummer persoonlijke persoonlijk op
 		de del della dello dell da do das dos der des du la le l el di d a of for the fur pour para per van voor en`)
 )

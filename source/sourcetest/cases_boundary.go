@@ -2,12 +2,15 @@ package sourcetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 )
 
 // boundaryCases are about checkpoints, what is refused, and how a source ends.
@@ -110,8 +113,9 @@ func nullUpdatedOnlyInInitialRuns(x *exam) {
 		}
 	}
 	_, changes, _ := x.all(x.reopen(), "")
-	if got, first := ids(changes), `"c00020" "c00021" "c00022" "c00023" "c00024" "c00000"`; !strings.HasPrefix(got, first) {
-		x.failf("an initial run begins with %s, want %s", got, first)
+	slices.SortFunc(want, func(a, b contact.Contact) int { return cmp.Compare(a.ID, b.ID) }) // settle's stamps ascend with the ids
+	if got, want := ids(first(changes)), x.inParts(slices.Concat(want[6:], want[:6])); got != want {
+		x.failf("an initial run reads %s, want %s", got, want)
 	}
 }
 

@@ -229,6 +229,9 @@ func runEndsWhileContactsKeepChanging(x *exam) {
 	want := x.settle(30)
 	added := 0
 	change := func(page int) {
+		if page > 60 && x.target.Restarts {
+			return // where other sources are read before the one that ends the run, it would begin again for hours
+		}
 		if page > 60 {
 			x.failf("a run over 30 contacts in pages of 5 has not ended after %d pages", page)
 			panic(stopExam{})
@@ -295,14 +298,19 @@ func lateCommitIsDelivered(x *exam) {
 }
 
 func commitDuringARunIsDelivered(x *exam) {
-	oldest := contact.Contact{ID: "a1", Name: "First"}
-	x.put(x.long(-1), oldest)
+	oldest := []contact.Contact{{ID: "a1", Name: "First"}, {ID: "a2", Name: "Second"}} // one for each part
+	x.put(x.long(-1), oldest...)
 	r := newReplica()
-	// The run below is to be an incremental one, since an initial one looks again (E12), and to start right after this contact.
-	src := x.open()
-	run, changes, _ := x.all(src, "")
-	r.apply(changes)
-	r.checkpoint = src.Checkpoint(run, changes[0].Position, false)
+	// The run below is to be an incremental one of every part, since an initial one looks again (E12), and to start right after
+	// these contacts.
+	if x.target.Part != nil {
+		x.mustSync(r, 4, nil)
+	} else {
+		src := x.open()
+		run, changes, _ := x.all(src, "")
+		r.apply(changes)
+		r.checkpoint = src.Checkpoint(run, last(changes[:min(2, len(changes))], nil), false)
+	}
 	want := append(x.settle(20), x.ahead()...)
 	tx := x.beginTx()
 	want[0], want[19] = version(want[0], 1), version(want[19], 1)
@@ -319,7 +327,7 @@ func commitDuringARunIsDelivered(x *exam) {
 		x.must(tx.Commit(), "commit")
 	}
 	x.mustSync(r, 4, nil)
-	x.equal(r, append(want, oldest), "after the next run")
+	x.equal(r, append(want, oldest...), "after the next run")
 }
 
 func lateCommitAmongOthersIsDelivered(x *exam) {

@@ -23,6 +23,9 @@ type Target struct {
 	// Restarts says that a change of the external service may end a run that is being read, with
 	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
 	Restarts bool
+	// Part says which of several sources, which are read one after the other, has a contact; nil where there is only one. The order
+	// of contacts is that of their parts, and then that of the source.
+	Part func(id string) int
 	// Order compares two ids as the external service sorts them; nil means by their bytes. Collations differ.
 	Order func(a, b string) int
 	// HistoryTime is how long random histories are made; 0 means 3 seconds.

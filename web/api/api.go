@@ -52,7 +52,7 @@ type API struct {
 	mux      *http.ServeMux
 	huma     huma.API
 	json     []byte
-	yaml     []byte
+	yaml     func() []byte
 	callerID http.Handler
 }
 
@@ -95,8 +95,8 @@ func (a *API) routes() {
 	a.routeWebhooks()
 	a.routeEvents()
 	a.routeOverview()
-	a.mux.HandleFunc("GET /api/v1/openapi.json", serveBytes("application/openapi+json", &a.json))
-	a.mux.HandleFunc("GET /api/v1/openapi.yaml", serveBytes("application/openapi+yaml", &a.yaml))
+	a.mux.HandleFunc("GET /api/v1/openapi.json", serveBytes("application/openapi+json", func() []byte { return a.json }))
+	a.mux.HandleFunc("GET /api/v1/openapi.yaml", serveBytes("application/openapi+yaml", func() []byte { return a.yaml() }))
 	a.mux.HandleFunc("/api/", a.nothingHere)
 }
 
@@ -129,10 +129,10 @@ func (a *API) Document() []byte {
 	return append(b.Bytes(), '\n')
 }
 
-func serveBytes(contentType string, body *[]byte) http.HandlerFunc {
+func serveBytes(contentType string, body func() []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
-		_, _ = w.Write(*body)
+		_, _ = w.Write(body())
 	}
 }
 

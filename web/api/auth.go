@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"math"
 	"net/http"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/guesses"
@@ -99,7 +99,7 @@ func (a *API) authenticate(r *http.Request, token string) (hub.Actor, *problem) 
 		exchange.Of(r.Context()).Actor = actor.Name
 		return actor, nil
 	}
-	if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Denied {
+	if failure.Of(err).Code == failure.Denied {
 		judged(guesses.Wrong)
 		return hub.Actor{}, newProblem("unauthorized", "The token is not known, or has expired.", "Check it, or make a new one with  contactbridge hub token create .")
 	}
@@ -136,5 +136,5 @@ func (a *API) Admit(r *http.Request, scope registry.Scope) Problem {
 // Tell is an error as somebody outside may hear of it; the rest goes into the log.
 func (a *API) Tell(ctx context.Context, err error) (message, hint string) {
 	p := problemOf(ctx, err)
-	return p.detail.Message, p.detail.Hint
+	return p.failure.Message, p.failure.Hint
 }

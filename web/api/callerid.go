@@ -96,8 +96,8 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 	go func() {
 		var o callerIDOutcome
 		defer func() {
-			if failure := recover(); failure != nil {
-				detached.Err, o = fmt.Errorf("panic: %v", failure), callerIDOutcome{}
+			if panicked := recover(); panicked != nil {
+				detached.Err, o = fmt.Errorf("panic: %v", panicked), callerIDOutcome{}
 			}
 			known <- o
 		}()
@@ -141,7 +141,7 @@ func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 		return callerIDOutcome{}
 	}
 	ctx := hub.WithActor(r.Context(), actor)
-	found, err := a.hub.Lookup(ctx, account, number, regionOf(query), caller.Options{})
+	found, err := a.hub.Lookup(ctx, account, number, regionOf(query), caller.LookupOptions{})
 	if ctx.Err() != nil {
 		return callerIDOutcome{} // counted as late by who waited
 	}

@@ -159,7 +159,7 @@ func isRegion(s string) bool {
 
 // lookUp asks the hub and counts what came of it.
 func (a *API) lookUp(ctx context.Context, account string, q callerQuestion) (caller.Answer, error) {
-	found, err := a.hub.Lookup(ctx, account, q.Number, q.Region, caller.Options{Limit: q.Limit, All: q.All})
+	found, err := a.hub.Lookup(ctx, account, q.Number, q.Region, caller.LookupOptions{Limit: q.Limit, All: q.All})
 	a.looked(resultOf(&found, err))
 	return found, err
 }

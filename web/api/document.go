@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/yaml"
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
@@ -79,8 +82,15 @@ func (a *API) finishDocument() {
 	taken := schemas["Changes"].Properties
 	schemas["Changes"].Properties = orNull(taken)
 	a.json, _ = json.Marshal(document) // of plain values; the tests read it
-	a.yaml, _ = document.YAML()
+	a.yaml = sync.OnceValue(a.asYAML)
 	schemas["Changes"].Properties = taken
+}
+
+// asYAML returns the document as YAML, which few ask for: making it takes longer than everything else that an API begins with.
+func (a *API) asYAML() []byte {
+	var b bytes.Buffer
+	_ = yaml.Convert(&b, bytes.NewReader(a.json)) // it is valid JSON
+	return b.Bytes()
 }
 
 // orNull is how fields look that null takes away. The framework takes null for every optional field, and complains better

@@ -8,8 +8,8 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// Settings are what is configured of an integration: everything but its names and its auth values.
-type Settings struct {
+// IntegrationSettings are what is configured of an integration: everything but its names and its auth values.
+type IntegrationSettings struct {
 	Bridge     string           `json:"bridge" minLength:"1" maxLength:"2048" doc:"URL of the contact_sync endpoint. It may hold {{field}} placeholders of the fields' values."`
 	Validation string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint. Absent: credentials are tried on the first page."`
 	Fields     []registry.Field `json:"fields,omitempty" maxItems:"50" doc:"What the auth object holds. Absent: whatever values are set."`
@@ -39,7 +39,7 @@ type guardView struct {
 	Min   int64   `json:"min" minimum:"0" doc:"And more than so many of them."`
 }
 
-func (s Settings) integration(key directory.Key) registry.Integration {
+func (s IntegrationSettings) integration(key directory.Key) registry.Integration {
 	i := registry.Integration{
 		Key: key, Bridge: s.Bridge, Validation: s.Validation, Fields: s.Fields, OAuth: s.OAuth, Paused: s.Paused,
 		Schedule: registry.Schedule{Every: s.Schedule.Every.orZero(), Cron: s.Schedule.Cron, Off: s.Schedule.Off, Full: s.Schedule.Full.orZero()},
@@ -56,8 +56,8 @@ func (s Settings) integration(key directory.Key) registry.Integration {
 	return i
 }
 
-func viewSettings(i registry.Integration) Settings {
-	s := Settings{
+func viewSettings(i registry.Integration) IntegrationSettings {
+	s := IntegrationSettings{
 		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused,
 		Schedule: scheduleView{Every: someDuration(i.Schedule.Every), Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: someDuration(i.Schedule.Full)},
 		Limits: limitsView{
@@ -77,7 +77,7 @@ func viewSettings(i registry.Integration) Settings {
 type integrationView struct {
 	Account string `json:"account" doc:"The account."`
 	Name    string `json:"name" doc:"The integration's name, unique in its account."`
-	Settings
+	IntegrationSettings
 	Managed    bool       `json:"managed,omitempty" doc:"Declared by the configuration file, and changed there only."`
 	Created    time.Time  `json:"created,omitzero" doc:"When it was added."`
 	Updated    time.Time  `json:"updated,omitzero" doc:"When its settings were changed."`
@@ -104,7 +104,7 @@ type statusView struct {
 
 func viewIntegration(i hub.IntegrationView) integrationView {
 	v := integrationView{
-		Account: i.Account, Name: i.Integration.Integration, Settings: viewSettings(i.Integration), Managed: i.Managed, Created: i.Created,
+		Account: i.Account, Name: i.Integration.Integration, IntegrationSettings: viewSettings(i.Integration), Managed: i.Managed, Created: i.Created,
 		Held: heldView(i.State.Held), Updated: i.Updated, Version: i.Version, AuthSet: append([]string{}, i.AuthSet...), Contacts: i.State.Contacts, Checkpoint: i.State.Checkpoint,
 		Status: statusView{
 			Health: string(i.Status.Health), Problem: i.Status.Problem, Failures: i.Status.Failures, Due: i.Status.Due, Fresh: i.Status.Fresh,

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -44,11 +44,11 @@ type AuthValues struct {
 
 type newIntegration struct {
 	Name string `json:"name" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"letters, digits, hyphen and underscore, at most 64" doc:"Unique in its account."`
-	Settings
+	IntegrationSettings
 	AuthValues
 }
 
-// changes are [Settings] of which all may be absent.
+// changes are [IntegrationSettings] of which all may be absent.
 type changes struct {
 	Bridge     *string           `json:"bridge,omitempty" minLength:"1" maxLength:"2048" doc:"URL of the contact_sync endpoint."`
 	Validation *string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint; null: none."`
@@ -140,7 +140,7 @@ func (a *API) addIntegration(ctx context.Context, in *struct {
 func (a *API) testDraft(ctx context.Context, in *struct {
 	InAccount
 	Body struct {
-		Settings
+		IntegrationSettings
 		AuthValues
 	} `nameHint:"Draft"`
 },
@@ -178,7 +178,7 @@ func (a *API) changeIntegration(ctx context.Context, in *struct {
 			changed.Version = version
 		}
 		err = a.hub.ChangeIntegration(ctx, changed, in.Body.Auth)
-		if e, ok := errors.AsType[*hub.Error](err); ok && e.Kind == hub.Conflict && version == 0 && attempt < mergeAttempts {
+		if failure.Of(err).Code == failure.Conflict && version == 0 && attempt < mergeAttempts {
 			continue
 		}
 		if err != nil {
@@ -202,7 +202,7 @@ func versionOf(match string) (int64, error) {
 }
 
 // merged is the settings with a merge patch applied.
-func merged(current Settings, patch []byte) (changed Settings, err error) {
+func merged(current IntegrationSettings, patch []byte) (changed IntegrationSettings, err error) {
 	was, err := json.Marshal(current)
 	if err != nil {
 		return changed, err

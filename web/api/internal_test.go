@@ -167,7 +167,7 @@ func TestSettingsSurviveTheWayThroughJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s Settings
+	var s IntegrationSettings
 	if err := json.Unmarshal(text, &s); err != nil {
 		t.Fatal(err)
 	}
@@ -178,16 +178,16 @@ func TestSettingsSurviveTheWayThroughJSON(t *testing.T) {
 
 func TestAChangeIsAMergePatch(t *testing.T) {
 	every := duration(time.Hour)
-	was := Settings{Bridge: "http://a/x", Validation: "http://a/v", Schedule: scheduleView{Every: &every}, Guard: &guardView{Share: 0.1, Min: 1}, OAuth: &registry.OAuth{Grant: "client_credentials", TokenURL: "u", ClientID: "c"}}
-	for patch, check := range map[string]func(Settings) bool{
-		`{}`:                                func(s Settings) bool { return cmp.Equal(s, was) },
-		`{"bridge":"http://b/x"}`:           func(s Settings) bool { return s.Bridge == "http://b/x" && s.Validation == was.Validation },
-		`{"validation":null}`:               func(s Settings) bool { return s.Validation == "" },
-		`{"oauth":null,"guard":null}`:       func(s Settings) bool { return s.OAuth == nil && s.Guard == nil },
-		`{"oauth":{"client_id":"d"}}`:       func(s Settings) bool { return s.OAuth.ClientID == "d" && s.OAuth.TokenURL == "u" },
-		`{"schedule":{"cron":"1 2 * * *"}}`: func(s Settings) bool { return s.Schedule.Cron == "1 2 * * *" && s.Schedule.Every == nil },
-		`{"schedule":{"full":"0s"}}`:        func(s Settings) bool { return *s.Schedule.Every == every && *s.Schedule.Full == 0 },
-		`{"auth":{"Password":"x"}}`:         func(s Settings) bool { return cmp.Equal(s, was) },
+	was := IntegrationSettings{Bridge: "http://a/x", Validation: "http://a/v", Schedule: scheduleView{Every: &every}, Guard: &guardView{Share: 0.1, Min: 1}, OAuth: &registry.OAuth{Grant: "client_credentials", TokenURL: "u", ClientID: "c"}}
+	for patch, check := range map[string]func(IntegrationSettings) bool{
+		`{}`:                                func(s IntegrationSettings) bool { return cmp.Equal(s, was) },
+		`{"bridge":"http://b/x"}`:           func(s IntegrationSettings) bool { return s.Bridge == "http://b/x" && s.Validation == was.Validation },
+		`{"validation":null}`:               func(s IntegrationSettings) bool { return s.Validation == "" },
+		`{"oauth":null,"guard":null}`:       func(s IntegrationSettings) bool { return s.OAuth == nil && s.Guard == nil },
+		`{"oauth":{"client_id":"d"}}`:       func(s IntegrationSettings) bool { return s.OAuth.ClientID == "d" && s.OAuth.TokenURL == "u" },
+		`{"schedule":{"cron":"1 2 * * *"}}`: func(s IntegrationSettings) bool { return s.Schedule.Cron == "1 2 * * *" && s.Schedule.Every == nil },
+		`{"schedule":{"full":"0s"}}`:        func(s IntegrationSettings) bool { return *s.Schedule.Every == every && *s.Schedule.Full == 0 },
+		`{"auth":{"Password":"x"}}`:         func(s IntegrationSettings) bool { return cmp.Equal(s, was) },
 	} {
 		now, err := merged(was, []byte(patch))
 		if err != nil || !check(now) {
@@ -305,7 +305,7 @@ func TestARunsErrorComesWithItsHint(t *testing.T) {
 // D9: a share of zero always asks; it is not the default.
 func TestAGuardOfZeroIsMeant(t *testing.T) {
 	for _, least := range []int64{0, 10} {
-		i := Settings{Guard: &guardView{Min: least}}.integration(directory.Key{})
+		i := IntegrationSettings{Guard: &guardView{Min: least}}.integration(directory.Key{})
 		if i.Guard == (directory.Guard{}) || !i.Guard.Refuses(1, 1000) {
 			t.Errorf("the guard is %+v", i.Guard)
 		}
@@ -313,7 +313,7 @@ func TestAGuardOfZeroIsMeant(t *testing.T) {
 			t.Errorf("it is shown as %+v", v)
 		}
 	}
-	if i := (Settings{}).integration(directory.Key{}); i.Guard.OrDefault() != directory.DefaultGuard() {
+	if i := (IntegrationSettings{}).integration(directory.Key{}); i.Guard.OrDefault() != directory.DefaultGuard() {
 		t.Errorf("without a guard: %+v", i.Guard)
 	}
 }

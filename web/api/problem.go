@@ -11,9 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
-	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
@@ -21,40 +19,43 @@ import (
 type problem struct {
 	status     int
 	retryAfter int // seconds; 0: nobody knows
-	detail     exchange.Detail
+	failure    failure.Error
 }
 
-// Error is the message.
-func (p *problem) Error() string { return p.detail.Message }
+// Error returns the message.
+func (p *problem) Error() string { return p.failure.Message }
+
+// Explain returns what the caller is told.
+func (p *problem) Explain() failure.Error { return p.failure }
 
 // GetStatus is the HTTP status.
 func (p *problem) GetStatus() int { return p.status }
 
 // statuses is the table of a problem's codes.
-var statuses = map[string]int{
+var statuses = map[failure.Code]int{
 	"bad_request":            http.StatusBadRequest,
 	"unauthorized":           http.StatusUnauthorized,
-	"denied":                 http.StatusForbidden,
-	"not_found":              http.StatusNotFound,
+	failure.Denied:           http.StatusForbidden,
+	failure.NotFound:         http.StatusNotFound,
 	"method_not_allowed":     http.StatusMethodNotAllowed,
 	"timeout":                http.StatusRequestTimeout,
-	"conflict":               http.StatusConflict,
-	"managed":                http.StatusConflict,
+	failure.Conflict:         http.StatusConflict,
+	failure.Managed:          http.StatusConflict,
 	"body_too_large":         http.StatusRequestEntityTooLarge,
 	"unsupported_media_type": http.StatusUnsupportedMediaType,
-	"invalid":                http.StatusUnprocessableEntity,
-	"rate_limited":           http.StatusTooManyRequests,
+	failure.Invalid:          http.StatusUnprocessableEntity,
+	failure.Busy:             http.StatusTooManyRequests,
 	"internal":               http.StatusInternalServerError,
 	"unavailable":            http.StatusServiceUnavailable,
 }
 
-func newProblem(code, message, hint string) *problem {
-	return &problem{status: statuses[code], detail: exchange.Detail{Code: code, Message: message, Hint: hint}}
+func newProblem(code failure.Code, message, hint string) *problem {
+	return &problem{status: statuses[code], failure: failure.Error{Code: code, Message: message, Hint: hint}}
 }
 
 func invalid(field, message, hint string) *problem {
-	p := newProblem("invalid", message, hint)
-	p.detail.Field = field
+	p := newProblem(failure.Invalid, message, hint)
+	p.failure.Field = field
 	return p
 }
 
@@ -63,26 +64,8 @@ func problemOf(ctx context.Context, err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
-	if all := hub.Errors(err); len(all) > 0 {
-		if _, known := statuses[string(all[0].Kind)]; known {
-			p := newProblem(string(all[0].Kind), sentence(all[0].Message), all[0].Hint)
-			p.detail.Field = all[0].Field // the first; the message tells the others as well
-			for _, e := range all[1:] {
-				p.detail.Message += " " + sentence(e.Message)
-				p.detail.Hint = strings.TrimSpace(p.detail.Hint + " " + sentence(e.Hint))
-			}
-			return p
-		}
-	}
-	switch {
-	case errors.Is(err, registry.ErrNotFound), errors.Is(err, directory.ErrNotFound):
-		return newProblem("not_found", "There is no such thing here.", "Check the names in the path, and the account.")
-	case errors.Is(err, registry.ErrExists):
-		return newProblem("conflict", "There is one of this name already.", "Choose another name, or change the one there is.")
-	case errors.Is(err, registry.ErrManaged):
-		return newProblem("managed", "It is declared by the configuration file.", "Change it there, and start the hub again.")
-	case errors.Is(err, directory.ErrUnderWay):
-		return newProblem("conflict", "A run of this integration is under way.", "Cancel it, or wait for its end.")
+	if all := failure.All(err); len(all) > 0 && tellable(all[0].Code) {
+		return problemOfAll(all)
 	}
 	exchange.Of(ctx).Err = err
 	if ctx.Err() != nil {
@@ -91,10 +74,30 @@ func problemOf(ctx context.Context, err error) *problem {
 	return newProblem("internal", "The hub failed.", "Look for the request id in the hub's log.")
 }
 
+// tellable reports whether errors of this code are about the request, and so are shown to its sender.
+func tellable(code failure.Code) bool {
+	switch code {
+	case failure.Invalid, failure.NotFound, failure.Conflict, failure.Managed, failure.Denied, failure.Busy:
+		return true
+	}
+	return false
+}
+
+// problemOfAll returns several errors as one. Code and field are those of the first.
+func problemOfAll(all []failure.Error) *problem {
+	p := newProblem(all[0].Code, sentence(all[0].Message), all[0].Hint)
+	p.failure.Field = all[0].Field
+	for _, e := range all[1:] {
+		p.failure.Message += " " + sentence(e.Message)
+		p.failure.Hint = strings.TrimSpace(p.failure.Hint + " " + sentence(e.Hint))
+	}
+	return p
+}
+
 // Write answers with the problem.
 func (p *problem) Write(w http.ResponseWriter, r *http.Request) {
 	p.setHeaders(w.Header().Set)
-	exchange.WriteError(w, r, p.status, p.detail)
+	exchange.WriteError(w, r, p.status, p.failure)
 }
 
 func (p *problem) setHeaders(set func(name, value string)) {
@@ -119,37 +122,35 @@ func shapeProblem(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	p.setHeaders(ctx.SetHeader)
 	ctx.SetHeader("Content-Type", "application/json")
-	detail := p.detail
-	detail.RequestID = exchange.Of(ctx.Context()).ID
-	return exchange.ErrorBody{Error: detail}, nil
+	return exchange.BodyOf(ctx.Context(), p.failure), nil
 }
 
 const seeDocument = "GET /api/v1/openapi.json describes what this operation takes."
 
 // frameworkProblem tells what is wrong with a request. It never repeats a value, which may be a credential.
 func frameworkProblem(ctx context.Context, e *huma.ErrorModel) *problem {
-	code := "invalid"
+	code := failure.Invalid
 	for name, status := range statuses {
-		if status == e.Status && name != "managed" {
+		if status == e.Status && name != failure.Managed {
 			code = name
 		}
 	}
 	p := newProblem(code, sentence(e.Detail), seeDocument)
 	if e.Status == http.StatusInternalServerError {
 		exchange.Of(ctx).Err = fmt.Errorf("%s: %v", e.Detail, e.Errors)
-		p.detail.Message, p.detail.Hint = "The hub failed.", "Look for the request id in the hub's log."
+		p.failure.Message, p.failure.Hint = "The hub failed.", "Look for the request id in the hub's log."
 		return p
 	}
 	var sentences []string
 	for _, d := range e.Errors {
 		field := fieldOf(d.Location)
-		if p.detail.Field == "" {
-			p.detail.Field = field
+		if p.failure.Field == "" {
+			p.failure.Field = field
 		}
 		sentences = append(sentences, complaint(field, d))
 	}
 	if len(sentences) > 0 {
-		p.detail.Message = strings.Join(sentences, " ")
+		p.failure.Message = strings.Join(sentences, " ")
 	}
 	return p
 }

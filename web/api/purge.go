@@ -2,12 +2,11 @@ package api
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A RefView names a record of an account.
@@ -94,7 +93,7 @@ func (a *API) purgeable(ctx context.Context, in purgeRequest) (purgeView, error)
 	for _, ref := range in.Refs {
 		record := recordView{RefView: ref}
 		entry, err := a.hub.Contact(ctx, directory.Key{Account: accountOf(ctx), Integration: ref.Integration}, ref.ID)
-		if e, ok := errors.AsType[*hub.Error](err); err != nil && !(ok && e.Kind == hub.NotFound) {
+		if err != nil && failure.Of(err).Code != failure.NotFound {
 			return view, err
 		}
 		record.Name, record.Company = entry.Contact.Name, entry.Contact.Company
@@ -105,7 +104,7 @@ func (a *API) purgeable(ctx context.Context, in purgeRequest) (purgeView, error)
 
 func (a *API) purgeableByNumber(ctx context.Context, number string) (purgeView, error) {
 	view := purgeView{Records: []recordView{}, Uncertain: []recordView{}}
-	found, err := a.hub.Lookup(ctx, accountOf(ctx), number, "", caller.Options{Limit: mostPurged, All: true})
+	found, err := a.hub.Lookup(ctx, accountOf(ctx), number, "", caller.LookupOptions{Limit: mostPurged, All: true})
 	if err != nil {
 		return view, err
 	}

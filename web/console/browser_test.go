@@ -20,6 +20,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+
+	"github.com/contactbridge/contactbridge/web/console"
 )
 
 var updateScreenshots = flag.Bool("update-screenshots", false, "take the screenshots of the documentation anew")
@@ -48,7 +50,10 @@ var chromium struct {
 	profile string
 }
 
-func TestMain(m *testing.M) { os.Exit(withBrowser(m)) }
+func TestMain(m *testing.M) {
+	console.CheapPasswords()
+	os.Exit(withBrowser(m))
+}
 
 // withBrowser runs the tests and ends the browser.
 func withBrowser(m *testing.M) (status int) {

@@ -4,6 +4,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -39,6 +40,8 @@ type Options struct {
 	Proxies listener.Proxies // their word is taken for the address that wrong passwords are counted by
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
+	// FormTime is how long a form may take to arrive; nobody holds a connection with one for longer. 0 means 10 s.
+	FormTime time.Duration
 }
 
 // An OpenID is a provider that people sign in with (OpenID Connect, authorization code with PKCE).
@@ -91,6 +94,7 @@ func New(o Options) (*Console, error) {
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
+	c.options.FormTime = cmp.Or(o.FormTime, formTime)
 	c.guesses = guesses.New(c.clock)
 	if o.OpenID != nil {
 		if c.openID, err = newProvider(o); err != nil {

@@ -67,15 +67,15 @@ func TestMoreRejectedContactsThanAPageShowsAreSpokenOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range []int{50, 1} {
-		run, err := s.hub.Store.StartRun(ctx, key, directory.Start{Lease: time.Minute})
+		run, err := s.store.StartRun(ctx, key, directory.Start{Lease: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
-		page := directory.Page{Seq: 1, Last: true}
+		page := directory.PageChanges{Seq: 1}
 		for i := range n {
 			page.Rejected = append(page.Rejected, directory.Rejected{ID: fmt.Sprintf("faulty-%d-of-%d", i, n), Reason: "has no name"})
 		}
-		if err := s.hub.Store.ApplyPage(ctx, run, page); err != nil {
+		if err := s.store.ApplyPage(ctx, run, page); err != nil {
 			t.Fatal(err)
 		}
 		text := v.must("/integrations/acme/shop").text

@@ -36,6 +36,7 @@ const password = "correct horse battery staple"
 // A site is a hub at work with its console, and a bridge beside it.
 type site struct {
 	hub    *hub.Hub
+	store  directory.Store // the hub's
 	server *httptest.Server
 	bridge *fakeBridge
 	log    *buffer
@@ -191,7 +192,7 @@ var jane = contact.Contact{
 // again returns the hub's registry as another process of the hub opens it.
 func (s *site) again(t testing.TB) *registry.DB {
 	t.Helper()
-	r, err := registry.Open(context.Background(), filepath.Join(s.dir, "hub.db"), registry.Options{})
+	r, err := registry.Open(context.Background(), filepath.Join(s.dir, "hub.db"), registry.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,15 +200,15 @@ func (s *site) again(t testing.TB) *registry.DB {
 	return r
 }
 
-// newHub makes a hub on databases of its own in a folder.
-func newHub(t testing.TB, dir string) *hub.Hub {
+// newHub makes a hub on databases of its own in a folder, and returns its store as well.
+func newHub(t testing.TB, dir string) (*hub.Hub, directory.Store) {
 	t.Helper()
 	ctx := context.Background()
 	ring, err := secret.Parse(secret.NewKey(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := registry.Open(ctx, filepath.Join(dir, "hub.db"), registry.Options{Seal: ring})
+	r, err := registry.Open(ctx, filepath.Join(dir, "hub.db"), registry.OpenOptions{Seal: ring})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,14 +218,17 @@ func newHub(t testing.TB, dir string) *hub.Hub {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	return &hub.Hub{Registry: r, Store: store, Outbound: http.DefaultTransport}
+	h := hub.New(r, store)
+	h.Outbound = http.DefaultTransport
+	return h, store
 }
 
 // newSite makes a hub without a user, an account or an integration, and serves its console.
 func newSite(t testing.TB, change ...func(*console.Options)) *site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &site{hub: newHub(t, dir), log: &buffer{}, clock: &clock{}, dir: dir}
+	s := &site{log: &buffer{}, clock: &clock{}, dir: dir}
+	s.hub, s.store = newHub(t, dir)
 	s.bridge = newBridge(t, 20, append(customers(95), jane)...)
 	stopping := make(chan struct{})
 	o := console.Options{
@@ -237,7 +241,7 @@ func newSite(t testing.TB, change ...func(*console.Options)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.server = httptest.NewServer(web.Handler(web.Options{Hub: s.hub, Logger: o.Logger, Console: pages, IntegrationPage: console.IntegrationPage}))
+	s.server = httptest.NewServer(web.Handler(web.HandlerOptions{Hub: s.hub, Logger: o.Logger, Console: pages, IntegrationPage: console.IntegrationPage}))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(s.log)

@@ -157,6 +157,7 @@ func TestAnAdministratorsTokensEndWithThem(t *testing.T) {
 		"removed": func(admin *visitor, id string) { admin.goes("/users/"+id+"/remove", "/users/"+id+"/remove") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t)
 			s.furnish(t)
 			if err := s.hub.PutAccount(t.Context(), registry.Account{Name: "beta"}); err != nil {
@@ -263,6 +264,7 @@ func TestRevocationEndsStreamsAtOnce(t *testing.T) {
 			}},
 		} {
 			t.Run(name+" by "+where, func(t *testing.T) {
+				t.Parallel()
 				s := newSite(t)
 				s.furnish(t)
 				admin := s.administrator(t)

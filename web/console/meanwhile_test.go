@@ -73,6 +73,7 @@ func TestWhatIsDoneToAUserWhileTheySignInHolds(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var i interruption
 			s := newSite(t, func(o *console.Options) {
 				o.Clock = func() time.Time { i.look(); return time.Now() }

@@ -14,7 +14,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -46,7 +46,7 @@ type discovery struct {
 func newProvider(o Options) (*provider, error) {
 	redirect, err := url.JoinPath(o.PublicURL, openIDCallback)
 	if err != nil || o.PublicURL == "" {
-		return nil, &hub.Error{Kind: hub.Invalid, Field: "public_url", Message: "single sign-on needs the hub's own address", Hint: "Set public_url in the configuration."}
+		return nil, &failure.Error{Code: failure.Invalid, Field: "public_url", Message: "single sign-on needs the hub's own address", Hint: "Set public_url in the configuration."}
 	}
 	p := &provider{OpenID: o.OpenID, name: o.OpenID.Name, redirect: redirect}
 	if p.name == "" {
@@ -90,8 +90,8 @@ func (p *provider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config
 		return nil, nil, ctx.Err()
 	}
 	if asked.err != nil {
-		return nil, nil, &hub.Error{
-			Kind: hub.Conflict, Message: "the sign-in provider does not answer as it should", Err: asked.err,
+		return nil, nil, &failure.Error{
+			Code: failure.Conflict, Message: "the sign-in provider does not answer as it should", Err: asked.err,
 			Hint: "Try again, or sign in with a password. If it stays, check sign_in in the hub's configuration.",
 		}
 	}
@@ -167,7 +167,7 @@ func (c *Console) finishOpenID(q *request) error {
 }
 
 func again(message string) error {
-	return &hub.Error{Kind: hub.Denied, Message: message, Hint: "Sign in again."}
+	return &failure.Error{Code: failure.Denied, Message: message, Hint: "Sign in again."}
 }
 
 // claims are a provider's statements about a user.
@@ -200,18 +200,18 @@ func (p *provider) exchange(ctx context.Context, code, nonce, verifier string) (
 		if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok { // its body is the provider's own words, which may hold anything
 			err = errors.New(refused.ErrorCode)
 		}
-		return found, &hub.Error{Kind: hub.Denied, Message: "the provider did not confirm the sign-in", Err: err, Hint: "Sign in again."}
+		return found, &failure.Error{Code: failure.Denied, Message: "the provider did not confirm the sign-in", Err: err, Hint: "Sign in again."}
 	}
 	raw, _ := token.Extra("id_token").(string)
 	id, err := endpoint.VerifierContext(ctx, &oidc.Config{ClientID: p.ClientID}).Verify(ctx, raw)
 	if err != nil {
-		return found, &hub.Error{Kind: hub.Denied, Message: "the provider's answer is not valid", Err: err, Hint: "Sign in again. If it stays, check sign_in in the hub's configuration, and the clocks."}
+		return found, &failure.Error{Code: failure.Denied, Message: "the provider's answer is not valid", Err: err, Hint: "Sign in again. If it stays, check sign_in in the hub's configuration, and the clocks."}
 	}
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1 {
 		return found, again("the provider's answer is that of another sign-in")
 	}
 	if err := id.Claims(&found); err != nil || found.Subject == "" {
-		return claims{}, &hub.Error{Kind: hub.Denied, Message: "the provider's answer does not say who you are", Hint: "Sign in again. If it stays, check sign_in in the hub's configuration."}
+		return claims{}, &failure.Error{Code: failure.Denied, Message: "the provider's answer does not say who you are", Hint: "Sign in again. If it stays, check sign_in in the hub's configuration."}
 	}
 	return found, nil
 }
@@ -225,7 +225,7 @@ func (c *Console) openIDUser(q *request, who claims) (registry.User, error) {
 		user, err = c.newcomer(q, who, subject)
 	}
 	if err == nil && user.Disabled {
-		err = &hub.Error{Kind: hub.Denied, Message: "this user is locked", Hint: "Ask an administrator."}
+		err = &failure.Error{Code: failure.Denied, Message: "this user is locked", Hint: "Ask an administrator."}
 	}
 	return user, err
 }
@@ -245,8 +245,8 @@ func sameAddress(name, email string) bool {
 }
 
 func (c *Console) newcomer(q *request, who claims, subject string) (registry.User, error) {
-	unknown := &hub.Error{
-		Kind: hub.Denied, Message: "no user of this hub has your e-mail address as its name",
+	unknown := &failure.Error{
+		Code: failure.Denied, Message: "no user of this hub has your e-mail address as its name",
 		Hint: "Ask an administrator to add one.",
 	}
 	if who.Email == "" || !who.Verified {

@@ -22,7 +22,10 @@ type cost struct {
 }
 
 // presentCost is the least that OWASP's cheat sheet on password storage asks for.
-var presentCost = cost{memory: 19 << 10, passes: 2, threads: 1}
+var presentCost = owaspCost
+
+// owaspCost is what OWASP's cheat sheet on password storage asks for at least.
+var owaspCost = cost{memory: 19 << 10, passes: 2, threads: 1}
 
 // maxCost bounds what a stored hash may make us do.
 var maxCost = cost{memory: 1 << 20, passes: 16, threads: 16}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -66,10 +67,10 @@ func (c *Console) lookUp(q *request, call *view.Call) (err error) {
 	switch {
 	case call.Number == "" || len(q.page.Accounts) == 0:
 	case call.Account == "":
-		call.Found, call.Asked, call.All, err = c.hub.LookupAll(q.Context(), call.Number, caller.Options{})
+		call.Found, call.Asked, call.All, err = c.hub.LookupAll(q.Context(), call.Number, caller.LookupOptions{})
 	default:
 		var answer caller.Answer
-		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.Options{})
+		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.LookupOptions{})
 		call.Answer = &answer
 	}
 	return err
@@ -121,7 +122,7 @@ func (c *Console) purge(q *request) error {
 	for _, text := range q.PostForm["ref"] {
 		integration, id, ok := strings.Cut(text, "/")
 		if !ok || id == "" {
-			return &hub.Error{Kind: hub.Invalid, Message: "it is not clear which record is meant", Hint: "Open the person again."}
+			return &failure.Error{Code: failure.Invalid, Message: "it is not clear which record is meant", Hint: "Open the person again."}
 		}
 		refs = append(refs, directory.Ref{Integration: integration, ID: id})
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console/view"
@@ -48,7 +49,7 @@ type request struct {
 
 const (
 	maxForm  = 256 << 10
-	formTime = 10 * time.Second // to send a form; nobody holds a connection with one for longer
+	formTime = 10 * time.Second // see [Options.FormTime]
 )
 
 // policy lets a page load what is served beside it, and nothing else: no inline script or style, no other host.
@@ -74,7 +75,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.setHeaders(w.Header())
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if r.ContentLength != 0 { // a server that cannot has no slow callers either
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.options.FormTime))
 	}
 	c.mux.ServeHTTP(w, r)
 }
@@ -228,7 +229,7 @@ func (q *request) needAdmin() error {
 	if q.actor.May(registry.ScopeAdmin, "") {
 		return nil
 	}
-	return &hub.Error{Kind: hub.Denied, Message: "this is for administrators of all accounts", Hint: "Ask one of them."}
+	return &failure.Error{Code: failure.Denied, Message: "this is for administrators of all accounts", Hint: "Ask one of them."}
 }
 
 // receive reads what came with a request, before anything looks at it. It does not wait for those who send it very slowly, signed in or
@@ -246,18 +247,18 @@ func (q *request) receive() error {
 		return nil
 	}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return &hub.Error{Kind: hub.Invalid, Message: "this is too much for a form", Hint: "Send less at a time."}
+		return &failure.Error{Code: failure.Invalid, Message: "this is too much for a form", Hint: "Send less at a time."}
 	}
-	return &hub.Error{Kind: hub.Invalid, Message: "the form could not be read", Hint: "Send it again."}
+	return &failure.Error{Code: failure.Invalid, Message: "the form could not be read", Hint: "Send it again."}
 }
 
 // checkForm refuses what was not sent from a page of ours in this browser.
 func (q *request) checkForm() error {
 	if err := q.console.origin.Check(q.Request); err != nil {
-		return &hub.Error{Kind: hub.Denied, Message: "this came from another site", Hint: "Open the page here, and send it again."}
+		return &failure.Error{Code: failure.Denied, Message: "this came from another site", Hint: "Open the page here, and send it again."}
 	}
 	if subtle.ConstantTimeCompare([]byte(q.PostForm.Get("csrf")), []byte(formToken(q.secret))) != 1 {
-		return &hub.Error{Kind: hub.Denied, Message: "the page was too old, or cookies are blocked", Hint: "Open it again, and send it once more."}
+		return &failure.Error{Code: failure.Denied, Message: "the page was too old, or cookies are blocked", Hint: "Open it again, and send it once more."}
 	}
 	return nil
 }
@@ -336,19 +337,16 @@ func ownPath(path string) string {
 // problemOf is an error as a form shows it; nil where it is not one that somebody can do something about.
 func problemOf(err error) *view.Problem {
 	var problem *view.Problem
-	for _, e := range hub.Errors(err) {
-		if e.Kind != hub.Invalid && e.Kind != hub.Conflict && e.Kind != hub.Managed && e.Kind != hub.Busy {
+	for _, known := range failure.All(err) {
+		switch status, _ := standing(known); status {
+		case http.StatusUnprocessableEntity, http.StatusConflict, http.StatusTooManyRequests:
+			shown := problemFor(known)
+			problem = problem.With(&shown)
+		default:
 			return nil
 		}
-		problem = problem.With(&view.Problem{Message: e.Error(), Hint: e.Hint, Field: e.Field})
 	}
-	if problem != nil {
-		return problem
-	}
-	if e, ok := errors.AsType[*directory.Error](err); ok {
-		return &view.Problem{Message: e.Message, Hint: e.Hint}
-	}
-	return nil
+	return problem
 }
 
 // fail says what went wrong, as a page or as part of one.
@@ -375,28 +373,41 @@ func (q *request) fail(err error) {
 	_ = q.show(status, title, view.Failure(q.page, title, problem, "/"))
 }
 
+// explain returns how a page shows an error. An error that is not explained goes into the log only.
 func explain(err error) (status int, title string, p view.Problem) {
-	if e, ok := errors.AsType[*hub.Error](err); ok {
-		p = view.Problem{Message: e.Error(), Hint: e.Hint}
-		switch e.Kind {
-		case hub.NotFound:
-			return http.StatusNotFound, "Not found", p
-		case hub.Denied:
-			return http.StatusForbidden, "Not allowed", p
-		case hub.Conflict, hub.Managed:
-			return http.StatusConflict, "Not now", p
-		case hub.Busy:
-			return http.StatusTooManyRequests, "Not now", p
-		}
-		return http.StatusUnprocessableEntity, "This does not work", p
+	known := failure.Of(err)
+	status, title = standing(known)
+	if status == http.StatusInternalServerError {
+		return status, title, view.Problem{Message: "The hub could not do this", Hint: "Try again. If it stays, look into the hub's log."}
 	}
-	if errors.Is(err, directory.ErrNotFound) || errors.Is(err, registry.ErrNotFound) {
-		return http.StatusNotFound, "Not found", view.Problem{Message: "It is not there any more", Hint: "Somebody may have removed it. Go back and look again."}
+	return status, title, problemFor(known)
+}
+
+// standing returns the status and the title of a page about an error.
+func standing(known failure.Error) (status int, title string) {
+	switch {
+	case known.Code == failure.NotFound:
+		return http.StatusNotFound, "Not found"
+	case known.Code == failure.Denied:
+		return http.StatusForbidden, "Not allowed"
+	case known.Code == failure.Conflict, known.Code == failure.Managed:
+		return http.StatusConflict, "Not now"
+	case known.Code == failure.Busy:
+		return http.StatusTooManyRequests, "Not now"
+	case known.Code == failure.Invalid, known.Code == "" && known.Message != "":
+		return http.StatusUnprocessableEntity, "This does not work"
 	}
-	if e, ok := errors.AsType[*directory.Error](err); ok {
-		return http.StatusUnprocessableEntity, "This does not work", view.Problem{Message: e.Message, Hint: e.Hint}
+	return http.StatusInternalServerError, "Something went wrong"
+}
+
+// problemFor returns an error, with its cause, as a page shows it. The causes of errors without a code, which are the databases', are
+// for the log.
+func problemFor(known failure.Error) view.Problem {
+	p := view.Problem{Message: known.Error(), Hint: known.Hint, Field: known.Field}
+	if known.Code == "" {
+		p.Message = known.Message
 	}
-	return http.StatusInternalServerError, "Something went wrong", view.Problem{Message: "The hub could not do this", Hint: "Try again. If it stays, look into the hub's log."}
+	return p
 }
 
 // nothing is there.
@@ -405,5 +416,5 @@ func (c *Console) nothing(q *request) error {
 		q.toSignIn()
 		return nil
 	}
-	return &hub.Error{Kind: hub.NotFound, Message: "there is no such page", Hint: "Check the address, or begin at the overview."}
+	return &failure.Error{Code: failure.NotFound, Message: "there is no such page", Hint: "Check the address, or begin at the overview."}
 }

@@ -192,6 +192,7 @@ func TestASessionEnds(t *testing.T) {
 		"with signing out": {func(_ *site, v *visitor) { v.goes("/settings", "/sign-out") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t)
 			v := s.administrator(t)
 			cookies := v.client.Jar.Cookies(v.request("GET", "/", nil).URL)

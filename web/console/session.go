@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -110,7 +110,7 @@ func (c *Console) openSession(w http.ResponseWriter, r *http.Request, user regis
 		Digest: digest(secret), User: user.ID, Created: now, Expires: now.Add(idleTime), Agent: agent[:min(len(agent), 200)],
 	}, user.Password)
 	if errors.Is(err, registry.ErrNotFound) {
-		return &hub.Error{Kind: hub.Denied, Message: "your user was changed while you signed in", Hint: "Sign in again."}
+		return &failure.Error{Code: failure.Denied, Message: "your user was changed while you signed in", Hint: "Sign in again."}
 	}
 	if err != nil {
 		return err

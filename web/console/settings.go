@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/web/console/view"
@@ -69,7 +69,7 @@ func (c *Console) changePassword(q *request) error {
 	user := *q.user
 	err = c.hub.Registry.SetPassword(q.Context(), user.ID, user.Password, encoded)
 	if errors.Is(err, registry.ErrNotFound) {
-		return &hub.Error{Kind: hub.Conflict, Message: "your password was changed from elsewhere at the same moment", Hint: "Sign in with the one that holds now."}
+		return &failure.Error{Code: failure.Conflict, Message: "your password was changed from elsewhere at the same moment", Hint: "Sign in with the one that holds now."}
 	}
 	if err != nil {
 		return err

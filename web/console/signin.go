@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/internal/listener"
@@ -149,8 +149,8 @@ func (c *Console) maySetUp(r *http.Request) error {
 	if c.options.SetupCode != "" || listener.FromThisMachine(r) {
 		return nil
 	}
-	return &hub.Error{
-		Kind: hub.Denied, Message: "this hub has no user yet, and only the machine that it runs on may make the first one",
+	return &failure.Error{
+		Code: failure.Denied, Message: "this hub has no user yet, and only the machine that it runs on may make the first one",
 		Hint: "Open it there by http://localhost and its port; or set public_url in its configuration, and it prints a setup code when it starts.",
 	}
 }

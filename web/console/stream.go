@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
 
@@ -172,7 +172,4 @@ func (c *Console) integrationStream(q *request) error {
 	})
 }
 
-func denied(err error) bool {
-	e, ok := errors.AsType[*hub.Error](err)
-	return ok && e.Kind == hub.Denied
-}
+func denied(err error) bool { return failure.Of(err).Code == failure.Denied }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -64,7 +64,7 @@ func (q *request) findToken() (registry.Token, []string, error) {
 	}
 	i := slices.IndexFunc(list, func(t registry.Token) bool { return t.ID == q.PathValue("id") })
 	if i < 0 {
-		return registry.Token{}, nil, &hub.Error{Kind: hub.NotFound, Message: "there is no such token", Hint: "Somebody may have ended it. Look at the list."}
+		return registry.Token{}, nil, &failure.Error{Code: failure.NotFound, Message: "there is no such token", Hint: "Somebody may have ended it. Look at the list."}
 	}
 	return list[i], madeBy(list, list[i].ID), nil
 }
@@ -141,7 +141,7 @@ func (c *Console) confirmRemoveWebhook(q *request) error {
 	}
 	i := slices.IndexFunc(list, func(w registry.Webhook) bool { return w.ID == q.PathValue("id") })
 	if i < 0 {
-		return &hub.Error{Kind: hub.NotFound, Message: "there is no such webhook", Hint: "Somebody may have removed it. Look at the list."}
+		return &failure.Error{Code: failure.NotFound, Message: "there is no such webhook", Hint: "Somebody may have removed it. Look at the list."}
 	}
 	q.page.Section = view.SectionWebhooks
 	return c.confirm(q, view.Confirmation{

@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -54,7 +54,7 @@ func (q *request) findUser() (registry.User, error) {
 	}
 	i := slices.IndexFunc(list, func(u registry.User) bool { return u.ID == q.PathValue("id") })
 	if i < 0 {
-		return registry.User{}, &hub.Error{Kind: hub.NotFound, Message: "there is no such user", Hint: "Somebody may have removed it. Look at the list."}
+		return registry.User{}, &failure.Error{Code: failure.NotFound, Message: "there is no such user", Hint: "Somebody may have removed it. Look at the list."}
 	}
 	return list[i], nil
 }
@@ -207,7 +207,7 @@ func (c *Console) changeUser(q *request) error {
 func (q *request) another() (registry.User, error) {
 	u, err := q.findUser()
 	if err == nil && u.ID == q.user.ID {
-		err = &hub.Error{Kind: hub.Conflict, Message: "this is you", Hint: "Change your own password in the settings; another administrator can remove you."}
+		err = &failure.Error{Code: failure.Conflict, Message: "this is you", Hint: "Change your own password in the settings; another administrator can remove you."}
 	}
 	return u, err
 }
@@ -236,7 +236,7 @@ func (c *Console) givePassword(q *request) error {
 	}
 	err = c.hub.Registry.SetPassword(q.Context(), u.ID, u.Password, encoded)
 	if errors.Is(err, registry.ErrNotFound) {
-		return &hub.Error{Kind: hub.Conflict, Message: u.Name + " was changed at the same moment", Hint: "Look at the list, and try again."}
+		return &failure.Error{Code: failure.Conflict, Message: u.Name + " was changed at the same moment", Hint: "Look at the list, and try again."}
 	}
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func callers(ctx context.Context, l *laboratory) ([]result, error) {
 		func(ctx context.Context) (float64, error) {
 			started := time.Now()
 			for _, n := range numbers {
-				if _, err := caller.Lookup(ctx, store, account, n, "US", caller.Options{}); err != nil {
+				if _, err := caller.Lookup(ctx, store, account, n, "US", caller.LookupOptions{}); err != nil {
 					return 0, err
 				}
 			}
@@ -112,10 +112,11 @@ func openDesk(ctx context.Context, l *laboratory, store directory.Store) (_ *des
 			d.close()
 		}
 	}()
-	if d.registry, err = registry.Open(ctx, filepath.Join(l.dir, "hub.db"), registry.Options{Seal: ring}); err != nil {
+	if d.registry, err = registry.Open(ctx, filepath.Join(l.dir, "hub.db"), registry.OpenOptions{Seal: ring}); err != nil {
 		return nil, err
 	}
-	d.hub = &hub.Hub{Registry: d.registry, Store: store, Outbound: http.DefaultTransport, Background: priority.Low}
+	d.hub = hub.New(d.registry, store)
+	d.hub.Outbound, d.hub.Background = http.DefaultTransport, priority.Low
 	if err := d.hub.PutAccount(ctx, registry.Account{Name: account, Region: "US"}); err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func openDesk(ctx context.Context, l *laboratory, store directory.Store) (_ *des
 	if d.log, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
 		return nil, err
 	}
-	d.server = httptest.NewServer(web.Handler(web.Options{Hub: d.hub, Logger: slog.New(slog.NewTextHandler(d.log, nil))}))
+	d.server = httptest.NewServer(web.Handler(web.HandlerOptions{Hub: d.hub, Logger: slog.New(slog.NewTextHandler(d.log, nil))}))
 	if d.conn, err = net.Dial("tcp", d.server.Listener.Addr().String()); err != nil {
 		return nil, err
 	}

@@ -85,23 +85,27 @@ func slowest(measure func(text string) (float64, error)) (most float64, err erro
 // A visit is a signed-in administrator at a large hub.
 type visit struct {
 	hub      *hub.Hub
+	registry *registry.DB
+	store    directory.Store
 	site     http.Handler
 	cookie   *http.Cookie
 	contacts int
 }
 
 func openVisit(ctx context.Context, l *laboratory) (v *visit, err error) {
-	v = &visit{hub: &hub.Hub{Outbound: http.DefaultTransport}, contacts: l.big / manyIntegrations * manyIntegrations}
+	v = &visit{contacts: l.big / manyIntegrations * manyIntegrations}
 	ring, err := sealing.Parse(sealing.NewKey(), "bench")
 	if err != nil {
 		return nil, err
 	}
-	if v.hub.Registry, err = registry.Open(ctx, filepath.Join(l.dir, "console-hub.db"), registry.Options{Seal: ring}); err != nil {
+	if v.registry, err = registry.Open(ctx, filepath.Join(l.dir, "console-hub.db"), registry.OpenOptions{Seal: ring}); err != nil {
 		return nil, err
 	}
-	if v.hub.Store, err = sqlite.Open(ctx, filepath.Join(l.dir, "console.db")); err != nil {
-		return nil, errors.Join(err, v.hub.Registry.Close())
+	if v.store, err = sqlite.Open(ctx, filepath.Join(l.dir, "console.db")); err != nil {
+		return nil, errors.Join(err, v.registry.Close())
 	}
+	v.hub = hub.New(v.registry, v.store)
+	v.hub.Outbound = http.DefaultTransport
 	if v.site, err = console.New(console.Options{Hub: v.hub}); err == nil {
 		err = errors.Join(v.fill(ctx), v.signIn(ctx))
 	}
@@ -111,7 +115,7 @@ func openVisit(ctx context.Context, l *laboratory) (v *visit, err error) {
 	return v, nil
 }
 
-func (v *visit) close() error { return errors.Join(v.hub.Store.Close(), v.hub.Registry.Close()) }
+func (v *visit) close() error { return errors.Join(v.store.Close(), v.registry.Close()) }
 
 // fill makes the integrations, each with its share of the contacts.
 func (v *visit) fill(ctx context.Context) error {
@@ -124,15 +128,15 @@ func (v *visit) fill(ctx context.Context) error {
 		if err := v.hub.AddIntegration(ctx, registry.Integration{Key: key, Bridge: "https://bridge.example.com/" + key.Integration}, nil); err != nil {
 			return err
 		}
-		run, err := v.hub.Store.StartRun(ctx, key, directory.Start{Lease: time.Minute})
+		run, err := v.store.StartRun(ctx, key, directory.Start{Lease: time.Minute})
 		if err != nil {
 			return err
 		}
-		page := directory.Page{Seq: 1, Last: true, Checkpoint: "1"}
+		page := directory.PageChanges{Seq: 1, Checkpoint: "1"}
 		for range v.contacts / manyIntegrations {
 			page.Contacts = append(page.Contacts, record(g.Next()))
 		}
-		if err := v.hub.Store.ApplyPage(ctx, run, page); err != nil {
+		if err := v.store.ApplyPage(ctx, run, page); err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-postgres"}, bridgePostgres},
 	{[]string{"bridge-postgres-e164"}, bridgePostgresE164},
 	{[]string{"bridge-sqlite"}, bridgeSQLite},
+	{[]string{"bridge-csv"}, bridgeCSV},
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"sync-postgres"}, syncPostgres},
 	{[]string{"lookup"}, lookup},

@@ -155,7 +155,7 @@ func lookup(ctx context.Context, l *laboratory) ([]result, error) {
 	value, limit, err := paired(ctx, l.repeat, func(ctx context.Context) (float64, error) {
 		started := time.Now()
 		for _, n := range numbers {
-			answer, err := caller.Lookup(ctx, store, "default", n, "US", caller.Options{})
+			answer, err := caller.Lookup(ctx, store, "default", n, "US", caller.LookupOptions{})
 			if err != nil {
 				return 0, err
 			}

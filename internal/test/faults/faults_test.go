@@ -18,6 +18,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/test/faults"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source"
@@ -315,7 +316,7 @@ func judge(t *testing.T, p *path, trouble trouble, times int, report synchronize
 	for _, code := range trouble.codes {
 		known = known || bridge.CodeOf(err) == code
 	}
-	if hint := synchronizer.Hint(err); !known || len(hint) < 20 || report.Retries == 0 {
+	if hint := failure.Of(err).Hint; !known || len(hint) < 20 || report.Retries == 0 {
 		t.Errorf("%s after %d retries: %v (hint: %s), want one of %v", bridge.CodeOf(err), report.Retries, err, hint, trouble.codes)
 	}
 }

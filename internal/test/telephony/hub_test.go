@@ -69,7 +69,7 @@ func serve(t *testing.T, file string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := hubserver.New(t.Context(), cfg, hubserver.Options{})
+	server, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

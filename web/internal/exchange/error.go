@@ -1,8 +1,11 @@
 package exchange
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // A Detail is what an error's body says, whatever answers it.
@@ -19,10 +22,14 @@ type ErrorBody struct {
 	Error Detail `json:"error" doc:"What went wrong and what to do."`
 }
 
-// WriteError answers with an error body. The request's id is added.
-func WriteError(w http.ResponseWriter, r *http.Request, status int, d Detail) {
-	d.RequestID = Of(r.Context()).ID
-	body, _ := json.Marshal(ErrorBody{d}) // strings only: never fails
+// BodyOf returns the body that tells somebody of an error, without its cause, which may hold anything. The request's id is added.
+func BodyOf(ctx context.Context, e failure.Error) ErrorBody {
+	return ErrorBody{Detail{Code: string(e.Code), Message: e.Message, Hint: e.Hint, Field: e.Field, RequestID: Of(ctx).ID}}
+}
+
+// WriteError answers with the body of an error.
+func WriteError(w http.ResponseWriter, r *http.Request, status int, e failure.Error) {
+	body, _ := json.Marshal(BodyOf(r.Context(), e)) // strings only: never fails
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // a caller that has gone has no use for it

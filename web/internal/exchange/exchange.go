@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // An Exchange is one request and its answer. It is the request's ResponseWriter.
@@ -93,12 +94,12 @@ func (h *Recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-Id", x.ID)
 	r = r.WithContext(context.WithValue(r.Context(), contextKey{}, x))
 	defer func() {
-		failure := recover()
-		aborted := failure == http.ErrAbortHandler //nolint:errorlint // net/http compares it so, too
-		if failure != nil && !aborted {
-			x.Err = fmt.Errorf("panic: %v\n%s", failure, debug.Stack())
+		panicked := recover()
+		aborted := panicked == http.ErrAbortHandler //nolint:errorlint // net/http compares it so, too
+		if panicked != nil && !aborted {
+			x.Err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 			if x.Status == 0 {
-				WriteError(x, r, http.StatusInternalServerError, Detail{
+				WriteError(x, r, http.StatusInternalServerError, failure.Error{
 					Code: "internal", Message: "The hub failed.", Hint: "Look for the request id in the hub's log.",
 				})
 			}
@@ -106,7 +107,7 @@ func (h *Recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.Took = time.Since(started)
 		h.finish(r, x)
 		if aborted {
-			panic(failure)
+			panic(panicked)
 		}
 	}()
 	h.Next.ServeHTTP(x, r)

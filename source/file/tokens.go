@@ -1,4 +1,4 @@
-package csv
+package file
 
 import (
 	"encoding/binary"
@@ -14,7 +14,8 @@ var errForeign = errors.New("not in the form that this source writes")
 
 // A state is what every page of a run must know (E4).
 type state struct {
-	sum       digest // of the version that the run is over
+	sum       digest    // of the version that the run is over
+	names     shortHash // of the names of its files, where there may be others at another time
 	sorted    bool
 	unchanged bool  // the run began from a checkpoint of this very version: there is nothing to read
 	horizon   int64 // if sorted
@@ -22,14 +23,14 @@ type state struct {
 
 const (
 	tokenVersion = 1
-	stateSize    = 1 + 2 + len(digest{}) + 8
+	stateSize    = 1 + 2 + len(digest{}) + len(shortHash{}) + 8
 	offsetSize   = 1 + 8
 	placeSize    = 1 + 8 + 8 // and the id
 )
 
 func (s state) encode() []byte {
 	dst := []byte{tokenVersion, flag(s.sorted), flag(s.unchanged)}
-	dst = append(dst, s.sum[:]...)
+	dst = append(append(dst, s.sum[:]...), s.names[:]...)
 	return binary.BigEndian.AppendUint64(dst, uint64(s.horizon))
 }
 
@@ -46,6 +47,7 @@ func parseState(b []byte) (state, error) {
 	}
 	s := state{sorted: b[1] == 1, unchanged: b[2] == 1, horizon: int64(binary.BigEndian.Uint64(b[stateSize-8:]))}
 	copy(s.sum[:], b[3:])
+	copy(s.names[:], b[3+len(s.sum):])
 	return s, nil
 }
 
@@ -90,91 +92,107 @@ func (x *index) has(r rank) bool {
 	return r.rank < len(x.rows) && x.rows[r.rank].updated == r.updated && string(x.id(x.rows[r.rank])) == r.id
 }
 
-// A checkpoint is a place in the order, and the version of the file if a whole run over it led there. Unsorted sources have
-// the version only.
+// A checkpoint is a place in the order, the version of the files if a whole run over it led there, and which files there were, if
+// others may come. Unsorted sources have the version only.
 type checkpoint struct {
 	updated int64
 	id      string
-	hasID   bool // false stands behind every id
+	hasID   bool // false stands after every id
 	version string
+	names   shortHash
 }
 
-const unsortedPrefix = "csv-"
+// A shortHash stands for the names of a version's files in its checkpoints; zero where there is one file only.
+type shortHash [8]byte
 
-func (d digest) short() string { return hex.EncodeToString(d[:16]) }
+func (d digest) text() string { return hex.EncodeToString(d[:16]) }
 
-func (c checkpoint) format(sorted bool) bridge.Checkpoint {
+func (d digest) short() shortHash { return shortHash(d[:8]) }
+
+// beforeVersion stands in front of the version in the checkpoint of an unsorted source.
+const beforeVersion = "-"
+
+// namesMark stands in front of the hash of the names.
+const namesMark = "."
+
+// format writes a checkpoint. prefix is the name of the kind.
+func (c checkpoint) format(sorted bool, prefix string) bridge.Checkpoint {
 	if !sorted {
-		return bridge.Checkpoint(unsortedPrefix + c.version)
+		return bridge.Checkpoint(prefix + beforeVersion + c.version)
 	}
 	mark := keyset.Mark{Updated: keyset.IntValue(c.updated)}
 	if c.hasID {
 		mark.ID = keyset.TextValue(c.id)
 	}
-	return bridge.Checkpoint(keyset.Local.Format(mark) + "#" + c.version)
+	text := keyset.Local.Format(mark) + "#" + c.version
+	if c.names != (shortHash{}) {
+		text += namesMark + hex.EncodeToString(c.names[:])
+	}
+	return bridge.Checkpoint(text)
 }
 
 // parseCheckpoint reads what format wrote. Anything else is an error.
-func parseCheckpoint(text bridge.Checkpoint, sorted bool) (checkpoint, error) {
+func parseCheckpoint(text bridge.Checkpoint, sorted bool, prefix string) (checkpoint, error) {
 	var c checkpoint
-	before, version, _ := cutLast(string(text), "#")
-	if !sorted {
-		before, version, _ = cutLast(string(text), "-")
-		before += "-"
-	}
-	c.version = version
-	if _, err := hex.DecodeString(version); err != nil || len(version) != 2*16 && (version != "" || !sorted) {
-		return checkpoint{}, errForeign
-	}
+	var err error
 	if sorted {
-		mark, err := keyset.Local.Parse(before)
-		if err != nil {
-			return checkpoint{}, err
-		}
-		c.updated, c.id, c.hasID = mark.Updated.Int, mark.ID.Text, mark.ID.Kind != keyset.None
+		err = c.parseSorted(string(text))
+	} else {
+		c.version = strings.TrimPrefix(string(text), prefix+beforeVersion)
 	}
-	if c.format(sorted) != text {
-		return checkpoint{}, errForeign
+	if _, bad := hex.DecodeString(c.version); bad != nil || len(c.version) != 2*16 && (c.version != "" || !sorted) {
+		err = errForeign
 	}
-	return c, nil
+	if err == nil && c.format(sorted, prefix) != text {
+		err = errForeign
+	}
+	return c, err
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
+func (c *checkpoint) parseSorted(text string) error {
+	at := strings.LastIndex(text, "#")
+	if at < 0 {
+		return errForeign
 	}
-	return s, "", false
+	version, names, _ := strings.Cut(text[at+1:], namesMark)
+	c.version = version
+	if n, err := hex.Decode(c.names[:], []byte(names)[:min(len(names), 2*len(c.names))]); err != nil || n != 0 && n != len(c.names) {
+		return errForeign
+	}
+	mark, err := keyset.Local.Parse(text[:at])
+	c.updated, c.id, c.hasID = mark.Updated.Int, mark.ID.Text, mark.ID.Kind != keyset.None
+	return err
 }
 
 // checkpointOf is the checkpoint of a page that ends at a position: never beyond the horizon, never before the run's own
 // start, and that start letter by letter where there was nothing new (D2).
-func checkpointOf(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
+func checkpointOf(run bridge.Run, at bridge.Position, complete bool, prefix string) bridge.Checkpoint {
 	s, err := parseState(run.State)
 	if err != nil || s.unchanged || !s.sorted && !complete {
 		return run.Since
 	}
 	if !s.sorted {
-		return checkpoint{version: s.sum.short()}.format(false)
+		return checkpoint{version: s.sum.text()}.format(false, prefix)
 	}
-	reached := checkpoint{updated: s.horizon}
+	reached := checkpoint{updated: s.horizon, names: s.names}
 	if complete {
-		reached.version = s.sum.short()
+		reached.version = s.sum.text()
 	} else {
 		place, err := parsePlace(at)
 		if err != nil || place.updated == null {
 			return run.Since
 		}
 		if place.updated <= s.horizon {
-			reached = checkpoint{updated: place.updated, id: place.id, hasID: true}
+			reached.updated, reached.id, reached.hasID = place.updated, place.id, true
 		}
 	}
-	if since, err := parseCheckpoint(run.Since, true); err == nil && since.compare(reached) >= 0 {
+	if since, err := parseCheckpoint(run.Since, true, prefix); err == nil && since.compare(reached) >= 0 {
 		if !complete {
 			return run.Since
 		}
 		reached.updated, reached.id, reached.hasID = since.updated, since.id, since.hasID
 	}
-	return reached.format(true)
+	return reached.format(true, prefix)
 }
 
 // compare orders two checkpoints by their places.

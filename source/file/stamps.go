@@ -1,4 +1,4 @@
-package csv
+package file
 
 import (
 	"fmt"
@@ -29,19 +29,14 @@ func parseLayout(text string) (layout, error) {
 		return layout{text: text}, nil
 	}
 	if strings.Contains(text, "MST") {
-		return layout{}, &source.ConfigError{
-			Key: "updated_layout", Message: fmt.Sprintf("updated_layout cannot be %q: it names a zone by its letters, which are not unique", text),
-			Hint: "Leave updated out, or write the zone as -0700.",
-		}
+		return layout{}, badLayout(text, "names a zone by its letters, which are not unique", "Write the zone as -0700, or leave updated out.")
 	}
 	// What the layout says about a moment must bring it back, up to its precision.
 	moment := time.Date(2023, 11, 25, 22, 58, 59, 987654000, time.UTC)
 	back, err := time.Parse(text, moment.Format(text))
 	if err != nil || moment.Sub(back) < 0 || moment.Sub(back) >= day {
-		return layout{}, &source.ConfigError{
-			Key: "updated_layout", Message: fmt.Sprintf("updated_layout cannot be %q: it does not tell the time", text),
-			Hint: "Write how 2 January 2006, 15:04:05 is written, such as 02.01.2006 15:04:05 or 1/2/2006 3:04 PM.",
-		}
+		return layout{}, badLayout(text, "does not tell the time",
+			"Write 2 January 2006, 15:04:05 as the column would, such as 02.01.2006 15:04:05 or 1/2/2006 3:04 PM.")
 	}
 	step := day
 	for _, smaller := range []time.Duration{time.Hour, time.Minute, time.Second, time.Millisecond, time.Microsecond} {
@@ -50,6 +45,10 @@ func parseLayout(text string) (layout, error) {
 		}
 	}
 	return layout{text: text, step: step}, nil
+}
+
+func badLayout(text, what, hint string) error {
+	return &source.ConfigError{Key: "updated_layout", Message: fmt.Sprintf("updated_layout cannot be %q: it %s", text, what), Hint: hint}
 }
 
 // A usual layout, and its step.
@@ -72,7 +71,7 @@ var usualLayouts = []usualLayout{
 	{"2006-01-02", day},
 }
 
-// stamps reads the texts of one file's updated column. Its keys are wall time in the zone, in microseconds, so that stamps
+// stamps reads the texts of the updated column. Its keys are wall time in the zone, in microseconds, so that stamps
 // with and without a zone have one order.
 type stamps struct {
 	layout layout
@@ -184,7 +183,7 @@ func (s *stamps) found(t time.Time, step time.Duration) (int64, bool) {
 // unknownZone is how far a clock in an unknown zone may be behind UTC.
 const unknownZone = 12 * time.Hour
 
-// horizon is the greatest key that no later version of the file can still bring (E2). A file was written at its time of
+// horizon is the greatest key that no later version of a file can still bring (E2). A file was written at its time of
 // modification or earlier, if it was copied, but not before its newest stamp; what had been stamped overlap before that is
 // in it.
 func (s *stamps) horizon(modified time.Time, newest int64, overlap time.Duration) int64 {

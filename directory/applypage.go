@@ -1,0 +1,388 @@
+package directory
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// This file is the one place that says what it means to store a page (E5, D7 to D9), in which order. A store only reads and writes.
+
+// An Owned is a run as a transaction finds it: it is this process's, and nobody else changes it before the transaction ends.
+type Owned struct {
+	StoredRun
+	Held  bool  // contacts of the integration are to be deleted, by this run or a yes
+	Added int64 // contacts more, or fewer, than when the transaction began
+}
+
+// A PageTx is a store's transaction in which one page of an [Owned] run is stored. Keys are the store's keys of contacts.
+type PageTx interface {
+	// Suppressed says of each record whether its contact was purged and must not come back; nil where none was.
+	Suppressed(ctx context.Context, records []Record) ([]bool, error)
+	// Keys returns the keys of the contacts with these ids, as far as there are such contacts, in any order.
+	Keys(ctx context.Context, ids []string) ([]int64, error)
+	// Find calls fates.Found for those contacts of the fates that there are.
+	Find(ctx context.Context, fates *Fates) error
+	// Write writes contacts that are new, and gives them keys that no contact ever had, and replaces those that changed.
+	Write(ctx context.Context, created, changed []*Fate) error
+
+	// Name notes contacts of which the bridge says that they are deleted.
+	Name(ctx context.Context, keys []int64) error
+	// Release forgets of contacts that they are to be deleted, if they are.
+	Release(ctx context.Context, keys []int64) error
+	// Mark notes that the run has shown contacts.
+	Mark(ctx context.Context, keys []int64) error
+	// Marked returns how many contacts have the run's mark.
+	Marked(ctx context.Context) (int64, error)
+	// NameUnmarked notes the contacts up to [StoredRun.Newest] that do not have the run's mark, as to be deleted.
+	NameUnmarked(ctx context.Context) error
+
+	// Gone counts the contacts of the integration that are to be deleted, and those of them that the bridge named. Without all,
+	// those that earlier runs held back are not among them.
+	Gone(ctx context.Context, all bool) (gone, named int64, err error)
+	// DeleteGone deletes them, and returns how many there were.
+	DeleteGone(ctx context.Context, all bool) (int64, error)
+	// HoldGone holds back those that no earlier run held back, and returns all that are held back.
+	HoldGone(ctx context.Context) (Held, error)
+
+	// Reject keeps rejected contacts, the newest [KeptRejected].
+	Reject(ctx context.Context, rejected []Rejected) error
+	// Now returns the time, after everything before was written.
+	Now(ctx context.Context) (time.Time, error)
+	// End drops the run's marks, and makes its checkpoint the integration's.
+	End(ctx context.Context) error
+	// Save writes the run, and Added to the integration's number of contacts.
+	Save(ctx context.Context) error
+}
+
+// StorePage implements [Store.ApplyPage]. In runs a transaction, and calls store in it with the run, once [StoredRun.Check] has passed.
+func StorePage(ctx context.Context, run *Run, page PageChanges, in func(store func(tx PageTx, o *Owned) error) error) error {
+	if page.Seq < 1 {
+		return fmt.Errorf("store page %d: %w", page.Seq, ErrOutOfOrder)
+	}
+	var a pageApplier
+	err := in(func(tx PageTx, o *Owned) error {
+		a = pageApplier{PageTx: tx, Owned: o}
+		return a.apply(ctx, &page)
+	})
+	if err != nil {
+		return fmt.Errorf("store page %d: %w", page.Seq, err)
+	}
+	*run = a.Run
+	if a.guarded != nil {
+		return a.guarded
+	}
+	return nil
+}
+
+// A pageApplier stores one page.
+type pageApplier struct {
+	PageTx
+	*Owned
+	guarded *GuardedError
+}
+
+func (a *pageApplier) apply(ctx context.Context, page *PageChanges) error {
+	a.Show(page)
+	contacts, purged, err := a.leaveOutSuppressed(ctx, page.Contacts)
+	if err != nil {
+		return err
+	}
+	if err := a.name(ctx, page); err != nil {
+		return err
+	}
+	if err := a.store(ctx, contacts); err != nil {
+		return err
+	}
+	if err := a.spare(ctx, page.Rejected); err != nil {
+		return err
+	}
+	if err := a.reject(ctx, append(page.Rejected[:len(page.Rejected):len(page.Rejected)], purged...)); err != nil {
+		return err
+	}
+	a.Pages++
+	a.Bytes += page.Bytes
+	a.Offset, a.Context = page.NextOffset, page.Context
+	if page.Checkpoint != "" {
+		a.Checkpoint = page.Checkpoint
+	}
+	now, err := a.Now(ctx) // the lease counts from now, not from when the page began
+	if err != nil {
+		return err
+	}
+	if page.Last() {
+		if err := a.finish(ctx, page.Guard, now); err != nil {
+			return err
+		}
+	}
+	a.Updated = Moment(now.UnixMilli())
+	a.Renew(now, a.LeaseFor)
+	return a.Save(ctx)
+}
+
+// leaveOutSuppressed takes contacts that were purged on request out of a page.
+func (a *pageApplier) leaveOutSuppressed(ctx context.Context, records []Record) (kept []Record, rejected []Rejected, err error) {
+	if len(records) == 0 {
+		return nil, nil, nil
+	}
+	suppressed, err := a.Suppressed(ctx, records)
+	if err != nil || suppressed == nil {
+		return records, nil, err
+	}
+	for i := range records {
+		if suppressed[i] {
+			rejected = append(rejected, Rejected{Reason: ReasonPurged})
+			continue
+		}
+		kept = append(kept, records[i])
+	}
+	return kept, rejected, nil
+}
+
+// name notes the contacts that the bridge says are deleted (D7); the run's end decides about them.
+func (a *pageApplier) name(ctx context.Context, page *PageChanges) error {
+	keys, err := a.keys(ctx, page.Named())
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	a.Held = true
+	return a.Name(ctx, keys)
+}
+
+func (a *pageApplier) keys(ctx context.Context, ids []string) ([]int64, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return a.Keys(ctx, ids)
+}
+
+// store writes the contacts that are new or changed, and notes those that it shows again.
+func (a *pageApplier) store(ctx context.Context, records []Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	fates, err := newFates(records)
+	if err != nil {
+		return err
+	}
+	if err := a.Find(ctx, fates); err != nil {
+		return err
+	}
+	if err := fates.decide(ctx, records, &a.Counts); err != nil {
+		return err
+	}
+	var created, changed []*Fate
+	var there []int64
+	for _, f := range fates.List {
+		switch {
+		case f.Key == 0:
+			created = append(created, f)
+			continue
+		case f.rewrite:
+			changed = append(changed, f)
+		}
+		there = append(there, f.Key)
+	}
+	a.Added += int64(len(created))
+	if err := a.shown(ctx, there); err != nil {
+		return err
+	}
+	return a.Write(ctx, created, changed)
+}
+
+// spare marks rejected contacts as shown: they stay as they were (D8).
+func (a *pageApplier) spare(ctx context.Context, rejected []Rejected) error {
+	if !a.Held && !a.Judges() {
+		return nil
+	}
+	var ids []string
+	for i := range rejected {
+		if rejected[i].ID != "" {
+			ids = append(ids, rejected[i].ID)
+		}
+	}
+	keys, err := a.keys(ctx, ids)
+	if err != nil {
+		return err
+	}
+	return a.shown(ctx, keys)
+}
+
+// shown notes that the run showed contacts that were there: they are not gone, and wait for no yes.
+func (a *pageApplier) shown(ctx context.Context, keys []int64) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if a.Held {
+		if err := a.Release(ctx, keys); err != nil {
+			return err
+		}
+	}
+	if !a.Judges() {
+		return nil
+	}
+	older := make([]int64, 0, len(keys))
+	for _, key := range keys {
+		if key <= a.Newest {
+			older = append(older, key)
+		}
+	}
+	if len(older) == 0 {
+		return nil
+	}
+	return a.Mark(ctx, older)
+}
+
+func (a *pageApplier) reject(ctx context.Context, rejected []Rejected) error {
+	if len(rejected) == 0 {
+		return nil
+	}
+	a.Counts.Rejected += int64(len(rejected))
+	return a.Reject(ctx, rejected[max(0, len(rejected)-KeptRejected):])
+}
+
+// finish ends a complete run: who is gone (E6), and where the next run starts (D2).
+func (a *pageApplier) finish(ctx context.Context, guard Guard, now time.Time) error {
+	a.State = Done
+	if err := a.judge(ctx, guard); err != nil {
+		return err
+	}
+	if a.guarded != nil {
+		a.State, a.Error, a.Hint = Guarded, a.guarded.Error(), a.guarded.Explain().Hint
+	}
+	a.Offset, a.Context = "", nil
+	a.Finished = Moment(now.UnixMilli())
+	return a.End(ctx)
+}
+
+// judge decides about the contacts that are to be deleted when the run ends (D8, D9). A run that judges decides anew about
+// those that earlier runs held back: any of them that it showed is held back no longer.
+func (a *pageApplier) judge(ctx context.Context, guard Guard) error {
+	if err := a.unshown(ctx); err != nil || !a.Held {
+		return err
+	}
+	all := a.Judges()
+	gone, named, err := a.Gone(ctx, all)
+	if err != nil || gone == 0 {
+		return err
+	}
+	if a.guarded = a.Decide(named, gone-named, guard); a.guarded != nil {
+		a.guarded.Held, err = a.HoldGone(ctx)
+		return err
+	}
+	n, err := a.DeleteGone(ctx, all)
+	a.Deleted += n
+	a.Added -= n
+	return err
+}
+
+// unshown notes the contacts older than the run that it did not show.
+func (a *pageApplier) unshown(ctx context.Context) error {
+	if !a.Judges() || a.Evidence.Had == 0 {
+		return nil
+	}
+	// Marks are cheap to count. Where there are as many as there were contacts, everybody was shown.
+	if marks, err := a.Marked(ctx); err != nil || marks == a.Evidence.Had {
+		return err
+	}
+	a.Held = true
+	return a.NameUnmarked(ctx)
+}
+
+// A Fate is what becomes of one id of a page.
+type Fate struct {
+	ID     string
+	Key    int64    // of the contact; 0 for one that is new, until the store gives it one
+	Hash   [16]byte // of what is stored, then of what is to be
+	Record *Record  // the id's last one in the page
+
+	there   bool // in the directory, or earlier in the page
+	rewrite bool
+}
+
+// JSON appends the contact's JSON to a buffer, and returns it. What was appended before stays where it is when the buffer grows.
+func (f *Fate) JSON(buffer *[]byte) []byte {
+	start := len(*buffer)
+	*buffer = f.Record.Contact.AppendJSON(*buffer)
+	return (*buffer)[start:len(*buffer):len(*buffer)]
+}
+
+// Fates are those of a page's ids, in the order in which these come.
+type Fates struct {
+	List []*Fate
+	byID map[string]*Fate
+}
+
+// newFates returns the fates of records, and [contact.ErrNoID] where one has no id.
+func newFates(records []Record) (*Fates, error) {
+	f := &Fates{List: make([]*Fate, 0, len(records)), byID: make(map[string]*Fate, len(records))}
+	all := make([]Fate, len(records))
+	for i := range records {
+		id := records[i].Contact.ID
+		if id == "" {
+			return nil, contact.ErrNoID
+		}
+		if f.byID[id] == nil {
+			all[i].ID = id
+			f.byID[id] = &all[i]
+			f.List = append(f.List, &all[i])
+		}
+	}
+	return f, nil
+}
+
+// Found tells of one of the ids that there is such a contact, with its key and the hash that is stored of it.
+func (f *Fates) Found(id []byte, key int64, hash []byte) {
+	fate := f.byID[string(id)]
+	fate.Key, fate.there = key, true
+	copy(fate.Hash[:], hash)
+}
+
+// decide decides and counts what each record makes of its contact. An id that comes twice is counted twice.
+func (f *Fates) decide(ctx context.Context, records []Record, counts *Counts) error {
+	for i := range records {
+		if err := ctx.Err(); err != nil { // giant contacts take their time
+			return err
+		}
+		fate := f.byID[records[i].Contact.ID]
+		fate.Record = &records[i]
+		fate.decide(digest(&records[i]), counts)
+	}
+	counts.Contacts += int64(len(records))
+	return nil
+}
+
+func (f *Fate) decide(hash [16]byte, counts *Counts) {
+	switch {
+	case !f.there:
+		f.there, f.rewrite = true, true
+		counts.Created++
+	case f.Hash != hash:
+		f.rewrite = true
+		counts.Updated++
+	default:
+		counts.Unchanged++
+	}
+	f.Hash = hash
+}
+
+// digest is the hash of everything that is stored of a record: the same phones may give other numbers, in another region.
+func digest(r *Record) [16]byte {
+	var space [512]byte
+	hash := r.Contact.Hash()
+	if len(r.Numbers) == 0 {
+		return hash
+	}
+	b := append(space[:0], hash[:]...)
+	for i := range r.Numbers {
+		n := &r.Numbers[i]
+		for _, s := range [...]string{n.E164, n.Match, n.Raw, n.Extension} {
+			b = append(append(b, s...), 0)
+		}
+	}
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
+}

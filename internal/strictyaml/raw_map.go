@@ -1,0 +1,48 @@
+package strictyaml
+
+import (
+	"reflect"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// A RawMap is a mapping whose values are decoded later, in the order of the file.
+type RawMap []RawEntry
+
+// A RawEntry is one key of a [RawMap].
+type RawEntry struct {
+	Key   string
+	Value Raw
+}
+
+var rawMapType = reflect.TypeFor[RawMap]()
+
+// rawMap decodes a [RawMap].
+func (d *decoder) rawMap(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.problem(n, path, label(path)+" must be a mapping, not "+article(n), "")
+		return
+	}
+	list := make(RawMap, 0, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i].Value
+		list = append(list, RawEntry{Key: key, Value: Raw{node: n.Content[i+1], path: join(path, key)}})
+	}
+	v.Set(reflect.ValueOf(list))
+}
+
+// Without returns the part without some of its keys.
+func (r Raw) Without(keys ...string) Raw {
+	if !r.IsMapping() {
+		return r
+	}
+	node := *r.node
+	node.Content = nil
+	for i := 0; i+1 < len(r.node.Content); i += 2 {
+		if !slices.Contains(keys, r.node.Content[i].Value) {
+			node.Content = append(node.Content, r.node.Content[i], r.node.Content[i+1])
+		}
+	}
+	return Raw{node: &node, path: r.path}
+}

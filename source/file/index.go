@@ -1,0 +1,178 @@
+package file
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/contactbridge/contactbridge/source/record"
+)
+
+// An index is the order (updated, id) of a version's records: about 24 bytes and the id for each.
+type index struct {
+	rows    []place
+	ids     []byte // all ids, one after the other
+	horizon int64  // the key up to which the checkpoint may go (E2)
+
+	faults map[int64]string // by the offset of a record that cannot be read: what is wrong with it
+}
+
+// A place is one record in the order.
+type place struct {
+	updated int64 // see stamps; null for records without a stamp
+	offset  int64
+	id      uint32 // where it starts in ids
+	size    uint32
+}
+
+const null = -1 << 63
+
+// unreadable stands for a stamp that is there and cannot be read: nobody knows how new it is, so it is in the future for ever, and
+// no checkpoint is made of it (E11).
+const unreadable = 1<<63 - 1
+
+// id is a record's id.
+func (x *index) id(p place) []byte { return x.ids[p.id : uint64(p.id)+uint64(p.size)] }
+
+// maxIDs is how long all ids may be together.
+const maxIDs = 1<<32 - 1
+
+// An indexing builds an index.
+type indexing struct {
+	*index
+	version *version
+	stamps  *stamps
+	newest  []int64 // the newest stamp of each file; null where there is none
+	row     record.Row
+	stamp   record.Row // for updated
+}
+
+// buildIndex reads every record once.
+func (o *opened) buildIndex(ctx context.Context) (*index, error) {
+	v := o.version
+	x := &indexing{index: &index{faults: map[int64]string{}}, version: v, stamps: o.files.factory.newStamps(), newest: make([]int64, len(v.parts))}
+	for i := range x.newest {
+		x.newest[i] = null
+	}
+	c := o.cursor()
+	for n := 0; ; n++ {
+		if n%checkEvery == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			x.grow(n, c.End.Offset, v.readSize())
+		}
+		if err := c.next(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, o.files.wrapReading(ctx, err)
+		}
+		if !x.add(c) {
+			return nil, Broken(o.files.name()+" has more than 4 GiB of ids", "Split it.")
+		}
+		if !c.Uncut {
+			v.starts.passed(c.End) // nobody else has the version yet
+		}
+	}
+	x.sort()
+	x.horizon = x.safe(o.files.factory.cfg.Overlap)
+	return x.index, nil
+}
+
+// add takes in the last record of a cursor. It returns false if there is no room for its id.
+func (x *indexing) add(c *cursor) bool {
+	if c.Fault != nil {
+		x.reject(c, c.Reason)
+		return true
+	}
+	m := x.version.mapping
+	stamp, err := text(m.updated, &x.stamp, c.Values)
+	if err != nil {
+		x.reject(c, err.Error())
+		return true
+	}
+	id, err := m.idOf(&x.row, c)
+	if err != nil {
+		x.reject(c, err.Error())
+		return true
+	}
+	if len(x.ids)+len(id) > maxIDs {
+		return false
+	}
+	p := place{updated: null, offset: c.Start.Offset, id: uint32(len(x.ids)), size: uint32(len(id))}
+	if key, ok := x.stamps.key(stamp); ok {
+		p.updated = key
+		x.newest[c.part] = max(x.newest[c.part], key)
+	} else if stamp != "" {
+		p.updated = unreadable
+	}
+	x.ids = append(x.ids, id...)
+	x.rows = append(x.rows, p)
+	return true
+}
+
+// reject takes in a record that cannot be read: it is shown by initial runs, as one that nobody knows (D8).
+func (x *indexing) reject(c *cursor, reason string) {
+	x.faults[c.Start.Offset] = c.explain(reason)
+	x.rows = append(x.rows, place{updated: null, offset: c.Start.Offset})
+}
+
+// safe returns the horizon: that of the file of which a later version may bring the oldest stamps.
+func (x *indexing) safe(overlap time.Duration) int64 {
+	horizon := int64(unreadable)
+	for i, newest := range x.newest {
+		if newest == null {
+			return null
+		}
+		horizon = min(horizon, x.stamps.horizon(x.version.files[i].info.ModTime(), newest, overlap))
+	}
+	return horizon
+}
+
+// grow makes room for all rows once some have shown how long they are, so that the memory is not copied again and again.
+func (x *index) grow(rows int, read, size int64) {
+	if rows != checkEvery || read <= 0 {
+		return
+	}
+	factor := float64(size) / float64(read) * 1.1
+	x.rows = slices.Grow(x.rows, int(factor*float64(len(x.rows))))
+	x.ids = slices.Grow(x.ids, int(min(factor*float64(len(x.ids)), maxIDs)))
+}
+
+// sort brings the rows into their order. Of those with one stamp and id the last row is kept: it replaces the others. Rows without
+// an id are all kept.
+func (x *index) sort() {
+	slices.SortFunc(x.rows, func(a, b place) int {
+		if order := x.compare(a, b); order != 0 {
+			return order
+		}
+		return cmp.Compare(b.offset, a.offset)
+	})
+	x.rows = slices.CompactFunc(x.rows, func(a, b place) bool { return x.compare(a, b) == 0 })
+}
+
+func (x *index) compare(a, b place) int {
+	if a.updated != b.updated {
+		return cmp.Compare(a.updated, b.updated)
+	}
+	if a.size == 0 && b.size == 0 {
+		return cmp.Compare(a.offset, b.offset)
+	}
+	return bytes.Compare(x.id(a), x.id(b))
+}
+
+// after is the first row after a place of the order; hasID false stands after every id.
+func (x *index) after(updated int64, id string, hasID bool) int {
+	return sort.Search(len(x.rows), func(i int) bool {
+		p := x.rows[i]
+		if p.updated != updated {
+			return p.updated > updated
+		}
+		return hasID && string(x.id(p)) > id
+	})
+}

@@ -1,0 +1,189 @@
+package file
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/record"
+)
+
+// A mapping says what of a record goes where.
+type mapping struct {
+	columns []string
+	fields  *record.Mapper
+	id      identity
+	updated *record.Expression // nil if not configured
+	deleted *record.Expression // nil if not configured
+	knows   bool               // the usual columns are those that the format knows
+}
+
+// newMapping compiles the configuration over a version's columns.
+func (f *files) newMapping(v *version) (*mapping, error) {
+	cfg, m := f.factory.cfg, &mapping{columns: v.columns}
+	compiler := f.factory.compiler()
+	if mapper, ok := v.parts[0].table.(Mapper); ok {
+		guess := mapper.Usual()
+		compiler.Guess, m.knows = &guess, true
+	}
+	var wrong []error
+	compile := func(key, text string) *record.Expression {
+		if text == "" {
+			return nil
+		}
+		e, err := compiler.Expression(key, text, v.columns)
+		wrong = append(wrong, err)
+		return e
+	}
+	if cfg.ID != autoID {
+		m.id = identity{expression: compile("id", cfg.ID), name: cfg.ID}
+	}
+	m.updated, m.deleted = compile("updated", cfg.Updated), compile("deleted", cfg.Deleted)
+	var err error
+	m.fields, err = compiler.Mapper(cfg.Fields, v.columns)
+	if err := errors.Join(append(wrong, err)...); err != nil {
+		return nil, f.unfit(f.name(), err)
+	}
+	return m, f.haveDeciding(v, m)
+}
+
+// compiler compiles the texts of the configuration.
+func (f *factory) compiler() record.Compiler {
+	return record.Compiler{Clean: trim, Lists: f.traits.Lists}
+}
+
+// unfit is the error of files whose columns are not those that the configuration speaks of.
+func (f *files) unfit(name string, err error) error {
+	var said []string
+	hint := ""
+	for _, mistake := range fieldErrors(err) {
+		said = append(said, mistake.Path+": "+mistake.Message)
+		hint = cmp.Or(hint, mistake.Hint)
+	}
+	return Broken(fmt.Sprintf("%s does not fit the configuration: %s", name, strings.Join(said, "; ")), hint)
+}
+
+// fieldErrors returns the errors of a compiler one by one.
+func fieldErrors(err error) []*record.FieldError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var list []*record.FieldError
+		for _, one := range joined.Unwrap() {
+			list = append(list, fieldErrors(one)...)
+		}
+		return list
+	}
+	if one, ok := errors.AsType[*record.FieldError](err); ok {
+		return []*record.FieldError{one}
+	}
+	return nil
+}
+
+// haveDeciding is an error where a file lacks a column that decides which of its records are sent, and which of them are gone.
+func (f *files) haveDeciding(v *version, m *mapping) error {
+	for key, e := range map[string]*record.Expression{"id": m.id.expression, "updated": m.updated, "deleted": m.deleted} {
+		if e == nil {
+			continue
+		}
+		for _, column := range e.Columns() {
+			if i := v.without(v.columns[column]); i >= 0 {
+				return Broken(fmt.Sprintf("%s has no column %q, which is needed for %s", f.label(v.files[i].name), v.columns[column], key),
+					"Every file needs it. The columns of this one are "+strings.Join(v.parts[i].columns, ", ")+".")
+			}
+		}
+	}
+	return nil
+}
+
+// without returns the first file that lacks a column, or -1.
+func (v *version) without(name string) int {
+	return slices.IndexFunc(v.parts, func(p part) bool { return !slices.Contains(p.columns, name) })
+}
+
+// unused lists the columns that go nowhere, by name.
+func (m *mapping) unused() []string {
+	var list []string
+	for _, i := range m.fields.Unused(m.id.expression, m.updated, m.deleted) {
+		name := m.columns[i]
+		if name == "" {
+			name = fmt.Sprintf("(column %d)", i+1)
+		}
+		list = append(list, name)
+	}
+	return list
+}
+
+// Text returns a value as the engine takes it, for a format that looks at values itself: see [Record.Values].
+func Text(value []byte) string { return string(trim(repair(value))) }
+
+// trim returns a value without space around it, and without the formula that Excel keeps a text as it is with (="0791").
+func trim(raw []byte) []byte {
+	if len(raw) == 0 {
+		return nil
+	}
+	if first, last := raw[0], raw[len(raw)-1]; first <= ' ' || first >= utf8.RuneSelf || last <= ' ' || last >= utf8.RuneSelf {
+		raw = bytes.TrimSpace(raw)
+	}
+	if len(raw) > 3 && raw[0] == '=' && raw[1] == '"' && raw[len(raw)-1] == '"' {
+		raw = bytes.ReplaceAll(raw[2:len(raw)-1], []byte(`""`), []byte(`"`))
+	}
+	return raw
+}
+
+// repair returns a value without zero bytes, and with what is no UTF-8 replaced.
+func repair(raw []byte) []byte {
+	if bytes.IndexByte(raw, 0) >= 0 {
+		raw = bytes.ReplaceAll(raw, []byte{0}, nil)
+	}
+	if !utf8.Valid(raw) {
+		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
+	}
+	return raw
+}
+
+// contact makes a record's contact, valid until the next one. Made ids are the same for records that agree: see
+// [identity.number]. The error says why the record cannot be read as one; what is known of it is its id.
+func (m *mapping) contact(row *record.Row, values [][]byte) error {
+	id, err := text(m.id.expression, row, values)
+	if err != nil {
+		row.Start("", false)
+		return err
+	}
+	gone, err := text(m.deleted, row, values)
+	row.Start(id, source.IsGone(gone))
+	if err == nil {
+		err = m.fields.Fill(row, values)
+	}
+	if err != nil {
+		row.Start(id, false)
+		return err
+	}
+	if id == "" && m.id.makes() {
+		row.Contact.ID = m.makeID(row, values)
+	}
+	return nil
+}
+
+// text returns what an expression says of a record, valid as long as the values; empty for a nil expression.
+func text(e *record.Expression, row *record.Row, values [][]byte) (string, error) {
+	if e == nil {
+		return "", nil
+	}
+	return e.Text(row, values)
+}
+
+// idOf returns the id of the last record of a cursor, valid as long as its values.
+func (m *mapping) idOf(row *record.Row, c *cursor) (string, error) {
+	if !m.id.makes() {
+		return text(m.id.expression, row, c.Values)
+	}
+	if err := m.contact(row, c.Values); err != nil {
+		return "", err
+	}
+	m.id.number(row, c.Start.Offset)
+	return row.Contact.ID, nil
+}
