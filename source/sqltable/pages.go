@@ -119,8 +119,8 @@ func gone(v keyset.Value) bool {
 func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, error) {
 	page.After, page.Bound = false, keyset.Value{}
 	id := p.table.ID.SQL // an index on the id has it at its end
-	if unindexed := p.table.Dialect.Unindexed; unindexed != nil && isAfterHorizon(page) {
-		id = unindexed(id) // nobody knows how far from that end the first row after the horizon is
+	if unindexed := p.table.Dialect.Unindexed; unindexed != nil && (page.Segment == keyset.Nulls || isAfterHorizon(page)) {
+		id = unindexed(id) // nobody knows how far from that end the first row of the segment is
 	}
 	c := p.table.where(page, p.table.ID.SQL)
 	return One(ctx, p.conn, Statement{

@@ -37,7 +37,8 @@ func TestRowsAllocateNothing(t *testing.T) {
 	table := &Table{
 		Dialect: &Dialect{}, From: "t", ID: Operand{SQL: "(id)"}, Updated: Operand{SQL: "(u)"}, Deleted: "(gone)", Stamp: Stamp{Kind: Instants},
 		Columns: []Column{
-			{Column: record.Column{Field: record.FieldName}}, {Column: record.Column{Field: record.FieldPhones}, Lists: MaybeJSON},
+			{Column: record.Column{Field: record.FieldName}},
+			{Column: record.Column{Field: record.FieldPhones}, Lists: MaybeJSON},
 			{Column: record.Column{Field: record.FieldCustom, Key: "Plan"}},
 		},
 	}
