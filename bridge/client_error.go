@@ -269,7 +269,7 @@ func (a *answer) html() error {
 
 var titleElement = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// titled is the page's title in a form that can follow "an HTML page"; empty where it has none.
+// titled returns the page's title in a form that can follow "an HTML page"; empty if it has no title.
 func (a *answer) titled(page string) string {
 	found := titleElement.FindStringSubmatch(page)
 	if found == nil {

@@ -175,7 +175,7 @@ func (x *exchange) readBody() ([]byte, error) {
 		return nil, &Error{
 			Code:    CodeBodyTooLarge,
 			Message: "the request's body is larger than 1 MiB",
-			Hint:    "A request holds credentials, a checkpoint, an offset and a context, and none of them is that large.",
+			Hint:    "A request holds credentials, a checkpoint, an offset and a context. Even together they are much smaller.",
 		}
 	}
 	x.late = errors.Is(err, os.ErrDeadlineExceeded)

@@ -52,11 +52,11 @@ func (o LookupOptions) minSuffix() int {
 // An Answer says who a number belongs to.
 type Answer struct {
 	Number    string  `json:"number"`              // as asked
-	E164      string  `json:"e164,omitempty"`      // empty where it is no full number
+	E164      string  `json:"e164,omitempty"`      // empty if it is not a full number
 	Extension string  `json:"extension,omitempty"` // that was dialled after the number
 	Region    string  `json:"region,omitempty"`    // country it belongs to, ISO 3166-1 alpha-2
 	Withheld  bool    `json:"withheld,omitempty"`  // the caller does not show a number
-	Note      string  `json:"note,omitempty"`      // why nobody could be looked for, a sentence
+	Note      string  `json:"note,omitempty"`      // why no look-up was possible, a sentence
 	Matches   []Match `json:"matches"`             // the best first; never nil
 	More      int     `json:"more,omitempty"`      // matches left out for the limit, as far as they were counted: some hundred
 }
@@ -72,15 +72,15 @@ type Match struct {
 	Company     string `json:"company,omitempty"`
 	URL         string `json:"url,omitempty"`
 	Number      string `json:"number"`              // the stored one, as written
-	E164        string `json:"e164,omitempty"`      // the stored one; empty where it is no full number
+	E164        string `json:"e164,omitempty"`      // the stored one; empty if it is not a full number
 	Extension   string `json:"extension,omitempty"` // the stored one's
 	Email       string `json:"email,omitempty"`     // the stored one, as written, if it is the value that agrees
 
 	other extensionAgreement
 }
 
-// isPlaceholder is why nobody is looked for where a number is [phone.Number.Dummy].
-const isPlaceholder = "This is a placeholder that belongs to nobody."
+// isPlaceholder explains why a [phone.Number.Dummy] is not looked up.
+const isPlaceholder = "This is a placeholder, not anyone's number."
 
 // Lookup says who a number belongs to. Region is where it was dialled or written, as in [phone.Parse].
 //
@@ -89,7 +89,7 @@ const isPlaceholder = "This is a placeholder that belongs to nobody."
 // Numbers too short for a suffix, such as internal extensions, match the same digits only.
 //
 // Digits that are a number of the region and, with the + that they lack, one of another country are the region's; where that
-// is nobody's, the other reading is tried. A placeholder such as 0000000000 is nobody's.
+// belongs to no contact, the other reading is tried. A placeholder such as 0000000000 belongs to no contact.
 //
 // Where the directory holds the caller's E.164 number the store is asked once. The only errors are the store's.
 func Lookup(ctx context.Context, store directory.Store, account, number, region string, opts LookupOptions) (Answer, error) {

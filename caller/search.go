@@ -48,7 +48,7 @@ func (s *search) run(ctx context.Context) ([]Match, error) {
 	return rank(matches), nil
 }
 
-// readings looks for a number as it is read, and where it is nobody's, exactly, as it may be read besides. The number that
+// readings looks for a number as it is read and, if no contact has exactly that number, for its other readings. The number that
 // the matches are of stays in s.
 func (s *search) readings(ctx context.Context, region string) ([]Match, error) {
 	matches, err := s.run(ctx)

@@ -141,7 +141,7 @@ func (d *decoder) field(c *Contact, name []byte) error {
 	return d.json.SkipValue()
 }
 
-// escapedField is field for a name with escapes in it, which nobody writes but anybody may.
+// escapedField is field for a name with escapes in it, which is unusual but valid.
 func (d *decoder) escapedField(c *Contact, name []byte) error {
 	plain, _ := jsontext.AppendUnquote([]byte{'"'}, name)
 	if bytes.IndexByte(plain, '\\') >= 0 {

@@ -84,7 +84,7 @@ func (c *Contact) Problems() []Problem {
 	}
 	c.eachText(func(field, text string) {
 		if !utf8.ValidString(text) {
-			add(ProblemBadText, field, "is not UTF-8: bytes that are none are replaced")
+			add(ProblemBadText, field, "is not UTF-8: invalid bytes are replaced")
 		}
 	})
 	c.eachListed(func(field, text string) {
@@ -92,14 +92,14 @@ func (c *Contact) Problems() []Problem {
 		case blank(text):
 			add(ProblemEmptyItem, field, "holds an empty entry, which is not sent")
 		case field == "emails" && !looksLikeEmail(text):
-			add(ProblemBadEmail, field, "holds an entry that is no email address")
+			add(ProblemBadEmail, field, "holds an entry that is not an email address")
 		}
 	})
 	if c.PhotoURL != "" && !looksLikeURL(c.PhotoURL) {
-		add(ProblemBadURL, "photo_url", "is no http or https address")
+		add(ProblemBadURL, "photo_url", "is not an http or https address")
 	}
 	if c.URL != "" && !looksLikeURL(c.URL) {
-		add(ProblemBadURL, "url", "is no http or https address")
+		add(ProblemBadURL, "url", "is not an http or https address")
 	}
 	return found
 }

@@ -60,7 +60,7 @@ func Split(raw, region string) []string {
 		return parts
 	}
 	if !slices.ContainsFunc(parts, func(part string) bool { return countDigits(part) > minNational }) {
-		return []string{raw} // "12, 34" is no list of numbers
+		return []string{raw} // "12, 34" is not a list of numbers
 	}
 	return splitEach(parts, region) // a part may hold several numbers itself
 }

@@ -19,8 +19,8 @@ type Number struct {
 	National  string // Digits without the country code; empty unless Valid
 	Extension string // digits; empty if there is no extension
 	Valid     bool   // a full number that some country's numbering plan has room for
-	Dummy     bool   // a placeholder that belongs to nobody: 0000000000, 1111111, 123456789
-	Region    string // ISO 3166-1 alpha-2 of the country it belongs to, "001" where to none; empty unless Valid
+	Dummy     bool   // a placeholder that is not anyone's number: 0000000000, 1111111, 123456789
+	Region    string // ISO 3166-1 alpha-2 of the country it belongs to, "001" if to no country; empty unless Valid
 }
 
 // Parse reads a number. Region is the ISO 3166-1 alpha-2 code of the country where it was written; where that is empty or
@@ -66,7 +66,7 @@ func Parse(raw, region string) Number {
 }
 
 // Others returns the readings of a number that are valid too, besides that of [Parse]: that as an international number of
-// which the + is missing. A look-up tries them where the first reading finds nobody.
+// which the + is missing. A look-up tries them if the first reading finds no contact.
 func Others(raw, region string) []Number {
 	text, lost := restore(raw)
 	if lost || isDocument(raw) {

@@ -8,7 +8,7 @@ import (
 )
 
 // unsheet undoes what spreadsheets and floating-point columns do to a number: 447911123457.0, 4.915112345678E+12,
-// ="07911123458". lost reports that digits are missing, as in 4.91511E+12: such a text is no number at all. A text that no
+// ="07911123458". lost reports that digits are missing, as in 4.91511E+12: such a text is not a number at all. A text that no
 // such program wrote is returned unchanged.
 func unsheet(raw string) (text string, lost bool) {
 	if !mayBeSheet(raw) {

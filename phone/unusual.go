@@ -84,7 +84,7 @@ func (u *unusual) understand(raw string) {
 }
 
 // The fewest digits that are read as an international number without its +: where the region has no such number, and where
-// all other readings have found nobody.
+// all other readings have found no contact.
 const (
 	leastBare         = 8
 	leastBareAnywhere = 7
@@ -338,7 +338,7 @@ func withoutScheme(text string) string {
 // messengers are hosts with phone numbers in their addresses.
 var messengers = [...]string{"://wa.me/", "://api.whatsapp.com/send?phone=", "://signal.me/#p/", "://t.me/+"}
 
-// ofMessenger is the number in a web address, "" where that is no messenger's.
+// ofMessenger returns the number in a messenger's web address, "" if the address is not a messenger's.
 func ofMessenger(address string) string {
 	for _, host := range messengers {
 		if number, ok := strings.CutPrefix(address, host); ok {

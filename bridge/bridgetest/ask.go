@@ -158,7 +158,7 @@ func (s *session) judgeAnswer(e *exchange) {
 		return
 	}
 	if len(e.answer) > 0 && !json.Valid(e.answer) {
-		s.found("error-json", e, "the answer with status %d is no JSON", e.status)
+		s.found("error-json", e, "the answer with status %d is not JSON", e.status)
 	}
 }
 

@@ -320,7 +320,7 @@ func (s *session) judgeLost(ctx context.Context, v *verdict, r *run) {
 	}
 }
 
-// judgeTies judges contacts that only the second full run brought although nobody created them.
+// judgeTies judges contacts that only the second full run brought although they were not created meanwhile.
 func (s *session) judgeTies(v *verdict, unknown []string) {
 	for _, id := range unknown {
 		if h := s.hash(id); !s.changes.arrived[h] && !s.changes.deleted[h] {

@@ -171,7 +171,7 @@ func badJSON(ctx context.Context, s *session, v *verdict) {
 		"JSON with a loose comma": bytes.Replace(good, []byte("}}"), []byte(",}}"), 1),
 		"an array":                []byte("[]"),
 		"null":                    []byte("null"),
-		"bytes that are no UTF-8": []byte("{\"auth\":\"\xff\xfe\"}"),
+		"bytes that are not UTF-8": []byte("{\"auth\":\"\xff\xfe\"}"),
 	}) {
 		s.expect(v, s.post(ctx, v.id, body), what, clientError)
 	}

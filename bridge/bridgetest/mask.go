@@ -36,7 +36,7 @@ const (
 // public matches the keys of credentials that say who someone is, not that he is who he says: they may stand in answers.
 var public = regexp.MustCompile(`(?i)(user|login|e-?mail|account|domain|host|url|site|region|name|tenant|company|^(client_?)?id$)`)
 
-// wordLike matches what may stand in any sentence: "the credentials are wrong" echoes nobody's password.
+// wordLike matches ordinary words: "the credentials are wrong" does not echo a password.
 var wordLike = regexp.MustCompile(`^[A-Z]?[a-z]+$`)
 
 func newMasker(auth map[string]string, rawURL string) *masker {

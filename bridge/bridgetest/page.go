@@ -100,7 +100,7 @@ func syntax(err error) string {
 	return err.Error()
 }
 
-var errNoObject = errors.New("the body is no JSON object")
+var errNoObject = errors.New("the body is not a JSON object")
 
 func (r *reader) readWith(body []byte, lenient bool) (*page, error) {
 	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {

@@ -84,7 +84,7 @@ func checkURL(rawURL string) error {
 	case err != nil:
 		return errors.New("the URL cannot be parsed")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("%q is no http:// or https:// URL", displayURL(rawURL))
+		return fmt.Errorf("%q is not an http:// or https:// URL", displayURL(rawURL))
 	}
 	return nil
 }

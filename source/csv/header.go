@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/file/lines"
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
@@ -22,10 +23,10 @@ const (
 // findHeader finds the delimiter and the quote, as far as they are not configured, and the row that names the columns.
 func (t *table) findHeader(in file.Input) error {
 	from := file.Place{Offset: t.mark, Line: 1}
-	l := newLines(in, t.encoding)
-	l.seek(from.Offset)
+	l := lines.New(in, t.encoding.ofLines())
+	l.GoTo(from.Offset)
 	if told, ok := toldDelimiter(l); ok {
-		from = file.Place{Offset: l.offset(), Line: 2}
+		from = file.Place{Offset: l.Offset(), Line: 2}
 		if t.delimiter == 0 {
 			t.delimiter = told
 		}
@@ -85,8 +86,8 @@ func (t *table) take(s *sample) error {
 func (t *table) headerLine() int { return t.start.Line - 1 }
 
 // toldDelimiter reads the line with which Excel is told the delimiter, sep=; and its like, where the file begins with one.
-func toldDelimiter(l *lines) (delimiter byte, ok bool) {
-	line, _, err := l.read()
+func toldDelimiter(l *lines.Reader) (delimiter byte, ok bool) {
+	line, _, err := l.Read()
 	if err != nil {
 		return 0, false
 	}
@@ -119,7 +120,7 @@ type sampleRow struct {
 // readSample reads the first rows from a place on.
 func readSample(in file.Input, d dialect, from file.Place) (*sample, error) {
 	s := &sample{dialect: d}
-	r := newRecords(newLines(in, d.encoding), d.delimiter, d.quote)
+	r := newRecords(lines.New(in, d.encoding.ofLines()), d.delimiter, d.quote)
 	r.Seek(from)
 	var rec file.Record
 	for len(s.rows) < sampleRows {

@@ -69,8 +69,8 @@ func TestNumbersOfDeletedMeanWhatTheirTextMeansD7(t *testing.T) {
 		list = append(list, keyset.IntValue(i), keyset.Value{Kind: keyset.Real, Real: float64(i)}, keyset.Value{Kind: keyset.Real, Real: float64(i) / 1e9})
 	}
 	for _, v := range list {
-		if got, want := gone(v), source.IsGone(idText(v)); got != want {
-			t.Errorf("%v is gone: %v, its text %q: %v", v, got, idText(v), want)
+		if got, want := gone(v), source.IsGone(idText(&v)); got != want {
+			t.Errorf("%v is gone: %v, its text %q: %v", v, got, idText(&v), want)
 		}
 	}
 	if gone(keyset.Value{}) {
