@@ -21,7 +21,7 @@ type Hub struct {
 	Registry *registry.DB
 	// store holds the contacts. Nobody outside reads it past [Hub.shown], which leaves out what is being removed.
 	store directory.Store
-	// Outbound sends every request to an address that somebody typed: bridges, token endpoints, webhooks.
+	// Outbound sends every request to an address that a user typed: bridges, token endpoints, webhooks.
 	Outbound http.RoundTripper
 	Logger   *slog.Logger // nil logs nothing
 	Options  Options

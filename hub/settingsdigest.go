@@ -36,7 +36,7 @@ func (h *Hub) settings(ctx context.Context, i registry.Integration, given map[st
 // it change with schedule, limits and guard. A value that is a credential by its name but chooses the tenant as well, such as an
 // API key of another tenant's, is not noticed here; the bridge's own checkpoints notice it (D10), and a full run reads everything.
 //
-// The key is [registry.DB.SettingsKey]: without it, nobody can try out which values a kept fingerprint stands for.
+// The key is [registry.DB.SettingsKey]: without it, values cannot be guessed from a kept fingerprint.
 func settingsDigest(key []byte, i registry.Integration, given map[string]string, region string) (string, error) {
 	sent, err := authValues(i, given)
 	if err != nil {

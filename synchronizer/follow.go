@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// A fetched page is ready to be stored, or the reason why there is no page.
+// A fetched page is ready to be stored, or the reason why it is missing.
 type fetched struct {
 	page    directory.PageChanges
 	err     error

@@ -107,7 +107,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	telemetry.Named(r.Context(), x.Method, x.Route)
 }
 
-// isCallerID reports whether a path is /callerid's, however it is written, or below it: what follows is no page of anybody's, and
+// isCallerID reports whether a path is /callerid's, however it is written, or below it: what follows is not a page of anyone's, and
 // what stands in its query must not be sent on.
 func isCallerID(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")

@@ -30,7 +30,7 @@ type Store struct {
 	writer *writer
 	read   *sql.DB
 	clock  func() time.Time
-	trash  string // folder that goes with the store; empty where there is none
+	trash  string // folder that goes with the store; empty if it has none
 
 	lookups *readers // what every call waits for
 	names   names
@@ -53,7 +53,7 @@ func WithClock(clock func() time.Time) Option { return func(o *options) { o.cloc
 // MustExist makes Open fail with [ErrNoFile] instead of making a new directory.
 func MustExist() Option { return func(o *options) { o.mustExist = true } }
 
-// Open opens the directory in a file and makes it where there is none, readable by its owner only. A file of an older release
+// Open opens the directory in a file and makes it if it is missing, readable by its owner only. A file of an older release
 // is brought up to date; one of a newer release or of another program is refused with a [*failure.Error]. Any number of
 // processes may have it open at once, on one machine: the file must not lie on a network share.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
@@ -77,7 +77,7 @@ const (
 	otherReaders  = 4
 
 	// readerCache is in KiB. A connection drops all its pages when it sees that another one has written, and gives each back to the
-	// operating system: with megabytes of them, the first caller behind every page of a run waited for tens of milliseconds. The
+	// operating system: with megabytes of them, the first lookup after every page of a run waited for tens of milliseconds. The
 	// system's own cache has the pages anyway; this much keeps the roots of the indexes.
 	readerCache = 160
 )

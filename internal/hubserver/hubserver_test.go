@@ -375,7 +375,7 @@ func TestAWorkerAnswersNothingButHowItFares(t *testing.T) {
 	}
 }
 
-// Behind a proxy every visitor seems to come from this machine: only the code tells the operator from others.
+// With a proxy in front, every visitor seems to come from this machine: only the code tells the operator from others.
 func TestAHubBehindAProxyAsksForACodeAtTheFirstVisit(t *testing.T) {
 	for name, c := range map[string]struct {
 		listen, more string

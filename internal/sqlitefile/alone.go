@@ -145,7 +145,7 @@ func (a *Alone) Rows(ctx context.Context, query string) iter.Seq2[[]any, error] 
 	}
 }
 
-// errEnough ends a query whose reader wants no more rows.
+// errEnough ends a query when its reader wants no more rows.
 var errEnough = errors.New("enough")
 
 // Value reads the only value that a query finds.
@@ -161,7 +161,7 @@ func explainAlone(err error) error {
 	case ReadOnly:
 		return &failure.Error{Message: "it cannot be locked", Hint: "run this as the user that runs the hub, who may write the file and its folder", Err: err}
 	case Corrupt, NotADatabase:
-		return &failure.Error{Message: "it is no SQLite file, or a damaged one", Hint: "name another file, or restore this one from a backup", Err: err}
+		return &failure.Error{Message: "it is not an SQLite file, or a damaged one", Hint: "name another file, or restore this one from a backup", Err: err}
 	}
 	return err
 }

@@ -216,7 +216,7 @@ func merged(current IntegrationSettings, patch []byte) (changed IntegrationSetti
 	}
 	delete(change, "auth")
 	if key := capital(change); key != "" {
-		return changed, invalid(key, fmt.Sprintf("There is no field %q.", key), "Write the names of fields in small letters.")
+		return changed, invalid(key, fmt.Sprintf("Unknown field %q.", key), "Write the names of fields in small letters.")
 	}
 	makeRoom(target, change)
 	now, err := json.Marshal(mergePatch(target, change))

@@ -96,7 +96,7 @@ func TestInABrowserContactsAreFoundWhileOneTypes(t *testing.T) {
 	b.click("Purge what is ticked")
 	b.sees("The records were purged.")
 	b.fill("q", "jane doe")
-	b.sees("Nobody was found.")
+	b.sees("No contact was found.")
 	b.quiet()
 }
 

@@ -1177,7 +1177,7 @@ var eventKinds = []Choice{
 	{Value: "run.failed", Label: "A run failed"},
 	{Value: "integration.broken", Label: "An integration broke"},
 	{Value: "integration.mended", Label: "An integration was mended"},
-	{Value: "integration.guarded", Label: "Deletions wait for a yes"},
+	{Value: "integration.guarded", Label: "Deletions wait for a decision"},
 	{Value: "contact.purged", Label: "A person was purged"},
 }
 

@@ -15,11 +15,11 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// An IntegrationForm is what somebody has typed of an integration.
+// An IntegrationForm holds what a user typed for an integration.
 type IntegrationForm struct {
 	New        bool
 	Account    string
-	NewAccount bool // there is none yet: the form makes it
+	NewAccount bool // it does not exist yet: the form makes it
 	Region     string
 	TimeZone   string
 	Name       string

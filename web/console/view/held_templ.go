@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "github.com/contactbridge/contactbridge/directory"
 
-// Held holds the deletions that wait for a yes, for a page.
+// Held holds the deletions that wait for a decision, for a page.
 type Held struct {
 	Integration Integration
 	Held        directory.Held

@@ -88,7 +88,7 @@ func PersonPath(page string, key directory.Key, id string) string {
 	return page + "?" + url.Values{"account": {key.Account}, "integration": {key.Integration}, "id": {id}}.Encode()
 }
 
-// WebLink is an address that a page may lead to; ok is false for what is no http or https URL.
+// WebLink is an address that a page may lead to; ok is false for what is not an http or https URL.
 func WebLink(text string) (link string, ok bool) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
