@@ -21,7 +21,7 @@ const (
 	DoubtNameless    Doubt = "rejected_without_id" // a contact that could not be taken has no id: it may be any of them
 )
 
-// String returns a sentence without its full stop, for people; "" where there is no doubt.
+// String returns a sentence without its full stop, for people; "" if there is no doubt.
 func (d Doubt) String() string {
 	switch d {
 	case "":

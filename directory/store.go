@@ -165,7 +165,7 @@ type Entry struct {
 // A Query says what a user typed. Every word of Text must stand at the start of a word of the contact's name, company,
 // title or e-mail addresses ([Terms]), compared as [Fold] writes them; text that is a number ([Digits]) is looked for at the
 // start of the contact's numbers ([Starts]) and at the end of their Match as well. Found contacts are ordered by [Rank]: those
-// whose e-mail address the text is come first, then those whose name it is; then by folded name (its words, with one space
+// with the text as their e-mail address come first, then those with it as their name; then by folded name (its words, with one space
 // between them, byte by byte), then integration and id. A text that finds more than a thousand contacts, or more than [MaxRanked]
 // bytes of them, may rank only some of them: an answer is never slow for being large. A text without anything to look for finds
 // no contact.
@@ -288,7 +288,7 @@ type Store interface {
 	// the number's place in the contact. A number without + finds those that are not E.164 and have exactly these digits.
 	ByE164(ctx context.Context, account string, numbers []string, limit int) ([]Match, error)
 
-	// BySuffix returns the account's contacts with a number whose Match ends in these digits, at most limit, ordered as
+	// BySuffix returns the account's contacts with a number that has a Match ending in these digits, at most limit, ordered as
 	// ByE164 does. Fewer than [MinSuffix] digits, or anything but digits, is an error.
 	BySuffix(ctx context.Context, account, digits string, limit int) ([]Match, error)
 

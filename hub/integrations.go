@@ -230,15 +230,15 @@ func (h *Hub) Integrations(ctx context.Context, account string, after directory.
 		}
 	}
 	list, err := ofAccounts(ctx, account, readable, func(one string) ([]registry.Integration, error) {
-		behind := after
+		from := after
 		switch {
 		case account != "" || one == "" || one == after.Account:
 		case one < after.Account:
 			return nil, nil
 		default:
-			behind = directory.Key{Account: one}
+			from = directory.Key{Account: one}
 		}
-		return h.Registry.Integrations(ctx, one, behind, limit)
+		return h.Registry.Integrations(ctx, one, from, limit)
 	})
 	if err != nil {
 		return nil, err

@@ -355,7 +355,7 @@ type pending struct {
 	Until    time.Time
 }
 
-// BeginOAuth returns where a browser must go to let the hub in (authorization code with PKCE).
+// BeginOAuth returns where a browser must go to connect the integration (authorization code with PKCE).
 func (h *Hub) BeginOAuth(ctx context.Context, key directory.Key, redirect string) (string, error) {
 	if err := permit(ctx, registry.ScopeWrite, key.Account); err != nil {
 		return "", err

@@ -85,7 +85,7 @@ func tokenSource(o *registry.OAuth) *registry.OAuth {
 }
 
 // otherTokens reports whether the tokens that a provider gave are of no use after a change: they were given to another client, or
-// for what may be another tenant. A person who lets the hub in decides about scopes and parameters, the next time.
+// for what may be another tenant. The person who connects the integration decides about scopes and parameters, the next time.
 func otherTokens(was, is *registry.OAuth) bool {
 	if was == nil {
 		return false

@@ -75,7 +75,7 @@ func (s *slots) leave(account, host string, test bool) {
 	}
 }
 
-// free returns how many places nobody has.
+// free returns the number of free places.
 func (s *slots) free(most share) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -65,7 +65,7 @@ func (p *pass) next(ctx context.Context, pages <-chan fetched) (fetched, error) 
 			}
 			return f, f.err
 		case <-sign.C:
-			// Any other error is no reason to give up: the lease has two thirds of its time left, and storing will tell.
+			// Any other error does not end the run: the lease has two thirds of its time left, and storing will tell.
 			if err := p.Store.RenewLease(ctx, p.run, p.opts.Lease); errors.Is(err, directory.ErrLeaseLost) {
 				return fetched{}, err
 			}

@@ -323,7 +323,7 @@ func (f *integrationFlags) change() *cobra.Command {
 func (f *integrationFlags) connect() *cobra.Command {
 	var redirect string
 	cmd := &cobra.Command{
-		Use: "connect NAME", Short: "Begin to let the hub in by OAuth: print the page that a browser has to open", Args: takes("NAME"),
+		Use: "connect NAME", Short: "Begin to connect by OAuth: print the page that a browser has to open", Args: takes("NAME"),
 		Example: "  contactbridge hub integration connect crm --redirect https://contacts.example.com/oauth/callback",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) (err error) {

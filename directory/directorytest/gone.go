@@ -469,7 +469,7 @@ func namedOfAbandonedRun(b *bench) {
 	if err := b.store.FailRun(ctx, run, errors.New("x"), ""); err != nil {
 		b.Fatal(err)
 	}
-	// A full run of a bridge names nobody, and this one cannot judge.
+	// A full run of a bridge names no deleted contacts, and this one cannot judge.
 	run = b.complete(directory.PageChanges{Contacts: people(2, 50, "Ann"), Rejected: []directory.Rejected{{Reason: "has no id"}}}, full)
 	b.wantCounts(run, 0, 0, 49, 1)
 	if _, err := b.store.Contact(ctx, b.key, "00001"); !errors.Is(err, directory.ErrNotFound) {

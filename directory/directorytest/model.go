@@ -38,7 +38,7 @@ type model struct {
 	*bench
 	held       map[string]string
 	named      set // as deleted, by the run under way or abandoned ones, and not decided about
-	waiting    set // for a yes
+	waiting    set // for a decision
 	run        *directory.Run
 	judges     bool
 	exact      bool // what the last page said

@@ -3,7 +3,7 @@
 // One connection writes, a few read beside it (WAL). A page is one transaction, and with it goes the place where the next page
 // starts, so a crash leaves whole pages and a run that can be resumed. The file is written with synchronous=NORMAL: a killed
 // process loses nothing. After a power cut the last transactions may be missing, but never the middle of one: contacts, resume
-// state and checkpoint are missing together, so the run stands a few pages earlier and brings them again. Nobody else keeps a
+// state and checkpoint are missing together, so the run stands a few pages earlier and brings them again. No other part keeps a
 // mark of what was stored, so nothing is lost by that; syncing the disk at every page would only cost speed.
 package sqlite
 
@@ -21,8 +21,8 @@ import (
 // Memory is a path for [Open]: an empty directory that is gone when it is closed. It is a file in a temporary folder.
 const Memory = ":memory:"
 
-// ErrNoFile says that there is no directory at the path.
-var ErrNoFile = errors.New("there is no directory file")
+// ErrNoFile says that the path has no directory file.
+var ErrNoFile = errors.New("the directory file does not exist")
 
 // A Store is a directory in a SQLite file.
 type Store struct {

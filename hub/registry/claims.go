@@ -82,7 +82,7 @@ const claimDue = `WITH picked (its_account, its_name) AS MATERIALIZED (
 
 // Claim gives a worker up to limit integrations that are due or asked for and that no living claim holds, the latest first, except
 // those of some accounts. Any number of processes may claim at once; no integration goes to two of them. A claim
-// whose worker has shown no sign of life for as long as it holds is given to the next worker that asks, unless the integration
+// from a worker without a sign of life for as long as it holds is given to the next worker that asks, unless the integration
 // was paused or switched off meanwhile.
 func (d *DB) Claim(ctx context.Context, worker string, limit int, hold time.Duration, except ...string) ([]Claim, error) {
 	if limit <= 0 {

@@ -174,7 +174,7 @@ func (d *DB) ChangeIntegration(ctx context.Context, i Integration, c Change) err
 	return wrap(err, "integration %s", Owner(i.Key))
 }
 
-// lockIntegration reads an integration that nobody else changes until the transaction's end: of this version, unless it is 0.
+// lockIntegration reads an integration and locks it against other changes until the transaction's end: of this version, unless it is 0.
 func lockIntegration(ctx context.Context, s session, key directory.Key, version int64) (Integration, error) {
 	i, err := one(ctx, s, scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2 AND going = 0 {lock}",
 		key.Account, key.Integration)

@@ -109,7 +109,7 @@ func (d *DB) Removed(ctx context.Context, since time.Time) ([]directory.Key, err
 	return all, wrap(err, "list what was removed")
 }
 
-// Sweep gives this process the right, for a while, to remove the rest of a removed integration, during which none of its name
+// Sweep gives this process the right, for a while, to remove the rest of a removed integration, during which no integration with its name
 // can be added. It reports false where there is one of its name again, where another process does it, or where it was not removed.
 func (d *DB) Sweep(ctx context.Context, key directory.Key, hold time.Duration) (bool, error) {
 	now, err := d.now(ctx, d.read())
@@ -121,7 +121,7 @@ func (d *DB) Sweep(ctx context.Context, key directory.Key, hold time.Duration) (
 	return n > 0, wrap(err, "integration %s", Owner(key))
 }
 
-// SweepUnknown is Sweep for an integration that this registry does not know: for contacts that nobody else would remove.
+// SweepUnknown is Sweep for an integration that this registry does not know: for contacts that would not be removed otherwise.
 // [ErrExists] where it does.
 func (d *DB) SweepUnknown(ctx context.Context, key directory.Key, hold time.Duration) (bool, error) {
 	err := d.change(ctx, func(s session) error {

@@ -28,7 +28,7 @@ func Owner(key directory.Key) string { return key.Account + "/" + key.Integratio
 // WebhookOwner is a webhook as the owner of secrets. They go with it.
 func WebhookOwner(id string) string { return "webhook:" + id }
 
-// PendingOwner is something that is under way, such as an authorization, as the owner of secrets. What nobody took away is
+// PendingOwner is something that is under way, such as an authorization, as the owner of secrets. What was not taken away is
 // pruned after a day.
 func PendingOwner(id string) string { return pendingOwner + id }
 

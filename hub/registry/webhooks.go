@@ -72,7 +72,7 @@ func scanDelivery(row scanner) (d Delivery, err error) {
 // A Wanted says which deliveries a process takes.
 type Wanted struct {
 	Limit   int           // at most so many
-	Hold    time.Duration // their webhooks are no other process's for so long
+	Hold    time.Duration // for so long no other process gets their webhooks
 	Healthy []string      // not those of these accounts' webhooks that took the last one; "" is the webhooks of all accounts
 	Failing []string      // nor those of these accounts' webhooks that did not
 }

@@ -72,7 +72,7 @@ type Field struct {
 // OAuth says how an access token is got (RFC 6749).
 type OAuth struct {
 	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code" jsonschema_description:"client_credentials, or authorization_code: then a user connects it in the console once."`
-	AuthorizeURL string            `yaml:"authorize_url" jsonschema_description:"Where people let the hub in. Needed for authorization_code."`
+	AuthorizeURL string            `yaml:"authorize_url" jsonschema_description:"Where people permit the hub's access. Needed for authorization_code."`
 	TokenURL     string            `yaml:"token_url" jsonschema:"required" jsonschema_description:"Where tokens are given and refreshed."`
 	ClientID     string            `yaml:"client_id" jsonschema:"required" jsonschema_description:"Of the hub at the provider."`
 	Scopes       []string          `yaml:"scopes" jsonschema_description:"What is asked for."`

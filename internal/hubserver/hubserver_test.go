@@ -382,7 +382,7 @@ func TestAHubBehindAProxyAsksForACodeAtTheFirstVisit(t *testing.T) {
 		code         bool
 	}{
 		"on this machine":  {"127.0.0.1:0", "", false},
-		"behind a proxy":   {"127.0.0.1:0", "public_url: https://contacts.example.com\n", true},
+		"with a proxy":     {"127.0.0.1:0", "public_url: https://contacts.example.com\n", true},
 		"everywhere":       {"0.0.0.0:0", "", true},
 		"on a Unix socket": {"unix:" + filepath.Join(t.TempDir(), "hub.sock"), "", true},
 	} {

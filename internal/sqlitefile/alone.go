@@ -61,7 +61,7 @@ func (f *Format) checkAlone(ctx context.Context, a *Alone) error {
 		return err
 	}
 	if id != f.ApplicationID {
-		return &failure.Error{Message: "it is no " + f.Name, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
+		return &failure.Error{Message: "it is not a " + f.Name, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
 	}
 	provider, err := f.provider(a.db)
 	if err != nil {

@@ -162,7 +162,7 @@ func describe(schemas map[string]*huma.Schema) {
 		},
 		"OAuth": {
 			"grant":         "authorization_code or client_credentials.",
-			"authorize_url": "Where a browser lets the hub in.",
+			"authorize_url": "Where a browser permits the hub's access.",
 			"token_url":     "Where tokens come from.",
 			"client_id":     "The hub's id there. Its secret is the auth value client_secret.",
 			"scopes":        "What to ask for.",

@@ -39,7 +39,7 @@ type request struct {
 	*http.Request
 	w       http.ResponseWriter
 	console *Console
-	session *registry.Session // nil: nobody is signed in
+	session *registry.Session // nil: no user is signed in
 	user    *registry.User
 	actor   hub.Actor
 	secret  []byte // of the session, or of the visitor
@@ -352,7 +352,7 @@ func problemOf(err error) *view.Problem {
 // fail says what went wrong, as a page or as part of one.
 func (q *request) fail(err error) {
 	if errors.Is(err, context.Canceled) && q.Context().Err() != nil {
-		return // the browser has gone: nothing failed, and nobody would read it
+		return // the browser has gone: nothing failed, and the answer would not be read
 	}
 	if x := exchange.Of(q.Context()); x.Status != 0 {
 		x.Err = err // the answer has begun: no page about the error can follow
@@ -416,5 +416,5 @@ func (c *Console) nothing(q *request) error {
 		q.toSignIn()
 		return nil
 	}
-	return &failure.Error{Code: failure.NotFound, Message: "there is no such page", Hint: "Check the address, or begin at the overview."}
+	return &failure.Error{Code: failure.NotFound, Message: "page not found", Hint: "Check the address, or begin at the overview."}
 }

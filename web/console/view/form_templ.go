@@ -642,7 +642,7 @@ func more(f IntegrationForm) templ.Component {
 		}
 		templ_7745c5c3_Err = choose(Field{Name: "grant", Label: "OAuth 2.0", Help: "How the hub gets an access token. It is sent as the auth field access_token.", Problem: f.Problem.For("grant")}, []Choice{
 			{Value: "", Label: "Not used", Chosen: f.Grant == ""},
-			{Value: "authorization_code", Label: "A person lets the hub in (authorization code)", Chosen: f.Grant == "authorization_code"},
+			{Value: "authorization_code", Label: "A person connects it (authorization code)", Chosen: f.Grant == "authorization_code"},
 			{Value: "client_credentials", Label: "The hub signs in by itself (client credentials)", Chosen: f.Grant == "client_credentials"},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {

@@ -28,7 +28,7 @@ type Integration struct {
 	Rejected     []directory.Rejected
 	MoreRejected bool          // there are older ones
 	Progress     *hub.Progress // nil: no run is under way in this process
-	Waits        bool          // OAuth: nobody has let the hub in yet
+	Waits        bool          // OAuth: no user has connected it yet
 }
 
 func (i Integration) path(below ...string) string { return IntegrationPath(i.Key, below...) }
@@ -363,7 +363,7 @@ func IntegrationState(p *Page, i Integration) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<div><p><strong>The hub has no access yet.</strong></p><p>Sign in at the external service and let the hub in; then come back here by yourself.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<div><p><strong>The hub has no access yet.</strong></p><p>Sign in at the external service and permit the access; then come back here.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -280,7 +280,7 @@ func healthWords(v hub.IntegrationView) string {
 	case "failing":
 		return "Failing"
 	case "guarded":
-		return "Waiting for a yes"
+		return "Waiting for a decision"
 	case "paused":
 		return "Paused"
 	case "running":
@@ -1301,7 +1301,7 @@ type Confirmation struct {
 	Problem *Problem
 }
 
-// Confirm asks for a yes.
+// Confirm asks for a confirmation.
 func Confirm(p *Page, c Confirmation) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
