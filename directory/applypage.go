@@ -11,10 +11,10 @@ import (
 
 // This file is the one place that says what it means to store a page (E5, D7 to D9), in which order. A store only reads and writes.
 
-// An Owned is a run as a transaction finds it: it is this process's, and nobody else changes it before the transaction ends.
+// An Owned is a run as a transaction finds it: it is this process's, and no other process changes it before the transaction ends.
 type Owned struct {
 	StoredRun
-	Held  bool  // contacts of the integration are to be deleted, by this run or a yes
+	Held  bool  // contacts of the integration are to be deleted, by this run or a confirmation
 	Added int64 // contacts more, or fewer, than when the transaction began
 }
 
@@ -292,7 +292,7 @@ func (a *pageApplier) unshown(ctx context.Context) error {
 	return a.NameUnmarked(ctx)
 }
 
-// A Fate is what becomes of one id of a page.
+// A Fate says what happens to one id of a page.
 type Fate struct {
 	ID     string
 	Key    int64    // of the contact; 0 for one that is new, until the store gives it one

@@ -8,7 +8,7 @@ import (
 // MinDigits is how many digits a typed number has at least, leading zeros aside, to be looked for ([Query]).
 const MinDigits = 4
 
-// Digits are those of a typed number, without the zeros that it is dialled with; empty where the text is no number, or has
+// Digits are those of a typed number, without the zeros that it is dialled with; empty where the text is not a number, or has
 // fewer than [MinDigits]. "0171 2345" is 1712345, "+49 (0)171/2345" is 491712345.
 func Digits(text string) string {
 	digits := make([]byte, 0, len(text))

@@ -13,7 +13,7 @@ import (
 )
 
 // Fold writes text so that what people type finds what was stored: lower case, without accents and strokes, in compatibility
-// form, as the words between everything that is no letter and no digit. "Zoë  Müller-Ångström" is zoe, muller, angstrom, and
+// form, as the words between characters that are neither letters nor digits. "Zoë  Müller-Ångström" is zoe, muller, angstrom, and
 // "Łukasz" is lukasz.
 func Fold(text string) []string {
 	return strings.FieldsFunc(plain(text), func(r rune) bool {
@@ -50,7 +50,7 @@ var undecomposed = map[rune]string{
 // apostrophes are the signs within a name that many leave out when they type it.
 const apostrophes = "'\u2018\u2019\u02bc\u02b9\u00b4`"
 
-// closed returns the words of a text whose apostrophes are left out: O'Connor is oconnor.
+// closed returns the words of a text without its apostrophes: O'Connor is oconnor.
 func closed(text string) []string {
 	if !strings.ContainsAny(text, apostrophes) {
 		return nil

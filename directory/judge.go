@@ -21,7 +21,7 @@ const (
 	DoubtNameless    Doubt = "rejected_without_id" // a contact that could not be taken has no id: it may be any of them
 )
 
-// String returns a sentence without its full stop, for people; "" where there is no doubt.
+// String returns a sentence without its full stop, for people; "" if there is no doubt.
 func (d Doubt) String() string {
 	switch d {
 	case "":
@@ -49,7 +49,7 @@ type Evidence struct {
 }
 
 // maxRestarts is how often an initial run begins again from nothing. After that it goes on from a page's checkpoint, if there is
-// one: a bridge whose offsets do not last as long as a run must not keep the directory from getting on.
+// one: a bridge with offsets that expire within a run must not keep the directory from getting on.
 const maxRestarts = 2
 
 // Judges reports whether the run can tell who is gone, as far as it has come: its store marks the contacts that it shows.
@@ -60,7 +60,7 @@ func (r *Run) Judges() bool { return r.Kind == Initial && r.Evidence.Doubt == ""
 func (r *Run) Judged() bool { return r.Judges() && (r.State == Done || r.State == Guarded) }
 
 // JudgedNobody returns why a complete run that read everything, or was to, could not tell who is gone, as a sentence without its
-// full stop. It is empty for any other run, and where there was nobody to judge.
+// full stop. It is empty for any other run, and if there were no contacts to judge.
 func (r *Run) JudgedNobody() string {
 	if r.Evidence.Had == 0 || r.Evidence.Doubt == DoubtIncremental || r.State != Done && r.State != Guarded {
 		return ""
@@ -90,7 +90,7 @@ func (r *Run) Begin(checkpoint string, had int64) {
 	}
 }
 
-// Resume notes that the run goes on where it died or failed. That is no interruption where its pass has not begun.
+// Resume notes that the run goes on where it died or failed. That does not count as an interruption if its pass has not begun.
 func (r *Run) Resume() {
 	if r.Offset == "" {
 		return
@@ -101,7 +101,7 @@ func (r *Run) Resume() {
 	}
 }
 
-// Restart makes the run begin again after the bridge refused its offset (D3). An initial run that has somebody to judge, or
+// Restart makes the run begin again after the bridge refused its offset (D3). An initial run that has contacts to judge, or
 // was asked for as a full one, begins from nothing, and its new pass judges; any other run goes on from the last checkpoint
 // that one of its pages set (P9). The store sets Evidence.Had, which counts for the new pass.
 func (r *Run) Restart() {
@@ -164,7 +164,7 @@ func (p *PageChanges) Named() []string {
 }
 
 // Decide decides about the contacts that a complete run would delete: those that the bridge named, and those that a run
-// which judges did not show. Nil: they go. Otherwise they are held back until somebody says yes or no (D9).
+// which judges did not show. Nil: they go. Otherwise they are held back until a user decides (D9).
 //
 // Among them may be contacts that this run itself created, and that were deleted in the external service while it went on. So
 // the guard is asked twice: of as many as there can be of those that the integration had before, and of all of them together.
@@ -186,7 +186,7 @@ func (r *Run) Decide(named, unshown int64, guard Guard) *GuardedError {
 type Guard struct {
 	Share  float64 // 0.2 is 20 %
 	Min    int64
-	Always bool // asks before any deletion; tells a guard whose Share is meant to be zero from the zero Guard, which is no guard given
+	Always bool // asks before any deletion; tells a guard with a Share of zero from the zero Guard, which means that no guard was given
 }
 
 // DefaultGuard asks before more than 20 % of an integration's contacts, and more than 10 of them, are deleted (D7).
@@ -205,7 +205,7 @@ func (g Guard) OrDefault() Guard {
 	return g
 }
 
-// Refuses reports whether deleting so many of total contacts needs a yes.
+// Refuses reports whether deleting so many of total contacts needs a decision.
 func (g Guard) Refuses(deleted, total int64) bool {
 	if g.Always || g.Share <= 0 {
 		return deleted > 0
@@ -216,14 +216,14 @@ func (g Guard) Refuses(deleted, total int64) bool {
 // CodeGuarded is the code of a [GuardedError].
 const CodeGuarded failure.Code = "guarded"
 
-// A GuardedError says that a run's deletions wait for a yes (D9).
+// A GuardedError says that a run's deletions wait for a decision (D9).
 type GuardedError struct {
 	Deleted       int64 // contacts that the run would have deleted
 	Named         int64 // of these, those that the bridge named as deleted
 	Total         int64 // contacts that the integration had when the run started
 	BroughtNobody bool  // the run was complete and brought no contact that could be taken
 	Rejected      int64 // contacts that the run brought and that could not be taken
-	Held          Held  // what waits for a yes now, from earlier runs too
+	Held          Held  // what waits for a decision now, from earlier runs too
 }
 
 func (e *GuardedError) Error() string {
@@ -231,13 +231,13 @@ func (e *GuardedError) Error() string {
 	case e.BroughtNobody && e.Rejected > 0:
 		return fmt.Sprintf("the bridge showed no contact that could be taken (%d rejected), and the directory has %d of it: none was deleted", e.Rejected, e.Total)
 	case e.BroughtNobody:
-		return fmt.Sprintf("the bridge showed no contact at all, and the directory has %s of it: nobody was deleted", contacts(e.Total))
+		return fmt.Sprintf("the bridge showed no contact at all, and the directory has %s of it: no contact was deleted", contacts(e.Total))
 	case e.Named == 0:
-		return fmt.Sprintf("the run did not show %d of the %s it should know: nobody was deleted", e.Deleted, contacts(e.Total))
+		return fmt.Sprintf("the run did not show %d of the %s it should know: no contact was deleted", e.Deleted, contacts(e.Total))
 	case e.Named == e.Deleted:
-		return fmt.Sprintf("the bridge says that %d of %s are deleted: nobody was deleted", e.Deleted, contacts(e.Total))
+		return fmt.Sprintf("the bridge says that %d of %s are deleted: no contact was deleted", e.Deleted, contacts(e.Total))
 	}
-	return fmt.Sprintf("%d of %s would be deleted, %d of them because the bridge says so: nobody was deleted", e.Deleted, contacts(e.Total), e.Named)
+	return fmt.Sprintf("%d of %s would be deleted, %d of them because the bridge says so: no contact was deleted", e.Deleted, contacts(e.Total), e.Named)
 }
 
 // contacts writes a number of contacts: 1 contact, 2 contacts.
@@ -264,10 +264,10 @@ func (e *GuardedError) Explain() failure.Error {
 	}
 }
 
-// Held names the deletions of an integration that the guard holds back: contacts that wait for a yes or a no.
+// Held names the deletions of an integration that the guard holds back: contacts that wait for a decision.
 type Held struct {
 	// Set names the contacts that are held back. It changes when one is added, and stays when some are shown again and leave:
-	// a yes to a Set is for contacts that were shown to the person who says it. Empty where nothing is held back.
+	// a confirmation of a Set is for the contacts that were shown to the person who confirms. Empty if nothing is held back.
 	Set   string
 	Count int64
 }
@@ -288,7 +288,7 @@ func (h Held) Check(set string) error {
 	return nil
 }
 
-// A HeldError says that a yes, or a no, is not for what is held back now.
+// A HeldError says that a decision is not for the contacts that are held back now.
 type HeldError struct {
 	Set string // that the answer was for
 	Now Held
@@ -297,7 +297,7 @@ type HeldError struct {
 func (e *HeldError) Error() string {
 	switch {
 	case e.Now.Count == 0:
-		return "no deletions wait for a yes"
+		return "no deletions wait for a decision"
 	case e.Set == "":
 		return fmt.Sprintf("the answer does not say which deletions it is for: %s, as set %s", waiting(e.Now.Count), e.Now.Set)
 	}
@@ -313,7 +313,7 @@ func (e *HeldError) Explain() failure.Error {
 	return failure.Error{Code: failure.Conflict, Field: "set", Message: e.Error(), Hint: hint}
 }
 
-// A HeldContact waits for a yes to its deletion, or a no.
+// A HeldContact waits for a decision on its deletion.
 type HeldContact struct {
 	Seq   int64 // ascending in its integration; the store's
 	Entry       // as it is in the directory

@@ -35,7 +35,7 @@ const (
 	Running   RunState = "running"   // under way, or died: its lease tells which
 	Done      RunState = "done"      // complete; its checkpoint is the integration's
 	Failed    RunState = "failed"    // ended with an error; can be resumed while it is fresh (D3)
-	Guarded   RunState = "guarded"   // complete, but its deletions wait for a yes (D9)
+	Guarded   RunState = "guarded"   // complete, but its deletions wait for a decision (D9)
 	Abandoned RunState = "abandoned" // replaced by a newer run
 )
 
@@ -47,16 +47,16 @@ type Run struct {
 	State      RunState
 	Since      string          // checkpoint that every page of the run is asked with; empty on an initial run
 	Offset     string          // where the next page starts; empty before the first page
-	Context    json.RawMessage // the bridge's own state for the next page (P4); nil where there is none
+	Context    json.RawMessage // the bridge's own state for the next page (P4); nil if it gave none
 	Checkpoint string          // the last one that any page of the run set (D2); empty where none did
 	Lease      string          // token of the process that works on it; only its holder may write (T8)
 	Started    time.Time
 	Updated    time.Time // when the last page was stored
 	Finished   time.Time // zero while it is under way
 	Error      string    // of a failed or guarded run
-	Hint       string    // what to do about the error; empty where nobody knows
+	Hint       string    // what to do about the error; empty if that is unknown
 	Resumed    bool      // StartRun found it half done
-	Full       bool      // somebody asked for a full run
+	Full       bool      // a user asked for a full run
 	Settings   string    // see [Start]
 	Evidence   Evidence  // of who is gone
 	Counts
@@ -78,14 +78,14 @@ type Counts struct {
 type Start struct {
 	Full     bool          // a new initial run, whatever checkpoint there is; one that died is abandoned, not resumed
 	Lease    time.Duration // how long the run belongs to its process without a sign of life
-	FreshFor time.Duration // a run whose last page is older than this is not resumed (D3); 0: none ever is
+	FreshFor time.Duration // a run with a last page that is older than this is not resumed (D3); 0: no run is resumed
 	// Settings is a digest of what the run depends on besides the bridge's contacts: its address, the tenant, how numbers
 	// are read. A half-done run with other ones is abandoned; a checkpoint that was kept with other ones is forgotten, and the
 	// run is an initial one (D8, D10). Empty: not known, and nothing is compared. A store that knows none yet adopts it.
 	Settings string
 }
 
-// PageChanges are what one page of a run changes.
+// PageChanges are the changes of one page of a run.
 type PageChanges struct {
 	Seq        int64 // number of the page in its run, from 1; any other than Run.Pages+1 is refused with [ErrOutOfOrder] (T8)
 	Contacts   []Record
@@ -112,7 +112,7 @@ type Record struct {
 // A Number is one of a contact's phone numbers, ready to be found.
 type Number struct {
 	Raw       string // as the bridge sent it
-	E164      string // with +; empty where the number is none
+	E164      string // with +; empty if the number is not valid
 	Match     string // the digits that lookups compare: E.164 without + wherever there is one, or else what digits there are
 	Extension string
 }
@@ -162,13 +162,13 @@ type Entry struct {
 	Contact contact.Contact
 }
 
-// A Query says what somebody typed. Every word of Text must stand at the start of a word of the contact's name, company,
+// A Query says what a user typed. Every word of Text must stand at the start of a word of the contact's name, company,
 // title or e-mail addresses ([Terms]), compared as [Fold] writes them; text that is a number ([Digits]) is looked for at the
 // start of the contact's numbers ([Starts]) and at the end of their Match as well. Found contacts are ordered by [Rank]: those
-// whose e-mail address the text is come first, then those whose name it is; then by folded name (its words, with one space
+// with the text as their e-mail address come first, then those with it as their name; then by folded name (its words, with one space
 // between them, byte by byte), then integration and id. A text that finds more than a thousand contacts, or more than [MaxRanked]
 // bytes of them, may rank only some of them: an answer is never slow for being large. A text without anything to look for finds
-// nobody.
+// no contact.
 type Query struct {
 	Text        string
 	Integration string // only its contacts; empty: all
@@ -180,7 +180,7 @@ type State struct {
 	Key
 	Checkpoint string // where the next run starts; empty: an initial one
 	Contacts   int64
-	Held       Held // deletions that wait for a yes
+	Held       Held // deletions that wait for a decision
 	LastRun    *Run // newest run; nil before the first
 }
 
@@ -203,7 +203,7 @@ var (
 		Code: failure.Conflict, Message: "a run of this integration is under way", Hint: "Cancel it, or wait for its end.",
 	}
 	ErrNotFound error = &failure.Error{
-		Code: failure.NotFound, Message: "not found", Hint: "Check the name; somebody may have removed it.",
+		Code: failure.NotFound, Message: "not found", Hint: "Check the name; another user may have removed it.",
 	}
 	ErrLeaseLost  = errors.New("the run belongs to another process now")
 	ErrOutOfOrder = errors.New("the page is not the run's next one")
@@ -225,12 +225,12 @@ type Store interface {
 	// StartRun opens a run, or goes on with the one that died or failed half done while that is fresh (D3; Run.Resumed).
 	// Without Full the run starts from the integration's checkpoint. While another process holds the lease it returns an
 	// [*UnderWayError]; when that lease has expired the run is taken over. A run that is no longer fresh, that had other
-	// settings, or whose place a full one takes, is abandoned: what it stored stays, its checkpoint is not adopted.
+	// settings, or that a full one replaces, is abandoned: what it stored stays, its checkpoint is not adopted.
 	StartRun(ctx context.Context, key Key, start Start) (*Run, error)
 
 	// ApplyPage stores one page in one transaction: contacts, named deletions, the resume state, counts, the lease's renewal and,
 	// on the last page, the deletions, the run's end and the integration's checkpoint, or nothing of it (E5). It
-	// updates run. Contacts whose content and numbers are the same are not rewritten. An id that stands in the page twice: the last wins;
+	// updates run. Contacts with the same content and numbers are not rewritten. An id that stands in the page twice: the last wins;
 	// one that stands in Deleted and in Contacts or Rejected is kept. After an error that leaves open whether the page was stored (a
 	// cancelled context), the same page is either stored or refused with [ErrOutOfOrder], never stored twice.
 	// The run's checkpoint becomes the integration's; if no page set one, the integration has none and its next run is an
@@ -239,7 +239,7 @@ type Store interface {
 	// Who is gone is decided on the last page, for the whole run: the contacts that its pages named and no later page showed, and, where
 	// the run judges ([Run.Judges]), every older contact of the integration that it did not show (E6, D8). A rejected contact that has an
 	// id counts as shown. They are deleted, unless the guard refuses ([Run.Decide]): then the run ends as Guarded, with its contacts and
-	// checkpoint stored and nobody deleted, they are held back, and a [*GuardedError] is returned. A contact that is held back
+	// checkpoint stored and no contact deleted, they are held back, and a [*GuardedError] is returned. A contact that is held back
 	// and shown by a later page is held back no longer.
 	// [ErrLeaseLost] where the run belongs to another process or has ended.
 	ApplyPage(ctx context.Context, run *Run, page PageChanges) error
@@ -247,11 +247,11 @@ type Store interface {
 	// RestartRun throws the run's offset and context away after the bridge refused them (D3), and updates run; see [Run.Restart].
 	RestartRun(ctx context.Context, run *Run) error
 
-	// Held lists the contacts whose deletion waits for a yes, ascending by Seq: those whose Seq is more than after, at most limit.
+	// Held lists the contacts with a deletion that waits for a decision, ascending by Seq: those with a Seq above after, at most limit.
 	Held(ctx context.Context, key Key, after int64, limit int) ([]HeldContact, error)
 
-	// DeleteHeld deletes the contacts that are held back, and reports how many: the yes of a person who was shown them. Where set does
-	// not name what is held back now, it deletes nobody and returns a [*HeldError].
+	// DeleteHeld deletes the contacts that are held back, and reports how many: the confirmation of a person who was shown them. Where set does
+	// not name what is held back now, it deletes no contact and returns a [*HeldError].
 	DeleteHeld(ctx context.Context, key Key, set string) (int64, error)
 
 	// KeepHeld is the no: the contacts are held back no longer, and stay. It reports how many; a [*HeldError] as DeleteHeld's.
@@ -271,32 +271,32 @@ type Store interface {
 	// States lists an account's integrations by name; all accounts' where account is empty.
 	States(ctx context.Context, account string) ([]State, error)
 
-	// Runs lists an integration's runs, newest first: those whose ID is less than before; 0: from the newest on.
+	// Runs lists an integration's runs, newest first: those with an ID below before; 0: from the newest on.
 	Runs(ctx context.Context, key Key, before int64, limit int) ([]Run, error)
 
-	// Rejected lists what the integration's newest runs could not take, newest first: those whose Seq is less than before; 0:
+	// Rejected lists what the integration's newest runs could not take, newest first: those with a Seq below before; 0:
 	// from the newest on. Only the newest are kept.
 	Rejected(ctx context.Context, key Key, before int64, limit int) ([]Rejected, error)
 
 	// Contact returns one contact by its id in the external service, or [ErrNotFound].
 	Contact(ctx context.Context, key Key, id string) (contact.Contact, error)
 
-	// Contacts lists an integration's contacts ascending by id (byte by byte), starting behind an id, at most limit.
+	// Contacts lists an integration's contacts ascending by id (byte by byte), starting after an id, at most limit.
 	Contacts(ctx context.Context, key Key, after string, limit int) ([]contact.Contact, error)
 
 	// ByE164 returns the account's contacts with one of these E.164 numbers, at most limit, ordered by integration, id and
-	// the number's place in the contact. A number without + finds those that are no E.164 and have exactly these digits.
+	// the number's place in the contact. A number without + finds those that are not E.164 and have exactly these digits.
 	ByE164(ctx context.Context, account string, numbers []string, limit int) ([]Match, error)
 
-	// BySuffix returns the account's contacts with a number whose Match ends in these digits, at most limit, ordered as
+	// BySuffix returns the account's contacts with a number that has a Match ending in these digits, at most limit, ordered as
 	// ByE164 does. Fewer than [MinSuffix] digits, or anything but digits, is an error.
 	BySuffix(ctx context.Context, account, digits string, limit int) ([]Match, error)
 
 	// ByEmail returns the account's contacts with one of these e-mail addresses, compared as [FoldEmail] writes them, at most
-	// limit, each once, ordered by integration and id. An address that is blank finds nobody.
+	// limit, each once, ordered by integration and id. An address that is blank finds no contact.
 	ByEmail(ctx context.Context, account string, emails []string, limit int) ([]Entry, error)
 
-	// Search finds contacts while somebody types; see [Query].
+	// Search finds contacts while a user types; see [Query].
 	Search(ctx context.Context, account string, query Query) ([]Entry, error)
 
 	// Purge deletes contacts for good on their person's request: content, numbers, search terms and rejections. With suppress

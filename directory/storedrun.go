@@ -244,7 +244,7 @@ func (r *StoredRun) UnderWay(now time.Time) error {
 	return &UnderWayError{Run: other, Until: r.Until}
 }
 
-// A Resumption is what becomes of an integration's newest run when a run is to start.
+// A Resumption says what happens to an integration's newest run when a run is to start.
 type Resumption int
 
 // The kinds of resumption. All but the first change the run: the store keeps it.
@@ -280,7 +280,7 @@ func (r *StoredRun) Continue(start Start, now time.Time) (Resumption, error) {
 }
 
 // Check returns [ErrLeaseLost] where the run, as it is stored, is not this process's any more (T8), and [ErrOutOfOrder] where the page
-// is not its next one; page 0 is none.
+// is not its next one; page 0 means no page.
 func (r *StoredRun) Check(mine *Run, page int64) error {
 	switch {
 	case r.Lease != mine.Lease:

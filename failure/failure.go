@@ -56,7 +56,7 @@ type Explainer interface {
 
 // Of returns code, message, hint, field and cause of an error. If several errors of its chain are an [Explainer], the outermost wins,
 // and what it leaves empty comes from the next one; Field always belongs to Message. Of joined errors it reads the first [Explainer].
-// It returns the zero Error if there is none: then the text of err is for a log only, because it may hold anything.
+// It returns the zero Error if the chain has no such error: then the text of err is for a log only, because it may hold anything.
 func Of(err error) Error {
 	if all := All(err); len(all) > 0 {
 		return all[0]
@@ -65,7 +65,7 @@ func Of(err error) Error {
 }
 
 // All returns what [Of] returns for each of the errors that are joined in err (see [errors.Join]), in their order: several fields may
-// be wrong, and all of them are shown at once. It leaves out errors that are no [Explainer].
+// be wrong, and all of them are shown at once. It leaves out errors that are not an [Explainer].
 func All(err error) []Error {
 	causes := causesOf(err)
 	explainer, ok := err.(Explainer) //nolint:errorlint // the tree is walked

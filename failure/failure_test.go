@@ -22,7 +22,7 @@ func (e *counted) Explain() failure.Error {
 
 var (
 	full   = &failure.Error{Message: "the disk is full", Hint: "Make room.", Err: io.ErrShortWrite}
-	region = &failure.Error{Code: failure.Invalid, Field: "region", Message: "there is no region", Hint: "Name a country."}
+	region = &failure.Error{Code: failure.Invalid, Field: "region", Message: "unknown region", Hint: "Name a country."}
 	zone   = &failure.Error{Code: failure.Invalid, Field: "zone", Message: "there is no zone"}
 )
 
@@ -31,7 +31,7 @@ func TestTextIsMessageAndCause(t *testing.T) {
 		err  error
 		want string
 	}{
-		{region, "there is no region"},
+		{region, "unknown region"},
 		{full, "the disk is full: short write"},
 		{&failure.Error{Message: "the disk is full", Err: failure.Hidden(io.ErrShortWrite)}, "the disk is full"},
 		{failure.WithHint(full, "Do this."), "the disk is full: short write"},
@@ -65,7 +65,7 @@ func TestOuterErrorWinsAndLeavesTheRestToItsCause(t *testing.T) {
 		"itself":            {region, *region},
 		"wrapped":           {fmt.Errorf("account: %w", region), *region},
 		"another type":      {fmt.Errorf("count: %w", &counted{3}), failure.Error{Code: failure.Conflict, Message: "3 are missing", Hint: "Count again."}},
-		"another hint":      {failure.WithHint(region, "Do this."), failure.Error{Code: failure.Invalid, Field: "region", Message: "there is no region", Hint: "Do this."}},
+		"another hint":      {failure.WithHint(region, "Do this."), failure.Error{Code: failure.Invalid, Field: "region", Message: "unknown region", Hint: "Do this."}},
 		"hint of a plain":   {failure.WithHint(io.EOF, "Do this."), failure.Error{Hint: "Do this.", Err: io.EOF}},
 		"code of the cause": {&failure.Error{Message: "no account", Err: region}, failure.Error{Code: failure.Invalid, Message: "no account", Hint: "Name a country.", Err: region}},
 		"hidden cause":      {&failure.Error{Message: "no count", Err: failure.Hidden(&counted{3})}, failure.Error{Code: failure.Conflict, Message: "no count", Hint: "Count again.", Err: failure.Hidden(&counted{3})}},

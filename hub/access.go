@@ -80,7 +80,7 @@ func ofAccounts[T any](ctx context.Context, account string, may func(Actor, stri
 }
 
 func missing(what, name string) error {
-	return &failure.Error{Code: failure.NotFound, Message: fmt.Sprintf("there is no %s %q", what, name), Hint: "Check the name; names are case-sensitive."}
+	return &failure.Error{Code: failure.NotFound, Message: fmt.Sprintf("unknown %s %q", what, name), Hint: "Check the name; names are case-sensitive."}
 }
 
 // unmanaged refuses changes of what the configuration file declares, except by the file.
@@ -97,7 +97,7 @@ func managed(ctx context.Context, said bool) bool {
 	return said && (!ok || a.File)
 }
 
-// Note writes into the audit log what somebody has done.
+// Note writes into the audit log what a user has done.
 func (h *Hub) Note(ctx context.Context, action, account, subject, detail string) error {
 	actor := "hub"
 	if a, ok := ActorOf(ctx); ok {

@@ -67,11 +67,11 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 func CheckAccount(a registry.Account) error {
 	var region, zone error
 	if a.Region != "" && !phone.KnownRegion(a.Region) {
-		region = &failure.Error{Code: failure.Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", a.Region), Hint: country.Hint(a.Region)}
+		region = &failure.Error{Code: failure.Invalid, Field: "region", Message: fmt.Sprintf("unknown region %q", a.Region), Hint: country.Hint(a.Region)}
 	}
 	if _, err := time.LoadLocation(a.TimeZone); err != nil || a.TimeZone == "Local" {
 		zone = &failure.Error{
-			Code: failure.Invalid, Field: "time_zone", Message: fmt.Sprintf("there is no time zone %q", a.TimeZone),
+			Code: failure.Invalid, Field: "time_zone", Message: fmt.Sprintf("unknown time zone %q", a.TimeZone),
 			Hint: "Write its IANA name: Europe/London, America/New_York.",
 		}
 	}

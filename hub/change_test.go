@@ -185,7 +185,7 @@ func TestAsksSurviveRefusalsAndRetries(t *testing.T) {
 		t.Errorf("it waits, but %+v is asked", v.Status.Asked)
 	}
 	c.answer(nil)
-	must(t, f.Ask(t.Context(), crmKey, registry.Ask{Run: true})) // the bridge is mended, and somebody knows
+	must(t, f.Ask(t.Context(), crmKey, registry.Ask{Run: true})) // the bridge is mended, and a user knows
 	f.until(t, registry.HealthOK)
 
 	c.answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusUnauthorized); return true })

@@ -165,12 +165,12 @@ func TestTheProblemCountsWhatWaitsNow(t *testing.T) {
 	if v.State.Held.Count != 1 || v.Status.Health != registry.HealthGuarded || !v.Status.Problem.Since.Equal(since) {
 		t.Fatalf("%+v, %+v", v.State.Held, v.Status)
 	}
-	if want := "the deletion of 1 contact waits for a yes"; v.Status.Problem.Message != want {
+	if want := "the deletion of 1 contact waits for a decision"; v.Status.Problem.Message != want {
 		t.Errorf("%q, want %q", v.Status.Problem.Message, want)
 	}
 }
 
-// A worker that comes too late finds that the integration is being removed: that is no failure of a run.
+// A worker that comes too late finds that the integration is being removed: that is not a failure of a run.
 func TestAClaimOfAnIntegrationThatIsBeingRemovedIsNoFailure(t *testing.T) {
 	f, b := newHub(t), newEar(t)
 	must(t, f.AddIntegration(t.Context(), registry.Integration{Key: crmKey, Bridge: b.URL}, map[string]string{"password": "x"}))

@@ -122,7 +122,7 @@ func (l *line) renew(ctx context.Context) error {
 	return nil
 }
 
-// Test tries an integration's credentials: its auth validation endpoint where it has one, whose 200 may give values that are
+// Test tries an integration's credentials: its auth validation endpoint, if it has one, which may answer 200 with values that are
 // kept (P13); or else the first page. What is wrong with the bridge is the result's Problem, not an error.
 func (h *Hub) Test(ctx context.Context, key directory.Key) (TestResult, error) {
 	if err := permitAny(ctx, key.Account, registry.ScopeControl, registry.ScopeWrite); err != nil {

@@ -53,13 +53,13 @@ func (h *Hub) Events(ctx context.Context, f registry.Filter) ([]registry.Event, 
 type listeners struct {
 	mu   sync.Mutex
 	all  map[chan struct{}]bool
-	stop context.CancelFunc // of the one who looks for other processes' events; nil: nobody listens
+	stop context.CancelFunc // of the one that looks for other processes' events; nil: no listener
 }
 
 const pollEvery = time.Second
 
 // Subscribe returns a channel that gets a value when there may be new events, this process's at once and others' within a
-// second, until ctx is done. While somebody listens, revocations of other processes are heard of as soon: see [registry.DB.Revoked].
+// second, until ctx is done. While there is a listener, revocations of other processes are heard of as soon: see [registry.DB.Revoked].
 func (h *Hub) Subscribe(ctx context.Context) <-chan struct{} {
 	c := make(chan struct{}, 1)
 	l := &h.listeners
@@ -86,7 +86,7 @@ func (h *Hub) Subscribe(ctx context.Context) <-chan struct{} {
 	return c
 }
 
-// announce wakes who listens. Nobody is waited for: one waiting value says all.
+// announce wakes the listeners, and waits for none: one waiting value says all.
 func (h *Hub) announce() {
 	h.listeners.mu.Lock()
 	defer h.listeners.mu.Unlock()
@@ -98,7 +98,7 @@ func (h *Hub) announce() {
 	}
 }
 
-// poll looks for other processes' events while somebody listens.
+// poll looks for other processes' events while there is a listener.
 func (h *Hub) poll(ctx context.Context) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()

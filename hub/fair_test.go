@@ -196,7 +196,7 @@ func isAbout(err error, field string) bool {
 	return e.Code == failure.Invalid && e.Field == field && e.Hint != ""
 }
 
-// The largest page that anybody may ask for by default fits into the memory of all pages.
+// The largest page that anyone may ask for by default fits into the memory of all pages.
 func TestTheLargestPageFitsIntoTheBudget(t *testing.T) {
 	if most := hub.DefaultCeilings().PageBytes; most < bridge.DefaultMaxBody || most*bridge.MemoryFactor > bridge.DefaultBudget {
 		t.Errorf("%d bytes", most)

@@ -196,7 +196,7 @@ func (f *fixture) view(t *testing.T) hub.IntegrationView {
 	return v
 }
 
-// until waits until the integration's health is so, and nobody works on it.
+// until waits until the integration's health is so, and no worker has it.
 func (f *fixture) until(t *testing.T, health registry.Health) hub.IntegrationView {
 	t.Helper()
 	eventually(t, "the integration is "+string(health), func() bool {

@@ -67,7 +67,7 @@ func harmless(cell string) string {
 }
 
 // AcceptDeletions deletes the contacts that wait for a decision about their deletion, as a person has said, and reports how many. The set names them
-// ([directory.Held]). Where something else waits by now, it deletes nobody and returns a [directory.HeldError].
+// ([directory.Held]). Where something else waits by now, it deletes no contact and returns a [directory.HeldError].
 func (h *Hub) AcceptDeletions(ctx context.Context, key directory.Key, set string) (int64, error) {
 	return h.answer(ctx, key, set, "integration.accept_deletions", h.store.DeleteHeld)
 }
@@ -104,7 +104,7 @@ func contacts(n int64) string {
 	return fmt.Sprintf("%d contacts", n)
 }
 
-// settle makes an integration healthy if nothing waits for a yes any more. Both the person's answer and the worker at the end of its run call it,
+// settle makes an integration healthy if nothing waits for a decision any more. Both the person's answer and the worker at the end of its run call it,
 // as the last thing that they do: so it does not matter who comes first.
 func (h *Hub) settle(ctx context.Context, key directory.Key) error {
 	i, err := h.Registry.Integration(ctx, key) // before it is known what waits: who changes the problem later settles it
@@ -121,7 +121,7 @@ func (h *Hub) settle(ctx context.Context, key directory.Key) error {
 	return h.Registry.Settle(ctx, key, i.Status.Problem)
 }
 
-// waiting returns an integration's health, and its problem, after a complete run: guarded while deletions wait for a yes, ok otherwise.
+// waiting returns an integration's health, and its problem, after a complete run: guarded while deletions wait for a decision, ok otherwise.
 func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Status) (registry.Health, *registry.Problem, error) {
 	state, err := h.store.State(ctx, key)
 	switch {
@@ -131,7 +131,7 @@ func (h *Hub) waiting(ctx context.Context, key directory.Key, was registry.Statu
 		return registry.HealthOK, nil, nil
 	}
 	p := &registry.Problem{
-		Code: string(registry.HealthGuarded), Message: "the deletion of " + contacts(state.Held.Count) + " waits for a yes",
+		Code: string(registry.HealthGuarded), Message: "the deletion of " + contacts(state.Held.Count) + " waits for a decision",
 		Hint: (&directory.GuardedError{}).Explain().Hint, Since: h.now(),
 	}
 	if was.Health == registry.HealthGuarded && was.Problem != nil {

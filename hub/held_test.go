@@ -55,7 +55,7 @@ func TestAYesIsForWhatWasShown(t *testing.T) {
 	}
 	_, err = f.AcceptDeletions(t.Context(), crmKey, shown.Set)
 	if refused := failure.Of(err); refused.Code != failure.Conflict || refused.Field != "set" || !strings.Contains(refused.Message, "100 contacts wait") {
-		t.Errorf("a yes to 25, where 100 wait: %v", err)
+		t.Errorf("a confirmation of 25, where 100 wait: %v", err)
 	}
 	if v := f.view(t); v.State.Contacts != 100 || v.Status.Health != registry.HealthGuarded {
 		t.Errorf("%d contacts, %+v", v.State.Contacts, v.Status)
@@ -107,7 +107,7 @@ func TestAGuardOfZeroAlwaysAsks(t *testing.T) {
 	}
 }
 
-// A full run that somebody asks for reads everything, not only the rest of a half-done run.
+// A full run that a user asks for reads everything, not only the rest of a half-done run.
 func TestAFullRunThatSomebodyAsksForReadsEverything(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 50)
 	good := c.handler.(*bridge.Handler)

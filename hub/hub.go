@@ -19,16 +19,16 @@ import (
 // may be left as they are, before anything is done with it.
 type Hub struct {
 	Registry *registry.DB
-	// store holds the contacts. Nobody outside reads it past [Hub.shown], which leaves out what is being removed.
+	// store holds the contacts. All reads from outside go through [Hub.shown], which leaves out what is being removed.
 	store directory.Store
-	// Outbound sends every request to an address that somebody typed: bridges, token endpoints, webhooks.
+	// Outbound sends every request to an address that a user typed: bridges, token endpoints, webhooks.
 	Outbound http.RoundTripper
 	Logger   *slog.Logger // nil logs nothing
 	Options  Options
 	// Answers bounds the memory of the pages that bridges have answered; nil does not bound it.
 	Answers *bridge.Budget
 	// Observe is told of every run that ended in this process, whatever came of it, before its claim is given back; nil:
-	// nobody is.
+	// nothing is told.
 	Observe func(directory.Run)
 	// Dispatcher brings what is due to workers; nil: this process runs what it claims.
 	Dispatcher Dispatcher

@@ -81,7 +81,7 @@ func (h *Hub) CheckChange(ctx context.Context, i registry.Integration, auth map[
 const changeAttempts = 8 // of a change that meets others
 
 // ChangeIntegration replaces an integration's configuration, and the auth values that are named: all of it or nothing, whatever
-// becomes of the caller. Where i.Version is not 0 and the integration has another version by now, somebody else has changed it,
+// becomes of the caller. Where i.Version is not 0 and the integration has another version by now, another user has changed it,
 // and this is a [failure.Conflict].
 func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
 	if err := permit(ctx, registry.ScopeWrite, i.Account); err != nil {
@@ -96,7 +96,7 @@ func (h *Hub) ChangeIntegration(ctx context.Context, i registry.Integration, aut
 		}
 		if i.Version != 0 || attempt == changeAttempts {
 			return &failure.Error{
-				Code: failure.Conflict, Message: "the integration " + i.Key.Integration + " was changed by somebody else meanwhile",
+				Code: failure.Conflict, Message: "the integration " + i.Key.Integration + " was changed by another user meanwhile",
 				Hint: "Look at how it is now, and make your change again.",
 			}
 		}
@@ -221,7 +221,7 @@ func (h *Hub) Integration(ctx context.Context, key directory.Key) (IntegrationVi
 	return IntegrationView{Integration: asKnown(i, h.storage.problems()), State: state}, err
 }
 
-// Integrations lists an account's by name; all that the actor may see where account is empty. At most limit (0: all) behind
+// Integrations lists an account's by name; all that the actor may see where account is empty. At most limit (0: all) after
 // a key.
 func (h *Hub) Integrations(ctx context.Context, account string, after directory.Key, limit int) ([]IntegrationView, error) {
 	if account != "" {
@@ -230,15 +230,15 @@ func (h *Hub) Integrations(ctx context.Context, account string, after directory.
 		}
 	}
 	list, err := ofAccounts(ctx, account, readable, func(one string) ([]registry.Integration, error) {
-		behind := after
+		from := after
 		switch {
 		case account != "" || one == "" || one == after.Account:
 		case one < after.Account:
 			return nil, nil
 		default:
-			behind = directory.Key{Account: one}
+			from = directory.Key{Account: one}
 		}
-		return h.Registry.Integrations(ctx, one, behind, limit)
+		return h.Registry.Integrations(ctx, one, from, limit)
 	})
 	if err != nil {
 		return nil, err
@@ -381,7 +381,7 @@ func checkFields(fields []registry.Field) error {
 		case seen[f.Name]:
 			return invalid("name", fmt.Sprintf("there are two auth fields %q", f.Name), "Describe each field once.")
 		case !slices.Contains(fieldTypes, f.Type):
-			return invalid("type", fmt.Sprintf("there is no type %q", f.Type), "Choose text, password or uri.")
+			return invalid("type", fmt.Sprintf("unknown type %q", f.Type), "Choose text, password or uri.")
 		case f.Format != "" && len(placeholder.FindAllString(f.Format, -1)) != 1:
 			return invalid("format", "the format does not say where what is typed goes", "Write one {{name}} into it: https://{{account}}.example.com")
 		}
@@ -410,7 +410,7 @@ func checkSchedule(s registry.Schedule) error {
 	if s.Cron != "" {
 		if _, err := cron.ParseStandard(s.Cron); err != nil {
 			return &failure.Error{
-				Code: failure.Invalid, Field: "cron", Message: fmt.Sprintf("%q is no schedule", s.Cron),
+				Code: failure.Invalid, Field: "cron", Message: fmt.Sprintf("%q is not a schedule", s.Cron),
 				Hint: "Write minute, hour, day of the month, month and day of the week: 15 6-20 * * 1-5",
 			}
 		}
@@ -427,7 +427,7 @@ func checkURL(field, text string, values map[string]string) error {
 	u, err := url.Parse(filled)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return &failure.Error{Code: failure.Invalid, Field: field, Message: "the " + field + " is no http or https URL", Hint: "Write it as " + exampleOf(field)}
+		return &failure.Error{Code: failure.Invalid, Field: field, Message: "the " + field + " is not an http or https URL", Hint: "Write it as " + exampleOf(field)}
 	case u.User != nil:
 		hint := "Put them into auth."
 		if field == "url" { // a webhook's
@@ -513,7 +513,7 @@ func hintFor(f registry.Field) string {
 	return "The bridge needs it."
 }
 
-// formatted is a field's value in its format, https://{{account}}.example.com; somebody who typed the whole of it meant that.
+// formatted is a field's value in its format, https://{{account}}.example.com; a user who typed the whole of it meant that.
 func formatted(f registry.Field, value string) string {
 	m := placeholder.FindStringIndex(f.Format)
 	if m == nil {

@@ -29,7 +29,7 @@ const (
 
 const (
 	stateSecret = "state"          // name of a sealed authorization under way
-	stateFresh  = 10 * time.Minute // that somebody may take to let the hub in
+	stateFresh  = 10 * time.Minute // that a user may take to connect it
 )
 
 func checkOAuth(o *registry.OAuth, auth map[string]string) error {
@@ -41,7 +41,7 @@ func checkOAuth(o *registry.OAuth, auth map[string]string) error {
 		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "oauth." + field, Message: message, Hint: hint})
 	}
 	if o.Grant != AuthorizationCode && o.Grant != ClientCredentials {
-		invalid("grant", fmt.Sprintf("there is no grant %q", o.Grant), "Choose authorization_code or client_credentials.")
+		invalid("grant", fmt.Sprintf("unknown grant %q", o.Grant), "Choose authorization_code or client_credentials.")
 	}
 	if o.ClientID == "" {
 		invalid("client_id", "the client id is missing", "The provider gave it when the hub was registered there.")
@@ -225,7 +225,7 @@ func values(params map[string]string) url.Values {
 // plainCode is an error code as RFC 6749 has them. Anything else that stands in its place is a provider's own words.
 var plainCode = regexp.MustCompile(`^[a-z]+(_[a-z]+){0,4}$`)
 
-var errNotLetIn = errors.New("nobody has let the hub in yet")
+var errNotLetIn = errors.New("the integration is not connected yet")
 
 // explain says what to do where no token is to be had. The provider's own words may hold a token, so only its code is shown.
 func (g *grant) explain(err error) error {
@@ -234,7 +234,7 @@ func (g *grant) explain(err error) error {
 	switch {
 	case errors.Is(err, errNotLetIn):
 		return &bridge.Error{
-			Code: bridge.CodeUnauthorized, Message: "nobody has let the hub in at the provider yet",
+			Code: bridge.CodeUnauthorized, Message: "the integration is not connected at the provider yet",
 			Hint: "Connect it: in the console, or with  contactbridge hub integration connect " + g.integration.Key.Integration,
 		}
 	case !ok && mayNotAsk:
@@ -318,7 +318,7 @@ func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {
 	}
 	if u, there := g.hub.unsaved.Load(owner(g.integration.Key)); there {
 		late := u.(*unsaved)
-		if late.old == k.AccessToken { // nobody has got another one since
+		if late.old == k.AccessToken { // the token has not been replaced since
 			k = late.keptToken
 			err = g.store(ctx, k)
 		}
@@ -355,7 +355,7 @@ type pending struct {
 	Until    time.Time
 }
 
-// BeginOAuth returns where a browser must go to let the hub in (authorization code with PKCE).
+// BeginOAuth returns where a browser must go to connect the integration (authorization code with PKCE).
 func (h *Hub) BeginOAuth(ctx context.Context, key directory.Key, redirect string) (string, error) {
 	if err := permit(ctx, registry.ScopeWrite, key.Account); err != nil {
 		return "", err
@@ -386,7 +386,7 @@ func (h *Hub) grantOf(ctx context.Context, key directory.Key) (*grant, error) {
 		return nil, err
 	}
 	if i.OAuth == nil || i.OAuth.Grant != AuthorizationCode {
-		return nil, &failure.Error{Code: failure.Invalid, Message: key.Integration + " does not let anybody in by a browser", Hint: "Set its oauth with the grant authorization_code first."}
+		return nil, &failure.Error{Code: failure.Invalid, Message: key.Integration + " is not connected in a browser", Hint: "Set its oauth with the grant authorization_code first."}
 	}
 	return &grant{hub: h, integration: i, given: given, secret: given[clientSecret], kept: true}, nil
 }
@@ -423,7 +423,7 @@ func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Ke
 		return p.Key, err
 	}
 	h.unsaved.Delete(owner(p.Key))
-	// Somebody else may have let it in than before, who sees other contacts.
+	// Another person than before may have connected it, who sees other contacts.
 	if err := h.Registry.Ask(ctx, p.Key, registry.Ask{Run: true, Full: !g.integration.Status.Fresh.IsZero()}); err != nil {
 		return p.Key, err
 	}

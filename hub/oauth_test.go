@@ -72,7 +72,7 @@ func (p *provider) requests() []url.Values {
 	return append([]url.Values(nil), p.asked...)
 }
 
-// expire makes every token that was given worthless, though nobody says so.
+// expire makes every token that was given worthless, though no answer says so.
 func (p *provider) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -163,7 +163,7 @@ func TestSomebodyLetsTheHubIn(t *testing.T) {
 	c.takesTokens(p)
 	f.addOAuth(t, c, p, hub.AuthorizationCode)
 	r := f.test(t)
-	if r.OK || !strings.Contains(r.Problem.Message, "nobody has let the hub in") || !strings.Contains(r.Problem.Hint, "connect crm") {
+	if r.OK || !strings.Contains(r.Problem.Message, "the integration is not connected") || !strings.Contains(r.Problem.Hint, "connect crm") {
 		t.Errorf("before: %+v", r.Problem)
 	}
 	to, err := f.BeginOAuth(t.Context(), crmKey, "https://hub.example.com/oauth/callback")
@@ -237,7 +237,7 @@ func TestOneProcessRefreshesAtATime(t *testing.T) {
 	}
 }
 
-// connect lets the hub in, as somebody does in a browser.
+// connect connects the integration, as a user does in a browser.
 func (f *fixture) connect(t *testing.T) {
 	t.Helper()
 	to, err := f.BeginOAuth(t.Context(), crmKey, "https://hub.example.com/oauth/callback")

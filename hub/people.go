@@ -53,7 +53,7 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	if region == "" {
 		region = own
 	} else if !phone.KnownRegion(region) {
-		return caller.Answer{}, &failure.Error{Code: failure.Invalid, Field: "region", Message: fmt.Sprintf("there is no region %q", region), Hint: country.Hint(region)}
+		return caller.Answer{}, &failure.Error{Code: failure.Invalid, Field: "region", Message: fmt.Sprintf("unknown region %q", region), Hint: country.Hint(region)}
 	}
 	region = strings.ToUpper(region)
 	shown, err := h.shown(ctx, account)
@@ -73,7 +73,7 @@ type AccountAnswer struct {
 const lookupTime = 3 * time.Second
 
 // LookupAll asks every account that the actor may see who a number belongs to, each by its own region. It returns the answers
-// of those that know somebody, and how many were asked of how many there are: with very many, not all can be in time.
+// of those that know the caller, and how many were asked of how many there are: with very many, not all can be in time.
 func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.LookupOptions) (found []AccountAnswer, asked, all int, err error) {
 	accounts, err := h.Accounts(ctx)
 	if err != nil {
@@ -122,7 +122,7 @@ func (h *Hub) Attribute(ctx context.Context, key directory.Key, subject caller.S
 	return caller.Attribute(ctx, shown, key, subject)
 }
 
-// Search finds contacts while somebody types.
+// Search finds contacts while a user types.
 func (h *Hub) Search(ctx context.Context, account string, query directory.Query) ([]directory.Entry, error) {
 	if err := permit(ctx, registry.ScopeContacts, account); err != nil {
 		return nil, err
@@ -320,7 +320,7 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 		return PurgeResult{}, err
 	}
 	if len(refs) == 0 {
-		return PurgeResult{}, &failure.Error{Code: failure.Invalid, Field: "refs", Message: "there is nobody to purge", Hint: "Name the records by integration and id."}
+		return PurgeResult{}, &failure.Error{Code: failure.Invalid, Field: "refs", Message: "no records to purge were given", Hint: "Name the records by integration and id."}
 	}
 	purged, err := h.store.Purge(ctx, account, refs, true)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// A purge proposes what is surely the same person's, and nobody who only shares a number with them.
+// A purge proposes what is surely the same person's, and no contact that only shares a number with them.
 func TestOnlyWhatIsSurelyTheSamePersonIsTakenForThem(t *testing.T) {
 	f := newHub(t)
 	const switchboard, mobile, home = "+14155550100", "+14155550199", "+14155550142"
@@ -45,7 +45,7 @@ func TestOnlyWhatIsSurelyTheSamePersonIsTakenForThem(t *testing.T) {
 		if k.Same {
 			same = append(same, ref)
 			if i > 0 && !person.Others[i-1].Same {
-				t.Errorf("%s comes after somebody who may be another", ref)
+				t.Errorf("%s comes after a contact of someone who may be another person", ref)
 			}
 		} else {
 			others = append(others, ref)

@@ -171,7 +171,7 @@ func (h *Hub) finishRemovals(ctx context.Context) error {
 
 // sweep removes contacts that were stored of an integration after it was removed. It is certain of that: the registry remembers
 // the removal, no integration has its name, and none can be added meanwhile. What contactbridge sync keeps in the same database
-// is nobody's here.
+// has no owner here.
 func (h *Hub) sweep(ctx context.Context, key directory.Key) error {
 	state, err := h.store.State(ctx, key)
 	if err != nil || state.Contacts == 0 && state.LastRun == nil {

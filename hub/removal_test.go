@@ -219,7 +219,7 @@ func TestWhatALateWorkerStoresGoesAndWhatSyncKeepsStays(t *testing.T) {
 	if n := f.contacts(t, foreign); n != 1 {
 		t.Errorf("%d contacts of what no hub ever had", n)
 	}
-	// They go when somebody removes them by name.
+	// They go when a user removes them by name.
 	must(t, f.RemoveIntegration(t.Context(), foreign))
 	if n := f.contacts(t, foreign); n != 0 {
 		t.Errorf("%d contacts after they were removed", n)

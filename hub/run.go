@@ -21,7 +21,7 @@ import (
 
 // Why a run was stopped from outside.
 var (
-	errCancelled = errors.New("somebody asked for the run's end")
+	errCancelled = errors.New("the run was cancelled")
 	errTakenOver = errors.New("another worker has the integration now")
 	errTooLong   = errors.New("the run took longer than its limit")
 )
@@ -98,7 +98,7 @@ func (h *Hub) observe(ctx context.Context, key directory.Key) {
 	}
 }
 
-// keepClaim shows a sign of life until ctx is done, and stops the run where somebody asks for that or another worker has it.
+// keepClaim shows a sign of life until ctx is done, and stops the run if a user asks for that or another worker has it.
 func (h *Hub) keepClaim(ctx context.Context, c registry.Claim, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(claimHold / 5)
 	defer tick.Stop()
@@ -157,7 +157,7 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, given map[strin
 	})
 }
 
-// wantsFull reports whether the run starts from nothing. A full run that somebody asks for is a new one: what was read before is
+// wantsFull reports whether the run starts from nothing. A full run that a user asks for is a new one: what was read before is
 // what they do not trust. One that is due, or that is tried again, goes on with a half-done run, which reads everything as well.
 func (h *Hub) wantsFull(ctx context.Context, c registry.Claim) (bool, error) {
 	full := cmp.Or(c.Schedule.Full, registry.DefaultFull)
@@ -276,7 +276,7 @@ func (h *Hub) failing(ctx context.Context, c registry.Claim, zone *time.Location
 	}
 	o.Due, o.Again = now.Add(h.patience(c, zone, now, o.Failures, bridge.RetryAfter(err))), halfDone(c.Status.Asked)
 	if failure.Code(o.Problem.Code) == bridge.CodeInvalidCheckpoint && !c.Status.Asked.Full {
-		// Nothing is lost by starting over, and nobody needs to be asked.
+		// Nothing is lost by starting over, and no user needs to be asked.
 		o.Due, o.Again.Full = now, true
 	}
 	return o
@@ -304,7 +304,7 @@ func interrupted(err error) bool {
 func (h *Hub) guarded(ctx context.Context, c registry.Claim, zone *time.Location, r synchronizer.Report, err error) registry.Outcome {
 	p := problemOf(err, h.now())
 	p.Code = string(registry.HealthGuarded)
-	h.log().Warn("deletions wait for a yes", "account", c.Account, "integration", c.Key.Integration, "error", p.Message)
+	h.log().Warn("deletions wait for a decision", "account", c.Account, "integration", c.Key.Integration, "error", p.Message)
 	h.event(ctx, "integration.guarded", c.Account, c.Key.Integration, p)
 	began := h.now().Add(-time.Duration(r.Seconds * float64(time.Second)))
 	o := registry.Outcome{Health: registry.HealthGuarded, Problem: p, Fresh: began, Due: next(c.Schedule, c.Key, zone, h.now())}

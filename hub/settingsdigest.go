@@ -36,7 +36,7 @@ func (h *Hub) settings(ctx context.Context, i registry.Integration, given map[st
 // it change with schedule, limits and guard. A value that is a credential by its name but chooses the tenant as well, such as an
 // API key of another tenant's, is not noticed here; the bridge's own checkpoints notice it (D10), and a full run reads everything.
 //
-// The key is [registry.DB.SettingsKey]: without it, nobody can try out which values a kept fingerprint stands for.
+// The key is [registry.DB.SettingsKey]: without it, values cannot be guessed from a kept fingerprint.
 func settingsDigest(key []byte, i registry.Integration, given map[string]string, region string) (string, error) {
 	sent, err := authValues(i, given)
 	if err != nil {
@@ -85,7 +85,7 @@ func tokenSource(o *registry.OAuth) *registry.OAuth {
 }
 
 // otherTokens reports whether the tokens that a provider gave are of no use after a change: they were given to another client, or
-// for what may be another tenant. A person who lets the hub in decides about scopes and parameters, the next time.
+// for what may be another tenant. The person who connects the integration decides about scopes and parameters, the next time.
 func otherTokens(was, is *registry.OAuth) bool {
 	if was == nil {
 		return false

@@ -75,7 +75,7 @@ func (s *slots) leave(account, host string, test bool) {
 	}
 }
 
-// free returns how many places nobody has.
+// free returns the number of free places.
 func (s *slots) free(most share) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +94,7 @@ func (s *slots) full(most share) (accounts []string) {
 	return accounts
 }
 
-const testPatience = 5 * time.Second // that somebody who tries an integration waits for a place
+const testPatience = 5 * time.Second // that a user who tries an integration waits for a place
 
 // enterTest takes a place for a test of an integration, or returns a [failure.Busy] error after some seconds without one.
 func (h *Hub) enterTest(ctx context.Context, account, host string) error {

@@ -98,7 +98,7 @@ func TestAFullDiskPausesRunsAndIsTold(t *testing.T) {
 	must(t, f.Ready(t.Context()))
 }
 
-// A store that refuses one integration's page for a reason of that page keeps nobody else waiting.
+// A store that refuses one integration's page for a reason of that page keeps no other integration waiting.
 func TestOneBadPagePausesNobodyElse(t *testing.T) {
 	f, c := newHub(t), newCRM(t, 3)
 	store := &fullStore{Store: f.Store(), problem: &pgconn.PgError{Code: "XX000", Message: "invalid tsvector"}}

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	minToken   = 16          // characters of a value that somebody else made
+	minToken   = 16          // characters of a value that was made elsewhere
 	tokenBytes = 24          // of one that we make
 	tokenFresh = time.Second // how long another process's revocation may go unheard, and a token unknown that was just made
 )
@@ -93,7 +93,7 @@ func (h *Hub) checkToken(ctx context.Context, t registry.Token, value string) er
 	}
 	for _, s := range t.Scopes {
 		if !slices.Contains(registry.Scopes, s) {
-			invalid("scopes", fmt.Sprintf("there is no scope %q", s), "Choose from: "+scopeList(registry.Scopes)+".")
+			invalid("scopes", fmt.Sprintf("unknown scope %q", s), "Choose from: "+scopeList(registry.Scopes)+".")
 		}
 	}
 	return errors.Join(problems...)
@@ -162,7 +162,7 @@ func (h *Hub) Still(ctx context.Context, value string, actor Actor) error {
 	return err
 }
 
-// Authenticate returns the actor of a token's value, cached for a second, or an error whose code is [failure.Denied].
+// Authenticate returns the actor of a token's value, cached for a second, or an error with the code [failure.Denied].
 func (h *Hub) Authenticate(ctx context.Context, value string) (Actor, error) {
 	denied := &failure.Error{Code: failure.Denied, Message: "the token is not known", Hint: "Create one: contactbridge hub token create NAME --scope …"}
 	if value == "" {

@@ -79,7 +79,7 @@ func (h *Hub) putWebhook(ctx context.Context, w registry.Webhook, secret string)
 	problems := []error{checkURL("url", w.URL, nil)}
 	for _, kind := range w.Kinds {
 		if !slices.Contains(eventKinds, kind) {
-			problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "kinds", Message: fmt.Sprintf("there is no event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."})
+			problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "kinds", Message: fmt.Sprintf("unknown event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."})
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
@@ -129,7 +129,7 @@ func (h *Hub) RemoveWebhook(ctx context.Context, id string) error {
 }
 
 // deliverAll sends what is due to webhooks until ctx is done, and waits for what is under way. Each webhook has a queue of its own
-// and is sent one event at a time; nobody waits for another one's webhook. Webhooks that did not take the last one have places of
+// and is sent one event at a time; no account waits for another one's webhook. Webhooks that did not take the last one have places of
 // their own: an account's that hang do not keep its others waiting either.
 func (h *Hub) deliverAll(ctx context.Context) {
 	var sending sync.WaitGroup

@@ -143,7 +143,7 @@ func TestGuardedDeletionsWaitForAYes(t *testing.T) {
 		t.Errorf("held back: %+v, %d contacts", held, len(list))
 	}
 	if n, err := f.AcceptDeletions(t.Context(), crmKey, held.Set); n != 20 || err != nil {
-		t.Errorf("the yes: %d, %v", n, err)
+		t.Errorf("the confirmation: %d, %v", n, err)
 	}
 	if v := f.view(t); v.Status.Health != registry.HealthOK || v.Status.Problem != nil || v.State.Contacts != 20 {
 		t.Errorf("%d contacts, %+v", v.State.Contacts, v.Status)

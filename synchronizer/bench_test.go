@@ -38,7 +38,7 @@ func paged(total, size int) http.Handler {
 }
 
 // BenchmarkSync is a run from JSON to numbers that can be found, against storing alone: what comes before the store should
-// hide behind it.
+// disappear in it.
 func BenchmarkSync(b *testing.B) {
 	const total, size = 50_000, 1000
 	numbers := func(phones []string) []directory.Number { return caller.Numbers(phones, "US") }

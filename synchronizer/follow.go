@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// A fetched page is ready to be stored, or the reason why there is no page.
+// A fetched page is ready to be stored, or the reason why it is missing.
 type fetched struct {
 	page    directory.PageChanges
 	err     error
@@ -65,7 +65,7 @@ func (p *pass) next(ctx context.Context, pages <-chan fetched) (fetched, error) 
 			}
 			return f, f.err
 		case <-sign.C:
-			// Any other error is no reason to give up: the lease has two thirds of its time left, and storing will tell.
+			// Any other error does not end the run: the lease has two thirds of its time left, and storing will tell.
 			if err := p.Store.RenewLease(ctx, p.run, p.opts.Lease); errors.Is(err, directory.ErrLeaseLost) {
 				return fetched{}, err
 			}

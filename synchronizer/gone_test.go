@@ -151,7 +151,7 @@ func TestGuardedRunThatWasResumedIsFollowedByAnother(t *testing.T) {
 	}
 }
 
-// D8: a retry inside one process is no interruption.
+// D8: a retry inside one process is not an interruption.
 func TestRetriesAreNoInterruption(t *testing.T) {
 	l, store := newList(30), openStore(t)
 	mustRun(t, synchronizer.Synchronizer{Bridge: l, Store: store}, quick)
@@ -297,7 +297,7 @@ func TestNamedDeletionsAreGuarded(t *testing.T) {
 		t.Errorf("report %+v", report)
 	}
 	if n, err := store.DeleteHeld(t.Context(), key, report.Held.Set); n != 60 || err != nil || stored(t, store) != 40 {
-		t.Errorf("the yes: %d, %v", n, err)
+		t.Errorf("the confirmation: %d, %v", n, err)
 	}
 }
 

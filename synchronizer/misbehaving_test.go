@@ -39,7 +39,7 @@ var misbehaviours = []misbehaviour{
 		code:   bridge.CodeBadAnswer, message: "no contacts",
 	},
 	{
-		name:   "contacts is no array",
+		name:   "contacts is not an array",
 		answer: write("application/json", `{"contacts": {"1": {"id": 1}}}`),
 		code:   bridge.CodeBadAnswer, message: "contacts is",
 	},
@@ -163,7 +163,7 @@ func wait(_ http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 }
 
-// drip sends a byte now and then, as long as somebody listens.
+// drip sends a byte now and then, as long as a user listens.
 func drip(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	io.WriteString(w, `{"contacts": [`)
@@ -225,7 +225,7 @@ func misbehave(t *testing.T, m misbehaviour) {
 	}
 }
 
-// An empty or failed answer is never taken for "no contacts" (T11): nobody is deleted.
+// An empty or failed answer is never taken for "no contacts" (T11): no contact is deleted.
 func TestMisbehavingBridgeDeletesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := openStore(t)

@@ -32,8 +32,8 @@ import (
 // come; an operator looks at the deletions that wait, and answers later. Whatever happens:
 //
 //   - a run that returns nil has brought everything that was committed before it was called, but for contacts that the bridge could
-//     not send (some without saying which), and deletions that wait for a yes;
-//   - nobody is deleted whom nobody has deleted in the external service, and a yes deletes only contacts that were shown;
+//     not send (some without saying which), and deletions that wait for a decision;
+//   - no contact is deleted whom nobody has deleted in the external service, and a yes deletes only contacts that were shown;
 //   - nothing is applied twice or late: a contact's version in the directory never goes back;
 //   - once nobody disturbs any more, every run ends, and the next one succeeds.
 func TestRunKeepsItsPromiseInEveryHistory(t *testing.T) {
@@ -309,11 +309,11 @@ func (w *world) yes(t *rapid.T) {
 	after := w.directory(t)
 	for id := range before {
 		if _, there := after[id]; !there && !w.looked.have[id] {
-			t.Fatalf("the yes deleted %s, which was not shown: %v", id, w.looked.have)
+			t.Fatalf("the confirmation deleted %s, which was not shown: %v", id, w.looked.have)
 		}
 	}
 	if refused := errors.As(err, new(*directory.HeldError)); err != nil && !refused || refused && n > 0 || len(before)-len(after) != int(n) {
-		t.Fatalf("the yes deleted %d, %v; there were %d contacts, now %d", n, err, len(before), len(after))
+		t.Fatalf("the confirmation deleted %d, %v; there were %d contacts, now %d", n, err, len(before), len(after))
 	}
 }
 
@@ -422,7 +422,7 @@ func (w *world) take(s *step, v verdict) {
 	synctest.Wait()
 }
 
-// undisturbed gives so many turns without any harm, fairly; where nobody is ready, time passes. It reports whether anybody
+// undisturbed gives so many turns without any harm, fairly; where nobody is ready, time passes. It reports whether anyone
 // is still at work.
 func (w *world) undisturbed(turns int) bool {
 	for n := range turns {

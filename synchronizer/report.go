@@ -29,7 +29,7 @@ type Report struct {
 	Judged      bool               `json:"judged"`               // a complete run that could tell who is gone
 	Doubt       directory.Doubt    `json:"doubt,omitempty"`      // why it could not (D8)
 	NotJudged   string             `json:"not_judged,omitempty"` // the same in a sentence, of a run that read everything or was to
-	Accepted    int64              `json:"accepted,omitempty"`   // contacts that were deleted before the run because somebody said yes
+	Accepted    int64              `json:"accepted,omitempty"`   // contacts that were deleted before the run because a user confirmed it
 	Bytes       int64              `json:"bytes"`
 	Checkpoint  string             `json:"checkpoint"` // the last one that the run set; empty where it set none
 	Retries     int                `json:"retries"`
@@ -37,7 +37,7 @@ type Report struct {
 	Seconds     float64            `json:"seconds"`
 	Rejections  []Rejection        `json:"rejections,omitempty"` // the first few
 	CatchUp     *Report            `json:"catch_up,omitempty"`   // the run that followed a resumed one
-	Held        *HeldBack          `json:"held,omitempty"`       // deletions that wait for a yes, of a guarded run
+	Held        *HeldBack          `json:"held,omitempty"`       // deletions that wait for a decision, of a guarded run
 	Error       *Problem           `json:"error,omitempty"`
 }
 
@@ -54,9 +54,9 @@ type Problem struct {
 	Hint    string       `json:"hint,omitempty"`
 }
 
-// HeldBack says which deletions wait for a yes.
+// HeldBack says which deletions wait for a decision.
 type HeldBack struct {
-	Set      string       `json:"set"` // a yes is for it
+	Set      string       `json:"set"` // a confirmation is for it
 	Count    int64        `json:"count"`
 	Contacts []HeldPerson `json:"contacts"` // the first hundred
 }
@@ -71,7 +71,7 @@ type HeldPerson struct {
 // maxHeld is how many of the contacts that wait a report names; the directory has them all.
 const maxHeld = 100
 
-// heldBack lists what waits for a yes since a run's end. What cannot be read is left out: the error says what it is about.
+// heldBack lists what waits for a decision since a run's end. What cannot be read is left out: the error says what it is about.
 func (p *pass) heldBack(held directory.Held) *HeldBack {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -282,7 +282,7 @@ func TestGuardedRunSaysHowToAccept(t *testing.T) {
 		t.Fatalf("hint %q, held back: %+v", ended.Hint, held)
 	}
 	if n, err := store.DeleteHeld(t.Context(), key, held.Set); n != 15 || err != nil || stored(t, store) != 15 {
-		t.Errorf("the yes deleted %d, %v; %d stored", n, err, stored(t, store))
+		t.Errorf("the confirmation deleted %d, %v; %d stored", n, err, stored(t, store))
 	}
 }
 

@@ -124,7 +124,7 @@ func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options)
 	next, late := s.once(ctx, key, opts)
 	report.CatchUp = &next
 	report.Seconds += next.Seconds
-	if late != nil { // what waits for a yes since the first one, waits still
+	if late != nil { // what waits for a decision since the first one, waits still
 		report.Error, err = next.Error, late
 	}
 	if next.Held != nil {

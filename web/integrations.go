@@ -25,7 +25,7 @@ const (
 // healths are the states of health, the worst first: what has no room among the series is well.
 var healths = []registry.Health{registry.HealthBroken, registry.HealthGuarded, registry.HealthFailing, registry.HealthNew, registry.HealthOK}
 
-// integrations are the metrics of how integrations stand, read from the registry when somebody asks.
+// integrations are the metrics of how integrations stand, read from the registry when they are asked for.
 type integrations struct {
 	hub    *hub.Hub
 	logger *slog.Logger
@@ -133,7 +133,7 @@ func healthOf(i *registry.Integration) registry.Health {
 	return cmp.Or(i.Status.Health, registry.HealthNew)
 }
 
-// dueOf is when an integration should have begun to run; zero where nobody waits for it.
+// dueOf is when an integration should have begun to run; zero if no run is due.
 func dueOf(i *registry.Integration) time.Time {
 	if i.Paused || i.Status.Worker != "" {
 		return time.Time{}

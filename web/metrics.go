@@ -28,7 +28,7 @@ func newMetrics(o HandlerOptions) *metrics {
 			Name: "contactbridge_http_requests_total", Help: "Requests by route, method and status.",
 		}, []string{"route", "method", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "contactbridge_http_request_duration_seconds", Help: "Time from a request's arrival to the end of its answer. Event streams last as long as somebody listens.",
+			Name: "contactbridge_http_request_duration_seconds", Help: "Time from a request's arrival to the end of its answer. Event streams last as long as a client listens.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route"}),
 		callers: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -58,7 +58,7 @@ var knownMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, htt
 func (m *metrics) observe(x *exchange.Exchange) {
 	method := x.Method
 	if !slices.Contains(knownMethods, method) {
-		method = "other" // anybody can make methods up
+		method = "other" // anyone can make methods up
 	}
 	m.requests.WithLabelValues(x.Route, method, strconv.Itoa(x.Status)).Inc()
 	m.duration.WithLabelValues(x.Route).Observe(x.Took.Seconds())

@@ -37,7 +37,7 @@ type HandlerOptions struct {
 	// Collectors are more metrics to show.
 	Collectors []prometheus.Collector
 	// Metrics says who may read /metrics: "local", the default, is this machine and administrators' tokens, "token" only these,
-	// "off" nobody.
+	// "off" closes it.
 	Metrics string
 	// MostSeries bounds how many integrations have metrics of their own: those that fare worst come first; 0 means 10,000.
 	MostSeries int
@@ -107,7 +107,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	telemetry.Named(r.Context(), x.Method, x.Route)
 }
 
-// isCallerID reports whether a path is /callerid's, however it is written, or below it: what follows is no page of anybody's, and
+// isCallerID reports whether a path is /callerid's, however it is written, or below it: what follows is not a page of anyone's, and
 // what stands in its query must not be sent on.
 func isCallerID(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
@@ -215,11 +215,11 @@ func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	s.metrics.handler().ServeHTTP(w, r)
 }
 
-// oauthCallback takes what a browser brings back from where it let the hub in. The state proves which integration it belongs to.
+// oauthCallback takes what a browser brings back from the page of consent. The state proves which integration it belongs to.
 func (s *site) oauthCallback(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if query.Get("code") == "" || query.Get("state") == "" {
-		plain(w, http.StatusBadRequest, "The external service did not let the hub in"+refusal(query.Get("error"))+". Go back to the integration and begin again.\n")
+		plain(w, http.StatusBadRequest, "The external service did not permit the access"+refusal(query.Get("error"))+". Go back to the integration and begin again.\n")
 		return
 	}
 	key, err := s.options.Hub.FinishOAuth(r.Context(), query.Get("state"), query.Get("code"))
@@ -235,7 +235,7 @@ func (s *site) oauthCallback(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, page, http.StatusSeeOther)
 }
 
-// refusal is why the external service refused, where that is one of the words of RFC 6749: nobody writes our pages for us.
+// refusal is why the external service refused, where that is one of the words of RFC 6749: other texts do not get into our pages.
 func refusal(word string) string {
 	for _, known := range []string{"access_denied", "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error", "temporarily_unavailable"} {
 		if word == known {

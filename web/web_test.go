@@ -174,7 +174,7 @@ func TestCallerIDUnderstandsWhatTelephoneSystemsSend(t *testing.T) {
 	}
 }
 
-// What cannot be answered below /callerid is no page, and no redirect that repeats the token.
+// What cannot be answered below /callerid is not a page, and no redirect that repeats the token.
 func TestNothingBelowCallerIDIsAPageOrARedirect(t *testing.T) {
 	f := newFixture(t, func(o *web.HandlerOptions) {
 		o.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

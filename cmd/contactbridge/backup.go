@@ -93,7 +93,7 @@ from elsewhere (secrets in the configuration), start it with that configuration.
 			m, err := backup.Read(args[0], data, []string{hubserver.DirectoryFile, hubserver.RegistryFile})
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				return misuse("there is no file "+args[0], "")
+				return misuse(args[0]+" does not exist", "")
 			case errors.Is(err, fs.ErrExist):
 				return misuse("there is a hub in "+data+" already", "Restore into another folder, or move that one away first.")
 			case errors.Is(err, backup.ErrNoBackup):

@@ -101,7 +101,7 @@ func splitWords(line string) ([]string, error) {
 		words = append(words, word.String())
 	}
 	if len(words) == 0 {
-		return nil, errors.New("there is no command")
+		return nil, errors.New("the command is missing")
 	}
 	return words, nil
 }

@@ -56,14 +56,14 @@ func TestCheckExitsByWhatFailed(t *testing.T) {
 func TestCheckRefusesWrongUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		"URL is missing":           {"check"},
-		"no URL":                   {"check", "bridge.example.com"},
+		"not a URL":                {"check", "bridge.example.com"},
 		"speaks http or https":     {"check", "ftp://bridge.example.com"},
 		"key=value":                {"check", "http://127.0.0.1:1/", "--auth", "password"},
 		"takes no URL":             {"check", "http://127.0.0.1:1/", "--replay", "x"},
 		"no such file":             {"check", "--replay", filepath.Join(t.TempDir(), "none")},
 		"exclude each other":       {"check", "--replay", "x", "--record", "y"},
 		"a quote is not closed":    {"check", "http://127.0.0.1:1/", "--mutate", "python3 'mutate.py"},
-		"there is no command":      {"check", "http://127.0.0.1:1/", "--restart", " "},
+		"the command is missing":   {"check", "http://127.0.0.1:1/", "--restart", " "},
 		"unexpected argument":      {"check", "http://127.0.0.1:1/", "more"},
 		"unknown flag: --nonsense": {"check", "http://127.0.0.1:1/", "--nonsense"},
 	} {

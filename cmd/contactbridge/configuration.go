@@ -33,7 +33,7 @@ func (f *configFlag) load(cmd *cobra.Command) (*config.Config, error) {
 		return nil, errors.Join(errSaid, misuse("", ""))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, misuse(fmt.Sprintf("there is no file %s", f.path), "Name the configuration with -c FILE; the files in examples/ are a start.")
+		return nil, misuse(fmt.Sprintf("file %s does not exist", f.path), "Name the configuration with -c FILE; the files in examples/ are a start.")
 	}
 	return nil, misuse(err.Error(), "Name the configuration with -c FILE.")
 }

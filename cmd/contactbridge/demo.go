@@ -12,7 +12,7 @@ func newDemoCommand() *cobra.Command {
 		Use:     "demo",
 		GroupID: groupStart,
 		Short:   "See all of it work in one process, with a sample CRM",
-		Long: `A sample CRM, the bridge on it, a synchronizer and its directory in one process: an initial sync, somebody edits the CRM,
+		Long: `A sample CRM, the bridge on it, a synchronizer and its directory in one process: an initial sync, a user edits the CRM,
 an incremental sync, three calls. Then it stays up for you to try, with a hub and its console on the bridge. Nothing is
 installed; all files are temporary.`,
 		Example: `  contactbridge demo

@@ -38,10 +38,10 @@ func (f *directoryFlags) check() error {
 		return misuse("--account is empty", "Leave it out for the account called default.")
 	}
 	if scheme, _, ok := strings.Cut(f.db, "://"); ok && !f.postgres() {
-		return misuse(fmt.Sprintf("--db %s://… is no directory", scheme), "Name a file, --db contacts.db, or a database, --db postgres://user:password@host/name")
+		return misuse(fmt.Sprintf("--db %s://… is not a directory", scheme), "Name a file, --db contacts.db, or a database, --db postgres://user:password@host/name")
 	}
 	if f.region != "" && !phone.KnownRegion(strings.ToUpper(f.region)) {
-		return misuse(fmt.Sprintf("there is no region %q", f.region), country.Hint(f.region))
+		return misuse(fmt.Sprintf("unknown region %q", f.region), country.Hint(f.region))
 	}
 	f.region = strings.ToUpper(f.region)
 	return nil

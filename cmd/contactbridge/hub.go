@@ -49,7 +49,7 @@ func (f *hubFlags) load(cmd *cobra.Command) (*hubconfig.Config, error) {
 			return nil, errors.Join(errSaid, misuse("", ""))
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, misuse(fmt.Sprintf("there is no file %s", f.config), "Leave -c out for a hub without a configuration file.")
+			return nil, misuse(fmt.Sprintf("file %s does not exist", f.config), "Leave -c out for a hub without a configuration file.")
 		}
 		if err != nil {
 			return nil, misuse(err.Error(), "Name the configuration with -c FILE.")
@@ -64,7 +64,7 @@ func (f *hubFlags) load(cmd *cobra.Command) (*hubconfig.Config, error) {
 	}
 	if f.database != "" {
 		if scheme, _, _ := strings.Cut(f.database, "://"); scheme != "postgres" && scheme != "postgresql" {
-			return nil, misuse("--database is no postgres:// URL", "Write postgres://user:password@host/name.")
+			return nil, misuse("--database is not a postgres:// URL", "Write postgres://user:password@host/name.")
 		}
 		cfg.Database = f.database
 	}
@@ -79,7 +79,7 @@ func (f *hubFlags) open(cmd *cobra.Command) (context.Context, *hubserver.Databas
 	}
 	if cfg.Database == "" {
 		if _, err := os.Stat(cfg.Data); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, misuse(fmt.Sprintf("there is no hub in %s", cfg.Data),
+			return nil, nil, misuse(fmt.Sprintf("no hub found in %s", cfg.Data),
 				"Name its folder with --data or its configuration with -c, or start one there: contactbridge hub --data "+cfg.Data)
 		}
 	}

@@ -40,7 +40,7 @@ func hubAccountList(f *hubFlags) *cobra.Command {
 				for _, a := range accounts {
 					t.row(a.Name, cmp.Or(a.Region, "-"), cmp.Or(a.TimeZone, "UTC"), managed(a.Managed))
 				}
-				return t.print(cmd.OutOrStdout(), "There is no account. Make one: contactbridge hub account set NAME --region US")
+				return t.print(cmd.OutOrStdout(), "No accounts yet. Make one: contactbridge hub account set NAME --region US")
 			})
 		},
 	}
@@ -118,7 +118,7 @@ func accountOf(ctx context.Context, h *hub.Hub, named string, make bool) (string
 	case len(accounts) > 1:
 		return "", misuse("there are several accounts", "Name one with --account.")
 	case !make:
-		return "", misuse("there is no account yet", "Make one: contactbridge hub account set NAME --region US")
+		return "", misuse("no accounts yet", "Make one: contactbridge hub account set NAME --region US")
 	}
 	return "default", h.PutAccount(ctx, registry.Account{Name: "default"})
 }

@@ -18,7 +18,7 @@ func (f *integrationFlags) held() *cobra.Command {
 		asCSV bool
 	)
 	cmd := &cobra.Command{
-		Use: "held NAME", Short: "List the contacts whose deletion waits for a yes", Args: takes("NAME"),
+		Use: "held NAME", Short: "List the contacts whose deletion waits for a decision", Args: takes("NAME"),
 		Example: `  contactbridge hub integration held crm
   contactbridge hub integration held crm --csv >deletions.csv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,12 +90,12 @@ func (f *integrationFlags) answer(use, short, done string, say func(*hub.Hub, co
 				case err != nil:
 					return err
 				case held.Count == 0:
-					return misuse("no deletions of "+key.Integration+" wait for a yes", "")
+					return misuse("no deletions of "+key.Integration+" wait for a decision", "")
 				}
 				return misuse("--set is missing: it says which deletions are meant", fmt.Sprintf("If it is those above: --set %s", held.Set))
 			})
 		},
 	}
-	cmd.Flags().StringVar(&set, "set", "", "the `set` that was shown: an answer is for the contacts that somebody has seen")
+	cmd.Flags().StringVar(&set, "set", "", "the `set` that was shown: an answer is for the contacts that you have seen")
 	return cmd
 }

@@ -87,7 +87,7 @@ func (f *integrationFlags) list() *cobra.Command {
 				for _, v := range views {
 					t.row(v.Account, v.Key.Integration, health(v), ago(v.Status.Fresh), progress.Count(v.State.Contacts), schedule(v.Schedule), next(v))
 				}
-				if err := t.print(cmd.OutOrStdout(), "There is no integration. Add one: contactbridge hub integration add NAME URL --auth key=value"); err != nil {
+				if err := t.print(cmd.OutOrStdout(), "No integrations yet. Add one: contactbridge hub integration add NAME URL --auth key=value"); err != nil {
 					return err
 				}
 				printProblemsOf(cmd.OutOrStdout(), views)
@@ -323,7 +323,7 @@ func (f *integrationFlags) change() *cobra.Command {
 func (f *integrationFlags) connect() *cobra.Command {
 	var redirect string
 	cmd := &cobra.Command{
-		Use: "connect NAME", Short: "Begin to let the hub in by OAuth: print the page that a browser has to open", Args: takes("NAME"),
+		Use: "connect NAME", Short: "Begin to connect by OAuth: print the page that a browser has to open", Args: takes("NAME"),
 		Example: "  contactbridge hub integration connect crm --redirect https://contacts.example.com/oauth/callback",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.key(cmd, args[0], func(ctx context.Context, h *hub.Hub, key directory.Key) (err error) {
@@ -332,7 +332,7 @@ func (f *integrationFlags) connect() *cobra.Command {
 						return misuse("it is not known where browsers reach the hub", "Set public_url in the configuration, or --redirect http://127.0.0.1:8090/oauth/callback.")
 					}
 					if redirect, err = url.JoinPath(h.Options.PublicURL, "oauth", "callback"); err != nil {
-						return misuse("public_url is no URL", "Correct it in the configuration.")
+						return misuse("public_url is not a URL", "Correct it in the configuration.")
 					}
 				}
 				to, err := h.BeginOAuth(ctx, key, redirect)

@@ -105,7 +105,7 @@ func hubTokenList(f *hubFlags) *cobra.Command {
 					}
 					t.row(token.ID, token.Name, cmp.Or(token.Account, "all"), strings.Join(names, " "), cmp.Or(token.MadeBy, "not known"), ago(token.Used), expiry(token.Expires), managed(token.Managed))
 				}
-				return t.print(cmd.OutOrStdout(), "There is no token. Create one: contactbridge hub token create pbx --scope callers:read")
+				return t.print(cmd.OutOrStdout(), "No tokens yet. Create one: contactbridge hub token create pbx --scope callers:read")
 			})
 		},
 	}

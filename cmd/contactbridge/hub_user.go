@@ -47,7 +47,7 @@ func hubUserList(f *hubFlags) *cobra.Command {
 					}
 					t.row(u.Name, string(u.Role), cmp.Or(strings.Join(u.Accounts, ", "), "all"), ago(u.LastSeen), locked)
 				}
-				return t.print(cmd.OutOrStdout(), "Nobody can sign in yet. Open the console, or: contactbridge hub user add NAME --role admin")
+				return t.print(cmd.OutOrStdout(), "No user can sign in yet. Open the console, or: contactbridge hub user add NAME --role admin")
 			})
 		},
 	}
@@ -60,7 +60,7 @@ func hubUserAdd(f *hubFlags) *cobra.Command {
 		Use: "add NAME", Short: "Add a user, and print a password for the first sign-in", Args: takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(roles, role) {
-				return misuse(fmt.Sprintf("there is no role %q", role), "Choose one of: "+strings.Join(roles, ", ")+".")
+				return misuse(fmt.Sprintf("unknown role %q", role), "Choose one of: "+strings.Join(roles, ", ")+".")
 			}
 			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
 				for _, account := range accounts {
@@ -143,7 +143,7 @@ func (f *hubFlags) user(cmd *cobra.Command, name string, do func(context.Context
 	return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
 		u, err := h.Registry.UserByName(ctx, name)
 		if errors.Is(err, registry.ErrNotFound) {
-			return misuse(fmt.Sprintf("there is no user %q", name), "contactbridge hub user list  names them.")
+			return misuse(fmt.Sprintf("unknown user %q", name), "contactbridge hub user list  names them.")
 		}
 		if err != nil {
 			return err

@@ -87,7 +87,7 @@ func hubWebhookList(f *hubFlags) *cobra.Command {
 				for _, w := range webhooks {
 					t.row(w.ID, cmp.Or(w.Account, "all"), w.URL, cmp.Or(strings.Join(w.Kinds, " "), "all"), ago(w.Created), standing(w))
 				}
-				return t.print(cmd.OutOrStdout(), "There is no webhook. Add one: contactbridge hub webhook add https://example.com/hooks/contacts --kind run.failed")
+				return t.print(cmd.OutOrStdout(), "No webhooks yet. Add one: contactbridge hub webhook add https://example.com/hooks/contacts --kind run.failed")
 			})
 		},
 	}

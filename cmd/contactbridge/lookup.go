@@ -31,7 +31,7 @@ func newLookupCommand() *cobra.Command {
 		Long: `Say whose number this is, however it is written, and which record of which external service is theirs.
 
 The best matches come first: "exact" is the same number; "national" means that one of the two was written without its
-country code; "suffix" means that only the last digits agree. Nobody having the number is an answer too: exit status 0.`,
+country code; "suffix" means that only the last digits agree. An unknown number is a result too, not an error: exit status 0.`,
 		Example: `  contactbridge lookup "(415) 555-0100" --region US --db contacts.db
   contactbridge lookup +44 20 7946 0018 --json`,
 		Args:              numberArgs,

@@ -89,7 +89,7 @@ func migration(cmd *cobra.Command, from, to, config string) (migrate.Options, er
 		return o, misuse("--to is missing", "Name the database: --to postgres://user@host/name, or -c with a configuration that has one.")
 	}
 	if !registry.IsPostgres(o.To) {
-		return o, misuse("--to is no postgres:// URL", "Write postgres://user:password@host/name.")
+		return o, misuse("--to is not a postgres:// URL", "Write postgres://user:password@host/name.")
 	}
 	return o, nil
 }
@@ -98,7 +98,7 @@ func migration(cmd *cobra.Command, from, to, config string) (migrate.Options, er
 func migrationError(ctx context.Context, from string, err error) error {
 	switch {
 	case errors.Is(err, migrate.ErrNothing):
-		return misuse("there is no hub and no directory at "+from, "Name the hub's data folder, or the file that contactbridge sync wrote (--db).")
+		return misuse("no hub and no directory found at "+from, "Name the hub's data folder, or the file that contactbridge sync wrote (--db).")
 	case errors.Is(err, migrate.ErrOccupied):
 		return misuse(err.Error(), failure.Of(err).Hint)
 	case errors.Is(err, migrate.ErrInUse):

@@ -127,7 +127,7 @@ func chooseEndpoint(cfg *config.Config, args []string) (config.Endpoint, error) 
 	}
 	endpoint, ok := cfg.Endpoints[args[0]]
 	if !ok {
-		return config.Endpoint{}, misuse(fmt.Sprintf("there is no endpoint %q", args[0]), hint)
+		return config.Endpoint{}, misuse(fmt.Sprintf("unknown endpoint %q", args[0]), hint)
 	}
 	return endpoint, nil
 }

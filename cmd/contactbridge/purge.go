@@ -72,7 +72,7 @@ Only records with exactly this number or address are taken: two people who share
 }
 
 // recordsOf are the records that have a number, with its country code or without it, or an e-mail address; and those that
-// are somebody else's as likely as not: only the last digits of their numbers agree.
+// are another person's as likely as not: only the last digits of their numbers agree.
 func recordsOf(ctx context.Context, h *hub.Hub, account, what string) (entries []directory.Entry, alike []string, err error) {
 	if strings.Contains(what, "@") {
 		entries, err = h.ByEmail(ctx, account, what)

@@ -126,7 +126,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("Did you mean '%s %s'?", cmd.CommandPath(), near[0])
 	}
-	return misuse(fmt.Sprintf("there is no command %q", args[0]), hint)
+	return misuse(fmt.Sprintf("unknown command %q", args[0]), hint)
 }
 
 // takes is the argument check of a command that needs exactly these arguments.

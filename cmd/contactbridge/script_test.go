@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs testdata/script: what the commands print, and how they exit. Each script has a CRM with 25 contacts behind
+// TestScripts runs testdata/script: what the commands print, and how they exit. Each script has a CRM with 25 contacts and
 // a bridge at $BRIDGE, which takes the credentials agent and s3cret, and bridges that misbehave at $BAD/NAME/contact_sync.
 func TestScripts(t *testing.T) { scripts(t, "testdata/script") }
 
@@ -139,7 +139,7 @@ func fieldCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// badBridges are somebody's bridges that do not keep to the protocol.
+// badBridges are a user's bridges that do not keep to the protocol.
 func badBridges() http.Handler {
 	mux := http.NewServeMux()
 	write := func(name, contentType, body string) {

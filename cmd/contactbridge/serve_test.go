@@ -58,7 +58,7 @@ func TestServeCheckTellsEveryProblem(t *testing.T) {
 
 func TestServeRefusesToStart(t *testing.T) {
 	for name, c := range map[string]struct{ file, want string }{
-		"without a file":          {filepath.Join(t.TempDir(), "none.yaml"), "there is no file"},
+		"without a file":          {filepath.Join(t.TempDir(), "none.yaml"), "does not exist"},
 		"with a folder":           {t.TempDir(), "is a folder"},
 		"without its certificate": {writeFile(t, "tls.yaml", "tls: {cert: no.pem, key: no.pem}\nendpoints: {a: {auth: none, source: {kind: memory, contacts: [{id: 1}]}}}"), "certificate"},
 	} {

@@ -141,7 +141,7 @@ func (f *syncFlags) prepare(cmd *cobra.Command, address string) (*bridge.Client,
 	opts.Settings = synchronizer.SettingsDigest(target.String(), f.region, identity(auth))
 	limit, err := humanize.ParseBytes(f.pageLimit)
 	if err != nil || limit == 0 || limit > math.MaxInt32 {
-		return nil, key, opts, misuse(fmt.Sprintf("--page-limit %q is no size", f.pageLimit), "For example 32MiB.")
+		return nil, key, opts, misuse(fmt.Sprintf("--page-limit %q is not a size", f.pageLimit), "For example 32MiB.")
 	}
 	return &bridge.Client{URL: target.String(), Auth: auth, MaxBody: int64(limit), Timeout: f.timeout}, key, opts, nil
 }
@@ -193,12 +193,12 @@ func (f *syncFlags) options() (synchronizer.Options, error) {
 func parseShare(text string) (float64, error) {
 	percent, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
 	if err != nil || !(percent >= 0 && percent <= 100) {
-		return 0, misuse(fmt.Sprintf("--guard %q is no share", text), "Use per cent, as in 20%.")
+		return 0, misuse(fmt.Sprintf("--guard %q is not a share", text), "Use per cent, as in 20%.")
 	}
 	return percent / 100, nil
 }
 
-// parseBridgeURL checks the address that somebody typed.
+// parseBridgeURL checks the address that a user typed.
 func parseBridgeURL(address string) (*url.URL, error) {
 	if !strings.Contains(address, "://") {
 		scheme := "https://"
@@ -206,7 +206,7 @@ func parseBridgeURL(address string) (*url.URL, error) {
 			scheme = "http://"
 		}
 		shown := withoutSecrets(address)
-		return nil, misuse(fmt.Sprintf("%q is no URL: it does not say http or https", shown), "Did you mean "+scheme+shown+"?")
+		return nil, misuse(fmt.Sprintf("%q is not a URL: it does not say http or https", shown), "Did you mean "+scheme+shown+"?")
 	}
 	target, err := url.Parse(address)
 	switch {
@@ -231,7 +231,7 @@ func withoutSecrets(address string) string {
 	return oneLine(address)
 }
 
-// integrationName is the name that a bridge's contacts are kept under if nobody says another: its host and its path without
+// integrationName is the name that a bridge's contacts are kept under if no other name is given: its host and its path without
 // /contact_sync. Two bridges must never have one name: a complete run of the one would delete the other's contacts (E6). So
 // the query counts, which may choose a tenant; as a digest, because it may hold a secret.
 func integrationName(target *url.URL) string {

@@ -26,7 +26,7 @@ func (f *syncFlags) accept(cmd *cobra.Command, store directory.Store, key direct
 			return 0, err
 		}
 		if set = state.Held.Set; set == "" {
-			f.say(cmd, "no deletions wait for a yes")
+			f.say(cmd, "no deletions wait for a decision")
 			return 0, nil
 		}
 	}
@@ -69,7 +69,7 @@ func printHeld(w io.Writer, held directory.Held, contacts []directory.HeldContac
 	for _, h := range contacts {
 		t.row(h.Contact.ID, h.Contact.Name, h.Contact.Company, directory.WhyHeld(h.Named))
 	}
-	if err := t.print(w, "No deletions wait for a yes."); err != nil || held.Count == 0 {
+	if err := t.print(w, "No deletions wait for a decision."); err != nil || held.Count == 0 {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\n%s of %s, set %s\n", progress.Count(int64(len(contacts))), count(int(held.Count), "contact"), held.Set)

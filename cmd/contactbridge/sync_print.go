@@ -58,7 +58,7 @@ func printSummary(w io.Writer, r synchronizer.Report) error {
 		}
 	}
 	if r.NotJudged != "" {
-		fmt.Fprintf(&out, "\n  Nobody was judged to be gone: %s.\n", r.NotJudged)
+		fmt.Fprintf(&out, "\n  No contact was judged to be gone: %s.\n", r.NotJudged)
 	}
 	if r.Error == nil && r.Checkpoint == "" {
 		fmt.Fprintf(&out, "\n  The bridge sets no checkpoint, so every sync of it fetches all contacts.\n")

@@ -46,7 +46,7 @@ func giantContact(b *bench) {
 	b.wantIDs(b.found(g.Contact.Phones[1]))
 }
 
-// giantsDoNotSlowOthers asks beside contacts that are beyond all bounds: no question takes a time that anybody notices.
+// giantsDoNotSlowOthers asks beside contacts that are beyond all bounds: no question takes a time that anyone notices.
 func giantsDoNotSlowOthers(b *bench) {
 	const size, patience = 100_000, 5 * time.Second
 	b.complete(directory.PageChanges{Contacts: append(people(1, 3, "Ann"), giant("g", size), giant("h", size)), Checkpoint: "c"})

@@ -90,7 +90,7 @@ func replayAfterTheEnd(b *bench) {
 	b.count(2)
 }
 
-// countsAreTheStoresOwn hands a page over with a run that somebody has scribbled on.
+// countsAreTheStoresOwn hands a page over with a run that the caller has changed.
 func countsAreTheStoresOwn(b *bench) {
 	run := b.start()
 	b.apply(run, directory.PageChanges{Contacts: people(1, 2, "Ann"), NextOffset: "2"})
@@ -234,7 +234,7 @@ func otherIntegrationsAreNotJudged(b *bench) {
 	b.holds(map[string]string{"00004": "Bob", "00005": "Bob"})
 }
 
-// strangersGetNoLease looks for the token in what anybody may read.
+// strangersGetNoLease looks for the token in what anyone may read.
 func strangersGetNoLease(b *bench) {
 	run := b.start()
 	_, err := b.tryStart(b.second())
@@ -298,7 +298,7 @@ func writersTakeTurns(b *bench) {
 	}
 }
 
-// rejectedDoNotPileUp rejects more than anybody reads.
+// rejectedDoNotPileUp rejects more than anyone reads.
 func rejectedDoNotPileUp(b *bench) {
 	page := directory.PageChanges{}
 	for i := range 2500 {

@@ -135,10 +135,10 @@ func (b *bench) waiting() []string {
 func (b *bench) yes(want int64) {
 	b.Helper()
 	if n, err := b.store.DeleteHeld(ctx, b.key, b.held().Set); n != want || err != nil {
-		b.Errorf("the yes deleted %d, %v; want %d", n, err, want)
+		b.Errorf("the confirmation deleted %d, %v; want %d", n, err, want)
 	}
 	if held := b.held(); held != (directory.Held{}) {
-		b.Errorf("after the yes %+v is held back", held)
+		b.Errorf("after the confirmation %+v is held back", held)
 	}
 }
 
@@ -469,7 +469,7 @@ func namedOfAbandonedRun(b *bench) {
 	if err := b.store.FailRun(ctx, run, errors.New("x"), ""); err != nil {
 		b.Fatal(err)
 	}
-	// A full run of a bridge names nobody, and this one cannot judge.
+	// A full run of a bridge names no deleted contacts, and this one cannot judge.
 	run = b.complete(directory.PageChanges{Contacts: people(2, 50, "Ann"), Rejected: []directory.Rejected{{Reason: "has no id"}}}, full)
 	b.wantCounts(run, 0, 0, 49, 1)
 	if _, err := b.store.Contact(ctx, b.key, "00001"); !errors.Is(err, directory.ErrNotFound) {
@@ -510,7 +510,7 @@ func yesOnce(b *bench) {
 	b.refused("", directory.Held{Set: set, Count: 25})
 	b.yes(25)
 	b.refused(set, directory.Held{})
-	// The source then shows nobody, or few: that was not shown to anyone.
+	// The source then shows no contacts, or few: that was not shown to anyone.
 	run := b.start(full)
 	if guarded := b.guarded(run, directory.PageChanges{Contacts: people(26, 30, "Ann"), Checkpoint: "c"}); guarded.Deleted != 70 {
 		b.Errorf("guarded: %+v", guarded)
@@ -548,7 +548,7 @@ func yesLeavesOutThoseThatCameBack(b *bench) {
 		b.Errorf("%+v is held back, want 22 of set %s", held, shown)
 	}
 	if n, err := b.store.DeleteHeld(ctx, b.key, shown); n != 22 || err != nil {
-		b.Errorf("the yes deleted %d, %v", n, err)
+		b.Errorf("the confirmation deleted %d, %v", n, err)
 	}
 	b.count(78)
 	if c, err := b.store.Contact(ctx, b.key, "00002"); err != nil || c.Name != "Eve" {
@@ -668,7 +668,7 @@ func bringsNobody(b *bench) {
 		}
 		b.count(3)
 	}
-	// Somebody new is somebody.
+	// A new contact counts.
 	b.wantCounts(b.complete(directory.PageChanges{Contacts: people(4, 4, "New")}, full), 1, 0, 0, 3)
 	// What the first pass showed was not shown by the one that counts.
 	run := b.start(full)
@@ -676,11 +676,11 @@ func bringsNobody(b *bench) {
 	b.restart(run)
 	b.holdBack(run, directory.PageChanges{Checkpoint: "c"})
 	b.yes(1)
-	// Nobody of nobody is as it should be.
+	// No contacts of no contacts need no decision.
 	b.complete(directory.PageChanges{}, full)
 }
 
-// A run with only rejected contacts brings nobody either, whatever their ids: the bridge may have broken them, too.
+// A run with only rejected contacts brings no contact either, whatever their ids: the bridge may have broken them, too.
 func bringsOnlyRejected(b *bench) {
 	b.complete(directory.PageChanges{Contacts: people(1, 3, "Ann"), Checkpoint: "a"})
 	run := b.start(full)
@@ -690,7 +690,7 @@ func bringsOnlyRejected(b *bench) {
 		b.Errorf("guarded: %+v", guarded)
 	}
 	b.wantIDs(b.waiting(), ids(1, 2)...)
-	// Where they are the ones that are known, nobody is missing.
+	// Where they are the ones that are known, no contact is missing.
 	b.complete(directory.PageChanges{Rejected: []directory.Rejected{{ID: "00001"}, {ID: "00002"}, {ID: "00003"}}, Checkpoint: "c"}, full)
 	b.wantIDs(b.waiting())
 	b.count(3)
@@ -729,7 +729,7 @@ func otherSettingsAbandon(b *bench) {
 		b.Errorf("with other settings: %+v", other)
 	}
 	b.apply(other, directory.PageChanges{Contacts: people(1, 1, "Ann"), Rejected: []directory.Rejected{{Reason: "has no id"}}, Checkpoint: "b"})
-	b.count(5) // nor is anybody deleted whom the other bridge named
+	b.count(5) // nor is anyone deleted whom the other bridge named
 	runs, err := b.store.Runs(ctx, b.key, 0, 2)
 	if err != nil || len(runs) != 2 || runs[1].State != directory.Abandoned {
 		b.Errorf("runs: %+v, %v", runs, err)
@@ -749,7 +749,7 @@ func unknownSettingsAreAdopted(b *bench) {
 	if run.Since != "b" {
 		b.Errorf("settings that were adopted start over: %+v", run)
 	}
-	if run = b.complete(directory.PageChanges{Checkpoint: "d"}); run.Since != "c" { // somebody who knows none
+	if run = b.complete(directory.PageChanges{Checkpoint: "d"}); run.Since != "c" { // a run without a checkpoint
 		b.Errorf("without settings: %+v", run)
 	}
 	if run = b.start(with("two")); run.Since != "" {

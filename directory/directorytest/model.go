@@ -38,7 +38,7 @@ type model struct {
 	*bench
 	held       map[string]string
 	named      set // as deleted, by the run under way or abandoned ones, and not decided about
-	waiting    set // for a yes
+	waiting    set // for a decision
 	run        *directory.Run
 	judges     bool
 	exact      bool // what the last page said
@@ -198,7 +198,7 @@ func (m *model) page(t *rapid.T, last bool) {
 		if _, there := m.held[who]; !there {
 			m.created++
 		}
-		m.held[who], inPage[who], m.brought = name, true, true // what is rejected is shown, and brings nobody (D9)
+		m.held[who], inPage[who], m.brought = name, true, true // a rejected contact is shown, but not brought (D9)
 	}
 	for _, who := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "", "x"}), 0, 1).Draw(t, "rejected") {
 		page.Rejected = append(page.Rejected, directory.Rejected{ID: who, Reason: "x"})

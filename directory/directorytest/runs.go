@@ -61,7 +61,7 @@ func staleRunIsAbandoned(b *bench) {
 		b.Fatalf("runs %+v, %v", runs, err)
 	}
 	if rest, err := b.store.Runs(ctx, b.key, runs[1].ID, 9); err != nil || len(rest) != 1 || rest[0].State != directory.Done {
-		b.Errorf("the list does not go on behind %d: %+v, %v", runs[1].ID, rest, err)
+		b.Errorf("the list does not go on after %d: %+v, %v", runs[1].ID, rest, err)
 	}
 	b.holds(map[string]string{"00001": "Ann", "00002": "Ann", "00003": "Ann"})
 }

@@ -120,7 +120,7 @@ const (
 
 var quoting = strings.NewReplacer("'", "''", `\`, `\\`)
 
-// word is what is kept of a word. Each begins with its account, so that one index answers for all of them and no account reads
+// word returns the stored form of a word. Each begins with its account, so that one index answers for all of them and no account reads
 // past another's words.
 func word(account int32, kind, text string) string {
 	text = strings.ToValidUTF8(text[:min(len(text), maxWord)], "")
@@ -132,7 +132,7 @@ func lexeme(account int32, kind, text string) string {
 	return "'" + quoting.Replace(word(account, kind, text)) + "'"
 }
 
-// wordsOf is what a contact is found by.
+// wordsOf returns the words by which a contact is found.
 func wordsOf(account int32, r *directory.Record) []string {
 	var words []string
 	for _, t := range directory.Terms(&r.Contact) {

@@ -58,7 +58,7 @@ func purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][]byte, supp
 	if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.rejected WHERE account = $1 AND integration = $2 AND id = ANY($3)", at.account, at.integration, ids); err != nil {
 		return 0, err
 	}
-	// Marks of a run under way must not count somebody who is gone.
+	// Marks of a run under way must not count a contact that is gone.
 	if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.seen WHERE account = $1 AND contact = ANY($2)", at.account, contacts); err != nil {
 		return 0, err
 	}
@@ -103,7 +103,7 @@ func (s *Store) Forget(ctx context.Context, key directory.Key) error {
 	return nil
 }
 
-// detach takes an integration away, and notes that its contacts are still to be deleted: without it nobody finds them.
+// detach takes an integration away, and notes that its contacts are still to be deleted: without it they are not found.
 func (s *Store) detach(ctx context.Context, tx pgx.Tx, key directory.Key) error {
 	at, _, err := lock(ctx, tx, key)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -131,7 +131,7 @@ func (s *Store) detach(ctx context.Context, tx pgx.Tx, key directory.Key) error 
 	return nil
 }
 
-// sweep deletes the contacts of forgotten integrations, in steps, so that nobody waits for a large one.
+// sweep deletes the contacts of forgotten integrations, in steps, so that nothing waits for a large one.
 func (s *Store) sweep(ctx context.Context) error {
 	for {
 		var more bool

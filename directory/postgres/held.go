@@ -170,7 +170,7 @@ func (s *Store) KeepHeld(ctx context.Context, key directory.Key, set string) (n 
 	return n, nil
 }
 
-// answer does what somebody said about what is held back, if it is still what they were shown.
+// answer applies a user's decision on the contacts that are held back, if they are still those that the user was shown.
 func (s *Store) answer(ctx context.Context, key directory.Key, set string, do func(tx pgx.Tx, at integrationKey) error) error {
 	return s.transaction(ctx, func(tx pgx.Tx) error {
 		var held directory.Held

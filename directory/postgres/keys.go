@@ -12,7 +12,7 @@ package postgres
 //   - words come before the account, which they begin with;
 //   - what has a key is rewritten by INSERT … ON CONFLICT, which knows its index, and deleted one key at a time.
 
-// fromNamed are the contacts of integration $2 of account $1 whose ids are in $3.
+// fromNamed selects the contacts of integration $2 of account $1 with an id in $3.
 const fromNamed = ` FROM unnest($3::bytea[]) AS named (id) CROSS JOIN LATERAL (SELECT pk, hash FROM contactbridge.contacts
 	WHERE account = (SELECT $1::int) AND integration = $2 AND id = named.id OFFSET 0) AS c`
 

@@ -47,7 +47,7 @@ type Option func(*Store)
 // WithClock sets the clock that leases and times are taken from, instead of the database's.
 func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock = clock } }
 
-// Open opens the directory in a database, postgres://user:password@host/name, and makes its tables where there are none, or
+// Open opens the directory in a database, postgres://user:password@host/name, and makes its tables if they are missing, or
 // brings them up to date. Any number of processes may do so at once. What can be mended by the operator is a
 // [*failure.Error]; no error holds the password.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
@@ -85,7 +85,7 @@ func (s *Store) transaction(ctx context.Context, f func(tx pgx.Tx) error) error 
 	}
 	ended, end := outlive(ctx, commitGrace)
 	defer end()
-	defer func() { _ = tx.Rollback(ended) }() // no-op behind a commit
+	defer func() { _ = tx.Rollback(ended) }() // no-op after a commit
 	if err := f(tx); err != nil {
 		return explained(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// where finds an integration; ok is false where there is none.
+// where finds an integration; ok is false if the integration is missing.
 func (s *Store) where(ctx context.Context, key directory.Key) (at integrationKey, ok bool, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT i.account, i.id FROM contactbridge.integrations i JOIN contactbridge.accounts a ON a.id = i.account
 		WHERE a.name = $1 AND i.name = $2`, []byte(key.Account), []byte(key.Integration)).Scan(&at.account, &at.integration)
@@ -21,7 +21,7 @@ func (s *Store) where(ctx context.Context, key directory.Key) (at integrationKey
 	return at, err == nil, explained(err)
 }
 
-// account is an account's id; 0 where there is none of that name.
+// account returns an account's id; 0 if no account has that name.
 func (s *Store) account(ctx context.Context, name string) (id int32, err error) {
 	if known, ok := s.accounts.Load(name); ok {
 		return known.(int32), nil

@@ -111,7 +111,7 @@ func ensure(ctx context.Context, tx pgx.Tx, key directory.Key) (at integrationKe
 	return at, err
 }
 
-// lock locks an integration until the transaction ends; [pgx.ErrNoRows] where there is none.
+// lock locks an integration until the transaction ends; it returns [pgx.ErrNoRows] if the integration is missing.
 func lock(ctx context.Context, tx pgx.Tx, key directory.Key) (at integrationKey, salt []byte, err error) {
 	var suppressed int64
 	err = tx.QueryRow(ctx, lockIntegration, []byte(key.Account), []byte(key.Integration)).Scan(&at.account, &at.integration, &salt, &suppressed)
@@ -202,8 +202,8 @@ var (
 		WHERE r.account = (SELECT id FROM contactbridge.accounts WHERE name = $1) AND r.pk = $2`
 )
 
-// own makes sure that the run is still this process's (T8), and that the page is its next one; 0 is no page. Whoever writes
-// locks the integration first, and reads its run after that: nobody writes beside it, and nobody waits for it in a circle.
+// own makes sure that the run is still this process's (T8), and that the page is its next one; 0 means no page. A transaction that writes
+// locks the integration first, and reads its run after that: no other one writes beside it, and no two wait for each other.
 func own(ctx context.Context, tx pgx.Tx, run *directory.Run, page int64) (*owned, error) {
 	o := &owned{}
 	var both pgx.Batch

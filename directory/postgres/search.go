@@ -74,7 +74,7 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	return directory.Ranked(append(append(entries, numbered...), exact...), query.Text, query.Most()), nil
 }
 
-// searchExact finds the contacts whose e-mail address is the text. Where more contacts have its words than are ranked (many), it also
+// searchExact finds the contacts with the text as their e-mail address. Where more contacts have its words than are ranked (many), it also
 // finds those that have the words unabridged, so that contacts of exactly that name are among them.
 func (s *Store) searchExact(ctx context.Context, account string, id int32, query directory.Query, most int, many bool) (found []directory.Entry, err error) {
 	if address := directory.FoldEmail(query.Text); strings.Contains(address, "@") {

@@ -75,7 +75,7 @@ type owned struct {
 var findOwned = "SELECT " + runColumns + `, r.integration, i.account, EXISTS (SELECT 1 FROM held h WHERE h.integration = r.integration)
 	FROM runs r JOIN integrations i ON i.pk = r.integration WHERE r.pk = ?`
 
-// own reads the run and makes sure that it is still this process's (T8), and that the page is its next one; 0 is no page.
+// own reads the run and makes sure that it is still this process's (T8), and that the page is its next one; 0 means no page.
 func own(ctx context.Context, tx *writer, run *directory.Run, page int64) (*owned, error) {
 	o := &owned{}
 	err := tx.queryRow(ctx, findOwned, []any{run.ID}, o.Fields(&o.integration, &o.account, &o.Held)...)

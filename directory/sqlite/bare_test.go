@@ -9,7 +9,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// BenchmarkBareInsert is what ApplyPage is measured against: a program that inserts the same rows and numbers, already in memory,
+// BenchmarkBareInsert is the baseline for ApplyPage: a program that inserts the same rows and numbers, already in memory,
 // 1,000 to a transaction, into tables with the indexes that a lookup needs. An operation is one contact.
 func BenchmarkBareInsert(b *testing.B) {
 	const n = 100_000

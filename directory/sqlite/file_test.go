@@ -16,7 +16,7 @@ import (
 	"github.com/contactbridge/contactbridge/failure"
 )
 
-// edit runs SQL on a file behind the store's back.
+// edit runs SQL on a file without the store.
 func edit(t *testing.T, path, statements string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)
@@ -56,7 +56,7 @@ func TestOpenSaysWhatIsWrongWithAFile(t *testing.T) {
 	newer := made(t)
 	edit(t, newer, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)")
 	for _, c := range []struct{ name, path, want string }{
-		{"a text file", text, "no SQLite file"},
+		{"a text file", text, "not an SQLite file"},
 		{"a folder", dir, "it is a folder"},
 		{"another program's database", foreign, "another program's database"},
 		{"another program's signed database", signed, "another program's database"},
@@ -305,7 +305,7 @@ func TestAPageIsOnePieceOfTheSearchIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer db.Close()
-		// FTS5 keeps a piece's pages under keys whose bits from the 37th on are its number, the lowest free one when it is made.
+		// FTS5 keeps a piece's pages under keys with its number in the bits from the 37th on, the lowest free one when it is made.
 		if err := db.QueryRowContext(ctx, "SELECT max(id >> 37) FROM search_data").Scan(&n); err != nil {
 			t.Fatal(err)
 		}

@@ -120,7 +120,7 @@ func rest(ctx context.Context) error {
 }
 
 // Prune implements [directory.Store]. It also ends what an interrupted [Store.Forget] began, and takes the words out of the
-// search index that lead to nobody any more since a purge.
+// search index that lead to no contact any more since a purge.
 func (s *Store) Prune(ctx context.Context, before time.Time) (pruned int64, err error) {
 	err = s.writer.transaction(ctx, func(tx *writer) error {
 		pruned, err = prune(ctx, tx, before.UnixMilli())
@@ -138,7 +138,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (pruned int64, err 
 	return pruned, nil
 }
 
-// prune deletes runs that are nobody's newest: only that one can be resumed or judged.
+// prune deletes runs that are not the newest of an integration: only that one can be resumed or judged.
 func prune(ctx context.Context, tx *writer, before int64) (int64, error) {
 	const old = `FROM runs WHERE finished > 0 AND finished < ? AND state <> 'running' AND
 		pk < (SELECT max(n.pk) FROM runs n WHERE n.integration = runs.integration)`
@@ -152,7 +152,7 @@ func prune(ctx context.Context, tx *writer, before int64) (int64, error) {
 	return result.RowsAffected()
 }
 
-// noteLeftovers notes that the search index holds words that lead to nobody any more.
+// noteLeftovers notes that the search index holds words that lead to no contact any more.
 func noteLeftovers(ctx context.Context, tx *writer) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO notes VALUES ('leftovers', randomblob(8)) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
 	return err

@@ -15,7 +15,7 @@ type names struct {
 	integrations sync.Map // pk → name
 }
 
-// account is an account's pk; 0 where there is none of that name.
+// account returns an account's pk; 0 if no account has that name.
 func (n *names) account(ctx context.Context, name string) (pk int64, err error) {
 	if known, ok := n.accounts.Load(name); ok {
 		return known.(int64), nil
@@ -30,7 +30,7 @@ func (n *names) account(ctx context.Context, name string) (pk int64, err error) 
 	return pk, err
 }
 
-// integration is an integration's name; named is false where there is none any more.
+// integration returns an integration's name; named is false if it no longer exists.
 func (n *names) integration(ctx context.Context, pk int64) (name string, named bool, err error) {
 	if known, ok := n.integrations.Load(pk); ok {
 		return known.(string), true, nil

@@ -14,7 +14,7 @@ const purgeAtOnce = 20
 
 // Purge implements [directory.Store]. What is deleted in this file is overwritten, always; here the search index is made to do
 // the same, and the log is emptied. While a process reads an old state for long the log stays as it is, until the next purge.
-// Words of what a contact said in earlier versions, which lead to nobody any more, are gone from the index with the next [Store.Prune].
+// Words of what a contact said in earlier versions, which lead to no contact any more, are gone from the index with the next [Store.Prune].
 func (s *Store) Purge(ctx context.Context, account string, refs []directory.Ref, suppress bool) (purged int64, err error) {
 	byIntegration := map[string][]string{}
 	for _, ref := range refs {
@@ -109,7 +109,7 @@ func saltOf(ctx context.Context, tx *writer) (salt []byte, err error) {
 
 var findSuppressed = many{begin: "SELECT digest FROM suppressed WHERE account = ? AND integration = ? AND digest IN (", item: "?", end: ")", columns: 1}
 
-// Suppressed implements [directory.PageTx]. Nearly always nobody is suppressed in the integration, which is one question.
+// Suppressed implements [directory.PageTx]. Nearly always no contact is suppressed in the integration, which is one question.
 func (p *pageTx) Suppressed(ctx context.Context, records []directory.Record) ([]bool, error) {
 	var some bool
 	err := p.tx.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM suppressed WHERE account = ? AND integration = ?)", []any{p.Account, p.Integration}, &some)

@@ -76,7 +76,7 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	return directory.Ranked(all, query.Text, query.Most()), nil
 }
 
-// A typed query is one whose account and integration are there.
+// A typed query is one for an account and an integration that exist.
 type typed struct {
 	store       *Store
 	name        string // of the account
@@ -86,7 +86,7 @@ type typed struct {
 	limit       int
 }
 
-// typed is nil where nobody can be found.
+// typed is nil if no contact can be found.
 func (s *Store) typed(ctx context.Context, account string, query directory.Query) (*typed, error) {
 	t := &typed{store: s, name: account, text: query.Text, limit: max(directory.RankedMost, query.Limit)}
 	var err error
@@ -108,7 +108,7 @@ func (s *Store) typed(ctx context.Context, account string, query directory.Query
 // However many contacts have a beginning of up to [longestPrefix] letters, the index hands them out one by one. Those of a longer
 // one it has to collect first, which takes long where a tenth of all contacts have it, as with the words of a company's own
 // e-mail addresses. So the words' first letters are tried first: where most of what they find has the whole words, that is
-// many, and some of them is what was asked for; where that is few, they are all.
+// many, of which some were asked for; if that is few, all of them.
 func (t *typed) words(ctx context.Context) ([]directory.Entry, error) {
 	words := distinctive(directory.Fold(t.text))
 	if len(words) == 0 || len(words) > maxWords {
@@ -130,7 +130,7 @@ func (t *typed) words(ctx context.Context) ([]directory.Entry, error) {
 	return t.indexed(ctx, t.expression("", words))
 }
 
-// exact finds the contacts whose e-mail address is the text. Where more contacts have its words than are ranked (many), it also finds
+// exact finds the contacts with the text as their e-mail address. Where more contacts have its words than are ranked (many), it also finds
 // those that have the words unabridged, so that contacts of exactly that name are among them.
 func (t *typed) exact(ctx context.Context, many bool) (found []directory.Entry, err error) {
 	if strings.Contains(t.text, "@") {
@@ -154,7 +154,7 @@ func (t *typed) exact(ctx context.Context, many bool) (found []directory.Entry, 
 // maxWords is how many words can stand in a contact, and so in a text that finds one.
 const maxWords = 64
 
-// distinctive leaves out the words that are the beginning of another: whoever has that one has them too.
+// distinctive leaves out the words that are the beginning of another: a contact with that one has them too.
 func distinctive(words []string) []string {
 	slices.Sort(words)
 	kept := words[:0]
@@ -203,7 +203,7 @@ func (t *typed) numbers(ctx context.Context) ([]directory.Entry, error) {
 	return append(starts, ends...), err
 }
 
-// expression is what the index is asked for: beginnings of words of one kind, all of them.
+// expression returns the query for the index: beginnings of words of one kind, all of them.
 func (t *typed) expression(kind string, beginnings []string) string {
 	var b []byte
 	if t.integration != 0 {

@@ -3,7 +3,7 @@
 // One connection writes, a few read beside it (WAL). A page is one transaction, and with it goes the place where the next page
 // starts, so a crash leaves whole pages and a run that can be resumed. The file is written with synchronous=NORMAL: a killed
 // process loses nothing. After a power cut the last transactions may be missing, but never the middle of one: contacts, resume
-// state and checkpoint are missing together, so the run stands a few pages earlier and brings them again. Nobody else keeps a
+// state and checkpoint are missing together, so the run stands a few pages earlier and brings them again. No other part keeps a
 // mark of what was stored, so nothing is lost by that; syncing the disk at every page would only cost speed.
 package sqlite
 
@@ -21,8 +21,8 @@ import (
 // Memory is a path for [Open]: an empty directory that is gone when it is closed. It is a file in a temporary folder.
 const Memory = ":memory:"
 
-// ErrNoFile says that there is no directory at the path.
-var ErrNoFile = errors.New("there is no directory file")
+// ErrNoFile says that the path has no directory file.
+var ErrNoFile = errors.New("the directory file does not exist")
 
 // A Store is a directory in a SQLite file.
 type Store struct {
@@ -30,7 +30,7 @@ type Store struct {
 	writer *writer
 	read   *sql.DB
 	clock  func() time.Time
-	trash  string // folder that goes with the store; empty where there is none
+	trash  string // folder that goes with the store; empty if it has none
 
 	lookups *readers // what every call waits for
 	names   names
@@ -53,7 +53,7 @@ func WithClock(clock func() time.Time) Option { return func(o *options) { o.cloc
 // MustExist makes Open fail with [ErrNoFile] instead of making a new directory.
 func MustExist() Option { return func(o *options) { o.mustExist = true } }
 
-// Open opens the directory in a file and makes it where there is none, readable by its owner only. A file of an older release
+// Open opens the directory in a file and makes it if it is missing, readable by its owner only. A file of an older release
 // is brought up to date; one of a newer release or of another program is refused with a [*failure.Error]. Any number of
 // processes may have it open at once, on one machine: the file must not lie on a network share.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
@@ -77,7 +77,7 @@ const (
 	otherReaders  = 4
 
 	// readerCache is in KiB. A connection drops all its pages when it sees that another one has written, and gives each back to the
-	// operating system: with megabytes of them, the first caller behind every page of a run waited for tens of milliseconds. The
+	// operating system: with megabytes of them, the first lookup after every page of a run waited for tens of milliseconds. The
 	// system's own cache has the pages anyway; this much keeps the roots of the indexes.
 	readerCache = 160
 )

@@ -18,10 +18,10 @@ import (
 //	e‹account›5ce07bb8…      an e-mail address, as a digest: it is looked for whole
 //	i12                      the contact's integration
 //
-// ‹account› is a single character that is no ASCII letter, so that the kinds are never taken for each other, and the account
+// ‹account› is a single character that is not an ASCII letter, so that the kinds are never taken for each other, and the account
 // does not use up the index's short beginnings.
 
-// marks are how many accounts have a character of their own; those behind share them, and searches look at the account too.
+// marks are how many accounts have a character of their own; those after them share them, and searches look at the account too.
 const marks = utf8.MaxRune - 0x10000 + 1
 
 func mark(account int64) rune { return rune(0x10000 + account%marks) }
@@ -29,7 +29,7 @@ func mark(account int64) rune { return rune(0x10000 + account%marks) }
 // longestPrefix is how many letters of a word are found at once, however common they are.
 const longestPrefix = 6
 
-// searchTerms is what the index keeps of a contact.
+// searchTerms returns the words of a contact that the index keeps.
 func searchTerms(dst []byte, account, integration int64, c *contact.Contact, numbers []directory.Number) []byte {
 	who := mark(account)
 	for _, term := range directory.Terms(c) {

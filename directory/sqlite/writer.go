@@ -11,13 +11,13 @@ import (
 type writer struct {
 	db         *sql.DB
 	conn       *sql.Conn
-	turn       chan struct{} // holds one token; whoever has it writes
+	turn       chan struct{} // holds one token; its holder writes
 	statements map[string]*sql.Stmt
 }
 
 // newWriter opens the file for writing. The log is moved into the file every 32 MiB only: numbers come in no order, so a page of
 // contacts touches a thousand leaves of their index, the same ones again and again. What is deleted is overwritten at once, so
-// that a person who is purged later has left nothing behind from earlier versions.
+// that a person who is purged later has left no trace of earlier versions.
 func newWriter(path string) (*writer, error) {
 	db, err := format.Writer(path,
 		"_pragma=cache_size(-32000)", "_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)")
@@ -118,7 +118,7 @@ func (w *writer) queryMany(ctx context.Context, m many, first, values []any, vis
 	})
 }
 
-// queryRow reads one row into the targets; sql.ErrNoRows where there is none.
+// queryRow reads one row into the targets; it returns sql.ErrNoRows if the row is missing.
 func (w *writer) queryRow(ctx context.Context, text string, args []any, into ...any) error {
 	s, err := w.prepared(ctx, text)
 	if err != nil {
@@ -128,7 +128,7 @@ func (w *writer) queryRow(ctx context.Context, text string, args []any, into ...
 }
 
 // emptyLog moves the log into the file and cuts it off, so that nothing of what was deleted stays in it. It gives up, without an
-// error, where somebody reads an old state for longer than a transaction waits.
+// error, if a reader keeps an old state for longer than a transaction waits.
 func (w *writer) emptyLog(ctx context.Context) error {
 	select {
 	case <-w.turn:

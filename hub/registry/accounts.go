@@ -61,7 +61,7 @@ func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 		for _, text := range []string{
 			// The integrations before their secrets: none gets another one in between.
 			"DELETE FROM hub.integrations WHERE account = $1",
-			"DELETE FROM hub.secrets WHERE owner > $1 || '/' AND owner < $1 || '0'", // 0 is what follows / in ASCII
+			"DELETE FROM hub.secrets WHERE owner > $1 || '/' AND owner < $1 || '0'", // 0 follows / in ASCII
 			"DELETE FROM hub.secrets WHERE owner IN (SELECT 'webhook:' || id FROM hub.webhooks WHERE account = $1)",
 			"DELETE FROM hub.accounts WHERE name = $1",
 		} {

@@ -24,7 +24,7 @@ func benchBoth(b *testing.B, due int, bench func(b *testing.B, w *world)) {
 	})
 }
 
-// BenchmarkClaimNothing looks for work where there is none.
+// BenchmarkClaimNothing looks for work when nothing is due.
 func BenchmarkClaimNothing(b *testing.B) {
 	benchBoth(b, 0, func(b *testing.B, w *world) {
 		for b.Loop() {
@@ -81,7 +81,7 @@ func BenchmarkAddEvent(b *testing.B) {
 	})
 }
 
-// BenchmarkTokenByDigest is what every request of the API waits for when its token is not known yet.
+// BenchmarkTokenByDigest measures the query that every request of the API with an unknown token waits for.
 func BenchmarkTokenByDigest(b *testing.B) {
 	benchBoth(b, 0, func(b *testing.B, w *world) {
 		ok(b, w.PutToken(b.Context(), registry.Token{ID: "1", Name: "pbx"}, []byte("digest"), false))

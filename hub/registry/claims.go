@@ -18,7 +18,7 @@ import (
 const (
 	askRun = 1 << iota
 	askFull
-	askResume // once a yes to deletions, which came with askFull
+	askResume // once a confirmation of deletions, which came with askFull
 	askCancel
 
 	askAnyRun = askRun | askFull | askResume // what makes an integration ready: see column ready
@@ -56,7 +56,7 @@ func askOf(bits int64) Ask {
 	return Ask{Run: bits&askRun != 0, Full: bits&askFull != 0, Resume: bits&askResume != 0, Cancel: bits&askCancel != 0}
 }
 
-// What a worker gets: taken is what it is to answer, without what comes later.
+// What a worker gets: taken is the request that it is to answer, without requests that come later.
 const claimColumns = integrationColumns + ", taken, token, late"
 
 func scanClaim(row scanner) (c Claim, err error) {
@@ -82,7 +82,7 @@ const claimDue = `WITH picked (its_account, its_name) AS MATERIALIZED (
 
 // Claim gives a worker up to limit integrations that are due or asked for and that no living claim holds, the latest first, except
 // those of some accounts. Any number of processes may claim at once; no integration goes to two of them. A claim
-// whose worker has shown no sign of life for as long as it holds is given to the next worker that asks, unless the integration
+// from a worker without a sign of life for as long as it holds is given to the next worker that asks, unless the integration
 // was paused or switched off meanwhile.
 func (d *DB) Claim(ctx context.Context, worker string, limit int, hold time.Duration, except ...string) ([]Claim, error) {
 	if limit <= 0 {
@@ -129,7 +129,7 @@ func (d *DB) Claimed(ctx context.Context, key directory.Key, token, worker strin
 	c, err := one(ctx, d.write(), scanClaim, `UPDATE hub.integrations SET token = $4, worker = $5, until = $6
 		WHERE account = $1 AND name = $2 AND token = $3 AND token <> '' AND going = 0 RETURNING `+claimColumns,
 		key.Account, key.Integration, token, random(), worker, now+hold.Microseconds())
-	if errors.Is(err, ErrNotFound) { // of one that is being removed nobody waits for the claim's end
+	if errors.Is(err, ErrNotFound) { // while it is removed, nothing waits for the claim's end
 		if _, err := d.write().exec(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, taken = 0
 			WHERE account = $1 AND name = $2 AND token = $3 AND going > 0`, key.Account, key.Integration, token); err != nil {
 			return Claim{}, wrap(err, "claim integration %s", Owner(key))
@@ -138,7 +138,7 @@ func (d *DB) Claimed(ctx context.Context, key directory.Key, token, worker strin
 	return c, wrap(lost(err), "claim integration %s", Owner(key))
 }
 
-// lost is what it means that there is no row with the claim's token.
+// lost returns the error for a claim with a token that no row has.
 func lost(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return ErrClaimLost
@@ -161,8 +161,8 @@ func (d *DB) Renew(ctx context.Context, c Claim, hold time.Duration) (Ask, error
 
 // Release gives a claim back with what came of it. What the claim's Asked held is answered; what was asked for meanwhile
 // stays asked for, but for Cancel; so does (without Resume, where a full run was asked for meanwhile), from Due on, what is to be
-// asked Again: where it is not due, until it is mended or somebody asks. An integration that was paused or switched off meanwhile
-// is not due; one whose schedule
+// asked Again: where it is not due, until it is mended or a user asks. An integration that was paused or switched off meanwhile
+// is not due; one with a schedule that
 // was changed or that was resumed meanwhile, or that turned out broken while its credentials were changed, is due at once.
 // [ErrClaimLost] where another worker has it, or where the integration was deleted.
 func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
@@ -190,7 +190,7 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 	return wrap(lost(err), "release integration %s", Owner(c.Key))
 }
 
-// never is the time at which something is due that waits for somebody.
+// never is the due time of an integration that waits for a user.
 const never = math.MaxInt64
 
 // Ask adds to what is asked of an integration, and asks for it now, whatever a retry waits for. Cancel is for the run that is

@@ -111,5 +111,5 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 	return wrap(format.Copy(ctx, d.file, path), "copy the registry")
 }
 
-// random is a word that nobody guesses.
+// random returns a word that cannot be guessed.
 func random() string { return strings.ToLower(rand.Text()) }

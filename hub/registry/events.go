@@ -23,7 +23,7 @@ func scanEvent(row scanner) (e Event, err error) {
 }
 
 // AddEvent keeps an event, sets its ID and Time, and makes a delivery of it for every webhook that wants it, in one
-// transaction. IDs become visible in their order, so that a reader who goes on behind the last one it saw misses none. Data
+// transaction. IDs become visible in their order, so that a reader who continues after the last one that it saw misses no event. Data
 // that is empty becomes {}.
 func (d *DB) AddEvent(ctx context.Context, e *Event) error {
 	if len(e.Data) == 0 {
@@ -35,7 +35,7 @@ func (d *DB) AddEvent(ctx context.Context, e *Event) error {
 		if err != nil {
 			return err
 		}
-		// The row is locked until the end: nobody gets a later ID before this one can be seen.
+		// The row is locked until the end: no event gets a later ID before this one can be seen.
 		if e.ID, err = one(ctx, s, value[int64], "UPDATE hub.counters SET value = value + 1 WHERE name = 'events' RETURNING value"); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func addDeliveries(ctx context.Context, s session, e *Event, webhooks []Webhook,
 		if len(w.Kinds) > 0 && !slices.Contains(w.Kinds, e.Kind) {
 			continue
 		}
-		// From where it is: it may have been deleted meanwhile. A queue that nobody empties does not grow for ever.
+		// From where it is: it may have been deleted meanwhile. A queue that is not emptied does not grow for ever.
 		_, err := s.exec(ctx, `INSERT INTO hub.deliveries (webhook, event, next)
 			SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM hub.webhooks WHERE id = $1 AND $4 >
 				(SELECT count(*) FROM (SELECT 1 FROM hub.deliveries WHERE webhook = $1 AND next > 0 LIMIT $4) AS waiting)`, w.ID, e.ID, now, MaxWaiting)
@@ -107,7 +107,7 @@ func (d *DB) Events(ctx context.Context, f Filter) ([]Event, error) {
 	return all, wrap(err, "list events")
 }
 
-// LastEvent is the newest event's ID; 0 where there is none.
+// LastEvent returns the newest event's ID; 0 if no event exists.
 func (d *DB) LastEvent(ctx context.Context) (int64, error) {
 	id, err := one(ctx, d.read(), value[int64], "SELECT COALESCE(max(id), 0) FROM hub.events")
 	return id, wrap(err, "find the newest event")

@@ -55,7 +55,7 @@ func TestEventsAreChosen(t *testing.T) {
 	})
 }
 
-// TestAReaderWhoGoesOnMissesNoEvent reads behind the last id it saw while eight writers in two processes add events: whatever
+// TestAReaderWhoGoesOnMissesNoEvent reads after the last id that it saw while eight writers in two processes add events: whatever
 // shows up later must have a later id.
 func TestAReaderWhoGoesOnMissesNoEvent(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
@@ -230,7 +230,7 @@ func TestADeliveryIsTakenOnceAndOneOfAWebhookAtATime(t *testing.T) {
 	})
 }
 
-// An account whose webhooks hang has no more places than it is given, and others' are not asked about.
+// An account with webhooks that hang has no more places than it is given, and others' are not asked about.
 func TestDeliveriesOfFullAccountsAreLeftOut(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		ctx := t.Context()

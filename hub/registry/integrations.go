@@ -9,7 +9,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// configured is what an integration is told, as it is stored.
+// configured holds an integration's settings as they are stored.
 type configured struct {
 	Bridge     string        `json:"bridge"`
 	Validation string        `json:"validation,omitempty"`
@@ -47,7 +47,7 @@ func (c *configured) apply(i *Integration) {
 const integrationColumns = `account, name, config, auth_set, paused, managed, created, updated,
 	health, problem, failures, due, fresh, last_full, worker, until, asked | taken, version, learned`
 
-// scanIntegration reads [integrationColumns]; more are columns behind them.
+// scanIntegration reads [integrationColumns]; more are columns after them.
 func scanIntegration(row scanner, more ...any) (i Integration, err error) {
 	var c configured
 	var asked int64
@@ -174,7 +174,7 @@ func (d *DB) ChangeIntegration(ctx context.Context, i Integration, c Change) err
 	return wrap(err, "integration %s", Owner(i.Key))
 }
 
-// lockIntegration reads an integration that nobody else changes until the transaction's end: of this version, unless it is 0.
+// lockIntegration reads an integration and locks it against other changes until the transaction's end: of this version, unless it is 0.
 func lockIntegration(ctx context.Context, s session, key directory.Key, version int64) (Integration, error) {
 	i, err := one(ctx, s, scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2 AND going = 0 {lock}",
 		key.Account, key.Integration)
@@ -206,7 +206,7 @@ func (d *DB) Configured(ctx context.Context, key directory.Key) (Integration, ma
 	return i, auth, wrap(err, "auth values of integration %s", Owner(key))
 }
 
-// Integrations lists an account's by name, all accounts' where account is empty: at most limit (0: all) behind a key.
+// Integrations lists an account's by name, all accounts' where account is empty: at most limit (0: all) after a key.
 func (d *DB) Integrations(ctx context.Context, account string, after directory.Key, limit int) ([]Integration, error) {
 	rows := int64(limit)
 	if limit <= 0 {

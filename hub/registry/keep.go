@@ -31,7 +31,7 @@ func (d *DB) Samples(ctx context.Context, account string, since time.Time) ([]Sa
 	return all, wrap(err, "list samples")
 }
 
-// Setting returns a setting's value; empty where there is none.
+// Setting returns a setting's value, or an empty one if it is missing.
 func (d *DB) Setting(ctx context.Context, name string) (string, error) {
 	v, err := one(ctx, d.read(), value[string], "SELECT value FROM hub.settings WHERE name = $1", name)
 	if errors.Is(err, ErrNotFound) {

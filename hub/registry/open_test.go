@@ -71,7 +71,7 @@ func TestWhatIsNoRegistryIsRefused(t *testing.T) {
 	refused(t, folder, "it is a folder", "hub.db")
 	text := filepath.Join(folder, "text.db")
 	ok(t, os.WriteFile(text, []byte(strings.Repeat("no database ", 100)), 0o600))
-	refused(t, text, "no SQLite file", "another file")
+	refused(t, text, "not an SQLite file", "another file")
 	foreign := filepath.Join(folder, "foreign.db")
 	db, err := sql.Open("sqlite", foreign)
 	ok(t, err)

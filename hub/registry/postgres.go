@@ -22,8 +22,8 @@ var tables = &postgresdb.Tables{
 
 func postgresDialect() *dialect {
 	return &dialect{
-		// The directory may share the schema, so the registry's tables say whose they are. The schema stands before each of
-		// them: a search_path would be lost behind a pooler.
+		// The directory may share the schema, so the registry's tables have names of their own. The schema stands before each of
+		// them: a search_path would be lost in a pooler.
 		words: words("hub.", "contactbridge.hub_",
 			"{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{skip w, d}", "FOR UPDATE OF w, d SKIP LOCKED"),
 		refusal: refusedByPostgres,

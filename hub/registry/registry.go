@@ -48,7 +48,7 @@ type Field struct {
 	Mandatory bool   `json:"mandatory,omitempty" yaml:"mandatory"` //
 	Type      string `json:"type,omitempty" yaml:"type"`           // text (default), password or uri
 	Help      string `json:"help,omitempty" yaml:"help"`           // a sentence
-	Format    string `json:"format,omitempty" yaml:"format"`       // template of the value: https://{{account}}.example.com, where account is what is typed
+	Format    string `json:"format,omitempty" yaml:"format"`       // template of the value: https://{{account}}.example.com, where account is typed
 	Default   string `json:"default,omitempty" yaml:"default"`     //
 }
 
@@ -95,11 +95,11 @@ const (
 	HealthNew     Health = "new"     // never ran
 	HealthOK      Health = "ok"      // the last run was complete
 	HealthFailing Health = "failing" // the last run failed; it is tried again by itself
-	HealthGuarded Health = "guarded" // deletions wait for a yes (D9); runs go on
-	HealthBroken  Health = "broken"  // it is not tried again until somebody mends it: credentials, a bridge that refuses
+	HealthGuarded Health = "guarded" // deletions wait for a decision (D9); runs go on
+	HealthBroken  Health = "broken"  // it is not tried again until a user mends it: credentials, a bridge that refuses
 )
 
-// A Problem is what keeps an integration from working.
+// A Problem keeps an integration from working.
 type Problem struct {
 	Code    string    `json:"code"`    // as in [bridge.Code], or "guarded"
 	Message string    `json:"message"` // what happened
@@ -110,17 +110,17 @@ type Problem struct {
 // A Status is how an integration stands.
 type Status struct {
 	Health   Health
-	Problem  *Problem  // nil where there is none
+	Problem  *Problem  // nil without a problem
 	Failures int       // runs that failed in a row
 	Due      time.Time // when it runs next; zero: not by itself
 	Fresh    time.Time // everything that was committed before is in the directory: start of the last complete run; zero: never
 	LastFull time.Time // start of the last complete initial run; zero: never
 	Worker   string    // process that works on it; empty: none
 	Until    time.Time // when its claim ends if it shows no sign of life
-	Asked    Ask       // what somebody asked for and no run has answered yet
+	Asked    Ask       // what a user asked for and no run has answered yet
 }
 
-// An Ask is what somebody wants of an integration besides its schedule.
+// An Ask is a user's wish for a run besides the schedule.
 type Ask struct {
 	Run    bool `json:"run,omitempty"`    // as soon as there is a worker
 	Full   bool `json:"full,omitempty"`   // and everything, whatever checkpoint there is
@@ -135,7 +135,7 @@ type Claim struct {
 	Late  time.Time // when it was due: how late it is
 }
 
-// An Outcome is what a worker says of a claim when it gives it back.
+// An Outcome says how a worker ended its work when it gives its claim back.
 type Outcome struct {
 	Health   Health
 	Problem  *Problem
@@ -178,7 +178,7 @@ type Token struct {
 	MadeBy  string    // name of who made it, as the audit log writes it; empty: not known
 }
 
-// A Role is what a user may do in the console.
+// A Role says what a user may do in the console.
 type Role string
 
 // The roles. Each may do what those before it may.
@@ -212,7 +212,7 @@ type Session struct {
 
 // An Event is something that happened to an integration.
 type Event struct {
-	ID      int64 // ascending; a reader goes on behind the last one it saw
+	ID      int64 // ascending; a reader continues after the last one that it saw
 	Time    time.Time
 	Kind    string // run.finished, run.failed, integration.broken, integration.mended, integration.guarded, contact.purged, …
 	Account string
@@ -270,7 +270,7 @@ type Filter struct {
 // Errors of a registry. They are wrapped; compare with errors.Is.
 var (
 	ErrNotFound error = &failure.Error{
-		Code: failure.NotFound, Message: "not found", Hint: "Check the name; somebody may have removed it.",
+		Code: failure.NotFound, Message: "not found", Hint: "Check the name; another user may have removed it.",
 	}
 	ErrExists error = &failure.Error{
 		Code: failure.Conflict, Message: "there is one of this name already", Hint: "Choose another name, or change the one there is.",

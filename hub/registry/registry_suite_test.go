@@ -280,7 +280,7 @@ func TestATokenEndsWithWhoMadeIt(t *testing.T) {
 		for _, digest := range []string{"late", "orphan"} {
 			is(t, second(w.TokenByDigest(ctx, []byte(digest))), registry.ErrNotFound)
 		}
-		// A token of the configuration file whose value is changed takes along what it made; one that stays does not.
+		// A token of the configuration file with a changed value takes along everything that it made; one that stays does not.
 		file := registry.Token{ID: "f1", Name: "file", Managed: true}
 		ok(t, w.PutToken(ctx, file, []byte("f"), true))
 		ok(t, w.PutToken(ctx, registry.Token{ID: "made", Name: "made", Parent: "f1"}, []byte("made"), false))
@@ -358,7 +358,7 @@ func TestTwoFirstVisitsMakeOneAdministrator(t *testing.T) {
 	})
 }
 
-// Between reading a user and keeping something of them, somebody else may have changed them.
+// Between reading a user and keeping something of them, another user may have changed them.
 func TestOnlyWhatIsMeantOfAUserIsChanged(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		ctx := t.Context()

@@ -68,7 +68,7 @@ func remember(ctx context.Context, s session, key directory.Key, now int64) erro
 	return err
 }
 
-// claimName makes a removed integration's name free for a new one; [ErrGoing] while somebody removes what is left of the old one.
+// claimName makes a removed integration's name free for a new one; [ErrGoing] while the rest of the old one is removed.
 func claimName(ctx context.Context, s session, key directory.Key, now int64) error {
 	going, err := one(ctx, s, value[int64], "SELECT going FROM hub.accounts WHERE name = $1 {lock}", key.Account)
 	if err == nil && going > 0 {
@@ -109,7 +109,7 @@ func (d *DB) Removed(ctx context.Context, since time.Time) ([]directory.Key, err
 	return all, wrap(err, "list what was removed")
 }
 
-// Sweep gives this process the right to remove what is left of a removed integration for a while, during which none of its name
+// Sweep gives this process the right, for a while, to remove the rest of a removed integration, during which no integration with its name
 // can be added. It reports false where there is one of its name again, where another process does it, or where it was not removed.
 func (d *DB) Sweep(ctx context.Context, key directory.Key, hold time.Duration) (bool, error) {
 	now, err := d.now(ctx, d.read())
@@ -121,7 +121,7 @@ func (d *DB) Sweep(ctx context.Context, key directory.Key, hold time.Duration) (
 	return n > 0, wrap(err, "integration %s", Owner(key))
 }
 
-// SweepUnknown is Sweep for an integration that this registry does not know: for contacts that nobody else would remove.
+// SweepUnknown is Sweep for an integration that this registry does not know: for contacts that would not be removed otherwise.
 // [ErrExists] where it does.
 func (d *DB) SweepUnknown(ctx context.Context, key directory.Key, hold time.Duration) (bool, error) {
 	err := d.change(ctx, func(s session) error {
@@ -155,7 +155,7 @@ func (d *DB) Swept(ctx context.Context, key directory.Key) error {
 	return wrap(err, "integration %s", Owner(key))
 }
 
-// Hidden lists the names of an account's integrations whose contacts are not shown any more: those that are being removed, and
+// Hidden lists the names of an account's integrations with contacts that are no longer shown: those that are being removed, and
 // those that were and that there are not again.
 func (d *DB) Hidden(ctx context.Context, account string) ([]string, error) {
 	all, err := list(ctx, d.read(), value[string], `SELECT name FROM hub.integrations WHERE account = $1 AND going > 0

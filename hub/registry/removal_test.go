@@ -12,7 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// From the moment that somebody removes an account, its tokens are good for nothing, in any process; those of other
+// From the moment that a user removes an account, its tokens are good for nothing, in any process; those of other
 // accounts, and of all, still are.
 func TestTokensEndWhenTheirAccountIsBeingRemoved(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
@@ -72,7 +72,7 @@ func TestConfigurationAndAuthValuesAreOfOneMoment(t *testing.T) {
 	})
 }
 
-// From the moment that somebody removes an integration, nobody sees it, changes it or runs it.
+// From the moment that a user removes an integration, nobody sees it, changes it or runs it.
 func TestAnIntegrationThatIsBeingRemovedIsNoOnes(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
@@ -280,7 +280,7 @@ func TestAChangeIsWhole(t *testing.T) {
 	})
 }
 
-// What a bridge gave is told from what somebody set, and not kept for another bridge.
+// What a bridge gave is told from what a user set, and not kept for another bridge.
 func TestLearnedValuesAreKnown(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		ctx := t.Context()

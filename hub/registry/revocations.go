@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// revocations counts what has ended somebody's rights: tokens that were removed or replaced, users that were changed or removed,
+// revocations counts the changes that ended someone's rights: tokens that were removed or replaced, users that were changed or removed,
 // sessions that are over. The count stands in the database, so that other processes hear of it, too.
 type revocations struct {
 	mu    sync.Mutex
 	known int64
-	next  chan struct{} // closed at the next one; nil: nobody waits
+	next  chan struct{} // closed at the next one; nil: nothing waits
 }
 
 func (r *revocations) notice(n int64) {
@@ -27,7 +27,7 @@ func (r *revocations) notice(n int64) {
 }
 
 // Revoked returns how many revocations this process knows of, and a channel that is closed when it knows of another one: of its
-// own at once, of those of other processes when somebody asks by [DB.Revocations].
+// own at once, of those of other processes when asked by [DB.Revocations].
 func (d *DB) Revoked() (known int64, next <-chan struct{}) {
 	r := &d.revocations
 	r.mu.Lock()
@@ -48,7 +48,7 @@ func (d *DB) Revocations(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// revoke does everything of f or nothing, and tells all processes that somebody's rights may have ended.
+// revoke does everything of f or nothing, and tells all processes that rights may have ended.
 func (d *DB) revoke(ctx context.Context, f func(s session) error) error {
 	var n int64
 	err := d.change(ctx, func(s session) (err error) {

@@ -28,7 +28,7 @@ func Owner(key directory.Key) string { return key.Account + "/" + key.Integratio
 // WebhookOwner is a webhook as the owner of secrets. They go with it.
 func WebhookOwner(id string) string { return "webhook:" + id }
 
-// PendingOwner is something that is under way, such as an authorization, as the owner of secrets. What nobody took away is
+// PendingOwner is something that is under way, such as an authorization, as the owner of secrets. What was not taken away is
 // pruned after a day.
 func PendingOwner(id string) string { return pendingOwner + id }
 
@@ -43,11 +43,11 @@ func sealContext(kind, owner, name string) string {
 }
 
 var errNoKey = &failure.Error{
-	Message: "there is no key for what is kept sealed",
+	Message: "the key for the stored secrets is missing",
 	Hint:    "give the hub its key file, or configure secrets",
 }
 
-// secret opens a secret; nil where there is none.
+// secret opens a secret. It returns nil if it is missing.
 func (d *DB) secret(ctx context.Context, s session, kind, owner, name string) ([]byte, error) {
 	sealed, err := one(ctx, s, value[[]byte], "SELECT sealed FROM hub.secrets WHERE owner = $1 AND kind = $2 AND name = $3", owner, kind, name)
 	if errors.Is(err, ErrNotFound) {
@@ -97,7 +97,7 @@ func (d *DB) setSecret(ctx context.Context, s session, kind, owner, name string,
 	return err
 }
 
-// auth opens an integration's auth values; empty where there are none.
+// auth opens an integration's auth values. The result is empty if there are no values.
 func (d *DB) auth(ctx context.Context, s session, key directory.Key) (map[string]string, error) {
 	values := map[string]string{}
 	plain, err := d.secret(ctx, s, kindAuth, Owner(key), "")
@@ -143,7 +143,7 @@ func (d *DB) mergeAuth(ctx context.Context, s session, key directory.Key, auth m
 	return names, true, s.must(ctx, "UPDATE hub.integrations SET auth_set = $3 WHERE account = $1 AND name = $2", key.Account, key.Integration, names)
 }
 
-// noteLearned keeps the names of the values that the bridge gave. What somebody sets is theirs from then on.
+// noteLearned keeps the names of the values that the bridge gave. What a user sets is theirs from then on.
 func noteLearned(ctx context.Context, s session, key directory.Key, auth map[string]string, learned bool) error {
 	was, err := one(ctx, s, scanNames, "SELECT learned FROM hub.integrations WHERE account = $1 AND name = $2", key.Account, key.Integration)
 	if err != nil {
@@ -165,7 +165,7 @@ func scanNames(row scanner) (names []string, err error) {
 	return names, err
 }
 
-// Auth opens an integration's auth values; empty where there are none.
+// Auth opens an integration's auth values. The result is empty if there are no values.
 func (d *DB) Auth(ctx context.Context, key directory.Key) (map[string]string, error) {
 	if _, err := d.Integration(ctx, key); err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ func (d *DB) setAuth(ctx context.Context, key directory.Key, auth map[string]str
 }
 
 // Secret opens another secret of an integration ([Owner]) or webhook ([WebhookOwner]): its OAuth tokens, its signing secret.
-// nil where there is none.
+// nil if it is missing.
 func (d *DB) Secret(ctx context.Context, owner, name string) ([]byte, error) {
 	plain, err := d.secret(ctx, d.read(), kindSecret, owner, name)
 	return plain, wrap(err, "secret %s of %s", name, owner)
@@ -307,7 +307,7 @@ func (d *DB) Reseal(ctx context.Context) (int, error) {
 	return total, wrap(summed(problems), "reseal")
 }
 
-// resealBatch reseals the next secrets behind one.
+// resealBatch reseals the next secrets after one.
 func (d *DB) resealBatch(ctx context.Context, s session, last sealed) (batch []sealed, failed []error, err error) {
 	batch, err = list(ctx, s, scanSealed, `SELECT kind, owner, name, sealed FROM hub.secrets WHERE (owner, kind, name) > ($1, $2, $3)
 		ORDER BY owner, kind, name LIMIT $4 {lock}`, last.owner, last.kind, last.name, resealBatch)

@@ -6,7 +6,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// Settle makes an integration healthy whose deletions waited for a yes and were answered, if its problem is still this one: another
+// Settle makes an integration healthy after its deletions waited for a decision and got one, if its problem is still this one: another
 // run may have held back others since. Any other health stays.
 func (d *DB) Settle(ctx context.Context, key directory.Key, was *Problem) error {
 	problem, err := encoded(was)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A dialect is what SQLite and PostgreSQL do not say in the same words. In statements, hub. stands before every table,
+// A dialect holds the SQL that differs between SQLite and PostgreSQL. In statements, hub. stands before every table,
 // {lock …} where PostgreSQL locks what it reads, and {skip …} where it leaves out what others have locked: a transaction of
 // SQLite has the whole file to itself. $1 is understood by both. Other words in braces are stored states ([stateWords]).
 type dialect struct {
@@ -155,7 +155,7 @@ type stamp struct{ at *time.Time }
 func (s stamp) Scan(v any) error {
 	n, ok := v.(int64)
 	if !ok {
-		return errors.New("a stored time is no number")
+		return errors.New("a stored time is not a number")
 	}
 	*s.at = moment(n)
 	return nil
@@ -170,7 +170,7 @@ func stored[T any](at *T) document[T] { return document[T]{at} }
 func (d document[T]) Scan(v any) error {
 	text, ok := v.(string)
 	if !ok {
-		return errors.New("a stored document is no text")
+		return errors.New("a stored document is not text")
 	}
 	if text == "" {
 		return nil

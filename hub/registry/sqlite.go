@@ -33,7 +33,7 @@ func sqliteDialect() *dialect {
 	}
 }
 
-// openSQLite opens a file, and makes it where there is none: one connection writes, a few read beside it.
+// openSQLite opens a file, and makes it if it is missing: one connection writes, a few read beside it.
 func openSQLite(ctx context.Context, path string, o OpenOptions) (*DB, error) {
 	d := &DB{dialect: sqliteDialect(), options: o}
 	if err := d.connectSQLite(ctx, path); err != nil {

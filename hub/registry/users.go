@@ -50,7 +50,7 @@ func (d *DB) PutUser(ctx context.Context, u User) error {
 }
 
 // ChangeUser changes what an administrator says of a user: name, role, accounts, and whether they are locked. Password, subject
-// and the rest stay what they are by now, not what somebody read of them before. Tokens that the user may not make any more
+// and the rest stay what they are by now, not what a user read of them before. Tokens that the user may not make any more
 // end. [ErrNotFound] where the user is gone.
 func (d *DB) ChangeUser(ctx context.Context, u User) error {
 	err := d.revoke(ctx, func(s session) error {
@@ -78,7 +78,7 @@ func (d *DB) BindUser(ctx context.Context, id, subject string) error {
 	return wrap(s.named(err, ""), "bind user %s", id)
 }
 
-// CreateFirstUser makes a user if there is none at all, or else [ErrExists]: two first visits make one administrator.
+// CreateFirstUser makes a user if no user exists, or else returns [ErrExists]: two first visits make one administrator.
 func (d *DB) CreateFirstUser(ctx context.Context, u User) error {
 	err := d.change(ctx, func(s session) error {
 		if err := s.must(ctx, "UPDATE hub.counters SET value = value + 1 WHERE name = 'users'"); err != nil { // one at a time
@@ -130,7 +130,7 @@ func (d *DB) DeleteUser(ctx context.Context, id string) error {
 // while: [ErrNotFound] where they are gone meanwhile, locked, or have another password than was proved.
 func (d *DB) OpenSession(ctx context.Context, s Session, proved string) error {
 	err := d.change(ctx, func(w session) error {
-		// It holds the user's row: whoever changes the password and ends all sessions ends this one as well.
+		// It holds the user's row: a change of the password, which ends all sessions, ends this one as well.
 		err := w.must(ctx, `UPDATE hub.users SET last_seen = CASE WHEN last_seen > $3 THEN last_seen ELSE $3 END
 			WHERE id = $1 AND password = $2 AND NOT disabled`, s.User, proved, d.orNow(s.Created))
 		if err != nil {
@@ -153,7 +153,7 @@ func (d *DB) putSession(ctx context.Context, w session, s Session) error {
 	return w.named(err, "user "+s.User)
 }
 
-// RenewSession moves a session's end; one that is gone stays gone, and is no error.
+// RenewSession moves a session's end; one that is gone stays gone, and is not an error.
 func (d *DB) RenewSession(ctx context.Context, digest []byte, expires time.Time) error {
 	_, err := d.write().exec(ctx, "UPDATE hub.sessions SET expires = $2 WHERE digest = $1", digest, micros(expires))
 	return wrap(err, "renew a session")
@@ -182,7 +182,7 @@ func scanSessionUser(row scanner) (su sessionUser, err error) {
 	return su, err
 }
 
-// SessionUser returns the session with this digest and its user; [ErrNotFound] where there is none, or it has expired, or
+// SessionUser returns the session with this digest and its user; [ErrNotFound] if the session is missing, or it has expired, or
 // its user is disabled.
 func (d *DB) SessionUser(ctx context.Context, digest []byte) (Session, User, error) {
 	su, err := one(ctx, d.read(), scanSessionUser, `SELECT s.digest, s.user_id, s.created, s.expires, s.agent, `+userColumns+`
@@ -191,7 +191,7 @@ func (d *DB) SessionUser(ctx context.Context, digest []byte) (Session, User, err
 	return su.Session, su.User, wrap(err, "find a session")
 }
 
-// DeleteSession ends one session; one that is gone already is no error.
+// DeleteSession ends one session; one that is gone already is not an error.
 func (d *DB) DeleteSession(ctx context.Context, digest []byte) error {
 	err := d.revoke(ctx, func(s session) error {
 		_, err := s.exec(ctx, "DELETE FROM hub.sessions WHERE digest = $1", digest)

@@ -72,12 +72,12 @@ func scanDelivery(row scanner) (d Delivery, err error) {
 // A Wanted says which deliveries a process takes.
 type Wanted struct {
 	Limit   int           // at most so many
-	Hold    time.Duration // their webhooks are no other process's for so long
+	Hold    time.Duration // for so long no other process gets their webhooks
 	Healthy []string      // not those of these accounts' webhooks that took the last one; "" is the webhooks of all accounts
 	Failing []string      // nor those of these accounts' webhooks that did not
 }
 
-// Deliveries takes deliveries that are due: the oldest of each webhook that nobody is sending anything to. A webhook is sent one
+// Deliveries takes deliveries that are due: the oldest of each webhook that no process is sending to. A webhook is sent one
 // at a time, whatever process sends it. Those of a disabled webhook wait.
 //
 // Both rows are locked, and what makes a delivery due is asked of its own row: PostgreSQL looks again at locked rows only, and
@@ -125,7 +125,7 @@ func (d *DB) Deliveries(ctx context.Context, wanted Wanted) (taken []Delivery, e
 }
 
 // Delivered ends a delivery, or plans its next attempt: next is zero where it is over. Problem is empty where it went well. Its
-// webhook can be sent the next one. A delivery that is gone with its webhook is no error.
+// webhook can be sent the next one. A delivery that is gone with its webhook is not an error.
 func (d *DB) Delivered(ctx context.Context, id int64, problem string, next time.Time) error {
 	ended := int64(0)
 	if next.IsZero() {

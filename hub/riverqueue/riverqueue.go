@@ -1,7 +1,7 @@
 // Package riverqueue lets River, a job queue in PostgreSQL, carry a hub's due integrations to workers on any number of machines.
 //
 // What is due, and who may run it, is the registry's knowledge: a job only carries a claim. A job that comes twice, or late,
-// finds its claim gone and does nothing; a job whose worker died is replaced by a new one as soon as its claim has expired.
+// finds its claim gone and does nothing; if a worker dies, its job is replaced by a new one as soon as its claim has expired.
 package riverqueue
 
 import (

@@ -36,7 +36,7 @@ const (
 var (
 	ErrUnknownKey = errors.New("the key is not there")
 	ErrDamaged    = errors.New("it is damaged, or does not belong here")
-	ErrBadKey     = errors.New("it is no key")
+	ErrBadKey     = errors.New("it is not a key")
 )
 
 // A Ring holds keys: the present one seals, all of them open. Its methods may be called concurrently.
@@ -84,7 +84,7 @@ func parse(text, origin string) (keys []key, err error) {
 		k, err := parseKey(line)
 		if err != nil {
 			return nil, &failure.Error{
-				Message: fmt.Sprintf("line %d of %s is no key", n, origin), Err: err,
+				Message: fmt.Sprintf("line %d of %s is not a key", n, origin), Err: err,
 				Hint: "a key is the base64 of 32 random bytes, on a line of its own: openssl rand -base64 32",
 			}
 		}
@@ -92,7 +92,7 @@ func parse(text, origin string) (keys []key, err error) {
 	}
 	if len(keys) == 0 {
 		return nil, &failure.Error{
-			Message: "there is no key in " + origin, Err: ErrBadKey,
+			Message: origin + " holds no key", Err: ErrBadKey,
 			Hint: "a key is the base64 of 32 random bytes: openssl rand -base64 32; or restore the one that there was",
 		}
 	}
@@ -167,7 +167,7 @@ func (r *Ring) Open(sealed []byte, context string) ([]byte, error) {
 	if !ok {
 		return nil, &failure.Error{
 			Message: fmt.Sprintf("a secret was sealed with key %x, which is not in %s", header[1:], r.origin), Err: ErrUnknownKey,
-			Hint: "add that key there, on a line of its own behind the present one; if it is lost, set the credentials again",
+			Hint: "add that key there, on a line of its own after the present one; if it is lost, set the credentials again",
 		}
 	}
 	plain, err := k.aead.Open(nil, nil, sealed[headerSize:], additional(header, context))

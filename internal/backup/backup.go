@@ -46,8 +46,8 @@ const (
 	maxManifest  = 1 << 20
 )
 
-// ErrNoBackup says that a file is no whole backup.
-var ErrNoBackup = errors.New("this is no whole backup of a hub")
+// ErrNoBackup says that a file is not a complete backup.
+var ErrNoBackup = errors.New("this is not a complete backup of a hub")
 
 // Write copies the parts into a new file at path, which appears there only when it is whole. scratch is a folder with room
 // for copies of all parts.
@@ -129,7 +129,7 @@ func add(archive *tar.Writer, name, path string, made time.Time) (File, error) {
 }
 
 // Read puts a backup's files into a folder, made if need be: all of them or none. Only files of the given names are taken, and
-// none that is there already is replaced ([os.ErrExist]). A file that is no whole backup is [ErrNoBackup].
+// none that is there already is replaced ([os.ErrExist]). A file that is not a complete backup is [ErrNoBackup].
 func Read(path, folder string, names []string) (m Manifest, err error) {
 	in, err := os.Open(path)
 	if err != nil {
@@ -202,7 +202,7 @@ func unpack(in io.Reader, path string) (File, error) {
 	return File{Name: filepath.Base(path), Size: size, SHA256: hex.EncodeToString(digest.Sum(nil))}, errors.Join(err, out.Sync(), out.Close())
 }
 
-// compare tells whether what was found is what was packed, all of it.
+// compare reports whether everything that was packed was found, and nothing else.
 func compare(m Manifest, found []File, names []string) error {
 	switch {
 	case m.Format == 0:

@@ -492,7 +492,7 @@ func replace(cfg *config.Config, name string, factory source.Factory) {
 // gated is a source of one contact, which it gives when its gate opens.
 type gated struct {
 	opened  func(bridge.Auth) error
-	reading chan struct{} // closed when somebody reads; nil: not told
+	reading chan struct{} // closed when a user reads; nil: not told
 	gate    chan struct{} // nil: open
 	closed  atomic.Bool
 }

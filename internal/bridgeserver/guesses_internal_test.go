@@ -46,7 +46,7 @@ func TestGuessesAtOnceAreHeldOffToo(t *testing.T) {
 		}
 		clock.now = clock.now.Add(3 * time.Second)
 	}
-	// What was not judged, since the source is away, is no guess.
+	// What was not judged, since the source is away, is not a guess.
 	for range 60 {
 		clock.now = clock.now.Add(3 * time.Second)
 		judged, wait := at.Try(r, bridge.Auth{"password": "other"})

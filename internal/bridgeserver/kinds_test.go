@@ -41,7 +41,7 @@ func files(t *testing.T) string {
 	return folder
 }
 
-// served are the kinds whose examples need no server.
+// served are the kinds with examples that need no server.
 func served() []source.Kind {
 	return slices.DeleteFunc(kinds.All(), func(k source.Kind) bool { return strings.Contains(k.Example, "://") })
 }

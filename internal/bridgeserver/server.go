@@ -167,7 +167,7 @@ func answerNotFound(w http.ResponseWriter, r *http.Request, hint string) string 
 	return w.Header().Get("X-Request-Id")
 }
 
-// hint says which path was meant. It tells nobody which endpoints there are.
+// hint says which path was meant. It does not tell which endpoints there are.
 func (s *Server) hint(path string) string {
 	cleaned := "/" + strings.Trim(strings.ReplaceAll(path, "//", "/"), "/")
 	if _, ok := s.paths[cleaned]; ok {

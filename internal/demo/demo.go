@@ -201,7 +201,7 @@ func (s *story) sync(ctx context.Context) (synchronizer.Report, error) {
 }
 
 func (s *story) editCRM(ctx context.Context) error {
-	s.chapter("Somebody works in the CRM")
+	s.chapter("A user works in the CRM")
 	for _, e := range s.crm.edits() {
 		if err := s.crm.apply(ctx, e); err != nil {
 			return err

@@ -27,7 +27,7 @@ func TestStoryComesOutAsItShould(t *testing.T) {
 	}
 }
 
-// Nobody makes an administrator for a hub that is thrown away.
+// A hub that is thrown away needs no administrator.
 func TestTheDemosConsoleNeedsNoPassword(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	read, write := io.Pipe()

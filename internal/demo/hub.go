@@ -40,7 +40,7 @@ func (s *story) stayUp(ctx context.Context) (err error) {
 // integrate gives the hub an account with the demo's bridge in it.
 func (s *story) integrate(ctx context.Context, server *hubserver.Server) error {
 	h := server.Databases.Hub
-	// Anyone at this machine is signed in without a password: nobody needs a password for a hub that is thrown away.
+	// Anyone at this machine is signed in without a password: a hub that is thrown away needs no password.
 	if err := h.Registry.PutUser(ctx, registry.User{ID: guest, Name: guest, Role: registry.RoleAdmin}); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type Rule struct {
 	Wait    time.Duration // after the last free one, then after each further one
 	MaxWait time.Duration // Wait doubles up to this; equal to Wait: it does not double
 	Forget  time.Duration // all is forgotten that long after the last wrong try
-	Clear   bool          // a good try makes the key's wrong ones forgotten
+	Clear   bool          // a good try makes the key's wrong tries forgotten
 }
 
 // A Count is a key with its rule: the same one in every try. Of counts with the same key the first is taken.
@@ -59,7 +59,7 @@ type tries struct {
 	rule  Rule
 	wrong int
 	open  int       // are being judged
-	last  time.Time // the last wrong one
+	last  time.Time // the last wrong try
 	until time.Time // nothing is tried before
 }
 
@@ -69,10 +69,10 @@ func New(clock func() time.Time) *Limiter {
 }
 
 // Try says how long a caller must wait before its try is judged. Where that is 0 the try is judged now, and judged is called
-// with the verdict; calls after the first one do nothing. Until then the try counts as a wrong one for each key, so that many
+// with the verdict; calls after the first one do nothing. Until then the try counts as a wrong try for each key, so that many
 // tries at once are no more than many one after another.
 //
-// A secret that was good, and not wrong since, never waits: nobody is locked out by somebody else who guesses from the same
+// A secret that was good, and not wrong since, never waits: no user is locked out by someone who guesses from the same
 // address. An empty secret is not remembered.
 func (l *Limiter) Try(secret string, counts ...Count) (judged func(Verdict), wait time.Duration) {
 	t := &try{limiter: l, hash: maphash.String(l.seed, secret), secret: secret != ""}
@@ -102,7 +102,7 @@ type try struct {
 	keys    []*tries
 	hash    uint64
 	secret  bool // there is one to remember
-	open    bool // counts as a wrong one until it is judged
+	open    bool // counts as a wrong try until it is judged
 	done    bool
 }
 

@@ -116,7 +116,7 @@ func TestTriesAtOnceAreNoMoreThanTriesInTurn(t *testing.T) {
 	}
 }
 
-// Others at the same address are not locked out by somebody who guesses.
+// Others at the same address are not locked out by someone who guesses.
 func TestASecretThatWasGoodNeverWaits(t *testing.T) {
 	d := newDesk()
 	if d.wait(guesses.Good, "right", here) != 0 {
@@ -194,7 +194,7 @@ func TestEveryKeyCounts(t *testing.T) {
 	}
 }
 
-// Whoever has many addresses does not fill the memory, nor makes fresh tries forgotten before old ones.
+// A client with many addresses does not fill the memory, nor makes fresh tries forgotten before old ones.
 func TestMemoryIsBounded(t *testing.T) {
 	d := newDesk()
 	from := func(i int) guesses.Count {

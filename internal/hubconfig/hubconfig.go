@@ -30,7 +30,7 @@ type Config struct {
 	Webhooks   map[string]Webhook `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
 	Network    Network            `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
 	Secrets    Secrets            `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
-	Metrics    string             `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is nobody without one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off is nobody."`
+	Metrics    string             `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is only holders of one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off closes it."`
 	Keep       Keep               `yaml:"keep" jsonschema_description:"How long history is kept."`
 	SignIn     SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
 }
@@ -64,15 +64,15 @@ type Field struct {
 	Display   string `yaml:"display" jsonschema_description:"Its label. Default: name."`
 	Mandatory bool   `yaml:"mandatory" jsonschema:"default=false" jsonschema_description:"It must have a value."`
 	Type      string `yaml:"type" jsonschema:"default=text,enum=text,enum=password,enum=uri" jsonschema_description:"How it is typed in."`
-	Help      string `yaml:"help" jsonschema_description:"A sentence for whoever fills it in."`
+	Help      string `yaml:"help" jsonschema_description:"A sentence for anyone who fills it in."`
 	Format    string `yaml:"format" jsonschema_description:"What is sent, where only a part is typed: https://{{account}}.example.com."`
 	Default   string `yaml:"default" jsonschema_description:"Its value where none is given."`
 }
 
 // OAuth says how an access token is got (RFC 6749).
 type OAuth struct {
-	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code" jsonschema_description:"client_credentials, or authorization_code: then somebody connects it in the console once."`
-	AuthorizeURL string            `yaml:"authorize_url" jsonschema_description:"Where people let the hub in. Needed for authorization_code."`
+	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code" jsonschema_description:"client_credentials, or authorization_code: then a user connects it in the console once."`
+	AuthorizeURL string            `yaml:"authorize_url" jsonschema_description:"Where people permit the hub's access. Needed for authorization_code."`
 	TokenURL     string            `yaml:"token_url" jsonschema:"required" jsonschema_description:"Where tokens are given and refreshed."`
 	ClientID     string            `yaml:"client_id" jsonschema:"required" jsonschema_description:"Of the hub at the provider."`
 	Scopes       []string          `yaml:"scopes" jsonschema_description:"What is asked for."`
@@ -111,7 +111,7 @@ type Token struct {
 
 // Webhook is told of events.
 type Webhook struct {
-	Account string   `yaml:"account" jsonschema_description:"The account whose events it is told. Without it: all."`
+	Account string   `yaml:"account" jsonschema_description:"The account with the events that it is told. Without it: all."`
 	URL     string   `yaml:"url" jsonschema:"required" jsonschema_description:"Where events are sent by POST."`
 	Events  []string `yaml:"events" jsonschema_description:"Kinds of event, such as run.failed. Default: all."`
 	Secret  string   `yaml:"secret" jsonschema:"required" jsonschema_description:"What deliveries are signed with, 16 characters or more; as ${NAME} or ${file:PATH}." hint:"Make one with  openssl rand -hex 24  and write  secret: ${WEBHOOK_SECRET}"`
@@ -121,7 +121,7 @@ type Webhook struct {
 type Network struct {
 	AllowPrivate bool     `yaml:"allow_private" jsonschema:"default=false" jsonschema_description:"Allow addresses of private networks and of this machine."`
 	Allow        []string `yaml:"allow" jsonschema_description:"Allow these networks besides the public internet: 10.1.0.0/16, 127.0.0.1/32."`
-	Proxies      []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the hub, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong passwords and tokens are counted together. Without it all callers of one proxy count as one."`
+	Proxies      []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the hub, such as 127.0.0.1/32: their X-Forwarded-For tells clients apart, so that wrong passwords and tokens are counted for each of them. Without it all callers of one proxy count as one."`
 	PerAddress   int      `yaml:"per_address" jsonschema:"default=256,minimum=1" jsonschema_description:"Connections that one address may have open: an IPv4 address, or a /64 network of IPv6. More are closed at once. Proxies, and a Unix socket, may have any number. No address gets more than a quarter of the files that the process may open."`
 }
 

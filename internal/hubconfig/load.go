@@ -136,7 +136,7 @@ func (c *checker) network(n Network) {
 func (c *checker) networks(path string, all []string) {
 	for i, text := range all {
 		if _, err := netip.ParsePrefix(text); err != nil {
-			c.problem(fmt.Sprintf("%s.%d", path, i), fmt.Sprintf("%q is no network", text), "Write it as 10.1.0.0/16, one machine as 10.1.2.3/32.")
+			c.problem(fmt.Sprintf("%s.%d", path, i), fmt.Sprintf("%q is not a network", text), "Write it as 10.1.0.0/16, one machine as 10.1.2.3/32.")
 		}
 	}
 }
@@ -159,10 +159,10 @@ func (c *checker) name(path, text string) {
 func (c *checker) account(path, name string, a Account) {
 	c.name(path, name)
 	if a.Region != "" && !phone.KnownRegion(strings.ToUpper(a.Region)) {
-		c.problem(path+".region", fmt.Sprintf("there is no region %q", a.Region), country.Hint(a.Region))
+		c.problem(path+".region", fmt.Sprintf("unknown region %q", a.Region), country.Hint(a.Region))
 	}
 	if _, err := time.LoadLocation(a.TimeZone); err != nil {
-		c.problem(path+".time_zone", fmt.Sprintf("there is no time zone %q", a.TimeZone), "Write its IANA name: Europe/London, America/New_York.")
+		c.problem(path+".time_zone", fmt.Sprintf("unknown time zone %q", a.TimeZone), "Write its IANA name: Europe/London, America/New_York.")
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Integrations)) {
 		c.integration(path+".integrations."+name, name, a.Integrations[name])
@@ -194,7 +194,7 @@ func (c *checker) integration(path, name string, i Integration) {
 	}
 	if i.Cron != "" {
 		if _, err := cron.ParseStandard(i.Cron); err != nil {
-			c.problem(path+".cron", fmt.Sprintf("%q is no schedule", i.Cron), "Write minute, hour, day of the month, month and day of the week:  15 6-20 * * 1-5")
+			c.problem(path+".cron", fmt.Sprintf("%q is not a schedule", i.Cron), "Write minute, hour, day of the month, month and day of the week:  15 6-20 * * 1-5")
 		}
 	}
 }
@@ -207,7 +207,7 @@ func (c *checker) url(path, address string) {
 	u, err := url.Parse(strings.NewReplacer("{{", "", "}}", "").Replace(address))
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		c.problem(path, "this is no http or https URL", "Write it as https://bridge.example.com/crm/contact_sync")
+		c.problem(path, "this is not an http or https URL", "Write it as https://bridge.example.com/crm/contact_sync")
 	case u.User != nil:
 		c.problem(path, "the URL holds credentials, which would be shown", "Write them below auth.")
 	}
@@ -222,14 +222,14 @@ func (c *checker) token(path, name string, t Token, accounts map[string]Account)
 	}
 	for _, scope := range t.Scopes {
 		if !slices.Contains(registry.Scopes, registry.Scope(scope)) {
-			c.problem(path+".scopes", fmt.Sprintf("there is no scope %q", scope), "Choose from: "+scopes()+".")
+			c.problem(path+".scopes", fmt.Sprintf("unknown scope %q", scope), "Choose from: "+scopes()+".")
 		}
 	}
 	if t.Account == "" && !slices.Contains(t.Scopes, string(registry.ScopeAdmin)) {
 		c.problem(path+".account", "a token for all accounts needs the scope admin", "Name the account that it may see.")
 	}
 	if _, ok := accounts[t.Account]; t.Account != "" && !ok {
-		c.problem(path+".account", fmt.Sprintf("there is no account %q in this file", t.Account), "Add it below accounts.")
+		c.problem(path+".account", fmt.Sprintf("account %q is not in this file", t.Account), "Add it below accounts.")
 	}
 }
 

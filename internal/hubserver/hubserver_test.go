@@ -375,14 +375,14 @@ func TestAWorkerAnswersNothingButHowItFares(t *testing.T) {
 	}
 }
 
-// Behind a proxy every visitor seems to come from this machine: only the code tells the operator from others.
+// With a proxy in front, every visitor seems to come from this machine: only the code tells the operator from others.
 func TestAHubBehindAProxyAsksForACodeAtTheFirstVisit(t *testing.T) {
 	for name, c := range map[string]struct {
 		listen, more string
 		code         bool
 	}{
 		"on this machine":  {"127.0.0.1:0", "", false},
-		"behind a proxy":   {"127.0.0.1:0", "public_url: https://contacts.example.com\n", true},
+		"with a proxy":     {"127.0.0.1:0", "public_url: https://contacts.example.com\n", true},
 		"everywhere":       {"0.0.0.0:0", "", true},
 		"on a Unix socket": {"unix:" + filepath.Join(t.TempDir(), "hub.sock"), "", true},
 	} {

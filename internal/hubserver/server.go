@@ -227,19 +227,19 @@ func (s *Server) Describe(ctx context.Context, l net.Listener) []string {
 	}
 	users, err := s.Hub.Registry.Users(ctx)
 	if err == nil && len(users) == 0 {
-		lines = append(lines, "  Nobody can sign in yet: open the console to make the first administrator.")
+		lines = append(lines, "  No user can sign in yet: open the console to make the first administrator.")
 		if !loopback(l) || s.config.PublicURL != "" { // what a proxy passes on may look as if it came from here
 			s.setup = setupCode()
 			lines = append(lines, "  It asks for this code: "+s.setup)
 		}
 	}
 	if _, network := l.Addr().(*net.TCPAddr); network && !loopback(l) && !s.secure() {
-		lines = append(lines, "  Whoever is between here and a browser can read passwords and tokens: set tls, or public_url with a proxy that speaks HTTPS.")
+		lines = append(lines, "  Anyone who is between here and a browser can read passwords and tokens: set tls, or public_url with a proxy that speaks HTTPS.")
 	}
 	return lines
 }
 
-// loopback reports whether only this machine reaches a listener. Behind a Unix socket there is a proxy for others.
+// loopback reports whether only this machine reaches a listener. A Unix socket counts as reachable by others: a proxy uses it.
 func loopback(l net.Listener) bool {
 	at, ok := l.Addr().(*net.TCPAddr)
 	return ok && at.IP.IsLoopback()

@@ -26,7 +26,7 @@ func (p Proxies) contain(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(a) })
 }
 
-// Client returns the address whose requests are counted together: one IPv4 address, or one customer's network of IPv6. Where the
+// Client returns the address for which requests are counted together: one IPv4 address, or one customer's network of IPv6. Where the
 // other end of the connection is one of the proxies, it is the last address in X-Forwarded-For that is not a proxy's: what
 // stands before it was written by the caller. Requests over a Unix socket have the zero Prefix.
 func (p Proxies) Client(r *http.Request) netip.Prefix {
@@ -69,8 +69,8 @@ func remote(hostPort string) (netip.Addr, bool) {
 }
 
 // FromThisMachine reports whether a request came from this machine to this machine by a loopback address, with no proxy between:
-// a Unix socket is made for a proxy, which need not say whom it asks for. The host's name is looked at as well: a page of somebody
-// else whose name suddenly means this machine is refused.
+// a Unix socket is made for a proxy, which need not say whom it asks for. The host's name is looked at as well: a page of someone
+// else, with a name that suddenly means this machine, is refused.
 func FromThisMachine(r *http.Request) bool {
 	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
 		if r.Header.Get(header) != "" {

@@ -9,7 +9,7 @@ import (
 // DefaultPerAddress is how many connections one address may have open.
 const DefaultPerAddress = 256
 
-// Limit closes connections at once that are more than an address may have open, so that nobody can hold all of them. One IPv4
+// Limit closes connections at once that are more than an address may have open, so that no client can hold all of them. One IPv4
 // address counts, or one customer's network of IPv6. The proxies, and Unix sockets, stand for many callers and may have
 // as many as they like. Whatever perAddress is, no address gets more than a quarter of the files that the process may open.
 func Limit(l net.Listener, perAddress int, proxies Proxies) net.Listener {
@@ -45,7 +45,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		}
 		who := customer(address)
 		if !l.enter(who) {
-			_ = conn.Close() // it was nobody's yet
+			_ = conn.Close() // it was not counted yet
 			continue
 		}
 		return &counted{Conn: conn, leave: sync.OnceFunc(func() { l.exit(who) })}, nil

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Times bound how long anybody holds a connection: by saying nothing, by sending a request byte by byte, or by not reading an
+// Times bound how long a client holds a connection: by saying nothing, by sending a request byte by byte, or by not reading an
 // answer. A field that is 0 has its default.
 type Times struct {
 	Header time.Duration // of a request, and a TLS handshake; 10 s
@@ -31,7 +31,7 @@ const leastRate = 128 << 10
 // Server returns a server that answers with a handler, within bounds. It logs what is wrong with connections as debug messages.
 //
 // A handler may set other deadlines by [http.ResponseController]. An answer that is flushed is a stream: each of its pieces has the
-// time anew, so a stream that sends signs of life ends when nobody reads them.
+// time anew, so a stream that sends signs of life ends when they are not read.
 func Server(handler http.Handler, maxHeaderBytes int, times Times, logger *slog.Logger) *http.Server {
 	t := times.withDefaults()
 	return &http.Server{
@@ -39,7 +39,7 @@ func Server(handler http.Handler, maxHeaderBytes int, times Times, logger *slog.
 		ReadHeaderTimeout: t.Header,
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // callers that come and go are no news
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // callers that come and go need no log entry
 		HTTP2:             &http.HTTP2Config{WriteByteTimeout: t.Write, SendPingTimeout: t.Idle, PingTimeout: t.Header},
 	}
 }

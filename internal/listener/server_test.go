@@ -72,7 +72,7 @@ func held(conn net.Conn, most time.Duration, write func() error) time.Duration {
 	return time.Since(began)
 }
 
-// Nobody holds a connection by saying nothing, or by a body that does not come or comes byte by byte, whether anybody reads it or
+// Nobody holds a connection by saying nothing, or by a body that does not come or comes byte by byte, whether anyone reads it or
 // not.
 func TestConnectionsAreNotHeldBySilence(t *testing.T) {
 	const patience = 3 * time.Second
@@ -117,7 +117,7 @@ func TestConnectionsAreNotHeldBySilence(t *testing.T) {
 	wait.Wait()
 }
 
-// A body that came in time is no limit to how long its answer may take, and a connection is good for the next request.
+// A body that came in time is not a limit to how long its answer may take, and a connection is good for the next request.
 func TestADeadlineEndsWithWhatItIsFor(t *testing.T) {
 	t.Parallel()
 	address := serve(t, 0, nil, func(w http.ResponseWriter, r *http.Request) {
@@ -217,7 +217,7 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 	}
 }
 
-// What is left of a body that a handler gave up is no next request, and does not keep the connection open.
+// What is left of a body that a handler gave up is not a next request, and does not keep the connection open.
 func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 	t.Parallel()
 	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -66,7 +66,7 @@ func (c *copier) copy(ctx context.Context, t *table, rows rows) error {
 	return nil
 }
 
-// verify reads every table back and compares it with what was copied, value by value. It must come before anybody else writes.
+// verify reads every table back and compares it with what was copied, value by value. It must come before any other writer.
 func (c *copier) verify(ctx context.Context) error {
 	for _, m := range c.moved {
 		there, err := c.read(ctx, m.table)

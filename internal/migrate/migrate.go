@@ -1,6 +1,6 @@
 // Package migrate moves an embedded hub, or a single directory file, into a PostgreSQL database: everything, or nothing of it.
 //
-// Both files are opened so that nobody else has them or can get them meanwhile, so a hub that runs is noticed, and what is read
+// Both files are opened exclusively, so that a hub that runs is noticed, and what is read
 // is one state. All rows go over in one transaction that ends with reading them back. A process that dies in the middle leaves
 // an empty database.
 //
@@ -37,7 +37,7 @@ type Options struct {
 	To   string // postgres:// URL of the database
 	// Keys opens the keys that the new hub will have. It is asked only where something is sealed.
 	Keys     func(context.Context) (*secret.Ring, error)
-	Progress func(Progress) // nil: nobody is told
+	Progress func(Progress) // nil: not reported
 }
 
 // A Progress is how far a move has come.
@@ -66,9 +66,9 @@ type Count struct {
 
 // Errors of a move; compare with errors.Is.
 var (
-	ErrNothing  = errors.New("there is no hub and no directory")
+	ErrNothing  = errors.New("no hub and no directory found")
 	ErrOccupied = errors.New("the database holds a hub already")
-	ErrInUse    = sqlitefile.ErrInUse // somebody has the files open
+	ErrInUse    = sqlitefile.ErrInUse // another process has the files open
 )
 
 // Run moves it.
@@ -87,7 +87,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 
 type mover struct {
 	options   Options
-	registry  *sqlitefile.Alone // nil where there is none
+	registry  *sqlitefile.Alone // nil without a registry
 	directory *sqlitefile.Alone
 	target    *pgx.Conn
 	totals    map[string]int64 // rows by table
@@ -263,7 +263,7 @@ func (m *mover) move(ctx context.Context) error {
 	return nil
 }
 
-// count is what is told of what was moved. The directory has accounts and integrations of its own, for those that ran.
+// count returns the numbers of what was moved. The directory has accounts and integrations of its own, for those that ran.
 func (m *mover) count(tables []moved) {
 	for _, t := range tables {
 		name := strings.TrimPrefix(t.name, registryPrefix)
@@ -291,7 +291,7 @@ func (m *mover) lock(ctx context.Context, tx pgx.Tx) error {
 	} {
 		_, err := tx.Exec(ctx, statement)
 		if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "55P03" {
-			return &failure.Error{Message: "somebody else works in the database's tables", Hint: "stop every hub on it, or wait for another migration to end, and try again", Err: err}
+			return &failure.Error{Message: "another process works in the database's tables", Hint: "stop every hub on it, or wait for another migration to end, and try again", Err: err}
 		}
 		if err != nil {
 			return fmt.Errorf("lock the tables: %w", err)

@@ -150,7 +150,7 @@ func TestBothWorldsGoOnAlike(t *testing.T) {
 		ok(t, w.last(run, directory.PageChanges{Checkpoint: "p3"}))
 		return []any{run.Resumed, run.Counts, run.Since}
 	})
-	both(t, "the next run is incremental, and rewrites nobody", old, moved, func(w *world) any {
+	both(t, "the next run is incremental, and rewrites no contact", old, moved, func(w *world) any {
 		run := w.start(crm, false)
 		all := append(people(1, 3), odd()...)
 		ok(t, w.last(run, directory.PageChanges{Contacts: all, Checkpoint: "c3"}))
@@ -169,7 +169,7 @@ func TestBothWorldsGoOnAlike(t *testing.T) {
 	both(t, "one who never ran stays away as well", old, moved, func(w *world) any {
 		return w.complete(directory.Key{Account: "nobody", Integration: "never ran"}, false, directory.PageChanges{Contacts: people(1, 1), Checkpoint: "1"}).Counts
 	})
-	both(t, "a yes to deletions deletes", old, moved, func(w *world) any {
+	both(t, "a confirmation of deletions deletes", old, moved, func(w *world) any {
 		state := got(w.store.State(ctx, guarded))(t)
 		held := got(w.store.Held(ctx, guarded, 0, 100))(t)
 		if state.Held.Count != 37 || len(held) != 37 || !held[0].Named || held[36].Named {
@@ -249,7 +249,7 @@ func TestMovedRowsAreThoseOfASync(t *testing.T) {
 	}
 }
 
-// table is what a query finds.
+// table is the result of a query.
 func table(t *testing.T, dsn, query string) (all [][]any) {
 	t.Helper()
 	conn := got(pgx.Connect(t.Context(), dsn))(t)

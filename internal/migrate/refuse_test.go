@@ -216,9 +216,9 @@ func TestWhatIsNoHubIsRefused(t *testing.T) {
 	}
 	text := filepath.Join(folder, "text.db")
 	ok(t, os.WriteFile(text, []byte(strings.Repeat("no database ", 100)), 0o600))
-	refused(t, migrate.Options{From: text, To: database.DSN}, "no SQLite file", "")
+	refused(t, migrate.Options{From: text, To: database.DSN}, "not an SQLite file", "")
 	hub := filepath.Join(used(t), hubserver.RegistryFile)
-	refused(t, migrate.Options{From: hub, To: database.DSN}, "it is no directory", "data folder")
+	refused(t, migrate.Options{From: hub, To: database.DSN}, "it is not a directory", "data folder")
 	for version, message := range map[int]string{2: "older contactbridge", 99: "newer contactbridge"} {
 		old := copyFolder(t, used(t))
 		db := got(sql.Open("sqlite", filepath.Join(old, hubserver.DirectoryFile)))(t)
@@ -249,7 +249,7 @@ func TestADirectoryIsMovedAlone(t *testing.T) {
 	}
 }
 
-// An empty hub becomes an empty hub, whose keys begin at the beginning.
+// An empty hub becomes an empty hub, with keys that begin at the beginning.
 func TestAnEmptyHubIsMoved(t *testing.T) {
 	c := &clock{at: time.Now().UTC().Truncate(time.Millisecond)}
 	folder := t.TempDir()
@@ -303,7 +303,7 @@ func TestTablesThatSomebodyWorksInAreNotWaitedForForever(t *testing.T) {
 	shared(t, database.DSN, folder, &clock{}).close()
 	tx := got(database.Conn(t).Begin(t.Context()))(t)
 	got(tx.Exec(t.Context(), "LOCK TABLE contactbridge.runs IN SHARE MODE"))(t)
-	refused(t, options(t, folder, database.DSN), "somebody else works in the database's tables", "stop every hub")
+	refused(t, options(t, folder, database.DSN), "another process works in the database's tables", "stop every hub")
 	ok(t, tx.Rollback(t.Context()))
 	move(t, folder, database.DSN)
 }

@@ -36,7 +36,7 @@ func registryTables() []*table {
 const (
 	registryPrefix = "hub_" // of the registry's tables in PostgreSQL
 
-	counters = "counters" // the only table that holds something before anybody uses it
+	counters = "counters" // the only table that holds something before it is used
 
 	// The tables that give their keys by themselves.
 	deliveries = "deliveries"

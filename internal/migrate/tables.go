@@ -15,7 +15,7 @@ import (
 // A table of PostgreSQL, and where its rows are in a file.
 type table struct {
 	name    string // in PostgreSQL, without its schema
-	from    string // FROM clause in the file; the table whose rows are moved is t
+	from    string // FROM clause in the file; t is the table with the rows that are moved
 	order   string // of the rows in the file; empty: any
 	columns []column
 }

@@ -96,7 +96,7 @@ func (t *Tables) alone(ctx context.Context, cfg *pgx.ConnConfig, do func() error
 	return do()
 }
 
-// makeSchema makes the schema where there is none: a user who may not make one can be given one.
+// makeSchema makes the schema if it is missing: a user who may not make one can be given one.
 func makeSchema(ctx context.Context, pool *pgxpool.Pool) error {
 	var there bool
 	if err := pool.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", Schema).Scan(&there); err != nil || there {

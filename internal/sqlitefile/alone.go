@@ -61,7 +61,7 @@ func (f *Format) checkAlone(ctx context.Context, a *Alone) error {
 		return err
 	}
 	if id != f.ApplicationID {
-		return &failure.Error{Message: "it is no " + f.Name, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
+		return &failure.Error{Message: "it is not a " + f.Name, Hint: "name a hub's data folder, or the file that contactbridge sync wrote (--db)"}
 	}
 	provider, err := f.provider(a.db)
 	if err != nil {
@@ -145,7 +145,7 @@ func (a *Alone) Rows(ctx context.Context, query string) iter.Seq2[[]any, error] 
 	}
 }
 
-// errEnough ends a query whose reader wants no more rows.
+// errEnough ends a query when its reader wants no more rows.
 var errEnough = errors.New("enough")
 
 // Value reads the only value that a query finds.
@@ -161,7 +161,7 @@ func explainAlone(err error) error {
 	case ReadOnly:
 		return &failure.Error{Message: "it cannot be locked", Hint: "run this as the user that runs the hub, who may write the file and its folder", Err: err}
 	case Corrupt, NotADatabase:
-		return &failure.Error{Message: "it is no SQLite file, or a damaged one", Hint: "name another file, or restore this one from a backup", Err: err}
+		return &failure.Error{Message: "it is not an SQLite file, or a damaged one", Hint: "name another file, or restore this one from a backup", Err: err}
 	}
 	return err
 }

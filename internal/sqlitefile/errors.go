@@ -24,10 +24,10 @@ const (
 	Unique     = 2067
 )
 
-// Code returns the result code of SQLite's error in the chain, without what extends it; 0 where there is none.
+// Code returns the result code of SQLite's error in the chain, without its extension; 0 if there is no such error.
 func Code(err error) int { return ExtendedCode(err) & 0xff }
 
-// ExtendedCode returns the extended result code of SQLite's error in the chain; 0 where there is none.
+// ExtendedCode returns the extended result code of SQLite's error in the chain; 0 if there is no such error.
 func ExtendedCode(err error) int {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		return e.Code()
@@ -45,7 +45,7 @@ func (f *Format) Explain(err error) error {
 	case Full:
 		return &failure.Error{Message: "the disk is full", Hint: "make room where the " + f.Name + " lies, and try again", Err: err}
 	case Corrupt, NotADatabase:
-		return &failure.Error{Message: "it is no SQLite file, or a damaged one", Hint: "choose another file, or restore this one from a backup", Err: err}
+		return &failure.Error{Message: "it is not an SQLite file, or a damaged one", Hint: "choose another file, or restore this one from a backup", Err: err}
 	}
 	return err
 }

@@ -194,7 +194,7 @@ func (f *Format) Copy(ctx context.Context, file, path string) error {
 	if err != nil {
 		return err
 	}
-	// The copy is made first, so that nobody else can read it for a moment; SQLite takes an empty file.
+	// The copy is made first, so that no other user can read it, not even for a moment; SQLite takes an empty file.
 	made, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return &failure.Error{Message: "there is a file in the backup's place", Hint: "choose another name: no file is overwritten", Err: err}

@@ -27,7 +27,7 @@ type Options struct {
 	Logger  *slog.Logger     // nil logs nothing
 	Clock   func() time.Time // nil means time.Now
 	Proxies listener.Proxies // their word is taken for the address that wrong tokens are counted by
-	// Looked is told of every lookup of a caller: "match", "none", "withheld", "late" or "error"; nil: nobody is.
+	// Looked is told of every lookup of a caller: "match", "none", "withheld", "late" or "error"; nil: not told.
 	Looked func(result string)
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}

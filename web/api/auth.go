@@ -115,7 +115,7 @@ func guessesFrom(address netip.Prefix) guesses.Count {
 	}
 }
 
-// A Problem is why somebody is not let in.
+// A Problem says why a request is refused.
 type Problem interface {
 	// Write answers with it.
 	Write(w http.ResponseWriter, r *http.Request)
@@ -133,7 +133,7 @@ func (a *API) Admit(r *http.Request, scope registry.Scope) Problem {
 	return nil
 }
 
-// Tell is an error as somebody outside may hear of it; the rest goes into the log.
+// Tell returns an error as it may be shown outside; the rest goes into the log.
 func (a *API) Tell(ctx context.Context, err error) (message, hint string) {
 	p := problemOf(ctx, err)
 	return p.failure.Message, p.failure.Hint

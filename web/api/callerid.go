@@ -27,9 +27,9 @@ import (
 // add their own.
 type callerIDQuestion struct {
 	Number string `query:"number" required:"true" doc:"The caller's number, in any spelling, or a SIP URI with it. A + that was not encoded is understood; empty is a caller who shows none."`
-	Format string `query:"format" enum:"text,json,xml" default:"text" doc:"text: one line, the name and, where it says more, the company, without what quotes, escapes or is replaced in SIP headers and dial plans. json and xml: name, company, integration, id and url, as they are; nothing where nobody is known."`
+	Format string `query:"format" enum:"text,json,xml" default:"text" doc:"text: one line, the name and, where it says more, the company, without what quotes, escapes or is replaced in SIP headers and dial plans. json and xml: name, company, integration, id and url, as they are; nothing where the caller is unknown."`
 	Max    int    `query:"max" minimum:"1" maximum:"256" default:"80" doc:"Most characters of the line of text. Telephones show 15 to 30."`
-	Region string `query:"region" doc:"Where it was dialled. Default, and instead of what is no region: the account's."`
+	Region string `query:"region" doc:"Where it was dialled. Default, and used for an invalid region: the account's."`
 	Token  string `query:"token" doc:"The token, where no header can be sent."`
 	InAccount
 }
@@ -49,7 +49,7 @@ func (a *API) routeCallerID() {
 	o := operation{
 		id: "callerID", method: http.MethodGet, path: "/callerid", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "One line for telephone systems",
-		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where nobody is known or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The first match that is exact or national counts; equal endings name nobody.",
+		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where the caller is unknown or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The first match that is exact or national counts; equal endings name nobody.",
 	}
 	o.describeCallerID(a)
 	a.callerID = http.HandlerFunc(a.serveCallerID)
@@ -70,7 +70,7 @@ func (o operation) describeCallerID(a *API) {
 			"application/xml":  {Schema: &huma.Schema{Type: huma.TypeString, Description: "The same as elements of <caller>."}},
 		}},
 		"400": empty("The question says no number, or an unknown format."),
-		"401": empty("No token, or a wrong one."),
+		"401": empty("No token, or an invalid one."),
 		"403": empty("The token lacks the scope, or is for another account, or for several and the question does not say which."),
 		"429": empty("Too many wrong tokens came from this address."),
 	}
@@ -170,7 +170,7 @@ func (o callerIDOutcome) answer(w http.ResponseWriter, query url.Values) {
 	w.WriteHeader(status)
 }
 
-// callerIDStatus is the status that a telephone system sees: faults of ours are its "nobody known".
+// callerIDStatus is the status that a telephone system sees: faults of ours mean "caller unknown" to it.
 func callerIDStatus(status int) int {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
@@ -276,7 +276,7 @@ func writeCallerXML(w http.ResponseWriter, c callerID, _ int) {
 	_ = xml.NewEncoder(w).Encode(c)
 }
 
-// clean makes one line of what somebody wrote in an external service: control characters, line ends and what turns the
+// clean makes one line of a text of an external service: control characters, line ends and what turns the
 // direction of writing around would let a name pass for something else in a dial plan or on a screen.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {

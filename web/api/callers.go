@@ -44,7 +44,7 @@ func (a *API) routeCallers() {
 	o := operation{
 		id: "lookUpCaller", method: http.MethodGet, path: "/api/v1/callers/{number}", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "Who is calling",
-		details: "Ranked matches: exact numbers before national before equal endings. Nobody is no error: the answer has no matches.",
+		details: "Ranked matches: exact numbers before national before equal endings. An unknown number is not an error: the answer has no matches.",
 	}
 	documentOnly[callerQuestion, answer[caller.Answer]](a, o)
 	a.mux.HandleFunc("GET "+o.path, a.lookUpCaller)
@@ -52,7 +52,7 @@ func (a *API) routeCallers() {
 	register(a, operation{
 		id: "attributeCaller", method: http.MethodGet, path: "/api/v1/attributions", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "A caller's own record in an external service",
-		details: "The one record that something can be attached to there; or the candidates and why there is no telling; or none.",
+		details: "The one record that something can be attached to there; or the candidates and why the match is ambiguous; or nothing.",
 	}, a.attribute)
 }
 
@@ -99,11 +99,11 @@ func (a *API) lookUpCaller(w http.ResponseWriter, r *http.Request) {
 	header["Content-Type"] = jsonType
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	_, _ = w.Write(body) // a caller that has gone has no use for it
-	// What is left to do, the log and the metrics, nobody need wait for.
+	// What is left to do, the log and the metrics, no caller need wait for.
 	_ = http.NewResponseController(w).Flush()
 }
 
-// bodies are kept for reuse: somebody asks this at every call.
+// bodies are kept for reuse: this is asked at every call.
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 var jsonType = []string{"application/json"}
@@ -136,7 +136,7 @@ func (q *callerQuestion) set(name, value string) *problem {
 		q.Account = value
 	case "region":
 		if q.Region = value; value != "" && !isRegion(value) {
-			return invalid("region", "region: there is no region "+strconv.Quote(value)+".", country.Hint(value))
+			return invalid("region", "unknown region "+strconv.Quote(value)+".", country.Hint(value))
 		}
 	case "limit":
 		if q.Limit, err = strconv.Atoi(value); err != nil || q.Limit < 1 || q.Limit > mostMatches {
@@ -147,7 +147,7 @@ func (q *callerQuestion) set(name, value string) *problem {
 			return invalid("all", "all: it is true or false.", "Send all=true, or leave it out.")
 		}
 	default:
-		return invalid(name, "There is no query parameter "+strconv.Quote(name)+".", seeDocument)
+		return invalid(name, "Unknown query parameter "+strconv.Quote(name)+".", seeDocument)
 	}
 	return nil
 }

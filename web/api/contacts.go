@@ -53,7 +53,7 @@ type personView struct {
 }
 
 type searchQuestion struct {
-	Text        string `query:"q" required:"true" maxLength:"200" doc:"What somebody has typed so far: words of a name, company, title or address, or the start or end of a number."`
+	Text        string `query:"q" required:"true" maxLength:"200" doc:"What a user has typed so far: words of a name, company, title or address, or the start or end of a number."`
 	Integration string `query:"integration" maxLength:"64" doc:"Only its contacts."`
 	Limit       int    `query:"limit" minimum:"1" maximum:"200" default:"20" doc:"Contacts in the answer."`
 	InAccount
@@ -72,7 +72,7 @@ func (p contactPath) key(ctx context.Context) directory.Key {
 func (a *API) routeContacts() {
 	register(a, operation{
 		id: "searchContacts", method: http.MethodGet, path: "/api/v1/contacts", tag: "contacts", scopes: only(registry.ScopeContacts),
-		summary: "Find contacts while somebody types",
+		summary: "Find contacts while a user types",
 	}, a.searchContacts)
 	register(a, operation{
 		id: "readContact", method: http.MethodGet, path: "/api/v1/contacts/{integration}/{id}", tag: "contacts", scopes: only(registry.ScopeContacts),

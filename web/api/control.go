@@ -52,7 +52,7 @@ type runningView struct {
 }
 
 type beginView struct {
-	URL string `json:"url" doc:"Where a browser must go to let the hub in."`
+	URL string `json:"url" doc:"Where a browser must go to connect the integration."`
 }
 
 // routeControl adds what is done with integrations.
@@ -92,7 +92,7 @@ func (a *API) routeControl() {
 	a.routePause("resume", "resumeIntegration", "Run by the schedule again", false)
 	register(a, operation{
 		id: "beginOAuth", method: http.MethodPost, path: path + "/oauth", tag: tag, scopes: only(registry.ScopeWrite),
-		summary: "Begin to let the hub in by OAuth",
+		summary: "Begin to connect an integration by OAuth",
 		details: "The address that the external service sends the browser back to is /oauth/callback of the hub.",
 	}, a.beginOAuth)
 }

@@ -40,7 +40,7 @@ func (a *API) config() huma.Config {
 			Components: &huma.Components{
 				Schemas: schemas,
 				Responses: map[string]*huma.Response{"Error": {
-					Description: "What went wrong and what to do. 400 malformed; 401 no token, or a wrong one; 403 the token lacks the scope, or is for another account; 404 no such thing; 409 exists already, is under way, or is declared by the configuration file; 413 the body is too large; 415 not JSON; 422 what was given cannot be; 429 too many wrong tokens; 500 the hub failed.",
+					Description: "What went wrong and what to do. 400 malformed; 401 no token, or an invalid one; 403 the token lacks the scope, or is for another account; 404 no such thing; 409 exists already, is under way, or is declared by the configuration file; 413 the body is too large; 415 not JSON; 422 what was given cannot be; 429 too many wrong tokens; 500 the hub failed.",
 					Content:     map[string]*huma.MediaType{"application/json": {Schema: problems}},
 				}},
 				SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -73,7 +73,7 @@ func schemaName(t reflect.Type, hint string) string {
 func (a *API) finishDocument() {
 	document := a.huma.OpenAPI()
 	schemas := document.Components.Schemas.Map()
-	delete(schemas, "ErrorModel") // the framework's own errors, which nobody gets to see
+	delete(schemas, "ErrorModel") // the framework's own errors, which are never sent
 	delete(schemas, "ErrorDetail")
 	for _, s := range schemas {
 		neverNull(s)
@@ -124,11 +124,11 @@ func describe(schemas map[string]*huma.Schema) {
 	for name, fields := range map[string]map[string]string{
 		"Answer": {
 			"number":    "The number as asked.",
-			"e164":      "The number with its country code. Absent where it is no full number.",
-			"extension": "What was dialled behind it.",
+			"e164":      "The number with its country code. Absent if it is not a full number.",
+			"extension": "What was dialled after it.",
 			"region":    "The country it belongs to, ISO 3166-1 alpha-2.",
 			"withheld":  "The caller does not show a number.",
-			"note":      "Why nobody could be looked for, a sentence.",
+			"note":      "Why the number could not be looked up, a sentence.",
 			"matches":   "Whose number it may be, the best first.",
 			"more":      "Matches left out for the limit, as far as they were counted.",
 		},
@@ -142,13 +142,13 @@ func describe(schemas map[string]*huma.Schema) {
 			"company":     "Company.",
 			"url":         "The contact's page in the external service.",
 			"number":      "The contact's number, as it was written there.",
-			"e164":        "The contact's number with its country code. Absent where it is no full number.",
+			"e164":        "The contact's number with its country code. Absent if it is not a full number.",
 			"extension":   "The contact's extension.",
 			"email":       "The contact's e-mail address, where that is what agrees.",
 		},
 		"Attribution": {
-			"record":     "The one. Absent where there is none, or no telling.",
-			"candidates": "Where there is no telling: those that it may be, the best first.",
+			"record":     "The one record. Absent if no record matches, or the match is ambiguous.",
+			"candidates": "If the match is ambiguous: the records that it may be, the best first.",
 			"reason":     "Why no record is named, a sentence.",
 		},
 		"Field": {
@@ -156,13 +156,13 @@ func describe(schemas map[string]*huma.Schema) {
 			"display":   "Label. Default: the name.",
 			"mandatory": "It must have a value.",
 			"type":      "text (default), password or uri.",
-			"help":      "A sentence for whoever fills it in.",
-			"format":    "Template of the value, such as https://{{account}}.example.com, where account is what is typed.",
+			"help":      "A sentence for anyone who fills it in.",
+			"format":    "Template of the value, such as https://{{account}}.example.com, where account is typed.",
 			"default":   "The value where nothing is typed.",
 		},
 		"OAuth": {
 			"grant":         "authorization_code or client_credentials.",
-			"authorize_url": "Where a browser lets the hub in.",
+			"authorize_url": "Where a browser permits the hub's access.",
 			"token_url":     "Where tokens come from.",
 			"client_id":     "The hub's id there. Its secret is the auth value client_secret.",
 			"scopes":        "What to ask for.",

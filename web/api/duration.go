@@ -23,7 +23,7 @@ func (d duration) MarshalText() ([]byte, error) {
 func (d *duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil || parsed < 0 {
-		return fmt.Errorf("this is no duration: write 90s, 30m or 168h")
+		return fmt.Errorf("this is not a duration: write 90s, 30m or 168h")
 	}
 	*d = duration(parsed)
 	return nil

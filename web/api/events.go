@@ -17,7 +17,7 @@ import (
 )
 
 type eventView struct {
-	ID      int64          `json:"id" doc:"Ascending: a reader goes on behind the last one it saw."`
+	ID      int64          `json:"id" doc:"Ascending: a reader continues after the last one that it saw."`
 	Time    time.Time      `json:"time" doc:"When it happened."`
 	Kind    string         `json:"kind" doc:"run.finished, run.failed, integration.broken, integration.mended, integration.guarded, contact.purged, …"`
 	Account string         `json:"account,omitempty" doc:"Where."`
@@ -37,7 +37,7 @@ type eventsQuestion struct {
 }
 
 type streamQuestion struct {
-	After     int64 `query:"after" minimum:"0" doc:"Begin behind this event. Default: with what happens from now on."`
+	After     int64 `query:"after" minimum:"0" doc:"Begin after this event. Default: with what happens from now on."`
 	LastEvent int64 `header:"Last-Event-ID" doc:"The same, as browsers send it when they connect again."`
 	InAccount
 }
@@ -65,7 +65,7 @@ func (a *API) routeEvents() {
 	}
 	described := o.describe()
 	described.Responses["200"] = &huma.Response{
-		Description: "Events, until somebody ends it.",
+		Description: "Events, until the reader ends the stream.",
 		Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
 	}
 	huma.Register[streamQuestion, nothing](undocumentedRoutes{a.huma}, described, nil)
@@ -114,7 +114,7 @@ func (a *API) streamStart(r *http.Request) (int64, *problem) {
 				given, field = query.Get(name), name
 			}
 		default:
-			return 0, invalid(name, "There is no query parameter "+strconv.Quote(name)+".", seeDocument)
+			return 0, invalid(name, "Unknown query parameter "+strconv.Quote(name)+".", seeDocument)
 		}
 	}
 	if given == "" {
@@ -126,7 +126,7 @@ func (a *API) streamStart(r *http.Request) (int64, *problem) {
 	}
 	after, err := strconv.ParseInt(given, 10, 64)
 	if err != nil || after < 0 {
-		return 0, invalid(field, field+": this is no event's id.", "Send the id of the last event that was seen, or leave it out.")
+		return 0, invalid(field, field+": this is not the id of an event.", "Send the id of the last event that was seen, or leave it out.")
 	}
 	return after, nil
 }
@@ -141,7 +141,7 @@ type stream struct {
 	filter  registry.Filter
 }
 
-const streamWrite = 10 * time.Second // longer than this nobody waits for a reader
+const streamWrite = 10 * time.Second // longer than this a reader is not waited for
 
 // run writes events. An error is ours; a reader that has gone is not an error.
 func (s *stream) run(ctx context.Context) error {

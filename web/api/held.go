@@ -34,7 +34,7 @@ type heldListView struct {
 	Contacts []heldContactView `json:"contacts" doc:"In the order in which they came into the directory."`
 }
 
-// An answerInput is a yes or a no.
+// An answerInput is a decision: delete the contacts, or keep them.
 type answerInput struct {
 	IntegrationPath
 	Body struct {
@@ -50,12 +50,12 @@ func viewHeld(h directory.HeldContact) heldContactView {
 	return heldContactView{Seq: h.Seq, ID: h.Contact.ID, Name: h.Contact.Name, Company: h.Contact.Company, Named: h.Named}
 }
 
-// routeHeld adds what is done with deletions that wait for a yes.
+// routeHeld adds what is done with deletions that wait for a decision.
 func (a *API) routeHeld() {
 	const tag, path = "integrations", "/api/v1/integrations/{integration}"
 	register(a, operation{
 		id: "listHeld", method: http.MethodGet, path: path + "/held", tag: tag, scopes: []registry.Scope{registry.ScopeControl, registry.ScopeContacts},
-		summary: "Contacts whose deletion waits for a yes",
+		summary: "Contacts whose deletion waits for a decision",
 	}, func(ctx context.Context, in *heldQuestion) (*answer[heldListView], error) {
 		held, list, err := a.hub.Held(ctx, in.key(ctx), in.After, in.Limit)
 		return answered(heldListView{held.Set, held.Count, views(list, viewHeld)}), err
@@ -66,7 +66,7 @@ func (a *API) routeHeld() {
 	}{
 		{
 			"accept-deletions", "acceptDeletions", "Say yes to the deletions that the guard holds back",
-			"The contacts of the set are deleted, but for those that a run has shown again since. Where other contacts wait by now, nobody is deleted and the answer is 409.",
+			"The contacts of the set are deleted, but for those that a run has shown again since. Where other contacts wait by now, no contact is deleted and the answer is 409.",
 			a.hub.AcceptDeletions,
 		},
 		{

@@ -8,7 +8,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// IntegrationSettings are what is configured of an integration: everything but its names and its auth values.
+// IntegrationSettings are an integration's settings: everything but its names and its auth values.
 type IntegrationSettings struct {
 	Bridge     string           `json:"bridge" minLength:"1" maxLength:"2048" doc:"URL of the contact_sync endpoint. It may hold {{field}} placeholders of the fields' values."`
 	Validation string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint. Absent: credentials are tried on the first page."`
@@ -86,12 +86,12 @@ type integrationView struct {
 	Status     statusView `json:"status" doc:"How it stands."`
 	Contacts   int64      `json:"contacts" doc:"Contacts in the directory."`
 	Checkpoint string     `json:"checkpoint,omitempty" doc:"Where the next run starts, as the bridge says it. Absent: at the beginning."`
-	Held       heldView   `json:"held,omitzero" doc:"Deletions that wait for a yes. Absent where none do."`
+	Held       heldView   `json:"held,omitzero" doc:"Deletions that wait for a decision. Absent where none do."`
 	LastRun    *runView   `json:"last_run,omitempty" doc:"The newest run."`
 }
 
 type statusView struct {
-	Health   string            `json:"health" enum:"new,ok,failing,guarded,broken" doc:"new: never ran. ok. failing: tried again by itself. guarded: deletions wait for a yes. broken: not tried again until somebody mends it."`
+	Health   string            `json:"health" enum:"new,ok,failing,guarded,broken" doc:"new: never ran. ok. failing: tried again by itself. guarded: deletions wait for a decision. broken: not tried again until a user mends it."`
 	Problem  *registry.Problem `json:"problem,omitempty" doc:"What keeps it from working."`
 	Failures int               `json:"failures,omitempty" doc:"Runs that failed in a row."`
 	Due      time.Time         `json:"due,omitzero" doc:"When it runs next. Absent: not by itself."`
@@ -125,7 +125,7 @@ func viewIntegration(i hub.IntegrationView) integrationView {
 type runView struct {
 	ID         int64     `json:"id" doc:"Its number."`
 	Kind       string    `json:"kind" enum:"initial,incremental" doc:"initial: every contact. incremental: those that changed."`
-	State      string    `json:"state" enum:"running,done,failed,guarded,abandoned" doc:"How it stands. guarded: complete, but its deletions wait for a yes. abandoned: a newer run took its place."`
+	State      string    `json:"state" enum:"running,done,failed,guarded,abandoned" doc:"How it stands. guarded: complete, but its deletions wait for a decision. abandoned: a newer run took its place."`
 	Started    time.Time `json:"started,omitzero" doc:"When it started."`
 	Finished   time.Time `json:"finished,omitzero" doc:"When it ended. Absent while it is under way."`
 	Seconds    float64   `json:"seconds" doc:"How long it took, so far."`
@@ -142,7 +142,7 @@ type runView struct {
 	Deleted    int64     `json:"deleted" doc:"Deleted ones."`
 	Rejected   int64     `json:"rejected" doc:"Those that could not be taken."`
 	Bytes      int64     `json:"bytes" doc:"Bytes of the answers."`
-	Judged     bool      `json:"judged" doc:"It was complete and could tell who is gone: contacts that it did not show were deleted, or wait for a yes."`
+	Judged     bool      `json:"judged" doc:"It was complete and could tell who is gone: contacts that it did not show were deleted, or wait for a decision."`
 	Doubt      string    `json:"doubt,omitempty" enum:"incremental,interrupted,offset_refused,rejected_without_id" doc:"Why it cannot tell. incremental: it asks only for what changed. interrupted: it was resumed at an offset that is not known to be an exact position. offset_refused: it went on from a checkpoint. rejected_without_id: a contact without an id could not be taken."`
 }
 

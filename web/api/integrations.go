@@ -216,7 +216,7 @@ func merged(current IntegrationSettings, patch []byte) (changed IntegrationSetti
 	}
 	delete(change, "auth")
 	if key := capital(change); key != "" {
-		return changed, invalid(key, fmt.Sprintf("There is no field %q.", key), "Write the names of fields in small letters.")
+		return changed, invalid(key, fmt.Sprintf("Unknown field %q.", key), "Write the names of fields in small letters.")
 	}
 	makeRoom(target, change)
 	now, err := json.Marshal(mergePatch(target, change))
@@ -227,7 +227,7 @@ func merged(current IntegrationSettings, patch []byte) (changed IntegrationSetti
 }
 
 // capital is a field's name with capital letters, which the framework would take for the one without: here they would be
-// two; empty if there is no parameter. Parameters of OAuth are not ours to spell.
+// two; empty without a parameter. The hub does not decide how parameters of OAuth are written.
 func capital(change map[string]any) string {
 	for key, value := range change {
 		if key != strings.ToLower(key) {

@@ -18,7 +18,7 @@ import (
 // A problem is an error as the API answers it.
 type problem struct {
 	status     int
-	retryAfter int // seconds; 0: nobody knows
+	retryAfter int // seconds; 0: unknown
 	failure    failure.Error
 }
 
@@ -171,9 +171,9 @@ func fieldOf(location string) string {
 func complaint(field string, d *huma.ErrorDetail) string {
 	switch {
 	case d.Message == "unknown query parameter":
-		return fmt.Sprintf("There is no query parameter %q.", field)
+		return fmt.Sprintf("Unknown query parameter %q.", field)
 	case d.Message == "unexpected property":
-		return fmt.Sprintf("There is no field %q.", field)
+		return fmt.Sprintf("Unknown field %q.", field)
 	case strings.HasPrefix(d.Message, "unknown content type"):
 		return "The body is not sent as application/json."
 	}

@@ -14,7 +14,7 @@ import (
 
 // Who may ask for a page at least, and of which account.
 const (
-	anybody    = "anybody"
+	anyone     = "anybody"
 	member     = "any user who is signed in"
 	reader     = "a reader of acme"
 	operator   = "an operator of acme"
@@ -27,8 +27,8 @@ const one = "/integrations/{account}/{integration}"
 // access says who may ask for what. A form may be looked at by anyone who may see what it changes. A new route must be added here,
 // or the test fails.
 var access = map[string]string{
-	"GET /setup": anybody, "POST /setup": anybody, "GET /sign-in": anybody, "POST /sign-in": anybody, "POST /sign-out": anybody, "/": anybody,
-	"GET /sign-in/openid": anybody, "GET /sign-in/openid/callback": anybody,
+	"GET /setup": anyone, "POST /setup": anyone, "GET /sign-in": anyone, "POST /sign-in": anyone, "POST /sign-out": anyone, "/": anyone,
+	"GET /sign-in/openid": anyone, "GET /sign-in/openid/callback": anyone,
 	"GET /{$}": member, "GET /overview/live": member, "GET /live": member, "GET /calling": member, "GET /integrations": member,
 	"GET /contacts": member, "GET /contacts/found": member, "GET /accounts": member,
 	"GET /settings": member, "POST /settings/password": member, "POST /settings/sessions": member,
@@ -158,13 +158,13 @@ func TestEveryRouteIsForWhomItIsFor(t *testing.T) {
 		*visitor
 		may map[string]bool
 	}{
-		{"nobody", s.visitor(t), map[string]bool{anybody: true}},
-		{"a reader of other", s.user(t, admins, "r-other", registry.RoleReader, "other"), map[string]bool{anybody: true, member: true}},
-		{"an administrator of other", s.user(t, admins, "a-other", registry.RoleAdmin, "other"), map[string]bool{anybody: true, member: true}},
-		{"a reader", s.user(t, admins, "rea", registry.RoleReader, "acme"), map[string]bool{anybody: true, member: true, reader: true}},
-		{"an operator", s.user(t, admins, "oto", registry.RoleOperator, "acme"), map[string]bool{anybody: true, member: true, reader: true, operator: true}},
-		{"an administrator of acme", s.user(t, admins, "adm", registry.RoleAdmin, "acme"), map[string]bool{anybody: true, member: true, reader: true, operator: true, admin: true}},
-		{"an administrator", admins, map[string]bool{anybody: true, member: true, reader: true, operator: true, admin: true, everything: true}},
+		{"nobody", s.visitor(t), map[string]bool{anyone: true}},
+		{"a reader of other", s.user(t, admins, "r-other", registry.RoleReader, "other"), map[string]bool{anyone: true, member: true}},
+		{"an administrator of other", s.user(t, admins, "a-other", registry.RoleAdmin, "other"), map[string]bool{anyone: true, member: true}},
+		{"a reader", s.user(t, admins, "rea", registry.RoleReader, "acme"), map[string]bool{anyone: true, member: true, reader: true}},
+		{"an operator", s.user(t, admins, "oto", registry.RoleOperator, "acme"), map[string]bool{anyone: true, member: true, reader: true, operator: true}},
+		{"an administrator of acme", s.user(t, admins, "adm", registry.RoleAdmin, "acme"), map[string]bool{anyone: true, member: true, reader: true, operator: true, admin: true}},
+		{"an administrator", admins, map[string]bool{anyone: true, member: true, reader: true, operator: true, admin: true, everything: true}},
 	}
 	before := s.fingerprint(t)
 	requests := 0
@@ -172,7 +172,7 @@ func TestEveryRouteIsForWhomItIsFor(t *testing.T) {
 		method, path := fill(pattern)
 		for _, who := range people {
 			allowed := who.may[access[pattern]]
-			if method == "POST" && (allowed || access[pattern] == anybody) || strings.HasSuffix(pattern, "/live") && allowed {
+			if method == "POST" && (allowed || access[pattern] == anyone) || strings.HasSuffix(pattern, "/live") && allowed {
 				continue // what they may do is done in other tests
 			}
 			requests++

@@ -28,19 +28,19 @@ type Options struct {
 	PublicURL string
 	// Secure says that browsers reach the hub by HTTPS only: cookies are sent no other way.
 	Secure bool
-	// SetupCode must be typed to make the first administrator. Empty: nobody but this machine may make it, by an address such
+	// SetupCode must be typed to make the first administrator. Empty: only this machine may make it, by an address such
 	// as localhost.
 	SetupCode string
 	OpenID    *OpenID // nil: people sign in with passwords only
-	// Guest is the name of the user as whom every browser on this machine is signed in by itself, for a demonstration whose hub
-	// is thrown away; empty: nobody is.
+	// Guest is the name of the user as whom every browser on this machine is signed in by itself, for a demonstration with a hub that
+	// is thrown away; empty: no browser is.
 	Guest   string
 	Version string // of the program, for the settings page
 	Clock   func() time.Time
 	Proxies listener.Proxies // their word is taken for the address that wrong passwords are counted by
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
-	// FormTime is how long a form may take to arrive; nobody holds a connection with one for longer. 0 means 10 s.
+	// FormTime is how long a form may take to arrive; no connection is held by one for longer. 0 means 10 s.
 	FormTime time.Duration
 }
 

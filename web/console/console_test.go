@@ -128,9 +128,9 @@ func TestWhoIsCallingAsksEveryAccount(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/calling?number=415-555-0100":                {"Zoe Zulu", `href="/?account=zeta"`, "Asked: aaa, acme and zeta."},
 		"/calling?number=%2B14155550100&account=":     {"Zoe Zulu", "Asked: aaa, acme and zeta."},
-		"/calling?number=%2B14155550100&account=aaa":  {"Nobody is known by this number in the account aaa."},
+		"/calling?number=%2B14155550100&account=aaa":  {"No contact has this number in the account aaa."},
 		"/calling?number=%2B14155550100&account=zeta": {"Zoe Zulu"},
-		"/calling?number=%2B14155550199":              {"Nobody is known by this number in aaa, acme and zeta."},
+		"/calling?number=%2B14155550199":              {"No contact has this number in aaa, acme and zeta."},
 		"/calling?number=020+7946+0958":               {"Jane Doe", `href="/?account=acme"`},
 	} {
 		for _, live := range []bool{false, true} {
@@ -147,7 +147,7 @@ func TestWhoIsCallingAsksEveryAccount(t *testing.T) {
 		}
 	}
 	mine := s.user(t, v, "zed", registry.RoleReader, "aaa", "acme") // who may not see zeta
-	if page := mine.must("/calling?number=%2B14155550100").text; strings.Contains(page, "Zulu") || strings.Contains(page, "zeta") || !strings.Contains(page, "Nobody is known by this number in aaa and acme.") {
+	if page := mine.must("/calling?number=%2B14155550100").text; strings.Contains(page, "Zulu") || strings.Contains(page, "zeta") || !strings.Contains(page, "No contact has this number in aaa and acme.") {
 		t.Error("another account's caller is shown, or the answer does not say who was asked")
 	}
 }

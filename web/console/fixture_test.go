@@ -302,7 +302,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 	}
 }
 
-// A visitor is somebody's browser without JavaScript.
+// A visitor is a user's browser without JavaScript.
 type visitor struct {
 	t      testing.TB
 	site   *site

@@ -204,7 +204,7 @@ func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedul
 		s.Off = true
 	case "cron":
 		if s.Cron = f.Cron; s.Cron == "" {
-			problem = &view.Problem{Field: "cron", Message: "there is no cron schedule", Hint: "Write one, such as 15 6-20 * * 1-5, or choose an interval."}
+			problem = &view.Problem{Field: "cron", Message: "the cron schedule is missing", Hint: "Write one, such as 15 6-20 * * 1-5, or choose an interval."}
 		}
 	default:
 		every, err := time.ParseDuration(f.Every)
@@ -321,7 +321,7 @@ func (c *Console) addIntegration(q *request) error {
 		}
 		return q.refuseFor(f, err, f.FieldOf)
 	}
-	// Somebody wants to see it work, whatever its schedule says; where a person must let the hub in first, that comes first.
+	// The user wants to see it work, whatever its schedule says; if a person must connect it first, that comes first.
 	if i.OAuth == nil || i.OAuth.Grant == "client_credentials" {
 		if err := c.hub.Ask(q.Context(), i.Key, registry.Ask{Run: true}); err != nil {
 			return err
@@ -336,7 +336,7 @@ func (q *request) addSecret(auth map[string]string) {
 	}
 }
 
-// refuseFor shows the form again with what the hub said; other errors are somebody else's. field is the form's name of a field.
+// refuseFor shows the form again with what the hub said; other errors are passed on. field is the form's name of a field.
 func (q *request) refuseFor(f view.IntegrationForm, err error, field func(string) string) error {
 	problem := renamed(problemOf(err), field)
 	if problem == nil {

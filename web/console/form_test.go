@@ -8,9 +8,9 @@ import (
 
 // mistakes are values of an integration's form that are wrong, each at its field, and what is said of them.
 var mistakes = map[string][2]string{
-	"bridge": {"ftp://bridge", "no http or https URL"}, "every": {"often", "not an interval"}, "full": {"never", "not a number of days"},
+	"bridge": {"ftp://bridge", "not an http or https URL"}, "every": {"often", "not an interval"}, "full": {"never", "not a number of days"},
 	"guard-share": {"500", "not a share"}, "guard-min": {"-1", "not a number of contacts"}, "pages": {"many", "not a limit"},
-	"timeout": {"0", "not a limit"}, "validation": {"nowhere", "no http or https URL"}, "auth-0-name": {"a b", "cannot be the name"},
+	"timeout": {"0", "not a limit"}, "validation": {"nowhere", "not an http or https URL"}, "auth-0-name": {"a b", "cannot be the name"},
 }
 
 func pairsOf(values map[string][2]string, more ...string) []string {

@@ -9,9 +9,9 @@ import (
 	"github.com/contactbridge/contactbridge/internal/guesses"
 )
 
-// A guesser is somebody who tries a password.
+// A guesser is a client that tries a password.
 type guesser struct {
-	user    string // whose password it is said to be: [guessed]; empty for none
+	user    string // the user with this password, as far as it is said: [guessed]; empty if unknown
 	known   bool   // the user has signed in with this browser before
 	address netip.Prefix
 }

@@ -25,7 +25,7 @@ func (c *Console) showHeld(q *request, status int, problem *view.Problem) error 
 	}
 	q.page.Section = view.SectionIntegrations
 	if held.Count == 0 {
-		return &failure.Error{Code: failure.Conflict, Message: "no deletions of " + i.Key.Integration + " wait for a yes", Hint: "Go back and look how it stands now."}
+		return &failure.Error{Code: failure.Conflict, Message: "no deletions of " + i.Key.Integration + " wait for a decision", Hint: "Go back and look how it stands now."}
 	}
 	page := view.Held{Integration: i, Held: held, Contacts: list, Problem: problem}
 	return q.show(status, "Deletions of "+i.Key.Integration, view.HeldPage(q.page, page))

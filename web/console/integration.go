@@ -203,7 +203,7 @@ func (c *Console) beginOAuth(q *request) error {
 	}
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return &failure.Error{Code: failure.Invalid, Message: "the authorization URL is no http or https URL", Hint: "Correct it in the integration's settings."}
+		return &failure.Error{Code: failure.Invalid, Message: "the authorization URL is not an http or https URL", Hint: "Correct it in the integration's settings."}
 	}
 	q.page.Section = view.SectionIntegrations
 	return q.show(http.StatusOK, "Let the hub in", view.Leave(q.page, to, u.Host, view.IntegrationPath(q.key())))

@@ -96,7 +96,7 @@ func TestInABrowserContactsAreFoundWhileOneTypes(t *testing.T) {
 	b.click("Purge what is ticked")
 	b.sees("The records were purged.")
 	b.fill("q", "jane doe")
-	b.sees("Nobody was found.")
+	b.sees("No contact was found.")
 	b.quiet()
 }
 
@@ -143,7 +143,7 @@ func TestInABrowserGuardedDeletionsSayHowMany(t *testing.T) {
 	b := s.browser(t)
 	b.borrow(v)
 	b.open("/")
-	b.sees("Waiting for a yes")
+	b.sees("Waiting for a decision")
 	b.click("crm")
 	b.sees("the run did not show 40 of the 96 contacts")
 	b.accessible("guarded deletions")

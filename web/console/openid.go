@@ -263,7 +263,7 @@ func (c *Console) newcomer(q *request, who claims, subject string) (registry.Use
 	}
 	if err := c.hub.Registry.BindUser(q.Context(), user.ID, subject); err != nil {
 		if errors.Is(err, registry.ErrNotFound) {
-			err = unknown // somebody else was faster
+			err = unknown // another user was faster
 		}
 		return registry.User{}, err
 	}

@@ -209,27 +209,27 @@ func TestAForgedAnswerOfAProviderSignsNobodyIn(t *testing.T) {
 			signed, changed := strings.Split(with(nil)(n), "."), strings.Split(with(map[string]any{"email": "ada"})(n), ".")
 			return signed[0] + "." + changed[1] + "." + signed[2]
 		},
-		"another issuer":                    with(map[string]any{"iss": "https://evil.example"}),
-		"another audience":                  with(map[string]any{"aud": "another"}),
-		"expired":                           with(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}),
-		"no expiry":                         with(map[string]any{"exp": nil}),
-		"another sign-in's nonce":           with(map[string]any{"nonce": "another"}),
-		"no nonce":                          with(map[string]any{"nonce": nil}),
-		"no subject":                        with(map[string]any{"sub": nil}),
-		"no e-mail":                         with(map[string]any{"email": nil}),
-		"an e-mail that is no text":         with(map[string]any{"email": []string{"jessica@sisters.example"}}),
-		"an unverified e-mail":              with(map[string]any{"email_verified": false}),
-		"nothing about the e-mail":          with(map[string]any{"email_verified": nil}),
-		"verified as a text":                with(map[string]any{"email_verified": "true"}),
-		"verified as a number":              with(map[string]any{"email_verified": 1}),
-		"verified as null":                  with(map[string]any{"email_verified": json.RawMessage("null")}),
-		"an e-mail that folds to a user's":  with(map[string]any{"email": "jeſſica@ſisters.example"}),
-		"the same with a K of its own":      with(map[string]any{"email": "\u212aate@sisters.example"}),
-		"an e-mail that is composed anew":   with(map[string]any{"email": "zoe\u0308@sisters.example"}),
-		"an e-mail in other capitals":       with(map[string]any{"email": "ZOË@sisters.example"}),
-		"somebody who is no user":           with(map[string]any{"email": "eve@sisters.example"}),
-		"a user's name that is no address":  with(map[string]any{"email": "eve"}),
-		"an e-mail with something after it": with(map[string]any{"email": "jessica@sisters.example\u0000"}),
+		"another issuer":                       with(map[string]any{"iss": "https://evil.example"}),
+		"another audience":                     with(map[string]any{"aud": "another"}),
+		"expired":                              with(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}),
+		"no expiry":                            with(map[string]any{"exp": nil}),
+		"another sign-in's nonce":              with(map[string]any{"nonce": "another"}),
+		"no nonce":                             with(map[string]any{"nonce": nil}),
+		"no subject":                           with(map[string]any{"sub": nil}),
+		"no e-mail":                            with(map[string]any{"email": nil}),
+		"an e-mail that is not a text":         with(map[string]any{"email": []string{"jessica@sisters.example"}}),
+		"an unverified e-mail":                 with(map[string]any{"email_verified": false}),
+		"nothing about the e-mail":             with(map[string]any{"email_verified": nil}),
+		"verified as a text":                   with(map[string]any{"email_verified": "true"}),
+		"verified as a number":                 with(map[string]any{"email_verified": 1}),
+		"verified as null":                     with(map[string]any{"email_verified": json.RawMessage("null")}),
+		"an e-mail that folds to a user's":     with(map[string]any{"email": "jeſſica@ſisters.example"}),
+		"the same with a K of its own":         with(map[string]any{"email": "\u212aate@sisters.example"}),
+		"an e-mail that is composed anew":      with(map[string]any{"email": "zoe\u0308@sisters.example"}),
+		"an e-mail in other capitals":          with(map[string]any{"email": "ZOË@sisters.example"}),
+		"somebody who is not a user":           with(map[string]any{"email": "eve@sisters.example"}),
+		"a user's name that is not an address": with(map[string]any{"email": "eve"}),
+		"an e-mail with something after it":    with(map[string]any{"email": "jessica@sisters.example\u0000"}),
 	} {
 		p.idToken = forged
 		v := s.visitor(t)
@@ -250,7 +250,7 @@ func TestAForgedAnswerOfAProviderSignsNobodyIn(t *testing.T) {
 			t.Errorf("%s: %d, and %q is signed in", name, a.StatusCode, v.who())
 		}
 	}
-	// An address from somebody else's sign-in, and one's own a second time.
+	// An address from another user's sign-in, and one's own a second time.
 	v := s.visitor(t)
 	if a := v.get("/sign-in/openid/callback?code=c&state="); a.StatusCode != http.StatusForbidden || v.who() != "" {
 		t.Error("without a sign-in that began here:", a.StatusCode)
@@ -265,7 +265,7 @@ func TestAForgedAnswerOfAProviderSignsNobodyIn(t *testing.T) {
 	// From now on the subject is the user, and the address is nobody's.
 	p.idToken = with(map[string]any{"sub": "s-2"})
 	if v := s.visitor(t); v.signIn(p, nil).StatusCode != http.StatusForbidden || v.who() != "" {
-		t.Error("an address that was given to somebody else signs in")
+		t.Error("an address that was given to another user signs in")
 	}
 	p.idToken = with(map[string]any{"email": "new@sisters.example"})
 	if v := s.visitor(t); v.signIn(p, nil).StatusCode != http.StatusSeeOther || v.who() != "jessica@sisters.example" {

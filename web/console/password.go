@@ -24,7 +24,7 @@ type cost struct {
 // presentCost is the least that OWASP's cheat sheet on password storage asks for.
 var presentCost = owaspCost
 
-// owaspCost is what OWASP's cheat sheet on password storage asks for at least.
+// owaspCost is the least cost that OWASP's cheat sheet on password storage asks for.
 var owaspCost = cost{memory: 19 << 10, passes: 2, threads: 1}
 
 // maxCost bounds what a stored hash may make us do.
@@ -37,7 +37,7 @@ const (
 	hashers = 4
 )
 
-// A hash is an encoded password: $argon2id$v=19$m=…,t=…,p=…$salt$digest, and $until=seconds for one that somebody else has
+// A hash is an encoded password: $argon2id$v=19$m=…,t=…,p=…$salt$digest, and $until=seconds for one that another user has
 // set, which lets in until then and must be replaced.
 type hash struct {
 	cost
@@ -64,7 +64,7 @@ func (v *vault) hash(ctx context.Context, password string, until time.Time) (str
 	return h.String(), nil
 }
 
-// matches reports whether a password is the encoded one. For what is no hash at all the work is the same, and the answer no.
+// matches reports whether a password is the encoded one. For a text that is not a hash the work is the same, and the result false.
 func (v *vault) matches(ctx context.Context, password, encoded string) (bool, error) {
 	h, known := parseHash(encoded)
 	if !known {
@@ -126,7 +126,7 @@ func parseHash(encoded string) (h hash, ok bool) {
 	return h, true
 }
 
-// temporary reports whether somebody else has set this password, and until when it lets in.
+// temporary reports whether another user has set this password, and until when it lets in.
 func temporary(encoded string) (until time.Time, is bool) {
 	h, ok := parseHash(encoded)
 	return h.until, ok && !h.until.IsZero()
@@ -144,7 +144,7 @@ const (
 	maxPassword = 128
 )
 
-// weakness says what is wrong with a password that somebody chose; empty where nothing is.
+// weakness says what is wrong with a password that a user chose; empty where nothing is.
 func weakness(password, user string) string {
 	n := utf8.RuneCountInString(strings.Join(strings.Fields(password), " ")) // many spaces make it no longer
 	folded := strings.ToLower(password)
@@ -158,7 +158,7 @@ func weakness(password, user string) string {
 	case strings.Contains(folded, strings.ToLower(user)) && len(user) > 2:
 		return "The password holds the name that you sign in with. Use words that have nothing to do with you."
 	case common(folded):
-		return "The password is among the first that anybody would try. Use several words that have nothing to do with each other."
+		return "The password is among the first that anyone would try. Use several words that have nothing to do with each other."
 	}
 	return ""
 }
@@ -187,7 +187,7 @@ func common(folded string) bool {
 	return distinct(strings.Trim(rest, "!?.-_ ")) < 4
 }
 
-// invented is a password for somebody else, to be replaced at the first sign-in.
+// invented is a password for another user, to be replaced at the first sign-in.
 func invented() string {
 	text := strings.ToLower(rand.Text())
 	return text[0:5] + "-" + text[5:10] + "-" + text[10:15] + "-" + text[15:20]

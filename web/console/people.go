@@ -22,7 +22,7 @@ func (c *Console) contacts(q *request) error {
 	return q.show(http.StatusOK, "Contacts", view.ContactsPage(q.page, s))
 }
 
-// found answers while somebody types.
+// found answers while a user types.
 func (c *Console) found(q *request) error {
 	if !q.live() { // without JavaScript the form asks for the page
 		return q.redirect("/contacts?"+q.URL.RawQuery, "")

@@ -31,7 +31,7 @@ type needs int
 
 const (
 	signedIn needs = 1 << iota
-	alive          // the request shows that somebody is there: the session lasts longer
+	alive          // the request shows that a user is there: the session lasts longer
 )
 
 // A request is one request, who asks, and the page that answers it.
@@ -39,7 +39,7 @@ type request struct {
 	*http.Request
 	w       http.ResponseWriter
 	console *Console
-	session *registry.Session // nil: nobody is signed in
+	session *registry.Session // nil: no user is signed in
 	user    *registry.User
 	actor   hub.Actor
 	secret  []byte // of the session, or of the visitor
@@ -240,7 +240,7 @@ func (q *request) receive() error {
 		return nil // the query is read for what can be read of it
 	}
 	if err == nil {
-		_, err = io.Copy(io.Discard, q.Body) // what is no form is nothing to us, but it must end
+		_, err = io.Copy(io.Discard, q.Body) // what is not a form is nothing to us, but it must end
 	}
 	if err == nil {
 		_ = http.NewResponseController(q.w).SetReadDeadline(time.Time{})
@@ -307,10 +307,10 @@ var done = map[string]string{
 	"sessions": "You are signed out everywhere else.", "token": "The token has ended; in other processes of the hub it ends within a second.",
 }
 
-// toSignIn sends somebody to the page where one signs in, and back afterwards.
+// toSignIn sends a user to the page where one signs in, and back afterwards.
 func (q *request) toSignIn() {
 	to := "/sign-in"
-	if q.Method == http.MethodGet && !q.live() && q.URL.Path != "/" && q.Pattern != "/" { // what is no page of ours is not repeated
+	if q.Method == http.MethodGet && !q.live() && q.URL.Path != "/" && q.Pattern != "/" { // what is not a page of ours is not repeated
 		if query := q.URL.Query(); query.Has("token") { // a telephone system's, that has lost its way
 			query.Del("token")
 			q.URL.RawQuery = query.Encode()
@@ -334,7 +334,7 @@ func ownPath(path string) string {
 	return path
 }
 
-// problemOf is an error as a form shows it; nil where it is not one that somebody can do something about.
+// problemOf is an error as a form shows it; nil where it is not one that a user can do something about.
 func problemOf(err error) *view.Problem {
 	var problem *view.Problem
 	for _, known := range failure.All(err) {
@@ -352,7 +352,7 @@ func problemOf(err error) *view.Problem {
 // fail says what went wrong, as a page or as part of one.
 func (q *request) fail(err error) {
 	if errors.Is(err, context.Canceled) && q.Context().Err() != nil {
-		return // the browser has gone: nothing failed, and nobody would read it
+		return // the browser has gone: nothing failed, and the answer would not be read
 	}
 	if x := exchange.Of(q.Context()); x.Status != 0 {
 		x.Err = err // the answer has begun: no page about the error can follow
@@ -416,5 +416,5 @@ func (c *Console) nothing(q *request) error {
 		q.toSignIn()
 		return nil
 	}
-	return &failure.Error{Code: failure.NotFound, Message: "there is no such page", Hint: "Check the address, or begin at the overview."}
+	return &failure.Error{Code: failure.NotFound, Message: "page not found", Hint: "Check the address, or begin at the overview."}
 }

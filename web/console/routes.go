@@ -101,7 +101,7 @@ func (c *Console) live(pattern string, h handler) { c.handle(pattern, signedIn, 
 // stream serves events until the browser has gone.
 func (c *Console) stream(pattern string, h handler) { c.handle(pattern, signedIn, h) }
 
-// open serves anybody.
+// open serves anyone.
 func (c *Console) open(pattern string, h handler) { c.handle(pattern, 0, h) }
 
 func (c *Console) handle(pattern string, needs needs, h handler) {

@@ -175,7 +175,7 @@ func TestASessionEnds(t *testing.T) {
 		end   func(s *site, v *visitor)
 		alive bool
 	}{
-		"not, while somebody is there": {func(s *site, v *visitor) {
+		"not, while a user is there": {func(s *site, v *visitor) {
 			for range 5 {
 				s.clock.advance(11 * time.Hour)
 				v.must("/settings")
@@ -198,7 +198,7 @@ func TestASessionEnds(t *testing.T) {
 			cookies := v.client.Jar.Cookies(v.request("GET", "/", nil).URL)
 			c.end(s, v)
 			again := s.visitor(t)
-			again.client.Jar.SetCookies(again.request("GET", "/", nil).URL, cookies) // a copy of the cookie is no use either
+			again.client.Jar.SetCookies(again.request("GET", "/", nil).URL, cookies) // a copy of the cookie is not an use either
 			if a := again.get("/settings"); (a.StatusCode == http.StatusOK) != c.alive {
 				t.Error(a.StatusCode)
 			}

@@ -24,7 +24,7 @@ const (
 const (
 	sessionCookie = "contactbridge_session"
 	visitorCookie = "contactbridge_visitor" // of who is not signed in: what forms' tokens are made of
-	knownCookie   = "contactbridge_known"   // of a browser in which somebody has signed in; it lets nobody in
+	knownCookie   = "contactbridge_known"   // of a browser in which a user has signed in; it gives no access
 	knownTime     = 180 * 24 * time.Hour
 	secretBytes   = 32
 )
@@ -83,7 +83,7 @@ func formToken(secret []byte) string {
 }
 
 // knownProof returns the proof that a browser keeps after its user has signed in. It is made of the digest of the password, so
-// that nobody can guess it, and it proves nothing once the password is another one.
+// that it cannot be guessed, and it proves nothing once the password is another one.
 func knownProof(u registry.User) string {
 	mac := hmac.New(sha256.New, []byte(u.Password))
 	mac.Write([]byte("contactbridge known browser of " + u.ID))
@@ -123,7 +123,7 @@ func (c *Console) openSession(w http.ResponseWriter, r *http.Request, user regis
 	return nil
 }
 
-// findSession returns the session of a request's cookie and its user; nil where nobody is signed in.
+// findSession returns the session of a request's cookie and its user; nil if no user is signed in.
 func (c *Console) findSession(r *http.Request) (*registry.Session, *registry.User, []byte, error) {
 	secret := c.secretOf(r, sessionCookie)
 	if secret == nil {

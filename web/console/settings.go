@@ -31,7 +31,7 @@ func (q *request) showSettings(status int, problem *view.Problem) error {
 	}))
 }
 
-// mustReplacePassword reports whether the user signed in with a password that somebody else has set, and asks for another page
+// mustReplacePassword reports whether the user signed in with a password that another user has set, and asks for another page
 // than the one that replaces it.
 func (q *request) mustReplacePassword() bool {
 	_, is := temporary(q.user.Password)

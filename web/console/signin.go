@@ -67,7 +67,7 @@ func (c *Console) signIn(q *request) error {
 		return q.tooOften(wait, func(status int, p *view.Problem) error { f.Problem = p; return q.showSignIn(status, f) })
 	}
 	defer judged(guesses.Wrong)
-	right, err := c.vault.matches(q.Context(), password, user.Password) // the same work for somebody who is not known
+	right, err := c.vault.matches(q.Context(), password, user.Password) // the same work for an unknown user
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (c *Console) rehash(q *request, user *registry.User, password string) error
 	return err
 }
 
-// welcome signs somebody in.
+// welcome signs a user in.
 func (q *request) welcome(user registry.User, way, next string) error {
 	c := q.console
 	if err := c.openSession(q.w, q.Request, user); err != nil {

@@ -64,7 +64,7 @@ func (q *request) findToken() (registry.Token, []string, error) {
 	}
 	i := slices.IndexFunc(list, func(t registry.Token) bool { return t.ID == q.PathValue("id") })
 	if i < 0 {
-		return registry.Token{}, nil, &failure.Error{Code: failure.NotFound, Message: "there is no such token", Hint: "Somebody may have ended it. Look at the list."}
+		return registry.Token{}, nil, &failure.Error{Code: failure.NotFound, Message: "token not found", Hint: "Another user may have ended it. Look at the list."}
 	}
 	return list[i], madeBy(list, list[i].ID), nil
 }
@@ -141,7 +141,7 @@ func (c *Console) confirmRemoveWebhook(q *request) error {
 	}
 	i := slices.IndexFunc(list, func(w registry.Webhook) bool { return w.ID == q.PathValue("id") })
 	if i < 0 {
-		return &failure.Error{Code: failure.NotFound, Message: "there is no such webhook", Hint: "Somebody may have removed it. Look at the list."}
+		return &failure.Error{Code: failure.NotFound, Message: "webhook not found", Hint: "Another user may have removed it. Look at the list."}
 	}
 	q.page.Section = view.SectionWebhooks
 	return c.confirm(q, view.Confirmation{

@@ -15,18 +15,18 @@ import (
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
 
-// givenFor is how long a password lets in that somebody else has set.
+// givenFor is how long a password lets in that another user has set.
 const givenFor = 7 * 24 * time.Hour
 
 // userName says what is wrong with a name to sign in with; nil where nothing is.
 func userName(name string) *view.Problem {
 	switch n := utf8.RuneCountInString(name); {
 	case n == 0:
-		return &view.Problem{Field: "name", Message: "there is no name", Hint: "Write the one to sign in with."}
+		return &view.Problem{Field: "name", Message: "the name is missing", Hint: "Write the one to sign in with."}
 	case n > 100:
 		return &view.Problem{Field: "name", Message: "the name is too long", Hint: "Use 100 characters at most."}
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) && r != ' ' }):
-		return &view.Problem{Field: "name", Message: "the name holds characters that nobody can see", Hint: "Type it again."}
+		return &view.Problem{Field: "name", Message: "the name holds invisible characters", Hint: "Type it again."}
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func (q *request) findUser() (registry.User, error) {
 	}
 	i := slices.IndexFunc(list, func(u registry.User) bool { return u.ID == q.PathValue("id") })
 	if i < 0 {
-		return registry.User{}, &failure.Error{Code: failure.NotFound, Message: "there is no such user", Hint: "Somebody may have removed it. Look at the list."}
+		return registry.User{}, &failure.Error{Code: failure.NotFound, Message: "user not found", Hint: "Another user may have removed it. Look at the list."}
 	}
 	return list[i], nil
 }
@@ -94,7 +94,7 @@ func (q *request) readUser(u *registry.User) (*view.Problem, error) {
 	u.Accounts = slices.Compact(u.Accounts)
 	problem := userName(u.Name)
 	if scopes(u.Role) == nil {
-		problem = problem.With(&view.Problem{Field: "role", Message: "there is no role", Hint: "Choose one."})
+		problem = problem.With(&view.Problem{Field: "role", Message: "the role is missing", Hint: "Choose one."})
 	}
 	accounts, err := q.console.hub.Accounts(q.Context())
 	if err != nil {
@@ -102,7 +102,7 @@ func (q *request) readUser(u *registry.User) (*view.Problem, error) {
 	}
 	for _, name := range u.Accounts {
 		if !slices.ContainsFunc(accounts, func(a registry.Account) bool { return a.Name == name }) {
-			problem = problem.With(&view.Problem{Field: "accounts", Message: fmt.Sprintf("there is no account %q", name), Hint: "Check the name; names are case-sensitive."})
+			problem = problem.With(&view.Problem{Field: "accounts", Message: fmt.Sprintf("unknown account %q", name), Hint: "Check the name; names are case-sensitive."})
 		}
 	}
 	return problem, nil
@@ -187,7 +187,7 @@ func (c *Console) changeUser(q *request) error {
 		f.Disabled = q.PostForm.Get("disabled") != ""
 	}
 	if problem == nil && f.Self && (f.Role != was.Role || !slices.Equal(f.Accounts, was.Accounts)) {
-		problem = &view.Problem{Field: "role", Message: "nobody changes their own role or accounts", Hint: "Ask another administrator: so there is always one left."}
+		problem = &view.Problem{Field: "role", Message: "you cannot change your own role or accounts", Hint: "Ask another administrator: so there is always one left."}
 	}
 	if f.Problem = problem; problem != nil {
 		return q.showUser(http.StatusUnprocessableEntity, f)
@@ -203,7 +203,7 @@ func (c *Console) changeUser(q *request) error {
 	return q.redirect("/users", "changed")
 }
 
-// another is a user who is not oneself: nobody locks themselves out.
+// another returns a user other than oneself: users cannot lock themselves out.
 func (q *request) another() (registry.User, error) {
 	u, err := q.findUser()
 	if err == nil && u.ID == q.user.ID {

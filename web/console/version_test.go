@@ -28,7 +28,7 @@ func TestAFormThatIsOlderThanTheIntegrationIsNotSaved(t *testing.T) {
 	}
 	again := v.post(edit, edit, "bridge", changed.Bridge, "when", "every", "every", "45m", "full", "7", "guard-share", "20", "guard-min", "10",
 		"pages", "1000", "page-mib", "32", "timeout", "10", "version", found[1], "do", "save")
-	if !strings.Contains(problemIn(again.text), "changed by somebody else") {
+	if !strings.Contains(problemIn(again.text), "changed by another user") {
 		t.Errorf("%d %s", again.StatusCode, problemIn(again.text))
 	}
 	if i, err := s.hub.Integration(context.Background(), key); err != nil || i.Limits.Pages != 77 {

@@ -277,7 +277,7 @@ func (d *desk) percentile(numbers []string, more func(asked int) bool) (float64,
 		took = append(took, time.Since(asked))
 	}
 	if len(took) == 0 {
-		return 0, errors.New("the run was over before anybody was asked for")
+		return 0, errors.New("the run was over before anyone was asked for")
 	}
 	slices.Sort(took)
 	return float64(took[len(took)*99/100].Microseconds()) / 1000, nil

@@ -28,7 +28,7 @@ import (
 
 const manyIntegrations = 2000
 
-// typed holds texts that people type to find somebody: a common beginning, a name, two words, a number.
+// typed holds texts that people type to find a contact: a common beginning, a name, two words, a number.
 var typed = []string{"ma", "garcia", "anna m", "sofia martinez", "example", "0415", "2125550"}
 
 // consoles measures the console's pages on a hub with 2,000 integrations and 1,000,000 contacts.

@@ -102,7 +102,7 @@ func atScale(ctx context.Context, l *laboratory) ([]result, error) {
 		func(ctx context.Context) (float64, error) { return small.incremental(ctx, l) })
 	return append(results, result{
 		Name: "incremental", Value: value, Limit: limit, Unit: "s", Target: 1.5, atMost: true,
-		against: fmt.Sprintf("sync of %d changes, whole process, with %d contacts behind it, against %d", changes, big.contacts, small.contacts),
+		against: fmt.Sprintf("sync of %d changes, whole process, with %d contacts in the directory, against %d", changes, big.contacts, small.contacts),
 	}), err
 }
 

@@ -191,7 +191,7 @@ type trouble struct {
 	name  string
 	start func(p *path, times int)
 	hit   func(p *path) bool
-	// codes are what a run may end with while the trouble lasts; empty: it must succeed all the same.
+	// codes are the error codes with which a run may end while the trouble lasts; empty: it must succeed all the same.
 	codes []bridge.Code
 }
 
@@ -259,7 +259,7 @@ func troubles() (list []trouble) {
 	)
 }
 
-// Whatever happens on the wire for a while is sat out; what lasts ends in an error that names it, with nobody deleted, and
+// Whatever happens on the wire for a while is sat out; what lasts ends in an error that names it, with no contact deleted, and
 // when it is over the next run makes the directory equal the database.
 func TestFaultsOnTheWire(t *testing.T) {
 	for _, trouble := range troubles() {

@@ -103,7 +103,7 @@ func (b *bridges) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.handler.ServeHTTP(rw, r)
 }
 
-// dawdle takes its time, as external services do, and reports whether anybody is still waiting.
+// dawdle takes its time, as external services do, and reports whether the client still waits.
 func (b *bridges) dawdle(ctx context.Context) bool {
 	if b.latency > 0 {
 		select {

@@ -17,7 +17,7 @@ import (
 
 const calls = 200
 
-// A stranger is a caller whom nobody knows: the last of every ten.
+// A stranger is an unknown caller: the last of every ten.
 func stranger(n int) bool { return n%10 == 9 }
 
 // callerNumber is the number of the nth caller, as the telephone network shows it.
@@ -156,7 +156,7 @@ func background(t *testing.T, dir, program string, args ...string) {
 	})
 }
 
-// freePort is a UDP port that nobody has.
+// freePort returns a free UDP port.
 func freePort(t *testing.T) int {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -167,7 +167,7 @@ func freePort(t *testing.T) int {
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
-// waitForPort waits until somebody has taken a UDP port.
+// waitForPort waits until a UDP port is taken.
 func waitForPort(t *testing.T, port int) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -179,5 +179,5 @@ func waitForPort(t *testing.T, port int) {
 			c.Close()
 		}
 	}
-	t.Fatalf("nobody listens on port %d", port)
+	t.Fatalf("nothing listens on port %d", port)
 }

@@ -174,7 +174,7 @@ func TestTheTemplateFor3CXNamesTheCaller(t *testing.T) {
 			value, there = o.Value, true
 		}
 		if !there {
-			t.Errorf("output %s: there is no variable %s", o.Type, o.Value)
+			t.Errorf("output %s: unknown variable %s", o.Type, o.Value)
 		}
 		outputs[o.Type] = value
 	}

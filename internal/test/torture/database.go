@@ -37,7 +37,7 @@ type transaction interface {
 	rollback(ctx context.Context)
 }
 
-var errNoServer = errors.New("there is no server to kill")
+var errNoServer = errors.New("the database has no server to kill")
 
 type postgresDatabase struct {
 	server *pgtest.Server

@@ -139,14 +139,14 @@ func (h *history) verify(before map[int64]version, held map[int64]int64, full bo
 		got, there := held[id]
 		switch {
 		case !full && (want.hard || h.hiddenSince(id, want.number)):
-			// nobody can know yet
+			// unknown yet
 		case want.deleted && there && got <= want.number:
 			found = append(found, violation{id, fmt.Sprintf("deleted as version %d before the run started, and still there as version %d", want.number, got)})
 		case want.deleted:
 			// gone, or back again as a newer version
 		case !there && !h.deletedSince(id, want.number, false):
 			found = append(found, violation{id, fmt.Sprintf("missing; version %d was committed before the run started", want.number)})
-		case there && got < want.number && !h.deletedSince(id, want.number, true): // which nobody could have shown
+		case there && got < want.number && !h.deletedSince(id, want.number, true): // which no page could have shown
 			found = append(found, violation{id, fmt.Sprintf("version %d; version %d was committed before the run started", got, want.number)})
 		}
 	}

@@ -82,7 +82,7 @@ func (k *killer) total() int {
 	return k.kills["bridge"] + k.kills["synchronizer"] + k.kills["database"]
 }
 
-// round kills somebody in the middle of a run, starts again what died, and compares after one more run.
+// round kills a process in the middle of a run, starts again what died, and compares after one more run.
 func (k *killer) round(ctx context.Context) error {
 	run, ended, err := k.midway(ctx)
 	if err != nil {
@@ -116,7 +116,7 @@ func (k *killer) midway(ctx context.Context) (run *exec.Cmd, ended <-chan error,
 		select {
 		case err = <-ended:
 			if err != nil {
-				return nil, nil, fmt.Errorf("a run failed that nobody disturbed: %w", err)
+				return nil, nil, fmt.Errorf("an undisturbed run failed: %w", err)
 			}
 			k.aim = max(k.aim*2/3, shortestAim)
 		case <-time.After(time.Duration(1 + k.random.Int64N(int64(k.aim)))):

@@ -35,7 +35,7 @@ func (s stamping) check() error {
 	return nil
 }
 
-// oddNumbers are no milliseconds: seconds of now, "never", and a version.
+// oddNumbers are not milliseconds: seconds of now, "never", and a version.
 var oddNumbers = []int64{1_790_000_000, 99_999_999_999_999, 7}
 
 // postgresType returns the type of the column.

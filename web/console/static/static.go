@@ -83,7 +83,7 @@ var kinds = map[string]string{
 	".txt": "text/plain; charset=utf-8",
 }
 
-// Path is where a file is served; empty if there is none of that name.
+// Path returns the path where a file is served; empty if no file has that name.
 func (s *Set) Path(name string) string { return s.paths[name] }
 
 // ServeHTTP serves a file by its path.
@@ -91,7 +91,7 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f, known := s.files[r.URL.Path]
 	if !known {
 		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, "There is no such file. Reload the page.", http.StatusNotFound)
+		http.Error(w, "File not found. Reload the page.", http.StatusNotFound)
 		return
 	}
 	h := w.Header()

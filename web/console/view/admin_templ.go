@@ -92,7 +92,7 @@ func AccountsPage(p *Page, rows []AccountRow, next string) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = empty("There is no account yet", "The first integration makes one, or you add it here.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = empty("No accounts yet", "The first integration makes one, or you add it here.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -993,7 +993,7 @@ func TokensPage(p *Page, tokens []registry.Token, f TokenForm) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, "<p>There is no token yet.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, "<p>No tokens yet.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1177,7 +1177,7 @@ var eventKinds = []Choice{
 	{Value: "run.failed", Label: "A run failed"},
 	{Value: "integration.broken", Label: "An integration broke"},
 	{Value: "integration.mended", Label: "An integration was mended"},
-	{Value: "integration.guarded", Label: "Deletions wait for a yes"},
+	{Value: "integration.guarded", Label: "Deletions wait for a decision"},
 	{Value: "contact.purged", Label: "A person was purged"},
 }
 
@@ -1350,7 +1350,7 @@ func WebhooksPage(p *Page, hooks []registry.Webhook, f WebhookForm) templ.Compon
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 99, "<p>There is no webhook yet.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 99, "<p>No webhooks yet.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

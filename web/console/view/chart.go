@@ -147,7 +147,7 @@ func runWords(r directory.Run) string {
 	case directory.Failed:
 		return "failed"
 	case directory.Guarded:
-		return "complete, deletions wait for a yes"
+		return "complete, deletions wait for a decision"
 	case directory.Abandoned:
 		if r.Error != "" {
 			return "failed, then replaced by a newer run"

@@ -15,11 +15,11 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
-// An IntegrationForm is what somebody has typed of an integration.
+// An IntegrationForm holds what a user typed for an integration.
 type IntegrationForm struct {
 	New        bool
 	Account    string
-	NewAccount bool // there is none yet: the form makes it
+	NewAccount bool // it does not exist yet: the form makes it
 	Region     string
 	TimeZone   string
 	Name       string
@@ -642,7 +642,7 @@ func more(f IntegrationForm) templ.Component {
 		}
 		templ_7745c5c3_Err = choose(Field{Name: "grant", Label: "OAuth 2.0", Help: "How the hub gets an access token. It is sent as the auth field access_token.", Problem: f.Problem.For("grant")}, []Choice{
 			{Value: "", Label: "Not used", Chosen: f.Grant == ""},
-			{Value: "authorization_code", Label: "A person lets the hub in (authorization code)", Chosen: f.Grant == "authorization_code"},
+			{Value: "authorization_code", Label: "A person connects it (authorization code)", Chosen: f.Grant == "authorization_code"},
 			{Value: "client_credentials", Label: "The hub signs in by itself (client credentials)", Chosen: f.Grant == "client_credentials"},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {

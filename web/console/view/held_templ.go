@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "github.com/contactbridge/contactbridge/directory"
 
-// Held holds the deletions that wait for a yes, for a page.
+// Held holds the deletions that wait for a decision, for a page.
 type Held struct {
 	Integration Integration
 	Held        directory.Held
@@ -18,7 +18,7 @@ type Held struct {
 	Problem     *Problem
 }
 
-// HeldPage shows who would be deleted, and asks for a yes or a no.
+// HeldPage shows the contacts that would be deleted, and asks for a decision.
 func HeldPage(p *Page, h Held) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -28,12 +28,12 @@ type Integration struct {
 	Rejected     []directory.Rejected
 	MoreRejected bool          // there are older ones
 	Progress     *hub.Progress // nil: no run is under way in this process
-	Waits        bool          // OAuth: nobody has let the hub in yet
+	Waits        bool          // OAuth: no user has connected it yet
 }
 
 func (i Integration) path(below ...string) string { return IntegrationPath(i.Key, below...) }
 
-// run is the run under way as far as it is known here; nil where there is none.
+// run is the run under way as far as it is known here; nil without a run.
 func (i Integration) run() *directory.Run {
 	if i.Progress != nil {
 		return &i.Progress.Run
@@ -363,7 +363,7 @@ func IntegrationState(p *Page, i Integration) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<div><p><strong>The hub has no access yet.</strong></p><p>Sign in at the external service and let the hub in; then come back here by yourself.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<div><p><strong>The hub has no access yet.</strong></p><p>Sign in at the external service and permit the access; then come back here.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1118,7 +1118,7 @@ func kindWords(k directory.Kind) string {
 	return "Incremental"
 }
 
-// IntegrationHistory is what the runs did, and with which settings.
+// IntegrationHistory shows the runs, their results, and their settings.
 func IntegrationHistory(p *Page, i Integration) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1297,14 +1297,14 @@ func runs(p *Page, i Integration) templ.Component {
 					}
 				}
 				if why := r.JudgedNobody(); why != "" {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 108, "<span class=\"help\">Nobody was judged to be gone: ")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 108, "<span class=\"help\">No contact was judged to be gone: ")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var55 string
 					templ_7745c5c3_Var55, templ_7745c5c3_Err = templ.JoinStringErrs(why)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `integration.templ`, Line: 319, Col: 63}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `integration.templ`, Line: 319, Col: 67}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var55))
 					if templ_7745c5c3_Err != nil {

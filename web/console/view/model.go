@@ -1,4 +1,4 @@
-// Package view is the appearance of the console's pages: models, and the templates that show them. It asks nobody: what a page
+// Package view is the appearance of the console's pages: models, and the templates that show them. It reads no data: what a page
 // shows is given to it.
 package view
 
@@ -45,7 +45,7 @@ type Page struct {
 	Assets   Assets
 	Title    string
 	Section  Section
-	User     string // name; empty: nobody is signed in
+	User     string // name; empty: no user is signed in
 	Role     registry.Role
 	Account  string   // chosen; empty: all
 	Accounts []string // to choose from, at most 50
@@ -88,7 +88,7 @@ func PersonPath(page string, key directory.Key, id string) string {
 	return page + "?" + url.Values{"account": {key.Account}, "integration": {key.Integration}, "id": {id}}.Encode()
 }
 
-// WebLink is an address that a page may lead to; ok is false for what is no http or https URL.
+// WebLink is an address that a page may lead to; ok is false for what is not an http or https URL.
 func WebLink(text string) (link string, ok bool) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {

@@ -280,7 +280,7 @@ func healthWords(v hub.IntegrationView) string {
 	case "failing":
 		return "Failing"
 	case "guarded":
-		return "Waiting for a yes"
+		return "Waiting for a decision"
 	case "paused":
 		return "Paused"
 	case "running":
@@ -291,7 +291,7 @@ func healthWords(v hub.IntegrationView) string {
 	return "Not run yet"
 }
 
-// problemBox tells all problems of a form. The script takes away those whose fields are changed.
+// problemBox tells all problems of a form. The script takes away those of changed fields.
 func problemBox(p *Problem) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1226,7 +1226,7 @@ func ticks(kind, name, legend string, choices []Choice, problem *Problem) templ.
 	})
 }
 
-// Empty is what stands where there is nothing yet: what it is for, and how to go on.
+// Empty stands in place of a list without entries: it says what the list is for, and how to go on.
 func empty(title, text string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1301,7 +1301,7 @@ type Confirmation struct {
 	Problem *Problem
 }
 
-// Confirm asks for a yes.
+// Confirm asks for a confirmation.
 func Confirm(p *Page, c Confirmation) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

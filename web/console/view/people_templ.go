@@ -17,7 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 )
 
-// A Search is what was looked for, and who was found.
+// A Search holds the text that was looked for, and the contacts that were found.
 type Search struct {
 	Account string // empty: none is chosen
 	Text    string
@@ -186,7 +186,7 @@ func Found(p *Page, s Search) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if len(s.Found) == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p><strong>Nobody was found.</strong></p><p class=\"quiet\">Every word must stand at the beginning of a name, a company, a title or an e-mail address. Try fewer letters, or the last digits of a number.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p><strong>No contact was found.</strong></p><p class=\"quiet\">Every word must stand at the beginning of a name, a company, a title or an e-mail address. Try fewer letters, or the last digits of a number.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -380,7 +380,7 @@ func few(list []string) templ.Component {
 	})
 }
 
-// A Person is everything that the hub knows of somebody.
+// A Person is everything that the hub knows of a person.
 type Person struct {
 	hub.Person
 	Numbers map[string]string // E.164 by the number as written
@@ -1342,12 +1342,12 @@ func purgeWords(l *Locale, who hub.Person) string {
 	})
 }
 
-// A Call is what was asked of the who-is-calling box.
+// A Call holds a question to the who-is-calling box.
 type Call struct {
 	Account string // empty: all were asked
 	Number  string
 	Answer  *caller.Answer      // of the account; nil: nothing was asked, or all were
-	Found   []hub.AccountAnswer // of all accounts: of those that know somebody
+	Found   []hub.AccountAnswer // of all accounts: of those that know the caller
 	Asked   int                 // accounts that were asked, of All
 	All     int
 	Problem *Problem
@@ -1536,14 +1536,14 @@ func CallerAnswer(p *Page, c Call, small bool) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(c.Answer.Matches) == 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 120, "<p><strong>Nobody is known by this number")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 120, "<p><strong>No contact has this number")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var69 string
 				templ_7745c5c3_Var69, templ_7745c5c3_Err = templ.JoinStringErrs(inAccount(p, c.Account))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `people.templ`, Line: 368, Col: 70}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `people.templ`, Line: 368, Col: 66}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var69))
 				if templ_7745c5c3_Err != nil {
@@ -1572,7 +1572,7 @@ func CallerAnswer(p *Page, c Call, small bool) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else if c.Answer.E164 == "" {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 124, "<p class=\"quiet\">It is no full number of the account's country. Try it with its country code.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 124, "<p class=\"quiet\">It is not a full number of the account's country. Try it with its country code.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1643,14 +1643,14 @@ func CallerAnswer(p *Page, c Call, small bool) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(c.Found) == 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 131, "<p><strong>Nobody is known by this number in ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 131, "<p><strong>No contact has this number in ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var75 string
 				templ_7745c5c3_Var75, templ_7745c5c3_Err = templ.JoinStringErrs(askedWords(p, c))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `people.templ`, Line: 384, Col: 67}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `people.templ`, Line: 384, Col: 63}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var75))
 				if templ_7745c5c3_Err != nil {

@@ -8,7 +8,7 @@ package view
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// A SignInForm is what somebody who signs in has typed.
+// A SignInForm holds what a user typed to sign in.
 type SignInForm struct {
 	Name    string
 	Next    string // path to go on to
@@ -253,7 +253,7 @@ func newPassword(problem *Problem) templ.Component {
 	})
 }
 
-// Replace asks for a password of one's own in place of one that somebody else has set.
+// Replace asks for a password of one's own in place of one that another user has set.
 func Replace(p *Page, problem *Problem) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -8,7 +8,7 @@ import (
 	"github.com/contactbridge/contactbridge/failure"
 )
 
-// A Detail is what an error's body says, whatever answers it.
+// A Detail is the content of an error's body, whichever part of the hub answers.
 type Detail struct {
 	Code      string `json:"code" doc:"What kind of error it is, for programs." enum:"bad_request,unauthorized,denied,not_found,method_not_allowed,timeout,conflict,managed,body_too_large,unsupported_media_type,invalid,rate_limited,internal,unavailable"`
 	Message   string `json:"message" doc:"What happened, a sentence."`
@@ -22,7 +22,7 @@ type ErrorBody struct {
 	Error Detail `json:"error" doc:"What went wrong and what to do."`
 }
 
-// BodyOf returns the body that tells somebody of an error, without its cause, which may hold anything. The request's id is added.
+// BodyOf returns the body for an error, without its cause, which may hold anything. The request's id is added.
 func BodyOf(ctx context.Context, e failure.Error) ErrorBody {
 	return ErrorBody{Detail{Code: string(e.Code), Message: e.Message, Hint: e.Hint, Field: e.Field, RequestID: Of(ctx).ID}}
 }

@@ -22,7 +22,7 @@ type Exchange struct {
 	Method  string
 	Route   string // the pattern that served it, such as /api/v1/callers/{number}; empty: none did
 	Account string // that it was about; empty: none, or many
-	Actor   string // who asked: "token pbx"; empty: nobody known
+	Actor   string // who asked: "token pbx"; empty: unknown
 	Status  int    // of the answer; 0 before there is one
 	Err     error  // what went wrong, for the log; nil: nothing that the caller was not told
 	Took    time.Duration
@@ -41,7 +41,7 @@ func (x *Exchange) Base() string {
 
 type contextKey struct{}
 
-// Of is the exchange that a context belongs to. Outside of one it returns an empty exchange, which nobody looks at.
+// Of is the exchange that a context belongs to. Outside of one it returns an empty exchange, which is not read.
 func Of(ctx context.Context) *Exchange {
 	if x, ok := ctx.Value(contextKey{}).(*Exchange); ok {
 		return x
@@ -83,7 +83,7 @@ func (x *Exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 type Recorder struct {
 	Next    http.Handler
 	Logger  *slog.Logger    // nil logs nothing
-	Observe func(*Exchange) // nil: nobody does
+	Observe func(*Exchange) // nil: not observed
 	Quiet   map[string]bool // routes that are logged at the debug level while all is well: they are asked every few seconds
 }
 
