@@ -129,11 +129,11 @@ func (f *fixture) remove(name string) {
 func TestFilesAreReadInTheOrderOfTheirNames(t *testing.T) {
 	files := map[string]string{
 		"b.csv": "id,name\n3,c\n4,d\n", "a.CSV": "id,name\n1,a\n2,b\n", "c.txt": "id;name\n5;e\n",
-		".hidden.csv": "id,name\n8,x\n", "~$a.csv": "no", "readme.md": "no", "old/z.csv": "id,name\n6,f\n", "empty.csv": "id,name\n",
+		".hidden.csv": "id,name\n8,x\n", "~$a.csv": "no", "readme.md": "no", "old/z.csv": "id,name\n6,f\n", ".trash/y.csv": "id,name\n7,g\n", "empty.csv": "id,name\n",
 	}
 	for path, want := range map[string]string{
 		"exports/": "1 2 3 4 5", "exports": "1 2 3 4 5", "exports/*.csv": "3 4", "exports/*.[cC][sS][vV]": "1 2 3 4", "'exports/{b.csv,c.txt}'": "3 4 5",
-		"exports/**/*.csv": "3 4 6", "'*/z.csv'": "", "exports/old/z.csv": "6", "exports/?.csv": "3 4",
+		"exports/**/*.csv": "3 4 6", "'*/z.csv'": "", "exports/old/z.csv": "6", "exports/?.csv": "3 4", "exports/.trash/*.csv": "7", "exports/.*.csv": "8",
 	} {
 		f := folderFixture(t, "id: id", path, files)
 		if want == "" {

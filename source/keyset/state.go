@@ -113,7 +113,7 @@ func InvalidCheckpoint(cause error) error {
 	return &bridge.Error{
 		Code:    bridge.CodeInvalidCheckpoint,
 		Message: "the checkpoint was not issued by this source as it is configured now",
-		Hint:    "start over with an initial synchronization (without a checkpoint), as after every change of \"updated\"",
+		Hint:    "Start over with an initial synchronization (without a checkpoint), as after every change of updated.",
 		Err:     cause,
 	}
 }
@@ -123,7 +123,7 @@ func InvalidOffset(cause error) error {
 	return &bridge.Error{
 		Code:    bridge.CodeInvalidOffset,
 		Message: "the offset was not issued by this source as it is configured now",
-		Hint:    "start the run again from its checkpoint",
+		Hint:    "Start the run again from its checkpoint.",
 		Err:     cause,
 	}
 }
