@@ -24,7 +24,7 @@ const (
 func (t *table) findHeader(in file.Input) error {
 	from := file.Place{Offset: t.mark, Line: 1}
 	l := lines.New(in, t.encoding.ofLines())
-	l.Seek(from.Offset)
+	l.GoTo(from.Offset)
 	if told, ok := toldDelimiter(l); ok {
 		from = file.Place{Offset: l.Offset(), Line: 2}
 		if t.delimiter == 0 {
@@ -105,7 +105,7 @@ type sample struct {
 	unreadable bool // the first row cannot be read
 	quoted     bool // double quotes are in the cells
 
-	header sampleRow // without cells where there is none
+	header sampleRow // without cells if there is no header
 	titles int       // rows above it
 	hits   int       // how many of its cells are columns that are configured, or usual
 	even   int       // how many rows after it have as many cells
@@ -219,7 +219,7 @@ func countWanted(cells, wanted []string) int {
 	return n
 }
 
-// countUsual counts the fields of a contact that a row names. A row with an address or a number in it is none of names.
+// countUsual counts the fields of a contact that a row names. A row with an address or a number in it is not a row of names.
 func countUsual(cells []string) int {
 	if slices.ContainsFunc(cells, isValue) {
 		return 0

@@ -49,7 +49,7 @@ func TestForeignRowsE2(t *testing.T) {
 					t.Errorf("the late commit is lost: got %q after %s", ids(got), checkpoint)
 				}
 				if !strings.Contains(problems(t, r), "imported") || !strings.Contains(r.log.String(), "filled from elsewhere") {
-					t.Errorf("nobody says that rows come from elsewhere: %s; %s", problems(t, r), r.log)
+					t.Errorf("no word that rows come from elsewhere: %s; %s", problems(t, r), r.log)
 				}
 			})
 		}
@@ -155,7 +155,7 @@ func TestSubscriberE2(t *testing.T) {
 	}
 }
 
-// xid8Trigger is what docs/exactness.md tells people to run.
+// xid8Trigger is the statement that docs/exactness.md recommends.
 var xid8Trigger = documented("ALTER TABLE customers ADD COLUMN changed", "CREATE INDEX ON customers (changed, id);")
 
 // The trigger of docs/exactness.md, as it stands there, stamps what is inserted and what is updated, in subtransactions too.
@@ -176,7 +176,7 @@ func TestTriggerOfTheDocsE2(t *testing.T) {
 	expect(t, "problems", problems(t, r), "")
 }
 
-// documented is a piece of docs/exactness.md.
+// documented returns a piece of docs/exactness.md.
 func documented(from, to string) string {
 	text, err := os.ReadFile("../../docs/exactness.md")
 	if err != nil {

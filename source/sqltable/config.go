@@ -12,11 +12,11 @@ import (
 )
 
 // A Config holds the keys that every kind of database has: which rows are read, in which order, and what becomes of them. A kind
-// embeds it with the tag yaml:",inline", beside keys of its own: where the database is, and updated_as, whose values differ.
+// embeds it with the tag yaml:",inline", beside keys of its own: where the database is, and updated_as, which has different values.
 type Config struct {
 	Table     string        `yaml:"table" jsonschema_description:"The table or view to read: name, schema.name or \"Schema\".\"Name\". Either this or query."`
 	Query     string        `yaml:"query" jsonschema_description:"The SELECT to read instead of a table."`
-	ID        string        `yaml:"id" jsonschema:"required" jsonschema_description:"SQL expression of the contact's id."`
+	ID        string        `yaml:"id" jsonschema:"required" hint:"Name the column, or write the expression, that identifies a contact." jsonschema_description:"SQL expression of the contact's id."`
 	Updated   string        `yaml:"updated" jsonschema_description:"SQL expression of the time, number or transaction of the contact's last change. Without it every change means that everything is sent."`
 	TimeZone  string        `yaml:"time_zone" jsonschema_description:"The zone of an updated without one, such as Europe/Berlin. Default: the database's (of a file: this machine's) or UTC, whichever is earlier."`
 	Overlap   time.Duration `yaml:"overlap" digest:"-" jsonschema_description:"How far back every run reads where the oldest open transaction cannot be known. Default: 5m."`
@@ -53,7 +53,7 @@ func (c Config) check(updatedAs string, meanings []string) error {
 	return errs.Err()
 }
 
-// from is what to read from: the quoted table, or the query as a subquery.
+// from returns the table expression to read from: the quoted table, or the query as a subquery.
 func (c Config) from(d *Dialect) (string, error) {
 	switch {
 	case c.Query != "":

@@ -12,7 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// A Table is what is read, a table, view or query, as the database described it: the SQL that follows from the configuration and
+// A Table is the table, view or query that is read, as the database described it: the SQL that follows from the configuration and
 // from the columns' types. It does not change once it is complete.
 type Table struct {
 	Config    Config // with its defaults
@@ -23,11 +23,11 @@ type Table struct {
 
 	From    string  // what follows FROM
 	ID      Operand //
-	Updated Operand // its SQL is empty where there is none (E10)
-	Deleted string  // selects what [gone] judges; empty where there is none
+	Updated Operand // its SQL is empty if there is no updated (E10)
+	Deleted string  // selects the value that [gone] judges; empty if there is no deleted
 	Columns []Column
 	Stamp   Stamp   // of Updated
-	Rows    float64 // the database's own estimate; below 0 where there is none
+	Rows    float64 // the database's own estimate; below 0 if it is missing
 	// Changed returns the condition of the rows that were changed since a mark ([Marker]), without parameters. Empty, or nil,
 	// means that rows do not tell, so that all of them are wanted.
 	Changed func(mark string) string
@@ -86,7 +86,7 @@ func (s *Source) describe(ctx context.Context, conn Session) (*Table, error) {
 	return t, nil
 }
 
-// columns are the configured fields, or the columns with the usual names.
+// columns returns the configured fields, or the columns with the usual names.
 func (f *Factory) columns(ctx context.Context, conn Session) ([]record.Column, error) {
 	if !f.config.Fields.Empty() {
 		return record.Columns(f.config.Fields), nil
@@ -182,7 +182,7 @@ func (t *Table) alias(sql string, n int) string {
 // SelectList selects everything that is read: id, updated, deleted, the columns.
 func (t *Table) SelectList() string { return t.list }
 
-// Layout is how the table's stamps are written in checkpoints.
+// Layout returns how the table's stamps are written in checkpoints.
 func (t *Table) Layout() keyset.Layout {
 	if t.Updated.SQL == "" {
 		return keyset.Unsorted

@@ -49,8 +49,8 @@ func New(file io.ReaderAt, e Encoding) *Reader {
 	return &Reader{file: file, encoding: e, chunk: smallChunk}
 }
 
-// Seek makes the line at an offset the next one.
-func (l *Reader) Seek(offset int64) {
+// GoTo makes the line at an offset the next one.
+func (l *Reader) GoTo(offset int64) {
 	if in := offset - l.base; in >= 0 && in <= int64(len(l.buffer)) {
 		l.next = int(in)
 		return
@@ -116,7 +116,7 @@ func (l *Reader) readRaw() (raw []byte, long bool, err error) {
 	}
 }
 
-// findEnd is the length of the first line with its end, or 0. Nothing ends before from.
+// findEnd returns the length of the first line with its end, or 0. Nothing ends before from.
 func (l *Reader) findEnd(rest []byte, from int) int {
 	for at := from; at < len(rest); {
 		i := bytes.IndexByte(rest[at:], '\n')
