@@ -182,7 +182,7 @@ func (s *sample) first(hits func(cells []string) int, enough int) int {
 	return best
 }
 
-// better reports whether a sample makes more of the file than another one, whose delimiter is more usual.
+// better reports whether a sample makes more of the file than another one with a more usual delimiter.
 func (s *sample) better(than *sample) bool {
 	switch {
 	case s.hits != than.hits:

@@ -62,8 +62,8 @@ type Table interface {
 	// once: then it cannot be configured, and is left alone.
 	Columns() []string
 
-	// Describe says for preview what the format is like in this file: "utf-8, 5 columns separated by \";\"". problems are what
-	// is worth saying about the file as a whole, such as an encoding that was guessed; usually nil.
+	// Describe says for preview what the format is like in this file: "utf-8, 5 columns separated by \";\"". problems lists
+	// what a user should know about the file as a whole, such as an encoding that was guessed; usually nil.
 	Describe() (what string, problems []source.Problem)
 
 	// Records reads the records of in, which has the content that the table was opened for, from the first one on. The

@@ -15,7 +15,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 )
 
-// A spool is a temporary file with the records of a version, in the order of the files, for a format whose readers cannot begin
+// A spool is a temporary file with the records of a version, in the order of the files, for a format with readers that cannot begin
 // anywhere. It is bounded, and made from the version alone: another process makes the same one, with the same places in
 // it. Nothing depends on its being there. A bridge need not keep it: a reader that misses it makes it again.
 type spool struct {

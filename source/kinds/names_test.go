@@ -112,7 +112,7 @@ func productFiles(t *testing.T) map[string]*ast.File {
 	return files
 }
 
-// elsewhere reports whether a folder holds a kind's own package, or none of the product.
+// elsewhere reports whether a folder holds a kind's own package, or no package of the product.
 func elsewhere(folder string) bool {
 	switch folder {
 	case "source/kinds", "source/sourcetest", "internal/test", "internal/demo", "tools", "examples":

@@ -15,7 +15,7 @@ import (
 const there = `CREATE SEQUENCE s; CREATE TABLE customers (id int PRIMARY KEY, u timestamptz DEFAULT now(), n bigint DEFAULT nextval('s'), x xid8 DEFAULT pg_current_xact_id());
 	INSERT INTO customers (id, u) VALUES (1, now() - interval '1 hour'), (2, now() - interval '30 min')`
 
-// foreign makes the table of another server readable in a database: as itself, behind a view, and as a partition.
+// foreign makes the table of another server readable in a database: as itself, through a view, and as a partition.
 func foreign(t *testing.T) (remote, local *pgtest.Database) {
 	t.Helper()
 	remote = server.Database(t, there)
@@ -28,7 +28,7 @@ func foreign(t *testing.T) (remote, local *pgtest.Database) {
 	return remote, local
 }
 
-// The transactions of another server cannot be seen here, so the overlap is read again: behind views, queries and partitions
+// The transactions of another server cannot be seen here, so the overlap is read again: through views, queries and partitions
 // too.
 func TestForeignRowsE2(t *testing.T) {
 	for _, from := range []string{"table: customers", "table: joined", "table: everyone", "query: SELECT * FROM joined"} {
