@@ -43,14 +43,14 @@ func (f format) Open(ctx context.Context, in file.Input) (file.Table, error) {
 	return t, nil
 }
 
-// A dialect is how a file is written. Zero values are what the configuration leaves open.
+// A dialect describes how a file is written. Zero values are not configured.
 type dialect struct {
 	encoding  encoding
 	delimiter byte
 	quote     byte
 }
 
-// A table is what is known of one file.
+// A table holds what is known about one file.
 type table struct {
 	dialect
 	name    string

@@ -19,7 +19,7 @@ func TestSource(t *testing.T) {
 	t.Run("whole file", suite(time.Second, 0).RunUnsorted)
 }
 
-// suite is the suite of a CRM that exports its contacts to one file, or to several of a folder.
+// suite returns the suite of a CRM that exports its contacts to one file, or to several of a folder.
 func suite(history time.Duration, files int) sourcetest.File {
 	return sourcetest.File{
 		Extension: ".csv", Files: files, HistoryTime: history,

@@ -67,7 +67,7 @@ func TestARecordThatAnExpressionFailsForIsRejectedD8(t *testing.T) {
 		}
 		failures := 0
 		for _, p := range f.inspect().Problems {
-			if p.Code == "not_a_contact" && strings.HasPrefix(p.Message, "1 row (line 2) is no contact by the configuration (") {
+			if p.Code == "not_a_contact" && strings.HasPrefix(p.Message, "1 row (line 2) is not a contact by the configuration (") {
 				failures++
 			}
 		}

@@ -301,7 +301,7 @@ func TestBadRowsAreReportedWithTheirLines(t *testing.T) {
 	if want := "! ! 4  1 5 1 4"; got != want {
 		t.Errorf("read %q, want %q", got, want)
 	}
-	const nobodyGoes = "until they are corrected, contacts that are missing are not deleted"
+	const nothingDeleted = "until they are corrected, contacts that are missing are not deleted"
 	var problems []string
 	for _, p := range f.inspect().Problems {
 		problems = append(problems, fmt.Sprintf("%s %s: %s", p.Severity, p.Code, p.Message))
@@ -310,9 +310,9 @@ func TestBadRowsAreReportedWithTheirLines(t *testing.T) {
 		}
 	}
 	want := []string{
-		"failure ragged: 1 row (line 3) has more columns than the first row and cannot be read: " + nobodyGoes,
-		"failure unclosed: 1 row (line 5) has a quote that is not closed and cannot be read: " + nobodyGoes,
-		"failure no_id: 1 row (line 6) has no id and cannot be sent: " + nobodyGoes,
+		"failure ragged: 1 row (line 3) has more columns than the first row and cannot be read: " + nothingDeleted,
+		"failure unclosed: 1 row (line 5) has a quote that is not closed and cannot be read: " + nothingDeleted,
+		"failure no_id: 1 row (line 6) has no id and cannot be sent: " + nothingDeleted,
 		`failure bad_updated: 1 row (line 7) has an unreadable "updated", such as "yesterday": every new version of the file sends them again`,
 		`warning null_updated: 1 row (line 8) has no "updated": only initial runs deliver them`,
 		"warning duplicate_id: 2 rows (lines 8, 11) have the id of an earlier one: the later one replaces it, with an updated column the newer one",

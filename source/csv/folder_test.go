@@ -22,7 +22,7 @@ func TestSourceOfAFolder(t *testing.T) {
 	t.Run("whole files", suite(time.Second/2, 3).RunUnsorted)
 }
 
-// folderFixture is a folder of files and its source, whose path is given.
+// folderFixture returns a folder of files and its source with a path.
 func folderFixture(t *testing.T, config, path string, files map[string]string) *fixture {
 	t.Helper()
 	f := newFixture(t, "id: id", header)

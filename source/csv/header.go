@@ -105,7 +105,7 @@ type sample struct {
 	unreadable bool // the first row cannot be read
 	quoted     bool // double quotes are in the cells
 
-	header sampleRow // without cells where there is none
+	header sampleRow // without cells if there is no header
 	titles int       // rows above it
 	hits   int       // how many of its cells are columns that are configured, or usual
 	even   int       // how many rows after it have as many cells
@@ -182,7 +182,7 @@ func (s *sample) first(hits func(cells []string) int, enough int) int {
 	return best
 }
 
-// better reports whether a sample makes more of the file than another one, whose delimiter is more usual.
+// better reports whether a sample makes more of the file than another one with a more usual delimiter.
 func (s *sample) better(than *sample) bool {
 	switch {
 	case s.hits != than.hits:
@@ -219,7 +219,7 @@ func countWanted(cells, wanted []string) int {
 	return n
 }
 
-// countUsual counts the fields of a contact that a row names. A row with an address or a number in it is none of names.
+// countUsual counts the fields of a contact that a row names. A row with an address or a number in it is not a row of names.
 func countUsual(cells []string) int {
 	if slices.ContainsFunc(cells, isValue) {
 		return 0

@@ -11,7 +11,7 @@ func Kind() source.Kind {
 		Docs: `Reads a file whose header names the columns, or all files of a folder or of a pattern as one table. Delimiter, quote, encoding,
 and titles above the header are found; ` + "`preview`" + ` says what was found. Fields are columns or [expressions](expressions.md).
 
-A new version is noticed by its fingerprint. Write a new file and rename it over the old one, so that nobody reads half of it.
+A new version is noticed by its fingerprint. Write a new file and rename it over the old one, so that no reader gets half of it.
 Reading a new version happens in the background: where it takes longer than a request may, the answer is 503 with
 ` + "`Retry-After`" + ` until it is done.
 

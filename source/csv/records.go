@@ -30,7 +30,7 @@ type records struct {
 	start  file.Place // where it starts
 	end    file.Place // where the next one starts
 	short  bool       // whether cells at its end are missing
-	doubt  int        // how many rows from here on may be the rest of one whose quote was not closed
+	doubt  int        // how many rows from here on may be the rest of a row with an unclosed quote
 
 	whole  []byte // the last record
 	record []byte // a record of more than one line, or a copy of its line
@@ -124,7 +124,7 @@ func (r *records) read() (fault, error) {
 	return fault, err
 }
 
-// mostDoubt is how many lines may be left of a value whose quote was not closed. Those that are shorter than a row are not taken
+// mostDoubt is how many lines may be left of a value with an unclosed quote. Those that are shorter than a row are not taken
 // for rows of their own.
 const mostDoubt = 10
 
@@ -298,7 +298,7 @@ func (r *records) parse(record []byte, forgive bool) parsed {
 }
 
 // unquote takes a quoted field, after its first quote, and gives the rest of the record from the delimiter on; nil if
-// there is none.
+// no delimiter follows.
 func (r *records) unquote(record []byte, forgive bool) (rest []byte, state parsed) {
 	start := len(r.plain)
 	for {

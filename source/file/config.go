@@ -25,7 +25,7 @@ type Config struct {
 // defaultOverlap is the value of overlap where none is set.
 const defaultOverlap = 5 * time.Minute
 
-// settings are what a configuration's texts mean.
+// settings holds the parsed texts of a configuration.
 type settings struct {
 	zone   *time.Location // nil means unknown
 	layout layout

@@ -48,7 +48,7 @@ func (c *cursor) openPart(part int) (err error) {
 	return err
 }
 
-// base is what offsets of the file that is read begin with.
+// base is added to the offsets of the file that is read.
 func (c *cursor) base() int64 {
 	if c.o.version.spool != nil {
 		return 0
@@ -136,7 +136,7 @@ func (c *cursor) reorder(order []int) {
 	c.Values = c.values
 }
 
-// where says for people where the last record is: "line 12", and in which file, where there are several.
+// where says for people where the last record is: "line 12", and in which file, if there are several.
 func (c *cursor) where() string {
 	traits := c.o.files.factory.traits
 	text := ""

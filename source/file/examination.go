@@ -18,13 +18,13 @@ type files struct {
 
 	lock  chan struct{} // of one element: who holds it may use what follows
 	known *version
-	exam  *examination // the one that goes on, or has failed and nobody has been told yet
+	exam  *examination // the one that goes on, or has failed and was not reported yet
 	begun uint64       // how many examinations have begun
 
 	work sync.WaitGroup // examinations
 }
 
-// An examination reads new files in the background. It goes on when nobody waits for it any more: the caller who comes back
+// An examination reads new files in the background. It goes on when no caller waits for it any more: a caller who comes back
 // finds more of it done, or all.
 type examination struct {
 	list   []found
@@ -182,7 +182,7 @@ func (e *examination) wait(ctx context.Context, f *files) error {
 	return e.err
 }
 
-// busy is the error while a new version is read that takes longer than a request may. It has taken some time already, and is
+// busy returns the error while a new version is read that takes longer than a request may. It has taken some time already, and is
 // expected to take as long again.
 func (f *files) busy(taken time.Duration) error {
 	return &bridge.Error{

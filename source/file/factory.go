@@ -17,13 +17,13 @@ type factory struct {
 	traits   Traits
 	reads    source.Settings
 	shape    string   // stands for what of the configuration decides how a contact looks
-	pattern  bool     // the path is a pattern; what callers send is no part of it
+	pattern  bool     // the path is a pattern; what callers send is not part of it
 	wanted   []string // see [Input]
 	deps     source.Deps
 	known    *source.Pool[*files]
 }
 
-// New makes the factory of one endpoint whose files have a format. reads are the settings of the kind's whole configuration
+// New returns the factory of one endpoint with files of a format. reads are the settings of the kind's whole configuration
 // ([source.SettingsOf]), to which its checkpoints belong. It opens no file. What is wrong with cfg is a [source.ConfigError] for
 // each problem.
 func New(cfg Config, format Format, reads source.Settings, deps source.Deps) (source.Factory, error) {
@@ -46,7 +46,7 @@ func New(cfg Config, format Format, reads source.Settings, deps source.Deps) (so
 // engineRevision is raised when the engine makes other contacts or other positions of the same files.
 const engineRevision = "1"
 
-// kind is the name of the kind.
+// kind returns the name of the kind.
 func (f *factory) kind() string { return f.reads["kind"] }
 
 func (f *factory) newStamps() *stamps {

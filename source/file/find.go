@@ -21,7 +21,7 @@ const patternSigns = "*?[]{}"
 // A location is where the files of an endpoint, or of one of its callers, are.
 type location struct {
 	path     string // the file or folder, or the pattern as it is written
-	root     string // the folder that a pattern starts from; empty where path is none
+	root     string // the folder that a pattern starts from; empty if path is not a pattern
 	pattern  string // what files below root match, with slashes
 	ofCaller bool   // the path has the caller's credentials in it
 }
@@ -49,13 +49,13 @@ func same(a, b []found) bool {
 	return slices.EqualFunc(a, b, func(a, b found) bool { return a.path == b.path && sameFile(a.info, b.info) })
 }
 
-// sameFile reports whether a file is what it was, by its identity, size and time.
+// sameFile reports whether a file is unchanged, by its identity, size and time.
 func sameFile(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 // find lists the files of a location by name. many says that there may be others at another time: a folder or a pattern. A folder
-// that cannot be read, and one without files, is an error: nobody is gone because of it (T11).
+// that cannot be read, and one without files, is an error: no contact is gone because of it (T11).
 func (f *files) find() (list []found, many bool, err error) {
 	info, err := os.Stat(f.path) // before opening: to open a named pipe would wait
 	switch {
@@ -155,7 +155,7 @@ func (f *files) take(list []found, path, name string) ([]found, error) {
 	return append(list, found{path: path, name: name, info: info}), nil
 }
 
-// name is how errors call what is at the path: by it, unless that has something of the caller's in it.
+// name returns how errors call what is at the path: by it, unless that has something of the caller's in it.
 func (f *files) name() string {
 	if f.ofCaller {
 		return "the caller's file"
@@ -163,7 +163,7 @@ func (f *files) name() string {
 	return f.path
 }
 
-// label is how errors call one file: beside others by its name below the folder.
+// label returns how errors call one file: beside others by its name below the folder.
 func (f *files) label(name string) string {
 	switch {
 	case name == "":

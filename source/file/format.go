@@ -28,16 +28,16 @@ type Format interface {
 	Open(ctx context.Context, in Input) (Table, error)
 }
 
-// Traits are what the engine must know of a format.
+// Traits holds what the engine must know about a format.
 type Traits struct {
-	// Name is what messages call the content: "CSV", "vCard".
+	// Name names the content in messages: "CSV", "vCard".
 	Name string
 	// Extensions are the endings of the files that are taken from a folder, in lower case with their dots. In a path or a pattern
 	// that names files, any ending is good.
 	Extensions []string
-	// Record is what messages call a record: "row", "card". Its plural ends in s.
+	// Record names a record in messages: "row", "card". Its plural ends in s.
 	Record string
-	// Unit is what [Place.Line] counts, in messages: "line", "row".
+	// Unit names what [Place.Line] counts, in messages: "line", "row".
 	Unit string
 	// Lists says that values which are JSON arrays or objects are lists and objects, as those of a property that may be
 	// repeated. Otherwise they are so in expressions and in the fields that are lists, and texts in others.
@@ -48,22 +48,22 @@ type Traits struct {
 type Input struct {
 	io.ReaderAt
 	Size int64
-	// Name is what messages call the file. It holds no credential.
+	// Name names the file in messages. It holds no credential.
 	Name string
 	// Wanted lists the columns that the configuration names, so that a header can be told from other rows. An
 	// expression of fields that is more than a name is in it as it is written. Empty where fields are left out.
 	Wanted []string
 }
 
-// A Table is what the beginning of a file says about its records. The engine keeps it as long as it knows the version of
+// A Table describes the records of a file, as its beginning shows them. The engine keeps it as long as it knows the version of
 // the file: it is small, and holds nothing open. A table may implement [Mapper].
 type Table interface {
 	// Columns lists the names of the columns in the order of [Record.Values]. A name may be empty, and may be there more than
 	// once: then it cannot be configured, and is left alone.
 	Columns() []string
 
-	// Describe says for preview what the format is like in this file: "utf-8, 5 columns separated by \";\"". problems are what
-	// is worth saying about the file as a whole, such as an encoding that was guessed; usually nil.
+	// Describe says for preview what the format is like in this file: "utf-8, 5 columns separated by \";\"". problems lists
+	// what a user should know about the file as a whole, such as an encoding that was guessed; usually nil.
 	Describe() (what string, problems []source.Problem)
 
 	// Records reads the records of in, which has the content that the table was opened for, from the first one on. The
@@ -84,7 +84,7 @@ type Mapper interface {
 
 // Records reads a file record by record.
 type Records interface {
-	// Next reads the next record into r, whose memory it may use again. It forgives what can be understood in one way only. A
+	// Next reads the next record into r, and may use the memory of r again. It forgives what can be understood in one way only. A
 	// record that cannot be read has a Fault; it costs no other record if that can be helped. What is no record (an empty
 	// line) is passed over.
 	//
@@ -106,7 +106,7 @@ type Place struct {
 	// Offset is a number that grows along the file and is at most its size: the offset of a byte, or of a row.
 	// Readers that are no [Seeker] leave it out.
 	Offset int64
-	// Line is the number of the line, row or card for people, from 1 on; 0 where nobody knows.
+	// Line is the number of the line, row or card for people, from 1 on; 0 if unknown.
 	Line int
 }
 
@@ -122,13 +122,13 @@ type Record struct {
 	Start, End Place
 	// Uncut says that reading cannot begin at End, because what follows is read with this record in mind.
 	Uncut bool
-	// Fault is what is wrong with a record that cannot be read; nil for all others. Its Values are not looked at. While such a
-	// record is there nobody is taken for gone (D8).
+	// Fault says what is wrong with a record that cannot be read; nil for all others. Its Values are not looked at. While such a
+	// record is there no contact is taken for gone (D8).
 	Fault *Flaw
 	// Reason is the Fault of this very record as a clause: "it has 5 cells, where the first row has 4". It becomes
 	// "line 12 of b.csv cannot be read: it has 5 cells…".
 	Reason string
-	// Remark is what is worth a note in preview about a record that can be read; usually nil.
+	// Remark is a note for preview about a record that can be read; usually nil.
 	Remark *Flaw
 }
 
@@ -136,7 +136,7 @@ type Record struct {
 type Flaw struct {
 	// Code is stable, for programs: "unclosed".
 	Code string
-	// Says is what the records do, in the plural, beginning with "have", "are" or "hold": "have a quote that is not closed".
+	// Says describes the records, in the plural, beginning with "have", "are" or "hold": "have a quote that is not closed".
 	Says string
 	// Hint says what to do about it; empty for a remark that needs nothing.
 	Hint string

@@ -25,7 +25,7 @@ type identity struct {
 	name       string             // what is configured, or the column that was chosen
 	fallback   bool               // ids are made for records without a value
 	chosen     string             // why it was chosen, where the configuration leaves it open
-	// again holds the records whose made id an earlier record has: by their offset, which one of them it is, from 2 on.
+	// again holds the records with a made id that an earlier record has: by their offset, which one of them it is, from 2 on.
 	again map[int64]int
 }
 
@@ -145,7 +145,7 @@ func (o *opened) isUnique(ctx context.Context, column int) (bool, error) {
 	return len(list) > 0, nil
 }
 
-// findAgain finds the records whose made id an earlier record has.
+// findAgain finds the records with a made id that an earlier record has.
 func (o *opened) findAgain(ctx context.Context) (map[int64]int, error) {
 	var row record.Row
 	m := o.version.mapping
@@ -178,7 +178,7 @@ func (i *identity) number(row *record.Row, offset int64) {
 }
 
 // makeID makes a contact's id out of its name, first e-mail address and first phone number, or of everything in the record
-// where it has none of them. Spelling does not matter: case, spaces, and the punctuation of numbers.
+// if it has no such values. Spelling does not matter: case, spaces, and the punctuation of numbers.
 func (m *mapping) makeID(row *record.Row, values [][]byte) string {
 	c := &row.Contact
 	parts := []string{strings.ToLower(strings.Join(strings.Fields(c.Name), " ")), "", ""}

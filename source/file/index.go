@@ -32,11 +32,11 @@ type place struct {
 
 const null = -1 << 63
 
-// unreadable stands for a stamp that is there and cannot be read: nobody knows how new it is, so it is in the future for ever, and
+// unreadable stands for a stamp that is there and cannot be read: it is unknown how new it is, so it is in the future for ever, and
 // no checkpoint is made of it (E11).
 const unreadable = 1<<63 - 1
 
-// id is a record's id.
+// id returns a record's id.
 func (x *index) id(p place) []byte { return x.ids[p.id : uint64(p.id)+uint64(p.size)] }
 
 // maxIDs is how long all ids may be together.
@@ -47,7 +47,7 @@ type indexing struct {
 	*index
 	version *version
 	stamps  *stamps
-	newest  []int64 // the newest stamp of each file; null where there is none
+	newest  []int64 // the newest stamp of each file; null if it has no stamp
 	row     record.Row
 	stamp   record.Row // for updated
 }
@@ -76,7 +76,7 @@ func (o *opened) buildIndex(ctx context.Context) (*index, error) {
 			return nil, Broken(o.files.name()+" has more than 4 GiB of ids", "Split it.")
 		}
 		if !c.Uncut {
-			v.starts.passed(c.End) // nobody else has the version yet
+			v.starts.passed(c.End) // no other goroutine has the version yet
 		}
 	}
 	x.sort()
@@ -116,7 +116,7 @@ func (x *indexing) add(c *cursor) bool {
 	return true
 }
 
-// reject takes in a record that cannot be read: it is shown by initial runs, as one that nobody knows (D8).
+// reject takes in a record that cannot be read: it is shown by initial runs, as an unknown contact (D8).
 func (x *indexing) reject(c *cursor, reason string) {
 	x.faults[c.Start.Offset] = c.explain(reason)
 	x.rows = append(x.rows, place{updated: null, offset: c.Start.Offset})
@@ -166,7 +166,7 @@ func (x *index) compare(a, b place) int {
 	return bytes.Compare(x.id(a), x.id(b))
 }
 
-// after is the first row after a place of the order; hasID false stands after every id.
+// after returns the first row after a place of the order; hasID false stands after every id.
 func (x *index) after(updated int64, id string, hasID bool) int {
 	return sort.Search(len(x.rows), func(i int) bool {
 		p := x.rows[i]

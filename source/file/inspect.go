@@ -81,7 +81,7 @@ func (i *inspector) look(values [][]byte) {
 	}
 }
 
-// flaws are what a format found, in the order of their first appearance.
+// flaws lists what a format found, in the order of their first appearance.
 type flaws []*flawed
 
 type flawed struct {
@@ -118,7 +118,7 @@ func (p *places) add(c *cursor) {
 	}
 }
 
-// that is a sentence about the records. It begins with the verb, in the plural.
+// that returns a sentence about the records. It begins with the verb, in the plural.
 func (p *places) that(predicate string) string {
 	verb, rest, _ := strings.Cut(predicate, " ")
 	if one, ok := map[string]string{"have": "has", "are": "is", "hold": "holds"}[verb]; ok && p.n == 1 {
@@ -295,8 +295,8 @@ func (v *version) formats() []string {
 	return list
 }
 
-// nobodyGoes says what follows from records whose contacts are unknown (D8).
-const nobodyGoes = "until they are corrected, contacts that are missing are not deleted"
+// nothingDeleted says what follows from records of unknown contacts (D8).
+const nothingDeleted = "until they are corrected, contacts that are missing are not deleted"
 
 // describe says where ids come from.
 func (i *identity) describe() string {
@@ -369,12 +369,12 @@ func (i *inspector) problems() []source.Problem {
 	}
 	add(source.Failure, i.rows == 0, "no_rows", "the file has no contacts", "Check that the export is complete.")
 	for _, f := range i.faults {
-		add(source.Failure, true, f.Code, f.that(f.Says+" and cannot be read: "+nobodyGoes), f.Hint)
+		add(source.Failure, true, f.Code, f.that(f.Says+" and cannot be read: "+nothingDeleted), f.Hint)
 	}
 	for _, message := range slices.Sorted(maps.Keys(i.failed)) {
-		add(source.Failure, true, "not_a_contact", i.failed[message].that("are no contact by the configuration ("+message+"): "+nobodyGoes), "Correct the expression, or the values.")
+		add(source.Failure, true, "not_a_contact", i.failed[message].that("are not a contact by the configuration ("+message+"): "+nothingDeleted), "Correct the expression, or the values.")
 	}
-	add(source.Failure, i.noID.n > 0, "no_id", i.noID.that("have no id and cannot be sent: ")+nobodyGoes, "Give every contact an id.")
+	add(source.Failure, i.noID.n > 0, "no_id", i.noID.that("have no id and cannot be sent: ")+nothingDeleted, "Give every contact an id.")
 	add(source.Failure, i.badStamp.n > 0, "bad_updated",
 		i.badStamp.that(fmt.Sprintf("have an unreadable %q, such as %q: every new version of the file sends them again", cfg.Updated, i.badStampA)),
 		"Set updated_layout to how the column is written, such as 02.01.2006 15:04:05.")

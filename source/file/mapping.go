@@ -57,7 +57,7 @@ func (f *factory) compiler() record.Compiler {
 	return record.Compiler{Clean: trim, Lists: f.traits.Lists}
 }
 
-// unfit is the error of files whose columns are not those that the configuration speaks of.
+// unfit returns the error of files without the columns that the configuration names.
 func (f *files) unfit(name string, err error) error {
 	var said []string
 	hint := ""
@@ -83,7 +83,7 @@ func fieldErrors(err error) []*record.FieldError {
 	return nil
 }
 
-// haveDeciding is an error where a file lacks a column that decides which of its records are sent, and which of them are gone.
+// haveDeciding returns an error where a file lacks a column that decides which of its records are sent, and which of them are gone.
 func (f *files) haveDeciding(v *version, m *mapping) error {
 	for key, e := range map[string]*record.Expression{"id": m.id.expression, "updated": m.updated, "deleted": m.deleted} {
 		if e == nil {

@@ -88,7 +88,7 @@ func (o *opened) records(part int) (Records, error) {
 	return open.records, nil
 }
 
-// unchanged is an error if a file that is open was written to since the version was found.
+// unchanged returns an error if a file that is open was written to since the version was found.
 func (o *opened) unchanged() error {
 	for _, open := range o.open {
 		if err := o.unchangedFile(open); err != nil {
@@ -113,7 +113,7 @@ func (o *opened) unchangedFile(open *openFile) error {
 	return nil
 }
 
-// settled is an error if the files are not what they were when the version was found. A single file may have been replaced by
+// settled returns an error if the files are not what they were when the version was found. A single file may have been replaced by
 // another one: what was read is still one version of it.
 func (o *opened) settled() error {
 	if !o.version.many {
@@ -132,7 +132,7 @@ func (o *opened) settled() error {
 // errWritten says that a file was written to since it was found.
 var errWritten = errors.New("the file is not what it was")
 
-// errReplaced says that a file is another one than that which was found: whoever looks again finds it.
+// errReplaced says that a file is another one than that which was found: looking again finds it.
 var errReplaced = errors.New("the file has been replaced")
 
 func (f *files) replaced(name string) error {

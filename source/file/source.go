@@ -120,7 +120,7 @@ func (r *reading) read(ctx context.Context, run bridge.Run, after bridge.Positio
 	return err
 }
 
-// changed is the error of a run whose files are not what they were when the run began.
+// changed returns the error of a run with files that have changed since the run began.
 func changed(cause error) error {
 	return &bridge.Error{
 		Code:    bridge.CodeInvalidOffset,

@@ -15,9 +15,9 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 )
 
-// A spool is a temporary file with the records of a version, in the order of the files, for a format whose readers cannot begin
+// A spool is a temporary file with the records of a version, in the order of the files, for a format with readers that cannot begin
 // anywhere. It is bounded, and made from the version alone: another process makes the same one, with the same places in
-// it. Nothing depends on its being there. It is not part of what a bridge must keep: whoever misses it makes it again.
+// it. Nothing depends on its being there. A bridge need not keep it: a reader that misses it makes it again.
 type spool struct {
 	file  *os.File
 	size  int64
@@ -87,7 +87,7 @@ func (o *opened) spoolAll(ctx context.Context) error {
 	return nil
 }
 
-// spoolError is the error of a temporary file that cannot be written or read.
+// spoolError returns the error of a temporary file that cannot be written or read.
 func spoolError(err error) error {
 	return &bridge.Error{
 		Code: bridge.CodeSourceUnavailable, Message: "the temporary file of what was read cannot be used",
@@ -114,7 +114,7 @@ func (s *spool) release() {
 	last := s.users == 0
 	s.mu.Unlock()
 	if last {
-		_ = s.file.Close() // nobody needs it any more
+		_ = s.file.Close() // it is not needed any more
 		if runtime.GOOS == "windows" {
 			_ = os.Remove(s.file.Name())
 		}
@@ -307,7 +307,7 @@ func (r *spoolReader) decode(rec *Record, b []byte) error {
 	return nil
 }
 
-// uvarint reads a number from the front of b. What it returns where there is none makes no sense further on.
+// uvarint reads a number from the front of b. Without a number the result is meaningless.
 func uvarint(b []byte) (uint64, []byte) {
 	value, n := binary.Uvarint(b)
 	if n <= 0 {

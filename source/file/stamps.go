@@ -84,7 +84,7 @@ type stamps struct {
 	zoneless bool          // there are stamps that name no zone
 }
 
-// key is a stamp's place in the order; false: there is none, or it cannot be read.
+// key returns a stamp's place in the order; false: it is missing, or cannot be read.
 func (s *stamps) key(text string) (int64, bool) {
 	switch s.layout.text {
 	case unixSeconds:
@@ -130,7 +130,7 @@ func (s *stamps) usual(text string) (int64, bool) {
 	return 0, false
 }
 
-// fraction is the step of a stamp whose second has a fraction. Trailing zeros may have been left out by whoever wrote it,
+// fraction returns the step of a stamp with a fraction of a second. The writer may have left out trailing zeros,
 // and a single stamp does not tell: a millisecond is the most that is trusted.
 func fraction(digits string) time.Duration {
 	n := len(digits) - len(strings.TrimLeft(digits, "0123456789"))
@@ -183,7 +183,7 @@ func (s *stamps) found(t time.Time, step time.Duration) (int64, bool) {
 // unknownZone is how far a clock in an unknown zone may be behind UTC.
 const unknownZone = 12 * time.Hour
 
-// horizon is the greatest key that no later version of a file can still bring (E2). A file was written at its time of
+// horizon returns the greatest key that no later version of a file can still bring (E2). A file was written at its time of
 // modification or earlier, if it was copied, but not before its newest stamp; what had been stamped overlap before that is
 // in it.
 func (s *stamps) horizon(modified time.Time, newest int64, overlap time.Duration) int64 {
@@ -205,7 +205,7 @@ func (s *stamps) horizon(modified time.Time, newest int64, overlap time.Duration
 	return stamp.Microseconds(lowest.Truncate(max(s.coarsest, time.Microsecond))) - 1
 }
 
-// earliest is the first moment at which the clock of a zone shows a key.
+// earliest returns the first moment at which the clock of a zone shows a key.
 func earliest(key int64, zone *time.Location) time.Time {
 	w := stamp.Moment(key)
 	t := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), w.Nanosecond(), zone)

@@ -57,7 +57,7 @@ func (s *starts) nearest(offset int64) Place {
 }
 
 // find goes to the record that starts at an offset, or to where the last one ends. It returns false, and leaves the cursor
-// anywhere, where there is none.
+// anywhere, if there is no such place.
 func (s *starts) find(ctx context.Context, c *cursor, offset int64) (bool, error) {
 	select {
 	case s.lock <- struct{}{}:

@@ -12,7 +12,7 @@ import (
 
 var errForeign = errors.New("not in the form that this source writes")
 
-// A state is what every page of a run must know (E4).
+// A state holds what every page of a run needs (E4).
 type state struct {
 	sum       digest    // of the version that the run is over
 	names     shortHash // of the names of its files, where there may be others at another time
@@ -164,7 +164,7 @@ func (c *checkpoint) parseSorted(text string) error {
 	return err
 }
 
-// checkpointOf is the checkpoint of a page that ends at a position: never beyond the horizon, never before the run's own
+// checkpointOf returns the checkpoint of a page that ends at a position: never beyond the horizon, never before the run's own
 // start, and that start letter by letter where there was nothing new (D2).
 func checkpointOf(run bridge.Run, at bridge.Position, complete bool, prefix string) bridge.Checkpoint {
 	s, err := parseState(run.State)

@@ -34,7 +34,7 @@ type version struct {
 	warned  atomic.Bool
 }
 
-// A part is what is known of one file of a version.
+// A part holds what is known about one file of a version.
 type part struct {
 	sum      digest // of the content
 	base     int64  // what its offsets begin with among those of all files
@@ -64,7 +64,7 @@ func newVersion(list []found, many bool, now time.Time) *version {
 	return v
 }
 
-// size is how many bytes all files have together.
+// size returns how many bytes all files have together.
 func (v *version) size() int64 {
 	size := int64(0)
 	for _, file := range v.files {
@@ -73,7 +73,7 @@ func (v *version) size() int64 {
 	return size
 }
 
-// readSize is how far the offsets of the records go.
+// readSize returns how far the offsets of the records go.
 func (v *version) readSize() int64 {
 	if v.spool != nil {
 		return v.spool.size
@@ -232,7 +232,7 @@ func (o *opened) digest(ctx context.Context, before *version) error {
 	return nil
 }
 
-// sumOf returns the digest of a file that is what it was when it had settled.
+// sumOf returns the digest of a file that has not changed since it settled.
 func (v *version) sumOf(file found) (digest, bool) {
 	if v == nil || v.settle {
 		return digest{}, false

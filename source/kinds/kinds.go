@@ -22,7 +22,7 @@ func All() []source.Kind {
 	}
 }
 
-// A Family is what several kinds have in common.
+// A Family holds what several kinds have in common.
 type Family struct {
 	Name string // one of source's Family constants
 	// Guide is the file in docs that shows how a source of the family is served, and Title its heading. Empty where nothing has
@@ -49,7 +49,7 @@ func FamilyOf(kind source.Kind) Family {
 	return Family{}
 }
 
-// Named returns the kind of a name; ok is false where there is none.
+// Named returns the kind of a name; ok is false if the name is unknown.
 func Named(name string) (kind source.Kind, ok bool) {
 	for _, k := range All() {
 		if k.Name == name {

@@ -80,7 +80,7 @@ func TestNobodyElseNamesAKind(t *testing.T) {
 	}
 }
 
-// productFiles are the Go files of the product outside the kinds' own packages, source/kinds, and what serves only tests, by
+// productFiles returns the Go files of the product outside the kinds' own packages, source/kinds, and what serves only tests, by
 // their path in the module.
 func productFiles(t *testing.T) map[string]*ast.File {
 	t.Helper()
@@ -112,7 +112,7 @@ func productFiles(t *testing.T) map[string]*ast.File {
 	return files
 }
 
-// elsewhere reports whether a folder holds a kind's own package, or none of the product.
+// elsewhere reports whether a folder holds a kind's own package, or no package of the product.
 func elsewhere(folder string) bool {
 	switch folder {
 	case "source/kinds", "source/sourcetest", "internal/test", "internal/demo", "tools", "examples":
@@ -137,7 +137,7 @@ func dealsWithSources(path string, imports []string) bool {
 	})
 }
 
-// kindNamed is the kind that a string literal names: the literal is its name, or speaks of a kind of that name, or of its
+// kindNamed returns the kind that a string literal names: the literal is its name, or speaks of a kind of that name, or of its
 // example. Words such as memory mean other things in other texts.
 func kindNamed(literal string) string {
 	for _, k := range kinds.All() {

@@ -74,7 +74,7 @@ func BenchmarkReadWhole(b *testing.B) {
 	b.ReportMetric(benchRows*float64(b.N)/b.Elapsed().Seconds(), "contacts/s")
 }
 
-// BenchmarkCopy is what the server itself can write as JSON.
+// BenchmarkCopy measures how fast the server itself writes JSON.
 func BenchmarkCopy(b *testing.B) {
 	db := benchTable(b)
 	conn, err := pgx.Connect(b.Context(), db.DSN)

@@ -116,9 +116,9 @@ func TestIDsOfEveryKind(t *testing.T) {
 				t.Fatalf("got %s", ids(all))
 			}
 			for i, c := range all {
-				expect(t, "behind "+c.Contact.ID, ids(r.page(t, run, c.Position, 0)), ids(all[i+1:]))
+				expect(t, "after "+c.Contact.ID, ids(r.page(t, run, c.Position, 0)), ids(all[i+1:]))
 				next, _ := r.run(t, r.Checkpoint(run, c.Position, false), 2)
-				expect(t, "from the checkpoint behind "+c.Contact.ID, ids(next), ids(all[i+1:]))
+				expect(t, "from the checkpoint after "+c.Contact.ID, ids(next), ids(all[i+1:]))
 			}
 		})
 	}
@@ -190,7 +190,7 @@ func TestRowsThatAreTheSameTwice(t *testing.T) {
 	expect(t, "problems", problems(t, r), "null_id duplicate_id no_index")
 }
 
-// problems are the codes of what preview finds.
+// problems returns the codes of what preview finds.
 func problems(t testing.TB, r reader) string {
 	t.Helper()
 	inspection, err := r.Inspect(t.Context())
@@ -309,7 +309,7 @@ func TestErrorsOfTheConnection(t *testing.T) {
 		"wrong password":   {strings.Replace(reader, ":secret@", ":wrongsecret@", 1), plain, bridge.CodeUnauthorized, []string{"dsn"}},
 		"unknown user":     {strings.Replace(reader, "//reader", "//nobody", 1), plain, bridge.CodeUnauthorized, nil},
 		"unknown database": {strings.Replace(db.DSN, db.Name, "nowhere", 1), plain, bridge.CodeSourceBroken, []string{"does not exist"}},
-		"nobody listens":   {"postgres://a:secret@127.0.0.1:1/x", plain, bridge.CodeSourceUnavailable, []string{"refused"}},
+		"no server":   {"postgres://a:secret@127.0.0.1:1/x", plain, bridge.CodeSourceUnavailable, []string{"refused"}},
 		"unknown host":     {"postgres://a:secret@nowhere.invalid/x", plain, bridge.CodeSourceUnavailable, []string{"name"}},
 		"no privilege":     {reader, `{table: hidden, id: id}`, bridge.CodeSourceBroken, []string{"permission denied", "GRANT SELECT"}},
 	} {

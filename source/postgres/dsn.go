@@ -100,7 +100,7 @@ func settings(params map[string]string) {
 	}
 }
 
-// A database is what is open for one set of credentials. It is a [sqltable.Database].
+// A database is open for one set of credentials. It is a [sqltable.Database].
 type database struct {
 	conns    *pgxpool.Pool
 	mode     pgx.QueryExecMode

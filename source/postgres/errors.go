@@ -41,7 +41,7 @@ func statementHint(pg *pgconn.PgError) string {
 
 const grantSelect = "GRANT SELECT on what is read to the user of dsn."
 
-// serverError is the error that the server answered with. Its text is PostgreSQL's own, which holds no credential.
+// serverError returns the error that the server answered with. Its text is PostgreSQL's own, which holds no credential.
 func serverError(pg *pgconn.PgError, class string) error {
 	e := &bridge.Error{Code: bridge.CodeSourceBroken, Message: "PostgreSQL refused a query: " + pg.Message, Err: &sqlState{pg}}
 	switch {
@@ -77,7 +77,7 @@ type sqlState struct{ pg *pgconn.PgError }
 
 func (s *sqlState) Error() string { return "SQLSTATE " + s.pg.Code }
 
-// connectionError is the error of no connection, or of one that broke. The driver's own text names hosts and users, so only
+// connectionError returns the error of no connection, or of one that broke. The driver's own text names hosts and users, so only
 // the innermost cause is kept.
 func connectionError(err error) error {
 	e := &bridge.Error{
@@ -94,7 +94,7 @@ func connectionError(err error) error {
 	return e
 }
 
-// innermost is the first cause, without what was said around it.
+// innermost returns the first cause, without what was said around it.
 func innermost(err error) error {
 	for {
 		switch e := err.(type) { //nolint:errorlint // this walks the chain

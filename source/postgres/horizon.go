@@ -28,7 +28,7 @@ func (s *session) Clock(ctx context.Context, t *sqltable.Table, overlap time.Dur
 	return s.openClock(ctx, c, shapeOf(t).origin.elsewhere(), overlap)
 }
 
-// standbyClock is the clock of a standby: what was replayed is visible.
+// standbyClock returns the clock of a standby: what was replayed is visible.
 func standbyClock(c sqltable.Clock, replayed *time.Time, overlap time.Duration) sqltable.Clock {
 	c.Blind, c.Lacks = true, standbyLacks
 	if c.Unsafe = replayed == nil; c.Unsafe {
@@ -44,7 +44,7 @@ const standbyLacks = "this is a standby, where open transactions cannot be seen"
 // openClock goes by the transactions that are open. elsewhere says that others write what is read.
 func (s *session) openClock(ctx context.Context, c sqltable.Clock, elsewhere bool, overlap time.Duration) (sqltable.Clock, error) {
 	var oldest, prepared *time.Time
-	var hidden int // sessions whose transactions this user may not see
+	var hidden int // sessions with transactions that this user may not see
 	err := s.QueryRow(ctx, openTransactions).Scan(&oldest, &hidden)
 	if err == nil {
 		// Read later than the open ones: one of them may have been prepared meanwhile.

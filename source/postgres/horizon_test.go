@@ -48,7 +48,7 @@ type stamped struct {
 	name, table, config string
 }
 
-// stampeds are tables whose rows are stamped by the database itself. customers(id) has five of them.
+// stampeds are tables with rows that the database itself stamps. customers(id) has five of them.
 var stampeds = []stamped{
 	{"timestamptz", `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz DEFAULT now())`, ``},
 	{"timestamptz(0)", `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz(0) DEFAULT now())`, ``},
@@ -183,7 +183,7 @@ func TestOverlapWithoutPrivilege(t *testing.T) {
 	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`,
 		`INSERT INTO customers VALUES (1, now() - interval '61 min'), (2, now() - interval '59 min'), (3, now())`)
 	r := open(t, db.User(t), `{table: customers, id: id, updated: u, overlap: 1h, fields: {name: id}}`)
-	db.Conn(t) // a session whose transactions cannot be seen
+	db.Conn(t) // a session with invisible transactions
 	_, checkpoint := r.run(t, "", 0)
 	got, _ := r.run(t, checkpoint, 0)
 	expect(t, "what is read again", ids(got), "2 3")
@@ -241,7 +241,7 @@ func TestOtherDatabasesDoNotHoldTheHorizon(t *testing.T) {
 	expect(t, "what is read again", ids(got), "")
 }
 
-// A clock that was set back makes stamps that lie behind the checkpoint (T13).
+// A clock that was set back makes stamps that lie before the checkpoint (T13).
 func TestClockSetBackReadsEverythingAgain(t *testing.T) {
 	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz)`, `INSERT INTO customers VALUES (1, '2020-01-01'), (2, NULL)`)
 	r := open(t, db.DSN, `{table: customers, id: id, updated: u, fields: {name: id}}`)
@@ -249,7 +249,7 @@ func TestClockSetBackReadsEverythingAgain(t *testing.T) {
 	got, checkpoint := r.run(t, ahead, 1)
 	expect(t, "everything, as the bridge says then (D10)", ids(got), "2 1")
 	if !r.begin(t, ahead).Initial() {
-		t.Error("the run is no initial one")
+		t.Error("the run is not an initial one")
 	}
 	expect(t, "checkpoint", string(checkpoint), "2020-01-01T00:00:00.000000Z/1")
 	if !strings.Contains(r.log.String(), "set back") {

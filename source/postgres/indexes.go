@@ -135,7 +135,7 @@ func (s *session) originOfOrder(ctx context.Context, t *sqltable.Table) (table s
 	err = s.QueryRow(ctx, `SELECT c.oid::regclass::text, (SELECT array_agg(quote_ident(a.attname) ORDER BY k.n)
 		FROM unnest($2::int2[]) WITH ORDINALITY AS k (attnum, n) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum)
 		FROM pg_class c WHERE c.oid = $1 AND c.relkind IN ('r', 'm')`, fields[0].TableOID, numbers).Scan(&table, &columns)
-	if errors.Is(err, pgx.ErrNoRows) { // a view or a foreign table, whose indexes are elsewhere
+	if errors.Is(err, pgx.ErrNoRows) { // a view or a foreign table: its indexes are elsewhere
 		return "", nil, nil
 	}
 	return table, columns, err

@@ -37,7 +37,7 @@ func (s *session) snapshot(ctx context.Context) (text string, err error) {
 }
 
 // IsQuiet implements [sqltable.Marker]: no transaction that writes was open then, and none has
-// begun. What comes from elsewhere is changed by nobody here.
+// begun. Rows that come from elsewhere are not changed here.
 func (s *session) IsQuiet(ctx context.Context, t *sqltable.Table, mark string) (bool, error) {
 	oldest, next, _ := strings.Cut(mark, ":")
 	if shapeOf(t).origin.elsewhere() || oldest != next {
@@ -51,7 +51,7 @@ func (s *session) IsQuiet(ctx context.Context, t *sqltable.Table, mark string) (
 // order of their ids: a search that finds few of them could take longer than a page may (P12).
 const manyRows = 5_000_000
 
-// ownColumns is an expression whose value changes only with its row: columns, and the functions that choose among them.
+// ownColumns matches an expression with a value that changes only with its row: columns, and the functions that choose among them.
 var ownColumns = regexp.MustCompile(`^(?i:(?:coalesce|greatest|least)\s*\()?[\w\s,."]+\)?$`)
 
 // changed is [sqltable.Table.Changed]: all rows are wanted where the mark does not tell.
@@ -64,8 +64,8 @@ func changed(mark string) string {
 	return wideXID("xmin") + " >= " + strconv.FormatInt(first, 10)
 }
 
-// tracksChanges reports whether each row tells which transaction changed its stamp last: in a table of this server, whose
-// updated is made of the row's own columns.
+// tracksChanges reports whether each row tells which transaction changed its stamp last: in a table of this server with
+// an updated that is made of the row's own columns.
 func (own *shape) tracksChanges(cfg sqltable.Config) bool {
 	return own.table != nil && (own.table.kind == "r" || own.table.kind == "p") && own.table.rows < manyRows && !own.origin.elsewhere() &&
 		ownColumns.MatchString(cfg.Updated)

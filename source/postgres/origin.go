@@ -75,7 +75,7 @@ func (p plan) tables(schemas, names []string) (_, _ []string, foreign bool) {
 	return schemas, names, foreign
 }
 
-// originOf asks the planner what is read in the end, behind views, queries and partitions.
+// originOf asks the planner what is read in the end, through views, queries and partitions.
 func originOf(ctx context.Context, conn *session, list, from string) (o origin, err error) {
 	var text string
 	sql := "EXPLAIN (VERBOSE, FORMAT JSON) SELECT " + list + " FROM " + from
@@ -113,7 +113,7 @@ func (o origin) mayNumber(st sqltable.Stamp, oid uint32) error {
 	case o.stored && oid != pgtype.XIDOID:
 		return &source.ConfigError{
 			Key: "updated", Message: "updated: a materialized view shows the transaction ids of its rows only when it is refreshed",
-			Hint: "Use updated: xmin, or read the tables behind it.",
+			Hint: "Use updated: xmin, or read the tables that it is made of.",
 		}
 	}
 	return nil

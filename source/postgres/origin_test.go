@@ -15,7 +15,7 @@ import (
 const there = `CREATE SEQUENCE s; CREATE TABLE customers (id int PRIMARY KEY, u timestamptz DEFAULT now(), n bigint DEFAULT nextval('s'), x xid8 DEFAULT pg_current_xact_id());
 	INSERT INTO customers (id, u) VALUES (1, now() - interval '1 hour'), (2, now() - interval '30 min')`
 
-// foreign makes the table of another server readable in a database: as itself, behind a view, and as a partition.
+// foreign makes the table of another server readable in a database: as itself, through a view, and as a partition.
 func foreign(t *testing.T) (remote, local *pgtest.Database) {
 	t.Helper()
 	remote = server.Database(t, there)
@@ -28,7 +28,7 @@ func foreign(t *testing.T) (remote, local *pgtest.Database) {
 	return remote, local
 }
 
-// The transactions of another server cannot be seen here, so the overlap is read again: behind views, queries and partitions
+// The transactions of another server cannot be seen here, so the overlap is read again: through views, queries and partitions
 // too.
 func TestForeignRowsE2(t *testing.T) {
 	for _, from := range []string{"table: customers", "table: joined", "table: everyone", "query: SELECT * FROM joined"} {
@@ -49,7 +49,7 @@ func TestForeignRowsE2(t *testing.T) {
 					t.Errorf("the late commit is lost: got %q after %s", ids(got), checkpoint)
 				}
 				if !strings.Contains(problems(t, r), "imported") || !strings.Contains(r.log.String(), "filled from elsewhere") {
-					t.Errorf("nobody says that rows come from elsewhere: %s; %s", problems(t, r), r.log)
+					t.Errorf("no word that rows come from elsewhere: %s; %s", problems(t, r), r.log)
 				}
 			})
 		}
@@ -155,7 +155,7 @@ func TestSubscriberE2(t *testing.T) {
 	}
 }
 
-// xid8Trigger is what docs/exactness.md tells people to run.
+// xid8Trigger is the statement that docs/exactness.md recommends.
 var xid8Trigger = documented("ALTER TABLE customers ADD COLUMN changed", "CREATE INDEX ON customers (changed, id);")
 
 // The trigger of docs/exactness.md, as it stands there, stamps what is inserted and what is updated, in subtransactions too.
@@ -176,7 +176,7 @@ func TestTriggerOfTheDocsE2(t *testing.T) {
 	expect(t, "problems", problems(t, r), "")
 }
 
-// documented is a piece of docs/exactness.md.
+// documented returns a piece of docs/exactness.md.
 func documented(from, to string) string {
 	text, err := os.ReadFile("../../docs/exactness.md")
 	if err != nil {

@@ -6,7 +6,7 @@
 //
 //   - A time (timestamptz, timestamp, date, or an integer of seconds, milliseconds or microseconds since 1970). A stamp that
 //     now() or clock_timestamp() made is never older than its transaction. So the horizon is the oldest start of any
-//     transaction that is open in the database, or the database's clock if there is none, minus clock_skew and the column's
+//     transaction that is open in the database, or the database's clock if no transaction is open, minus clock_skew and the column's
 //     precision. The starts of other users' transactions are shown to members of pg_read_all_stats only:
 //     GRANT pg_read_all_stats TO the user. Without it, on a standby, and for rows that come from elsewhere (foreign tables,
 //     subscriptions, materialized views, whatever view or query is in front of them), the horizon is the overlap before the clock: who commits later than that is missed.

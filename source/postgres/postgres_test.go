@@ -131,7 +131,7 @@ func clone(c bridge.Change) bridge.Change {
 	return bridge.Change{Contact: c.Contact.Clone(), Deleted: c.Deleted, Rejected: c.Rejected, Position: slices.Clone(c.Position)}
 }
 
-// ids are the ids of changes in their order, separated by blanks.
+// ids returns the ids of changes in their order, separated by blanks.
 func ids(changes []bridge.Change) string {
 	var list []string
 	for _, c := range changes {
@@ -164,7 +164,7 @@ func expect(t testing.TB, what, got, want string) {
 	}
 }
 
-// fact is the value of a fact.
+// fact returns the value of a fact.
 func fact(i source.Inspection, name string) string {
 	for _, f := range i.Facts {
 		if f.Name == name {
@@ -176,5 +176,5 @@ func fact(i source.Inspection, name string) string {
 
 func asError(err error, into **bridge.Error) bool { return errors.As(err, into) }
 
-// background is a context for cleaning up.
+// background returns a context for cleaning up.
 func background() context.Context { return context.Background() }

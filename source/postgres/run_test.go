@@ -263,8 +263,8 @@ func TestResumeAnywhere(t *testing.T) {
 		t.Fatalf("got %d contacts", len(all))
 	}
 	for i, c := range all {
-		expect(t, fmt.Sprintf("behind %s", c.Contact.ID), ids(r.page(t, run, c.Position, 0)), ids(all[i+1:]))
-		expect(t, fmt.Sprintf("two behind %s", c.Contact.ID), ids(r.page(t, run, c.Position, 2)), ids(all[i+1:min(i+3, len(all))]))
+		expect(t, fmt.Sprintf("after %s", c.Contact.ID), ids(r.page(t, run, c.Position, 0)), ids(all[i+1:]))
+		expect(t, fmt.Sprintf("two after %s", c.Contact.ID), ids(r.page(t, run, c.Position, 2)), ids(all[i+1:min(i+3, len(all))]))
 	}
 }
 
@@ -274,7 +274,7 @@ func TestCheckpointNeverGoesBack(t *testing.T) {
 	_, since := r.run(t, "", 0)
 	begin(t, db, "SELECT now()")
 	cfg := strings.Replace(plain, "updated: ", "clock_skew: 1h, updated: ", 1)
-	slow := open(t, db.DSN, cfg) // its horizon is behind since
+	slow := open(t, db.DSN, cfg) // its horizon is earlier than since
 	insert(t, db, 9)
 	run := slow.begin(t, since)
 	got := slow.page(t, run, nil, 0)

@@ -37,7 +37,7 @@ func (s *session) Release(ctx context.Context) {
 	s.Conn.Release()
 }
 
-// drainTime is how long the rest of a page that nobody wants is read; then its query is cancelled.
+// drainTime is how long the rest of an abandoned page is read; then its query is cancelled.
 const drainTime = 20 * time.Millisecond
 
 // Query implements [sqltable.Session].
@@ -260,7 +260,7 @@ func (s *session) types(ctx context.Context, fields []pgconn.FieldDescription) (
 	return types, rows.Err()
 }
 
-// knownTypes are those of the columns' types that are known, and the numbers of the others.
+// knownTypes returns those of the columns' types that are known, and the numbers of the others.
 func (db *database) knownTypes(fields []pgconn.FieldDescription) (types map[uint32]sqlType, missing []string) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -64,21 +64,21 @@ func stampText(layout keyset.Layout, stamp keyset.Value) keyset.Value {
 	return keyset.TextValue(strings.Replace(text, "T", " ", 1))
 }
 
-// A shape is what the catalogue says about what is read.
+// A shape describes, from the catalogue, the table, view or query that is read.
 type shape struct {
 	stampOID uint32
 	table    *table // nil for a query
 	origin   origin
 }
 
-// shapeOf is the shape of a table.
+// shapeOf returns the shape of a table.
 func shapeOf(t *sqltable.Table) *shape { return t.Own.(*shape) }
 
-// A table is what the catalogue says about the configured table.
+// A table describes the configured table as the catalogue does.
 type table struct {
 	oid  uint32
 	kind string  // relkind: r, p, v, m, f
-	rows float64 // estimate; -1 where there is none
+	rows float64 // estimate; -1 if it is missing
 }
 
 // Adapt implements [sqltable.Adapter].

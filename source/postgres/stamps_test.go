@@ -91,7 +91,7 @@ func TestOddNumberOfALongSequenceE11(t *testing.T) {
 	}
 }
 
-// E11: a column whose meaning was changed is read again, once.
+// E11: a column with a changed meaning is read again, once.
 func TestConvertedIntegersAreReadAgainE11(t *testing.T) {
 	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u bigint)`,
 		`INSERT INTO customers (id, u) SELECT i, extract(epoch from now()) - 600 + i FROM generate_series(1, 5) i`)
@@ -125,7 +125,7 @@ func TestSequenceSetBackReadsEverythingAgainT13(t *testing.T) {
 	}
 }
 
-// E12: a row whose stamp goes back while an initial run reads was there all the time: it is shown, from whatever it is read.
+// E12: a row with a stamp that goes back while an initial run reads existed all the time: it is shown, whatever is read.
 func TestRowsThatMoveBackAreShownE12(t *testing.T) {
 	for name, config := range map[string]string{
 		"table":           plain,

@@ -11,7 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// tenant returns whose contacts a connection shows: its server, database and user, and the settings of its session that decide
+// tenant returns to whom the contacts of a connection belong: its server, database and user, and the settings of its session that decide
 // which rows are seen and how they are written. Neither the password nor how the connection is secured is part of it.
 func tenant(c *pgconn.Config) source.Settings {
 	t := source.Settings{"tenant.hosts": hostList(c), "tenant.database": c.Database, "tenant.user": c.User}

@@ -227,7 +227,7 @@ const maxRestarts = 20
 
 // sync makes one run in pages as a synchronizer does: every page by a source that may be another one, the checkpoint of
 // every page kept (P9, D2), a refused offset answered with a new run from the last checkpoint (D3). between is called after
-// every page but the last and may be nil. An error is what made the run fail.
+// every page but the last and may be nil. An error ended the run.
 func (x *exam) sync(r *replica, size int, between func(page int)) error {
 	src := x.open()
 	since := r.checkpoint

@@ -177,7 +177,7 @@ func fileRecord(c contact.Contact, updated time.Time, gone string) []string {
 	}
 }
 
-// fileStamp writes a time; nothing where there is none.
+// fileStamp writes a time; nothing for the zero time.
 func fileStamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -44,7 +44,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(benchRows*float64(b.N)/b.Elapsed().Seconds(), "contacts/s")
 }
 
-// BenchmarkScan is what database/sql gives of the same query.
+// BenchmarkScan measures database/sql with the same query.
 func BenchmarkScan(b *testing.B) {
 	f := benchFile(b)
 	for b.Loop() {

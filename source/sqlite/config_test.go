@@ -61,7 +61,7 @@ fields:
 	got, _ := r.run(t, "", 10)
 	expect(t, "contact", fmt.Sprintf("%+v", got[0].Contact), "{ID:7 Name:Jane Doe Title: Company: Emails:[jane@example.com] Phones:[+1 2 1.5] Websites:[] "+
 		"PhotoURL: Address: Twitter: URL:https://crm.example.com/customers/7 CustomFields:[{Key:Plan Value:gold} {Key:Born Value:2012-11-20} {Key:OK Value:1}] Country:}")
-	expect(t, "phones that are no list", strings.Join(got[1].Contact.Phones, ","), "[not json")
+	expect(t, "phones that are not a list", strings.Join(got[1].Contact.Phones, ","), "[not json")
 }
 
 func TestCellsWithSeveralValues(t *testing.T) {

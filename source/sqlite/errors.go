@@ -16,7 +16,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
-// unavailable is the error of a file that cannot be opened.
+// unavailable returns the error of a file that cannot be opened.
 func unavailable(what, hint string) error {
 	return &bridge.Error{Code: bridge.CodeSourceUnavailable, Message: "the database file " + what, Hint: hint}
 }
@@ -66,7 +66,7 @@ func (db *database) format() (message, hint string) {
 	return message, hint
 }
 
-// probeError is the error of a lock that could not be tried.
+// probeError returns the error of a lock that could not be tried.
 func probeError(err error) error {
 	switch code(err) {
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:

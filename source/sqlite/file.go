@@ -45,7 +45,7 @@ func parseLocation(text string, find func(string) string) (location, error) {
 	return location{name: find(name), parameters: parameters}, nil
 }
 
-// uri is the file's address: read-only or writable, never one that creates it.
+// uri returns the file's address: read-only or writable, never one that creates it.
 func (l location) uri(mode string, pragmas ...string) string {
 	values := url.Values{}
 	for key, list := range l.parameters {
@@ -56,7 +56,7 @@ func (l location) uri(mode string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(l.name)}).EscapedPath() + "?" + values.Encode()
 }
 
-// tenant returns whose contacts a file has: its full name, and the parameters that decide what is read of it.
+// tenant returns to whom the contacts of a file belong: its full name, and the parameters that decide what is read of it.
 func (l location) tenant() source.Settings {
 	t := source.Settings{"tenant.path": source.FullName(l.name), "tenant.vfs": l.parameters.Get("vfs")}
 	for name, values := range l.parameters {
@@ -67,7 +67,7 @@ func (l location) tenant() source.Settings {
 	return t
 }
 
-// check is an error if there is no such file: SQLite's own says less.
+// check returns an error if there is no such file: SQLite's own says less.
 func (l location) check() error {
 	info, err := os.Stat(l.name)
 	switch {

@@ -81,7 +81,7 @@ func mustRestart(t *sqltable.Table, f form, newest keyset.Value, since keyset.Si
 // lock is free for a moment between two of its tries, and who waits cannot be seen. It is at most the overlap.
 const lockWait = time.Minute
 
-// clock is the machine's clock, and the moment up to which every change is visible.
+// clock returns the machine's clock, and the moment up to which every change is visible.
 func (s *session) clock(ctx context.Context, t *sqltable.Table) (now, safe time.Time, method string, err error) {
 	now = t.Clock.Now()
 	safe, method = now.Add(-t.Config.Overlap), "overlap"
@@ -190,7 +190,7 @@ func (s *session) recent(ctx context.Context, t *sqltable.Table, f form, since k
 	return r, err
 }
 
-// integersOf are the numbers of a sample of integers; nil where not all of it are.
+// integersOf returns the numbers of a sample of integers; nil where not all of it are.
 func integersOf(sample []keyset.Value) []int64 {
 	list := make([]int64, len(sample))
 	for i, v := range sample {
@@ -231,7 +231,7 @@ func decide(t *sqltable.Table, sample []int64, newest int, known string, now tim
 	return greatest, f
 }
 
-// locations are the zones that stamps without one may be in: the configured one, or UTC and the machine's.
+// locations returns the zones that stamps without one may be in: the configured one, or UTC and the machine's.
 func locations(t *sqltable.Table) []*time.Location {
 	if t.Config.TimeZone == "" {
 		return []*time.Location{time.UTC, time.Local}

@@ -10,7 +10,7 @@ func Kind() source.Kind {
 		Summary: "A table, view or query of an SQLite file.",
 		Docs: `Reads a database file and changes nothing in it.
 
-**Overlap**, since nobody can see how long a write transaction of another process has been open: every run reads the last five
+**Overlap**, since it is not visible how long a write transaction of another process has been open: every run reads the last five
 minutes again. **Exact** with a number that grows with every change, which is drawn inside the write transaction. With
 ` + "`probe_lock`" + ` every run reads one minute again.`,
 		Example: `kind: sqlite

@@ -27,7 +27,7 @@ func TestInitialRunThenNothingNew(t *testing.T) {
 	}
 }
 
-// at is a time on the last day of 2026, when the tests' clock stands at noon.
+// at returns a time on the last day of 2026, when the tests' clock stands at noon.
 func at(hour, minute, second int) time.Time {
 	return time.Date(2026, 12, 31, hour, minute, second, 0, time.UTC)
 }
@@ -79,7 +79,7 @@ func TestProbeLockE2(t *testing.T) {
 	r := open(t, f.path, config)
 	r.clock.now = at(11, 1, 10) // a minute later, when anyone who waits for the lock has given up
 	_, checkpoint := r.run(t, "", 0)
-	expect(t, "checkpoint while nobody writes", string(checkpoint), "2026-12-31 11:00:05/5")
+	expect(t, "checkpoint without a writer", string(checkpoint), "2026-12-31 11:00:05/5")
 	tx, err := f.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestSequence(t *testing.T) {
 
 // What an application cuts to seconds or minutes may be stamped before a transaction that has ended (T4).
 // A page that ends among rows of one number, the greatest there is, leaves its others to the run that starts from its
-// checkpoint: the horizon itself is not behind it (E1).
+// checkpoint: the horizon itself is not after it (E1).
 func TestTiesAtTheHorizonE1(t *testing.T) {
 	f := newFile(t, `CREATE TABLE customers (id INTEGER PRIMARY KEY, u INTEGER)`, `INSERT INTO customers VALUES (1, 7), (2, 7), (3, 7)`)
 	r := open(t, f.path, `{table: customers, id: id, updated: u, updated_as: sequence, fields: {name: id}}`)
@@ -174,7 +174,7 @@ func TestMixedStampsReadEverything(t *testing.T) {
 	}
 }
 
-// problems are the codes of what preview finds.
+// problems returns the codes of what preview finds.
 func problems(t testing.TB, r reader) string {
 	t.Helper()
 	inspection, err := r.Inspect(t.Context())
@@ -226,7 +226,7 @@ func TestClockSetBackReadsEverythingAgainT13(t *testing.T) {
 	r.clock.now = at(11, 30, 0)
 	f.exec(t, "INSERT INTO customers (id, name) VALUES (6, 'not stamped')")
 	if !r.begin(t, "2026-12-31 11:40:00/9").Initial() {
-		t.Error("the run is no initial one")
+		t.Error("the run is not an initial one")
 	}
 	got, checkpoint := r.run(t, "2026-12-31 11:40:00/9", 2)
 	expect(t, "everything, as the bridge says then (D10)", ids(got), "6 1 2 3 4 5")
@@ -273,9 +273,9 @@ func TestIDsOfEveryKind(t *testing.T) {
 	all := r.page(t, run, nil, 0)
 	expect(t, "in one page", ids(all), want)
 	for i, c := range all {
-		expect(t, "behind "+c.Contact.ID, ids(r.page(t, run, c.Position, 0)), ids(all[i+1:]))
+		expect(t, "after "+c.Contact.ID, ids(r.page(t, run, c.Position, 0)), ids(all[i+1:]))
 		next, _ := r.run(t, r.Checkpoint(run, c.Position, false), 2)
-		expect(t, "from the checkpoint behind "+c.Contact.ID, ids(next), ids(all[i+1:]))
+		expect(t, "from the checkpoint after "+c.Contact.ID, ids(next), ids(all[i+1:]))
 	}
 }
 

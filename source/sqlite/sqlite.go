@@ -2,9 +2,9 @@
 //
 // # The safe horizon
 //
-// Write transactions are serial, but one that is open may have stamped its rows long before it commits, and nobody else can
+// Write transactions are serial, but one that is open may have stamped its rows long before it commits, and no other process can
 // see it (E2). So the horizon is the machine's clock minus the overlap; with probe_lock it is the clock itself, whenever the
-// write lock can be taken and given back at once, since nobody is writing then. Either way clock_skew and the stamps' own
+// write lock can be taken and given back at once, since no process is writing then. Either way clock_skew and the stamps' own
 // precision are taken off. Numbers that grow (updated_as: sequence), drawn inside the write transaction, need no clock: the
 // greatest one that is visible is the horizon.
 //
@@ -32,7 +32,7 @@ type Config struct {
 	DSN             source.Template `yaml:"dsn" digest:"-" jsonschema_description:"The same as path, or an SQLite URI (file:…)."`
 	sqltable.Config `yaml:",inline"`
 	UpdatedAs       string `yaml:"updated_as" jsonschema:"enum=auto,enum=timestamp,enum=date,enum=epoch_s,enum=epoch_ms,enum=epoch_us,enum=sequence" jsonschema_description:"What updated is, where its values do not tell. Default: auto."`
-	ProbeLock       bool   `yaml:"probe_lock" digest:"-" jsonschema_description:"Take and give back the write lock to see that nobody is writing: then every run reads the last minute again instead of the overlap. The file must be writable."`
+	ProbeLock       bool   `yaml:"probe_lock" digest:"-" jsonschema_description:"Take the write lock and release it to see that no process is writing: then every run reads the last minute again instead of the overlap. The file must be writable."`
 }
 
 // revision is the kind's mapping revision: see [source.SettingsOf].

@@ -43,7 +43,7 @@ const (
 // textStamp is a time as SQLite's own functions, ISO 8601 and Go's drivers write it.
 var textStamp = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(?:([T ])\d{2}:\d{2}(:\d{2}(?:[.,]\d+)?)?)?(.*)$`)
 
-// textOffset is what may stand behind it: Z, +02:00, " +0000 UTC", "+0200 CEST m=+0.5".
+// textOffset matches what may stand after it: Z, +02:00, " +0000 UTC", "+0200 CEST m=+0.5".
 var textOffset = regexp.MustCompile(`^ ?(?:Z|UTC|GMT|([+-])(\d{2}):?(\d{2})(?: .*)?)$`)
 
 // formOf reads the form off one stamp. as is updated_as.
@@ -127,7 +127,7 @@ func wallOf(v keyset.Value) (time.Time, bool) {
 	return t, err == nil && v.Kind == keyset.Text
 }
 
-// pattern is the SQL condition that a text, the value of an expression, is a stamp of this form.
+// pattern returns the SQL condition that a text, the value of an expression, is a stamp of this form.
 func (f form) pattern(expression string) string {
 	const date, minutes = "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]", "[0-9][0-9]:[0-9][0-9]"
 	rest := "substr(" + expression + ", 17)"
@@ -179,7 +179,7 @@ func (f form) sorts(g form) bool {
 	return f.kind == g.kind && f.kind != unknown && f.unit == g.unit && f.separator == g.separator && f.zoned == g.zoned
 }
 
-// coarseness is what numbers are cut to, whatever their unit could say (T4).
+// coarseness returns the step that numbers are rounded to, whatever their unit could say (T4).
 func (f form) coarseness(sample []keyset.Value) time.Duration {
 	micros := make([]int64, 0, len(sample))
 	for _, v := range sample {
@@ -199,7 +199,7 @@ func (f form) isHorizon(v keyset.Value, g form) bool {
 	return f.sorts(g) && v.Kind == keyset.Text || f.kind == sequence && g.kind == sequence
 }
 
-// walls returns the zones whose wall time stamps of this form may show: those of stamps without a zone, UTC, or between the
+// walls returns the zones of the wall times that stamps of this form may show: those of stamps without a zone, UTC, or between the
 // westernmost and the easternmost of all.
 func (f form) walls(locations []*time.Location) []*time.Location {
 	switch {
@@ -211,7 +211,7 @@ func (f form) walls(locations []*time.Location) []*time.Location {
 	return []*time.Location{time.FixedZone("", int(westernmost.Seconds())), time.FixedZone("", 14*3600)}
 }
 
-// lowest is the greatest stamp that no change after an instant can have or be below.
+// lowest returns the greatest stamp that no change after an instant can have or be below.
 func (f form) lowest(safe time.Time, locations []*time.Location) keyset.Value {
 	safe = safe.Add(-f.precision)
 	if !f.isText() {
@@ -220,7 +220,7 @@ func (f form) lowest(safe time.Time, locations []*time.Location) keyset.Value {
 	return f.text(stamp.LowestOf(safe, f.walls(locations)))
 }
 
-// highest is a stamp that no checkpoint made at or before an instant is beyond.
+// highest returns a stamp that no checkpoint made at or before an instant is beyond.
 func (f form) highest(now time.Time, locations []*time.Location) keyset.Value {
 	if !f.isText() {
 		return f.number(now)
@@ -245,7 +245,7 @@ func (f form) number(t time.Time) keyset.Value {
 	return keyset.Value{Kind: keyset.Real, Real: float64(t.UnixMicro()) / 1e6}
 }
 
-// text writes a wall time without what follows the seconds: every stamp within the same second sorts behind it.
+// text writes a wall time without what follows the seconds: every stamp within the same second sorts after it.
 func (f form) text(wall time.Time) keyset.Value {
 	layout := map[formKind]string{textDate: "2006-01-02", textMinutes: "2006-01-02 15:04", textSeconds: "2006-01-02 15:04:05"}[f.kind]
 	if f.separator != "" {

@@ -191,7 +191,7 @@ func TestAnotherFormThatComesLaterE11(t *testing.T) {
 	}
 }
 
-// E12: a row whose stamp goes back while an initial run reads is shown, by the same process and by another one (E4).
+// E12: a row with a stamp that goes back while an initial run reads is shown, by the same process and by another one (E4).
 func TestRowsThatMoveBackAreShownE12(t *testing.T) {
 	for _, mode := range []string{"WAL", "DELETE"} {
 		for _, to := range []any{nil, "2001-01-01 00:00:00"} {

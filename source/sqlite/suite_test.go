@@ -25,7 +25,7 @@ var stampings = map[string]func(time.Time) any{
 	"to a minute": func(t time.Time) any { return t.UTC().Format("2006-01-02 15:04") },
 }
 
-// suite is the suite of all sources on a file. add completes a configuration.
+// suite returns the suite of all sources on a file. add completes a configuration.
 func suite(stamping string, add func(*Config)) sourcetest.SQL {
 	return sourcetest.SQL{
 		Stamp: "BLOB", // keeps values of any type as they are

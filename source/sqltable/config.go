@@ -12,7 +12,7 @@ import (
 )
 
 // A Config holds the keys that every kind of database has: which rows are read, in which order, and what becomes of them. A kind
-// embeds it with the tag yaml:",inline", beside keys of its own: where the database is, and updated_as, whose values differ.
+// embeds it with the tag yaml:",inline", beside keys of its own: where the database is, and updated_as, which has different values.
 type Config struct {
 	Table     string        `yaml:"table" jsonschema_description:"The table or view to read: name, schema.name or \"Schema\".\"Name\". Either this or query."`
 	Query     string        `yaml:"query" jsonschema_description:"The SELECT to read instead of a table."`
@@ -53,7 +53,7 @@ func (c Config) check(updatedAs string, meanings []string) error {
 	return errs.Err()
 }
 
-// from is what to read from: the quoted table, or the query as a subquery.
+// from returns the table expression to read from: the quoted table, or the query as a subquery.
 func (c Config) from(d *Dialect) (string, error) {
 	switch {
 	case c.Query != "":

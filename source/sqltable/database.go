@@ -8,9 +8,9 @@ import (
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
-// A Database is what is open for one caller's credentials. It is used by many goroutines at once.
+// A Database is open for one caller's credentials. It is used by many goroutines at once.
 type Database interface {
-	// Tenant says whose contacts the connections show: server, database, user, and the settings that decide which rows are
+	// Tenant says to whom the contacts of the connections belong: server, database, user, and the settings that decide which rows are
 	// seen and how they are written (D10). No password is in it. It connects to nothing.
 	Tenant() source.Settings
 	// Session takes a connection, for one goroutine. Its errors go through Diagnose.
@@ -23,7 +23,7 @@ type Database interface {
 
 // A Diagnosis says what an error of a database means. The zero Diagnosis is an error of something else.
 type Diagnosis struct {
-	// Error is what the caller is told: a [*bridge.Error] with a code, and without what only the database's log may say (no
+	// Error is the error for the caller: a [*bridge.Error] with a code, and without what only the database's log may say (no
 	// credential, no value of a row). nil keeps the error as it is.
 	Error error
 	// Statement says that the database refuses the text of a statement: no such column, a syntax error, no privilege. The
@@ -63,12 +63,12 @@ type Statement struct {
 	Prepare bool
 }
 
-// A Type is what a database says about a column of a query.
+// A Type describes a column of a query as the database reports it.
 type Type struct {
 	Name string // the column's, in a SELECT *
 	// SQL is the type for people, and as a parameter is cast to it; empty where the database has no types.
 	SQL string
-	// Stamp is what a value of the type is as updated; NoStamp where it can be none.
+	// Stamp is the kind of stamp of a value of this type as updated; NoStamp if it cannot be a stamp.
 	Stamp     StampKind
 	Precision time.Duration // of times: what they are rounded to
 	// CheckID is an error if a text is no value of the type; nil where any text is one. It is asked before a checkpoint is used.
@@ -86,7 +86,7 @@ type Clocked interface {
 	Clock(ctx context.Context, t *Table, overlap time.Duration) (Clock, error)
 }
 
-// A Clock is what a database says about time.
+// A Clock holds the times that a database reports.
 type Clock struct {
 	Now    time.Time // the database's clock
 	Safe   time.Time // every change made at or before it is visible; the engine takes clock_skew and the precision off it
@@ -99,7 +99,7 @@ type Clock struct {
 	Find   string    // how to find an open transaction that holds Safe back: a sentence
 }
 
-// OwnStamps is a session of a database whose stamps are like no other's: SQLite's have no types, PostgreSQL has transaction ids.
+// OwnStamps is a session of a database with stamps unlike those of others: SQLite's have no types, PostgreSQL has transaction ids.
 // It is asked about tables of [StampKind] Own.
 type OwnStamps interface {
 	// Horizon fixes how far the checkpoint of a run that starts now may go (E2). state has its layout and its mark. since is
@@ -137,7 +137,7 @@ type Lister interface {
 	AnyPrepared(ctx context.Context) (bool, error)
 }
 
-// A Fingerprinter is a session whose database computes a fingerprint by itself (E10).
+// A Fingerprinter is a session of a database that computes a fingerprint by itself (E10).
 type Fingerprinter interface {
 	// Fingerprint returns a printable text without slash at its start that differs when any of the rows that list selects from
 	// the table differs, whatever their order.

@@ -33,8 +33,8 @@ type Dialect struct {
 	// Unindexed writes an expression so that it has the same value and order, and no index serves it. nil means that the
 	// planner knows how many rows are after the horizon, and decides by itself.
 	Unindexed func(expression string) string
-	// OwnStamp is the value of updated_as that says of integers that they are stamps which only this database has ([Own]). Empty:
-	// there is none.
+	// OwnStamp is the value of updated_as that says of integers that they are stamps that only this database has ([Own]). Empty:
+	// there is no such value.
 	OwnStamp string
 	// Probe is a statement that shows whether the credentials are good. Empty means SELECT 1.
 	Probe string
@@ -119,7 +119,7 @@ func (d *Dialect) SplitName(name string) ([]string, error) {
 
 func badName(name string) error {
 	return &source.ConfigError{
-		Key: "table", Message: "table cannot be " + strconv.Quote(name) + ": this is no table's name",
+		Key: "table", Message: "table cannot be " + strconv.Quote(name) + ": this is not the name of a table",
 		Hint: `Write name, schema.name or "Schema"."Name".`,
 	}
 }

@@ -151,7 +151,7 @@ func (c *DriverConn) read(ctx context.Context, rows sqldriver.Rows, row func([]k
 	}
 }
 
-// DriverValue is a driver's value as a [keyset.Value]: a time is the microseconds of its wall clock since 2000-01-01.
+// DriverValue returns a driver's value as a [keyset.Value]: a time is the microseconds of its wall clock since 2000-01-01.
 func DriverValue(v sqldriver.Value) keyset.Value {
 	switch v := v.(type) {
 	case float64:
@@ -170,7 +170,7 @@ func DriverValue(v sqldriver.Value) keyset.Value {
 	return keyset.TextValue(fmt.Sprint(v))
 }
 
-// DriverArgument is a [keyset.Value] as a driver takes it.
+// DriverArgument returns a [keyset.Value] as a driver takes it.
 func DriverArgument(v keyset.Value) sqldriver.Value {
 	switch v.Kind {
 	case keyset.Int:
@@ -185,5 +185,5 @@ func DriverArgument(v keyset.Value) sqldriver.Value {
 	return nil
 }
 
-// View is a slice of a connection's buffer as a string: valid until the next row is read.
+// View returns a slice of a connection's buffer as a string: valid until the next row is read.
 func View(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -38,7 +38,7 @@ func (s *Source) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// interrupted is the error of a context that is done.
+// interrupted returns the error of a context that is done.
 func interrupted(cause error) error {
 	if errors.Is(cause, context.Canceled) {
 		return cause
@@ -49,7 +49,7 @@ func interrupted(cause error) error {
 	}
 }
 
-// misfit is an error of one key of the configuration.
+// misfit returns an error of one key of the configuration.
 func (s *Source) misfit(ctx context.Context, key string, err error) error {
 	d := s.db.diagnose(err)
 	if !d.Statement {

@@ -11,7 +11,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/stamp"
 )
 
-// An Endpoint is what a kind of database says about the endpoint that it is configured for.
+// An Endpoint holds what a kind of database provides for one configured endpoint.
 type Endpoint struct {
 	Config    Config
 	UpdatedAs string   // the key updated_as; empty means auto
@@ -26,7 +26,7 @@ type Endpoint struct {
 	Open    func(ctx context.Context, address string) (Database, error)
 	// Allow refuses credentials that may not be put into Address; nil allows all.
 	Allow func(auth bridge.Auth) error
-	// Err is what the kind found wrong with its own keys.
+	// Err holds the mistakes that the kind found in its own keys.
 	Err error
 }
 
@@ -95,7 +95,7 @@ func (f *Factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, er
 // Close implements [source.Factory].
 func (f *Factory) Close() error { return f.pool.Close() }
 
-// A database is what is open for one set of credentials, and what is known about it.
+// A database is open for one set of credentials, with what is known about it.
 type database struct {
 	Database
 	settings source.Settings // with the tenant's (D10)

@@ -34,7 +34,7 @@ func takeFingerprint(ctx context.Context, conn Session, t *Table) (bridge.Checkp
 	return bridge.Checkpoint(fingerprintPrefix + text), nil
 }
 
-// fingerprint is the number of rows, and the sum of their hashes, whatever their order.
+// fingerprint returns the number of rows, and the sum of their hashes, whatever their order.
 func fingerprint(ctx context.Context, conn Session, t *Table) (string, error) {
 	var rows, high, low uint64
 	var row []byte

@@ -210,7 +210,7 @@ func (i *Inspector) NoZone(assumed, examples string) {
 		"Set time_zone to the zone that updated is written in, such as "+examples+".")
 }
 
-// FutureRows counts the rows whose stamps are ahead of the clock: beyond highest.
+// FutureRows counts the rows with stamps ahead of the clock: beyond highest.
 func (i *Inspector) FutureRows(highest keyset.Value) {
 	c := i.Table.Conditions()
 	c.Add(i.Table.Updated.SQL, " > ", c.Stamp(highest))
@@ -222,17 +222,17 @@ func (i *Inspector) FutureRows(highest keyset.Value) {
 	})
 }
 
-// OddRows counts the rows whose number is no time in its unit (E11).
+// OddRows counts the rows with a number that is not a time in its unit (E11).
 func (i *Inspector) OddRows(odd int64, unit time.Duration) {
 	i.Count(Count{
 		Statement: Statement{SQL: "SELECT count(*) FROM " + i.Table.From + " WHERE " + i.Table.isOdd(odd)}, Severity: source.Warning, Code: "odd_updated",
-		One:  "1 row has a number in updated that is no time in " + unit.String() + " since 1970: every run sends it again",
-		Many: "%d rows have a number in updated that is no time in " + unit.String() + " since 1970: every run sends them again",
+		One:  "1 row has a number in updated that is not a time in " + unit.String() + " since 1970: every run sends it again",
+		Many: "%d rows have a number in updated that is not a time in " + unit.String() + " since 1970: every run sends them again",
 		Hint: "Correct updated of these rows, or set updated_as to what the numbers mean.",
 	})
 }
 
-// counts are what can be wrong with the rows of any table: null and repeated ids, null stamps.
+// counts holds the mistakes that the rows of any table can have: null and repeated ids, null stamps.
 func counts(t *Table) []Count {
 	from, id := t.From, t.ID.SQL
 	list := []Count{
@@ -272,7 +272,7 @@ func (s *Source) tally(ctx context.Context, i *Inspector, c Count) {
 	}
 }
 
-// problem is the problem of a number of rows.
+// problem returns the problem of a number of rows.
 func (c Count) problem(rows int64) source.Problem {
 	message := c.One
 	if rows != 1 {
@@ -281,7 +281,7 @@ func (c Count) problem(rows int64) source.Problem {
 	return source.Problem{Severity: c.Severity, Code: c.Code, Message: message, Hint: c.Hint}
 }
 
-// noUpdated is the note for a source without an updated field (E10).
+// noUpdated returns the note for a source without an updated field (E10).
 func noUpdated(guess string) source.Problem {
 	p := source.Problem{
 		Severity: source.Note, Code: "no_updated",

@@ -91,7 +91,7 @@ func (c *Column) mayHoldJSON(value string) bool {
 	return c.Lists == IsJSON || c.Lists == MaybeJSON && (value[0] == '[' || value[0] == '{')
 }
 
-// idText is an id as contacts have it.
+// idText returns an id as contacts have it.
 func idText(id *keyset.Value) string {
 	switch id.Kind {
 	case keyset.Int:
@@ -120,7 +120,7 @@ func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, e
 	page.After, page.Bound = false, keyset.Value{}
 	id := p.table.ID.SQL // an index on the id has it at its end
 	if unindexed := p.table.Dialect.Unindexed; unindexed != nil && (page.Segment == keyset.Nulls || isAfterHorizon(page)) {
-		id = unindexed(id) // nobody knows how far from that end the first row of the segment is
+		id = unindexed(id) // it is unknown how far from that end the first row of the segment is
 	}
 	c := p.table.where(page, p.table.ID.SQL)
 	return One(ctx, p.conn, Statement{
@@ -171,7 +171,7 @@ func (p *pages) isShort(ctx context.Context, page keyset.Page) (bool, error) {
 	return n.Int < manyInTail, err
 }
 
-// page is the statement of a page. id is the SQL of the id that it compares and orders by.
+// page returns the statement of a page. id is the SQL of the id that it compares and orders by.
 func (t *Table) page(page keyset.Page, id string) Statement {
 	c := t.where(page, id)
 	order := id
@@ -185,7 +185,7 @@ func (t *Table) page(page keyset.Page, id string) Statement {
 	return Statement{SQL: sql, Args: c.args, Prepare: page.Segment == keyset.Main}
 }
 
-// FirstPage is the statement of a first page that should be read along an index, for EXPLAIN. horizon is any.
+// FirstPage returns the statement of a first page that should be read along an index, for EXPLAIN. horizon is any.
 func (t *Table) FirstPage(horizon keyset.Value) Statement {
 	page := keyset.Page{Segment: keyset.Tail, Limit: 1000}
 	if t.Updated.SQL != "" {
@@ -194,7 +194,7 @@ func (t *Table) FirstPage(horizon keyset.Value) Statement {
 	return t.page(page, t.ID.SQL)
 }
 
-// Order is the order of the pages as a list for an index: updated, id.
+// Order returns the order of the pages as a list for an index: updated, id.
 func (t *Table) Order() string {
 	if t.Updated.SQL == "" {
 		return t.Config.ID
@@ -202,7 +202,7 @@ func (t *Table) Order() string {
 	return t.Config.Updated + ", " + t.Config.ID
 }
 
-// where are the conditions of a page. id is the id's SQL.
+// where returns the conditions of a page. id is the id's SQL.
 func (t *Table) where(page keyset.Page, id string) *Conditions {
 	u := t.Updated.SQL
 	c := t.Conditions()
@@ -296,10 +296,10 @@ func (c *Conditions) parameter(v keyset.Value, as string) string {
 	return c.table.Dialect.parameter(len(c.args), as)
 }
 
-// String is the WHERE, with a blank before it.
+// String returns the WHERE, with a blank before it.
 func (c *Conditions) String() string { return c.text.String() }
 
-// Statement is a statement that ends with the WHERE.
+// Statement returns a statement that ends with the WHERE.
 func (c *Conditions) Statement(before string) Statement {
 	return Statement{SQL: before + c.String(), Args: c.args}
 }

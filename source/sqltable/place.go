@@ -13,7 +13,7 @@ type place struct {
 	rows        int
 }
 
-// A kept is a copy of a value whose text is valid for a while only.
+// A kept is a copy of a value with a text that is only valid for a while.
 type kept struct {
 	kind    keyset.Kind
 	integer int64
@@ -38,7 +38,7 @@ func (k *kept) isAfter(v *keyset.Value) bool {
 	return keyset.Compare(keyset.Value{Kind: k.kind, Int: k.integer, Real: k.real, Text: View(k.text)}, *v) > 0
 }
 
-// value is the copy, with a text of its own.
+// value returns the copy, with a text of its own.
 func (k *kept) value() keyset.Value {
 	return keyset.Value{Kind: k.kind, Int: k.integer, Real: k.real, Text: string(k.text)}
 }

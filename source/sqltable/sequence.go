@@ -26,7 +26,7 @@ const mostOpen = 16
 // waitForOthers is how long a run waits for the transactions that were open when it began.
 const waitForOthers = 1500 * time.Millisecond
 
-// sequence is the greatest number, once every transaction that could have drawn a smaller one has ended. If one does
+// sequence returns the greatest number, once every transaction that could have drawn a smaller one has ended. If one does
 // not end, the horizon stays where it was, and the number goes with the checkpoint: a later run will know more.
 func (h typed) sequence(ctx context.Context, state keyset.State, c Clock, greatest *drawn, since keyset.Since) (keyset.State, error) {
 	known := int64(keyset.MinusInfinity)
@@ -34,7 +34,7 @@ func (h typed) sequence(ctx context.Context, state keyset.State, c Clock, greate
 		known = since.Updated.Int
 	}
 	if greatest != nil && since.Updated.Kind != keyset.None && greatest.number < known {
-		// Numbers start again in a database that was restored, or whose sequence was set back (T13).
+		// Numbers start again in a database that was restored, or after a sequence was set back (T13).
 		state.Restart = true
 		h.table.Notes.Warn("the greatest number of updated is below the checkpoint: the database was restored, or its sequence set back, so everything is read again",
 			"checkpoint", known, "greatest", greatest.number)

@@ -29,7 +29,7 @@ var (
 	_ source.Inspector = (*Source)(nil)
 )
 
-// Database is what the kind opened.
+// Database returns the one that the kind opened.
 func (s *Source) Database() Database { return s.db.Database }
 
 // Describe implements [bridge.Describer]. A position is the pair that the next page begins after (E1). Where the fields are found
@@ -99,7 +99,7 @@ func (s *Source) begin(ctx context.Context, conn Session, t *Table, since bridge
 	return s.horizon(ctx, conn, t, since == "", from)
 }
 
-// parse reads a checkpoint. One whose id is none of the id's type cannot be ours.
+// parse reads a checkpoint. A checkpoint with an id of another type cannot be ours.
 func (t *Table) parse(c bridge.Checkpoint) (keyset.Since, error) {
 	since, err := keyset.ParseCheckpoint(t.Layout(), c)
 	check := t.ID.Type.CheckID

@@ -29,7 +29,7 @@ const (
 	Own                        // what only this database has: see [OwnStamps]
 )
 
-// A Stamp is what "updated" is.
+// A Stamp describes the values of "updated".
 type Stamp struct {
 	Kind      StampKind
 	Layout    keyset.Layout // of kind Own; the others' follows from the kind
@@ -127,7 +127,7 @@ func MustBe(as, typeName, only string) error {
 	}
 }
 
-// ownStamps is a session as one that has stamps of its own.
+// ownStamps returns a session as one that has stamps of its own.
 func ownStamps(conn Session) (OwnStamps, error) {
 	own, ok := conn.(OwnStamps)
 	if !ok {
@@ -306,7 +306,7 @@ func (h typed) zones(server string) ([]*time.Location, error) {
 	loc, err := time.LoadLocation(server)
 	if err != nil || server == "" || server == "Local" {
 		return nil, &source.ConfigError{
-			Key: "time_zone", Message: fmt.Sprintf("time_zone is not set, and the server's own zone %q is no known name", server),
+			Key: "time_zone", Message: fmt.Sprintf("time_zone is not set, and the server's own zone %q is unknown", server),
 			Hint: "Set time_zone, for example to UTC or Europe/Berlin.",
 		}
 	}
@@ -316,7 +316,7 @@ func (h typed) zones(server string) ([]*time.Location, error) {
 // sampleSize is how many of the newest stamps are looked at to see what they are cut to.
 const sampleSize = 20
 
-// coarseness is the precision of stamps as they are written: an application may cut them to seconds where the column's type
+// coarseness returns the precision of stamps as they are written: an application may cut them to seconds where the column's type
 // would hold microseconds (T4). The zone does not matter: offsets are whole minutes, and what is cut to hours or days is then
 // taken for minutes.
 func (h typed) coarseness(ctx context.Context, t timeStamps, now time.Time) (time.Duration, error) {
@@ -354,7 +354,7 @@ type timeStamps struct {
 	locations []*time.Location // of stamps without a zone; at least one
 }
 
-// lowest is the greatest stamp that no change after an instant can have or be below: at or before it everything is visible.
+// lowest returns the greatest stamp that no change after an instant can have or be below: at or before it everything is visible.
 func (t timeStamps) lowest(safe time.Time) int64 {
 	// Stamps are rounded to the precision, so what happens after safe may be stamped up to one step before.
 	safe = safe.Add(-t.Precision)
@@ -367,7 +367,7 @@ func (t timeStamps) lowest(safe time.Time) int64 {
 	return t.fromWall(stamp.LowestOf(safe, t.locations))
 }
 
-// highest is a stamp that no checkpoint made at or before an instant is beyond.
+// highest returns a stamp that no checkpoint made at or before an instant is beyond.
 func (t timeStamps) highest(now time.Time) int64 {
 	switch t.Kind {
 	case Epochs:

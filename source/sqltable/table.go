@@ -12,7 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// A Table is what is read, a table, view or query, as the database described it: the SQL that follows from the configuration and
+// A Table is the table, view or query that is read, as the database described it: the SQL that follows from the configuration and
 // from the columns' types. It does not change once it is complete.
 type Table struct {
 	Config    Config // with its defaults
@@ -23,13 +23,13 @@ type Table struct {
 
 	From    string  // what follows FROM
 	ID      Operand //
-	Updated Operand // its SQL is empty where there is none (E10)
-	Deleted string  // selects what [gone] judges; empty where there is none
+	Updated Operand // its SQL is empty if there is no updated (E10)
+	Deleted string  // selects the value that [gone] judges; empty if there is no deleted
 	Columns []Column
 	Stamp   Stamp   // of Updated
-	Rows    float64 // the database's own estimate; below 0 where there is none
-	// NoStamp is the condition of rows whose updated is not null and yet no stamp: they are read like those where it is null (E9).
-	// Empty means that there are none.
+	Rows    float64 // the database's own estimate; below 0 if it is missing
+	// NoStamp is the condition of rows with an updated that is not null and yet not a stamp: they are read like those with a null
+	// updated (E9). Empty means that there are no such rows.
 	NoStamp string
 	// Changed returns the condition of the rows that were changed since a mark ([Marker]), without parameters. Empty, or nil,
 	// means that rows do not tell, so that all of them are wanted.
@@ -89,7 +89,7 @@ func (s *Source) describe(ctx context.Context, conn Session) (*Table, error) {
 	return t, nil
 }
 
-// columns are the configured fields, or the columns with the usual names.
+// columns returns the configured fields, or the columns with the usual names.
 func (f *Factory) columns(ctx context.Context, conn Session) ([]record.Column, error) {
 	if !f.config.Fields.Empty() {
 		return record.Columns(f.config.Fields), nil
@@ -185,7 +185,7 @@ func (t *Table) alias(sql string, n int) string {
 // SelectList selects everything that is read: id, updated, deleted, the columns.
 func (t *Table) SelectList() string { return t.list }
 
-// Layout is how the table's stamps are written in checkpoints.
+// Layout returns how the table's stamps are written in checkpoints.
 func (t *Table) Layout() keyset.Layout {
 	if t.Updated.SQL == "" {
 		return keyset.Unsorted

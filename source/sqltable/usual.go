@@ -2,7 +2,7 @@ package sqltable
 
 import "github.com/contactbridge/contactbridge/source/record"
 
-// usualColumns are the columns with the usual names. Columns that make one value are joined; those that are empty are left out.
+// usualColumns returns the columns with the usual names. Columns that make one value are joined; those that are empty are left out.
 func usualColumns(guess record.Guess, d *Dialect) []record.Column {
 	var list []record.Column
 	for _, g := range guess.Fields {

@@ -1,4 +1,4 @@
-// Package filetest is what the engine of files relies on, as checks of a format: [Run] goes in the test of every one.
+// Package filetest checks everything in a format that the engine of files relies on. The test of every format calls [Run].
 package filetest
 
 import (

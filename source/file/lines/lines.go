@@ -116,7 +116,7 @@ func (l *Reader) readRaw() (raw []byte, long bool, err error) {
 	}
 }
 
-// findEnd is the length of the first line with its end, or 0. Nothing ends before from.
+// findEnd returns the length of the first line with its end, or 0. Nothing ends before from.
 func (l *Reader) findEnd(rest []byte, from int) int {
 	for at := from; at < len(rest); {
 		i := bytes.IndexByte(rest[at:], '\n')
