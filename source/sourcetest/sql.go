@@ -18,7 +18,7 @@ import (
 
 // SQL is a kind of database under test. The suite makes a table called contacts in it, and writes to it as an application does.
 type SQL struct {
-	// Open gives an empty database, and closes it when the test ends. It is called once for each run of the suite.
+	// Open returns an empty database, and closes it when the test ends. It is called once for each run of the suite.
 	Open func(t testing.TB) SQLDatabase
 	// ID, Text, Stamp and Phones are the types of the table's columns: of the id, of plain texts, of updated, and of a list of
 	// texts. Empty means text.
@@ -42,7 +42,7 @@ type SQLDatabase struct {
 	*sql.DB
 	// New makes a factory that reads the database as a configuration says, to which the kind adds where the database is.
 	New func(cfg sqltable.Config) (source.Factory, error)
-	// Wrong is New with wrong credentials; nil where there are none.
+	// Wrong is New with wrong credentials; nil if there are no credentials.
 	Wrong func(cfg sqltable.Config) (source.Factory, error)
 }
 
@@ -73,7 +73,7 @@ func sqlConfig(updated, deleted string) sqltable.Config {
 	}
 }
 
-// sqlColumns are the table's columns; gone is behind them.
+// sqlColumns lists the table's columns; gone comes after them.
 var sqlColumns = []string{
 	"id", "name", "title", "company", "email", "email2", "phones", "website", "photo", "address", "twitter", "url", "plan", "updated",
 }
@@ -221,7 +221,7 @@ func (w sqlWriter) stamp(t time.Time) any {
 	return w.WriteStamp(t)
 }
 
-// upsert is the statement that writes a row, whether it was there before or not; it is not deleted then.
+// upsert returns the statement that writes a row, whether it was there before or not; it is not deleted then.
 func (w sqlWriter) upsert() string {
 	var parameters, updates []string
 	for i, name := range sqlColumns {
