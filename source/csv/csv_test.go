@@ -28,7 +28,9 @@ func suite(history time.Duration, files int) sourcetest.File {
 			err := csv.NewWriter(&b).WriteAll(append([][]string{columns}, records...))
 			return b.Bytes(), err
 		},
-		New: func(cfg file.Config, deps source.Deps) (source.Factory, error) { return ours.New(ours.Config{Config: cfg}, deps) },
+		New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
+			return ours.New(ours.Config{Config: cfg}, deps)
+		},
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/record"
 )
 
 // open opens a source of toy files in a folder, as a process that has just started.
@@ -259,5 +260,31 @@ func TestCloseEndsWhatIsRead(t *testing.T) {
 	}
 	if err := errors.Join(src.Close(), factory.Close()); err != nil { // within the test's time limit
 		t.Error(err)
+	}
+}
+
+// T11: what has no header may hold nothing at all one day. That is an export without contacts, and no mistake of the configuration.
+func TestAFileWithoutColumnsIsAnEmptyExport(t *testing.T) {
+	for _, updated := range []string{"", "updated"} {
+		folder := t.TempDir()
+		name := filepath.Join(folder, "a.toy")
+		write(t, name, "\n")
+		cfg := file.Config{ID: "id", Updated: updated, Deleted: "gone", Fields: record.Fields{Name: `first + " " + last`, Company: "`the company`"}}
+		src := open(t, toy{seeks: true}, cfg, folder, ".")
+		if ids, _ := read(t, src, begin(t, src, ""), nil, 0); len(ids) > 0 {
+			t.Errorf("an empty file has %v", ids)
+		}
+		if in, err := src.Inspect(t.Context()); err != nil || len(in.Mapping) < 2 {
+			t.Errorf("an empty file is inspected as %+v, %v", in, err)
+		}
+		write(t, filepath.Join(folder, "b.toy"), "id first last gone updated\n1 Ann Lee no 2024-05-01T00:00:00Z\n")
+		if _, err := src.Begin(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "the company") {
+			t.Errorf("beside a file with columns: %v, want the column that it does not have", err)
+		}
+		cfg.Fields.Company = ""
+		src = open(t, toy{seeks: true}, cfg, folder, ".")
+		if ids, _ := read(t, src, begin(t, src, ""), nil, 0); strings.Join(ids, " ") != "1" {
+			t.Errorf("beside an empty file: %v, want 1", ids)
+		}
 	}
 }

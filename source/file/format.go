@@ -51,7 +51,8 @@ type Input struct {
 	// Name names the file in messages. It holds no credential.
 	Name string
 	// Wanted lists the columns that the configuration names, so that a header can be told from other rows. An
-	// expression of fields that is more than a name is in it as it is written. Empty where fields are left out.
+	// expression of fields that is more than a name is in it as it is written, so it is no list of columns to return: a column of the
+	// name of an expression would hide it. Empty where fields are left out.
 	Wanted []string
 }
 
@@ -59,7 +60,8 @@ type Input struct {
 // the file: it is small, and holds nothing open. A table may implement [Mapper].
 type Table interface {
 	// Columns lists the names of the columns in the order of [Record.Values]. A name may be empty, and may be there more than
-	// once: then it cannot be configured, and is left alone.
+	// once: then it cannot be configured, and is left alone. None at all says that the file holds no record: then it is an empty
+	// export, whatever columns are configured.
 	Columns() []string
 
 	// Describe says for preview what the format is like in this file: "utf-8, 5 columns separated by \";\"". problems lists

@@ -23,8 +23,36 @@ type mapping struct {
 	knows   bool               // the usual columns are those that the format knows
 }
 
-// newMapping compiles the configuration over a version's columns.
+// newMapping compiles the configuration over a version's columns. A version in which no file has columns holds no records: it has
+// those that are configured.
 func (f *files) newMapping(v *version) (*mapping, error) {
+	m, err := f.compile(v)
+	for v.isEmpty() && v.addUnknown(err) {
+		m, err = f.compile(v)
+	}
+	if err != nil {
+		return nil, f.unfit(f.name(), err)
+	}
+	return m, f.haveDeciding(v, m)
+}
+
+// isEmpty reports whether no file has columns.
+func (v *version) isEmpty() bool {
+	return !slices.ContainsFunc(v.parts, func(p part) bool { return len(p.columns) > 0 })
+}
+
+// addUnknown adds the columns that are unknown by an error of the compiler. It reports whether there was one.
+func (v *version) addUnknown(err error) (added bool) {
+	for _, mistake := range fieldErrors(err) {
+		if mistake.Column != "" && !slices.Contains(v.columns, mistake.Column) {
+			v.columns, added = append(v.columns, mistake.Column), true
+		}
+	}
+	return added
+}
+
+// compile compiles the configuration over the columns that a version has.
+func (f *files) compile(v *version) (*mapping, error) {
 	cfg, m := f.factory.cfg, &mapping{columns: v.columns}
 	compiler := f.factory.compiler()
 	if mapper, ok := v.parts[0].table.(Mapper); ok {
@@ -46,10 +74,7 @@ func (f *files) newMapping(v *version) (*mapping, error) {
 	m.updated, m.deleted = compile("updated", cfg.Updated), compile("deleted", cfg.Deleted)
 	var err error
 	m.fields, err = compiler.Mapper(cfg.Fields, v.columns)
-	if err := errors.Join(append(wrong, err)...); err != nil {
-		return nil, f.unfit(f.name(), err)
-	}
-	return m, f.haveDeciding(v, m)
+	return m, errors.Join(append(wrong, err)...)
 }
 
 // compiler compiles the texts of the configuration.
@@ -99,9 +124,9 @@ func (f *files) haveDeciding(v *version, m *mapping) error {
 	return nil
 }
 
-// without returns the first file that lacks a column, or -1.
+// without returns the first file with records that lacks a column, or -1.
 func (v *version) without(name string) int {
-	return slices.IndexFunc(v.parts, func(p part) bool { return !slices.Contains(p.columns, name) })
+	return slices.IndexFunc(v.parts, func(p part) bool { return len(p.columns) > 0 && !slices.Contains(p.columns, name) })
 }
 
 // unused lists the columns that go nowhere, by name.

@@ -11,6 +11,7 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/kinds"
 )
@@ -91,6 +92,16 @@ func TestKindsMakeTheirFactoryFromStrictYAML(t *testing.T) {
 				t.Error("an empty configuration was taken")
 			}
 		})
+	}
+}
+
+func TestAMissingKeyIsExplained(t *testing.T) {
+	for _, k := range kinds.All() {
+		for _, f := range strictyaml.Fields(reflect.TypeOf(k.Config())) {
+			if f.Required && f.Hint == "" {
+				t.Errorf("%s: the key %s is required, and has no tag hint that says what to write", k.Name, f.Key)
+			}
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Config is the configuration of kind memory.
 type Config struct {
-	Contacts []Contact `yaml:"contacts" digest:"-" jsonschema:"required" jsonschema_description:"The contacts."`
+	Contacts []Contact `yaml:"contacts" digest:"-" jsonschema:"required" hint:"List the contacts to serve." jsonschema_description:"The contacts."`
 }
 
 // A Contact is one contact of a configuration.

@@ -32,7 +32,7 @@ import (
 
 // Config is the configuration of kind mysql.
 type Config struct {
-	DSN             source.Template `yaml:"dsn" digest:"-" jsonschema:"required" jsonschema_description:"Where the database is: mysql://user:password@host:port/database?setting=value. The settings are socket, tls, ca, timeout and sql_mode. {{auth.name}} may be the user, the password or the database."`
+	DSN             source.Template `yaml:"dsn" digest:"-" jsonschema:"required" hint:"Write where the database is, such as mysql://reader@127.0.0.1:3306/crm." jsonschema_description:"Where the database is: mysql://user:password@host:port/database?setting=value. The settings are socket, tls, ca, timeout and sql_mode. {{auth.name}} may be the user, the password or the database."`
 	sqltable.Config `yaml:",inline"`
 	UpdatedAs       string `yaml:"updated_as" jsonschema:"enum=auto,enum=timestamp,enum=date,enum=epoch_s,enum=epoch_ms,enum=epoch_us,enum=sequence" jsonschema_description:"What updated is, where its type does not tell. Default: auto."`
 }

@@ -44,7 +44,7 @@ import (
 
 // Config is the configuration of kind postgres.
 type Config struct {
-	DSN             source.Template `yaml:"dsn" digest:"-" jsonschema:"required" jsonschema_description:"Where the database is, as a URL or as keywords and values. {{auth.name}} may stand in it: the caller's own credentials."`
+	DSN             source.Template `yaml:"dsn" digest:"-" jsonschema:"required" hint:"Write where the database is, such as postgres://reader@127.0.0.1:5432/crm." jsonschema_description:"Where the database is, as a URL or as keywords and values. {{auth.name}} may stand in it: the caller's own credentials."`
 	sqltable.Config `yaml:",inline"`
 	UpdatedAs       string `yaml:"updated_as" jsonschema:"enum=auto,enum=timestamp,enum=date,enum=epoch_s,enum=epoch_ms,enum=epoch_us,enum=sequence,enum=xid" jsonschema_description:"What updated is, where its type does not tell. Default: auto."`
 }

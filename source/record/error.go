@@ -13,6 +13,7 @@ type FieldError struct {
 	Path    string // where the text stands in the source's configuration: "fields.phones[1]"
 	Message string // begins with a capital letter
 	Hint    string // what to do, as a sentence; may be empty
+	Column  string // the name that is no column; empty for any other mistake
 	At      int    // the character of the text where the mistake is, from 1; 0 if it is the whole text
 }
 
@@ -27,7 +28,7 @@ func (e *FieldError) Error() string {
 
 // unknownColumn returns the error of a name that is not in the header.
 func unknownColumn(h *header, name string, at int) *FieldError {
-	return &FieldError{Message: fmt.Sprintf("Unknown column %q", name), Hint: h.hint(name), At: at}
+	return &FieldError{Message: fmt.Sprintf("Unknown column %q", name), Hint: h.hint(name), Column: name, At: at}
 }
 
 // mostNamed is how many columns a hint lists.

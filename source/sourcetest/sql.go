@@ -113,8 +113,10 @@ func (s SQL) service(t testing.TB, db SQLDatabase, cfg sqltable.Config) Service 
 		t.Fatalf("empty the table: %v", err)
 	}
 	service := Service{
-		Open: func(ctx context.Context) (bridge.Source, error) { return openAlone(ctx, nil, func() (source.Factory, error) { return db.New(cfg) }) },
-		Now:  time.Now, ManyWriters: s.ManyWriters,
+		Open: func(ctx context.Context) (bridge.Source, error) {
+			return openAlone(ctx, nil, func() (source.Factory, error) { return db.New(cfg) })
+		},
+		Now: time.Now, ManyWriters: s.ManyWriters,
 		Put: func(updated time.Time, contacts ...contact.Contact) error {
 			return w.within(func(on executor) error { return w.put(on, w.stamp(updated), contacts...) })
 		},

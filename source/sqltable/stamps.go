@@ -99,7 +99,7 @@ func (d *Dialect) stampOf(as string, t Type) (Stamp, error) {
 func notAStamp(t Type) error {
 	return &source.ConfigError{
 		Key: "updated", Message: "updated cannot be read as a stamp: its type is " + t.SQL,
-		Hint: "Use a timestamp, a date, an integer or a transaction id, or cast it to one, for example CAST(changed AS timestamp).",
+		Hint: "Set updated to a column of times, dates or integers, or to an expression that casts to such a type.",
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	_ "modernc.org/sqlite" // the toy's database
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/sourcetest"
 	"github.com/contactbridge/contactbridge/source/sqltable"
@@ -118,4 +119,27 @@ func TestLeastDatabaseWithNumbers(t *testing.T) {
 func TestLeastDatabaseWithoutUpdated(t *testing.T) {
 	t.Parallel()
 	toySuite("INTEGER", func(t time.Time) any { return t.UnixMicro() }).RunUnsorted(t)
+}
+
+func TestATypeThatIsNoStampIsExplained(t *testing.T) {
+	t.Parallel()
+	db := toySuite("TEXT", nil).Open(t)
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE contacts (id TEXT, changed TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	factory, err := db.New(sqltable.Config{Table: "contacts", ID: "id", Updated: "changed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer factory.Close()
+	src, err := factory.Open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	_, err = src.Begin(t.Context(), "")
+	said := failure.Of(err)
+	if !strings.Contains(said.Message, "its type is TEXT") || said.Hint != "Set updated to a column of times, dates or integers, or to an expression that casts to such a type." {
+		t.Errorf("%q, %q", said.Message, said.Hint)
+	}
 }
