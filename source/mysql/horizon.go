@@ -63,7 +63,6 @@ func earliest(t time.Time, others ...time.Time) time.Time {
 type serverState struct {
 	now                  time.Time
 	globalZone, ownZone  string
-	offset               time.Duration // of its machine's clock from UTC
 	isReplica, isCluster bool
 }
 
