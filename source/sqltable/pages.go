@@ -73,7 +73,7 @@ func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.C
 // fill makes a row the contact that is yielded.
 func (p *pages) fill(values []keyset.Value) {
 	t := p.table
-	p.row.Start(idText(values[0]), t.Deleted != "" && gone(values[t.prefix-1]))
+	p.row.Start(idText(&values[0]), t.Deleted != "" && gone(values[t.prefix-1]))
 	p.row.Position = p.position
 	for i := range t.Columns {
 		value := values[t.prefix+i].Text
@@ -81,7 +81,7 @@ func (p *pages) fill(values []keyset.Value) {
 			continue
 		}
 		c := &t.Columns[i]
-		if !c.mayHoldJSON(value) || !p.row.SetJSON(&c.Column, value) {
+		if c.Lists == NotJSON || !c.mayHoldJSON(value) || !p.row.SetJSON(&c.Column, value) {
 			p.row.Set(&c.Column, value)
 		}
 	}
@@ -92,7 +92,7 @@ func (c *Column) mayHoldJSON(value string) bool {
 }
 
 // idText is an id as contacts have it.
-func idText(id keyset.Value) string {
+func idText(id *keyset.Value) string {
 	switch id.Kind {
 	case keyset.Int:
 		return strconv.FormatInt(id.Int, 10)
@@ -119,8 +119,8 @@ func gone(v keyset.Value) bool {
 func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, error) {
 	page.After, page.Bound = false, keyset.Value{}
 	id := p.table.ID.SQL // an index on the id has it at its end
-	if unindexed := p.table.Dialect.Unindexed; unindexed != nil && isAfterHorizon(page) {
-		id = unindexed(id) // nobody knows how far from that end the first row after the horizon is
+	if unindexed := p.table.Dialect.Unindexed; unindexed != nil && (page.Segment == keyset.Nulls || isAfterHorizon(page)) {
+		id = unindexed(id) // nobody knows how far from that end the first row of the segment is
 	}
 	c := p.table.where(page, p.table.ID.SQL)
 	return One(ctx, p.conn, Statement{
