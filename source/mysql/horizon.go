@@ -59,16 +59,15 @@ func earliest(t time.Time, others ...time.Time) time.Time {
 	return t
 }
 
-// A server is what a server says about itself.
-type server struct {
+// A serverState is what a server says about itself.
+type serverState struct {
 	now                  time.Time
 	globalZone, ownZone  string
-	offset               time.Duration // of its machine's clock from UTC
 	isReplica, isCluster bool
 }
 
 // server reads the clock, and the variables that matter.
-func (s *session) server(ctx context.Context) (v server, err error) {
+func (s *session) server(ctx context.Context) (v serverState, err error) {
 	found, err := s.rows(ctx, "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR), @@global.time_zone, @@system_time_zone, @@global.read_only")
 	if err != nil {
 		return v, err
@@ -85,7 +84,7 @@ func (s *session) server(ctx context.Context) (v server, err error) {
 
 // zone is the zone that NOW() is written in, as the names of zones have it. What has no such name stays as it is: then time_zone is
 // asked for.
-func (v server) zone() string {
+func (v serverState) zone() string {
 	zone := v.globalZone
 	if strings.EqualFold(zone, "SYSTEM") {
 		zone = v.ownZone
@@ -119,7 +118,7 @@ func (s *session) running(ctx context.Context, now time.Time) (oldest time.Time,
 }
 
 // replicaClock is the clock of a server whose rows are written elsewhere: what was applied is visible.
-func (s *session) replicaClock(ctx context.Context, c sqltable.Clock, v server, overlap time.Duration) (sqltable.Clock, error) {
+func (s *session) replicaClock(ctx context.Context, c sqltable.Clock, v serverState, overlap time.Duration) (sqltable.Clock, error) {
 	c.Blind, c.Lacks = true, replicaLacks
 	if v.isCluster {
 		c.Lacks = clusterLacks

@@ -107,11 +107,15 @@ func selectValue(e sqltable.Expression) (sql string, lists sqltable.JSON) {
 	case e.Field == record.FieldPhones && typ == "DOUBLE":
 		// A zero after the point says that the column is no text, which could begin with a zero.
 		return "CONCAT(" + text + ", IF(" + e.SQL + " = TRUNCATE(" + e.SQL + ", 0) AND " + e.SQL + " BETWEEN 1000 AND 1e14, '.0', ''))", sqltable.NotJSON
+	case isText(typ): // the connection has the charset
+		return e.SQL, sqltable.MaybeJSON
 	case isBytes(typ): // the bytes of a text, as old applications keep them
 		return "CONVERT(" + e.SQL + " USING utf8mb4)", sqltable.MaybeJSON
 	}
 	return text, sqltable.MaybeJSON
 }
+
+func isText(typ string) bool { return typ == "VARCHAR" || strings.HasSuffix(typ, "TEXT") }
 
 func isBytes(typ string) bool {
 	return strings.HasSuffix(typ, "BINARY") || strings.HasSuffix(typ, "BLOB")
@@ -149,7 +153,10 @@ func (s *session) Adapt(ctx context.Context, t *sqltable.Table) (err error) {
 		t.Rows = own.table.rows
 		own.transaction = own.table.engine == "InnoDB"
 	}
-	if typ := t.Updated.Type.SQL; typ == "DATETIME" || typ == "TIMESTAMP" || typ == "DATE" {
+	switch t.Updated.Type.SQL {
+	case "TIMESTAMP": // has the zero alone
+		t.NoStamp = "(MONTH(" + t.Updated.SQL + ") = 0)"
+	case "DATETIME", "DATE":
 		t.NoStamp = impossible(t.Updated.SQL)
 	}
 	return s.adaptID(ctx, t, own)

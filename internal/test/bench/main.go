@@ -40,6 +40,8 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-postgres"}, bridgePostgres},
 	{[]string{"bridge-postgres-e164"}, bridgePostgresE164},
 	{[]string{"bridge-sqlite"}, bridgeSQLite},
+	{[]string{"bridge-mysql"}, bridgeMySQL},
+	{[]string{"incremental-mysql"}, incrementalMySQL},
 	{[]string{"bridge-csv"}, bridgeCSV},
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"sync-postgres"}, syncPostgres},

@@ -156,7 +156,12 @@ func (d *sqliteDatabase) crash(context.Context) error { return errNoServer }
 func (d *sqliteDatabase) close() error                { return d.db.Close() }
 
 func (d *sqliteDatabase) rows(ctx context.Context) (map[int64]int64, error) {
-	rows, err := d.db.QueryContext(ctx, "SELECT id, CASE WHEN deleted_at IS NULL THEN version ELSE -version END FROM customers")
+	return versions(ctx, d.db, "SELECT id, CASE WHEN deleted_at IS NULL THEN version ELSE -version END FROM customers")
+}
+
+// versions reads id → version.
+func versions(ctx context.Context, db *sql.DB, query string) (map[int64]int64, error) {
+	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}

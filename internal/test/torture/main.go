@@ -50,7 +50,7 @@ func run(args []string) error {
 	flags.DurationVar(&o.duration, "duration", time.Minute, "how long the writers write")
 	flags.IntVar(&o.kills, "kills", 200, "how many processes are killed")
 	flags.Uint64Var(&o.seed, "seed", 0, "what is written and killed; 0 takes one at random")
-	flags.StringVar(&o.source, "source", "postgres", "postgres or sqlite")
+	flags.StringVar(&o.source, "source", "postgres", "postgres, mysql or sqlite")
 	flags.StringVar(&o.stamps, "stamps", string(asTimes), "how stamps are written: times, or numbers (milliseconds since 1970)")
 	flags.IntVar(&o.rows, "rows", 12000, "customers at the start")
 	flags.IntVar(&o.writers, "writers", 8, "concurrent writers")
@@ -91,10 +91,13 @@ func (o *options) open(ctx context.Context, dir string) (database, error) {
 	case "postgres":
 		o.longest = 3 * time.Second
 		return newPostgres(ctx, stamps)
+	case "mysql":
+		o.longest = 3 * time.Second
+		return newMySQL(ctx, stamps)
 	case "sqlite":
 		// One writer at a time: longer transactions would only be fewer.
 		o.longest, o.writers = 400*time.Millisecond, min(o.writers, 3)
 		return newSQLite(ctx, dir, stamps)
 	}
-	return nil, fmt.Errorf("no such source: %q (postgres or sqlite)", o.source)
+	return nil, fmt.Errorf("no such source: %q (postgres, mysql or sqlite)", o.source)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -127,8 +128,13 @@ func (d *sqliteDatabase) now(ctx context.Context) (stamp string, err error) {
 }
 
 func (d *sqliteDatabase) changedAfter(ctx context.Context, stamp string, offset, limit int) ([]customer, error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT id, version, deleted_at IS NOT NULL, updated_at FROM customers
+	return changed(ctx, d.db, `SELECT id, version, deleted_at IS NOT NULL, updated_at FROM customers
 		WHERE updated_at > ? ORDER BY updated_at LIMIT ? OFFSET ?`, d.stamps.parse(stamp), limit, offset)
+}
+
+// changed reads customers: id, version, whether deleted, stamp.
+func changed(ctx context.Context, db *sql.DB, query string, args ...any) ([]customer, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 )
@@ -67,6 +68,35 @@ func (s stamping) postgresMoved(m moving, random *rand.Rand) any {
 		return int64(1_000_000_000_000)
 	}
 	return "2001-09-09 00:00:00+00"
+}
+
+// mysqlType returns the type of the column.
+func (s stamping) mysqlType() string {
+	if s == asNumbers {
+		return "bigint"
+	}
+	return "timestamp(6)"
+}
+
+// mysql makes a stamp of a function of time.
+func (s stamping) mysql(now string) string {
+	if s == asNumbers {
+		return "CAST(floor(unix_timestamp(" + now + ") * 1000) AS SIGNED)"
+	}
+	return now
+}
+
+// mysqlMoved returns the same as postgresMoved for MySQL, as SQL.
+func (s stamping) mysqlMoved(m moving, random *rand.Rand) string {
+	switch {
+	case m == null:
+		return "NULL"
+	case s == asNumbers:
+		return fmt.Sprint(s.postgresMoved(m, random))
+	case m == odd: // the type ends in 2038
+		return "'2037-12-31 00:00:00'"
+	}
+	return "'2001-09-09 00:00:00'"
 }
 
 // sqliteNow returns the expression of a transaction's stamp.
