@@ -5,6 +5,8 @@ package kinds
 import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/csv"
+	"github.com/contactbridge/contactbridge/source/json"
+	"github.com/contactbridge/contactbridge/source/jsonl"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/sqlite"
@@ -16,6 +18,8 @@ func All() []source.Kind {
 		postgres.Kind(),
 		sqlite.Kind(),
 		csv.Kind(),
+		jsonl.Kind(),
+		json.Kind(),
 		memory.Kind(),
 	}
 }
