@@ -3,11 +3,11 @@
 package jsonrecord
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/file"
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
@@ -37,56 +37,10 @@ type node struct {
 // NewColumns returns the columns of a file of which no record has been seen. wanted are those that the configuration names.
 func NewColumns(wanted []string) *Columns {
 	c := &Columns{root: node{column: -1, object: -1}, wanted: map[string]bool{}}
-	for _, text := range wanted {
-		if plain := plainName(text); name.MatchString(plain) {
-			c.wanted[plain] = true
-			continue
-		}
-		for _, used := range namesIn(text) {
-			c.wanted[used] = true
-		}
+	for _, name := range file.Names(wanted) {
+		c.wanted[name] = true
 	}
 	return c
-}
-
-// name is what a text of the configuration is if it is not an expression.
-var name = regexp.MustCompile(`^[\pL_$][\pL\pN_$ .:/-]*$`)
-
-// What stands in an expression: texts, names in backticks, and names, with the bracket of a function.
-var parts = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|[.#]*[\\pL_][\\pL\\pN_]*\\s*\\(?")
-
-// operators are the words of expressions that are no names.
-var operators = map[string]bool{
-	"true": true, "false": true, "nil": true, "and": true, "or": true, "not": true, "in": true, "contains": true, "matches": true,
-	"startsWith": true, "endsWith": true, "let": true, "record": true, "if": true, "else": true,
-}
-
-// namesIn returns the names in an expression that may be columns.
-func namesIn(expression string) []string {
-	if strings.Contains(expression, "let ") {
-		return nil // its names are not columns only
-	}
-	var list []string
-	for _, part := range parts.FindAllString(expression, -1) {
-		part = strings.TrimSpace(part)
-		switch {
-		case part[0] == '`':
-			list = append(list, strings.Trim(part, "`"))
-		case strings.ContainsAny(part[:1], "\"'.#") || strings.HasSuffix(part, "(") || operators[part]:
-		default:
-			list = append(list, part)
-		}
-	}
-	return list
-}
-
-// plainName returns a column's name without the brackets or backticks that may be around it.
-func plainName(name string) string {
-	name = strings.TrimSpace(name)
-	if len(name) > 1 && (name[0] == '`' && name[len(name)-1] == '`' || name[0] == '[' && name[len(name)-1] == ']') {
-		return name[1 : len(name)-1]
-	}
-	return name
 }
 
 // child returns the node of a key, which is new where no record had it; nil where there are too many.

@@ -10,6 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/sqlite"
+	"github.com/contactbridge/contactbridge/source/vcard"
 )
 
 // All lists the kinds in the order in which they are documented.
@@ -18,6 +19,7 @@ func All() []source.Kind {
 		postgres.Kind(),
 		sqlite.Kind(),
 		csv.Kind(),
+		vcard.Kind(),
 		jsonl.Kind(),
 		json.Kind(),
 		memory.Kind(),

@@ -29,6 +29,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{path: "{{auth.tenant}}.csv", id: id, updated: changed, delimiter: ";", encoding: windows-1252, time_zone: Europe/Berlin}`,
 		bad:  `{path: contacts.csv, id: id, separator: ";"}`,
 	},
+	"vcard": {
+		good: `{path: "cards/**/*.vcf", id: uid, updated: rev, fields: {name: fn, phones: tel, custom_fields: {No: x-customer-no}}}`,
+		bad:  `{path: contacts.vcf, encoding: utf-8}`,
+	},
 	"jsonl": {
 		good: `{path: "{{auth.tenant}}.jsonl", id: id, updated: changed, fields: {name: name, address: "[address.city]"}}`,
 		bad:  `{path: contacts.jsonl, records: data}`,

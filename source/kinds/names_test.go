@@ -23,6 +23,7 @@ var meansOther = map[string]string{
 	"source/kind.go: memory":               "a family",
 	"source/formats.go: csv":               "the format that other programs export",
 	"source/formats.go: jsonl":             "the kind that reads a file of that format",
+	"source/formats.go: vcard":             "the kind that reads a file of that format",
 	"cmd/contactbridge/serve.go: json":     "the format of the log",
 	"cmd/contactbridge/preview.go: json":   "the format of the output",
 	"source/formats.go: sqlite":            "the kind that reads a file of that format, for people who gave it to another kind",
