@@ -41,6 +41,8 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-postgres-e164"}, bridgePostgresE164},
 	{[]string{"bridge-sqlite"}, bridgeSQLite},
 	{[]string{"bridge-csv"}, bridgeCSV},
+	{[]string{"bridge-jsonl"}, bridgeJSONL},
+	{[]string{"bridge-vcard"}, bridgeVCard},
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"sync-postgres"}, syncPostgres},
 	{[]string{"lookup"}, lookup},
