@@ -16,11 +16,11 @@ type Format struct {
 var formats = []Format{
 	{Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", starts: []string{"PK\x03\x04", "PK\x05\x06"}, Hint: "Open it in its program and save it as CSV UTF-8, for kind: csv; a ZIP archive is unpacked first."},
 	{Name: "an old Excel workbook (.xls) or another Office document", starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, Hint: "Open it in its program and save it as CSV UTF-8, for kind: csv."},
-	{Name: "a vCard file", starts: []string{"BEGIN:VCARD"}, Hint: "Export the contacts as CSV instead: Google and Outlook offer both; Apple's Contacts needs a converter."},
+	{Name: "a vCard file", starts: []string{"BEGIN:VCARD"}, Hint: "Use kind: vcard."},
 	{Name: "an LDIF file", starts: []string{"dn:", "version: 1\n", "version: 1\r\n"}, Hint: "Export the entries as CSV instead."},
 	{Name: "an HTML page", starts: []string{"<!DOCTYPE html", "<html"}, Hint: "Check that the download was not a sign-in page, and save the table as CSV."},
 	{Name: "an XML document", starts: []string{"<?xml"}, Hint: "Export the contacts as CSV instead."},
-	{Name: "a JSON document", starts: []string{"{\"", "[{", "{\n", "{\r\n", "[\n", "[\r\n", "{ \"", "[ {"}, Hint: "Export the contacts as CSV instead, or write a bridge of your own."},
+	{Name: "a JSON document", starts: []string{"{\"", "[{", "{\n", "{\r\n", "[\n", "[\r\n", "{ \"", "[ {"}, Hint: "Use kind: json for one document with an array, kind: jsonl for one object a line."},
 	{Name: "a SQLite database", starts: []string{"SQLite format 3\x00"}, Hint: "Use kind: sqlite."},
 	{Name: "a PDF document", starts: []string{"%PDF-"}, Hint: "Export the contacts as CSV instead."},
 	{Name: "compressed with gzip", starts: []string{"\x1f\x8b"}, Hint: "Unpack it first."},

@@ -5,10 +5,13 @@ package kinds
 import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/csv"
+	"github.com/contactbridge/contactbridge/source/json"
+	"github.com/contactbridge/contactbridge/source/jsonl"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/mysql"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/sqlite"
+	"github.com/contactbridge/contactbridge/source/vcard"
 )
 
 // All lists the kinds in the order in which they are documented.
@@ -18,6 +21,9 @@ func All() []source.Kind {
 		mysql.Kind(),
 		sqlite.Kind(),
 		csv.Kind(),
+		vcard.Kind(),
+		jsonl.Kind(),
+		json.Kind(),
 		memory.Kind(),
 	}
 }

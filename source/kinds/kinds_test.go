@@ -34,6 +34,18 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{path: "{{auth.tenant}}.csv", id: id, updated: changed, delimiter: ";", encoding: windows-1252, time_zone: Europe/Berlin}`,
 		bad:  `{path: contacts.csv, id: id, separator: ";"}`,
 	},
+	"vcard": {
+		good: `{path: "cards/**/*.vcf", id: uid, updated: rev, fields: {name: fn, phones: tel, custom_fields: {No: x-customer-no}}}`,
+		bad:  `{path: contacts.vcf, encoding: utf-8}`,
+	},
+	"jsonl": {
+		good: `{path: "{{auth.tenant}}.jsonl", id: id, updated: changed, fields: {name: name, address: "[address.city]"}}`,
+		bad:  `{path: contacts.jsonl, records: data}`,
+	},
+	"json": {
+		good: `{path: exports/, records: data.contacts, id: auto}`,
+		bad:  `{path: contacts.json, record: data}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

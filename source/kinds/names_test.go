@@ -22,6 +22,10 @@ const module = "github.com/contactbridge/contactbridge/"
 var meansOther = map[string]string{
 	"source/kind.go: memory":               "a family",
 	"source/formats.go: csv":               "the format that other programs export",
+	"source/formats.go: jsonl":             "the kind that reads a file of that format",
+	"source/formats.go: vcard":             "the kind that reads a file of that format",
+	"cmd/contactbridge/serve.go: json":     "the format of the log",
+	"cmd/contactbridge/preview.go: json":   "the format of the output",
 	"source/formats.go: sqlite":            "the kind that reads a file of that format, for people who gave it to another kind",
 	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
 }

@@ -43,6 +43,8 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-mysql"}, bridgeMySQL},
 	{[]string{"incremental-mysql"}, incrementalMySQL},
 	{[]string{"bridge-csv"}, bridgeCSV},
+	{[]string{"bridge-jsonl"}, bridgeJSONL},
+	{[]string{"bridge-vcard"}, bridgeVCard},
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"sync-postgres"}, syncPostgres},
 	{[]string{"lookup"}, lookup},
