@@ -41,6 +41,7 @@ func TestExamplesAreServed(t *testing.T) {
 	}{
 		"bridge-memory.yaml":  {"team", "+14155552671", 3},
 		"bridge-csv.yaml":     {"customers", "+442079460018", 5},
+		"bridge-xlsx.yaml":    {"customers", "+442079460018", 3},
 		"bridge-sqlite.yaml":  {"crm", "+12125550187", 4}, // one of them deleted, and so blank
 		"bridge-sources.yaml": {"everybody", "+12125550187", 9},
 	} {

@@ -8,6 +8,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/sqlite"
+	"github.com/contactbridge/contactbridge/source/xlsx"
 )
 
 // All lists the kinds in the order in which they are documented.
@@ -16,6 +17,7 @@ func All() []source.Kind {
 		postgres.Kind(),
 		sqlite.Kind(),
 		csv.Kind(),
+		xlsx.Kind(),
 		memory.Kind(),
 	}
 }

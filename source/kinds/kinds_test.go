@@ -29,6 +29,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{path: "{{auth.tenant}}.csv", id: id, updated: changed, delimiter: ";", encoding: windows-1252, time_zone: Europe/Berlin}`,
 		bad:  `{path: contacts.csv, id: id, separator: ";"}`,
 	},
+	"xlsx": {
+		good: `{path: customers.xlsx, sheet: Contacts, id: id, fields: {name: name, phones: [phone, mobile]}}`,
+		bad:  `{path: customers.xlsx, sheets: Contacts}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

@@ -21,7 +21,7 @@ const module = "github.com/contactbridge/contactbridge/"
 // meansOther are the places where a kind's name in a text means something else, and what.
 var meansOther = map[string]string{
 	"source/kind.go: memory":               "a family",
-	"source/formats.go: csv":               "the format that other programs export",
+	"source/formats.go: xlsx":              "the kind that reads a file of that format, for people who gave it to another kind",
 	"source/formats.go: sqlite":            "the kind that reads a file of that format, for people who gave it to another kind",
 	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
 }
