@@ -41,6 +41,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-postgres-e164"}, bridgePostgresE164},
 	{[]string{"bridge-sqlite"}, bridgeSQLite},
 	{[]string{"bridge-csv"}, bridgeCSV},
+	{[]string{"bridge-xlsx"}, bridgeXLSX},
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"sync-postgres"}, syncPostgres},
 	{[]string{"lookup"}, lookup},
