@@ -14,8 +14,8 @@ type Format struct {
 
 // formats are recognised by a file's first bytes.
 var formats = []Format{
-	{Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", starts: []string{"PK\x03\x04", "PK\x05\x06"}, Hint: "Open it in its program and save it as CSV UTF-8, for kind: csv; a ZIP archive is unpacked first."},
-	{Name: "an old Excel workbook (.xls) or another Office document", starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, Hint: "Open it in its program and save it as CSV UTF-8, for kind: csv."},
+	{Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", starts: []string{"PK\x03\x04", "PK\x05\x06"}, Hint: "Set kind: xlsx for an Excel workbook. An OpenDocument sheet is saved as one first; a ZIP archive is unpacked first."},
+	{Name: "an old Excel workbook (.xls) or another Office document", starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, Hint: "Save it as Excel workbook (.xlsx), for kind: xlsx."},
 	{Name: "a vCard file", starts: []string{"BEGIN:VCARD"}, Hint: "Use kind: vcard."},
 	{Name: "an LDIF file", starts: []string{"dn:", "version: 1\n", "version: 1\r\n"}, Hint: "Export the entries as CSV instead."},
 	{Name: "an HTML page", starts: []string{"<!DOCTYPE html", "<html"}, Hint: "Check that the download was not a sign-in page, and save the table as CSV."},

@@ -72,6 +72,7 @@ func TestExamplesAreServed(t *testing.T) {
 		"bridge-vcard.yaml":   {"cards", "+442079460018", 3},
 		"bridge-jsonl.yaml":   {"people", "+12125550101", 3},
 		"bridge-json.yaml":    {"members", "+442079460017", 2},
+		"bridge-xlsx.yaml":    {"customers", "+442079460018", 3},
 		"bridge-sqlite.yaml":  {"crm", "+12125550187", 4}, // one of them deleted, and so blank
 		"bridge-sources.yaml": {"everybody", "+12125550187", 9},
 	} {

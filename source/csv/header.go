@@ -6,19 +6,14 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/source/file"
 	"github.com/contactbridge/contactbridge/source/file/lines"
-	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// How much of a file decides how it is read.
-const (
-	sampleRows = 100
-	mostTitles = 20 // among so many rows the header is looked for
-)
+// sampleRows is how much of a file decides how it is read.
+const sampleRows = 100
 
 // findHeader finds the delimiter and the quote, as far as they are not configured, and the row that names the columns.
 func (t *table) findHeader(in file.Input) error {
@@ -139,16 +134,11 @@ func readSample(in file.Input, d dialect, from file.Place) (*sample, error) {
 			row.cells = append(row.cells, cell)
 			s.quoted = s.quoted || strings.Contains(cell, `"`)
 		}
-		if slices.ContainsFunc(row.cells, hasText) {
+		if slices.ContainsFunc(row.cells, file.HasText) {
 			s.rows = append(s.rows, row)
 		}
 	}
 	return s, nil
-}
-
-// hasText reports whether a cell is more than delimiters and rules.
-func hasText(cell string) bool {
-	return strings.ContainsFunc(cell, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
 // findHeader takes the first row for the header, unless a later one names more of the columns that are looked for: those that are
@@ -157,13 +147,13 @@ func (s *sample) findHeader(wanted []string) {
 	if len(s.rows) == 0 || s.unreadable {
 		return
 	}
-	found := s.first(func(cells []string) int { return countWanted(cells, wanted) }, 1)
-	if found < 0 {
-		found = s.first(countUsual, 2)
+	cells := make([][]string, len(s.rows))
+	for i, row := range s.rows {
+		cells[i] = row.cells
 	}
-	found = max(found, 0)
+	found, _ := file.FindHeader(cells, wanted)
 	s.header, s.titles = s.rows[found], found
-	s.hits = countWanted(s.header.cells, wanted)*1000 + countUsual(s.header.cells) // what is configured counts first
+	s.hits = file.HeaderHits(s.header.cells, wanted)
 	for _, row := range s.rows[found+1:] {
 		if len(row.cells) == len(s.header.cells) && len(row.cells) > 1 {
 			s.even++
@@ -171,18 +161,7 @@ func (s *sample) findHeader(wanted []string) {
 	}
 }
 
-// first returns the first of the rows with the most hits, if it has enough of them, else -1.
-func (s *sample) first(hits func(cells []string) int, enough int) int {
-	best, most := -1, enough-1
-	for i, row := range s.rows[:min(len(s.rows), mostTitles)] {
-		if n := hits(row.cells); n > most {
-			best, most = i, n
-		}
-	}
-	return best
-}
-
-// better reports whether a sample makes more of the file than another one with a more usual delimiter.
+// better reports whether a sample makes more of the file than another one, whose delimiter is more usual.
 func (s *sample) better(than *sample) bool {
 	switch {
 	case s.hits != than.hits:
@@ -207,35 +186,4 @@ func (s *sample) singleQuotes() bool {
 		}
 	}
 	return !s.quoted && named > 0 && s.header.quoted >= named
-}
-
-func countWanted(cells, wanted []string) int {
-	n := 0
-	for _, name := range wanted {
-		if slices.Contains(cells, name) {
-			n++
-		}
-	}
-	return n
-}
-
-// countUsual counts the fields of a contact that a row names. A row with an address or a number in it is not a row of names.
-func countUsual(cells []string) int {
-	if slices.ContainsFunc(cells, isValue) {
-		return 0
-	}
-	guess := record.Usual(cells)
-	n := len(guess.Fields)
-	for _, name := range []string{guess.ID, guess.Country, guess.Updated} {
-		if name != "" {
-			n++
-		}
-	}
-	return n
-}
-
-// isValue reports whether a cell is an address or a number, not a name.
-func isValue(cell string) bool {
-	digits := strings.IndexFunc(cell, func(r rune) bool { return !unicode.IsDigit(r) && !strings.ContainsRune("+-() /.", r) }) < 0 && len(cell) >= 5
-	return strings.Contains(cell, "@") || digits
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/sqlite"
 	"github.com/contactbridge/contactbridge/source/vcard"
+	"github.com/contactbridge/contactbridge/source/xlsx"
 )
 
 // All lists the kinds in the order in which they are documented.
@@ -24,6 +25,7 @@ func All() []source.Kind {
 		vcard.Kind(),
 		jsonl.Kind(),
 		json.Kind(),
+		xlsx.Kind(),
 		memory.Kind(),
 	}
 }

@@ -46,6 +46,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{path: exports/, records: data.contacts, id: auto}`,
 		bad:  `{path: contacts.json, record: data}`,
 	},
+	"xlsx": {
+		good: `{path: customers.xlsx, sheet: Contacts, id: id, fields: {name: name, phones: [phone, mobile]}}`,
+		bad:  `{path: customers.xlsx, sheets: Contacts}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

@@ -26,6 +26,7 @@ var meansOther = map[string]string{
 	"source/formats.go: vcard":             "the kind that reads a file of that format",
 	"cmd/contactbridge/serve.go: json":     "the format of the log",
 	"cmd/contactbridge/preview.go: json":   "the format of the output",
+	"source/formats.go: xlsx":              "the kind that reads a file of that format, for people who gave it to another kind",
 	"source/formats.go: sqlite":            "the kind that reads a file of that format, for people who gave it to another kind",
 	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
 }

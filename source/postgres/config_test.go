@@ -309,7 +309,7 @@ func TestErrorsOfTheConnection(t *testing.T) {
 		"wrong password":   {strings.Replace(reader, ":secret@", ":wrongsecret@", 1), plain, bridge.CodeUnauthorized, []string{"dsn"}},
 		"unknown user":     {strings.Replace(reader, "//reader", "//nobody", 1), plain, bridge.CodeUnauthorized, nil},
 		"unknown database": {strings.Replace(db.DSN, db.Name, "nowhere", 1), plain, bridge.CodeSourceBroken, []string{"does not exist"}},
-		"no server":   {"postgres://a:secret@127.0.0.1:1/x", plain, bridge.CodeSourceUnavailable, []string{"refused"}},
+		"no server":        {"postgres://a:secret@127.0.0.1:1/x", plain, bridge.CodeSourceUnavailable, []string{"refused"}},
 		"unknown host":     {"postgres://a:secret@nowhere.invalid/x", plain, bridge.CodeSourceUnavailable, []string{"name"}},
 		"no privilege":     {reader, `{table: hidden, id: id}`, bridge.CodeSourceBroken, []string{"permission denied", "GRANT SELECT"}},
 	} {

@@ -45,6 +45,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-csv"}, bridgeCSV},
 	{[]string{"bridge-jsonl"}, bridgeJSONL},
 	{[]string{"bridge-vcard"}, bridgeVCard},
+	{[]string{"bridge-xlsx"}, bridgeXLSX},
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"sync-postgres"}, syncPostgres},
 	{[]string{"lookup"}, lookup},
