@@ -41,6 +41,9 @@ type watched struct {
 }
 
 func (w *watched) ReadAt(p []byte, offset int64) (int, error) {
+	if offset < 0 { // a damaged archive says that a part is there
+		return 0, zip.ErrFormat
+	}
 	n, err := w.ReaderAt.ReadAt(p, offset)
 	if err != nil && !errors.Is(err, io.EOF) && w.err == nil {
 		w.err = err

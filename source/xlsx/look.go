@@ -108,9 +108,10 @@ func newSection(code string) *section {
 			i += end + 1
 		case '\\', '_', '*':
 			next := runeAt(code, i+1)
-			if c == '\\' {
+			switch c {
+			case '\\':
 				s.pieces = append(s.pieces, piece{text: next})
-			} else if c == '_' {
+			case '_': // a space as wide as the next character
 				s.pieces = append(s.pieces, piece{text: " "})
 			}
 			clean.WriteString(string(c) + next)

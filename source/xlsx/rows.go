@@ -194,7 +194,6 @@ type cell struct {
 	kind    string // its attribute t
 	style   int
 	formula bool
-	value   bool // it has one
 }
 
 func (r *rows) readCell(e xml.StartElement, column int) error {
