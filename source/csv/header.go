@@ -17,7 +17,8 @@ import (
 // How much of a file decides how it is read.
 const (
 	sampleRows = 100
-	mostTitles = 20 // among so many rows the header is looked for
+	mostTitles = 20   // among so many rows the header is looked for
+	configured = 1000 // how many usual columns one that is configured counts as
 )
 
 // findHeader finds the delimiter and the quote, as far as they are not configured, and the row that names the columns.
@@ -157,13 +158,14 @@ func (s *sample) findHeader(wanted []string) {
 	if len(s.rows) == 0 || s.unreadable {
 		return
 	}
-	found := s.first(func(cells []string) int { return countWanted(cells, wanted) }, 1)
+	hits := func(cells []string) int { return countWanted(cells, wanted)*configured + countUsual(cells) }
+	found := s.first(hits, configured)
 	if found < 0 {
 		found = s.first(countUsual, 2)
 	}
 	found = max(found, 0)
 	s.header, s.titles = s.rows[found], found
-	s.hits = countWanted(s.header.cells, wanted)*1000 + countUsual(s.header.cells) // what is configured counts first
+	s.hits = hits(s.header.cells)
 	for _, row := range s.rows[found+1:] {
 		if len(row.cells) == len(s.header.cells) && len(row.cells) > 1 {
 			s.even++
