@@ -59,6 +59,8 @@ func TestDelimiterQuoteAndHeaderAreFound(t *testing.T) {
 		{"titles of one cell", "Contacts, exported 2024-05-01\n\nFirst Name\tLast Name\tPhone\nAnn\tDoe\t5550100\n", "", "First Name|Last Name|Phone", '\t', '"', 3, 1},
 		{"titles above configured columns", "List A\nNr,Wer,Wo\n1,Ann,Rome\n", "Nr Wer", "Nr|Wer|Wo", ',', '"', 2, 1},
 		{"a title with the delimiter of another file", "a;b;c\nNr,Wer\n1,Ann\n", "Nr Wer", "Nr|Wer", ',', '"', 2, 1},
+		{"a title that is a configured column", "Nr\nNr,Name,Phone\n1,Ann,030 1\n", "Nr", "Nr|Name|Phone", ',', '"', 2, 1},
+		{"a title with a configured column in it", "List of,Nr,Export\nNr,Name,Phone\n1,Ann,030 1\n", "Nr", "Nr|Name|Phone", ',', '"', 2, 1},
 		{"a rule below the titles", "Export\n------,------\nid,name\n1,Ann\n", "", "id|name", ',', '"', 3, 1},
 		{"values that look like names", "Wer,Was\nName,Phone\nEmail,Company\n", "Wer Was", "Wer|Was", ',', '"', 1, 2},
 		{"nothing that is known", "x,y\n1,2\n", "", "x|y", ',', '"', 1, 1},

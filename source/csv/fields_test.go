@@ -30,6 +30,14 @@ func TestFieldsAreExpressions(t *testing.T) {
 	}
 }
 
+// A column's name is that column, whatever else it could mean.
+func TestNamesWithQuotesAndQuestionMarksAreColumns(t *testing.T) {
+	all := readAll(t, "id: Who are you??\nfields: {name: 'Full \"Name\"', company: 'Size 5\"'}", "Who are you??,\"Full \"\"Name\"\"\",\"Size 5\"\"\"\nx,Anna,large\n")
+	if len(all) != 1 || all[0].ID != "x" || all[0].Name != "Anna" || all[0].Company != "large" {
+		t.Errorf("read %+v", all)
+	}
+}
+
 func TestMistakesInExpressionsAreErrorsOfTheConfiguration(t *testing.T) {
 	_, err := tryFactory("{path: x.csv, id: id, fields: {name: 'a + \"b', phones: [ok, 'uper(a) ?? b']}}", source.Deps{})
 	text := sourcetest.ConfigText(err)

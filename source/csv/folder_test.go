@@ -331,3 +331,16 @@ func TestIDsAreMadeOverAllFiles(t *testing.T) {
 		t.Errorf("ids %q", ids)
 	}
 }
+
+// The first row of a file without a header is a contact: it must not be lost, and those that the file held must not be gone.
+func TestAFileWithoutAHeaderIsAnError(t *testing.T) {
+	files := map[string]string{"a.csv": "name,phone\nAnna,0791123456\n", "b.csv": "name,phone\nOtto,0791123457\nEva,0791123458\n"}
+	for _, config := range []string{"", "id: auto", "id: auto\nfields: {name: name, phones: phone}"} {
+		f := folderFixture(t, config, "exports", files)
+		_, checkpoint := f.run("")
+		f.put("b.csv", "Otto,0791123457\nEva,0791123458\n")
+		_, err := f.src.Begin(t.Context(), checkpoint)
+		wantError(t, err, bridge.CodeSourceBroken, "b.csv has no column that is used")
+	}
+	wantError(t, tryRead(t, "", "Anna,0791123456\nOtto,0791123457\n"), bridge.CodeSourceBroken, "has no column that is used")
+}

@@ -8,13 +8,15 @@ import (
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// mostTitles is among how many rows the header is looked for.
-const mostTitles = 20
+const (
+	mostTitles = 20   // rows among which the header is looked for
+	configured = 1000 // usual columns that one configured column counts as
+)
 
 // FindHeader returns which of the first rows of a table names its columns: the one with most of the wanted columns (see
-// [Input.Wanted]), else the one with most of the usual names, at least two. ok is false if no row has either.
+// [Input.Wanted]) and, among several of them, most of the usual names, else the one with most of the usual names, at least two. ok is false if no row has either.
 func FindHeader(rows [][]string, wanted []string) (header int, ok bool) {
-	found := mostHits(rows, func(cells []string) int { return countWanted(cells, wanted) }, 1)
+	found := mostHits(rows, func(cells []string) int { return HeaderHits(cells, wanted) }, configured)
 	if found < 0 {
 		found = mostHits(rows, countUsual, 2)
 	}
@@ -23,7 +25,7 @@ func FindHeader(rows [][]string, wanted []string) (header int, ok bool) {
 
 // HeaderHits returns how much the names of a header look like one: what is configured counts before what is usual.
 func HeaderHits(header, wanted []string) int {
-	return countWanted(header, wanted)*1000 + countUsual(header)
+	return countWanted(header, wanted)*configured + countUsual(header)
 }
 
 // HasText reports whether a cell is more than delimiters and rules.

@@ -33,7 +33,10 @@ func (f *files) newMapping(v *version) (*mapping, error) {
 	if err != nil {
 		return nil, f.unfit(f.name(), err)
 	}
-	return m, f.haveDeciding(v, m)
+	if err := f.haveDeciding(v, m); err != nil {
+		return nil, err
+	}
+	return m, f.haveSome(v, m)
 }
 
 // isEmpty reports whether no file has columns.
@@ -119,6 +122,22 @@ func (f *files) haveDeciding(v *version, m *mapping) error {
 				return Broken(fmt.Sprintf("%s has no column %q, which is needed for %s", f.label(v.files[i].name), v.columns[column], key),
 					"Every file needs it. The columns of this one are "+strings.Join(v.parts[i].columns, ", ")+".")
 			}
+		}
+	}
+	return nil
+}
+
+// haveSome returns an error if a file has no column that is used: its first row is most likely a contact and names no column. Contacts
+// would be made of nothing, and those that the file held before would be gone.
+func (f *files) haveSome(v *version, m *mapping) error {
+	unused := m.fields.Unused(m.id.expression, m.updated, m.deleted)
+	used := func(name string) bool {
+		return name == m.fields.Guess.ID || !slices.Contains(unused, slices.Index(v.columns, name))
+	}
+	for i, p := range v.parts {
+		if len(p.columns) > 0 && !slices.ContainsFunc(p.columns, used) {
+			return Broken(f.label(v.files[i].name)+" has no column that is used",
+				"Check that its first row names the columns, and set id and fields to them. The columns of this one are "+strings.Join(p.columns, ", ")+".")
 		}
 	}
 	return nil

@@ -145,6 +145,7 @@ func TestWhatIsNoMistakeBeforeTheColumnsAreKnown(t *testing.T) {
 		"First Name": false, "E-mail (work": false, "Phone(home)": false, "`a \"b\"`": false, `first + " " + last`: false,
 		"`First Name` ?? last": false, "[First Name] + \"x\"": false, `uper(name) + "x"`: true, `name + "x`: true, `name ?? `: true,
 		`name ?? [x y]`: false, `name ?? ["a" "b"]`: true,
+		"What is your name??": false, `Full "Name"`: false, `Size 5"`: false, `"A" or "B"?`: false, `uper(name) ?? "x"`: true,
 	} {
 		err := record.Compiler{}.Check(record.Fields{Name: text})
 		if (err != nil) != mistake {

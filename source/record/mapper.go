@@ -101,10 +101,21 @@ func (c Compiler) CheckText(path, text string) error {
 	if _, ok := between(text, '`', '`'); ok || !strings.Contains(text, `"`) && !strings.Contains(text, "??") {
 		return nil
 	}
-	if _, err := c.compileAt(path, text, &header{open: true}); err != nil {
+	if _, err := c.compileAt(path, text, &header{open: true}); err != nil && !mayBeName(text) {
 		return err
 	}
 	return nil
+}
+
+// mayBeName reports whether a text that is not a valid expression can be the name of a column, such as What is your name?? A name
+// has no space around it.
+func mayBeName(text string) bool {
+	return text == strings.TrimSpace(text) && looksLikeName(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`"'?!,:;`, r) {
+			return -1
+		}
+		return r
+	}, text))
 }
 
 // compileAt compiles a text and says in its error where it stands.
