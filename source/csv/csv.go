@@ -8,6 +8,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/file/lines"
 )
 
 // New makes the factory of one endpoint. It opens no file.
@@ -84,7 +85,7 @@ func (t *table) Describe() (string, []source.Problem) {
 
 // Records implements [file.Table].
 func (t *table) Records(in file.Input) (file.Records, error) {
-	r := newRecords(newLines(in, t.encoding), t.delimiter, t.quote)
+	r := newRecords(lines.New(in, t.encoding.ofLines()), t.delimiter, t.quote)
 	r.columns, r.size, r.first, r.valid = len(t.header), in.Size, t.start, t.valid
 	r.Seek(file.Place{})
 	return r, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/file/lines"
 )
 
 // An encoding is how a file's bytes make characters.
@@ -41,6 +42,21 @@ func (e encoding) String() string {
 		return utf16Name
 	}
 	return utf8Name
+}
+
+// ofLines returns what the encoding is called where lines are read.
+func (e encoding) ofLines() lines.Encoding {
+	switch e {
+	case encodeWindows:
+		return lines.Windows1252
+	case encodeLatin9:
+		return lines.Latin9
+	case encodeUTF16LE:
+		return lines.UTF16LE
+	case encodeUTF16BE:
+		return lines.UTF16BE
+	}
+	return lines.Unchanged
 }
 
 // headSize is how much of a file is looked at for its encoding before all of it is.
@@ -82,11 +98,11 @@ func (t *table) guessEncoding(ctx context.Context, in file.Input) error {
 	}
 	if t.encoding = found.encoding(); t.encoding != encodeUTF8 {
 		t.valid = true
-		lines := "1 line is"
+		said := "1 line is"
 		if found.lines > 1 {
-			lines = fmt.Sprintf("%d lines are", found.lines)
+			said = fmt.Sprintf("%d lines are", found.lines)
 		}
-		t.guessed = fmt.Sprintf("encoding is not set: %s not %s, so %s is taken", lines, utf8Name, t.encoding)
+		t.guessed = fmt.Sprintf("encoding is not set: %s not %s, so %s is taken", said, utf8Name, t.encoding)
 	}
 	return nil
 }

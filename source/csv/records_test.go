@@ -14,12 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/file/lines"
 )
 
 // readAll reads every record of a text: "line: a|b" or "line: fault".
 func readAll(t testing.TB, content []byte, e encoding, mark int64, columns int) []string {
 	t.Helper()
-	r := newRecords(newLines(bytes.NewReader(content), e), ',', '"')
+	r := newRecords(lines.New(bytes.NewReader(content), e.ofLines()), ',', '"')
 	r.columns = columns
 	r.Seek(file.Place{Offset: mark, Line: 1})
 	var list []string
@@ -42,7 +43,7 @@ func readAll(t testing.TB, content []byte, e encoding, mark int64, columns int) 
 }
 
 func TestRecords(t *testing.T) {
-	long := strings.Repeat("x", maxLine)
+	long := strings.Repeat("x", lines.Max)
 	tests := []struct {
 		name, content string
 		want          []string
@@ -64,7 +65,7 @@ func TestRecords(t *testing.T) {
 		{"at the end", "a,b,c\nd,\"e,f", []string{"1: a|b|c", "2: unclosed"}},
 		{"too long", "a,b,c\n" + long + "x,b,c\nd,e,f\n", []string{"1: a|b|c", "2: too_long", "3: d|e|f"}},
 		{"too long in quotes", "a,\"b,c\n" + strings.Repeat("x,y,z\n", maxLines+5), append([]string{"1: unclosed"}, numbered(2, maxLines+5, "x|y|z")...)},
-		{"as long as it may be", long[:maxLine-5] + ",b,c\n", []string{"1: " + long[:maxLine-5] + "|b|c"}},
+		{"as long as it may be", long[:lines.Max-5] + ",b,c\n", []string{"1: " + long[:lines.Max-5] + "|b|c"}},
 		{"nothing", "", nil},
 	}
 	for _, test := range tests {
@@ -151,7 +152,7 @@ func FuzzRecords(f *testing.F) {
 		}
 		var got []record
 		var faults int
-		r := newRecords(newLines(bytes.NewReader(content), encodeUTF8), ',', '"')
+		r := newRecords(lines.New(bytes.NewReader(content), lines.Unchanged), ',', '"')
 		r.columns = 2
 		r.Seek(file.Place{Line: 1})
 		last := int64(0)
@@ -176,7 +177,7 @@ func FuzzRecords(f *testing.F) {
 			t.Fatalf("read to %d of %d", last, len(content))
 		}
 		for _, want := range got { // every record can be read again from its offset
-			again := newRecords(newLines(bytes.NewReader(content), encodeUTF8), ',', '"')
+			again := newRecords(lines.New(bytes.NewReader(content), lines.Unchanged), ',', '"')
 			again.columns = 2
 			again.Seek(file.Place{Offset: want.start, Line: 1})
 			if fault, err := again.read(); fault != good || err != nil || again.end.Offset != want.end || !slices.Equal(texts(again.fields), want.fields) {

@@ -1,4 +1,5 @@
-package csv
+// Package lines reads the files of formats that are lines of text, from any offset.
+package lines
 
 import (
 	"bytes"
@@ -10,31 +11,46 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// maxLine is the longest line, and the longest record, that is read. A longer one is left out.
-const maxLine = 1 << 20
+// Max is the longest line that is read, in bytes. Of a longer one, only the beginning is.
+const Max = 1 << 20
 
-// lines reads a file line by line from any offset. Offsets are those of the file, whatever its encoding.
-type lines struct {
+// An Encoding is how the bytes of a file make characters.
+type Encoding uint8
+
+// The encodings.
+const (
+	Unchanged Encoding = iota // UTF-8, or what should be: bytes are returned as they are
+	Windows1252
+	Latin9 // ISO 8859-15
+	UTF16LE
+	UTF16BE
+)
+
+// A Reader reads a file line by line from any offset. Offsets are those of the file, whatever its encoding. One goroutine uses it.
+type Reader struct {
 	file     io.ReaderAt
-	encoding encoding
+	encoding Encoding
 	buffer   []byte
 	base     int64 // the offset of buffer[0]
 	next     int   // the next line's place in buffer
 	chunk    int   // how much is read at once: little after a jump, much when reading on
 	decoded  []byte
+	head     []byte // the beginning of a line that is too long
 }
 
 const (
+	headSize   = 128 // how much is kept of a line that is too long
 	smallChunk = 4 << 10
 	largeChunk = 64 << 10
 )
 
-func newLines(file io.ReaderAt, e encoding) *lines {
-	return &lines{file: file, encoding: e, chunk: smallChunk}
+// New returns a reader of a file, which starts at its first byte.
+func New(file io.ReaderAt, e Encoding) *Reader {
+	return &Reader{file: file, encoding: e, chunk: smallChunk}
 }
 
-// seek makes the line at an offset the next one.
-func (l *lines) seek(offset int64) {
+// GoTo makes the line at an offset the next one.
+func (l *Reader) GoTo(offset int64) {
 	if in := offset - l.base; in >= 0 && in <= int64(len(l.buffer)) {
 		l.next = int(in)
 		return
@@ -42,35 +58,41 @@ func (l *lines) seek(offset int64) {
 	l.buffer, l.base, l.next, l.chunk = l.buffer[:0], offset, 0, smallChunk
 }
 
-// offset is where the next line starts.
-func (l *lines) offset() int64 { return l.base + int64(l.next) }
+// Offset returns where the next line starts.
+func (l *Reader) Offset() int64 { return l.base + int64(l.next) }
 
-// read gives the next line as UTF-8 without its end, valid until the next call. long says that the line is longer than
-// maxLine, and was left out. At the end of the file the error is io.EOF.
-func (l *lines) read() (line []byte, long bool, err error) {
+// Read returns the next line as UTF-8 without its end, valid until the next call. long says that the line is longer than [Max]: only
+// its first bytes are returned, enough to tell what it is. At the end of the file the error is io.EOF.
+func (l *Reader) Read() (line []byte, long bool, err error) {
 	raw, long, err := l.readRaw()
-	if err != nil || long {
-		return nil, long, err
+	if err != nil {
+		return nil, false, err
 	}
 	line = l.decode(raw)
 	line = bytes.TrimSuffix(line, []byte("\n"))
-	return bytes.TrimSuffix(line, []byte("\r")), false, nil
+	return bytes.TrimSuffix(line, []byte("\r")), long, nil
 }
 
 // readRaw gives the next line's bytes with its end.
-func (l *lines) readRaw() (raw []byte, long bool, err error) {
+func (l *Reader) readRaw() (raw []byte, long bool, err error) {
 	searched := 0
 	for {
 		rest := l.buffer[l.next:]
 		if end := l.findEnd(rest, searched); end > 0 {
 			l.next += end
-			if long || end > maxLine {
-				return nil, true, nil
+			if long {
+				return l.head, true, nil
+			}
+			if end > Max {
+				return rest[:headSize], true, nil
 			}
 			return rest[:end], false, nil
 		}
 		searched = len(rest) &^ 1
-		if searched > maxLine { // forget it, but look for its end
+		if searched > Max { // forget it, but look for its end
+			if !long {
+				l.head = append(l.head[:0], rest[:headSize]...)
+			}
 			long = true
 			l.next += searched
 			searched = 0
@@ -78,10 +100,16 @@ func (l *lines) readRaw() (raw []byte, long bool, err error) {
 		if err := l.fill(); errors.Is(err, io.EOF) {
 			rest = l.buffer[l.next:]
 			l.next = len(l.buffer)
-			if len(rest) == 0 && !long {
+			if long {
+				return l.head, true, nil
+			}
+			if len(rest) == 0 {
 				return nil, false, io.EOF
 			}
-			return rest, long, nil
+			if len(rest) > Max {
+				return rest[:headSize], true, nil
+			}
+			return rest, false, nil
 		} else if err != nil {
 			return nil, false, err
 		}
@@ -89,7 +117,7 @@ func (l *lines) readRaw() (raw []byte, long bool, err error) {
 }
 
 // findEnd is the length of the first line with its end, or 0. Nothing ends before from.
-func (l *lines) findEnd(rest []byte, from int) int {
+func (l *Reader) findEnd(rest []byte, from int) int {
 	for at := from; at < len(rest); {
 		i := bytes.IndexByte(rest[at:], '\n')
 		if i < 0 {
@@ -97,11 +125,11 @@ func (l *lines) findEnd(rest []byte, from int) int {
 		}
 		at += i + 1
 		switch l.encoding {
-		case encodeUTF16LE:
+		case UTF16LE:
 			if at%2 == 1 && at < len(rest) && rest[at] == 0 {
 				return at + 1
 			}
-		case encodeUTF16BE:
+		case UTF16BE:
 			if at%2 == 0 && rest[at-2] == 0 {
 				return at
 			}
@@ -113,7 +141,7 @@ func (l *lines) findEnd(rest []byte, from int) int {
 }
 
 // fill reads on. It moves what has been read already out of the buffer.
-func (l *lines) fill() error {
+func (l *Reader) fill() error {
 	if l.next > 0 {
 		kept := copy(l.buffer, l.buffer[l.next:])
 		l.buffer = l.buffer[:kept]
@@ -134,20 +162,20 @@ func (l *lines) fill() error {
 }
 
 // decode makes UTF-8 of a line.
-func (l *lines) decode(raw []byte) []byte {
+func (l *Reader) decode(raw []byte) []byte {
 	switch l.encoding {
-	case encodeWindows:
+	case Windows1252:
 		return l.decode8(raw, charmap.Windows1252)
-	case encodeLatin9:
+	case Latin9:
 		return l.decode8(raw, charmap.ISO8859_15)
-	case encodeUTF16LE, encodeUTF16BE:
+	case UTF16LE, UTF16BE:
 		return l.decode16(raw)
 	}
 	return raw
 }
 
 // decode8 makes UTF-8 of a line of one byte a character.
-func (l *lines) decode8(raw []byte, characters *charmap.Charmap) []byte {
+func (l *Reader) decode8(raw []byte, characters *charmap.Charmap) []byte {
 	l.decoded = l.decoded[:0]
 	for _, b := range raw {
 		if b < utf8.RuneSelf {
@@ -159,13 +187,13 @@ func (l *lines) decode8(raw []byte, characters *charmap.Charmap) []byte {
 	return l.decoded
 }
 
-func (l *lines) decode16(raw []byte) []byte {
+func (l *Reader) decode16(raw []byte) []byte {
 	l.decoded = l.decoded[:0]
 	unit := func(i int) rune {
 		if i+1 >= len(raw) {
 			return utf8.RuneError // half a unit
 		}
-		if l.encoding == encodeUTF16LE {
+		if l.encoding == UTF16LE {
 			return rune(raw[i]) | rune(raw[i+1])<<8
 		}
 		return rune(raw[i])<<8 | rune(raw[i+1])
