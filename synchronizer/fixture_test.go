@@ -235,7 +235,7 @@ type meta struct {
 	Context    json.RawMessage `json:"context"`
 }
 
-// scripted is a user's bridge: it writes what answer returns.
+// scripted is a bridge that writes what answer returns.
 func scripted(answer func(w http.ResponseWriter, ask meta)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body struct {

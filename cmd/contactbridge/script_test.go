@@ -139,7 +139,7 @@ func fieldCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// badBridges are a user's bridges that do not keep to the protocol.
+// badBridges are bridges that do not keep to the protocol.
 func badBridges() http.Handler {
 	mux := http.NewServeMux()
 	write := func(name, contentType, body string) {
