@@ -118,7 +118,7 @@ func (s *Source) types(ctx context.Context, conn Session, list []expression) ([]
 	}
 	types, err := conn.Describe(ctx, "SELECT "+strings.Join(parts, ", ")+" FROM "+s.factory.from)
 	if err == nil && len(types) != len(list) {
-		return nil, &source.ConfigError{Key: "fields", Message: "fields: an expression is a list of several", Hint: "Write one expression for each field."}
+		return nil, &source.ConfigError{Key: "fields", Message: "fields: an expression is a list", Hint: "Write one expression for each field."}
 	}
 	return types, err
 }
