@@ -157,7 +157,7 @@ func (x *examination) withoutPhones() []source.Problem {
 		return nil
 	case f.count == x.seen:
 		return []source.Problem{{
-			Severity: source.Warning, Code: contact.ProblemNoPhones, Message: "no contact has a phone number: no call will find anybody",
+			Severity: source.Warning, Code: contact.ProblemNoPhones, Message: "no contact has a phone number: no call will find a contact",
 			Hint: "Map phones to the columns that hold numbers.",
 		}}
 	}

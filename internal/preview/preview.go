@@ -130,7 +130,7 @@ func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Pho
 	if p.Complete && p.Examined == 0 {
 		p.Problems = append(p.Problems, source.Problem{
 			Severity: source.Warning, Code: "no_contacts", Message: "there is no contact",
-			Hint: "Look whether the source names the right table, query or file, and whether its user may see the rows.",
+			Hint: "Check that the source names the right table, query or file, and that its user may see the rows.",
 		})
 	}
 }

@@ -45,7 +45,7 @@ func (e Environment) expand(text string) (string, []Problem) {
 			reference, rest, closed := strings.Cut(text[i+2:], "}")
 			if !closed {
 				return b.String(), append(problems, Problem{
-					Message: "a ${ is never closed",
+					Message: "a ${ is not closed",
 					Hint:    "Write ${NAME}, or $${ where the text itself is meant.",
 				})
 			}

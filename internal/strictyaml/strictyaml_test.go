@@ -180,7 +180,7 @@ func TestEveryProblemIsToldWithItsPlace(t *testing.T) {
 				"f.yaml:1:7: the file /etc/app/binary is not UTF-8 text\n    Name a file that holds only the value.\n" +
 				"f.yaml:1:7: ${a b} is not a reference\n    Write ${NAME}, ${NAME:-default} or ${file:PATH}, or $$ where a dollar sign is meant.\n" +
 				"f.yaml:1:7: ${file:} names no file\n    Write ${file:PATH}.\n" +
-				"f.yaml:2:8: a ${ is never closed\n    Write ${NAME}, or $${ where the text itself is meant.",
+				"f.yaml:2:8: a ${ is not closed\n    Write ${NAME}, or $${ where the text itself is meant.",
 		},
 		"a reference is not shown filled in": {
 			"name: a\nport: ${SET}\nmode: ${file:secret}\n",

@@ -79,7 +79,7 @@ func (t *table) Describe() (string, []source.Problem) {
 	}
 	return what, []source.Problem{{
 		Severity: source.Note, Code: "encoding_found", Message: t.guessed,
-		Hint: fmt.Sprintf("Look at names with accents in the preview. If they are right, set encoding: %s; if not, set the one that is.", t.encoding),
+		Hint: fmt.Sprintf("Look at names with accents in the preview. If they are right, set encoding: %s; if not, set encoding to the right one.", t.encoding),
 	}}
 }
 

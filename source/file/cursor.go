@@ -111,7 +111,7 @@ func (c *cursor) place() {
 	}
 }
 
-// repair takes what is no text out of the values.
+// repair removes invalid text from the values.
 func (c *cursor) repair() {
 	if c.Clean || c.Fault != nil {
 		return

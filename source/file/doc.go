@@ -22,6 +22,6 @@
 //		return file.New(cfg.Config, format{cfg.Separator}, source.SettingsOf("toy", revision, cfg), deps)
 //	}
 //
-// Package csv is the example to follow for a format in which reading can begin anywhere. The reader of one in which it cannot is no
+// Package csv is the example to follow for a format in which reading can begin anywhere. If it cannot, the reader is not a
 // [Seeker]: the engine does the rest. Package filetest has the checks that every format passes.
 package file

@@ -128,7 +128,7 @@ func (f *files) matching() ([]found, error) {
 	return list, nil
 }
 
-// isHidden reports whether a file is one that people do not see, or that a program keeps beside an open one.
+// isHidden reports whether a file is hidden, or one that a program keeps beside an open one.
 func isHidden(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, besideOpen)
 }
@@ -192,7 +192,7 @@ func (f *files) wrap(err error) error {
 		e.Hint = "Check the source's path. Replace a file by renaming a complete one over it, so that it is never missing."
 	case errors.Is(err, fs.ErrPermission):
 		e.Message = f.name() + " may not be read"
-		e.Hint = "Give the user that the bridge runs as the right to read it."
+		e.Hint = "Give the user that the bridge runs as permission to read it."
 	default:
 		e.Message, e.Hint = f.name()+" cannot be read", "See the cause."
 	}

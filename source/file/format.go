@@ -87,10 +87,10 @@ type Mapper interface {
 // Records reads a file record by record.
 type Records interface {
 	// Next reads the next record into r, and may use the memory of r again. It forgives what can be understood in one way only. A
-	// record that cannot be read has a Fault; it costs no other record if that can be helped. What is no record (an empty
+	// record that cannot be read has a Fault; it costs no other record if that can be helped. What is not a record (an empty
 	// line) is passed over.
 	//
-	// The error is io.EOF at the end of the file, or one of reading the input. [io.ErrUnexpectedEOF] is no end: a file
+	// The error is io.EOF at the end of the file, or one of reading the input. [io.ErrUnexpectedEOF] is not an end: a file
 	// that is cut off is broken (T11), or its last record has a Fault.
 	Next(r *Record) error
 }
@@ -106,7 +106,7 @@ type Seeker interface {
 // A Place is where a record starts or ends.
 type Place struct {
 	// Offset is a number that grows along the file and is at most its size: the offset of a byte, or of a row.
-	// Readers that are no [Seeker] leave it out.
+	// Readers that are not a [Seeker] leave it out.
 	Offset int64
 	// Line is the number of the line, row or card for people, from 1 on; 0 if unknown.
 	Line int

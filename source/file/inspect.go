@@ -43,7 +43,7 @@ type inspector struct {
 	cursor  *cursor
 
 	rows      int
-	failed    map[string]*places // by what is wrong: records that are no contact by the configuration
+	failed    map[string]*places // by what is wrong: records that are not a contact by the configuration
 	faults    flaws
 	remarks   flaws
 	noID      places
@@ -71,7 +71,7 @@ func newInspector(o *opened) *inspector {
 	return i
 }
 
-// look counts records that hold what is no text.
+// look counts records that hold invalid text.
 func (i *inspector) look(values [][]byte) {
 	if slices.ContainsFunc(values, func(f []byte) bool { return !utf8.Valid(f) }) {
 		i.encoded.add(i.cursor)
@@ -189,7 +189,7 @@ func (i *inspector) row() {
 	}
 }
 
-// fail counts a record of which the configuration makes no contact.
+// fail counts a record that the configuration cannot make a contact of.
 func (i *inspector) fail(err error) {
 	p := i.failed[err.Error()]
 	if p == nil {

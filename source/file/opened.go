@@ -138,8 +138,8 @@ var errReplaced = errors.New("the file has been replaced")
 func (f *files) replaced(name string) error {
 	return &bridge.Error{
 		Code:       bridge.CodeSourceUnavailable,
-		Message:    f.label(name) + " is replaced all the time",
-		Hint:       "Replace files less often than they can be read.",
+		Message:    f.label(name) + " is being replaced too often",
+		Hint:       "Replace files less often, so that they can be read in between.",
 		RetryAfter: 10 * time.Second,
 		Err:        errReplaced,
 	}

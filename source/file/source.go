@@ -125,7 +125,7 @@ func changed(cause error) error {
 	return &bridge.Error{
 		Code:    bridge.CodeInvalidOffset,
 		Message: "the file has changed since this run began",
-		Hint:    "Start the run again from its checkpoint. If the file changes all the time, replace it by renaming a complete one over it, less often.",
+		Hint:    "Start the run again from its checkpoint. If the file changes all the time, replace it less often, by renaming a complete one over it.",
 		Err:     cause,
 	}
 }

@@ -90,8 +90,8 @@ func (o *opened) spoolAll(ctx context.Context) error {
 // spoolError returns the error of a temporary file that cannot be written or read.
 func spoolError(err error) error {
 	return &bridge.Error{
-		Code: bridge.CodeSourceUnavailable, Message: "the temporary file of what was read cannot be used",
-		Hint: "Make room in the folder for temporary files, or set TMPDIR to another one.", RetryAfter: time.Minute, Err: err,
+		Code: bridge.CodeSourceUnavailable, Message: "the temporary file for the records cannot be used",
+		Hint: "Free space in the folder for temporary files, or set TMPDIR to another one.", RetryAfter: time.Minute, Err: err,
 	}
 }
 

@@ -51,7 +51,7 @@ type Page struct {
 	// To is the horizon: rows of segment Main are stamped at or before it, those of segment Tail after it. None where the
 	// source has no updated field.
 	To Value
-	// Odd moves the rows with an updated above 0 and at or below Odd from segment Main to segment Tail: they are no
+	// Odd moves the rows with an updated above 0 and at or below Odd from segment Main to segment Tail: they are not
 	// stamps of the column's form. 0: there are no such rows.
 	Odd int64
 	// Mark describes the database's own state when the run began (State.Mark), in segment Again.

@@ -82,7 +82,7 @@ func (s *sqlState) Error() string { return "SQLSTATE " + s.pg.Code }
 func connectionError(err error) error {
 	e := &bridge.Error{
 		Code: bridge.CodeSourceUnavailable, Message: "the database cannot be reached", RetryAfter: 5 * time.Second,
-		Hint: "Is the server running, and are host and port in dsn right?",
+		Hint: "Check that the server is running, and that host and port in dsn are right.",
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {

@@ -107,7 +107,7 @@ func (o origin) mayNumber(st sqltable.Stamp, oid uint32) error {
 		return nil
 	case o.foreign:
 		return &source.ConfigError{
-			Key: "updated", Message: "updated: the rows come from another server, whose transaction ids mean nothing here",
+			Key: "updated", Message: "updated: the rows come from another server, and its transaction ids mean nothing here",
 			Hint: "Read from the server that the foreign table stands for, or use a time as updated, with an overlap that covers its longest transaction.",
 		}
 	case o.stored && oid != pgtype.XIDOID:

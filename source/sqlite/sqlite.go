@@ -83,7 +83,7 @@ func (c Config) checkPath() error {
 	var errs source.ConfigErrors
 	path, dsn := c.Path.String(), c.DSN.String()
 	errs.If(path == "" && dsn == "", "path", "path is missing", "Name the database file.")
-	errs.If(path != "" && dsn != "", "path", "path and dsn exclude each other", "Keep one of them: they mean the same.")
+	errs.If(path != "" && dsn != "", "path", "path and dsn exclude each other", "Keep one of them: they have the same meaning.")
 	errs.If(strings.Contains(path+dsn, ":memory:"), "path", "path cannot be :memory:", "Name a file.")
 	return errs.Err()
 }

@@ -31,9 +31,9 @@ type Diagnosis struct {
 	Statement bool
 	// Stale says that what is read may have changed since it was described. Statement implies it.
 	Stale bool
-	// Message is the database's own text about a statement; Hint says what to do besides to correct the key; it may be empty.
+	// Message is the database's own text about a statement. Hint says what to do besides correcting the key; it may be empty.
 	Message, Hint string
-	// Cause is kept with the error about a statement; nil where the message says it all.
+	// Cause is kept with the error about a statement; nil if the message is complete.
 	Cause error
 }
 
@@ -48,8 +48,8 @@ type Session interface {
 	Query(ctx context.Context, s Statement, row func(values []keyset.Value) (more bool, err error)) error
 	// Describe names the columns of a SELECT and tells their types. The database does not run it.
 	Describe(ctx context.Context, query string) ([]Type, error)
-	// Release gives the connection back. ctx is the one that it was taken with: where that is done, the connection may be in
-	// no state to be used again.
+	// Release returns the connection. ctx is the one that it was taken with: if that is done, the connection may not be fit
+	// to be used again.
 	Release(ctx context.Context)
 }
 
@@ -71,7 +71,7 @@ type Type struct {
 	// Stamp is the kind of stamp of a value of this type as updated; NoStamp if it cannot be a stamp.
 	Stamp     StampKind
 	Precision time.Duration // of times: what they are rounded to
-	// CheckID is an error if a text is no value of the type; nil where any text is one. It is asked before a checkpoint is used.
+	// CheckID returns an error if a text is not a value of the type; nil if every text is one. It is asked before a checkpoint is used.
 	CheckID func(text string) error
 	// Native is the type as the database itself knows it, for the kind alone.
 	Native any

@@ -9,8 +9,8 @@ import (
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
-// A Dialect is how a database writes SQL. The zero Dialect is the SQL of the standard, with ? for parameters and LIMIT n: a
-// database sets what differs.
+// A Dialect describes how a database writes SQL. The zero Dialect is standard SQL, with ? for parameters and LIMIT n: a
+// database sets only the differences.
 type Dialect struct {
 	// Quotes are the characters that may stand around a name, the first of them those that are written. Empty means ".
 	Quotes string
@@ -19,7 +19,7 @@ type Dialect struct {
 	Parameter func(n int, as string) string
 	// Limit ends a statement after n rows. nil means LIMIT n.
 	Limit func(n int) string
-	// Join makes one value of several, without those that are null or empty. The values are expressions of texts. nil means
+	// Join combines several values into one, without those that are null or empty. The values are expressions of texts. nil means
 	// concat_ws.
 	Join func(separator string, values []string) string
 	// Select writes the value of an expression as it is read: a text, except for the stamp. nil casts it to text, which
@@ -174,7 +174,7 @@ func (d *Dialect) stamp(layout keyset.Layout, stamp keyset.Value) keyset.Value {
 	return keyset.TextValue(strings.Replace(text, "T", " ", 1))
 }
 
-// The names of what is no contact field, in [Expression.Field].
+// The names of values that are not contact fields, in [Expression.Field].
 const (
 	fieldID      = "id"
 	fieldUpdated = "updated"

@@ -18,10 +18,10 @@ import (
 // embeds it.
 type DriverConn struct {
 	SQL *sql.Conn
-	// Value makes a driver's value one of ours, as [Session] wants it, and allocates nothing; texts, int64 and null it is not asked
-	// about. [Connect] sets it to [DriverValue].
+	// Value converts a driver's value to ours, as [Session] wants it, and allocates nothing. It is not called for texts, int64 and
+	// null. [Connect] sets it to [DriverValue].
 	Value func(v sqldriver.Value) keyset.Value
-	// Argument makes one of ours a driver's. Connect sets it to [DriverArgument].
+	// Argument converts one of our values to a driver's. Connect sets it to [DriverArgument].
 	Argument func(v keyset.Value) sqldriver.Value
 
 	source []sqldriver.Value
@@ -38,7 +38,7 @@ func Connect(ctx context.Context, db *sql.DB) (*DriverConn, error) {
 }
 
 // Release implements [Session].
-func (c *DriverConn) Release(context.Context) { _ = c.SQL.Close() } // it only gives the connection back
+func (c *DriverConn) Release(context.Context) { _ = c.SQL.Close() } // it only returns the connection
 
 // Query implements [Session].
 func (c *DriverConn) Query(ctx context.Context, s Statement, row func([]keyset.Value) (bool, error)) error {

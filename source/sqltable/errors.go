@@ -8,7 +8,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// diagnose asks the database about an error; nil and errors that are known already are nothing to diagnose.
+// diagnose asks the database about an error. It returns nil and errors that are known already unchanged.
 func (db *database) diagnose(err error) Diagnosis {
 	var known *bridge.Error
 	var config *source.ConfigError
@@ -18,7 +18,7 @@ func (db *database) diagnose(err error) Diagnosis {
 	return db.Diagnose(err)
 }
 
-// explain names the cause of an error so that a caller knows what to do. It keeps what names none.
+// explain returns an error that names the cause, so that a caller knows what to do. Other errors stay unchanged.
 func (s *Source) explain(ctx context.Context, err error) error {
 	var known *bridge.Error
 	var config *source.ConfigError
@@ -45,7 +45,7 @@ func interrupted(cause error) error {
 	}
 	return &bridge.Error{
 		Code: bridge.CodeSourceTimeout, Message: "the database did not answer in time", Err: cause,
-		Hint: "Is there an index on (updated, id)? preview shows the statement that makes one. Otherwise the database is overloaded, or a lock is held.",
+		Hint: "Create an index on (updated, id) if it is missing: preview shows the statement. Otherwise check the database for overload and for locks.",
 	}
 }
 
@@ -67,7 +67,7 @@ func (s *Source) misfit(ctx context.Context, key string, err error) error {
 // orderError says that an order cannot be relied on (E8).
 func orderError() error {
 	return &bridge.Error{
-		Code: bridge.CodeSourceBroken, Message: "the order of (updated, id) does not move on",
-		Hint: "Write updated and id so that they give the same value each time they are read: no random(), no now().",
+		Code: bridge.CodeSourceBroken, Message: "the order of (updated, id) is not stable",
+		Hint: "Set updated and id to expressions that return the same value each time they are read, without random() and now().",
 	}
 }

@@ -48,8 +48,8 @@ type Factory struct {
 
 var _ source.Factory = (*Factory)(nil)
 
-// New makes the factory of one endpoint. It opens nothing. Its error holds everything that is wrong with the configuration, as
-// [source.ConfigError].
+// New returns the factory of one endpoint. It opens no connection. Its error holds everything that is wrong with the
+// configuration, as [source.ConfigError].
 func New(e Endpoint, deps source.Deps) (*Factory, error) {
 	deps = deps.Defaults()
 	e.Config.defaults()
@@ -116,7 +116,7 @@ func (db *database) keep(t *Table) {
 	db.table = t
 }
 
-// forget makes the next one describe again.
+// forget makes the next source describe the table again.
 func (db *database) forget(old *Table) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

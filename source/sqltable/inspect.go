@@ -46,12 +46,12 @@ func (i *Inspector) Fact(name, value string) {
 	i.found.Facts = append(i.found.Facts, source.Fact{Name: name, Value: value})
 }
 
-// Problem adds something that is wrong.
+// Problem adds a problem.
 func (i *Inspector) Problem(severity source.Severity, code, message, hint string) {
 	i.found.Problems = append(i.found.Problems, source.Problem{Severity: severity, Code: code, Message: message, Hint: hint})
 }
 
-// Count adds something that is wrong if it is wrong with any row.
+// Count adds a problem if any row has it.
 func (i *Inspector) Count(c Count) { i.counts = append(i.counts, c) }
 
 // Order adds the fact in which order contacts are read. stamp says what the values of updated are; empty without updated.
@@ -143,12 +143,12 @@ func (i *Inspector) stamps(ctx context.Context, h typed) error {
 	return nil
 }
 
-// MissedAfter says what is missed where open transactions cannot be seen.
+// MissedAfter says which changes are missed if open transactions cannot be seen.
 func MissedAfter(overlap time.Duration) string {
 	return fmt.Sprintf("every run reads the last %s again, and what commits later than that after its stamp is missed", overlap)
 }
 
-// sequence are the facts about stamps that are numbers.
+// sequence adds the facts about stamps that are numbers.
 func (i *Inspector) sequence(c Clock, guessed bool) {
 	if c.Blind {
 		i.Fact("safe horizon", "the greatest number of the overlap before")
@@ -166,13 +166,13 @@ func (i *Inspector) NoIndex(hint string) {
 	i.Problem(source.Warning, "no_index", "no index gives the order of "+i.Table.Order()+": every page sorts all rows", hint)
 }
 
-// TakenForSequence adds the note about integers that are no times.
+// TakenForSequence adds the note about integers that are not times.
 func (i *Inspector) TakenForSequence() {
 	i.Problem(source.Note, "taken_for_sequence", "updated is taken for a number that grows, not for a time",
 		"If it is a time, set updated_as to epoch_s, epoch_ms or epoch_us.")
 }
 
-// times are the facts about stamps that are times.
+// times adds the facts about stamps that are times.
 func (i *Inspector) times(c Clock, t timeStamps) {
 	if t.Precision >= time.Second {
 		i.Fact("precision of updated", t.Precision.String())
@@ -183,7 +183,7 @@ func (i *Inspector) times(c Clock, t timeStamps) {
 		i.Fact("safe horizon", fmt.Sprintf("%s, now %s", c.Method, t.layout().FormatStamp(keyset.IntValue(t.lowest(c.Safe)))))
 	}
 	if c.holds(i.Table.Config.Overlap) {
-		i.Problem(source.Warning, "old_transaction", "a transaction has been open since "+c.Safe.Format(time.RFC3339)+": every run reads everything again that changed since then",
+		i.Problem(source.Warning, "old_transaction", "a transaction has been open since "+c.Safe.Format(time.RFC3339)+": every run reads again everything that changed since then",
 			c.Find)
 	}
 	if t.locations != nil {
@@ -245,8 +245,8 @@ func counts(t *Table) []Count {
 		{
 			Statement: Statement{SQL: "SELECT count(*) FROM (SELECT 1 AS one FROM " + from + " WHERE " + id + " IS NOT NULL GROUP BY " + id + " HAVING count(*) > 1) AS repeated"},
 			Severity:  source.Failure, Code: "duplicate_id",
-			One:  "1 id stands in more than one row: only one of them is kept, and which one is left to chance",
-			Many: "%d ids stand in more than one row: only one row of each is kept, and which one is left to chance",
+			One:  "1 id stands in more than one row: only one of these rows is kept, and it is not defined which",
+			Many: "%d ids stand in more than one row: only one row of each is kept, and it is not defined which",
 			Hint: "Choose an id that is unique, or one row for each with query: SELECT DISTINCT ON …, GROUP BY ….",
 		},
 	}
@@ -285,7 +285,7 @@ func (c Count) problem(rows int64) source.Problem {
 func noUpdated(guess string) source.Problem {
 	p := source.Problem{
 		Severity: source.Note, Code: "no_updated",
-		Message: "updated is not set: every run looks at every row, and sends all of them when any has changed",
+		Message: "updated is not set: every run looks at every row, and sends all of them if any row has changed",
 		Hint:    "Set updated to a column that changes with every change of a contact.",
 	}
 	if guess != "" {

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Notes say things in the log. A Notes is used by many goroutines at once.
+// Notes writes notes to the log. It is used by many goroutines at once.
 type Notes struct {
 	*slog.Logger
 	said sync.Map

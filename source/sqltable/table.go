@@ -28,8 +28,8 @@ type Table struct {
 	Columns []Column
 	Stamp   Stamp   // of Updated
 	Rows    float64 // the database's own estimate; below 0 if it is missing
-	// NoStamp is the condition of rows with an updated that is not null and yet not a stamp: they are read like those with a null
-	// updated (E9). Empty means that there are no such rows.
+	// NoStamp is the condition of rows with an updated that is neither null nor a stamp: they are read like rows with null (E9).
+	// Empty means that there are no such rows.
 	NoStamp string
 	// Changed returns the condition of the rows that were changed since a mark ([Marker]), without parameters. Empty, or nil,
 	// means that rows do not tell, so that all of them are wanted.
@@ -121,7 +121,7 @@ func (s *Source) types(ctx context.Context, conn Session, list []expression) ([]
 	}
 	types, err := conn.Describe(ctx, "SELECT "+strings.Join(parts, ", ")+" FROM "+s.factory.from)
 	if err == nil && len(types) != len(list) {
-		return nil, &source.ConfigError{Key: "fields", Message: "fields: an expression is a list of several", Hint: "Write one expression for each field."}
+		return nil, &source.ConfigError{Key: "fields", Message: "fields: an expression is a list", Hint: "Write one expression for each field."}
 	}
 	return types, err
 }
