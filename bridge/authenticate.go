@@ -5,12 +5,12 @@ import (
 	"crypto/subtle"
 )
 
-// RequireAuth returns a check for [Handler.Authenticate] that lets in who sends exactly these values; keys that are not
-// asked for are ignored. Every value is compared by its digest in constant time, all of them whatever the first one gave, so
-// that the time taken tells nothing. Nobody gets in where nothing or an empty value is expected.
+// RequireAuth returns a check for [Handler.Authenticate] that accepts callers who send exactly these values; other keys are
+// ignored. Every value is compared by its digest in constant time, and all of them are compared even if the first one is
+// wrong, so that the time taken reveals nothing. If no value, or an empty one, is expected, every caller is refused.
 func RequireAuth(expected Auth) func(Auth) error {
 	digests := make(map[string][sha256.Size]byte, len(expected))
-	open := 1 // 0 where nobody may get in
+	open := 1 // 0: every caller is refused
 	if len(expected) == 0 {
 		open = 0
 	}
@@ -33,11 +33,11 @@ func RequireAuth(expected Auth) func(Auth) error {
 	}
 }
 
-// AllowAnyone is a check for [Handler.Authenticate] that lets everyone in: for endpoints with a source that judges the
-// credentials itself, and for contacts that are no secret.
+// AllowAnyone accepts every caller. It is a check for [Handler.Authenticate]: for endpoints with a source that checks the
+// credentials itself, and for contacts that are not secret.
 func AllowAnyone(Auth) error { return nil }
 
-// unauthorized says what was missing, never what was expected.
+// unauthorized returns an error that says what was missing, never what was expected.
 func unauthorized(auth Auth) *Error {
 	e := &Error{
 		Code:    CodeUnauthorized,

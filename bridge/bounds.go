@@ -84,7 +84,7 @@ func (r *pageReader) room(n int) int {
 	return int(max(1.25*float64(n)+leastContacts, min(expected, fits, MaxPageContacts)))
 }
 
-// drop takes the newest contact back.
+// drop removes the newest contact.
 func (r *pageReader) drop() {
 	last := len(r.page.Contacts) - 1
 	r.page.Contacts[last] = contact.Contact{}
@@ -164,7 +164,7 @@ func (b *Budget) ProcessLimit() int64 { return 2*b.bytes + restOfProcess }
 
 const restOfProcess = 64 << 20
 
-// take waits for room. release gives it back; to call it again does nothing.
+// take waits for room. release returns it to the budget; calling it again does nothing.
 func (b *Budget) take(ctx context.Context, bytes int64) (release func(), err error) {
 	bytes = min(max(bytes, 1), b.bytes)
 	if err := b.room.Acquire(ctx, bytes); err != nil {
@@ -263,7 +263,7 @@ func (a *answer) readAhead() (whole bool) {
 // aheads are buffers for the beginnings of answers.
 var aheads = sync.Pool{New: func() any { return new([]byte) }}
 
-// close gives back what the answer was read with.
+// close returns the buffers that the answer was read with.
 func (a *answer) close() {
 	a.res.Body.Close()
 	if a.ahead != nil {
@@ -285,7 +285,7 @@ func newLimit(left time.Duration, end func()) *limit {
 // pause stops the time until resume is called.
 func (l *limit) pause() (resume func()) {
 	if !l.timer.Stop() {
-		return func() {} // it is up
+		return func() {} // it has passed
 	}
 	l.left -= time.Since(l.running)
 	return func() {

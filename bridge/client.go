@@ -22,7 +22,7 @@ const (
 	DefaultTimeout = 10 * time.Second // P12
 )
 
-// A Client asks a bridge, anybody's, for pages. It reads leniently (D1) and never takes a failure for emptiness (T11). Its
+// A Client asks any bridge for pages. It reads leniently (D1) and never takes a failure for an empty page (T11). Its
 // errors are of type [*Error], each with a hint, and hold no credential, not even one that the bridge echoes.
 //
 // A client may be used by several goroutines at once. It must not be copied after its first use.
@@ -31,7 +31,7 @@ type Client struct {
 	Auth Auth   // sent with every request (P1)
 
 	// HTTP sends the requests; its redirect policy is not used, redirects are never followed. Nil means a client of its own
-	// that keeps connections alive.
+	// that keeps connections open.
 	HTTP *http.Client
 
 	// MaxBody is the most bytes of an answer's body, decompressed. Default [DefaultMaxBody].
@@ -80,7 +80,7 @@ type Page struct {
 
 // A Rejected contact could not be taken.
 type Rejected struct {
-	ID     string // empty where it has none, or where it is unknown: then nobody knows who was shown (D8)
+	ID     string // empty if it is missing or unknown: then it is unknown which contacts were shown (D8)
 	Reason string // a phrase: "has no id"
 }
 
@@ -132,7 +132,7 @@ func (c *Client) Validate(ctx context.Context, url string) (Auth, error) {
 // CloseIdleConnections closes the connections that the client keeps for its next request.
 func (c *Client) CloseIdleConnections() { c.client().CloseIdleConnections() }
 
-// pageBody is a request's body: absent values as null, as in the protocol's own example.
+// pageBody returns a request's body: absent values as null, as in the protocol's own example.
 func (c *Client) pageBody(q PageRequest) ([]byte, error) {
 	type meta struct {
 		Checkpoint        *string         `json:"synchronization_checkpoint"`
@@ -183,7 +183,7 @@ func (c *Client) post(ctx context.Context, target string, body []byte, read func
 	if err != nil || req.URL.Host == "" || req.URL.Scheme != "http" && req.URL.Scheme != "https" {
 		return &Error{
 			Code:    CodeNotFound,
-			Message: "the bridge's address is no http or https URL",
+			Message: "the bridge's address is not an http or https URL",
 			Hint:    "Write it in full, as in https://bridge.example.com/crm/contact_sync.",
 		}
 	}
@@ -215,7 +215,7 @@ func (c *Client) setHeaders(req *http.Request, id string) {
 	req.Header.Set("User-Agent", agent)
 }
 
-// client is the HTTP client, made on first use. It never follows a redirect: credentials are meant for the configured
+// client returns the HTTP client, made on first use. It never follows a redirect: credentials are meant for the configured
 // address only.
 func (c *Client) client() *http.Client {
 	c.once.Do(func() {
@@ -229,7 +229,7 @@ func (c *Client) client() *http.Client {
 	return c.own
 }
 
-// transport is the default one, but for bridges on this machine: to compress for them costs more than it saves.
+// transport returns the default one, without compression for bridges on this machine, where it costs more than it saves.
 func (c *Client) transport() http.RoundTripper {
 	shared, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -248,9 +248,9 @@ func isLoopback(address string) bool {
 	return u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 }
 
-// Retryable reports whether the same request may do better later: connections that failed or broke, timeouts, limits and
-// everything that is the bridge's or the external service's own trouble. What the bridge refuses, and what is not the
-// protocol, stays as it is until somebody mends it.
+// Retryable reports whether the same request may succeed later: after failed or broken connections, timeouts, limits and
+// every failure inside the bridge or the external service. A request that the bridge refuses, or an answer that does not
+// follow the protocol, stays as it is until somebody repairs it.
 func Retryable(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -269,14 +269,14 @@ func Retryable(err error) bool {
 }
 
 // misaddressed reports whether a connection failed because the address speaks another protocol or shows the wrong
-// certificate: time does not mend that.
+// certificate. Waiting does not repair that.
 func misaddressed(cause error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](cause)
 	_, plain := errors.AsType[tls.RecordHeaderError](cause)
 	return certificate || plain || errors.Is(cause, http.ErrSchemeMismatch)
 }
 
-// RetryAfter is how long the bridge asks to be left alone; 0 where it does not say.
+// RetryAfter returns how long the bridge asks to wait; 0 if it does not say.
 func RetryAfter(err error) time.Duration {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter
@@ -284,7 +284,7 @@ func RetryAfter(err error) time.Duration {
 	return 0
 }
 
-// size is a number of bytes as people read it.
+// size formats a number of bytes for people.
 func size(n int64) string {
 	const unit = 1 << 10
 	switch {

@@ -183,7 +183,7 @@ func (a *answer) startJSON() error {
 	return nil
 }
 
-// firstByte is the first one that is no white space; it stays unread.
+// firstByte returns the first byte that is not white space; it stays unread.
 func (a *answer) firstByte() (byte, error) {
 	for {
 		b, err := a.body.ReadByte()
@@ -351,7 +351,7 @@ func (r *pageReader) readContacts() error {
 	return err
 }
 
-// reject notes a contact that cannot be taken.
+// reject records a contact that cannot be stored.
 func (r *pageReader) reject(rejected Rejected) error {
 	if !r.text.isWhole(rejected.ID) { // it is not the contact's
 		rejected.ID = ""
@@ -416,7 +416,7 @@ func cut(text string, most int) string {
 func (r *pageReader) readDeleted() error {
 	found, err := r.array("deleted_contacts", "strings", func() error {
 		id, given, err := readText(r.json, "an entry of deleted_contacts", false)
-		if err != nil || !given || id == "" || len(id) > contact.MaxID { // nobody has such an id
+		if err != nil || !given || id == "" || len(id) > contact.MaxID { // no contact has such an id
 			return err
 		}
 		if r.deleted.n == MaxPageDeleted {

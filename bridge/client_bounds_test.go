@@ -340,7 +340,7 @@ func TestAContactBeyondABoundIsNotSent(t *testing.T) {
 	if seen.LeftOut != 1 {
 		t.Errorf("%d left out", seen.LeftOut)
 	}
-	// It is there all the same: nobody may take it for gone (D8).
+	// It exists all the same, and must not be counted as absent (D8).
 	if len(page.Rejected) != 1 || page.Rejected[0].ID != m.entries[1].contact.ID || !strings.Contains(page.Rejected[0].Reason, "phones") {
 		t.Errorf("rejected: %+v", page.Rejected)
 	}

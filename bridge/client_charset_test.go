@@ -83,7 +83,7 @@ func TestAnAnswerInISO88591IsDecodedOrItsContactsAreRejected(t *testing.T) {
 	}
 }
 
-// An id that cannot be read is nobody's: the contact that it belongs to would count as absent, so the rejected one has no id (D8).
+// An id that cannot be read is unknown: the contact that it belongs to would count as absent, so the rejected one has no id (D8).
 func TestADamagedIDIsNoID(t *testing.T) {
 	for _, body := range []string{
 		"{\"contacts\":[{\"id\":\"é\",\"name\":\"Zoë\"},{\"id\":\"\xff\",\"name\":\"Anna\"}]}",

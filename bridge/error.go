@@ -36,20 +36,20 @@ const (
 	CodeCanceled     Code = "canceled"       // the caller gave up; never on the wire
 )
 
-// An Error is what goes wrong between an external service, a bridge and its caller: a [failure.Error] with what the protocol has
+// An Error describes a failure between an external service, a bridge and its caller: a [failure.Error] with what the protocol has
 // besides. Message says what happened, Hint what the operator can do about it. Neither holds a credential. It is read with
 // [failure.Of].
 type Error struct {
 	Code       Code
 	Message    string
 	Hint       string
-	RetryAfter time.Duration // when to try again; 0 where nobody knows
+	RetryAfter time.Duration // when to try again; 0 if unknown
 	Status     int           // the HTTP status that the error came with; 0 where it came with none
-	RequestID  string        // the bridge's request id; empty where there is none
+	RequestID  string        // the bridge's request id; empty if there is no id
 	Err        error         // the cause; may be nil
 }
 
-// Error returns the message and, where there is one, the cause.
+// Error returns the message and the cause, if any.
 func (e *Error) Error() string {
 	plain := e.Explain()
 	return plain.Error()

@@ -49,7 +49,7 @@ func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request) *exchange 
 	return x
 }
 
-// RequestID is the id under which a request is logged: the caller's own X-Request-Id if it is a sane one, otherwise a new
+// RequestID returns the id under which a request is logged: the caller's own X-Request-Id if it is a sane one, otherwise a new
 // one.
 func RequestID(r *http.Request) string {
 	if id := r.Header.Get(requestIDHeader); saneID(id) {
@@ -175,7 +175,7 @@ func (x *exchange) readBody() ([]byte, error) {
 		return nil, &Error{
 			Code:    CodeBodyTooLarge,
 			Message: "the request's body is larger than 1 MiB",
-			Hint:    "A request holds credentials, a checkpoint, an offset and a context, and none of them is that large.",
+			Hint:    "A request holds credentials, a checkpoint, an offset and a context. Even together they are much smaller.",
 		}
 	}
 	x.late = errors.Is(err, os.ErrDeadlineExceeded)
@@ -223,7 +223,7 @@ func (x *exchange) fail(err error) {
 	}
 }
 
-// wireError is an error as a caller may see it: without causes, which may hold anything.
+// wireError returns an error as a caller may see it: without causes, which may hold anything.
 func wireError(err error, id string) *Error {
 	wire := &Error{Code: CodeInternal, Message: "the bridge failed", Hint: "Look for the request id in the bridge's log.", RequestID: id}
 	if known := failure.Of(err); known.Code != "" {

@@ -27,7 +27,7 @@ type Handler struct {
 	Open func(ctx context.Context, auth Auth) (Source, error)
 
 	// Authenticate judges the caller's credentials before anything is opened: nil, or an error with [CodeUnauthorized].
-	// [RequireAuth] and [AllowAnyone] make one. A handler without it lets nobody in.
+	// [RequireAuth] and [AllowAnyone] make one. A handler without it refuses every caller.
 	Authenticate func(auth Auth) error
 
 	// Digest stands for what the endpoint makes of its source's contacts: the settings of Prepare, say. Checkpoints and
@@ -233,7 +233,7 @@ func (h *Handler) probe(ctx context.Context, auth Auth, verdict chan<- error) {
 	})
 }
 
-// close gives a source back. Its error concerns nobody who waits for an answer.
+// close closes a source. Its error does not matter to the caller who waits for an answer.
 func (h *Handler) close(src Source) {
 	if err := guarded(src.Close); err != nil {
 		h.logger().Warn("close source", "endpoint", h.Name, "error", err)

@@ -27,7 +27,7 @@ var credentials = bridge.Auth{"username": "agent", "password": "pass-word-7"}
 
 const goodAuth = `{"username":"agent","password":"pass-word-7"}`
 
-// handlerOf is a handler over a memory source, with its credentials.
+// handlerOf returns a handler over a memory source, with its credentials.
 func handlerOf(m *memory, limits bridge.Limits) *bridge.Handler {
 	return &bridge.Handler{
 		Name: "crm", Open: m.open, Authenticate: bridge.RequireAuth(credentials), Digest: "memory", Limits: limits,
@@ -171,7 +171,7 @@ func TestEveryErrorHasItsStatusAndBody(t *testing.T) {
 		{"P13 comes before the offset", post("/crm/contact_sync", `{"auth":{},"meta":{"offset":"2"}}`), 401, bridge.CodeUnauthorized},
 		{"P13, validation", post("/crm/auth_validation", `{"auth":{"username":"agent","password":"x"}}`), 401, bridge.CodeUnauthorized},
 		{"unknown path", post("/crm/contacts", good), 404, bridge.CodeNotFound},
-		{"path with a slash behind", post("/crm/contact_sync/x", good), 404, bridge.CodeNotFound},
+		{"path with a trailing slash", post("/crm/contact_sync/x", good), 404, bridge.CodeNotFound},
 		{"GET", httptest.NewRequest(http.MethodGet, "/crm/contact_sync", nil), 405, bridge.CodeMethodNotAllowed},
 		{"PUT", httptest.NewRequest(http.MethodPut, "/crm/auth_validation", strings.NewReader(good)), 405, bridge.CodeMethodNotAllowed},
 		{"body too large", post("/crm/contact_sync", `{"x":"`+strings.Repeat("x", 1<<20)+`"}`), 413, bridge.CodeBodyTooLarge},
@@ -217,7 +217,7 @@ func TestSourceErrorsHaveTheirStatus(t *testing.T) {
 		retryAfter string
 	}{
 		{"limited", &bridge.Error{Code: bridge.CodeRateLimited, Message: "m", Hint: "h", RetryAfter: 1500 * time.Millisecond}, 429, bridge.CodeRateLimited, "2"},
-		{"limited, for how long nobody knows", &bridge.Error{Code: bridge.CodeRateLimited, Message: "m", Hint: "h"}, 429, bridge.CodeRateLimited, "30"},
+		{"limited, for an unknown time", &bridge.Error{Code: bridge.CodeRateLimited, Message: "m", Hint: "h"}, 429, bridge.CodeRateLimited, "30"},
 		{"broken", &bridge.Error{Code: bridge.CodeSourceBroken, Message: "m", Hint: "h"}, 502, bridge.CodeSourceBroken, "30"},
 		{"down", &bridge.Error{Code: bridge.CodeSourceUnavailable, Message: "m", Hint: "h"}, 503, bridge.CodeSourceUnavailable, "30"},
 		{"slow", &bridge.Error{Code: bridge.CodeSourceTimeout, Message: "m", Hint: "h"}, 504, bridge.CodeSourceTimeout, "30"},
@@ -291,7 +291,7 @@ func TestOnlyTheRightCredentialsGetIn(t *testing.T) {
 		{"nothing is expected", bridge.RequireAuth(nil), credentials, false},
 		{"nothing is expected or given", bridge.RequireAuth(nil), nil, false},
 		{"an empty value is expected", bridge.RequireAuth(bridge.Auth{"password": ""}), bridge.Auth{"password": ""}, false},
-		{"nobody checks", nil, credentials, false},
+		{"no check", nil, credentials, false},
 		{"anyone", bridge.AllowAnyone, nil, true},
 	}
 	for _, c := range cases {

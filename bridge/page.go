@@ -105,7 +105,7 @@ func (p *page) fillInTime(x *exchange) error {
 			if err := p.settle(ctx.Err()); err != nil {
 				return err
 			}
-			return x.r.Context().Err() // nobody is there any more to answer
+			return x.r.Context().Err() // the caller is gone
 		}
 	}
 }

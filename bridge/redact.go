@@ -13,7 +13,7 @@ import (
 
 const redacted = "[redacted]"
 
-// A wording says who wrote a text that credentials are taken out of.
+// A wording says who wrote a text that credentials are removed from.
 type wording int
 
 const (
@@ -25,14 +25,14 @@ const (
 	ours
 )
 
-// unmistakable is the length from which a credential is no ordinary word, whatever it is made of.
+// unmistakable is the length from which a credential is not an ordinary word, whatever its characters.
 const unmistakable = 16
 
-// wordLike matches a credential that may stand in any sentence: "the credentials are wrong" holds nobody's password.
+// wordLike matches a credential that is also an ordinary word: "the credentials are wrong" does not reveal a password.
 var wordLike = regexp.MustCompile(`^\p{L}?\p{Ll}+$`)
 
-// redact takes every credential out of a text, as it is and as it stands in a URL. A value that would take ordinary words apart,
-// since it is short or such a word itself, goes only where it stands alone.
+// redact removes every credential from a text, as it is and as it is written in a URL. A value that is short or an ordinary
+// word itself is removed only where it stands alone, so that other words stay whole.
 func redact(text string, auth Auth, by wording) string {
 	var secrets []string
 	for _, value := range auth {
@@ -74,7 +74,7 @@ func replaceWhere(text, secret string, here func(before, after string) bool) str
 	return out.String() + text[done:]
 }
 
-// alone reports whether no word goes on into what is between two texts.
+// alone reports whether what stands between two texts is not a part of a longer word.
 func alone(before, after string) bool {
 	last, _ := utf8.DecodeLastRuneInString(before)
 	first, _ := utf8.DecodeRuneInString(after)
@@ -88,7 +88,7 @@ func inWord(r rune) bool {
 // labels end with the name of a credential, or with what stands before a value.
 var labels = regexp.MustCompile(`(?i)(\bpass(word|wd|phrase)?|pwd|secret|token|key|user(name)?|login|[=:(\[{<|/])[ \t]*$`)
 
-// isValue reports whether what is between two texts is a value, as in password=secret or "secret", and no word of a sentence.
+// isValue reports whether the text in between is a value, as in password=secret or "secret", and not a word of a sentence.
 func isValue(before, after string) bool {
 	if n := len(before); n > 0 && strings.IndexByte("\"'`", before[n-1]) >= 0 {
 		rest := strings.TrimLeft(after, `\`) // a quote inside of a JSON string
@@ -97,7 +97,7 @@ func isValue(before, after string) bool {
 	return labels.MatchString(before) || before == "" && strings.TrimSpace(after) == ""
 }
 
-// redactError is an error for a log: our own message, and a cause that others wrote.
+// redactError returns an error for a log: our own message, and a cause that others wrote.
 func redactError(err error, auth Auth) string {
 	said := failure.Of(err).Message
 	cause, ok := strings.CutPrefix(err.Error(), said)

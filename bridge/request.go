@@ -20,8 +20,8 @@ type request struct {
 	supportsDeletion bool   // D7
 }
 
-// decodeRequest reads a request's body leniently (D1). What it cannot take is [CodeBadRequest] with a message that names
-// the field.
+// decodeRequest reads a request's body leniently (D1). A body that it cannot read is [CodeBadRequest] with a message that
+// names the field.
 func decodeRequest(body []byte) (request, error) {
 	var q request
 	r := requestReader{json: contact.NewDecoder(bytes.NewBuffer(bytes.TrimPrefix(body, utf8BOM)))}
@@ -62,7 +62,7 @@ func badRequest(err error) *Error {
 	}
 	e.Message = "the request's body is not valid JSON"
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		e.Message += fmt.Sprintf(": it goes wrong behind byte %d", syntax.ByteOffset)
+		e.Message += fmt.Sprintf(": it is invalid after byte %d", syntax.ByteOffset)
 	} else if errors.Is(err, io.EOF) {
 		e.Message += ": it is empty"
 	}
@@ -170,7 +170,7 @@ func (r requestReader) end() error {
 	}
 }
 
-// unquote is the text of a JSON string, always valid UTF-8.
+// unquote returns the text of a JSON string, always valid UTF-8.
 func unquote(quoted []byte) string {
 	text, _ := jsontext.AppendUnquote(nil, quoted) // its error says that bytes were replaced
 	return string(text)
@@ -193,7 +193,7 @@ func kindName(kind jsontext.Kind) string {
 	}
 }
 
-// printableName is a key that somebody else chose, fit for a message: short, on one line.
+// printableName returns a key that somebody else chose in a form for messages: short, on one line.
 func printableName(name string) string {
 	const most = 60
 	clean := strings.Map(func(r rune) rune {

@@ -1,6 +1,6 @@
-// Package bridge is the contact-synchronization protocol: what a source of contacts must do ([Source]), the side that
-// answers ([Handler]), the side that asks ([Client]), and the errors and statuses between them ([Error]). It knows no source
-// and no store.
+// Package bridge implements the contact-synchronization protocol: the contract of a source of contacts ([Source]), the server
+// ([Handler]), the client ([Client]), and the errors and statuses between them ([Error]). It depends on no source and no
+// store.
 package bridge
 
 import (
@@ -22,7 +22,7 @@ type Position []byte
 type Run struct {
 	// Since is the checkpoint that the run started from; empty on an initial run.
 	Since Checkpoint
-	// State is what the source must be told again on every page: the upper bound (E3), the safe horizon (E2), a
+	// State holds what the source needs again on every page: the upper bound (E3), the safe horizon (E2), a
 	// fingerprint (E10). At most a few hundred bytes.
 	State []byte
 }
@@ -30,7 +30,7 @@ type Run struct {
 // Initial reports whether the run reads every contact (P5).
 func (r Run) Initial() bool { return r.Since == "" }
 
-// A Change is one contact as it is now, or the word that it is gone.
+// A Change is one contact as it is now, or its deletion.
 //
 // A change and everything it points to (strings included) is valid only until the iteration goes on: sources reuse their
 // buffers. Keep contact.Contact.Clone of it.
@@ -74,25 +74,25 @@ type Source interface {
 	// run, empty if it had no change at all. It does no I/O.
 	Checkpoint(run Run, at Position, complete bool) Checkpoint
 
-	// Close gives back what the source holds. It may be called while nothing reads.
+	// Close releases what the source holds. It may be called only while nothing reads.
 	Close() error
 }
 
-// A Prober is a source that can tell cheaply whether its credentials are good: nil, or an [*Error] with
+// A Prober is a source that can check its credentials cheaply: nil, or an [*Error] with
 // [CodeUnauthorized] when they are not. For any other source Begin decides.
 type Prober interface {
 	Probe(ctx context.Context) error
 }
 
-// A Describer is a source that says what its checkpoints belong to. Describe may ask the external service, and keeps what it
-// learnt: it is called once for each page. A source that is no Describer says the zero Description.
+// A Describer is a source that says what its checkpoints belong to. Describe may ask the external service, and caches the
+// answer: it is called once for each page. A source that is not a Describer has the zero Description.
 type Describer interface {
 	Describe(ctx context.Context) (Description, error)
 }
 
-// A Description tells a bridge about a source what its contacts do not.
+// A Description holds what a bridge must know about a source besides its contacts.
 type Description struct {
-	// Digest stands for the data that is read, how it becomes contacts, and the tenant it belongs to (D10): equal in every process that reads the
+	// Digest identifies the data that is read, how it becomes contacts, and the tenant it belongs to (D10): equal in every process that reads the
 	// same with the same credentials, and different where any of it differs. No password and no token is part of it.
 	Digest string
 	// Exact says that positions are exact: however long a run is interrupted, it goes on right after the last contact that

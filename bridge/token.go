@@ -23,9 +23,9 @@ import (
 // A checkpoint on the wire is the source's own text, "~", and 8 hexadecimal digits of a checksum over text and salt. The salt
 // is the digest of everything that tokens belong to (D10): see [Handler.describe].
 //
-// The checksums tell what was issued for the same contacts from what was issued for others, altered, or cut off. They are no
-// protection against somebody who wants to make one up: positions and checkpoints say where to start reading, never what
-// may be read.
+// The checksums distinguish tokens for the same contacts from tokens that were issued for others, altered, or cut off. They
+// do not protect against somebody who forges a token: positions and checkpoints say where to start reading, never what may
+// be read.
 const (
 	tokenVersion      = 1
 	offsetSumLen      = 8
@@ -113,7 +113,7 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// tokenSum is the checksum over a token's body; kind and salt keep tokens of different use apart.
+// tokenSum returns the checksum over a token's body; kind and salt keep tokens of different use apart.
 func tokenSum(kind, salt string, body []byte) [sha256.Size]byte {
 	b := make([]byte, 0, len(kind)+len(salt)+len(body)+16)
 	b = append(append(b, kind...), 0)

@@ -56,7 +56,7 @@ func TestAttributionByEmail(t *testing.T) {
 		{"in another integration another record", "helpdesk", "jane@example.com", "ticket-owner", ""},
 		{"shared", "crm", "desk@example.com", "desk-1 desk-2", "2 contacts of crm share this e-mail address."},
 		{"elsewhere only", "helpdesk", "desk@example.com", "", "No contact of helpdesk has this e-mail address."},
-		{"nobody", "crm", "nobody@example.com", "", "No contact of crm has this e-mail address."},
+		{"no contact", "crm", "nobody@example.com", "", "No contact of crm has this e-mail address."},
 		{"no address", "crm", "jane", "", "not an e-mail address"},
 	} {
 		a, err := caller.Attribute(t.Context(), store, directory.Key{Account: account, Integration: c.integration}, caller.Subject{Email: c.email})
@@ -73,7 +73,7 @@ func TestAttributionByEmail(t *testing.T) {
 	}
 }
 
-// idsOf are the record that an attribution names, or its candidates.
+// idsOf returns the record that an attribution names, or its candidates.
 func idsOf(a caller.Attribution) (ids []string) {
 	if a.Record != nil {
 		ids = append(ids, a.Record.ID)

@@ -1,7 +1,7 @@
-// Package caller says who is calling, and who they are in an external service: ranked matches out of a directory.
+// Package caller finds out who is calling, and who they are in an external service: ranked matches from a directory.
 //
-// [Numbers] makes what the directory keeps of a contact's numbers, [Lookup] and [Attribute] find it: what one writes the
-// others compare, so they live together.
+// [Numbers] returns the form in which the directory keeps a contact's numbers; [Lookup] and [Attribute] search for it. What
+// the first one writes the others compare, so they live together.
 package caller
 
 import (
@@ -17,7 +17,7 @@ type How string
 
 // The ways to agree, the best first.
 const (
-	// Exact: the same E.164 number, or the same digits where one of the two is no full number.
+	// Exact: the same E.164 number, or the same digits if one of the two is not a full number.
 	Exact How = "exact"
 	// National: one of the two lacks its country code; read as a number of the other's country it is the same.
 	National How = "national"
@@ -32,7 +32,7 @@ const (
 type LookupOptions struct {
 	Limit     int  // matches in the answer; 0 means 10
 	MinSuffix int  // digits that must agree for [Suffix]; 0 means 7, fewer than [directory.MinSuffix] mean that many
-	All       bool // look for national and suffix matches even where there are exact ones
+	All       bool // look for national and suffix matches even if there are exact ones
 }
 
 func (o LookupOptions) limit() int {
@@ -52,11 +52,11 @@ func (o LookupOptions) minSuffix() int {
 // An Answer says who a number belongs to.
 type Answer struct {
 	Number    string  `json:"number"`              // as asked
-	E164      string  `json:"e164,omitempty"`      // empty where it is no full number
+	E164      string  `json:"e164,omitempty"`      // empty if it is not a full number
 	Extension string  `json:"extension,omitempty"` // that was dialled after the number
 	Region    string  `json:"region,omitempty"`    // country it belongs to, ISO 3166-1 alpha-2
 	Withheld  bool    `json:"withheld,omitempty"`  // the caller does not show a number
-	Note      string  `json:"note,omitempty"`      // why nobody could be looked for, a sentence
+	Note      string  `json:"note,omitempty"`      // why no look-up was possible, a sentence
 	Matches   []Match `json:"matches"`             // the best first; never nil
 	More      int     `json:"more,omitempty"`      // matches left out for the limit, as far as they were counted: some hundred
 }
@@ -72,24 +72,24 @@ type Match struct {
 	Company     string `json:"company,omitempty"`
 	URL         string `json:"url,omitempty"`
 	Number      string `json:"number"`              // the stored one, as written
-	E164        string `json:"e164,omitempty"`      // the stored one; empty where it is no full number
+	E164        string `json:"e164,omitempty"`      // the stored one; empty if it is not a full number
 	Extension   string `json:"extension,omitempty"` // the stored one's
 	Email       string `json:"email,omitempty"`     // the stored one, as written, if it is the value that agrees
 
 	other extensionAgreement
 }
 
-// isPlaceholder is why nobody is looked for where a number is [phone.Number.Dummy].
-const isPlaceholder = "This is a placeholder that belongs to nobody."
+// isPlaceholder explains why a [phone.Number.Dummy] is not looked up.
+const isPlaceholder = "This is a placeholder, not anyone's number."
 
 // Lookup says who a number belongs to. Region is where it was dialled or written, as in [phone.Parse].
 //
 // Matches are ranked: exact before national before suffix; of suffix matches the longer agreement first; then the same
-// extension before none before another; then by integration and id. A contact stands in the answer once, by its best number.
+// extension before no extension before another one; then by integration and id. A contact stands in the answer once, by its best number.
 // Numbers too short for a suffix, such as internal extensions, match the same digits only.
 //
 // Digits that are a number of the region and, with the + that they lack, one of another country are the region's; where that
-// is nobody's, the other reading is tried. A placeholder such as 0000000000 is nobody's.
+// belongs to no contact, the other reading is tried. A placeholder such as 0000000000 belongs to no contact.
 //
 // Where the directory holds the caller's E.164 number the store is asked once. The only errors are the store's.
 func Lookup(ctx context.Context, store directory.Store, account, number, region string, opts LookupOptions) (Answer, error) {

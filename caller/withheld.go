@@ -14,7 +14,7 @@ var withheldWords = []string{
 	"anonimo", "anónimo", "desconocido", "privado", "inconnu", "masqué", "o", "p", "u", "s", "c",
 }
 
-// withheldDigits are such words as some carriers type them on a keypad. They belong to nobody; without the + all but the
+// withheldDigits are such words as some carriers type them on a keypad. They are not anyone's number; without the + all but the
 // first could be somebody's.
 var withheldDigits = []string{
 	"266696687",

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// Hash is a digest of everything the contact says, in order; equal contents have equal hashes, and nobody can make two
+// Hash returns a digest of everything the contact says, in order; equal contents have equal hashes, and it is not feasible to make two
 // different contents with one. It is stable between processes and releases: directories keep it to leave unchanged
 // contacts alone. Nil and empty lists are the same.
 func (c *Contact) Hash() [16]byte {

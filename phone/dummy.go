@@ -43,7 +43,7 @@ func mayBeDummy(text string) bool {
 	return true
 }
 
-// isDummy reports whether a number is a placeholder that belongs to nobody: zeros only, one digit repeated, or a run such as
+// isDummy reports whether a number is a placeholder, not anyone's number: zeros only, one digit repeated, or a run such as
 // 123456789. A run that the numbering plan has room for is one only where it was written as nothing but the run. home is the
 // plan that it was read in, nil for none.
 func isDummy(n *Number, home *plan) bool {

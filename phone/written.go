@@ -6,7 +6,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// CallingCode returns a region's country calling code, "" where there is no such region.
+// CallingCode returns a region's country calling code, "" if the region is unknown.
 func CallingCode(region string) string {
 	if p := planOf(region); p != nil {
 		return p.code.digits

@@ -19,7 +19,7 @@ type Target struct {
 	// cases about credentials are skipped.
 	Auth map[string]string
 	// AuthValidationURL is the endpoint that checks credentials (P13). Empty means: URL with /contact_sync at its end
-	// replaced by /auth_validation. A 404 there is no fault.
+	// replaced by /auth_validation. A 404 there is not a fault.
 	AuthValidationURL string
 	// Mutate changes a contact in the external service and returns when the change is committed. Nil means that the cases
 	// about changes are skipped.
@@ -27,7 +27,7 @@ type Target struct {
 	// Restart restarts the bridge and returns when the old process is gone. Nil means that the case about restarts is
 	// skipped.
 	Restart func(ctx context.Context) error
-	// Contacts is how many contacts a full run must bring; 0 means that nobody knows.
+	// Contacts is how many contacts a full run must bring; 0 means unknown.
 	Contacts int
 }
 
@@ -35,7 +35,7 @@ type Target struct {
 // A creation may choose another id than the one it is given, and returns it; otherwise it returns "".
 type Mutator func(ctx context.Context, verb Verb, id string) (newID string, err error)
 
-// A Verb says what a [Mutator] shall do.
+// A Verb says what a [Mutator] must do.
 type Verb string
 
 // The verbs.
@@ -92,8 +92,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Check judges a bridge by every case and reports what it found. The error is about the check itself: one
-// whose code is [failure.Invalid] where it could not begin (a target that is no URL, a recording that cannot be opened), a recording that cannot be written, a context that was done. A bad bridge is no error.
+// Check judges a bridge by every case and reports what it found. A bad bridge is not an error. The error is about the check
+// itself: [failure.Invalid] if it could not begin (the target is not a URL, a recording cannot be opened), or that a recording
+// cannot be written, or that the context was done.
 func Check(ctx context.Context, target Target, options Options) (Report, error) {
 	s, err := open(target, options.withDefaults())
 	if err != nil {

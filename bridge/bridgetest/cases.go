@@ -52,7 +52,7 @@ func connectionCases() []testCase {
 		}, https},
 		{Case{
 			"certificate", "P1", Must, "the certificate is trusted, names the host and has not expired",
-			"A synchronizer refuses a connection whose certificate it cannot verify.",
+			"A synchronizer refuses a connection if it cannot verify the certificate.",
 			"Serve a certificate for this host name from a public authority, with its whole chain, and renew it in time.",
 		}, certificate},
 		{Case{
@@ -63,7 +63,7 @@ func connectionCases() []testCase {
 		}, firstPage},
 		{Case{
 			"run-complete", "P6", Must, "every page can be followed to the end",
-			"A page with next_offset is followed at once by a request with that offset and context, until a page has none.",
+			"A page with next_offset is followed at once by a request with that offset and context, until a page has no next_offset.",
 			"Accept exactly the offset and the context that the page before gave, byte for byte, with the checkpoint that the " +
 				"run started with (absent on an initial run), and answer every page with 200.",
 		}, runComplete},
@@ -104,7 +104,7 @@ func answerCases() []testCase {
 		}},
 		{Case: Case{
 			"json", "P11", Must, "the answer is one JSON object in UTF-8",
-			"The body is a JSON object, encoded in UTF-8, with nothing before or behind it.",
+			"The body is a JSON object, encoded in UTF-8, with nothing before or after it.",
 			"Build the body with a JSON encoder, encode it as UTF-8 without a byte order mark, and print nothing else.",
 		}},
 		{Case: Case{
@@ -114,7 +114,7 @@ func answerCases() []testCase {
 		}},
 		{Case: Case{
 			"contacts-array", "P9", Must, "every page has an array of contacts",
-			"contacts is an array, empty where there are none.",
+			"contacts is an array, empty if there are no contacts.",
 			`Always write "contacts": […], also in an empty page.`,
 		}},
 		{Case: Case{
@@ -124,7 +124,7 @@ func answerCases() []testCase {
 		}},
 		{Case: Case{
 			"next-offset-empty", "D1", Should, "next_offset is left out at the end, not empty",
-			"What there is nothing to say about is absent; an empty offset is read as the end by some and as an offset by others.",
+			"A field without a value is absent; some synchronizers read an empty offset as the end, others as an offset.",
 			"Leave next_offset out of the last page.",
 		}},
 		{Case: Case{
@@ -133,7 +133,7 @@ func answerCases() []testCase {
 			`Write it as a string: "synchronization_checkpoint": "1353452460".`,
 		}},
 		{Case: Case{
-			"checkpoint-empty", "D1", Should, "synchronization_checkpoint is left out where there is none",
+			"checkpoint-empty", "D1", Should, "synchronization_checkpoint is left out if there is no checkpoint",
 			"An empty checkpoint sent back looks like an initial run.",
 			"Leave synchronization_checkpoint out, or repeat the one that came in.",
 		}},
@@ -150,7 +150,7 @@ func contactCases() []testCase {
 		{Case: Case{
 			"contact-name", "P10, D6", Must, "every contact has a name",
 			"name is a string and mandatory.",
-			"Where there is no name, send the best there is: company, e-mail address, number or id.",
+			"If the name is missing, send the best substitute: company, e-mail address, number or id.",
 		}},
 		{Case: Case{
 			"contact-types", "P10", Must, "every other field has its type",
@@ -161,15 +161,15 @@ func contactCases() []testCase {
 		{Case: Case{
 			"contact-nulls", "D1", Should, "fields without a value are absent, not null",
 			"A field is written with its type or not at all; null is of no type.",
-			"Leave the field out where there is nothing in it.",
+			"Leave the field out if it has no value.",
 		}},
 		{Case: Case{
 			"contact-empties", "D1", Info, "fields without a value are absent, not empty",
 			"Empty strings and arrays say nothing and cost bytes.",
-			"Leave the field out where there is nothing in it.",
+			"Leave the field out if it has no value.",
 		}},
 		{Case: Case{
-			"contact-unknown-fields", "P10", Info, "contacts have no fields that nobody reads",
+			"contact-unknown-fields", "P10", Info, "contacts have no fields that the protocol does not know",
 			"A field that the protocol does not know is ignored, which hides a misspelt one.",
 			"Compare the name with those of the protocol (phones, not phone); put what has no field into custom_fields.",
 		}},
@@ -201,7 +201,7 @@ func runCases() []testCase {
 		{Case{
 			"page-stable", "P3", Should, "the same page holds the same contacts",
 			"A page that was asked for twice and came with other contacts means that some may be on neither.",
-			"Sort by (time of change, id), and go on behind the last pair instead of counting rows.",
+			"Sort by (time of change, id), and go on after the last pair instead of counting rows.",
 		}, nil},
 		{Case{
 			"checkpoint-set", "P7", Info, "the bridge sets a checkpoint",
@@ -240,7 +240,7 @@ func credentialCases() []testCase {
 			"Compare every mandatory value of auth, in constant time, and answer 401 when one is wrong.",
 		}, authWrong},
 		{Case{
-			"auth-missing", "P13", Must, "nobody gets contacts without credentials",
+			"auth-missing", "P13", Must, "no contacts are sent without credentials",
 			"Credentials stand in every request; one without them must not be served.",
 			"Treat a missing, null or empty auth, and empty values in it, as wrong credentials.",
 		}, authMissing},
@@ -260,7 +260,7 @@ func credentialCases() []testCase {
 			"Never put the request, its auth object or a connection string into an answer.",
 		}},
 		{Case{
-			"auth-validation", "P13", Must, "the credential check says yes to good credentials and 401 to wrong ones",
+			"auth-validation", "P13", Must, "the credential check accepts good credentials and answers 401 to wrong ones",
 			"POST {\"auth\": …} to auth_validation: 200 or 204 when good, 401 when not.",
 			"Answer 204 when a contact_sync with these credentials would be served, 401 when not.",
 		}, authValidation},
@@ -276,7 +276,7 @@ func requestCases() []testCase {
 		}, badJSON},
 		{Case{
 			"bad-types", "D5", Should, "values of a wrong type are answered with 4xx",
-			"A request whose auth or meta is no object, or whose offset is an array, is answered with 400.",
+			"A request with an auth or meta that is not an object, or with an offset that is an array, is answered with 400.",
 			"Check the types after parsing, before anything is used.",
 		}, badTypes},
 		{Case{
@@ -311,7 +311,7 @@ func requestCases() []testCase {
 		}, deletions},
 		{Case: Case{
 			"extensions-unasked", "D7", Should, "extensions are sent to those who ask for them",
-			"deleted_contacts, restarted and exact are for a synchronizer that sent meta.supports_deletions; nobody else knows them.",
+			"deleted_contacts, restarted and exact are for a synchronizer that sent meta.supports_deletions; others do not know them.",
 			"Write these fields only where meta.supports_deletions of the request is true.",
 		}},
 		{Case: Case{
@@ -321,7 +321,7 @@ func requestCases() []testCase {
 		}},
 		{Case: Case{
 			"stack-traces", "D5", Should, "errors show nothing of the program's insides",
-			"A stack trace helps nobody who gets it but an attacker.",
+			"A stack trace helps only an attacker.",
 			"Turn off the debug mode, catch errors at the top, log them, and answer with a short JSON error.",
 		}},
 		{Case: Case{
@@ -346,7 +346,7 @@ func pageCases() []testCase {
 		}, metaAbsent},
 		{Case{
 			"meta-empty", "D1", Should, "empty offsets and checkpoints mean the same as null ones",
-			"Some synchronizers write an empty string where they have none.",
+			"Some synchronizers write an empty string instead of leaving the field out.",
 			`Treat "" in offset and synchronization_checkpoint as null.`,
 		}, metaEmpty},
 		{Case{
@@ -361,7 +361,7 @@ func pageCases() []testCase {
 		}, contextReencoded},
 		{Case{
 			"offset-altered", "D5", Should, "an offset that was never issued breaks nothing",
-			"Offsets come from outside; 400 says that this one is none of ours.",
+			"Offsets come from outside; 400 says that the bridge did not issue this one.",
 			"Check the offset when it comes back, and answer 400.",
 		}, offsetAltered},
 		{Case: Case{
@@ -371,7 +371,7 @@ func pageCases() []testCase {
 		}},
 		{Case{
 			"checkpoint-altered", "D5", Should, "a checkpoint that was never issued breaks nothing",
-			"Checkpoints come from outside; 400 says that this one is none of ours.",
+			"Checkpoints come from outside; 400 says that the bridge did not issue this one.",
 			"Check the checkpoint when it comes back, and answer 400.",
 		}, checkpointAltered},
 		{Case{
@@ -402,7 +402,7 @@ func checkpointCases() []testCase {
 		{Case{
 			"page-checkpoint", "P9", Must, "everything up to a page's checkpoint was sent by then",
 			"Contacts come ascending by what the checkpoint is made of, so that a run can start again from any page's checkpoint.",
-			"Sort by (time of change, id). Set the checkpoint to the pair of the page's last contact, and start behind it with " +
+			"Sort by (time of change, id). Set the checkpoint to the pair of the page's last contact, and start after it with " +
 				"(time, id) > (t, i). If only the time fits, use >=: twice is harmless, never is not. An unsorted bridge sets it on " +
 				"its last page only.",
 		}, pageCheckpoint},
@@ -410,12 +410,12 @@ func checkpointCases() []testCase {
 			"checkpoint-clock", "P7, T9", Should, "the checkpoint follows the contacts, not the clock",
 			"The checkpoint marks the last contact of the batch. One that is the time of the answer skips whatever was written " +
 				"while the answer was made.",
-			"Take the checkpoint from the last contact that was sent; repeat the one in the request where there was none.",
+			"Take the checkpoint from the last contact that was sent; if none was sent, repeat the one in the request.",
 		}, checkpointClock},
 		{Case{
 			"checkpoint-unknown", "D5, D10", Should, "a checkpoint of another bridge is refused or answered from the beginning",
 			"A bridge that was put in another one's place, or that reads another table now, is sent a checkpoint that it never " +
-				"issued. Reading on from there brings nobody who is older, and no error says so.",
+				"issued. Reading on from there brings no older contact, and no error says so.",
 			"Put into the checkpoint what it belongs to: a hash of database, table and mapping, say. Begin from the start where it " +
 				"does not fit, or answer 400.",
 		}, checkpointUnknown},
@@ -452,9 +452,9 @@ func changeCases() []testCase {
 		}, nil},
 		{Case{
 			"change-drift", "T5", Should, "contacts that move between pages are not lost",
-			"When a contact changes during a run, the rows behind it move up: with page numbers one slides over the boundary " +
+			"When a contact changes during a run, the rows after it move up: with page numbers one slides over the boundary " +
 				"and is never seen.",
-			"Go on behind the last (time, id) of the page instead of counting rows.",
+			"Go on after the last (time, id) of the page instead of counting rows.",
 		}, changeDrift},
 		{Case: Case{
 			"change-ties", "T1", Should, "contacts that share a moment are not lost at page boundaries",
@@ -463,7 +463,7 @@ func changeCases() []testCase {
 		}},
 		{Case: Case{
 			"change-during", "T2, T9", Should, "changes made between and during pages arrive, in this run or the next",
-			"A contact that changes behind the position of a run must come with the next one.",
+			"A contact that changes after the run has passed it must come with the next run.",
 			"Never let the checkpoint pass a change that was not sent: take it from the contacts, not from the clock.",
 		}},
 	}

@@ -79,7 +79,7 @@ func (s *session) catchUp(ctx context.Context, v *verdict) *run {
 	return r
 }
 
-// absentees are the ids that neither the next run nor, after a pause, the one after it brings: a contact that comes
+// absentees returns the ids that neither the next run nor, after a pause, the one after it brings: a contact that comes
 // late is not lost.
 func (s *session) absentees(ctx context.Context, v *verdict, ids []string) []string {
 	for tries := range 2 {
@@ -320,7 +320,7 @@ func (s *session) judgeLost(ctx context.Context, v *verdict, r *run) {
 	}
 }
 
-// judgeTies judges contacts that only the second full run brought although nobody created them.
+// judgeTies judges contacts that only the second full run brought although they were not created meanwhile.
 func (s *session) judgeTies(v *verdict, unknown []string) {
 	for _, id := range unknown {
 		if h := s.hash(id); !s.changes.arrived[h] && !s.changes.deleted[h] {

@@ -132,11 +132,11 @@ func checkpointClock(ctx context.Context, s *session, v *verdict) {
 		moment, readable := parseMoment(r.checkpoint)
 		switch lag := page.moment.Sub(moment); {
 		case !readable:
-			v.detail("the checkpoint changes although nothing did; it cannot be read, so nobody knows whether it is a clock")
+			v.detail("the checkpoint changes although nothing did; it cannot be read, so it is unknown whether it is a clock")
 		case lag < clockTolerance:
 			v.fail(nil, "a run that brought nothing moved the checkpoint from %q to %q, the moment of the answer", r.since, r.checkpoint)
 		default:
-			v.detail("the checkpoint moves with the clock, %s behind it; safe if no change takes longer to be visible", lag.Round(time.Second))
+			v.detail("the checkpoint moves with the clock, %s earlier; safe if no change takes longer to be visible", lag.Round(time.Second))
 		}
 	}
 	if quiet == 0 {

@@ -22,7 +22,7 @@ func (s *session) firstAgain(ctx context.Context, v *verdict, f form, what strin
 	}
 	page := s.expectPage(ctx, v, question{label: v.id, form: f}, what)
 	if page != nil && len(first.ids) > 0 && !overlaps(page.ids, first.ids) {
-		v.fail(nil, "%s: the answer holds none of the first page's %s", what, plural(len(first.ids), "contact"))
+		v.fail(nil, "%s: the answer does not hold any of the first page's %s", what, plural(len(first.ids), "contact"))
 	}
 }
 
@@ -76,7 +76,7 @@ func pageTwice(ctx context.Context, s *session, v *verdict) {
 		case page == nil:
 			v.fail(e, "page %d asked again: %s", k+1, unusable(e))
 		case len(was.ids) > 0 && !overlaps(page.ids, was.ids):
-			v.fail(e, "page %d asked again holds none of its %s", k+1, plural(len(was.ids), "contact"))
+			v.fail(e, "page %d asked again does not hold any of its %s", k+1, plural(len(was.ids), "contact"))
 		case s.lacks(ctx, was.ids, page.ids):
 			stable.fail(e, "page %d asked again lacks %s that it had", k+1, plural(missing(was.ids, page.ids), "contact"))
 		}
@@ -253,7 +253,7 @@ func pageLater(ctx context.Context, s *session, v *verdict) {
 	case page == nil:
 		v.fail(e, "page %d asked again after %.1f s: %s", k+1, s.carrier.now().Sub(was.sent).Seconds(), unusable(e))
 	case len(was.ids) > 0 && !overlaps(page.ids, was.ids) && s.changed(ctx, was.ids) < len(was.ids):
-		v.fail(e, "page %d asked again after a pause holds none of its %s", k+1, plural(len(was.ids), "contact"))
+		v.fail(e, "page %d asked again after a pause does not hold any of its %s", k+1, plural(len(was.ids), "contact"))
 	}
 }
 
@@ -303,7 +303,7 @@ func pageAfterRestart(ctx context.Context, s *session, v *verdict) {
 	case page == nil:
 		v.fail(e, "page %d asked again after a restart: %s", k+1, unusable(e))
 	case len(was.ids) > 0 && !overlaps(page.ids, was.ids) && s.changed(ctx, was.ids) < len(was.ids):
-		v.fail(e, "page %d asked again after a restart holds none of its %s", k+1, plural(len(was.ids), "contact"))
+		v.fail(e, "page %d asked again after a restart does not hold any of its %s", k+1, plural(len(was.ids), "contact"))
 	}
 }
 
@@ -314,7 +314,7 @@ func (s *session) memoryHint() string {
 	}
 	offset := s.full.pages[1].offset
 	if uuid.MatchString(offset) && !s.full.has(s.hash(offset)) {
-		return "; its offset is a UUID: is what it stands for kept somewhere that survives a restart?"
+		return "; its offset is a UUID: store what it stands for where it survives a restart"
 	}
 	return ""
 }

@@ -45,7 +45,7 @@ func checkpointUnknown(ctx context.Context, s *session, v *verdict) {
 	}
 	first := s.full.pages[0]
 	if len(first.ids) == 0 {
-		v.skip("there are no contacts, so nothing can be told")
+		v.skip("there are no contacts, so this cannot be checked")
 		return
 	}
 	refused, restarted := 0, 0

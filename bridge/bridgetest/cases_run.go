@@ -90,7 +90,7 @@ func firstPage(_ context.Context, s *session, v *verdict) {
 		v.skip("the bridge could not be reached")
 	case len(s.full.pages) > 0:
 	case s.failed("json"):
-		v.skip("the answer is no JSON")
+		v.skip("the answer is not JSON")
 	default:
 		e := s.full.failed
 		v.fail(e, "%s", s.full.stopped+redirectHint(e))

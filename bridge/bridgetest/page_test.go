@@ -130,7 +130,7 @@ func FuzzReadPage(f *testing.F) {
 		p, reports, ids := readAll(body)
 		reported := slices.ContainsFunc(reports, func(r string) bool { return strings.HasPrefix(r, "json: ") })
 		if p == nil && !reported {
-			t.Error("no page, and nobody says why")
+			t.Error("no page, and no reason")
 		}
 		if !reported && !json.Valid([]byte(body)) {
 			t.Error("broken JSON was not reported")

@@ -21,7 +21,7 @@ func TestEveryCaseSaysWhatItIsAbout(t *testing.T) {
 		seen[c.ID] = true
 		for _, sentence := range []string{c.Explanation, c.Advice} {
 			if !strings.HasSuffix(sentence, ".") {
-				t.Errorf("%s: %q is no sentence", c.ID, sentence)
+				t.Errorf("%s: %q is not a sentence", c.ID, sentence)
 			}
 		}
 		if c.Title == "" || c.Grade != bridgetest.Must && c.Grade != bridgetest.Should && c.Grade != bridgetest.Info {
@@ -68,7 +68,7 @@ func TestTextReportsAreForPeople(t *testing.T) {
 		}
 	}
 	if strings.Contains(plain.String(), "\x1b") || !strings.Contains(coloured.String(), "\x1b[31m") {
-		t.Error("colours where none were asked for, or none where they were")
+		t.Error("colours that were not asked for, or missing colours")
 	}
 	if strings.Contains(plain.String(), "two-runs") || !strings.Contains(verbose.String(), "two-runs") {
 		t.Error("what passed is listed where it was not asked for, or not where it was")

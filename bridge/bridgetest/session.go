@@ -84,7 +84,7 @@ func checkURL(rawURL string) error {
 	case err != nil:
 		return errors.New("the URL cannot be parsed")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("%q is no http:// or https:// URL", displayURL(rawURL))
+		return fmt.Errorf("%q is not an http:// or https:// URL", displayURL(rawURL))
 	}
 	return nil
 }
@@ -196,7 +196,7 @@ func cut(body []byte) []byte {
 	return bytes.ToValidUTF8(body, []byte("\ufffd"))
 }
 
-// displayURL is a URL without what may be a credential in it.
+// displayURL returns a URL without what may be a credential in it.
 func displayURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

@@ -91,7 +91,7 @@ func ownTransport(rawURL string) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true
 	if u, err := url.Parse(rawURL); err == nil && isLoopback(u.Hostname()) {
-		// Nobody can listen in on loopback, and nobody buys certificates for it: the certificate is only reported there.
+		// Loopback traffic cannot be intercepted and has no public certificates: there the certificate is only reported.
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	}
 	return t

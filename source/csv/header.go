@@ -24,43 +24,48 @@ const (
 func (t *table) findHeader(in file.Input) error {
 	from := file.Place{Offset: t.mark, Line: 1}
 	l := lines.New(in, t.encoding.ofLines())
-	l.Seek(from.Offset)
+	l.GoTo(from.Offset)
 	if told, ok := toldDelimiter(l); ok {
 		from = file.Place{Offset: l.Offset(), Line: 2}
 		if t.delimiter == 0 {
 			t.delimiter = told
 		}
 	}
+	best, err := t.bestSample(in, from, '"')
+	if err == nil && t.quote == 0 && best.mayHaveSingleQuotes() {
+		var other *sample
+		if other, err = t.bestSample(in, from, '\''); err == nil && other.singleQuotes() && other.hits >= best.hits && other.even >= best.even {
+			best = other
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return t.take(best)
+}
+
+// bestSample reads the first rows with each delimiter that they may have, and returns what makes the most of them. quote counts
+// where none is configured.
+func (t *table) bestSample(in file.Input, from file.Place, quote byte) (*sample, error) {
+	delimiters := []byte(",;\t|") // the most usual first
+	if t.delimiter != 0 {
+		delimiters = []byte{t.delimiter}
+	}
+	if t.quote != 0 {
+		quote = t.quote
+	}
 	var best *sample
-	for _, d := range t.candidates() {
-		s, err := readSample(in, d, from)
+	for _, delimiter := range delimiters {
+		s, err := readSample(in, dialect{encoding: t.encoding, delimiter: delimiter, quote: quote}, from)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.findHeader(in.Wanted)
 		if best == nil || s.better(best) {
 			best = s
 		}
 	}
-	return t.take(best)
-}
-
-// candidates are the dialects that a file may be written in, the most usual first.
-func (t *table) candidates() []dialect {
-	delimiters, quotes := []byte(",;\t|"), []byte(`"'`)
-	if t.delimiter != 0 {
-		delimiters = []byte{t.delimiter}
-	}
-	if t.quote != 0 {
-		quotes = []byte{t.quote}
-	}
-	var list []dialect
-	for _, quote := range quotes {
-		for _, delimiter := range delimiters {
-			list = append(list, dialect{encoding: t.encoding, delimiter: delimiter, quote: quote})
-		}
-	}
-	return list
+	return best, nil
 }
 
 // take makes the header of a sample the table's.
@@ -177,11 +182,8 @@ func (s *sample) first(hits func(cells []string) int, enough int) int {
 	return best
 }
 
-// better reports whether a sample makes more of the file than another one, which is more usual.
+// better reports whether a sample makes more of the file than another one, whose delimiter is more usual.
 func (s *sample) better(than *sample) bool {
-	if s.quote != than.quote && s.quote != '"' {
-		return s.singleQuotes() && (s.hits > than.hits || s.hits == than.hits && s.even >= than.even)
-	}
 	switch {
 	case s.hits != than.hits:
 		return s.hits > than.hits
@@ -189,6 +191,11 @@ func (s *sample) better(than *sample) bool {
 		return s.even > than.even
 	}
 	return len(s.header.cells) > len(than.header.cells)
+}
+
+// mayHaveSingleQuotes reports whether a sample that was read with double quotes looks like one with single ones.
+func (s *sample) mayHaveSingleQuotes() bool {
+	return !s.quoted && slices.ContainsFunc(s.rows, func(row sampleRow) bool { return strings.HasPrefix(row.cells[0], "'") })
 }
 
 // singleQuotes reports whether single quotes are around every name of the header, and double ones nowhere.

@@ -17,7 +17,7 @@ Reading a new version happens in the background: where it takes longer than a re
 
 **Exact** for every version of the files. Without ` + "`updated`" + ` a new version is sent whole, and contacts that are no longer in it
 are gone. With it, what is stamped later than the checkpoint is sent; the checkpoint stays ` + "`overlap`" + ` before the file was
-written. Where files come or go in a folder, the next run reads everything. [More](serve-my-files.md)`,
+written. Where files come or go in a folder, the next run reads everything. [More](serve-my-files.md#new-versions)`,
 		Example: `kind: csv
 path: customers.csv
 id: Customer No

@@ -2,9 +2,11 @@ package csv
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/contactbridge/contactbridge/source/file"
@@ -65,7 +67,7 @@ func (r *records) Seek(at file.Place) {
 	if at == (file.Place{}) {
 		at = r.first
 	}
-	r.lines.Seek(at.Offset)
+	r.lines.GoTo(at.Offset)
 	r.end, r.doubt = at, 0
 }
 
@@ -190,7 +192,7 @@ func (r *records) another() (quote, more bool, err error) {
 
 // firstLine gives up on the lines after the first one and makes what it can of that.
 func (r *records) firstLine(size int) (fault, error) {
-	r.lines.Seek(r.start.Offset)
+	r.lines.GoTo(r.start.Offset)
 	if _, _, err := r.lines.Read(); err != nil {
 		return good, err
 	}
@@ -235,18 +237,25 @@ func (r *records) judge() fault {
 	return good
 }
 
-// split cuts a line without quotes.
+// split cuts a line without quotes. It looks at eight bytes at a time: fields are short.
 func (r *records) split(line []byte) {
-	r.fields, r.quoted = r.fields[:0], 0
-	for {
-		i := bytes.IndexByte(line, r.delimiter)
-		if i < 0 {
-			r.fields = append(r.fields, line)
-			return
+	const ones, low = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f
+	fields, start, i := r.fields[:0], 0, 0
+	for ; i+8 <= len(line); i += 8 {
+		other := binary.LittleEndian.Uint64(line[i:]) ^ ones*uint64(r.delimiter) // a byte that is the delimiter is zero in it
+		for found := ^((other&low + low) | other | low); found != 0; found &= found - 1 {
+			at := i + bits.TrailingZeros64(found)/8
+			fields = append(fields, line[start:at])
+			start = at + 1
 		}
-		r.fields = append(r.fields, line[:i])
-		line = line[i+1:]
 	}
+	for ; i < len(line); i++ {
+		if line[i] == r.delimiter {
+			fields = append(fields, line[start:i])
+			start = i + 1
+		}
+	}
+	r.fields, r.quoted = append(fields, line[start:]), 0
 }
 
 // What parse found.

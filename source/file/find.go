@@ -106,7 +106,7 @@ func (f *files) matching() ([]found, error) {
 	if _, err := os.Stat(f.root); err != nil {
 		return nil, f.wrap(err)
 	}
-	names, err := doublestar.Glob(os.DirFS(f.root), f.pattern, doublestar.WithFailOnIOErrors())
+	names, err := doublestar.Glob(os.DirFS(f.root), f.pattern, doublestar.WithFailOnIOErrors(), doublestar.WithNoHidden())
 	if errors.Is(err, doublestar.ErrBadPattern) {
 		return nil, Broken("path is not a pattern that can be read", "Close each [ and {.")
 	}
@@ -115,7 +115,7 @@ func (f *files) matching() ([]found, error) {
 	}
 	var list []found
 	for _, name := range names {
-		if base := name[strings.LastIndexByte(name, '/')+1:]; isHidden(base) {
+		if strings.HasPrefix(name[strings.LastIndexByte(name, '/')+1:], besideOpen) {
 			continue
 		}
 		if list, err = f.take(list, filepath.Join(f.root, filepath.FromSlash(name)), name); err != nil {
@@ -129,7 +129,12 @@ func (f *files) matching() ([]found, error) {
 }
 
 // isHidden reports whether a file is one that people do not see, or that a program keeps beside an open one.
-func isHidden(name string) bool { return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~$") }
+func isHidden(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, besideOpen)
+}
+
+// besideOpen begins the name of a file that Office keeps beside an open one.
+const besideOpen = "~$"
 
 // take adds a file to a list, unless it is a folder.
 func (f *files) take(list []found, path, name string) ([]found, error) {

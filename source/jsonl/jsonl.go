@@ -142,7 +142,7 @@ func (r *records) Seek(at file.Place) {
 	if at == (file.Place{}) {
 		at = r.first
 	}
-	r.lines.Seek(at.Offset)
+	r.lines.GoTo(at.Offset)
 	r.at = at
 }
 

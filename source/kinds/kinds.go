@@ -8,6 +8,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/json"
 	"github.com/contactbridge/contactbridge/source/jsonl"
 	"github.com/contactbridge/contactbridge/source/memory"
+	"github.com/contactbridge/contactbridge/source/mysql"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/sqlite"
 	"github.com/contactbridge/contactbridge/source/vcard"
@@ -17,6 +18,7 @@ import (
 func All() []source.Kind {
 	return []source.Kind{
 		postgres.Kind(),
+		mysql.Kind(),
 		sqlite.Kind(),
 		csv.Kind(),
 		vcard.Kind(),

@@ -133,7 +133,10 @@ func (c *DriverConn) read(ctx context.Context, rows sqldriver.Rows, row func([]k
 		for i := range from {
 			switch v := from[i].(type) {
 			case string:
-				values[i] = keyset.Value{Kind: keyset.Text, Text: v}
+				if values[i].Kind != keyset.Text { // as in the row before, mostly
+					values[i] = keyset.Value{Kind: keyset.Text}
+				}
+				values[i].Text = v
 			case int64:
 				values[i] = keyset.Value{Kind: keyset.Int, Int: v}
 			case nil:

@@ -73,7 +73,7 @@ func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.C
 // fill makes a row the contact that is yielded.
 func (p *pages) fill(values []keyset.Value) {
 	t := p.table
-	p.row.Start(idText(values[0]), t.Deleted != "" && gone(values[t.prefix-1]))
+	p.row.Start(idText(&values[0]), t.Deleted != "" && gone(values[t.prefix-1]))
 	p.row.Position = p.position
 	for i := range t.Columns {
 		value := values[t.prefix+i].Text
@@ -81,7 +81,7 @@ func (p *pages) fill(values []keyset.Value) {
 			continue
 		}
 		c := &t.Columns[i]
-		if !c.mayHoldJSON(value) || !p.row.SetJSON(&c.Column, value) {
+		if c.Lists == NotJSON || !c.mayHoldJSON(value) || !p.row.SetJSON(&c.Column, value) {
 			p.row.Set(&c.Column, value)
 		}
 	}
@@ -92,7 +92,7 @@ func (c *Column) mayHoldJSON(value string) bool {
 }
 
 // idText is an id as contacts have it.
-func idText(id keyset.Value) string {
+func idText(id *keyset.Value) string {
 	switch id.Kind {
 	case keyset.Int:
 		return strconv.FormatInt(id.Int, 10)
@@ -119,8 +119,8 @@ func gone(v keyset.Value) bool {
 func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, error) {
 	page.After, page.Bound = false, keyset.Value{}
 	id := p.table.ID.SQL // an index on the id has it at its end
-	if unindexed := p.table.Dialect.Unindexed; unindexed != nil && isAfterHorizon(page) {
-		id = unindexed(id) // nobody knows how far from that end the first row after the horizon is
+	if unindexed := p.table.Dialect.Unindexed; unindexed != nil && (page.Segment == keyset.Nulls || isAfterHorizon(page)) {
+		id = unindexed(id) // nobody knows how far from that end the first row of the segment is
 	}
 	c := p.table.where(page, p.table.ID.SQL)
 	return One(ctx, p.conn, Statement{
@@ -210,7 +210,7 @@ func (t *Table) where(page keyset.Page, id string) *Conditions {
 	c.Add(t.ID.SQL, " IS NOT NULL")
 	switch {
 	case page.Segment == keyset.Nulls:
-		c.Add(u, " IS NULL")
+		c.Add(t.isUnstamped())
 	case page.Segment == keyset.Main:
 		if page.After {
 			c.after(page, id)
@@ -230,6 +230,9 @@ func (t *Table) where(page keyset.Page, id string) *Conditions {
 	case page.To.Kind != keyset.None:
 		c.Add(u, " > ", c.Stamp(page.To))
 	}
+	if t.NoStamp != "" && (page.Segment == keyset.Main || page.Segment == keyset.Tail && page.To.Kind != keyset.None) {
+		c.Add("NOT ", t.NoStamp)
+	}
 	if page.Segment != keyset.Main && page.After {
 		c.Add(id, " > ", c.ID(page.ID))
 	}
@@ -237,6 +240,14 @@ func (t *Table) where(page keyset.Page, id string) *Conditions {
 		c.Add(id, " <= ", c.ID(page.Bound))
 	}
 	return c
+}
+
+// isUnstamped returns the condition of rows without a stamp.
+func (t *Table) isUnstamped() string {
+	if t.NoStamp == "" {
+		return t.Updated.SQL + " IS NULL"
+	}
+	return "(" + t.Updated.SQL + " IS NULL OR " + t.NoStamp + ")"
 }
 
 // isOdd returns the condition of [keyset.Page.Odd].
@@ -302,7 +313,8 @@ func (c *Conditions) after(page keyset.Page, id string) {
 		c.Add(u, " > ", c.Stamp(page.Updated))
 	case c.table.Dialect.NoRowValues:
 		c.Add(u, " >= ", c.Stamp(page.Updated))
-		c.Add("(", u, " > ", c.Stamp(page.Updated), " OR ", id, " > ", c.ID(page.ID), ")")
+		// With the equality a planner makes two ranges of one index of it, and skips the rows of the same stamp (T1).
+		c.Add("(", u, " > ", c.Stamp(page.Updated), " OR ", u, " = ", c.Stamp(page.Updated), " AND ", id, " > ", c.ID(page.ID), ")")
 	default:
 		c.Add("(", u, ", ", id, ") > (", c.Stamp(page.Updated), ", ", c.ID(page.ID), ")")
 	}

@@ -37,7 +37,8 @@ func TestRowsAllocateNothing(t *testing.T) {
 	table := &Table{
 		Dialect: &Dialect{}, From: "t", ID: Operand{SQL: "(id)"}, Updated: Operand{SQL: "(u)"}, Deleted: "(gone)", Stamp: Stamp{Kind: Instants},
 		Columns: []Column{
-			{Column: record.Column{Field: record.FieldName}}, {Column: record.Column{Field: record.FieldPhones}, Lists: MaybeJSON},
+			{Column: record.Column{Field: record.FieldName}},
+			{Column: record.Column{Field: record.FieldPhones}, Lists: MaybeJSON},
 			{Column: record.Column{Field: record.FieldCustom, Key: "Plan"}},
 		},
 	}
@@ -68,8 +69,8 @@ func TestNumbersOfDeletedMeanWhatTheirTextMeansD7(t *testing.T) {
 		list = append(list, keyset.IntValue(i), keyset.Value{Kind: keyset.Real, Real: float64(i)}, keyset.Value{Kind: keyset.Real, Real: float64(i) / 1e9})
 	}
 	for _, v := range list {
-		if got, want := gone(v), source.IsGone(idText(v)); got != want {
-			t.Errorf("%v is gone: %v, its text %q: %v", v, got, idText(v), want)
+		if got, want := gone(v), source.IsGone(idText(&v)); got != want {
+			t.Errorf("%v is gone: %v, its text %q: %v", v, got, idText(&v), want)
 		}
 	}
 	if gone(keyset.Value{}) {

@@ -52,7 +52,7 @@ func (r *records) Seek(at file.Place) {
 	if at == (file.Place{}) {
 		at = r.first
 	}
-	r.lines.Seek(at.Offset)
+	r.lines.GoTo(at.Offset)
 	r.at, r.looked = at, false
 }
 

@@ -114,7 +114,7 @@ func (t *table) findStart(in file.Input) error {
 // count counts the cards. empty says that the file holds nothing but white space.
 func (t *table) count(ctx context.Context, in file.Input) (empty bool, err error) {
 	l := lines.New(in, t.encoding)
-	l.Seek(t.start.Offset)
+	l.GoTo(t.start.Offset)
 	empty = true
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {

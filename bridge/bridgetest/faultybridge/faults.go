@@ -32,7 +32,7 @@ const (
 	ForbiddenForWrong       Fault = "403 on wrong credentials"
 	MissingAuthServed       Fault = "200 without credentials"
 	ASCIIOnlyComparison     Fault = "500 on credentials that are not ASCII"
-	ValidationSaysYes       Fault = "auth_validation says yes to everybody"
+	ValidationSaysYes       Fault = "auth_validation accepts all credentials"
 	HTMLErrors              Fault = "errors are HTML"
 	StackTraces             Fault = "errors hold a stack trace"
 	EchoesCredentials       Fault = "an error holds the password"
@@ -57,7 +57,7 @@ const (
 	ContextOnlyOnce         Fault = "the context comes with the first page only and is needed on every one"
 	ContextBytesCompared    Fault = "the context must come back in the same bytes"
 	GzipLies                Fault = "the answer says gzip and is not"
-	GzipUnasked             Fault = "answers are gzip although nobody asked"
+	GzipUnasked             Fault = "answers are gzip although the request did not allow it"
 	GetIsServed             Fault = "GET is served"
 	AnyMediaType            Fault = "XML is served"
 	UnknownFieldsRefused    Fault = "unknown fields are refused"
@@ -84,7 +84,7 @@ const (
 	DeletionsAreObjects     Fault = "deleted_contacts holds objects"
 
 	ForeignCheckpointIsNew     Fault = "a checkpoint that was never issued is answered as if nothing were new"
-	RestartForgetsOffset       Fault = "a run that was restarted ends with its first page, whose checkpoint is unknown"
+	RestartForgetsOffset       Fault = "a run that was restarted ends with its first page, with an unknown checkpoint"
 	RestartedOnEveryPage       Fault = "every page of a restarted run says restarted"
 	RestartedWithoutEverything Fault = "a restarted run leaves a contact out"
 	RestartedIncremental       Fault = "a run that brings only what changed says restarted"
@@ -103,7 +103,7 @@ const (
 	contextThatMustComeBack = `{"z": 1, "a": [true]}`
 )
 
-// objection is the status and message with which a bridge refuses a request because of its fault; 0: it does not refuse.
+// objection returns the status and message with which a bridge refuses a request because of its fault; 0: it does not refuse.
 func (b *Bridge) objection(q *request, since, offset string) (int, string) {
 	switch {
 	case b.fault == EmptyMarksRefused && q.Meta.Offset != nil && *q.Meta.Offset == "",
@@ -133,7 +133,7 @@ func (b *Bridge) isPage(offset string, page int) bool {
 	return n < len(b.rows) && b.unwrap(offset) == position(b.rows[n])
 }
 
-// faultyRows are the rows of a bridge that reads the wrong rows; ok is false for any other.
+// faultyRows returns the rows of a bridge that reads the wrong rows; ok is false for any other.
 func (b *Bridge) faultyRows(since, offset string) (rows []row, ok bool, err error) {
 	switch b.fault {
 	case PageNumbers:

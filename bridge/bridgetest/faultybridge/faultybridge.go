@@ -1,5 +1,5 @@
-// Package faultybridge is a small correct bridge in memory, and the same bridge with one fault at a time: the proof that
-// the conformance check finds what it is meant to find, and nothing else.
+// Package faultybridge provides a small correct bridge in memory, and the same bridge with one fault at a time. It proves
+// that the conformance check finds every fault that it is meant to find, and nothing else.
 package faultybridge
 
 import (
@@ -47,12 +47,12 @@ type Bridge struct {
 	now      func() time.Time
 }
 
-// Auth are the credentials that every bridge of this package asks for.
+// Auth returns the credentials that every bridge of this package asks for.
 func Auth() map[string]string {
 	return map[string]string{"username": "agent", "password": "correct horse battery staple"}
 }
 
-// New makes a bridge with so many contacts, cut into pages of a size. Runs of seven contacts share one moment, as after a
+// New returns a bridge with n contacts, in pages of a size. Groups of seven contacts share one moment, as after a
 // batch update.
 func New(contacts, pageSize int, fault Fault) *Bridge {
 	b := &Bridge{fault: fault, pageSize: pageSize, handles: map[string]string{}, expiring: map[string]time.Time{}, asked: map[string]int{}, now: time.Now}
@@ -113,7 +113,7 @@ func compare(x, y row) int {
 	return cmp.Or(x.updated.Compare(y.updated), cmp.Compare(x.id, y.id))
 }
 
-// position is where a row stands in the order, as text: the offset and the checkpoint.
+// position returns a row's place in the order as text: the offset and the checkpoint.
 func position(r row) string {
 	return fmt.Sprintf("%s/%d", r.updated.UTC().Format(time.RFC3339Nano), r.id)
 }
@@ -141,7 +141,7 @@ func behind(rows []row, from row) []row {
 	return rows[i:]
 }
 
-// afterMoment is the naive way: the rows with a later moment.
+// afterMoment returns the naive way: the rows with a later moment.
 func (b *Bridge) afterMoment(moment time.Time) []row {
 	i := slices.IndexFunc(b.rows, func(r row) bool { return r.updated.After(moment) })
 	if i < 0 {
@@ -312,7 +312,7 @@ func (b *Bridge) sync(w http.ResponseWriter, r *http.Request, q *request) {
 	b.write(w, r, a)
 }
 
-// isUnknown reports whether the bridge never issued a checkpoint.
+// isUnknown reports whether a checkpoint was never issued by the bridge.
 func (b *Bridge) isUnknown(checkpoint string) bool {
 	_, err := parsePosition(b.unwrap(checkpoint))
 	return err != nil
@@ -356,7 +356,7 @@ func (b *Bridge) declare(a map[string]any, q *request, unknown bool, offset stri
 	}
 }
 
-// rowsFor are the rows that are still to be sent in the run.
+// rowsFor returns the rows that are still to be sent in the run.
 func (b *Bridge) rowsFor(since, offset string) ([]row, error) {
 	if b.fault == CheckpointIgnored {
 		since = ""
@@ -380,7 +380,7 @@ func (b *Bridge) rowsFor(since, offset string) ([]row, error) {
 	return rows, nil
 }
 
-// wrap hides a position, so that nobody is tempted to read it.
+// wrap hides a position, so that callers are not tempted to read it.
 func (b *Bridge) wrap(position string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(position))
 }
@@ -401,7 +401,7 @@ func contact(r row) map[string]any {
 	}
 }
 
-// answer is a page as JSON values, faults included.
+// answer returns a page as JSON values, faults included.
 func (b *Bridge) answer(since, offset string, rows []row, more bool) map[string]any {
 	contacts := []any{}
 	for _, r := range rows {
