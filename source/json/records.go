@@ -88,11 +88,11 @@ func (r *records) end(rec *file.Record) error {
 	if !r.whole {
 		return io.EOF
 	}
+	r.at.Offset = r.scanner.offset()
 	r.scanner.next++
 	if _, err := r.scanner.peek(); err != nil {
 		return err
 	}
-	r.at.Offset = r.scanner.offset()
 	return r.cutOff(rec)
 }
 
