@@ -33,7 +33,7 @@ func RequireAuth(expected Auth) func(Auth) error {
 	}
 }
 
-// AllowAnyone is a check for [Handler.Authenticate] that accepts every caller: for endpoints with a source that checks the
+// AllowAnyone accepts every caller. It is a check for [Handler.Authenticate]: for endpoints with a source that checks the
 // credentials itself, and for contacts that are not secret.
 func AllowAnyone(Auth) error { return nil }
 

@@ -132,7 +132,7 @@ func (c *Client) Validate(ctx context.Context, url string) (Auth, error) {
 // CloseIdleConnections closes the connections that the client keeps for its next request.
 func (c *Client) CloseIdleConnections() { c.client().CloseIdleConnections() }
 
-// pageBody is a request's body: absent values as null, as in the protocol's own example.
+// pageBody returns a request's body: absent values as null, as in the protocol's own example.
 func (c *Client) pageBody(q PageRequest) ([]byte, error) {
 	type meta struct {
 		Checkpoint        *string         `json:"synchronization_checkpoint"`

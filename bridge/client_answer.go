@@ -183,7 +183,7 @@ func (a *answer) startJSON() error {
 	return nil
 }
 
-// firstByte is the first one that is no white space; it stays unread.
+// firstByte returns the first byte that is not white space; it stays unread.
 func (a *answer) firstByte() (byte, error) {
 	for {
 		b, err := a.body.ReadByte()

@@ -23,7 +23,7 @@ import (
 // JSON is UTF-8, but some bridges answer in ISO-8859-1 or another character set. An answer is decoded where its Content-Type or
 // its bytes say which one it is; what is left is not guessed: its contacts are rejected.
 
-// unreadable stands for bytes of an answer that are in no character set that is known. It is no character.
+// unreadable stands for bytes of an answer that are in no known character set. It is not a character.
 const unreadable = '\uFFFF'
 
 // inUTF8 returns the answer's body in UTF-8. It is read through the answer's body still.

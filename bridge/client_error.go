@@ -24,7 +24,7 @@ const (
 	maxQuoted    = 300      // bytes of the bridge's own words in an error
 )
 
-// failed is the error of a request that got no complete answer.
+// failed returns the error of a request that got no complete answer.
 func (a *answer) failed(cause error) error {
 	if a.ctx.Err() != nil {
 		return a.error(CodeCanceled, "the request was given up", "Start it again when it is wanted.", a.ctx.Err())
@@ -100,7 +100,7 @@ func (a *answer) redirected() error {
 		"Redirects are not followed, since the request holds credentials. Configure the final URL; a redirect to a login page means that something in front of the bridge asks for a login.", nil)
 }
 
-// refused is the error of a status of 4xx or 5xx: by the bridge's own word (D5) where that agrees with the status, otherwise
+// refused returns the error of a status of 4xx or 5xx: by the bridge's own word (D5) where that agrees with the status, otherwise
 // by the status.
 func (a *answer) refused() error {
 	body, err := io.ReadAll(io.LimitReader(a.body, maxErrorBody))
@@ -229,7 +229,7 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// badBody is the error of a body that could not be read as the protocol's.
+// badBody returns the error of a body that could not be read as the protocol's.
 func (a *answer) badBody(err error) error {
 	if a.meter.err != nil && !errors.Is(a.meter.err, io.EOF) {
 		return a.failed(a.meter.err)
@@ -250,7 +250,7 @@ func (a *answer) badBody(err error) error {
 		"Look at the answer itself: often a warning or an error page stands in the middle of the JSON.")
 }
 
-// errorWith200 is the error of an answer that says that it is one, but not by its status.
+// errorWith200 returns the error of an answer that says that it is one, but not by its status.
 func (a *answer) errorWith200(value json.RawMessage) error {
 	said, _ := readErrorValue(value, "")
 	message := "the bridge answers 200 with an error"
@@ -260,7 +260,7 @@ func (a *answer) errorWith200(value json.RawMessage) error {
 	return a.badAnswer(message, "Mend the bridge: a failure must have a status of 4xx or 5xx, or it could be taken for no contacts.")
 }
 
-// html is the error of a page for people where JSON is due.
+// html returns the error of a page for people where JSON is due.
 func (a *answer) html() error {
 	start, _ := io.ReadAll(io.LimitReader(a.body, maxErrorBody))
 	return a.badAnswer(fmt.Sprintf("the answer is an HTML page%s, not JSON (status %d)", a.titled(string(start)), a.res.StatusCode),

@@ -325,7 +325,7 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 	}
 }
 
-// A page that was cut off anywhere, by whatever, is no page; to ask again may help.
+// A page that was cut off anywhere, for any reason, is not a page; asking again may help.
 func TestTruncatedAnswersAreRetryable(t *testing.T) {
 	whole := `{"next_offset":"2","contacts":[{"id":"1","name":"Jane","phones":["+1"]}],"synchronization_checkpoint":"c"}`
 	for cut := 1; cut < len(whole); cut++ {

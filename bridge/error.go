@@ -49,7 +49,7 @@ type Error struct {
 	Err        error         // the cause; may be nil
 }
 
-// Error returns the message and, where there is one, the cause.
+// Error returns the message and the cause, if any.
 func (e *Error) Error() string {
 	plain := e.Explain()
 	return plain.Error()

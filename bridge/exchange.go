@@ -49,7 +49,7 @@ func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request) *exchange 
 	return x
 }
 
-// RequestID is the id under which a request is logged: the caller's own X-Request-Id if it is a sane one, otherwise a new
+// RequestID returns the id under which a request is logged: the caller's own X-Request-Id if it is a sane one, otherwise a new
 // one.
 func RequestID(r *http.Request) string {
 	if id := r.Header.Get(requestIDHeader); saneID(id) {
@@ -223,7 +223,7 @@ func (x *exchange) fail(err error) {
 	}
 }
 
-// wireError is an error as a caller may see it: without causes, which may hold anything.
+// wireError returns an error as a caller may see it: without causes, which may hold anything.
 func wireError(err error, id string) *Error {
 	wire := &Error{Code: CodeInternal, Message: "the bridge failed", Hint: "Look for the request id in the bridge's log.", RequestID: id}
 	if known := failure.Of(err); known.Code != "" {

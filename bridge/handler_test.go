@@ -27,7 +27,7 @@ var credentials = bridge.Auth{"username": "agent", "password": "pass-word-7"}
 
 const goodAuth = `{"username":"agent","password":"pass-word-7"}`
 
-// handlerOf is a handler over a memory source, with its credentials.
+// handlerOf returns a handler over a memory source, with its credentials.
 func handlerOf(m *memory, limits bridge.Limits) *bridge.Handler {
 	return &bridge.Handler{
 		Name: "crm", Open: m.open, Authenticate: bridge.RequireAuth(credentials), Digest: "memory", Limits: limits,

@@ -148,7 +148,7 @@ func TestSourceThatCannotUseItsCheckpointRestarts(t *testing.T) {
 			t.Errorf("%s: observed %+v", name, seen)
 		}
 	}
-	// An error of any other kind is no restart: everybody would be sent again because a database was down (T11).
+	// An error of any other kind is not a restart: everybody would be sent again because a database was down (T11).
 	h := handlerOf(numbered(3), bridge.Limits{})
 	checkpoint := pages(t, h, "")[0].checkpoint()
 	h.Open = func(context.Context, bridge.Auth) (bridge.Source, error) {

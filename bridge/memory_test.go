@@ -50,7 +50,7 @@ type memory struct {
 
 var _ bridge.Source = (*memory)(nil)
 
-// numbered is a memory source of n contacts, each with its own stamp, n = 1, 2, ….
+// numbered returns a memory source of n contacts, each with its own stamp, n = 1, 2, ….
 func numbered(n int) *memory {
 	m := &memory{}
 	for i := 1; i <= n; i++ {

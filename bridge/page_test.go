@@ -44,7 +44,7 @@ func pages(t testing.TB, h *bridge.Handler, checkpoint string) []answer {
 	}
 }
 
-// shape is the ids of each page.
+// shape returns the ids of each page.
 func shape(all []answer) string {
 	var ids []string
 	for _, a := range all {
@@ -508,7 +508,7 @@ func TestResumingAnywhereEqualsOneRead(t *testing.T) {
 	})
 }
 
-// stampCheckpoint is the checkpoint that a memory source gives when its highest stamp is this one.
+// stampCheckpoint returns the checkpoint that a memory source gives when its highest stamp is this one.
 func stampCheckpoint(t rapid.TB, m *memory, stamp int) string {
 	t.Helper()
 	probe := &memory{entries: []entry{{stamp: stamp, contact: contact.Contact{ID: "x"}}}}

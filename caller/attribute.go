@@ -69,7 +69,7 @@ func attributeEmail(ctx context.Context, store directory.Store, key directory.Ke
 	return decide(matches, key.Integration, "e-mail address"), nil
 }
 
-// sameAddress is the one of a contact's addresses that was looked for, as the contact writes it.
+// sameAddress returns the one of a contact's addresses that was looked for, as the contact writes it.
 func sameAddress(stored []string, address string) string {
 	folded := directory.FoldEmail(address)
 	if i := slices.IndexFunc(stored, func(s string) bool { return directory.FoldEmail(s) == folded }); i >= 0 {

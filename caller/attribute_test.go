@@ -73,7 +73,7 @@ func TestAttributionByEmail(t *testing.T) {
 	}
 }
 
-// idsOf are the record that an attribution names, or its candidates.
+// idsOf returns the record that an attribution names, or its candidates.
 func idsOf(a caller.Attribution) (ids []string) {
 	if a.Record != nil {
 		ids = append(ids, a.Record.ID)

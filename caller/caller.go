@@ -1,7 +1,7 @@
-// Package caller says who is calling, and who they are in an external service: ranked matches out of a directory.
+// Package caller finds out who is calling, and who they are in an external service: ranked matches from a directory.
 //
-// [Numbers] makes what the directory keeps of a contact's numbers, [Lookup] and [Attribute] find it: what one writes the
-// others compare, so they live together.
+// [Numbers] returns the form in which the directory keeps a contact's numbers; [Lookup] and [Attribute] search for it. What
+// the first one writes the others compare, so they live together.
 package caller
 
 import (
@@ -17,7 +17,7 @@ type How string
 
 // The ways to agree, the best first.
 const (
-	// Exact: the same E.164 number, or the same digits where one of the two is no full number.
+	// Exact: the same E.164 number, or the same digits if one of the two is not a full number.
 	Exact How = "exact"
 	// National: one of the two lacks its country code; read as a number of the other's country it is the same.
 	National How = "national"
@@ -32,7 +32,7 @@ const (
 type LookupOptions struct {
 	Limit     int  // matches in the answer; 0 means 10
 	MinSuffix int  // digits that must agree for [Suffix]; 0 means 7, fewer than [directory.MinSuffix] mean that many
-	All       bool // look for national and suffix matches even where there are exact ones
+	All       bool // look for national and suffix matches even if there are exact ones
 }
 
 func (o LookupOptions) limit() int {
@@ -85,7 +85,7 @@ const isPlaceholder = "This is a placeholder, not anyone's number."
 // Lookup says who a number belongs to. Region is where it was dialled or written, as in [phone.Parse].
 //
 // Matches are ranked: exact before national before suffix; of suffix matches the longer agreement first; then the same
-// extension before none before another; then by integration and id. A contact stands in the answer once, by its best number.
+// extension before no extension before another one; then by integration and id. A contact stands in the answer once, by its best number.
 // Numbers too short for a suffix, such as internal extensions, match the same digits only.
 //
 // Digits that are a number of the region and, with the + that they lack, one of another country are the region's; where that

@@ -74,7 +74,7 @@ func chinookCustomers(t *testing.T, path string) []chinookCustomer {
 	return customers
 }
 
-// spellings are the customer's number as it is stored, and as the library writes it nationally and internationally.
+// spellings returns the customer's number as it is stored, and as the library writes it nationally and internationally.
 func (c chinookCustomer) spellings(t *testing.T) []string {
 	n, err := phonenumbers.Parse(c.phone, "")
 	if err != nil {

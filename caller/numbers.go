@@ -10,11 +10,10 @@ import (
 // leastDigits is how many digits what the directory keeps has at least: that of a short extension.
 const leastDigits = 3
 
-// Numbers makes what the directory keeps of a contact's phones, in their order, so that [Lookup] finds it. Region is where
-// they were written, as in [phone.Parse]. One text may hold several numbers. What is no full number is kept too where it
-// has three digits or more; what has fewer, a placeholder such as 0000000000, and what says the same as an earlier one, is left
-// out, and so is everything after the first [directory.MaxNumbers] numbers. The time it takes grows with the number of phones, no
-// faster.
+// Numbers returns a contact's phones as the directory keeps them, in their order, so that [Lookup] finds them. Region is where
+// they were written, as in [phone.Parse]. One text may hold several numbers. A number that is not a full one is kept too if
+// it has three digits or more. Left out are shorter ones, placeholders such as 0000000000, numbers that are equal to an earlier
+// one, and everything after the first [directory.MaxNumbers] numbers. The time it takes is linear in the number of phones.
 func Numbers(phones []string, region string) []directory.Number {
 	list := numbers{list: make([]directory.Number, 0, min(len(phones), directory.MaxNumbers))}
 	for _, raw := range phones {

@@ -23,7 +23,7 @@ type search struct {
 	opts        LookupOptions
 }
 
-// run asks the store, from the closest agreement to the loosest, and stops where there are matches.
+// run asks the store, from the closest agreement to the loosest, and stops when there are matches.
 func (s *search) run(ctx context.Context) ([]Match, error) {
 	matches, err := s.exact(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *search) readings(ctx context.Context, region string) ([]Match, error) {
 	return matches, nil
 }
 
-// exact finds the same number, or the same digits where it is no full one.
+// exact finds the same number, or the same digits if it is not a full number.
 func (s *search) exact(ctx context.Context) ([]Match, error) {
 	keys := []string{s.number.E164}
 	if !s.number.Valid {
@@ -89,8 +89,8 @@ func (s *search) short(ctx context.Context, matches []Match) ([]Match, error) {
 	return s.judge(matches, found), err
 }
 
-// endings are the digits that the store's numbers may end in, the longest first: the whole national number, and its last digits.
-// Numbers that are too short for that have none.
+// endings returns the digits that the store's numbers may end in, the longest first: the whole national number, and its last digits.
+// Numbers that are too short for that have no endings.
 func (s *search) endings() []string {
 	whole := s.number.National
 	if !s.number.Valid {
@@ -106,7 +106,7 @@ func (s *search) endings() []string {
 	return []string{whole, whole[len(whole)-least:]}
 }
 
-// fetch is how many numbers to ask the store for. It cannot leave out other integrations itself.
+// fetch returns how many numbers to ask the store for. It cannot leave out other integrations itself.
 func (s *search) fetch() int {
 	if s.integration != "" {
 		return 10 * fetch
@@ -114,7 +114,7 @@ func (s *search) fetch() int {
 	return max(fetch, s.opts.limit()+1)
 }
 
-// judge adds those of the store's matches that are some.
+// judge adds those of the store's numbers that really match.
 func (s *search) judge(matches []Match, found []directory.Match) []Match {
 	for i := range found {
 		f := &found[i]
@@ -157,7 +157,7 @@ func (s *search) how(stored *directory.Number, agree int) How {
 	return Suffix
 }
 
-// agreement is how many trailing digits are equal.
+// agreement returns how many trailing digits are equal.
 func agreement(a, b string) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
@@ -203,7 +203,7 @@ func rank(matches []Match) []Match {
 	})
 }
 
-// compareCloseness orders two matches by how well they agree with the number; 0 where there is nothing to choose.
+// compareCloseness orders two matches by how well they agree with the number; 0 if they agree equally well.
 func compareCloseness(a, b Match) int {
 	order := cmp.Compare(a.How.order(), b.How.order())
 	if a.How == Suffix && b.How == Suffix {

@@ -35,7 +35,7 @@ func (c *Contact) Clone() Contact {
 	return d
 }
 
-// textLen is the number of bytes in all of the contact's strings.
+// textLen returns the number of bytes in all of the contact's strings.
 func (c *Contact) textLen() int {
 	n := len(c.ID) + len(c.Name) + len(c.Title) + len(c.Company) +
 		len(c.PhotoURL) + len(c.Address) + len(c.Twitter) + len(c.URL) + len(c.Country)

@@ -1,10 +1,10 @@
-// Package contact is a contact as it goes over the wire: its fields, its validation, its JSON.
+// Package contact defines a contact as it is sent: its fields, its validation, its JSON.
 // It does no I/O.
 package contact
 
 // A Contact is one person or company of an external service (P10).
 //
-// Only ID and Name are mandatory on the wire. An empty string or slice means that there is nothing to say; it is
+// Only ID and Name are mandatory on the wire. An empty string or slice means that there is no value; it is
 // written as an absent field, never as null or "" (D1).
 type Contact struct {
 	ID      string // unique id in the external service
@@ -24,7 +24,7 @@ type Contact struct {
 	CustomFields []CustomField
 
 	// Country is the country that the contact's national numbers belong to, in words or as a code, where the source knows it.
-	// The bridge reads Phones with it. It is no part of the protocol: it is neither sent nor received.
+	// The bridge reads Phones with it. It is not part of the protocol: it is neither sent nor received.
 	Country string
 }
 

@@ -16,8 +16,8 @@ import (
 // number is taken by its literal text where a string is due, a string stands for an array of one, a custom field's value
 // may be a number or a boolean. [NewDecoder] makes a decoder that is as lenient.
 //
-// A contact that cannot be taken gives a reason, a phrase such as "has no id"; the decoder then stands after the contact,
-// and c.ID is set if it has one. A missing name is no reason: see [Contact.FillName]. err is the decoder's: what it reads is
+// A contact that cannot be stored gives a reason, a phrase such as "has no id"; the decoder then stands after the contact,
+// and c.ID is set if it has one. A missing name is not a reason: see [Contact.FillName]. err is the decoder's: what it reads is
 // not JSON, or could not be read; nothing more can be read from it.
 func (c *Contact) Decode(dec *jsontext.Decoder) (reason string, err error) {
 	d := decoder{json: dec}
@@ -344,7 +344,7 @@ func (d *decoder) customFields(c *Contact) error {
 	return d.endOfCustomFields()
 }
 
-// endOfCustomFields reads to the array's end, past entries that are no objects.
+// endOfCustomFields reads to the array's end, past entries that are not objects.
 func (d *decoder) endOfCustomFields() error {
 	for {
 		kind := d.json.PeekKind()
@@ -384,7 +384,7 @@ func (d *decoder) customValue(into *string) error {
 	return err
 }
 
-// unquote is the text of a JSON string, always valid UTF-8.
+// unquote returns the text of a JSON string, always valid UTF-8.
 func unquote(quoted []byte) string {
 	text := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {

@@ -5,7 +5,7 @@ import "unicode/utf8"
 // AppendJSON appends the contact as it goes over the wire (P10) and returns the extended buffer. It allocates only where
 // the buffer must grow.
 //
-// id and name are always written; every other field only where there is something to say, never as null or empty (D1).
+// id and name are always written; every other field only if it has a value, never as null or empty (D1).
 // Empty entries of arrays and custom fields without key or value are not written. The output is valid UTF-8 whatever the
 // contact holds: bytes that are not UTF-8 become U+FFFD.
 func (c *Contact) AppendJSON(dst []byte) []byte {
@@ -83,7 +83,7 @@ func appendCustomFields(dst []byte, fields []CustomField) []byte {
 }
 
 // AppendString appends s as a JSON string: control characters escaped, U+2028 and U+2029 too (so that it may stand in
-// JavaScript), bytes that are no UTF-8 replaced by U+FFFD.
+// JavaScript), bytes that are not UTF-8 replaced by U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0 // of what is not yet written and needs no change

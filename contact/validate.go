@@ -10,7 +10,7 @@ import (
 var ErrNoID = errors.New("the contact has no id")
 
 // Validate reports whether the contact can be sent: nil, [ErrNoID], or a [*BoundError] where it is beyond a bound (D11).
-// Everything else that may be wrong with a contact is mended on the way (D6) and listed by [Contact.Problems].
+// Everything else that may be wrong with a contact is repaired when it is sent (D6) and listed by [Contact.Problems].
 func (c *Contact) Validate() error {
 	if blank(c.ID) {
 		return ErrNoID
@@ -21,8 +21,8 @@ func (c *Contact) Validate() error {
 	return nil
 }
 
-// FillName gives a contact without a name the best name there is: company, first email, first phone or id, in that order
-// (D6). It reports whether the contact had none.
+// FillName gives a contact without a name the best substitute: company, first email, first phone or id, in that order
+// (D6). It reports whether the contact had no name.
 func (c *Contact) FillName() bool {
 	if !blank(c.Name) {
 		return false
@@ -40,7 +40,7 @@ func (c *Contact) FillName() bool {
 	return true
 }
 
-// A Problem is something about a contact that its owner will want to mend. Code is stable, for programs.
+// A Problem is something about a contact that its owner should correct. Code is stable, for programs.
 type Problem struct {
 	Code    string `json:"code"`
 	Field   string `json:"field"` // as on the wire: "phones"
@@ -135,7 +135,7 @@ func (c *Contact) eachListed(visit func(field, text string)) {
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
-// firstOf is the first entry with something in it, or empty.
+// firstOf returns the first entry with something in it, or empty.
 func firstOf(list []string) string {
 	for _, s := range list {
 		if !blank(s) {

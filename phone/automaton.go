@@ -36,7 +36,7 @@ func (a *automaton) run(digits []byte) uint8 {
 	return a.label[state]
 }
 
-// prefix is the length of the match that a backtracking engine finds at the start of digits, or -1.
+// prefix returns the length of the match that a backtracking engine finds at the start of digits, or -1.
 func (a *automaton) prefix(digits []byte) int {
 	end, state := -1, uint(start)
 	for i, d := range digits {
@@ -116,7 +116,7 @@ func (b *subset) build() (*automaton, error) {
 	return &b.out, nil
 }
 
-// add is the number of the state for a place, new or known.
+// add returns the number of the state for a place, new or known.
 func (b *subset) add(at place) int {
 	key := make([]byte, 0, 4*len(at.threads)+1)
 	for _, t := range at.threads {

@@ -13,7 +13,7 @@ import (
 // ParseAll reads a text that may hold several numbers: JSON, or numbers with semicolons, commas, line breaks, slashes, words
 // such as "or" and other separators between them. It returns all of them in their order, also those that are not valid, as
 // they are written; what has no digits is left out. A separator inside one number does not split it. Where the text is one
-// number, or none, or over 4000 bytes long, it returns the text as one number.
+// number or no number, or is over 4000 bytes long, it returns the text as one number.
 //
 // Reading the Raw or E164 of a number again gives that number alone.
 func ParseAll(raw, region string) []Number {
@@ -29,7 +29,7 @@ func ParseAll(raw, region string) []Number {
 }
 
 // Split returns the parts of a text that are phone numbers of their own, as [ParseAll] reads them. Where the text is one
-// number, or none, it is the text, unchanged.
+// number or no number, it returns the text, unchanged.
 func Split(raw, region string) []string {
 	if IsOne(raw) || len(raw) > maxTexts {
 		return []string{raw}
@@ -65,7 +65,7 @@ func Split(raw, region string) []string {
 	return splitEach(parts, region) // a part may hold several numbers itself
 }
 
-// unquote is a part of a list that is written in a programming language, or of a document that is cut off, without its quotes
+// unquote returns a part of a list that is written in a programming language, or of a document that is cut off, without its quotes
 // and brackets.
 func unquote(part string) string {
 	if !strings.ContainsAny(part, `"'`) {
@@ -99,7 +99,7 @@ func changesValue(raw, part, region string) bool {
 }
 
 // IsOne reports whether a text is so plain that it cannot hold two numbers: no more digits than one number has, and no
-// punctuation that separates. Of any other text [Split] knows. It does not allocate.
+// punctuation that separates. For any other text [Split] decides. It does not allocate.
 func IsOne(raw string) bool {
 	digits := 0
 	for i := range len(raw) {
@@ -215,12 +215,12 @@ func (s *splitter) split(text string) []string {
 	return parts
 }
 
-// part is the text between two gaps.
+// part returns the text between two gaps.
 func (s *splitter) part(from, to int) string {
 	return strings.TrimSpace(s.text[s.gaps[from].end:s.gaps[to].start])
 }
 
-// joined is the part between two gaps without a comma that stands after the beginning of its number.
+// joined returns the part between two gaps without a comma that stands after the beginning of its number.
 func (s *splitter) joined(from, to int) string {
 	for i := from + 1; i < to; i++ {
 		if s.gaps[i].kind == hard && startsNumber(s.part(from, i)) && countDigits(s.part(from, i)) < leastNumber {
@@ -282,7 +282,7 @@ func (s *splitter) endings(from, to int) int {
 // longestEnding is how many digits of a number's end stand after a slash for another number.
 const longestEnding = 4
 
-// before is the text that ends at a gap and starts after the one before it that separates more surely.
+// before returns the text that ends at a gap and starts after the one before it that separates more surely.
 func (s *splitter) before(i int) string {
 	j := i - 1
 	for j > 0 && s.gaps[j].kind <= s.gaps[i].kind && countDigits(s.part(j, i)) < leastNumber {
@@ -291,7 +291,7 @@ func (s *splitter) before(i int) string {
 	return s.part(j, i)
 }
 
-// after is the text that starts at a gap and ends at the next one that separates more surely.
+// after returns the text that starts at a gap and ends at the next one that separates more surely.
 func (s *splitter) after(i int) string {
 	j := i + 1
 	for j < len(s.gaps)-1 && s.gaps[j].kind <= s.gaps[i].kind && countDigits(s.part(i, j)) < leastNumber {
@@ -388,7 +388,7 @@ func (s *splitter) findGaps() {
 	s.gaps = append(s.gaps, gap{start: len(s.text), end: len(s.text), kind: hard})
 }
 
-// unit is the length of what cannot be cut at a place: a word or a character.
+// unit returns the length of what cannot be cut at a place: a word or a character.
 func (s *splitter) unit(i int, digits *int) int {
 	if n := letters(s.text[i:]); n > 0 {
 		return n
@@ -403,7 +403,7 @@ func (s *splitter) unit(i int, digits *int) int {
 // longestRemark is the longest text in brackets that is looked at, in bytes.
 const longestRemark = 64
 
-// brackets is the length of brackets that hold no number of their own: "(0)", "(Mo-Fr, 9-17)".
+// brackets returns the length of brackets that hold no number of their own: "(0)", "(Mo-Fr, 9-17)".
 func (s *splitter) brackets(i int) int {
 	if s.text[i] != '(' && s.text[i] != '[' {
 		return 0
@@ -424,7 +424,7 @@ func startsAfterSpace(text string) bool {
 	return rest != text && rest != "" && (isDigit(rest[0]) || rest[0] == '+' || rest[0] == '(')
 }
 
-// float is the length of the floating-point number that starts at a place, 0 where none does.
+// float returns the length of the floating-point number that starts at a place, 0 if there is no such number.
 func (s *splitter) float(i int) int {
 	for _, f := range s.floats {
 		if f.start == i {
@@ -434,7 +434,7 @@ func (s *splitter) float(i int) int {
 	return 0
 }
 
-// gapAt is the gap that starts at a place; one of kind weak and without length where no gap starts. digits is how many came
+// gapAt returns the gap that starts at a place; one of kind weak and without length where no gap starts. digits is how many came
 // since the last gap.
 func (s *splitter) gapAt(start, digits int) gap {
 	g := gap{start: start, end: start}
@@ -502,7 +502,7 @@ func isOdd(c rune) bool {
 	return !unicode.IsLetter(c) && digitOf(c) < 0 && !unicode.IsSpace(c) && !isDash(c) && !unicode.Is(unicode.Mn, c) && !strings.ContainsRune(`.+()[]{}"'/%@^`, plainRune(c))
 }
 
-// numbering is the length of what numbers the next number of a list: "2) " and "(2) ".
+// numbering returns the length of what numbers the next number of a list: "2) " and "(2) ".
 func numbering(text string) int {
 	inner := strings.TrimPrefix(text, "(")
 	if len(inner) < 4 || inner[0] < '1' || inner[0] > '9' || inner[1] != ')' || inner[2] != ' ' {
@@ -543,7 +543,7 @@ func (s *splitter) classify(g gap, end, spaces int, surely, broken, soft, plus b
 	return g
 }
 
-// nextPiece is the text from a place to where the next number may begin.
+// nextPiece returns the text from a place to where the next number may begin.
 func (s *splitter) nextPiece(i int) string {
 	rest := s.text[i:]
 	if end := strings.IndexAny(rest, "+;,|\n"); end >= 0 {
@@ -552,10 +552,10 @@ func (s *splitter) nextPiece(i int) string {
 	return rest
 }
 
-// nextRun is the digits that a text begins with.
+// nextRun returns the digits that a text begins with.
 func nextRun(text string) string { return string(leadingDigits(text)) }
 
-// connector is the length of a word between two numbers, such as "or".
+// connector returns the length of a word between two numbers, such as "or".
 func (s *splitter) connector(start, at int) int {
 	n := letters(s.text[at:])
 	if n == 0 || at == start && at > 0 && !isSpaceAt(s.text, at-1) || !cell.IsConnector(s.text[at:at+n]) {

@@ -40,7 +40,7 @@ func ask(r *reading, text string, home *plan) bool {
 	return true
 }
 
-// isTollFree reports whether the number costs the caller nothing.
+// isTollFree reports whether the number is free of charge for the caller.
 func (r *reading) isTollFree() bool {
 	if r.code == nil {
 		return false

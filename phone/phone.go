@@ -15,7 +15,7 @@ import (
 type Number struct {
 	Raw       string // as written
 	E164      string // with +; empty unless Valid
-	Digits    string // what lookups compare: E.164 without +, or what digits there are when it is no full number
+	Digits    string // what lookups compare: E.164 without +, or the digits that there are if it is not a full number
 	National  string // Digits without the country code; empty unless Valid
 	Extension string // digits; empty if there is no extension
 	Valid     bool   // a full number that some country's numbering plan has room for
@@ -24,17 +24,17 @@ type Number struct {
 }
 
 // Parse reads a number. Region is the ISO 3166-1 alpha-2 code of the country where it was written; where that is empty or
-// unknown only international spellings are understood. What is no number comes back with Valid false.
+// unknown only international spellings are understood. A text that is not a number comes back with Valid false.
 //
 // It understands punctuation of all kinds, digits of all scripts, invisible characters, vanity letters, extensions, labels
 // and remarks around the number, tel and sip addresses, number@host, "+49 (0)30", international prefixes of the region, and
 // 00 and 011 anywhere they cannot mean anything else; 447911123457.0 and 4.915112345678E+12 as spreadsheets write them. It
 // does not guess: a number without its country code is read as one of the region, and only where it cannot be one, and is
-// nothing but digits that begin with a calling code, as an international one. See [Others].
+// consists only of digits that begin with a calling code, as an international one. See [Others].
 //
 // Digits of a number that is not valid still have the country code in front if that was written, or if the region's plan
 // has numbers of this length and it is too long for an extension. A number that lost digits in a spreadsheet, such as
-// 4.91511E+12, has none.
+// 4.91511E+12, has no digits.
 func Parse(raw, region string) Number {
 	var r reading
 	n := Number{Raw: raw}
@@ -106,8 +106,8 @@ func AppendFormat(dst []byte, raw, region string) []byte {
 	return r.appendDigits(append(dst, '+'))
 }
 
-// isDocument reports whether a text is a JSON object, or a list of them. What numbers it holds [Split] finds; its keys and what
-// else it says are part of no number.
+// isDocument reports whether a text is a JSON object, or a list of them. [Split] finds its numbers; its keys and
+// other contents are not part of a number.
 func isDocument(text string) bool {
 	if text == "" || text[0] != '{' && text[0] != '[' && text[0] != ' ' {
 		return false
@@ -133,7 +133,7 @@ func digitsOf(text string) string {
 	return b.String()
 }
 
-// digitOf is the value of a decimal digit of any script, or -1.
+// digitOf returns the value of a decimal digit of any script, or -1.
 func digitOf(c rune) int {
 	if c < utf8.RuneSelf {
 		if '0' <= c && c <= '9' {

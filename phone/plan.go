@@ -103,7 +103,7 @@ func (t *tables) code(code int) *callingCode {
 	return t.codes[code]
 }
 
-// regionIndex is the region's place in the table, or -1 if it is not two letters.
+// regionIndex returns the region's place in the table, or -1 if it is not two letters.
 func regionIndex(region string) int {
 	if len(region) != 2 {
 		return -1
@@ -124,7 +124,7 @@ func planOf(region string) *plan {
 	return plans().regions[i]
 }
 
-// codeAt is the calling code that digits start with, or nil.
+// codeAt returns the calling code that digits start with, or nil.
 func codeAt(digits []byte) *callingCode {
 	t, code := plans(), 0
 	for i := 0; i < maxCode && i < len(digits); i++ {
@@ -174,7 +174,7 @@ func (p *plan) build(expression string, prefix bool) *automaton {
 	return nil
 }
 
-// rewriteFrom is how many digits a national prefix has at least if the rule that rewrites it applies: when the last group
+// rewriteFrom returns how many digits a national prefix has at least if the rule that rewrites it applies: when the last group
 // of its expression is part of it.
 func rewriteFrom(expression, rule string) int {
 	const never = 1 << 16
@@ -188,7 +188,7 @@ func rewriteFrom(expression, rule string) int {
 	return shortest(lastGroup(parsed))
 }
 
-// lastGroup is the last capturing group of an expression, or nil.
+// lastGroup returns the last capturing group of an expression, or nil.
 func lastGroup(re *syntax.Regexp) *syntax.Regexp {
 	var last *syntax.Regexp
 	if re.Op == syntax.OpCapture {
@@ -202,7 +202,7 @@ func lastGroup(re *syntax.Regexp) *syntax.Regexp {
 	return last
 }
 
-// shortest is the least number of digits that an expression matches; never more than that, where in doubt less.
+// shortest returns the least number of digits that an expression matches; never more than that, where in doubt less.
 func shortest(re *syntax.Regexp) int {
 	if re == nil {
 		return 0
@@ -317,7 +317,7 @@ func (v *validity) build() (*automaton, error) {
 	return b.build()
 }
 
-// owner is 1 + the index of the plan that a number belongs to if the rules in matched match it, 0 if it is not valid. The
+// owner returns 1 + the index of the plan that a number belongs to if the rules in matched match it, 0 if it is not valid. The
 // first plan takes it that leads to it, or, where a plan has no leading digits, that has a type for it.
 func (v *validity) owner(matched []int, depth int) uint8 {
 	for i, p := range v.code.plans {

@@ -139,7 +139,7 @@ func readNational(r *reading, p *plan, digits []byte, withCode bool) bool {
 	return r.settle(p.code, digits)
 }
 
-// withoutTrunk cuts off the national prefix where there is one. False means that the plan rewrites the number instead.
+// withoutTrunk cuts off the national prefix, if any. False means that the plan rewrites the number instead.
 func (p *plan) withoutTrunk(digits []byte) (rest []byte, ok bool) {
 	if p.trunk == nil {
 		return digits, true

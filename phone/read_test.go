@@ -61,7 +61,7 @@ func agree(t *testing.T, text, region string, asked, answered *int) {
 	}
 }
 
-// exampleNumbers are the library's examples of every type that a region has.
+// exampleNumbers returns the library's examples of every type that a region has.
 func exampleNumbers(region string) []*phonenumbers.PhoneNumber {
 	var numbers []*phonenumbers.PhoneNumber
 	for kind := phonenumbers.FIXED_LINE; kind <= phonenumbers.VOICEMAIL; kind++ {

@@ -166,7 +166,7 @@ func floatsIn(text string) []float {
 	return list
 }
 
-// standsAlone reports whether a part of a text is no part of a longer number or word. What follows may be a word.
+// standsAlone reports whether a part of a text is not part of a longer number or word. What follows may be a word.
 func standsAlone(text string, start, end int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:start])
 	if start > 0 && (digitOf(before) >= 0 || unicode.IsLetter(before) || strings.ContainsRune(".,/", before)) {
@@ -220,7 +220,7 @@ func mayBeSheet(raw string) bool {
 
 // Limits of what is understood of numbers that a program has written as floating-point numbers.
 const (
-	mostCents    = 2  // digits of a fraction that is no group of a number
+	mostCents    = 2  // digits of a fraction that is not a group of a number
 	leastFloat   = 7  // digits in front of a fraction that is not just .0: with fewer it is punctuation
 	sureMantissa = 10 // digits of a mantissa that was not rounded
 	mostTrailing = 2  // zeros that the end of a mantissa may lack

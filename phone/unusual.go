@@ -13,7 +13,7 @@ const maxText = 250
 // maxTexts is the longest text in which several numbers are looked for, in bytes.
 const maxTexts = 4000
 
-// understand reads a spelling, the usual ones first, and leaves r without a code where there is nothing to understand.
+// understand reads a spelling, the usual ones first, and leaves r without a code if it does not understand it.
 func understand(r *reading, raw string, home *plan) {
 	raw = withoutNumbering(raw)
 	var d dialled
@@ -25,7 +25,7 @@ func understand(r *reading, raw string, home *plan) {
 	*r = u.best
 }
 
-// withoutNumbering is a text without what numbers it in a list of numbers: "2. 0151 …" or "2) +49 …".
+// withoutNumbering returns a text without what numbers it in a list of numbers: "2. 0151 …" or "2) +49 …".
 func withoutNumbering(text string) string {
 	if len(text) > minNational && '1' <= text[0] && text[0] <= '9' && (text[1] == '.' || text[1] == ')') && text[2] == ' ' {
 		if rest := strings.TrimLeft(text[2:], " "); startsNumber(rest) {
@@ -35,7 +35,7 @@ func withoutNumbering(text string) string {
 	return text
 }
 
-// withoutNumberedLabel is a text without a label that ends in a digit of its own: "Tel2 030 …", "Line 1 - 020 …".
+// withoutNumberedLabel returns a text without a label that ends in a digit of its own: "Tel2 030 …", "Line 1 - 020 …".
 func withoutNumberedLabel(text string) string {
 	digit := strings.IndexAny(text, "0123456789+")
 	if digit <= 0 || text[digit] < '1' || letters(lastWord(text[:digit])) == 0 {
@@ -288,7 +288,7 @@ func plainRune(c rune) rune {
 	return c
 }
 
-// digitElsewhere is the value of a decimal digit outside ASCII, or -1. Unicode keeps every script's ten digits together and
+// digitElsewhere returns the value of a decimal digit outside ASCII, or -1. Unicode keeps every script's ten digits together and
 // in order.
 func digitElsewhere(c rune) int {
 	for _, r := range unicode.Nd.R16 {
@@ -304,7 +304,7 @@ func digitElsewhere(c rune) int {
 	return -1
 }
 
-// withoutScheme is the number of a sip, callto or tel address, with the scheme or without. What else tel addresses hold is
+// withoutScheme returns the number of a sip, callto or tel address, with the scheme or without. What else tel addresses hold is
 // left to the library.
 func withoutScheme(text string) string {
 	i := strings.IndexByte(text, ':')
@@ -351,7 +351,7 @@ func ofMessenger(address string) string {
 	return ""
 }
 
-// withoutHost is the number in number@host. An e-mail address stays as it is.
+// withoutHost returns the number in number@host. An e-mail address stays as it is.
 func withoutHost(text string) string {
 	at := strings.IndexByte(text, '@')
 	if at < 0 {
@@ -364,7 +364,7 @@ func withoutHost(text string) string {
 	return number
 }
 
-// withoutWords is a text without labels before the number, remarks after it and text in brackets. Where
+// withoutWords returns a text without labels before the number, remarks after it and text in brackets. Where
 // there seems to be more than one number it is the text, unchanged.
 func withoutWords(text string) string {
 	var b strings.Builder
@@ -408,7 +408,7 @@ const leastBeforeWords = 3
 // leastNumber is how many digits what may be a number of its own has at least.
 const leastNumber = 6
 
-// remarkIn is the length of the remark in brackets that a text begins with: words, with few digits among them, that lead to no
+// remarkIn returns the length of the remark in brackets that a text begins with: words, with few digits among them, that lead to no
 // extension. 0 means that it begins with none.
 func remarkIn(text string) int {
 	end := strings.IndexByte(text[:min(len(text), longestRemark)], ')')

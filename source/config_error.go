@@ -7,7 +7,7 @@ import (
 )
 
 // A ConfigError is one thing that is wrong with a source's configuration. A kind returns all of them at once, joined
-// ([ConfigErrors]); whoever read the configuration places them in its file.
+// ([ConfigErrors]); the loader of the configuration adds their lines in its file.
 type ConfigError struct {
 	// Key is the path inside the endpoint's source, such as "fields.phones[1]". Empty means the source as a whole.
 	Key string

@@ -28,7 +28,7 @@ func TestSettingsBelongToKindAndPreset(t *testing.T) {
 	}
 }
 
-// D10: what is not set is left out, so that a key that is added later changes nobody's digest.
+// D10: what is not set is left out, so that a key that is added later changes no existing digest.
 func TestSettingsHoldWhatIsSet(t *testing.T) {
 	type nested struct {
 		Size float64           `yaml:"size"`

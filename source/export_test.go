@@ -1,6 +1,6 @@
 package source
 
-// Users is how many wait for or use a key's value.
+// Users returns how many wait for or use a key's value.
 func (p *Pool[T]) Users(key Digest) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 
 // IsGone reports whether the value of a deleted column, as text, says that the contact is gone. Every kind of source asks it,
 // so that one column means the same in all of them: a contact is gone unless the value is empty, zero, a word for no, or a
-// time that stands for none. Where it is wrong, that must be by keeping a contact: what is kept can still be deleted.
+// time that stands for no time. In doubt the contact is kept: it can still be deleted later.
 //
 // Zero is any text of zeros and what stands beside digits, so that 0.00, 0 %, 000 (a bit string), {0} (a list) and 0000-00-00
 // are zeros too, and 0E-10. The words are those of [words], in any case, with quotes or without.
@@ -35,7 +35,7 @@ func isAround(r rune) bool {
 	return strings.ContainsRune("\"'`{}[]()+-–—%€$£¥\x00\u00a0 \t\r\n\v\f", r)
 }
 
-// mantissa is a number without its exponent: 1e-400 is no zero.
+// mantissa returns a number without its exponent: 1e-400 is not zero.
 func mantissa(number string) string {
 	text, _, _ := strings.Cut(number, "e")
 	return text

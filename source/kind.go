@@ -4,7 +4,7 @@ package source
 // decides about a kind comes from here; only source/kinds lists them.
 type Kind struct {
 	Name   string // as written after "kind:" in a configuration
-	Family string // what it is akin to: see the families below
+	Family string // one of the families below
 	// Summary is one line for lists.
 	Summary string
 	// Docs is Markdown for the reference: what the kind reads, and what it promises (exact, or overlap and why). The table
@@ -22,22 +22,22 @@ type Kind struct {
 	// no key "kind". A configuration may be a [Titled].
 	Config func() any
 	// New makes an endpoint's factory. decode fills the kind's configuration from the endpoint's "source", without its key
-	// "kind", and must refuse unknown keys. What is wrong comes back as [ConfigError], or is what decode returned. Neither
+	// "kind", and must refuse unknown keys. Mistakes are returned as [ConfigError], or as the error of decode. Neither
 	// New nor decode connects to anything.
 	New func(decode func(into any) error, deps Deps) (Factory, error)
 }
 
 // The families of kinds. source/kinds says which page in docs each has.
 const (
-	FamilySQL    = "sql"    // a database that is asked in SQL
+	FamilySQL    = "sql"    // a database that is queried in SQL
 	FamilyFile   = "file"   // a file, or a folder of them
-	FamilyMemory = "memory" // what stands in the configuration itself
+	FamilyMemory = "memory" // contacts in the configuration itself
 )
 
 // A Titled is a kind's configuration that can name what it reads.
 type Titled interface {
 	// Title names it in a word or two without a credential: "table customers", "a query", "customers.csv". It is empty
-	// where there is nothing to name.
+	// if there is nothing to name.
 	Title() string
 }
 
@@ -55,7 +55,7 @@ func KindOf[C any](described Kind, create func(C, Deps) (Factory, error)) Kind {
 	return described
 }
 
-// TableTitle is the title of a configuration that names a table or has a query.
+// TableTitle returns the title of a configuration that names a table or has a query.
 func TableTitle(table, query string) string {
 	switch {
 	case table != "":
@@ -66,7 +66,7 @@ func TableTitle(table, query string) string {
 	return ""
 }
 
-// PathTitle is the title of a configuration that names a file; empty where callers decide which one.
+// PathTitle returns the title of a configuration that names a file; empty where callers decide which one.
 func PathTitle(path Template) string {
 	if len(path.Names()) > 0 {
 		return ""

@@ -15,7 +15,7 @@ import (
 // A Digest stands for a set of credentials without holding them.
 type Digest [sha256.Size]byte
 
-// DigestOf is the SHA-256 of a list of texts, such as a DSN with the caller's credentials in it.
+// DigestOf returns the SHA-256 of a list of texts, such as a DSN with the caller's credentials in it.
 func DigestOf(texts ...string) Digest {
 	h := sha256.New()
 	var size [8]byte
@@ -29,13 +29,13 @@ func DigestOf(texts ...string) Digest {
 
 // PoolOptions bound a [Pool].
 type PoolOptions struct {
-	Max   int           // the most things open at a time; 0 means 64
-	Idle  time.Duration // how long a thing that nobody uses stays open; 0 means 5 minutes
+	Max   int           // how many values may be open at a time; 0 means 64
+	Idle  time.Duration // how long an unused value stays open; 0 means 5 minutes
 	Clock clock.Clock   // nil means [clock.System]
 }
 
-// A Pool keeps what is expensive to open, such as connections, by the credentials that it was opened with. It is used by
-// many goroutines at once.
+// A Pool keeps values that are expensive to open, such as connections, by the credentials that they were opened with. It is
+// used by many goroutines at once.
 type Pool[T any] struct {
 	max        int
 	idle       time.Duration
@@ -50,7 +50,7 @@ type Pool[T any] struct {
 	mu        sync.Mutex
 	entries   map[Digest]*entry[T]
 	closed    bool
-	stopSweep func() bool // the pending sweep; nil if there is none
+	stopSweep func() bool // the pending sweep; nil if no sweep is pending
 	errs      []error     // of closing values, for Close
 }
 
@@ -82,7 +82,7 @@ func NewPool[T any](options PoolOptions, closeValue func(T) error) *Pool[T] {
 	return p
 }
 
-// Get gives the value for a key and opens it if need be, once, however many ask for it at the same time. open's context
+// Get returns the value for a key and opens it if necessary, once, however many ask for it at the same time. open's context
 // carries the values of the first caller's, ends when all who ask have given up, and may outlive a single one. release must
 // be called when the value is no longer used, once or more; until then it stays open. An error of open goes to all who
 // waited and is not kept.
@@ -146,7 +146,7 @@ func (p *Pool[T]) begin(ctx context.Context, key Digest, open func(context.Conte
 	return e
 }
 
-// finish publishes what opening gave. If nobody waits for it any more it is closed again.
+// finish publishes the result of opening. If no caller waits for it any more it is closed again.
 func (p *Pool[T]) finish(key Digest, e *entry[T], value T, err error) {
 	p.mu.Lock()
 	e.value, e.err, e.opened = value, err, err == nil
@@ -207,14 +207,14 @@ func (p *Pool[T]) makeRoom() bool {
 	return true
 }
 
-// schedule makes sure that a sweep comes, after d at the latest if there is none yet.
+// schedule makes sure that a sweep comes, after d at the latest if no sweep is pending yet.
 func (p *Pool[T]) schedule(d time.Duration) {
 	if p.stopSweep == nil {
 		p.stopSweep = p.clock.AfterFunc(d, p.sweep)
 	}
 }
 
-// sweep closes what has been idle for long enough, and comes again when the next one will have been.
+// sweep closes the values that have been idle for long enough, and schedules the next sweep.
 func (p *Pool[T]) sweep() {
 	p.mu.Lock()
 	p.stopSweep = nil

@@ -78,7 +78,7 @@ func (c *handClock) pending() int {
 	return n
 }
 
-// thing is what the tests' pools hold.
+// thing is a value in the tests' pools.
 type thing struct {
 	name   string
 	closed atomic.Int32

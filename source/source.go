@@ -1,5 +1,5 @@
-// Package source holds what the kinds of source share: how a configuration maps an external service's fields to a
-// contact's, how credentials are put into it, and the pool of what is open.
+// Package source holds what the kinds of source share: what a kind is, how a configuration maps an external service's fields to
+// a contact's, how credentials are put into it, and the pool of open connections.
 package source
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// Deps are what a factory gets from the process besides its configuration. The zero Deps work.
+// Deps holds what a factory gets from the process besides its configuration. The zero value works.
 type Deps struct {
 	Logger *slog.Logger // nil means that nothing is logged
 	Clock  clock.Clock  // nil means [clock.System]
-	// Folder is what relative file names in a configuration start from: the configuration file's own folder. Empty means
+	// Folder is the base of relative file names in a configuration: the configuration file's own folder. Empty means
 	// the working directory. See [Deps.Path].
 	Folder string
 	// Endpoint is the endpoint's name. What stands in the configuration itself is known by it, having no other place.
@@ -31,7 +31,7 @@ type Deps struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Path is a configuration's file name as the process finds it.
+// Path returns a configuration's file name as the process finds it.
 func (d Deps) Path(name string) string {
 	if d.Folder == "" || name == "" || filepath.IsAbs(name) {
 		return name
@@ -65,9 +65,9 @@ func (d Deps) Defaults() Deps {
 }
 
 // A Factory opens the sources of one endpoint. It is made from the endpoint's configuration and lives as long as the
-// process; it keeps connections by credential, so that a request costs no reconnect and nobody gets another's connection.
+// process; it keeps connections by credential, so that a request costs no reconnect and no caller gets another caller's connection.
 type Factory interface {
-	// Open gives the source for one caller's credentials. Closing the source gives it back.
+	// Open returns the source for one caller's credentials. The caller closes it.
 	Open(ctx context.Context, auth bridge.Auth) (bridge.Source, error)
 	// Close closes everything that Open opened.
 	Close() error
@@ -98,7 +98,7 @@ type Counter interface {
 	Count(ctx context.Context) (int64, error)
 }
 
-// An Inspection is what preview shows besides the contacts.
+// An Inspection holds what preview shows besides the contacts.
 type Inspection struct {
 	Mapping  []record.Mapped // which contact field comes from where, in the order of bridge documents
 	Facts    []Fact          // how the run would work: order, safe horizon, time zone, number of contacts

@@ -12,7 +12,7 @@ func TestZeroDepsWork(t *testing.T) {
 	if d.Logger == nil || d.Clock == nil {
 		t.Fatalf("got %+v", d)
 	}
-	d.Logger.Error("nobody hears")
+	d.Logger.Error("this is not logged")
 	fired := make(chan struct{})
 	stop := d.Clock.AfterFunc(0, func() { close(fired) })
 	<-fired

@@ -62,7 +62,7 @@ func validName(name string) bool {
 	return name != "" && strings.Trim(name, "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// String is the template as it was written. It may hold a credential: not for logs.
+// String returns the template as it was written. It may hold a credential: not for logs.
 func (t Template) String() string { return t.text }
 
 // Names lists the credentials that the template needs, each once, in the order of their first use.
@@ -127,7 +127,7 @@ func (t *Template) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText is the template as it was written.
+// MarshalText returns the template as it was written.
 func (t Template) MarshalText() ([]byte, error) { return []byte(t.text), nil }
 
 // JSONSchema describes a template: a text.

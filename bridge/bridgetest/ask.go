@@ -37,7 +37,7 @@ type question struct {
 	extended bool
 }
 
-// body is the question as JSON. It is written by hand so that a context goes back exactly as it came.
+// body returns the question as JSON. It is written by hand so that a context goes back exactly as it came.
 func (s *session) body(q question) []byte {
 	b := append([]byte(`{"auth":`), s.auth()...)
 	b = append(b, `,"meta":{`...)
@@ -80,7 +80,7 @@ func mark(value string, f form) []byte {
 	return nil
 }
 
-// quoted is a string as JSON, without the escapes that only HTML needs.
+// quoted returns a string as JSON, without the escapes that only HTML needs.
 func quoted(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -273,7 +273,7 @@ func (s *session) judgeHeader(e *exchange) {
 	}
 }
 
-// plain is the answer's body as JSON text, decompressed where the bridge was allowed to compress it.
+// plain returns the answer's body as JSON text, decompressed where the bridge was allowed to compress it.
 func (s *session) plain(e *exchange, asked bool) ([]byte, bool) {
 	switch encoding := e.answerHeader.Get("Content-Encoding"); {
 	case encoding == "" || encoding == "identity":

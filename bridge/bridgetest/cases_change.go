@@ -79,7 +79,7 @@ func (s *session) catchUp(ctx context.Context, v *verdict) *run {
 	return r
 }
 
-// absentees are the ids that neither the next run nor, after a pause, the one after it brings: a contact that comes
+// absentees returns the ids that neither the next run nor, after a pause, the one after it brings: a contact that comes
 // late is not lost.
 func (s *session) absentees(ctx context.Context, v *verdict, ids []string) []string {
 	for tries := range 2 {

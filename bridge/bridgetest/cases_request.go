@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// cheap is a question that was answered well with little: the incremental run's first page or the full run's last one; the first one
+// cheap returns a question that was answered well with little: the incremental run's first page or the full run's last one; the first one
 // where the bridge answers no page twice.
 func (s *session) cheap(label string) question {
 	last := len(s.full.pages) - 1
@@ -33,7 +33,7 @@ func (s *session) withCredentials(v *verdict) bool {
 	return s.usable(v)
 }
 
-// initialWith is the first request of an initial run with another auth, given as JSON text; "" leaves auth out.
+// initialWith returns the first request of an initial run with another auth, given as JSON text; "" leaves auth out.
 func initialWith(auth string) []byte {
 	const meta = `"meta":{"synchronization_checkpoint":null,"offset":null,"context":null}}`
 	if auth == "" {
@@ -165,12 +165,12 @@ func badJSON(ctx context.Context, s *session, v *verdict) {
 	}
 	good := initialWith(string(s.auth()))
 	for what, body := range sorted(map[string][]byte{
-		"an empty body":           {},
-		"no JSON":                 []byte("synchronize, please"),
-		"JSON that breaks off":    good[:len(good)-2],
-		"JSON with a loose comma": bytes.Replace(good, []byte("}}"), []byte(",}}"), 1),
-		"an array":                []byte("[]"),
-		"null":                    []byte("null"),
+		"an empty body":            {},
+		"no JSON":                  []byte("synchronize, please"),
+		"JSON that breaks off":     good[:len(good)-2],
+		"JSON with a loose comma":  bytes.Replace(good, []byte("}}"), []byte(",}}"), 1),
+		"an array":                 []byte("[]"),
+		"null":                     []byte("null"),
 		"bytes that are not UTF-8": []byte("{\"auth\":\"\xff\xfe\"}"),
 	}) {
 		s.expect(v, s.post(ctx, v.id, body), what, clientError)

@@ -81,7 +81,7 @@ func newMasker(auth map[string]string, rawURL string) *masker {
 	return m
 }
 
-// urlSecrets are the parts of a URL that may be credentials: its user information and its query's values.
+// urlSecrets returns the parts of a URL that may be credentials: its user information and its query's values.
 func urlSecrets(rawURL string) map[string]string {
 	secrets := map[string]string{}
 	u, err := url.Parse(rawURL)
@@ -101,7 +101,7 @@ func urlSecrets(rawURL string) map[string]string {
 	return secrets
 }
 
-// spellings are the ways in which a value may stand in a body, a header or a URL.
+// spellings returns the ways in which a value may stand in a body, a header or a URL.
 func spellings(value string) []string {
 	escaped, _ := json.Marshal(value)
 	var plain bytes.Buffer
@@ -148,7 +148,7 @@ func (m *masker) text(s string) string { return m.replacer.Replace(s) }
 
 func (m *masker) bytes(b []byte) []byte { return []byte(m.replacer.Replace(string(b))) }
 
-// echo is the key of a secret that stands in an answer, or "".
+// echo returns the key of a secret that stands in an answer, or "".
 func (m *masker) echo(answer []byte) string {
 	for _, s := range m.secrets {
 		for _, spelling := range s.spellings {

@@ -25,7 +25,7 @@ type page struct {
 	exact      bool
 }
 
-// extensions names what in a page is only for those who ask for it; empty where there is nothing.
+// extensions names what in a page is only for those who ask for it; empty if there is nothing.
 func (p *page) extensions() string {
 	var names []string
 	for _, extension := range []struct {
@@ -92,7 +92,7 @@ func (r *reader) read(body []byte) *page {
 	return p
 }
 
-// syntax is a JSON error without its package's name.
+// syntax returns a JSON error without its package's name.
 func syntax(err error) string {
 	if s, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return fmt.Sprintf("%v at byte %d, in %q", s.Err, s.ByteOffset, s.JSONPointer)
@@ -191,7 +191,7 @@ func (r *reader) list(element func(i int) error) error {
 	}
 }
 
-// string is the text of a JSON string.
+// string returns the text of a JSON string.
 func (r *reader) string(raw jsontext.Value) string {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1])
@@ -506,7 +506,7 @@ func kindName(kind jsontext.Kind) string {
 	return "no JSON"
 }
 
-// short is a value, cut so that it fits a line.
+// short returns a value, cut so that it fits a line.
 func short(raw []byte) string {
 	const most = 60
 	if len(raw) <= most {
@@ -519,7 +519,7 @@ func short(raw []byte) string {
 	return string(raw[:cut]) + "…"
 }
 
-// reencode is a JSON value spelled differently: an object's names sorted, no needless white space, escapes resolved. Any
+// reencode returns a JSON value spelled differently: an object's names sorted, no needless white space, escapes resolved. Any
 // synchronizer that reads a context and writes it again may do that to it.
 func reencode(raw []byte) []byte {
 	var v any

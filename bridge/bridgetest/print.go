@@ -40,7 +40,7 @@ func (r Report) WriteText(w io.Writer, coloured, verbose bool) error {
 	return err
 }
 
-// String is the run in one line.
+// String returns the run in one line.
 func (f RunFacts) String() string {
 	end := ""
 	if !f.Complete {

@@ -273,7 +273,7 @@ func requestKey(method, url string, header http.Header, body []byte) string {
 	}, " ")
 }
 
-// target is the target as it was recorded; credentials are the replacements that the mask chose.
+// target returns the target as it was recorded; credentials are the replacements that the mask chose.
 func (p *replay) target(set settings) Target {
 	t := Target{URL: set.URL, AuthValidationURL: set.AuthValidationURL, Contacts: set.Contacts, Auth: map[string]string{}}
 	for _, key := range set.AuthKeys {
@@ -290,7 +290,7 @@ func (p *replay) target(set settings) Target {
 
 var errNotRecorded = errors.New("the recording does not hold this; it was made by another version of the check")
 
-// next is the next record for a key.
+// next returns the next record for a key.
 func (p *replay) next(key string) (record, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -47,7 +47,7 @@ type Result struct {
 	Findings    []Finding `json:"findings,omitempty"`
 }
 
-// explain is the result as the message of a Go test.
+// explain returns the result as the message of a Go test.
 func (r Result) explain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s, %s): %s", r.Title, r.Grade, r.Rule, r.Outcome)

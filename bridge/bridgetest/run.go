@@ -201,10 +201,10 @@ func unusable(e *exchange) string {
 	return "the answer holds no JSON object"
 }
 
-// again is the question that a page of the full run was the answer to.
+// again returns the question that a page of the full run was the answer to.
 func (r *run) again(label string, k int) question {
 	return question{label: label, since: r.since, offset: r.pages[k].offset, context: r.pages[k].context}
 }
 
-// middle is the page to ask for again: not the first one where there are more, since every bridge can answer that one.
+// middle returns the page to ask for again: not the first one where there are more, since every bridge can answer that one.
 func (r *run) middle() int { return len(r.pages) / 2 }

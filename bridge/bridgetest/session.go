@@ -196,7 +196,7 @@ func cut(body []byte) []byte {
 	return bytes.ToValidUTF8(body, []byte("\ufffd"))
 }
 
-// displayURL is a URL without what may be a credential in it.
+// displayURL returns a URL without what may be a credential in it.
 func displayURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

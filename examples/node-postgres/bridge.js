@@ -60,11 +60,11 @@ function check (auth) {
 // Times stay text on their way through: a Date has milliseconds, PostgreSQL has microseconds, and what is cut off is lost.
 const asText = (expression) => `to_char((${expression}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 
-// Checkpoints belong to the database, the rows that are read and the mapping. The password is no part of it.
+// Checkpoints belong to the database, the rows that are read and the mapping. The password is not part of it.
 const { host, port, database, user } = new pg.Client({ connectionString: DATABASE_URL })
 const owner = JSON.stringify([host, port, database, user, select, from, mapping])
 
-// seal returns an offset or a checkpoint: a text, and a checksum that says whose it is.
+// seal returns an offset or a checkpoint: a text, and a checksum that says where it belongs.
 function seal (name, text) {
   return `${text}~${createHash('sha256').update(name + text + owner).digest('hex').slice(0, 8)}`
 }

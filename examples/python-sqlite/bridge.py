@@ -62,7 +62,7 @@ def owner(path):
 
 
 def seal(name, text, owned_by):
-    """Return an offset or a checkpoint: a text, and a checksum that says whose it is."""
+    """Return an offset or a checkpoint: a text, and a checksum that says where it belongs."""
     return f"{text}~{hashlib.sha256(f'{name}{text}{owned_by}'.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer_error(500, "internal", "the bridge has a problem; its log says more")
 
     def do_GET(self):
-        self.close_connection = True  # there may be a body that nobody reads
+        self.close_connection = True  # there may be an unread body
         self.answer_error(405, "method_not_allowed", "POST only", {"Allow": "POST"})
 
     do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET

@@ -20,7 +20,7 @@ import (
 
 var auth = map[string]string{"username": "agent", "password": "correct horse bättery staple"}
 
-// python is the interpreter; a machine without it skips the test, or fails it where CI is "true".
+// python returns the interpreter; a machine without it skips the test, or fails it where CI is "true".
 func python(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("python3")

@@ -1,4 +1,4 @@
--- Sample contacts. The triggers stamp every change, so that nobody can forget it.
+-- Sample contacts. The triggers stamp every change, so that no program can forget it.
 CREATE TABLE contacts (
   id INTEGER PRIMARY KEY,
   name TEXT,

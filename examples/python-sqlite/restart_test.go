@@ -19,7 +19,7 @@ type page struct {
 	Contacts   []struct{ ID string } `json:"contacts"`
 }
 
-// ask asks for a page; status is 200 where there is one.
+// ask asks for a page; status is 200 if there is a page.
 func ask(t *testing.T, url, checkpoint, offset string) (p page, status int) {
 	t.Helper()
 	body, _ := json.Marshal(map[string]any{"auth": auth, "meta": map[string]any{

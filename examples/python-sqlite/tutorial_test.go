@@ -15,7 +15,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge/bridgetest"
 )
 
-// blocks are the named Python blocks of the tutorial.
+// blocks returns the named Python blocks of the tutorial.
 func blocks(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "write-a-bridge.md"))

@@ -2,6 +2,7 @@ package bridgeserver_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/test/mysqltest"
 )
 
 const examples = "../../examples"
@@ -32,6 +34,32 @@ func makeDatabase(t *testing.T) string {
 	return path
 }
 
+func TestMySQLExampleIsServed(t *testing.T) {
+	script, err := os.ReadFile(filepath.Join(examples, "crm-mysql.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := mysqltest.Start(t.Context())
+	if errors.Is(err, mysqltest.ErrNotInstalled) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	db, err := server.Open("root", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("CREATE DATABASE crm; USE crm; " + string(script)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CRM_MYSQL", server.DSN("root", "", "crm"))
+	t.Setenv("CRM_BRIDGE_PASSWORD", "")
+	serveExample(t, "bridge-mysql.yaml", "crm", "+12125550187", 4) // one of them deleted, and so blank
+}
+
 func TestExamplesAreServed(t *testing.T) {
 	t.Setenv("CRM_DATABASE", makeDatabase(t))
 	t.Setenv("CRM_BRIDGE_PASSWORD", "")
@@ -45,19 +73,25 @@ func TestExamplesAreServed(t *testing.T) {
 		"bridge-sources.yaml": {"everybody", "+12125550187", 9},
 	} {
 		t.Run(file, func(t *testing.T) {
-			cfg, err := config.Load(filepath.Join(examples, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			cfg.Listen = "127.0.0.1:0"
-			r := serve(t, cfg, nil)
-			if a := r.do(t, "GET", "/readyz", ""); a.status != 200 {
-				t.Errorf("readyz: %s", a.body)
-			}
-			a := r.do(t, "POST", "/"+want.endpoint+"/contact_sync", credentials("agent", "try-me"))
-			if a.status != 200 || len(a.page.Contacts) != want.contacts || a.page.Contacts[0].Phones[0] != want.firstPhone {
-				t.Errorf("%d %s", a.status, a.body)
-			}
+			serveExample(t, file, want.endpoint, want.firstPhone, want.contacts)
 		})
+	}
+}
+
+// serveExample serves an example, and looks at the page that its endpoint answers with.
+func serveExample(t *testing.T, file, endpoint, firstPhone string, contacts int) {
+	t.Helper()
+	cfg, err := config.Load(filepath.Join(examples, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Listen = "127.0.0.1:0"
+	r := serve(t, cfg, nil)
+	if a := r.do(t, "GET", "/readyz", ""); a.status != 200 {
+		t.Errorf("readyz: %s", a.body)
+	}
+	a := r.do(t, "POST", "/"+endpoint+"/contact_sync", credentials("agent", "try-me"))
+	if a.status != 200 || len(a.page.Contacts) != contacts || a.page.Contacts[0].Phones[0] != firstPhone {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }

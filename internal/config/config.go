@@ -40,13 +40,13 @@ func (t TLS) Enabled() bool { return t.Cert != "" && t.Key != "" }
 
 // Network says who may ask how much.
 type Network struct {
-	Proxies    []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the bridge, such as 127.0.0.1/32: their X-Forwarded-For says whose wrong credentials are counted together. Without it all callers of one proxy count as one."`
+	Proxies    []string `yaml:"proxies" jsonschema_description:"Networks of the reverse proxies in front of the bridge, such as 127.0.0.1/32: their X-Forwarded-For says which caller a wrong credential is counted against. Without it all callers of one proxy count as one."`
 	PerAddress int      `yaml:"per_address" jsonschema:"default=256,minimum=1" jsonschema_description:"Connections that one address may have open: an IPv4 address, or a /64 network of IPv6. More are closed at once. Proxies, and a Unix socket, may have any number. No address gets more than a quarter of the files that the process may open."`
 }
 
 // Metrics says who may read the metrics, and which endpoints there are.
 type Metrics struct {
-	Access string `yaml:"access" jsonschema:"default=local,enum=local,enum=any,enum=off" jsonschema_description:"local is this machine, asked by a loopback address with no proxy between; any is anyone who can reach the bridge; off is nobody. Those who may not read them see no endpoint's name in /readyz either."`
+	Access string `yaml:"access" jsonschema:"default=local,enum=local,enum=any,enum=off" jsonschema_description:"local is this machine, asked by a loopback address with no proxy between; any is anyone who can reach the bridge; off is no one. Callers who may not read them see no endpoint's name in /readyz either."`
 	Token  string `yaml:"token" jsonschema_description:"Lets in from anywhere with  Authorization: Bearer TOKEN ; 16 characters or more, as ${NAME} or ${file:PATH}."`
 }
 
@@ -56,7 +56,7 @@ type Log struct {
 	Format string `yaml:"format" jsonschema:"default=text,enum=text,enum=json" jsonschema_description:"text for people, json for programs."`
 }
 
-// SlogLevel is the level as log/slog has it.
+// SlogLevel returns the level as log/slog has it.
 func (l Log) SlogLevel() slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
@@ -74,13 +74,13 @@ type Endpoint struct {
 	Phones   Phones            `yaml:"phones" jsonschema_description:"What happens to phone numbers."`
 	OnDelete bridge.OnDelete   `yaml:"on_delete" jsonschema:"default=skip,enum=skip,enum=blank" jsonschema_description:"What a deleted contact becomes for a synchronizer that does not ask for deletions: skip sends nothing, so the contact stays as it is over there; blank sends it with its id, its name and nothing that a call could find."`
 
-	UnknownCheckpoint bridge.UnknownCheckpoint `yaml:"unknown_checkpoint" jsonschema:"default=restart,enum=restart,enum=refuse" jsonschema_description:"What a caller gets whose checkpoint was issued for something else: another table, mapping, phone settings or database, another bridge, or a version whose mapping was different. restart sends every contact again, as in an initial run; refuse answers 400 invalid_checkpoint."`
+	UnknownCheckpoint bridge.UnknownCheckpoint `yaml:"unknown_checkpoint" jsonschema:"default=restart,enum=restart,enum=refuse" jsonschema_description:"The answer to a checkpoint that was issued for something else: another table, mapping, phone settings or database, another bridge, or a version with a different mapping. restart sends every contact again, as in an initial run; refuse answers 400 invalid_checkpoint."`
 
 	// Name is the endpoint's key in the file.
 	Name string `yaml:"-"`
 	// Kind is the source's.
 	Kind source.Kind `yaml:"-"`
-	// Title is what the source reads, in a word or two for the start-up line; empty where it has no name.
+	// Title names what the source reads, in a word or two for the start-up line; empty if it has no name.
 	Title string `yaml:"-"`
 	// New makes the factory that opens the endpoint's sources. It connects to nothing.
 	New func(deps source.Deps) (source.Factory, error) `yaml:"-"`
@@ -122,12 +122,12 @@ func (a *Auth) UnmarshalYAML(node *yaml.Node) error {
 			return strictyaml.At(key, fmt.Sprintf("the value of %s must be a text", key.Value), "")
 		}
 		if value.Tag == "!!null" || value.Value == "" {
-			return strictyaml.At(key, key.Value+" is empty: nobody could ever be let in", "Write what callers must send, such as ${NAME}.")
+			return strictyaml.At(key, key.Value+" is empty, so every caller would be refused", "Write what callers must send, such as ${NAME}.")
 		}
 		fields[key.Value] = value.Value
 	}
 	if len(fields) == 0 {
-		return strictyaml.At(node, "it is empty: nobody could ever be let in", authChoices)
+		return strictyaml.At(node, "it is empty, so every caller would be refused", authChoices)
 	}
 	*a = Auth{Fields: fields}
 	return nil
@@ -160,7 +160,7 @@ const (
 	maxTime  = 9 * time.Second
 )
 
-// Limits are the handler's: a source that has nothing to show when a page's time is up is waited for a little longer, within the protocol's 10 s (P12).
+// Limits returns the handler's: a source that has nothing to show when a page's time is up is waited for a little longer, within the protocol's 10 s (P12).
 func (p Page) Limits() bridge.Limits {
 	return bridge.Limits{Contacts: p.Contacts, Bytes: int(p.Bytes), Time: p.Time, Hard: max(9*time.Second, p.Time+500*time.Millisecond)}
 }

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write what is generated or expected ane
 
 const secret = "cr4zy: {secret}"
 
-// environment is what the files in testdata refer to.
+// environment returns the variables and files that testdata refers to.
 func environment() strictyaml.Environment {
 	variables := map[string]string{"CRM_BRIDGE_PASSWORD": secret, "EMPTY": ""}
 	return strictyaml.Environment{

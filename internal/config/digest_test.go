@@ -133,7 +133,7 @@ func TestD10SameDigestForTheSameContacts(t *testing.T) {
 	}
 }
 
-// D10: whatever changes which contacts are read, how they look, or whose they are, changes the digest.
+// D10: every key that decides which contacts are read, how they look, or to whom they belong, changes the digest.
 func TestD10AnotherDigestForOtherContacts(t *testing.T) {
 	for keys, changes := range map[string][]change{
 		postgresKeys: {
@@ -258,7 +258,7 @@ func TestD10TenantsHaveDigestsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// D10: the build is no part of the digest: replicas of two versions agree. A digest that changes here makes every
+// D10: the build is not part of the digest: replicas of two versions agree. A digest that changes here makes every
 // synchronizer read everything again, so it changes together with a mapping revision, or not at all.
 func TestD10DigestsStayWhatTheyAre(t *testing.T) {
 	const phones = "8448767d16f949d945f3db08c14a119d08293415527bd5d1065d391d5668b539 "

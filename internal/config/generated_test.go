@@ -59,7 +59,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return compiled
 }
 
-// asJSON is a YAML file as a schema sees it.
+// asJSON returns a YAML file as a schema sees it.
 func asJSON(t *testing.T, text []byte) any {
 	t.Helper()
 	var tree any

@@ -186,7 +186,7 @@ func (c *checker) auth(path string, e Endpoint) {
 	default:
 		for _, name := range e.SourceAuth {
 			if _, ok := e.Auth.Fields[name]; !ok {
-				c.problem(path+".auth", fmt.Sprintf("the source uses {{auth.%s}}, which is no key of auth", name),
+				c.problem(path+".auth", fmt.Sprintf("the source uses {{auth.%s}}, which is not a key of auth", name),
 					fmt.Sprintf("Add %s to auth, or write  auth: source  to let the external service judge what callers send.", name))
 			}
 		}

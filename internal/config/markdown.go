@@ -18,7 +18,7 @@ import (
 //go:embed reference.md.tmpl
 var reference string
 
-// Markdown is the reference of the configuration: every key, from the tags that the loader goes by.
+// Markdown returns the reference of the configuration: every key, from the tags that the loader goes by.
 func Markdown() ([]byte, error) {
 	t, err := template.New("reference").Funcs(template.FuncMap{"table": Table, "lists": lists, "indent": indent, "kinds": kinds.All, "family": kinds.FamilyOf}).Parse(reference)
 	if err != nil {
@@ -60,7 +60,7 @@ type list struct {
 	Of  any // pointer to an empty item
 }
 
-// lists are the keys of a struct that hold lists of mappings, which have a table of their own.
+// lists returns the keys of a struct that hold lists of mappings, which have a table of their own.
 func lists(of any) []list {
 	var found []list
 	for _, f := range strictyaml.Fields(reflect.TypeOf(of)) {
@@ -79,7 +79,7 @@ func indent(spaces int, text string) string {
 	return margin + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+margin)
 }
 
-// value says what may stand behind a key.
+// value says what may stand after a key.
 func value(f strictyaml.Field) string {
 	if len(f.Enum) > 0 {
 		return "`" + strings.Join(f.Enum, "`, `") + "`"

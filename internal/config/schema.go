@@ -14,7 +14,7 @@ import (
 
 const schemaID = "https://github.com/contactbridge/contactbridge/schema/bridge.schema.json"
 
-// Schema is the JSON Schema of the configuration, indented, with a line end.
+// Schema returns the JSON Schema of the configuration, indented, with a line end.
 func Schema() ([]byte, error) {
 	schema := reflector().Reflect(&Config{})
 	schema.ID, schema.Title = schemaID, "contactbridge: the bridge's configuration"

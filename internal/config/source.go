@@ -97,7 +97,7 @@ func kindNames() []string {
 	return names
 }
 
-// title is what a kind's configuration says that it reads.
+// title returns the name of what a kind's configuration reads.
 func title(cfg any) string {
 	if titled, ok := cfg.(source.Titled); ok {
 		return titled.Title()
@@ -107,7 +107,7 @@ func title(cfg any) string {
 
 var placeholder = regexp.MustCompile(`\{\{\s*auth\.[A-Za-z0-9_-]+\s*\}\}`)
 
-// credentials are the fields of the caller's auth that a source uses, sorted. Where {{auth.name}} stands in a key that the
+// credentials returns the fields of the caller's auth that a source uses, sorted. Where {{auth.name}} stands in a key that the
 // kind does not fill in, that is a problem.
 func (c *checker) credentials(path string, raw strictyaml.Raw, cfg any) []string {
 	var names, keys, paths []string
@@ -132,7 +132,7 @@ func mayHold(keys []string) string {
 	return "Of this kind's keys only " + strings.Join(keys, " and ") + " may hold {{auth.name}}."
 }
 
-// below is the dotted path of a key of a source: "fields.phones[1]" is fields.phones.1 there.
+// below returns the dotted path of a key of a source: "fields.phones[1]" is fields.phones.1 there.
 func below(path, key string) string {
 	if key == "" {
 		return path
@@ -157,7 +157,7 @@ func (c *checker) kindProblems(path string, err error) {
 	c.problem(below(path, said.Field), named(path, said), said.Hint)
 }
 
-// named is a kind's message with the key's whole name where it begins with the key, and with the source's where it is about
+// named returns a kind's message with the key's whole name where it begins with the key, and with the source's where it is about
 // the source as a whole.
 func named(path string, said failure.Error) string {
 	switch {

@@ -64,7 +64,7 @@ func (c *checker) sources(path string, e Endpoint) Endpoint {
 	return together(e, names, parts)
 }
 
-// together is the endpoint over its parts.
+// together returns the endpoint over its parts.
 func together(e Endpoint, names []combined.Named, parts []Endpoint) Endpoint {
 	e.Kind = source.Kind{Name: "sources"}
 	var titles, open []string

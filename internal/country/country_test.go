@@ -46,7 +46,7 @@ func TestEveryCountryIsFoundByItsNameInSevenLanguages(t *testing.T) {
 	}
 }
 
-// TestWhatNamesNoCountry: a placeholder is no country's code, so that its numbers are not read as that country's.
+// TestWhatNamesNoCountry: a placeholder is not a country's code, so that its numbers are not read as that country's.
 func TestWhatNamesNoCountry(t *testing.T) {
 	for _, text := range []string{"n/a", "N.A.", "-", "XX", "unknown", "(DE)", "Atlantis"} {
 		if code := country.Code(text); code != "" {

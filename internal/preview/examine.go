@@ -106,7 +106,7 @@ func shorten(text string) string {
 	return text
 }
 
-// problems are what was found, in words. told says what is known from the source already.
+// problems returns the problems that were found. told holds those that the source has reported already.
 func (x *examination) problems(told func(code string) bool) []source.Problem {
 	var list []source.Problem
 	add := func(code string, severity source.Severity, message func(n int) string, hint string) {
@@ -131,7 +131,7 @@ func (x *examination) problems(told func(code string) bool) []source.Problem {
 		fmt.Sprintf("A contact has at most %d phones, emails, websites and custom fields each, and %d KiB of text: map fewer or smaller columns.", contact.MaxPhones, contact.MaxText>>10))
 	if !slices.ContainsFunc([]string{"null_id", "ragged", "unclosed", "too_long"}, told) { // the source itself says it better
 		add(codeRejected, source.Failure, amount("record cannot be read", "records cannot be read"),
-			"Correct them, or leave them out of the source: while they are there nobody knows who is gone, and no contact is deleted.")
+			"Correct them, or leave them out of the source: while they are there, it is unknown which contacts are gone, and no contact is deleted.")
 	}
 	add(codeDuplicateID, source.Failure, amount("id is that of more than one contact", "ids are those of more than one contact"),
 		"Map id to what is unique: of several contacts with one id a synchronizer keeps only the last.")
@@ -149,7 +149,7 @@ func (x *examination) problems(told func(code string) bool) []source.Problem {
 	return list
 }
 
-// withoutPhones is the word that calls cannot find some contacts, or any.
+// withoutPhones returns the problem that calls cannot find some contacts, or any.
 func (x *examination) withoutPhones() []source.Problem {
 	f := x.found[contact.ProblemNoPhones]
 	switch {

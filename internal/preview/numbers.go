@@ -79,7 +79,7 @@ var labels = map[string]bool{
 	"mobil": true, "cell": true, "ext": true, "extension": true, "sip": true, "sips": true, "br": true, "handy": true, "fon": true, "mob": true,
 }
 
-// unsent is the words in a cell of phone numbers that are no part of what is sent. Those in JSON are its keys and are not looked
+// unsent returns the words in a cell of phone numbers that are not part of what is sent. Those in JSON are its keys and are not looked
 // at.
 func unsent(raw string, parts []string) string {
 	if _, isJSON := cell.JSON(raw); isJSON || !strings.ContainsFunc(raw, unicode.IsDigit) || strings.ContainsAny(raw, "@:<") {
@@ -176,7 +176,7 @@ func (f *foreigners) looks(other, region string) string {
 	return fmt.Sprintf("1 of %d national phone numbers looks like a number of %s, but is read as one of %s", f.local, other, region)
 }
 
-// problem is the warning about the country whose numbers these look like.
+// problem returns the warning about the country that these numbers seem to belong to.
 func (f *foreigners) problem(region string) (source.Problem, bool) {
 	best := ""
 	for _, code := range likely {
@@ -204,7 +204,7 @@ func (x *examination) phoneProblems(add func(code string, severity source.Severi
 	add(codeRounded, source.Warning, amount("phone number has lost digits in a spreadsheet or a floating-point column and is not a phone number any more",
 		"phone numbers have lost digits in a spreadsheet or a floating-point column and are not phone numbers any more"),
 		"They are sent as they are written, and no call finds them. Format the column as text before numbers are entered or pasted, and export again.")
-	add(codePlaceholder, source.Note, amount("phone number is a placeholder that belongs to nobody", "phone numbers are placeholders that belong to nobody"),
+	add(codePlaceholder, source.Note, amount("phone number is a placeholder, not anyone's number", "phone numbers are placeholders, not anyone's numbers"),
 		"They are sent as they are written; look-ups ignore them.")
 	add(codeUnknownCountry, source.Warning, x.contacts("has an unknown country and is read as one of phones.region", "have an unknown country and are read as some of phones.region"),
 		"Write ISO codes (DE, DEU) or the country's name in English, German, French, Spanish, Italian, Portuguese or Dutch.")

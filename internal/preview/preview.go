@@ -25,7 +25,7 @@ type Options struct {
 	Read    time.Duration // how long contacts are read
 }
 
-// A Preview is what an endpoint would send.
+// A Preview holds what an endpoint would send.
 type Preview struct {
 	Endpoint string            `json:"endpoint"`
 	Kind     string            `json:"kind"`
@@ -185,7 +185,7 @@ func (p *Preview) has(code string) bool {
 	return slices.ContainsFunc(p.Problems, func(problem source.Problem) bool { return problem.Code == code })
 }
 
-// asSent is a contact as the bridge sends it.
+// asSent returns a contact as the bridge sends it.
 func asSent(c contact.Contact, prepare func(*contact.Contact)) contact.Contact {
 	if prepare != nil {
 		prepare(&c)

@@ -81,7 +81,7 @@ func (pr *printer) heading(p *Preview) {
 	pr.line("%s:\n", text)
 }
 
-// total is how many contacts there are, as far as it is known.
+// total returns how many contacts there are, as far as it is known.
 func (p *Preview) total() string {
 	switch {
 	case p.Complete:
@@ -101,7 +101,7 @@ type column struct {
 	width int
 }
 
-// columns are those of the table, the ones that matter most first.
+// columns returns those of the table, the ones that matter most first.
 func columns() []*column {
 	one := func(of func(c *contact.Contact) string) func(c *contact.Contact) []string {
 		return func(c *contact.Contact) []string { return []string{of(c)} }
@@ -205,7 +205,7 @@ var blankSigns = []struct {
 	{signSpace, "a space at an end or beside another"}, {signBreak, "a line break"}, {signTab, "a tab"}, {signBlank, "another blank, such as a no-break space"},
 }
 
-// visible is a value that is sent, in one line: a single space between two words is itself, and every other blank a sign.
+// visible returns a value that is sent, in one line: a single space between two words is itself, and every other blank a sign.
 func visible(text string) string {
 	runes := []rune(text)
 	space := func(i int) bool { return i < 0 || i >= len(runes) || unicode.IsSpace(runes[i]) }
@@ -227,7 +227,7 @@ func visible(text string) string {
 	return clean(string(shown))
 }
 
-// natural is the width that a column would like; 0 if it is empty.
+// natural returns the width that a column would like; 0 if it is empty.
 func natural(c *column, contacts []contact.Contact) int {
 	widest := 0
 	for i := range contacts {

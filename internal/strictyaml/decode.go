@@ -28,7 +28,7 @@ func (r Raw) IsZero() bool { return r.node == nil }
 // Path is where the part stands, dotted.
 func (r Raw) Path() string { return r.path }
 
-// Text is the scalar below a key of the part; ok is false where there is none.
+// Text returns the scalar below a key of the part; ok is false if the key is missing.
 func (r Raw) Text(key string) (value string, ok bool) {
 	if !r.IsMapping() {
 		return "", false
@@ -124,7 +124,7 @@ func (d *decoder) problem(at *yaml.Node, path, message, hint string) {
 	d.problems = append(d.problems, Problem{Line: line, Column: column, Path: path, Message: message, Hint: hint})
 }
 
-// quoted is a scalar as it stands in the file: a reference is not shown filled in.
+// quoted returns a scalar as it stands in the file: a reference is not shown filled in.
 func (d *decoder) quoted(n *yaml.Node) string {
 	if written, ok := d.document.written[n]; ok {
 		return strconv.Quote(written)
@@ -228,7 +228,7 @@ func article(n *yaml.Node) string {
 	return "a single value"
 }
 
-// label is the last part of a path, as messages name a key: "page", "item 2 of tags".
+// label returns the last part of a path, as messages name a key: "page", "item 2 of tags".
 func label(path string) string {
 	i := strings.LastIndexByte(path, '.')
 	if n, err := strconv.Atoi(path[i+1:]); err == nil && i > 0 {

@@ -15,7 +15,7 @@ const (
 	maxDepth = 64
 )
 
-// A Document is a parsed file: one mapping whose aliases are followed and whose references are filled in.
+// A Document is a parsed file: one mapping with its aliases followed and its references filled in.
 type Document struct {
 	File    string
 	root    *yaml.Node
@@ -45,7 +45,7 @@ func Parse(file string, text []byte, env Environment) (*Document, error) {
 
 // Read parses a text, has it decoded and checked, and returns everything that is wrong with it at once, as [*Problems]; nil if
 // nothing is. check returns what decoding found (see [Found]) and what else is wrong. Where references are broken, only what is
-// wrong elsewhere is told besides: what a broken one leaves behind would only look wrong again.
+// wrong elsewhere is reported besides: the remains of a broken one would only look wrong again.
 func Read(file string, text []byte, env Environment, check func(*Document) []Problem) error {
 	document, err := Parse(file, text, env)
 	if document == nil {

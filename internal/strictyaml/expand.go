@@ -65,7 +65,7 @@ func (e Environment) expand(text string) (string, []Problem) {
 	}
 }
 
-// lookUp is what one reference stands for.
+// lookUp returns the value of one reference.
 func (e Environment) lookUp(reference string) (string, *Problem) {
 	if path, ok := strings.CutPrefix(reference, "file:"); ok {
 		return e.file(path)
@@ -90,7 +90,7 @@ func (e Environment) lookUp(reference string) (string, *Problem) {
 	return value, nil
 }
 
-// file is a file's content without the line end at its end.
+// file returns a file's content without the line end at its end.
 func (e Environment) file(path string) (string, *Problem) {
 	if path == "" {
 		return "", &Problem{Message: "${file:} names no file", Hint: "Write ${file:PATH}."}

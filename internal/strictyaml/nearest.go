@@ -2,7 +2,7 @@ package strictyaml
 
 import "strings"
 
-// Nearest is the candidate that a mistyped word most likely means, or "" where none is near: upper and lower case, hyphens
+// Nearest returns the candidate that a mistyped word most likely means, or "" if no candidate is near: upper and lower case, hyphens
 // and underscores, a few wrong, missing or swapped letters.
 func Nearest(word string, candidates []string) string {
 	folded := fold(word)
@@ -18,7 +18,7 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// prefixed is the only candidate that begins as the word does: "pg" is no start of "postgres", but "postgresql" goes on
+// prefixed returns the only candidate that begins as the word does: "pg" is not the start of "postgres", but "postgresql" goes on
 // where "postgres" ends.
 func prefixed(folded string, candidates []string) string {
 	found := ""

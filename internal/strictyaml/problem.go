@@ -86,7 +86,7 @@ func Found(err error) []Problem {
 	return nil
 }
 
-// newProblems is the error that lists problems, sorted by place; nil where there are none.
+// newProblems returns the error that lists problems, sorted by place; nil if there are no problems.
 func newProblems(file string, list []Problem) error {
 	if len(list) == 0 {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A RawMap is a mapping whose values are decoded later, in the order of the file.
+// A RawMap is a mapping with values that are decoded later, in the order of the file.
 type RawMap []RawEntry
 
 // A RawEntry is one key of a [RawMap].

@@ -42,7 +42,7 @@ func (a *ip) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// world is an environment with a variable and a file of each sort.
+// world returns an environment with a variable and a file of each sort.
 func world() strictyaml.Environment {
 	variables := map[string]string{"SET": "value", "EMPTY": "", "PORT": "99", "WILD": "a: b # {[\"'\n- x", "DOLLAR": "${SET}"}
 	files := map[string]string{"/etc/app/secret": "s3cret\n", "/run/two": "one\r\ntwo\r\n", "/etc/app/binary": "\xff\xfe"}
@@ -62,7 +62,7 @@ func world() strictyaml.Environment {
 	}
 }
 
-// read is a document decoded, and everything that is wrong with it.
+// read returns a document decoded, and everything that is wrong with it.
 func read(text string) (server, string) {
 	var s server
 	document, err := strictyaml.Parse("f.yaml", []byte(text), world())
@@ -264,7 +264,7 @@ func TestAliasBombsEnd(t *testing.T) {
 		t.Errorf("problems: %.300s", problems)
 	}
 	if _, problems = read("name: a\nlabels: &l\n  <<: &m [*m, *m, *l, *l]\n"); problems == "" {
-		t.Error("a merge of itself is no problem")
+		t.Error("a merge of itself is not reported")
 	}
 }
 

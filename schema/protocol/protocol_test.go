@@ -125,7 +125,7 @@ func ownBridge() http.Handler {
 	}
 }
 
-// full is a contact with every field.
+// full returns a contact with every field.
 func full(i int) contact.Contact {
 	return contact.Contact{
 		ID: strconv.Itoa(i), Name: "Zoë Müller", Title: "CTO", Company: "Example & Søns", Emails: []string{"zoe@example.com"},

@@ -1,4 +1,4 @@
-// Package combined makes one source of several: an endpoint with the key "sources". They are read one after the other within one
+// Package combined combines several sources into one: an endpoint with the key "sources". They are read one after the other in one
 // run, and a contact's id is its id in its own source with a prefix.
 //
 // # What a run promises
@@ -7,15 +7,15 @@
 // E12), however late it is read. A position names the source that is being read, the place in it, and the last place in each that
 // was read before; a checkpoint holds the checkpoint of each. So a run goes on in the middle of any source, in any process.
 //
-// # Who is gone
+// # Which contacts are gone
 //
-// Only a run that read every source completely from its beginning can tell (D8). So a run is an initial one for all of them or for
-// none: where one source cannot use its checkpoint any more (a file without updated has changed, a clock was set back), all are read
+// Only a run that read every source completely from its beginning shows that (D8). So a run is an initial one for all of them
+// or for no source: if one source cannot use its checkpoint any more (a file without updated has changed, a clock was set back), all are read
 // from the beginning, and the bridge says so (D10). A source without a checkpoint in a checkpoint that has others is read from its
-// beginning in a run that stays incremental, and judges nobody: an initial run that was interrupted goes on like that.
+// beginning in a run that stays incremental and does not decide which contacts are gone: an interrupted initial run goes on like that.
 //
-// A source that was read to its end has the checkpoint of its end only when the whole run has: until then a source whose
-// checkpoint stands for everything (E10) keeps the one that it had, so that a run which replaces an interrupted one begins with
+// A source that was read to its end gets the checkpoint of its end only when the whole run ends. Until then a source with a
+// checkpoint that stands for everything (E10) keeps the one that it had, so that a run that replaces an interrupted one reads
 // everything again.
 package combined
 
@@ -37,7 +37,7 @@ const MaxParts = 20
 // A Part is one of the sources of an endpoint.
 type Part struct {
 	Name string // unique among the parts
-	// Prefix begins the ids of its contacts. One part may have none.
+	// Prefix begins the ids of its contacts. One part may have no prefix.
 	Prefix  string
 	Factory source.Factory
 }
@@ -84,7 +84,7 @@ func collision(p, other Named) (message, hint string) {
 		return fmt.Sprintf("The sources %s and %s have the same prefix, so two contacts could have one id", other.Name, p.Name), "Choose another prefix for one of them."
 	case shorter.Prefix != "" && strings.HasPrefix(longer.Prefix, shorter.Prefix):
 		return fmt.Sprintf("The prefix of %s begins with that of %s, so two contacts could have one id", longer.Name, shorter.Name),
-			"Choose prefixes of which none is the beginning of another."
+			"Choose prefixes so that no prefix is the beginning of another."
 	}
 	return "", ""
 }

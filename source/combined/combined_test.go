@@ -121,7 +121,7 @@ func TestRunGoesOnInTheMiddleOfAnyPart(t *testing.T) {
 }
 
 // The checkpoint of a page in the middle begins a run that is initial for the parts that were not read, incremental for the others,
-// and not an initial one: it judges nobody (D8).
+// and not an initial one: it does not decide which contacts are gone (D8).
 func TestCheckpointInTheMiddleMixesPartsAndJudgesNobody(t *testing.T) {
 	s := newStores(3, "one", "two", "three")
 	src := s.open(t, 0, 1, 2)
@@ -226,7 +226,7 @@ func TestIDThatCouldBeAnotherPartsIsRejected(t *testing.T) {
 	}
 }
 
-// failing is a source all of whose methods fail.
+// failing is a source. All its methods fail.
 type failing struct{ err error }
 
 func (f failing) Begin(context.Context, bridge.Checkpoint) (bridge.Run, error) {

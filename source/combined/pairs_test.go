@@ -47,7 +47,7 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-// TestFilesWithoutUpdated is the suite over two sources whose checkpoints stand for everything.
+// TestFilesWithoutUpdated runs the suite over two sources with checkpoints that stand for everything.
 func TestFilesWithoutUpdated(t *testing.T) {
 	t.Parallel()
 	sourcetest.Run(t, sourcetest.Target{
@@ -107,7 +107,7 @@ func newPair(parts ...service) sourcetest.Service {
 	return s
 }
 
-// spread does something with the contacts of each part, where there are any.
+// spread calls a function with the contacts of each part that has contacts.
 func spread(contacts []contact.Contact, do func(part int, contacts []contact.Contact) error) error {
 	var parts [2][]contact.Contact
 	for _, c := range contacts {

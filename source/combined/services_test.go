@@ -37,7 +37,7 @@ func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 type service struct {
 	sourcetest.Service
 	factory func() (source.Factory, error)
-	wrong   func() (source.Factory, error) // with credentials that are wrong; nil where there are none
+	wrong   func() (source.Factory, error) // with wrong credentials; nil if the service has no credentials
 }
 
 // columns are those of every table and file.
@@ -74,7 +74,7 @@ var services = map[string]func(t testing.TB, shared *shared, number int) service
 	"memory": newMemory, "csv": newCSV, "sqlite": newSQLite, "postgres": newPostgres,
 }
 
-// shared is what all services of a test use, being expensive to make.
+// shared holds what all services of a test use, since it is expensive to make.
 type shared struct {
 	database *pgtest.Database
 	db       *sql.DB
@@ -144,7 +144,7 @@ func newMemory(testing.TB, *shared, int) service {
 // newCSV makes a file that is written anew after every change.
 func newCSV(t testing.TB, _ *shared, _ int) service { return newFile(t, "updated") }
 
-// newFile makes a file whose column of times has a name; without one its content is the checkpoint.
+// newFile makes a file with a column of times of this name; without a name its content is the checkpoint.
 func newFile(t testing.TB, updated string) service {
 	folder, err := os.MkdirTemp("", "combined")
 	if err != nil {
@@ -210,7 +210,7 @@ func newFile(t testing.TB, updated string) service {
 	}
 }
 
-// iso is a stamp as text; empty where there is none.
+// iso returns a stamp as text; empty if the time is zero.
 func iso(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -179,7 +179,7 @@ func (r *reading) part(ctx context.Context, index int, run bridge.Run) (goesOn b
 }
 
 // name gives a change the id that it has among those of all parts. One that could be another part's is rejected without its
-// id: nobody knows whose it is.
+// id: it is unknown to which source it belongs.
 func (r *reading) name(p *part, change *bridge.Change) {
 	if change.Rejected != "" {
 		change.Rejected = p.Name + ": " + change.Rejected

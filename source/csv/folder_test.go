@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,73 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/sourcetest"
 )
 
 func TestSourceOfAFolder(t *testing.T) {
-	config := strings.Replace(suiteConfig, "'{{auth.tenant}}.csv'", "'{{auth.tenant}}/*.csv'", 1)
-	t.Run("updated", func(t *testing.T) {
-		sourcetest.Run(t, sourcetest.Target{New: folderService(config + "updated: updated\n"), Restarts: true, HistoryTime: time.Second / 2})
-	})
-	t.Run("whole files", func(t *testing.T) {
-		sourcetest.Run(t, sourcetest.Target{New: folderService(config), Restarts: true, Unsorted: true, HistoryTime: time.Second / 2})
-	})
-}
-
-// folderService is the service of a CRM that exports its contacts to three files.
-func folderService(config string) func(testing.TB) sourcetest.Service {
-	return func(t testing.TB) sourcetest.Service {
-		folder, err := os.MkdirTemp("", "csv")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { os.RemoveAll(folder) })
-		if err := os.Mkdir(filepath.Join(folder, "acme"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		var exports [3]*export
-		for i := range exports {
-			exports[i] = &export{path: filepath.Join(folder, "acme", fmt.Sprintf("%c.csv", 'a'+i)), rows: map[string][]string{}}
-			if err := exports[i].write(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		of := func(id string) *export {
-			h := fnv.New32a()
-			h.Write([]byte(id))
-			return exports[h.Sum32()%3]
-		}
-		put := func(updated time.Time, contacts ...contact.Contact) error {
-			byFile := map[*export][]contact.Contact{}
-			for _, c := range contacts {
-				byFile[of(c.ID)] = append(byFile[of(c.ID)], c)
-			}
-			for x, list := range byFile {
-				if err := x.put(updated, list...); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-		open := opener(t, config, folder)
-		return sourcetest.Service{
-			Open: open("acme"), OpenWrong: open("other"), Now: time.Now, Put: put,
-			PutNull: func(contacts ...contact.Contact) error { return put(time.Time{}, contacts...) },
-			Mark: func(updated time.Time, c contact.Contact, deleted string) error {
-				return of(c.ID).mark(updated, c, deleted)
-			},
-			Delete: func(updated time.Time, ids ...string) error {
-				for _, id := range ids {
-					if err := of(id).delete(updated, id); err != nil {
-						return err
-					}
-				}
-				return nil
-			},
-		}
-	}
+	t.Run("updated", suite(time.Second/2, 3).Run)
+	t.Run("whole files", suite(time.Second/2, 3).RunUnsorted)
 }
 
 // folderFixture is a folder of files and its source, whose path is given.

@@ -25,7 +25,7 @@ const (
 func (t *table) findHeader(in file.Input) error {
 	from := file.Place{Offset: t.mark, Line: 1}
 	l := lines.New(in, t.encoding.ofLines())
-	l.Seek(from.Offset)
+	l.GoTo(from.Offset)
 	if told, ok := toldDelimiter(l); ok {
 		from = file.Place{Offset: l.Offset(), Line: 2}
 		if t.delimiter == 0 {

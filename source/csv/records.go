@@ -67,7 +67,7 @@ func (r *records) Seek(at file.Place) {
 	if at == (file.Place{}) {
 		at = r.first
 	}
-	r.lines.Seek(at.Offset)
+	r.lines.GoTo(at.Offset)
 	r.end, r.doubt = at, 0
 }
 
@@ -192,7 +192,7 @@ func (r *records) another() (quote, more bool, err error) {
 
 // firstLine gives up on the lines after the first one and makes what it can of that.
 func (r *records) firstLine(size int) (fault, error) {
-	r.lines.Seek(r.start.Offset)
+	r.lines.GoTo(r.start.Offset)
 	if _, _, err := r.lines.Read(); err != nil {
 		return good, err
 	}

@@ -1,4 +1,4 @@
-// Package keyset is the walk that the SQL kinds of source share: how a run is read so that nothing is missed, the places in its
+// Package keyset implements the walk that the SQL kinds of source share: how a run is read so that nothing is missed, the places in its
 // order, and the text of its checkpoints. It speaks to no database.
 //
 // # How a run is read
@@ -8,7 +8,7 @@
 //
 //   - [Nulls], initial runs only: the rows without a stamp, by id (E9).
 //
-//   - [Main]: the rows stamped after the run's start and at or before H, by (updated, id), each page beginning behind the
+//   - [Main]: the rows stamped after the run's start and at or before H, by (updated, id), each page beginning after the
 //     pair that the last one ended with (E1). Nothing can enter this segment while it is read; rows only leave it, to H's
 //     other side. So its end is fixed, however fast rows change (E3).
 //
@@ -18,7 +18,7 @@
 //     Rows stamped in the future are here too.
 //
 //   - [Again], initial runs only: the rows that were changed since the run began, by id, wherever their stamps are now. A row
-//     whose stamp went back, or was taken away, has left a segment that was still to be read for one that was read already: it
+//     with a stamp that went back, or was removed, has left a segment that was still to be read for one that was read already: it
 //     was not shown, though it was there all the time (E12). Where the database cannot tell which rows these are, it is all
 //     rows, unless it can tell that nothing was changed.
 //
@@ -41,11 +41,11 @@ const (
 	End   Segment = 5 // no rows: after the rejection of rows without an id, which ends an initial run
 )
 
-// A Page is one query: the rows of a segment behind a place.
+// A Page is one query: the rows of a segment after a place.
 type Page struct {
 	Segment Segment
-	// After says that only rows behind a place are wanted: behind ID, in segment Main behind the pair (Updated, ID).
-	// An ID of kind None, in segment Main only, stands behind every id.
+	// After says that only rows after a place are wanted: after ID, in segment Main after the pair (Updated, ID).
+	// An ID of kind None, in segment Main only, comes after every id.
 	After       bool
 	Updated, ID Value
 	// To is the horizon: rows of segment Main are stamped at or before it, those of segment Tail after it. None where the

@@ -27,7 +27,7 @@ const (
 	Any      Layout = 'v' // any value as it stands in the column
 )
 
-// A Mark is a place in the order (updated, id) as a checkpoint holds it. An ID of kind None stands behind every id.
+// A Mark is a place in the order (updated, id) as a checkpoint holds it. An ID of kind None comes after every id.
 type Mark struct {
 	Updated, ID Value
 }
@@ -38,7 +38,7 @@ const (
 	MinusInfinity = math.MinInt64
 )
 
-// Format writes a mark as a checkpoint: the stamp and, behind a slash, the id. It is printable UTF-8.
+// Format writes a mark as a checkpoint: the stamp and, after a slash, the id. It is printable UTF-8.
 func (l Layout) Format(m Mark) string {
 	text := l.FormatStamp(m.Updated)
 	if m.ID.Kind == None {

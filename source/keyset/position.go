@@ -2,15 +2,15 @@ package keyset
 
 import "github.com/contactbridge/contactbridge/bridge"
 
-// A Position is a place in the order of a run: behind one row.
+// A Position is a place in the order of a run: after one row.
 type Position struct {
 	Segment Segment
 	Updated Value // segment Main only
-	ID      Value // None: behind every id
+	ID      Value // None: after every id
 	Bound   Value // the greatest id that the segment's pages go to; None where it is not known yet, and in segment Main
 }
 
-// AppendPosition writes a position in binary behind dst.
+// AppendPosition appends a position in binary to dst.
 func AppendPosition(dst []byte, p Position) bridge.Position {
 	dst = append(dst, byte(p.Segment))
 	if p.Segment == Main {

@@ -21,15 +21,15 @@ type Fetcher interface {
 	Unnamed(ctx context.Context) (bool, error)
 }
 
-// A Result is what became of a page.
+// A Result is the outcome of a page.
 type Result struct {
 	Rows    int      // how many rows the database gave
 	Changes int      // how many of them were yielded
-	Last    Position // behind the last row; of no meaning where there was none
+	Last    Position // after the last row; meaningless if there was no row
 	Stopped bool     // yield returned false
 }
 
-// Read is the source's Read method: it walks through the segments of a run from a position to the end.
+// Read implements the source's Read method: it walks through the segments of a run from a position to the end.
 func Read(ctx context.Context, f Fetcher, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
 	return func(yield func(bridge.Change, error) bool) {
 		w, err := newWalk(run, after)
@@ -77,7 +77,7 @@ type walk struct {
 	since   Since    // where segment Main starts; of no meaning if begins
 	begins  bool     // segment Main starts with the first row
 	again   bool     // segment Again is read at the end
-	started bool     // at is behind a row of its segment
+	started bool     // at is after a row of its segment
 	at      Position // its Segment is always set
 	yielded int
 	done    bool
@@ -135,7 +135,7 @@ func (w *walk) mayStandAt(run bridge.Run) bool {
 	return true
 }
 
-// page sends one query and moves on: behind its last row, or to the next segment when it was the segment's last page.
+// page sends one query and moves on: after its last row, or to the next segment when it was the segment's last page.
 func (w *walk) page(ctx context.Context, f Fetcher, limit int, yield func(bridge.Change) bool) (stopped bool, err error) {
 	query, empty := w.query(limit)
 	if !empty && query.Segment != Main && query.After && query.Bound.Kind == None {
@@ -164,7 +164,7 @@ func (w *walk) page(ctx context.Context, f Fetcher, limit int, yield func(bridge
 	return false, nil
 }
 
-// query is the next page; empty where the segment can have no rows.
+// query returns the next page; empty where the segment can have no rows.
 func (w *walk) query(limit int) (page Page, empty bool) {
 	page = Page{Segment: w.at.Segment, To: w.state.Horizon, Odd: w.state.Odd, Mark: w.state.Mark, Limit: limit}
 	if w.started {
@@ -180,7 +180,7 @@ func (w *walk) query(limit int) (page Page, empty bool) {
 	return page, false
 }
 
-// isBehindHorizon reports whether the run started behind its horizon, so that segment Main is empty.
+// isBehindHorizon reports whether the run started after its horizon, so that segment Main is empty.
 func (w *walk) isBehindHorizon() bool {
 	order := Compare(w.since.Updated, w.state.Horizon)
 	return order > 0 || order == 0 && w.since.ID.Kind == None

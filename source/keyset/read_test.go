@@ -9,7 +9,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 )
 
-// segments is a database whose segments hold the ids of a list, whatever else is asked.
+// segments is a database. Its segments hold the ids of a list, whatever else is asked.
 type segments map[Segment]string
 
 func (s segments) Fetch(_ context.Context, page Page, yield func(bridge.Change) bool) (result Result, err error) {

@@ -6,7 +6,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 )
 
-// A State is what a source fixes when a run begins, and what every page must know (E4): the contents of bridge.Run.State.
+// A State holds what a source fixes when a run begins and needs on every page (E4): the contents of bridge.Run.State.
 type State struct {
 	Layout Layout
 	// Horizon is the stamp up to which the run's checkpoint may go (E2); [Lowest] where nothing is safe.
@@ -17,10 +17,10 @@ type State struct {
 	Restart bool
 	// Whole is the checkpoint of the whole in layout Unsorted (E10). A run that began with it has nothing to read.
 	Whole bridge.Checkpoint
-	// Candidate travels with the checkpoint of a complete run to the next one's Begin; empty where there is none.
+	// Candidate travels with the checkpoint of a complete run to the next one's Begin; empty if there is no candidate.
 	Candidate string
 	// Form is the form that was found for the stamps, where the configuration leaves it open. It travels with every checkpoint, so
-	// that it is decided once (E11); empty where there is nothing to decide.
+	// that it is decided once (E11); empty if there is nothing to decide.
 	Form string
 	// Odd is [Page.Odd] of the run's pages.
 	Odd int64
@@ -108,7 +108,7 @@ func checkpoint(l Layout, s Since) bridge.Checkpoint {
 	return bridge.Checkpoint(text)
 }
 
-// InvalidCheckpoint is the error of a checkpoint that this source cannot have issued.
+// InvalidCheckpoint returns the error of a checkpoint that this source cannot have issued.
 func InvalidCheckpoint(cause error) error {
 	return &bridge.Error{
 		Code:    bridge.CodeInvalidCheckpoint,
@@ -118,7 +118,7 @@ func InvalidCheckpoint(cause error) error {
 	}
 }
 
-// InvalidOffset is the error of a run or position that this source cannot have issued.
+// InvalidOffset returns the error of a run or position that this source cannot have issued.
 func InvalidOffset(cause error) error {
 	return &bridge.Error{
 		Code:    bridge.CodeInvalidOffset,
@@ -128,7 +128,7 @@ func InvalidOffset(cause error) error {
 	}
 }
 
-// Checkpoint is the source's Checkpoint method: never beyond the horizon, never before the run's own start, and that start
+// Checkpoint implements the source's Checkpoint method: never beyond the horizon, never before the run's own start, and that start
 // itself, letter by letter, where there was nothing new.
 func Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
 	state, err := ParseState(run.State)
@@ -149,7 +149,7 @@ func Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkp
 	return checkpoint(state.Layout, mark)
 }
 
-// reached is the place up to which everything has been read when a page ends at a position; false where that is nowhere, or
+// reached returns the place up to which everything has been read when a page ends at a position; false where that is nowhere, or
 // where the run started.
 func (s State) reached(run bridge.Run, at bridge.Position, complete bool) (Since, bool) {
 	horizon := Since{Mark: Mark{Updated: s.Horizon}}

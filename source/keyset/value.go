@@ -28,13 +28,13 @@ type Value struct {
 	Text string // the text, or the bytes of a blob
 }
 
-// IntValue is a value of kind Int.
+// IntValue returns a value of kind Int.
 func IntValue(i int64) Value { return Value{Kind: Int, Int: i} }
 
-// TextValue is a value of kind Text.
+// TextValue returns a value of kind Text.
 func TextValue(s string) Value { return Value{Kind: Text, Text: s} }
 
-// Lowest is the value that no stamp is below: a horizon that nothing is safe behind.
+// Lowest returns the value that no stamp is below: a horizon before which nothing is safe.
 func Lowest() Value { return IntValue(math.MinInt64) }
 
 // Compare orders two values as SQLite does: numbers before texts, texts before blobs, both by their bytes.
@@ -67,7 +67,7 @@ func (v Value) number() float64 {
 	return v.Real
 }
 
-// AppendValue writes a value in binary behind dst.
+// AppendValue appends a value in binary to dst.
 func AppendValue(dst []byte, v Value) []byte {
 	dst = append(dst, byte(v.Kind))
 	switch v.Kind {
@@ -141,7 +141,7 @@ func (r *reader) value() Value {
 	return v
 }
 
-// end is an error if anything failed or is left over.
+// end returns an error if anything failed or is left over.
 func (r *reader) end() error {
 	if r.bad || len(r.rest) > 0 {
 		return errBinary

@@ -6,6 +6,7 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/memory"
+	"github.com/contactbridge/contactbridge/source/mysql"
 	"github.com/contactbridge/contactbridge/source/postgres"
 	"github.com/contactbridge/contactbridge/source/sqlite"
 )
@@ -14,6 +15,7 @@ import (
 func All() []source.Kind {
 	return []source.Kind{
 		postgres.Kind(),
+		mysql.Kind(),
 		sqlite.Kind(),
 		csv.Kind(),
 		memory.Kind(),

@@ -21,6 +21,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{dsn: "postgres://reader@127.0.0.1:5432/crm", table: customers, id: id, updated: updated_at, fields: {name: name, emails: [email, email2]}}`,
 		bad:  `{dsn: "postgres://reader@127.0.0.1:5432/crm", tabel: customers, id: id}`,
 	},
+	"mysql": {
+		good: `{dsn: "mysql://reader@127.0.0.1:3306/crm?tls=true", table: customers, id: id, updated: updated_at, fields: {phones: [phone, mobile]}}`,
+		bad:  `{dsn: "mysql://reader@127.0.0.1:3306/crm", table: customers, id: id, deletd: gone}`,
+	},
 	"sqlite": {
 		good: `{path: crm.db, table: customers, id: id, fields: {name: name, phones: phone, custom_fields: {Plan: plan}}}`,
 		bad:  `{path: crm.db, table: customers, id: id, fields: {names: name}}`,

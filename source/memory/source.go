@@ -14,7 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
-// Factory opens the store's source, whatever the credentials: the contacts are nobody's in particular.
+// Factory returns a factory that opens the store's source with any credentials: the contacts belong to no caller in particular.
 func (s *Store) Factory() source.Factory { return factory{s} }
 
 type factory struct{ store *Store }
@@ -27,7 +27,7 @@ func (f factory) Open(context.Context, bridge.Auth) (bridge.Source, error) {
 // Close implements [source.Factory].
 func (f factory) Close() error { return nil }
 
-// Source reads the store's contacts.
+// Source returns a source of the store's contacts.
 func (s *Store) Source() *Source { return &Source{store: s} }
 
 // A Source reads the contacts of a [Store].
@@ -71,7 +71,7 @@ func (s *Source) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 
 const fingerprintPrefix = "memory-"
 
-// beginUnsorted begins a run over contacts that have no stamps: all of them, or none if they are what they were (E10).
+// beginUnsorted begins a run over contacts that have no stamps: all of them, or no contact if they have not changed (E10).
 func (s *Source) beginUnsorted(since bridge.Checkpoint) (bridge.Run, error) {
 	whole := s.store.fingerprint()
 	if since != "" && (len(since) != len(whole) || since[:len(fingerprintPrefix)] != fingerprintPrefix) {
@@ -133,7 +133,7 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 		}
 		i.Problems = append(i.Problems, source.Problem{
 			Severity: source.Warning, Code: "null_updated", Message: message,
-			Hint: "Set updated for every contact, or for none.",
+			Hint: "Set updated for every contact, or for no contact.",
 		})
 	}
 	return i, nil

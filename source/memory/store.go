@@ -17,9 +17,9 @@ import (
 // by many goroutines at once.
 type Store struct {
 	clock clock.Clock
-	fixed bool // the contacts of a configuration, which nobody writes
+	fixed bool // the contacts of a configuration, which are never written
 
-	endpoint string // whose configuration; empty for a store that is written to
+	endpoint string // the endpoint with this configuration; empty for a store that is written to
 
 	mu      sync.Mutex
 	latest  int64 // no transaction begins before it, though the clock may go back (T13)
@@ -45,7 +45,7 @@ type orders struct {
 	nulls   []*row // the others, by id
 }
 
-// NewStore makes an empty store. Its stamps come from the clock; nil means [clock.System].
+// NewStore returns an empty store. Its stamps come from the clock; nil means [clock.System].
 func NewStore(now clock.Clock) *Store {
 	if now == nil {
 		now = clock.System{}
@@ -53,13 +53,13 @@ func NewStore(now clock.Clock) *Store {
 	return &Store{clock: now, open: map[*Tx]struct{}{}, rows: map[string]*row{}}
 }
 
-// now is the time, never earlier than before.
+// now returns the time, never earlier than before.
 func (s *Store) now() int64 {
 	s.latest = max(s.latest, stamp.Microseconds(s.clock.Now()))
 	return s.latest
 }
 
-// A Tx is a transaction: nobody sees what it writes until it is committed. It is used by one goroutine at a time.
+// A Tx is a transaction: what it writes is invisible until it is committed. It is used by one goroutine at a time.
 type Tx struct {
 	store  *Store
 	begin  int64
@@ -85,7 +85,7 @@ func (s *Store) Begin() *Tx {
 func (t *Tx) Put(c contact.Contact) { t.put(c, true, t.begin) }
 
 // PutAt adds or replaces a contact with a stamp of the caller's; the zero time means none (E9). A stamp before the
-// transaction's begin may be missed by incremental runs, as in every external service whose stamps lie.
+// transaction's begin may be missed by incremental runs, as in every external service with wrong stamps.
 func (t *Tx) PutAt(c contact.Contact, updated time.Time) {
 	t.put(c, !updated.IsZero(), stamp.Microseconds(updated))
 }
@@ -152,7 +152,7 @@ func (s *Store) load(c contact.Contact, updated time.Time, deleted bool) {
 	s.rows[c.ID] = &row{contact: c, stamped: !updated.IsZero(), updated: stamp.Microseconds(updated), deleted: deleted}
 }
 
-// horizon is the stamp up to which everything is visible and nothing can appear any more (E2), and whether any row is
+// horizon returns the stamp up to which everything is visible and nothing can appear any more (E2), and whether any row is
 // stamped at all.
 func (s *Store) horizon() (stamp int64, sorted bool) {
 	s.mu.Lock()
@@ -163,7 +163,7 @@ func (s *Store) horizon() (stamp int64, sorted bool) {
 	}
 	sorted = !s.fixed
 	if o := s.sorted(); s.fixed && len(o.byPlace) > 0 {
-		// Whoever edits a configuration writes a newer stamp, or the newest one again if it is a day.
+		// The author of a configuration writes a newer stamp, or the newest one again if it is a day.
 		sorted, stamp = true, min(stamp, o.byPlace[len(o.byPlace)-1].updated)
 	}
 	return stamp - 1, sorted // what is stamped with that very microsecond may still come
@@ -176,7 +176,7 @@ func (s *Store) committed() int64 {
 	return s.commits
 }
 
-// snapshot is the rows in their orders, as they are now. It must not be changed.
+// snapshot returns the rows in their orders, as they are now. It must not be changed.
 func (s *Store) snapshot() *orders {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -81,7 +81,7 @@ func customField(key, value *yaml.Node) (CustomField, error) {
 	return CustomField{Key: name.Value, Expression: text}, nil
 }
 
-// expression is the text of a scalar as it is written, whatever YAML takes it for: 1 and true are expressions too.
+// expression returns the text of a scalar as it is written, whatever YAML takes it for: 1 and true are expressions too.
 func expression(node *yaml.Node) (string, error) {
 	switch {
 	case node.Kind != yaml.ScalarNode:

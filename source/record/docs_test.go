@@ -54,7 +54,7 @@ func documentedRecord(t *testing.T, text string) (columns []string, values [][]b
 	return columns, values
 }
 
-// evaluated is what a field becomes.
+// evaluated returns the value of a field.
 func evaluated(text string, columns []string, values [][]byte) (string, error) {
 	m, err := record.Compile(record.Fields{Name: text}, columns)
 	if err != nil {

@@ -61,7 +61,7 @@ func (e *Expression) cleaned(values [][]byte, index int) []byte {
 	return bytes.TrimSpace(values[index])
 }
 
-// view is a text that shares the bytes of a buffer: see [bridge.Change] for how long it is valid.
+// view returns a text that shares the bytes of a buffer: see [bridge.Change] for how long it is valid.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Text returns what an expression makes of a record's values, as one text: that of a column is a view of its bytes. row is the

@@ -29,7 +29,7 @@ type Limits struct {
 // DefaultLimits are for expressions that the operator of a bridge writes: they stop mistakes.
 var DefaultLimits = Limits{Length: 10_000, Nodes: 1000, Text: 1 << 20, Elements: 100_000, Time: time.Second}
 
-// StrictLimits are for expressions of others, whose records are read by one process.
+// StrictLimits are for expressions that others write, when one process reads the records of all of them.
 var StrictLimits = Limits{Length: 1000, Nodes: 200, Text: 64 << 10, Elements: 2000, Time: 20 * time.Millisecond}
 
 func (l Limits) withDefaults() Limits {
@@ -146,7 +146,7 @@ func newLanguage(limits Limits) *conf.Config {
 
 var unexpectedToken = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?$`)
 
-// syntaxError says in our words what the library has found.
+// syntaxError returns the library's error in our words.
 func syntaxError(err error) *FieldError {
 	found, ok := errors.AsType[*file.Error](err)
 	if !ok {

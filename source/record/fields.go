@@ -1,5 +1,5 @@
-// Package record is one record of an external service on its way to a contact: which of its values goes into which field, how
-// the fields are configured, the usual names of columns, and the contact that is being filled.
+// Package record turns a record of an external service into a contact: which of its values goes into which field, how the
+// fields are configured, the usual names of columns, and the contact that is being filled.
 package record
 
 // Fields maps a contact's fields to what the external service calls them: SQL expressions for the SQL kinds, column names
@@ -69,7 +69,7 @@ const (
 	FieldCustom   = "custom_fields" // followed by a dot and the key
 )
 
-// Expressions are one or more expressions whose values make a list; a single one may be written without brackets.
+// Expressions are one or more expressions. Their values make a list; a single one may be written without brackets.
 type Expressions []string
 
 // CustomFields are the custom fields in the order in which they are written.

@@ -27,7 +27,7 @@ func (f function) builtin(name string) *builtin.Function {
 	}}
 }
 
-// functions are what expressions are made of, besides the functions of [loopFunctions].
+// functions are the functions of expressions, besides those of [loopFunctions].
 var functions = map[string]function{
 	"upper":      onText("upper(text)", strings.ToUpper),
 	"lower":      onText("lower(text)", strings.ToLower),
@@ -156,7 +156,7 @@ func concat(b *budget, values []any) (any, error) {
 	return all, nil
 }
 
-// uniq leaves out the elements whose text came before.
+// uniq leaves out the elements with a text that came before.
 func uniq(b *budget, values []any) (any, error) {
 	list := listOf(values[0])
 	if err := b.takeElements(len(list)); err != nil {
@@ -177,7 +177,7 @@ func uniq(b *budget, values []any) (any, error) {
 	return kept, nil
 }
 
-// length is the number of a list's elements, or of a text's characters.
+// length returns the number of a list's elements, or of a text's characters.
 func length(_ *budget, values []any) (any, error) {
 	if text, ok := values[0].(string); ok {
 		return utf8.RuneCountInString(text), nil
@@ -185,7 +185,7 @@ func length(_ *budget, values []any) (any, error) {
 	return len(listOf(values[0])), nil
 }
 
-// get returns an element of a list, or a value of an object; nil where there is none. A text is a list of one.
+// get returns an element of a list, or a value of an object; nil if it does not exist. A text is a list of one.
 func get(of, key any) any {
 	if object, ok := of.(map[string]any); ok {
 		if name, ok := key.(string); ok {
@@ -206,7 +206,7 @@ func get(of, key any) any {
 	return list[index]
 }
 
-// slice is a part of a list, or of a text by its characters. Places beyond the ends are the ends.
+// slice returns a part of a list, or of a text by its characters. Places beyond the ends are the ends.
 func slice(b *budget, values []any) (any, error) {
 	from, ok := values[1].(int)
 	to, okTo := values[2].(int)

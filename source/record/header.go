@@ -149,7 +149,7 @@ func (s *nameScanner) replace(length, column int) {
 	s.at += length
 }
 
-// bracketed returns the column whose name stands in brackets here, and how many characters that takes; 0 where it is a list. A
+// bracketed returns the column with its name in brackets here, and how many characters that takes; 0 if it is a list. A
 // name that could stand without brackets makes a list of one value.
 func (s *nameScanner) bracketed() (column, length int) {
 	end := slices.Index(s.text[s.at:], ']')

@@ -16,7 +16,7 @@ type Compiler struct {
 	// Lists says that values which are JSON arrays or objects are lists and objects everywhere, as in a format where a property
 	// may be repeated. Otherwise they are so in expressions and in list fields, and a plain column of another field is sent as it is.
 	Lists bool
-	// Guess is what the columns mean, where the format knows it. nil: what their names say ([Usual]).
+	// Guess says what the columns mean, if the format knows it. nil: their names decide ([Usual]).
 	Guess *Guess
 }
 
@@ -27,7 +27,7 @@ func Compile(fields Fields, columns []string) (*Mapper, error) {
 
 // A Mapper says which values of a record go into which fields of a contact. Many goroutines may use it at the same time.
 type Mapper struct {
-	// Guess is what the names of the columns say.
+	// Guess is the meaning of the columns by their names.
 	Guess   Guess
 	fields  []mappedField
 	columns []string
@@ -138,7 +138,7 @@ func (m *Mapper) Columns() []Column {
 	return list
 }
 
-// Unused returns the indexes of the columns that no field uses and none of the others, which may be nil: those of id, updated and
+// Unused returns the indexes of the columns that neither a field uses nor the others, which may be nil: those of id, updated and
 // deleted.
 func (m *Mapper) Unused(others ...*Expression) []int {
 	used := map[int]bool{}

@@ -14,7 +14,7 @@ import (
 )
 
 // A rewriter turns the parsed tree of an expression into one over a record's columns: names become columns, operators and
-// functions those of this package, which take an empty value for an empty text or list. It refuses everything whose cost is not
+// functions those of this package, which take an empty value for an empty text or list. It refuses everything with a cost that is not
 // bounded by the record.
 type rewriter struct {
 	header       *header
@@ -224,7 +224,7 @@ func (r *rewriter) binary(n *ast.BinaryNode) ast.Node {
 	return r.unsupported(n, n.Operator)
 }
 
-// function is the call of one of this package's functions.
+// function returns the call of one of this package's functions.
 func (r *rewriter) function(n *ast.CallNode) ast.Node {
 	name, ok := n.Callee.(*ast.IdentifierNode)
 	if !ok {
@@ -244,13 +244,13 @@ func (r *rewriter) function(n *ast.CallNode) ast.Node {
 }
 
 // loopFunctions are the library's functions with a predicate, and what is done with each result of it. Its functions that read a list
-// backwards (findLast) leave a value behind, so that what follows gets wrong values.
+// backwards (findLast) leave a value on the stack, so that what follows gets wrong values.
 var loopFunctions = map[string]string{
 	"all": "$test", "any": "$test", "none": "$test", "one": "$test", "filter": "$test", "find": "$test",
 	"count": "$test", "map": "$each",
 }
 
-// loop is the call of a function with a predicate. What it repeats counts its steps.
+// loop returns the call of a function with a predicate. What it repeats counts its steps.
 func (r *rewriter) loop(n *ast.BuiltinNode) ast.Node {
 	each, ok := loopFunctions[n.Name]
 	if !ok {

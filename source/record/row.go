@@ -76,7 +76,7 @@ func (r *Row) Start(id string, deleted bool) {
 	r.Deleted, r.Rejected = deleted, ""
 }
 
-// Set puts a column's value into the contact. Empty values say nothing and are left out (D1), and so is what a list holds
+// Set puts a column's value into the contact. Empty values are left out (D1), and so are values that a list holds
 // already.
 func (r *Row) Set(c *Column, value string) {
 	if value == "" {

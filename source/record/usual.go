@@ -7,19 +7,19 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A Guess is what the names of a table's or file's columns say about their meaning.
+// A Guess is the meaning of a table's or file's columns as far as their names tell it.
 type Guess struct {
 	// Fields are the contact fields that were found, in the order of bridge documents, each at most once.
 	Fields []Guessed
 	// Country is the column of the country that national phone numbers belong to, or "".
 	Country string
 	// ID, Updated and Deleted are columns that look like the contact's id, its time of change and its time of deletion;
-	// empty where none does. They are hints for whoever writes a configuration and are never chosen silently: whether a
+	// empty where none does. They are hints for the author of a configuration and are never chosen silently: whether a
 	// column is kept up to date cannot be told by its name.
 	ID, Updated, Deleted string
 }
 
-// A Guessed is a contact field and the columns, as they are spelled, whose values make it.
+// A Guessed is a contact field and the columns, as they are spelled, that give its values.
 type Guessed struct {
 	Field   string   // one of the Field constants
 	Columns []string // at least one
@@ -29,7 +29,7 @@ type Guessed struct {
 }
 
 // Usual finds the columns with the usual names: "full_name", "First Name" and "lastName", "e-mail", "telefon"… Upper and
-// lower case, accents and everything that is no letter or digit make no difference. Fax numbers are left out.
+// lower case, accents and all characters other than letters and digits make no difference. Fax numbers are left out.
 func Usual(columns []string) Guess {
 	n := newNames(columns)
 	g := Guess{ID: n.first(usualID), Updated: n.first(usualUpdated), Deleted: n.first(usualDeleted), Country: n.first(usualCountry)}
@@ -74,7 +74,7 @@ func newNames(columns []string) names {
 	return n
 }
 
-// plainName is a name's letters without accents and its digits, in lower case.
+// plainName returns a name's letters without accents and its digits, in lower case.
 func plainName(name string) string {
 	var b strings.Builder
 	for _, r := range norm.NFD.String(strings.ReplaceAll(name, "ß", "ss")) {
@@ -85,7 +85,7 @@ func plainName(name string) string {
 	return b.String()
 }
 
-// first is the column with the first of the wanted names that there is, or "".
+// first returns the column with the first of the wanted names that there is, or "".
 func (n names) first(wanted []string) string {
 	for _, name := range wanted {
 		if column, ok := n.byPlain[name]; ok {
@@ -98,7 +98,7 @@ func (n names) first(wanted []string) string {
 // one is first as a list: of one column or none.
 func (n names) one(wanted []string) []string { return present(n.first(wanted)) }
 
-// present are the columns that are not "".
+// present returns the columns that are not "".
 func present(columns ...string) []string {
 	var list []string
 	for _, c := range columns {
@@ -109,7 +109,7 @@ func present(columns ...string) []string {
 	return list
 }
 
-// every lists the columns whose name is one of the bases, numbered ("email2", "E-mail 2 Address") or qualified ("work
+// every lists the columns with a name that is one of the bases, numbered ("email2", "E-mail 2 Address") or qualified ("work
 // phone", "telefon_privat", "Teléfono del trabajo") or not, in the order of the columns.
 func (n names) every(bases []string, words wordSet) []string {
 	var list []string
@@ -151,7 +151,7 @@ func isQualifier(word string) bool {
 	return false
 }
 
-// person are the columns of the full name, or of its parts.
+// person returns the columns of the full name, or of its parts.
 func (n names) person() []string {
 	if full := n.first(usualFullName); full != "" {
 		return []string{full}
@@ -234,7 +234,7 @@ func nameWords(name string) []string {
 	return joined
 }
 
-// address are the columns of the address, or of its parts; a country or state alone is none.
+// address returns the columns of the address, or of its parts; a country or state alone is not an address.
 func (n names) address() []string {
 	if full := n.first(usualFullAddress); full != "" {
 		return []string{full}

@@ -132,7 +132,7 @@ var (
 type nameParts struct{ first, last []string }
 
 // The words of the names of fields of which there may be several: what usual exports of Google, Outlook, HubSpot, Salesforce
-// and Apple call them in English, German, French, Spanish, Italian, Portuguese and Dutch. Fax, telex and pager are no phones,
+// and Apple call them in English, German, French, Spanish, Italian, Portuguese and Dutch. Fax, telex and pager are not phones,
 // and an assistant's phone is somebody else's.
 var (
 	phoneWords = newWordSet(`phone phones telephone telephones tel tels telefon telefone telefonnummer telefonnummern telefonnr rufnummer telefono telefoni

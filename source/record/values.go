@@ -19,7 +19,7 @@ import (
 // errBudget is the error of an expression that takes more than its limits.
 var errBudget = errors.New("the expression takes too much with this record")
 
-// A budget is what an expression may still take with one record.
+// A budget is the text, elements and time that an expression may still use for one record.
 type budget struct {
 	limits   Limits
 	steps    int
@@ -183,7 +183,7 @@ func isEmpty(value any) bool {
 	return false
 }
 
-// isTrue is what a condition takes a value for: a truth value is itself, anything else is true if it is not empty.
+// isTrue returns a value as a condition reads it: a boolean is itself, anything else is true if it is not empty.
 func isTrue(value any) bool {
 	if truth, ok := value.(bool); ok {
 		return truth

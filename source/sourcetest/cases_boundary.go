@@ -198,7 +198,7 @@ func digestIsTheSameInEveryProcess(x *exam) {
 	digest := func() string {
 		describer, ok := x.open().(bridge.Describer)
 		if !ok {
-			x.failf("the source is no bridge.Describer")
+			x.failf("the source is not a bridge.Describer")
 			panic(stopExam{})
 		}
 		said, err := describer.Describe(x.ctx)
@@ -231,7 +231,7 @@ func foreignOffsetIsRefused(x *exam) {
 		position[:len(position)-1], append(bridge.Position("x"), position...),
 	} {
 		_, err := x.read(src, run, p, 0)
-		x.wantCode(err, bridge.CodeInvalidOffset, fmt.Sprintf("read behind the position %q", p))
+		x.wantCode(err, bridge.CodeInvalidOffset, fmt.Sprintf("read after the position %q", p))
 	}
 	for _, state := range [][]byte{[]byte("garbage"), {0}, run.State[:len(run.State)-1], append(bytes.Clone(run.State), 0)} {
 		_, err := x.read(src, bridge.Run{Since: run.Since, State: state}, position, 0)
@@ -290,7 +290,7 @@ func cancellationReturnsSoon(x *exam) {
 	}
 }
 
-// within runs a method whose context is done.
+// within runs a method with a context that is done.
 func (x *exam) within(method string, run func() error) {
 	done := make(chan error, 1)
 	go func() { done <- run() }()

@@ -19,7 +19,7 @@ func changeCases() []testCase {
 		},
 		{
 			name: "ManyChangesWithOneStampInAnIncrementalRun",
-			rule: "a batch with one stamp that is larger than a page arrives whole, also behind a checkpoint (T1, E1)",
+			rule: "a batch with one stamp that is larger than a page arrives whole, also after a checkpoint (T1, E1)",
 			run:  manyChangesWithOneStamp,
 		},
 		{
@@ -35,7 +35,7 @@ func changeCases() []testCase {
 		},
 		{
 			name: "GoneMeansTheSameEverywhere",
-			rule: "a deleted column that says no, in whatever words, deletes nobody (D7)",
+			rule: "a deleted column that says no, in whatever words, deletes no contact (D7)",
 			needs: func(_ Target, service Service) string {
 				if service.Mark == nil {
 					return "the target has no deleted column of texts (Mark)"
@@ -46,7 +46,7 @@ func changeCases() []testCase {
 		},
 		{
 			name: "WhatMovesBackDuringAnInitialRunIsShown",
-			rule: "a contact whose stamp goes back, or is taken away, while an initial run reads is shown by that run (E12)",
+			rule: "a contact is shown by an initial run even if its stamp goes back, or is removed, while the run reads (E12)",
 			needs: func(target Target, _ Service) string {
 				if target.Restarts {
 					return "a change ends the run, so a complete one has shown a state in which nothing moved"
@@ -73,7 +73,7 @@ func changeCases() []testCase {
 		},
 		{
 			name:  "CommitDuringARunIsDelivered",
-			rule:  "what is committed behind the place that a run has reached comes with the next run: the horizon is that of the run's begin (E2)",
+			rule:  "a change that is committed before the place that a run has reached comes with the next run: the horizon is that of the run's begin (E2)",
 			needs: needsBegin,
 			run:   commitDuringARunIsDelivered,
 		},
@@ -317,7 +317,7 @@ func commitDuringARunIsDelivered(x *exam) {
 	x.must(tx.Put(want[0], want[19]), "put contacts in a transaction")
 	committed := false
 	x.mustSync(r, 4, func(page int) {
-		if page == 6 { // behind everything that was settled
+		if page == 6 { // after everything that was settled
 			x.must(tx.Commit(), "commit")
 			committed = true
 		}

@@ -49,7 +49,7 @@ func inspectCases() []testCase {
 	}
 }
 
-// needsInspector skips a case for targets whose sources cannot be inspected.
+// needsInspector skips a case for targets with sources that cannot be inspected.
 func needsInspector(_ Target, service Service) string {
 	src, err := service.Open(context.Background())
 	if err != nil {
@@ -59,7 +59,7 @@ func needsInspector(_ Target, service Service) string {
 	if err := src.Close(); err != nil || ok {
 		return ""
 	}
-	return "the source is no source.Inspector"
+	return "the source is not a source.Inspector"
 }
 
 func (x *exam) inspect() source.Inspection {
@@ -177,6 +177,6 @@ func inspectEndsWithItsContext(x *exam) {
 	late, cancel := context.WithDeadline(x.ctx, time.Now().Add(-time.Second))
 	defer cancel()
 	if _, err := src.Inspect(late); err == nil {
-		x.failf("an inspection whose time is over found something all the same")
+		x.failf("an inspection found something although its time was over")
 	}
 }

@@ -33,13 +33,13 @@ func orderCases() []testCase {
 		},
 		{
 			name:  "IdsInTheOrderOfTheService",
-			rule:  "contacts of one stamp come in the order that the external service gives their ids, and none is lost or repeated at any page's end (E1)",
+			rule:  "contacts of one stamp come in the order that the external service gives their ids, and no contact is lost or repeated at a page's end (E1)",
 			needs: sorted,
 			run:   idsInTheOrderOfTheService,
 		},
 		{
 			name: "ResumesAnywhere",
-			rule: "reading goes on behind any position, by any process, as if it had never stopped (E4)",
+			rule: "reading goes on after any position, by any process, as if it had never stopped (E4)",
 			run:  resumesAnywhere,
 		},
 		{
@@ -173,8 +173,8 @@ func resumesAnywhere(x *exam) {
 			continue
 		}
 		rest, err := x.read(x.reopen(), run, change.Position, 0)
-		x.must(err, fmt.Sprintf("read behind change %d", cut))
-		x.sameChanges(rest, straight[cut+1:], fmt.Sprintf("behind change %d", cut))
+		x.must(err, fmt.Sprintf("read after change %d", cut))
+		x.sameChanges(rest, straight[cut+1:], fmt.Sprintf("after change %d", cut))
 	}
 	for _, size := range []int{1, 2, 3, 10, 24, 25, 26} {
 		x.sameChanges(x.inPages(run, size, len(straight)), straight, fmt.Sprintf("in pages of %d", size))
@@ -196,7 +196,7 @@ func (x *exam) inPages(run bridge.Run, size, most int) []bridge.Change {
 	}
 }
 
-// stopsInTheMiddle reads 10 without saying so before, acknowledges 5, closes, and goes on behind those.
+// stopsInTheMiddle reads 10 without saying so before, acknowledges 5, closes, and goes on after those.
 func (x *exam) stopsInTheMiddle(run bridge.Run, straight []bridge.Change) {
 	src := x.reopen()
 	var read []bridge.Change
@@ -207,7 +207,7 @@ func (x *exam) stopsInTheMiddle(run bridge.Run, straight []bridge.Change) {
 		}
 	}
 	rest, err := x.read(x.reopen(), run, read[4].Position, 0)
-	x.must(err, "go on behind 5 of 10")
+	x.must(err, "go on after 5 of 10")
 	x.sameChanges(append(read[:5:5], rest...), straight, "10 read, 5 acknowledged, then the rest")
 }
 
@@ -220,7 +220,7 @@ func tiesAcrossPages(x *exam) {
 	for _, size := range []int{1, 7, 39, 40} {
 		r := newReplica()
 		x.mustSync(r, size, func(int) {
-			// Whoever starts over from a page's checkpoint in the middle of the tie gets the rest of it.
+			// A run from a page's checkpoint in the middle of the tie gets the rest of it.
 			other := r.clone()
 			x.mustSync(other, 11, nil)
 			x.equal(other, want, fmt.Sprintf("pages of %d, from the checkpoint %s", size, show(other.checkpoint)))

@@ -7,7 +7,7 @@ import (
 )
 
 // ConfigText writes out what a kind finds wrong with a configuration, a line for each error with its hint. Errors
-// that nobody has explained (see [failure.All]) are left out.
+// without an explanation (see [failure.All]) are left out.
 func ConfigText(err error) string {
 	var lines []string
 	for _, said := range failure.All(err) {

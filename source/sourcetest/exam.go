@@ -74,7 +74,7 @@ func (x *exam) put(updated time.Time, contacts ...contact.Contact) {
 	x.must(x.service.Put(updated, contacts...), "put contacts")
 }
 
-// long is a stamp that was settled long before any run: i steps after yesterday.
+// long returns a stamp that was settled long before any run: i steps after yesterday.
 func (x *exam) long(i int) time.Time {
 	return x.service.Now().Truncate(time.Second).Add(-24*time.Hour + time.Duration(i)*time.Second)
 }
@@ -108,7 +108,7 @@ func Full(i int) contact.Contact {
 	}
 }
 
-// version is the contact with a title that tells its version.
+// version returns the contact with a title that tells its version.
 func version(c contact.Contact, v int) contact.Contact {
 	c.Title = fmt.Sprintf("v%d", v)
 	return c
@@ -124,7 +124,7 @@ func (x *exam) begin(src bridge.Source, since bridge.Checkpoint) bridge.Run {
 	return run
 }
 
-// read reads at most n changes behind a position, all if n is 0, and keeps copies.
+// read reads at most n changes after a position, all if n is 0, and keeps copies.
 func (x *exam) read(src bridge.Source, run bridge.Run, after bridge.Position, n int) ([]bridge.Change, error) {
 	var changes []bridge.Change
 	for change, err := range src.Read(x.ctx, run, after, n) {
@@ -151,12 +151,12 @@ func (x *exam) all(src bridge.Source, since bridge.Checkpoint) (bridge.Run, []br
 	return run, changes, src.Checkpoint(run, last(changes, nil), true)
 }
 
-// first are the changes of a run until it looks once more at what may have been changed since it began (E12).
+// first returns the changes of a run until it looks once more at what may have been changed since it began (E12).
 func first(changes []bridge.Change) []bridge.Change {
 	return slices.DeleteFunc(slices.Clone(changes), func(c bridge.Change) bool { return c.Again })
 }
 
-// last is the position behind the last change, or the one before.
+// last returns the position after the last change, or the one given if there is no change.
 func last(changes []bridge.Change, before bridge.Position) bridge.Position {
 	if len(changes) == 0 {
 		return before
@@ -164,13 +164,13 @@ func last(changes []bridge.Change, before bridge.Position) bridge.Position {
 	return changes[len(changes)-1].Position
 }
 
-// A replica is what a synchronizer has stored.
+// A replica holds the contacts that a synchronizer has stored.
 type replica struct {
 	contacts   map[string]contact.Contact
 	checkpoint bridge.Checkpoint
 	pages      int
 	shown      map[string]bool // by a run that restarted; nil in any other
-	unsure     bool            // that run rejected a record without an id: who was shown is not known (D8)
+	unsure     bool            // that run rejected a record without an id: it is unknown which contacts were shown (D8)
 }
 
 func newReplica() *replica { return &replica{contacts: map[string]contact.Contact{}} }
@@ -213,7 +213,7 @@ func (r *replica) judge() {
 	}
 }
 
-// clone is a second synchronizer that has stored the same.
+// clone returns a second synchronizer that has stored the same.
 func (r *replica) clone() *replica {
 	c := &replica{contacts: make(map[string]contact.Contact, len(r.contacts)), checkpoint: r.checkpoint}
 	for id, stored := range r.contacts {
@@ -227,7 +227,7 @@ const maxRestarts = 20
 
 // sync makes one run in pages as a synchronizer does: every page by a source that may be another one, the checkpoint of
 // every page kept (P9, D2), a refused offset answered with a new run from the last checkpoint (D3). between is called after
-// every page but the last and may be nil. Its error is what ended the run otherwise.
+// every page but the last and may be nil. An error is what made the run fail.
 func (x *exam) sync(r *replica, size int, between func(page int)) error {
 	src := x.open()
 	since := r.checkpoint
@@ -247,7 +247,7 @@ func (x *exam) sync(r *replica, size int, between func(page int)) error {
 			continue
 		}
 		if x.target.Unsorted && !run.Initial() && len(changes) > 0 {
-			x.failf("the run from %s brings everything and is no initial one, so the bridge does not say so (D10, E10)", show(run.Since))
+			x.failf("the run from %s brings everything and is not an initial one, so the bridge does not say so (D10, E10)", show(run.Since))
 		}
 		r.apply(changes)
 		r.pages++
@@ -330,7 +330,7 @@ func ids(changes []bridge.Change) string {
 	return strings.Join(list, " ")
 }
 
-// show is a text that may be long or unreadable.
+// show returns a text that may be long or unreadable.
 func show[S ~string](s S) string {
 	if len(s) > 60 {
 		return fmt.Sprintf("%.40q… (%d bytes)", string(s), len(s))
@@ -348,7 +348,7 @@ func (x *exam) wantCode(err error, want bridge.Code, doing string) {
 	}
 }
 
-// isContextError reports whether an error is a context's.
+// isContextError reports whether an error comes from a context that is done.
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

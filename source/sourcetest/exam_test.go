@@ -16,7 +16,7 @@ import (
 
 // A source may end any run of a history once or more; only one that never lets a run end is given up (D3).
 func TestRestartsAreCountedByRun(t *testing.T) {
-	refuse := 1    // how many more times a page behind the first is refused
+	refuse := 1    // how many more times a page after the first is refused
 	never := false // every page is
 	target := Target{Restarts: true, New: func(testing.TB) Service {
 		return faultyService(func(f *faulty, _ *memory.Store) {
@@ -37,7 +37,7 @@ func TestRestartsAreCountedByRun(t *testing.T) {
 	r := newReplica()
 	for run := range 2 * maxRestarts {
 		refuse = 1
-		r.checkpoint = "" // a full run, so that there are pages behind the first
+		r.checkpoint = "" // a full run, so that there are pages after the first
 		if err := x.sync(r, 3, nil); err != nil {
 			t.Fatalf("run %d, refused once: %v", run, err)
 		}
@@ -57,7 +57,7 @@ func TestRestartsAreCountedByRun(t *testing.T) {
 }
 
 // A run that restarted judges as a synchronizer does: what was rejected was shown, and stays as it was; a rejected record without
-// an id means that nobody is judged (D8).
+// an id means that no contact is judged (D8).
 func TestReplicaJudgesNobodyThatWasRejectedD8(t *testing.T) {
 	named := bridge.Change{Contact: contact.Contact{ID: "b"}, Rejected: "line 3 cannot be read"}
 	unnamed := bridge.Change{Rejected: "line 4 cannot be read"}

@@ -135,7 +135,7 @@ func (h *history) step() {
 	actions[rapid.IntRange(0, len(actions)-1).Draw(h.T, "action")]()
 }
 
-// some draws contacts that no open transaction has written; none where nobody may write now.
+// some draws contacts that no open transaction has written; it draws nothing if no one may write now.
 func (h *history) some() []string {
 	if len(h.txs) > 0 && !h.x.service.ManyWriters {
 		return nil
@@ -284,7 +284,7 @@ func (h *history) check(start map[string]int) {
 		}
 		stored := h.replica.contacts[id].Title
 		if !slices.Contains(allowed, stored) {
-			h.x.failf("after the run contact %s is at version %q; when it began %q was committed, and since then %q (\"\": there is none)",
+			h.x.failf("after the run contact %s is at version %q; when it began %q was committed, and since then %q (\"\": deleted)",
 				id, stored, allowed[0], allowed[1:])
 		}
 	}

@@ -1,4 +1,4 @@
-// Package sourcetest is the one suite that every source passes: the rules of the source contract as cases, run against a
+// Package sourcetest provides the suite that every source passes: the rules of the source contract as cases, run against a
 // real external service that the suite writes to.
 package sourcetest
 
@@ -23,7 +23,7 @@ type Target struct {
 	// Restarts says that a change of the external service may end a run that is being read, with
 	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
 	Restarts bool
-	// Part says which of several sources, which are read one after the other, has a contact; nil where there is only one. The order
+	// Part says which of several sources, which are read one after the other, has a contact; nil if there is only one. The order
 	// of contacts is that of their parts, and then that of the source.
 	Part func(id string) int
 	// Order compares two ids as the external service sorts them; nil means by their bytes. Collations differ.
@@ -41,7 +41,7 @@ func (t Target) order(a, b string) int {
 }
 
 // A Service is one external service. Its contacts must be able to hold what [Full] makes. Ids are texts, in the order that
-// [Target.Order] says. Every hook returns when what it did is visible to whoever begins to read then.
+// [Target.Order] says. Every hook returns when its change is visible to every reader that begins then.
 type Service struct {
 	// Open opens the source with the right credentials, as a process that has just started: nothing is shared with a source
 	// that was opened before but the external service itself. The suite closes it.
@@ -60,7 +60,7 @@ type Service struct {
 	Delete func(updated time.Time, ids ...string) error
 	// Mark is Put with a text in the contact's deleted column.
 	Mark func(updated time.Time, c contact.Contact, deleted string) error
-	// Begin starts a transaction whose writes are stamped with its begin, as a database's now() is.
+	// Begin starts a transaction. Its writes are stamped with its begin, as with a database's now().
 	Begin func() (Tx, error)
 	// ManyWriters says that others may write while a transaction is open.
 	ManyWriters bool
@@ -152,13 +152,13 @@ func needsBegin(target Target, service Service) string {
 	return ""
 }
 
-// needsManyWriters skips a case where nobody can write while a transaction is open.
+// needsManyWriters skips a case if others cannot write while a transaction is open.
 func needsManyWriters(target Target, service Service) string {
 	if skip := needsBegin(target, service); skip != "" {
 		return skip
 	}
 	if !service.ManyWriters {
-		return "nobody can write while a transaction is open (ManyWriters)"
+		return "others cannot write while a transaction is open (ManyWriters)"
 	}
 	return ""
 }

@@ -13,13 +13,12 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sqltable"
 )
 
 // SQL is a kind of database under test. The suite makes a table called contacts in it, and writes to it as an application does.
 type SQL struct {
-	// Open gives an empty database, and closes it when the test ends. It is called once for each run of the suite.
+	// Open returns an empty database, and closes it when the test ends. It is called once for each run of the suite.
 	Open func(t testing.TB) SQLDatabase
 	// ID, Text, Stamp and Phones are the types of the table's columns: of the id, of plain texts, of updated, and of a list of
 	// texts. Empty means text.
@@ -43,7 +42,7 @@ type SQLDatabase struct {
 	*sql.DB
 	// New makes a factory that reads the database as a configuration says, to which the kind adds where the database is.
 	New func(cfg sqltable.Config) (source.Factory, error)
-	// Wrong is New with wrong credentials; nil where there are none.
+	// Wrong is New with wrong credentials; nil if there are no credentials.
 	Wrong func(cfg sqltable.Config) (source.Factory, error)
 }
 
@@ -70,15 +69,11 @@ func (s SQL) RunUnsorted(t *testing.T) {
 func sqlConfig(updated, deleted string) sqltable.Config {
 	return sqltable.Config{
 		Table: "contacts", ID: "id", Updated: updated, Deleted: deleted,
-		Fields: record.Fields{
-			Name: "name", Title: "title", Company: "company", Emails: record.Expressions{"email", "email2"}, Phones: record.Expressions{"phones"},
-			Websites: record.Expressions{"website"}, PhotoURL: "photo", Address: "address", Twitter: "twitter", URL: "url",
-			CustomFields: record.CustomFields{{Key: "Plan", Expression: "plan"}},
-		},
+		Fields: suiteFields("phones"),
 	}
 }
 
-// sqlColumns are the table's columns; gone is behind them.
+// sqlColumns lists the table's columns; gone comes after them.
 var sqlColumns = []string{
 	"id", "name", "title", "company", "email", "email2", "phones", "website", "photo", "address", "twitter", "url", "plan", "updated",
 }
@@ -118,7 +113,7 @@ func (s SQL) service(t testing.TB, db SQLDatabase, cfg sqltable.Config) Service 
 		t.Fatalf("empty the table: %v", err)
 	}
 	service := Service{
-		Open: func(ctx context.Context) (bridge.Source, error) { return openAlone(ctx, db.New, cfg) },
+		Open: func(ctx context.Context) (bridge.Source, error) { return openAlone(ctx, nil, func() (source.Factory, error) { return db.New(cfg) }) },
 		Now:  time.Now, ManyWriters: s.ManyWriters,
 		Put: func(updated time.Time, contacts ...contact.Contact) error {
 			return w.within(func(on executor) error { return w.put(on, w.stamp(updated), contacts...) })
@@ -137,31 +132,12 @@ func (s SQL) service(t testing.TB, db SQLDatabase, cfg sqltable.Config) Service 
 		Begin: w.begin,
 	}
 	if db.Wrong != nil {
-		service.OpenWrong = func(ctx context.Context) (bridge.Source, error) { return openAlone(ctx, db.Wrong, cfg) }
+		service.OpenWrong = func(ctx context.Context) (bridge.Source, error) {
+			return openAlone(ctx, nil, func() (source.Factory, error) { return db.Wrong(cfg) })
+		}
 	}
 	return service
 }
-
-// openAlone opens a source with a factory of its own, as a process that has just started does.
-func openAlone(ctx context.Context, create func(sqltable.Config) (source.Factory, error), cfg sqltable.Config) (bridge.Source, error) {
-	f, err := create(cfg)
-	if err != nil {
-		return nil, err
-	}
-	s, err := f.Open(ctx, nil)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return aloneSource{s.(*sqltable.Source), f}, nil
-}
-
-// An aloneSource closes its factory with itself, as a process does.
-type aloneSource struct {
-	*sqltable.Source
-	factory source.Factory
-}
-
-func (s aloneSource) Close() error { return errors.Join(s.Source.Close(), s.factory.Close()) }
 
 // A sqlWriter writes to the table.
 type sqlWriter struct {
@@ -243,7 +219,7 @@ func (w sqlWriter) stamp(t time.Time) any {
 	return w.WriteStamp(t)
 }
 
-// upsert is the statement that writes a row, whether it was there before or not; it is not deleted then.
+// upsert returns the statement that writes a row, whether it was there before or not; it is not deleted then.
 func (w sqlWriter) upsert() string {
 	var parameters, updates []string
 	for i, name := range sqlColumns {
@@ -258,19 +234,9 @@ func (w sqlWriter) upsert() string {
 }
 
 func (w sqlWriter) row(c contact.Contact, stamp any) []any {
-	at := func(list []string, i int) string {
-		if i < len(list) {
-			return list[i]
-		}
-		return ""
-	}
-	plan := ""
-	if len(c.CustomFields) > 0 {
-		plan = c.CustomFields[0].Value
-	}
 	return []any{
 		c.ID, c.Name, c.Title, c.Company, at(c.Emails, 0), at(c.Emails, 1), w.phones(c.Phones), at(c.Websites, 0),
-		c.PhotoURL, c.Address, c.Twitter, c.URL, plan, stamp,
+		c.PhotoURL, c.Address, c.Twitter, c.URL, planOf(c), stamp,
 	}
 }
 

@@ -94,7 +94,7 @@ func (f *faulty) Count(context.Context) (int64, error) {
 	return -1, nil
 }
 
-// changing is a source whose changes are made into something else; false leaves one out.
+// changing is a source with changes that are replaced; false leaves one out.
 func changing(f *faulty, change func(n int, c *bridge.Change) bool) {
 	f.read = func(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
 		return func(yield func(bridge.Change, error) bool) {
@@ -399,7 +399,7 @@ var faults = []struct {
 	},
 }
 
-// countPositions counts the rows that a page began behind, as OFFSET does.
+// countPositions counts the rows before a page, as OFFSET does.
 func countPositions(f *faulty, _ *memory.Store) {
 	f.read = func(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
 		return func(yield func(bridge.Change, error) bool) {
@@ -502,7 +502,7 @@ func (t storeTx) Put(contacts ...contact.Contact) error {
 func (t storeTx) Commit() error   { t.tx.Commit(); return nil }
 func (t storeTx) Rollback() error { t.tx.Rollback(); return nil }
 
-// Whoever cannot be checked must be told so, rule by rule.
+// A target that cannot be checked must be told so, rule by rule.
 func TestMissingHooksAreNamed(t *testing.T) {
 	target := Target{New: func(testing.TB) Service {
 		s := faultyService(func(*faulty, *memory.Store) {}, false)

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	Table     string        `yaml:"table" jsonschema_description:"The table or view to read: name, schema.name or \"Schema\".\"Name\". Either this or query."`
 	Query     string        `yaml:"query" jsonschema_description:"The SELECT to read instead of a table."`
-	ID        string        `yaml:"id" jsonschema:"required" jsonschema_description:"SQL expression of the contact's id."`
+	ID        string        `yaml:"id" jsonschema:"required" hint:"Name the column, or write the expression, that identifies a contact." jsonschema_description:"SQL expression of the contact's id."`
 	Updated   string        `yaml:"updated" jsonschema_description:"SQL expression of the time, number or transaction of the contact's last change. Without it every change means that everything is sent."`
 	TimeZone  string        `yaml:"time_zone" jsonschema_description:"The zone of an updated without one, such as Europe/Berlin. Default: the database's (of a file: this machine's) or UTC, whichever is earlier."`
 	Overlap   time.Duration `yaml:"overlap" digest:"-" jsonschema_description:"How far back every run reads where the oldest open transaction cannot be known. Default: 5m."`

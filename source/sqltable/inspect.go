@@ -252,7 +252,7 @@ func counts(t *Table) []Count {
 	}
 	if t.Updated.SQL != "" {
 		list = append(list, Count{
-			Statement: Statement{SQL: "SELECT count(*) FROM " + from + " WHERE " + t.Updated.SQL + " IS NULL"}, Severity: source.Warning, Code: "null_updated",
+			Statement: Statement{SQL: "SELECT count(*) FROM " + from + " WHERE " + t.isUnstamped()}, Severity: source.Warning, Code: "null_updated",
 			One:  "1 row has no updated: it is part of initial runs only, so its changes stay unknown",
 			Many: "%d rows have no updated: they are part of initial runs only, so their changes stay unknown",
 			Hint: "Fill updated for them, or use an expression such as coalesce(updated_at, created_at).",

@@ -210,7 +210,7 @@ func (t *Table) where(page keyset.Page, id string) *Conditions {
 	c.Add(t.ID.SQL, " IS NOT NULL")
 	switch {
 	case page.Segment == keyset.Nulls:
-		c.Add(u, " IS NULL")
+		c.Add(t.isUnstamped())
 	case page.Segment == keyset.Main:
 		if page.After {
 			c.after(page, id)
@@ -230,6 +230,9 @@ func (t *Table) where(page keyset.Page, id string) *Conditions {
 	case page.To.Kind != keyset.None:
 		c.Add(u, " > ", c.Stamp(page.To))
 	}
+	if t.NoStamp != "" && (page.Segment == keyset.Main || page.Segment == keyset.Tail && page.To.Kind != keyset.None) {
+		c.Add("NOT ", t.NoStamp)
+	}
 	if page.Segment != keyset.Main && page.After {
 		c.Add(id, " > ", c.ID(page.ID))
 	}
@@ -237,6 +240,14 @@ func (t *Table) where(page keyset.Page, id string) *Conditions {
 		c.Add(id, " <= ", c.ID(page.Bound))
 	}
 	return c
+}
+
+// isUnstamped returns the condition of rows without a stamp.
+func (t *Table) isUnstamped() string {
+	if t.NoStamp == "" {
+		return t.Updated.SQL + " IS NULL"
+	}
+	return "(" + t.Updated.SQL + " IS NULL OR " + t.NoStamp + ")"
 }
 
 // isOdd returns the condition of [keyset.Page.Odd].
@@ -302,7 +313,8 @@ func (c *Conditions) after(page keyset.Page, id string) {
 		c.Add(u, " > ", c.Stamp(page.Updated))
 	case c.table.Dialect.NoRowValues:
 		c.Add(u, " >= ", c.Stamp(page.Updated))
-		c.Add("(", u, " > ", c.Stamp(page.Updated), " OR ", id, " > ", c.ID(page.ID), ")")
+		// With the equality a planner makes two ranges of one index of it, and skips the rows of the same stamp (T1).
+		c.Add("(", u, " > ", c.Stamp(page.Updated), " OR ", u, " = ", c.Stamp(page.Updated), " AND ", id, " > ", c.ID(page.ID), ")")
 	default:
 		c.Add("(", u, ", ", id, ") > (", c.Stamp(page.Updated), ", ", c.ID(page.ID), ")")
 	}

@@ -28,6 +28,9 @@ type Table struct {
 	Columns []Column
 	Stamp   Stamp   // of Updated
 	Rows    float64 // the database's own estimate; below 0 where there is none
+	// NoStamp is the condition of rows whose updated is not null and yet no stamp: they are read like those where it is null (E9).
+	// Empty means that there are none.
+	NoStamp string
 	// Changed returns the condition of the rows that were changed since a mark ([Marker]), without parameters. Empty, or nil,
 	// means that rows do not tell, so that all of them are wanted.
 	Changed func(mark string) string

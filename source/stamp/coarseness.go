@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// steps are what stamps are usually cut to, the coarsest first.
+// steps lists the usual steps of stamps, the coarsest first.
 var steps = []time.Duration{time.Hour, time.Minute, time.Second, time.Millisecond}
 
 // enough is how many different stamps it takes to believe in steps of a minute and more: one batch may well be stamped at a
 // full hour.
 const enough = 3
 
-// Coarseness is what stamps, in microseconds, seem to be cut to: the greatest of an hour, a minute, a second and a
-// millisecond that all of them are multiples of; a microsecond if there is none, or no stamp (T4).
+// Coarseness returns the step to which stamps, in microseconds, seem to be rounded: the greatest of an hour, a minute, a second
+// and a millisecond that divides all of them; a microsecond if no step does, or if there is no stamp (T4).
 func Coarseness(stamps []int64) time.Duration {
 	different := slices.Compact(slices.Sorted(slices.Values(stamps)))
 	for _, step := range steps {

@@ -1,5 +1,5 @@
-// Package stamp is the time or number of a record's last change: what the numbers of a column mean, how coarse they are, and
-// which instants a local time may stand for. What a stamp means is decided by rule E11, and how far a checkpoint may go by E2.
+// Package stamp interprets the time or number of a record's last change: what the numbers of a column mean, how coarse they
+// are, and which instants a local time may stand for. What a stamp means is decided by rule E11, and how far a checkpoint may go by E2.
 package stamp
 
 import (
@@ -18,7 +18,7 @@ const (
 	AsXID       = "xid"
 )
 
-// Unit is how long one step of an integer stamp is.
+// Unit returns how long one step of an integer stamp is.
 func Unit(as string) time.Duration {
 	switch as {
 	case AsSeconds:
@@ -51,10 +51,10 @@ func GuessInteger(greatest int64, now time.Time) string {
 // Epoch is 2000-01-01 in Unix seconds: microseconds and days of stamps are counted from it.
 const Epoch = 946684800
 
-// Microseconds are the stamp of an instant in layout Instant.
+// Microseconds returns the stamp of an instant in layout Instant.
 func Microseconds(t time.Time) int64 { return t.UnixMicro() - Epoch*1_000_000 }
 
-// Moment is the instant of a stamp in layout Instant.
+// Moment returns the instant of a stamp in layout Instant.
 func Moment(stamp int64) time.Time {
 	seconds := floorDiv(stamp, 1_000_000)
 	return time.Unix(seconds+Epoch, (stamp-seconds*1_000_000)*1000).UTC()

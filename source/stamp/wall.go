@@ -5,7 +5,7 @@ import "time"
 // near is how far from an instant a change of a zone's offset can matter: no clock was ever set by more than a day.
 const near = 26 * time.Hour
 
-// LowestOf is the smallest [LowestWall] of zones, of which there is at least one.
+// LowestOf returns the smallest [LowestWall] of one or more zones.
 func LowestOf(t time.Time, zones []*time.Location) time.Time {
 	lowest := LowestWall(t, zones[0])
 	for _, zone := range zones[1:] {
@@ -16,7 +16,7 @@ func LowestOf(t time.Time, zones []*time.Location) time.Time {
 	return lowest
 }
 
-// HighestOf is the greatest [HighestWall] of zones, of which there is at least one.
+// HighestOf returns the greatest [HighestWall] of one or more zones.
 func HighestOf(t time.Time, zones []*time.Location) time.Time {
 	highest := HighestWall(t, zones[0])
 	for _, zone := range zones[1:] {
@@ -27,7 +27,7 @@ func HighestOf(t time.Time, zones []*time.Location) time.Time {
 	return highest
 }
 
-// LowestWall is the smallest wall time that a clock in a zone shows at an instant or at any later one, as if it were UTC:
+// LowestWall returns the smallest wall time that a clock in a zone shows at an instant or at any later one, as if it were UTC:
 // smaller than the wall time of the instant itself when the clock is about to be set back (T12).
 func LowestWall(t time.Time, loc *time.Location) time.Time {
 	local := t.In(loc)
@@ -44,7 +44,7 @@ func LowestWall(t time.Time, loc *time.Location) time.Time {
 	}
 }
 
-// HighestWall is the greatest wall time that a clock in a zone shows at an instant or has shown at any earlier one, as if
+// HighestWall returns the greatest wall time that a clock in a zone shows at an instant or has shown at any earlier one, as if
 // it were UTC: greater than the wall time of the instant itself when the clock has just been set back.
 func HighestWall(t time.Time, loc *time.Location) time.Time {
 	local := t.In(loc)
@@ -61,7 +61,7 @@ func HighestWall(t time.Time, loc *time.Location) time.Time {
 	}
 }
 
-// wall is what the clock of t's zone shows, as if it were UTC.
+// wall returns the time that the clock of t's zone shows, as if it were UTC.
 func wall(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.Add(time.Duration(offset) * time.Second).UTC()

@@ -103,7 +103,7 @@ const (
 	contextThatMustComeBack = `{"z": 1, "a": [true]}`
 )
 
-// objection is the status and message with which a bridge refuses a request because of its fault; 0: it does not refuse.
+// objection returns the status and message with which a bridge refuses a request because of its fault; 0: it does not refuse.
 func (b *Bridge) objection(q *request, since, offset string) (int, string) {
 	switch {
 	case b.fault == EmptyMarksRefused && q.Meta.Offset != nil && *q.Meta.Offset == "",
@@ -133,7 +133,7 @@ func (b *Bridge) isPage(offset string, page int) bool {
 	return n < len(b.rows) && b.unwrap(offset) == position(b.rows[n])
 }
 
-// faultyRows are the rows of a bridge that reads the wrong rows; ok is false for any other.
+// faultyRows returns the rows of a bridge that reads the wrong rows; ok is false for any other.
 func (b *Bridge) faultyRows(since, offset string) (rows []row, ok bool, err error) {
 	switch b.fault {
 	case PageNumbers:

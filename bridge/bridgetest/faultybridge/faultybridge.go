@@ -47,7 +47,7 @@ type Bridge struct {
 	now      func() time.Time
 }
 
-// Auth are the credentials that every bridge of this package asks for.
+// Auth returns the credentials that every bridge of this package asks for.
 func Auth() map[string]string {
 	return map[string]string{"username": "agent", "password": "correct horse battery staple"}
 }
@@ -141,7 +141,7 @@ func behind(rows []row, from row) []row {
 	return rows[i:]
 }
 
-// afterMoment is the naive way: the rows with a later moment.
+// afterMoment returns the naive way: the rows with a later moment.
 func (b *Bridge) afterMoment(moment time.Time) []row {
 	i := slices.IndexFunc(b.rows, func(r row) bool { return r.updated.After(moment) })
 	if i < 0 {

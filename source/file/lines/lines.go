@@ -49,8 +49,8 @@ func New(file io.ReaderAt, e Encoding) *Reader {
 	return &Reader{file: file, encoding: e, chunk: smallChunk}
 }
 
-// Seek makes the line at an offset the next one.
-func (l *Reader) Seek(offset int64) {
+// GoTo makes the line at an offset the next one.
+func (l *Reader) GoTo(offset int64) {
 	if in := offset - l.base; in >= 0 && in <= int64(len(l.buffer)) {
 		l.next = int(in)
 		return

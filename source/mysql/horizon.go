@@ -1,0 +1,288 @@
+package mysql
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	driver "github.com/go-sql-driver/mysql"
+
+	"github.com/contactbridge/contactbridge/source/sqltable"
+)
+
+// Clock implements [sqltable.Clocked]. The order counts: a statement that has begun before the clock was read either runs still when
+// the statements are listed, or has left its transaction open when the transactions are, or is visible.
+func (s *session) Clock(ctx context.Context, _ *sqltable.Table, overlap time.Duration) (c sqltable.Clock, err error) {
+	c.Find = findTransactions
+	server, err := s.server(ctx)
+	if err != nil {
+		return c, fmt.Errorf("read clock: %w", err)
+	}
+	c.Now, c.Zone = server.now, server.zone()
+	running, others, err := s.running(ctx, c.Now)
+	if err != nil {
+		return c, fmt.Errorf("list statements: %w", err)
+	}
+	if server.isReplica || others {
+		return s.replicaClock(ctx, c, server, overlap)
+	}
+	oldest, err := s.oldest(ctx, overlap)
+	c.Method, c.Safe = "oldest open transaction", earliest(c.Now, running, oldest)
+	switch number := errorNumber(err); {
+	case number == errNoPrivilege:
+		c.Method, c.Safe = "overlap (no privilege)", c.Now.Add(-overlap)
+		c.Hidden, c.Lacks = true, "other users' open transactions cannot be seen ("+grant+")"
+	case errors.Is(err, errStale):
+		c.Method, c.Safe = "overlap (list of transactions out of date)", c.Now.Add(-overlap)
+		c.Lacks = "the server's list of open transactions stays out of date, since others ask for it all the time"
+	case err != nil:
+		return c, fmt.Errorf("list open transactions: %w", err)
+	}
+	return c, nil
+}
+
+const findTransactions = "Find it: SELECT trx_mysql_thread_id, trx_started, trx_query FROM information_schema.innodb_trx ORDER BY trx_started; " +
+	"running statements are in SHOW FULL PROCESSLIST."
+
+const grant = "GRANT PROCESS ON *.* TO the user of dsn"
+
+func earliest(t time.Time, others ...time.Time) time.Time {
+	for _, other := range others {
+		if !other.IsZero() && other.Before(t) {
+			t = other
+		}
+	}
+	return t
+}
+
+// A server is what a server says about itself.
+type server struct {
+	now                  time.Time
+	globalZone, ownZone  string
+	offset               time.Duration // of its machine's clock from UTC
+	isReplica, isCluster bool
+}
+
+// server reads the clock, and the variables that matter.
+func (s *session) server(ctx context.Context) (v server, err error) {
+	found, err := s.rows(ctx, "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR), @@global.time_zone, @@system_time_zone, @@global.read_only")
+	if err != nil {
+		return v, err
+	}
+	if v.now, err = time.Parse("2006-01-02 15:04:05.999999", found[0][0]); err != nil {
+		return v, err
+	}
+	v.globalZone, v.ownZone, v.isReplica = found[0][1], found[0][2], found[0][3] != "0" && found[0][3] != "OFF"
+	found, err = s.rows(ctx, "SHOW GLOBAL VARIABLES LIKE 'wsrep_on'") // MySQL has no such variable
+	v.isCluster = len(found) > 0 && found[0][1] == "ON"
+	v.isReplica = v.isReplica || v.isCluster
+	return v, err
+}
+
+// zone is the zone that NOW() is written in, as the names of zones have it. What has no such name stays as it is: then time_zone is
+// asked for.
+func (v server) zone() string {
+	zone := v.globalZone
+	if strings.EqualFold(zone, "SYSTEM") {
+		zone = v.ownZone
+	}
+	if hours, isWhole := strings.CutSuffix(zone, ":00"); isWhole {
+		n, err := strconv.Atoi(hours)
+		switch {
+		case err == nil && n == 0:
+			return "UTC"
+		case err == nil && n >= -12 && n <= 14:
+			return fmt.Sprintf("Etc/GMT%+d", -n) // the sign is the other way round there
+		}
+	}
+	return zone
+}
+
+// running returns the start of the oldest statement that somebody else runs, the zero time where there is none, and whether rows come
+// from other servers. Without PROCESS it sees nobody else.
+func (s *session) running(ctx context.Context, now time.Time) (oldest time.Time, others bool, err error) {
+	found, err := s.rows(ctx, `SELECT COALESCE(MAX(CASE WHEN command IN ('Query', 'Execute', 'Fetch', 'Reset stmt', 'Long Data') AND user <> 'event_scheduler' THEN time END), -1),
+		COALESCE(SUM(user = 'system user' AND command <> 'Daemon'), 0)
+		FROM information_schema.processlist WHERE id <> CONNECTION_ID()`)
+	if err != nil {
+		return oldest, false, err
+	}
+	seconds, err := strconv.ParseFloat(found[0][0], 64)
+	if err == nil && seconds >= 0 {
+		oldest = now.Add(-time.Duration(seconds+1) * time.Second) // whole seconds
+	}
+	return oldest, found[0][1] != "0", err
+}
+
+// replicaClock is the clock of a server whose rows are written elsewhere: what was applied is visible.
+func (s *session) replicaClock(ctx context.Context, c sqltable.Clock, v server, overlap time.Duration) (sqltable.Clock, error) {
+	c.Blind, c.Lacks = true, replicaLacks
+	if v.isCluster {
+		c.Lacks = clusterLacks
+	}
+	c.Method, c.Safe = "overlap (rows come from other servers)", c.Now.Add(-overlap)
+	lag, known, err := s.lag(ctx)
+	if err != nil || !known {
+		return c, err
+	}
+	if c.Unsafe = lag < 0; c.Unsafe {
+		c.Method = "nothing is safe: the replica does not apply what its primary writes"
+		return c, nil
+	}
+	c.Safe = c.Safe.Add(-lag)
+	return c, nil
+}
+
+const (
+	replicaLacks = "this is a replica, or read-only, where the transactions of the primary cannot be seen"
+	clusterLacks = "this is a server of a cluster, where the transactions of the other servers cannot be seen"
+)
+
+// lag is how far a replica is behind its primary; below 0 where it applies nothing. It is not known where the server does not say, or not
+// to this user.
+func (s *session) lag(ctx context.Context) (lag time.Duration, known bool, err error) {
+	names, err := s.Columns(ctx, "SHOW REPLICA STATUS", nil)
+	switch errorNumber(err) {
+	case errNoPrivilege, errSyntax:
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	at := -1
+	for i, column := range names {
+		if column.Name == "Seconds_Behind_Master" || column.Name == "Seconds_Behind_Source" {
+			at = i
+		}
+	}
+	found, err := s.rows(ctx, "SHOW REPLICA STATUS")
+	if err != nil || at < 0 || len(found) == 0 {
+		return 0, false, err
+	}
+	for _, row := range found {
+		seconds, err := strconv.Atoi(row[at])
+		if err != nil { // null
+			return -1, true, nil
+		}
+		lag = max(lag, time.Duration(seconds+1)*time.Second)
+	}
+	return lag, true, nil
+}
+
+// errStale means that the list of transactions did not become newer than the question.
+var errStale = errors.New("the list of transactions is out of date")
+
+// The list is not renewed within a tenth of a second after somebody has read it.
+const (
+	staleWait  = 120 * time.Millisecond
+	staleTries = 20
+)
+
+// oldest returns the start of the oldest transaction that may still write, the zero time where none is open.
+func (s *session) oldest(ctx context.Context, overlap time.Duration) (oldest time.Time, err error) {
+	for range staleTries {
+		oldest, err = s.listed(ctx, overlap)
+		if !errors.Is(err, errStale) {
+			return oldest, err
+		}
+		select {
+		case <-time.After(staleWait):
+		case <-ctx.Done():
+			return oldest, ctx.Err()
+		}
+	}
+	return oldest, err
+}
+
+// listed reads the list of transactions within one of our own, whose statement the list must show. Times in the list are those of the
+// server's machine, where an hour of autumn comes twice: the earlier one counts. A transaction without a connection is one that was
+// prepared before the server started: nobody knows when it began. One that only reads writes no stamp.
+func (s *session) listed(ctx context.Context, overlap time.Duration) (oldest time.Time, err error) {
+	if _, err := s.SQL.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT"); err != nil {
+		return oldest, err
+	}
+	defer func() {
+		_, end := s.SQL.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		err = errors.Join(err, end)
+	}()
+	token := "contactbridge " + rand.Text()
+	found, err := s.rows(ctx, `SELECT /* `+token+` */ COALESCE(SUM(own), 0), CAST(MIN(CASE WHEN own THEN NULL
+			WHEN again = started THEN began - INTERVAL 1 HOUR ELSE began END - INTERVAL late SECOND) AS CHAR) FROM (
+		SELECT started, began, own, late, CONVERT_TZ(began - INTERVAL 1 HOUR, '+00:00', 'SYSTEM') AS again FROM (
+			SELECT trx_started AS started, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00') AS began,
+				trx_mysql_thread_id = CONNECTION_ID() AND COALESCE(trx_query, '') LIKE '%`+token+`%' AS own,
+				IF(trx_mysql_thread_id = 0, `+strconv.Itoa(int(overlap.Seconds())+1)+`, 0) AS late
+			FROM information_schema.innodb_trx
+			WHERE trx_is_read_only = 0 OR trx_mysql_thread_id = CONNECTION_ID()) AS listed) AS dated`)
+	if err != nil {
+		return oldest, err
+	}
+	if found[0][0] == "0" {
+		return oldest, errStale
+	}
+	if found[0][1] == "" {
+		return oldest, nil
+	}
+	return time.Parse("2006-01-02 15:04:05.999999", found[0][1])
+}
+
+// The server's errors that are told apart here.
+const (
+	errNoPrivilege = 1227
+	errSyntax      = 1064
+)
+
+// errorNumber is the number of a server's error; 0 for any other.
+func errorNumber(err error) int {
+	var e *driver.MySQLError
+	if errors.As(err, &e) {
+		return int(e.Number)
+	}
+	return 0
+}
+
+// Mark implements [sqltable.Marker]: the number that InnoDB gives the next transaction that writes. It is empty where no mark tells
+// anything: then the rows are read again (E12).
+func (s *session) Mark(ctx context.Context, t *sqltable.Table) (string, error) {
+	const never = "unknown"
+	if !shapeOf(t).transaction {
+		return never, nil
+	}
+	next, err := s.nextTransaction(ctx)
+	if err != nil || next == "" {
+		return never, err
+	}
+	// A transaction that has its number already would not move the counter.
+	oldest, err := s.oldest(ctx, 0)
+	if errors.Is(err, errStale) || errorNumber(err) == errNoPrivilege || err == nil && !oldest.IsZero() {
+		return never, nil
+	}
+	return next, err
+}
+
+// IsQuiet implements [sqltable.Marker].
+func (s *session) IsQuiet(ctx context.Context, t *sqltable.Table, mark string) (bool, error) {
+	if _, err := strconv.ParseUint(mark, 10, 64); err != nil || !shapeOf(t).transaction {
+		return false, nil
+	}
+	next, err := s.nextTransaction(ctx)
+	return next == mark, err
+}
+
+// nextTransaction is the number of InnoDB's next transaction, which outlives the server; empty where the user may not see it.
+func (s *session) nextTransaction(ctx context.Context) (next string, err error) {
+	found, err := s.rows(ctx, "SHOW ENGINE INNODB STATUS")
+	if errorNumber(err) == errNoPrivilege {
+		return "", nil
+	}
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	_, after, _ := strings.Cut(found[0][2], "Trx id counter ")
+	next, _, _ = strings.Cut(after, "\n")
+	return strings.TrimSpace(next), nil
+}
