@@ -5,63 +5,30 @@ import (
 	"testing"
 	"time"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/file"
 	"github.com/contactbridge/contactbridge/source/file/filetest"
 	ours "github.com/contactbridge/contactbridge/source/json"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sourcetest"
 )
 
-const suiteConfig = `
-path: '{{auth.tenant}}.json'
-records: data.contacts
-id: id
-deleted: gone
-fields:
-  name: name.full
-  title: title
-  company: company
-  emails: "map(emails, #)"
-  phones: "map(phones, #)"
-  websites: "map(websites, #)"
-  photo_url: photo
-  address: address
-  twitter: twitter
-  url: url
-  custom_fields: {Plan: plan}
-`
+func TestSource(t *testing.T)          { suite().Run(t) }
+func TestSourceWholeFile(t *testing.T) { suite().RunUnsorted(t) }
 
-func TestSource(t *testing.T) {
-	t.Run("updated", func(t *testing.T) {
-		sourcetest.Run(t, sourcetest.Target{New: service(t, suiteConfig+"updated: updated\n"), Restarts: true, HistoryTime: time.Second})
-	})
-	t.Run("whole file", func(t *testing.T) {
-		sourcetest.Run(t, sourcetest.Target{New: service(t, suiteConfig), Restarts: true, Unsorted: true, HistoryTime: time.Second})
-	})
+func suite() sourcetest.File {
+	return sourcetest.File{Extension: ".json", Write: write, HistoryTime: time.Second, New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
+		cfg.Fields.Name = "name.full"
+		cfg.Fields.Emails, cfg.Fields.Phones = record.Expressions{"map(emails, #)"}, record.Expressions{"map(phones, #)"}
+		cfg.Fields.Websites = record.Expressions{"map(websites, #)"}
+		return ours.New(ours.Config{Config: cfg, Records: "data.contacts"}, deps)
+	}}
 }
 
-func service(t *testing.T, config string) func(testing.TB) sourcetest.Service {
-	return filetest.Service("json", encode, func(deps source.Deps) (source.Factory, error) { return newFactory(t, config, deps) })
-}
-
-func newFactory(t testing.TB, config string, deps source.Deps) (source.Factory, error) {
-	t.Helper()
-	var cfg ours.Config
-	if err := yaml.Load([]byte(config), &cfg, yaml.WithKnownFields()); err != nil {
-		t.Fatal(err)
+func write(columns []string, records [][]string) ([]byte, error) {
+	objects := make([]map[string]any, len(records))
+	for i, values := range records {
+		objects[i] = filetest.Object(columns, values)
 	}
-	return ours.New(cfg, deps)
-}
-
-func encode(list []filetest.Exported) []byte {
-	objects := make([]map[string]any, 0, len(list))
-	for _, c := range list {
-		objects = append(objects, filetest.Object(c))
-	}
-	b, err := json.MarshalIndent(map[string]any{"meta": map[string]any{"tags": []string{"x"}}, "data": map[string]any{"contacts": objects}}, "", "  ")
-	if err != nil {
-		panic(err)
-	}
-	return b
+	return json.MarshalIndent(map[string]any{"meta": map[string]any{"tags": []string{"x"}}, "data": map[string]any{"contacts": objects}}, "", "  ")
 }

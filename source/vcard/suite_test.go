@@ -5,83 +5,49 @@ import (
 	"testing"
 	"time"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/contactbridge/contactbridge/source"
-	"github.com/contactbridge/contactbridge/source/file/filetest"
+	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sourcetest"
 	ours "github.com/contactbridge/contactbridge/source/vcard"
 )
 
-const suiteConfig = `
-path: '{{auth.tenant}}.vcf'
-id: uid
-deleted: x-gone
-fields:
-  name: fn
-  title: title
-  company: org
-  emails: "map(email, #)"
-  phones: "map(tel, #)"
-  websites: url
-  photo_url: photo
-  address: label
-  twitter: twitter
-  url: x-url
-  custom_fields: {Plan: x-plan}
-`
+func TestSource(t *testing.T)          { suite().Run(t) }
+func TestSourceWholeFile(t *testing.T) { suite().RunUnsorted(t) }
 
-func TestSource(t *testing.T) {
-	t.Run("updated", func(t *testing.T) {
-		sourcetest.Run(t, sourcetest.Target{New: service(t, suiteConfig+"updated: rev\n"), Restarts: true, HistoryTime: time.Second})
-	})
-	t.Run("whole file", func(t *testing.T) {
-		sourcetest.Run(t, sourcetest.Target{New: service(t, suiteConfig), Restarts: true, Unsorted: true, HistoryTime: time.Second})
-	})
-}
-
-func service(t *testing.T, config string) func(testing.TB) sourcetest.Service {
-	return filetest.Service("vcf", encode, func(deps source.Deps) (source.Factory, error) {
-		var cfg ours.Config
-		if err := yaml.Load([]byte(config), &cfg, yaml.WithKnownFields()); err != nil {
-			t.Fatal(err)
+func suite() sourcetest.File {
+	return sourcetest.File{Extension: ".vcf", Write: write, HistoryTime: time.Second, New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
+		cfg.ID, cfg.Deleted = "uid", "x-gone"
+		if cfg.Updated != "" {
+			cfg.Updated = "rev"
 		}
-		return ours.New(cfg, deps)
-	})
+		cfg.Fields = record.Fields{
+			Name: "fn", Title: "title", Company: "org", Emails: record.Expressions{"map(email, #)"}, Phones: record.Expressions{"map(tel, #)"},
+			Websites: record.Expressions{"url"}, PhotoURL: "photo", Address: "label", Twitter: "twitter", URL: "x-url",
+			CustomFields: record.CustomFields{{Key: "Plan", Expression: "x-plan"}},
+		}
+		return ours.New(ours.Config{Config: cfg}, deps)
+	}}
 }
 
-func encode(list []filetest.Exported) []byte {
+// properties are those of the suite's columns.
+var properties = map[string]string{
+	"id": "UID", "name": "FN", "title": "TITLE", "company": "ORG", "email": "EMAIL", "email2": "EMAIL", "phone": "TEL", "mobile": "TEL",
+	"website": "URL", "photo": "PHOTO", "address": "LABEL", "twitter": "X-TWITTER", "url": "X-URL", "plan": "X-PLAN", "updated": "REV",
+	"gone": "X-GONE",
+}
+
+func write(columns []string, records [][]string) ([]byte, error) {
 	var b strings.Builder
-	line := func(name, value string) {
-		if value != "" {
-			b.WriteString(name + ":" + strings.NewReplacer(`\`, `\\`, "\n", `\n`, ",", `\,`, ";", `\;`).Replace(value) + "\r\n")
-		}
-	}
-	for _, c := range list {
+	escape := strings.NewReplacer(`\`, `\\`, "\n", `\n`, ",", `\,`, ";", `\;`)
+	for _, values := range records {
 		b.WriteString("BEGIN:VCARD\r\nVERSION:4.0\r\n")
-		line("UID", c.ID)
-		line("FN", c.Name)
-		line("TITLE", c.Title)
-		line("ORG", c.Company)
-		for _, email := range c.Emails {
-			line("EMAIL", email)
+		for i, value := range values {
+			if value != "" {
+				b.WriteString(properties[columns[i]] + ":" + escape.Replace(value) + "\r\n")
+			}
 		}
-		for _, number := range c.Phones {
-			line("TEL", number)
-		}
-		for _, url := range c.Websites {
-			line("URL", url)
-		}
-		line("PHOTO", c.PhotoURL)
-		line("LABEL", c.Address)
-		line("X-TWITTER", c.Twitter)
-		line("X-URL", c.URL)
-		for _, field := range c.CustomFields {
-			line("X-PLAN", field.Value)
-		}
-		line("REV", c.Updated)
-		line("X-GONE", c.Deleted)
 		b.WriteString("END:VCARD\r\n")
 	}
-	return []byte(b.String())
+	return []byte(b.String()), nil
 }
