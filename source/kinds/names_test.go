@@ -21,7 +21,6 @@ const module = "github.com/contactbridge/contactbridge/"
 // meansOther are the places where a kind's name in a text means something else, and what.
 var meansOther = map[string]string{
 	"source/kind.go: memory":               "a family",
-	"source/formats.go: csv":               "the format that other programs export",
 	"source/formats.go: jsonl":             "the kind that reads a file of that format",
 	"source/formats.go: vcard":             "the kind that reads a file of that format",
 	"cmd/contactbridge/serve.go: json":     "the format of the log",
