@@ -57,7 +57,8 @@ func TestRowsAllocateNothing(t *testing.T) {
 			}
 		})
 	}
-	if few, many := pageOf(10), pageOf(2000); many > few {
+	// A few more come from the runtime under the race detector. One row in a hundred would be 20.
+	if few, many := pageOf(10), pageOf(2000); many >= few+20 {
 		t.Errorf("a page of 10 rows allocates %v times, one of 2000 rows %v times", few, many)
 	}
 }
