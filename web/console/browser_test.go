@@ -182,10 +182,21 @@ func (b *tab) open(path string) {
 	b.run(chromedp.Navigate(b.site.server.URL + path))
 }
 
-// click clicks what has these words: a button, a link, a summary.
+// click clicks what has these words: a button, a link, a summary. A live part that is replaced between the search and the click takes
+// its node away before anything was clicked: then it is searched for again.
 func (b *tab) click(words string) {
 	b.t.Helper()
-	b.run(chromedp.Click(fmt.Sprintf(`//*[self::button or self::a or self::summary][contains(normalize-space(.), %q) and not(contains(@class, 'visually-hidden'))]`, words), chromedp.BySearch, chromedp.NodeVisible))
+	action := chromedp.Click(fmt.Sprintf(`//*[self::button or self::a or self::summary][contains(normalize-space(.), %q) and not(contains(@class, 'visually-hidden'))]`, words), chromedp.BySearch, chromedp.NodeVisible)
+	for range 20 {
+		err := chromedp.Run(b.ctx, action)
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "Could not find node with given id") {
+			break
+		}
+	}
+	b.run(action)
 }
 
 // fill types into the field of a name, once the page has settled: one that is still loading may take the focus away.
