@@ -89,15 +89,25 @@ func (r reader) run(t testing.TB, since bridge.Checkpoint, limit int) ([]bridge.
 	}
 }
 
-// ids are the ids of changes in their order, without those that an initial run shows once more (E12).
-func ids(changes []bridge.Change) string {
-	var list []string
+// once leaves out the contacts that an initial run shows once more (E12), as it does where anything was committed on the server
+// meanwhile, in another test's database too.
+func once(changes []bridge.Change) []bridge.Change {
+	var list []bridge.Change
 	seen := map[string]bool{}
 	for _, c := range changes {
 		if !seen[c.Contact.ID] {
-			list = append(list, c.Contact.ID)
+			list = append(list, c)
 		}
 		seen[c.Contact.ID] = true
+	}
+	return list
+}
+
+// ids returns the ids of changes in their order, each once.
+func ids(changes []bridge.Change) string {
+	var list []string
+	for _, c := range once(changes) {
+		list = append(list, c.Contact.ID)
 	}
 	return strings.Join(list, " ")
 }
@@ -306,7 +316,7 @@ func TestTiesAreReadAlongTheIndex(t *testing.T) {
 	}
 	before := rowsRead()
 	got, _ := r.run(t, "", 500)
-	if len(got) != n {
+	if got = once(got); len(got) != n {
 		t.Fatalf("got %d contacts, want %d", len(got), n)
 	}
 	if rows := rowsRead() - before; rows > 10*n { // other tests read a few; each page that reads all rows of a stamp would make 40 times as many
@@ -324,7 +334,7 @@ func TestPhonesOfASideTable(t *testing.T) {
 	for _, phones := range []string{"(SELECT json_arrayagg(p.number) FROM p WHERE p.c = c.id)", "(SELECT concat('[\"', group_concat(p.number SEPARATOR '\",\"'), '\"]') FROM p WHERE p.c = c.id)"} {
 		r := read(t, db.User(t, "PROCESS"), "table: c\nid: id\nupdated: updated_at\nfields:\n  name: name\n  phones: \""+strings.ReplaceAll(phones, `"`, `\"`)+"\"\n")
 		got, _ := r.run(t, "", 10)
-		if len(got) != 1 || len(got[0].Contact.Phones) != 200 || got[0].Contact.Phones[199] != "+12125550200" || got[0].Contact.Name != "Zoë 😀" {
+		if got = once(got); len(got) != 1 || len(got[0].Contact.Phones) != 200 || got[0].Contact.Phones[199] != "+12125550200" || got[0].Contact.Name != "Zoë 😀" {
 			t.Errorf("%s: %+v", phones, got)
 		}
 	}
@@ -409,7 +419,7 @@ id: id
 updated: updated_at
 fields: {name: "concat_ws(' ', first_name, last_name)", phones: [phone, mobile], country: country}
 `).run(t, "", 10)
-	if len(got) != 1 || got[0].Contact.Name != "Jane" || got[0].Contact.Phones[0] != "030 1234567" || got[0].Contact.Country != "Germany" {
+	if got = once(got); len(got) != 1 || got[0].Contact.Name != "Jane" || got[0].Contact.Phones[0] != "030 1234567" || got[0].Contact.Country != "Germany" {
 		t.Errorf("got %+v", got)
 	}
 }
