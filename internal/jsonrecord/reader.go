@@ -138,7 +138,7 @@ func (r *Reader) object(of *node, depth int) error {
 	return nil
 }
 
-// node returns the node of a key; nil where there is none.
+// node returns the node of a key; nil if the key is missing.
 func (r *Reader) node(of *node, key []byte) *node {
 	switch {
 	case of == nil:

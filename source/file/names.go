@@ -19,13 +19,13 @@ func Names(texts []string) []string {
 	return list
 }
 
-// name is what a text of the configuration is if it is not an expression.
+// name matches texts of the configuration that are names of columns, not expressions.
 var name = regexp.MustCompile(`^[\pL_$][\pL\pN_$ .:/-]*$`)
 
 // What stands in an expression: texts, names in backticks, and names, with the bracket of a function.
 var parts = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|[.#]*[\\pL_][\\pL\\pN_]*\\s*\\(?")
 
-// operators are the words of expressions that are no names.
+// operators are the words of expressions that are not names.
 var operators = map[string]bool{
 	"true": true, "false": true, "nil": true, "and": true, "or": true, "not": true, "in": true, "contains": true, "matches": true,
 	"startsWith": true, "endsWith": true, "let": true, "record": true, "if": true, "else": true,

@@ -48,7 +48,7 @@ func (f format) Open(ctx context.Context, in file.Input) (file.Table, error) {
 	}
 }
 
-// A table is what is known of one file.
+// A table holds the facts about one file.
 type table struct {
 	columns *jsonrecord.Columns
 	name    string

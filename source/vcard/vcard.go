@@ -58,7 +58,7 @@ func (format) Open(ctx context.Context, in file.Input) (file.Table, error) {
 	return t, nil
 }
 
-// A table is what is known of one file.
+// A table holds the facts about one file.
 type table struct {
 	columns  []string
 	extra    map[string]int // properties that the configuration names, by their names in upper case

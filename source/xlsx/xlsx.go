@@ -71,7 +71,7 @@ func (f format) Open(ctx context.Context, in file.Input) (file.Table, error) {
 	return nil, file.Broken(in.Name+" has no visible sheet with data", "Set sheet to the one with the contacts: "+book.sheetNames()+".")
 }
 
-// A table is what is known of the sheet of one workbook.
+// A table holds the facts about the sheet of one workbook.
 type table struct {
 	book    *workbook
 	sheet   sheet

@@ -125,7 +125,7 @@ func incrementalMySQL(ctx context.Context, l *laboratory) (results []result, err
 		func(ctx context.Context) (float64, error) { return small.incremental(ctx, l) })
 	return []result{{
 		Name: "incremental-mysql", Value: value, Limit: limit, Unit: "s", Target: 1.5, atMost: true,
-		against: fmt.Sprintf("sync of %d changes, whole process, with %d contacts behind it, against %d", changes, big.contacts, small.contacts),
+		against: fmt.Sprintf("sync of %d changes, whole process, with %d contacts in the table, against %d", changes, big.contacts, small.contacts),
 	}}, err
 }
 
