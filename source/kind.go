@@ -31,6 +31,7 @@ type Kind struct {
 const (
 	FamilySQL    = "sql"    // a database that is queried in SQL
 	FamilyFile   = "file"   // a file, or a folder of them
+	FamilyBooks  = "books"  // address books on a server
 	FamilyMemory = "memory" // contacts in the configuration itself
 )
 

@@ -20,6 +20,9 @@ type Target struct {
 	New func(t testing.TB) Service
 	// Unsorted says that the source has no updated field, so that its checkpoint is a fingerprint of everything (E10).
 	Unsorted bool
+	// Names says of an unsorted source that its checkpoint is a token of the external service, since which that names what was changed
+	// and what is gone: a run from a checkpoint brings no more than that.
+	Names bool
 	// Restarts says that a change of the external service may end a run that is being read, with
 	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
 	Restarts bool
@@ -28,6 +31,8 @@ type Target struct {
 	Part func(id string) int
 	// Order compares two ids as the external service sorts them; nil means by their bytes. Collations differ.
 	Order func(a, b string) int
+	// Kept returns what the external service keeps of a text; nil means all of it.
+	Kept func(text string) string
 	// HistoryTime is how long random histories are made; 0 means 1 second. The environment variable SOURCETEST_HISTORIES overrules it
 	// in every suite: SOURCETEST_HISTORIES=2m go test ./source/mysql -run RandomHistories.
 	HistoryTime time.Duration
@@ -65,6 +70,9 @@ type Service struct {
 	Begin func() (Tx, error)
 	// ManyWriters says that others may write while a transaction is open.
 	ManyWriters bool
+	// Settle waits until what was put is told from what is put from now on, where the external service counts in whole seconds. It may be
+	// nil, and no case is skipped for it.
+	Settle func()
 	// OpenWrong opens the source with wrong credentials. Either it or the source's Probe or Begin must refuse.
 	OpenWrong func(ctx context.Context) (bridge.Source, error)
 }
