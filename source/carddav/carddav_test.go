@@ -50,7 +50,9 @@ func TestAbsoluteAddressesAreTheSameCard(t *testing.T) {
 	var k kept
 	for _, form := range []func(string) string{
 		func(p string) string { return strings.ReplaceAll(p, " ", "%20") },
-		func(p string) string { return f.URL + strings.ReplaceAll(strings.ReplaceAll(p, " ", "%20"), "@", "%40") },
+		func(p string) string {
+			return f.URL + strings.ReplaceAll(strings.ReplaceAll(p, " ", "%20"), "@", "%40")
+		},
 	} {
 		f.href = form
 		k.checkpoint = ""
