@@ -31,9 +31,10 @@ type Kind struct {
 
 // The families of kinds. source/kinds says which page in docs each has.
 const (
-	FamilySQL    = "sql"    // a database that is queried in SQL
-	FamilyFile   = "file"   // a file, or a folder of them
-	FamilyMemory = "memory" // contacts in the configuration itself
+	FamilySQL      = "sql"      // a database that is queried in SQL
+	FamilyFile     = "file"     // a file, or a folder of them
+	FamilyAccounts = "accounts" // people and accounts on a directory server
+	FamilyMemory   = "memory"   // contacts in the configuration itself
 )
 
 // A Titled is a kind's configuration that can name what it reads.
