@@ -185,3 +185,10 @@ func TestACloudKnowsItsHosts(t *testing.T) {
 		t.Error("a vendor that is down answers")
 	}
 }
+
+// basic is the header of Basic authentication.
+func basic(user, password string) string {
+	r := &http.Request{Header: http.Header{}}
+	r.SetBasicAuth(user, password)
+	return r.Header.Get("Authorization")
+}
