@@ -123,9 +123,7 @@ func (m *mapper) wished(key string) bool {
 func (m *mapper) text(name string) string {
 	expression := m.column(name)
 	if sql, ok := m.language().(SQL); ok {
-		if c := m.thing.column(name); c != nil && c.Is != Text {
-			return sql.Text(expression)
-		}
+		return asText(sql, m.thing.column(name), expression)
 	}
 	return expression
 }

@@ -199,7 +199,7 @@ func TestWhatCannotBeProposedIsSaid(t *testing.T) {
 		wish proposal.Wish
 	}{
 		"there is no table that could be read":                            {database(), proposal.Wish{}},
-		"no table looks as if it holds contacts":                          {database(table("genre", 9, "id int pk, name")), proposal.Wish{}},
+		"no table looks as if it holds contacts":                          {database(table("genre", 9, "id int pk, name"), table("film", 9, "id int pk, name")), proposal.Wish{}},
 		"there is no table \"kunden\"":                                    {database(table("genre", 9, "id int pk, name")), proposal.Wish{Things: []string{"kunden"}}},
 		"one table is read at a time":                                     {database(), proposal.Wish{Things: []string{"a", "b"}}},
 		"table leads has no column that identifies a contact for certain": {database(table("leads", 9, "name, phone", "a|1234", "a|1235")), proposal.Wish{}},
