@@ -126,8 +126,8 @@ func newInitKindCommand(k source.Kind, f *initFlags) *cobra.Command {
 		given[q.Key] = flags.String(flagOf(q.Key), "", usage)
 	}
 	for _, field := range strictyaml.Fields(reflect.TypeOf(k.Config())) {
-		if given[field.Key] == nil && field.Type.Kind() == reflect.String && flags.Lookup(flagOf(field.Key)) == nil && cmd.InheritedFlags().Lookup(flagOf(field.Key)) == nil {
-			given[field.Key] = flags.String(flagOf(field.Key), "", "the key "+field.Key+" of the source")
+		if given[field.Key] == nil && field.Type.Kind() == reflect.String && field.Key != "query" && flags.Lookup(flagOf(field.Key)) == nil && cmd.InheritedFlags().Lookup(flagOf(field.Key)) == nil {
+			given[field.Key] = flags.String(flagOf(field.Key), "", firstSentence(field.Description))
 		}
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -140,6 +140,17 @@ func newInitKindCommand(k source.Kind, f *initFlags) *cobra.Command {
 		return f.run(cmd, k, values)
 	}
 	return cmd
+}
+
+// firstSentence returns the first sentence of a key's description, as a flag is described.
+func firstSentence(text string) string {
+	text, _, _ = strings.Cut(text, ". ")
+	text, _, _ = strings.Cut(text, ": ")
+	text = strings.ReplaceAll(strings.TrimSuffix(text, "."), "`", "")
+	if len(text) < 2 || text[1] < 'a' { // SQL stays SQL
+		return text
+	}
+	return strings.ToLower(text[:1]) + text[1:]
 }
 
 // A setupRun is one run of contactbridge init.
@@ -375,8 +386,17 @@ func (r *setupRun) preview() (*preview.Preview, error) {
 	if err != nil {
 		return nil, err
 	}
-	return preview.Of(r.cmd.Context(), cfg.Endpoints[r.draft.Endpoint], source.Deps{Logger: slog.New(slog.DiscardHandler)}, bridge.Auth{},
+	p, err := preview.Of(r.cmd.Context(), cfg.Endpoints[r.draft.Endpoint], source.Deps{Logger: slog.New(slog.DiscardHandler)}, bridge.Auth{},
 		preview.Options{Limit: 5, Examine: 2000, Inspect: 10 * time.Second, Read: 10 * time.Second})
+	if err == nil && len(r.draft.Proposal.Settings) > 0 && !r.ready() {
+		p.Mapping = nil // it has just been shown, with reasons
+	}
+	return p, err
+}
+
+// ready reports whether the kind maps the fields by itself.
+func (r *setupRun) ready() bool {
+	return slices.ContainsFunc(r.draft.Proposal.Things, func(t proposal.Thing) bool { return t.Ready })
 }
 
 // settle shows what is proposed, and lets the user correct it until it is good.

@@ -19,10 +19,18 @@ func (r *setupRun) showProposal() {
 	for _, s := range p.Settings {
 		width = max(width, len(s.Key))
 	}
+	screen := terminalWidth(r.out)
 	for _, s := range p.Settings {
-		text := fmt.Sprintf("  %-*s  %s", width, s.Key, settingText(s.Value))
+		text, why := fmt.Sprintf("  %-*s  %s", width, s.Key, settingText(s.Value)), ""
 		if s.Why != "" {
-			text += style.Dim("  (" + oneLine(s.Why) + ")")
+			why = "(" + oneLine(s.Why) + ")"
+		}
+		switch {
+		case why == "":
+		case len(text)+len(why)+2 <= screen:
+			text += "  " + style.Dim(why)
+		default:
+			text += fmt.Sprintf("\n  %-*s  %s", width, "", style.Dim(why))
 		}
 		fmt.Fprintln(r.out, text)
 	}

@@ -91,12 +91,12 @@ var (
 
 // meaningsOfSide returns what a side could hold: numbers, addresses or both.
 func meaningsOfSide(t Thing) []side {
-	m := understand(t)
-	if len(m.columns(record.FieldName)) > 0 && len(t.Columns) > 8 { // contacts themselves, such as those of a company
-		return nil
-	}
 	if list := typedSides(t); len(list) > 0 {
 		return list
+	}
+	m := understand(t)
+	if len(m.columns(record.FieldName)) > 0 && !slices.ContainsFunc(wordsOf(t.Name), func(w string) bool { return phoneThings[w] || mailThings[w] }) {
+		return nil // they are contacts themselves, such as those of a company
 	}
 	var list []side
 	for _, field := range []string{record.FieldPhones, record.FieldEmails} {

@@ -200,9 +200,11 @@ func (d *Draft) Text() string {
 		}
 	}
 	writeSettings(&b, "      ", nest(append(source, d.Proposal.Settings...)))
+	phones := "format: e164"
 	if d.Region != "" {
-		fmt.Fprintf(&b, "    phones: {region: %s, format: e164}\n", scalar(d.Region))
+		phones = "region: " + scalar(d.Region) + ", " + phones
 	}
+	fmt.Fprintf(&b, "    phones: {%s}\n", phones)
 	return b.String()
 }
 
@@ -260,24 +262,28 @@ func writeSettings(b *strings.Builder, indent string, settings []proposal.Settin
 			writeSettings(b, indent+"  ", below)
 			continue
 		}
-		list, isList := s.Value.([]string)
-		line := indent + scalar(s.Key) + ": " + value(s.Value)
-		if isList && len(line) > 100 {
-			line = indent + scalar(s.Key) + ":"
-		}
-		if why := comment(s.Why); why != "" {
-			if len(line) < 60 && len(line)+len(why) < 130 {
-				line = fmt.Sprintf("%-40s%s", line, why)
-			} else {
-				line = indent + why + "\n" + line
-			}
-		}
+		writeSetting(b, indent, s)
+	}
+}
+
+func writeSetting(b *strings.Builder, indent string, s proposal.Setting) {
+	line, why := indent+scalar(s.Key)+": "+value(s.Value), comment(s.Why)
+	list, isList := s.Value.([]string)
+	block := isList && len(line) > 100
+	switch {
+	case why == "":
+	case len(line) < 60 && len(line)+len(why) < 130:
+		line = fmt.Sprintf("%-*s  %s", 38, line, why)
+	default:
+		b.WriteString(indent + why + "\n")
+	}
+	if !block {
 		b.WriteString(line + "\n")
-		if isList && strings.HasSuffix(line, ":") {
-			for _, element := range list {
-				fmt.Fprintf(b, "%s  - %s\n", indent, scalar(escape(element)))
-			}
-		}
+		return
+	}
+	b.WriteString(indent + scalar(s.Key) + ":\n")
+	for _, element := range list {
+		fmt.Fprintf(b, "%s  - %s\n", indent, scalar(escape(element)))
 	}
 }
 
