@@ -123,9 +123,7 @@ func (m *mapper) wished(key string) bool {
 func (m *mapper) text(name string) string {
 	expression := m.column(name)
 	if sql, ok := m.language().(SQL); ok {
-		if c := m.thing.column(name); c != nil && c.Is != Text {
-			return sql.Text(expression)
-		}
+		return asText(sql, m.thing.column(name), expression)
 	}
 	return expression
 }
@@ -152,7 +150,7 @@ func (m *mapper) fields() {
 		for i, column := range g.Columns {
 			parts[i] = m.text(column)
 		}
-		m.set("fields."+g.Field, m.language().Join(g.Join, parts), "of its parts")
+		m.set("fields."+g.Field, m.language().Join(g.Join, parts), "")
 	}
 	m.lookUp(record.FieldCompany, companyWords)
 	for _, field := range []string{record.FieldEmails, record.FieldPhones, record.FieldWebsites} {
@@ -203,18 +201,30 @@ func (s *side) why() string {
 
 // side notes what follows from a field that comes from a side.
 func (m *mapper) side(s side) {
-	if !slices.Contains(m.elsewhere, s.thing.Name) {
-		m.elsewhere = append(m.elsewhere, s.thing.Name)
+	if slices.Contains(m.elsewhere, s.thing.Name) {
+		return
 	}
-	if len(s.others) > 0 {
-		m.proposal.problem("Add to the list in the configuration what belongs to it.", "rows of %s with another %s than %s are not taken for %s: %s",
-			s.thing.Name, s.typed, strings.Join(s.types, ", "), s.field, list(s.others, 8))
+	m.elsewhere = append(m.elsewhere, s.thing.Name)
+	if left := m.leftOut(s); len(left) > 0 {
+		m.proposal.problem("Add what holds phone numbers or e-mail addresses to the lists in the configuration.",
+			"rows of table %s with these values of %s are not taken: %s", s.thing.Name, s.typed, list(left, 8))
 	}
 	if !s.indexed() {
 		sql := m.language().(SQL)
-		m.proposal.problem(fmt.Sprintf("CREATE INDEX %s ON %s (%s);", strings.ReplaceAll(strings.Trim(s.thing.Name, `"`), ".", "_")+"_"+s.refers.Columns[0], sql.Thing(s.thing.Name), sql.Column(s.refers.Columns[0])),
-			"%s has no index on %s: every contact is looked up in all of its rows", s.thing.Name, s.refers.Columns[0])
+		m.proposal.problem(fmt.Sprintf("CREATE INDEX ON %s (%s) makes it quick; most databases want a name after INDEX.", sql.Thing(s.thing.Name), sql.Column(s.refers.Columns[0])),
+			"table %s has no index on %s: for every contact all of its rows are read", s.thing.Name, s.refers.Columns[0])
 	}
+}
+
+// leftOut returns the types of a side's rows that mean no field.
+func (m *mapper) leftOut(s side) []string {
+	var left []string
+	for _, other := range s.others {
+		if !slices.ContainsFunc(m.facts.sides, func(has side) bool { return has.thing.Name == s.thing.Name && slices.Contains(has.types, other) }) {
+			left = append(left, other)
+		}
+	}
+	return left
 }
 
 var (
@@ -288,7 +298,7 @@ func (m *mapper) updated() {
 		m.proposal.problem("Set updated if there is a column that moves with every change.", "no column was found that says when a contact was last changed: %s", without)
 	case len(m.elsewhere) > 0:
 		m.proposal.problem(fmt.Sprintf("Set updated: %s if your program moves it as well whenever a row there is added, changed or removed.", m.column(guess)),
-			"updated is left out: %s says nothing of changes in %s; %s", guess, strings.Join(m.elsewhere, ", "), without)
+			"updated is left out: %s does not tell of changes in %s; %s", guess, strings.Join(m.elsewhere, ", "), without)
 	case len(values(m.thing, guess)) < len(m.thing.Samples):
 		m.unstamped(guess)
 	default:
