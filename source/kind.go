@@ -25,6 +25,8 @@ type Kind struct {
 	// "kind", and must refuse unknown keys. Mistakes are returned as [ConfigError], or as the error of decode. Neither
 	// New nor decode connects to anything.
 	New func(decode func(into any) error, deps Deps) (Factory, error)
+	// Setup says how contactbridge init sets up a source of this kind. nil: init does not offer it.
+	Setup *Setup
 }
 
 // The families of kinds. source/kinds says which page in docs each has.
