@@ -4,6 +4,7 @@ package kinds
 
 import (
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/carddav"
 	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/json"
 	"github.com/contactbridge/contactbridge/source/jsonl"
@@ -26,6 +27,7 @@ func All() []source.Kind {
 		jsonl.Kind(),
 		json.Kind(),
 		xlsx.Kind(),
+		carddav.Kind(),
 		memory.Kind(),
 	}
 }
@@ -43,6 +45,7 @@ func Families() []Family {
 	return []Family{
 		{Name: source.FamilySQL, Guide: "serve-my-database.md", Title: "Serve my database"},
 		{Name: source.FamilyFile, Guide: "serve-my-files.md", Title: "Serve my files"},
+		{Name: source.FamilyBooks, Guide: "carddav.md", Title: "Serve my address books"},
 		{Name: source.FamilyMemory},
 	}
 }

@@ -51,6 +51,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{path: customers.xlsx, sheet: Contacts, id: id, fields: {name: name, phones: [phone, mobile]}}`,
 		bad:  `{path: customers.xlsx, sheets: Contacts}`,
 	},
+	"carddav": {
+		good: `{url: "https://dav.example.com/", username: alice, password: secret, books: [Contacts], fields: {name: fn, phones: tel}}`,
+		bad:  `{url: "https://dav.example.com/", user: alice}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,
