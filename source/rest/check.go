@@ -110,7 +110,7 @@ func (l *Language) checkNames(errs *source.ConfigErrors) {
 	}
 	l.texts(func(key string, t Text) {
 		for _, name := range t.names() {
-			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) {
+			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || key == "link" && (name == "id" || strings.HasPrefix(name, recordPrefix)) {
 				continue
 			}
 			hint := "Add it to connection, or use one of: " + strings.Join(known, ", ") + "."
@@ -130,6 +130,7 @@ func (l *Language) texts(yield func(key string, t Text)) {
 		}
 	}
 	yield("base", l.Base)
+	yield("link", l.Link)
 	all("headers", l.Headers)
 	yield("updated.zone", l.Updated.Zone)
 	for i, a := range l.Auth {

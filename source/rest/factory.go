@@ -56,11 +56,19 @@ func newFactory(name string, language Language, deps source.Deps) (source.Factor
 	return f, nil
 }
 
+// recordPrefix begins the names of a record's values in link.
+const recordPrefix = "record."
+
 // paths lists the paths in a record that the language uses.
 func (l *Language) paths() []string {
 	texts := []string{l.ID, l.Updated.Path, l.Deleted, l.Keep, l.Merged, l.Deletions.ID, l.Deletions.At}
 	for _, m := range l.Fields.Mapped() {
 		texts = append(texts, m.From)
+	}
+	for _, name := range l.Link.names() {
+		if path, ok := strings.CutPrefix(name, recordPrefix); ok {
+			texts = append(texts, path)
+		}
 	}
 	texts = slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 	names := file.Names(texts)

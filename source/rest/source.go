@@ -219,6 +219,9 @@ func (s *Source) reached(run bridge.Run, st state, at bridge.Position, complete 
 		return checkpoint{stamp: p.stamp, id: p.id}, true
 	case p.segment == fresh:
 		return horizon, true
+	case p.segment == flow && s.factory.language.isAscending() && !complete && p.stamp != 0:
+		step := s.factory.language.Updated.precision().Microseconds()
+		return checkpoint{stamp: min(floorDiv(p.stamp, step)*step-1, st.horizon)}, true
 	case !complete:
 		return checkpoint{}, false
 	case p.segment == flow || p.segment == again:
