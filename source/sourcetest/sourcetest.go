@@ -26,6 +26,9 @@ type Target struct {
 	// Restarts says that a change of the external service may end a run that is being read, with
 	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
 	Restarts bool
+	// OwnClock says that the external service stamps changes itself, with a clock that does not go back: no stamp of a contact is ever
+	// older than the one before.
+	OwnClock bool
 	// Part says which of several sources, which are read one after the other, has a contact; nil if there is only one. The order
 	// of contacts is that of their parts, and then that of the source.
 	Part func(id string) int
