@@ -7,6 +7,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/json"
 	"github.com/contactbridge/contactbridge/source/jsonl"
+	"github.com/contactbridge/contactbridge/source/ldap"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/mysql"
 	"github.com/contactbridge/contactbridge/source/postgres"
@@ -26,6 +27,7 @@ func All() []source.Kind {
 		jsonl.Kind(),
 		json.Kind(),
 		xlsx.Kind(),
+		ldap.Kind(),
 		memory.Kind(),
 	}
 }
@@ -43,6 +45,7 @@ func Families() []Family {
 	return []Family{
 		{Name: source.FamilySQL, Guide: "serve-my-database.md", Title: "Serve my database"},
 		{Name: source.FamilyFile, Guide: "serve-my-files.md", Title: "Serve my files"},
+		{Name: source.FamilyAccounts, Guide: "ldap.md", Title: "Serve my directory"},
 		{Name: source.FamilyMemory},
 	}
 }
