@@ -12,6 +12,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/test/davtest"
+	"github.com/contactbridge/contactbridge/internal/test/ldaptest"
 	"github.com/contactbridge/contactbridge/internal/test/mysqltest"
 )
 
@@ -79,6 +80,25 @@ func TestCardDAVExampleIsServed(t *testing.T) {
 	t.Setenv("DAV_PW", davtest.Password)
 	t.Setenv("BOOKS_BRIDGE_PASSWORD", "")
 	serveExample(t, "bridge-carddav.yaml", "books", "+442079460018", 3)
+}
+
+func TestLDAPExampleIsServed(t *testing.T) {
+	people, err := os.ReadFile(filepath.Join(examples, "people.ldif"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := ldaptest.StartOpenLDAP(t.Context(), ldaptest.OpenLDAP{People: string(people)})
+	if errors.Is(err, ldaptest.ErrNotInstalled) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	t.Setenv("CRM_LDAP", server.URL)
+	t.Setenv("CRM_BRIDGE_PASSWORD", "")
+	t.Setenv("READER_PASSWORD", "")
+	serveExample(t, "bridge-ldap.yaml", "people", "", 3)
 }
 
 func TestExamplesAreServed(t *testing.T) {
