@@ -58,7 +58,7 @@ sent with everything that is wrong with them, let you correct that, and write a 
 With --yes nothing is asked: what the flags leave open is decided, and said with the reasons. Nothing is changed but the file of
 -o. No credential is written: the configuration refers to environment variables, and init says which.`,
 		Example: initExample(),
-		Args:    noSuchCommand,
+		Args:    knownKind,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd, source.Kind{}, nil) },
 	}
 	f.add(cmd)
@@ -68,6 +68,18 @@ With --yes nothing is asked: what the flags leave open is decided, and said with
 		}
 	}
 	return cmd
+}
+
+// knownKind refuses what is not a kind: kinds are commands.
+func knownKind(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "Choose one: " + strings.Join(setupNames(), ", ") + "."
+	if near := strictyaml.Nearest(args[0], setupNames()); near != "" {
+		hint = fmt.Sprintf("Did you mean %q? %s", near, hint)
+	}
+	return misuse(fmt.Sprintf("init cannot set up a source of kind %q", args[0]), hint)
 }
 
 // initExample shows how init is used without questions, with the first kinds.
@@ -163,6 +175,7 @@ type setupRun struct {
 	draft     setup.Draft
 	inventory proposal.Inventory
 	wish      proposal.Wish
+	asked     bool // for the country of phone numbers
 }
 
 func (f *initFlags) run(cmd *cobra.Command, kind source.Kind, given map[string]string) error {
@@ -401,12 +414,22 @@ func (r *setupRun) ready() bool {
 
 // settle shows what is proposed, and lets the user correct it until it is good.
 func (r *setupRun) settle() (*preview.Preview, error) {
-	if err := r.askRegion(); err != nil {
-		return nil, err
+	if r.draft.Proposal.National {
+		if err := r.askRegion(); err != nil {
+			return nil, err
+		}
 	}
 	for {
-		r.showProposal()
 		p, err := r.preview()
+		if err == nil && r.draft.Region == "" && !r.asked && hasProblem(p, "bad_phone") { // a kind that maps the numbers itself
+			if err := r.askRegion(); err != nil {
+				return nil, err
+			}
+			if r.draft.Region != "" {
+				continue
+			}
+		}
+		r.showProposal()
 		problems, wrong := errors.AsType[*strictyaml.Problems](err)
 		switch {
 		case wrong:
@@ -427,6 +450,10 @@ func (r *setupRun) settle() (*preview.Preview, error) {
 			return p, err
 		}
 	}
+}
+
+func hasProblem(p *preview.Preview, code string) bool {
+	return slices.ContainsFunc(p.Problems, func(p source.Problem) bool { return p.Code == code })
 }
 
 // write writes the configuration, and says what comes next.

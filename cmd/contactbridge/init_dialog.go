@@ -213,9 +213,10 @@ func (r *setupRun) say(err error) {
 
 // askRegion asks for the country of numbers without one, where that matters.
 func (r *setupRun) askRegion() error {
-	if r.in == nil || r.draft.Region != "" || !r.draft.Proposal.National {
+	if r.in == nil || r.draft.Region != "" || r.asked {
 		return nil
 	}
+	r.asked = true
 	fmt.Fprintf(r.out, "\n%s\n", r.style().Bold("Which country do phone numbers without a country code belong to?"))
 	fmt.Fprintln(r.out, "Its code or name, such as US, DE or France. Enter leaves it open: such numbers are sent as they are written.")
 	for {

@@ -58,6 +58,9 @@ type identity struct {
 func (c *candidate) idOf() identity {
 	t := &c.thing
 	if t.ID != "" {
+		if own := numberOf(t); own != "" && t.ID != c.meant.guess.ID {
+			return identity{column: own, why: "by its name; every row that was looked at has a value of its own"}
+		}
 		return identity{column: t.ID, why: t.WhyID}
 	}
 	if len(t.Primary) == 1 {
@@ -85,6 +88,24 @@ func (c *candidate) idOf() identity {
 	return identity{}
 }
 
+// numberOf returns the column that numbers the records of a file, by its name and values.
+func numberOf(t *Thing) string {
+	for _, c := range t.Columns {
+		words := wordsOf(c.Name)
+		if len(words) > 0 && numberWords[words[len(words)-1]] && !slices.ContainsFunc(words, func(w string) bool { return notNumbers[w] }) &&
+			len(t.Samples) > 1 && isUnique(values(*t, c.Name), len(t.Samples)) {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// What ends the names of columns that number records, and what is in those that number something else.
+var (
+	numberWords = setOf(`id no nr number nummer num key code uuid guid`)
+	notNumbers  = setOf(`phone telephone tel telefon fax mobile mobil cell handy zip postal country area house street hausnummer vat tax account iban bank company`)
+)
+
 func isUnique(values []string, of int) bool {
 	sorted := slices.Sorted(slices.Values(values))
 	return len(values) == of && len(slices.Compact(sorted)) == of
@@ -107,7 +128,7 @@ func (m *mapper) id() error {
 			parts[i] = m.text(column)
 		}
 		m.set("id", m.language().Join("-", parts), id.why+": "+strings.Join(id.all, ", "))
-	case m.thing.ID != "":
+	case id.column == m.thing.ID:
 		m.set("id", id.column, id.why)
 	default:
 		m.set("id", m.column(id.column), id.why)

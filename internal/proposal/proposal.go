@@ -148,7 +148,10 @@ func choose(inv Inventory, ranked []candidate, wanted []string, p *Proposal) ([]
 		if inv.Key == "" {
 			return nil, nil
 		}
-		return nil, &failure.Error{Code: failure.NotFound, Message: fmt.Sprintf("there is no %s that could be read", inv.Noun)}
+		return nil, &failure.Error{
+			Code: failure.NotFound, Message: fmt.Sprintf("there is no %s that could be read", inv.Noun),
+			Hint: "Check that this is the right place, and that the user may read what is in it.",
+		}
 	}
 	best := ranked[0]
 	if !best.possible() && len(ranked) == 1 {

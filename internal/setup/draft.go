@@ -221,7 +221,7 @@ func (d *Draft) head() string {
 }
 
 func shown(file string) string {
-	if file == "" {
+	if file == "" || file == "-" {
 		return "bridge.yaml"
 	}
 	return file

@@ -120,7 +120,7 @@ func (g Guide) thing(ctx context.Context, path source.Template, choice string, d
 		t.ID, t.WhyID = m.id.setting(), m.id.chosen
 		if m.knows && knownPhones(m.fields.Guess) {
 			t.Ready, t.Score, t.Why = true, 100, "it holds phone numbers"
-			if !m.id.makes() {
+			if !m.id.fallback {
 				t.Settings = append(t.Settings, proposal.Setting{Key: "id", Value: t.ID, Why: t.WhyID})
 			}
 			return nil

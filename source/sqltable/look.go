@@ -277,7 +277,7 @@ func typeNamed(name string) proposal.Type {
 	switch {
 	case has("bool", "tinyint(1)", "bit(1)") || name == "bit":
 		return proposal.Bool
-	case has("char", "text", "clob", "uuid", "enum", "json", "string", "inet", "uniqueidentifier"):
+	case has("char", "text", "clob", "uuid", "enum", "string"):
 		return proposal.Text
 	case has("timestamp", "datetime"):
 		return proposal.Time
