@@ -33,9 +33,9 @@ type Reader struct {
 	encoding Encoding
 	buffer   []byte
 	pooled   *[]byte // where the buffer came from; nil before the first read
-	base     int64 // the offset of buffer[0]
-	next     int   // the next line's place in buffer
-	chunk    int   // how much is read at once: little after a jump, much when reading on
+	base     int64   // the offset of buffer[0]
+	next     int     // the next line's place in buffer
+	chunk    int     // how much is read at once: little after a jump, much when reading on
 	decoded  []byte
 	head     []byte // the beginning of a line that is too long
 }
