@@ -44,7 +44,7 @@ func (l *Language) checkConnection(errs *source.ConfigErrors) {
 		errs.If(f.Name == "", key+".name", key+".name is missing", "Write the field's key.")
 		errs.If(seen[f.Name], key+".name", "connection has two fields "+f.Name, "Remove one of them.")
 		errs.If(f.Title == "", key+".title", key+".title is missing", "Write what people call it.")
-		errs.If(f.Name != "url" && slices.Contains(variables, f.Name), key+".name", f.Name+" has a meaning of its own in texts", "Give the field another name.")
+		errs.If(f.Name != "url" && f.Name != "access_token" && slices.Contains(variables, f.Name), key+".name", f.Name+" has a meaning of its own in texts", "Give the field another name.")
 		seen[f.Name] = true
 		if f.Pattern == "" {
 			continue

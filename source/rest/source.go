@@ -67,7 +67,7 @@ func (c *client) account(ctx context.Context) (string, error) {
 
 // verify sends the request that succeeds with good credentials.
 func (c *client) verify(ctx context.Context) (*answer, error) {
-	return c.ask(ctx, call{request: &c.factory.language.Verify, values: scope{"limit": int64(1), "page": int64(1), "offset": int64(0), "columns": c.factory.language.paths()}})
+	return c.ask(ctx, call{request: &c.factory.language.Verify, values: scope{"limit": int64(1), "page": int64(1), "offset": int64(0), "columns": c.factory.language.columns()}})
 }
 
 // Begin implements [bridge.Source].
@@ -221,7 +221,9 @@ func (s *Source) reached(run bridge.Run, st state, at bridge.Position, complete 
 		return horizon, true
 	case !complete:
 		return checkpoint{}, false
-	case p.segment == flow || p.segment == again:
+	case p.segment == left && s.factory.language.isSorted():
+		return horizon, true
+	case p.segment == flow || p.segment == again || p.segment == left:
 		return checkpoint{stamp: min(p.stamp, st.horizon)}, p.stamp != 0
 	}
 	return horizon, true

@@ -82,13 +82,17 @@ type tenant struct {
 	fields func(c contact.Contact) vendors.Fields
 	// numbers says that ids are numbers: the suite's ids are translated.
 	numbers bool
+	// deletesApart says that deletions are in a list of their own.
+	deletesApart bool
+	// settles is how long it takes until a change is visible.
+	settles time.Duration
 	// deletes says that the vendor tells of deletions.
 	deletes func(store *vendors.Store, at time.Time, id string)
 }
 
 // target returns what the suite needs.
 func (v tenant) target() sourcetest.Target {
-	t := sourcetest.Target{New: v.service, OwnClock: true, HistoryTime: 2 * time.Second}
+	t := sourcetest.Target{New: v.service, OwnClock: true, LateReturns: v.deletesApart, HistoryTime: 2 * time.Second}
 	if v.numbers {
 		t.Order = numbered.compare
 	}
@@ -118,6 +122,7 @@ func (v tenant) service(testing.TB) sourcetest.Service {
 			for _, c := range contacts {
 				store.Put(updated, v.id(c.ID), v.fields(c))
 			}
+			clock.Advance(v.settles)
 			return nil
 		},
 	}
@@ -126,6 +131,7 @@ func (v tenant) service(testing.TB) sourcetest.Service {
 			for _, id := range ids {
 				v.deletes(store, at, v.id(id))
 			}
+			clock.Advance(v.settles)
 			return nil
 		}
 	}
@@ -139,21 +145,25 @@ func (v tenant) id(id string) string {
 	return id
 }
 
-// numbers gives the suite's ids numbers, in the order in which they are seen first, once for all tests.
+// numbers gives the suite's ids numbers, once for all tests: those of [sourcetest.Full] in their own order, others in the order in
+// which they are seen first. All have as many digits.
 type numbers struct {
 	lock sync.Mutex
 	of   map[string]int
-	ids  []string
+	ids  map[int]string
 }
 
-var numbered = numbers{of: map[string]int{}}
+var numbered = numbers{of: map[string]int{}, ids: map[int]string{}}
 
 func (n *numbers) number(id string) int {
 	n.lock.Lock()
 	defer n.lock.Unlock()
 	if _, ok := n.of[id]; !ok {
-		n.ids = append(n.ids, id)
-		n.of[id] = 1000 + len(n.ids) // as many digits as any: their order is that of their bytes
+		number := 500_000 + len(n.of)
+		if i, err := strconv.Atoi(strings.TrimPrefix(id, "c")); err == nil && len(id) == 6 && id[0] == 'c' {
+			number = 100_000 + i
+		}
+		n.of[id], n.ids[number] = number, id
 	}
 	return n.of[id]
 }
@@ -162,10 +172,10 @@ func (n *numbers) id(number string) string {
 	n.lock.Lock()
 	defer n.lock.Unlock()
 	i, err := strconv.Atoi(number)
-	if err != nil || i <= 1000 || i > 1000+len(n.ids) {
-		return number
+	if id, ok := n.ids[i]; err == nil && ok {
+		return id
 	}
-	return n.ids[i-1001]
+	return number
 }
 
 func (n *numbers) compare(a, b string) int { return cmp.Compare(n.number(a), n.number(b)) }

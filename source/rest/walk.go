@@ -47,17 +47,17 @@ func (l *Language) plan(initial bool) []segment {
 	if initial && !l.List.IsZero() {
 		return []segment{listed}
 	}
-	var plan []segment
-	if !initial && l.Deletions.By == "request" {
-		plan = append(plan, deleted)
-	}
+	plan := []segment{flow}
 	switch l.Changes.Order {
 	case orderUpdated:
-		return append(plan, settled, fresh)
+		plan = []segment{settled, fresh}
 	case orderNewest:
-		return append(plan, flow, again)
+		plan = []segment{flow, again}
 	}
-	return append(plan, flow)
+	if !initial && l.Deletions.By == "request" {
+		return slices.Concat([]segment{deleted}, plan, []segment{left})
+	}
+	return plan
 }
 
 // isSorted reports whether changes come in the order of their stamps, so that a checkpoint can be any record.
@@ -101,7 +101,7 @@ func (w *walk) read() error {
 			done, err = w.settled()
 		case fresh:
 			done, err = w.fresh()
-		case deleted, listed, flow, again:
+		case deleted, listed, flow, again, left:
 			done, err = w.flowing()
 		}
 		if err != nil || !done || w.stopped {
@@ -117,7 +117,7 @@ func (w *walk) read() error {
 
 // keep returns the stamp that goes on into the next segment.
 func (p place) keep(next segment) int64 {
-	if next == again {
+	if next == again || next == left {
 		return p.stamp
 	}
 	return 0
