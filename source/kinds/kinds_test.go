@@ -58,6 +58,14 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{url: "https://crm.example.com", api_key: "{{auth.api_key}}", changes: {page: {size: 100}}, fields: {custom_fields: {Plan: cPlan}}}`,
 		bad:  `{url: "https://crm.example.com", api_kee: x}`,
 	},
+	"dolibarr": {
+		good: `{url: "https://erp.example.com", api_key: "{{auth.api_key}}", time_zone: Europe/Paris}`,
+		bad:  `{url: "https://erp.example.com", api_key: x, timezone: Europe/Paris}`,
+	},
+	"odoo": {
+		good: `{url: "https://acme.odoo.com", api_key: "{{auth.api_key}}", fields: {phones: [phone, mobile]}}`,
+		bad:  `{url: "https://acme.odoo.com", api_key: x, dbase: acme}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

@@ -91,6 +91,7 @@ const (
 func (l *Language) checkOrder(errs *source.ConfigErrors) {
 	errs.If(l.Changes.Order == "", "changes.order", "changes.order is missing", "Write in which order the records come: updated, newest, or none.")
 	errs.If(l.Changes.Order == orderUpdated && l.Updated.Path == "", "updated", "updated is missing", "Write where a record has the time of its last change.")
+	errs.If(l.ByID.Page.By == "cursor" && l.ByID.IDs == "", "by_id.ids", "by_id.ids is missing: a cursor's page is read from its beginning again", "Write how ids are ordered:  ids: number  or  bytes")
 	errs.If(!l.ByID.IsZero() && l.ByID.Order != orderID, "by_id.order", "by_id.order must be id", "Write  order: id")
 	d := l.Deletions
 	errs.If(d.By == "", "deletions", "deletions.by is missing", "Write inline, request, sweep, or none.")
@@ -110,7 +111,7 @@ func (l *Language) checkNames(errs *source.ConfigErrors) {
 	}
 	l.texts(func(key string, t Text) {
 		for _, name := range t.names() {
-			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) {
+			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || key == "link" && (name == "id" || strings.HasPrefix(name, recordPrefix)) {
 				continue
 			}
 			hint := "Add it to connection, or use one of: " + strings.Join(known, ", ") + "."
@@ -130,6 +131,7 @@ func (l *Language) texts(yield func(key string, t Text)) {
 		}
 	}
 	yield("base", l.Base)
+	yield("link", l.Link)
 	all("headers", l.Headers)
 	yield("updated.zone", l.Updated.Zone)
 	for i, a := range l.Auth {

@@ -26,21 +26,13 @@ type factory struct {
 	columns  *jsonrecord.Columns
 	mapping  mapping
 	patterns map[string]*regexp.Regexp // of the connection's fields
-
-	constants []constant
-	clients   *source.Pool[*client]
+	clients  *source.Pool[*client]
 }
 
 // A mapping is what is made of a record.
 type mapping struct {
 	fields                                       *record.Mapper
 	id, updated, deleted, keep, merged, gone, at *record.Expression // nil where the language does not say it
-}
-
-// A constant is a field of the connection that stands in the mapping, as if each record had it.
-type constant struct {
-	column int
-	field  string
 }
 
 // maxClients is how many credentials are known at a time.
@@ -64,11 +56,19 @@ func newFactory(name string, language Language, deps source.Deps) (source.Factor
 	return f, nil
 }
 
+// recordPrefix begins the names of a record's values in link.
+const recordPrefix = "record."
+
 // paths lists the paths in a record that the language uses.
 func (l *Language) paths() []string {
 	texts := []string{l.ID, l.Updated.Path, l.Deleted, l.Keep, l.Merged, l.Deletions.ID, l.Deletions.At}
 	for _, m := range l.Fields.Mapped() {
 		texts = append(texts, m.From)
+	}
+	for _, name := range l.Link.names() {
+		if path, ok := strings.CutPrefix(name, recordPrefix); ok {
+			texts = append(texts, path)
+		}
 	}
 	texts = slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 	names := file.Names(texts)
@@ -76,33 +76,10 @@ func (l *Language) paths() []string {
 	return slices.Compact(names)
 }
 
-// connectionPath begins the names of the connection's fields in the mapping.
-const connectionPath = "connection."
-
-// columns lists the paths that a record itself has.
-func (l *Language) columns() []string {
-	return slices.DeleteFunc(l.paths(), func(path string) bool { return strings.HasPrefix(path, connectionPath) })
-}
-
-// findConstants finds the fields of the connection that stand in the mapping.
-func (f *factory) findConstants(paths []string, errs *source.ConfigErrors) {
-	for i, path := range paths {
-		name, ok := strings.CutPrefix(path, connectionPath)
-		if !ok {
-			continue
-		}
-		at := slices.IndexFunc(f.language.Connection, func(field Field) bool { return field.Name == name })
-		errs.If(at < 0, "fields", "connection has no field "+name, "Add it to connection, or remove "+path+".")
-		errs.If(at >= 0 && f.language.Connection[max(at, 0)].Secret, "fields", path+" is secret, and contacts are not", "Remove it.")
-		f.constants = append(f.constants, constant{i, name})
-	}
-}
-
 // compile makes the mapping.
 func (f *factory) compile(errs *source.ConfigErrors) {
 	l := f.language
 	paths := l.paths()
-	f.findConstants(paths, errs)
 	f.columns = jsonrecord.Of(paths)
 	if l.Nothing != "" {
 		f.columns.StandsForNothing(l.Nothing, l.Truths)

@@ -35,6 +35,10 @@ func (w *walk) flowing() (done bool, err error) {
 		}
 		for _, i := range unread(got.items, at.id) {
 			if !i.noTime && !at.segment.isGone() {
+				if at.segment == flow && w.l.isAscending() && at.stamp != 0 && i.stamp < at.stamp-w.l.Updated.precision().Microseconds() {
+					w.emit(held, heldAt)
+					return false, w.disorder("changes", "updated")
+				}
 				at.stamp = max(at.stamp, i.stamp)
 			}
 			if !w.isWanted(i) {

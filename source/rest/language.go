@@ -40,6 +40,7 @@ type Language struct {
 	Throttle Throttle   `yaml:"throttle" digest:"-" jsonschema_description:"How many requests the service takes."`
 	Errors   []Reaction `yaml:"errors" digest:"-" jsonschema_description:"What answers mean that are no records. The first one that fits counts."`
 
+	Link   Text          `yaml:"link" jsonschema_description:"The record's page: a contact's url where fields has none. {{id}} stands for its id, {{record.name}} for a value of it."`
 	Fields record.Fields `yaml:"fields" jsonschema_description:"What a contact's fields are made of: paths in a record such as address.city, or expressions."`
 }
 

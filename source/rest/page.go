@@ -56,7 +56,7 @@ func (f *factory) asks(name string) purpose {
 // fetch asks for one page. link is the address that the last page gave for it; empty without one.
 func (c *client) fetch(ctx context.Context, run string, p purpose, values scope, link string) (*page, error) {
 	values["limit"] = int64(p.reading.Page.Size)
-	values["columns"] = c.factory.language.columns()
+	values["columns"] = c.factory.language.paths()
 	key := source.DigestOf(run, p.name, link, string(c.values.with(values).bytes()))
 	if known := c.pages.get(key, c.factory.deps.Clock.Now()); known != nil {
 		return known, nil
@@ -159,9 +159,6 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 	if rec.Fault != nil {
 		to.fault, to.noTime = rec.Reason, true
 		return
-	}
-	for _, constant := range c.factory.constants {
-		rec.Values[constant.column] = []byte(textOf(c.values[constant.field]))
 	}
 	to.values = rec.Values
 	id, err := p.id.Text(row, rec.Values)

@@ -67,7 +67,7 @@ func (c *client) account(ctx context.Context) (string, error) {
 
 // verify sends the request that succeeds with good credentials.
 func (c *client) verify(ctx context.Context) (*answer, error) {
-	return c.ask(ctx, call{request: &c.factory.language.Verify, values: scope{"limit": int64(1), "page": int64(1), "offset": int64(0), "columns": c.factory.language.columns()}})
+	return c.ask(ctx, call{request: &c.factory.language.Verify, values: scope{"limit": int64(1), "page": int64(1), "offset": int64(0), "columns": c.factory.language.paths()}})
 }
 
 // Begin implements [bridge.Source].
@@ -219,6 +219,9 @@ func (s *Source) reached(run bridge.Run, st state, at bridge.Position, complete 
 		return checkpoint{stamp: p.stamp, id: p.id}, true
 	case p.segment == fresh:
 		return horizon, true
+	case p.segment == flow && s.factory.language.isAscending() && !complete && p.stamp != 0:
+		step := s.factory.language.Updated.precision().Microseconds()
+		return checkpoint{stamp: min(floorDiv(p.stamp, step)*step-1, st.horizon)}, true
 	case !complete:
 		return checkpoint{}, false
 	case p.segment == left && s.factory.language.isSorted():

@@ -43,7 +43,7 @@ var variables = []string{
 }
 
 // filters are the names of filters, but for minus.
-var filters = []string{"date", "datetime", "double", "iso", "path", "quote", "rfc3339", "rfc3339_ms", "text", "top", "unix", "unix_ms"}
+var filters = []string{"date", "datetime", "double", "iso", "number", "path", "quote", "rfc3339", "rfc3339_ms", "text", "top", "unix", "unix_ms"}
 
 // parseText reads a text. Its errors do not hold it, as there may be a credential in it.
 func parseText(written string) (Text, error) {
@@ -229,6 +229,11 @@ func (f filter) apply(value any) any {
 		return textOf(value)
 	case "quote":
 		return quoteReplacer.Replace(textOf(value))
+	case "number":
+		if n, err := strconv.ParseInt(textOf(value), 10, 64); err == nil {
+			return n
+		}
+		return value
 	case "double":
 		return strings.ReplaceAll(textOf(value), "'", "''")
 	}

@@ -37,6 +37,7 @@ type walk struct {
 	uncut   bool // the last change had no position
 	row     record.Row
 	shown   map[uint64]bool
+	link    []textPart // the language's link, with what is the same for all records filled in
 }
 
 // ids is the seed of a walk's hashes.
@@ -48,10 +49,10 @@ func (l *Language) plan(initial bool) []segment {
 		return []segment{listed}
 	}
 	plan := []segment{flow}
-	switch l.Changes.Order {
-	case orderUpdated:
+	switch {
+	case l.isSorted():
 		plan = []segment{settled, fresh}
-	case orderNewest:
+	case l.Changes.Order == orderNewest:
 		plan = []segment{flow, again}
 	}
 	if !initial && l.Deletions.By == "request" {
@@ -60,8 +61,13 @@ func (l *Language) plan(initial bool) []segment {
 	return plan
 }
 
-// isSorted reports whether changes come in the order of their stamps, so that a checkpoint can be any record.
-func (l *Language) isSorted() bool { return l.Changes.Order == orderUpdated && l.Changes.Token == "" }
+// isSorted reports whether changes can be read from any record on, so that any record can be a checkpoint.
+func (l *Language) isSorted() bool {
+	return l.Changes.Order == orderUpdated && l.Changes.Page.By == "keyset" && l.Changes.Token == ""
+}
+
+// isAscending reports whether a flow comes in the order of its stamps.
+func (l *Language) isAscending() bool { return l.Changes.Order == orderUpdated && !l.isSorted() }
 
 // newWalk checks a run and a position.
 func (s *Source) newWalk(ctx context.Context, run bridge.Run, after bridge.Position, limit int) (*walk, error) {
@@ -84,6 +90,9 @@ func (s *Source) newWalk(ctx context.Context, run bridge.Run, after bridge.Posit
 			return nil, keyset.InvalidOffset(err)
 		}
 		w.began = true
+	}
+	if w.link, err = s.client.linkParts(); err != nil {
+		return nil, err
 	}
 	if limit > 0 {
 		w.shown = map[uint64]bool{}
@@ -138,7 +147,8 @@ func (w *walk) bound(r *Reading, at int64) moment {
 			t = t.Add(-g)
 		}
 	} else {
-		t = t.Truncate(w.l.Updated.precision())
+		from, _ := w.unit(at)
+		t = stamp.Moment(w.clear(from)).Add(-r.Since.Margin)
 	}
 	if r.Since.Exclusive {
 		t = t.Add(-w.l.Updated.precision())
@@ -196,7 +206,7 @@ func (w *walk) chapter(to int64) (last bool, err error) {
 	}
 	items = slices.DeleteFunc(slices.Clone(items), func(i item) bool { return !i.isAfter(from) })
 	if len(items) == 0 && p.more {
-		return w.skip(all, to)
+		return w.skip(all, since, to)
 	}
 	for _, i := range items {
 		if !i.noTime && i.stamp > to {
@@ -261,42 +271,27 @@ func (w *walk) complete(items []item) []item {
 	if end == 0 {
 		return items
 	}
-	last := w.unit(items[end-1].stamp)
-	for end > 0 && (items[end-1].noTime || w.unit(items[end-1].stamp) == last) {
+	last, _ := w.unit(items[end-1].stamp)
+	for end > 0 && (items[end-1].noTime || items[end-1].stamp >= last) {
 		end--
 	}
 	return items[:end]
 }
 
-// unit returns a stamp as coarse as the service takes it.
-func (w *walk) unit(at int64) int64 {
-	step := w.l.Updated.precision().Microseconds()
-	return floorDiv(at, step) * step
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
 // skip moves on where a page that is not the last has no record of which all others of its stamp are known: to that stamp, or, where
 // the whole page has it, to its records by their ids.
-func (w *walk) skip(items []item, to int64) (last bool, err error) {
-	timed := slices.DeleteFunc(slices.Clone(items), func(i item) bool { return i.noTime })
+func (w *walk) skip(items []item, since, to int64) (last bool, err error) {
+	since, _ = w.unit(since)
+	timed := slices.DeleteFunc(slices.Clone(items), func(i item) bool { return i.noTime || i.stamp < since })
 	if len(timed) == 0 {
-		return false, &bridge.Error{Code: bridge.CodeSourceBroken, Message: "a whole page of records has no time of change", Hint: "Check updated.path."}
+		return false, &bridge.Error{Code: bridge.CodeSourceBroken, Message: "a whole page of records has no time of change that was asked for", Hint: "Check updated.path, and the parameter with {{since}}."}
 	}
-	first, stamp := w.unit(timed[0].stamp), w.unit(timed[len(timed)-1].stamp)
+	first, _ := w.unit(timed[0].stamp)
+	stamp, _ := w.unit(timed[len(timed)-1].stamp)
 	switch {
 	case stamp > to:
 		return true, nil
 	case first < stamp:
-		if stamp-1 <= w.at.stamp {
-			return false, w.disorder("changes", "updated")
-		}
 		w.at.stamp, w.at.id, w.began = stamp-1, "", true
 		return false, nil
 	case w.l.ByID.IsZero():
@@ -312,10 +307,10 @@ func (w *walk) skip(items []item, to int64) (last bool, err error) {
 
 // among reads the records of one stamp by their ids.
 func (w *walk) among() (done bool, err error) {
-	step := w.l.Updated.precision().Microseconds()
-	done, err = w.byID(w.at.stamp, w.at.stamp+step)
+	from, to := w.unit(w.at.stamp)
+	done, err = w.byID(from, to)
 	if done && !w.stopped && err == nil {
-		w.at = place{segment: settled, stamp: w.at.stamp + step - 1, gone: w.at.gone}
+		w.at = place{segment: settled, stamp: to - 1, gone: w.at.gone}
 	}
 	return done, err
 }
@@ -336,7 +331,7 @@ const forever = 10 * 365 * 24 * time.Hour
 func (w *walk) byID(from, to int64) (done bool, err error) {
 	p := w.f.asks("by_id")
 	for !w.isFull() && !w.stopped {
-		values := scope{"from": moment{stamp.Moment(from).Truncate(w.l.Updated.precision()), w.client.zone}, "before": w.moment(to), "after_id": cmp.Or(w.at.id, p.reading.FirstID), "direction": w.direction(0)}
+		values := scope{"from": w.moment(w.clear(from)), "before": w.moment(to), "after_id": cmp.Or(w.at.id, p.reading.FirstID), "direction": w.direction(0), "cursor": w.at.cursor}
 		if w.began && w.at.id != "" && w.at.bound == "" && w.at.segment == fresh && p.reading.isBounded() {
 			if err := w.findBound(p, values); err != nil || w.at.bound == "" {
 				return err == nil, err
@@ -352,6 +347,12 @@ func (w *walk) byID(from, to int64) (done bool, err error) {
 		if !got.more {
 			return true, nil
 		}
+		if p.reading.Page.By == "cursor" && !w.isFull() {
+			if got.next == w.at.cursor {
+				return false, &bridge.Error{Code: bridge.CodeSourceBroken, Message: "the service gave the same page as the next one", Hint: "Check by_id.page.next, and that {{cursor}} stands in the request."}
+			}
+			w.at.cursor = got.next
+		}
 	}
 	return false, nil
 }
@@ -365,6 +366,10 @@ func (w *walk) take(p *page, from, to int64) (last bool, err error) {
 		}
 		if i.id == "" {
 			w.reject(i, nil)
+			continue
+		}
+		if w.l.ByID.Page.By == "cursor" && w.at.id != "" && !w.l.ByID.comesAfter(i.id, w.at.id) {
+			moved = true // it was read before: the page begins before the place
 			continue
 		}
 		if w.at.id != "" && (i.id == w.at.id || w.l.ByID.IDs != "" && !w.l.ByID.comesAfter(i.id, w.at.id)) {
@@ -414,7 +419,7 @@ func (w *walk) direction(i int) string {
 
 // findBound finds the greatest id that there is now: what is added later belongs to the next run, or the run might never end (E3).
 func (w *walk) findBound(p purpose, values scope) error {
-	backward := values.with(scope{"direction": w.direction(1)})
+	backward := values.with(scope{"direction": w.direction(1), "cursor": ""})
 	got, err := w.client.fetch(w.ctx, w.name, p, backward, "")
 	if err != nil {
 		return err
@@ -462,6 +467,9 @@ func (w *walk) show(i item, at place) {
 	}
 	if gone && w.run.Initial() {
 		return // who is not shown is gone
+	}
+	if w.row.Contact.URL == "" && len(w.link) > 0 && !gone {
+		w.row.Contact.URL = w.url(i)
 	}
 	for _, id := range merged {
 		if id != i.id {
