@@ -22,7 +22,11 @@ const (
 	fresh   segment = 4
 	flow    segment = 5
 	again   segment = 6 // of flow with the newest first: what moved to the front since the run began
+	left    segment = 7 // what was deleted since the run began, before its place was read
 )
+
+// isGone reports whether the segment is one of deletions.
+func (s segment) isGone() bool { return s == deleted || s == left }
 
 // A place is where reading a run stands: after a record, or at the beginning of a page.
 type place struct {
@@ -120,7 +124,7 @@ func parsePlace(b bridge.Position) (place, error) {
 	page := r.uvarint()
 	p.page = int(page)
 	p.id, p.bound, p.cursor, p.token = r.text(), r.text(), r.text(), r.text()
-	if r.bad || flags > 3 || page > 1<<40 || p.segment < deleted || p.segment > again {
+	if r.bad || flags > 3 || page > 1<<40 || p.segment < deleted || p.segment > left {
 		return place{}, errForeign
 	}
 	return p, r.end()
