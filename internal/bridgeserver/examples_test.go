@@ -123,7 +123,8 @@ func TestExamplesAreServed(t *testing.T) {
 	}
 }
 
-// serveExample serves an example, and looks at the page that its endpoint answers with.
+// serveExample serves an example, and looks at the page that its endpoint answers with. firstPhone is empty where the order of the
+// contacts is the server's.
 func serveExample(t *testing.T, file, endpoint, firstPhone string, contacts int) {
 	t.Helper()
 	cfg, err := config.Load(filepath.Join(examples, file))
@@ -136,7 +137,7 @@ func serveExample(t *testing.T, file, endpoint, firstPhone string, contacts int)
 		t.Errorf("readyz: %s", a.body)
 	}
 	a := r.do(t, "POST", "/"+endpoint+"/contact_sync", credentials("agent", "try-me"))
-	if a.status != 200 || len(a.page.Contacts) != contacts || a.page.Contacts[0].Phones[0] != firstPhone {
+	if a.status != 200 || len(a.page.Contacts) != contacts || firstPhone != "" && a.page.Contacts[0].Phones[0] != firstPhone {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
