@@ -39,7 +39,7 @@ func runSuite(t *testing.T, servers *davtest.Suite) {
 		}
 	}
 	sourcetest.Run(t, sourcetest.Target{
-		Unsorted: true, Names: true, HistoryTime: time.Second, Kept: kept,
+		Unsorted: true, Tokens: true, Kept: kept,
 		New: func(t testing.TB) sourcetest.Service { return service(t, server) },
 	})
 }
