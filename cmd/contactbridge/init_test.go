@@ -251,7 +251,8 @@ func TestInitServesFiles(t *testing.T) {
 		contacts   []string
 	}{
 		{
-			"csv", "customers.csv", []string{"id: Customer No ", "phones: [Telefon, Erreichbar]", "name: join([`First Name`, `Last Name`], \" \")"},
+			"csv", "customers.csv",
+			[]string{"id: Customer No ", "phones: [Telefon, Erreichbar]", "name: join([`First Name`, `Last Name`], \" \")"},
 			[]string{"1001|Ann Lee||+49301234567 +491711234567|", "1002|Ben Day||+49301234568|", "1003|Cem Fox||+491711234569|"},
 		},
 		{"vcard", "contacts.vcf", nil, []string{"1|Ann Lee||+49301234567|"}},
@@ -394,6 +395,28 @@ func TestInitOverwritesByForceAndPrints(t *testing.T) {
 	status, stdout, stderr := inProcess(t, "init", "sqlite", "--path", file, "--yes", "-o", "-")
 	if status != exitDone || !strings.HasPrefix(stdout, "# Written by contactbridge init.") || !strings.HasSuffix(stdout, "format: e164}\n") || !strings.Contains(stderr, "What is proposed") {
 		t.Errorf("status %d\n%s\n%s", status, stdout, stderr)
+	}
+}
+
+// The guide shows what its commands print.
+func TestTheGuideOfInitIsTrue(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/init.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements, err := os.ReadFile(filepath.Join(examplesFolder, "crm.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := sqliteFile(t, string(statements))
+	t.Chdir(filepath.Dir(file))
+	blocks := blocks(string(guide), "")
+	command := words(strings.TrimPrefix(strings.Split(strings.TrimSpace(blocks[1]), "\n")[1], "contactbridge "))
+	status, stdout, stderr := inProcess(t, command...)
+	for _, block := range blocks[2:4] {
+		if !strings.Contains(stdout, block) {
+			t.Errorf("status %d, it does not print\n%s\nbut\n%s%s", status, block, stdout, stderr)
+		}
 	}
 }
 
