@@ -187,10 +187,7 @@ func (f *initFlags) run(cmd *cobra.Command, kind source.Kind, given map[string]s
 	if err := r.check(); err != nil {
 		return err
 	}
-	if err := r.answers(); err != nil {
-		return err
-	}
-	if err := r.look(); err != nil {
+	if err := r.explore(); err != nil {
 		return err
 	}
 	if err := r.propose(); err != nil {
@@ -325,6 +322,22 @@ func isTerminal(in io.Reader) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// explore asks where the contacts are, until something is there that can be looked at.
+func (r *setupRun) explore() error {
+	for {
+		if err := r.answers(); err != nil {
+			return err
+		}
+		err := r.look()
+		if err == nil || r.in == nil || r.cmd.Context().Err() != nil {
+			return err
+		}
+		fmt.Fprintln(r.out)
+		r.say(err)
+		r.draft.Answers = nil
+	}
+}
+
 // look has the kind look at what is there.
 func (r *setupRun) look() error {
 	answers, notes, err := setup.Resolve(r.draft.Answers, os.LookupEnv)
@@ -404,6 +417,9 @@ func (r *setupRun) preview() (*preview.Preview, error) {
 	if err == nil && len(r.draft.Proposal.Settings) > 0 && !r.ready() {
 		p.Mapping = nil // it has just been shown, with reasons
 	}
+	if err == nil && slices.ContainsFunc(r.draft.Proposal.Problems, func(p proposal.Problem) bool { return strings.Contains(p.Message, "updated") }) {
+		p.Problems = slices.DeleteFunc(p.Problems, func(p source.Problem) bool { return p.Code == "no_updated" })
+	}
 	return p, err
 }
 
@@ -421,7 +437,7 @@ func (r *setupRun) settle() (*preview.Preview, error) {
 	}
 	for {
 		p, err := r.preview()
-		if err == nil && r.draft.Region == "" && !r.asked && hasProblem(p, "bad_phone") { // a kind that maps the numbers itself
+		if err == nil && r.draft.Region == "" && !r.asked && r.ready() && hasProblem(p, "bad_phone") { // a kind that maps the numbers itself
 			if err := r.askRegion(); err != nil {
 				return nil, err
 			}
