@@ -31,7 +31,7 @@ var (
 	dirsrvSync = &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.Start389(ctx, true) }}
 )
 
-func TestMain(m *testing.M) { os.Exit(ldaptest.Main(m, openldap, samba, dirsrv, dirsrvSync)) }
+func TestMain(m *testing.M) { os.Exit(ldaptest.Main(m, openldap, samba, dirsrv, dirsrvSync, limited)) }
 
 // A dialect says which attributes hold what the suite writes.
 type dialect struct {
