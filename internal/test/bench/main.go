@@ -46,6 +46,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-jsonl"}, bridgeJSONL},
 	{[]string{"bridge-vcard"}, bridgeVCard},
 	{[]string{"bridge-xlsx"}, bridgeXLSX},
+	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP},
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"sync-postgres"}, syncPostgres},
 	{[]string{"lookup"}, lookup},
