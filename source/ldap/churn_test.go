@@ -23,7 +23,7 @@ var churnRuns = flag.Int("churn", 5, "how many runs a churn test makes on each s
 // People are created, changed, renamed, moved between two bases and out of them, and deleted, while runs read pages. Whoever was there
 // all the time of a run is in the directory after it, in the version of its beginning or a newer one; whoever was not there is not.
 //
-// With all servers: go test ./source/ldap -run Churn -churn 100 -servers samba,389,389sync -timeout 30m -v.
+// With all servers: go test ./source/ldap -run Churn -churn 100 -servers samba,389,389log -timeout 30m -v.
 func TestChurn(t *testing.T) {
 	t.Run("openldap", func(t *testing.T) { churn(t, openldap, "", true) })
 	t.Run("openldap by stamp", func(t *testing.T) { churn(t, openldap, changesStamp, false) })
@@ -33,8 +33,8 @@ func TestChurn(t *testing.T) {
 			t.Run(name, func(t *testing.T) { churn(t, samba, "", true) })
 		case "389":
 			t.Run(name, func(t *testing.T) { churn(t, dirsrv, "", false) })
-		case "389sync":
-			t.Run(name, func(t *testing.T) { churn(t, dirsrvSync, "", true) })
+		case "389log":
+			t.Run(name, func(t *testing.T) { churn(t, dirsrvLog, "", true) })
 		}
 	}
 }

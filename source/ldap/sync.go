@@ -82,7 +82,7 @@ func (w syncWay) changes(ctx context.Context, since token) (token, bool, error) 
 		if expired(err) {
 			return token{}, false, nil
 		}
-		if err != nil || !s.deletes && w.r.root.product != ds389 { // 389 Directory Server names who is gone, or refuses the cookie
+		if err != nil || !s.deletes {
 			return token{}, false, err // it lists who is present, and nobody here knows who else there was
 		}
 		gone = append(gone, s.gone...)
