@@ -51,6 +51,9 @@ func changeCases() []testCase {
 				if target.Restarts {
 					return "a change ends the run, so a complete one has shown a state in which nothing moved"
 				}
+				if target.Tokens {
+					return "no stamp decides what a run shows"
+				}
 				return ""
 			},
 			run: whatMovesBackIsShown,
