@@ -21,6 +21,7 @@ bind_dn: cn=reader,dc=example,dc=com
 password: ${READER_PASSWORD}
 base: dc=example,dc=com
 `,
+		Setup:         setup(),
 		CallerExample: `bind_dn: "{{auth.username}}"`,
 	}, New)
 }

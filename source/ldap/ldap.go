@@ -76,7 +76,7 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 	if j.found.whole {
 		since = ""
 	}
-	run := bridge.Run{Since: since, State: state{whole: j.found.whole, next: j.found.next}.encode()}
+	run := bridge.Run{Since: since, State: state{whole: j.found.whole, next: j.found.next, created: j.created}.encode()}
 	s.tenant.keep(run, j.spool)
 	return run, nil
 }
@@ -107,7 +107,7 @@ func (s *Source) read(ctx context.Context, run bridge.Run, after bridge.Position
 	if err != nil {
 		return keyset.InvalidOffset(err)
 	}
-	sp, mapping, err := s.tenant.spoolOf(ctx, run, from)
+	sp, mapping, err := s.tenant.spoolOf(ctx, run, from, state.created)
 	if err != nil {
 		return err
 	}

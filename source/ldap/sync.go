@@ -102,6 +102,9 @@ func (w syncWay) search(ctx context.Context, q query, cookie string, take func(*
 		present := false
 		for _, c := range controls {
 			present = s.control(w.r, c) || present
+			if state, ok := c.(*client.ControlSyncState); ok && e != nil && w.r.mapping.native(e) == "" { // 389 Directory Server leaves it out
+				e.Attributes = append(e.Attributes, client.NewEntryAttribute(w.r.mapping.idNative, []string{w.r.syncID(state.EntryUUID[:])}))
+			}
 		}
 		if e == nil || present || take == nil {
 			return nil

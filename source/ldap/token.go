@@ -93,6 +93,9 @@ func (t *token) parse(parts []string) (err error) {
 type state struct {
 	whole bool
 	next  token // the checkpoint of the complete run
+	// created is when the youngest entry of the run was created, in seconds since 1970: whoever came later belongs to the next
+	// run, so that a run that is read again ends (E3). 0: unknown.
+	created int64
 }
 
 const tokenVersion = 1
@@ -102,19 +105,19 @@ func (s state) encode() []byte {
 	if s.whole {
 		b[1] = 1
 	}
-	return appendText(b, s.next.String())
+	return appendText(binary.BigEndian.AppendUint64(b, uint64(s.created)), s.next.String())
 }
 
 func parseState(b []byte) (state, error) {
-	if len(b) < 2 || b[0] != tokenVersion || b[1] > 1 {
+	if len(b) < 10 || b[0] != tokenVersion || b[1] > 1 {
 		return state{}, errForeign
 	}
-	text, rest, ok := cutText(b[2:])
+	text, rest, ok := cutText(b[10:])
 	if !ok || len(rest) > 0 || text == "" {
 		return state{}, errForeign
 	}
 	next, err := parseToken(text)
-	return state{whole: b[1] == 1, next: next}, err
+	return state{whole: b[1] == 1, next: next, created: int64(binary.BigEndian.Uint64(b[2:]))}, err
 }
 
 // A place is where a record is in the order of a run: its id, and among records without an id the server's own one.

@@ -255,6 +255,9 @@ func specialCharactersSurvive(x *exam) {
 		if x.target.MaxText > 0 && len(text) > x.target.MaxText {
 			continue
 		}
+		if x.target.Kept != nil {
+			text = x.target.Kept(text)
+		}
 		c := Full(i)
 		c.ID = fmt.Sprintf("%s-%02d", text[:min(len(text), 200)], i)
 		c.Name, c.Company, c.Address, c.Title = text, text, text, text

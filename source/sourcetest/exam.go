@@ -85,6 +85,10 @@ func (x *exam) settle(n int) []contact.Contact {
 	for i := range n {
 		all = append(all, Full(i))
 	}
+	if x.target.Unsorted { // it ignores stamps
+		x.put(x.long(0), slices.Clone(all)...)
+		return all
+	}
 	for group := (n - 1) / 3; group >= 0; group-- {
 		x.put(x.long(group), slices.Clone(all[group*3:min(group*3+3, n)])...)
 	}

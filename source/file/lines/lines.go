@@ -77,6 +77,11 @@ func (l *Reader) GoTo(offset int64) {
 	l.buffer, l.base, l.next, l.chunk = l.buffer[:0], offset, 0, smallChunk
 }
 
+// Reset forgets what was read of the file, which holds something else now, and makes its first line the next one.
+func (l *Reader) Reset() {
+	l.buffer, l.base, l.next, l.chunk = l.buffer[:0], 0, 0, smallChunk
+}
+
 // Offset returns where the next line starts.
 func (l *Reader) Offset() int64 { return l.base + int64(l.next) }
 
