@@ -49,7 +49,7 @@ var benchmarks = []benchmark{
 	{[]string{"sync-sqlite"}, syncSQLite},
 	{[]string{"sync-postgres"}, syncPostgres},
 	{[]string{"lookup"}, lookup},
-	{[]string{"callers-http", "callers-busy"}, callers},
+	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers},
 	{[]string{"console-overview", "console-search"}, consoles},
 	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale},
 }
