@@ -93,6 +93,9 @@ func (r NumberRange) contains(digits string) bool {
 	return len(digits) == len(r.Digits)+r.Rest && strings.HasPrefix(digits, r.Digits)
 }
 
+// MostRanges is how many ranges an account may configure: every call looks through them.
+const MostRanges = 1000
+
 // The lengths that a range may have.
 const (
 	leastRange = 4 // digits before the x

@@ -56,7 +56,7 @@ var benchmarks = []benchmark{
 	{[]string{"sync-sqlite"}, syncSQLite, true},
 	{[]string{"sync-postgres"}, syncPostgres, true},
 	{[]string{"lookup"}, lookup, true},
-	{[]string{"callers-http", "callers-busy"}, callers, true},
+	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
 	{[]string{"console-overview", "console-search"}, consoles, true},
 	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale, true},
 }
