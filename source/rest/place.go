@@ -22,7 +22,14 @@ const (
 	fresh   segment = 4
 	flow    segment = 5
 	again   segment = 6 // of flow with the newest first: what moved to the front since the run began
+	late    segment = 7 // deleted, once more: since the run began
 )
+
+// isDeletions reports whether a segment is a list of what was deleted.
+func (s segment) isDeletions() bool { return s == deleted || s == late }
+
+// lateMargin is how much before a run's begin its last look at deletions starts: clocks tell seconds.
+const lateMargin = 2 * time.Second
 
 // A place is where reading a run stands: after a record, or at the beginning of a page.
 type place struct {
@@ -33,6 +40,7 @@ type place struct {
 	bound   string // fresh: the greatest id; empty while it is not known
 	cursor  string // the page's cursor or link; empty of the first one
 	page    int    // the page's number or offset
+	row     int    // the record's place in the page
 	token   string // flow, listed: the service's token, after the last page
 	gone    bool   // deletions were yielded
 }
@@ -49,6 +57,7 @@ func (p place) encode() bridge.Position {
 	b := []byte{byte(p.segment), flags}
 	b = binary.AppendVarint(b, p.stamp)
 	b = binary.AppendUvarint(b, uint64(p.page))
+	b = binary.AppendUvarint(b, uint64(p.row))
 	for _, text := range []string{p.id, p.bound, p.cursor, p.token} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
@@ -117,10 +126,10 @@ func parsePlace(b bridge.Position) (place, error) {
 	flags := r.byte()
 	p.among, p.gone = flags&1 != 0, flags&2 != 0
 	p.stamp = r.varint()
-	page := r.uvarint()
-	p.page = int(page)
+	page, row := r.uvarint(), r.uvarint()
+	p.page, p.row = int(page), int(row)
 	p.id, p.bound, p.cursor, p.token = r.text(), r.text(), r.text(), r.text()
-	if r.bad || flags > 3 || page > 1<<40 || p.segment < deleted || p.segment > again {
+	if r.bad || flags > 3 || page > 1<<40 || row > 1<<30 || p.segment < deleted || p.segment > late {
 		return place{}, errForeign
 	}
 	return p, r.end()

@@ -54,11 +54,16 @@ func (l *Language) plan(initial bool) []segment {
 	}
 	switch {
 	case l.isSorted():
-		return append(plan, settled, fresh)
+		plan = append(plan, settled, fresh)
 	case l.Changes.Order == orderNewest:
-		return append(plan, flow, again)
+		plan = append(plan, flow, again)
+	default:
+		plan = append(plan, flow)
 	}
-	return append(plan, flow)
+	if !initial && l.Deletions.By == "request" {
+		plan = append(plan, late)
+	}
+	return plan
 }
 
 // isSorted reports whether changes can be read from any record on, so that any record can be a checkpoint.
@@ -110,7 +115,7 @@ func (w *walk) read() error {
 			done, err = w.settled()
 		case fresh:
 			done, err = w.fresh()
-		case deleted, listed, flow, again:
+		case deleted, listed, flow, again, late:
 			done, err = w.flowing()
 		}
 		if err != nil || !done || w.stopped {
@@ -126,7 +131,7 @@ func (w *walk) read() error {
 
 // keep returns the stamp that goes on into the next segment.
 func (p place) keep(next segment) int64 {
-	if next == again {
+	if next == again || next == late {
 		return p.stamp
 	}
 	return 0
@@ -455,8 +460,8 @@ func (w *walk) show(i item, at place) {
 		w.reject(i, position)
 		return
 	}
-	if gone && w.run.Initial() {
-		return // who is not shown is gone
+	if gone && w.run.Initial() && (at.segment == settled || at.segment == fresh) {
+		return // who is not shown is gone, and what is gone after the horizon comes again with the next run
 	}
 	if w.row.Contact.URL == "" && len(w.link) > 0 && !gone {
 		w.row.Contact.URL = w.url(i)
