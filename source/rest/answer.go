@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,6 +91,9 @@ func find(text []byte, path string) ([]byte, bool) {
 }
 
 func findIn(d *jsontext.Decoder, path string) ([]byte, bool) {
+	if d.PeekKind() == '[' {
+		return findAt(d, path)
+	}
 	if d.PeekKind() != '{' {
 		return nil, false
 	}
@@ -106,7 +110,7 @@ func findIn(d *jsontext.Decoder, path string) ([]byte, bool) {
 			raw, err := d.ReadValue()
 			return raw, err == nil
 		}
-		if rest, inside := strings.CutPrefix(path, key+"."); inside && d.PeekKind() == '{' {
+		if rest, inside := strings.CutPrefix(path, key+"."); inside && (d.PeekKind() == '{' || d.PeekKind() == '[') {
 			return findIn(d, rest)
 		}
 		if d.SkipValue() != nil {
@@ -114,6 +118,31 @@ func findIn(d *jsontext.Decoder, path string) ([]byte, bool) {
 		}
 	}
 	return nil, false
+}
+
+// findAt returns the value at a path whose first step is the number of an element, from 0.
+func findAt(d *jsontext.Decoder, path string) ([]byte, bool) {
+	step, rest, deeper := strings.Cut(path, ".")
+	n, err := strconv.Atoi(step)
+	if err != nil || n < 0 {
+		return nil, false
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, false
+	}
+	for range n {
+		if d.PeekKind() == ']' || d.SkipValue() != nil {
+			return nil, false
+		}
+	}
+	if d.PeekKind() == ']' {
+		return nil, false
+	}
+	if deeper {
+		return findIn(d, rest)
+	}
+	raw, err := d.ReadValue()
+	return raw, err == nil
 }
 
 // split returns the elements of a JSON array. ok is false if the text is no array.

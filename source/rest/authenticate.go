@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/contactbridge/contactbridge/bridge"
 )
@@ -29,8 +30,11 @@ func (c *client) newAuthenticator() (authenticator, error) {
 // isComplete reports whether every field that a way uses has a value.
 func (c *client) isComplete(way *Auth) bool {
 	complete := true
-	way.texts(func(_ string, t Text) {
+	way.texts(func(key string, t Text) {
 		for _, name := range t.names() {
+			if key == "value" && name == "access_token" && way.fetches() {
+				continue
+			}
 			value, ok := c.values[name]
 			if ok && value == "" {
 				complete = false
@@ -38,6 +42,11 @@ func (c *client) isComplete(way *Auth) bool {
 		}
 	})
 	return complete
+}
+
+// fetches reports whether a way's access token is fetched.
+func (a *Auth) fetches() bool {
+	return !slices.Contains([]string{"none", "bearer", "basic", "header", "query"}, a.By)
 }
 
 func (c *client) authenticatorOf(way *Auth) authenticator {

@@ -44,7 +44,7 @@ func (l *Language) checkConnection(errs *source.ConfigErrors) {
 		errs.If(f.Name == "", key+".name", key+".name is missing", "Write the field's key.")
 		errs.If(seen[f.Name], key+".name", "connection has two fields "+f.Name, "Remove one of them.")
 		errs.If(f.Title == "", key+".title", key+".title is missing", "Write what people call it.")
-		errs.If(f.Name != "url" && slices.Contains(variables, f.Name), key+".name", f.Name+" has a meaning of its own in texts", "Give the field another name.")
+		errs.If(f.Name != "url" && f.Name != "access_token" && slices.Contains(variables, f.Name), key+".name", f.Name+" has a meaning of its own in texts", "Give the field another name.")
 		seen[f.Name] = true
 		if f.Pattern == "" {
 			continue
@@ -91,6 +91,7 @@ const (
 func (l *Language) checkOrder(errs *source.ConfigErrors) {
 	errs.If(l.Changes.Order == "", "changes.order", "changes.order is missing", "Write in which order the records come: updated, newest, or none.")
 	errs.If(l.Changes.Order == orderUpdated && l.Updated.Path == "", "updated", "updated is missing", "Write where a record has the time of its last change.")
+	errs.If(l.ByID.Page.By == "cursor" && l.ByID.IDs == "", "by_id.ids", "by_id.ids is missing: a cursor's page is read from its beginning again", "Write how ids are ordered:  ids: number  or  bytes")
 	errs.If(!l.ByID.IsZero() && l.ByID.Order != orderID, "by_id.order", "by_id.order must be id", "Write  order: id")
 	d := l.Deletions
 	errs.If(d.By == "", "deletions", "deletions.by is missing", "Write inline, request, sweep, or none.")

@@ -14,6 +14,7 @@
 //     records with one stamp are put in the order of their ids here, and those of a page's last stamp wait for the next request,
 //     unless the page was the last. So a position is a pair, and no cursor of the service has to live on (E1).
 //   - [fresh]: the records changed after H, by id: their stamps move while they are read, their ids do not (see package keyset).
+//   - [left]: what was deleted since the run began: it may have gone before its place was read.
 //   - [flow]: records in no order that a checkpoint can go by, or after a token of the service.
 //
 // Where too many records have one stamp, they are read by id. A request that cannot move on ends the run with an error (E8).

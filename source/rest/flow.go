@@ -3,6 +3,7 @@ package rest
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
@@ -39,7 +40,7 @@ func (w *walk) flowing() (done bool, err error) {
 		}
 		first := at.unread(got.items)
 		for n, i := range slices.Concat(slid, got.items[first:]) {
-			if !i.noTime && !at.segment.isDeletions() {
+			if !i.noTime && !at.segment.isGone() {
 				if at.segment == flow && w.l.isAscending() && at.stamp != 0 && i.stamp < at.stamp-w.l.Updated.precision().Microseconds() {
 					w.emit(held, heldAt)
 					return false, w.disorder("changes", "updated")
@@ -106,9 +107,9 @@ func (w *walk) emit(i *item, at place) {
 	if i == nil || w.stopped {
 		return
 	}
-	at.gone = w.at.gone || at.segment.isDeletions()
+	at.gone = w.at.gone || at.segment.isGone()
 	w.at, w.began = at, true
-	if !at.segment.isDeletions() {
+	if !at.segment.isGone() {
 		w.show(*i, at)
 		return
 	}
@@ -148,7 +149,7 @@ func (p place) unread(items []item) int {
 // flowPurpose returns what the segment asks for.
 func (w *walk) flowPurpose() purpose {
 	switch w.at.segment {
-	case deleted, late:
+	case deleted, left:
 		return w.f.asks("deletions")
 	case listed:
 		return w.f.asks("list")
@@ -170,7 +171,7 @@ func (w *walk) flowPage(p purpose, at place) (*page, error) {
 	if !w.run.Initial() && w.since.token == "" {
 		from = w.since.stamp
 	}
-	if w.at.segment == again || w.at.segment == late {
+	if w.at.segment == again || w.at.segment == left {
 		from = w.state.horizon
 	}
 	values := scope{
@@ -178,10 +179,15 @@ func (w *walk) flowPage(p purpose, at place) (*page, error) {
 	}
 	link := ""
 	if p.reading.Page.By == "link" {
-		link = at.cursor
+		if link = at.cursor; link == "" && p.reading.Path.written == tokenPath {
+			link = w.since.token // the token is an address
+		}
 	}
 	return w.client.fetch(w.ctx, w.name, p, values, link)
 }
+
+// tokenPath is the path of a request whose address is the token that the service gave.
+const tokenPath = "{{token}}"
 
 // turn moves a place to the next page.
 func (w *walk) turn(next *place, got *page, r *Reading) error {
@@ -224,8 +230,8 @@ func (w *walk) lowest() int64 {
 	switch {
 	case w.at.segment == again:
 		return w.state.horizon
-	case w.at.segment == late:
-		return w.state.began - lateMargin.Microseconds()
+	case w.at.segment == left:
+		return w.state.began - max(w.l.Updated.precision(), time.Second).Microseconds() - 1
 	case w.run.Initial() || w.since.token != "":
 		return beginning - 1
 	}

@@ -22,14 +22,11 @@ const (
 	fresh   segment = 4
 	flow    segment = 5
 	again   segment = 6 // of flow with the newest first: what moved to the front since the run began
-	late    segment = 7 // deleted, once more: since the run began
+	left    segment = 7 // what was deleted since the run began, before its place was read
 )
 
-// isDeletions reports whether a segment is a list of what was deleted.
-func (s segment) isDeletions() bool { return s == deleted || s == late }
-
-// lateMargin is how much before a run's begin its last look at deletions starts: clocks tell seconds.
-const lateMargin = 2 * time.Second
+// isGone reports whether the segment is one of deletions.
+func (s segment) isGone() bool { return s == deleted || s == left }
 
 // A place is where reading a run stands: after a record, or at the beginning of a page.
 type place struct {
@@ -129,7 +126,7 @@ func parsePlace(b bridge.Position) (place, error) {
 	page, row := r.uvarint(), r.uvarint()
 	p.page, p.row = int(page), int(row)
 	p.id, p.bound, p.cursor, p.token = r.text(), r.text(), r.text(), r.text()
-	if r.bad || flags > 3 || page > 1<<40 || row > 1<<30 || p.segment < deleted || p.segment > late {
+	if r.bad || flags > 3 || page > 1<<40 || row > 1<<30 || p.segment < deleted || p.segment > left {
 		return place{}, errForeign
 	}
 	return p, r.end()

@@ -224,9 +224,9 @@ func (s *Source) reached(run bridge.Run, st state, at bridge.Position, complete 
 		return checkpoint{stamp: min(floorDiv(p.stamp, step)*step-1, st.horizon)}, true
 	case !complete:
 		return checkpoint{}, false
-	case p.segment == late && s.factory.language.isSorted():
+	case p.segment == left && s.factory.language.isSorted():
 		return horizon, true
-	case p.segment == flow || p.segment == again || p.segment == late:
+	case p.segment == flow || p.segment == again || p.segment == left:
 		return checkpoint{stamp: min(p.stamp, st.horizon)}, p.stamp != 0
 	}
 	return horizon, true

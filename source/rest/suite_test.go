@@ -84,13 +84,17 @@ type tenant struct {
 	fields func(c contact.Contact) vendors.Fields
 	// numbers says that ids are numbers: the suite's ids are translated.
 	numbers bool
+	// deletesApart says that deletions are in a list of their own.
+	deletesApart bool
+	// settles is how long it takes until a change is visible.
+	settles time.Duration
 	// deletes says that the vendor tells of deletions.
 	deletes func(store *vendors.Store, at time.Time, id string)
 }
 
 // target returns what the suite needs.
 func (v tenant) target() sourcetest.Target {
-	t := sourcetest.Target{New: v.service, OwnClock: true, HistoryTime: 2 * time.Second}
+	t := sourcetest.Target{New: v.service, OwnClock: true, LateReturns: v.deletesApart, HistoryTime: 500 * time.Millisecond}
 	if v.numbers {
 		t.Order = numbered.compare
 	}
@@ -120,6 +124,7 @@ func (v tenant) service(testing.TB) sourcetest.Service {
 			for _, c := range contacts {
 				store.Put(updated, v.id(c.ID), v.fields(c))
 			}
+			clock.Advance(v.settles)
 			return nil
 		},
 	}
@@ -128,6 +133,7 @@ func (v tenant) service(testing.TB) sourcetest.Service {
 			for _, id := range ids {
 				v.deletes(store, at, v.id(id))
 			}
+			clock.Advance(v.settles)
 			return nil
 		}
 	}

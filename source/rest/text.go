@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ type textPart struct {
 type filter struct {
 	name     string
 	duration time.Duration // of minus
+	prefix   string        // of below
 }
 
 // variables are the names that requests are about, besides the fields of the connection.
@@ -41,7 +43,7 @@ var variables = []string{
 }
 
 // filters are the names of filters, but for minus.
-var filters = []string{"date", "datetime", "double", "iso", "number", "quote", "rfc3339", "rfc3339_ms", "text", "unix", "unix_ms"}
+var filters = []string{"date", "datetime", "double", "iso", "number", "path", "quote", "rfc3339", "rfc3339_ms", "text", "top", "unix", "unix_ms"}
 
 // parseText reads a text. Its errors do not hold it, as there may be a credential in it.
 func parseText(written string) (Text, error) {
@@ -77,14 +79,18 @@ func parsePart(inner string) (textPart, error) {
 	}
 	for _, word := range words[1:] {
 		name, argument, _ := strings.Cut(strings.TrimSpace(word), ":")
-		f := filter{name: name}
+		f := filter{name: name, prefix: argument + "."}
 		if name == "minus" {
 			var err error
 			if f.duration, err = time.ParseDuration(argument); err != nil {
 				return part, &failure.Error{Code: failure.Invalid, Message: "minus needs a duration", Hint: "Write {{since|minus:48h}}."}
 			}
+		} else if name == "below" {
+			if argument == "" {
+				return part, &failure.Error{Code: failure.Invalid, Message: "below needs a path", Hint: "Write {{columns|below:properties}}."}
+			}
 		} else if !slices.Contains(filters, name) {
-			hint := "The filters are minus:DURATION, " + strings.Join(filters, ", ") + "."
+			hint := "The filters are minus:DURATION, below:PATH, " + strings.Join(filters, ", ") + "."
 			if near := strictyaml.Nearest(name, filters); near != "" {
 				hint = fmt.Sprintf("Did you mean %q? %s", near, hint)
 			}
@@ -168,7 +174,7 @@ func (t Text) expand(values scope, escape escapeText) (string, error) {
 			return "", err
 		}
 		text := textOf(value)
-		if escape != nil {
+		if _, isPath := value.(escapedPath); escape != nil && !isPath {
 			if text, err = escape(text); err != nil {
 				return "", err
 			}
@@ -213,7 +219,12 @@ func (f filter) apply(value any) any {
 	if at, ok := value.(moment); ok {
 		return f.time(at)
 	}
+	if list, ok := value.([]string); ok {
+		return f.columns(list)
+	}
 	switch f.name {
+	case "path":
+		return pathOf(textOf(value))
 	case "text":
 		return textOf(value)
 	case "quote":
@@ -227,6 +238,42 @@ func (f filter) apply(value any) any {
 		return strings.ReplaceAll(textOf(value), "'", "''")
 	}
 	return value
+}
+
+// columns returns the paths that a filter leaves: those below one, or the keys with which they begin.
+func (f filter) columns(paths []string) any {
+	var kept []string
+	for _, path := range paths {
+		switch f.name {
+		case "below":
+			below, ok := strings.CutPrefix(path, f.prefix)
+			if !ok {
+				continue
+			}
+			path = below
+		case "top":
+			path, _, _ = strings.Cut(path, ".")
+		}
+		if !slices.Contains(kept, path) {
+			kept = append(kept, path)
+		}
+	}
+	if f.name == "text" {
+		return strings.Join(kept, ",")
+	}
+	return kept
+}
+
+// An escapedPath is a part of a URL's path whose slashes stay slashes.
+type escapedPath string
+
+// pathOf escapes everything in a path but its slashes.
+func pathOf(text string) escapedPath {
+	segments := strings.Split(text, "/")
+	for i, segment := range segments {
+		segments[i] = url.PathEscape(segment)
+	}
+	return escapedPath(strings.Join(segments, "/"))
 }
 
 // quoteReplacer makes a text safe within quotes of languages that escape with a backslash.
@@ -257,6 +304,8 @@ func textOf(value any) string {
 	switch value := value.(type) {
 	case string:
 		return value
+	case escapedPath:
+		return string(value)
 	case int64:
 		return strconv.FormatInt(value, 10)
 	case moment:

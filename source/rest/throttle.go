@@ -11,28 +11,39 @@ import (
 	"github.com/contactbridge/contactbridge/internal/clock"
 )
 
-// A bucket keeps the requests of one credential within what the service takes. Who asks first is served first.
+// A bucket keeps the requests of one credential within what the service takes: in any window of time no more than it says. Who asks
+// first is served first.
 type bucket struct {
-	clock clock.Clock
-	every time.Duration // between two requests; 0: no limit is known
-	burst int
+	clock  clock.Clock
+	window time.Duration // in which requests are counted; 0: no limit is known
+	most   int           // in a window
+	every  time.Duration // between two requests, once more than burst came at once
+	burst  int
 
-	lock sync.Mutex
-	next time.Time // when the next request would be due if there were no burst
-	free time.Time // no request before
+	lock   sync.Mutex
+	sent   []time.Time // when the last requests were due, a ring of at most most
+	oldest int         // of sent, once it is full
+	next   time.Time   // when the next request would be due if there were no burst
+	free   time.Time   // no request before
 }
+
+// mostSent is how many requests a bucket remembers: more are counted in a part of the window.
+const mostSent = 200
 
 func newBucket(t Throttle, c clock.Clock) *bucket {
 	b := &bucket{clock: c}
-	if t.Requests > 0 {
-		per := t.Per
-		if per <= 0 {
-			per = time.Second
-		}
-		b.every, b.burst = per/time.Duration(t.Requests), t.Requests
-		if t.Burst > 0 {
-			b.burst = min(t.Burst, t.Requests)
-		}
+	if t.Requests <= 0 {
+		return b
+	}
+	b.most, b.window = t.Requests, t.Per
+	if b.window <= 0 {
+		b.window = time.Second
+	}
+	if b.most > mostSent {
+		b.window, b.most = b.window*mostSent/time.Duration(b.most), mostSent
+	}
+	if t.Burst > 0 && t.Burst < t.Requests {
+		b.every, b.burst = b.window/time.Duration(b.most), t.Burst
 	}
 	return b
 }
@@ -72,8 +83,11 @@ func (b *bucket) reserve() (wait time.Duration, undo func()) {
 	defer b.lock.Unlock()
 	now := b.clock.Now()
 	at := now
+	if b.free.After(at) {
+		at = b.free
+	}
 	if b.every > 0 {
-		if earliest := now.Add(-time.Duration(b.burst-1) * b.every); b.next.Before(earliest) {
+		if earliest := at.Add(-time.Duration(b.burst-1) * b.every); b.next.Before(earliest) {
 			b.next = earliest
 		}
 		if b.next.After(at) {
@@ -81,13 +95,45 @@ func (b *bucket) reserve() (wait time.Duration, undo func()) {
 		}
 		b.next = b.next.Add(b.every)
 	}
-	if b.free.After(at) {
-		at = b.free
+	at = b.place(at)
+	return at.Sub(now), func() { b.undo(at) }
+}
+
+// place returns when a request may be sent that is due at a time, and remembers it. It is sent a moment later, as the service counts
+// when a request arrives.
+func (b *bucket) place(at time.Time) time.Time {
+	if b.most == 0 {
+		return at
 	}
-	return at.Sub(now), func() {
-		b.lock.Lock()
-		defer b.lock.Unlock()
-		b.next = b.next.Add(-b.every)
+	if len(b.sent) < b.most {
+		b.sent = append(b.sent, at)
+		return at
+	}
+	if earliest := b.sent[b.oldest].Add(b.window + slack); earliest.After(at) {
+		at = earliest
+	}
+	b.sent[b.oldest] = at
+	b.oldest = (b.oldest + 1) % len(b.sent)
+	return at
+}
+
+// slack is how much later than the window a request comes: some arrive sooner after they were sent than others.
+const slack = 5 * time.Millisecond
+
+// undo gives back a place that was not used, if it is the last one.
+func (b *bucket) undo(at time.Time) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.next = b.next.Add(-b.every)
+	if len(b.sent) == 0 {
+		return
+	}
+	last := len(b.sent) - 1
+	if len(b.sent) == b.most {
+		last = (b.oldest + len(b.sent) - 1) % len(b.sent)
+	}
+	if b.sent[last].Equal(at) {
+		b.sent[last] = at.Add(-b.window) // as if it had been sent long ago
 	}
 }
 

@@ -48,20 +48,15 @@ func (l *Language) plan(initial bool) []segment {
 	if initial && !l.List.IsZero() {
 		return []segment{listed}
 	}
-	var plan []segment
-	if !initial && l.Deletions.By == "request" {
-		plan = append(plan, deleted)
-	}
+	plan := []segment{flow}
 	switch {
 	case l.isSorted():
-		plan = append(plan, settled, fresh)
+		plan = []segment{settled, fresh}
 	case l.Changes.Order == orderNewest:
-		plan = append(plan, flow, again)
-	default:
-		plan = append(plan, flow)
+		plan = []segment{flow, again}
 	}
 	if !initial && l.Deletions.By == "request" {
-		plan = append(plan, late)
+		return slices.Concat([]segment{deleted}, plan, []segment{left})
 	}
 	return plan
 }
@@ -115,7 +110,7 @@ func (w *walk) read() error {
 			done, err = w.settled()
 		case fresh:
 			done, err = w.fresh()
-		case deleted, listed, flow, again, late:
+		case deleted, listed, flow, again, left:
 			done, err = w.flowing()
 		}
 		if err != nil || !done || w.stopped {
@@ -131,7 +126,7 @@ func (w *walk) read() error {
 
 // keep returns the stamp that goes on into the next segment.
 func (p place) keep(next segment) int64 {
-	if next == again || next == late {
+	if next == again || next == left {
 		return p.stamp
 	}
 	return 0
@@ -336,7 +331,7 @@ const forever = 10 * 365 * 24 * time.Hour
 func (w *walk) byID(from, to int64) (done bool, err error) {
 	p := w.f.asks("by_id")
 	for !w.isFull() && !w.stopped {
-		values := scope{"from": w.moment(w.clear(from)), "before": w.moment(to), "after_id": cmp.Or(w.at.id, p.reading.FirstID), "direction": w.direction(0)}
+		values := scope{"from": w.moment(w.clear(from)), "before": w.moment(to), "after_id": cmp.Or(w.at.id, p.reading.FirstID), "direction": w.direction(0), "cursor": w.at.cursor}
 		if w.began && w.at.id != "" && w.at.bound == "" && w.at.segment == fresh && p.reading.isBounded() {
 			if err := w.findBound(p, values); err != nil || w.at.bound == "" {
 				return err == nil, err
@@ -352,6 +347,12 @@ func (w *walk) byID(from, to int64) (done bool, err error) {
 		if !got.more {
 			return true, nil
 		}
+		if p.reading.Page.By == "cursor" && !w.isFull() {
+			if got.next == w.at.cursor {
+				return false, &bridge.Error{Code: bridge.CodeSourceBroken, Message: "the service gave the same page as the next one", Hint: "Check by_id.page.next, and that {{cursor}} stands in the request."}
+			}
+			w.at.cursor = got.next
+		}
 	}
 	return false, nil
 }
@@ -365,6 +366,10 @@ func (w *walk) take(p *page, from, to int64) (last bool, err error) {
 		}
 		if i.id == "" {
 			w.reject(i, nil)
+			continue
+		}
+		if w.l.ByID.Page.By == "cursor" && w.at.id != "" && !w.l.ByID.comesAfter(i.id, w.at.id) {
+			moved = true // it was read before: the page begins before the place
 			continue
 		}
 		if w.at.id != "" && (i.id == w.at.id || w.l.ByID.IDs != "" && !w.l.ByID.comesAfter(i.id, w.at.id)) {
@@ -414,7 +419,7 @@ func (w *walk) direction(i int) string {
 
 // findBound finds the greatest id that there is now: what is added later belongs to the next run, or the run might never end (E3).
 func (w *walk) findBound(p purpose, values scope) error {
-	backward := values.with(scope{"direction": w.direction(1)})
+	backward := values.with(scope{"direction": w.direction(1), "cursor": ""})
 	got, err := w.client.fetch(w.ctx, w.name, p, backward, "")
 	if err != nil {
 		return err

@@ -31,6 +31,9 @@ type Target struct {
 	// OwnEnd says that the external service's own pages say when a run ends, so that it may go on as long as contacts are added faster
 	// than they are read.
 	OwnEnd bool
+	// LateReturns says that a contact that is deleted and comes back while a run reads may be brought by the next run only: the external
+	// service lists deletions apart from contacts, and at no moment both.
+	LateReturns bool
 	// Part says which of several sources, which are read one after the other, has a contact; nil if there is only one. The order
 	// of contacts is that of their parts, and then that of the source.
 	Part func(id string) int
