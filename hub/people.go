@@ -74,7 +74,7 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 // rules returns how an account names its callers. Settings that this release cannot read are passed over: a call is answered all
 // the same.
 func (h *Hub) rules(ctx context.Context, a registry.Account) (caller.Rules, error) {
-	rules := caller.Rules{NoDerive: a.Callers.NoDerive, Integrations: map[string]caller.Integration{}}
+	rules := caller.Rules{Region: a.Region, NoDerive: a.Callers.NoDerive, Integrations: map[string]caller.Integration{}}
 	if policy, err := caller.ParsePolicy(a.Callers.Policy); err == nil {
 		rules.Policy = policy
 	}

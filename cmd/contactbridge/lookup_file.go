@@ -244,7 +244,7 @@ func (r *replay) print(w io.Writer) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s: %s named\n", count(r.Calls, "call"), share(r.Named, r.Calls))
 	for _, reason := range byCount(r.Reasons) {
-		fmt.Fprintf(&out, "  %-12s %7d  %s\n", reason, r.Reasons[reason], style.Dim(share(r.Reasons[reason], r.Calls)))
+		fmt.Fprintf(&out, "  %-12s %7d  %s\n", reason, r.Reasons[reason], style.Dim(percent(r.Reasons[reason], r.Calls)))
 	}
 	for _, by := range byCount(r.By) {
 		if by != caller.ByOnly && by != caller.ByRange {
@@ -299,6 +299,6 @@ func byCount[K ~string](counts map[K]int) []K {
 	return keys
 }
 
-func share(n, of int) string {
-	return fmt.Sprintf("%d (%.1f %%)", n, 100*float64(n)/float64(max(of, 1)))
-}
+func share(n, of int) string { return fmt.Sprintf("%d (%s)", n, percent(n, of)) }
+
+func percent(n, of int) string { return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(max(of, 1))) }

@@ -63,7 +63,7 @@ func (f *rulesFlags) rules(ctx context.Context, store directory.Store, d *direct
 		i.Priority = n
 		rules.Integrations[name] = i
 	}
-	rules.NoDerive = rules.NoDerive || f.noDerive
+	rules.NoDerive, rules.Region = rules.NoDerive || f.noDerive, d.region
 	return rules, ages(ctx, store, d.account, &rules)
 }
 
