@@ -395,6 +395,9 @@ func (r *setupRun) endpointName() string {
 	}
 	if things := r.draft.Proposal.Things; len(things) == 1 && things[0].Name != "" && r.inventory.Key != "" {
 		name := things[0].Name
+		if strings.ContainsAny(name, "/=") { // a path or a DN is no name
+			return r.draft.Kind.Name
+		}
 		return setup.EndpointName(name[strings.LastIndexByte(name, '.')+1:], "contacts")
 	}
 	for _, a := range r.draft.Answers {
@@ -403,7 +406,7 @@ func (r *setupRun) endpointName() string {
 			return setup.EndpointName(strings.TrimSuffix(base, filepath.Ext(base)), "contacts")
 		}
 	}
-	return "contacts"
+	return r.draft.Kind.Name
 }
 
 // preview loads the draft as serve would, and looks at its contacts.
