@@ -18,6 +18,8 @@ type Kind struct {
 	// OpenTo says who may read with "auth: source", where the external service checks no credentials: "anyone who knows a
 	// file's name". Empty where it checks them.
 	OpenTo string
+	// Preset is the text of a kind that is a preset of another one; empty for any other.
+	Preset string
 	// Config returns a pointer to an empty configuration of this kind: a struct with the tags that strictyaml reads. It has
 	// no key "kind". A configuration may be a [Titled].
 	Config func() any
@@ -25,13 +27,18 @@ type Kind struct {
 	// "kind", and must refuse unknown keys. Mistakes are returned as [ConfigError], or as the error of decode. Neither
 	// New nor decode connects to anything.
 	New func(decode func(into any) error, deps Deps) (Factory, error)
+	// Setup says how contactbridge init sets up a source of this kind. nil: init does not offer it.
+	Setup *Setup
 }
 
 // The families of kinds. source/kinds says which page in docs each has.
 const (
-	FamilySQL    = "sql"    // a database that is queried in SQL
-	FamilyFile   = "file"   // a file, or a folder of them
-	FamilyMemory = "memory" // contacts in the configuration itself
+	FamilySQL      = "sql"      // a database that is queried in SQL
+	FamilyFile     = "file"     // a file, or a folder of them
+	FamilyAccounts = "accounts" // people and accounts on a directory server
+	FamilyBooks    = "books"    // address books on a server
+	FamilyREST     = "rest"     // an HTTP API that answers in JSON
+	FamilyMemory   = "memory"   // contacts in the configuration itself
 )
 
 // A Titled is a kind's configuration that can name what it reads.
