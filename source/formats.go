@@ -2,42 +2,39 @@ package source
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
 // A Format is one of the formats of files that are given to a kind of source that cannot read them.
 type Format struct {
-	Name   string   // with its article: "a vCard file"
-	Hint   string   // what to do with such a file: a sentence
-	starts []string // what its files begin with, in any case
+	Name   string   // with its article: "a PDF document"
+	Hint   string   // what to do with such a file: a sentence. Of a kind's own format it may be empty: the kind is named then
+	Starts []string // what its files begin with, in any case
 }
 
-// formats are recognised by a file's first bytes.
+// formats are those that no kind reads. A kind says itself how its files begin: [Kind.Formats].
 var formats = []Format{
-	{Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", starts: []string{"PK\x03\x04", "PK\x05\x06"}, Hint: "Set kind: xlsx for an Excel workbook. An OpenDocument sheet is saved as one first; a ZIP archive is unpacked first."},
-	{Name: "an old Excel workbook (.xls) or another Office document", starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, Hint: "Save it as Excel workbook (.xlsx), for kind: xlsx."},
-	{Name: "a vCard file", starts: []string{"BEGIN:VCARD"}, Hint: "Use kind: vcard."},
-	{Name: "an LDIF file", starts: []string{"dn:", "version: 1\n", "version: 1\r\n"}, Hint: "Export the entries as CSV instead."},
-	{Name: "an HTML page", starts: []string{"<!DOCTYPE html", "<html"}, Hint: "Check that the download was not a sign-in page, and save the table as CSV."},
-	{Name: "an XML document", starts: []string{"<?xml"}, Hint: "Export the contacts as CSV instead."},
-	{Name: "a JSON document", starts: []string{"{\"", "[{", "{\n", "{\r\n", "[\n", "[\r\n", "{ \"", "[ {"}, Hint: "Use kind: json for one document with an array, kind: jsonl for one object a line."},
-	{Name: "a SQLite database", starts: []string{"SQLite format 3\x00"}, Hint: "Use kind: sqlite."},
-	{Name: "a PDF document", starts: []string{"%PDF-"}, Hint: "Export the contacts as CSV instead."},
-	{Name: "compressed with gzip", starts: []string{"\x1f\x8b"}, Hint: "Unpack it first."},
-	{Name: "compressed with bzip2, xz or zstd", starts: []string{"BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"}, Hint: "Unpack it first."},
-	{Name: "an Outlook data file (.pst)", starts: []string{"!BDN"}, Hint: "Export the contacts from Outlook as CSV."},
-	{Name: "a text with formatting (.rtf)", starts: []string{"{\\rtf"}, Hint: "Save the table as CSV."},
+	{Name: "an old Excel workbook (.xls) or another Office document", Starts: []string{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, Hint: "Save it as Excel workbook (.xlsx)."},
+	{Name: "an LDIF file", Starts: []string{"dn:", "version: 1\n", "version: 1\r\n"}, Hint: "Export the entries as CSV instead."},
+	{Name: "an HTML page", Starts: []string{"<!DOCTYPE html", "<html"}, Hint: "Check that the download was not a sign-in page, and save the table as CSV."},
+	{Name: "an XML document", Starts: []string{"<?xml"}, Hint: "Export the contacts as CSV instead."},
+	{Name: "a PDF document", Starts: []string{"%PDF-"}, Hint: "Export the contacts as CSV instead."},
+	{Name: "compressed with gzip", Starts: []string{"\x1f\x8b"}, Hint: "Unpack it first."},
+	{Name: "compressed with bzip2, xz or zstd", Starts: []string{"BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"}, Hint: "Unpack it first."},
+	{Name: "an Outlook data file (.pst)", Starts: []string{"!BDN"}, Hint: "Export the contacts from Outlook as CSV."},
+	{Name: "a text with formatting (.rtf)", Starts: []string{"{\\rtf"}, Hint: "Save the table as CSV."},
 }
 
 // FormatBytes is how many bytes of a file [FormatOf] looks at.
 const FormatBytes = 64
 
-// FormatOf recognises a file that is neither CSV nor another text by its first bytes.
-func FormatOf(head []byte) (Format, bool) {
+// FormatOf recognises a file that is not a plain text by its first bytes. known are the formats of kinds: [Deps.Formats].
+func FormatOf(head []byte, known []Format) (Format, bool) {
 	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	trimmed := bytes.TrimLeft(head, " \t\r\n")
-	for _, f := range formats {
-		for _, start := range f.starts {
+	for _, f := range slices.Concat(known, formats) {
+		for _, start := range f.Starts {
 			from := trimmed
 			if start[0] < ' ' || start[0] >= 0x80 {
 				from = head

@@ -27,6 +27,9 @@ type Kind struct {
 	// "kind", and must refuse unknown keys. Mistakes are returned as [ConfigError], or as the error of decode. Neither
 	// New nor decode connects to anything.
 	New func(decode func(into any) error, deps Deps) (Factory, error)
+	// Formats says how the files begin that this kind reads, and no other kind, so that another kind can name it to people who gave it
+	// such a file. nil: they begin as any text does.
+	Formats []Format
 	// Setup says how contactbridge init sets up a source of this kind. nil: init does not offer it.
 	Setup *Setup
 }

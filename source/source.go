@@ -25,6 +25,8 @@ type Deps struct {
 	Folder string
 	// Endpoint is the endpoint's name. What stands in the configuration itself is known by it, having no other place.
 	Endpoint string
+	// Formats are those that kinds read, so that a kind can tell a file of another one.
+	Formats []Format
 	// Transport carries the requests of kinds that speak HTTP; nil means [http.DefaultTransport].
 	Transport http.RoundTripper
 	// Dial opens the connections of every other kind, as [net.Dialer.DialContext] does; nil means a zero [net.Dialer].

@@ -72,7 +72,7 @@ func (t *table) findEncoding(ctx context.Context, in file.Input) error {
 	head = head[:n]
 	t.encoding, t.mark = detectEncoding(head, t.encoding)
 	if t.encoding != encodeUTF16LE && t.encoding != encodeUTF16BE {
-		if other, known := source.FormatOf(head[:min(len(head), source.FormatBytes)]); known {
+		if other, known := source.FormatOf(head[:min(len(head), source.FormatBytes)], in.Formats); known {
 			return file.Broken(fmt.Sprintf("%s is %s, not CSV", in.Name, other.Name), other.Hint)
 		}
 	}

@@ -120,9 +120,7 @@ func TestExcelsHintsAreUnderstood(t *testing.T) {
 
 func TestAFileOfAnotherFormatIsNamed(t *testing.T) {
 	for start, word := range map[string]string{
-		"PK\x03\x04\x14\x00\x06\x00": ".xlsx", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00": ".xls", "BEGIN:VCARD\r\nVERSION:3.0\r\n": "vCard",
-		"\xef\xbb\xbfbegin:vcard\n": "vCard", "<!doctype html><html>": "HTML", "<?xml version=\"1.0\"?>": "XML", "[{\"id\":1}]": "JSON",
-		"{\n \"id\": 1}": "JSON", "SQLite format 3\x00": "SQLite", "%PDF-1.7": "PDF", "\x1f\x8b\x08": "gzip", "dn: cn=x\n": "LDIF", "abc\x00\x01\x02def": "text file",
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00": ".xls", "<!doctype html><html>": "HTML", "<?xml version=\"1.0\"?>": "XML", "%PDF-1.7": "PDF", "\x1f\x8b\x08": "gzip", "dn: cn=x\n": "LDIF", "abc\x00\x01\x02def": "text file",
 	} {
 		err := tryRead(t, "id: id", start)
 		if err == nil || !strings.Contains(err.Error(), word) {

@@ -54,6 +54,8 @@ type Input struct {
 	// expression of fields that is more than a name is in it as it is written, so it is no list of columns to return: a column of the
 	// name of an expression would hide it. Empty where fields are left out.
 	Wanted []string
+	// Formats are those of other kinds, for [source.FormatOf].
+	Formats []source.Format
 }
 
 // A Table describes the records of a file, as its beginning shows them. The engine keeps it as long as it knows the version of

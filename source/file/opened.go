@@ -52,7 +52,7 @@ func (o *opened) get(part int) (*openFile, error) {
 		return nil, o.files.wrap(err)
 	}
 	open := &openFile{part: part, file: file, input: Input{
-		ReaderAt: file, Size: found.info.Size(), Name: o.files.label(found.name), Wanted: o.files.factory.wanted,
+		ReaderAt: file, Size: found.info.Size(), Name: o.files.label(found.name), Wanted: o.files.factory.wanted, Formats: o.files.factory.deps.Formats,
 	}}
 	if err := o.unchangedFile(open); err != nil {
 		open.close()

@@ -159,7 +159,7 @@ func notJSON(in file.Input) error {
 	if head = head[:n]; bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
 		return file.Broken(in.Name+" is written in UTF-16", "Save it in UTF-8.")
 	}
-	if other, known := source.FormatOf(head); known {
+	if other, known := source.FormatOf(head, in.Formats); known {
 		return file.Broken(fmt.Sprintf("%s is %s, not JSON", in.Name, other.Name), other.Hint)
 	}
 	return file.Broken(in.Name+" is not a JSON document", "Check that path names the right file.")

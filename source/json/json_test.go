@@ -48,7 +48,7 @@ func TestWhatIsNoDocumentIsRefusedWithAHint(t *testing.T) {
 		`{"a":[1]}`:                    "Its arrays are at a.",
 		"\xff\xfe[\x00":                "Save it in UTF-8.",
 		"id,name\n":                    "Check that path names the right file.",
-		"BEGIN:VCARD\n":                "Use kind: vcard.",
+		"%PDF-1.7\n":                   "Export the contacts as CSV instead.",
 		`{"a" 1}`:                      "Write the file with a JSON library",
 	} {
 		_, err := format{}.Open(t.Context(), file.Input{ReaderAt: strings.NewReader(content), Size: int64(len(content)), Name: "a"})

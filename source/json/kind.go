@@ -29,6 +29,10 @@ id: member_no
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.json`,
 		OpenTo:        "anyone who knows a file's name",
+		Formats: []source.Format{{
+			Name: "a JSON document", Starts: []string{"{\"", "[{", "{\n", "{\r\n", "[\n", "[\r\n", "{ \"", "[ {"},
+			Hint: "Use kind: json for one document with an array, kind: jsonl for one object a line.",
+		}},
 		Setup: file.Setup(file.Guide{
 			Example: "contacts.json", Choices: arraysOf, Noun: "array", Key: "records",
 			New: func(cfg file.Config, records string, deps source.Deps) (source.Factory, error) {

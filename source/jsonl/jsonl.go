@@ -99,7 +99,7 @@ func (t *table) findStart(in file.Input) error {
 	if bytes.HasPrefix(trimmed, []byte("[")) {
 		return file.Broken(in.Name+" is one JSON array, not one object a line", "Use kind: json.")
 	}
-	if other, known := source.FormatOf(head); known && !bytes.HasPrefix(trimmed, []byte("{")) {
+	if other, known := source.FormatOf(head, in.Formats); known && !bytes.HasPrefix(trimmed, []byte("{")) {
 		return file.Broken(fmt.Sprintf("%s is %s, not JSON lines", in.Name, other.Name), other.Hint)
 	}
 	return nil

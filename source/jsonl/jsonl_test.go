@@ -72,7 +72,7 @@ func TestWhatIsNoJSONLinesIsRefusedWithAHint(t *testing.T) {
 	for content, want := range map[string]string{
 		"[{\"id\":1}]":                          "Use kind: json.",
 		"\xff\xfe{\x00":                         "Save it in UTF-8.",
-		"BEGIN:VCARD\nVERSION:3.0\n":            "Use kind: vcard.",
+		"%PDF-1.7\n":                            "Export the contacts as CSV instead.",
 		"id,name\n1,Ann\n2,Bob\n3,Eve\n4,Zoe\n": "Write one object a line",
 	} {
 		_, err := format{}.Open(t.Context(), file.Input{ReaderAt: strings.NewReader(content), Size: int64(len(content)), Name: "a"})

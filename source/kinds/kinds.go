@@ -3,8 +3,11 @@
 package kinds
 
 import (
+	"cmp"
+	"context"
 	"slices"
 
+	"github.com/contactbridge/contactbridge/internal/proposal"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/carddav"
 	"github.com/contactbridge/contactbridge/source/csv"
@@ -20,8 +23,42 @@ import (
 	"github.com/contactbridge/contactbridge/source/xlsx"
 )
 
-// All lists the kinds in the order in which they are documented.
+// All lists the kinds in the order in which they are documented. Each knows how the files of the others begin.
 func All() []source.Kind {
+	all := list()
+	var formats []source.Format
+	for _, k := range all {
+		for _, f := range k.Formats {
+			f.Hint = cmp.Or(f.Hint, "Use kind: "+k.Name+".")
+			formats = append(formats, f)
+		}
+	}
+	for i := range all {
+		all[i] = knowing(formats, all[i])
+	}
+	return all
+}
+
+// knowing returns a kind whose dependencies hold formats.
+func knowing(formats []source.Format, k source.Kind) source.Kind {
+	create := k.New
+	k.New = func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
+		deps.Formats = formats
+		return create(decode, deps)
+	}
+	if k.Setup != nil && k.Setup.Look != nil {
+		setup, look := *k.Setup, k.Setup.Look
+		setup.Look = func(ctx context.Context, answers source.Answers, deps source.Deps) (proposal.Inventory, error) {
+			deps.Formats = formats
+			return look(ctx, answers, deps)
+		}
+		k.Setup = &setup
+	}
+	return k
+}
+
+// list lists the kinds as they describe themselves.
+func list() []source.Kind {
 	return slices.Concat([]source.Kind{
 		postgres.Kind(),
 		mysql.Kind(),

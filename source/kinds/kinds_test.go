@@ -2,7 +2,9 @@ package kinds_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/kinds"
@@ -167,6 +170,31 @@ func TestSetupAsksForKeysOfTheConfiguration(t *testing.T) {
 		}
 		if len(asked) == 0 {
 			t.Errorf("%s: nothing is asked", k.Name)
+		}
+	}
+}
+
+// A kind says how its files begin, and every other kind names it to people who gave it such a file.
+func TestAFileOfAnotherKindIsNamed(t *testing.T) {
+	folder := t.TempDir()
+	for _, of := range kinds.All() {
+		for _, f := range of.Formats {
+			for i, start := range f.Starts {
+				name := fmt.Sprintf("%s-%d", of.Name, i)
+				if err := os.WriteFile(filepath.Join(folder, name), []byte(start+strings.Repeat("x", 4096)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				for _, given := range kinds.All() {
+					if given.Setup == nil || given.Name == of.Name || !given.Setup.Questions(source.Answers{})[0].File || strings.HasPrefix(given.Name, of.Name) {
+						continue
+					}
+					_, err := given.Setup.Look(t.Context(), source.Answers{"path": name}, source.Deps{Folder: folder})
+					hint := failure.Of(err).Hint
+					if err == nil || !strings.Contains(err.Error(), f.Name) || !strings.Contains(hint, "kind: "+of.Name) {
+						t.Errorf("%q given to %s: %v; %s", start, given.Name, err, hint)
+					}
+				}
+			}
 		}
 	}
 }

@@ -22,12 +22,9 @@ const module = "github.com/contactbridge/contactbridge/"
 var meansOther = map[string]string{
 	"source/kind.go: memory":               "a family",
 	"source/kind.go: rest":                 "a family",
-	"source/formats.go: jsonl":             "the kind that reads a file of that format",
-	"source/formats.go: vcard":             "the kind that reads a file of that format",
 	"cmd/contactbridge/serve.go: json":     "the format of the log",
 	"cmd/contactbridge/preview.go: json":   "the format of the output",
-	"source/formats.go: xlsx":              "the kind that reads a file of that format, for people who gave it to another kind",
-	"source/formats.go: sqlite":            "the kind that reads a file of that format, for people who gave it to another kind",
+	"internal/config/load.go: postgres":    "the scheme of the database that keeps certificates",
 	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
 }
 

@@ -133,7 +133,7 @@ func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
 		Code: bridge.CodeSourceBroken, Status: a.status, Message: fmt.Sprintf("the answer of %s has no list of records at %s", c.factory.title(), r.Records),
 		Hint: "The API may have changed, or the address is not the API's. Compare the answer with the API's documentation.",
 	}
-	if format, known := source.FormatOf(a.body[:min(len(a.body), source.FormatBytes)]); known && len(a.body) > 0 && a.body[0] == '<' {
+	if format, known := source.FormatOf(a.body[:min(len(a.body), source.FormatBytes)], nil); known && len(a.body) > 0 && a.body[0] == '<' {
 		e.Message = "the answer is " + format.Name + ", not JSON"
 		e.Hint = "Check the address: it is not that of the API."
 	}

@@ -60,7 +60,7 @@ func (db *database) format() (message, hint string) {
 	}
 	n, _ := io.ReadFull(file, head) // fewer where the file is short
 	_ = file.Close()                // it was only read
-	if other, known := source.FormatOf(head[:n]); known && !strings.Contains(other.Name, "SQLite") {
+	if other, known := source.FormatOf(head[:n], db.formats); known && !strings.Contains(other.Name, "SQLite") {
 		return "the file is " + other.Name + ", not an SQLite database", other.Hint
 	}
 	return message, hint

@@ -88,15 +88,16 @@ func (l location) check() error {
 // A database is an open file. It is a [sqltable.Database].
 type database struct {
 	location location
-	probe    bool // probe_lock
+	probe    bool            // probe_lock
+	formats  []source.Format // [source.Deps.Formats]
 	readers  *sql.DB
 	writer   *sql.DB // for probe_lock; opens nothing until it is used
 	watch    *watch
 }
 
 // openFile prepares connections to a file. None is made yet.
-func openFile(l location, probe bool) (*database, error) {
-	db := &database{location: l, probe: probe}
+func openFile(l location, probe bool, formats []source.Format) (*database, error) {
+	db := &database{location: l, probe: probe, formats: formats}
 	var err error
 	if db.readers, err = prepare(l.uri("ro", "busy_timeout(2000)", "query_only(1)"), 4); err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ fields:
 `,
 		CallerExample: `path: tenants/{{auth.tenant}}.db`,
 		OpenTo:        "anyone who knows a file's name",
+		Formats:       []source.Format{{Name: "a SQLite database", Starts: []string{"SQLite format 3\x00"}}},
 		Setup:         setup(),
 	}, New)
 }

@@ -54,7 +54,7 @@ func look(ctx context.Context, answers source.Answers, deps source.Deps) (propos
 	if err != nil {
 		return proposal.Inventory{}, err
 	}
-	db, err := openFile(file, false)
+	db, err := openFile(file, false, deps.Formats)
 	if err != nil {
 		return proposal.Inventory{}, err
 	}

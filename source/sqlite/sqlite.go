@@ -73,7 +73,7 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 				return nil, err
 			}
 			file.ofCaller = len(path.Names()) > 0
-			return openFile(file, cfg.ProbeLock)
+			return openFile(file, cfg.ProbeLock, deps.Formats)
 		},
 	}, deps)
 }

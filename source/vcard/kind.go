@@ -23,6 +23,7 @@ path: contacts.vcf
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.vcf`,
 		OpenTo:        "anyone who knows a file's name",
+		Formats:       []source.Format{{Name: "a vCard file", Starts: []string{"BEGIN:VCARD"}}},
 		Setup: file.Setup(file.Guide{
 			Example: "contacts.vcf",
 			New: func(cfg file.Config, _ string, deps source.Deps) (source.Factory, error) {

@@ -90,8 +90,7 @@ func TestLinesThatAreNoPropertiesAreSaid(t *testing.T) {
 
 func TestWhatIsNoVCardIsRefused(t *testing.T) {
 	for content, want := range map[string]string{
-		"{\"id\":1}\n":        "is a JSON document, not vCard",
-		"PK\x03\x04":          "ZIP archive, not vCard",
+		"%PDF-1.7\n":          "is a PDF document, not vCard",
 		"id,name\n1,Ann\n":    "has no card",
 		"BEGIN:VCARD\rFN:x\r": "end with CR only",
 		"<?xml":               "is an XML document",

@@ -111,7 +111,7 @@ func (t *table) findStart(in file.Input) error {
 		return file.Broken("the lines of "+in.Name+" end with CR only", "Save it with the line ends of Windows or Unix.")
 	}
 	_, isCard := cutFold(bytes.TrimSpace(head[t.start.Offset:]), begin)
-	if other, known := source.FormatOf(head[:min(len(head), source.FormatBytes)]); known && !isCard {
+	if other, known := source.FormatOf(head[:min(len(head), source.FormatBytes)], in.Formats); known && !isCard {
 		return file.Broken(fmt.Sprintf("%s is %s, not vCard", in.Name, other.Name), other.Hint)
 	}
 	return nil

@@ -59,7 +59,7 @@ func openArchive(ctx context.Context, in file.Input) (*archive, error) {
 		return nil, err
 	}
 	if head = head[:n]; !bytes.HasPrefix(head, []byte("PK")) {
-		return nil, a.otherFormat(head, in.Size)
+		return nil, a.otherFormat(head, in.Size, in.Formats)
 	}
 	z, err := zip.NewReader(a.in, in.Size)
 	if err != nil {
@@ -90,7 +90,7 @@ func (a *archive) damaged(err error) error {
 }
 
 // otherFormat is the error of a file that is no archive.
-func (a *archive) otherFormat(head []byte, size int64) error {
+func (a *archive) otherFormat(head []byte, size int64, formats []source.Format) error {
 	if bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")) {
 		encrypted, err := a.contains(utf16("EncryptedPackage"), size)
 		switch {
@@ -104,7 +104,7 @@ func (a *archive) otherFormat(head []byte, size int64) error {
 	if size == 0 {
 		return file.Broken(a.name+" is empty", "Put it in place by renaming a complete file.")
 	}
-	if f, ok := source.FormatOf(head); ok {
+	if f, ok := source.FormatOf(head, formats); ok {
 		return file.Broken(fmt.Sprintf("%s is no Excel workbook but %s", a.name, f.Name), f.Hint)
 	}
 	return file.Broken(a.name+" is no Excel workbook (.xlsx) but a text", "If its columns are separated by commas or semicolons, set kind to csv.")

@@ -30,6 +30,10 @@ id: Customer No
 `,
 		CallerExample: `path: workbooks/{{auth.tenant}}.xlsx`,
 		OpenTo:        "anyone who knows a file's name",
+		Formats: []source.Format{{
+			Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", Starts: []string{"PK\x03\x04", "PK\x05\x06"},
+			Hint: "Set kind: xlsx for an Excel workbook. An OpenDocument sheet is saved as one first; a ZIP archive is unpacked first.",
+		}},
 		Setup: file.Setup(file.Guide{
 			Example: "customers.xlsx", Choices: sheetsOf, Noun: "sheet", Key: "sheet",
 			New: func(cfg file.Config, sheet string, deps source.Deps) (source.Factory, error) {
