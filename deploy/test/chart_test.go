@@ -27,14 +27,14 @@ const chartFolder = "../chart"
 // types are the objects that the chart makes, by apiVersion and kind.
 func types() map[string]func() any {
 	return map[string]func() any{
-		"apps/v1 Deployment":                     func() any { return &apps.Deployment{} },
-		"v1 ConfigMap":                           func() any { return &core.ConfigMap{} },
-		"v1 Secret":                              func() any { return &core.Secret{} },
-		"v1 Service":                             func() any { return &core.Service{} },
-		"v1 ServiceAccount":                      func() any { return &core.ServiceAccount{} },
-		"policy/v1 PodDisruptionBudget":          func() any { return &policy.PodDisruptionBudget{} },
-		"networking.k8s.io/v1 NetworkPolicy":     func() any { return &networking.NetworkPolicy{} },
-		"networking.k8s.io/v1 Ingress":           func() any { return &networking.Ingress{} },
+		"apps/v1 Deployment":                      func() any { return &apps.Deployment{} },
+		"v1 ConfigMap":                            func() any { return &core.ConfigMap{} },
+		"v1 Secret":                               func() any { return &core.Secret{} },
+		"v1 Service":                              func() any { return &core.Service{} },
+		"v1 ServiceAccount":                       func() any { return &core.ServiceAccount{} },
+		"policy/v1 PodDisruptionBudget":           func() any { return &policy.PodDisruptionBudget{} },
+		"networking.k8s.io/v1 NetworkPolicy":      func() any { return &networking.NetworkPolicy{} },
+		"networking.k8s.io/v1 Ingress":            func() any { return &networking.Ingress{} },
 		"monitoring.coreos.com/v1 ServiceMonitor": func() any { return &monitoring.ServiceMonitor{} },
 		"monitoring.coreos.com/v1 PrometheusRule": func() any { return &monitoring.PrometheusRule{} },
 	}

@@ -116,8 +116,10 @@ func TestTheImageRuns(t *testing.T) {
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "bash", "-c", run, "run", root, c.User,
-		strings.Join(c.Healthcheck.Test[1:], " "), folder}, append(c.Entrypoint, c.Cmd...)...)
+	args := append([]string{
+		"--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "bash", "-c", run, "run", root, c.User,
+		strings.Join(c.Healthcheck.Test[1:], " "), folder,
+	}, append(c.Entrypoint, c.Cmd...)...)
 	cmd := exec.CommandContext(t.Context(), "unshare", args...)
 	cmd.Env = c.Env
 	if cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH")); cmd.Err != nil {

@@ -160,7 +160,7 @@ func running(t *testing.T) []model.Metric {
 	var all []model.Metric
 	for _, port := range []int{bridge, hub} {
 		text := await(t, port, "/metrics", func(string) bool { return true })
-		families, err := (expfmt.NewTextParser(model.UTF8Validation)).TextToMetricFamilies(strings.NewReader(text))
+		families, err := expfmt.NewTextParser(model.UTF8Validation).TextToMetricFamilies(strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
 		}
