@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"os"
 	"time"
 
@@ -128,9 +127,3 @@ func (e *tlsError) Error() string { return "the connection cannot be encrypted" 
 func (e *tlsError) Unwrap() error { return e.err }
 
 var errNotAHost = errors.New("it is not a host's name")
-
-// isNetwork reports whether an error is one of the connection.
-func isNetwork(err error) bool {
-	var operation *net.OpError
-	return errors.As(err, &operation) || client.IsErrorWithCode(err, client.ErrorNetwork)
-}

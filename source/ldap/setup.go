@@ -47,8 +47,8 @@ func look(ctx context.Context, answers source.Answers, deps source.Deps) (propos
 	if err != nil {
 		return found, diagnose(err, "")
 	}
-	s := schema{}
-	if s = readSchema(c, r); len(s.names) == 0 {
+	s := readSchema(c, r)
+	if len(s.names) == 0 {
 		found.Problems = append(found.Problems, proposal.Problem{Message: "the server does not show its schema", Hint: "Let the reader read cn=Subschema."})
 	}
 	reader := &reader{cfg: Config{PageSize: defaultPageSize}, now: deps.Clock.Now, login: l, conn: c, root: r, schema: s, out: new(spoolWriter)}

@@ -152,9 +152,11 @@ func TestRecordsWithoutAnIDStayApart(t *testing.T) {
 
 func FuzzToken(f *testing.F) {
 	for _, t := range []token{
-		{way: changesSync, cookies: []string{"rid=000,csn=20261130", ""}, shape: "00"}, {way: changesUSN, source: "x", number: 5, made: 6, shape: "1"},
+		{way: changesSync, cookies: []string{"rid=000,csn=20261130", ""}, shape: "00"},
+		{way: changesUSN, source: "x", number: 5, made: 6, shape: "1"},
 		{way: changesLog, source: "y", number: 7, made: 8, shape: "1"},
-		{way: changesStamp, number: 1, print: "2", shape: "3"}, {way: changesWhole, print: "a", shape: "b"},
+		{way: changesStamp, number: 1, print: "2", shape: "3"},
+		{way: changesWhole, print: "a", shape: "b"},
 	} {
 		f.Add(t.String())
 	}
