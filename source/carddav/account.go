@@ -99,7 +99,6 @@ type flight struct {
 }
 
 const (
-	patience   = 5 * time.Second  // how long a request waits for work
 	flightTime = 10 * time.Minute // how long work may take
 	againAfter = 3 * time.Second  // when a synchronizer asks again
 	landedFor  = 2 * time.Minute  // how long a result waits for somebody who asks again
@@ -121,8 +120,6 @@ func fly[T any](ctx context.Context, a *account, key string, work func(context.C
 			close(f.done)
 		})
 	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
 	case <-f.done:
 		result, _ = f.result.(T)
@@ -130,13 +127,22 @@ func fly[T any](ctx context.Context, a *account, key string, work func(context.C
 	case <-ctx.Done():
 		a.leave(key, f)
 		return result, ctx.Err()
-	case <-timer.C:
+	case <-halfOf(ctx):
 		a.leave(key, f)
 		return result, &bridge.Error{
 			Code: bridge.CodeSourceUnavailable, Message: fmt.Sprintf("%s is still listing the cards", a.where()),
 			Hint: "Nothing: the list goes on being made, and the run begins when it is there.", RetryAfter: againAfter,
 		}
 	}
+}
+
+// halfOf is done when half of the time of a request is over: the other half is for its first cards. Where there is no limit it never is.
+func halfOf(ctx context.Context) <-chan time.Time {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return nil
+	}
+	return time.After(time.Until(deadline) / 2)
 }
 
 // waiting takes work that somebody began and did not wait for.

@@ -455,7 +455,9 @@ func TestAListThatTakesLong(t *testing.T) {
 	}
 	src := f.opened(t, f.config(t))
 	var k kept
-	err := k.sync(t.Context(), src)
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // as the bridge's handler has it
+	defer cancel()
+	err := k.sync(ctx, src)
 	later, ok := errors.AsType[*bridge.Error](err)
 	if !ok || later.Code != bridge.CodeSourceUnavailable || later.RetryAfter == 0 {
 		t.Fatalf("%v", err)

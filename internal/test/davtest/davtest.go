@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -365,4 +366,18 @@ func program(name, pkg string) (string, error) {
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// Running returns a server that runs already. home is the path of the collection of alice's address books.
+func Running(address, home string) (*Server, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newServer("the server at " + u.Host)
+	if err != nil {
+		return nil, err
+	}
+	s.URL, s.Home, s.base = address, home, u.Scheme+"://"+u.Host
+	return s, nil
 }
