@@ -39,6 +39,7 @@ type account struct {
 type list struct {
 	key     string // the run's
 	entries []entry
+	more    state // of a list that was made again
 	bytes   int
 }
 
@@ -239,7 +240,7 @@ func (a *account) beginSince(ctx context.Context, books []book, from state) (beg
 		case m.mode == byDigest:
 			m, err = a.markUnchanged(ctx, book, m)
 		default:
-			m, entries, err = a.markChanges(ctx, book, m)
+			m, entries, err = a.markChanges(ctx, book, from.all(book.path))
 		}
 		if err != nil {
 			return begun{}, err
@@ -275,61 +276,73 @@ func (a *account) markUnchanged(ctx context.Context, b book, m marker) (marker, 
 	return m, err
 }
 
-// markChanges lists what has changed in a book.
-func (a *account) markChanges(ctx context.Context, b book, m marker) (marker, []entry, error) {
-	entries, token, err := a.sync(ctx, b, m.token)
-	if err != nil {
+// markChanges lists what has changed in a book since a checkpoint's markers of it. Those after the first one only tell what is gone: what is
+// there and was changed since a later token was changed since an earlier one, too.
+func (a *account) markChanges(ctx context.Context, b book, from []marker) (marker, []entry, error) {
+	refused := func(err error) error {
 		if errors.Is(err, errNoSync) {
-			err = errTokenRefused
+			return errTokenRefused
 		}
-		return marker{}, nil, err
+		return err
 	}
-	return marker{path: b.path, mode: byToken, token: token}, entries, nil
+	entries, token, err := a.sync(ctx, b, from[0].token)
+	if err != nil {
+		return marker{}, nil, refused(err)
+	}
+	var gone []entry
+	for _, m := range from[1:] {
+		more, _, err := a.sync(ctx, b, m.token)
+		if err != nil {
+			return marker{}, nil, refused(err)
+		}
+		gone = append(gone, slices.DeleteFunc(more, func(e entry) bool { return !e.gone })...)
+	}
+	return marker{path: b.path, mode: byToken, token: token}, sorted(append(gone, entries...)), nil
 }
 
-// again makes the list of a run that began before, maybe in another process. It holds at least what the first one held.
-func (a *account) again(ctx context.Context, run bridge.Run, s state) ([]entry, error) {
+// again makes the list of a run that began before, maybe in another process. It holds at least what the first one held. more says how far it
+// goes.
+func (a *account) again(ctx context.Context, run bridge.Run, s state) (all []entry, more state, err error) {
 	var from state
 	if !run.Initial() {
-		var err error
 		if from, err = parseCheckpoint(run.Since); err != nil {
-			return nil, invalidOffset(err)
+			return nil, nil, invalidOffset(err)
 		}
 	}
 	books, err := a.books(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []entry
 	for _, m := range s {
 		at := slices.IndexFunc(books, func(b book) bool { return b.path == m.path })
 		if at < 0 {
-			return nil, a.bookError(errBookGone)
+			return nil, nil, a.bookError(errBookGone)
 		}
-		before, known := from.of(m.path)
-		entries, err := a.since(ctx, books[at], m, before, known)
+		now, entries, err := a.since(ctx, books[at], m, from.all(m.path))
 		if err != nil {
-			return nil, a.bookError(err)
+			return nil, nil, a.bookError(err)
+		}
+		if now != m {
+			more = append(more, now)
 		}
 		all = append(all, entries...)
 	}
-	return sorted(all), nil
+	return sorted(all), more, nil
 }
 
-// since lists the cards of one book again.
-func (a *account) since(ctx context.Context, b book, m, before marker, known bool) ([]entry, error) {
+// since lists the cards of one book again, by the mode that the run began with.
+func (a *account) since(ctx context.Context, b book, m marker, before []marker) (marker, []entry, error) {
 	switch {
-	case m.mode == byDigest && known:
-		return nil, nil // it was unchanged
+	case m.mode == byDigest && len(before) > 0:
+		return m, nil, nil // it was unchanged
 	case m.mode == byDigest:
 		entries, _, err := a.whole(ctx, b)
-		return entries, err
+		return m, entries, err
+	case len(before) > 0:
+		return a.markChanges(ctx, b, before)
 	}
-	entries, _, err := a.sync(ctx, b, before.token)
-	if !known {
-		entries = slices.DeleteFunc(entries, func(e entry) bool { return e.gone })
-	}
-	return entries, err
+	entries, token, err := a.sync(ctx, b, "")
+	return marker{path: b.path, mode: byToken, token: token}, slices.DeleteFunc(entries, func(e entry) bool { return e.gone }), err
 }
 
 // bookError makes an error of a list one that says what to do.

@@ -101,9 +101,9 @@ func (b *addressBook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // A multistatus is an answer as encoding/xml reads it.
 type multistatus struct {
 	Responses []struct {
-		Href string `xml:"DAV: href"`
-		Card string `xml:"DAV: propstat>prop>address-data"`
-	} `xml:"DAV: response"`
+		Href string `xml:"href"`
+		Card string `xml:"propstat>prop>address-data"`
+	} `xml:"response"`
 }
 
 // fetchCards is how many contacts a second a plain client fetches and parses.

@@ -51,6 +51,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-jsonl"}, bridgeJSONL, false},
 	{[]string{"bridge-vcard"}, bridgeVCard, false},
 	{[]string{"bridge-xlsx"}, bridgeXLSX, false},
+	{[]string{"bridge-carddav"}, bridgeCardDAV, false},
 	{[]string{"sync-sqlite"}, syncSQLite, true},
 	{[]string{"sync-postgres"}, syncPostgres, true},
 	{[]string{"lookup"}, lookup, true},
