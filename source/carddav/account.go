@@ -276,29 +276,41 @@ func (a *account) markUnchanged(ctx context.Context, b book, m marker) (marker, 
 	return m, err
 }
 
-// markChanges lists what has changed in a book since a checkpoint's markers of it. Those after the first one only tell what is gone: what is
-// there and was changed since a later token was changed since an earlier one, too.
-func (a *account) markChanges(ctx context.Context, b book, from []marker) (marker, []entry, error) {
-	refused := func(err error) error {
-		if errors.Is(err, errNoSync) {
-			return errTokenRefused
+// markChanges lists what has changed in a book since a checkpoint's markers of it. Several reports tell of one state only if nothing was
+// changed between them, so it asks again when something was.
+func (a *account) markChanges(ctx context.Context, b book, from []marker) (m marker, all []entry, err error) {
+	m = marker{path: b.path, mode: byToken}
+	for range maxQuiet {
+		all = nil
+		for i, since := range from {
+			entries, token, err := a.sync(ctx, b, since.token)
+			if errors.Is(err, errNoSync) {
+				err = errTokenRefused
+			}
+			if err != nil {
+				return m, nil, err
+			}
+			if all = append(entries, all...); i == 0 { // the latest first: it counts
+				m.token = token
+			}
 		}
-		return err
-	}
-	entries, token, err := a.sync(ctx, b, from[0].token)
-	if err != nil {
-		return marker{}, nil, refused(err)
-	}
-	var gone []entry
-	for _, m := range from[1:] {
-		more, _, err := a.sync(ctx, b, m.token)
+		all = sorted(all)
+		if len(from) == 1 {
+			break
+		}
+		since, token, err := a.sync(ctx, b, m.token)
 		if err != nil {
-			return marker{}, nil, refused(err)
+			return m, nil, err
 		}
-		gone = append(gone, slices.DeleteFunc(more, func(e entry) bool { return !e.gone })...)
+		if token == m.token && len(since) == 0 {
+			break
+		}
 	}
-	return marker{path: b.path, mode: byToken, token: token}, sorted(append(gone, entries...)), nil
+	return m, all, nil
 }
+
+// maxQuiet is how often several reports are asked for until nothing is changed between them.
+const maxQuiet = 5
 
 // again makes the list of a run that began before, maybe in another process. It holds at least what the first one held. more says how far it
 // goes.
@@ -372,19 +384,20 @@ func (a *account) unencrypted() bool {
 	return base.Scheme == "http" && host != "localhost" && (address == nil || !address.IsLoopback()) && a.client.password != ""
 }
 
-// goneSince asks what became of a book's cards since a marker. Cards that are gone are true; those that are there, false.
-func (a *account) goneSince(ctx context.Context, m marker) (map[string]bool, error) {
+// goneSince asks what became of a book's cards since a marker, and returns the marker of the answer. Cards that are gone are true; those that
+// are there, false.
+func (a *account) goneSince(ctx context.Context, m marker) (there map[string]bool, now marker, err error) {
 	b := book{path: m.path, raw: m.path}
 	var entries []entry
-	var err error
+	now = m
 	if m.mode == byDigest {
 		entries, _, err = a.whole(ctx, b)
 	} else {
-		entries, _, err = a.sync(ctx, b, m.token)
+		entries, now.token, err = a.sync(ctx, b, m.token)
 	}
-	there := make(map[string]bool, len(entries))
+	there = make(map[string]bool, len(entries))
 	for _, e := range entries {
 		there[e.path] = e.gone
 	}
-	return there, err
+	return there, now, err
 }

@@ -106,7 +106,8 @@ type reading struct {
 	sum     uint32
 	cards   *vcard.Reader
 	row     record.Row
-	more    []byte // markers of lists that were made again, for positions
+	later   state  // markers of what was asked after the run began
+	more    []byte // the same, for positions
 	at      bridge.Position
 	yielded int
 	wrong   int
@@ -136,7 +137,7 @@ func (r *reading) read(ctx context.Context, after bridge.Position) error {
 	if more = more.with(l.more); len(more) > maxMore {
 		return invalidOffset(errors.New("its list was made too often"))
 	} else if len(more) > 0 {
-		r.more = more.encode()
+		r.later, r.more = more, more.encode()
 	}
 	entries := l.entries
 	entries = entries[sort.Search(len(entries), func(i int) bool { return entries[i].path > from }):]
@@ -255,9 +256,13 @@ func (r *reading) confirm(ctx context.Context, f *fetched) error {
 		f.absent, f.wrong = false, "the server lists it, and does not have it"
 		return nil
 	}
-	there, err := r.source.account.goneSince(ctx, m)
+	there, now, err := r.source.account.goneSince(ctx, m)
 	if err != nil {
 		return r.source.account.bookError(err)
+	}
+	if now != m { // should the card come back as it was, there are servers that name it only since this answer
+		r.later = r.later.with(state{now})
+		r.more = r.later.encode()
 	}
 	if r.gone == nil {
 		r.gone = map[string]bool{}
