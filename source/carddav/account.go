@@ -39,6 +39,7 @@ type account struct {
 type list struct {
 	key     string // the run's
 	entries []entry
+	more    state // of a list that was made again
 	bytes   int
 }
 
@@ -99,7 +100,6 @@ type flight struct {
 }
 
 const (
-	patience   = 5 * time.Second  // how long a request waits for work
 	flightTime = 10 * time.Minute // how long work may take
 	againAfter = 3 * time.Second  // when a synchronizer asks again
 	landedFor  = 2 * time.Minute  // how long a result waits for somebody who asks again
@@ -121,8 +121,6 @@ func fly[T any](ctx context.Context, a *account, key string, work func(context.C
 			close(f.done)
 		})
 	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
 	case <-f.done:
 		result, _ = f.result.(T)
@@ -130,13 +128,22 @@ func fly[T any](ctx context.Context, a *account, key string, work func(context.C
 	case <-ctx.Done():
 		a.leave(key, f)
 		return result, ctx.Err()
-	case <-timer.C:
+	case <-halfOf(ctx):
 		a.leave(key, f)
 		return result, &bridge.Error{
 			Code: bridge.CodeSourceUnavailable, Message: fmt.Sprintf("%s is still listing the cards", a.where()),
 			Hint: "Nothing: the list goes on being made, and the run begins when it is there.", RetryAfter: againAfter,
 		}
 	}
+}
+
+// halfOf is done when half of the time of a request is over: the other half is for its first cards. Where there is no limit it never is.
+func halfOf(ctx context.Context) <-chan time.Time {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return nil
+	}
+	return time.After(time.Until(deadline) / 2)
 }
 
 // waiting takes work that somebody began and did not wait for.
@@ -233,7 +240,7 @@ func (a *account) beginSince(ctx context.Context, books []book, from state) (beg
 		case m.mode == byDigest:
 			m, err = a.markUnchanged(ctx, book, m)
 		default:
-			m, entries, err = a.markChanges(ctx, book, m)
+			m, entries, err = a.markChanges(ctx, book, from.all(book.path))
 		}
 		if err != nil {
 			return begun{}, err
@@ -269,61 +276,85 @@ func (a *account) markUnchanged(ctx context.Context, b book, m marker) (marker, 
 	return m, err
 }
 
-// markChanges lists what has changed in a book.
-func (a *account) markChanges(ctx context.Context, b book, m marker) (marker, []entry, error) {
-	entries, token, err := a.sync(ctx, b, m.token)
-	if err != nil {
-		if errors.Is(err, errNoSync) {
-			err = errTokenRefused
+// markChanges lists what has changed in a book since a checkpoint's markers of it. Several reports tell of one state only if nothing was
+// changed between them, so it asks again when something was.
+func (a *account) markChanges(ctx context.Context, b book, from []marker) (m marker, all []entry, err error) {
+	m = marker{path: b.path, mode: byToken}
+	for range maxQuiet {
+		all = nil
+		for i, since := range from {
+			entries, token, err := a.sync(ctx, b, since.token)
+			if errors.Is(err, errNoSync) {
+				err = errTokenRefused
+			}
+			if err != nil {
+				return m, nil, err
+			}
+			if all = append(entries, all...); i == 0 { // the latest first: it counts
+				m.token = token
+			}
 		}
-		return marker{}, nil, err
+		all = sorted(all)
+		if len(from) == 1 {
+			break
+		}
+		since, token, err := a.sync(ctx, b, m.token)
+		if err != nil {
+			return m, nil, err
+		}
+		if token == m.token && len(since) == 0 {
+			break
+		}
 	}
-	return marker{path: b.path, mode: byToken, token: token}, entries, nil
+	return m, all, nil
 }
 
-// again makes the list of a run that began before, maybe in another process. It holds at least what the first one held.
-func (a *account) again(ctx context.Context, run bridge.Run, s state) ([]entry, error) {
+// maxQuiet is how often several reports are asked for until nothing is changed between them.
+const maxQuiet = 5
+
+// again makes the list of a run that began before, maybe in another process. It holds at least what the first one held. more says how far it
+// goes.
+func (a *account) again(ctx context.Context, run bridge.Run, s state) (all []entry, more state, err error) {
 	var from state
 	if !run.Initial() {
-		var err error
 		if from, err = parseCheckpoint(run.Since); err != nil {
-			return nil, invalidOffset(err)
+			return nil, nil, invalidOffset(err)
 		}
 	}
 	books, err := a.books(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []entry
 	for _, m := range s {
 		at := slices.IndexFunc(books, func(b book) bool { return b.path == m.path })
 		if at < 0 {
-			return nil, a.bookError(errBookGone)
+			return nil, nil, a.bookError(errBookGone)
 		}
-		before, known := from.of(m.path)
-		entries, err := a.since(ctx, books[at], m, before, known)
+		now, entries, err := a.since(ctx, books[at], m, from.all(m.path))
 		if err != nil {
-			return nil, a.bookError(err)
+			return nil, nil, a.bookError(err)
+		}
+		if now != m {
+			more = append(more, now)
 		}
 		all = append(all, entries...)
 	}
-	return sorted(all), nil
+	return sorted(all), more, nil
 }
 
-// since lists the cards of one book again.
-func (a *account) since(ctx context.Context, b book, m, before marker, known bool) ([]entry, error) {
+// since lists the cards of one book again, by the mode that the run began with.
+func (a *account) since(ctx context.Context, b book, m marker, before []marker) (marker, []entry, error) {
 	switch {
-	case m.mode == byDigest && known:
-		return nil, nil // it was unchanged
+	case m.mode == byDigest && len(before) > 0:
+		return m, nil, nil // it was unchanged
 	case m.mode == byDigest:
 		entries, _, err := a.whole(ctx, b)
-		return entries, err
+		return m, entries, err
+	case len(before) > 0:
+		return a.markChanges(ctx, b, before)
 	}
-	entries, _, err := a.sync(ctx, b, before.token)
-	if !known {
-		entries = slices.DeleteFunc(entries, func(e entry) bool { return e.gone })
-	}
-	return entries, err
+	entries, token, err := a.sync(ctx, b, "")
+	return marker{path: b.path, mode: byToken, token: token}, slices.DeleteFunc(entries, func(e entry) bool { return e.gone }), err
 }
 
 // bookError makes an error of a list one that says what to do.
@@ -353,19 +384,20 @@ func (a *account) unencrypted() bool {
 	return base.Scheme == "http" && host != "localhost" && (address == nil || !address.IsLoopback()) && a.client.password != ""
 }
 
-// goneSince asks what became of a book's cards since a marker. Cards that are gone are true; those that are there, false.
-func (a *account) goneSince(ctx context.Context, m marker) (map[string]bool, error) {
+// goneSince asks what became of a book's cards since a marker, and returns the marker of the answer. Cards that are gone are true; those that
+// are there, false.
+func (a *account) goneSince(ctx context.Context, m marker) (there map[string]bool, now marker, err error) {
 	b := book{path: m.path, raw: m.path}
 	var entries []entry
-	var err error
+	now = m
 	if m.mode == byDigest {
 		entries, _, err = a.whole(ctx, b)
 	} else {
-		entries, _, err = a.sync(ctx, b, m.token)
+		entries, now.token, err = a.sync(ctx, b, m.token)
 	}
-	there := make(map[string]bool, len(entries))
+	there = make(map[string]bool, len(entries))
 	for _, e := range entries {
 		there[e.path] = e.gone
 	}
-	return there, err
+	return there, now, err
 }

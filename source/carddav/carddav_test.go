@@ -9,11 +9,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/carddav"
@@ -271,6 +273,51 @@ func TestWhatIsGoneWhileARunReads(t *testing.T) {
 	k.mustSync(t, src, "a/2.vcf")
 }
 
+// Another process makes the list of a run again, and it holds a card that is younger than the run. When that card is gone, the server
+// names it to nobody who comes with the run's token.
+func TestACardThatIsYoungerThanItsRun(t *testing.T) {
+	f := newFake(t)
+	for i := range 4 {
+		f.put(fmt.Sprintf("%sa/%d.vcf", home, i), vcardOf(fmt.Sprint(i), "Ann"))
+	}
+	src := f.opened(t, f.config(t))
+	run, err := src.Begin(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := kept{contacts: map[string]contact.Contact{}}
+	var at bridge.Position
+	read := func(src bridge.Source, most int) {
+		t.Helper()
+		for change, err := range src.Read(t.Context(), run, at, most) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			at = slices.Clone(change.Position)
+			k.contacts[strings.Clone(change.Contact.ID)] = change.Contact.Clone()
+			if most--; most == 0 {
+				return
+			}
+		}
+	}
+	read(src, 2)
+	f.put(home+"a/7.vcf", vcardOf("7", "Young"))
+	read(f.opened(t, f.config(t)), 2) // this one makes the list again
+	read(src, 0)                      // the first one has the old list
+	f.put(home+"a/8.vcf", vcardOf("8", "Younger"))
+	read(f.opened(t, f.config(t)), 0)
+	if k.ids() != "a/0.vcf a/1.vcf a/2.vcf a/3.vcf a/7.vcf a/8.vcf" && k.ids() != "a/0.vcf a/1.vcf a/2.vcf a/3.vcf a/8.vcf" {
+		t.Errorf("kept %s", k.ids())
+	}
+	k.checkpoint = src.Checkpoint(run, at, true)
+	f.del(home + "a/7.vcf")
+	f.del(home + "a/8.vcf")
+	k.mustSync(t, f.opened(t, f.config(t)), "a/0.vcf a/1.vcf a/2.vcf a/3.vcf")
+	if k.initial {
+		t.Error("the run is an initial one")
+	}
+}
+
 // Groups are left out, also one that was a contact before; a card that cannot be read costs no other, whatever breaks.
 func TestGroupsAndBadCards(t *testing.T) {
 	f := newFake(t)
@@ -455,7 +502,9 @@ func TestAListThatTakesLong(t *testing.T) {
 	}
 	src := f.opened(t, f.config(t))
 	var k kept
-	err := k.sync(t.Context(), src)
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // as the bridge's handler has it
+	defer cancel()
+	err := k.sync(ctx, src)
 	later, ok := errors.AsType[*bridge.Error](err)
 	if !ok || later.Code != bridge.CodeSourceUnavailable || later.RetryAfter == 0 {
 		t.Fatalf("%v", err)

@@ -26,6 +26,7 @@ type fake struct {
 	mu       sync.Mutex
 	books    map[string]map[string]string // cards by name, by the book's path
 	changes  []string                     // paths, in the order of their changes; a token is a place in it
+	puts     []bool                       // which of them left a card there
 	asked    []string                     // method and path of every request
 	reports  []string                     // the bodies of all reports
 	noSync   bool
@@ -54,14 +55,14 @@ func (f *fake) put(path, card string) {
 		f.books[book] = map[string]string{}
 	}
 	f.books[book][name] = card
-	f.changes = append(f.changes, path)
+	f.changes, f.puts = append(f.changes, path), append(f.puts, true)
 }
 
 func (f *fake) del(path string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.books[path[:strings.LastIndex(path, "/")+1]], path[strings.LastIndex(path, "/")+1:])
-	f.changes = append(f.changes, path)
+	f.changes, f.puts = append(f.changes, path), append(f.puts, false)
 }
 
 func vcardOf(uid, name string) string {
@@ -170,11 +171,22 @@ func (f *fake) answerSync(w http.ResponseWriter, path, body string) {
 	for _, p := range changed {
 		if _, there := f.books[path][p[len(path):]]; there {
 			b.WriteString(`<d:response><d:href>` + f.href(p) + `</d:href><d:propstat><d:prop><d:getetag>"1"</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`)
-		} else if !initial { // with a status of the properties besides (A-D2)
+		} else if f.wasThere(p, since) && !initial { // with a status of the properties besides (A-D2)
 			b.WriteString(`<d:response><d:href>` + f.href(p) + `</d:href><d:status>HTTP/1.1 404 Not Found</d:status><d:propstat><d:prop/><d:status>HTTP/1.1 418 I'm a teapot</d:status></d:propstat></d:response>`)
 		}
 	}
 	answer(w, b.String()+fmt.Sprintf(`<d:sync-token>t%d</d:sync-token>`, len(f.changes)))
+}
+
+// wasThere reports whether a card was there at a token: others need not be named as gone (RFC 6578, 3.5.2).
+func (f *fake) wasThere(path string, token int) bool {
+	there := false
+	for i, p := range f.changes[:token] {
+		if p == path {
+			there = f.puts[i]
+		}
+	}
+	return there
 }
 
 func (f *fake) answerMultiget(w http.ResponseWriter, body string) {

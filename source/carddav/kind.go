@@ -22,6 +22,7 @@ username: alice
 password: ${DAV_PW}
 `,
 		CallerExample: `username: "{{auth.username}}"`,
+		Setup:         setup(),
 	}, New)
 }
 

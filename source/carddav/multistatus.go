@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/runes"
-	"golang.org/x/text/transform"
 )
 
 // The bounds of an answer. What exceeds them is refused before it is kept.
@@ -59,7 +57,7 @@ var (
 // that ends early is an error, however good what came before it was: it must not be taken for a complete list (T11).
 func readMultistatus(body io.Reader, each func(*response) error) (token string, err error) {
 	limited := &io.LimitedReader{R: body, N: maxAnswer + 1}
-	d := xml.NewDecoder(transform.NewReader(limited, runes.ReplaceIllFormed()))
+	d := xml.NewDecoder(limited)
 	d.CharsetReader = func(label string, in io.Reader) (io.Reader, error) {
 		encoding, err := htmlindex.Get(label)
 		if err != nil {

@@ -70,20 +70,21 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 // keyOf names a run among the lists that are kept.
 func keyOf(run bridge.Run) string { return string(run.Since) + "\x00" + string(run.State) }
 
-// entries returns a run's list: the one that is kept, or one that is made again.
-func (s *Source) entries(ctx context.Context, run bridge.Run, st state) ([]entry, error) {
+// list returns a run's list: the one that is kept, or one that is made again.
+func (s *Source) list(ctx context.Context, run bridge.Run, st state) (*list, error) {
 	key := keyOf(run)
 	if l := s.account.kept(key); l != nil {
-		return l.entries, nil
+		return l, nil
 	}
-	all, err := fly(ctx, s.account, "list "+key, func(ctx context.Context) ([]entry, error) {
-		return s.account.again(ctx, run, st)
+	l, err := fly(ctx, s.account, "list "+key, func(ctx context.Context) (*list, error) {
+		all, more, err := s.account.again(ctx, run, st)
+		return &list{key: key, entries: all, more: more}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.account.keep(&list{key: key, entries: all})
-	return all, nil
+	s.account.keep(l)
+	return l, nil
 }
 
 // Read implements [bridge.Source].
@@ -105,6 +106,8 @@ type reading struct {
 	sum     uint32
 	cards   *vcard.Reader
 	row     record.Row
+	later   state  // markers of what was asked after the run began
+	more    []byte // the same, for positions
 	at      bridge.Position
 	yielded int
 	wrong   int
@@ -121,15 +124,22 @@ func (r *reading) read(ctx context.Context, after bridge.Position) error {
 	}
 	r.state, r.sum = st, runSum(r.run)
 	from := ""
+	var more state
 	if len(after) > 0 {
-		if from, err = parsePosition(after, r.sum); err != nil {
+		if from, more, err = parsePosition(after, r.sum); err != nil {
 			return invalidOffset(err)
 		}
 	}
-	entries, err := r.source.entries(ctx, r.run, st)
+	l, err := r.source.list(ctx, r.run, st)
 	if err != nil {
 		return err
 	}
+	if more = more.with(l.more); len(more) > maxMore {
+		return invalidOffset(errors.New("its list was made too often"))
+	} else if len(more) > 0 {
+		r.later, r.more = more, more.encode()
+	}
+	entries := l.entries
 	entries = entries[sort.Search(len(entries), func(i int) bool { return entries[i].path > from }):]
 	r.cards = vcard.NewReader(r.source.factory.texts)
 	err = r.readAll(ctx, entries)
@@ -246,9 +256,13 @@ func (r *reading) confirm(ctx context.Context, f *fetched) error {
 		f.absent, f.wrong = false, "the server lists it, and does not have it"
 		return nil
 	}
-	there, err := r.source.account.goneSince(ctx, m)
+	there, now, err := r.source.account.goneSince(ctx, m)
 	if err != nil {
 		return r.source.account.bookError(err)
+	}
+	if now != m { // should the card come back as it was, there are servers that name it only since this answer
+		r.later = r.later.with(state{now})
+		r.more = r.later.encode()
 	}
 	if r.gone == nil {
 		r.gone = map[string]bool{}
@@ -296,7 +310,7 @@ func (r *reading) pass(f *fetched) bool {
 		}
 	}
 	r.yielded++
-	r.at = appendPosition(r.at, r.sum, f.path)
+	r.at = appendPosition(r.at, r.sum, r.more, f.path)
 	r.row.Position = r.at
 	return r.yield(r.row.Change, nil)
 }
@@ -319,14 +333,19 @@ func (r *reading) warn() {
 }
 
 // Checkpoint implements [bridge.Source]. The cards of a run have no order in time, so that only a complete one has a checkpoint (E7): that of
-// its begin.
-func (s *Source) Checkpoint(run bridge.Run, _ bridge.Position, complete bool) bridge.Checkpoint {
+// its begin, with the markers of lists that were made again.
+func (s *Source) Checkpoint(run bridge.Run, at bridge.Position, complete bool) bridge.Checkpoint {
 	if !complete {
 		return run.Since
 	}
 	st, err := parseState(run.State)
 	if err != nil {
 		return ""
+	}
+	if len(at) > 0 {
+		if _, more, err := parsePosition(at, runSum(run)); err == nil {
+			st = st.with(more)
+		}
 	}
 	return st.checkpoint()
 }

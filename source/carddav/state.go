@@ -1,10 +1,12 @@
 package carddav
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/bridge"
@@ -23,7 +25,7 @@ const (
 	byDigest = 'd' // it does not: a book that has changed is read whole
 )
 
-// A state holds the markers of a run's books, by their paths.
+// A state holds the markers of a run's books, by their paths. In a checkpoint a book may have several: see [state.with].
 type state []marker
 
 const stateVersion = 1
@@ -68,7 +70,7 @@ func parseState(b []byte) (state, error) {
 		if m.token, ok = text(); !ok || m.mode != byToken && m.mode != byDigest {
 			return nil, errForeign
 		}
-		if n := len(s); n > 0 && s[n-1].path >= m.path {
+		if n := len(s); n > 0 && s[n-1].path > m.path {
 			return nil, errForeign
 		}
 		s = append(s, m)
@@ -84,6 +86,34 @@ func (s state) of(path string) (marker, bool) {
 		}
 	}
 	return marker{}, false
+}
+
+// all returns the markers of a book, the run's own first.
+func (s state) all(path string) []marker {
+	var list []marker
+	for _, m := range s {
+		if m.path == path {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// maxMore is how often the list of a run may be made again before the run has to start again.
+const maxMore = 32
+
+// with adds the markers of lists that were made again during the run, each after the run's own. Such a list may hold a card that
+// is younger than the run. A server need not name it as gone to those who come with the run's token, which is older than the
+// card (RFC 6578, 3.5.2), but to those who come with the list's.
+func (s state) with(more state) state {
+	all := slices.Clone(s)
+	for _, m := range more {
+		if m.mode == byToken && !slices.Contains(all, m) {
+			all = append(all, m)
+		}
+	}
+	slices.SortStableFunc(all, func(x, y marker) int { return cmp.Compare(x.path, y.path) })
+	return all
 }
 
 const checkpointPrefix = "carddav."
@@ -105,21 +135,32 @@ func parseCheckpoint(c bridge.Checkpoint) (state, error) {
 	return parseState(b)
 }
 
-// appendPosition writes the place after a card: its path, with a checksum that binds it to the run.
-func appendPosition(to []byte, run uint32, path string) bridge.Position {
-	to = append(to[:0], path...)
+// appendPosition writes the place after a card: its path, after the markers of lists that were made again, with a checksum that binds
+// it to the run.
+func appendPosition(to []byte, run uint32, more []byte, path string) bridge.Position {
+	to = binary.AppendUvarint(to[:0], uint64(len(more)))
+	to = append(append(to, more...), path...)
 	return binary.BigEndian.AppendUint32(to, crc32.Update(run, crc32.IEEETable, to))
 }
 
-func parsePosition(p bridge.Position, run uint32) (path string, err error) {
-	if len(p) < 5 {
-		return "", errForeign
+func parsePosition(p bridge.Position, run uint32) (path string, more state, err error) {
+	if len(p) < 6 {
+		return "", nil, errForeign
 	}
 	text := p[:len(p)-4]
 	if crc32.Update(run, crc32.IEEETable, text) != binary.BigEndian.Uint32(p[len(text):]) {
-		return "", errForeign
+		return "", nil, errForeign
 	}
-	return string(text), nil
+	size, n := binary.Uvarint(text)
+	if n <= 0 || size > uint64(len(text)-n) {
+		return "", nil, errForeign
+	}
+	if size > 0 {
+		if more, err = parseState(text[n : n+int(size)]); err != nil {
+			return "", nil, err
+		}
+	}
+	return string(text[n+int(size):]), more, nil
 }
 
 // runSum stands for a run in the checksums of its positions.
