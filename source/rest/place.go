@@ -43,7 +43,10 @@ type place struct {
 }
 
 // encode writes a place in binary.
-func (p place) encode() bridge.Position {
+func (p place) encode() bridge.Position { return p.append(nil) }
+
+// append appends a place in binary.
+func (p place) append(b []byte) bridge.Position {
 	flags := byte(0)
 	if p.among {
 		flags |= 1
@@ -51,7 +54,7 @@ func (p place) encode() bridge.Position {
 	if p.gone {
 		flags |= 2
 	}
-	b := []byte{byte(p.segment), flags}
+	b = append(b, byte(p.segment), flags)
 	b = binary.AppendVarint(b, p.stamp)
 	b = binary.AppendUvarint(b, uint64(p.page))
 	b = binary.AppendUvarint(b, uint64(p.row))

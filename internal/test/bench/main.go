@@ -44,6 +44,7 @@ var benchmarks = []benchmark{
 	{[]string{"incremental-mysql"}, incrementalMySQL},
 	{[]string{"bridge-csv"}, bridgeCSV},
 	{[]string{"bridge-jsonl"}, bridgeJSONL},
+	{[]string{"bridge-rest"}, bridgeREST},
 	{[]string{"bridge-vcard"}, bridgeVCard},
 	{[]string{"bridge-xlsx"}, bridgeXLSX},
 	{[]string{"sync-sqlite"}, syncSQLite},
