@@ -40,8 +40,8 @@ func Attribute(ctx context.Context, store directory.Store, key directory.Key, su
 	case n.Dummy:
 		return Attribution{Reason: isPlaceholder}, nil
 	}
-	s := search{store: store, account: key.Account, integration: key.Integration, number: n}
-	matches, err := s.readings(ctx, subject.Region)
+	s := search{store: store, account: key.Account, integration: key.Integration, number: n, region: subject.Region, opts: &LookupOptions{}}
+	matches, err := s.readings(ctx)
 	if err != nil {
 		return Attribution{}, fmt.Errorf("attribute %s in %s: %w", subject.Number, key.Integration, err)
 	}

@@ -25,7 +25,23 @@ func BenchmarkLookup(b *testing.B) {
 				}
 			}
 		})
+		b.Run(c.name+"-explained", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := caller.Lookup(b.Context(), store, account, c.number, "US", caller.LookupOptions{Explain: true}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+	b.Run("unknown-underived", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := caller.Lookup(b.Context(), store, account, "+14165550100", "US", caller.LookupOptions{Rules: caller.Rules{NoDerive: true}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("store-alone", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

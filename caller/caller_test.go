@@ -209,7 +209,7 @@ func TestAnArgentineMobileIsFoundWithAndWithoutIts9(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "AR", person{"mobile", []string{"011 15-2345-6789"}})
 	wantFound(t, lookup(t, store, "+54 9 11 2345 6789", "", caller.LookupOptions{}), "exact mobile")
-	wantFound(t, lookup(t, store, "+54 11 2345 6789", "", caller.LookupOptions{}), "suffix mobile")
+	wantFound(t, lookup(t, store, "+54 11 2345 6789", "", caller.LookupOptions{}), "renumbered mobile")
 }
 
 func TestAnInternalExtensionMatchesOnlyItself(t *testing.T) {
@@ -286,10 +286,12 @@ func TestAnAnswerAsJSON(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "US", person{"1", []string{"(415) 555-0100"}})
 	for number, want := range map[string]string{
-		"+14155550100": `{"number":"+14155550100","e164":"+14155550100","region":"US","matches":[{"how":"exact","agree":11,"integration":"crm","id":"1",` +
+		"+14155550100": `{"number":"+14155550100","e164":"+14155550100","region":"US","reason":"exact",` +
+			`"named":{"name":"Name of 1","company":"Example","integration":"crm","id":"1","url":"https://crm.example.com/1","by":"only"},` +
+			`"matches":[{"how":"exact","agree":11,"integration":"crm","id":"1",` +
 			`"name":"Name of 1","company":"Example","url":"https://crm.example.com/1","number":"(415) 555-0100","e164":"+14155550100"}]}`,
-		"2041":      `{"number":"2041","matches":[]}`,
-		"anonymous": `{"number":"anonymous","withheld":true,"note":"The caller does not show a number.","matches":[]}`,
+		"2041":      `{"number":"2041","reason":"unknown","matches":[]}`,
+		"anonymous": `{"number":"anonymous","withheld":true,"note":"The caller does not show a number.","reason":"withheld","matches":[]}`,
 	} {
 		got, err := json.Marshal(lookup(t, store, number, "US", caller.LookupOptions{}))
 		if err != nil || string(got) != want {

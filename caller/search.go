@@ -20,7 +20,8 @@ type search struct {
 	account     string
 	integration string // where not empty, only this one's contacts count
 	number      phone.Number
-	opts        LookupOptions
+	region      string // where it was written
+	opts        *LookupOptions
 }
 
 // run asks the store, from the closest agreement to the loosest, and stops when there are matches.
@@ -29,18 +30,26 @@ func (s *search) run(ctx context.Context) ([]Match, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(matches) == 0 || s.opts.All {
+	if !s.enough(matches) {
 		if matches, err = s.short(ctx, matches); err != nil {
 			return nil, err
 		}
 	}
-	if len(matches) == 0 || s.opts.All {
+	if !s.enough(matches) {
+		if matches, err = s.respelled(ctx, matches); err != nil {
+			return nil, err
+		}
+	}
+	if !s.enough(matches) {
 		for _, ending := range s.endings() {
 			found, err := s.store.BySuffix(ctx, s.account, ending, s.fetch())
 			if err != nil {
 				return nil, err
 			}
-			if matches = s.judge(matches, found); len(matches) > 0 && !s.opts.All {
+			before := len(matches)
+			matches = s.judge(matches, found)
+			s.opts.trace.form("…"+ending, Suffix, len(matches)-before, "")
+			if s.enough(matches) {
 				break
 			}
 		}
@@ -48,14 +57,19 @@ func (s *search) run(ctx context.Context) ([]Match, error) {
 	return rank(matches), nil
 }
 
+// enough reports whether nothing looser is looked for: a contact was found, not only an entry of a list.
+func (s *search) enough(matches []Match) bool {
+	return !s.opts.All && slices.ContainsFunc(matches, func(m Match) bool { return s.opts.Rules.role(&m) == Contacts })
+}
+
 // readings looks for a number as it is read and, if no contact has exactly that number, for its other readings. The number that
 // the matches are of stays in s.
-func (s *search) readings(ctx context.Context, region string) ([]Match, error) {
+func (s *search) readings(ctx context.Context) ([]Match, error) {
 	matches, err := s.run(ctx)
 	if err != nil || len(matches) > 0 && matches[0].How == Exact {
 		return matches, err
 	}
-	for _, n := range phone.Others(s.number.Raw, region) {
+	for _, n := range phone.Others(s.number.Raw, s.region) {
 		other := *s
 		other.number = n
 		found, err := other.exact(ctx)
@@ -77,7 +91,9 @@ func (s *search) exact(ctx context.Context) ([]Match, error) {
 		keys = []string{"+" + s.number.Digits, s.number.Digits}
 	}
 	found, err := s.store.ByE164(ctx, s.account, keys, s.fetch())
-	return s.judge(nil, found), err
+	matches := s.judge(nil, found)
+	s.opts.trace.forms(keys, Exact, len(matches))
+	return matches, err
 }
 
 // short finds national numbers that are shorter than any ending, as on small islands.
@@ -86,7 +102,33 @@ func (s *search) short(ctx context.Context, matches []Match) ([]Match, error) {
 		return matches, nil
 	}
 	found, err := s.store.ByE164(ctx, s.account, []string{s.number.National}, s.fetch())
-	return s.judge(matches, found), err
+	before := len(matches)
+	matches = s.judge(matches, found)
+	s.opts.trace.form(s.number.National, National, len(matches)-before, "")
+	return matches, err
+}
+
+// respelled finds the number as it was written before a renumbering, or is written since.
+func (s *search) respelled(ctx context.Context, matches []Match) ([]Match, error) {
+	for _, r := range phone.Respell(s.number, s.region) {
+		key := r.Digits
+		if r.Full {
+			key = "+" + key
+		}
+		found, err := s.store.ByE164(ctx, s.account, []string{key}, s.fetch())
+		if err != nil {
+			return matches, err
+		}
+		before := len(matches)
+		for i := range found {
+			if m := s.match(&found[i], Renumbered, agreement(s.number.Digits, found[i].Number.Match)); m != nil {
+				m.by = r.By
+				matches = append(matches, *m)
+			}
+		}
+		s.opts.trace.form(key, Renumbered, len(matches)-before, r.By.String())
+	}
+	return matches, nil
 }
 
 // endings returns the digits that the store's numbers may end in, the longest first: the whole national number, and its last digits.
@@ -118,22 +160,25 @@ func (s *search) fetch() int {
 func (s *search) judge(matches []Match, found []directory.Match) []Match {
 	for i := range found {
 		f := &found[i]
-		if s.integration != "" && f.Integration != s.integration {
-			continue
-		}
 		agree := agreement(s.number.Digits, f.Number.Match)
-		how := s.how(&f.Number, agree)
-		if how == "" {
-			continue
+		if m := s.match(f, s.how(&f.Number, agree), agree); m != nil {
+			matches = append(matches, *m)
 		}
-		matches = append(matches, Match{
-			How: how, Agree: agree, Integration: f.Integration,
-			ID: f.Contact.ID, Name: f.Contact.Name, Title: f.Contact.Title, Company: f.Contact.Company, URL: f.Contact.URL,
-			Number: f.Number.Raw, E164: f.Number.E164, Extension: f.Number.Extension,
-			other: agreeOnExtension(s.number.Extension, f.Number.Extension),
-		})
 	}
 	return matches
+}
+
+// match makes a match of one of the store's; nil if it is not one, or is another integration's.
+func (s *search) match(f *directory.Match, how How, agree int) *Match {
+	if how == "" || s.integration != "" && f.Integration != s.integration {
+		return nil
+	}
+	return &Match{
+		How: how, Agree: agree, Integration: f.Integration,
+		ID: f.Contact.ID, Name: f.Contact.Name, Title: f.Contact.Title, Company: f.Contact.Company, URL: f.Contact.URL,
+		Number: f.Number.Raw, E164: f.Number.E164, Extension: f.Number.Extension,
+		other: agreeOnExtension(s.number.Extension, f.Number.Extension), changed: f.Changed,
+	}
 }
 
 // how says in what way a stored number with so many equal last digits is the one that is asked for; empty where it is not.
@@ -213,5 +258,5 @@ func compareCloseness(a, b Match) int {
 }
 
 func (h How) order() int {
-	return slices.Index([]How{Exact, National, Suffix}, h)
+	return slices.Index([]How{Exact, National, Renumbered, Range, Suffix}, h)
 }

@@ -1,6 +1,7 @@
 package contact_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -236,7 +237,77 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		c := anyContact(t)
 		c.ID = "i" + c.ID
 		checkRoundTrip(t, c)
+		checkSameAsStandard(t, c)
 	})
+}
+
+// wire is a contact as encoding/json writes it, in the order of the protocol.
+type wire struct {
+	ID           string   `json:"id"`
+	Name         string   `json:"name"`
+	Title        string   `json:"title,omitempty"`
+	Company      string   `json:"company,omitempty"`
+	Emails       []string `json:"emails,omitempty"`
+	Phones       []string `json:"phones,omitempty"`
+	PhotoURL     string   `json:"photo_url,omitempty"`
+	Address      string   `json:"address,omitempty"`
+	Websites     []string `json:"websites,omitempty"`
+	Twitter      string   `json:"twitter,omitempty"`
+	URL          string   `json:"url,omitempty"`
+	CustomFields []field  `json:"custom_fields,omitempty"`
+}
+
+type field struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// checkSameAsStandard compares what is written, byte for byte, with what encoding/json writes of the same contact.
+func checkSameAsStandard(t rapid.TB, c contact.Contact) {
+	t.Helper()
+	r := asRead(c)
+	w := wire{
+		ID: r.ID, Name: r.Name, Title: r.Title, Company: r.Company, Emails: r.Emails, Phones: r.Phones, PhotoURL: r.PhotoURL,
+		Address: r.Address, Websites: r.Websites, Twitter: r.Twitter, URL: r.URL,
+	}
+	for _, f := range r.CustomFields {
+		w.CustomFields = append(w.CustomFields, field(f))
+	}
+	if got, want := string(c.AppendJSON(nil)), standard(t, w); got != want {
+		t.Fatalf("got  %s\nwant %s", got, want)
+	}
+}
+
+// standard returns what encoding/json writes without its escapes for HTML.
+func standard(t rapid.TB, value any) string {
+	t.Helper()
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Every byte, and some characters of more than one, at every place of texts of up to two words of the encoder and more.
+func TestStringsAreWrittenAsTheStandardDoes(t *testing.T) {
+	odd := []string{"é", "😀", "\u2028", "\u2029", "\uFFFD", "\xe2\x80", "\xe2\x80\xa8\xff", "\x00\x01\x21\x22\x23"}
+	for b := range 256 {
+		odd = append(odd, string([]byte{byte(b)}))
+	}
+	for _, text := range odd {
+		for _, beside := range []string{"a", "!", "]", "\x7f", "\"", "\x1f", "\x80"} {
+			for length := range 18 {
+				for at := range length + 1 {
+					s := strings.Repeat(beside, at) + text + strings.Repeat(beside, length-at)
+					if got, want := string(contact.AppendString(nil, s)), standard(t, string([]rune(s))); got != want {
+						t.Fatalf("%q: got %s, want %s", s, got, want)
+					}
+				}
+			}
+		}
+	}
 }
 
 // checkRoundTrip writes a contact and reads it with encoding/json and with Decode.
@@ -268,10 +339,12 @@ func FuzzWrite(f *testing.F) {
 		if strings.TrimSpace(id) == "" {
 			id = "1"
 		}
-		checkRoundTrip(t, contact.Contact{
+		c := contact.Contact{
 			ID: id, Name: name, Phones: []string{phone, name}, Emails: []string{email},
 			CustomFields: []contact.CustomField{{Key: key, Value: value}},
-		})
+		}
+		checkRoundTrip(t, c)
+		checkSameAsStandard(t, c)
 	})
 }
 

@@ -1,6 +1,10 @@
 package contact
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"slices"
+	"unicode/utf8"
+)
 
 // AppendJSON appends the contact as it goes over the wire (P10) and returns the extended buffer. It allocates only where
 // the buffer must grow.
@@ -83,8 +87,66 @@ func appendCustomFields(dst []byte, fields []CustomField) []byte {
 }
 
 // AppendString appends s as a JSON string: control characters escaped, U+2028 and U+2029 too (so that it may stand in
-// JavaScript), bytes that are not UTF-8 replaced by U+FFFD.
+// JavaScript), bytes that are not UTF-8 replaced by U+FFFD. The bytes are those that encoding/json writes without its escapes for HTML.
 func AppendString(dst []byte, s string) []byte {
+	start, need := len(dst), len(s)+len(`""`)
+	if cap(dst)-start < need {
+		dst = slices.Grow(dst, need)
+	}
+	text := dst[:start+need]
+	text[start] = '"'
+	if !copyPlain(text[start+1:start+1+len(s)], s) {
+		return appendEscaping(dst, s)
+	}
+	text[start+need-1] = '"'
+	return text
+}
+
+// copyPlain copies s if all of it may stand in a JSON string as it is, and otherwise some of it. Both must be of one length. It looks at
+// eight bytes at a time: this is where encoding takes its time.
+func copyPlain(dst []byte, s string) bool {
+	if len(s) < wordLen {
+		for i := range len(s) {
+			if !plain[s[i]] {
+				return false
+			}
+			dst[i] = s[i]
+		}
+		return true
+	}
+	last := len(s) - wordLen
+	for i := 0; i < last; i += wordLen {
+		x := word(s, i)
+		if special(x) != 0 {
+			return false
+		}
+		binary.LittleEndian.PutUint64(dst[i:], x)
+	}
+	x := word(s, last)
+	binary.LittleEndian.PutUint64(dst[last:], x)
+	return special(x) == 0
+}
+
+const (
+	wordLen = 8
+	ones    = 0x0101010101010101
+	highs   = 0x8080808080808080
+)
+
+// word returns eight bytes, the first one in the lowest bits.
+func word(s string, i int) uint64 {
+	s = s[i : i+wordLen]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// special returns a word that is not zero if a byte of x is a control character, a quote, a backslash or not ASCII.
+func special(x uint64) uint64 {
+	quote, backslash := x^ones*'"', x^ones*'\\' // zero in the bytes that are one
+	return (x | (x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
+}
+
+// appendEscaping is AppendString for texts of any characters.
+func appendEscaping(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0 // of what is not yet written and needs no change
 	for i := 0; i < len(s); {
@@ -120,6 +182,10 @@ func appendEscaped(dst []byte, b byte) []byte {
 	switch b {
 	case '"', '\\':
 		return append(dst, '\\', b)
+	case '\b':
+		return append(dst, `\b`...)
+	case '\f':
+		return append(dst, `\f`...)
 	case '\n':
 		return append(dst, `\n`...)
 	case '\r':

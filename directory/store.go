@@ -145,6 +145,7 @@ type Match struct {
 	Key
 	Contact contact.Contact
 	Number  Number
+	Changed time.Time // when the run began that last changed the contact; zero where that is not known
 }
 
 // A Ref names one contact of an account.

@@ -32,3 +32,20 @@ func IsWritten(raw, region string) bool {
 func groupsOf(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c < '0' || c > '9' }), " ")
 }
+
+// FormatNational returns an E.164 number as its country writes it without the calling code: +442079460018 is 020 7946 0018. Any
+// other text is returned unchanged.
+func FormatNational(e164 string) string {
+	parsed, err := phonenumbers.Parse(e164, "")
+	if err != nil || !strings.HasPrefix(e164, "+") {
+		return e164
+	}
+	return phonenumbers.Format(parsed, phonenumbers.NATIONAL)
+}
+
+// IsMobile reports whether an E.164 number can only be a mobile telephone's. In countries with one plan for both, such as the
+// United States, no number can only be that.
+func IsMobile(e164 string) bool {
+	parsed, err := phonenumbers.Parse(e164, "")
+	return err == nil && phonenumbers.GetNumberType(parsed) == phonenumbers.MOBILE
+}

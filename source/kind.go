@@ -27,14 +27,17 @@ type Kind struct {
 	// "kind", and must refuse unknown keys. Mistakes are returned as [ConfigError], or as the error of decode. Neither
 	// New nor decode connects to anything.
 	New func(decode func(into any) error, deps Deps) (Factory, error)
+	// Setup says how contactbridge init sets up a source of this kind. nil: init does not offer it.
+	Setup *Setup
 }
 
 // The families of kinds. source/kinds says which page in docs each has.
 const (
-	FamilySQL    = "sql"    // a database that is queried in SQL
-	FamilyFile   = "file"   // a file, or a folder of them
-	FamilyREST   = "rest"   // an HTTP API that answers in JSON
-	FamilyMemory = "memory" // contacts in the configuration itself
+	FamilySQL      = "sql"      // a database that is queried in SQL
+	FamilyFile     = "file"     // a file, or a folder of them
+	FamilyAccounts = "accounts" // people and accounts on a directory server
+	FamilyREST     = "rest"     // an HTTP API that answers in JSON
+	FamilyMemory   = "memory"   // contacts in the configuration itself
 )
 
 // A Titled is a kind's configuration that can name what it reads.

@@ -73,6 +73,7 @@ var cases = []testCase{
 	{"NumbersFollowTheContact", numbersFollowTheContact},
 	{"OtherNumbersOfTheSamePhonesAreStored", otherNumbersOfTheSamePhones},
 	{"EveryAgreeingNumberIsAMatch", everyAgreeingNumberIsAMatch},
+	{"MatchesSayWhenTheContactChanged", matchesSayWhenChanged},
 	{"SuffixFindsEndings", suffixFindsEndings},
 	{"EndingsOfAllLengths", endingsOfAllLengths},
 	{"SuffixMustBeSixDigitsOrMore", suffixMustBeDigits},

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
@@ -26,6 +27,35 @@ func unchangedContactIsNotRewritten(b *bench) {
 	records[1].Contact.Name = "Bob"
 	b.wantCounts(b.complete(directory.PageChanges{Contacts: records}), 0, 1, 2, 0)
 	b.holds(map[string]string{"00001": "Ann", "00002": "Bob", "00003": "Ann"})
+}
+
+// matchesSayWhenChanged: all contacts that a run changed have its start as their time, in whatever order its pages came.
+func matchesSayWhenChanged(b *bench) {
+	changed := func() (times []time.Time) {
+		b.Helper()
+		for _, number := range []string{"+14155550001", "+14155550002"} {
+			byNumber, err := b.store.ByE164(ctx, b.key.Account, []string{number}, 10)
+			bySuffix, err2 := b.store.BySuffix(ctx, b.key.Account, number[2:], 10)
+			if err = errors.Join(err, err2); err != nil || len(byNumber) != 1 || len(bySuffix) != 1 || !byNumber[0].Changed.Equal(bySuffix[0].Changed) {
+				b.Fatalf("%s: %v, %v, %v", number, byNumber, bySuffix, err)
+			}
+			times = append(times, byNumber[0].Changed)
+		}
+		return times
+	}
+	first := b.start()
+	b.apply(first, directory.PageChanges{Contacts: []directory.Record{person("1", "Ann", "+14155550001")}, NextOffset: "o"})
+	b.advance(time.Minute)
+	b.apply(first, directory.PageChanges{Contacts: []directory.Record{person("2", "Bob", "+14155550002")}})
+	if got := changed(); !got[0].Equal(first.Started) || !got[1].Equal(first.Started) {
+		b.Errorf("changed %v, want %v of both", got, first.Started)
+	}
+	b.advance(time.Hour)
+	second := b.start(full)
+	b.apply(second, directory.PageChanges{Contacts: []directory.Record{person("1", "Ann", "+14155550001"), person("2", "Rob", "+14155550002")}})
+	if got := changed(); !got[0].Equal(first.Started) || !got[1].Equal(second.Started) {
+		b.Errorf("changed %v, want %v and %v", got, first.Started, second.Started)
+	}
 }
 
 func twiceInOnePage(b *bench) {

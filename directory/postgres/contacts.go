@@ -177,9 +177,9 @@ func vector(words []string) string {
 func (p *pageTx) create(ctx context.Context, made []*directory.Fate) error {
 	rows := make([][]any, len(made))
 	for i, f := range made {
-		rows[i] = []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], f.JSON(&p.buffer), Words(p.account, f.Record)}
+		rows[i] = []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], f.JSON(&p.buffer), Words(p.account, f.Record), p.Started.UnixMilli()}
 	}
-	return p.copy(ctx, "contacts", []string{"account", "pk", "integration", "id", "hash", "data", "words"}, rows)
+	return p.copy(ctx, "contacts", []string{"account", "pk", "integration", "id", "hash", "data", "words", "changed"}, rows)
 }
 
 // rewrite replaces what changed contacts say, and takes their numbers away.
@@ -188,10 +188,10 @@ func (p *pageTx) rewrite(changed []*directory.Fate) {
 		return
 	}
 	s := p.sheet(changed)
-	p.writes.Queue(`INSERT INTO contactbridge.contacts (account, integration, pk, id, hash, data, words)
-		SELECT $1, $2, c.pk, c.id, c.hash, c.data, c.words::tsvector FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[]) AS c (pk, id, hash, data, words)
-		ON CONFLICT (account, pk) DO UPDATE SET hash = EXCLUDED.hash, data = EXCLUDED.data, words = EXCLUDED.words`,
-		p.account, p.integration, s.pks, s.ids, s.hashes, s.data, s.words)
+	p.writes.Queue(`INSERT INTO contactbridge.contacts (account, integration, pk, id, hash, data, words, changed)
+		SELECT $1, $2, c.pk, c.id, c.hash, c.data, c.words::tsvector, $8 FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[]) AS c (pk, id, hash, data, words)
+		ON CONFLICT (account, pk) DO UPDATE SET hash = EXCLUDED.hash, data = EXCLUDED.data, words = EXCLUDED.words, changed = EXCLUDED.changed`,
+		p.account, p.integration, s.pks, s.ids, s.hashes, s.data, s.words, p.Started.UnixMilli())
 	for _, f := range changed {
 		p.writes.Queue(deleteNumbers, p.account, f.Key)
 	}

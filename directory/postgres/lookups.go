@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	numberColumns = `SELECT i.name, n.contact, n.position, n.raw, n.extension, n.reversed, n.isfull, c.data FROM `
-	ofContacts    = ` CROSS JOIN LATERAL (SELECT integration, id, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = n.contact OFFSET 0) AS c
+	numberColumns = `SELECT i.name, n.contact, n.position, n.raw, n.extension, n.reversed, n.isfull, c.data, c.changed FROM `
+	ofContacts    = ` CROSS JOIN LATERAL (SELECT integration, id, data, changed FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = n.contact OFFSET 0) AS c
 		JOIN contactbridge.integrations i ON i.account = $1 AND i.id = c.integration`
 	byDigits = numberColumns + `(SELECT DISTINCT * FROM unnest($2::text[], $3::bool[])) AS w (reversed, isfull) CROSS JOIN LATERAL
 		(SELECT * FROM contactbridge.numbers WHERE account = (SELECT $1::int) AND reversed = w.reversed AND isfull = w.isfull OFFSET 0) AS n` + ofContacts
@@ -98,9 +98,11 @@ func (s *Store) hits(ctx context.Context, account, query string, args ...any) ([
 		var raw, extension, data []byte
 		var reversed string
 		var full bool
-		if err := row.Scan((*directory.Text)(&h.Integration), &h.contact, &h.position, &raw, &extension, &reversed, &full, &data); err != nil {
+		var changed int64
+		if err := row.Scan((*directory.Text)(&h.Integration), &h.contact, &h.position, &raw, &extension, &reversed, &full, &data, &changed); err != nil {
 			return h, err
 		}
+		h.Changed = directory.Moment(changed)
 		h.Account = account
 		h.Number = directory.Number{Raw: string(raw), Match: directory.Reverse(reversed), Extension: string(extension)}
 		if full {

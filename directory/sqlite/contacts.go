@@ -92,7 +92,7 @@ func (p *pageTx) create(ctx context.Context, made []*directory.Fate) error {
 		f.Key = next
 		next++
 		text := f.JSON(&p.buffer)
-		values = append(values, f.Key, p.integration, f.ID, f.Hash[:], text)
+		values = append(values, f.Key, p.integration, f.ID, f.Hash[:], text, p.Started.UnixMilli())
 		if size += len(text); size >= mostText || len(values) >= makeContacts.columns*mostAtOnce {
 			if err := p.tx.execMany(ctx, makeContacts, values); err != nil {
 				return err
@@ -112,7 +112,7 @@ const (
 // rewrite replaces what changed contacts say, and takes their numbers away.
 func (p *pageTx) rewrite(ctx context.Context, changed []*directory.Fate) error {
 	for _, f := range changed {
-		if _, err := p.tx.ExecContext(ctx, updateContact, f.Hash[:], f.JSON(&p.buffer), f.Key); err != nil {
+		if _, err := p.tx.ExecContext(ctx, updateContact, f.Hash[:], f.JSON(&p.buffer), p.Started.UnixMilli(), f.Key); err != nil {
 			return err
 		}
 		if err := dropNumbers(ctx, p.tx, f.Key); err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	byDigits = `SELECT c.integration, n.pk, n.raw, n.extension, c.data` + matching + `n.ending = ? AND n.reversed = ? AND n.full = ?`
-	byEnding = `SELECT c.integration, n.pk, n.raw, n.extension, c.data, n.reversed, n.full` + matching +
+	byDigits = `SELECT c.integration, n.pk, n.raw, n.extension, c.data, c.changed` + matching + `n.ending = ? AND n.reversed = ? AND n.full = ?`
+	byEnding = `SELECT c.integration, n.pk, n.raw, n.extension, c.data, c.changed, n.reversed, n.full` + matching +
 		`n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ?`
 	matching = ` FROM numbers n CROSS JOIN contacts c ON c.pk = n.contact WHERE n.account = ? AND `
 
@@ -130,9 +130,10 @@ func (h *hit) read(r *reader, known *directory.Decoded, values []driver.Value) e
 	n := &h.Number
 	h.integration, h.number = values[0].(int64), values[1].(int64)
 	n.Raw, n.Extension = values[2].(string), values[3].(string)
-	if len(values) > 5 {
-		n.Match = directory.Reverse(values[5].(string))
-		if values[6].(int64) != 0 {
+	h.Changed = directory.Moment(values[5].(int64))
+	if len(values) > 6 {
+		n.Match = directory.Reverse(values[6].(string))
+		if values[7].(int64) != 0 {
 			n.E164 = "+" + n.Match
 		}
 	}

@@ -35,7 +35,8 @@ func TestContactsOfAnOlderReleaseAreFoundByWhatPeopleType(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, path, `UPDATE search SET terms = replace(replace(terms, 'lukasz', 'łukasz'), 'oconnor', 'nothing'); DELETE FROM goose_db_version WHERE version_id = 9`)
+	edit(t, path, `UPDATE search SET terms = replace(replace(terms, 'lukasz', 'łukasz'), 'oconnor', 'nothing'); DELETE FROM goose_db_version WHERE version_id >= 9;
+		ALTER TABLE contacts DROP COLUMN changed`)
 	if store, err = sqlite.Open(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}

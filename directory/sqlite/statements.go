@@ -16,7 +16,7 @@ type many struct {
 // undo just that one, and writes every page twice.
 var (
 	findContacts = many{begin: "SELECT id, pk, hash FROM contacts WHERE integration = ? AND id IN (", item: "?", end: ")", columns: 1}
-	makeContacts = many{begin: "INSERT OR FAIL INTO contacts (pk, integration, id, hash, data) VALUES ", item: "(?, ?, ?, ?, ?)", columns: 5}
+	makeContacts = many{begin: "INSERT OR FAIL INTO contacts (pk, integration, id, hash, data, changed) VALUES ", item: "(?, ?, ?, ?, ?, ?)", columns: 6}
 	makeNumbers  = many{
 		begin: "INSERT OR FAIL INTO numbers (pk, account, ending, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
 	}
@@ -30,7 +30,7 @@ var (
 )
 
 const (
-	updateContact = "UPDATE contacts SET hash = ?, data = ? WHERE pk = ?"
+	updateContact = "UPDATE contacts SET hash = ?, data = ?, changed = ? WHERE pk = ?"
 	deleteNumbers = "DELETE FROM numbers WHERE pk >= ? AND pk < ?"
 	// One at a time: before a statement of many rows the index writes out what it has collected, and merges it later.
 	makeTerms   = "INSERT INTO search (rowid, terms) VALUES (?, ?)"

@@ -34,7 +34,7 @@ var (
 
 	contactsTable = &table{
 		name: "contacts", from: "contacts t" + owned + "t.integration", order: "t.pk",
-		columns: columns(account, same("pk"), integration, bytes("id"), same("hash data")), // and words, which are made here
+		columns: columns(account, same("pk"), integration, bytes("id"), same("hash data changed")), // and words, which are made here
 	}
 	wordsColumn  = column{name: "words"}
 	numbersTable = &table{

@@ -3,7 +3,6 @@ package json_test
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
@@ -17,7 +16,7 @@ func TestSource(t *testing.T)          { suite().Run(t) }
 func TestSourceWholeFile(t *testing.T) { suite().RunUnsorted(t) }
 
 func suite() sourcetest.File {
-	return sourcetest.File{Extension: ".json", Write: write, HistoryTime: time.Second, New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
+	return sourcetest.File{Extension: ".json", Write: write, New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
 		cfg.Fields.Name = "name.full"
 		cfg.Fields.Emails, cfg.Fields.Phones = record.Expressions{"map(emails, #)"}, record.Expressions{"map(phones, #)"}
 		cfg.Fields.Websites = record.Expressions{"map(websites, #)"}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
@@ -18,7 +17,7 @@ func TestSource(t *testing.T)          { suite().Run(t) }
 func TestSourceWholeFile(t *testing.T) { suite().RunUnsorted(t) }
 
 func suite() sourcetest.File {
-	return sourcetest.File{Extension: ".jsonl", Write: write, HistoryTime: time.Second, New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
+	return sourcetest.File{Extension: ".jsonl", Write: write, New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
 		cfg.Fields.Name = "name.full"
 		cfg.Fields.Emails, cfg.Fields.Phones = record.Expressions{"map(emails, #)"}, record.Expressions{"map(phones, #)"}
 		cfg.Fields.Websites = record.Expressions{"map(websites, #)"}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,6 +179,30 @@ func TestAMissingKeyIsExplained(t *testing.T) {
 			if f.Required && f.Hint == "" {
 				t.Errorf("%s: the key %s is required, and has no tag hint that says what to write", k.Name, f.Key)
 			}
+		}
+	}
+}
+
+// contactbridge init writes answers to keys of the configuration, and makes flags of them.
+func TestSetupAsksForKeysOfTheConfiguration(t *testing.T) {
+	for _, k := range kinds.All() {
+		if k.Setup == nil {
+			continue
+		}
+		fields := strictyaml.Fields(reflect.TypeOf(k.Config()))
+		asked := map[string]bool{}
+		for _, q := range k.Setup.Questions(source.Answers{}) {
+			top, _, _ := strings.Cut(q.Key, ".")
+			if !slices.ContainsFunc(fields, func(f strictyaml.Field) bool { return f.Key == top }) {
+				t.Errorf("%s: %s is no key of the configuration", k.Name, q.Key)
+			}
+			if q.Title == "" || asked[q.Key] || q.Optional && q.Default != "" || q.Secret && q.Conceal != nil || q.Help != "" && !strings.HasSuffix(q.Help, ".") {
+				t.Errorf("%s: the question for %s has no title, is asked twice, is optional and has a default, is secret and conceals a part, or its help is not a sentence", k.Name, q.Key)
+			}
+			asked[q.Key] = true
+		}
+		if len(asked) == 0 {
+			t.Errorf("%s: nothing is asked", k.Name)
 		}
 	}
 }

@@ -25,6 +25,8 @@ var (
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
+	_ source.Counter   = (*Source)(nil)
+	_ source.Inspector = (*Source)(nil)
 )
 
 // Describe implements [bridge.Describer].

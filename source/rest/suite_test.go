@@ -52,6 +52,8 @@ type fullSource interface {
 	bridge.Describer
 	bridge.Prober
 	source.Checker
+	source.Counter
+	source.Inspector
 }
 
 // An opened source closes its factory with itself, as a process does.

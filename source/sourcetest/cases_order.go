@@ -251,6 +251,9 @@ func specialCharactersSurvive(x *exam) {
 	}
 	var want []contact.Contact
 	for i, text := range texts {
+		if x.target.MaxText > 0 && len(text) > x.target.MaxText {
+			continue
+		}
 		c := Full(i)
 		c.ID = fmt.Sprintf("%s-%02d", text[:min(len(text), 200)], i)
 		c.Name, c.Company, c.Address, c.Title = text, text, text, text

@@ -1,8 +1,10 @@
 package sourcetest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -22,11 +24,7 @@ func historyCase() testCase {
 
 // randomHistories makes random histories of writers and runs until its time is over. A failure is shrunk to a short one.
 func randomHistories(x *exam) {
-	budget := x.target.HistoryTime
-	if budget == 0 {
-		budget = 3 * time.Second
-	}
-	end := time.Now().Add(budget)
+	end := time.Now().Add(historyTime(x))
 	n := 0
 	rapid.Check(recorder{TB: x.t, x: x}, func(rt *rapid.T) {
 		if time.Now().After(end) && len(x.failures) == 0 {
@@ -40,6 +38,18 @@ func randomHistories(x *exam) {
 		h.play()
 	})
 	x.t.Logf("%d random histories", n)
+}
+
+// historyTime returns how long histories are made: what the environment asks for, or the target, or 1 second.
+func historyTime(x *exam) time.Duration {
+	if asked := os.Getenv("SOURCETEST_HISTORIES"); asked != "" {
+		budget, err := time.ParseDuration(asked)
+		if err != nil {
+			x.t.Fatalf("SOURCETEST_HISTORIES: %v; write it like 1m", err)
+		}
+		return budget
+	}
+	return cmp.Or(x.target.HistoryTime, time.Second)
 }
 
 // recorder makes rapid's verdict a failure of the exam.

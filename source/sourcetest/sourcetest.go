@@ -20,6 +20,9 @@ type Target struct {
 	New func(t testing.TB) Service
 	// Unsorted says that the source has no updated field, so that its checkpoint is a fingerprint of everything (E10).
 	Unsorted bool
+	// Tokens says that an Unsorted source knows what changed all the same: its checkpoint is a token of the service's, and only a
+	// run that brings everything is an initial one.
+	Tokens bool
 	// Restarts says that a change of the external service may end a run that is being read, with
 	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
 	Restarts bool
@@ -39,7 +42,10 @@ type Target struct {
 	Part func(id string) int
 	// Order compares two ids as the external service sorts them; nil means by their bytes. Collations differ.
 	Order func(a, b string) int
-	// HistoryTime is how long random histories are made; 0 means 3 seconds.
+	// MaxText is the longest text, in bytes, that every field of the service can hold; 0 means 20,000.
+	MaxText int
+	// HistoryTime is how long random histories are made; 0 means 1 second. The environment variable SOURCETEST_HISTORIES overrules it
+	// in every suite: SOURCETEST_HISTORIES=2m go test ./source/mysql -run RandomHistories.
 	HistoryTime time.Duration
 }
 

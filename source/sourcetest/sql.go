@@ -59,7 +59,7 @@ func (s SQL) Run(t *testing.T) {
 func (s SQL) RunUnsorted(t *testing.T) {
 	t.Helper()
 	db := s.table(t)
-	Run(t, Target{Unsorted: true, Order: s.Order, HistoryTime: time.Second, New: func(t testing.TB) Service {
+	Run(t, Target{Unsorted: true, Order: s.Order, New: func(t testing.TB) Service {
 		service := s.service(t, db, sqlConfig("", ""))
 		service.Delete, service.Mark, service.PutNull = nil, nil, nil
 		return service

@@ -424,7 +424,7 @@ func countPositions(f *faulty, _ *memory.Store) {
 func TestSuiteFindsEveryFault(t *testing.T) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
-			target := Target{New: func(testing.TB) Service { return faultyService(fault.fault, fault.late) }}
+			target := Target{HistoryTime: 3 * time.Second, New: func(testing.TB) Service { return faultyService(fault.fault, fault.late) }}
 			if fault.target != nil {
 				fault.target(&target)
 			}

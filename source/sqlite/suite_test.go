@@ -41,8 +41,7 @@ func suite(stamping string, add func(*Config)) sourcetest.SQL {
 				return New(cfg, source.Deps{})
 			}}
 		},
-		WriteStamp:  stampings[stamping],
-		HistoryTime: time.Second,
+		WriteStamp: stampings[stamping],
 	}
 }
 

@@ -93,7 +93,7 @@ func (s toySession) Clock(_ context.Context, _ *sqltable.Table, overlap time.Dur
 // toySuite stamps with a type.
 func toySuite(typ string, write func(time.Time) any) sourcetest.SQL {
 	return sourcetest.SQL{
-		Stamp: typ, WriteStamp: write, HistoryTime: time.Second,
+		Stamp: typ, WriteStamp: write,
 		Open: func(t testing.TB) sourcetest.SQLDatabase {
 			name := "file:" + filepath.Join(t.TempDir(), "toy.db") + "?_pragma=busy_timeout(2000)&_pragma=journal_mode(wal)"
 			db, err := sql.Open("sqlite", name)

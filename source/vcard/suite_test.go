@@ -3,7 +3,6 @@ package vcard_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
@@ -16,7 +15,7 @@ func TestSource(t *testing.T)          { suite().Run(t) }
 func TestSourceWholeFile(t *testing.T) { suite().RunUnsorted(t) }
 
 func suite() sourcetest.File {
-	return sourcetest.File{Extension: ".vcf", Write: write, HistoryTime: time.Second, New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
+	return sourcetest.File{Extension: ".vcf", Write: write, New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
 		cfg.ID, cfg.Deleted = "uid", "x-gone"
 		if cfg.Updated != "" {
 			cfg.Updated = "rev"

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/xuri/excelize/v2"
 
@@ -23,7 +22,7 @@ func TestSource(t *testing.T) {
 // suite is the suite of a CRM that exports its contacts to one workbook, or to several of a folder.
 func suite(files int) sourcetest.File {
 	return sourcetest.File{
-		Extension: ".xlsx", Files: files, HistoryTime: time.Second, Write: write,
+		Extension: ".xlsx", Files: files, Write: write,
 		New: func(cfg file.Config, deps source.Deps) (source.Factory, error) {
 			return xlsx.New(xlsx.Config{Config: cfg, Sheet: "Contacts"}, deps)
 		},

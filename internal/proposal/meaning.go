@@ -1,0 +1,282 @@
+package proposal
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/contactbridge/contactbridge/internal/country"
+	"github.com/contactbridge/contactbridge/source/record"
+)
+
+// A meaning is what the columns of a thing mean, by their names, types and values.
+type meaning struct {
+	guess record.Guess // in the names of the thing's columns
+	found map[string]string
+	// ignored are columns with the name of a field and values that do not fit.
+	ignored []ignored
+}
+
+type ignored struct{ column, field, why string }
+
+// columns returns the columns of a field.
+func (m *meaning) columns(field string) []string {
+	for _, g := range m.guess.Fields {
+		if g.Field == field {
+			return g.Columns
+		}
+	}
+	return nil
+}
+
+// understand finds what columns mean. Names come first; a column of which the values say something else is left alone, and one
+// with a name that says nothing is taken by its values.
+func understand(thing Thing) meaning {
+	m := meaning{found: map[string]string{}}
+	if thing.Ready {
+		return m
+	}
+	plain, original := bareNames(thing)
+	guess := record.Usual(plain)
+	back := func(name string) string { return original[name] }
+	m.guess = record.Guess{
+		ID: back(guess.ID), Updated: back(guess.Updated), Deleted: back(guess.Deleted), Country: back(guess.Country),
+	}
+	for _, g := range guess.Fields {
+		var columns []string
+		for _, name := range g.Columns {
+			if column := back(name); m.fits(thing, g.Field, column) {
+				columns = append(columns, column)
+			}
+		}
+		if len(columns) > 0 {
+			g.Columns = columns
+			if len(columns) == 1 {
+				g.Join = ""
+			}
+			m.guess.Fields = append(m.guess.Fields, g)
+		}
+	}
+	m.byValue(thing, record.FieldPhones, looksLikePhone)
+	m.byValue(thing, record.FieldEmails, looksLikeEmail)
+	m.nameByWord(thing)
+	if m.guess.Country != "" && !valuesFit(values(thing, m.guess.Country), func(v string) bool { return country.Code(v) != "" }) {
+		m.guess.Country = ""
+	}
+	return m
+}
+
+// bareNames returns the columns' names without what stands before each of them: a prefix that most of them have ("cust_"), or the
+// thing's own name. original leads back.
+func bareNames(thing Thing) (plain []string, original map[string]string) {
+	original = map[string]string{}
+	prefix := commonPrefix(thing.Columns)
+	for _, c := range thing.Columns {
+		name := c.Name
+		if rest, ok := cutPrefixFold(name, prefix); ok && prefix != "" && rest != "" {
+			name = rest
+		}
+		if _, taken := original[name]; taken {
+			name = c.Name
+		}
+		if _, taken := original[name]; taken {
+			continue
+		}
+		original[name] = c.Name
+		plain = append(plain, name)
+	}
+	return plain, original
+}
+
+// commonPrefix returns what stands before an underscore in the names of most columns.
+func commonPrefix(columns []Column) string {
+	counts, most := map[string]int{}, ""
+	for _, c := range columns {
+		before, _, ok := strings.Cut(strings.ToLower(c.Name), "_")
+		if !ok || before == "" {
+			continue
+		}
+		counts[before+"_"]++
+		if counts[before+"_"] > counts[most] {
+			most = before + "_"
+		}
+	}
+	if len(columns) < 3 || counts[most]*10 < len(columns)*7 {
+		return ""
+	}
+	return most
+}
+
+func cutPrefixFold(name, prefix string) (string, bool) {
+	if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+		return name, false
+	}
+	return name[len(prefix):], true
+}
+
+func (t *Thing) column(name string) *Column {
+	if i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name }); i >= 0 {
+		return &t.Columns[i]
+	}
+	return nil
+}
+
+// isReference reports whether a column leads to another thing.
+func (t *Thing) isReference(column string) bool {
+	return slices.ContainsFunc(t.References, func(r Reference) bool { return slices.Contains(r.Columns, column) })
+}
+
+// values returns the values of a column in the samples that are not empty.
+func values(thing Thing, column string) []string {
+	at := slices.IndexFunc(thing.Columns, func(c Column) bool { return c.Name == column })
+	var list []string
+	for _, sample := range thing.Samples {
+		if at >= 0 && at < len(sample) && strings.TrimSpace(sample[at]) != "" {
+			list = append(list, sample[at])
+		}
+	}
+	return list
+}
+
+// fits reports whether a column with the name of a field can hold it, by its type and values.
+func (m *meaning) fits(thing Thing, field, name string) bool {
+	c := thing.column(name)
+	why := ""
+	switch {
+	case c == nil:
+		return false
+	case thing.isReference(name) && c.Is != Text:
+		why = "it refers to another table"
+	case c.Is == Bool || c.Is == Time || c.Is == Date || c.Is == Other:
+		why = "its type is " + c.Type
+	case field == record.FieldPhones && !valuesFit(values(thing, name), hasPhone):
+		why = "its values are not phone numbers"
+	case field == record.FieldEmails && !valuesFit(values(thing, name), func(v string) bool { return strings.Contains(v, "@") }):
+		why = "its values are not e-mail addresses"
+	}
+	if why != "" {
+		m.ignored = append(m.ignored, ignored{name, field, why})
+		return false
+	}
+	return true
+}
+
+// valuesFit reports whether nothing speaks against a column: it has no values, or at least a fifth of them fit.
+func valuesFit(values []string, fit func(string) bool) bool {
+	if len(values) == 0 {
+		return true
+	}
+	n := 0
+	for _, v := range values {
+		if fit(v) {
+			n++
+		}
+	}
+	return n*5 >= len(values)
+}
+
+// byValue adds the columns to a field of which the names say nothing, but whose values are clear.
+func (m *meaning) byValue(thing Thing, field string, clear func(string) bool) {
+	for _, c := range thing.Columns {
+		if c.Is != Text || m.uses(c.Name) || m.isIgnored(c.Name) || excluded(field, c.Name) {
+			continue
+		}
+		all := values(thing, c.Name)
+		n := 0
+		for _, v := range all {
+			if clear(v) {
+				n++
+			}
+		}
+		if n >= 2 && n*10 >= len(all)*8 {
+			m.add(field, c.Name)
+			m.found[c.Name] = "by its values, such as " + quoteValue(all[0])
+		}
+	}
+}
+
+func (m *meaning) uses(column string) bool {
+	if column == m.guess.ID || column == m.guess.Updated || column == m.guess.Deleted || column == m.guess.Country {
+		return true
+	}
+	return slices.ContainsFunc(m.guess.Fields, func(g record.Guessed) bool { return slices.Contains(g.Columns, column) })
+}
+
+func (m *meaning) isIgnored(column string) bool {
+	return slices.ContainsFunc(m.ignored, func(i ignored) bool { return i.column == column })
+}
+
+func (m *meaning) add(field, column string) {
+	for i, g := range m.guess.Fields {
+		if g.Field == field {
+			m.guess.Fields[i].Columns = append(g.Columns, column)
+			return
+		}
+	}
+	m.guess.Fields = append(m.guess.Fields, record.Guessed{Field: field, Columns: []string{column}})
+}
+
+// excludedWords are words of columns with values that look like phone numbers and are none.
+var excludedWords = setOf(`fax telefax zip postal postcode plz iban bic vat tax account invoice order isbn ean sku serial ssn passport date time ip version
+	reference ref code token hash uuid guid rechnung konto steuer birthday geburtstag lat lon latitude longitude price amount`)
+
+func excluded(field, name string) bool {
+	return field == record.FieldPhones && slices.ContainsFunc(wordsOf(name), func(w string) bool { return excludedWords[w] })
+}
+
+// nameByWord takes a column with "name" in its name as the contact's name, where no other column is.
+func (m *meaning) nameByWord(thing Thing) {
+	if len(m.columns(record.FieldName)) > 0 {
+		return
+	}
+	for _, c := range thing.Columns {
+		words := wordsOf(c.Name)
+		if c.Is != Text || m.uses(c.Name) || !slices.ContainsFunc(words, func(w string) bool {
+			return w == "name" || w == "fullname" || w == "naam" || w == "nom" || w == "nombre"
+		}) ||
+			slices.ContainsFunc(words, func(w string) bool { return notNames[w] }) {
+			continue
+		}
+		m.guess.Fields = append([]record.Guessed{{Field: record.FieldName, Columns: []string{c.Name}}}, m.guess.Fields...)
+		m.found[c.Name] = `by "name" in its name`
+		return
+	}
+}
+
+// notNames are words beside "name" in columns that hold no name of a person.
+var notNames = setOf(`user file login host domain company account table display nick maiden middle short product brand city street country state
+	group role type created updated image path bank dns`)
+
+// wordsOf returns the words of a name in lower case: "phoneNumbers" and "phone_numbers" are phone and numbers.
+func wordsOf(name string) []string {
+	var b strings.Builder
+	lower := false
+	for _, r := range name {
+		switch {
+		case unicode.IsUpper(r) && lower:
+			b.WriteByte(' ')
+			fallthrough
+		case unicode.IsLetter(r):
+			b.WriteRune(unicode.ToLower(r))
+			lower = unicode.IsLower(r)
+		default:
+			b.WriteByte(' ')
+			lower = false
+		}
+	}
+	return strings.Fields(b.String())
+}
+
+// quoteValue shows a value in a reason.
+func quoteValue(v string) string {
+	const most = 30
+	if runes := []rune(v); len(runes) > most {
+		v = string(runes[:most-1]) + "…"
+	}
+	return `"` + strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, v) + `"`
+}

@@ -1,0 +1,212 @@
+package proposal_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/internal/proposal"
+)
+
+// toy is a language that is easy to read.
+type toy struct{}
+
+func (toy) Column(name string) string { return name }
+func (toy) Join(separator string, parts []string) string {
+	return strings.Join(parts, " +'"+separator+"'+ ")
+}
+func (toy) Of(thing, column string) string       { return thing + "." + column }
+func (toy) Thing(name string) string             { return name }
+func (toy) List(expression, order string) string { return "list(" + expression + " by " + order + ")" }
+func (toy) Text(expression string) string        { return expression }
+func (toy) Value(text string) string             { return "'" + text + "'" }
+
+var _ proposal.SQL = toy{}
+
+// table makes a table of columns such as "id int pk", "phone", "deleted bool", and of samples with | between the values.
+func table(name string, rows int64, columns string, samples ...string) proposal.Thing {
+	t := proposal.Thing{Name: name, Rows: rows}
+	for text := range strings.SplitSeq(columns, ", ") {
+		words := strings.Fields(text)
+		c := proposal.Column{Name: words[0], Type: "text"}
+		for _, word := range words[1:] {
+			switch word {
+			case "pk":
+				t.Primary = append(t.Primary, c.Name)
+			case "int":
+				c.Is, c.Type = proposal.Integer, "int"
+			case "time":
+				c.Is, c.Type = proposal.Time, "timestamp"
+			case "bool":
+				c.Is, c.Type = proposal.Bool, "boolean"
+			case "stamped":
+				c.Stamped = true
+			case "unique":
+				t.Unique = append(t.Unique, []string{c.Name})
+			case "index":
+				t.Indexes = append(t.Indexes, []string{c.Name})
+			default:
+				to, column, _ := strings.Cut(strings.TrimPrefix(word, ">"), ".")
+				t.References = append(t.References, proposal.Reference{Columns: []string{c.Name}, To: to, ToColumns: []string{column}})
+			}
+		}
+		t.Columns = append(t.Columns, c)
+	}
+	for _, s := range samples {
+		t.Samples = append(t.Samples, strings.Split(s, "|"))
+	}
+	return t
+}
+
+func database(tables ...proposal.Thing) proposal.Inventory {
+	return proposal.Inventory{Noun: "table", Key: "table", Things: tables, Language: toy{}}
+}
+
+// settings returns what is proposed as "key: value", without the reasons.
+func settings(p proposal.Proposal) []string {
+	var list []string
+	for _, s := range p.Settings {
+		list = append(list, fmt.Sprintf("%s: %v", s.Key, s.Value))
+	}
+	return list
+}
+
+func propose(t *testing.T, inv proposal.Inventory, wish proposal.Wish, want ...string) proposal.Proposal {
+	t.Helper()
+	p, err := proposal.Of(inv, wish)
+	if err != nil {
+		t.Fatalf("%v (%s)", err, failure.Of(err).Hint)
+	}
+	if diff := cmp.Diff(want, settings(p)); diff != "" {
+		t.Error(diff)
+	}
+	return p
+}
+
+func says(p proposal.Proposal, text string) bool {
+	return slices.ContainsFunc(p.Problems, func(p proposal.Problem) bool { return strings.Contains(p.Message, text) })
+}
+
+func TestTheTableOfCustomersIsTaken(t *testing.T) {
+	p := propose(t, database(
+		table("employee", 8, "employee_id int pk, first_name, last_name, phone, email"),
+		table("customer_log", 90000, "id int pk, customer_name, phone, email"),
+		table("invoice", 400, "invoice_id int pk, customer_id int >customer.customer_id, billing_city"),
+		table("customer", 59, "customer_id int pk, first_name, last_name, phone, fax, email, support_rep_id int >employee.employee_id"),
+		table("contacts_old", 0, "id int pk, name, phone"),
+	), proposal.Wish{},
+		"table: customer", "id: customer_id", "fields.name: first_name +' '+ last_name", "fields.emails: [email]", "fields.phones: [phone]")
+	if p.Why != "59 rows, names, phone numbers, e-mail addresses" || len(p.Others) != 3 {
+		t.Errorf("%s; others: %v", p.Why, p.Others)
+	}
+	propose(t, database(table("employee", 8, "id int pk, name, phone"), table("customer", 9, "id int pk, name, phone")), proposal.Wish{Things: []string{"Employee"}},
+		"table: employee", "id: id", "fields.name: name", "fields.phones: [phone]")
+}
+
+func TestNumbersInASideTableAreListed(t *testing.T) {
+	inv := database(
+		table("person", 20, "id int pk, name, updated_at time stamped", "1|Ann|2026-01-01", "2|Ben|2026-01-02"),
+		table("phones", 35, "id int pk, person_id int index >person.id, number, deleted bool", "1|1|+49 30 1234567|f"),
+	)
+	p := propose(t, inv, proposal.Wish{},
+		"table: person", "id: id", "fields.name: name",
+		"fields.phones: [(SELECT list(phones.number by phones.id) FROM phones WHERE phones.person_id = person.id AND phones.deleted IS NOT TRUE)]")
+	if !says(p, "updated is left out: updated_at says nothing of changes in phones") || says(p, "has no index") {
+		t.Error(p.Problems)
+	}
+	inv.Things[1].Indexes = nil
+	inv.Things[1].References = nil // it is told by its name then
+	if p, err := proposal.Of(inv, proposal.Wish{}); err != nil || !says(p, "has no index on person_id") || len(p.Settings) != 4 {
+		t.Error(p.Settings, p.Problems, err)
+	}
+}
+
+func TestASideTableWithTypesIsTakenApart(t *testing.T) {
+	p := propose(t, database(
+		table("people", 3, "id int pk, full_name", "1|Ann", "2|Ben", "3|Cy"),
+		table("contact_methods", 6, "id int pk, person_id int index >people.id, kind, value",
+			"1|1|mobile|+49 170 1234567", "2|1|email|ann@example.com", "3|2|work|030 123456", "4|2|fax|030 123457", "5|3|email|cy@example.com", "6|3|web|https://example.com"),
+	), proposal.Wish{},
+		"table: people", "id: id", "fields.name: full_name",
+		"fields.emails: [(SELECT list(contact_methods.value by contact_methods.id) FROM contact_methods WHERE contact_methods.person_id = people.id AND contact_methods.kind IN ('email'))]",
+		"fields.phones: [(SELECT list(contact_methods.value by contact_methods.id) FROM contact_methods WHERE contact_methods.person_id = people.id AND contact_methods.kind IN ('mobile', 'work'))]")
+	if !says(p, "rows of contact_methods with another kind than mobile, work are not taken for phones: email, fax, web") || !p.National {
+		t.Error(p.Problems, p.National)
+	}
+}
+
+func TestColumnsAreToldByTheirValues(t *testing.T) {
+	p := propose(t, database(table("kunden", 40, "kd_nr int pk, kd_bez_name, kd_erreichbar, kd_post, kd_tel bool, kd_umsatz, kd_land, kd_seit",
+		"1|Anna|+49 30 123456|anna@example.com|t|12.50|DE|2020-01-02", "2|Ben|030/9876543|ben@example.com|f|99.00|Frankreich|2021-03-04",
+		"3|Cem|(089) 1234-56|cem@example.com|f|0|AT|2022-05-06")), proposal.Wish{},
+		"table: kunden", "id: kd_nr", "fields.name: kd_bez_name", "fields.emails: [kd_post]", "fields.phones: [kd_erreichbar]", "fields.country: kd_land")
+	if !says(p, "column kd_tel is not taken for phones: its type is boolean") || p.National {
+		t.Error(p.Problems, p.National)
+	}
+}
+
+func TestDeletedAndUpdatedAreTakenWithTheirReasons(t *testing.T) {
+	columns := "id int pk, name, phone, created_at time, updated_at time, deleted bool"
+	p := propose(t, database(table("clients", 5, columns, "1|A|1234|2026-01-01|2026-01-02|f")), proposal.Wish{},
+		"table: clients", "id: id", "updated: updated_at", "deleted: deleted", "fields.name: name", "fields.phones: [phone]")
+	if !says(p, "updated is updated_at by its name: check that your program moves it") {
+		t.Error(p.Problems)
+	}
+	propose(t, database(table("clients", 5, columns, "1|A|1234|2026-01-01||f", "2|B|1235|2026-01-01|2026-01-02|f")), proposal.Wish{},
+		"table: clients", "id: id", "updated: coalesce(updated_at, created_at)", "deleted: deleted", "fields.name: name", "fields.phones: [phone]")
+	p = propose(t, database(table("clients", 5, "id int pk, name, phone, updated_at time", "1|A|1234|", "2|B|1235|2026-01-02")), proposal.Wish{},
+		"table: clients", "id: id", "fields.name: name", "fields.phones: [phone]")
+	if !says(p, "updated is left out: updated_at is empty in some of the first rows") {
+		t.Error(p.Problems)
+	}
+}
+
+func TestWishesCountMore(t *testing.T) {
+	propose(t, database(table("clients", 5, "id int pk, code, name, phone, mobile, updated_at time")), proposal.Wish{Settings: []proposal.Setting{
+		{Key: "id", Value: "code"}, {Key: "updated", Value: ""}, {Key: "fields.phones", Value: []string{"mobile"}}, {Key: "fields.title", Value: "'x'"},
+	}}, "table: clients", "id: code", "fields.name: name", "fields.title: 'x'", "fields.phones: [mobile]")
+}
+
+func TestAKindThatKnowsItsRecordsNeedsNoMapping(t *testing.T) {
+	books := proposal.Inventory{Noun: "address book", Key: "books", Many: true, Things: []proposal.Thing{
+		{Name: "/shared/", Ready: true, Score: 50, Rows: 900, Why: "it is shared"},
+		{Name: "/jane/", Ready: true, Score: 100, Rows: 12, Why: "it is the default address book", Settings: []proposal.Setting{{Key: "depth", Value: 1}}},
+	}}
+	propose(t, books, proposal.Wish{}, "books: [/jane/]", "depth: 1")
+	propose(t, books, proposal.Wish{Things: []string{"/shared/", "/jane/"}}, "books: [/shared/ /jane/]", "depth: 1")
+}
+
+func TestColumnsOfAFileAreNamesOrExpressions(t *testing.T) {
+	p := propose(t, proposal.Inventory{Noun: "sheet", Key: "sheet", Things: []proposal.Thing{
+		{Name: "Notes", Rows: 2, Columns: []proposal.Column{{Name: "Note"}}},
+		{
+			Name: "Contacts", Rows: 3, ID: "Customer No", WhyID: "its usual name", Columns: []proposal.Column{{Name: "Customer No"}, {Name: "First Name"}, {Name: "Last Name"}, {Name: "Phone"}},
+			Samples: [][]string{{"1", "Ann", "Lee", "+1 415 555 0100"}, {"2", "Ben", "Day", "+1 415 555 0101"}, {"3", "Cy", "Fox", "+1 415 555 0102"}},
+		},
+	}}, proposal.Wish{}, "sheet: Contacts", "id: Customer No", "fields.name: join([`First Name`, `Last Name`], \" \")", "fields.phones: [Phone]")
+	if p.National || p.Region != "US" {
+		t.Errorf("national %t, region %q", p.National, p.Region)
+	}
+}
+
+func TestWhatCannotBeProposedIsSaid(t *testing.T) {
+	for text, c := range map[string]struct {
+		inv  proposal.Inventory
+		wish proposal.Wish
+	}{
+		"there is no table that could be read":                            {database(), proposal.Wish{}},
+		"no table looks as if it holds contacts":                          {database(table("genre", 9, "id int pk, name")), proposal.Wish{}},
+		"there is no table \"kunden\"":                                    {database(table("genre", 9, "id int pk, name")), proposal.Wish{Things: []string{"kunden"}}},
+		"one table is read at a time":                                     {database(), proposal.Wish{Things: []string{"a", "b"}}},
+		"table leads has no column that identifies a contact for certain": {database(table("leads", 9, "name, phone", "a|1234", "a|1235")), proposal.Wish{}},
+	} {
+		_, err := proposal.Of(c.inv, c.wish)
+		if err == nil || !strings.HasPrefix(err.Error(), text) {
+			t.Errorf("%v, want %s", err, text)
+		}
+	}
+}
