@@ -38,6 +38,7 @@ type place struct {
 	cursor  string // the page's cursor or link; empty of the first one
 	page    int    // the page's number or offset
 	row     int    // the record's place in the page
+	head    uint64 // what stands for the ids of the page's records up to it
 	token   string // flow, listed: the service's token, after the last page
 	gone    bool   // deletions were yielded
 }
@@ -58,6 +59,7 @@ func (p place) append(b []byte) bridge.Position {
 	b = binary.AppendVarint(b, p.stamp)
 	b = binary.AppendUvarint(b, uint64(p.page))
 	b = binary.AppendUvarint(b, uint64(p.row))
+	b = binary.AppendUvarint(b, p.head)
 	for _, text := range []string{p.id, p.bound, p.cursor, p.token} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
@@ -127,6 +129,7 @@ func parsePlace(b bridge.Position) (place, error) {
 	p.among, p.gone = flags&1 != 0, flags&2 != 0
 	p.stamp = r.varint()
 	page, row := r.uvarint(), r.uvarint()
+	p.head = r.uvarint()
 	p.page, p.row = int(page), int(row)
 	p.id, p.bound, p.cursor, p.token = r.text(), r.text(), r.text(), r.text()
 	if r.bad || flags > 3 || page > 1<<40 || row > 1<<30 || p.segment < deleted || p.segment > left {

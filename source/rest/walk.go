@@ -96,7 +96,7 @@ func (s *Source) newWalk(ctx context.Context, run bridge.Run, after bridge.Posit
 	if w.link, err = s.client.linkParts(); err != nil {
 		return nil, err
 	}
-	if limit > 0 {
+	if limit > 0 || w.l.Changes.Token != "" {
 		w.shown = map[uint64]bool{}
 	}
 	return w, nil
