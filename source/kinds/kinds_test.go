@@ -78,6 +78,50 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{url: "https://acme.odoo.com", api_key: "{{auth.api_key}}", fields: {phones: [phone, mobile]}}`,
 		bad:  `{url: "https://acme.odoo.com", api_key: x, dbase: acme}`,
 	},
+	"hubspot": {
+		good: `{access_token: "{{auth.access_token}}", fields: {custom_fields: {Stage: properties.lifecyclestage}}}`,
+		bad:  `{access_tokem: x}`,
+	},
+	"salesforce": {
+		good: `{domain: acme--test.sandbox, client_id: x, client_secret: y, changes: {page: {size: 500}}}`,
+		bad:  `{domain: acme, access_tokens: x}`,
+	},
+	"salesforce_leads": {
+		good: `{domain: acme, access_token: "{{auth.access_token}}"}`,
+		bad:  `{domain: acme, token: x}`,
+	},
+	"zendesk": {
+		good: `{subdomain: "{{auth.subdomain}}", email: "{{auth.email}}", api_token: "{{auth.api_token}}", fields: {company: user_fields.company}}`,
+		bad:  `{subdomain: acme, email: a@example.com, api_tokens: x}`,
+	},
+	"pipedrive": {
+		good: `{company: acme, api_token: x, changes: {page: {size: 100}}}`,
+		bad:  `{company: acme, api_key: x}`,
+	},
+	"freshdesk": {
+		good: `{domain: acme, api_key: "{{auth.api_key}}", throttle: {requests: 180}}`,
+		bad:  `{domain: acme, api_kee: x}`,
+	},
+	"microsoft_graph": {
+		good: `{directory: acme.onmicrosoft.com, client_id: x, client_secret: y, mailbox: users/jane@example.com, folder: AAMkAD=}`,
+		bad:  `{access_token: x, mailboxes: me}`,
+	},
+	"microsoft_org_contacts": {
+		good: `{access_token: "{{auth.access_token}}"}`,
+		bad:  `{access_token: x, mailbox: me}`,
+	},
+	"google": {
+		good: `{client_id: x, client_secret: y, refresh_token: "{{auth.refresh_token}}"}`,
+		bad:  `{client_id: x, client_secrets: y}`,
+	},
+	"dynamics365": {
+		good: `{environment: acme.crm4, access_token: "{{auth.access_token}}"}`,
+		bad:  `{environment: acme.crm4, access_tokens: x}`,
+	},
+	"zoho": {
+		good: `{data_center: com.au, access_token: "{{auth.access_token}}"}`,
+		bad:  `{data_center: eu, access_tokens: x}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,
@@ -222,7 +266,7 @@ func TestSchemasAgreeWithTheDecoder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for text, valid := range map[string]bool{configurations[k.Name].good: true, configurations[k.Name].bad: false, "{}": false} {
+		for text, valid := range map[string]bool{configurations[k.Name].good: true, configurations[k.Name].bad: false, "{}": !strings.Contains(string(text), `"required"`)} {
 			var value any
 			if err := yaml.Load([]byte(text), &value); err != nil {
 				t.Fatal(err)

@@ -91,77 +91,89 @@ func find(text []byte, path string) ([]byte, bool) {
 }
 
 func findIn(d *jsontext.Decoder, path string) ([]byte, bool) {
-	if d.PeekKind() == '[' {
-		return findAt(d, path)
-	}
-	if d.PeekKind() != '{' {
+	if !seek(d, path) {
 		return nil, false
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, false
-	}
-	for d.PeekKind() == '"' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return nil, false
-		}
-		key := token.String()
-		if key == path {
-			raw, err := d.ReadValue()
-			return raw, err == nil
-		}
-		if rest, inside := strings.CutPrefix(path, key+"."); inside && (d.PeekKind() == '{' || d.PeekKind() == '[') {
-			return findIn(d, rest)
-		}
-		if d.SkipValue() != nil {
-			return nil, false
-		}
-	}
-	return nil, false
-}
-
-// findAt returns the value at a path whose first step is the number of an element, from 0.
-func findAt(d *jsontext.Decoder, path string) ([]byte, bool) {
-	step, rest, deeper := strings.Cut(path, ".")
-	n, err := strconv.Atoi(step)
-	if err != nil || n < 0 {
-		return nil, false
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, false
-	}
-	for range n {
-		if d.PeekKind() == ']' || d.SkipValue() != nil {
-			return nil, false
-		}
-	}
-	if d.PeekKind() == ']' {
-		return nil, false
-	}
-	if deeper {
-		return findIn(d, rest)
 	}
 	raw, err := d.ReadValue()
 	return raw, err == nil
 }
 
-// split returns the elements of a JSON array. ok is false if the text is no array.
-func split(text []byte) (elements [][]byte, ok bool) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if d.PeekKind() != '[' {
-		return nil, false
+// seek reads up to the value at a path, and reports whether there is one.
+func seek(d *jsontext.Decoder, path string) bool {
+	if d.PeekKind() == '[' {
+		return seekAt(d, path)
+	}
+	if d.PeekKind() != '{' {
+		return false
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, false
+		return false
+	}
+	for d.PeekKind() == '"' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return false
+		}
+		key := token.String()
+		if key == path {
+			return true
+		}
+		if rest, inside := strings.CutPrefix(path, key+"."); inside && (d.PeekKind() == '{' || d.PeekKind() == '[') {
+			return seek(d, rest)
+		}
+		if d.SkipValue() != nil {
+			return false
+		}
+	}
+	return false
+}
+
+// seekAt is seek for a path whose first step is the number of an element, from 0.
+func seekAt(d *jsontext.Decoder, path string) bool {
+	step, rest, deeper := strings.Cut(path, ".")
+	n, err := strconv.Atoi(step)
+	if err != nil || n < 0 {
+		return false
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return false
+	}
+	for range n {
+		if d.PeekKind() == ']' || d.SkipValue() != nil {
+			return false
+		}
+	}
+	if d.PeekKind() == ']' {
+		return false
+	}
+	return !deeper || seek(d, rest)
+}
+
+// split returns the elements of the list at a path of a JSON text, which share its bytes. found is false if nothing stands there;
+// isList is false if that is no list, or null.
+func split(text []byte, path string) (elements [][]byte, found, isList bool) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if path != whole && !seek(d, path) {
+		return nil, false, false
+	}
+	switch d.PeekKind() {
+	case 'n':
+		return nil, true, true
+	case '[':
+	default:
+		return nil, true, false
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, true, false
 	}
 	for d.PeekKind() != ']' {
 		raw, err := d.ReadValue()
 		if err != nil {
-			return nil, false
+			return nil, true, false
 		}
 		end := d.InputOffset()
 		elements = append(elements, text[end-int64(len(raw)):end:end])
 	}
 	_, err := d.ReadToken()
-	return elements, err == nil
+	return elements, true, err == nil
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,6 +46,7 @@ func (l *Language) checkConnection(errs *source.ConfigErrors) {
 		errs.If(seen[f.Name], key+".name", "connection has two fields "+f.Name, "Remove one of them.")
 		errs.If(f.Title == "", key+".title", key+".title is missing", "Write what people call it.")
 		errs.If(f.Name != "url" && f.Name != "access_token" && slices.Contains(variables, f.Name), key+".name", f.Name+" has a meaning of its own in texts", "Give the field another name.")
+		errs.If(slices.Contains(languageKeys(), f.Name) && f.Name != "url", key+".name", f.Name+" is a key of the language", "Give the field another name.")
 		seen[f.Name] = true
 		if f.Pattern == "" {
 			continue
@@ -54,6 +56,16 @@ func (l *Language) checkConnection(errs *source.ConfigErrors) {
 		errs.If(!strings.HasPrefix(f.Pattern, "^") || !strings.HasSuffix(f.Pattern, "$"), key+".pattern", key+".pattern does not fit the whole value",
 			"Begin it with ^ and end it with $.")
 	}
+}
+
+// languageKeys lists the keys of the language.
+func languageKeys() []string {
+	var keys []string
+	for field := range reflect.TypeFor[Language]().Fields() {
+		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		keys = append(keys, key)
+	}
+	return keys
 }
 
 // readings returns the requests for records by their keys.

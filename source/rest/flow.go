@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"time"
 
@@ -38,7 +39,8 @@ func (w *walk) flowing() (done bool, err error) {
 			w.emit(held, heldAt)
 			return false, err
 		}
-		first := at.unread(got.items)
+		heads := headsOf(got.items)
+		first := at.unread(heads)
 		for n, i := range slices.Concat(slid, got.items[first:]) {
 			if !i.noTime && !at.segment.isGone() {
 				if at.segment == flow && w.l.isAscending() && at.stamp != 0 && i.stamp < at.stamp-w.l.Updated.precision().Microseconds() {
@@ -54,8 +56,11 @@ func (w *walk) flowing() (done bool, err error) {
 				return false, nil
 			}
 			held, heldAt = &i, at
-			if heldAt.id, heldAt.row = i.id, first+n-len(slid); n < len(slid) {
-				heldAt.id, heldAt.row, heldAt.bound = at.id, at.row, i.id
+			if heldAt.id = i.id; n < len(slid) {
+				heldAt.id, heldAt.bound = at.id, i.id
+			} else {
+				heldAt.row = first + n - len(slid)
+				heldAt.head = heads[heldAt.row]
 			}
 		}
 		if !got.more || w.isPast(got) {
@@ -63,7 +68,7 @@ func (w *walk) flowing() (done bool, err error) {
 			w.emit(held, heldAt)
 			return !w.stopped, nil
 		}
-		at.id, at.row, at.bound = "", 0, lastID(got.items, at.bound)
+		at.id, at.row, at.head, at.bound = "", 0, 0, lastID(got.items, at.bound)
 		if err := w.turn(&at, got, p.reading); err != nil {
 			w.emit(held, heldAt)
 			return false, err
@@ -128,22 +133,33 @@ func (w *walk) isWanted(i item) bool {
 	if w.run.Initial() {
 		gone, _, err := w.judge(i)
 		if gone && err == nil { // who is not shown is gone, but this one may have been shown by this run
-			return i.noTime || i.stamp > w.state.horizon
+			return i.noTime || w.l.Changes.Token != "" || i.stamp > w.state.horizon
 		}
 	}
-	if i.noTime || w.since.token != "" || w.at.segment == listed {
+	if i.noTime || w.l.Changes.Token != "" || w.at.segment == listed {
 		return true
 	}
 	return w.run.Initial() && w.at.segment != again || i.stamp > w.lowest()
 }
 
-// unread returns the first record of a page that comes after the place. If the place's record is no longer where it was, that is the
-// page's first one: others may have moved as well.
-func (p place) unread(items []item) int {
-	if p.id != "" && p.row < len(items) && items[p.row].id == p.id {
+// unread returns the first record of a page that comes after the place. If the page does not begin with the records that were read, in
+// the same order, that is its first one: any of the others may have moved before the place.
+func (p place) unread(heads []uint64) int {
+	if p.id != "" && p.row < len(heads) && heads[p.row] == p.head {
 		return p.row + 1
 	}
 	return 0
+}
+
+// headsOf returns, for each record of a page, what stands for the ids up to it.
+func headsOf(items []item) []uint64 {
+	heads := make([]uint64, len(items))
+	h := fnv.New64a()
+	for n, i := range items {
+		_, _ = h.Write(append([]byte(i.id), 0)) // it cannot fail
+		heads[n] = h.Sum64()
+	}
+	return heads
 }
 
 // flowPurpose returns what the segment asks for.
@@ -176,6 +192,9 @@ func (w *walk) flowPage(p purpose, at place) (*page, error) {
 	}
 	values := scope{
 		"since": w.bound(p.reading, from), "page": int64(at.page), "offset": int64(at.page), "cursor": at.cursor, "token": w.since.token, "after_id": at.id, "direction": "",
+	}
+	if w.since.token != "" {
+		values["since"] = "" // the token says it
 	}
 	link := ""
 	if p.reading.Page.By == "link" {

@@ -69,6 +69,7 @@ func (p Preset) Kind() source.Kind {
 		Example:       p.example(false),
 		CallerExample: p.callerExample(),
 		Preset:        p.Text,
+		Setup:         p.setup(),
 		Config:        func() any { return reflect.New(typ).Interface() },
 		New: func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
 			cfg := reflect.New(typ)

@@ -158,9 +158,9 @@ type Throttle struct {
 // A Reaction says what an answer means.
 type Reaction struct {
 	Status   []int         `yaml:"status" jsonschema_description:"The statuses that it is about. Without it any."`
-	Path     string        `yaml:"path" jsonschema_description:"A path that the answer must have, and that is not null or false."`
+	Path     string        `yaml:"path" jsonschema_description:"A path that the answer must have, and that is not null or false; or header:NAME."`
 	Is       string        `yaml:"is" jsonschema_description:"What stands there."`
-	Contains string        `yaml:"contains" jsonschema_description:"A text in the answer, in any case."`
+	Contains string        `yaml:"contains" jsonschema_description:"A text in the answer, or in what stands at path, in any case."`
 	Then     string        `yaml:"then" jsonschema:"enum=empty,enum=throttled,enum=unauthorized,enum=expired,enum=forbidden,enum=tenant,enum=down,enum=broken,enum=restart" jsonschema_description:"empty: there are no records. throttled: too many requests. expired: the access token; it is fetched again. unauthorized: wrong credentials. forbidden: a right is missing. tenant: the address is wrong. down: try again later. restart: the token or cursor is of no use any more. broken: the API is not as described."`
 	Wait     time.Duration `yaml:"wait" jsonschema_description:"Of throttled: how long to wait where the answer does not say so."`
 	Hint     string        `yaml:"hint" jsonschema_description:"What to do: a sentence."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -121,12 +122,8 @@ func (c *client) read(a *answer, p purpose) (*page, error) {
 
 // records returns the records of an answer.
 func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
-	raw, ok := find(a.body, r.Records)
-	if ok && string(raw) == "null" || !ok && r.MayMiss && isObject(a.body) {
-		return nil, nil
-	}
-	elements, isList := split(raw)
-	if ok && isList {
+	elements, found, isList := split(a.body, r.Records)
+	if isList || !found && r.MayMiss && isObject(a.body) {
 		return elements, nil
 	}
 	e := &bridge.Error{
@@ -195,9 +192,34 @@ type pageCache struct {
 }
 
 type cachedPage struct {
-	key  source.Digest
-	page *page
-	at   time.Time
+	key   source.Digest
+	page  *page
+	at    time.Time
+	run   string // of a page by (updated, id): the run that it belongs to
+	since int64  // and from which stamp on it has every record
+}
+
+// covering returns a page of a run that has every record from a stamp on, up to its end; nil if there is none.
+func (c *pageCache) covering(run string, since int64, now time.Time) *page {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	for _, p := range slices.Backward(c.pages) {
+		if p.run == run && p.since <= since && now.Sub(p.at) < cachedTime && !now.Before(p.at) {
+			return p.page
+		}
+	}
+	return nil
+}
+
+// cover notes from which stamp on a page has every record.
+func (c *pageCache) cover(run string, since int64, of *page) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	for i := range c.pages {
+		if c.pages[i].page == of {
+			c.pages[i].run, c.pages[i].since = run, since
+		}
+	}
 }
 
 const (

@@ -38,12 +38,16 @@ type place struct {
 	cursor  string // the page's cursor or link; empty of the first one
 	page    int    // the page's number or offset
 	row     int    // the record's place in the page
+	head    uint64 // what stands for the ids of the page's records up to it
 	token   string // flow, listed: the service's token, after the last page
 	gone    bool   // deletions were yielded
 }
 
 // encode writes a place in binary.
-func (p place) encode() bridge.Position {
+func (p place) encode() bridge.Position { return p.append(nil) }
+
+// append appends a place in binary.
+func (p place) append(b []byte) bridge.Position {
 	flags := byte(0)
 	if p.among {
 		flags |= 1
@@ -51,10 +55,11 @@ func (p place) encode() bridge.Position {
 	if p.gone {
 		flags |= 2
 	}
-	b := []byte{byte(p.segment), flags}
+	b = append(b, byte(p.segment), flags)
 	b = binary.AppendVarint(b, p.stamp)
 	b = binary.AppendUvarint(b, uint64(p.page))
 	b = binary.AppendUvarint(b, uint64(p.row))
+	b = binary.AppendUvarint(b, p.head)
 	for _, text := range []string{p.id, p.bound, p.cursor, p.token} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
@@ -124,6 +129,7 @@ func parsePlace(b bridge.Position) (place, error) {
 	p.among, p.gone = flags&1 != 0, flags&2 != 0
 	p.stamp = r.varint()
 	page, row := r.uvarint(), r.uvarint()
+	p.head = r.uvarint()
 	p.page, p.row = int(page), int(row)
 	p.id, p.bound, p.cursor, p.token = r.text(), r.text(), r.text(), r.text()
 	if r.bad || flags > 3 || page > 1<<40 || row > 1<<30 || p.segment < deleted || p.segment > left {

@@ -44,17 +44,18 @@ func (r Reaction) fits(a *answer) bool {
 	if len(r.Status) > 0 && !slices.Contains(r.Status, a.status) {
 		return false
 	}
-	if r.Contains != "" && !bytes.Contains(bytes.ToLower(a.body), []byte(strings.ToLower(r.Contains))) {
-		return false
+	within := a.body
+	if r.Path != "" {
+		raw, ok := a.find(r.Path)
+		if !ok || string(raw) == "false" || r.Is != "" && unquote(raw) != r.Is {
+			return false
+		}
+		within = raw
 	}
-	if r.Path == "" {
-		return len(r.Status) > 0 || r.Contains != ""
+	if r.Contains != "" {
+		return bytes.Contains(bytes.ToLower(within), []byte(strings.ToLower(r.Contains)))
 	}
-	raw, ok := a.find(r.Path)
-	if !ok || string(raw) == "false" {
-		return false
-	}
-	return r.Is == "" || unquote(raw) == r.Is
+	return len(r.Status) > 0 || r.Path != ""
 }
 
 // usual returns what a status means everywhere.

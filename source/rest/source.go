@@ -25,6 +25,8 @@ var (
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
+	_ source.Counter   = (*Source)(nil)
+	_ source.Inspector = (*Source)(nil)
 )
 
 // Describe implements [bridge.Describer].
@@ -196,6 +198,9 @@ func (s *Source) Checkpoint(run bridge.Run, at bridge.Position, complete bool) b
 func (s *Source) reached(run bridge.Run, st state, at bridge.Position, complete bool) (checkpoint, bool) {
 	horizon := checkpoint{stamp: st.horizon}
 	tokens := s.factory.language.Changes.Token != ""
+	if l := s.factory.language; run.Initial() && !l.List.IsZero() && l.List.Token == "" {
+		tokens = false // the first token comes with the changes
+	}
 	if len(at) == 0 {
 		switch {
 		case tokens && complete:

@@ -52,6 +52,8 @@ type fullSource interface {
 	bridge.Describer
 	bridge.Prober
 	source.Checker
+	source.Counter
+	source.Inspector
 }
 
 // An opened source closes its factory with itself, as a process does.
@@ -84,6 +86,8 @@ type tenant struct {
 	fields func(c contact.Contact) vendors.Fields
 	// numbers says that ids are numbers: the suite's ids are translated.
 	numbers bool
+	// unordered says that contacts come in no order; token says that a token of the vendor is the checkpoint.
+	unordered, token bool
 	// deletesApart says that deletions are in a list of their own.
 	deletesApart bool
 	// settles is how long it takes until a change is visible.
@@ -94,7 +98,9 @@ type tenant struct {
 
 // target returns what the suite needs.
 func (v tenant) target() sourcetest.Target {
-	t := sourcetest.Target{New: v.service, OwnClock: true, LateReturns: v.deletesApart, HistoryTime: 500 * time.Millisecond}
+	t := sourcetest.Target{
+		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token, OwnEnd: v.unordered || v.token, HistoryTime: 500 * time.Millisecond,
+	}
 	if v.numbers {
 		t.Order = numbered.compare
 	}

@@ -37,7 +37,9 @@ type walk struct {
 	uncut   bool // the last change had no position
 	row     record.Row
 	shown   map[uint64]bool
-	link    []textPart // the language's link, with what is the same for all records filled in
+
+	position bridge.Position // of the last change; used again
+	link     []textPart      // the language's link, with what is the same for all records filled in
 }
 
 // ids is the seed of a walk's hashes.
@@ -94,7 +96,7 @@ func (s *Source) newWalk(ctx context.Context, run bridge.Run, after bridge.Posit
 	if w.link, err = s.client.linkParts(); err != nil {
 		return nil, err
 	}
-	if limit > 0 {
+	if limit > 0 || w.l.Changes.Token != "" {
 		w.shown = map[uint64]bool{}
 	}
 	return w, nil
@@ -192,9 +194,12 @@ func (w *walk) chapter(to int64) (last bool, err error) {
 	if from.id == "" {
 		since++ // all records of that stamp were read
 	}
-	p, err := w.client.fetch(w.ctx, w.name, w.f.asks("changes"), scope{"since": w.bound(&w.l.Changes, since)}, "")
-	if err != nil {
-		return false, err
+	p := w.client.pages.covering(w.name, since, w.f.deps.Clock.Now())
+	if p == nil || !w.goesOn(p, from) {
+		if p, err = w.client.fetch(w.ctx, w.name, w.f.asks("changes"), scope{"since": w.bound(&w.l.Changes, since)}, ""); err != nil {
+			return false, err
+		}
+		w.client.pages.cover(w.name, since, p)
 	}
 	all, err := w.ascending(p)
 	if err != nil {
@@ -223,6 +228,15 @@ func (w *walk) chapter(to int64) (last bool, err error) {
 		w.show(i, w.at)
 	}
 	return !p.more, nil
+}
+
+// goesOn reports whether a page that was read before has records after a place, and all others of their stamps.
+func (w *walk) goesOn(p *page, from place) bool {
+	if !p.more || len(p.items) == 0 {
+		return true
+	}
+	last, _ := w.unit(p.items[len(p.items)-1].stamp)
+	return slices.ContainsFunc(p.items, func(i item) bool { return !i.noTime && i.stamp < last && i.isAfter(from) })
 }
 
 // isAfter reports whether a record comes after a place in the order (updated, id). One without a stamp has no place, and is told of.
@@ -450,7 +464,8 @@ func (w *walk) chase() (done bool, err error) {
 
 // show yields a record.
 func (w *walk) show(i item, at place) {
-	position := at.encode()
+	w.position = at.append(w.position[:0])
+	position := w.position
 	if i.fault != "" || i.id == "" {
 		w.reject(i, position)
 		return

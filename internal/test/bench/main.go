@@ -53,6 +53,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-xlsx"}, bridgeXLSX, false},
 	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP, false},
 	memoryCSV, memoryJSONL, memoryJSON, memoryVCard, memoryXLSX,
+	{[]string{"bridge-rest"}, bridgeREST, false},
 	{[]string{"bridge-carddav"}, bridgeCardDAV, false},
 	{[]string{"sync-sqlite"}, syncSQLite, true},
 	{[]string{"sync-postgres"}, syncPostgres, true},

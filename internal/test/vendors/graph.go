@@ -299,7 +299,7 @@ func (g *Graph) list(w http.ResponseWriter, r *http.Request, store *Store) error
 	for _, c := range cut(found, skip, top) {
 		value = append(value, g.item(c, fields, store))
 	}
-	body := map[string]any{"value": value}
+	body := map[string]any{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users('user-of-" + g.Tenant + "')/contacts(" + selects + ")", "value": value}
 	if skip+top < len(found) {
 		query := r.URL.Query()
 		query.Set("$skiptoken", base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(skip+top))))

@@ -79,6 +79,8 @@ func (z *Zendesk) answer(w http.ResponseWriter, r *http.Request) error {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, ".json") {
 	case "GET /api/v2/incremental/users/cursor":
 		return z.export(w, r)
+	case "GET /api/v2/users":
+		return z.list(w, r)
 	case "GET /api/v2/deleted_users":
 		return z.deletedUsers(w, r)
 	case "GET /api/v2/users/me":
@@ -145,6 +147,30 @@ func (z *Zendesk) export(w http.ResponseWriter, r *http.Request) error {
 		body["organizations"] = list
 	}
 	return writeJSON(w, http.StatusOK, body)
+}
+
+// list lists the users that are there now, in the order of their ids.
+func (z *Zendesk) list(w http.ResponseWriter, r *http.Request) error {
+	p := read(r)
+	most, after := p.number("page[size]", 100, 1, 100), p.text("page[after]", "")
+	role := p.oneOf("role", "end-user", "agent", "admin")
+	if err := p.end(z.Lenient); err != nil {
+		return err
+	}
+	found := where(z.Visible(), func(r *Record) bool {
+		is := r.Fields["role"]
+		return !r.Gone() && (after == "" || compare(ident(r.ID), ident(after)) > 0) && (role == "" || is == role || is == nil && role == "end-user")
+	})
+	order(found, 0, key{byID, false})
+	page := cut(found, 0, most)
+	meta, links := map[string]any{"has_more": len(found) > most, "after_cursor": nil}, map[string]any{"next": nil}
+	if len(page) > 0 {
+		last := page[len(page)-1].ID
+		query := r.URL.Query()
+		query.Set("page[after]", last)
+		meta["after_cursor"], links["next"] = last, "https://"+z.Subdomain+".zendesk.com"+r.URL.Path+"?"+query.Encode()
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"users": z.users(page, ""), "meta": meta, "links": links})
 }
 
 // zendeskCursor makes a cursor as Zendesk's look: a time, and an id.

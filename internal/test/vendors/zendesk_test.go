@@ -22,6 +22,8 @@ func TestZendeskIsStrict(t *testing.T) {
 		"a cursor and a start": zendeskCall("incremental/users/cursor?start_time=0&cursor=x"),
 		"a foreign cursor":     zendeskCall("incremental/users/cursor?cursor=x"),
 		"no such sideload":     zendeskCall("incremental/users/cursor?start_time=0&include=groups"),
+		"too many users":       zendeskCall("users?page[size]=101"),
+		"an unknown role":      zendeskCall("users?role=user"),
 		"deleted in one page":  zendeskCall("deleted_users?page[size]=101"),
 	})
 	recent := zendeskCall(fmt.Sprint("incremental/users/cursor?start_time=", time.Now().Unix()-50))
@@ -73,4 +75,18 @@ func TestZendeskThrottlesTheExport(t *testing.T) {
 	want(t, status, http.StatusTooManyRequests)
 	want(t, header.Get("Retry-After"), "60")
 	ok(t, z, zendeskCall("users/me"))
+}
+
+func TestZendeskListsUsersByCursor(t *testing.T) {
+	z := NewZendesk(nil, "acme")
+	for i := range 5 {
+		z.Create(Fields{"name": fmt.Sprint("Doe ", i)})
+	}
+	z.Create(Fields{"name": "Agent", "role": "agent"})
+	first := ok(t, z, zendeskCall("users?role=end-user&page[size]=3"))
+	want(t, column(at(first, "users"), "name"), "Doe 0 Doe 1 Doe 2")
+	next, _ := at(first, "links", "next").(string)
+	second := ok(t, z, call{url: next, header: zendeskCall("").header})
+	want(t, column(at(second, "users"), "name"), "Doe 3 Doe 4")
+	want(t, at(second, "meta", "has_more"), false)
 }
