@@ -102,12 +102,10 @@ func syncError(err error, token string) error {
 		return err
 	}
 	switch {
-	case status.status == http.StatusNotFound || status.status == http.StatusGone:
-		return errBookGone
-	case status.status == http.StatusUnauthorized:
-		return err
 	case token != "":
 		return errTokenRefused // whatever is wrong: everything is read then, and fails if it is something else
+	case status.status == http.StatusNotFound || status.status == http.StatusGone:
+		return errBookGone
 	}
 	return errNoSync
 }
