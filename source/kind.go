@@ -18,6 +18,8 @@ type Kind struct {
 	// OpenTo says who may read with "auth: source", where the external service checks no credentials: "anyone who knows a
 	// file's name". Empty where it checks them.
 	OpenTo string
+	// Preset is the text of a kind that is a preset of another one; empty for any other.
+	Preset string
 	// Config returns a pointer to an empty configuration of this kind: a struct with the tags that strictyaml reads. It has
 	// no key "kind". A configuration may be a [Titled].
 	Config func() any
@@ -34,6 +36,8 @@ const (
 	FamilySQL      = "sql"      // a database that is queried in SQL
 	FamilyFile     = "file"     // a file, or a folder of them
 	FamilyAccounts = "accounts" // people and accounts on a directory server
+	FamilyBooks    = "books"    // address books on a server
+	FamilyREST     = "rest"     // an HTTP API that answers in JSON
 	FamilyMemory   = "memory"   // contacts in the configuration itself
 )
 

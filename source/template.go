@@ -133,6 +133,9 @@ func (t Template) MarshalText() ([]byte, error) { return []byte(t.text), nil }
 // JSONSchema describes a template: a text.
 func (Template) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
 
+// A Templated is a text of a language of its own that may hold {{auth.name}}, and says so by a template with the same names.
+type Templated interface{ Template() Template }
+
 // Templates yields every template of a kind's configuration, a struct with yaml tags or a pointer to one, with its key such
 // as "headers[0].value", in the order of the fields: empty ones as well. They are all that may hold {{auth.name}}.
 func Templates(cfg any) iter.Seq2[string, Template] {
@@ -144,6 +147,9 @@ func Templates(cfg any) iter.Seq2[string, Template] {
 func templates(key string, v reflect.Value, yield func(string, Template) bool) bool {
 	if t, ok := reflect.TypeAssert[Template](v); ok {
 		return yield(key, t)
+	}
+	if t, ok := reflect.TypeAssert[Templated](v); ok {
+		return yield(key, t.Template())
 	}
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -12,6 +12,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/source/kinds"
 )
 
 // configFlag is the flag that names the bridge's configuration.
@@ -73,8 +74,59 @@ func newConfigCommand() *cobra.Command {
 		return config.Markdown()
 	})
 	docs.Flags().BoolVar(&hub, "hub", false, "of the hub's configuration, not the bridge's")
-	cmd.AddCommand(docs, printing("schema", "Print the JSON Schema, for editors and programs", config.Schema))
+	cmd.AddCommand(docs, printing("schema", "Print the JSON Schema, for editors and programs", config.Schema), newPresetCommand())
 	return cmd
+}
+
+// newPresetCommand lists the presets, or prints one.
+func newPresetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "preset [NAME]",
+		Short: "List the presets of services, or print one, to read or to change",
+		Example: `  contactbridge config preset
+  contactbridge config preset espocrm`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return presetNames(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return listPresets(cmd)
+			}
+			if kind, ok := kinds.Named(args[0]); ok && kind.Preset != "" {
+				_, err := fmt.Fprint(cmd.OutOrStdout(), kind.Preset)
+				return err
+			}
+			hint := "Presets: " + strings.Join(presetNames(), ", ") + "."
+			if near := strictyaml.Nearest(args[0], presetNames()); near != "" {
+				hint = fmt.Sprintf("Did you mean %q? %s", near, hint)
+			}
+			return misuse(fmt.Sprintf("there is no preset %q", args[0]), hint)
+		},
+	}
+}
+
+// presetNames lists the presets.
+func presetNames() []string {
+	var names []string
+	for _, kind := range kinds.All() {
+		if kind.Preset != "" {
+			names = append(names, kind.Name)
+		}
+	}
+	return names
+}
+
+func listPresets(cmd *cobra.Command) error {
+	for _, kind := range kinds.All() {
+		if kind.Preset == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-16s %s\n", kind.Name, kind.Summary); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printing is a command that prints a generated text, or writes it to a file.

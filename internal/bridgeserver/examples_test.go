@@ -3,6 +3,7 @@ package bridgeserver_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/test/davtest"
 	"github.com/contactbridge/contactbridge/internal/test/ldaptest"
 	"github.com/contactbridge/contactbridge/internal/test/mysqltest"
 )
@@ -59,6 +61,25 @@ func TestMySQLExampleIsServed(t *testing.T) {
 	t.Setenv("CRM_MYSQL", server.DSN("root", "", "crm"))
 	t.Setenv("CRM_BRIDGE_PASSWORD", "")
 	serveExample(t, "bridge-mysql.yaml", "crm", "+12125550187", 4) // one of them deleted, and so blank
+}
+
+func TestCardDAVExampleIsServed(t *testing.T) {
+	server, err := davtest.Radicale(t.Context())
+	if errors.Is(err, davtest.ErrNotInstalled) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	book := server.Book(t)
+	for i, number := range []string{"020 7946 0018", "020 7946 0019", "+44 20 7946 0020"} {
+		server.Put(t, fmt.Sprintf("%s%d.vcf", book, i), fmt.Sprintf("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:%d\r\nFN:Ada %[1]d\r\nN:%[1]d;Ada;;;\r\nTEL:%s\r\nEND:VCARD\r\n", i, number))
+	}
+	t.Setenv("DAV_URL", server.URL)
+	t.Setenv("DAV_PW", davtest.Password)
+	t.Setenv("BOOKS_BRIDGE_PASSWORD", "")
+	serveExample(t, "bridge-carddav.yaml", "books", "+442079460018", 3)
 }
 
 func TestLDAPExampleIsServed(t *testing.T) {

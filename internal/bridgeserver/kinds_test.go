@@ -43,7 +43,7 @@ func files(t *testing.T) string {
 
 // served are the kinds with examples that need no server.
 func served() []source.Kind {
-	return slices.DeleteFunc(kinds.All(), func(k source.Kind) bool { return strings.Contains(k.Example, "://") })
+	return slices.DeleteFunc(kinds.All(), func(k source.Kind) bool { return strings.Contains(k.Example, "://") || k.Family == source.FamilyREST })
 }
 
 // What a kind shows as its example works beside the files of examples/. Where it needs a server of its own, the tests of the kind's

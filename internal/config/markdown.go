@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	_ "embed"
+	"encoding"
 	"fmt"
 	"reflect"
 	"strings"
@@ -26,7 +27,7 @@ func Markdown() ([]byte, error) {
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]any{
-		"Config": &Config{}, "TLS": &TLS{}, "Log": &Log{}, "Endpoint": &Endpoint{}, "Page": &Page{}, "Phones": &Phones{},
+		"Config": &Config{}, "TLS": &TLS{}, "ACME": &ACME{}, "Log": &Log{}, "Endpoint": &Endpoint{}, "Page": &Page{}, "Phones": &Phones{},
 		"Fields": &record.Fields{},
 	}); err != nil {
 		return nil, fmt.Errorf("write the reference: %w", err)
@@ -39,6 +40,9 @@ func Table(of any) string {
 	var b strings.Builder
 	b.WriteString("| key | value | default | |\n|---|---|---|---|\n")
 	for _, f := range strictyaml.Fields(reflect.TypeOf(of)) {
+		if f.Hidden {
+			continue
+		}
 		description, preset := f.Description, code(f.Default)
 		if before, after, ok := strings.Cut(description, " Default: "); ok && preset == "" {
 			description, preset = before, strings.TrimSuffix(after, ".")
@@ -64,7 +68,7 @@ type list struct {
 func lists(of any) []list {
 	var found []list
 	for _, f := range strictyaml.Fields(reflect.TypeOf(of)) {
-		if t := f.Type; t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
+		if t := f.Type; !f.Hidden && t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
 			if _, special := words[t]; !special {
 				found = append(found, list{Key: f.Key, Of: reflect.New(t.Elem()).Interface()})
 			}
@@ -86,6 +90,9 @@ func value(f strictyaml.Field) string {
 	}
 	if words, ok := words[f.Type]; ok {
 		return words
+	}
+	if reflect.PointerTo(f.Type).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return "text"
 	}
 	switch f.Type.Kind() {
 	case reflect.Struct, reflect.Map:

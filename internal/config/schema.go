@@ -54,6 +54,11 @@ func sourceSchema() *jsonschema.Schema {
 		names = append(names, kind.Name)
 		one := reflector().Reflect(kind.Config())
 		one.Version = ""
+		for _, f := range strictyaml.Fields(reflect.TypeOf(kind.Config())) {
+			if f.Hidden { // a preset's kind takes it too; the kind that it is a preset of describes it
+				one.Properties.Set(f.Key, &jsonschema.Schema{})
+			}
+		}
 		one.Properties.Set("kind", &jsonschema.Schema{Const: kind.Name, Description: kind.Summary})
 		_ = one.Properties.MoveToFront("kind") // it is there
 		one.Required = append([]string{"kind"}, one.Required...)

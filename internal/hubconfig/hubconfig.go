@@ -14,7 +14,7 @@ import (
 // Config is a whole configuration file.
 type Config struct {
 	Listen     string             `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
-	TLS        config.TLS         `yaml:"tls" jsonschema_description:"Serve HTTPS with this certificate. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
+	TLS        TLS                `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the hub gets by itself. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
 	PublicURL  string             `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
 	Log        config.Log         `yaml:"log" jsonschema_description:"What is written to standard error."`
 	Data       string             `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
@@ -34,6 +34,16 @@ type Config struct {
 	Keep       Keep               `yaml:"keep" jsonschema_description:"How long history is kept."`
 	SignIn     SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
 }
+
+// TLS is a certificate and its key, or how the hub gets them.
+type TLS struct {
+	Cert string            `yaml:"cert" jsonschema_description:"The certificate and its chain, a PEM file. A relative name starts from the configuration file's folder."`
+	Key  string            `yaml:"key" jsonschema_description:"The private key, a PEM file."`
+	ACME *config.Authority `yaml:"acme" jsonschema_description:"Instead of cert and key: get the certificate, and renew it, by itself. See below."`
+}
+
+// Enabled reports whether the hub speaks HTTPS.
+func (t TLS) Enabled() bool { return t.Cert != "" && t.Key != "" || t.ACME != nil }
 
 // Account is one contact centre.
 type Account struct {

@@ -73,6 +73,12 @@ func (c *checker) config(cfg *Config, folder string) {
 	if (cfg.TLS.Cert == "") != (cfg.TLS.Key == "") {
 		c.problem("tls", "tls needs both cert and key", "Name the certificate's and the key's file, or remove tls.")
 	}
+	if a := cfg.TLS.ACME; a != nil {
+		c.problems = append(c.problems, a.Problems(cfg.TLS.Cert != "" || cfg.TLS.Key != "", cfg.Listen)...)
+		if a.Roots != "" && !filepath.IsAbs(a.Roots) {
+			a.Roots = filepath.Join(folder, a.Roots)
+		}
+	}
 	for _, path := range []*string{&cfg.TLS.Cert, &cfg.TLS.Key, &cfg.Data, &cfg.Secrets.KeyFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)

@@ -24,6 +24,9 @@ type Columns struct {
 	wanted map[string]bool
 	over   bool     // there are more
 	absent []string // wanted, but in no record
+
+	nothing string // a JSON value that means no value; empty: null alone does
+	truths  []bool // by column: it is a value there nevertheless
 }
 
 // A node is a key in the objects at one path.

@@ -44,6 +44,8 @@ type Reader struct {
 	round   int
 	plain   []byte // texts without their escapes
 	twice   bool
+	keeps   bool     // values stay valid
+	room    [][]byte // for values that are kept
 }
 
 // NewLearner returns a reader that adds the keys of every record to the columns.
@@ -60,10 +62,15 @@ var (
 
 // Read makes a record's values, or its Fault, of its text.
 func (r *Reader) Read(text []byte, rec *file.Record) {
-	r.text, r.twice, r.plain = text, false, r.plain[:0]
+	r.text, r.twice = text, false
 	r.round++
-	r.grow()
-	clear(r.values)
+	if r.keeps {
+		r.keep()
+	} else {
+		r.plain = r.plain[:0]
+		r.grow()
+		clear(r.values)
+	}
 	r.buffer = *bytes.NewBuffer(text)
 	r.decoder.Reset(&r.buffer, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	switch err := r.record(); {
@@ -171,10 +178,10 @@ func (r *Reader) value(of *node, depth int) error {
 		of.column = r.columns.add(of.path)
 		r.grow()
 	}
-	switch raw[0] {
-	case '"':
+	switch {
+	case raw[0] == '"':
 		r.set(of.column, r.unquote(raw))
-	case 'n':
+	case raw[0] == 'n', r.columns.isNothing(of.column, raw):
 		r.set(of.column, nil)
 	default:
 		r.set(of.column, raw)

@@ -436,6 +436,7 @@ type Field struct {
 	Minimum     string
 	Maximum     string
 	Required    bool
+	Hidden      bool // not part of a reference: the tag docs is "-"
 }
 
 // Fields lists the keys of a struct type, or of what a pointer points to, in their order.
@@ -458,7 +459,7 @@ func fieldsOf(t reflect.Type) []Field {
 				fields = append(fields, inner)
 			}
 		case key != "" && key != "-" && sf.IsExported():
-			f := Field{Key: key, Type: sf.Type, Index: []int{i}, Description: sf.Tag.Get("jsonschema_description"), Hint: sf.Tag.Get("hint")}
+			f := Field{Key: key, Type: sf.Type, Index: []int{i}, Description: sf.Tag.Get("jsonschema_description"), Hint: sf.Tag.Get("hint"), Hidden: sf.Tag.Get("docs") == "-"}
 			f.words(sf.Tag.Get("jsonschema"))
 			fields = append(fields, f)
 		}

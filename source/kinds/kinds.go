@@ -3,7 +3,10 @@
 package kinds
 
 import (
+	"slices"
+
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/carddav"
 	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/json"
 	"github.com/contactbridge/contactbridge/source/jsonl"
@@ -11,6 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/mysql"
 	"github.com/contactbridge/contactbridge/source/postgres"
+	"github.com/contactbridge/contactbridge/source/rest"
 	"github.com/contactbridge/contactbridge/source/sqlite"
 	"github.com/contactbridge/contactbridge/source/vcard"
 	"github.com/contactbridge/contactbridge/source/xlsx"
@@ -18,7 +22,7 @@ import (
 
 // All lists the kinds in the order in which they are documented.
 func All() []source.Kind {
-	return []source.Kind{
+	return slices.Concat([]source.Kind{
 		postgres.Kind(),
 		mysql.Kind(),
 		sqlite.Kind(),
@@ -28,8 +32,10 @@ func All() []source.Kind {
 		json.Kind(),
 		xlsx.Kind(),
 		ldap.Kind(),
+		carddav.Kind(),
+	}, rest.Kinds(), []source.Kind{
 		memory.Kind(),
-	}
+	})
 }
 
 // A Family holds what several kinds have in common.
@@ -46,6 +52,8 @@ func Families() []Family {
 		{Name: source.FamilySQL, Guide: "serve-my-database.md", Title: "Serve my database"},
 		{Name: source.FamilyFile, Guide: "serve-my-files.md", Title: "Serve my files"},
 		{Name: source.FamilyAccounts, Guide: "ldap.md", Title: "Serve my directory"},
+		{Name: source.FamilyBooks, Guide: "carddav.md", Title: "Serve my address books"},
+		{Name: source.FamilyREST, Guide: "vendors.md", Title: "Serve a vendor's contacts"},
 		{Name: source.FamilyMemory},
 	}
 }

@@ -21,6 +21,7 @@ const module = "github.com/contactbridge/contactbridge/"
 // meansOther are the places where a kind's name in a text means something else, and what.
 var meansOther = map[string]string{
 	"source/kind.go: memory":               "a family",
+	"source/kind.go: rest":                 "a family",
 	"source/formats.go: jsonl":             "the kind that reads a file of that format",
 	"source/formats.go: vcard":             "the kind that reads a file of that format",
 	"cmd/contactbridge/serve.go: json":     "the format of the log",
@@ -35,7 +36,11 @@ var meansOther = map[string]string{
 // no text names a kind. internal/demo is the exception: its CRM is a database of a certain kind.
 func TestNobodyElseNamesAKind(t *testing.T) {
 	for _, k := range kinds.All() {
-		if _, err := os.Stat(filepath.Join("..", k.Name)); err != nil {
+		where := filepath.Join("..", k.Name)
+		if k.Preset != "" {
+			where = filepath.Join("..", "rest", "presets", k.Name+".yaml")
+		}
+		if _, err := os.Stat(where); err != nil {
 			t.Fatalf("the package of kind %s is not where this test looks: %v", k.Name, err)
 		}
 	}

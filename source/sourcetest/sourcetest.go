@@ -26,6 +26,12 @@ type Target struct {
 	// Restarts says that a change of the external service may end a run that is being read, with
 	// [bridge.CodeInvalidOffset]; the suite then starts it again from its last checkpoint, as a synchronizer does (D3).
 	Restarts bool
+	// OwnClock says that the external service stamps changes itself, with a clock that does not go back: no stamp of a contact is ever
+	// older than the one before.
+	OwnClock bool
+	// LateReturns says that a contact that is deleted and comes back while a run reads may be brought by the next run only: the external
+	// service lists deletions apart from contacts, and at no moment both.
+	LateReturns bool
 	// Part says which of several sources, which are read one after the other, has a contact; nil if there is only one. The order
 	// of contacts is that of their parts, and then that of the source.
 	Part func(id string) int
@@ -33,6 +39,8 @@ type Target struct {
 	Order func(a, b string) int
 	// MaxText is the longest text, in bytes, that every field of the service can hold; 0 means 20,000.
 	MaxText int
+	// Kept returns what the external service keeps of a text; nil means all of it.
+	Kept func(text string) string
 	// HistoryTime is how long random histories are made; 0 means 1 second. The environment variable SOURCETEST_HISTORIES overrules it
 	// in every suite: SOURCETEST_HISTORIES=2m go test ./source/mysql -run RandomHistories.
 	HistoryTime time.Duration
@@ -70,6 +78,9 @@ type Service struct {
 	Begin func() (Tx, error)
 	// ManyWriters says that others may write while a transaction is open.
 	ManyWriters bool
+	// Settle waits until what was put is told from what is put from now on, where the external service counts in whole seconds. It may be
+	// nil, and no case is skipped for it.
+	Settle func()
 	// OpenWrong opens the source with wrong credentials. Either it or the source's Probe or Begin must refuse.
 	OpenWrong func(ctx context.Context) (bridge.Source, error)
 }

@@ -312,8 +312,6 @@ func (e *EspoCRM) operand(name, text string) (any, error) {
 			return nil, invalidf("", "Bad value of %s: %q.", name, text)
 		}
 		return t, nil
-	case "id":
-		return ident(text), nil
 	}
 	return text, nil
 }
@@ -334,7 +332,7 @@ func (e *EspoCRM) isAttribute(name string) bool {
 func (e *EspoCRM) value(r *Record, name string) any {
 	switch name {
 	case "id":
-		return ident(r.ID)
+		return r.ID
 	case "createdAt":
 		return stampOf(r.Created)
 	case "modifiedAt":

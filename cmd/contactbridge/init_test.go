@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/contactbridge/contactbridge/internal/bridgeserver"
+	"github.com/contactbridge/contactbridge/internal/config"
+)
+
+// A shape is a way in which databases keep contacts. Names in brackets are quoted as each database wants it.
+type shape struct {
+	name     string
+	sql      string // statements with a semicolon and a line break after each
+	flags    []string
+	chosen   string   // a line of the configuration
+	says     []string // of what init prints
+	contacts []string // id|name|company|phones|emails, in the order of their ids
+}
+
+var shapes = []shape{
+	{
+		name: "names as in programs, customers of many countries, no updated",
+		sql: `CREATE TABLE [Employee] ([EmployeeId] integer PRIMARY KEY, [LastName] varchar(20) NOT NULL, [FirstName] varchar(20) NOT NULL, [Phone] varchar(24), [Email] varchar(60));
+CREATE TABLE [Customer] ([CustomerId] integer PRIMARY KEY, [FirstName] varchar(40) NOT NULL, [LastName] varchar(20) NOT NULL, [Company] varchar(80), [City] varchar(40),
+	[Country] varchar(40), [Phone] varchar(24), [Fax] varchar(24), [Email] varchar(60) NOT NULL, [SupportRepId] integer REFERENCES [Employee] ([EmployeeId]));
+CREATE TABLE [Invoice] ([InvoiceId] integer PRIMARY KEY, [CustomerId] integer NOT NULL REFERENCES [Customer] ([CustomerId]), [BillingCountry] varchar(40), [Total] numeric(10,2));
+INSERT INTO [Employee] VALUES (1, 'Adams', 'Ann', '+1 (780) 428-9482', 'ann@shop.example'), (2, 'Byrd', 'Bo', '+1 (780) 428-9483', 'bo@shop.example');
+INSERT INTO [Customer] VALUES (1, 'Lena', 'Kurz', 'Kurz AG', 'Berlin', 'Germany', '030 1234567', '030 1234568', 'lena@example.com', 1),
+	(2, 'Marc', 'Petit', NULL, 'Paris', 'France', '01 42 68 53 00', NULL, 'marc@example.com', 2), (3, 'Jo', 'Reed', '', 'Reno', 'USA', '+1 (775) 223-7665', NULL, 'jo@example.com', 2);
+INSERT INTO [Invoice] VALUES (1, 1, 'Germany', 9.90), (2, 3, 'USA', 1.98);
+`,
+		chosen: "table: Customer ", says: []string{"Employee  2 rows, names, phone numbers, e-mail addresses", "No column was found that says when a contact was last changed"},
+		contacts: []string{"1|Lena Kurz|Kurz AG|+49301234567|lena@example.com", "2|Marc Petit||+33142685300|marc@example.com", "3|Jo Reed||+17752237665|jo@example.com"},
+	},
+	{
+		name: "a side table of phones, countries and companies elsewhere",
+		sql: `CREATE TABLE countries (id integer PRIMARY KEY, iso_code varchar(2), name varchar(50));
+CREATE TABLE companies (id integer PRIMARY KEY, name varchar(80), city varchar(50));
+CREATE TABLE people (id integer PRIMARY KEY, full_name varchar(80) NOT NULL, email varchar(80), company_id integer, country_id integer, updated_at timestamp NULL,
+	FOREIGN KEY (company_id) REFERENCES companies (id), FOREIGN KEY (country_id) REFERENCES countries (id));
+CREATE TABLE phones (id integer PRIMARY KEY, person_id integer NOT NULL, label varchar(20), number varchar(40) NOT NULL, deleted boolean NOT NULL, FOREIGN KEY (person_id) REFERENCES people (id));
+CREATE INDEX phones_person ON phones (person_id);
+INSERT INTO countries VALUES (1, 'AT', 'Österreich'), (2, 'CH', 'Schweiz');
+INSERT INTO companies VALUES (1, 'Alpha GmbH', 'Wien');
+INSERT INTO people VALUES (1, 'Eva Moser', 'eva@example.com', 1, 1, '2026-01-02 10:00:00'), (2, 'Urs Frei', NULL, NULL, 2, '2026-01-03 10:00:00');
+INSERT INTO phones VALUES (1, 1, 'work', '01 5861212', false), (2, 1, 'mobile', '0664 1234567', false), (3, 1, 'old', '01 5861213', true), (4, 2, 'home', '044 668 18 00', false);
+`,
+		chosen: "table: people ", says: []string{"table phones belongs to it by its foreign key person_id", "Updated is left out: updated_at does not tell of changes in companies, phones"},
+		contacts: []string{"1|Eva Moser|Alpha GmbH|+4315861212 +436641234567|eva@example.com", "2|Urs Frei||+41446681800|"},
+	},
+	{
+		name: "names in parts, with the table's name before each column",
+		sql: `CREATE TABLE cust (cust_id integer PRIMARY KEY, cust_fname varchar(40), cust_middle_name varchar(40), cust_lname varchar(40), cust_phone1 varchar(40), cust_phone2 varchar(40), cust_fax varchar(40),
+	cust_mail varchar(80), cust_order varchar(40), cust_updated_at timestamp NOT NULL);
+INSERT INTO cust VALUES (1, 'Ada', '', 'King', '030 1234567', NULL, '030 99', 'ada@example.com', 'x', '2026-01-02 10:00:00'), (2, 'Bo', 'B.', 'Bell', '', '0171 1234567', NULL, NULL, 'y', '2026-01-02 11:00:00');
+`,
+		flags: []string{"--region", "Germany"}, chosen: "updated: cust_updated_at ", says: []string{"check that your program moves it with every change"},
+		contacts: []string{"1|Ada King||+49301234567|ada@example.com", "2|Bo B. Bell||+491711234567|"},
+	},
+	{
+		name: "soft deletes, and an updated that is empty until the first change",
+		sql: `CREATE TABLE clients (uuid varchar(36) NOT NULL PRIMARY KEY, name varchar(80), mobile varchar(40), created_at timestamp NOT NULL, updated_at timestamp NULL, deleted boolean NOT NULL, [group] varchar(10));
+INSERT INTO clients VALUES ('a-1', 'Ann', '+49 171 1234567', '2026-01-01 10:00:00', NULL, false, 'x'), ('a-2', 'Ben', '+49 171 1234568', '2026-01-01 10:00:00', '2026-01-05 10:00:00', true, 'y'),
+	('a-3', 'Cem', '+49 171 1234569', '2026-01-01 10:00:00', '2026-01-06 10:00:00', false, 'x');
+`,
+		chosen: "updated: coalesce(updated_at, created_at) ", says: []string{"deleted", "region         DE"},
+		contacts: []string{"a-1|Ann||+491711234567|", "a-3|Cem||+491711234569|"},
+	},
+	{
+		name: "no updated, and everything but the name in one table of contact methods without a foreign key",
+		sql: `CREATE TABLE member (member_no integer PRIMARY KEY, display_name varchar(80), joined date);
+CREATE TABLE contact_method (id integer PRIMARY KEY, member_no integer NOT NULL, method_type varchar(20) NOT NULL, value varchar(100) NOT NULL);
+INSERT INTO member VALUES (7, 'Gil', '2020-01-01'), (8, 'Hal', '2021-01-01');
+INSERT INTO contact_method VALUES (1, 7, 'mobile', '+49 171 5551234'), (2, 7, 'email', 'gil@example.com'), (3, 7, 'fax', '+49 30 5551235'), (4, 8, 'phone', '+49 30 5551236'), (5, 8, 'web', 'https://example.com/');
+`,
+		chosen: "table: member ", says: []string{"by the name of its column member_no, with method_type mobile, phone", "Table contact_method has no index on member_no", "values of method_type are not taken: fax, web"},
+		contacts: []string{"7|Gil||+491715551234|gil@example.com", "8|Hal||+49305551236|"},
+	},
+	{
+		name: "several candidates",
+		sql: `CREATE TABLE users (id integer PRIMARY KEY, login varchar(40), name varchar(80), email varchar(80));
+CREATE TABLE customers_backup (id integer PRIMARY KEY, name varchar(80), phone varchar(40));
+CREATE TABLE leads (id integer PRIMARY KEY, name varchar(80), phone varchar(40));
+CREATE TABLE customers (id integer PRIMARY KEY, name varchar(80), phone varchar(40), email varchar(80));
+CREATE TABLE contacts (id integer PRIMARY KEY, name varchar(80), phone varchar(40));
+CREATE VIEW active_customers AS SELECT id, name, phone FROM customers;
+INSERT INTO users VALUES (1, 'root', 'Root', 'root@example.com');
+INSERT INTO customers_backup VALUES (1, 'Old', '+49 30 1234560'), (2, 'Older', '+49 30 1234561'), (3, 'Oldest', '+49 30 1234562');
+INSERT INTO leads VALUES (5, 'Lee', '+49 30 1234565');
+INSERT INTO customers VALUES (1, 'Ann', '+49 30 1234563', 'ann@example.com'), (2, 'Ben', '+49 30 1234564', NULL);
+`,
+		chosen:   "table: customers ",
+		says:     []string{"leads             1 row, names, phone numbers", "contacts          it is empty", `customers_backup  3 rows, names, phone numbers; but "backup" in its name`, "To take another one: --table NAME"},
+		contacts: []string{"1|Ann||+49301234563|ann@example.com", "2|Ben||+49301234564|"},
+	},
+}
+
+// A database kind makes a private database of statements, and says how init reaches it.
+type databaseKind struct {
+	quote string
+	open  func(t *testing.T, statements string) (flags []string)
+}
+
+var databaseKinds = map[string]databaseKind{
+	"postgres": {`"`, func(t *testing.T, statements string) []string {
+		db := server.Database(t, statements)
+		return []string{"--dsn", db.User(t)}
+	}},
+	"mysql": {"`", func(t *testing.T, statements string) []string {
+		db := mariadb.Database(t, statements)
+		return []string{"--dsn", db.User(t, "PROCESS")}
+	}},
+	"sqlite": {`"`, func(t *testing.T, statements string) []string { return []string{"--path", sqliteFile(t, statements)} }},
+}
+
+func sqliteFile(t *testing.T, statements string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "crm.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statements); err != nil {
+		t.Fatalf("%s: %v", statements, err)
+	}
+	return path
+}
+
+// What init writes for a database that it has never seen is served, passes the check, and shows the contacts that are there.
+func TestInitServesDatabasesOfManyShapes(t *testing.T) {
+	for kind, k := range databaseKinds {
+		t.Run(kind, func(t *testing.T) {
+			for _, s := range shapes {
+				t.Run(s.name, func(t *testing.T) {
+					place := k.open(t, strings.NewReplacer("[", k.quote, "]", k.quote).Replace(s.sql))
+					text, stdout := initialize(t, append(append([]string{kind}, place...), s.flags...)...)
+					if !strings.Contains(text, s.chosen) || strings.Contains(text+stdout, "secret") {
+						t.Errorf("the configuration lacks %q, or holds the password:\n%s", s.chosen, text)
+					}
+					for _, says := range s.says {
+						if !strings.Contains(stdout, says) {
+							t.Errorf("it does not say %q:\n%s", says, stdout)
+						}
+					}
+					if diff := cmp.Diff(s.contacts, served(t, text)); diff != "" {
+						t.Errorf("%s\n%s\n%s", diff, text, stdout)
+					}
+				})
+			}
+		})
+	}
+}
+
+// initialize runs init --yes, and returns the configuration and what was printed.
+func initialize(t *testing.T, args ...string) (text, stdout string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "bridge.yaml")
+	status, stdout, stderr := inProcess(t, append(append([]string{"init"}, args...), "--yes", "-o", path)...)
+	written, err := os.ReadFile(path)
+	if status != exitDone || err != nil {
+		t.Fatalf("%q: status %d, %v\n%s%s", args, status, err, stdout, stderr)
+	}
+	return string(written), stdout
+}
+
+// served serves a configuration, checks the bridge strictly, and returns its contacts.
+func served(t *testing.T, text string) []string {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if name, _, ok := strings.Cut(strings.TrimPrefix(line, "#   "), ": "); ok && strings.HasPrefix(line, "#   ") {
+			t.Setenv(name, map[bool]string{true: "t0ken-of-callers", false: "secret"}[strings.HasSuffix(name, "_BRIDGE_TOKEN")])
+		}
+	}
+	cfg, err := config.Load(writeFile(t, "bridge.yaml", text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	bridge, err := bridgeserver.New(cfg, bridgeserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(bridge)
+	t.Cleanup(func() {
+		web.Close()
+		_ = bridge.Close()
+	})
+	url := web.URL + "/" + endpointNames(cfg)[0] + "/contact_sync"
+	if status, stdout, stderr := inProcess(t, "check", url, "--auth", "token=t0ken-of-callers", "--pause", "10ms", "--strict"); status != exitDone {
+		t.Errorf("check: status %d\n%s%s\n%s", status, stdout, stderr, text)
+	}
+	return contactsAt(t, url)
+}
+
+func contactsAt(t *testing.T, url string) []string {
+	t.Helper()
+	response, err := http.Post(url, "application/json", strings.NewReader(`{"auth":{"token":"t0ken-of-callers"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var page struct {
+		Contacts []struct {
+			ID, Name, Company string
+			Phones            []string
+			Emails            []string
+		}
+	}
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(response.Body); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(body.Bytes(), &page); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%d, %v: %s", response.StatusCode, err, body.String())
+	}
+	var list []string
+	for _, c := range page.Contacts {
+		list = append(list, strings.Join([]string{c.ID, c.Name, c.Company, strings.Join(c.Phones, " "), strings.Join(c.Emails, " ")}, "|"))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}

@@ -1,0 +1,167 @@
+package rest
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// check returns everything that is wrong with what the language says, as [source.ConfigError]s.
+func (l *Language) check() error {
+	var errs source.ConfigErrors
+	errs.If(l.Language == 0, "language", "language is missing", "Write  language: 1")
+	errs.If(l.Language > Version, "language", fmt.Sprintf("language %d is newer than this program, which reads %d", l.Language, Version), "Update contactbridge.")
+	errs.If(l.Language < 0, "language", "language is negative", "Write  language: 1")
+	l.checkConnection(&errs)
+	errs.If(l.ID == "", "id", "id is missing", "Write the path of the record's id.")
+	errs.If(l.Fields.Empty(), "fields", "fields is missing", "Write what a contact's name, phones and emails are made of.")
+	errs.If(l.Changes.IsZero(), "changes", "changes is missing", "Write the request for what was changed.")
+	errs.If(l.Verify.IsZero(), "verify", "verify is missing", "Write a cheap request that succeeds with good credentials.")
+	errs.If(len(l.Auth) == 0, "auth", "auth is missing", "Write how requests are authenticated, or  auth: [{by: none}]")
+	for i, a := range l.Auth {
+		errs.If(a.By == "", fmt.Sprintf("auth[%d].by", i), fmt.Sprintf("auth[%d].by is missing", i), "Write bearer, basic, header, query, none, or a grant of OAuth 2.0.")
+	}
+	readings := l.readings()
+	for _, name := range []string{"changes", "by_id", "list", "deletions"} {
+		if r := readings[name]; r != nil && !r.IsZero() {
+			r.check(name, &errs)
+		}
+	}
+	l.checkOrder(&errs)
+	l.checkNames(&errs)
+	return errs.Err()
+}
+
+func (l *Language) checkConnection(errs *source.ConfigErrors) {
+	seen := map[string]bool{}
+	for i, f := range l.Connection {
+		key := fmt.Sprintf("connection[%d]", i)
+		errs.If(f.Name == "", key+".name", key+".name is missing", "Write the field's key.")
+		errs.If(seen[f.Name], key+".name", "connection has two fields "+f.Name, "Remove one of them.")
+		errs.If(f.Title == "", key+".title", key+".title is missing", "Write what people call it.")
+		errs.If(f.Name != "url" && f.Name != "access_token" && slices.Contains(variables, f.Name), key+".name", f.Name+" has a meaning of its own in texts", "Give the field another name.")
+		seen[f.Name] = true
+		if f.Pattern == "" {
+			continue
+		}
+		_, err := regexp.Compile(f.Pattern)
+		errs.If(err != nil, key+".pattern", key+".pattern is not a regular expression", "Write one in the syntax of RE2.")
+		errs.If(!strings.HasPrefix(f.Pattern, "^") || !strings.HasSuffix(f.Pattern, "$"), key+".pattern", key+".pattern does not fit the whole value",
+			"Begin it with ^ and end it with $.")
+	}
+}
+
+// readings returns the requests for records by their keys.
+func (l *Language) readings() map[string]*Reading {
+	return map[string]*Reading{"changes": &l.Changes, "by_id": &l.ByID, "list": &l.List, "deletions": &l.Deletions.Reading}
+}
+
+func (r *Reading) check(key string, errs *source.ConfigErrors) {
+	missing := func(name, hint string) { errs.If(true, key+"."+name, key+"."+name+" is missing", hint) }
+	if r.Records == "" {
+		missing("records", "Write the path of the records in an answer, or $ for the answer itself.")
+	}
+	switch r.Page.By {
+	case "":
+		missing("page", "Write how the answers go on:  page: {by: keyset, size: 100} ; or none, if one answer has everything.")
+	case "cursor", "link":
+		if r.Page.Next == "" {
+			missing("page.next", "Write where an answer has the next cursor or address.")
+		}
+	}
+	sized := r.Page.By == "keyset" || r.Page.By == "number" || r.Page.By == "offset"
+	errs.If(sized && r.Page.Size == 0, key+".page", key+".page.size is missing", "Write how many records are asked for.")
+	errs.If(r.Page.By == "keyset" && r.Order != orderUpdated && r.Order != orderID, key+".page.by", key+" cannot go by keyset: its order is neither updated nor id",
+		"Set "+key+".order to the order in which the records come.")
+	errs.If(len(r.Directions) != 0 && len(r.Directions) != 2, key+".directions", key+".directions must have two values", "Write what stands for ascending, then for descending.")
+}
+
+// The orders of records.
+const (
+	orderUpdated = "updated"
+	orderID      = "id"
+	orderNewest  = "newest"
+)
+
+func (l *Language) checkOrder(errs *source.ConfigErrors) {
+	errs.If(l.Changes.Order == "", "changes.order", "changes.order is missing", "Write in which order the records come: updated, newest, or none.")
+	errs.If(l.Changes.Order == orderUpdated && l.Updated.Path == "", "updated", "updated is missing", "Write where a record has the time of its last change.")
+	errs.If(l.ByID.Page.By == "cursor" && l.ByID.IDs == "", "by_id.ids", "by_id.ids is missing: a cursor's page is read from its beginning again", "Write how ids are ordered:  ids: number  or  bytes")
+	errs.If(!l.ByID.IsZero() && l.ByID.Order != orderID, "by_id.order", "by_id.order must be id", "Write  order: id")
+	d := l.Deletions
+	errs.If(d.By == "", "deletions", "deletions.by is missing", "Write inline, request, sweep, or none.")
+	errs.If(d.By == "inline" && l.Deleted == "", "deleted", "deleted is missing", "Write an expression that finds deleted records.")
+	errs.If(d.By == "request" && d.Path.IsZero(), "deletions.path", "deletions.path is missing", "Write the request that lists what was deleted.")
+	if as := l.Updated.Zone.names(); len(as) == 0 && !l.Updated.Zone.IsZero() {
+		_, err := time.LoadLocation(l.Updated.Zone.written)
+		errs.If(err != nil, "updated.zone", "there is no time zone "+l.Updated.Zone.written, "Write a name such as Europe/Paris.")
+	}
+}
+
+// checkNames finds names in texts that nothing stands for.
+func (l *Language) checkNames(errs *source.ConfigErrors) {
+	known := slices.Clone(variables)
+	for _, f := range l.Connection {
+		known = append(known, f.Name)
+	}
+	l.texts(func(key string, t Text) {
+		for _, name := range t.names() {
+			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || key == "link" && (name == "id" || strings.HasPrefix(name, recordPrefix)) {
+				continue
+			}
+			hint := "Add it to connection, or use one of: " + strings.Join(known, ", ") + "."
+			if near := strictyaml.Nearest(name, known); near != "" {
+				hint = fmt.Sprintf("Did you mean {{%s}}?", near)
+			}
+			errs.If(true, key, fmt.Sprintf("nothing stands for {{%s}}", name), hint)
+		}
+	})
+}
+
+// texts yields every text with its key.
+func (l *Language) texts(yield func(key string, t Text)) {
+	all := func(key string, texts map[string]Text) {
+		for name, t := range texts {
+			yield(key+"."+name, t)
+		}
+	}
+	yield("base", l.Base)
+	yield("link", l.Link)
+	all("headers", l.Headers)
+	yield("updated.zone", l.Updated.Zone)
+	for i, a := range l.Auth {
+		key := fmt.Sprintf("auth[%d]", i)
+		a.texts(func(name string, t Text) { yield(key+"."+name, t) })
+	}
+	requests := map[string]*Request{"verify": &l.Verify}
+	for name, r := range l.readings() {
+		requests[name] = &r.Request
+	}
+	for name, r := range requests {
+		yield(name+".path", r.Path)
+		all(name+".query", r.Query)
+		all(name+".headers", r.Headers)
+		r.Body.root.texts(func(t Text) { yield(name+".body", t) })
+	}
+}
+
+// texts yields every text of a way to authenticate with its key.
+func (a *Auth) texts(yield func(key string, t Text)) {
+	for key, t := range map[string]Text{
+		"token": a.Token, "token_file": a.TokenFile, "user": a.User, "password": a.Password, "value": a.Value, "token_url": a.TokenURL, "client_id": a.ClientID,
+		"client_secret": a.ClientSecret, "refresh_token": a.RefreshToken, "scope": a.Scope, "key": a.Key,
+	} {
+		yield(key, t)
+	}
+	for name, t := range a.Claims {
+		yield("claims."+name, t)
+	}
+	for name, t := range a.Form {
+		yield("form."+name, t)
+	}
+}

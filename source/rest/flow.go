@@ -1,0 +1,202 @@
+package rest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+)
+
+// contactOf returns a contact of which only the id is known.
+func contactOf(id string) contact.Contact { return contact.Contact{ID: id} }
+
+// flowing reads a segment by the service's own pages. done says that it has ended.
+//
+// A record is yielded when the next one is known, or that there is no more: if nothing follows it but pages without records, the
+// position after it is that of the end, with the token of the last page.
+func (w *walk) flowing() (done bool, err error) {
+	p := w.flowPurpose()
+	if !w.began {
+		w.at.page = p.reading.firstPage()
+	}
+	if w.at.token != "" {
+		return true, nil // the last page was read to its end
+	}
+	at := w.at
+	var held *item
+	var heldAt place
+	for {
+		got, err := w.flowPage(p, at)
+		if err != nil {
+			w.emit(held, heldAt)
+			return false, err
+		}
+		for _, i := range unread(got.items, at.id) {
+			if !i.noTime && !at.segment.isGone() {
+				if at.segment == flow && w.l.isAscending() && at.stamp != 0 && i.stamp < at.stamp-w.l.Updated.precision().Microseconds() {
+					w.emit(held, heldAt)
+					return false, w.disorder("changes", "updated")
+				}
+				at.stamp = max(at.stamp, i.stamp)
+			}
+			if !w.isWanted(i) {
+				continue
+			}
+			if w.emit(held, heldAt); w.isFull() || w.stopped {
+				return false, nil
+			}
+			held, heldAt = &i, at
+			heldAt.id = i.id
+		}
+		if !got.more || w.isPast(got) {
+			heldAt.token = got.token
+			w.emit(held, heldAt)
+			return !w.stopped, nil
+		}
+		at.id = ""
+		if err := w.turn(&at, got, p.reading); err != nil {
+			w.emit(held, heldAt)
+			return false, err
+		}
+		if held != nil {
+			heldAt = at
+		}
+	}
+}
+
+// emit yields a record that was held back, if there is one.
+func (w *walk) emit(i *item, at place) {
+	if i == nil || w.stopped {
+		return
+	}
+	at.gone = w.at.gone || at.segment.isGone()
+	w.at, w.began = at, true
+	if !at.segment.isGone() {
+		w.show(*i, at)
+		return
+	}
+	if i.id == "" {
+		w.reject(*i, nil)
+		return
+	}
+	w.send(bridge.Change{Contact: contactOf(i.id), Deleted: true}, at.encode())
+}
+
+// isWanted reports whether a record of a flow is to be shown: one that was not read before, and in an initial run no one that is gone.
+func (w *walk) isWanted(i item) bool {
+	if i.fault != "" || i.id == "" {
+		return true
+	}
+	if w.run.Initial() {
+		gone, _, err := w.judge(i)
+		if gone && err == nil {
+			return false
+		}
+	}
+	if i.noTime || w.since.token != "" || w.at.segment == listed {
+		return true
+	}
+	return w.run.Initial() && w.at.segment != again || i.stamp > w.lowest()
+}
+
+// unread returns the records after the one with an id. If it is no longer there, that is all of them.
+func unread(items []item, id string) []item {
+	if id == "" {
+		return items
+	}
+	return items[slices.IndexFunc(items, func(i item) bool { return i.id == id })+1:]
+}
+
+// flowPurpose returns what the segment asks for.
+func (w *walk) flowPurpose() purpose {
+	switch w.at.segment {
+	case deleted, left:
+		return w.f.asks("deletions")
+	case listed:
+		return w.f.asks("list")
+	}
+	return w.f.asks("changes")
+}
+
+// firstPage returns the number or offset of a first page.
+func (r *Reading) firstPage() int {
+	if r.Page.By == "number" && !r.Page.Zero {
+		return max(r.Page.First, 1)
+	}
+	return 0
+}
+
+// flowPage asks for the page at a place.
+func (w *walk) flowPage(p purpose, at place) (*page, error) {
+	from := beginning
+	if !w.run.Initial() && w.since.token == "" {
+		from = w.since.stamp
+	}
+	if w.at.segment == again || w.at.segment == left {
+		from = w.state.horizon
+	}
+	values := scope{
+		"since": w.bound(p.reading, from), "page": int64(at.page), "offset": int64(at.page), "cursor": at.cursor, "token": w.since.token, "after_id": at.id, "direction": "",
+	}
+	link := ""
+	if p.reading.Page.By == "link" {
+		if link = at.cursor; link == "" && p.reading.Path.written == tokenPath {
+			link = w.since.token // the token is an address
+		}
+	}
+	return w.client.fetch(w.ctx, w.name, p, values, link)
+}
+
+// tokenPath is the path of a request whose address is the token that the service gave.
+const tokenPath = "{{token}}"
+
+// turn moves a place to the next page.
+func (w *walk) turn(next *place, got *page, r *Reading) error {
+	before := *next
+	switch r.Page.By {
+	case "number":
+		next.page++
+	case "offset":
+		next.page += max(got.count, 1)
+	case "cursor", "link":
+		next.cursor = got.next
+	}
+	read := next.page
+	if r.Page.By == "number" {
+		read = (next.page - r.firstPage()) * r.Page.Size
+	}
+	if r.Page.Most > 0 && r.Page.By != "cursor" && r.Page.By != "link" && read >= r.Page.Most {
+		return &bridge.Error{
+			Code: bridge.CodeSourceBroken, Message: fmt.Sprintf("the service gives no more than %d records for one query, and there are more", r.Page.Most),
+			Hint: "Narrow the query, or use a request that gives the records in the order of their changes.",
+		}
+	}
+	if next.page == before.page && next.cursor == before.cursor {
+		return &bridge.Error{Code: bridge.CodeSourceBroken, Message: "the service gave the same page as the next one", Hint: "Check page.next, and that {{cursor}} stands in the request."}
+	}
+	return nil
+}
+
+// isPast reports whether a page of the newest records first has reached what was read before.
+func (w *walk) isPast(p *page) bool {
+	if w.l.Changes.Order != orderNewest || w.at.segment != flow && w.at.segment != again || len(p.items) == 0 {
+		return false
+	}
+	last := p.items[len(p.items)-1]
+	return !last.noTime && last.stamp < w.lowest()
+}
+
+// lowest is the stamp below which records of a flow were read before.
+func (w *walk) lowest() int64 {
+	switch {
+	case w.at.segment == again:
+		return w.state.horizon
+	case w.at.segment == left:
+		return w.state.began - max(w.l.Updated.precision(), time.Second).Microseconds() - 1
+	case w.run.Initial() || w.since.token != "":
+		return beginning - 1
+	}
+	return w.since.stamp
+}

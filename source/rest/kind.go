@@ -1,0 +1,122 @@
+package rest
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// revision is raised when the same configuration begins to make other contacts of the same records.
+const revision = 1
+
+// Kinds describes kind rest and the kinds of all presets.
+func Kinds() []source.Kind {
+	list := []source.Kind{Kind()}
+	for _, p := range presets() {
+		list = append(list, p.Kind())
+	}
+	return list
+}
+
+// Kind describes kind rest.
+func Kind() source.Kind {
+	return source.KindOf(source.Kind{
+		Name:    "rest",
+		Family:  source.FamilyREST,
+		Summary: "Any HTTP API that answers in JSON, described in the configuration.",
+		Docs: `Its keys are those of a preset: [the language](rest.md). ` + "`contactbridge config preset NAME`" + ` prints a preset to start from.
+
+**Overlap.** What becomes visible later than ` + "`updated.overlap`" + ` after its stamp is missed. Of an API that gives records in the order of
+their changes, or by a token, nothing else is.`,
+		Example: `kind: rest
+language: 1
+url: https://api.example.com/v2
+auth: [{by: bearer, token: "${API_TOKEN}"}]
+id: id
+updated: {path: updated_at}
+changes:
+  path: /people
+  query: {updated_since: "{{since}}", sort: updated_at, per_page: "{{limit}}"}
+  records: data
+  order: updated
+  page: {by: keyset, size: 100}
+deletions: {by: none}
+verify: {path: /me}
+fields:
+  name: name
+  emails: email
+  phones: [phone, mobile]
+`,
+		CallerExample: `auth: [{by: bearer, token: "{{auth.access_token}}"}]`,
+	}, New)
+}
+
+// New makes the factory of an endpoint of kind rest.
+func New(language Language, deps source.Deps) (source.Factory, error) {
+	return newFactory("rest", language, deps)
+}
+
+// Kind describes the kind of a preset.
+func (p Preset) Kind() source.Kind {
+	typ := p.configType()
+	return source.Kind{
+		Name:          p.Name,
+		Family:        source.FamilyREST,
+		Summary:       p.Language.Title + ".",
+		Docs:          p.docs(),
+		Example:       p.example(false),
+		CallerExample: p.callerExample(),
+		Preset:        p.Text,
+		Config:        func() any { return reflect.New(typ).Interface() },
+		New: func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
+			cfg := reflect.New(typ)
+			p.fill(cfg.Elem())
+			if err := decode(cfg.Interface()); err != nil {
+				return nil, err
+			}
+			return newFactory(p.Name, p.language(cfg.Elem()), deps.Defaults())
+		},
+	}
+}
+
+func (p Preset) docs() string {
+	promise := "**Overlap.** What becomes visible later than " + text(p.Language.Updated.overlap()) + " after its stamp is missed."
+	if p.Language.Changes.Token != "" {
+		promise = "**Exact**, as far as the service's own tokens are."
+	}
+	return fmt.Sprintf(`A preset of [kind rest](rest.md), for [%s](vendors.md#%s). Any key of the language may stand here too, and changes the preset.
+
+%s`, p.Language.Title, p.Name, promise)
+}
+
+// example returns a source of the kind, one key a line.
+func (p Preset) example(caller bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "kind: %s\n", p.Name)
+	for _, f := range p.Language.Connection {
+		if !f.isRequired() {
+			continue
+		}
+		value := f.Example
+		switch {
+		case f.Secret && caller:
+			value = fmt.Sprintf("%q", "{{auth."+f.Name+"}}")
+		case f.Secret:
+			value = fmt.Sprintf("${%s_%s}", strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_")), strings.ToUpper(f.Name))
+		}
+		fmt.Fprintf(&b, "%s: %s\n", f.Name, value)
+	}
+	return b.String()
+}
+
+// callerExample returns the line of a secret that callers may send.
+func (p Preset) callerExample() string {
+	for _, f := range p.Language.Connection {
+		if f.Secret && f.isRequired() {
+			return fmt.Sprintf("%s: \"{{auth.%s}}\"", f.Name, f.Name)
+		}
+	}
+	return fmt.Sprintf("%s: \"{{auth.%s}}\"", p.Language.Connection[0].Name, p.Language.Connection[0].Name)
+}
