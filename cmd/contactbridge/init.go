@@ -187,10 +187,7 @@ func (f *initFlags) run(cmd *cobra.Command, kind source.Kind, given map[string]s
 	if err := r.check(); err != nil {
 		return err
 	}
-	if err := r.answers(); err != nil {
-		return err
-	}
-	if err := r.look(); err != nil {
+	if err := r.explore(); err != nil {
 		return err
 	}
 	if err := r.propose(); err != nil {
@@ -325,6 +322,22 @@ func isTerminal(in io.Reader) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// explore asks where the contacts are, until something is there that can be looked at.
+func (r *setupRun) explore() error {
+	for {
+		if err := r.answers(); err != nil {
+			return err
+		}
+		err := r.look()
+		if err == nil || r.in == nil || r.cmd.Context().Err() != nil {
+			return err
+		}
+		fmt.Fprintln(r.out)
+		r.say(err)
+		r.draft.Answers = nil
+	}
+}
+
 // look has the kind look at what is there.
 func (r *setupRun) look() error {
 	answers, notes, err := setup.Resolve(r.draft.Answers, os.LookupEnv)
@@ -382,6 +395,9 @@ func (r *setupRun) endpointName() string {
 	}
 	if things := r.draft.Proposal.Things; len(things) == 1 && things[0].Name != "" && r.inventory.Key != "" {
 		name := things[0].Name
+		if strings.ContainsAny(name, "/=") { // a path or a DN is no name
+			return r.draft.Kind.Name
+		}
 		return setup.EndpointName(name[strings.LastIndexByte(name, '.')+1:], "contacts")
 	}
 	for _, a := range r.draft.Answers {
@@ -390,7 +406,7 @@ func (r *setupRun) endpointName() string {
 			return setup.EndpointName(strings.TrimSuffix(base, filepath.Ext(base)), "contacts")
 		}
 	}
-	return "contacts"
+	return r.draft.Kind.Name
 }
 
 // preview loads the draft as serve would, and looks at its contacts.
@@ -403,6 +419,9 @@ func (r *setupRun) preview() (*preview.Preview, error) {
 		preview.Options{Limit: 5, Examine: 2000, Inspect: 10 * time.Second, Read: 10 * time.Second})
 	if err == nil && len(r.draft.Proposal.Settings) > 0 && !r.ready() {
 		p.Mapping = nil // it has just been shown, with reasons
+	}
+	if err == nil && slices.ContainsFunc(r.draft.Proposal.Problems, func(p proposal.Problem) bool { return strings.Contains(p.Message, "updated") }) {
+		p.Problems = slices.DeleteFunc(p.Problems, func(p source.Problem) bool { return p.Code == "no_updated" })
 	}
 	return p, err
 }
@@ -421,7 +440,7 @@ func (r *setupRun) settle() (*preview.Preview, error) {
 	}
 	for {
 		p, err := r.preview()
-		if err == nil && r.draft.Region == "" && !r.asked && hasProblem(p, "bad_phone") { // a kind that maps the numbers itself
+		if err == nil && r.draft.Region == "" && !r.asked && r.ready() && hasProblem(p, "bad_phone") { // a kind that maps the numbers itself
 			if err := r.askRegion(); err != nil {
 				return nil, err
 			}

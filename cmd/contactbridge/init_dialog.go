@@ -205,7 +205,7 @@ func (r *setupRun) say(err error) {
 	if message == "" {
 		message = err.Error()
 	}
-	fmt.Fprintf(r.out, "%s.\n", r.style().Warn(oneLine(message)))
+	fmt.Fprintln(r.out, r.style().Warn(sentence(message)))
 	if known.Hint != "" {
 		fmt.Fprintf(r.out, "%s\n", oneLine(known.Hint))
 	}
@@ -296,7 +296,10 @@ func (r *setupRun) change(key, value string) error {
 }
 
 func (r *setupRun) wishFor(s proposal.Setting) error {
-	r.wish.Settings = append(slices.DeleteFunc(slices.Clone(r.wish.Settings), func(has proposal.Setting) bool { return has.Key == s.Key }), s)
+	r.wish.Settings = slices.DeleteFunc(slices.Clone(r.wish.Settings), func(has proposal.Setting) bool { return has.Key == s.Key })
+	if s.Key != "id" || s.Value != "" { // an id there must be: without a word on it, what is proposed
+		r.wish.Settings = append(r.wish.Settings, s)
+	}
 	return r.propose()
 }
 

@@ -104,7 +104,7 @@ func (r *setupRun) showWrong(problems *strictyaml.Problems) {
 	}
 	fmt.Fprintln(out)
 	for _, p := range problems.List {
-		fmt.Fprintf(out, "%s\n", r.style().Bad(sentence(p.Message)))
+		fmt.Fprintf(out, "%s\n", r.style().Bad(oneLine(p.Message)))
 		if p.Hint != "" {
 			fmt.Fprintf(out, "    %s\n", oneLine(p.Hint))
 		}

@@ -231,3 +231,203 @@ func contactsAt(t *testing.T, url string) []string {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
+
+func TestInitServesFiles(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"customers.csv":  "Customer No;First Name;Last Name;Telefon;Erreichbar\n1001;Ann;Lee;+49 30 1234567;+49 171 1234567\n1002;Ben;Day;+49 30 1234568;\n1003;Cem;Fox;;+49 171 1234569\n",
+		"contacts.vcf":   "BEGIN:VCARD\nVERSION:3.0\nUID:1\nFN:Ann Lee\nTEL:+49 30 1234567\nEND:VCARD\n",
+		"contacts.jsonl": `{"id": 1, "name": "Ann Lee", "phone": "+49 30 1234567"}` + "\n",
+		"odd.jsonl":      `{"nr": "a", "who": {"name": "Ann Lee"}, "reach": "+49 30 1234567"}` + "\n" + `{"nr": "b", "who": {"name": "Ben"}, "reach": "+49 30 1234568"}` + "\n",
+		"contacts.json":  `{"meta": {}, "old": [{"x": 1}], "data": {"people": [{"id": "a", "name": "Ann Lee", "phones": ["+49 30 1234567", "+49 171 1234567"]}]}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		kind, file string
+		lines      []string // of the configuration
+		contacts   []string
+	}{
+		{
+			"csv", "customers.csv",
+			[]string{"id: Customer No ", "phones: [Telefon, Erreichbar]", "name: join([`First Name`, `Last Name`], \" \")"},
+			[]string{"1001|Ann Lee||+49301234567 +491711234567|", "1002|Ben Day||+49301234568|", "1003|Cem Fox||+491711234569|"},
+		},
+		{"vcard", "contacts.vcf", nil, []string{"1|Ann Lee||+49301234567|"}},
+		{"jsonl", "contacts.jsonl", nil, []string{"1|Ann Lee||+49301234567|"}},
+		{"jsonl", "odd.jsonl", []string{"phones: [reach]", "id: nr "}, []string{"a|Ann Lee||+49301234567|", "b|Ben||+49301234568|"}},
+		{"json", "contacts.json", []string{"records: data.people "}, []string{"a|Ann Lee||+49301234567 +491711234567|"}},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			text, stdout := initialize(t, c.kind, "--path", filepath.Join(folder, c.file))
+			for _, line := range c.lines {
+				if !strings.Contains(text, line) {
+					t.Errorf("the configuration lacks %q", line)
+				}
+			}
+			if diff := cmp.Diff(c.contacts, served(t, text)); diff != "" || t.Failed() {
+				t.Errorf("%s\n%s\n%s", diff, text, stdout)
+			}
+		})
+	}
+	text, stdout := initialize(t, "xlsx", "--path", filepath.Join(examplesFolder, "customers.xlsx"), "--region", "GB")
+	if !strings.Contains(text, "sheet: Contacts ") || !strings.Contains(text, "id: Customer No ") || !strings.Contains(stdout, "+442079460018") {
+		t.Errorf("%s\n%s", text, stdout)
+	}
+}
+
+// The name of a file is written as it is seen from the configuration's folder.
+func TestInitWritesNamesOfFilesRelativeToTheConfiguration(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, folder := range []string{"data", "etc"} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeTo(t, "data/people.csv", "id,name,phone\n1,Ann,+49 30 1234567\n")
+	status, stdout, stderr := inProcess(t, "init", "csv", "--path", "data/people.csv", "--yes", "-o", "etc/bridge.yaml")
+	text, _ := os.ReadFile("etc/bridge.yaml")
+	if status != exitDone || !strings.Contains(string(text), "path: ../data/people.csv") || !strings.Contains(stdout, "+49301234567") {
+		t.Errorf("status %d, %s%s%s", status, stdout, stderr, text)
+	}
+}
+
+// N6: a password with signs of a URL is understood, kept out of the file and of everything that is printed, and escaped where the
+// configuration is read.
+func TestInitKeepsAPasswordWithSignsOutOfTheConfiguration(t *testing.T) {
+	const password = "r3ad:er@p/w#%"
+	name := "odd_reader"
+	db := server.Database(t, "CREATE TABLE customers (id integer PRIMARY KEY, name text, phone text)", "INSERT INTO customers VALUES (1, 'Ann', '+49 30 1234567')")
+	db.Exec(t, "CREATE ROLE "+name+" LOGIN PASSWORD '"+password+"'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+name)
+	t.Cleanup(func() { db.Exec(t, "DROP OWNED BY "+name+"; DROP ROLE "+name) })
+	at := db.DSN[strings.LastIndexByte(db.DSN, '@')+1:]
+	hostPort, rest, _ := strings.Cut(at, "/")
+	host, port, _ := strings.Cut(hostPort, ":")
+	database, _, _ := strings.Cut(rest, "?")
+	t.Setenv("MY_PW", password)
+	for _, dsn := range []string{
+		"postgres://" + name + ":" + password + "@" + at,
+		"postgres://" + name + ":${MY_PW}@" + at,
+		"host=" + host + " port=" + port + " dbname=" + database + " user=" + name + " password='" + password + "' sslmode=disable",
+	} {
+		path := filepath.Join(t.TempDir(), "bridge.yaml")
+		status, stdout, stderr := inProcess(t, "init", "postgres", "--dsn", dsn, "--yes", "-o", path)
+		text, _ := os.ReadFile(path)
+		if status != exitDone || strings.Contains(string(text)+stdout+stderr, password) || strings.Contains(string(text)+stdout+stderr, "r3ad") {
+			t.Fatalf("%s: status %d\n%s%s%s", dsn, status, stdout, stderr, text)
+		}
+		t.Setenv("CUSTOMERS_PASSWORD", password)
+		t.Setenv("CUSTOMERS_BRIDGE_TOKEN", "t0ken-of-callers")
+		if status, stdout, stderr := inProcess(t, "serve", "--check", "-c", path); status != exitDone {
+			t.Errorf("%s: status %d %s%s\n%s", dsn, status, stdout, stderr, text)
+		}
+	}
+}
+
+func TestInitSaysWhatIsWrong(t *testing.T) {
+	file := sqliteFile(t, twoTablesOfNothing)
+	empty := sqliteFile(t, "")
+	exists := writeFile(t, "bridge.yaml", "listen: 127.0.0.1:1\n")
+	folder := t.TempDir()
+	output := filepath.Join(folder, "bridge.yaml")
+	wrong := strings.Replace(server.Database(t).User(t), ":secret@", ":wr0ng@", 1)
+	wrongToo := strings.Replace(mariadb.Database(t).User(t), ":secret@", ":wr0ng@", 1)
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"sqlite", "--path", file}, exitMisuse, "nothing can be asked: this is not a terminal\nhint: Give --yes"},
+		{nil, exitMisuse, "nothing can be asked: this is not a terminal"},
+		{[]string{"--yes"}, exitMisuse, "with --yes the kind must be named\nhint: Choose one: postgres,"},
+		{[]string{"postgre", "--yes"}, exitMisuse, "init cannot set up a source of kind \"postgre\"\nhint: Did you mean \"postgres\"?"},
+		{[]string{"memory"}, exitMisuse, "init cannot set up a source of kind \"memory\""},
+		{[]string{"mysql", "--yes"}, exitMisuse, "--dsn is missing\nhint: For example: contactbridge init mysql --dsn "},
+		{[]string{"mysql", "--yes", "--dsn", "crm"}, exitMisuse, "--dsn: dsn cannot be read"},
+		{[]string{"mysql", "--yes", "--dsn", "mysql://r:${NO_SUCH_VARIABLE}@127.0.0.1:1/crm"}, exitMisuse, "the environment variable NO_SUCH_VARIABLE is not set"},
+		{[]string{"mysql", "--yes", "--dsn", "mysql://r:wr0ng@127.0.0.1:1/crm"}, exitFailed, "the database cannot be reached"},
+		{[]string{"postgres", "--yes", "--dsn", wrong}, exitFailed, "the database refused the credentials"},
+		{[]string{"mysql", "--yes", "--dsn", wrongToo}, exitFailed, "the database refused the credentials"},
+		{[]string{"sqlite", "--yes", "--path", "none.db"}, exitFailed, "the database file does not exist"},
+		{[]string{"sqlite", "--yes", "--path", empty}, exitFailed, "there is no table that could be read\nhint: Check that this is the right place"},
+		{[]string{"sqlite", "--yes", "--path", file}, exitFailed, "no table looks as if it holds contacts"},
+		{[]string{"sqlite", "--yes", "--path", file, "--table", "Customer"}, exitFailed, "there is no table \"Customer\"\nhint: There are "},
+		{[]string{"sqlite", "--yes", "--path", file, "--table", "film", "--field", "phones"}, exitMisuse, "--field \"phones\" is not NAME=EXPRESSION"},
+		{[]string{"sqlite", "--yes", "--path", file, "--table", "film", "--set", "nonsense=1"}, exitMisuse, "unknown key \"nonsense\"\n    Known keys here: path,"},
+		{[]string{"sqlite", "--yes", "--path", file, "--region", "Atlantis"}, exitMisuse, "\"Atlantis\" is not a country"},
+		{[]string{"csv", "--yes", "--path", filepath.Join(examplesFolder, "customers.xlsx")}, exitFailed, "customers.xlsx is an Excel workbook"},
+		{[]string{"csv", "--yes", "--path", filepath.Join(folder, "none.csv")}, exitFailed, "none.csv does not exist"},
+		{[]string{"csv", "--yes", "--path", writeFile(t, "empty.csv", "")}, exitFailed, "has no first row with the names of the columns"},
+		{[]string{"sqlite", "--yes", "--path", file, "-o", exists}, exitMisuse, "exists already\nhint: Name another file with -o, or give --force"},
+		{[]string{"sqlite", "--yes", "--path", file, "-o", filepath.Join(folder, "no", "bridge.yaml")}, exitMisuse, "the folder of "},
+	} {
+		args := append([]string{"init"}, c.args...)
+		if !slices.Contains(args, "-o") {
+			args = append(args, "-o", output)
+		}
+		status, stdout, stderr := inProcess(t, args...)
+		if _, err := os.Stat(output); status != c.status || !strings.Contains(stderr, c.want) || err == nil || strings.Contains(stdout+stderr, "wr0ng") {
+			t.Errorf("%q: status %d, want %d and %q\n%s%s", c.args, status, c.status, c.want, stdout, stderr)
+		}
+	}
+	if text, err := os.ReadFile(exists); err != nil || string(text) != "listen: 127.0.0.1:1\n" {
+		t.Errorf("the file that was there is %q, %v", text, err)
+	}
+}
+
+const twoTablesOfNothing = `CREATE TABLE film (id integer PRIMARY KEY, title text);
+INSERT INTO film VALUES (1, 'Alien');
+CREATE TABLE genre (id integer PRIMARY KEY, name text);
+INSERT INTO genre VALUES (1, 'Horror');`
+
+func TestInitOverwritesByForceAndPrints(t *testing.T) {
+	file := sqliteFile(t, "CREATE TABLE people (id integer PRIMARY KEY, name text, phone text);\nINSERT INTO people VALUES (1, 'Ann', '+49 30 1234567');")
+	exists := writeFile(t, "bridge.yaml", "x\n")
+	if status, _, stderr := inProcess(t, "init", "sqlite", "--path", file, "--yes", "--force", "-o", exists, "--name", "crm", "--listen", "127.0.0.1:0"); status != exitDone {
+		t.Fatal(stderr)
+	}
+	text, err := os.ReadFile(exists)
+	if err != nil || !strings.Contains(string(text), "listen: 127.0.0.1:0\nendpoints:\n  crm:\n") {
+		t.Errorf("%s, %v", text, err)
+	}
+	status, stdout, stderr := inProcess(t, "init", "sqlite", "--path", file, "--yes", "-o", "-")
+	if status != exitDone || !strings.HasPrefix(stdout, "# Written by contactbridge init.") || !strings.HasSuffix(stdout, "format: e164}\n") || !strings.Contains(stderr, "What is proposed") {
+		t.Errorf("status %d\n%s\n%s", status, stdout, stderr)
+	}
+}
+
+// The guide shows what its commands print.
+func TestTheGuideOfInitIsTrue(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/init.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements, err := os.ReadFile(filepath.Join(examplesFolder, "crm.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := sqliteFile(t, string(statements))
+	t.Chdir(filepath.Dir(file))
+	blocks := blocks(string(guide), "")
+	command := words(strings.TrimPrefix(strings.Split(strings.TrimSpace(blocks[1]), "\n")[1], "contactbridge "))
+	status, stdout, stderr := inProcess(t, command...)
+	for _, block := range blocks[2:4] {
+		if !strings.Contains(stdout, block) {
+			t.Errorf("status %d, it does not print\n%s\nbut\n%s%s", status, block, stdout, stderr)
+		}
+	}
+}
+
+// Chinook is a well-known sample of a shop; it is tried where it is at hand.
+func TestInitServesChinook(t *testing.T) {
+	file := os.Getenv("CHINOOK_SQLITE")
+	if file == "" {
+		t.Skip("CHINOOK_SQLITE names no file of the Chinook sample database; the first of the shapes above is like it")
+	}
+	text, stdout := initialize(t, "sqlite", "--path", file)
+	if got := served(t, text); len(got) != 59 || !slices.Contains(got, "1|Luís Gonçalves|Embraer - Empresa Brasileira de Aeronáutica S.A.|+551239235555|luisg@embraer.com.br") {
+		t.Errorf("%d contacts\n%s\n%s", len(got), text, stdout)
+	}
+}

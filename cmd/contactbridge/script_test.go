@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,8 +74,16 @@ func scripts(t *testing.T, folder string, vars ...string) {
 			env.Values[crmKey{}] = crm
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"crm": crmCommand, "field": fieldCommand, "keep": keepCommand, "exits": exitsCommand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"crm": crmCommand, "field": fieldCommand, "keep": keepCommand, "exits": exitsCommand, "unpack": unpackCommand},
 	})
+}
+
+// unpackCommand is unpack FILE FOLDER: the files of a ZIP archive.
+func unpackCommand(ts *testscript.TestScript, _ bool, args []string) {
+	archive, err := zip.OpenReader(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer archive.Close()
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), archive))
 }
 
 type crmKey struct{}

@@ -24,6 +24,7 @@ var migrations embed.FS
 
 var tables = &postgresdb.Tables{
 	Name: "certificates", Lock: 0x63626373, Versions: postgresdb.Schema + ".certificates_migrations", Migrations: migrations, Folder: "migrations",
+	Steps: map[int64]string{1: "certificates that several processes share"},
 }
 
 // connections are few: certificates are read at the start, when they are renewed, and for a challenge of another process.

@@ -104,6 +104,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.config.Role != "web" {
 		group.Go(func() error { return s.work(ctx) })
 	}
+	if s.config.Role != "worker" {
+		group.Go(func() error { s.Hub.KeepCalls(ctx); return nil })
+	}
 	group.Go(func() error { return s.listen(server, l) })
 	group.Go(func() error { return s.declareLater(ctx) })
 	group.Go(func() error { return certificates.run(ctx) })

@@ -80,6 +80,7 @@ func (g Guide) open(ctx context.Context, path source.Template, choice string, de
 	if err != nil {
 		return err
 	}
+	f.(*factory).looking = true
 	defer func() { err = errors.Join(err, f.Close()) }()
 	src, err := f.Open(ctx, bridge.Auth{})
 	if err != nil {

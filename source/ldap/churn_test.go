@@ -23,7 +23,7 @@ var churnRuns = flag.Int("churn", 5, "how many runs a churn test makes on each s
 // People are created, changed, renamed, moved between two bases and out of them, and deleted, while runs read pages. Whoever was there
 // all the time of a run is in the directory after it, in the version of its beginning or a newer one; whoever was not there is not.
 //
-// With all servers: go test ./source/ldap -run Churn -churn 100 -servers samba,389,389sync -timeout 30m -v.
+// With all servers: go test ./source/ldap -run Churn -churn 100 -servers samba,389,389log -timeout 30m -v.
 func TestChurn(t *testing.T) {
 	t.Run("openldap", func(t *testing.T) { churn(t, openldap, "", true) })
 	t.Run("openldap by stamp", func(t *testing.T) { churn(t, openldap, changesStamp, false) })
@@ -33,8 +33,8 @@ func TestChurn(t *testing.T) {
 			t.Run(name, func(t *testing.T) { churn(t, samba, "", true) })
 		case "389":
 			t.Run(name, func(t *testing.T) { churn(t, dirsrv, "", false) })
-		case "389sync":
-			t.Run(name, func(t *testing.T) { churn(t, dirsrvSync, "", true) })
+		case "389log":
+			t.Run(name, func(t *testing.T) { churn(t, dirsrvLog, "", true) })
 		}
 	}
 }
@@ -47,8 +47,8 @@ type person struct {
 
 // A moment is one write, and what is true after it.
 type moment struct {
-	began, ended time.Time
-	version      string // empty: not among the contacts
+	began, ended time.Time // ended is zero while it goes on
+	version      string    // empty: not among the contacts
 }
 
 // A town is where people live.
@@ -122,13 +122,15 @@ func (w *town) writes() (n int) {
 
 // write does a write and notes what is true after it.
 func (w *town) write(p *person, version string, do func() error) {
-	began := time.Now()
+	w.mu.Lock()
+	p.past = append(p.past, moment{began: time.Now(), version: version})
+	w.mu.Unlock()
 	if err := do(); err != nil {
 		w.t.Errorf("write: %v", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p.past = append(p.past, moment{began, time.Now(), version})
+	p.past[len(p.past)-1].ended = time.Now()
 }
 
 func (w *town) create() {
@@ -158,8 +160,6 @@ func (w *town) living() *person {
 		}
 	}
 }
-
-func (p *person) version() string { return p.past[len(p.past)-1].version }
 
 // isContact reports whether a DN is below one of the bases.
 func (w *town) isContact(dn string) bool { return !strings.HasSuffix(dn, w.places[2]) }
@@ -232,6 +232,7 @@ type resident struct {
 	deletions  bool
 	stored     map[string]string
 	checkpoint bridge.Checkpoint
+	shown      map[string]bool // by the run that goes on
 	pages      int
 	initial    int
 }
@@ -290,14 +291,12 @@ func (r *resident) run(name string) {
 
 const pageOf = 5
 
-var shown map[string]bool
-
 func (r *resident) begin(s bridge.Source) (bridge.Run, bridge.Position) {
 	run, err := s.Begin(context.Background(), r.checkpoint)
 	if err != nil {
 		r.town.t.Fatalf("begin: %v", err)
 	}
-	shown = map[string]bool{}
+	r.shown = map[string]bool{}
 	if run.Initial() {
 		r.initial++
 	}
@@ -310,7 +309,7 @@ func (r *resident) apply(changes []bridge.Change) {
 			delete(r.stored, c.Contact.ID)
 			continue
 		}
-		shown[c.Contact.ID] = true
+		r.shown[c.Contact.ID] = true
 		r.stored[c.Contact.ID] = c.Contact.Title
 	}
 }
@@ -318,7 +317,7 @@ func (r *resident) apply(changes []bridge.Change) {
 // judge forgets whoever an initial run did not show.
 func (r *resident) judge() {
 	for id := range r.stored {
-		if !shown[id] {
+		if !r.shown[id] {
 			delete(r.stored, id)
 		}
 	}
@@ -359,7 +358,7 @@ func (p *person) between(began, ended time.Time) (versions map[string]bool, abse
 	before := ""
 	for _, m := range p.past {
 		switch {
-		case !m.ended.After(began):
+		case !m.ended.IsZero() && !m.ended.After(began):
 			before = m.version
 			continue
 		case m.began.After(ended):

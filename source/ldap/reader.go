@@ -269,16 +269,15 @@ func (r *reader) way(ctx context.Context) (way, error) {
 	if choice == changesAuto && r.root.product == activeDirectoryServer {
 		choice = changesUSN
 	}
-	if choice == changesAuto && r.root.has("supportedControl", syncRequest) {
-		ok, err := r.synchronizes(ctx)
-		if err != nil {
+	if choice == changesAuto {
+		var err error
+		if choice, err = r.try(ctx); err != nil {
 			return nil, err
-		}
-		if ok {
-			choice = changesSync
 		}
 	}
 	switch choice {
+	case changesLog:
+		return logWay{r}, nil
 	case changesSync:
 		return syncWay{r}, nil
 	case changesUSN:
@@ -299,14 +298,25 @@ func (r *reader) way(ctx context.Context) (way, error) {
 	return stampWay{r}, nil
 }
 
-// synchronizes reports whether the server gives a cookie for every part.
-func (r *reader) synchronizes(ctx context.Context) (bool, error) {
-	begun, err := syncWay{r}.start(ctx)
-	r.begun = &begun
-	if e, ok := errors.AsType[*bridge.Error](err); ok && e.Code != bridge.CodeSourceUnavailable && ctx.Err() == nil {
-		return false, nil
+// try returns the way that a server other than Active Directory has besides stamps, or auto.
+func (r *reader) try(ctx context.Context) (choice string, err error) {
+	var w way
+	switch {
+	case r.root.product == ds389 && r.root.value("changeLog") != "":
+		w = logWay{r}
+	case r.root.product != ds389 && r.root.has("supportedControl", syncRequest):
+		w = syncWay{r}
+	default:
+		return changesAuto, nil
 	}
-	return err == nil, err
+	begun, err := w.start(ctx)
+	if e, ok := errors.AsType[*bridge.Error](err); ok && e.Code != bridge.CodeSourceUnavailable && ctx.Err() == nil {
+		return changesAuto, nil // it does not have it, or the reader may not use it
+	}
+	if w.name() == changesSync {
+		r.begun = &begun
+	}
+	return w.name(), err
 }
 
 // stampsAreVisible reports whether contacts have a time of their last change that may be read.

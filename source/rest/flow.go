@@ -33,7 +33,13 @@ func (w *walk) flowing() (done bool, err error) {
 			w.emit(held, heldAt)
 			return false, err
 		}
-		for _, i := range unread(got.items, at.id) {
+		slid, err := w.slid(p, at)
+		if err != nil {
+			w.emit(held, heldAt)
+			return false, err
+		}
+		first := at.unread(got.items)
+		for n, i := range slices.Concat(slid, got.items[first:]) {
 			if !i.noTime && !at.segment.isGone() {
 				if at.segment == flow && w.l.isAscending() && at.stamp != 0 && i.stamp < at.stamp-w.l.Updated.precision().Microseconds() {
 					w.emit(held, heldAt)
@@ -48,14 +54,16 @@ func (w *walk) flowing() (done bool, err error) {
 				return false, nil
 			}
 			held, heldAt = &i, at
-			heldAt.id = i.id
+			if heldAt.id, heldAt.row = i.id, first+n-len(slid); n < len(slid) {
+				heldAt.id, heldAt.row, heldAt.bound = at.id, at.row, i.id
+			}
 		}
 		if !got.more || w.isPast(got) {
 			heldAt.token = got.token
 			w.emit(held, heldAt)
 			return !w.stopped, nil
 		}
-		at.id = ""
+		at.id, at.row, at.bound = "", 0, lastID(got.items, at.bound)
 		if err := w.turn(&at, got, p.reading); err != nil {
 			w.emit(held, heldAt)
 			return false, err
@@ -64,6 +72,34 @@ func (w *walk) flowing() (done bool, err error) {
 			heldAt = at
 		}
 	}
+}
+
+// slid returns the records that have moved back to the page before since it was read, because others before them are gone (T5).
+func (w *walk) slid(p purpose, at place) ([]item, error) {
+	if !p.reading.Page.Recheck || at.bound == "" {
+		return nil, nil
+	}
+	before := at
+	if before.page--; p.reading.Page.By == "offset" {
+		before.page = max(at.page-p.reading.Page.Size, 0)
+	}
+	p.fresh = true
+	got, err := w.flowPage(p, before)
+	if err != nil {
+		return nil, err
+	}
+	last := slices.IndexFunc(got.items, func(i item) bool { return i.id == at.bound })
+	return got.items[last+1:], nil
+}
+
+// lastID returns the id of a page's last record, or what is given.
+func lastID(items []item, otherwise string) string {
+	for _, i := range slices.Backward(items) {
+		if i.id != "" {
+			return i.id
+		}
+	}
+	return otherwise
 }
 
 // emit yields a record that was held back, if there is one.
@@ -91,8 +127,8 @@ func (w *walk) isWanted(i item) bool {
 	}
 	if w.run.Initial() {
 		gone, _, err := w.judge(i)
-		if gone && err == nil {
-			return false
+		if gone && err == nil { // who is not shown is gone, but this one may have been shown by this run
+			return i.noTime || i.stamp > w.state.horizon
 		}
 	}
 	if i.noTime || w.since.token != "" || w.at.segment == listed {
@@ -101,12 +137,13 @@ func (w *walk) isWanted(i item) bool {
 	return w.run.Initial() && w.at.segment != again || i.stamp > w.lowest()
 }
 
-// unread returns the records after the one with an id. If it is no longer there, that is all of them.
-func unread(items []item, id string) []item {
-	if id == "" {
-		return items
+// unread returns the first record of a page that comes after the place. If the place's record is no longer where it was, that is the
+// page's first one: others may have moved as well.
+func (p place) unread(items []item) int {
+	if p.id != "" && p.row < len(items) && items[p.row].id == p.id {
+		return p.row + 1
 	}
-	return items[slices.IndexFunc(items, func(i item) bool { return i.id == id })+1:]
+	return 0
 }
 
 // flowPurpose returns what the segment asks for.

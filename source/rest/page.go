@@ -38,6 +38,7 @@ type purpose struct {
 	reading   *Reading
 	id, stamp *record.Expression
 	as        string
+	fresh     bool // asked anew, whatever is known
 }
 
 // asks returns what is asked for with one of the language's requests.
@@ -58,7 +59,7 @@ func (c *client) fetch(ctx context.Context, run string, p purpose, values scope,
 	values["limit"] = int64(p.reading.Page.Size)
 	values["columns"] = c.factory.language.paths()
 	key := source.DigestOf(run, p.name, link, string(c.values.with(values).bytes()))
-	if known := c.pages.get(key, c.factory.deps.Clock.Now()); known != nil {
+	if known := c.pages.get(key, c.factory.deps.Clock.Now()); known != nil && !p.fresh {
 		return known, nil
 	}
 	a, err := c.ask(ctx, call{request: &p.reading.Request, values: values, address: link})
@@ -68,6 +69,9 @@ func (c *client) fetch(ctx context.Context, run string, p purpose, values scope,
 	made, err := c.read(a, p)
 	if err != nil {
 		return nil, err
+	}
+	if p.fresh {
+		return made, nil
 	}
 	c.pages.put(key, made, c.factory.deps.Clock.Now())
 	return made, nil

@@ -37,6 +37,7 @@ type place struct {
 	bound   string // fresh: the greatest id; empty while it is not known
 	cursor  string // the page's cursor or link; empty of the first one
 	page    int    // the page's number or offset
+	row     int    // the record's place in the page
 	token   string // flow, listed: the service's token, after the last page
 	gone    bool   // deletions were yielded
 }
@@ -53,6 +54,7 @@ func (p place) encode() bridge.Position {
 	b := []byte{byte(p.segment), flags}
 	b = binary.AppendVarint(b, p.stamp)
 	b = binary.AppendUvarint(b, uint64(p.page))
+	b = binary.AppendUvarint(b, uint64(p.row))
 	for _, text := range []string{p.id, p.bound, p.cursor, p.token} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
@@ -121,10 +123,10 @@ func parsePlace(b bridge.Position) (place, error) {
 	flags := r.byte()
 	p.among, p.gone = flags&1 != 0, flags&2 != 0
 	p.stamp = r.varint()
-	page := r.uvarint()
-	p.page = int(page)
+	page, row := r.uvarint(), r.uvarint()
+	p.page, p.row = int(page), int(row)
 	p.id, p.bound, p.cursor, p.token = r.text(), r.text(), r.text(), r.text()
-	if r.bad || flags > 3 || page > 1<<40 || p.segment < deleted || p.segment > left {
+	if r.bad || flags > 3 || page > 1<<40 || row > 1<<30 || p.segment < deleted || p.segment > left {
 		return place{}, errForeign
 	}
 	return p, r.end()

@@ -94,7 +94,7 @@ type tenant struct {
 
 // target returns what the suite needs.
 func (v tenant) target() sourcetest.Target {
-	t := sourcetest.Target{New: v.service, OwnClock: true, LateReturns: v.deletesApart, HistoryTime: 2 * time.Second}
+	t := sourcetest.Target{New: v.service, OwnClock: true, LateReturns: v.deletesApart, HistoryTime: 500 * time.Millisecond}
 	if v.numbers {
 		t.Order = numbered.compare
 	}

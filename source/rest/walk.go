@@ -465,8 +465,8 @@ func (w *walk) show(i item, at place) {
 		w.reject(i, position)
 		return
 	}
-	if gone && w.run.Initial() {
-		return // who is not shown is gone
+	if gone && w.run.Initial() && (at.segment == settled || at.segment == fresh) {
+		return // who is not shown is gone, and what is gone after the horizon comes again with the next run
 	}
 	if w.row.Contact.URL == "" && len(w.link) > 0 && !gone {
 		w.row.Contact.URL = w.url(i)

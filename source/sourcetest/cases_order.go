@@ -28,13 +28,13 @@ func orderCases() []testCase {
 		{
 			name:  "AscendingOrder",
 			rule:  "contacts come in the order (updated, id), so that everything before a page's end has been read (P9, E1)",
-			needs: sorted,
+			needs: ordered,
 			run:   ascendingOrder,
 		},
 		{
 			name:  "IdsInTheOrderOfTheService",
 			rule:  "contacts of one stamp come in the order that the external service gives their ids, and no contact is lost or repeated at a page's end (E1)",
-			needs: sorted,
+			needs: ordered,
 			run:   idsInTheOrderOfTheService,
 		},
 		{

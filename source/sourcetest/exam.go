@@ -237,6 +237,9 @@ func (x *exam) sync(r *replica, size int, between func(page int)) error {
 	since := r.checkpoint
 	run := x.begin(src, since)
 	r.begin(since, run)
+	if x.target.Unordered && run.Initial() {
+		r.shown = map[string]bool{} // D7: who is deleted is not in its list
+	}
 	var at bridge.Position
 	restarts := 0
 	for page := 1; ; page++ {

@@ -29,6 +29,11 @@ type Target struct {
 	// OwnClock says that the external service stamps changes itself, with a clock that does not go back: no stamp of a contact is ever
 	// older than the one before.
 	OwnClock bool
+	// Unordered says that contacts come in an order of the external service's own, so that a run's checkpoint comes at its end (E7).
+	Unordered bool
+	// OwnEnd says that the external service's own pages say when a run ends, so that it may go on as long as contacts are added faster
+	// than they are read.
+	OwnEnd bool
 	// LateReturns says that a contact that is deleted and comes back while a run reads may be brought by the next run only: the external
 	// service lists deletions apart from contacts, and at no moment both.
 	LateReturns bool
@@ -156,6 +161,14 @@ func sorted(target Target, _ Service) string {
 		return "the target has no updated field, so its checkpoint stands for everything (E10)"
 	}
 	return ""
+}
+
+// ordered skips a case for targets without an order.
+func ordered(target Target, service Service) string {
+	if target.Unordered {
+		return "the target has an order of its own, and its checkpoint comes at a run's end (E7)"
+	}
+	return sorted(target, service)
 }
 
 // needsBegin skips a case for sorted targets without open transactions.

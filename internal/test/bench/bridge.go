@@ -137,6 +137,7 @@ func (l *laboratory) crawl(ctx context.Context, url string) (float64, error) {
 		}
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Accept-Encoding", "identity") // loopback needs no compression
+		asked := time.Now()
 		response, err := http.DefaultClient.Do(r)
 		if err != nil {
 			return 0, err
@@ -150,6 +151,7 @@ func (l *laboratory) crawl(ctx context.Context, url string) (float64, error) {
 		if response.StatusCode != http.StatusOK {
 			return 0, fmt.Errorf("the bridge answered %s: %s", response.Status, body)
 		}
+		l.longest = max(l.longest, time.Since(asked))
 		contacts += bytes.Count(body.Bytes(), []byte(`"id":"`))
 		if offset, err = nextOffset(body.Bytes()); err != nil {
 			return 0, err

@@ -30,6 +30,7 @@ type laboratory struct {
 	dir, binary   string
 	postgres      *pgtest.Server // nil until a benchmark needs it
 	sqlitePath    string
+	longest       time.Duration // of all answers of bridges
 }
 
 const (

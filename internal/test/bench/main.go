@@ -52,10 +52,12 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-vcard"}, bridgeVCard, false},
 	{[]string{"bridge-xlsx"}, bridgeXLSX, false},
 	{[]string{"bridge-carddav"}, bridgeCardDAV, false},
+	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP, false},
+	memoryCSV, memoryJSONL, memoryJSON, memoryVCard, memoryXLSX,
 	{[]string{"sync-sqlite"}, syncSQLite, true},
 	{[]string{"sync-postgres"}, syncPostgres, true},
 	{[]string{"lookup"}, lookup, true},
-	{[]string{"callers-http", "callers-busy"}, callers, true},
+	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
 	{[]string{"console-overview", "console-search"}, consoles, true},
 	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale, true},
 }
@@ -71,7 +73,7 @@ var errMissed = errors.New("a target was missed (this machine may be busy: compa
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	contacts := flags.Int("contacts", 200_000, "contacts in the database; incremental and memory always use 1,000,000")
+	contacts := flags.Int("contacts", 200_000, "contacts in the database; incremental, memory and page always use 1,000,000")
 	asJSON := flags.Bool("json", false, "one object a line")
 	smoke := flags.Bool("smoke", false, "small: shows that every benchmark works; targets are not judged")
 	only := flags.String("only", "", "comma-separated names")
