@@ -409,7 +409,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 }
 
 func TestManyTenantsOfOneVendorObeyItsLimitAndNoneStarves(t *testing.T) {
-	const tenants, contacts = 200, 1100
+	const tenants, contacts = 200, 250
 	synctest.Test(t, func(t *testing.T) {
 		clock := new(vendors.Clock)
 		cloud := new(vendors.Cloud)

@@ -26,7 +26,7 @@ import (
 // A Simulator is one tenant of one vendor.
 type Simulator interface {
 	http.Handler
-	// Base holds what every simulator has: its clock, its limits, its faults, and what it counted.
+	// Common returns what every simulator has: its clock, its limits, its faults, and what it counted.
 	Common() *Base
 	// Host reports whether requests to a host are the vendor's.
 	Host(host string) bool
@@ -219,13 +219,6 @@ func (b *Base) Traffic() Traffic {
 		t.ByPath[path] = n
 	}
 	return t
-}
-
-// name returns the present name of a field.
-func (b *Base) name(field string) string {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	return cmp.Or(b.faults.renamed[field], field)
 }
 
 // isRenamed reports whether a field has another name now.
