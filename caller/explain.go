@@ -101,12 +101,12 @@ func read(a *Answer, region string, opts *LookupOptions) string {
 	case a.E164 == "":
 		return "It was read " + where + ". It is not a full number: it was looked for by its digits."
 	}
-	text := "It was read " + where + ": " + a.E164
-	if a.Region != "" {
-		text += ", a number of " + a.Region
+	text := "It was read " + where + ". It is a full number"
+	if a.Region != "" && a.Region != "001" {
+		text += " of " + a.Region
 	}
 	if a.Extension != "" {
-		text += ", with the extension " + a.Extension
+		text += ", with an extension"
 	}
 	return text + "."
 }
@@ -190,20 +190,20 @@ func why(a *Answer, opts *LookupOptions) string {
 	if a.Named == nil {
 		return whyNobody(a, opts)
 	}
-	text := a.Named.Name + " is named: "
+	text := ""
 	switch a.Named.By {
 	case ByOnly:
-		text += "one contact agrees best. "
+		text += "One contact agrees best. "
 	case BySameName:
-		text += "all contacts that agree best have this name. "
+		text += "All contacts that agree best have this name. "
 	case ByPriority:
-		text += "its integration has priority. "
+		text += "Its integration has priority. "
 	case ByCompany:
-		text += "the contacts that agree best share this company, and nothing else says which of them calls. "
+		text += "The contacts that agree best share this company, and nothing else says which of them calls. "
 	case ByNewest:
-		text += "of the contacts that agree best, it changed last. "
+		text += "Of the contacts that agree best, it changed last. "
 	case ByRange:
-		text += "no contact has the number, and the company has the range. "
+		text += "No contact has the number, and the company has the range. "
 	}
 	m := &a.Matches[0]
 	return text + "Rule " + string(m.How) + ": " + m.rule() + "."

@@ -74,7 +74,7 @@ func rulesOfAllRegions(t testing.TB) caller.Rules {
 		Integrations: map[string]caller.Integration{
 			"crm":     {Priority: 1, Fresh: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
 			"spam":    {Role: caller.Block},
-			"friends": {Role: caller.Allow},
+			"friends": {Role: caller.Allow, Priority: 1},
 		},
 	}
 }
@@ -89,12 +89,12 @@ func TestEveryCallIsExplained(t *testing.T) {
 		list           caller.Role
 		why            string // part of it
 	}{
-		{"020 7946 0018", "GB", "exact", "Jane Doe", caller.ByPriority, "", "its integration has priority"},
+		{"020 7946 0018", "GB", "exact", "Jane Doe", caller.ByPriority, "", "Its integration has priority"},
 		{"+44 20 7946 0018", "", "exact", "Jane Doe", caller.ByPriority, "", "Rule exact"},
 		{"+442079460111", "GB", "exact", "Lee Ltd", caller.ByCompany, "", "share this company"},
 		{"+442079460222", "GB", "ambiguous", "", "", "", "2 contacts agree equally well, and the policy (priority, company, newest) does not decide"},
 		{"+442079460333", "GB", "exact", "Doe, John", caller.ByPriority, caller.Block, "has priority"},
-		{"+442079460999", "GB", "exact", "Partner", caller.ByNewest, caller.Allow, "it changed last"},
+		{"+442079460999", "GB", "exact", "Partner", caller.ByPriority, caller.Allow, "has priority"},
 		{"+441614960177", "GB", "range", "Range Ltd", caller.ByRange, "", "a number among those of 3 contacts of the company"},
 		{"0161 496 0177", "GB", "range", "Range Ltd", caller.ByRange, "", "the company has the range"},
 		{"+441174960177", "GB", "unknown", "", "", "", "No contact has this number."},
@@ -102,7 +102,7 @@ func TestEveryCallIsExplained(t *testing.T) {
 		{"+441414960055", "GB", "range", "Glasgow Works", caller.ByRange, "", "a range that is configured"},
 		{"+441414960155", "GB", "unknown", "", "", "", ""},
 		{"(415) 555-0177", "DE", "wrong_region", "", "", "", "Read as a number of US"},
-		{"(415) 555-0177", "US", "exact", "Sam", caller.ByOnly, "", "one contact agrees best"},
+		{"(415) 555-0177", "US", "exact", "Sam", caller.ByOnly, "", "One contact agrees best"},
 		{"415 555 0177", "", "national", "Sam", caller.ByOnly, "", "read in its country"},
 		{"+5511998765432", "", "renumbered", "Bia", caller.ByOnly, "", "BR, 2012-07-29/2016-11-06: mobile numbers got a ninth digit"},
 		{"+2250707123456", "", "renumbered", "Aya", caller.ByOnly, "", "CI, 2021-01-31"},

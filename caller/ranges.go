@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -53,7 +54,7 @@ func (s *search) derived(found []directory.Entry, widest int) *Match {
 		for i := range found {
 			c := &found[i].Contact
 			role := s.opts.Rules.Integrations[found[i].Integration].Role
-			if c.Company == "" || role == Block || role == Allow || !hasNumberIn(c.Phones, s.region, begin) {
+			if c.Company == "" || role == Block || role == Allow || !hasNumberIn(c.Phones, cmp.Or(s.opts.Rules.Region, s.region), begin) {
 				continue
 			}
 			companies[folded(c.Company)]++

@@ -18,6 +18,7 @@ type Rules struct {
 	Ranges       []NumberRange          // numbers that belong to a company, besides those that are derived
 	NoDerive     bool                   // derive no ranges from contacts
 	Integrations map[string]Integration // what is special about some of them, by name
+	Region       string                 // where contacts' numbers are written; empty: where the question's is
 }
 
 // An Integration is what a look-up has to know of where contacts come from. The zero value suits one that nothing is known of.
@@ -92,6 +93,9 @@ func (r NumberRange) pattern() string { return "+" + r.Digits + strings.Repeat("
 func (r NumberRange) contains(digits string) bool {
 	return len(digits) == len(r.Digits)+r.Rest && strings.HasPrefix(digits, r.Digits)
 }
+
+// MostRanges is how many ranges an account may configure: every call looks through them.
+const MostRanges = 1000
 
 // The lengths that a range may have.
 const (

@@ -60,6 +60,12 @@ func TestRangesAreNotDerivedWhereTheAccountSaysSo(t *testing.T) {
 	wantFound(t, lookup(t, store, "+441614960177", "GB", caller.LookupOptions{Rules: caller.Rules{NoDerive: true}}))
 }
 
+func TestARangeIsDerivedFromNumbersAsTheyAreWritten(t *testing.T) {
+	store := newStore(t)
+	fillContacts(t, store, "crm", "US", true, someone("1", "A", "Works", "(415) 555-2671"), someone("2", "B", "Works", "(415) 555-2672"), someone("3", "C", "Works", "(415) 555-2673"))
+	wantFound(t, lookup(t, store, "+14155552699", "DE", caller.LookupOptions{Rules: caller.Rules{Region: "US"}}), "range ")
+}
+
 func TestNewestDecidesBetweenRuns(t *testing.T) {
 	store := newStore(t)
 	fillContacts(t, store, "crm", "GB", true, someone("1", "Ann", "A", "020 7946 0018"), someone("2", "Bob", "B", "020 7946 0018"))

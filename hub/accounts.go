@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/country"
@@ -48,7 +50,7 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 		}
 	case err != nil:
 		return err
-	case was.Region == a.Region && was.TimeZone == a.TimeZone && was.Managed == a.Managed:
+	case was.Region == a.Region && was.TimeZone == a.TimeZone && was.Managed == a.Managed && reflect.DeepEqual(was.Callers, a.Callers):
 		return nil
 	}
 	if err := unmanaged(ctx, was.Managed, "the account "+a.Name); err != nil {
@@ -75,7 +77,22 @@ func CheckAccount(a registry.Account) error {
 			Hint: "Write its IANA name: Europe/London, America/New_York.",
 		}
 	}
-	return errors.Join(checkName("name", a.Name), region, zone)
+	return errors.Join(checkName("name", a.Name), region, zone, checkCallers(a.Callers))
+}
+
+// checkCallers says all that is wrong with how an account is to name its callers.
+func checkCallers(c registry.Callers) error {
+	var errs []error
+	_, err := caller.ParsePolicy(c.Policy)
+	errs = append(errs, err)
+	for _, text := range c.Ranges {
+		_, err := caller.ParseRange(text)
+		errs = append(errs, err)
+	}
+	if len(c.Ranges) > caller.MostRanges {
+		errs = append(errs, &failure.Error{Code: failure.Invalid, Field: "ranges", Message: fmt.Sprintf("there are more than %d ranges", caller.MostRanges), Hint: "Write wider ranges, with more x."})
+	}
+	return errors.Join(errs...)
 }
 
 // Account returns one account.

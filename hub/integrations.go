@@ -14,6 +14,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -362,6 +363,12 @@ func checkIntegration(i registry.Integration, auth map[string]string) error {
 	}
 	if i.Limits.Pages < 0 || i.Limits.PageBytes < 0 || i.Limits.Timeout < 0 || i.Limits.Run < 0 {
 		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "limits", Message: "a limit is below 0", Hint: "Leave it out for its default."})
+	}
+	if _, err := caller.ParseRole(i.Role); err != nil {
+		problems = append(problems, err)
+	}
+	if i.Priority < 0 {
+		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "priority", Message: "the priority is below 0", Hint: "1 goes before 2; 0 is none."})
 	}
 	return errors.Join(problems...)
 }

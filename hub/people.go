@@ -25,6 +25,9 @@ func (h *Hub) known(ctx context.Context, account string) (known, error) {
 		if k.Account, err = h.Registry.Account(ctx, account); err == nil {
 			k.hidden, err = h.Registry.Hidden(ctx, account)
 		}
+		if err == nil {
+			k.rules, err = h.rules(ctx, k.Account)
+		}
 		return k, err
 	}, isNotFound)
 	if isNotFound(err) {
@@ -46,12 +49,12 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	if err := permitAny(ctx, account, registry.ScopeCallers, registry.ScopeContacts, registry.ScopePurge); err != nil {
 		return caller.Answer{}, err
 	}
-	own, err := h.region(ctx, account)
+	own, err := h.known(ctx, account)
 	if err != nil {
 		return caller.Answer{}, err
 	}
 	if region == "" {
-		region = own
+		region = own.Region
 	} else if !phone.KnownRegion(region) {
 		return caller.Answer{}, &failure.Error{Code: failure.Invalid, Field: "region", Message: fmt.Sprintf("unknown region %q", region), Hint: country.Hint(region)}
 	}
@@ -60,7 +63,50 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 	if err != nil {
 		return caller.Answer{}, err
 	}
-	return caller.Lookup(ctx, shown, account, number, region, opts)
+	opts.Rules = own.rules
+	answer, err := caller.Lookup(ctx, shown, account, number, region, opts)
+	if answer.Explanation != nil {
+		answer.Explanation.Account = account
+	}
+	return answer, err
+}
+
+// rules returns how an account names its callers. Settings that this release cannot read are passed over: a call is answered all
+// the same.
+func (h *Hub) rules(ctx context.Context, a registry.Account) (caller.Rules, error) {
+	rules := caller.Rules{Region: a.Region, NoDerive: a.Callers.NoDerive, Integrations: map[string]caller.Integration{}}
+	if policy, err := caller.ParsePolicy(a.Callers.Policy); err == nil {
+		rules.Policy = policy
+	}
+	for _, text := range a.Callers.Ranges {
+		if r, err := caller.ParseRange(text); err == nil {
+			rules.Ranges = append(rules.Ranges, r)
+		}
+	}
+	sources, err := h.Registry.CallerSources(ctx, a.Name)
+	if err != nil {
+		return rules, err
+	}
+	for _, s := range sources {
+		role, _ := caller.ParseRole(s.Role)
+		rules.Integrations[s.Name] = caller.Integration{Priority: s.Priority, Role: role, Fresh: s.Fresh}
+	}
+	return rules, nil
+}
+
+// KnownElsewhere lists the other accounts in which a number names somebody, for people who see the whole hub; nil for anyone else.
+func (h *Hub) KnownElsewhere(ctx context.Context, account, number string) ([]string, error) {
+	if a, ok := ActorOf(ctx); ok && !a.May(registry.ScopeAdmin, "") {
+		return nil, nil
+	}
+	found, _, _, err := h.LookupAll(ctx, number, caller.LookupOptions{Limit: 1})
+	var accounts []string
+	for _, f := range found {
+		if f.Account != account && f.Named != nil {
+			accounts = append(accounts, f.Account)
+		}
+	}
+	return accounts, err
 }
 
 // An AccountAnswer says who a number belongs to in one account.
@@ -322,8 +368,15 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 	if len(refs) == 0 {
 		return PurgeResult{}, &failure.Error{Code: failure.Invalid, Field: "refs", Message: "no records to purge were given", Hint: "Name the records by integration and id."}
 	}
+	numbers, err := h.numbersOf(ctx, account, refs)
+	if err != nil {
+		return PurgeResult{}, err
+	}
 	purged, err := h.store.Purge(ctx, account, refs, true)
 	if err != nil {
+		return PurgeResult{}, err
+	}
+	if err := h.purgeCalls(ctx, account, refs, numbers); err != nil {
 		return PurgeResult{}, err
 	}
 	var integrations []string

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -14,6 +15,7 @@ import (
 type hubState struct {
 	tokens    tokenCache
 	accounts  cache[string, known]
+	calls     calls
 	several   cache[struct{}, bool] // whether there is more than one account
 	slots     slots
 	working   working
@@ -34,6 +36,7 @@ type hubState struct {
 type known struct {
 	registry.Account
 	hidden []string // integrations with contacts that are not shown any more
+	rules  caller.Rules
 }
 
 func (h *Hub) now() time.Time {

@@ -80,9 +80,13 @@ func unquote(part string) string {
 
 // splitEach splits texts until there is nothing left to split.
 func splitEach(texts []string, region string) []string {
-	var list []string
+	list := slices.Grow([]string(nil), len(texts))
 	for _, text := range texts {
-		if strings.TrimSpace(text) != "" {
+		switch {
+		case strings.TrimSpace(text) == "":
+		case IsOne(text):
+			list = append(list, text)
+		default:
 			list = append(list, Split(text, region)...)
 		}
 	}

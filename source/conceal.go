@@ -22,7 +22,7 @@ func ConcealInURL(answer, ref string) (text, secret, note string) {
 	if decoded, err := url.PathUnescape(password); err == nil && !strings.ContainsAny(password, "@:/?#[] ") {
 		password = decoded
 	} else {
-		note = "the password holds signs that mean something else in a URL; it was taken to be all between the first : and the last @"
+		note = "the password holds signs that mean something else in a URL; all between the first : and the last @ was taken for it. In its variable it stands as it is, without escapes"
 	}
 	return scheme + "://" + user + ":" + ref + "@" + rest[at+1:], password, note
 }

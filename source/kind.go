@@ -36,6 +36,7 @@ const (
 	FamilySQL      = "sql"      // a database that is queried in SQL
 	FamilyFile     = "file"     // a file, or a folder of them
 	FamilyAccounts = "accounts" // people and accounts on a directory server
+	FamilyBooks    = "books"    // address books on a server
 	FamilyREST     = "rest"     // an HTTP API that answers in JSON
 	FamilyMemory   = "memory"   // contacts in the configuration itself
 )

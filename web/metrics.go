@@ -19,6 +19,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	callers  *prometheus.CounterVec
+	calls    *prometheus.CounterVec
 }
 
 func newMetrics(o HandlerOptions) *metrics {
@@ -34,6 +35,9 @@ func newMetrics(o HandlerOptions) *metrics {
 		callers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "contactbridge_callers_total", Help: "Callers that were looked up: match, none, withheld, late (the time was up), error.",
 		}, []string{"result"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "contactbridge_calls_total", Help: "Calls that were answered, by account: named, ambiguous, unknown, withheld. The recognition rate is named among the first three.",
+		}, []string{"account", "result"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "contactbridge_build_info", Help: "Always 1; what runs stands in the labels.",
@@ -43,14 +47,19 @@ func newMetrics(o HandlerOptions) *metrics {
 	for _, result := range []string{"match", "none", "withheld", "late", "error"} {
 		m.callers.WithLabelValues(result) // rates need a zero to start from
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.callers, build, newIntegrations(o), collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.duration, m.callers, m.calls, build, newIntegrations(o), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(o.Collectors...)
 	return m
 }
 
 // looked counts one lookup of a caller.
-func (m *metrics) looked(result string) { m.callers.WithLabelValues(result).Inc() }
+func (m *metrics) looked(result, account, recognized string) {
+	m.callers.WithLabelValues(result).Inc()
+	if recognized != "" {
+		m.calls.WithLabelValues(account, recognized).Inc()
+	}
+}
 
 var knownMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead}
 

@@ -109,28 +109,39 @@ func TestCallerIDNeverSendsAPage(t *testing.T) {
 		query, token string
 		status       int
 		body         string
+		reason       string
 	}{
-		{"number=02079460958&token=" + pbx, "", 200, "Jane Doe (Example Ltd)"},
-		{"number=02079460958", pbx, 200, "Jane Doe (Example Ltd)"},
-		{"number=+442079460958&max=8&uniqueid=1", pbx, 200, "Jane Doe"},
-		{"number=%2B14155550100", pbx, 200, `Sam (Slash) & 'Co'`}, // what would end a quoted name does not
-		{"number=08888888888", pbx, 200, ""},
-		{"number=anonymous", pbx, 200, ""},
-		{"number=9460958", pbx, 200, ""}, // only the last digits agree
-		{"number=", pbx, 200, ""},        // what FreePBX sends for a caller who shows none
-		{"number=%20", pbx, 200, ""},
-		{"numer=02079460958", pbx, 400, ""},
-		{"number=02079460958&region=UK", pbx, 200, "Jane Doe (Example Ltd)"}, // no region: the account's
-		{"number=1&format=html", pbx, 400, ""},
-		{"number=02079460958", "", 401, ""},
-		{"number=02079460958&token=wrong", "", 401, ""},
-		{"number=02079460958", reader, 403, ""},
-		{"number=02079460958&account=other", pbx, 403, ""},
-		{"number=02079460958", f.admin, 403, ""},
+		{"number=02079460958&token=" + pbx, "", 200, "Jane Doe (Example Ltd)", "exact"},
+		{"number=02079460958", pbx, 200, "Jane Doe (Example Ltd)", "exact"},
+		{"number=+442079460958&max=8&uniqueid=1", pbx, 200, "Jane Doe", "exact"},
+		{"number=%2B14155550100", pbx, 200, `Sam (Slash) & 'Co'`, "exact"}, // what would end a quoted name does not
+		{"number=08888888888", pbx, 200, "", "dummy"},
+		{"number=+442079469999", pbx, 200, "", "unknown"},
+		{"number=+442079460500", pbx, 200, "", "ambiguous"},
+		{"number=%28415%29+555-0100&region=DE", pbx, 200, "", "wrong_region"},
+		{"number=00000000", pbx, 200, "", "dummy"},
+		{"number=ask+Jane", pbx, 200, "", "invalid"},
+		{"number=020+7946+9999&region=XX", pbx, 200, "", "wrong_region"},
+		{"number=anonymous", pbx, 200, "", "withheld"},
+		{"number=9460958", pbx, 200, "", "suffix_only"}, // only the last digits agree
+		{"number=", pbx, 200, "", "withheld"},           // what FreePBX sends for a caller who shows none
+		{"number=%20", pbx, 200, "", "withheld"},
+		{"numer=02079460958", pbx, 400, "", ""},
+		{"number=02079460958&region=UK", pbx, 200, "Jane Doe (Example Ltd)", "exact"}, // no region: the account's
+		{"number=1&format=html", pbx, 400, "", ""},
+		{"number=1&numbers=roman", pbx, 400, "", ""},
+		{"number=02079460958", "", 401, "", ""},
+		{"number=02079460958&token=wrong", "", 401, "", ""},
+		{"number=02079460958", reader, 403, "", ""},
+		{"number=02079460958&account=other", pbx, 403, "", ""},
+		{"number=02079460958", f.admin, 403, "", ""},
 	} {
 		r := f.ask(t, "GET", "/callerid?"+c.query, c.token, "")
 		if r.status != c.status || r.body != c.body {
 			t.Errorf("%s: %d %q, want %d %q", c.query, r.status, r.body, c.status, c.body)
+		}
+		if reason := r.header.Get("X-Contactbridge-Reason"); reason != c.reason {
+			t.Errorf("%s: the reason is %q, want %q", c.query, reason, c.reason)
 		}
 	}
 }

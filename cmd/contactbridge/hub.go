@@ -20,6 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/priority"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
+	"github.com/contactbridge/contactbridge/internal/upgrade"
 )
 
 // hubFlags say which hub a command works on. Every command of one hub may run while the hub does.
@@ -83,11 +84,33 @@ func (f *hubFlags) open(cmd *cobra.Command) (context.Context, *hubserver.Databas
 				"Name its folder with --data or its configuration with -c, or start one there: contactbridge hub --data "+cfg.Data)
 		}
 	}
-	databases, err := hubserver.Open(cmd.Context(), cfg, hubserver.ServerOptions{Logger: slog.New(slog.DiscardHandler), Version: versionText()})
+	databases, err := hubserver.Open(cmd.Context(), cfg, hubserver.ServerOptions{Logger: slog.New(slog.DiscardHandler), Version: versionText(), Upgrading: upgrading(cmd)})
 	if err != nil {
 		return nil, nil, err
 	}
 	return hub.WithActor(cmd.Context(), hub.Actor{Name: "command line", All: true, Scopes: hubserver.Everything()}), databases, nil
+}
+
+// upgrading says what is about to be done to databases of an older release.
+func upgrading(cmd *cobra.Command) func(*upgrade.Plan) {
+	return func(p *upgrade.Plan) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "contactbridge %s: %s. Older releases cannot open it afterwards.\n", versionText(), p)
+	}
+}
+
+// plans says what the next start would do to the databases. A database that cannot be asked now is not what --check is for.
+func plans(cmd *cobra.Command, cfg *hubconfig.Config) error {
+	all, err := hubserver.Plans(cmd.Context(), cfg)
+	if failure.Of(err).Message != "" && cfg.Database == "" {
+		return err
+	}
+	if err != nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "whether the databases are to be upgraded is not known: %s\n", oneLine(err.Error()))
+	}
+	for _, p := range all {
+		fmt.Fprintf(cmd.OutOrStdout(), "at the next start %s. Older releases cannot open it afterwards: make a backup first\n", p)
+	}
+	return nil
 }
 
 // work opens the hub, does something with it, and closes it.
@@ -135,7 +158,7 @@ It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next st
 			}
 			if check {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: no problem\n", cmp.Or(f.config, "no configuration file"))
-				return nil
+				return plans(cmd, cfg)
 			}
 			return serveHub(cmd, cfg)
 		},
@@ -161,7 +184,7 @@ func serveHub(cmd *cobra.Command, cfg *hubconfig.Config) (err error) {
 		return err
 	}
 	defer func() { _ = endTraces(context.WithoutCancel(ctx)) }()
-	server, err := hubserver.New(ctx, cfg, hubserver.ServerOptions{Logger: newLogger(cfg.Log, cmd.ErrOrStderr()), Version: versionText()})
+	server, err := hubserver.New(ctx, cfg, hubserver.ServerOptions{Logger: newLogger(cfg.Log, cmd.ErrOrStderr()), Version: versionText(), Upgrading: upgrading(cmd)})
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,12 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/progress"
 )
 
@@ -17,9 +19,15 @@ import (
 type lookupFlags struct {
 	directoryFlags
 
-	limit int
-	all   bool
-	json  bool
+	rulesFlags
+
+	limit   int
+	all     bool
+	json    bool
+	explain bool
+	numbers string
+	file    string
+	compare compareFlags
 }
 
 func newLookupCommand() *cobra.Command {
@@ -31,10 +39,22 @@ func newLookupCommand() *cobra.Command {
 		Long: `Say whose number this is, however it is written, and which record of which external service is theirs.
 
 The best matches come first: "exact" is the same number; "national" means that one of the two was written without its
-country code; "suffix" means that only the last digits agree. An unknown number is a result too, not an error: exit status 0.`,
+country code; "renumbered", that its country has changed its numbers since; "range", that no contact has the number but a company
+has those around it; "suffix", that only the last digits agree. An unknown number is a result too, not an error: exit status 0.
+
+--explain says why: how the number was read, in which forms it was looked for, what was found, and what decided. --file answers a
+whole list of calls, such as a month of them, sums up the rules, and compares with another region or policy. For a hub's
+directory, -c hub.yaml takes the account's region, policy, ranges, priorities and roles from its configuration.`,
 		Example: `  contactbridge lookup "(415) 555-0100" --region US --db contacts.db
-  contactbridge lookup +44 20 7946 0018 --json`,
-		Args:              numberArgs,
+  contactbridge lookup +44 20 7946 0018 --json
+  contactbridge lookup 020 7946 0018 --explain --db data/directory.db --account acme -c hub.yaml
+  contactbridge lookup --file calls.csv --region DE --compare-region AT`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.file != "" {
+				return noNumber(args)
+			}
+			return numberArgs(cmd, args)
+		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd, strings.Join(args, " "))
@@ -46,7 +66,18 @@ country code; "suffix" means that only the last digits agree. An unknown number 
 	flags.IntVar(&f.limit, "limit", 10, "matches to show")
 	flags.BoolVar(&f.all, "all", false, "show weaker matches even where there are exact ones")
 	flags.BoolVar(&f.json, "json", false, "print the answer as one JSON object")
+	flags.BoolVar(&f.explain, "explain", false, "say how the number was read, what was found by which rule, and what decided")
+	flags.StringVar(&f.numbers, "numbers", "", "how --json writes numbers: e164, national or as_asked")
+	f.rulesFlags.add(cmd)
+	f.addFile(cmd)
 	return cmd
+}
+
+func noNumber(args []string) error {
+	if len(args) > 0 {
+		return misuse("--file and a NUMBER do not go together", "Leave one of them out.")
+	}
+	return nil
 }
 
 // numberArgs takes a number as one argument, or unquoted as several.
@@ -64,20 +95,37 @@ func (f *lookupFlags) run(cmd *cobra.Command, number string) (err error) {
 	if f.limit <= 0 {
 		return misuse("--limit must be more than 0", "")
 	}
+	spelling, err := caller.ParseSpelling(f.numbers)
+	if err != nil {
+		return misuse("--numbers: "+failure.Of(err).Message, failure.Of(err).Hint)
+	}
 	store, err := f.open(cmd.Context(), true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	rules, err := f.rules(cmd.Context(), store, &f.directoryFlags)
+	if err != nil {
+		return err
+	}
+	if f.file != "" {
+		return f.replay(cmd, store, rules)
+	}
 	limit := f.limit
 	if f.integration != "" {
 		limit = 1000 // the others' matches are taken out afterwards
 	}
-	answer, err := caller.Lookup(cmd.Context(), store, f.account, number, f.region, caller.LookupOptions{Limit: limit, All: f.all})
+	answer, err := caller.Lookup(cmd.Context(), store, f.account, number, f.region, caller.LookupOptions{Limit: limit, All: f.all, Explain: f.explain, Rules: rules})
 	if err != nil {
 		return fmt.Errorf("look the number up: %w", err)
 	}
+	if answer.Explanation != nil {
+		answer.Explanation.Account = f.account
+	}
 	f.narrow(&answer)
+	if spelling != "" {
+		answer.Spell(spelling)
+	}
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), answer)
 	}
@@ -123,8 +171,54 @@ func printAnswer(w io.Writer, answer caller.Answer, region string) error {
 	if answer.More > 0 {
 		fmt.Fprintf(&out, "\n  and %d more: raise --limit\n", answer.More)
 	}
+	if answer.Explanation != nil {
+		writeExplanation(&out, style, answer)
+	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// writeExplanation says how the answer came about, in its own words.
+func writeExplanation(out *strings.Builder, style progress.Style, answer caller.Answer) {
+	e := answer.Explanation
+	shown := "nobody"
+	if answer.Named != nil {
+		shown = oneLine(answer.Named.Name)
+	}
+	fmt.Fprintf(out, "\n  %s %s  %s\n    %s\n", style.Dim("shown as"), style.Bold(shown), style.Dim("("+string(answer.Reason)+")"), e.Why)
+	if answer.List != "" {
+		fmt.Fprintf(out, "    %s %s\n", style.Dim("list    "), answer.List)
+	}
+	fmt.Fprintf(out, "  %s %s\n", style.Dim("read    "), e.Read)
+	for i, form := range e.Forms {
+		label := "        "
+		if i == 0 {
+			label = "asked   "
+		}
+		how := string(form.As)
+		if form.By != "" {
+			how += ", " + form.By
+		}
+		fmt.Fprintf(out, "  %s %s  %s\n", style.Dim(label), form.Number, style.Dim(fmt.Sprintf("(%s): %d", how, form.Found)))
+	}
+	for _, c := range e.Candidates {
+		outcome := "named"
+		if !c.Chosen {
+			outcome = c.Not
+		}
+		who := oneLine(c.Name)
+		if c.Integration != "" {
+			who += " of " + oneLine(c.Integration)
+		}
+		fmt.Fprintf(out, "  %s %s: %s; %s\n", style.Dim("found   "), who, c.Rule, outcome)
+	}
+	for _, age := range e.Ages {
+		fresh := "no complete run is known"
+		if !age.Fresh.IsZero() {
+			fresh = "as of " + age.Fresh.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(out, "  %s %s: %s\n", style.Dim("age     "), oneLine(age.Integration), fresh)
+	}
 }
 
 // writeMatch writes one contact: who, how it was found, and which record it is where it comes from.
@@ -145,6 +239,9 @@ func writeMatch(out *strings.Builder, style progress.Style, m caller.Match) {
 		how = fmt.Sprintf("the last %d digits agree", m.Agree)
 	}
 	fmt.Fprintf(out, "    %s %s  %s\n", style.Dim("number"), number, style.Dim("("+how+")"))
+	if m.How == caller.Range {
+		return // a company's, and no record
+	}
 	fmt.Fprintf(out, "    %s %s %s %s\n", style.Dim("record"), oneLine(m.ID), style.Dim("in"), oneLine(m.Integration))
 	if m.URL != "" {
 		fmt.Fprintf(out, "    %s    %s\n", style.Dim("url"), oneLine(m.URL))

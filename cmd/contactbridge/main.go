@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 	_ "time/tzdata" // time zones of the configuration work on machines that have no zone files
+
+	_ "golang.org/x/crypto/x509roots/fallback" // authorities of certificates, on machines and in containers that have none
 )
 
 // The exit statuses of every command.

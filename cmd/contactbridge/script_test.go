@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,19 +19,28 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/test/mysqltest"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source/memory"
 )
 
-var server pgtest.Suite
+var (
+	server  pgtest.Suite
+	mariadb mysqltest.Suite
+)
 
-// withServer stops the database server after the tests.
-type withServer struct{ *testing.M }
+// withServers stops the database servers after the tests.
+type withServers struct{ *testing.M }
 
-func (m withServer) Run() int { return server.Main(m.M) }
+func (m withServers) Run() int { return server.Main(runner{m.M}) }
+
+// A runner runs the tests, and stops MariaDB after them.
+type runner struct{ *testing.M }
+
+func (m runner) Run() int { return mariadb.Main(m.M) }
 
 func TestMain(m *testing.M) {
-	testscript.Main(withServer{m}, map[string]func(){
+	testscript.Main(withServers{m}, map[string]func(){
 		"contactbridge": func() { os.Exit(interruptible(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
@@ -64,8 +74,16 @@ func scripts(t *testing.T, folder string, vars ...string) {
 			env.Values[crmKey{}] = crm
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"crm": crmCommand, "field": fieldCommand, "keep": keepCommand, "exits": exitsCommand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"crm": crmCommand, "field": fieldCommand, "keep": keepCommand, "exits": exitsCommand, "unpack": unpackCommand},
 	})
+}
+
+// unpackCommand is unpack FILE FOLDER: the files of a ZIP archive.
+func unpackCommand(ts *testscript.TestScript, _ bool, args []string) {
+	archive, err := zip.OpenReader(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer archive.Close()
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), archive))
 }
 
 type crmKey struct{}

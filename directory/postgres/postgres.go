@@ -18,6 +18,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/internal/postgresdb"
+	"github.com/contactbridge/contactbridge/internal/upgrade"
 )
 
 //go:embed migrations/*.sql
@@ -29,6 +30,10 @@ const poolSize = 16 // connections of a process, unless the URL says pool_max_co
 var tables = &postgresdb.Tables{
 	Name: "directory", Lock: 0x63626472, Versions: postgresdb.Schema + ".directory_migrations",
 	Migrations: migrations, Folder: "migrations", GoMigrations: func() []*goose.Migration { return []*goose.Migration{respell()} },
+	Steps: map[int64]string{
+		1: "contacts, numbers, runs", 2: "what to do about a failed run", 3: "deletions that wait for a decision",
+		9: "every contact is entered anew, so that it is found by other spellings, which takes a while",
+	},
 }
 
 // A Store is a directory in a PostgreSQL database.
@@ -46,6 +51,9 @@ type Option func(*Store)
 
 // WithClock sets the clock that leases and times are taken from, instead of the database's.
 func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock = clock } }
+
+// Plan returns what opening the directory in a database would change in it; nil where it would change nothing.
+func Plan(ctx context.Context, dsn string) (*upgrade.Plan, error) { return tables.Plan(ctx, dsn) }
 
 // Open opens the directory in a database, postgres://user:password@host/name, and makes its tables if they are missing, or
 // brings them up to date. Any number of processes may do so at once. What can be mended by the operator is a

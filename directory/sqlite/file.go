@@ -10,6 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/sqlitefile"
+	"github.com/contactbridge/contactbridge/internal/upgrade"
 )
 
 //go:embed migrations/*.sql
@@ -19,7 +20,15 @@ var migrations embed.FS
 var format = &sqlitefile.Format{
 	Name: "directory", Example: "contacts.db", ApplicationID: 0x63626472, Versions: "goose_db_version",
 	Migrations: migrations, Folder: "migrations", GoMigrations: func() []*goose.Migration { return []*goose.Migration{fillSearch(), respell()} },
+	Steps: map[int64]string{
+		1: "contacts, numbers, runs", 2: "an index for searching by name", 3: "every contact is entered into it, which takes a while",
+		4: "what to do about a failed run", 5: "deletions that wait for a decision",
+		9: "every contact is entered anew, so that it is found by other spellings, which takes a while",
+	},
 }
+
+// Plan returns what opening a directory's file would change in it; nil where it would change nothing.
+func Plan(ctx context.Context, path string) (*upgrade.Plan, error) { return format.Plan(ctx, path) }
 
 // OpenAlone opens a directory's file to read all of it, for another store. See [sqlitefile.Format.OpenAlone].
 func OpenAlone(ctx context.Context, path string) (*sqlitefile.Alone, error) {

@@ -8,10 +8,10 @@ import (
 	"github.com/contactbridge/contactbridge/failure"
 )
 
-const accountColumns = "name, region, time_zone, managed, created"
+const accountColumns = "name, region, time_zone, managed, created, callers"
 
 func scanAccount(row scanner) (a Account, err error) {
-	err = row.Scan(&a.Name, &a.Region, &a.TimeZone, &a.Managed, stamp{&a.Created})
+	err = row.Scan(&a.Name, &a.Region, &a.TimeZone, &a.Managed, stamp{&a.Created}, stored(&a.Callers))
 	return a, err
 }
 
@@ -20,9 +20,13 @@ func (d *DB) PutAccount(ctx context.Context, a Account) error {
 	if err := checkName("account", a.Name); err != nil {
 		return err
 	}
-	n, err := d.write().exec(ctx, `INSERT INTO hub.accounts AS a (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (name) DO UPDATE SET region = excluded.region, time_zone = excluded.time_zone, managed = excluded.managed WHERE a.going = 0`,
-		a.Name, a.Region, a.TimeZone, a.Managed, d.orNow(a.Created))
+	callers, err := encoded(&a.Callers)
+	if err != nil {
+		return wrap(err, "keep account %s", a.Name)
+	}
+	n, err := d.write().exec(ctx, `INSERT INTO hub.accounts AS a (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE SET
+		region = excluded.region, time_zone = excluded.time_zone, managed = excluded.managed, callers = excluded.callers WHERE a.going = 0`,
+		a.Name, a.Region, a.TimeZone, a.Managed, d.orNow(a.Created), callers)
 	if err == nil && n == 0 {
 		err = ErrGoing
 	}
@@ -41,7 +45,7 @@ func (d *DB) Accounts(ctx context.Context) ([]Account, error) {
 	return all, wrap(err, "list the accounts")
 }
 
-// DeleteAccount deletes an account with its integrations, tokens and webhooks, their secrets and deliveries, or returns
+// DeleteAccount deletes an account with its integrations, tokens and webhooks, their secrets and deliveries, and its kept look-ups, or returns
 // [ErrNotFound]. Events, samples and audit entries stay.
 func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 	err := d.revoke(ctx, func(s session) error {
@@ -63,6 +67,8 @@ func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 			"DELETE FROM hub.integrations WHERE account = $1",
 			"DELETE FROM hub.secrets WHERE owner > $1 || '/' AND owner < $1 || '0'", // 0 follows / in ASCII
 			"DELETE FROM hub.secrets WHERE owner IN (SELECT 'webhook:' || id FROM hub.webhooks WHERE account = $1)",
+			"DELETE FROM hub.calls WHERE account = $1",
+			"DELETE FROM hub.recognition WHERE account = $1",
 			"DELETE FROM hub.accounts WHERE name = $1",
 		} {
 			if _, err := s.exec(ctx, text, name); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/internal/upgrade"
 )
 
 // A Sealer keeps secrets at rest. Context binds what is sealed to its place, so that it cannot be moved to another.
@@ -35,6 +36,20 @@ type OpenOptions struct {
 	Seal      Sealer           // for auth values, OAuth tokens and webhooks' secrets; nil: none can be kept or read
 	Clock     func() time.Time // nil: the database's own clock on PostgreSQL, or else time.Now
 	KeepAudit time.Duration    // no audit entry younger than this is pruned; default and least: a year
+}
+
+// steps say what each version of the tables brings, on both databases.
+var steps = map[int64]string{
+	1: "accounts, integrations, tokens, users", 2: "removals that are finished later, and webhooks that several processes send",
+	3: "who made a token",
+}
+
+// Plan returns what [Open] would change in a registry; nil where it would change nothing, or make everything.
+func Plan(ctx context.Context, at string) (*upgrade.Plan, error) {
+	if IsPostgres(at) {
+		return tables.Plan(ctx, at)
+	}
+	return format.Plan(ctx, at)
 }
 
 // Open opens a registry, making it or bringing it up to date: a SQLite file's path, or a postgres:// URL.

@@ -26,6 +26,8 @@ type configured struct {
 	Share      float64       `json:"guard_share,omitempty"`
 	Min        int64         `json:"guard_min,omitempty"`
 	Always     bool          `json:"guard_always,omitempty"`
+	Priority   int           `json:"priority,omitempty"`
+	Role       string        `json:"role,omitempty"`
 }
 
 func configuredOf(i *Integration) *configured {
@@ -33,7 +35,7 @@ func configuredOf(i *Integration) *configured {
 		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth,
 		Every: i.Schedule.Every, Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: i.Schedule.Full,
 		Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: i.Limits.Timeout, Run: i.Limits.Run,
-		Share: i.Guard.Share, Min: i.Guard.Min, Always: i.Guard.Always,
+		Share: i.Guard.Share, Min: i.Guard.Min, Always: i.Guard.Always, Priority: i.Priority, Role: i.Role,
 	}
 }
 
@@ -42,6 +44,7 @@ func (c *configured) apply(i *Integration) {
 	i.Schedule = Schedule{Every: c.Every, Cron: c.Cron, Off: c.Off, Full: c.Full}
 	i.Limits = Limits{Pages: c.Pages, PageBytes: c.PageBytes, Timeout: c.Timeout, Run: c.Run}
 	i.Guard = directory.Guard{Share: c.Share, Min: c.Min, Always: c.Always}
+	i.Priority, i.Role = c.Priority, c.Role
 }
 
 const integrationColumns = `account, name, config, auth_set, paused, managed, created, updated,

@@ -46,7 +46,7 @@ func TestANewerReleasesRegistryIsRefused(t *testing.T) {
 			table = "contactbridge." + table
 		}
 		ok(t, w.exec(t, "INSERT INTO "+table+" (version_id, is_applied) VALUES (99, TRUE)"))
-		refused(t, w.at, "newer contactbridge", "update")
+		refused(t, w.at, "newer contactbridge", "Update")
 	})
 }
 

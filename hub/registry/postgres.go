@@ -17,7 +17,7 @@ const poolSize = 8
 
 // tables are a registry's. Their lock is "cbhb".
 var tables = &postgresdb.Tables{
-	Name: "registry", Lock: 0x63626862, Versions: postgresdb.Schema + ".registry_migrations", Migrations: migrations, Folder: "migrations/postgres",
+	Name: "registry", Lock: 0x63626862, Versions: postgresdb.Schema + ".registry_migrations", Migrations: migrations, Folder: "migrations/postgres", Steps: steps,
 }
 
 func postgresDialect() *dialect {

@@ -19,7 +19,20 @@ type Account struct {
 	TimeZone string // IANA name; empty: UTC
 	Managed  bool   // declared by the configuration file; changed there only
 	Created  time.Time
+	Callers  Callers
 }
+
+// Callers say how an account names its callers, and which look-ups are kept. The zero value holds the defaults.
+type Callers struct {
+	Policy   []string      `json:"policy,omitempty"`   // see caller.ParsePolicy; empty: the default
+	Ranges   []string      `json:"ranges,omitempty"`   // see caller.ParseRange
+	NoDerive bool          `json:"noderive,omitempty"` // no ranges are derived from contacts
+	Keep     time.Duration `json:"keep,omitempty"`     // of the last look-ups; 0: [DefaultKeepCalls]; negative: none is kept
+	Unmasked bool          `json:"unmasked,omitempty"` // they are kept with names and whole numbers
+}
+
+// DefaultKeepCalls is how long look-ups are kept where an account says nothing.
+const DefaultKeepCalls = 30 * 24 * time.Hour
 
 // An Integration is a bridge that an account's contacts come from.
 type Integration struct {
@@ -31,6 +44,8 @@ type Integration struct {
 	Schedule   Schedule // when it runs
 	Limits     Limits
 	Guard      directory.Guard // zero: the default one (D7)
+	Priority   int             // of its contacts where several have one number: 1 before 2; 0: after all that have one
+	Role       string          // what its contacts are: contacts, block or allow; empty: contacts
 	Paused     bool            // runs only when asked to
 	Managed    bool            // declared by the configuration file; changed there only
 	Created    time.Time
@@ -256,6 +271,24 @@ type Sample struct {
 	Day      time.Time // midnight UTC
 	Account  string
 	Contacts int64
+}
+
+// A Call is a look-up that was kept.
+type Call struct {
+	ID       int64 // ascending
+	Account  string
+	Time     time.Time
+	Number   string          // as it is kept: masked or not
+	Reason   string          // a word of package caller
+	Answer   json.RawMessage // with its explanation
+	Contacts []directory.Ref // that it tells of
+}
+
+// A Recognition counts the calls of an account on one day. Those that are neither named nor ambiguous nor unknown showed no number.
+type Recognition struct {
+	Day                              time.Time // midnight UTC
+	Account                          string
+	Asked, Named, Ambiguous, Unknown int64
 }
 
 // A Filter chooses events or audit entries.

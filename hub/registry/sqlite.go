@@ -17,7 +17,7 @@ var migrations embed.FS
 // format is that of a registry's file. Its mark is "cbhb".
 var format = &sqlitefile.Format{
 	Name: "registry", Example: "hub.db", ApplicationID: 0x63626862, Versions: "registry_migrations",
-	Settings: []string{"_pragma=foreign_keys(1)"}, Migrations: migrations, Folder: "migrations/sqlite",
+	Settings: []string{"_pragma=foreign_keys(1)"}, Migrations: migrations, Folder: "migrations/sqlite", Steps: steps,
 }
 
 // OpenAlone opens a registry's file to read all of it, for another database. See [sqlitefile.Format.OpenAlone].

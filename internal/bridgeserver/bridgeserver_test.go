@@ -171,7 +171,12 @@ func credentials(username, password string) string {
 	return string(text)
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// certmagic counts what it asks for in a goroutine for each authority, for as long as the process lives, and looks after its lock's
+// file for five seconds more than it is there.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).loop"),
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
+}
 
 func TestEveryPageOfARunIsServed(t *testing.T) {
 	r := serve(t, parse(t, twoEndpoints), nil)

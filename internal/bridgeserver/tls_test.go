@@ -7,6 +7,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -18,6 +20,9 @@ import (
 
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/test/pace"
+	"github.com/contactbridge/contactbridge/internal/test/pebble"
+	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
 // writePair writes a self-signed certificate with a serial number, and its key, as modified at a time.
@@ -108,5 +113,42 @@ func TestCheckTLSFindsAPairThatCannotBeServed(t *testing.T) {
 		if err := bridgeserver.CheckTLS(&config.Config{TLS: c.tls}); (err == nil) != c.good {
 			t.Errorf("%+v: %v", c.tls, err)
 		}
+	}
+}
+
+// A bridge gets its certificate by itself, keeps it beside its configuration, and tells when it ends.
+func TestACertificateIsGotFromAnAuthority(t *testing.T) {
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := pebble.Start(t, pebble.Options{TLS: port, HTTP: port})
+	cfg, folder := parse(t, twoEndpoints), t.TempDir()
+	cfg.Listen = fmt.Sprintf("127.0.0.1:%d", port)
+	cfg.TLS.ACME = &config.ACME{
+		Authority: config.Authority{Domains: []string{"bridge.example.com"}, Directory: authority.Directory, Roots: authority.Roots},
+		Storage:   filepath.Join(folder, "certificates"),
+	}
+	r := serve(t, cfg, nil)
+	transport := r.client.Transport.(*http.Transport)
+	transport.TLSClientConfig = &tls.Config{RootCAs: authority.Issuers(t), ServerName: "bridge.example.com"}
+	deadline := time.Now().Add(pace.Limit(20 * time.Second))
+	for {
+		response, err := r.client.Get(r.url + "/metrics")
+		if err == nil {
+			text, _ := io.ReadAll(response.Body)
+			response.Body.Close()
+			if response.ProtoMajor != 1 && response.ProtoMajor != 2 || !strings.Contains(string(text), `contactbridge_certificate_expiry_timestamp_seconds{domain="bridge.example.com"} 1.`) {
+				t.Errorf("%s: the metrics are\n%s", response.Proto, text)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if info, err := os.Stat(cfg.TLS.ACME.Storage); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("the folder of keys: %v, %v", info, err)
 	}
 }

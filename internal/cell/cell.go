@@ -133,16 +133,46 @@ func withoutScheme(text string) string {
 
 // each reads values with a reader of cells.
 func each(values []string, read func(string) []string) []string {
-	var list []string
+	list := slices.Grow([]string(nil), len(values))
 	for _, value := range values {
+		if isPlain(value) {
+			list = append(list, value)
+			continue
+		}
 		list = append(list, read(value)...)
 	}
 	return distinct(list)
 }
 
+// isPlain reports whether a text surely is one value for every reader of cells: letters, digits and what stands within one address.
+func isPlain(text string) bool {
+	at := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_':
+		case c == '@':
+			at++
+		default:
+			return false
+		}
+	}
+	return at < 2
+}
+
+// few is how many values are compared with each other without a map.
+const few = 16
+
 // distinct leaves out what came before.
 func distinct(list []string) []string {
 	kept := list[:0]
+	if len(list) <= few {
+		for _, value := range list {
+			if !slices.Contains(kept, value) {
+				kept = append(kept, value)
+			}
+		}
+		return kept
+	}
 	seen := make(map[string]bool, len(list))
 	for _, value := range list {
 		if !seen[value] {

@@ -22,21 +22,39 @@ import (
 // Config is a whole configuration file.
 type Config struct {
 	Listen    string              `yaml:"listen" jsonschema:"default=127.0.0.1:8080" jsonschema_description:"Where the bridge listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
-	TLS       TLS                 `yaml:"tls" jsonschema_description:"Serve HTTPS with this certificate. Without it the bridge speaks plain HTTP: put it behind a reverse proxy that has a certificate, since credentials travel in every request."`
+	TLS       TLS                 `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the bridge gets by itself. Without it the bridge speaks plain HTTP: put a reverse proxy that has a certificate in front, since credentials travel in every request."`
 	Log       Log                 `yaml:"log" jsonschema_description:"What is written to standard error."`
 	Network   Network             `yaml:"network" jsonschema_description:"Who may ask how much."`
 	Metrics   Metrics             `yaml:"metrics" jsonschema_description:"Who may read /metrics, which names the endpoints."`
 	Endpoints map[string]Endpoint `yaml:"endpoints" jsonschema:"required" jsonschema_description:"One entry for each external service, or part of one. The name stands in the URL: the endpoint crm answers POST /crm/contact_sync and POST /crm/auth_validation. Letters, digits, hyphen and underscore." hint:"Below endpoints, give each external service a name, and below the name its auth and source: see the files in examples/."`
 }
 
-// TLS is a certificate and its key.
+// TLS is a certificate and its key, or how the bridge gets them.
 type TLS struct {
 	Cert string `yaml:"cert" jsonschema_description:"The certificate and its chain, a PEM file. A relative name starts from the configuration file's folder."`
 	Key  string `yaml:"key" jsonschema_description:"The private key, a PEM file."`
+	ACME *ACME  `yaml:"acme" jsonschema_description:"Instead of cert and key: get the certificate, and renew it, by itself. See below."`
 }
 
 // Enabled reports whether the bridge speaks HTTPS.
-func (t TLS) Enabled() bool { return t.Cert != "" && t.Key != "" }
+func (t TLS) Enabled() bool { return t.Cert != "" && t.Key != "" || t.ACME != nil }
+
+// ACME says how the bridge gets its certificates, and where it keeps them.
+type ACME struct {
+	Authority `yaml:",inline"`
+
+	Storage string `yaml:"storage" jsonschema:"default=./certificates" jsonschema_description:"Where keys and certificates are kept: a folder, or a PostgreSQL database as postgres://user:password@host/name. Several processes with the same storage share one certificate, and any of them answers the authority."`
+	SealKey string `yaml:"seal_key" jsonschema_description:"With a database: the key that seals what is kept there, as ${NAME} or ${file:PATH}. Every process needs the same one. Make it with  openssl rand -base64 32"`
+}
+
+// Authority says which certificates are got from whom.
+type Authority struct {
+	Domains   []string `yaml:"domains" jsonschema:"required" jsonschema_description:"The names that the certificates are for, such as bridge.example.com. Their DNS records must lead to this machine." hint:"Write  domains: [bridge.example.com]"`
+	Email     string   `yaml:"email" jsonschema_description:"Where the authority writes to if something is wrong with your certificates."`
+	Directory string   `yaml:"directory" jsonschema:"default=https://acme-v02.api.letsencrypt.org/directory" jsonschema_description:"URL of the authority's ACME directory: Let's Encrypt, or one of your own. By naming domains you agree to its terms of service."`
+	Roots     string   `yaml:"roots" jsonschema_description:"A PEM file with the certificates that the directory's own HTTPS is checked with. Needed for an authority of your own."`
+	HTTP      string   `yaml:"http" jsonschema_description:"A second address to listen on, such as :80 . There the authority is answered (HTTP-01), and browsers are sent on to HTTPS. Without it the authority must reach listen at port 443 (TLS-ALPN-01)."`
+}
 
 // Network says who may ask how much.
 type Network struct {

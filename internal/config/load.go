@@ -1,10 +1,12 @@
 package config
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,7 +65,7 @@ func (c *checker) config() *Config {
 	cfg := &Config{}
 	c.problems = strictyaml.Found(c.document.Decode(cfg))
 	c.listen(cfg.Listen)
-	cfg.TLS = c.tls(cfg.TLS)
+	cfg.TLS = c.tls(cfg.TLS, cfg.Listen)
 	c.network(cfg.Network)
 	if n := len(cfg.Metrics.Token); n > 0 && n < minToken {
 		c.problem("metrics.token", fmt.Sprintf("the token has fewer than %d characters", minToken), "Make one with  openssl rand -hex 24")
@@ -111,13 +113,85 @@ func ListenProblem(address string) string {
 	return ""
 }
 
-func (c *checker) tls(tls TLS) TLS {
+func (c *checker) tls(tls TLS, listen string) TLS {
 	if (tls.Cert == "") != (tls.Key == "") {
 		c.problem("tls", "tls needs both cert and key", "Name the certificate's and the key's file, or remove tls.")
 	}
 	deps := source.Deps{Folder: c.folder}
-	return TLS{Cert: deps.Path(tls.Cert), Key: deps.Path(tls.Key)}
+	tls.Cert, tls.Key = deps.Path(tls.Cert), deps.Path(tls.Key)
+	if tls.ACME == nil {
+		return tls
+	}
+	a := *tls.ACME // the document keeps its own
+	for _, p := range a.Authority.Problems(tls.Cert != "" || tls.Key != "", listen) {
+		c.problem(p.Path, p.Message, p.Hint)
+	}
+	a.Roots = deps.Path(a.Roots)
+	switch {
+	case a.SharedStorage():
+		c.sealKey(a.SealKey)
+	case a.SealKey != "":
+		c.problem("tls.acme.seal_key", "seal_key is for certificates in a database", "Remove it, or set storage to postgres://user:password@host/name.")
+	default:
+		a.Storage = deps.Path(a.Storage)
+	}
+	tls.ACME = &a
+	return tls
 }
+
+// sealKey checks the key of a database of certificates.
+func (c *checker) sealKey(text string) {
+	if text == "" {
+		c.problem("tls.acme", "certificates in a database need seal_key", "Make a key with  openssl rand -base64 32  and write  seal_key: ${ACME_KEY}")
+		return
+	}
+	if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text)); err != nil || len(raw) != sealKeySize {
+		c.problem("tls.acme.seal_key", "seal_key is not the base64 of 32 bytes", "Make one with  openssl rand -base64 32")
+	}
+}
+
+const sealKeySize = 32 // bytes
+
+// SharedStorage reports whether certificates are kept in a database.
+func (a ACME) SharedStorage() bool {
+	scheme, _, ok := strings.Cut(a.Storage, "://")
+	return ok && (scheme == "postgres" || scheme == "postgresql")
+}
+
+// Problems returns what is wrong with how certificates are got: files says that there are cert and key as well, listen where the
+// server listens.
+func (a Authority) Problems(files bool, listen string) (problems []strictyaml.Problem) {
+	problem := func(path, message, hint string) {
+		problems = append(problems, strictyaml.Problem{Path: path, Message: message, Hint: hint})
+	}
+	if files {
+		problem("tls", "tls has both a certificate and acme, which gets one", "Remove cert and key, or acme.")
+	}
+	if strings.HasPrefix(listen, "unix:") {
+		problem("tls.acme", "the authority cannot reach a Unix socket", "Set listen to :443, or let the proxy in front have the certificate.")
+	}
+	if len(a.Domains) == 0 {
+		problem("tls.acme.domains", "there is no domain", "Write  domains: [bridge.example.com]")
+	}
+	for i, name := range a.Domains {
+		if !domain.MatchString(name) {
+			problem(fmt.Sprintf("tls.acme.domains.%d", i), fmt.Sprintf("%q is not a domain", name),
+				"Write a full name, such as bridge.example.com, without https:// and without *.")
+		}
+	}
+	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
+		problem("tls.acme.directory", "directory is not an https URL", "Write the address of the authority's ACME directory, or leave it out for Let's Encrypt.")
+	}
+	if a.Email != "" && !strings.Contains(a.Email, "@") {
+		problem("tls.acme.email", fmt.Sprintf("%q is not an e-mail address", a.Email), "Write it as ops@example.com, or leave it out.")
+	}
+	if message := ListenProblem(a.HTTP); a.HTTP != "" && (message != "" || strings.HasPrefix(a.HTTP, "unix:")) {
+		problem("tls.acme.http", fmt.Sprintf("http cannot be %q", a.HTTP), "Write host:port, such as :80")
+	}
+	return problems
+}
+
+var domain = regexp.MustCompile(`^(?i)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 var endpointName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 

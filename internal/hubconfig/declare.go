@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -14,9 +15,20 @@ func (cfg *Config) DeclaredAccounts() []registry.Account {
 	var accounts []registry.Account
 	for _, name := range slices.Sorted(maps.Keys(cfg.Accounts)) {
 		a := cfg.Accounts[name]
-		accounts = append(accounts, registry.Account{Name: name, Region: strings.ToUpper(a.Region), TimeZone: a.TimeZone, Managed: true})
+		accounts = append(accounts, registry.Account{Name: name, Region: strings.ToUpper(a.Region), TimeZone: a.TimeZone, Managed: true, Callers: a.Callers.registry()})
 	}
 	return accounts
+}
+
+func (c Callers) registry() registry.Callers {
+	r := registry.Callers{Policy: c.Policy, Ranges: c.Ranges, NoDerive: !c.Derive, Keep: time.Duration(c.Calls.Keep), Unmasked: !c.Calls.Mask}
+	switch r.Keep {
+	case 0:
+		r.Keep = -1 // registry.Callers: none
+	case registry.DefaultKeepCalls:
+		r.Keep = 0
+	}
+	return r
 }
 
 // Ceilings returns the most that integrations' limits may be that the file does not declare.
@@ -52,6 +64,7 @@ func (i Integration) declared(key directory.Key) DeclaredIntegration {
 		Schedule: registry.Schedule{Every: i.Every, Cron: i.Cron, Off: i.Off, Full: full},
 		Limits:   registry.Limits{Pages: i.Limits.Pages, PageBytes: int64(i.Limits.PageBytes), Timeout: i.Limits.Timeout, Run: i.Limits.Run},
 		Guard:    directory.NewGuard(float64(i.Guard.Share), i.Guard.Min),
+		Priority: i.Priority, Role: strings.TrimPrefix(i.Role, "contacts"),
 	}}
 }
 

@@ -14,7 +14,7 @@ import (
 // Config is a whole configuration file.
 type Config struct {
 	Listen     string             `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
-	TLS        config.TLS         `yaml:"tls" jsonschema_description:"Serve HTTPS with this certificate. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
+	TLS        TLS                `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the hub gets by itself. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
 	PublicURL  string             `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
 	Log        config.Log         `yaml:"log" jsonschema_description:"What is written to standard error."`
 	Data       string             `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
@@ -35,11 +35,36 @@ type Config struct {
 	SignIn     SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
 }
 
+// TLS is a certificate and its key, or how the hub gets them.
+type TLS struct {
+	Cert string            `yaml:"cert" jsonschema_description:"The certificate and its chain, a PEM file. A relative name starts from the configuration file's folder."`
+	Key  string            `yaml:"key" jsonschema_description:"The private key, a PEM file."`
+	ACME *config.Authority `yaml:"acme" jsonschema_description:"Instead of cert and key: get the certificate, and renew it, by itself. See below."`
+}
+
+// Enabled reports whether the hub speaks HTTPS.
+func (t TLS) Enabled() bool { return t.Cert != "" && t.Key != "" || t.ACME != nil }
+
 // Account is one contact centre.
 type Account struct {
 	Region       string                 `yaml:"region" jsonschema_description:"Country of numbers that are written without a country code: its two letters, such as GB."`
 	TimeZone     string                 `yaml:"time_zone" jsonschema:"default=UTC" jsonschema_description:"IANA name, such as Europe/London: of cron schedules, and of the times that the console shows."`
+	Callers      Callers                `yaml:"callers" jsonschema_description:"How callers are named, and which look-ups are kept."`
 	Integrations map[string]Integration `yaml:"integrations" jsonschema_description:"The bridges that its contacts come from, by name."`
+}
+
+// Callers say how callers are named.
+type Callers struct {
+	Policy []string `yaml:"policy" jsonschema_description:"What decides where several contacts have the number of a call, in this order: priority (of their integrations), company (if all share one, its name), newest (the contact that changed last). Default: [priority, company, newest]. Where it does not decide, nobody is named."`
+	Ranges []string `yaml:"ranges" jsonschema_description:"Numbers that belong to a company, besides those that are derived: \"+4420794600xx: Example Ltd\"."`
+	Derive bool     `yaml:"derive" jsonschema:"default=true" jsonschema_description:"Name an unknown number by the company of which three contacts or more share all but its last two to four digits."`
+	Calls  Calls    `yaml:"calls" jsonschema_description:"The last look-ups, with their explanation."`
+}
+
+// Calls say which look-ups are kept.
+type Calls struct {
+	Keep Span `yaml:"keep" jsonschema:"default=30d" jsonschema_description:"How long. 0s: none is kept. At most 20 a second and the last 20000 of an account are."`
+	Mask bool `yaml:"mask" jsonschema:"default=true" jsonschema_description:"Keep numbers without their last four digits, and no names."`
 }
 
 // Integration is one bridge.
@@ -55,6 +80,8 @@ type Integration struct {
 	Paused     bool              `yaml:"paused" jsonschema:"default=false" jsonschema_description:"Run only when asked to, for the time being."`
 	Full       time.Duration     `yaml:"full" jsonschema:"default=168h" jsonschema_description:"Age of the last complete run at which the next one reads everything, which finds deletions that a bridge does not tell of. 0s: never."`
 	Limits     Limits            `yaml:"limits" jsonschema_description:"What one run may take."`
+	Priority   int               `yaml:"priority" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"Of its contacts where several have the number of a call: 1 goes before 2. Without it: after all that have one."`
+	Role       string            `yaml:"role" jsonschema:"default=contacts,enum=contacts,enum=block,enum=allow" jsonschema_description:"What its contacts are: contacts; block, numbers to block; allow, numbers that are not blocked whatever block lists say. The API and /callerid?format=json say the list that a number stands on."`
 	Guard      Guard             `yaml:"guard" jsonschema_description:"A run that would delete more than this stops and asks."`
 }
 
@@ -145,6 +172,28 @@ type SignIn struct {
 	ClientSecret string `yaml:"client_secret" jsonschema_description:"As ${NAME} or ${file:PATH}."`
 	Name         string `yaml:"name" jsonschema:"default=single sign-on" jsonschema_description:"What the button says: Sign in with …"`
 }
+
+// A Span is a time that may be written in days: 30d, or 12h as other times.
+type Span time.Duration
+
+// UnmarshalText reads a span.
+func (s *Span) UnmarshalText(text []byte) error {
+	word := strings.TrimSpace(string(text))
+	if number, ok := strings.CutSuffix(word, "d"); ok {
+		if days, err := strconv.Atoi(number); err == nil && days >= 0 && days <= mostDays {
+			*s = Span(time.Duration(days) * 24 * time.Hour)
+			return nil
+		}
+	}
+	d, err := time.ParseDuration(word)
+	if err != nil || d < 0 || d > mostDays*24*time.Hour {
+		return &failure.Error{Code: failure.Invalid, Message: "this is not a time", Hint: "Write days or hours: 30d, 12h. 0s is none. The most is 3650d."}
+	}
+	*s = Span(d)
+	return nil
+}
+
+const mostDays = 3650
 
 // A Percent is a share, from 0 to 1, written as 20% or 20.
 type Percent float64

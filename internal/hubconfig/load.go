@@ -14,6 +14,8 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/country"
@@ -65,6 +67,12 @@ func (c *checker) problem(path, message, hint string) {
 	c.problems = append(c.problems, strictyaml.Problem{Path: path, Message: message, Hint: hint})
 }
 
+// failure notes an error that explains itself.
+func (c *checker) failure(path string, err error) {
+	f := failure.Of(err)
+	c.problem(path, f.Message, f.Hint)
+}
+
 // config checks everything and makes paths start from the configuration's folder.
 func (c *checker) config(cfg *Config, folder string) {
 	if message := config.ListenProblem(cfg.Listen); message != "" {
@@ -72,6 +80,12 @@ func (c *checker) config(cfg *Config, folder string) {
 	}
 	if (cfg.TLS.Cert == "") != (cfg.TLS.Key == "") {
 		c.problem("tls", "tls needs both cert and key", "Name the certificate's and the key's file, or remove tls.")
+	}
+	if a := cfg.TLS.ACME; a != nil {
+		c.problems = append(c.problems, a.Problems(cfg.TLS.Cert != "" || cfg.TLS.Key != "", cfg.Listen)...)
+		if a.Roots != "" && !filepath.IsAbs(a.Roots) {
+			a.Roots = filepath.Join(folder, a.Roots)
+		}
 	}
 	for _, path := range []*string{&cfg.TLS.Cert, &cfg.TLS.Key, &cfg.Data, &cfg.Secrets.KeyFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
@@ -163,6 +177,17 @@ func (c *checker) account(path, name string, a Account) {
 	}
 	if _, err := time.LoadLocation(a.TimeZone); err != nil {
 		c.problem(path+".time_zone", fmt.Sprintf("unknown time zone %q", a.TimeZone), "Write its IANA name: Europe/London, America/New_York.")
+	}
+	if _, err := caller.ParsePolicy(a.Callers.Policy); err != nil {
+		c.failure(path+".callers.policy", err)
+	}
+	for i, text := range a.Callers.Ranges {
+		if _, err := caller.ParseRange(text); err != nil {
+			c.failure(fmt.Sprintf("%s.callers.ranges.%d", path, i), err)
+		}
+	}
+	if len(a.Callers.Ranges) > caller.MostRanges {
+		c.problem(path+".callers.ranges", fmt.Sprintf("there are more than %d ranges", caller.MostRanges), "Write wider ranges, with more x, or leave those out that three contacts show.")
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Integrations)) {
 		c.integration(path+".integrations."+name, name, a.Integrations[name])

@@ -32,6 +32,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/priority"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
+	"github.com/contactbridge/contactbridge/internal/upgrade"
 )
 
 // ServerOptions are a hub's settings besides its configuration.
@@ -39,6 +40,9 @@ type ServerOptions struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program
 	Guest   string       // see [console.Options]: for a demonstration
+
+	// Upgrading is told what is about to be changed in databases of an older release; nil: nobody is.
+	Upgrading func(*upgrade.Plan)
 }
 
 // Files of an embedded hub, below its data folder.
@@ -76,6 +80,9 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (_ *Datab
 			return nil, fmt.Errorf("make the hub's folder: %w", err)
 		}
 	}
+	if err := announce(ctx, cfg, o.Upgrading); err != nil {
+		return nil, err
+	}
 	fresh, err := isNew(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -107,6 +114,38 @@ func newHub(d *Databases, logger *slog.Logger) *hub.Hub {
 		h.Background = priority.Low
 	}
 	return h
+}
+
+// Plans returns what [Open] would change in a configuration's databases, and changes nothing. Databases of a newer release are an
+// error.
+func Plans(ctx context.Context, cfg *hubconfig.Config) ([]*upgrade.Plan, error) {
+	ofDirectory := func() (*upgrade.Plan, error) { return sqlite.Plan(ctx, filepath.Join(cfg.Data, DirectoryFile)) }
+	if cfg.Database != "" {
+		ofDirectory = func() (*upgrade.Plan, error) { return postgres.Plan(ctx, cfg.Database) }
+	}
+	var plans []*upgrade.Plan
+	for _, plan := range []func() (*upgrade.Plan, error){func() (*upgrade.Plan, error) { return registry.Plan(ctx, registryAt(cfg)) }, ofDirectory} {
+		p, err := plan()
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			plans = append(plans, p)
+		}
+	}
+	return plans, nil
+}
+
+// announce says what is about to be changed.
+func announce(ctx context.Context, cfg *hubconfig.Config, say func(*upgrade.Plan)) error {
+	plans, err := Plans(ctx, cfg)
+	if err != nil || say == nil {
+		return err
+	}
+	for _, p := range plans {
+		say(p)
+	}
+	return nil
 }
 
 func registryAt(cfg *hubconfig.Config) string {

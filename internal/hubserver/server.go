@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/riverqueue"
+	"github.com/contactbridge/contactbridge/internal/acme"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/listener"
@@ -54,6 +54,10 @@ func Check(cfg *hubconfig.Config) error {
 	if !cfg.TLS.Enabled() {
 		return nil
 	}
+	if cfg.TLS.ACME != nil {
+		_, err := acme.ReadRoots(cfg.TLS.ACME.Roots)
+		return err
+	}
 	if _, err := listener.NewCertificate(cfg.TLS.Cert, cfg.TLS.Key, clock.System{}, nil); err != nil {
 		return &failure.Error{Code: failure.Invalid, Message: "tls cannot be served", Hint: "cert and key are PEM files that belong together.", Err: err}
 	}
@@ -87,17 +91,25 @@ func New(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (*Server, 
 // Serve runs what is due and answers requests, as the configuration's role says, until ctx is done. Then runs stop at a page's
 // end, and requests under way are answered. It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server, err := s.httpServer(l)
+	certificates, err := s.certificates(ctx, l)
 	if err != nil {
 		return errors.Join(err, l.Close())
+	}
+	server, err := s.httpServer(l, certificates)
+	if err != nil {
+		return errors.Join(err, certificates.end(), l.Close())
 	}
 	l = listener.Limit(l, s.config.Network.PerAddress, s.proxies())
 	group, ctx := errgroup.WithContext(ctx)
 	if s.config.Role != "web" {
 		group.Go(func() error { return s.work(ctx) })
 	}
+	if s.config.Role != "worker" {
+		group.Go(func() error { s.Hub.KeepCalls(ctx); return nil })
+	}
 	group.Go(func() error { return s.listen(server, l) })
 	group.Go(func() error { return s.declareLater(ctx) })
+	group.Go(func() error { return certificates.run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		close(s.stopping) // streams of events end, or they would be waited for
@@ -142,28 +154,22 @@ func (s *Server) listen(server *http.Server, l net.Listener) error {
 	return nil
 }
 
-func (s *Server) httpServer(l net.Listener) (*http.Server, error) {
-	handler, err := s.handler(l)
+func (s *Server) httpServer(l net.Listener, certificates served) (*http.Server, error) {
+	handler, err := s.handler(l, certificates.collectors)
 	if err != nil {
 		return nil, err
 	}
 	server := listener.Server(handler, maxHeaderBytes, listener.Times{}, s.logger)
-	if s.config.TLS.Enabled() {
-		certificate, err := listener.NewCertificate(s.config.TLS.Cert, s.config.TLS.Key, clock.System{}, s.logger)
-		if err != nil {
-			return nil, err
-		}
-		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.Get}
-	}
+	server.TLSConfig = certificates.tls
 	return server, nil
 }
 
 // handler is everything that this process answers: the API and the console; of a worker, only how it fares.
-func (s *Server) handler(l net.Listener) (http.Handler, error) {
+func (s *Server) handler(l net.Listener, collectors []prometheus.Collector) (http.Handler, error) {
 	runs := web.NewRuns()
 	s.Hub.Observe = runs.Observe
 	options := web.HandlerOptions{
-		Hub: s.Hub, Collectors: []prometheus.Collector{runs}, Logger: s.logger, Version: s.version, Stopping: s.stopping,
+		Hub: s.Hub, Collectors: append(collectors, runs), Logger: s.logger, Version: s.version, Stopping: s.stopping,
 		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics,
 	}
 	if s.config.Role == "worker" {

@@ -10,7 +10,7 @@ import (
 // file and in PostgreSQL.
 func registryTables() []*table {
 	all := []*table{
-		{name: "accounts", columns: columns(same("name region time_zone"), flags("managed"), same("created going"))},
+		{name: "accounts", columns: columns(same("name region time_zone"), flags("managed"), same("created going callers"))},
 		{name: "integrations", columns: columns(same("account name config"), flags("scheduled paused managed"), same(`auth_set created updated health problem
 			failures fresh last_full due asked asked_at taken token worker until late touched going version learned`))},
 		{name: "secrets", columns: same("kind owner name sealed kept")},
@@ -22,6 +22,9 @@ func registryTables() []*table {
 		{name: "webhooks", columns: columns(same("id account url kinds"), flags("managed disabled"), same("created held failures"))},
 		{name: deliveries, columns: same("id webhook event attempts problem next ended")},
 		{name: audit, columns: same("id time actor action account subject detail")},
+		{name: calls, columns: same("id account time number reason answer")},
+		{name: "call_contacts", columns: same("call account integration contact")},
+		{name: "recognition", columns: same("account day asked named ambiguous unknown")},
 		{name: "samples", columns: same("account day contacts")},
 		{name: "settings", columns: same("name value")},
 		{name: "removed", columns: same("account name at until")},
@@ -41,6 +44,7 @@ const (
 	// The tables that give their keys by themselves.
 	deliveries = "deliveries"
 	audit      = "audit"
+	calls      = "calls"
 )
 
 func columns(parts ...[]column) []column { return slices.Concat(parts...) }
@@ -56,7 +60,7 @@ func (m *mover) moveRegistry(ctx context.Context, c *copier) error {
 			return err
 		}
 	}
-	for _, name := range []string{deliveries, audit} {
+	for _, name := range []string{deliveries, audit, calls} {
 		if err := m.continueKeys(ctx, c, name); err != nil {
 			return fmt.Errorf("set the next key of %s: %w", name, err)
 		}

@@ -4,6 +4,7 @@ package postgresdb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	"github.com/pressly/goose/v3/database"
 
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/internal/upgrade"
 )
 
 // Schema holds all tables.
@@ -32,6 +34,7 @@ type Tables struct {
 	Folder       string                    // of Migrations, in which they are
 	GoMigrations func() []*goose.Migration // those that need code; nil: none
 	Versions     string                    // table of the versions that were applied, with its schema
+	Steps        map[int64]string          // what each version of the tables brings, for people
 }
 
 // Parse reads a database's URL, postgres://user:password@host/name. A process holds at most so many connections, unless the URL
@@ -109,18 +112,50 @@ func makeSchema(ctx context.Context, pool *pgxpool.Pool) error {
 	return err
 }
 
-func (t *Tables) up(ctx context.Context, pool *pgxpool.Pool) error {
-	folder, err := fs.Sub(t.Migrations, t.Folder)
+// Plan returns what [Tables.Upgrade] would do to a database, and changes nothing; nil where it would do nothing, or make everything.
+func (t *Tables) Plan(ctx context.Context, dsn string) (*upgrade.Plan, error) {
+	cfg, err := Parse(dsn, 1)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, Explain(err)
+	}
+	defer pool.Close()
+	var there bool
+	if err := pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", t.Versions).Scan(&there); err != nil || !there {
+		return nil, Explain(err)
 	}
 	db := stdlib.OpenDBFromPool(pool)
 	defer db.Close()
+	provider, err := t.provider(db)
+	if err != nil {
+		return nil, err
+	}
+	current, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema's version: %w", Explain(err))
+	}
+	return upgrade.New(t.Name, current, provider.ListSources(), t.Steps)
+}
+
+func (t *Tables) provider(db *sql.DB) (*goose.Provider, error) {
+	folder, err := fs.Sub(t.Migrations, t.Folder)
+	if err != nil {
+		return nil, err
+	}
 	options := []goose.ProviderOption{goose.WithTableName(t.Versions)}
 	if t.GoMigrations != nil {
 		options = append(options, goose.WithGoMigrations(t.GoMigrations()...))
 	}
-	provider, err := goose.NewProvider(database.DialectPostgres, db, folder, options...)
+	return goose.NewProvider(database.DialectPostgres, db, folder, options...)
+}
+
+func (t *Tables) up(ctx context.Context, pool *pgxpool.Pool) error {
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	provider, err := t.provider(db)
 	if err != nil {
 		return err
 	}
@@ -131,10 +166,7 @@ func (t *Tables) up(ctx context.Context, pool *pgxpool.Pool) error {
 	case current == target:
 		return nil
 	case current > target:
-		return &failure.Error{
-			Message: fmt.Sprintf("a newer contactbridge made the %s (schema %d, this one knows %d)", t.Name, current, target),
-			Hint:    "update contactbridge here as well, or choose another database",
-		}
+		return upgrade.Newer(t.Name, current, target)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("bring the schema up to date: %w", err)

@@ -58,6 +58,9 @@ type identity struct {
 func (c *candidate) idOf() identity {
 	t := &c.thing
 	if t.ID != "" {
+		if own := numberOf(t); own != "" && t.ID != c.meant.guess.ID {
+			return identity{column: own, why: "by its name; every row that was looked at has a value of its own"}
+		}
 		return identity{column: t.ID, why: t.WhyID}
 	}
 	if len(t.Primary) == 1 {
@@ -85,6 +88,24 @@ func (c *candidate) idOf() identity {
 	return identity{}
 }
 
+// numberOf returns the column that numbers the records of a file, by its name and values.
+func numberOf(t *Thing) string {
+	for _, c := range t.Columns {
+		words := wordsOf(c.Name)
+		if len(words) > 0 && numberWords[words[len(words)-1]] && !slices.ContainsFunc(words, func(w string) bool { return notNumbers[w] }) &&
+			len(t.Samples) > 1 && isUnique(values(*t, c.Name), len(t.Samples)) {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// What ends the names of columns that number records, and what is in those that number something else.
+var (
+	numberWords = setOf(`id no nr number nummer num key code uuid guid`)
+	notNumbers  = setOf(`phone telephone tel telefon fax mobile mobil cell handy zip postal country area house street hausnummer vat tax account iban bank company`)
+)
+
 func isUnique(values []string, of int) bool {
 	sorted := slices.Sorted(slices.Values(values))
 	return len(values) == of && len(slices.Compact(sorted)) == of
@@ -107,7 +128,7 @@ func (m *mapper) id() error {
 			parts[i] = m.text(column)
 		}
 		m.set("id", m.language().Join("-", parts), id.why+": "+strings.Join(id.all, ", "))
-	case m.thing.ID != "":
+	case id.column == m.thing.ID:
 		m.set("id", id.column, id.why)
 	default:
 		m.set("id", m.column(id.column), id.why)
@@ -123,9 +144,7 @@ func (m *mapper) wished(key string) bool {
 func (m *mapper) text(name string) string {
 	expression := m.column(name)
 	if sql, ok := m.language().(SQL); ok {
-		if c := m.thing.column(name); c != nil && c.Is != Text {
-			return sql.Text(expression)
-		}
+		return asText(sql, m.thing.column(name), expression)
 	}
 	return expression
 }
@@ -152,7 +171,7 @@ func (m *mapper) fields() {
 		for i, column := range g.Columns {
 			parts[i] = m.text(column)
 		}
-		m.set("fields."+g.Field, m.language().Join(g.Join, parts), "of its parts")
+		m.set("fields."+g.Field, m.language().Join(g.Join, parts), "")
 	}
 	m.lookUp(record.FieldCompany, companyWords)
 	for _, field := range []string{record.FieldEmails, record.FieldPhones, record.FieldWebsites} {
@@ -203,18 +222,30 @@ func (s *side) why() string {
 
 // side notes what follows from a field that comes from a side.
 func (m *mapper) side(s side) {
-	if !slices.Contains(m.elsewhere, s.thing.Name) {
-		m.elsewhere = append(m.elsewhere, s.thing.Name)
+	if slices.Contains(m.elsewhere, s.thing.Name) {
+		return
 	}
-	if len(s.others) > 0 {
-		m.proposal.problem("Add to the list in the configuration what belongs to it.", "rows of %s with another %s than %s are not taken for %s: %s",
-			s.thing.Name, s.typed, strings.Join(s.types, ", "), s.field, list(s.others, 8))
+	m.elsewhere = append(m.elsewhere, s.thing.Name)
+	if left := m.leftOut(s); len(left) > 0 {
+		m.proposal.problem("Add what holds phone numbers or e-mail addresses to the lists in the configuration.",
+			"rows of table %s with these values of %s are not taken: %s", s.thing.Name, s.typed, list(left, 8))
 	}
 	if !s.indexed() {
 		sql := m.language().(SQL)
-		m.proposal.problem(fmt.Sprintf("CREATE INDEX %s ON %s (%s);", strings.ReplaceAll(strings.Trim(s.thing.Name, `"`), ".", "_")+"_"+s.refers.Columns[0], sql.Thing(s.thing.Name), sql.Column(s.refers.Columns[0])),
-			"%s has no index on %s: every contact is looked up in all of its rows", s.thing.Name, s.refers.Columns[0])
+		m.proposal.problem(fmt.Sprintf("CREATE INDEX ON %s (%s) makes it quick; most databases want a name after INDEX.", sql.Thing(s.thing.Name), sql.Column(s.refers.Columns[0])),
+			"table %s has no index on %s: for every contact all of its rows are read", s.thing.Name, s.refers.Columns[0])
 	}
+}
+
+// leftOut returns the types of a side's rows that mean no field.
+func (m *mapper) leftOut(s side) []string {
+	var left []string
+	for _, other := range s.others {
+		if !slices.ContainsFunc(m.facts.sides, func(has side) bool { return has.thing.Name == s.thing.Name && slices.Contains(has.types, other) }) {
+			left = append(left, other)
+		}
+	}
+	return left
 }
 
 var (
@@ -288,7 +319,7 @@ func (m *mapper) updated() {
 		m.proposal.problem("Set updated if there is a column that moves with every change.", "no column was found that says when a contact was last changed: %s", without)
 	case len(m.elsewhere) > 0:
 		m.proposal.problem(fmt.Sprintf("Set updated: %s if your program moves it as well whenever a row there is added, changed or removed.", m.column(guess)),
-			"updated is left out: %s says nothing of changes in %s; %s", guess, strings.Join(m.elsewhere, ", "), without)
+			"updated is left out: %s does not tell of changes in %s; %s", guess, strings.Join(m.elsewhere, ", "), without)
 	case len(values(m.thing, guess)) < len(m.thing.Samples):
 		m.unstamped(guess)
 	default:

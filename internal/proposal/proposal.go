@@ -63,7 +63,7 @@ func Of(inv Inventory, wish Wish) (Proposal, error) {
 
 // name adds the setting that names what is read.
 func (p *Proposal) name(inv Inventory, chosen []candidate) {
-	if inv.Key == "" || len(chosen) == 0 {
+	if inv.Key == "" || len(chosen) == 0 || len(chosen) == 1 && chosen[0].thing.Name == "" {
 		return
 	}
 	names := make([]string, len(chosen))
@@ -148,12 +148,19 @@ func choose(inv Inventory, ranked []candidate, wanted []string, p *Proposal) ([]
 		if inv.Key == "" {
 			return nil, nil
 		}
-		return nil, &failure.Error{Code: failure.NotFound, Message: fmt.Sprintf("there is no %s that could be read", inv.Noun)}
+		return nil, &failure.Error{
+			Code: failure.NotFound, Message: fmt.Sprintf("there is no %s that could be read", inv.Noun),
+			Hint: "Check that this is the right place, and that the user may read what is in it.",
+		}
 	}
 	best := ranked[0]
+	if !best.possible() && len(ranked) == 1 {
+		p.problem("Say which columns hold them.", "nothing was found that looks like phone numbers")
+		return ranked, nil
+	}
 	if !best.possible() {
 		return nil, &failure.Error{
-			Code: failure.NotFound, Message: fmt.Sprintf("no %s looks as if it holds contacts: none has names, phone numbers or e-mail addresses that can be told", inv.Noun),
+			Code: failure.NotFound, Message: fmt.Sprintf("no %s looks as if it holds contacts: no phone numbers, and no names with e-mail addresses, were found", inv.Noun),
 			Hint: fmt.Sprintf("Name it: --%s. There are %s.", flagOf(inv.Key), list(names(ranked), 12)),
 		}
 	}

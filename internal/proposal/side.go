@@ -91,12 +91,12 @@ var (
 
 // meaningsOfSide returns what a side could hold: numbers, addresses or both.
 func meaningsOfSide(t Thing) []side {
-	m := understand(t)
-	if len(m.columns(record.FieldName)) > 0 && len(t.Columns) > 8 { // contacts themselves, such as those of a company
-		return nil
-	}
 	if list := typedSides(t); len(list) > 0 {
 		return list
+	}
+	m := understand(t)
+	if len(m.columns(record.FieldName)) > 0 && !slices.ContainsFunc(wordsOf(t.Name), func(w string) bool { return phoneThings[w] || mailThings[w] }) {
+		return nil // they are contacts themselves, such as those of a company
 	}
 	var list []side
 	for _, field := range []string{record.FieldPhones, record.FieldEmails} {
@@ -220,7 +220,7 @@ func (s *side) expression(sql SQL, of Thing, column string) string {
 		for i, v := range s.types {
 			values[i] = sql.Value(v)
 		}
-		where += fmt.Sprintf(" AND %s IN (%s)", sql.Text(in(s.typed)), strings.Join(values, ", "))
+		where += fmt.Sprintf(" AND %s IN (%s)", asText(sql, s.thing.column(s.typed), in(s.typed)), strings.Join(values, ", "))
 	}
 	m := understand(s.thing)
 	if c := s.thing.column(m.guess.Deleted); c != nil {
@@ -230,7 +230,15 @@ func (s *side) expression(sql SQL, of Thing, column string) string {
 	if len(s.thing.Primary) > 0 {
 		order = in(s.thing.Primary[len(s.thing.Primary)-1])
 	}
-	return fmt.Sprintf("(SELECT %s FROM %s WHERE %s)", sql.List(sql.Text(in(column)), order), sql.Thing(s.thing.Name), where)
+	return fmt.Sprintf("(SELECT %s FROM %s WHERE %s)", sql.List(asText(sql, s.thing.column(column), in(column)), order), sql.Thing(s.thing.Name), where)
+}
+
+// asText writes a column as a text. One of characters is one; a list of words, a UUID or a number is cast.
+func asText(sql SQL, c *Column, expression string) string {
+	if c != nil && c.Is == Text && (strings.Contains(strings.ToLower(c.Type), "char") || strings.Contains(strings.ToLower(c.Type), "text")) {
+		return expression
+	}
+	return sql.Text(expression)
 }
 
 // notDeleted is the condition of rows that are not marked as deleted.

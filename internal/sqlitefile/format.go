@@ -18,6 +18,7 @@ import (
 	"github.com/pressly/goose/v3/database"
 
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/internal/upgrade"
 )
 
 // A Format describes one kind of file: the mark in its header, and the schema that this release gives it.
@@ -30,6 +31,7 @@ type Format struct {
 	Folder        string                    // of Migrations, in which they are
 	GoMigrations  func() []*goose.Migration // those that need code; nil: none
 	Versions      string                    // table of the versions that were applied
+	Steps         map[int64]string          // what each version of the schema brings, for people
 }
 
 // Find returns the absolute path of a file, and whether there is one. A folder is an error.
@@ -106,6 +108,35 @@ func (f *Format) Check(ctx context.Context, file string) error {
 	})
 }
 
+// Plan returns what [Format.Upgrade] would do to a file, and changes nothing; nil where it would do nothing, or make everything.
+func (f *Format) Plan(ctx context.Context, path string) (plan *upgrade.Plan, err error) {
+	file, there, err := f.Find(path)
+	if err != nil || !there {
+		return nil, err
+	}
+	return plan, f.patiently(ctx, func() error {
+		db, err := f.Reader(file, 1)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		ours, empty, err := f.recognize(ctx, db)
+		if err != nil || empty || !ours {
+			return err
+		}
+		provider, err := f.provider(db)
+		if err != nil {
+			return err
+		}
+		current, err := provider.GetDBVersion(ctx)
+		if err != nil {
+			return fmt.Errorf("read the schema's version: %w", err)
+		}
+		plan, err = upgrade.New(f.Name, current, provider.ListSources(), f.Steps)
+		return err
+	})
+}
+
 // Upgrade brings a file's schema up to date, on a connection that writes.
 func (f *Format) Upgrade(ctx context.Context, db *sql.DB) error {
 	return f.patiently(ctx, func() error { return f.upgrade(ctx, db) })
@@ -132,10 +163,7 @@ func (f *Format) upgrade(ctx context.Context, db *sql.DB) error {
 	case current == target:
 		return nil
 	case current > target:
-		return &failure.Error{
-			Message: fmt.Sprintf("a newer contactbridge made the %s (schema %d, this one knows %d)", f.Name, current, target),
-			Hint:    "update contactbridge here as well, or choose another file",
-		}
+		return upgrade.Newer(f.Name, current, target)
 	}
 	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", f.ApplicationID)); err != nil {
 		return err

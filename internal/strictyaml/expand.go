@@ -25,6 +25,12 @@ type Environment struct {
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// Expand fills in the references of one text, as the reader of a file does. Its error is [*Problems].
+func (e Environment) Expand(text string) (string, error) {
+	expanded, problems := e.expand(text)
+	return expanded, newProblems("", problems)
+}
+
 // expand fills in ${NAME}, ${NAME:-default} and ${file:PATH}, and turns $$ into $. A value is escaped as its [slot] demands.
 // What was filled in is not looked at again. It goes on after a reference that leads nowhere, so that all of them are reported.
 func (e Environment) expand(text string) (string, []Problem) {

@@ -1,6 +1,9 @@
 package csv
 
-import "github.com/contactbridge/contactbridge/source"
+import (
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/file"
+)
 
 // Kind describes the kind.
 func Kind() source.Kind {
@@ -26,6 +29,12 @@ time_zone: Europe/London
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.csv`,
 		OpenTo:        "anyone who knows a file's name",
+		Setup: file.Setup(file.Guide{
+			Example: "customers.csv",
+			New: func(cfg file.Config, _ string, deps source.Deps) (source.Factory, error) {
+				return New(Config{Config: cfg}, deps)
+			},
+		}),
 	}, New)
 }
 

@@ -71,6 +71,12 @@ func (r *records) Seek(at file.Place) {
 	r.end, r.doubt = at, 0
 }
 
+// Close implements [io.Closer].
+func (r *records) Close() error {
+	r.lines.Close()
+	return nil
+}
+
 // Next implements [file.Records].
 func (r *records) Next(rec *file.Record) error {
 	for {

@@ -49,7 +49,7 @@ func (c Config) check() (settings, error) {
 	problems.Add(err)
 	problems.If(c.Updated == "" && c.UpdatedLayout != "", "updated_layout", "updated_layout has no meaning without updated", "Set updated, or remove updated_layout.")
 	problems.If(c.Updated == "" && c.TimeZone != "", "time_zone", "time_zone has no meaning without updated", "Set updated, or remove time_zone.")
-	for _, mistake := range fieldErrors(c.checkTexts()) {
+	for _, mistake := range record.FieldErrors(c.checkTexts()) {
 		problems.Add(&source.ConfigError{Key: mistake.Path, Message: mistake.Path + ": " + mistake.Message, Hint: mistake.Hint, Err: mistake})
 	}
 	return s, problems.Err()
@@ -68,20 +68,30 @@ const autoID = "auto"
 // wanted lists the columns that the configuration names, for [Input].
 func (c Config) wanted() []string {
 	var list []string
-	add := func(text string) {
-		if text == "" || text == autoID {
-			return
-		}
-		list = append(list, text)
-		for _, name := range quotedName.FindAllStringSubmatch(text, -1) {
-			list = append(list, name[1]+name[2])
+	for _, text := range []string{c.ID, c.Updated, c.Deleted} {
+		if text != autoID {
+			list = appendWanted(list, text)
 		}
 	}
-	add(c.ID)
-	add(c.Updated)
-	add(c.Deleted)
-	for _, m := range c.Fields.Mapped() {
-		add(m.From)
+	return append(list, Wanted(c.Fields)...)
+}
+
+// Wanted lists the columns that fields name, as [Input.Wanted] does.
+func Wanted(fields record.Fields) []string {
+	var list []string
+	for _, m := range fields.Mapped() {
+		list = appendWanted(list, m.From)
+	}
+	return list
+}
+
+func appendWanted(list []string, text string) []string {
+	if text == "" {
+		return list
+	}
+	list = append(list, text)
+	for _, name := range quotedName.FindAllStringSubmatch(text, -1) {
+		list = append(list, name[1]+name[2])
 	}
 	return list
 }

@@ -21,6 +21,7 @@ type factory struct {
 	wanted   []string // see [Input]
 	deps     source.Deps
 	known    *source.Pool[*files]
+	looking  bool // only at what is there: no column need be one that is used
 }
 
 // New returns the factory of one endpoint with files of a format. reads are the settings of the kind's whole configuration

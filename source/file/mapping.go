@@ -36,6 +36,9 @@ func (f *files) newMapping(v *version) (*mapping, error) {
 	if err := f.haveDeciding(v, m); err != nil {
 		return nil, err
 	}
+	if f.factory.looking {
+		return m, nil
+	}
 	return m, f.haveSome(v, m)
 }
 
@@ -46,7 +49,7 @@ func (v *version) isEmpty() bool {
 
 // addUnknown adds the columns that are unknown by an error of the compiler. It reports whether there was one.
 func (v *version) addUnknown(err error) (added bool) {
-	for _, mistake := range fieldErrors(err) {
+	for _, mistake := range record.FieldErrors(err) {
 		if mistake.Column != "" && !slices.Contains(v.columns, mistake.Column) {
 			v.columns, added = append(v.columns, mistake.Column), true
 		}
@@ -89,26 +92,11 @@ func (f *factory) compiler() record.Compiler {
 func (f *files) unfit(name string, err error) error {
 	var said []string
 	hint := ""
-	for _, mistake := range fieldErrors(err) {
+	for _, mistake := range record.FieldErrors(err) {
 		said = append(said, mistake.Path+": "+mistake.Message)
 		hint = cmp.Or(hint, mistake.Hint)
 	}
 	return Broken(fmt.Sprintf("%s does not fit the configuration: %s", name, strings.Join(said, "; ")), hint)
-}
-
-// fieldErrors returns the errors of a compiler one by one.
-func fieldErrors(err error) []*record.FieldError {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var list []*record.FieldError
-		for _, one := range joined.Unwrap() {
-			list = append(list, fieldErrors(one)...)
-		}
-		return list
-	}
-	if one, ok := errors.AsType[*record.FieldError](err); ok {
-		return []*record.FieldError{one}
-	}
-	return nil
 }
 
 // haveDeciding returns an error where a file lacks a column that decides which of its records are sent, and which of them are gone.

@@ -1,6 +1,12 @@
 package json
 
-import "github.com/contactbridge/contactbridge/source"
+import (
+	"context"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/file"
+)
 
 // Kind describes the kind.
 func Kind() source.Kind {
@@ -23,5 +29,20 @@ id: member_no
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.json`,
 		OpenTo:        "anyone who knows a file's name",
+		Setup: file.Setup(file.Guide{
+			Example: "contacts.json", Choices: arraysOf, Noun: "array", Key: "records",
+			New: func(cfg file.Config, records string, deps source.Deps) (source.Factory, error) {
+				return New(Config{Config: cfg, Records: records}, deps)
+			},
+		}),
 	}, New)
+}
+
+// arraysOf lists the paths of a document's arrays of objects; of a document that is an array the path is empty.
+func arraysOf(ctx context.Context, in file.Input) ([]string, error) {
+	t := &table{name: in.Name}
+	if err := t.findArray(ctx, in, nil); err != nil {
+		return nil, err
+	}
+	return append([]string{strings.Join(t.path, ".")}, t.others...), nil
 }

@@ -1,6 +1,9 @@
 package jsonl
 
-import "github.com/contactbridge/contactbridge/source"
+import (
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/file"
+)
 
 // Kind describes the kind.
 func Kind() source.Kind {
@@ -22,5 +25,11 @@ updated: updated_at
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.jsonl`,
 		OpenTo:        "anyone who knows a file's name",
+		Setup: file.Setup(file.Guide{
+			Example: "contacts.jsonl",
+			New: func(cfg file.Config, _ string, deps source.Deps) (source.Factory, error) {
+				return New(Config{Config: cfg}, deps)
+			},
+		}),
 	}, New)
 }

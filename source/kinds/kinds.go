@@ -6,9 +6,11 @@ import (
 	"slices"
 
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/carddav"
 	"github.com/contactbridge/contactbridge/source/csv"
 	"github.com/contactbridge/contactbridge/source/json"
 	"github.com/contactbridge/contactbridge/source/jsonl"
+	"github.com/contactbridge/contactbridge/source/ldap"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/source/mysql"
 	"github.com/contactbridge/contactbridge/source/postgres"
@@ -29,6 +31,8 @@ func All() []source.Kind {
 		jsonl.Kind(),
 		json.Kind(),
 		xlsx.Kind(),
+		ldap.Kind(),
+		carddav.Kind(),
 	}, rest.Kinds(), []source.Kind{
 		memory.Kind(),
 	})
@@ -47,6 +51,8 @@ func Families() []Family {
 	return []Family{
 		{Name: source.FamilySQL, Guide: "serve-my-database.md", Title: "Serve my database"},
 		{Name: source.FamilyFile, Guide: "serve-my-files.md", Title: "Serve my files"},
+		{Name: source.FamilyAccounts, Guide: "ldap.md", Title: "Serve my directory"},
+		{Name: source.FamilyBooks, Guide: "carddav.md", Title: "Serve my address books"},
 		{Name: source.FamilyREST, Guide: "vendors.md", Title: "Serve a vendor's contacts"},
 		{Name: source.FamilyMemory},
 	}

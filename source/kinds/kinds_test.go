@@ -51,6 +51,14 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{path: customers.xlsx, sheet: Contacts, id: id, fields: {name: name, phones: [phone, mobile]}}`,
 		bad:  `{path: customers.xlsx, sheets: Contacts}`,
 	},
+	"ldap": {
+		good: `{url: "ldaps://{{auth.tenant}}.example.com", bind_dn: "uid={{auth.username}},ou=people,dc=example,dc=com", password: "{{auth.password}}", bases: ["ou=people,dc=example,dc=com"], member_of: ["cn=sales,ou=groups,dc=example,dc=com"], fields: {name: cn}}`,
+		bad:  `{url: "ldap://127.0.0.1", bse: "dc=example,dc=com"}`,
+	},
+	"carddav": {
+		good: `{url: "https://dav.example.com/", username: alice, password: secret, books: [Contacts], fields: {name: fn, phones: tel}}`,
+		bad:  `{url: "https://dav.example.com/", user: alice}`,
+	},
 	"rest": {
 		good: `{language: 1, url: "https://api.example.com/v2", auth: [{by: bearer, token: "{{auth.token}}"}], verify: {path: /me}, id: id, updated: {path: updated_at}, changes: {path: /people, query: {since: "{{since}}", per_page: "{{limit}}"}, records: data, order: updated, page: {by: keyset, size: 100}}, deletions: {by: none}, fields: {name: name, phones: [phone, mobile]}}`,
 		bad:  `{language: 1, url: "https://api.example.com/v2", change: {path: /people}}`,

@@ -25,7 +25,7 @@ type Config struct {
 	Filter          string          `yaml:"filter" jsonschema_description:"Which entries are contacts, as an LDAP filter. Default: (objectClass=person), with Active Directory (objectCategory=person)."`
 	MemberOf        []string        `yaml:"member_of" jsonschema_description:"Only members of one of these groups, also through groups in them, or entries below one of these organisational units: their DNs."`
 	IncludeDisabled bool            `yaml:"include_disabled" jsonschema_description:"Also accounts that are disabled or locked by an administrator."`
-	Changes         string          `yaml:"changes" jsonschema:"default=auto,enum=auto,enum=sync,enum=usn,enum=stamp,enum=whole" jsonschema_description:"How changes are found: sync (RFC 4533), usn (Active Directory), stamp (modifyTimestamp), whole (everything is compared), or auto, the first of them that the server has."`
+	Changes         string          `yaml:"changes" jsonschema:"default=auto,enum=auto,enum=sync,enum=usn,enum=log,enum=stamp,enum=whole" jsonschema_description:"How changes are found: sync (RFC 4533), usn (Active Directory), log (the retro changelog of 389 Directory Server), stamp (modifyTimestamp), whole (everything is compared), or auto, the first of them that the server has."`
 	Overlap         time.Duration   `yaml:"overlap" digest:"-" jsonschema_description:"How far back every run reads with stamp. Default: 5m."`
 	PageSize        int             `yaml:"page_size" digest:"-" jsonschema_description:"How many entries are asked for at once. Default: 500."`
 	ID              string          `yaml:"id" jsonschema_description:"Expression of the contact's id. Default: objectGUID, entryUUID or nsUniqueId. Deletions are only seen with the default."`
@@ -37,6 +37,7 @@ const (
 	changesAuto  = "auto"
 	changesSync  = "sync"
 	changesUSN   = "usn"
+	changesLog   = "log"
 	changesStamp = "stamp"
 	changesWhole = "whole"
 )
@@ -95,8 +96,8 @@ func (c Config) check() error {
 		_, err := client.CompileFilter(c.Filter)
 		errs.If(err != nil, "filter", "filter is not an LDAP filter", "Write it in parentheses, such as (&(objectClass=person)(mail=*)).")
 	}
-	errs.If(!slices.Contains([]string{changesAuto, changesSync, changesUSN, changesStamp, changesWhole}, c.Changes), "changes",
-		fmt.Sprintf("changes cannot be %q", c.Changes), "Choose one of: auto, sync, usn, stamp, whole.")
+	errs.If(!slices.Contains([]string{changesAuto, changesSync, changesUSN, changesLog, changesStamp, changesWhole}, c.Changes), "changes",
+		fmt.Sprintf("changes cannot be %q", c.Changes), "Choose one of: auto, sync, usn, log, stamp, whole.")
 	errs.If(c.Overlap < 0, "overlap", "overlap is negative", "Write a duration such as 5m.")
 	errs.If(c.PageSize < 0 || c.PageSize > 100_000, "page_size", "page_size is not between 1 and 100000", "Leave it out, or write a number such as 500.")
 	errs.Add(c.checkFields())

@@ -122,11 +122,13 @@ func refusedLogin(answer *client.Error) (message, hint string) {
 	return message, hint
 }
 
+var errEncryption = errors.New("TLS failed")
+
 // encryption says why a connection could not be encrypted.
 func encryption(err *tlsError) error {
 	e := &bridge.Error{
 		Code: bridge.CodeSourceUnavailable, Message: "the connection cannot be encrypted", RetryAfter: 5 * time.Second,
-		Hint: "Does the server speak TLS on this port? ldaps:// is port 636; ldap:// with start_tls: true is port 389.", Err: errors.New("TLS failed"),
+		Hint: "Does the server speak TLS on this port? ldaps:// is port 636; ldap:// with start_tls: true is port 389.", Err: errEncryption,
 	}
 	var certificate *tls.CertificateVerificationError
 	var name x509.HostnameError
@@ -139,7 +141,7 @@ func encryption(err *tlsError) error {
 		e.Code, e.RetryAfter = bridge.CodeSourceBroken, 0
 		e.Message, e.Hint = "the server's certificate is not trusted", "Name the certificates of the authority that signed it with ca."
 	case errors.As(err.err, &answer) && !isOurs(answer.ResultCode):
-		e.Code, e.RetryAfter, e.Err = bridge.CodeSourceBroken, 0, &resultCode{answer.ResultCode}
+		e.Code, e.RetryAfter = bridge.CodeSourceBroken, 0
 		e.Message, e.Hint = "the server does not start TLS", "Set TLS up on the server, or leave start_tls out."
 	}
 	return e

@@ -93,6 +93,8 @@ func (r *reader) explainWay(w way) string {
 	switch w.name() {
 	case changesSync:
 		return "content synchronization (RFC 4533)"
+	case changesLog:
+		return "the server's changelog"
 	case changesUSN:
 		return "update sequence numbers (uSNChanged)"
 	case changesStamp:
@@ -205,7 +207,7 @@ func (r *reader) noDeletions(ctx context.Context, w way, add func(source.Severit
 	const full = "deletions are only found by full runs"
 	switch w.name() {
 	case changesStamp:
-		hint := "Load the overlay syncprov (OpenLDAP), or enable Content Synchronization (389 Directory Server): see docs/ldap.md."
+		hint := "Load the overlay syncprov (OpenLDAP), or enable the Retro Changelog (389 Directory Server): see docs/ldap.md."
 		add(source.Warning, true, "no_deletions", full, hint)
 	case changesUSN:
 		sees, err := r.seesDeleted(ctx)

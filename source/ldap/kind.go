@@ -12,7 +12,7 @@ func Kind() source.Kind {
 the defaults fit inetOrgPerson and Active Directory. Names in fields are those of attributes, in the case of the server's schema; an
 attribute with several values is a list, and ` + "`dn`" + ` is the entry's DN. Disabled accounts are left out.
 
-**Exact** with OpenLDAP (overlay syncprov), Active Directory, and 389 Directory Server with Content Synchronization: deletions arrive by
+**Exact** with OpenLDAP (overlay syncprov), Active Directory, and 389 Directory Server with the Retro Changelog: deletions arrive by
 themselves. **Overlap** with any other server: what becomes visible later than ` + "`overlap`" + ` after its modifyTimestamp is missed, and deletions
 are found by full runs. [Which is which](exactness.md#directories).`,
 		Example: `kind: ldap
@@ -21,6 +21,7 @@ bind_dn: cn=reader,dc=example,dc=com
 password: ${READER_PASSWORD}
 base: dc=example,dc=com
 `,
+		Setup:         setup(),
 		CallerExample: `bind_dn: "{{auth.username}}"`,
 	}, New)
 }

@@ -10,12 +10,13 @@
 //
 // # Which entries changed
 //
-// A checkpoint is a [token] of one of four ways, which the server decides:
+// A checkpoint is a [token] of one of five ways, which the server decides:
 //
-//   - sync: the cookie of RFC 4533 (OpenLDAP with the overlay syncprov, 389 Directory Server with Content Synchronization). The server tells who
-//     was deleted, or has left the bases or the filter.
+//   - sync: the cookie of RFC 4533 (OpenLDAP with the overlay syncprov). The server tells who was deleted, or has left the bases or
+//     the filter.
 //   - usn: the update sequence number of one domain controller of Active Directory. Deleted objects are found in Deleted Objects,
 //     those that left the bases or the filter by a wider search.
+//   - log: the number of the last change in the retro changelog of 389 Directory Server.
 //   - stamp: modifyTimestamp, read again from an overlap before the newest one. Deletions are not seen.
 //   - whole: where nothing can be known, a fingerprint of everything (E10).
 //
@@ -76,7 +77,7 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 	if j.found.whole {
 		since = ""
 	}
-	run := bridge.Run{Since: since, State: state{whole: j.found.whole, next: j.found.next}.encode()}
+	run := bridge.Run{Since: since, State: state{whole: j.found.whole, next: j.found.next, created: j.created}.encode()}
 	s.tenant.keep(run, j.spool)
 	return run, nil
 }
@@ -107,7 +108,7 @@ func (s *Source) read(ctx context.Context, run bridge.Run, after bridge.Position
 	if err != nil {
 		return keyset.InvalidOffset(err)
 	}
-	sp, mapping, err := s.tenant.spoolOf(ctx, run, from)
+	sp, mapping, err := s.tenant.spoolOf(ctx, run, from, state.created)
 	if err != nil {
 		return err
 	}

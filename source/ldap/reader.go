@@ -17,16 +17,18 @@ import (
 
 // A reader reads a directory over one connection, once.
 type reader struct {
-	cfg     Config
-	now     func() time.Time
-	login   login
-	conn    *conn
-	root    root
-	schema  schema
-	mapping *mapping
-	parts   []part
-	groups  []*client.Entry // of member_of, in Active Directory
-	stamps  string          // the attribute with the time of the last change
+	cfg      Config
+	now      func() time.Time
+	login    login
+	conn     *conn
+	root     root
+	schema   schema
+	mapping  *mapping
+	parts    []part
+	groups   []*client.Entry // of member_of, in Active Directory
+	stamps   string          // the attribute with the time of the last change
+	youngest int64           // entries that were created later, in seconds since 1970, are left out; 0: none
+	created  int64           // when the youngest contact was created
 
 	out        *spoolWriter
 	row        record.Row      // for ids
@@ -143,7 +145,7 @@ func (r *reader) readPart(ctx context.Context, p part, and string) error {
 }
 
 func (r *reader) queryOf(p part, and string) query {
-	q := query{base: p.base, scope: client.ScopeWholeSubtree, filter: p.filter, wanted: slices.Clone(r.mapping.wanted)}
+	q := query{base: p.base, scope: client.ScopeWholeSubtree, filter: p.filter, wanted: append(slices.Clone(r.mapping.wanted), r.createdName())}
 	if and != "" {
 		q.filter = "(&" + p.filter + and + ")"
 	}
@@ -156,11 +158,21 @@ func (r *reader) queryOf(p part, and string) query {
 	return q
 }
 
+// createdName is the attribute with the time of an entry's creation.
+func (r *reader) createdName() string {
+	if r.root.product == activeDirectoryServer {
+		return "whenCreated"
+	}
+	return "createTimestamp"
+}
+
 // take writes a contact. An entry that is no member is left out.
 func (r *reader) take(p part, e *client.Entry) error {
-	if !p.members.has(e) {
+	created := secondsOf(e, r.createdName())
+	if !p.members.has(e) || r.youngest > 0 && created > r.youngest {
 		return nil
 	}
+	r.created = max(r.created, created)
 	record := r.mapping.record(e, r.schema, &r.row)
 	if r.put != nil {
 		r.put[r.mapping.native(e)] = true
@@ -257,16 +269,15 @@ func (r *reader) way(ctx context.Context) (way, error) {
 	if choice == changesAuto && r.root.product == activeDirectoryServer {
 		choice = changesUSN
 	}
-	if choice == changesAuto && r.root.has("supportedControl", syncRequest) {
-		ok, err := r.synchronizes(ctx)
-		if err != nil {
+	if choice == changesAuto {
+		var err error
+		if choice, err = r.try(ctx); err != nil {
 			return nil, err
-		}
-		if ok {
-			choice = changesSync
 		}
 	}
 	switch choice {
+	case changesLog:
+		return logWay{r}, nil
 	case changesSync:
 		return syncWay{r}, nil
 	case changesUSN:
@@ -287,14 +298,25 @@ func (r *reader) way(ctx context.Context) (way, error) {
 	return stampWay{r}, nil
 }
 
-// synchronizes reports whether the server gives a cookie for every part.
-func (r *reader) synchronizes(ctx context.Context) (bool, error) {
-	begun, err := syncWay{r}.start(ctx)
-	r.begun = &begun
-	if e, ok := errors.AsType[*bridge.Error](err); ok && e.Code != bridge.CodeSourceUnavailable && ctx.Err() == nil {
-		return false, nil
+// try returns the way that a server other than Active Directory has besides stamps, or auto.
+func (r *reader) try(ctx context.Context) (choice string, err error) {
+	var w way
+	switch {
+	case r.root.product == ds389 && r.root.value("changeLog") != "":
+		w = logWay{r}
+	case r.root.product != ds389 && r.root.has("supportedControl", syncRequest):
+		w = syncWay{r}
+	default:
+		return changesAuto, nil
 	}
-	return err == nil, err
+	begun, err := w.start(ctx)
+	if e, ok := errors.AsType[*bridge.Error](err); ok && e.Code != bridge.CodeSourceUnavailable && ctx.Err() == nil {
+		return changesAuto, nil // it does not have it, or the reader may not use it
+	}
+	if w.name() == changesSync {
+		r.begun = &begun
+	}
+	return w.name(), err
 }
 
 // stampsAreVisible reports whether contacts have a time of their last change that may be read.

@@ -117,9 +117,12 @@ func (w stampWay) window(ctx context.Context, from int64) ([]stamped, error) {
 	return list, nil
 }
 
-// stampOf returns an entry's stamp in seconds, 0 without one, and keeps the newest one.
-func (r *reader) stampOf(e *client.Entry) int64 {
-	t, ok := parseTime(e.GetEqualFoldAttributeValue(r.stamps))
+// stampOf returns an entry's stamp in seconds, 0 without one.
+func (r *reader) stampOf(e *client.Entry) int64 { return secondsOf(e, r.stamps) }
+
+// secondsOf returns a time of an entry in seconds since 1970, 0 without one.
+func secondsOf(e *client.Entry, attribute string) int64 {
+	t, ok := parseTime(e.GetEqualFoldAttributeValue(attribute))
 	if !ok {
 		return 0
 	}

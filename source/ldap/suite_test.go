@@ -26,12 +26,12 @@ var (
 	openldap = &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) {
 		return ldaptest.StartOpenLDAP(ctx, ldaptest.OpenLDAP{})
 	}}
-	samba      = &ldaptest.Suite{Start: ldaptest.StartSamba}
-	dirsrv     = &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.Start389(ctx, false) }}
-	dirsrvSync = &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.Start389(ctx, true) }}
+	samba     = &ldaptest.Suite{Start: ldaptest.StartSamba}
+	dirsrv    = &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.Start389(ctx, false) }}
+	dirsrvLog = &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.Start389(ctx, true) }}
 )
 
-func TestMain(m *testing.M) { os.Exit(ldaptest.Main(m, openldap, samba, dirsrv, dirsrvSync)) }
+func TestMain(m *testing.M) { os.Exit(ldaptest.Main(m, openldap, samba, dirsrv, dirsrvLog, limited)) }
 
 // A dialect says which attributes hold what the suite writes.
 type dialect struct {
@@ -256,9 +256,9 @@ func TestSource(t *testing.T) { sourcetest.Run(t, suiteOf(openldap, "", true)) }
 func TestSourceByStamp(t *testing.T) { sourcetest.Run(t, suiteOf(openldap, changesStamp, false)) }
 
 // servers are the others to run the suites on. They take minutes, most of them for writing.
-var servers = flag.String("servers", "", "also run the suites on these servers, separated by commas: samba, 389, 389sync")
+var servers = flag.String("servers", "", "also run the suites on these servers, separated by commas: samba, 389, 389log")
 
-// On a server other than OpenLDAP: go test ./source/ldap -run OtherServers -servers samba,389,389sync -timeout 20m -v.
+// On a server other than OpenLDAP: go test ./source/ldap -run OtherServers -servers samba,389,389log -timeout 20m -v.
 func TestSourceOnOtherServers(t *testing.T) {
 	for name := range strings.SplitSeq(*servers, ",") {
 		switch name {
@@ -270,8 +270,8 @@ func TestSourceOnOtherServers(t *testing.T) {
 			})
 		case "389":
 			t.Run(name, func(t *testing.T) { sourcetest.Run(t, suiteOf(dirsrv, "", false)) })
-		case "389sync":
-			t.Run(name, func(t *testing.T) { sourcetest.Run(t, suiteOf(dirsrvSync, "", true)) })
+		case "389log":
+			t.Run(name, func(t *testing.T) { sourcetest.Run(t, suiteOf(dirsrvLog, "", true)) })
 		}
 	}
 }

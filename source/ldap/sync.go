@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	client "github.com/go-ldap/ldap/v3"
 
@@ -32,7 +33,7 @@ func (w syncWay) start(ctx context.Context) (token, error) {
 		if err != nil {
 			return token{}, err
 		}
-		if s.cookie == "" {
+		if !w.isState(s.cookie) {
 			return token{}, &bridge.Error{
 				Code: bridge.CodeSourceBroken, Message: "the server gives no cookie for " + p.base,
 				Hint: "Load the overlay syncprov for this database, or set changes: stamp.",
@@ -41,6 +42,12 @@ func (w syncWay) start(ctx context.Context) (token, error) {
 		t.cookies = append(t.cookies, s.cookie)
 	}
 	return t, nil
+}
+
+// isState reports whether a cookie says how far a server was read. OpenLDAP takes one without a change sequence number for none, and
+// gives everything as if it had changed.
+func (w syncWay) isState(cookie string) bool {
+	return cookie != "" && (w.r.root.product != openLDAP || strings.Contains(cookie, "csn="))
 }
 
 // finish implements [way]: an entry that moved from a part that was still to be read to one that was read already is looked for.
@@ -62,6 +69,9 @@ func (w syncWay) changes(ctx context.Context, since token) (token, bool, error) 
 	next := token{way: changesSync}
 	var gone []string
 	for i, p := range w.r.parts {
+		if !w.isState(since.cookies[i]) {
+			return token{}, false, nil
+		}
 		s, err := w.search(ctx, w.r.queryOf(p, ""), since.cookies[i], func(e *client.Entry) error {
 			if !p.members.has(e) {
 				gone = append(gone, w.r.mapping.native(e))
@@ -72,7 +82,7 @@ func (w syncWay) changes(ctx context.Context, since token) (token, bool, error) 
 		if expired(err) {
 			return token{}, false, nil
 		}
-		if err != nil || !s.deletes && w.r.root.product != ds389 { // 389 Directory Server names who is gone, or refuses the cookie
+		if err != nil || !s.deletes {
 			return token{}, false, err // it lists who is present, and nobody here knows who else there was
 		}
 		gone = append(gone, s.gone...)
@@ -102,6 +112,9 @@ func (w syncWay) search(ctx context.Context, q query, cookie string, take func(*
 		present := false
 		for _, c := range controls {
 			present = s.control(w.r, c) || present
+			if state, ok := c.(*client.ControlSyncState); ok && e != nil && w.r.mapping.native(e) == "" { // 389 Directory Server leaves it out
+				e.Attributes = append(e.Attributes, client.NewEntryAttribute(w.r.mapping.idNative, []string{w.r.syncID(state.EntryUUID[:])}))
+			}
 		}
 		if e == nil || present || take == nil {
 			return nil

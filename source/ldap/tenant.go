@@ -218,23 +218,25 @@ type job struct {
 	seen   atomic.Int64
 	owed   bool // whoever asked was told to ask again
 
-	found found // once done
-	spool *spool
-	err   error
+	found   found // once done
+	created int64 // see [state]
+	spool   *spool
+	err     error
 }
 
 // start begins a reading. The caller holds the lock.
-func (t *tenant) start(since token) *job {
+func (t *tenant) start(since token, youngest int64) *job {
 	ctx, cancel := context.WithCancel(t.root)
 	j := &job{cancel: cancel, done: make(chan struct{}), since: t.factory.deps.Clock.Now()}
 	t.work.Go(func() {
 		defer cancel()
 		defer close(j.done)
 		j.err = t.with(ctx, func(r *reader) (err error) {
-			r.seen = &j.seen
+			r.seen, r.youngest = &j.seen, youngest
 			if j.found, err = r.read(ctx, since); err != nil {
 				return err
 			}
+			j.created = r.created
 			j.spool, err = r.out.finish()
 			return err
 		})
@@ -251,7 +253,7 @@ func (t *tenant) begin(ctx context.Context, since token) (*job, error) {
 	t.mu.Lock()
 	j := t.begins[key]
 	if j == nil || !j.owed {
-		j = t.start(since)
+		j = t.start(since, 0)
 		t.begins[key] = j
 	}
 	j.owed = false
@@ -328,7 +330,7 @@ func (t *tenant) keep(run bridge.Run, s *spool) {
 }
 
 // spoolOf returns the spool of a run, with one more user, and the mapping of its records. It is read again where it is missing.
-func (t *tenant) spoolOf(ctx context.Context, run bridge.Run, since token) (*spool, *mapping, error) {
+func (t *tenant) spoolOf(ctx context.Context, run bridge.Run, since token, youngest int64) (*spool, *mapping, error) {
 	key := keyOf(run)
 	t.mu.Lock()
 	if k := t.spools[key]; k != nil && t.server != nil {
@@ -338,7 +340,7 @@ func (t *tenant) spoolOf(ctx context.Context, run bridge.Run, since token) (*spo
 	}
 	j := t.reads[key]
 	if j == nil {
-		j = t.start(since)
+		j = t.start(since, youngest)
 		t.reads[key] = j
 	}
 	t.mu.Unlock()
@@ -361,7 +363,7 @@ func (t *tenant) spoolOf(ctx context.Context, run bridge.Run, since token) (*spo
 	if first {
 		t.keep(run, j.spool)
 	}
-	return t.spoolOf(ctx, run, since)
+	return t.spoolOf(ctx, run, since, youngest)
 }
 
 // forget drops a reading that failed, or is of no use.

@@ -16,9 +16,9 @@ var errForeign = errors.New("not in the form that this source writes")
 type token struct {
 	way     string   // one of the values of changes; empty for none
 	cookies []string // sync: one for each base
-	source  string   // usn: the database of a domain controller
-	number  int64    // usn; stamp: seconds since 1970
-	made    int64    // usn: when, in days since 1970
+	source  string   // usn, log: the server whose numbers they are
+	number  int64    // usn, log; stamp: seconds since 1970
+	made    int64    // usn, log: when, in days since 1970
 	print   string   // stamp, whole: the fingerprint of what was read, in hexadecimal
 	shape   string   // see [reader.shape]
 }
@@ -34,7 +34,7 @@ func (t token) String() string {
 			parts = append(parts, base64.RawURLEncoding.EncodeToString([]byte(c)))
 		}
 		parts = []string{strings.Join(parts, ",")}
-	case changesUSN:
+	case changesUSN, changesLog:
 		parts = []string{t.source, strconv.FormatInt(t.number, 10), strconv.FormatInt(t.made, 10)}
 	case changesStamp:
 		parts = []string{strconv.FormatInt(t.number, 10), t.print}
@@ -62,7 +62,7 @@ func parseToken(text string) (token, error) {
 }
 
 func (t *token) parse(parts []string) (err error) {
-	want := map[string]int{changesSync: 1, changesUSN: 3, changesStamp: 2, changesWhole: 1}[t.way]
+	want := map[string]int{changesSync: 1, changesUSN: 3, changesLog: 3, changesStamp: 2, changesWhole: 1}[t.way]
 	if len(parts) != want {
 		return errForeign
 	}
@@ -75,7 +75,7 @@ func (t *token) parse(parts []string) (err error) {
 			}
 			t.cookies = append(t.cookies, string(cookie))
 		}
-	case changesUSN:
+	case changesUSN, changesLog:
 		t.source = parts[0]
 		if t.number, err = strconv.ParseInt(parts[1], 10, 64); err == nil {
 			t.made, err = strconv.ParseInt(parts[2], 10, 64)
@@ -93,6 +93,9 @@ func (t *token) parse(parts []string) (err error) {
 type state struct {
 	whole bool
 	next  token // the checkpoint of the complete run
+	// created is when the youngest entry of the run was created, in seconds since 1970: whoever came later belongs to the next
+	// run, so that a run that is read again ends (E3). 0: unknown.
+	created int64
 }
 
 const tokenVersion = 1
@@ -102,19 +105,19 @@ func (s state) encode() []byte {
 	if s.whole {
 		b[1] = 1
 	}
-	return appendText(b, s.next.String())
+	return appendText(binary.BigEndian.AppendUint64(b, uint64(s.created)), s.next.String())
 }
 
 func parseState(b []byte) (state, error) {
-	if len(b) < 2 || b[0] != tokenVersion || b[1] > 1 {
+	if len(b) < 10 || b[0] != tokenVersion || b[1] > 1 {
 		return state{}, errForeign
 	}
-	text, rest, ok := cutText(b[2:])
+	text, rest, ok := cutText(b[10:])
 	if !ok || len(rest) > 0 || text == "" {
 		return state{}, errForeign
 	}
 	next, err := parseToken(text)
-	return state{whole: b[1] == 1, next: next}, err
+	return state{whole: b[1] == 1, next: next, created: int64(binary.BigEndian.Uint64(b[2:]))}, err
 }
 
 // A place is where a record is in the order of a run: its id, and among records without an id the server's own one.

@@ -85,7 +85,10 @@ func (db *database) Session(ctx context.Context) (sqltable.Session, error) {
 func (db *database) Close() error { return db.conns.Close() }
 
 // A session is a connection. It is a [sqltable.Session].
-type session struct{ *sqltable.DriverConn }
+type session struct {
+	*sqltable.DriverConn
+	marked *sqltable.Clock // what Mark read for the clock of the same run; nil otherwise
+}
 
 // value makes a driver's value one of ours: whatever comes as bytes was selected as a text.
 func value(v sqldriver.Value) keyset.Value {

@@ -16,19 +16,30 @@ import (
 
 // Clock implements [sqltable.Clocked]. The order counts: a statement that has begun before the clock was read either runs still when
 // the statements are listed, or has left its transaction open when the transactions are, or is visible.
-func (s *session) Clock(ctx context.Context, _ *sqltable.Table, overlap time.Duration) (c sqltable.Clock, err error) {
+func (s *session) Clock(ctx context.Context, _ *sqltable.Table, overlap time.Duration) (sqltable.Clock, error) {
+	if marked := s.marked; marked != nil {
+		s.marked = nil
+		return *marked, nil
+	}
+	c, _, err := s.clock(ctx, overlap)
+	return c, err
+}
+
+// clock reads the clock. quiet says that the list of transactions was read and shows no other that may still write.
+func (s *session) clock(ctx context.Context, overlap time.Duration) (c sqltable.Clock, quiet bool, err error) {
 	c.Find = findTransactions
 	server, err := s.server(ctx)
 	if err != nil {
-		return c, fmt.Errorf("read clock: %w", err)
+		return c, false, fmt.Errorf("read clock: %w", err)
 	}
 	c.Now, c.Zone = server.now, server.zone()
 	running, others, err := s.running(ctx, c.Now)
 	if err != nil {
-		return c, fmt.Errorf("list statements: %w", err)
+		return c, false, fmt.Errorf("list statements: %w", err)
 	}
 	if server.isReplica || others {
-		return s.replicaClock(ctx, c, server, overlap)
+		c, err = s.replicaClock(ctx, c, server, overlap)
+		return c, false, err
 	}
 	oldest, err := s.oldest(ctx, overlap)
 	c.Method, c.Safe = "oldest open transaction", earliest(c.Now, running, oldest)
@@ -40,9 +51,9 @@ func (s *session) Clock(ctx context.Context, _ *sqltable.Table, overlap time.Dur
 		c.Method, c.Safe = "overlap (list of transactions out of date)", c.Now.Add(-overlap)
 		c.Lacks = "the server's list of open transactions stays out of date, since others ask for it all the time"
 	case err != nil:
-		return c, fmt.Errorf("list open transactions: %w", err)
+		return c, false, fmt.Errorf("list open transactions: %w", err)
 	}
-	return c, nil
+	return c, err == nil && oldest.IsZero(), nil
 }
 
 const findTransactions = "Find it: SELECT trx_mysql_thread_id, trx_started, trx_query FROM information_schema.innodb_trx ORDER BY trx_started; " +
@@ -256,11 +267,32 @@ func (s *session) Mark(ctx context.Context, t *sqltable.Table) (string, error) {
 		return never, err
 	}
 	// A transaction that has its number already would not move the counter.
-	oldest, err := s.oldest(ctx, 0)
-	if errors.Is(err, errStale) || errorNumber(err) == errNoPrivilege || err == nil && !oldest.IsZero() {
-		return never, nil
+	quiet, err := s.isQuietNow(ctx, t)
+	if err != nil || !quiet {
+		return never, err
 	}
-	return next, err
+	return next, nil
+}
+
+// isQuietNow reports whether no other transaction is open that may still write. The list that says so is the one that the run's clock
+// needs as well, and a second list would be out of date for a tenth of a second: so the clock is read now, unless numbers of the table
+// have to be read before it.
+func (s *session) isQuietNow(ctx context.Context, t *sqltable.Table) (bool, error) {
+	if t.Stamp.Kind != sqltable.Integers && t.Stamp.Kind != sqltable.Sequences {
+		c, quiet, err := s.clock(ctx, t.Config.Overlap)
+		if err != nil {
+			return false, err
+		}
+		s.marked = &c
+		if !c.Blind { // else the list was not read
+			return quiet, nil
+		}
+	}
+	oldest, err := s.oldest(ctx, 0)
+	if errors.Is(err, errStale) || errorNumber(err) == errNoPrivilege {
+		return false, nil
+	}
+	return err == nil && oldest.IsZero(), err
 }
 
 // IsQuiet implements [sqltable.Marker].

@@ -31,6 +31,7 @@ fields:
   custom_fields: {Plan: plan}
 `,
 		CallerExample: `dsn: mysql://{{auth.username}}:{{auth.password}}@127.0.0.1:3306/crm`,
+		Setup:         setup(),
 	}, New)
 }
 

@@ -31,6 +31,7 @@ fields:
   custom_fields: {Plan: plan}
 `,
 		CallerExample: `dsn: postgres://{{auth.username}}:{{auth.password}}@127.0.0.1:5432/crm`,
+		Setup:         setup(),
 	}, New)
 }
 

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -48,4 +49,19 @@ func (h *header) hint(name string) string {
 		hint = fmt.Sprintf("Did you mean %q? %s", near, hint)
 	}
 	return hint
+}
+
+// FieldErrors returns the errors of a compiler one by one.
+func FieldErrors(err error) []*FieldError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var list []*FieldError
+		for _, one := range joined.Unwrap() {
+			list = append(list, FieldErrors(one)...)
+		}
+		return list
+	}
+	if one, ok := errors.AsType[*FieldError](err); ok {
+		return []*FieldError{one}
+	}
+	return nil
 }

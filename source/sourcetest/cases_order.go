@@ -182,7 +182,8 @@ func resumesAnywhere(x *exam) {
 	x.stopsInTheMiddle(run, straight)
 }
 
-// inPages reads a run in pages, each by a source that was just opened. A run with more than most changes does not end.
+// inPages reads a run in pages, each by a source that was just opened. A run with more than most changes does not end, without those
+// that it shows once more.
 func (x *exam) inPages(run bridge.Run, size, most int) []bridge.Change {
 	var pieces []bridge.Change
 	var at bridge.Position
@@ -190,7 +191,7 @@ func (x *exam) inPages(run bridge.Run, size, most int) []bridge.Change {
 		page, err := x.read(x.reopen(), run, at, size)
 		x.must(err, fmt.Sprintf("read a page of %d", size))
 		pieces, at = append(pieces, page...), last(page, at)
-		if len(page) < size || len(pieces) > most {
+		if len(page) < size || len(first(pieces)) > most {
 			return pieces
 		}
 	}
@@ -253,6 +254,9 @@ func specialCharactersSurvive(x *exam) {
 	for i, text := range texts {
 		if x.target.MaxText > 0 && len(text) > x.target.MaxText {
 			continue
+		}
+		if x.target.Kept != nil {
+			text = x.target.Kept(text)
 		}
 		c := Full(i)
 		c.ID = fmt.Sprintf("%s-%02d", text[:min(len(text), 200)], i)

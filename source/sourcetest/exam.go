@@ -85,6 +85,10 @@ func (x *exam) settle(n int) []contact.Contact {
 	for i := range n {
 		all = append(all, Full(i))
 	}
+	if x.target.Unsorted { // it ignores stamps
+		x.put(x.long(0), slices.Clone(all)...)
+		return all
+	}
 	for group := (n - 1) / 3; group >= 0; group-- {
 		x.put(x.long(group), slices.Clone(all[group*3:min(group*3+3, n)])...)
 	}
@@ -303,8 +307,10 @@ func contactDiff(a, b contact.Contact) string {
 	return cmp.Diff(a, b, cmpopts.EquateEmpty())
 }
 
-// sameChanges compares two readings of the same changes, positions aside.
+// sameChanges compares two readings of the same changes, positions aside. What a run shows once more (E12) depends on what else happens
+// on a server meanwhile, in other tests' tables too.
 func (x *exam) sameChanges(got, want []bridge.Change, what string) {
+	got, want = first(got), first(want)
 	if a, b := ids(got), ids(want); a != b {
 		x.failf("%s: read %s, want %s", what, a, b)
 		return

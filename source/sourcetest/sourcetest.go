@@ -44,6 +44,8 @@ type Target struct {
 	Order func(a, b string) int
 	// MaxText is the longest text, in bytes, that every field of the service can hold; 0 means 20,000.
 	MaxText int
+	// Kept returns what the external service keeps of a text; nil means all of it.
+	Kept func(text string) string
 	// HistoryTime is how long random histories are made; 0 means 1 second. The environment variable SOURCETEST_HISTORIES overrules it
 	// in every suite: SOURCETEST_HISTORIES=2m go test ./source/mysql -run RandomHistories.
 	HistoryTime time.Duration
@@ -81,6 +83,9 @@ type Service struct {
 	Begin func() (Tx, error)
 	// ManyWriters says that others may write while a transaction is open.
 	ManyWriters bool
+	// Settle waits until what was put is told from what is put from now on, where the external service counts in whole seconds. It may be
+	// nil, and no case is skipped for it.
+	Settle func()
 	// OpenWrong opens the source with wrong credentials. Either it or the source's Probe or Begin must refuse.
 	OpenWrong func(ctx context.Context) (bridge.Source, error)
 }

@@ -27,6 +27,7 @@ fields:
 `,
 		CallerExample: `path: tenants/{{auth.tenant}}.db`,
 		OpenTo:        "anyone who knows a file's name",
+		Setup:         setup(),
 	}, New)
 }
 

@@ -1,6 +1,9 @@
 package vcard
 
-import "github.com/contactbridge/contactbridge/source"
+import (
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/file"
+)
 
 // Kind describes the kind.
 func Kind() source.Kind {
@@ -20,6 +23,12 @@ path: contacts.vcf
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.vcf`,
 		OpenTo:        "anyone who knows a file's name",
+		Setup: file.Setup(file.Guide{
+			Example: "contacts.vcf",
+			New: func(cfg file.Config, _ string, deps source.Deps) (source.Factory, error) {
+				return New(Config{Config: cfg}, deps)
+			},
+		}),
 	}, New)
 }
 

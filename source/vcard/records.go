@@ -56,6 +56,12 @@ func (r *records) Seek(at file.Place) {
 	r.at, r.looked = at, false
 }
 
+// Close implements [io.Closer].
+func (r *records) Close() error {
+	r.lines.Close()
+	return nil
+}
+
 // Next implements [file.Records].
 func (r *records) Next(rec *file.Record) error {
 	for {

@@ -43,8 +43,7 @@ func (format) Traits() file.Traits {
 
 // Open implements [file.Format]. It counts the cards and the groups, which are left out.
 func (format) Open(ctx context.Context, in file.Input) (file.Table, error) {
-	t := &table{columns: slices.Clone(columnNames[:]), extra: map[string]int{}, versions: map[string]int{}, start: file.Place{Line: 1}}
-	t.addWanted(in.Wanted)
+	t := newTable(in.Wanted)
 	if err := t.findStart(in); err != nil {
 		return nil, err
 	}
@@ -70,6 +69,13 @@ type table struct {
 }
 
 var _ file.Mapper = (*table)(nil)
+
+// newTable returns a table with the columns that every card has, and those that the configuration names.
+func newTable(wanted []string) *table {
+	t := &table{columns: slices.Clone(columnNames[:]), extra: map[string]int{}, versions: map[string]int{}, start: file.Place{Line: 1}}
+	t.addWanted(wanted)
+	return t
+}
 
 // addWanted makes columns of properties that the configuration names.
 func (t *table) addWanted(wanted []string) {

@@ -1,6 +1,11 @@
 package xlsx
 
-import "github.com/contactbridge/contactbridge/source"
+import (
+	"context"
+
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/file"
+)
 
 // Kind describes the kind.
 func Kind() source.Kind {
@@ -25,8 +30,32 @@ id: Customer No
 `,
 		CallerExample: `path: workbooks/{{auth.tenant}}.xlsx`,
 		OpenTo:        "anyone who knows a file's name",
+		Setup: file.Setup(file.Guide{
+			Example: "customers.xlsx", Choices: sheetsOf, Noun: "sheet", Key: "sheet",
+			New: func(cfg file.Config, sheet string, deps source.Deps) (source.Factory, error) {
+				return New(Config{Config: cfg, Sheet: sheet}, deps)
+			},
+		}),
 	}, New)
 }
 
 // Title implements [source.Titled].
 func (c Config) Title() string { return source.PathTitle(c.Path) }
+
+// sheetsOf lists the sheets of a workbook that people see.
+func sheetsOf(ctx context.Context, in file.Input) ([]string, error) {
+	a, err := openArchive(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	book, err := readWorkbook(a)
+	if err != nil {
+		return nil, err
+	}
+	sheets, err := book.candidates("")
+	var names []string
+	for _, s := range sheets {
+		names = append(names, s.Name)
+	}
+	return names, err
+}

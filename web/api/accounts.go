@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -14,6 +15,40 @@ type accountView struct {
 	TimeZone string    `json:"time_zone,omitempty" doc:"IANA name. Absent: UTC."`
 	Managed  bool      `json:"managed,omitempty" doc:"Declared by the configuration file, and changed there only."`
 	Created  time.Time `json:"created,omitzero" doc:"When it was made."`
+
+	Callers callersView `json:"callers" doc:"How callers are named, and which look-ups are kept."`
+}
+
+// A callersView says how an account names its callers.
+type callersView struct {
+	Policy []string  `json:"policy,omitempty" maxItems:"3" enum:"priority,company,newest" doc:"What decides where several contacts have the number of a call, in this order. Default: priority, company, newest."`
+	Ranges []string  `json:"ranges,omitempty" maxItems:"1000" doc:"Numbers that belong to a company: +4420794600xx: Example Ltd"`
+	Derive *bool     `json:"derive,omitempty" doc:"Name an unknown number by the company of which three contacts or more share all but its last digits. Default: true."`
+	Keep   *duration `json:"keep,omitempty" doc:"How long look-ups are kept with their explanation. 0s: none is. Default: 720h."`
+	Mask   *bool     `json:"mask,omitempty" doc:"Keep them without names and the last four digits of numbers. Default: true."`
+}
+
+func viewCallers(c registry.Callers) callersView {
+	v := callersView{Policy: c.Policy, Ranges: c.Ranges}
+	off := false
+	if c.NoDerive {
+		v.Derive = &off
+	}
+	if c.Unmasked {
+		v.Mask = &off
+	}
+	if v.Keep = someDuration(c.Keep); c.Keep < 0 {
+		v.Keep = new(duration)
+	}
+	return v
+}
+
+func (v *callersView) callers() registry.Callers {
+	c := registry.Callers{Policy: v.Policy, Ranges: v.Ranges, NoDerive: v.Derive != nil && !*v.Derive, Unmasked: v.Mask != nil && !*v.Mask, Keep: v.Keep.orZero()}
+	if v.Keep != nil && *v.Keep == 0 {
+		c.Keep = -1 // registry.Callers: none
+	}
+	return c
 }
 
 type accountsView struct {
@@ -30,10 +65,14 @@ type putAccountInput struct {
 	Body struct {
 		Region   string `json:"region,omitempty" pattern:"^([A-Z]{2})?$" patternDescription:"two capital letters" doc:"Country of numbers that are written without a country code, ISO 3166-1 alpha-2."`
 		TimeZone string `json:"time_zone,omitempty" maxLength:"64" doc:"IANA name, such as Europe/London. Default: UTC."`
+
+		Callers *callersView `json:"callers,omitempty" doc:"How callers are named, and which look-ups are kept. Absent: as it is."`
 	} `nameHint:"AccountSettings"`
 }
 
-func viewAccount(a registry.Account) accountView { return accountView(a) }
+func viewAccount(a registry.Account) accountView {
+	return accountView{Name: a.Name, Region: a.Region, TimeZone: a.TimeZone, Managed: a.Managed, Created: a.Created, Callers: viewCallers(a.Callers)}
+}
 
 func (a *API) routeAccounts() {
 	const tag, path = "accounts", "/api/v1/accounts/{account}"
@@ -55,7 +94,15 @@ func (a *API) routeAccounts() {
 		id: "putAccount", method: http.MethodPut, path: path, tag: tag, scopes: only(registry.ScopeAdmin), account: pathAccount,
 		summary: "Make or change an account",
 	}, func(ctx context.Context, in *putAccountInput) (*answer[accountView], error) {
-		if err := a.hub.PutAccount(ctx, registry.Account{Name: in.Account, Region: in.Body.Region, TimeZone: in.Body.TimeZone}); err != nil {
+		account, err := a.hub.Account(ctx, in.Account)
+		if err != nil && failure.Of(err).Code != failure.NotFound {
+			return nil, err
+		}
+		account.Name, account.Region, account.TimeZone, account.Managed = in.Account, in.Body.Region, in.Body.TimeZone, false
+		if in.Body.Callers != nil {
+			account.Callers = in.Body.Callers.callers()
+		}
+		if err := a.hub.PutAccount(ctx, account); err != nil {
 			return nil, err
 		}
 		one, err := a.hub.Account(ctx, in.Account)

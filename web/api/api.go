@@ -27,8 +27,9 @@ type Options struct {
 	Logger  *slog.Logger     // nil logs nothing
 	Clock   func() time.Time // nil means time.Now
 	Proxies listener.Proxies // their word is taken for the address that wrong tokens are counted by
-	// Looked is told of every lookup of a caller: "match", "none", "withheld", "late" or "error"; nil: not told.
-	Looked func(result string)
+	// Looked is told of every lookup of a caller: "match", "none", "withheld", "late" or "error", in which account, and what became of
+	// the call ([hub.Recognized]), both empty where there was no answer; nil: not told.
+	Looked func(result, account, recognized string)
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
 	// Heartbeat is how often an event stream that has nothing to tell shows a sign of life; 0 means 15 s.
@@ -43,7 +44,7 @@ type API struct {
 	logger       *slog.Logger
 	clock        func() time.Time
 	proxies      listener.Proxies
-	looked       func(string)
+	count        func(result, account, recognized string)
 	stopping     <-chan struct{}
 	heartbeat    time.Duration
 	callerIDTime time.Duration
@@ -59,7 +60,7 @@ type API struct {
 // New makes an API.
 func New(o Options) *API {
 	a := &API{
-		hub: o.Hub, logger: o.Logger, clock: o.Clock, proxies: o.Proxies, looked: o.Looked,
+		hub: o.Hub, logger: o.Logger, clock: o.Clock, proxies: o.Proxies, count: o.Looked,
 		stopping: o.Stopping, heartbeat: o.Heartbeat, callerIDTime: o.CallerIDWithin, mux: http.NewServeMux(),
 	}
 	if a.logger == nil {
@@ -68,8 +69,8 @@ func New(o Options) *API {
 	if a.clock == nil {
 		a.clock = time.Now
 	}
-	if a.looked == nil {
-		a.looked = func(string) {}
+	if a.count == nil {
+		a.count = func(string, string, string) {}
 	}
 	if a.heartbeat <= 0 {
 		a.heartbeat = 15 * time.Second

@@ -26,30 +26,32 @@ import (
 // A callerIDQuestion holds the parameters of /callerid. Parameters that it does not know are passed over: telephone systems
 // add their own.
 type callerIDQuestion struct {
-	Number string `query:"number" required:"true" doc:"The caller's number, in any spelling, or a SIP URI with it. A + that was not encoded is understood; empty is a caller who shows none."`
-	Format string `query:"format" enum:"text,json,xml" default:"text" doc:"text: one line, the name and, where it says more, the company, without what quotes, escapes or is replaced in SIP headers and dial plans. json and xml: name, company, integration, id and url, as they are; nothing where the caller is unknown."`
-	Max    int    `query:"max" minimum:"1" maximum:"256" default:"80" doc:"Most characters of the line of text. Telephones show 15 to 30."`
-	Region string `query:"region" doc:"Where it was dialled. Default, and used for an invalid region: the account's."`
-	Token  string `query:"token" doc:"The token, where no header can be sent."`
+	Number  string `query:"number" required:"true" doc:"The caller's number, in any spelling, or a SIP URI with it. A + that was not encoded is understood; empty is a caller who shows none."`
+	Format  string `query:"format" enum:"text,json,xml" default:"text" doc:"text: one line, the name and, where it says more, the company, without what quotes, escapes or is replaced in SIP headers and dial plans. json and xml: name, company, integration, id and url, as they are; nothing where the caller is unknown."`
+	Max     int    `query:"max" minimum:"1" maximum:"256" default:"80" doc:"Most characters of the line of text. Telephones show 15 to 30."`
+	Region  string `query:"region" doc:"Where it was dialled. Default, and used for an invalid region: the account's."`
+	Numbers string `query:"numbers" enum:"e164,national,as_asked" default:"e164" doc:"How number is written in json and xml."`
+	Token   string `query:"token" doc:"The token, where no header can be sent."`
 	InAccount
 }
 
 // A callerID is who calls, as telephone systems ask for it.
 type callerID struct {
 	XMLName     xml.Name `json:"-" xml:"caller"`
-	Number      string   `json:"number" xml:"number" doc:"As asked, or with its country code where it is a full number."`
-	Name        string   `json:"name" xml:"name" doc:"The contact's name."`
+	Number      string   `json:"number" xml:"number" doc:"With its country code where it is a full number, otherwise as asked; see numbers."`
+	Name        string   `json:"name" xml:"name" doc:"Who the call is shown as: a contact, or a company. Empty for a number that only stands on a list."`
 	Company     string   `json:"company" xml:"company" doc:"May be empty."`
-	Integration string   `json:"integration" xml:"integration" doc:"Where the contact comes from."`
+	Integration string   `json:"integration" xml:"integration" doc:"Where the contact comes from; empty where only a company is named."`
 	ID          string   `json:"id" xml:"id" doc:"The contact's id in the external service."`
 	URL         string   `json:"url" xml:"url" doc:"The contact's page in the external service; may be empty."`
+	List        string   `json:"list,omitempty" xml:"list,omitempty" enum:"block,allow" doc:"The list that the number stands on. Absent: none."`
 }
 
 func (a *API) routeCallerID() {
 	o := operation{
 		id: "callerID", method: http.MethodGet, path: "/callerid", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "One line for telephone systems",
-		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where the caller is unknown or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The first match that is exact or national counts; equal endings name nobody.",
+		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where the caller is unknown or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The contact that agrees best is named; where several do, as the account's policy says; equal endings name nobody. The header X-Contactbridge-Reason says why, also where the body is empty: exact, national, renumbered, range, suffix_only, ambiguous, withheld, dummy, invalid, unknown or wrong_region. Every question counts as a call, and is kept for as long as the account says.",
 	}
 	o.describeCallerID(a)
 	a.callerID = http.HandlerFunc(a.serveCallerID)
@@ -108,7 +110,7 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 	case o = <-known:
 		detached.Attach(exchange.Of(r.Context()))
 	case <-ctx.Done():
-		a.looked("late")
+		a.count("late", "", "")
 	}
 	o.answer(w, query)
 }
@@ -117,7 +119,11 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 type callerIDOutcome struct {
 	refused *problem
 	caller  *callerID
+	reason  caller.Reason // why; empty where it was not found out in time
 }
+
+// reasonHeader says in one word why a call is named, or is not.
+const reasonHeader = "X-Contactbridge-Reason"
 
 // askCallerID lets the question in and looks for the caller.
 func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
@@ -136,25 +142,33 @@ func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 	switch {
 	case callerIDFormats[query.Get("format")] == nil, !query.Has("number"), len(number) > 128:
 		return callerIDOutcome{refused: newProblem("bad_request", "", "")}
-	case strings.TrimSpace(number) == "": // what systems ask of a caller who shows none
-		a.looked("withheld")
-		return callerIDOutcome{}
+	}
+	spelling, err := caller.ParseSpelling(query.Get("numbers"))
+	if err != nil {
+		return callerIDOutcome{refused: newProblem("bad_request", "", "")}
 	}
 	ctx := hub.WithActor(r.Context(), actor)
-	found, err := a.hub.Lookup(ctx, account, number, regionOf(query), caller.LookupOptions{})
+	region, opts := regionOf(query), caller.LookupOptions{}
+	if region == "" {
+		opts.UnknownRegion = query.Get("region")
+	}
+	found, err := a.hub.Call(ctx, account, number, region, opts)
 	if ctx.Err() != nil {
 		return callerIDOutcome{} // counted as late by who waited
 	}
-	a.looked(resultOf(&found, err))
+	a.looked(account, &found, err)
 	if err != nil {
 		_ = problemOf(ctx, err) // what is ours goes into the log
 		return callerIDOutcome{}
 	}
-	return callerIDOutcome{caller: named(&found)}
+	return callerIDOutcome{caller: named(&found, spelling), reason: found.Reason}
 }
 
 func (o callerIDOutcome) answer(w http.ResponseWriter, query url.Values) {
-	if o.caller != nil {
+	if o.reason != "" {
+		w.Header()[reasonHeader] = []string{string(o.reason)}
+	}
+	if c, format := o.caller, query.Get("format"); c != nil && (c.Name != "" || format == "json" || format == "xml") {
 		callerIDFormats[query.Get("format")](w, *o.caller, maxOf(query))
 		return
 	}
@@ -224,20 +238,19 @@ func maxOf(query url.Values) int {
 	return min(most, 256)
 }
 
-// named is the best match that names the caller; nil where none does.
-func named(found *caller.Answer) *callerID {
-	if len(found.Matches) == 0 || found.Matches[0].How == caller.Suffix {
+// named is who the call is shown as; nil where there is nothing to show. A number on a list that names nobody has no name.
+func named(found *caller.Answer, spelling caller.Spelling) *callerID {
+	if found.Named == nil && found.List == "" {
 		return nil
 	}
-	m := found.Matches[0]
-	number := found.E164
-	if number == "" {
-		number = found.Number
+	if spelling == "" {
+		spelling = caller.E164Spelling
 	}
-	return &callerID{
-		Number: clean(number), Name: clean(m.Name), Company: clean(m.Company),
-		Integration: m.Integration, ID: clean(m.ID), URL: clean(m.URL),
+	c := &callerID{Number: clean(spelling.Write(found.Number, found.E164)), List: string(found.List)}
+	if n := found.Named; n != nil {
+		c.Name, c.Company, c.Integration, c.ID, c.URL = clean(n.Name), clean(n.Company), n.Integration, clean(n.ID), clean(n.URL)
 	}
+	return c
 }
 
 // callerIDFormats write who calls.

@@ -2,18 +2,21 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/country"
@@ -28,7 +31,47 @@ type callerQuestion struct {
 	Region string `query:"region" pattern:"^[A-Za-z]{2}$" doc:"Where it was dialled, ISO 3166-1 alpha-2. Default: the account's region."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"10" doc:"Matches in the answer."`
 	All    bool   `query:"all" doc:"Look for looser matches even where there are exact ones."`
+
+	Explain bool   `query:"explain" doc:"Say how the number was read, in which forms it was looked for, which contacts were found by which rule, and what decided."`
+	Numbers string `query:"numbers" enum:"e164,national,as_asked" default:"as_asked" doc:"How numbers are written: e164, national, or as_asked: the caller's as asked, a contact's as it has it. e164 of the answer stays what it is."`
 	InAccount
+}
+
+// A callsQuestion asks for kept look-ups.
+type callsQuestion struct {
+	Before int64 `query:"before" minimum:"0" doc:"Only those before this one: next of the answer before."`
+	Limit  int   `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Look-ups in the answer."`
+	InAccount
+}
+
+type callsView struct {
+	Calls []callView `json:"calls" doc:"The newest first."`
+	Next  int64      `json:"next,omitempty" doc:"Where the list goes on: send it as before. Absent at the end."`
+}
+
+// A callView is a look-up that was kept.
+type callView struct {
+	ID     int64         `json:"id" doc:"Ascending."`
+	Time   time.Time     `json:"time" doc:"When it was asked."`
+	Answer caller.Answer `json:"answer" doc:"What was answered, with its explanation. Unless the account says otherwise, without names and the last four digits of numbers. Its matches stand in the explanation."`
+}
+
+// A recognitionQuestion asks what became of calls.
+type recognitionQuestion struct {
+	Days int `query:"days" minimum:"1" maximum:"3650" default:"90" doc:"Days, today among them."`
+	InAccount
+}
+
+type recognitionView struct {
+	Days []recognitionDay `json:"days" doc:"Ascending; without those on which nobody asked."`
+}
+
+type recognitionDay struct {
+	Day       string `json:"day" doc:"Of UTC: 2026-03-01."`
+	Asked     int64  `json:"asked" doc:"Calls."`
+	Named     int64  `json:"named" doc:"Those that were named."`
+	Ambiguous int64  `json:"ambiguous" doc:"Those with several contacts, between which nothing decides."`
+	Unknown   int64  `json:"unknown" doc:"Those with no contact that names them. The rest of asked showed no number."`
 }
 
 // An attributionQuestion is about one person in one external service.
@@ -44,11 +87,19 @@ func (a *API) routeCallers() {
 	o := operation{
 		id: "lookUpCaller", method: http.MethodGet, path: "/api/v1/callers/{number}", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "Who is calling",
-		details: "Ranked matches: exact numbers before national before equal endings. An unknown number is not an error: the answer has no matches.",
+		details: "Ranked matches: exact numbers before national before renumbered before a company's range before equal endings. named is who the call is shown as, reason why. An unknown number is not an error: the answer has no matches. Every question counts as a call, and is kept for as long as the account says.",
 	}
 	documentOnly[callerQuestion, answer[caller.Answer]](a, o)
 	a.mux.HandleFunc("GET "+o.path, a.lookUpCaller)
 	a.routeCallerID()
+	register(a, operation{
+		id: "listCalls", method: http.MethodGet, path: "/api/v1/calls", tag: "callers", scopes: only(registry.ScopeCallers),
+		summary: "The last look-ups, with their explanation",
+	}, a.listCalls)
+	register(a, operation{
+		id: "readRecognition", method: http.MethodGet, path: "/api/v1/recognition", tag: "callers", scopes: only(registry.ScopeCallers),
+		summary: "How many calls were named, by day",
+	}, a.recognition)
 	register(a, operation{
 		id: "attributeCaller", method: http.MethodGet, path: "/api/v1/attributions", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "A caller's own record in an external service",
@@ -90,6 +141,9 @@ func (a *API) lookUpCaller(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		problemOf(r.Context(), err).Write(w, r)
 		return
+	}
+	if q.Numbers != "" {
+		found.Spell(caller.Spelling(q.Numbers))
 	}
 	buffer := bodies.Get().(*[]byte)
 	defer bodies.Put(buffer)
@@ -146,6 +200,15 @@ func (q *callerQuestion) set(name, value string) *problem {
 		if q.All, err = strconv.ParseBool(value); err != nil {
 			return invalid("all", "all: it is true or false.", "Send all=true, or leave it out.")
 		}
+	case "explain":
+		if q.Explain, err = strconv.ParseBool(value); err != nil {
+			return invalid("explain", "explain: it is true or false.", "Send explain=true, or leave it out.")
+		}
+	case "numbers":
+		if _, err := caller.ParseSpelling(value); err != nil {
+			return invalid("numbers", failure.Of(err).Message+".", failure.Of(err).Hint)
+		}
+		q.Numbers = value
 	default:
 		return invalid(name, "Unknown query parameter "+strconv.Quote(name)+".", seeDocument)
 	}
@@ -159,9 +222,39 @@ func isRegion(s string) bool {
 
 // lookUp asks the hub and counts what came of it.
 func (a *API) lookUp(ctx context.Context, account string, q callerQuestion) (caller.Answer, error) {
-	found, err := a.hub.Lookup(ctx, account, q.Number, q.Region, caller.LookupOptions{Limit: q.Limit, All: q.All})
-	a.looked(resultOf(&found, err))
+	found, err := a.hub.Call(ctx, account, q.Number, q.Region, caller.LookupOptions{Limit: q.Limit, All: q.All, Explain: q.Explain})
+	a.looked(account, &found, err)
 	return found, err
+}
+
+// looked counts a look-up, for the metrics. Only accounts that there are get a count of their own.
+func (a *API) looked(account string, found *caller.Answer, err error) {
+	recognized := ""
+	if err == nil {
+		recognized = hub.Recognized(found)
+	}
+	a.count(resultOf(found, err), account, recognized)
+}
+
+func (a *API) listCalls(ctx context.Context, in *callsQuestion) (*answer[callsView], error) {
+	list, err := a.hub.Calls(ctx, accountOf(ctx), in.Before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	var view callsView
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		view.Next = list[in.Limit-1].ID
+	}
+	view.Calls = views(list, func(c hub.KeptCall) callView { return callView(c) })
+	return answered(view), nil
+}
+
+func (a *API) recognition(ctx context.Context, in *recognitionQuestion) (*answer[recognitionView], error) {
+	list, err := a.hub.Recognitions(ctx, accountOf(ctx), a.clock().AddDate(0, 0, 1-in.Days))
+	return answered(recognitionView{views(list, func(r registry.Recognition) recognitionDay {
+		return recognitionDay{Day: r.Day.Format(time.DateOnly), Asked: r.Asked, Named: r.Named, Ambiguous: r.Ambiguous, Unknown: r.Unknown}
+	})}), err
 }
 
 // resultOf returns the outcome of a lookup, for the metrics.
@@ -189,6 +282,11 @@ func appendAnswer(b []byte, answer *caller.Answer) []byte {
 		b = append(b, `,"withheld":true`...)
 	}
 	b = appendField(b, "note", answer.Note)
+	b = contact.AppendString(append(b, `,"reason":`...), string(answer.Reason))
+	b = appendField(b, "list", string(answer.List))
+	if answer.Named != nil {
+		b = appendNamed(b, answer.Named)
+	}
 	b = append(b, `,"matches":[`...)
 	for i := range answer.Matches {
 		if i > 0 {
@@ -200,7 +298,20 @@ func appendAnswer(b []byte, answer *caller.Answer) []byte {
 	if answer.More > 0 {
 		b = strconv.AppendInt(append(b, `,"more":`...), int64(answer.More), 10)
 	}
+	if answer.Explanation != nil {
+		explanation, _ := json.Marshal(answer.Explanation) // it can always be written
+		b = append(append(b, `,"explanation":`...), explanation...)
+	}
 	return append(b, '}', '\n')
+}
+
+func appendNamed(b []byte, n *caller.Named) []byte {
+	b = contact.AppendString(append(b, `,"named":{"name":`...), n.Name)
+	b = appendField(b, "company", n.Company)
+	b = appendField(b, "integration", n.Integration)
+	b = appendField(b, "id", n.ID)
+	b = appendField(b, "url", n.URL)
+	return append(contact.AppendString(append(b, `,"by":`...), string(n.By)), '}')
 }
 
 func appendMatch(b []byte, m *caller.Match) []byte {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -17,6 +18,8 @@ type IntegrationSettings struct {
 	Schedule   scheduleView     `json:"schedule,omitzero" doc:"When it runs. Default: every 30 minutes."`
 	Limits     limitsView       `json:"limits,omitzero" doc:"What one run may take, up to the ceilings of the hub's configuration."`
 	Guard      *guardView       `json:"guard,omitempty" doc:"Stands in front of deletions. Default: 20 % and more than 10 contacts."`
+	Priority   int              `json:"priority,omitempty" minimum:"1" maximum:"1000000" doc:"Of its contacts where several have the number of a call: 1 goes before 2. Absent: after all that have one."`
+	Role       string           `json:"role,omitempty" enum:"contacts,block,allow" doc:"What its contacts are. block: numbers to block. allow: numbers that are not blocked, whatever block lists say. Default: contacts."`
 	Paused     bool             `json:"paused,omitempty" doc:"It runs only when it is asked to."`
 }
 
@@ -42,6 +45,7 @@ type guardView struct {
 func (s IntegrationSettings) integration(key directory.Key) registry.Integration {
 	i := registry.Integration{
 		Key: key, Bridge: s.Bridge, Validation: s.Validation, Fields: s.Fields, OAuth: s.OAuth, Paused: s.Paused,
+		Priority: s.Priority, Role: strings.TrimPrefix(s.Role, "contacts"),
 		Schedule: registry.Schedule{Every: s.Schedule.Every.orZero(), Cron: s.Schedule.Cron, Off: s.Schedule.Off, Full: s.Schedule.Full.orZero()},
 		Limits: registry.Limits{
 			Pages: s.Limits.Pages, PageBytes: s.Limits.PageBytes, Timeout: s.Limits.Timeout.orZero(), Run: s.Limits.Run.orZero(),
@@ -58,7 +62,7 @@ func (s IntegrationSettings) integration(key directory.Key) registry.Integration
 
 func viewSettings(i registry.Integration) IntegrationSettings {
 	s := IntegrationSettings{
-		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused,
+		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused, Priority: i.Priority, Role: i.Role,
 		Schedule: scheduleView{Every: someDuration(i.Schedule.Every), Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: someDuration(i.Schedule.Full)},
 		Limits: limitsView{
 			Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: someDuration(i.Limits.Timeout), Run: someDuration(i.Limits.Run),

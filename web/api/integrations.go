@@ -57,6 +57,8 @@ type changes struct {
 	Schedule   *scheduleView     `json:"schedule,omitempty" doc:"When it runs. Setting one of every, cron and off takes the others away; null: the default."`
 	Limits     *limitsView       `json:"limits,omitempty" doc:"What one run may take; null: the defaults."`
 	Guard      *guardView        `json:"guard,omitempty" doc:"Stands in front of deletions; null: the default."`
+	Priority   *int              `json:"priority,omitempty" minimum:"1" maximum:"1000000" doc:"Of its contacts where several have the number of a call; null: none."`
+	Role       *string           `json:"role,omitempty" enum:"contacts,block,allow" doc:"What its contacts are; null: contacts."`
 	Auth       map[string]string `json:"auth,omitempty" doc:"Auth values that are set; an empty one is removed, others stay."`
 }
 

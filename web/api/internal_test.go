@@ -23,6 +23,16 @@ func TestAnAnswerIsWrittenAsTheStandardLibraryWouldWriteIt(t *testing.T) {
 		answer := caller.Answer{
 			Number: text.Draw(t, "number"), E164: text.Draw(t, "e164"), Extension: text.Draw(t, "extension"), Region: text.Draw(t, "region"),
 			Withheld: rapid.Bool().Draw(t, "withheld"), Note: text.Draw(t, "note"), More: rapid.IntRange(0, 3).Draw(t, "more"), Matches: []caller.Match{},
+			Reason: caller.Reason(text.Draw(t, "reason")), List: caller.Role(text.Draw(t, "list")),
+		}
+		if rapid.Bool().Draw(t, "named") {
+			answer.Named = &caller.Named{
+				Name: text.Draw(t, "named"), Company: text.Draw(t, "company"), Integration: text.Draw(t, "integration"), ID: text.Draw(t, "id"), URL: text.Draw(t, "url"),
+				By: caller.By(text.Draw(t, "by")),
+			}
+		}
+		if rapid.Bool().Draw(t, "explained") {
+			answer.Explanation = &caller.Explanation{Why: text.Draw(t, "why"), Candidates: []caller.Candidate{{Rule: text.Draw(t, "rule"), Chosen: true}}}
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "matches") {
 			answer.Matches = append(answer.Matches, caller.Match{
@@ -117,14 +127,20 @@ func TestALineIsCutByCharacters(t *testing.T) {
 	}
 }
 
-func TestEqualEndingsNameNobody(t *testing.T) {
-	answer := caller.Answer{Matches: []caller.Match{{How: caller.Suffix, Name: "Somebody"}}}
-	if c := named(&answer); c != nil {
-		t.Errorf("it names %v", c)
+func TestOnlyWhoIsNamedIsShown(t *testing.T) {
+	answer := caller.Answer{Number: "020 7946 0018", E164: "+442079460018", Matches: []caller.Match{{How: caller.Suffix, Name: "Somebody"}}}
+	if c := named(&answer, ""); c != nil {
+		t.Errorf("it shows %v", c)
 	}
-	answer.Matches[0].How = caller.National
-	if c := named(&answer); c == nil || c.Name != "Somebody" {
-		t.Errorf("it names %v", c)
+	answer.List = caller.Block
+	if c := named(&answer, ""); c == nil || c.Name != "" || c.List != "block" {
+		t.Errorf("it shows %v", c)
+	}
+	answer.Named = &caller.Named{Name: "Some\nbody"}
+	for spelling, want := range map[caller.Spelling]string{"": "+442079460018", caller.E164Spelling: "+442079460018", caller.NationalSpelling: "020 7946 0018", caller.AsAsked: "020 7946 0018"} {
+		if c := named(&answer, spelling); c == nil || c.Name != "Some body" || c.Number != want {
+			t.Errorf("%s: it shows %v", spelling, c)
+		}
 	}
 }
 

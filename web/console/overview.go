@@ -22,8 +22,16 @@ func (c *Console) overview(q *request) error {
 	if err != nil && !denied(err) { // who sees some accounts only sees no sum of all
 		return err
 	}
+	calls, err := c.hub.Recognitions(q.Context(), q.page.Account, c.clock().AddDate(0, 0, -chartDays))
+	if err != nil && !denied(err) {
+		return err
+	}
+	shown := view.Overview{Overview: o, Chart: view.NewLine(samples), Rate: view.NewRate(calls), Seen: seen}
+	if len(calls) > 0 {
+		shown.Today = calls[len(calls)-1]
+	}
 	q.page.Section = view.SectionOverview
-	return q.show(http.StatusOK, "Overview", view.OverviewPage(q.page, view.Overview{Overview: o, Chart: view.NewLine(samples), Seen: seen}))
+	return q.show(http.StatusOK, "Overview", view.OverviewPage(q.page, shown))
 }
 
 func (c *Console) overviewLive(q *request) error {

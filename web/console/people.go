@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/caller"
@@ -60,6 +61,9 @@ func (c *Console) calling(q *request) error {
 	if q.live() {
 		return q.part(http.StatusOK, view.CallerAnswer(q.page, call, true))
 	}
+	if err := c.lastCalls(q, &call); err != nil {
+		return err
+	}
 	return q.show(http.StatusOK, "Who is calling?", view.CallingPage(q.page, call))
 }
 
@@ -70,9 +74,33 @@ func (c *Console) lookUp(q *request, call *view.Call) (err error) {
 		call.Found, call.Asked, call.All, err = c.hub.LookupAll(q.Context(), call.Number, caller.LookupOptions{})
 	default:
 		var answer caller.Answer
-		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.LookupOptions{})
+		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.LookupOptions{Explain: true})
 		call.Answer = &answer
+		if err == nil && answer.Named == nil {
+			call.Elsewhere, err = c.hub.KnownElsewhere(q.Context(), call.Account, call.Number)
+		}
 	}
+	return err
+}
+
+const mostCalls = 50 // on a page
+
+// lastCalls adds the look-ups that were kept of the account, or of the only one there is.
+func (c *Console) lastCalls(q *request, call *view.Call) (err error) {
+	account := call.Account
+	if account == "" && q.page.One() {
+		account = q.page.Accounts[0]
+	}
+	if account == "" {
+		return nil
+	}
+	before, _ := strconv.ParseInt(q.URL.Query().Get("before"), 10, 64)
+	list, err := c.hub.Calls(q.Context(), account, max(before, 0), mostCalls+1)
+	if len(list) > mostCalls {
+		list = list[:mostCalls]
+		call.Next = "/calling?" + values("account", account, "before", strconv.FormatInt(list[mostCalls-1].ID, 10))
+	}
+	call.Calls, call.CallsOf = list, account
 	return err
 }
 

@@ -64,8 +64,8 @@ func bridgeFile(ctx context.Context, l *laboratory, b fileBench) ([]result, erro
 		return nil, err
 	}
 	defer s.stop()
-	value, limit, err := paired(ctx, l.repeat, func(ctx context.Context) (float64, error) { return l.crawl(ctx, s.url()) }, func(context.Context) (float64, error) { return b.rate(l) })
-	return []result{{Name: b.name, Value: value, Limit: limit, Unit: "contacts/s", Target: b.target, against: b.against}}, err
+	read := func(context.Context) (float64, error) { return b.rate(l) }
+	return l.crawlAgainst(ctx, s, read, result{Name: b.name, Target: b.target, against: b.against})
 }
 
 // fill writes the customers as an export that has settled.

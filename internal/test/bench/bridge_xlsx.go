@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func bridgeXLSX(ctx context.Context, l *laboratory) ([]result, error) {
 		}
 		defer s.stop()
 		started := time.Now()
-		if err := workbookRead(ctx, s.url()); err != nil {
+		if err := l.learn(ctx, s.url()); err != nil {
 			return 0, err
 		}
 		if _, err = l.crawl(ctx, s.url()); err != nil {
@@ -45,8 +46,8 @@ func bridgeXLSX(ctx context.Context, l *laboratory) ([]result, error) {
 	}}, err
 }
 
-// workbookRead waits until the bridge has read the workbook: it says 503 as long as that takes longer than a page may.
-func workbookRead(ctx context.Context, url string) error {
+// learn waits until the bridge has read a file that is new to it: it says 503 as long as that takes longer than a page may.
+func (l *laboratory) learn(ctx context.Context, url string) error {
 	body := fmt.Sprintf(`{"auth": {"username": "agent", "password": %q}, "meta": {}}`, secret)
 	for {
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
@@ -54,11 +55,17 @@ func workbookRead(ctx context.Context, url string) error {
 			return err
 		}
 		r.Header.Set("Content-Type", "application/json")
+		started := time.Now()
 		response, err := http.DefaultClient.Do(r)
 		if err != nil {
 			return err
 		}
+		_, err = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
+		if err != nil {
+			return err
+		}
+		l.longest = max(l.longest, time.Since(started))
 		if response.StatusCode != http.StatusServiceUnavailable {
 			return nil
 		}

@@ -82,6 +82,16 @@ func callers(ctx context.Context, l *laboratory) ([]result, error) {
 		Name: "callers-http", Value: value, Limit: limit, Unit: "lookups/s", Target: 0.3,
 		against: "GET /api/v1/callers/{number}, one connection, one request after the other, against the same query as a library call",
 	}}
+	explained, plain, err := paired(ctx, l.repeat,
+		func(context.Context) (float64, error) { return desk.rateOf(numbers, "?explain=true") },
+		func(context.Context) (float64, error) { return desk.rate(numbers) })
+	if err != nil {
+		return nil, err
+	}
+	results = append(results, result{
+		Name: "callers-explain", Value: explained, Limit: plain, Unit: "lookups/s", Target: 0.5,
+		against: "GET /api/v1/callers/{number}?explain=true, against the same without an explanation",
+	})
 	busy, idle, err := desk.besideSync(ctx, s.url(), numbers, l.repeat)
 	return append(results, result{
 		Name: "callers-busy", Value: busy, Limit: idle, Unit: "ms", Target: 5, atMost: true,
@@ -152,10 +162,13 @@ func (d *desk) close() {
 }
 
 // rate is how many lookups a second one client gets answered.
-func (d *desk) rate(numbers []string) (float64, error) {
+func (d *desk) rate(numbers []string) (float64, error) { return d.rateOf(numbers, "") }
+
+// rateOf is the same with a query.
+func (d *desk) rateOf(numbers []string, query string) (float64, error) {
 	started := time.Now()
 	for _, n := range numbers {
-		if err := d.ask(n); err != nil {
+		if err := d.ask(n, query); err != nil {
 			return 0, err
 		}
 	}
@@ -164,8 +177,8 @@ func (d *desk) rate(numbers []string) (float64, error) {
 
 // ask sends one request over the connection that stays open, as plainly as HTTP can be spoken: it is the server that is
 // measured.
-func (d *desk) ask(number string) error {
-	request := "GET /api/v1/callers/" + url.PathEscape(number) + " HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer " + d.token + "\r\n\r\n"
+func (d *desk) ask(number, query string) error {
+	request := "GET /api/v1/callers/" + url.PathEscape(number) + query + " HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer " + d.token + "\r\n\r\n"
 	if _, err := io.WriteString(d.conn, request); err != nil {
 		return err
 	}
@@ -271,7 +284,7 @@ func (d *desk) percentile(numbers []string, more func(asked int) bool) (float64,
 			time.Sleep(wait)
 			asked = time.Now()
 		}
-		if err := d.ask(numbers[i%len(numbers)]); err != nil {
+		if err := d.ask(numbers[i%len(numbers)], ""); err != nil {
 			return 0, err
 		}
 		took = append(took, time.Since(asked))

@@ -23,13 +23,14 @@ import (
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 )
 
-// A laboratory has what the benchmarks share: the command, a PostgreSQL and a SQLite with the same customers.
+// A laboratory has what the benchmarks share: the command, and a PostgreSQL with the customers for those that need it.
 type laboratory struct {
 	contacts, big int
 	repeat        int
 	dir, binary   string
-	postgres      *pgtest.Server
+	postgres      *pgtest.Server // nil until a benchmark needs it
 	sqlitePath    string
+	longest       time.Duration // of all answers of bridges
 }
 
 const (
@@ -57,7 +58,7 @@ func newLaboratory(ctx context.Context, contacts, repeat int, smoke bool) (*labo
 	if smoke {
 		l.big = contacts * 2
 	}
-	if err := l.prepare(ctx); err != nil {
+	if err := l.build(ctx); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -77,18 +78,16 @@ func (l *laboratory) build(ctx context.Context) error {
 	return nil
 }
 
-func (l *laboratory) prepare(ctx context.Context) (err error) {
-	if err := l.build(ctx); err != nil {
-		return err
+// startPostgres starts the server and fills it, once.
+func (l *laboratory) startPostgres(ctx context.Context) (err error) {
+	if l.postgres != nil {
+		return nil
 	}
 	if l.postgres, err = pgtest.Start(ctx, "shared_buffers=1GB", "max_wal_size=4GB", "autovacuum=off"); err != nil {
 		return err
 	}
 	if err := l.fillPostgres(ctx, "customers", l.contacts); err != nil {
 		return fmt.Errorf("fill PostgreSQL: %w", err)
-	}
-	if err := l.fillSQLite(ctx); err != nil {
-		return fmt.Errorf("fill SQLite: %w", err)
 	}
 	return nil
 }

@@ -25,6 +25,10 @@ type result struct {
 	Target float64 `json:"target"`
 	OK     bool    `json:"ok"`
 
+	CPU      float64 `json:"cpu_us,omitempty"`       // the bridge's processor time for a contact, in microseconds
+	LimitCPU float64 `json:"limit_cpu_us,omitempty"` // the limit's, without that of a database's server
+	Allocs   float64 `json:"allocations,omitempty"`  // of the bridge for a contact
+
 	against string
 	atMost  bool    // the target is an upper bound
 	ceiling float64 // the ratio of value and limit must not exceed it; 0: no ceiling
@@ -32,27 +36,30 @@ type result struct {
 
 // A benchmark measures one or more results in a laboratory.
 type benchmark struct {
-	names []string
-	run   func(ctx context.Context, l *laboratory) ([]result, error)
+	names    []string
+	run      func(ctx context.Context, l *laboratory) ([]result, error)
+	postgres bool // it needs the PostgreSQL with the customers
 }
 
 var benchmarks = []benchmark{
-	{[]string{"bridge-postgres"}, bridgePostgres},
-	{[]string{"bridge-postgres-e164"}, bridgePostgresE164},
-	{[]string{"bridge-sqlite"}, bridgeSQLite},
-	{[]string{"bridge-mysql"}, bridgeMySQL},
-	{[]string{"incremental-mysql"}, incrementalMySQL},
-	{[]string{"bridge-csv"}, bridgeCSV},
-	{[]string{"bridge-jsonl"}, bridgeJSONL},
-	{[]string{"bridge-rest"}, bridgeREST},
-	{[]string{"bridge-vcard"}, bridgeVCard},
-	{[]string{"bridge-xlsx"}, bridgeXLSX},
-	{[]string{"sync-sqlite"}, syncSQLite},
-	{[]string{"sync-postgres"}, syncPostgres},
-	{[]string{"lookup"}, lookup},
-	{[]string{"callers-http", "callers-busy"}, callers},
-	{[]string{"console-overview", "console-search"}, consoles},
-	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale},
+	{[]string{"bridge-postgres"}, bridgePostgres, true},
+	{[]string{"bridge-postgres-e164"}, bridgePostgresE164, true},
+	{[]string{"bridge-sqlite"}, bridgeSQLite, false},
+	{[]string{"bridge-mysql"}, bridgeMySQL, false},
+	{[]string{"incremental-mysql"}, incrementalMySQL, false},
+	{[]string{"bridge-csv"}, bridgeCSV, false},
+	{[]string{"bridge-jsonl"}, bridgeJSONL, false},
+	{[]string{"bridge-rest"}, bridgeREST, false},
+	{[]string{"bridge-vcard"}, bridgeVCard, false},
+	{[]string{"bridge-xlsx"}, bridgeXLSX, false},
+	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP, false},
+	memoryCSV, memoryJSONL, memoryJSON, memoryVCard, memoryXLSX,
+	{[]string{"sync-sqlite"}, syncSQLite, true},
+	{[]string{"sync-postgres"}, syncPostgres, true},
+	{[]string{"lookup"}, lookup, true},
+	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
+	{[]string{"console-overview", "console-search"}, consoles, true},
+	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale, true},
 }
 
 func main() {
@@ -66,7 +73,7 @@ var errMissed = errors.New("a target was missed (this machine may be busy: compa
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	contacts := flags.Int("contacts", 200_000, "contacts in the database; incremental and memory always use 1,000,000")
+	contacts := flags.Int("contacts", 200_000, "contacts in the database; incremental, memory and page always use 1,000,000")
 	asJSON := flags.Bool("json", false, "one object a line")
 	smoke := flags.Bool("smoke", false, "small: shows that every benchmark works; targets are not judged")
 	only := flags.String("only", "", "comma-separated names")
@@ -85,6 +92,11 @@ func run(args []string) error {
 	for _, b := range benchmarks {
 		if *only != "" && !slices.ContainsFunc(b.names, func(n string) bool { return slices.Contains(strings.Split(*only, ","), n) }) {
 			continue
+		}
+		if b.postgres {
+			if err := l.startPostgres(ctx); err != nil {
+				return err
+			}
 		}
 		results, err := b.run(ctx, l)
 		if err != nil {
@@ -137,6 +149,10 @@ func print(all []result, smoke bool) {
 	fmt.Println()
 	for _, r := range all {
 		fmt.Printf("%s: %s\n", r.Name, r.against)
+		if r.CPU > 0 {
+			fmt.Printf("%s: processor time for a contact %.2f µs, of the limit's program %.2f µs; %.2f allocations for a contact\n",
+				strings.Repeat(" ", len(r.Name)), r.CPU, r.LimitCPU, r.Allocs)
+		}
 	}
 }
 

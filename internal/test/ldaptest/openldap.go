@@ -30,6 +30,8 @@ type OpenLDAP struct {
 	Limits string
 	// Port is TCP port; 0 means a free one.
 	Port int
+	// People are more entries, in LDIF.
+	People string
 }
 
 const openLDAPConf = `include /etc/ldap/schema/core.schema
@@ -134,7 +136,7 @@ func (s *Server) configure(o OpenLDAP) error {
 	}
 	return errors.Join(
 		os.WriteFile(s.file("slapd.conf"), []byte(fmt.Sprintf(openLDAPConf, s.Dir, overlay, limits)), 0o600),
-		os.WriteFile(s.file("first.ldif"), []byte(firstEntries), 0o600),
+		os.WriteFile(s.file("first.ldif"), []byte(firstEntries+"\n"+o.People), 0o600),
 		writeCertificate(s.file("cert.pem"), s.file("key.pem")),
 	)
 }

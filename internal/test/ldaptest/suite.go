@@ -50,7 +50,7 @@ func Main(m *testing.M, suites ...*Suite) (status int) {
 func (s *Suite) Server(t testing.TB) *Server {
 	t.Helper()
 	s.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 		defer cancel()
 		s.server, s.err = s.Start(ctx)
 	})

@@ -45,7 +45,7 @@ func ForMany(ctx context.Context) (*Server, error) { return Start(ctx, settings.
 // Main runs a package's tests and stops the server after them. The package's TestMain is
 //
 //	func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
-func (s *Suite) Main(m *testing.M) (status int) {
+func (s *Suite) Main(m interface{ Run() int }) (status int) {
 	defer func() {
 		if s.server == nil {
 			return

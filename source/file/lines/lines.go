@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -31,9 +32,10 @@ type Reader struct {
 	file     io.ReaderAt
 	encoding Encoding
 	buffer   []byte
-	base     int64 // the offset of buffer[0]
-	next     int   // the next line's place in buffer
-	chunk    int   // how much is read at once: little after a jump, much when reading on
+	pooled   *[]byte // where the buffer came from; nil before the first read
+	base     int64   // the offset of buffer[0]
+	next     int     // the next line's place in buffer
+	chunk    int     // how much is read at once: little after a jump, much when reading on
 	decoded  []byte
 	head     []byte // the beginning of a line that is too long
 }
@@ -49,6 +51,23 @@ func New(file io.ReaderAt, e Encoding) *Reader {
 	return &Reader{file: file, encoding: e, chunk: smallChunk}
 }
 
+// Close gives the reader's memory to the next one: lines that it returned are no longer valid. A reader that is not closed is only slower.
+func (l *Reader) Close() {
+	if l.pooled != nil && cap(l.buffer) <= mostPooled {
+		*l.pooled = l.buffer[:0]
+		buffers.Put(l.pooled)
+	}
+	l.buffer, l.base, l.next, l.pooled = nil, l.Offset(), 0, nil
+}
+
+// buffers are those of readers that were closed: every page of contacts is read by a new one.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, 2*largeChunk)
+	return &b
+}}
+
+const mostPooled = 4 * largeChunk
+
 // GoTo makes the line at an offset the next one.
 func (l *Reader) GoTo(offset int64) {
 	if in := offset - l.base; in >= 0 && in <= int64(len(l.buffer)) {
@@ -56,6 +75,11 @@ func (l *Reader) GoTo(offset int64) {
 		return
 	}
 	l.buffer, l.base, l.next, l.chunk = l.buffer[:0], offset, 0, smallChunk
+}
+
+// Reset forgets what was read of the file, which holds something else now, and makes its first line the next one.
+func (l *Reader) Reset() {
+	l.buffer, l.base, l.next, l.chunk = l.buffer[:0], 0, 0, smallChunk
 }
 
 // Offset returns where the next line starts.
@@ -147,6 +171,10 @@ func (l *Reader) fill() error {
 		l.buffer = l.buffer[:kept]
 		l.base += int64(l.next)
 		l.next = 0
+	}
+	if l.pooled == nil {
+		l.pooled = buffers.Get().(*[]byte)
+		l.buffer = append((*l.pooled)[:0], l.buffer...)
 	}
 	have := len(l.buffer)
 	if cap(l.buffer) < have+l.chunk {

@@ -15,9 +15,10 @@ const (
 	chartHeight = 160
 )
 
-// A Line is a chart of a count over days.
+// A Line is a chart of a value over days.
 type Line struct {
 	Samples []registry.Sample // ascending by day
+	percent bool              // the values are per cent of calls
 	area    string            // SVG path
 	line    string
 	top     int64 // value at the upper edge
@@ -26,14 +27,20 @@ type Line struct {
 // NewLine draws samples; days without one keep the value before.
 func NewLine(samples []registry.Sample) Line {
 	c := Line{Samples: samples}
-	if len(samples) < 2 {
-		return c
-	}
-	first, last := samples[0].Day, samples[len(samples)-1].Day
 	for _, s := range samples {
 		c.top = max(c.top, s.Contacts)
 	}
 	c.top = roundUp(c.top)
+	c.draw()
+	return c
+}
+
+func (c *Line) draw() {
+	samples := c.Samples
+	if len(samples) < 2 {
+		return
+	}
+	first, last := samples[0].Day, samples[len(samples)-1].Day
 	var path strings.Builder
 	y := 0.0
 	for i, s := range samples {
@@ -50,12 +57,43 @@ func NewLine(samples []registry.Sample) Line {
 	}
 	c.line = path.String()
 	c.area = fmt.Sprintf("%sL%d %dL0 %dZ", c.line, chartWidth, chartHeight, chartHeight)
+}
+
+// NewRate draws the share of calls that were named. Days without calls keep the value before; withheld numbers do not count.
+func NewRate(days []registry.Recognition) Line {
+	var samples []registry.Sample
+	for _, d := range days {
+		if n := d.Named + d.Ambiguous + d.Unknown; n > 0 {
+			samples = append(samples, registry.Sample{Day: d.Day, Contacts: (100*d.Named + n/2) / n})
+		}
+	}
+	c := Line{Samples: samples, percent: true, top: 100}
+	c.draw()
 	return c
+}
+
+// value writes one value.
+func (c Line) value(l *Locale, n int64) string {
+	if c.percent {
+		return l.Number(n) + " %"
+	}
+	return l.Number(n)
+}
+
+// what is the head of the values' column.
+func (c Line) what() string {
+	if c.percent {
+		return "Named"
+	}
+	return "Contacts"
 }
 
 // summary is the chart in a sentence.
 func (c Line) summary(l *Locale) string {
 	first, last := c.Samples[0], c.Samples[len(c.Samples)-1]
+	if c.percent {
+		return fmt.Sprintf("From %s on %s to %s on %s.", c.value(l, first.Contacts), l.Day(first.Day), c.value(l, last.Contacts), l.Day(last.Day))
+	}
 	return fmt.Sprintf("From %s on %s to %s on %s.", l.Count(first.Contacts, "contact", "contacts"), l.Day(first.Day), l.Number(last.Contacts), l.Day(last.Day))
 }
 

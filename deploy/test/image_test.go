@@ -1,0 +1,146 @@
+package deploy_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// makeImage runs the command that makes the image of a release, and returns its file.
+func makeImage(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "image.tar")
+	cmd := exec.CommandContext(t.Context(), "go", "run", "../image", "--program", binary(t), "--version", "v0.0.1", "--output", file)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return file
+}
+
+// unpack writes an image's files below a folder.
+func unpack(t *testing.T, image v1.Image, folder string) {
+	t.Helper()
+	files := mutate.Extract(image)
+	defer files.Close()
+	r := tar.NewReader(files)
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(folder, filepath.Clean("/"+h.Name))
+		switch h.Typeflag {
+		case tar.TypeDir:
+			err = os.MkdirAll(path, 0o755)
+		case tar.TypeReg:
+			var content []byte
+			if content, err = io.ReadAll(r); err == nil {
+				err = os.WriteFile(path, content, 0o600)
+			}
+		default:
+			err = fmt.Errorf("%s has type %c", h.Name, h.Typeflag)
+		}
+		if err == nil {
+			err = errors.Join(os.Chown(path, h.Uid, h.Gid), os.Chmod(path, os.FileMode(h.Mode&0o777)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// run is what an engine does with an image: its user, a root file system that is read-only, volumes, and no capabilities. Its
+// arguments are the image's root, user, health check, and the command. The first health check that succeeds ends it.
+const run = `
+set -e
+root=$1 user=$2 check=$3 folder=$4; shift 4
+ip link set lo up 2>/dev/null || true
+mount --bind "$root" "$root"
+mount -t tmpfs -o "uid=${user%:*},gid=${user#*:},mode=700" tmpfs "$root/data"
+mount -o remount,ro,bind "$root"
+enter() { chroot --userspec="$user" --groups= "$root" "$@"; }
+cd /
+( enter "$@" ) >"$folder/log" 2>&1 &
+main=$!
+for i in $(seq 150); do
+	if enter $check >"$folder/check" 2>&1; then healthy=yes; break; fi
+	kill -0 $main 2>/dev/null || break
+	sleep 0.2
+done
+cat "$folder/log" "$folder/check"
+echo "user $(awk '/^Uid/ { print $2 }' /proc/$main/status)"
+enter /usr/bin/contactbridge man /etc/contactbridge/man >/dev/null 2>&1 && echo "the root can be written"
+kill -TERM $main
+wait $main; echo "ended with $?"
+[ "$healthy" = yes ]
+`
+
+// The image holds what it says, and runs as its configuration says: as another user than root, on a root that is read-only.
+func TestTheImageRuns(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can make a root file system to run the image in")
+	}
+	file := makeImage(t)
+	image, err := tarball.ImageFromPath(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cfg.Config
+	if c.User != "65532:65532" || c.Healthcheck == nil || c.Healthcheck.Test[0] != "CMD" || len(c.Volumes) != 1 {
+		t.Fatalf("the configuration is %+v", c)
+	}
+	root, folder := t.TempDir(), t.TempDir()
+	unpack(t, image, root)
+	if err := os.Chmod(filepath.Dir(root), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "bash", "-c", run, "run", root, c.User,
+		strings.Join(c.Healthcheck.Test[1:], " "), folder}, append(c.Entrypoint, c.Cmd...)...)
+	cmd := exec.CommandContext(t.Context(), "unshare", args...)
+	cmd.Env = c.Env
+	if cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH")); cmd.Err != nil {
+		t.Fatal(cmd.Err)
+	}
+	out, err := cmd.CombinedOutput()
+	text := string(out)
+	if err != nil || !strings.Contains(text, "user 65532") || strings.Contains(text, "can be written") || !strings.Contains(text, "ended with 0") || !strings.Contains(text, "contactbridge v0.0.1") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestTwoImagesAreEqual(t *testing.T) {
+	var sums [2][]byte
+	for i := range sums {
+		text, err := os.ReadFile(makeImage(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(text)
+		sums[i] = sum[:]
+	}
+	if !bytes.Equal(sums[0], sums[1]) {
+		t.Error("they are not")
+	}
+}

@@ -1,0 +1,128 @@
+package carddav
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/bridge"
+)
+
+// A marker says up to where a book has been read: in a run's state the place that the run reaches, in a checkpoint the one that was
+// reached.
+type marker struct {
+	path  string
+	mode  byte   // one of the modes below
+	token string // the sync-token, or the digest of the whole list
+}
+
+const (
+	byToken  = 't' // the server names what changed since a token
+	byDigest = 'd' // it does not: a book that has changed is read whole
+)
+
+// A state holds the markers of a run's books, by their paths.
+type state []marker
+
+const stateVersion = 1
+
+var errForeign = errors.New("not of this source")
+
+// encode writes a state, with a checksum at its end.
+func (s state) encode() []byte {
+	b := []byte{stateVersion}
+	text := func(t string) { b = append(binary.AppendUvarint(b, uint64(len(t))), t...) }
+	for _, m := range s {
+		text(m.path)
+		b = append(b, m.mode)
+		text(m.token)
+	}
+	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+}
+
+// parseState reads what encode wrote, and nothing else.
+func parseState(b []byte) (state, error) {
+	if len(b) < 5 || b[0] != stateVersion || binary.BigEndian.Uint32(b[len(b)-4:]) != crc32.ChecksumIEEE(b[:len(b)-4]) {
+		return nil, errForeign
+	}
+	rest := b[1 : len(b)-4]
+	text := func() (string, bool) {
+		size, n := binary.Uvarint(rest)
+		if n <= 0 || size > uint64(len(rest)-n) {
+			return "", false
+		}
+		t := string(rest[n : n+int(size)])
+		rest = rest[n+int(size):]
+		return t, true
+	}
+	var s state
+	for len(rest) > 0 {
+		var m marker
+		var ok bool
+		if m.path, ok = text(); !ok || len(rest) == 0 {
+			return nil, errForeign
+		}
+		m.mode, rest = rest[0], rest[1:]
+		if m.token, ok = text(); !ok || m.mode != byToken && m.mode != byDigest {
+			return nil, errForeign
+		}
+		if n := len(s); n > 0 && s[n-1].path >= m.path {
+			return nil, errForeign
+		}
+		s = append(s, m)
+	}
+	return s, nil
+}
+
+// of returns the marker of a book.
+func (s state) of(path string) (marker, bool) {
+	for _, m := range s {
+		if m.path == path {
+			return m, true
+		}
+	}
+	return marker{}, false
+}
+
+const checkpointPrefix = "carddav."
+
+// checkpoint writes a state as the checkpoint of a complete run.
+func (s state) checkpoint() bridge.Checkpoint {
+	return bridge.Checkpoint(checkpointPrefix + base64.RawURLEncoding.EncodeToString(s.encode()))
+}
+
+func parseCheckpoint(c bridge.Checkpoint) (state, error) {
+	text, ok := strings.CutPrefix(string(c), checkpointPrefix)
+	if !ok {
+		return nil, errForeign
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errForeign
+	}
+	return parseState(b)
+}
+
+// appendPosition writes the place after a card: its path, with a checksum that binds it to the run.
+func appendPosition(to []byte, run uint32, path string) bridge.Position {
+	to = append(to[:0], path...)
+	return binary.BigEndian.AppendUint32(to, crc32.Update(run, crc32.IEEETable, to))
+}
+
+func parsePosition(p bridge.Position, run uint32) (path string, err error) {
+	if len(p) < 5 {
+		return "", errForeign
+	}
+	text := p[:len(p)-4]
+	if crc32.Update(run, crc32.IEEETable, text) != binary.BigEndian.Uint32(p[len(text):]) {
+		return "", errForeign
+	}
+	return string(text), nil
+}
+
+// runSum stands for a run in the checksums of its positions.
+func runSum(r bridge.Run) uint32 {
+	return crc32.Update(crc32.ChecksumIEEE([]byte(r.Since)), crc32.IEEETable, r.State)
+}
