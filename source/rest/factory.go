@@ -169,7 +169,21 @@ func (f *factory) checkValues(errs *source.ConfigErrors) {
 		errs.If(!known[name], "values."+name, fmt.Sprintf("connection has no field %q", name), "Add it to connection, or remove it here.")
 	}
 	errs.If(slices.Contains(f.language.Base.names(), "url") && !known["url"] && f.language.URL.String() == "", "url", "url is missing", "Write the API's address.")
+	errs.If(len(f.language.Auth) > 0 && !slices.ContainsFunc(f.language.Auth, f.mayBeComplete), "", "no way to authenticate has all of its credentials", "Write "+f.secrets()+", or those of another way: see auth in the preset.")
 	f.checkHosts(errs)
+}
+
+// mayBeComplete reports whether every field that a way to authenticate uses is written, or has a default.
+func (f *factory) mayBeComplete(way Auth) bool {
+	complete := true
+	way.texts(func(_ string, t Text) {
+		for _, field := range f.language.Connection {
+			if slices.Contains(t.names(), field.Name) && f.value(field).String() == "" && field.Default == "" {
+				complete = false
+			}
+		}
+	})
+	return complete
 }
 
 // dangerous are values that would lead a request to another host than the one that is meant.

@@ -49,6 +49,7 @@ var benchmarks = []benchmark{
 	{[]string{"incremental-mysql"}, incrementalMySQL, false},
 	{[]string{"bridge-csv"}, bridgeCSV, false},
 	{[]string{"bridge-jsonl"}, bridgeJSONL, false},
+	{[]string{"bridge-rest"}, bridgeREST, false},
 	{[]string{"bridge-vcard"}, bridgeVCard, false},
 	{[]string{"bridge-xlsx"}, bridgeXLSX, false},
 	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP, false},
