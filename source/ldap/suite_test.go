@@ -72,10 +72,11 @@ type unit struct {
 	next  int
 	dns   map[string]string // of the suite's ids
 	names map[string]string // the suite's ids by the server's
+	shown map[string]string // the server's ids that were shown last, by the suite's
 }
 
 func newUnit(t testing.TB, suite *ldaptest.Suite, changes string) *unit {
-	return &unit{server: suite.Server(t), conn: suite.Connect(t), dn: suite.Unit(t), changes: changes, dns: map[string]string{}, names: map[string]string{}}
+	return &unit{server: suite.Server(t), conn: suite.Connect(t), dn: suite.Unit(t), changes: changes, dns: map[string]string{}, names: map[string]string{}, shown: map[string]string{}}
 }
 
 func (u *unit) service() sourcetest.Service {
@@ -219,8 +220,7 @@ func (s *namedSource) Read(ctx context.Context, run bridge.Run, after bridge.Pos
 	return func(yield func(bridge.Change, error) bool) {
 		for c, err := range s.Source.Read(ctx, run, after, limit) {
 			if err == nil {
-				c.Contact.ID = s.unit.name(c.Contact.ID)
-				c.Deleted = c.Deleted || strings.Contains(c.Contact.ID, "#") // an earlier one, which this run still shows
+				c = s.unit.named(c)
 			}
 			if !yield(c, err) {
 				return
@@ -230,6 +230,26 @@ func (s *namedSource) Read(ctx context.Context, run bridge.Run, after bridge.Pos
 }
 
 func (s *namedSource) Close() error { return errors.Join(s.Source.Close(), s.factory.Close()) }
+
+// named gives a change the suite's id. An entry that was deleted and made anew is another one to the server: the deletion of the earlier
+// one counts, and so do its changes, until the later one was shown.
+func (u *unit) named(c bridge.Change) bridge.Change {
+	native := strings.Clone(c.Contact.ID)
+	name := u.name(native)
+	id, _, earlier := strings.Cut(name, "#")
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case earlier && u.shown[id] == native:
+		name = id
+	case earlier:
+		c.Deleted = true // a run that began before still shows it
+	case !c.Deleted:
+		u.shown[id] = native
+	}
+	c.Contact.ID = name
+	return c
+}
 
 // name returns the suite's id of a contact, or the server's where the suite did not write it.
 func (u *unit) name(id string) string {
