@@ -180,7 +180,7 @@ func (f *lookupFlags) calls(stdin io.Reader) (numbers map[string]int, order []st
 			return nil, nil, misuse(fmt.Sprintf("--file: line %d cannot be read: %v", line, err), "Write one call a line, as CSV with commas or semicolons.")
 		}
 		if column < 0 {
-			header := false
+			var header bool
 			if column, header, err = f.compare.place(row); err != nil {
 				return nil, nil, err
 			}

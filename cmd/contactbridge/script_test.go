@@ -32,7 +32,7 @@ var (
 // withServers stops the database servers after the tests.
 type withServers struct{ *testing.M }
 
-func (m withServers) Run() int { return server.Main(runner{m.M}) }
+func (m withServers) Run() int { return server.Main(runner(m)) }
 
 // A runner runs the tests, and stops MariaDB after them.
 type runner struct{ *testing.M }

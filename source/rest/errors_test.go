@@ -54,7 +54,7 @@ func readAll(ctx context.Context, s bridge.Source, since bridge.Checkpoint) (cha
 // Each failure of the service says which one it is, and what to do.
 func TestErrorsSayWhichAndWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct {
-		break_        func(e *vendors.EspoCRM)
+		spoil         func(e *vendors.EspoCRM)
 		code          bridge.Code
 		message, hint string
 	}{
@@ -68,7 +68,7 @@ func TestErrorsSayWhichAndWhatToDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e, opened := espo(t, 3)
 			s := opened()
-			c.break_(e)
+			c.spoil(e)
 			_, _, _, err := readAll(t.Context(), s, "")
 			said := failure.Of(err)
 			if said.Code != c.code || !strings.Contains(said.Message, c.message) || !strings.Contains(said.Hint, c.hint) {

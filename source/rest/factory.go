@@ -118,7 +118,7 @@ func addFieldErrors(errs *source.ConfigErrors, err error) {
 	if err == nil {
 		return
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, each := range joined.Unwrap() {
 			addFieldErrors(errs, each)
 		}

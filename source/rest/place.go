@@ -177,7 +177,7 @@ type checkpoint struct {
 
 // format writes a checkpoint as text.
 func (c checkpoint) format() bridge.Checkpoint {
-	text := ""
+	var text string
 	if c.token != "" {
 		text = tokenMark + base64.RawURLEncoding.EncodeToString([]byte(c.token))
 	} else {

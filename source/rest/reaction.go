@@ -87,7 +87,7 @@ func usual(status int) Reaction {
 func (f *factory) failed(a *answer, r Reaction) error {
 	said := fmt.Sprintf("%s answered %d", f.title(), a.status)
 	e := &bridge.Error{Hint: r.Hint, Status: a.status}
-	hint := ""
+	var hint string
 	switch r.Then {
 	case reactUnauthorized, reactExpired:
 		e.Code, e.Message = bridge.CodeUnauthorized, said+": the credentials are not valid"

@@ -3,7 +3,6 @@ package rest_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -459,6 +458,6 @@ func TestManyTenantsOfOneVendorObeyItsLimitAndNoneStarves(t *testing.T) {
 		if first, last := slices.Min(took), slices.Max(took); last > 2*first || last == 0 {
 			t.Errorf("the first tenant was ready after %v, the last one after %v", first, last)
 		}
-		t.Log(fmt.Sprintf("%d tenants, each ready after %v to %v", tenants, slices.Min(took), slices.Max(took)))
+		t.Logf("%d tenants, each ready after %v to %v", tenants, slices.Min(took), slices.Max(took))
 	})
 }
