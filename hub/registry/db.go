@@ -42,6 +42,7 @@ type OpenOptions struct {
 var steps = map[int64]string{
 	1: "accounts, integrations, tokens, users", 2: "removals that are finished later, and webhooks that several processes send",
 	3: "who made a token",
+	4: "the last look-ups and how many calls were named, and how an account names callers",
 }
 
 // Plan returns what [Open] would change in a registry; nil where it would change nothing, or make everything.

@@ -30,6 +30,7 @@ accounts:
   acme:
     region: GB
     time_zone: Europe/London
+    callers: {policy: [company], ranges: ["+4420794600xx: Example Ltd"], calls: {keep: 5d}}
     integrations:
       crm:
         bridge: https://bridge.example.com/crm/contact_sync
@@ -78,7 +79,18 @@ func changes() map[string]func(*hubconfig.Config) {
 			c.Accounts["acme"] = a
 		},
 	}
+	for place, change := range map[string]func(*hubconfig.Callers){
+		"policy":     func(c *hubconfig.Callers) { c.Policy = []string{"newest"} },
+		"ranges":     func(c *hubconfig.Callers) { c.Ranges = []string{"+4420794601xx: Another Ltd"} },
+		"derive":     func(c *hubconfig.Callers) { c.Derive = !c.Derive },
+		"calls.keep": func(c *hubconfig.Callers) { c.Calls.Keep = 0 },
+		"calls.mask": func(c *hubconfig.Callers) { c.Calls.Mask = !c.Calls.Mask },
+	} {
+		all["accounts.*.callers."+place] = func(c *hubconfig.Config) { a := c.Accounts["acme"]; change(&a.Callers); c.Accounts["acme"] = a }
+	}
 	for place, change := range map[string]func(*hubconfig.Integration){
+		"priority":            func(i *hubconfig.Integration) { i.Priority = 3 },
+		"role":                func(i *hubconfig.Integration) { i.Role = "block" },
 		"bridge":              func(i *hubconfig.Integration) { i.Bridge = "https://bridge.example.com/new/contact_sync" },
 		"validation":          func(i *hubconfig.Integration) { i.Validation = "" },
 		"auth":                func(i *hubconfig.Integration) { i.Auth["password"] = "new"; delete(i.Auth, "old_key") },
