@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
 )
 
@@ -31,7 +32,9 @@ func TestOtherFilesAreRecognised(t *testing.T) {
 		{string(book(t, "", nil)), "no visible sheet with data", `"Contacts"`},
 		{string(archived(t, partsOf("<sheetData><row>", nil))), "damaged or cut off", "save it again"},
 	} {
-		_, err := format{}.Open(t.Context(), input([]byte(test.content)))
+		in := input([]byte(test.content))
+		in.Formats = []source.Format{{Name: "a vCard file", Starts: []string{"BEGIN:VCARD"}}} // as its kind says
+		_, err := format{}.Open(t.Context(), in)
 		e := (*bridge.Error)(nil)
 		if !errors.As(err, &e) || e.Code != bridge.CodeSourceBroken || !strings.Contains(e.Message, test.message) || !strings.Contains(e.Hint, test.hint) {
 			t.Errorf("%.20q: %v, want %q with hint %q", test.content, err, test.message, test.hint)
