@@ -32,13 +32,16 @@ func decode(text string) func(into any) error {
 	}
 }
 
+// kinds are the package's kinds, made once: the suite opens sources thousands of times.
+var kinds = sync.OnceValue(rest.Kinds)
+
 // newFactory makes the factory of a kind, whose requests a transport carries.
 func newFactory(kind, text string, transport http.RoundTripper, clock *vendors.Clock) (source.Factory, error) {
 	deps := source.Deps{Transport: transport}
 	if clock != nil {
 		deps.Clock = clock
 	}
-	for _, k := range rest.Kinds() {
+	for _, k := range kinds() {
 		if k.Name == kind {
 			return k.New(decode(text), deps)
 		}
