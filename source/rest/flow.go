@@ -91,28 +91,17 @@ func (w *walk) slid(p purpose, at place) ([]item, error) {
 	if !p.reading.Page.Recheck || at.bound == "" {
 		return nil, nil
 	}
-	step := 1
-	if p.reading.Page.By == "offset" {
-		step = p.reading.Page.Size
+	before := at
+	if before.page--; p.reading.Page.By == "offset" {
+		before.page = max(at.page-p.reading.Page.Size, 0)
 	}
 	p.fresh = true
-	var moved []item
-	for before := at; before.page > p.reading.firstPage(); {
-		before.page = max(before.page-step, p.reading.firstPage())
-		got, err := w.flowPage(p, before)
-		if err != nil {
-			return nil, err
-		}
-		last := slices.IndexFunc(got.items, func(i item) bool { return i.id == at.bound })
-		moved = slices.Concat(got.items[last+1:], moved)
-		if last >= 0 {
-			break
-		}
-		for _, i := range got.items {
-			w.note(i.id) // the record has moved further back, or is gone: what was read before it may come again
-		}
+	got, err := w.flowPage(p, before)
+	if err != nil {
+		return nil, err
 	}
-	return moved, nil
+	last := slices.IndexFunc(got.items, func(i item) bool { return i.id == at.bound })
+	return got.items[last+1:], nil
 }
 
 // lastID returns the id of a page's last record, or what is given.
@@ -244,7 +233,10 @@ func (w *walk) flowPage(p purpose, at place) (*page, error) {
 		"since": w.bound(p.reading, from), "page": int64(at.page), "offset": int64(at.page), "cursor": at.cursor, "token": w.since.token, "after_id": at.id, "direction": "",
 	}
 	if p.reading.Page.By == "cursor" || p.reading.Page.By == "link" {
-		values["after_id"] = "" // such a page may be known for all of its records; one by its number is better asked for anew
+		values["after_id"] = "" // such a page may be known for all of its records
+	}
+	if p.reading.Page.Recheck {
+		p.fresh = true // records move between such pages: two that were read at different times do not fit
 	}
 	if w.since.token != "" {
 		values["since"] = "" // the token says it
