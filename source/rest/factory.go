@@ -176,8 +176,11 @@ func (f *factory) checkValues(errs *source.ConfigErrors) {
 // mayBeComplete reports whether every field that a way to authenticate uses is written, or has a default.
 func (f *factory) mayBeComplete(way Auth) bool {
 	complete := true
-	way.texts(func(_ string, t Text) {
+	way.texts(func(key string, t Text) {
 		for _, field := range f.language.Connection {
+			if key == "value" && field.Name == "access_token" && way.fetches() {
+				continue // it is the fetched one
+			}
 			if slices.Contains(t.names(), field.Name) && f.value(field).String() == "" && field.Default == "" {
 				complete = false
 			}

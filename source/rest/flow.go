@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -26,6 +27,7 @@ func (w *walk) flowing() (done bool, err error) {
 		return true, nil // the last page was read to its end
 	}
 	at := w.at
+	w.note(at.bound) // services whose pages are rounds repeat the last record of a page in the next one
 	var held *item
 	var heldAt place
 	for {
@@ -39,8 +41,13 @@ func (w *walk) flowing() (done bool, err error) {
 			w.emit(held, heldAt)
 			return false, err
 		}
-		heads := headsOf(got.items)
+		heads := headsOf(got.items, w.beginsRound(at))
 		first := at.unread(heads)
+		if first == 0 && at.id != "" {
+			if err := w.moved(got.items, at); err != nil {
+				return false, err
+			}
+		}
 		for n, i := range slices.Concat(slid, got.items[first:]) {
 			if !i.noTime && !at.segment.isGone() {
 				if at.segment == flow && w.l.isAscending() && at.stamp != 0 && i.stamp < at.stamp-w.l.Updated.precision().Microseconds() {
@@ -151,15 +158,47 @@ func (p place) unread(heads []uint64) int {
 	return 0
 }
 
-// headsOf returns, for each record of a page, what stands for the ids up to it.
-func headsOf(items []item) []uint64 {
+// headsOf returns, for each record of a page, what stands for the ids up to it, or for all that is known of those records.
+func headsOf(items []item, whole bool) []uint64 {
 	heads := make([]uint64, len(items))
 	h := fnv.New64a()
+	write := func(text []byte) { _, _ = h.Write(binary.AppendUvarint(nil, uint64(len(text)))); _, _ = h.Write(text) } // they cannot fail
 	for n, i := range items {
-		_, _ = h.Write(append([]byte(i.id), 0)) // it cannot fail
+		write([]byte(i.id))
+		if whole {
+			for _, value := range i.values {
+				write(value)
+			}
+		}
 		heads[n] = h.Sum64()
 	}
 	return heads
+}
+
+// beginsRound reports whether the request for the page at a place begins a round of the service's anew, with a token of its own: later
+// runs bring what changes after that, so what the page had before counts only where it is still the same.
+func (w *walk) beginsRound(at place) bool {
+	if at.cursor != "" || at.page != w.flowPurpose().reading.firstPage() {
+		return false
+	}
+	if at.segment == listed {
+		return w.l.List.Token != ""
+	}
+	return at.segment == flow && w.l.Changes.Token != ""
+}
+
+// moved takes note that a page does not begin with the records that were read of it. They may come again. In the list of an initial run
+// one that is gone does not come at all, and as its round begins only now, no later run would tell of it: the run has to start again.
+func (w *walk) moved(items []item, at place) error {
+	if at.segment == listed && w.beginsRound(at) {
+		return &bridge.Error{
+			Code: bridge.CodeInvalidOffset, Message: "the first page of the list has changed since it was read in part", Hint: "Start the run again from its checkpoint.",
+		}
+	}
+	for _, i := range items {
+		w.note(i.id)
+	}
+	return nil
 }
 
 // flowPurpose returns what the segment asks for.
@@ -192,6 +231,12 @@ func (w *walk) flowPage(p purpose, at place) (*page, error) {
 	}
 	values := scope{
 		"since": w.bound(p.reading, from), "page": int64(at.page), "offset": int64(at.page), "cursor": at.cursor, "token": w.since.token, "after_id": at.id, "direction": "",
+	}
+	if p.reading.Page.By == "cursor" || p.reading.Page.By == "link" {
+		values["after_id"] = "" // such a page may be known for all of its records
+	}
+	if p.reading.Page.Recheck {
+		p.fresh = true // records move between such pages: two that were read at different times do not fit
 	}
 	if w.since.token != "" {
 		values["since"] = "" // the token says it

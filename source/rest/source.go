@@ -93,6 +93,7 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 	if err != nil {
 		return bridge.Run{}, err
 	}
+	s.client.pages.clear() // another run that began in the same second may have read them before this one began
 	now := a.date(s.factory.deps.Clock.Now())
 	l := s.factory.language
 	if since != "" && l.Deletions.By == "sweep" && from.isOld(now, l.Deletions.every()) {

@@ -32,13 +32,16 @@ func decode(text string) func(into any) error {
 	}
 }
 
+// kinds are the package's kinds, made once: the suite opens sources thousands of times.
+var kinds = sync.OnceValue(rest.Kinds)
+
 // newFactory makes the factory of a kind, whose requests a transport carries.
 func newFactory(kind, text string, transport http.RoundTripper, clock *vendors.Clock) (source.Factory, error) {
 	deps := source.Deps{Transport: transport}
 	if clock != nil {
 		deps.Clock = clock
 	}
-	for _, k := range rest.Kinds() {
+	for _, k := range kinds() {
 		if k.Name == kind {
 			return k.New(decode(text), deps)
 		}
@@ -99,7 +102,7 @@ type tenant struct {
 // target returns what the suite needs.
 func (v tenant) target() sourcetest.Target {
 	t := sourcetest.Target{
-		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token, OwnEnd: v.unordered || v.token, HistoryTime: 500 * time.Millisecond,
+		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token, OwnEnd: v.unordered || v.token, Restarts: v.token, HistoryTime: 500 * time.Millisecond,
 	}
 	if v.numbers {
 		t.Order = numbered.compare

@@ -271,6 +271,9 @@ func ofVendors() []tenant {
 
 func TestVendors(t *testing.T) {
 	for _, v := range ofVendors() {
-		t.Run(v.kind, func(t *testing.T) { sourcetest.Run(t, v.target()) })
+		t.Run(v.kind, func(t *testing.T) {
+			t.Parallel()
+			sourcetest.Run(t, v.target())
+		})
 	}
 }

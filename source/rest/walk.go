@@ -532,6 +532,13 @@ func (w *walk) reject(i item, position bridge.Position) {
 	w.send(w.row.Change, position)
 }
 
+// note takes a contact for one that was yielded before.
+func (w *walk) note(id string) {
+	if w.shown != nil && id != "" {
+		w.shown[maphash.String(ids, id)] = true
+	}
+}
+
 // send yields a change.
 func (w *walk) send(c bridge.Change, position bridge.Position) {
 	if w.stopped {

@@ -204,6 +204,13 @@ func (r *replica) begin(since bridge.Checkpoint, run bridge.Run) {
 	}
 }
 
+// mayJudge lets every initial run of an Unordered target judge: a contact that is deleted is not in its list (D7).
+func (r *replica) mayJudge(target Target, run bridge.Run) {
+	if target.Unordered && run.Initial() {
+		r.shown = map[string]bool{}
+	}
+}
+
 // judge forgets the contacts that a complete run did not show, if it restarted: they are gone (D7). One that was rejected was
 // shown, and stays as it was (D8).
 func (r *replica) judge() {
@@ -237,9 +244,7 @@ func (x *exam) sync(r *replica, size int, between func(page int)) error {
 	since := r.checkpoint
 	run := x.begin(src, since)
 	r.begin(since, run)
-	if x.target.Unordered && run.Initial() {
-		r.shown = map[string]bool{} // D7: who is deleted is not in its list
-	}
+	r.mayJudge(x.target, run)
 	var at bridge.Position
 	restarts := 0
 	for page := 1; ; page++ {
@@ -251,6 +256,7 @@ func (x *exam) sync(r *replica, size int, between func(page int)) error {
 			restarts++
 			run, at = x.begin(src, r.checkpoint), nil
 			r.begin(r.checkpoint, run)
+			r.mayJudge(x.target, run)
 			continue
 		}
 		if x.target.Unsorted && !x.target.Tokens && !run.Initial() && len(changes) > 0 {

@@ -180,7 +180,7 @@ func (d *Dynamics) changes(w http.ResponseWriter, r *http.Request, size int, tra
 	page := cut(left, 0, size)
 	value := []any{}
 	for _, c := range page {
-		if state.Page, state.After = number(c.Gone()), strconv.FormatInt(c.Change, 10); c.Gone() {
+		if state.Page, state.After = max(state.Page, number(c.Gone())), strconv.FormatInt(c.Change, 10); c.Gone() {
 			value = append(value, map[string]any{"@odata.context": "https://" + d.Hostname + "/api/data/v9.2/$metadata#contacts/$deletedEntity", "id": c.ID, "reason": "deleted"})
 		} else {
 			value = append(value, d.record(c, fields, r))
@@ -206,11 +206,11 @@ func (d *Dynamics) round(state syncState) []*Record {
 		case r.Change <= state.Since, state.Since == 0 && r.Gone():
 			return false
 		case state.Page == 1:
-			return r.Gone() && r.Change > after
+			return r.Change > after && (r.Gone() || r.Change > state.Upto) // what is back is after all that was deleted
 		}
 		return r.Gone() || r.Change > after
 	})
-	order(found, 0, key{func(r *Record) any { return r.Gone() }, false}, key{func(r *Record) any { return r.Change }, false})
+	order(found, 0, key{func(r *Record) any { return state.Page == 0 && r.Gone() }, false}, key{func(r *Record) any { return r.Change }, false})
 	return found
 }
 

@@ -52,7 +52,7 @@ type Store struct {
 
 // newStore returns an empty store.
 func newStore(now func() time.Time, granularity time.Duration, newID func(n int) string) *Store {
-	return &Store{Granularity: granularity, NewID: newID, now: now, versions: map[string][]*Record{}, listOf: -1}
+	return &Store{Granularity: granularity, NewID: newID, now: now, versions: map[string][]*Record{}, listOf: -1, change: 1} // 0 is the number before all, of a token for everything
 }
 
 // numbers makes ids that are numbers, from the one after a first on.
