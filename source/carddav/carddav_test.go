@@ -225,12 +225,12 @@ func TestCardsThatTheServerOmits(t *testing.T) {
 		case strings.Contains(body, "multiget"):
 			answer(w, `<d:response><d:href>`+home+`a/0.vcf</d:href><d:propstat><d:prop><c:address-data>`+vcardOf("0", "Ann")+`</c:address-data></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`+
 				`<d:response><d:href>`+home+`a/1.vcf</d:href><d:status>HTTP/1.1 412 Precondition Failed</d:status></d:response>`)
-		case r.Method == "GET" && strings.HasSuffix(r.URL.Path, "2.vcf"):
+		case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "2.vcf"):
 			http.Error(w, "no", http.StatusForbidden)
-		case r.Method == "GET" && strings.HasSuffix(r.URL.Path, "3.vcf"):
+		case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "3.vcf"):
 			f.del(home + "a/3.vcf")
 			return false
-		case r.Method == "GET" && strings.HasSuffix(r.URL.Path, "4.vcf"):
+		case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "4.vcf"):
 			http.NotFound(w, r) // but it is listed
 		default:
 			return false
@@ -264,7 +264,7 @@ func TestWhatIsGoneWhileARunReads(t *testing.T) {
 	k.mustSync(t, src, "a/1.vcf a/2.vcf")
 	f.put(home+"a/1.vcf", vcardOf("1", "Anna"))
 	f.before = func(_ http.ResponseWriter, r *http.Request, _ string) bool {
-		if r.Method == "GET" {
+		if r.Method == http.MethodGet {
 			f.before = nil
 			f.del(home + "a/1.vcf")
 		}
@@ -315,6 +315,54 @@ func TestACardThatIsYoungerThanItsRun(t *testing.T) {
 	k.mustSync(t, f.opened(t, f.config(t)), "a/0.vcf a/1.vcf a/2.vcf a/3.vcf")
 	if k.initial {
 		t.Error("the run is an initial one")
+	}
+}
+
+// A run ends however often its list is made again, and its positions stay short (E3). What it could not keep count of costs the next run
+// more work, and no contact.
+func TestABookThatChangesAllTheTime(t *testing.T) {
+	f := newFake(t)
+	var want []string
+	for i := range 60 {
+		f.put(fmt.Sprintf("%sa/%d.vcf", home, i+100), vcardOf(fmt.Sprint(i+100), "Ann"))
+		want = append(want, fmt.Sprintf("a/%d.vcf", i+100))
+	}
+	run, err := f.opened(t, f.config(t)).Begin(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := kept{contacts: map[string]contact.Contact{}}
+	var at bridge.Position
+	for n := 1; n > 0; {
+		n = 0
+		for change, err := range f.opened(t, f.config(t)).Read(t.Context(), run, at, 1) { // each process makes the list again
+			if err != nil {
+				t.Fatalf("after %d contacts: %v", len(k.contacts), err)
+			}
+			n++
+			at = slices.Clone(change.Position)
+			k.contacts[strings.Clone(change.Contact.ID)] = change.Contact.Clone()
+		}
+		if young := fmt.Sprintf("%d", 100+len(k.contacts)) + "y"; n > 0 && len(k.contacts) < 70 {
+			f.put(home+"a/"+young+".vcf", vcardOf(young, "Young"))
+		}
+		if len(at) > 4000 {
+			t.Fatalf("a position has %d bytes", len(at))
+		}
+	}
+	k.checkpoint = f.opened(t, f.config(t)).Checkpoint(run, at, true)
+	for id := range k.contacts {
+		if strings.HasSuffix(id, "y.vcf") {
+			f.del(id)
+		}
+	}
+	k.mustSync(t, f.opened(t, f.config(t)), strings.Join(want, " "))
+	if !k.initial {
+		t.Error("the run is no initial one")
+	}
+	f.put(home+"a/100.vcf", vcardOf("100", "Bob"))
+	if k.mustSync(t, f.opened(t, f.config(t)), strings.Join(want, " ")); k.initial {
+		t.Error("the run after it is an initial one, too")
 	}
 }
 
@@ -401,7 +449,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		}, code: bridge.CodeSourceBroken, message: "no CardDAV server is found", hint: "CardDAV address"},
 		"no such method": {before: status(405), code: bridge.CodeSourceBroken, message: "no CardDAV server is found", hint: "CardDAV address"},
 		"XML of another kind": {before: func(w http.ResponseWriter, _ *http.Request, _ string) bool {
-			w.WriteHeader(207)
+			w.WriteHeader(http.StatusMultiStatus)
 			_, _ = io.WriteString(w, "<rss/>")
 			return true
 		}, code: bridge.CodeSourceBroken, message: "not WebDAV", hint: "CardDAV address"},
@@ -419,7 +467,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		}, code: bridge.CodeSourceBroken, message: "in a circle", hint: "url"},
 		"later": {before: func(w http.ResponseWriter, _ *http.Request, _ string) bool {
 			w.Header().Set("Retry-After", "17")
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}, code: bridge.CodeSourceUnavailable, message: "not available", hint: "passes"},
 		"too many requests": {before: status(429), code: bridge.CodeRateLimited, message: "limits", hint: "passes"},
@@ -477,7 +525,7 @@ func TestDigest(t *testing.T) {
 		}
 		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 		w.Header().Add("WWW-Authenticate", `Digest realm="Books, all", nonce="`+nonce+`", qop="auth,auth-int", algorithm=MD5, stale=true`)
-		w.WriteHeader(401)
+		w.WriteHeader(http.StatusUnauthorized)
 		return true
 	}
 	var k kept
@@ -489,6 +537,7 @@ func TestDigest(t *testing.T) {
 
 // While a server takes long to list its cards the answer is 503 with Retry-After, and whoever asks again gets the list.
 func TestAListThatTakesLong(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("OPTIONAL: it takes seven seconds")
 	}

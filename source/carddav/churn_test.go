@@ -17,9 +17,9 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-func TestChurnOfRadicale(t *testing.T) { churn(t, radicale.Server(t)) }
-func TestChurnOfCyrus(t *testing.T)    { churn(t, cyrus.Server(t)) }
-func TestChurnOfSOGo(t *testing.T)     { churn(t, sogo.Server(t)) }
+func TestChurnOfRadicale(t *testing.T) { churnOf(t, &radicale) }
+func TestChurnOfCyrus(t *testing.T)    { churnOf(t, &cyrus) }
+func TestChurnOfSOGo(t *testing.T)     { churnOf(t, &sogo) }
 
 // TestAnotherServer runs everything against a server that runs already:
 //
@@ -41,6 +41,12 @@ func TestAnotherServer(t *testing.T) {
 	t.Run("Churn", func(t *testing.T) { churn(t, server) })
 }
 
+// churnOf is one of the tests that run beside each other, as much of them is waiting.
+func churnOf(t *testing.T, servers *davtest.Suite) {
+	t.Parallel()
+	churn(t, servers.Server(t))
+}
+
 // A churner changes two address books, and knows for every card which versions it has had.
 type churner struct {
 	t      *testing.T
@@ -54,10 +60,13 @@ type churner struct {
 	next      int
 }
 
-// churn makes runs while cards are created, changed, renamed, moved to the other book and deleted: five, or as many as CARDDAV_CHURN
+// churnPause is the time between two changes.
+const churnPause = 10 * time.Millisecond
+
+// churn makes runs while cards are created, changed, renamed, moved to the other book and deleted: two, or as many as CARDDAV_CHURN
 // says. After each of them every card must be stored in the version that it had when the run began, or a later one.
 func churn(t *testing.T, server *davtest.Server) {
-	runs := 5
+	runs := 2
 	if text := os.Getenv("CARDDAV_CHURN"); text != "" {
 		var err error
 		if runs, err = strconv.Atoi(text); err != nil {
@@ -74,13 +83,18 @@ func churn(t *testing.T, server *davtest.Server) {
 		c.create()
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
+	end := sync.OnceFunc(func() {
+		close(stop)
+		<-stopped
+	})
+	defer end() // a failure, too: its books are removed then
 	go func() {
 		defer close(stopped)
 		for {
 			select {
 			case <-stop:
 				return
-			default:
+			case <-time.After(churnPause):
 				c.step()
 			}
 		}
@@ -97,8 +111,7 @@ func churn(t *testing.T, server *davtest.Server) {
 		l, w := c.check(start, stored)
 		lost, wrong = lost+l, wrong+w
 	}
-	close(stop)
-	<-stopped
+	end()
 	start := c.start()
 	c.run(stored, checkpoint, 100)
 	l, w := c.check(start, stored)

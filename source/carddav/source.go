@@ -106,6 +106,8 @@ type reading struct {
 	sum     uint32
 	cards   *vcard.Reader
 	row     record.Row
+	listed  state  // markers of the list, if it was made again
+	book    string // the one of the latest card
 	later   state  // markers of what was asked after the run began
 	more    []byte // the same, for positions
 	at      bridge.Position
@@ -134,11 +136,8 @@ func (r *reading) read(ctx context.Context, after bridge.Position) error {
 	if err != nil {
 		return err
 	}
-	if more = more.with(l.more); len(more) > maxMore {
-		return invalidOffset(errors.New("its list was made too often"))
-	} else if len(more) > 0 {
-		r.later, r.more = more, more.encode()
-	}
+	r.listed = l.more
+	r.note(more...)
 	entries := l.entries
 	entries = entries[sort.Search(len(entries), func(i int) bool { return entries[i].path > from }):]
 	r.cards = vcard.NewReader(r.source.factory.texts)
@@ -261,8 +260,7 @@ func (r *reading) confirm(ctx context.Context, f *fetched) error {
 		return r.source.account.bookError(err)
 	}
 	if now != m { // should the card come back as it was, there are servers that name it only since this answer
-		r.later = r.later.with(state{now})
-		r.more = r.later.encode()
+		r.note(now)
 	}
 	if r.gone == nil {
 		r.gone = map[string]bool{}
@@ -309,10 +307,24 @@ func (r *reading) pass(f *fetched) bool {
 			}
 		}
 	}
+	if book := parentOf(f.path); book != r.book { // only of books that are read from it does a list need its marker
+		r.book = book
+		if m, ok := r.listed.of(book); ok {
+			r.note(m)
+		}
+	}
 	r.yielded++
 	r.at = appendPosition(r.at, r.sum, r.more, f.path)
 	r.row.Position = r.at
 	return r.yield(r.row.Change, nil)
+}
+
+// note has the positions from now on hold markers, too.
+func (r *reading) note(more ...marker) {
+	if len(more) > 0 {
+		r.later = r.later.gather(more...)
+		r.more = r.later.encode()
+	}
 }
 
 // reject makes the row a card that cannot be read (D8).

@@ -23,6 +23,7 @@ type marker struct {
 const (
 	byToken  = 't' // the server names what changed since a token
 	byDigest = 'd' // it does not: a book that has changed is read whole
+	tooOften = 'x' // of no book: there would have been too many markers, and the next run reads everything
 )
 
 // A state holds the markers of a run's books, by their paths. In a checkpoint a book may have several: see [state.with].
@@ -67,7 +68,7 @@ func parseState(b []byte) (state, error) {
 			return nil, errForeign
 		}
 		m.mode, rest = rest[0], rest[1:]
-		if m.token, ok = text(); !ok || m.mode != byToken && m.mode != byDigest {
+		if m.token, ok = text(); !ok || m.mode != byToken && m.mode != byDigest && m.mode != tooOften {
 			return nil, errForeign
 		}
 		if n := len(s); n > 0 && s[n-1].path > m.path {
@@ -99,7 +100,7 @@ func (s state) all(path string) []marker {
 	return list
 }
 
-// maxMore is how often the list of a run may be made again before the run has to start again.
+// maxMore is how many markers a run may gather besides its own.
 const maxMore = 32
 
 // with adds the markers of lists that were made again during the run, each after the run's own. Such a list may hold a card that
@@ -108,11 +109,21 @@ const maxMore = 32
 func (s state) with(more state) state {
 	all := slices.Clone(s)
 	for _, m := range more {
-		if m.mode == byToken && !slices.Contains(all, m) {
+		if m.mode != byDigest && !slices.Contains(all, m) {
 			all = append(all, m)
 		}
 	}
 	slices.SortStableFunc(all, func(x, y marker) int { return cmp.Compare(x.path, y.path) })
+	return all
+}
+
+// gather adds markers to those that a run has gathered. A run of books that change all the time must end all the same (E3), so too many give
+// way to one that belongs to no book: a checkpoint with it is the begin of an initial run, which needs none of them.
+func (s state) gather(more ...marker) state {
+	all := s.with(more)
+	if len(all) > maxMore || slices.ContainsFunc(all, func(m marker) bool { return m.mode == tooOften }) {
+		return state{{mode: tooOften}}
+	}
 	return all
 }
 

@@ -26,9 +26,16 @@ var (
 
 func TestMain(m *testing.M) { os.Exit(davtest.Main(m, &radicale, &cyrus, &sogo)) }
 
-func TestSourceOfRadicale(t *testing.T) { runSuite(t, &radicale) }
-func TestSourceOfCyrus(t *testing.T)    { runSuite(t, &cyrus) }
-func TestSourceOfSOGo(t *testing.T)     { runSuite(t, &sogo) }
+func TestSourceOfRadicale(t *testing.T) { t.Parallel(); runSuite(t, &radicale) }
+func TestSourceOfCyrus(t *testing.T) {
+	t.Parallel()
+	runSuite(t, &cyrus)
+}
+
+func TestSourceOfSOGo(t *testing.T) {
+	t.Parallel()
+	runSuite(t, &sogo)
+}
 
 func runSuite(t *testing.T, servers *davtest.Suite) {
 	server := servers.Server(t)
