@@ -17,9 +17,9 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-func TestChurnOfRadicale(t *testing.T) { churnOf(t, &radicale) }
-func TestChurnOfCyrus(t *testing.T)    { churnOf(t, &cyrus) }
-func TestChurnOfSOGo(t *testing.T)     { churnOf(t, &sogo) }
+func TestChurnOfRadicale(t *testing.T) { churn(t, radicale.Server(t)) }
+func TestChurnOfCyrus(t *testing.T)    { churn(t, cyrus.Server(t)) }
+func TestChurnOfSOGo(t *testing.T)     { churn(t, sogo.Server(t)) }
 
 // TestAnotherServer runs everything against a server that runs already:
 //
@@ -39,12 +39,6 @@ func TestAnotherServer(t *testing.T) {
 		runSuite(t, &davtest.Suite{Start: func(context.Context) (*davtest.Server, error) { return server, nil }})
 	})
 	t.Run("Churn", func(t *testing.T) { churn(t, server) })
-}
-
-// churnOf is one of the tests that run beside each other, as much of them is waiting.
-func churnOf(t *testing.T, servers *davtest.Suite) {
-	t.Parallel()
-	churn(t, servers.Server(t))
 }
 
 // A churner changes two address books, and knows for every card which versions it has had.

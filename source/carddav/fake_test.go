@@ -107,7 +107,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.answerSync(w, r.URL.Path, body)
 	case r.Method == "REPORT" && strings.Contains(body, "addressbook-multiget"):
 		f.answerMultiget(w, body)
-	case r.Method == "GET":
+	case r.Method == http.MethodGet:
 		path := r.URL.Path
 		card, ok := f.books[path[:strings.LastIndex(path, "/")+1]][path[strings.LastIndex(path, "/")+1:]]
 		if !ok {
