@@ -213,7 +213,7 @@ func TestClasses(t *testing.T) {
 	for name, text := range classes {
 		t.Run(name, func(t *testing.T) {
 			sourcetest.Run(t, sourcetest.Target{
-				OwnClock: true, Unordered: true, OwnEnd: true, HistoryTime: 500 * time.Millisecond,
+				OwnClock: true, Unordered: true, OwnEnd: true, Slides: strings.Contains(text, "recheck: true"), HistoryTime: 500 * time.Millisecond,
 				New: func(testing.TB) sourcetest.Service { return newPeople().service(text) },
 			})
 		})

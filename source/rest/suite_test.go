@@ -102,7 +102,7 @@ type tenant struct {
 // target returns what the suite needs.
 func (v tenant) target() sourcetest.Target {
 	t := sourcetest.Target{
-		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token, OwnEnd: v.unordered || v.token, Restarts: v.token, HistoryTime: 500 * time.Millisecond,
+		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token, OwnEnd: v.unordered || v.token, Restarts: v.token, Slides: v.unordered, HistoryTime: 500 * time.Millisecond,
 	}
 	if v.numbers {
 		t.Order = numbered.compare

@@ -275,7 +275,7 @@ func (h *history) pages(size, dies int) (dead bool) {
 		if dies > 0 && page >= dies {
 			panic(died{})
 		}
-		for h.actions < 6 && rapid.Bool().Draw(h.T, "something happens") {
+		for !h.x.target.Slides && h.actions < 6 && rapid.Bool().Draw(h.T, "something happens") {
 			h.actions++
 			h.step()
 		}

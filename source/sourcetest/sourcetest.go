@@ -42,6 +42,9 @@ type Target struct {
 	Part func(id string) int
 	// Order compares two ids as the external service sorts them; nil means by their bytes. Collations differ.
 	Order func(a, b string) int
+	// Slides says that the external service gives pages by their number, in no order that holds: a record that others push back and
+	// forth between two requests is missed until a later run. Random histories then write between runs only.
+	Slides bool
 	// MaxText is the longest text, in bytes, that every field of the service can hold; 0 means 20,000.
 	MaxText int
 	// Kept returns what the external service keeps of a text; nil means all of it.
