@@ -28,11 +28,25 @@ var meansOther = map[string]string{
 	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
 }
 
+// Made once: each preset is read for it.
+var (
+	all    = kinds.All()
+	naming = patternsOf(all)
+)
+
+// patternsOf returns what matches literals that name each kind.
+func patternsOf(all []source.Kind) (list []*regexp.Regexp) {
+	for _, k := range all {
+		list = append(list, regexp.MustCompile("^[\"`]"+k.Name+"[\"`]$|\\bkind:? *[\"`]?"+k.Name+`\b|\bbridge-`+k.Name+`\b`))
+	}
+	return list
+}
+
 // A kind is described by its own package and listed by source/kinds. Any other package of the product that named one would have to be
 // changed for every new kind. So none imports a kind's package, and where sources and their configuration are dealt with,
 // no text names a kind. internal/demo is the exception: its CRM is a database of a certain kind.
 func TestNobodyElseNamesAKind(t *testing.T) {
-	for _, k := range kinds.All() {
+	for _, k := range all {
 		where := filepath.Join("..", k.Name)
 		if k.Preset != "" {
 			where = filepath.Join("..", "rest", "presets", k.Name+".yaml")
@@ -44,7 +58,7 @@ func TestNobodyElseNamesAKind(t *testing.T) {
 	looked, met := 0, map[string]bool{}
 	for path, file := range productFiles(t) {
 		imports := imported(file)
-		for _, k := range kinds.All() {
+		for _, k := range all {
 			if slices.Contains(imports, module+"source/"+k.Name) {
 				t.Errorf("%s imports the package of kind %s", path, k.Name)
 			}
@@ -125,7 +139,7 @@ func elsewhere(folder string) bool {
 		return true
 	}
 	return folder != "." && strings.HasPrefix(filepath.Base(folder), ".") ||
-		slices.ContainsFunc(kinds.All(), func(k source.Kind) bool { return folder == "source/"+k.Name })
+		slices.ContainsFunc(all, func(k source.Kind) bool { return folder == "source/"+k.Name })
 }
 
 func imported(file *ast.File) []string {
@@ -146,8 +160,8 @@ func dealsWithSources(path string, imports []string) bool {
 // kindNamed returns the kind that a string literal names: the literal is its name, or speaks of a kind of that name, or of its
 // example. Words such as memory mean other things in other texts.
 func kindNamed(literal string) string {
-	for _, k := range kinds.All() {
-		if regexp.MustCompile("^[\"`]" + k.Name + "[\"`]$|\\bkind:? *[\"`]?" + k.Name + `\b|\bbridge-` + k.Name + `\b`).MatchString(literal) {
+	for i, k := range all {
+		if naming[i].MatchString(literal) {
 			return k.Name
 		}
 	}
