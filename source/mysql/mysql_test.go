@@ -140,7 +140,7 @@ func TestDatesThatDoNotExistAreNoStamps(t *testing.T) {
 		for _, limit := range []int{1, 2, 10} {
 			got, checkpoint := r.run(t, "", limit)
 			expect(t, "all rows", ids(got), "1 2 3 6 5 4")
-			if !strings.HasPrefix(string(checkpoint), "2026-03-01") {
+			if string(checkpoint) < "2026-03-01" { // the last row's, or the horizon if the list of transactions stayed out of date
 				t.Errorf("the checkpoint is %s", checkpoint)
 			}
 			got, _ = r.run(t, checkpoint, limit)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 )
 
 // E11: one number that is no time of the column's form becomes no checkpoint and hides no other row, whatever it means.
@@ -215,8 +217,10 @@ func TestProceduresThatCommitE2(t *testing.T) {
 
 // E2: a standby that has not replayed a commit since its start does not know how far it lags.
 func TestStandbyWithoutReplayedCommitE2(t *testing.T) {
-	primary := server.Server(t)
-	db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz DEFAULT now())`,
+	own := pgtest.Suite{Private: true} // a standby replays what other tests commit
+	primary := own.Server(t)
+	t.Cleanup(func() { _ = primary.Stop() })
+	db := own.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, u timestamptz DEFAULT now())`,
 		`INSERT INTO customers (id, u) VALUES (1, now() - interval '10 min')`)
 	late := begin(t, db, "INSERT INTO customers (id) VALUES (3)")
 	insert(t, db, 4)
