@@ -169,24 +169,42 @@ func (f *factory) checkValues(errs *source.ConfigErrors) {
 		errs.If(!known[name], "values."+name, fmt.Sprintf("connection has no field %q", name), "Add it to connection, or remove it here.")
 	}
 	errs.If(slices.Contains(f.language.Base.names(), "url") && !known["url"] && f.language.URL.String() == "", "url", "url is missing", "Write the API's address.")
-	errs.If(len(f.language.Auth) > 0 && !slices.ContainsFunc(f.language.Auth, f.mayBeComplete), "", "no way to authenticate has all of its credentials", "Write "+f.secrets()+", or those of another way: see auth in the preset.")
+	errs.If(len(f.language.Auth) > 0 && !slices.ContainsFunc(f.language.Auth, f.mayBeComplete), "", "no way to authenticate has all of its credentials", "Write "+f.language.ways()+".")
 	f.checkHosts(errs)
 }
 
 // mayBeComplete reports whether every field that a way to authenticate uses is written, or has a default.
 func (f *factory) mayBeComplete(way Auth) bool {
-	complete := true
+	return !slices.ContainsFunc(f.language.Connection, func(field Field) bool {
+		return slices.Contains(f.language.needs(&way), field.Name) && f.value(field).String() == ""
+	})
+}
+
+// needs returns the fields that a way to authenticate uses and that have no default, in the order of connection.
+func (l *Language) needs(way *Auth) (names []string) {
+	used := map[string]bool{}
 	way.texts(func(key string, t Text) {
-		for _, field := range f.language.Connection {
-			if key == "value" && field.Name == "access_token" && way.fetches() {
-				continue // it is the fetched one
-			}
-			if slices.Contains(t.names(), field.Name) && f.value(field).String() == "" && field.Default == "" {
-				complete = false
+		for _, name := range t.names() {
+			if key != "value" || name != "access_token" || !way.fetches() { // else it is the fetched one
+				used[name] = true
 			}
 		}
 	})
-	return complete
+	for _, field := range l.Connection {
+		if used[field.Name] && field.Default == "" {
+			names = append(names, field.Name)
+		}
+	}
+	return names
+}
+
+// ways says for people what each way to authenticate needs: "api_token, or client_id and client_secret".
+func (l *Language) ways() string {
+	var ways []string
+	for i := range l.Auth {
+		ways = append(ways, strings.Join(l.needs(&l.Auth[i]), " and "))
+	}
+	return strings.Join(ways, ", or ")
 }
 
 // dangerous are values that would lead a request to another host than the one that is meant.

@@ -3,6 +3,7 @@ package rest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/source"
@@ -96,10 +97,7 @@ func (p Preset) docs() string {
 func (p Preset) example(caller bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "kind: %s\n", p.Name)
-	for _, f := range p.Language.Connection {
-		if !f.isRequired() {
-			continue
-		}
+	for _, f := range p.exampleFields() {
 		value := f.Example
 		switch {
 		case f.Secret && caller:
@@ -112,10 +110,26 @@ func (p Preset) example(caller bool) string {
 	return b.String()
 }
 
+// exampleFields returns the fields that must have a value, and those of the way to authenticate that needs the fewest more.
+func (p Preset) exampleFields() (list []Field) {
+	var simplest []string
+	for i := range p.Language.Auth {
+		if needs := p.Language.needs(&p.Language.Auth[i]); i == 0 || len(needs) < len(simplest) {
+			simplest = needs
+		}
+	}
+	for _, f := range p.Language.Connection {
+		if f.isRequired() || slices.Contains(simplest, f.Name) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // callerExample returns the line of a secret that callers may send.
 func (p Preset) callerExample() string {
-	for _, f := range p.Language.Connection {
-		if f.Secret && f.isRequired() {
+	for _, f := range p.exampleFields() {
+		if f.Secret {
 			return fmt.Sprintf("%s: \"{{auth.%s}}\"", f.Name, f.Name)
 		}
 	}
