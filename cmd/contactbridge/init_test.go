@@ -424,7 +424,7 @@ func TestTheGuideOfInitIsTrue(t *testing.T) {
 func TestInitServesChinook(t *testing.T) {
 	file := os.Getenv("CHINOOK_SQLITE")
 	if file == "" {
-		t.Skip("CHINOOK_SQLITE names no file of the Chinook sample database; the first of the shapes above is like it")
+		t.Skip("OPTIONAL: CHINOOK_SQLITE names no file of the Chinook sample database; the first of the shapes above is like it")
 	}
 	text, stdout := initialize(t, "sqlite", "--path", file)
 	if got := served(t, text); len(got) != 59 || !slices.Contains(got, "1|Luís Gonçalves|Embraer - Empresa Brasileira de Aeronáutica S.A.|+551239235555|luisg@embraer.com.br") {
