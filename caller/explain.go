@@ -11,7 +11,7 @@ import (
 )
 
 // An Explanation says how an answer came about: how the number was read, in which forms it was looked for, which contacts were
-// found by which rule, and what decided. Whoever applies its policy to its candidates comes to the same answer.
+// found by which rule, and what decided. Applying its policy to its candidates gives the same answer.
 type Explanation struct {
 	Account    string      `json:"account,omitempty"`    // that was asked
 	Region     string      `json:"region,omitempty"`     // by which the number was read
