@@ -2,6 +2,8 @@ package rest
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -150,7 +152,8 @@ func seekAt(d *jsontext.Decoder, path string) bool {
 }
 
 // split returns the elements of the list at a path of a JSON text, which share its bytes. found is false if nothing stands there;
-// isList is false if that is no list, or null.
+// isList is false if that is no list, or null, or if the whole text is not one JSON value: what is damaged or cut off after the
+// list may have said that there are more records.
 func split(text []byte, path string) (elements [][]byte, found, isList bool) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if path != whole && !seek(d, path) {
@@ -158,7 +161,7 @@ func split(text []byte, path string) (elements [][]byte, found, isList bool) {
 	}
 	switch d.PeekKind() {
 	case 'n':
-		return nil, true, true
+		return nil, true, d.SkipValue() == nil && ends(d)
 	case '[':
 	default:
 		return nil, true, false
@@ -175,5 +178,23 @@ func split(text []byte, path string) (elements [][]byte, found, isList bool) {
 		elements = append(elements, text[end-int64(len(raw)):end:end])
 	}
 	_, err := d.ReadToken()
-	return elements, true, err == nil
+	return elements, true, err == nil && ends(d)
+}
+
+// ends reports whether what is left of a JSON text ends the value that is being read, and nothing comes after it.
+func ends(d *jsontext.Decoder) bool {
+	for d.StackDepth() > 0 {
+		var err error
+		switch d.PeekKind() {
+		case '}', ']':
+			_, err = d.ReadToken()
+		default:
+			err = d.SkipValue()
+		}
+		if err != nil {
+			return false
+		}
+	}
+	_, err := d.ReadToken()
+	return errors.Is(err, io.EOF)
 }

@@ -301,10 +301,27 @@ func TestManyTenantsAreServedWithinTheLimits(t *testing.T) {
 	}
 }
 
+// What is damaged after the records may have said that there are more.
+func TestAnAnswerThatIsDamagedAfterItsRecordsIsNoPage(t *testing.T) {
+	const records = `{"data": [{"id": "a", "updated": "2025-01-01T00:00:00Z"}]`
+	for _, rest := range []string{"", ",", `, "more"`, `, "more": tr`, `, "more": true`, `]`, `}}`, `} {}`, "}\x00", `, {"a": 1}}`} {
+		transport := roundTripper(func(*http.Request) (int, string) { return http.StatusOK, records + rest })
+		text := peopleText + "deleted: gone\ndeletions: {by: inline}\nchanges: {path: /people, records: data, order: none, page: {by: none}}\n"
+		s, err := open(t.Context(), "rest", text, transport, nil, bridge.Auth{"key": "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, _, err := readAll(t.Context(), s, ""); bridge.CodeOf(err) != bridge.CodeSourceBroken {
+			t.Errorf("%q after the records: %v", rest, err)
+		}
+		_ = s.Close()
+	}
+}
+
 // Any JSON in any place: the record is reported and left out, and nothing is deleted by mistake.
 func FuzzRecords(f *testing.F) {
 	for _, record := range []string{
-		`{"id": "b", "updated": "2026-01-01T00:00:00Z", "person": {"name": "Jane"}}`, `null`, `[]`, `"b"`, `{}`, `{"id": null}`, `{"id": ""}`,
+		`{"id": "b", "updated": "2026-01-01T00:00:00Z", "person": {"name": "Jane"}}`, `null`, `[]`, `"b"`, `{}`, `""]`, `{"id": null}`, `{"id": ""}`,
 		`{"id": {"a": 1}, "updated": 5}`, `{"id": ["b"], "updated": "2026-01-01T00:00:00Z"}`, `{"id": "b", "updated": "tomorrow"}`,
 		`{"id": "b", "updated": "2026-01-01T00:00:00Z", "gone": {}}`, `{"id": 1e400, "updated": "9999-12-31T23:59:59Z"}`, `{"id": "b", "person": [1, 2]}`,
 		strings.Repeat("[", 5000) + strings.Repeat("]", 5000), `{"id": "b", "updated": "2026-01-01T00:00:00Z", "person": {"name": {"x": [null, {}]}}}`,
