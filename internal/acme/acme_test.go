@@ -33,7 +33,9 @@ var server pgtest.Suite
 
 func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 
-const name = "bridge.example.com"
+// domain is a test's own: certmagic keeps the challenges of a process by their domains, so that two tests with one would answer
+// each other's.
+func domain(t *testing.T) string { return strings.ToLower(t.Name()) + ".example.com" }
 
 // A site is a server with certificates of its own.
 type site struct {
@@ -86,7 +88,7 @@ func freePort(t *testing.T) int {
 func serve(t *testing.T, l net.Listener, o acme.Options) *site {
 	t.Helper()
 	s := &site{address: l.Addr().String(), logs: &buffer{}}
-	o.Domains, o.Email, o.Logger = []string{name}, "", slog.New(slog.NewTextHandler(s.logs, nil))
+	o.Domains, o.Email, o.Logger = []string{domain(t)}, "", slog.New(slog.NewTextHandler(s.logs, nil))
 	var err error
 	if s.manager, err = acme.New(t.Context(), l, o); err != nil {
 		t.Fatal(err)
@@ -116,8 +118,9 @@ func serve(t *testing.T, l net.Listener, o acme.Options) *site {
 }
 
 // shown returns the certificate that a site shows.
-func shown(address string, roots *x509.CertPool) (*x509.Certificate, error) {
-	conn, err := (&tls.Dialer{Config: &tls.Config{ServerName: name, RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}}}).Dial("tcp", address)
+func shown(t *testing.T, address string, roots *x509.CertPool) (*x509.Certificate, error) {
+	t.Helper()
+	conn, err := (&tls.Dialer{Config: &tls.Config{ServerName: domain(t), RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}}}).Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +133,7 @@ func awaitAnother(t *testing.T, address string, roots *x509.CertPool, old *x509.
 	t.Helper()
 	deadline := time.Now().Add(pace.Limit(15 * time.Second))
 	for {
-		cert, err := shown(address, roots)
+		cert, err := shown(t, address, roots)
 		if err == nil && (old == nil || cert.SerialNumber.Cmp(old.SerialNumber) != 0) {
 			return cert
 		}
@@ -205,13 +208,13 @@ func TestACertificateIsIssuedByHTTP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request.Host = name
+		request.Host = domain(t)
 		response, err := client.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if where := response.Header.Get("Location"); response.StatusCode != want || want == http.StatusMovedPermanently && where != "https://"+name+"/console?a=b" {
+		if where := response.Header.Get("Location"); response.StatusCode != want || want == http.StatusMovedPermanently && where != "https://"+domain(t)+"/console?a=b" {
 			t.Errorf("%s: %d, %q", method, response.StatusCode, where)
 		}
 	}
@@ -278,7 +281,7 @@ func TestAnAuthorityThatIsDownAtTheStart(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	if _, err := shown(s.address, nil); err == nil {
+	if _, err := shown(t, s.address, nil); err == nil {
 		t.Error("it shows a certificate")
 	}
 	if have := testutil.ToFloat64(prometheus.Collector(s.manager)); have != 0 {
