@@ -220,6 +220,7 @@ func (f *integrationFlags) show() *cobra.Command {
 				}
 				fmt.Fprintf(out, "%s of %s\n", v.Key.Integration, v.Account)
 				line("bridge", v.Bridge)
+				line("source", v.Source)
 				line("validation", v.Validation)
 				line("auth", strings.Join(v.AuthSet, ", "))
 				line("oauth", oauth(v.OAuth))
@@ -249,14 +250,24 @@ func (f *integrationFlags) addCommand() *cobra.Command {
 	var s settings
 	var paused bool
 	cmd := &cobra.Command{
-		Use: "add NAME URL", Short: "Add an integration; it runs at once, then by its schedule", Args: takes("NAME", "URL"),
+		Use: "add NAME [URL]", Short: "Add an integration; it runs at once, then by its schedule", Args: cobra.RangeArgs(1, 2),
 		Example: `  contactbridge hub integration add crm https://bridge.example.com/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD
+  contactbridge hub integration add shop --kind mysql --set dsn=@dsn.txt --set table=customers --set id=id --set updated=updated_at --set fields.phones=[phone]
   contactbridge hub integration add desk https://bridge.example.com/desk/contact_sync --oauth client_credentials \
     --oauth-token-url https://login.example.com/token --oauth-client-id hub --auth-env client_secret=DESK_SECRET`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target, err := parseBridgeURL(args[1])
-			if err != nil {
-				return err
+			address := ""
+			switch {
+			case len(args) == 2 && s.source.given():
+				return misuse("it has both a bridge and a source", "Leave out the URL, or --kind.")
+			case len(args) == 2:
+				target, err := parseBridgeURL(args[1])
+				if err != nil {
+					return err
+				}
+				address = target.String()
+			case !s.source.given():
+				return misuse("it has neither a bridge nor a source", "Add the URL of the bridge's contact_sync endpoint, or --kind for a source that the hub reads itself.")
 			}
 			auth, err := s.auth(cmd.InOrStdin())
 			if err != nil {
@@ -267,7 +278,10 @@ func (f *integrationFlags) addCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				i := registry.Integration{Key: directory.Key{Account: account, Integration: args[0]}, Bridge: target.String(), Paused: paused}
+				i := registry.Integration{Key: directory.Key{Account: account, Integration: args[0]}, Bridge: address, Paused: paused}
+				if err := s.source.apply(&i, auth); err != nil {
+					return err
+				}
 				if err := s.apply(cmd, &i, true); err != nil {
 					return err
 				}
@@ -302,9 +316,12 @@ func (f *integrationFlags) change() *cobra.Command {
 				}
 				i := v.Integration
 				if address != "" {
-					i.Bridge = address
+					i.Bridge, i.Source = address, ""
 				}
 				if err := s.apply(cmd, &i, false); err != nil {
+					return err
+				}
+				if err := s.source.apply(&i, auth); err != nil {
 					return err
 				}
 				if err := h.ChangeIntegration(ctx, i, auth); err != nil {
@@ -378,7 +395,11 @@ func printTest(cmd *cobra.Command, name string, r hub.TestResult) {
 		fmt.Fprintf(out, "%s %s: %s\n  hint: %s\n", style.Bad("✗"), name, oneLine(p.Message), oneLine(p.Hint))
 		return
 	}
-	fmt.Fprintf(out, "%s %s: the bridge takes the credentials (%s, %.1f s)\n", style.Good("✓"), name, r.Checked, r.Seconds)
+	said := "the bridge takes the credentials"
+	if r.Inside {
+		said = "the source can be read"
+	}
+	fmt.Fprintf(out, "%s %s: %s (%s, %.1f s)\n", style.Good("✓"), name, said, r.Checked, r.Seconds)
 	for _, c := range r.Sample {
 		fmt.Fprintf(out, "  %s  %s\n", oneLine(c.Name), style.Dim(oneLine(strings.Join(c.Phones, ", "))))
 	}

@@ -20,6 +20,7 @@ import (
 // settings are the flags that say how an integration is set up.
 type settings struct {
 	authFlags
+	source sourceFlags
 
 	validation string
 	every      time.Duration
@@ -36,6 +37,7 @@ type settings struct {
 
 func (s *settings) add(cmd *cobra.Command) {
 	s.authFlags.add(cmd)
+	s.source.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&s.validation, "validation", "", "`URL` of the bridge's auth_validation endpoint")
 	flags.DurationVar(&s.every, "every", registry.DefaultEvery, "how often it runs")

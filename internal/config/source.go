@@ -33,6 +33,7 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 		deps.Folder, deps.Endpoint = folder, endpoint
 		return kind.New(func(into any) error { return c.document.DecodeRaw(raw, into, "kind") }, deps)
 	}
+	e.Untrusted = func() error { return untrusted(kind, cfg) }
 	factory, err := e.New(source.Deps{})
 	if err != nil {
 		c.kindProblems(path, err)
@@ -45,6 +46,17 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 	}
 	_ = factory.Close() // nothing was opened
 	return e
+}
+
+// untrusted says what of a kind's configuration only the operator may write.
+func untrusted(kind source.Kind, cfg any) error {
+	if kind.Untrusted == nil {
+		return &source.ConfigError{
+			Key: "kind", Message: fmt.Sprintf("a source of kind %s reads files of this machine: only the operator's own configuration file may have one", kind.Name),
+			Hint: "Have the operator write it into the hub's configuration file, or run a bridge for it.",
+		}
+	}
+	return kind.Untrusted(cfg)
 }
 
 // rest has the kind check what fits of a configuration of which something does not. What it misses may be what does not fit:
