@@ -102,8 +102,6 @@ type Endpoint struct {
 	Title string `yaml:"-"`
 	// New makes the factory that opens the endpoint's sources. It connects to nothing.
 	New func(deps source.Deps) (source.Factory, error) `yaml:"-"`
-	// Untrusted says what of the source only the operator may write: see [source.Kind.Untrusted]. It is nil where New is.
-	Untrusted func() error `yaml:"-"`
 	// SourceAuth names the fields of the caller's auth that the source uses, sorted.
 	SourceAuth []string `yaml:"-"`
 }

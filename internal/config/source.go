@@ -25,15 +25,22 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 	e.SourceAuth = c.credentials(path, e.Source, cfg)
 	if err != nil {
 		c.kindProblems(path, err)
-		c.rest(path, e)
+		if !c.untrusted {
+			c.rest(path, e)
+		}
 		return e
+	}
+	if c.untrusted {
+		if err := untrusted(kind, cfg); err != nil { // before anything of this machine is looked at
+			c.kindProblems(path, err)
+			return e
+		}
 	}
 	raw, folder, endpoint := e.Source, c.folder, e.Name
 	e.New = func(deps source.Deps) (source.Factory, error) {
 		deps.Folder, deps.Endpoint = folder, endpoint
 		return kind.New(func(into any) error { return c.document.DecodeRaw(raw, into, "kind") }, deps)
 	}
-	e.Untrusted = func() error { return untrusted(kind, cfg) }
 	factory, err := e.New(source.Deps{})
 	if err != nil {
 		c.kindProblems(path, err)

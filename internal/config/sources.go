@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,13 +90,6 @@ func together(e Endpoint, names []combined.Named, parts []Endpoint) Endpoint {
 		return e // a part's configuration is wrong
 	}
 	e.New = func(deps source.Deps) (source.Factory, error) { return newCombined(deps, names, parts) }
-	e.Untrusted = func() error {
-		var found []error
-		for _, p := range parts {
-			found = append(found, p.Untrusted())
-		}
-		return errors.Join(found...)
-	}
 	return e
 }
 

@@ -117,15 +117,17 @@ func (s *Sources) parse(text string, trusted bool) (e config.Endpoint, err error
 	if err != nil {
 		return e, err
 	}
-	cfg, err := config.Parse("", document, strictyaml.Environment{Folder: s.o.Folder})
+	parse := config.ParseUntrusted
+	if trusted {
+		parse = func(text []byte, env strictyaml.Environment) (*config.Config, error) {
+			return config.Parse("", text, env)
+		}
+	}
+	cfg, err := parse(document, strictyaml.Environment{Folder: s.o.Folder})
 	if err != nil {
 		return e, explain(err)
 	}
-	e = cfg.Endpoints[Endpoint]
-	if !trusted {
-		err = below(e.Untrusted())
-	}
-	return e, err
+	return cfg.Endpoints[Endpoint], nil
 }
 
 // endpointOf returns the configuration of a bridge that has the source as its only endpoint.
