@@ -132,7 +132,7 @@ func fly[T any](ctx context.Context, a *account, key string, work func(context.C
 		a.leave(key, f)
 		return result, &bridge.Error{
 			Code: bridge.CodeSourceUnavailable, Message: fmt.Sprintf("%s is still listing the cards", a.where()),
-			Hint: "Nothing: the list goes on being made, and the run begins when it is there.", RetryAfter: againAfter,
+			Hint: "Nothing: the list goes on being made, and the run begins when it is there.", RetryAfter: againAfter, Err: source.ErrBusy,
 		}
 	}
 }
