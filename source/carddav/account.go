@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
@@ -32,7 +33,8 @@ type account struct {
 	lists   []*list // the latest one first
 	flights map[string]*flight
 
-	batches batches
+	batches   batches
+	otherTags atomic.Bool // the server's etags in lists differ from those of cards
 }
 
 // A list holds the cards of a run, by their paths.
@@ -62,7 +64,7 @@ const maxLists = 32 << 20
 // keep keeps a run's list for its next pages.
 func (a *account) keep(l *list) {
 	for _, e := range l.entries {
-		l.bytes += 64 + len(e.path)
+		l.bytes += 80 + len(e.path) + len(e.etag)
 		if e.raw != e.path {
 			l.bytes += len(e.raw)
 		}
