@@ -55,7 +55,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP, false},
 	memoryCSV, memoryJSONL, memoryJSON, memoryVCard, memoryXLSX,
 	{[]string{"bridge-rest"}, bridgeREST, false},
-	{[]string{"bridge-carddav"}, bridgeCardDAV, false},
+	{[]string{"bridge-carddav", "memory-carddav"}, bridgeCardDAV, false},
 	{[]string{"sync-sqlite"}, syncSQLite, true},
 	{[]string{"sync-postgres"}, syncPostgres, true},
 	{[]string{"lookup"}, lookup, true},
