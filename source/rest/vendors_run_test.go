@@ -116,18 +116,25 @@ func person(name string, version int) contact.Contact {
 }
 
 // TestNothingIsLostWhileContactsChange makes runs while contacts are created, changed and deleted, and shows changes late. A few runs in
-// CI; for more: CHURN_RUNS=100 go test ./source/rest -run TestNothingIsLostWhileContactsChange
+// CI; for more, and for others: CHURN_RUNS=100 CHURN_SEED=7 go test ./source/rest -run TestNothingIsLostWhileContactsChange
 func TestNothingIsLostWhileContactsChange(t *testing.T) {
-	runs := 3
-	if asked := os.Getenv("CHURN_RUNS"); asked != "" {
-		var err error
-		if runs, err = strconv.Atoi(asked); err != nil {
-			t.Fatalf("CHURN_RUNS: %v", err)
-		}
+	runs, seed := asked(t, "CHURN_RUNS", 3), asked(t, "CHURN_SEED", 1)
+	for _, v := range append(ofVendors(), espoCRM(), dolibarr(), odoo()) {
+		t.Run(v.kind, func(t *testing.T) { churn(t, v, runs, seed) })
 	}
-	for _, v := range ofVendors() {
-		t.Run(v.kind, func(t *testing.T) { churn(t, v, runs) })
+}
+
+// asked returns a number that the environment may set.
+func asked(t *testing.T, name string, otherwise int) int {
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
 	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
 }
 
 // A history of versions: what was written, by contact.
@@ -139,8 +146,8 @@ type churning struct {
 	next     int
 }
 
-func churn(t *testing.T, v tenant, runs int) {
-	c := &churning{scene: newScene(t, v, ""), random: rand.New(rand.NewPCG(1, 2)), versions: map[string][]int{}}
+func churn(t *testing.T, v tenant, runs, seed int) {
+	c := &churning{scene: newScene(t, v, ""), random: rand.New(rand.NewPCG(uint64(seed), 2)), versions: map[string][]int{}}
 	for range 40 {
 		c.write()
 	}
