@@ -308,11 +308,7 @@ func (s scope) digest() source.Digest {
 	slices.Sort(names)
 	texts := make([]string, 0, 2*len(names))
 	for _, name := range names {
-		text := textOf(s[name])
-		if at, ok := s[name].(moment); ok {
-			text = at.UTC().Format(time.RFC3339Nano) // a text in a request may be cut to the second
-		}
-		texts = append(texts, name, text)
+		texts = append(texts, name, textOf(s[name]))
 	}
 	return source.DigestOf(texts...)
 }
