@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // A transcript is what a vendor answers to the requests for contacts, one after the other, with all that stands beside the values that a
@@ -42,6 +44,11 @@ func (s *transcript) answering() http.RoundTripper {
 		return http.StatusOK, s.verify
 	})
 }
+
+// roundTripperOf is a function as a transport.
+type roundTripperOf func(r *http.Request) (*http.Response, error)
+
+func (f roundTripperOf) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // Vendors answer with more than a preset asks for: names of types, links, null in any place, lists of lists. The samples have the forms
 // of the vendors' documentation and clients, with names and values of their own.
@@ -379,4 +386,66 @@ func transcripts() map[string]*transcript {
 			}},
 		},
 	}
+}
+
+// Any JSON beside the records of any preset's service: it is reported and left out, the records beside it are read, and none is told as
+// deleted.
+func FuzzRecordsOfPresets(f *testing.F) {
+	all := transcripts()
+	names := slices.Sorted(maps.Keys(all))
+	for n := range names {
+		for _, record := range []string{
+			`null`, `{}`, `[]`, `[[]]`, `"x"`, `{"id": null}`, `{"id": {"id": []}, "Id": [], "contactid": {}}`, `{"id": "1", "properties": [], "names": {}, "emails": "x", "phones": 5, "reason": {}}`,
+			`{"id": "1", "properties": {"hs_merged_object_ids": {"a": [1]}, "lastmodifieddate": "2025-04-02T08:12:00.100Z"}, "metadata": {"sources": "CONTACT", "deleted": []}}`,
+			`{"id": "1", "active": [], "role": {}, "write_date": "0000-00-00", "country_id": [], "parent_id": [[]], "@removed": {"reason": null}, "addresses": [null], "phones": [null, 1, {}]}`,
+			`{"resourceName": 7, "names": [null, {"metadata": 1}], "organizations": [[]], "photos": [{"default": "x"}], "addresses": [{"formattedValue": {}}], "urls": [1]}`,
+		} {
+			f.Add(uint8(n), record)
+		}
+	}
+	var current http.RoundTripper
+	transport := roundTripperOf(func(r *http.Request) (*http.Response, error) { return current.RoundTrip(r) })
+	factories := map[string]source.Factory{} // to make one takes long
+	for kind, s := range all {
+		factory, err := newFactory(kind, s.text, transport, nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		factories[kind] = factory
+	}
+	f.Fuzz(func(t *testing.T, n uint8, record string) {
+		kind := names[int(n)%len(names)]
+		s := *all[kind]
+		s.pages = slices.Clone(s.pages)
+		place := strings.IndexByte(s.pages[0], '[')
+		s.pages[0] = s.pages[0][:place+1] + record + ", " + s.pages[0][place+1:]
+		current = s.answering()
+		src, err := factories[kind].Open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.Close()
+		run, err := src.Begin(t.Context(), "")
+		if err == nil && s.first != "" {
+			run, err = src.Begin(t.Context(), src.Checkpoint(run, nil, true))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := map[string]bool{}
+		for c, err := range src.Read(t.Context(), run, nil, 0) {
+			if err != nil {
+				if bridge.CodeOf(err) != bridge.CodeSourceBroken {
+					t.Errorf("%s, %q: %v", kind, record, err)
+				}
+				return // the whole answer is no JSON, or its order is wrong
+			}
+			shown[c.Contact.ID] = shown[c.Contact.ID] || !c.Deleted
+		}
+		for _, c := range s.want {
+			if !shown[c.ID] && !strings.Contains(record, c.ID) {
+				t.Errorf("%s, %q: contact %s beside it is missing", kind, record, c.ID)
+			}
+		}
+	})
 }
