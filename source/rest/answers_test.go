@@ -407,7 +407,7 @@ func FuzzRecordsOfPresets(f *testing.F) {
 	transport := roundTripperOf(func(r *http.Request) (*http.Response, error) { return current.RoundTrip(r) })
 	factories := map[string]source.Factory{} // to make one takes long
 	for kind, s := range all {
-		factory, err := newFactory(kind, s.text, transport, nil)
+		factory, err := newFactory(kind, s.text+"\n"+fast, transport, nil)
 		if err != nil {
 			f.Fatal(err)
 		}
