@@ -91,3 +91,38 @@ fields: {name: id}
 		}
 	}
 }
+
+// Where the service's token says that an answer is the last one, an answer without it is no end: nobody is taken for gone.
+func TestAnAnswerWithoutItsTokenIsNoEnd(t *testing.T) {
+	for _, body := range []string{`{"data": []}`, `{"data": [{"id": "a", "updated": "2025-01-01T00:00:00Z"}]}`} {
+		s, err := open(t.Context(), "rest", peopleText+feedText, roundTripper(func(*http.Request) (int, string) { return http.StatusOK, body }), nil, bridge.Auth{"key": "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if people, _, _, err := readAll(t.Context(), s, ""); bridge.CodeOf(err) != bridge.CodeSourceBroken || !strings.Contains(err.Error(), "no token at token") {
+			t.Errorf("%s: %d contacts, %v", body, len(people), err)
+		}
+		_ = s.Close()
+	}
+}
+
+// A record says what it lacks.
+func TestARecordWithoutATimeOfChangeIsReported(t *testing.T) {
+	for record, want := range map[string]string{`{"id": "a"}`: "it has no time of change", `{"updated": "2025-01-01T00:00:00Z"}`: "it has no id"} {
+		text := peopleText + "changes: {path: /people, records: data, order: updated, page: {by: keyset, size: 10}}\ndeletions: {by: none}\n"
+		s, err := open(t.Context(), "rest", text, roundTripper(func(*http.Request) (int, string) { return http.StatusOK, `{"data": [` + record + `]}` }), nil, bridge.Auth{"key": "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run, err := s.Begin(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for c, err := range s.Read(t.Context(), run, nil, 0) {
+			if err != nil || c.Rejected != want {
+				t.Errorf("%s: %q, %v; want %q", record, c.Rejected, err, want)
+			}
+		}
+		_ = s.Close()
+	}
+}
