@@ -75,15 +75,15 @@ type system struct {
 func (s *system) exercise(t *testing.T, again func() fullSource) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 60 {
+	for range 40 {
 		s.write(random)
 	}
 	d := directory{contacts: map[string]contact.Contact{}}
-	for run := range 6 {
+	for run := range 4 {
 		began := maps.Clone(s.truth)
 		changed := map[string]bool{}
 		between := func() {
-			for range 5 {
+			for range 2 {
 				before := maps.Clone(s.truth)
 				s.write(random)
 				for id, name := range s.truth {
@@ -94,7 +94,7 @@ func (s *system) exercise(t *testing.T, again func() fullSource) {
 				}
 			}
 		}
-		if err := d.sync(t.Context(), s.source, 7, between); err != nil {
+		if err := d.sync(t.Context(), s.source, 9, between); err != nil {
 			t.Fatalf("run %d: %v", run, err)
 		}
 		for id, name := range began {
@@ -233,7 +233,7 @@ func TestPocketBase(t *testing.T) {
 		fields := map[string]any{"name": fmt.Sprint("Doe ", n), "company": "Acme", "email": "doe@example.com", "phone": "+14155550100"}
 		ids := slices.Sorted(maps.Keys(s.truth))
 		switch {
-		case len(ids) < 40 || random.IntN(3) == 0:
+		case len(ids) < 25 || random.IntN(3) == 0:
 			id := exchange(t, http.MethodPost, api+"contacts/records", fields, "Authorization", token)["id"].(string)
 			s.truth[id] = fmt.Sprint("Doe ", n)
 		case random.IntN(6) == 0:
@@ -295,7 +295,7 @@ func TestTryton(t *testing.T) {
 		name := fmt.Sprint("Doe ", n)
 		ids := slices.Sorted(maps.Keys(s.truth))
 		switch {
-		case len(ids) < 40 || random.IntN(3) == 0:
+		case len(ids) < 25 || random.IntN(3) == 0:
 			made := call("party.party.create", []any{map[string]any{
 				"name": name, "addresses": []any{[]any{"create", []any{map[string]any{"street": "1 Main St", "city": "Springfield"}}}},
 				"contact_mechanisms": []any{[]any{"create", []any{map[string]any{"type": "mobile", "value": "+14155550100"}, map[string]any{"type": "email", "value": "doe@example.com"}}}},

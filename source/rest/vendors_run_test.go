@@ -195,23 +195,24 @@ func (c *churning) write() {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	c.next++
-	ids := slices.Sorted(maps.Keys(c.versions))
+	var ids []string // of the contacts that are there
+	for _, id := range slices.Sorted(maps.Keys(c.versions)) {
+		if versions := c.versions[id]; versions[len(versions)-1] >= 0 {
+			ids = append(ids, id)
+		}
+	}
 	switch n := c.random.IntN(10); {
-	case len(ids) < 20 || n < 3:
+	case len(ids) < 20 || n < 3 && len(ids) < 120:
 		id := c.store.Create(c.fields(person("Doe", c.next)))
 		c.versions[id] = []int{c.next}
 	case n < 8 || c.deletes == nil:
 		id := ids[c.random.IntN(len(ids))]
-		if versions := c.versions[id]; versions[len(versions)-1] >= 0 {
-			c.store.Update(id, c.fields(person("Doe", c.next)))
-			c.versions[id] = append(versions, c.next)
-		}
+		c.store.Update(id, c.fields(person("Doe", c.next)))
+		c.versions[id] = append(c.versions[id], c.next)
 	default:
 		id := ids[c.random.IntN(len(ids))]
-		if versions := c.versions[id]; versions[len(versions)-1] >= 0 {
-			c.deletes(c.store, c.clock.Now(), id)
-			c.versions[id] = append(versions, -1)
-		}
+		c.deletes(c.store, c.clock.Now(), id)
+		c.versions[id] = append(c.versions[id], -1)
 	}
 }
 
