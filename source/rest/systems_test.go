@@ -80,6 +80,9 @@ func (s *system) exercise(t *testing.T, again func() fullSource) {
 	}
 	d := directory{contacts: map[string]contact.Contact{}}
 	for run := range 4 {
+		for range 12 {
+			s.write(random)
+		}
 		began := maps.Clone(s.truth)
 		changed := map[string]bool{}
 		between := func() {

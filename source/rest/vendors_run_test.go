@@ -144,6 +144,7 @@ type churning struct {
 	lock     sync.Mutex
 	versions map[string][]int // by id; -1 is a deletion
 	next     int
+	left     int // how many more changes the run sees
 }
 
 func churn(t *testing.T, v tenant, runs, seed int) {
@@ -157,12 +158,14 @@ func churn(t *testing.T, v tenant, runs, seed int) {
 		c.store.Lag(20 * time.Millisecond)
 	}
 	c.simulator.Common().Watch(func(*http.Request) {
-		if c.random.IntN(2) == 0 {
+		if c.left > 0 && c.random.IntN(2) == 0 {
+			c.left--
 			c.write()
 		}
 	})
 	for n := range runs {
 		before := c.now()
+		c.left = 60 // with more, those that are deleted would be most of what a run has to read
 		size := 1 + c.random.IntN(9)
 		c.settleDown()
 		if err := c.directory.sync(t.Context(), c.source, size, func() { c.clock.Advance(c.settles / 4) }); err != nil {
