@@ -245,6 +245,9 @@ func (c *churning) check(t *testing.T, run int, before map[string]int) {
 		if c.deletes == nil && allowed[0] < 0 {
 			continue // the vendor does not tell
 		}
+		if c.settles > 0 && len(allowed) > 1 {
+			continue // the vendor shows nothing of a record for a while after each change of it: the next run brings it
+		}
 		if !slices.Contains(allowed, version) {
 			t.Errorf("run %d: contact %s is at version %d, and %v were written since it began", run, id, version, allowed)
 		}
