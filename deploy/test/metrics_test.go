@@ -158,9 +158,9 @@ func running(t *testing.T) []model.Metric {
 	await(t, hub, "/metrics", func(text string) bool { return strings.Contains(text, `contactbridge_integration_freshness_seconds{`) })
 	await(t, hub, "/callerid?number=%2B14155552671", func(text string) bool { return strings.Contains(text, "Jane") })
 	var all []model.Metric
+	text := expfmt.NewTextParser(model.UTF8Validation)
 	for _, port := range []int{bridge, hub} {
-		text := await(t, port, "/metrics", func(string) bool { return true })
-		families, err := expfmt.NewTextParser(model.UTF8Validation).TextToMetricFamilies(strings.NewReader(text))
+		families, err := text.TextToMetricFamilies(strings.NewReader(await(t, port, "/metrics", func(string) bool { return true })))
 		if err != nil {
 			t.Fatal(err)
 		}
