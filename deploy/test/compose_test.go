@@ -9,6 +9,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	compose "github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/contactbridge/contactbridge/deploy/internal/program"
 )
 
 // composed is the project of compose.yaml, as docker compose reads it.
@@ -52,7 +54,7 @@ func TestTheComposeFileIsTaken(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "hub.yaml")
 	write(t, file, project.Configs["hub"].Content)
-	cmd := program(t, "hub", "-c", file, "--check")
+	cmd := program.Command(t, "hub", "-c", file, "--check")
 	cmd.Env = os.Environ()
 	for name, value := range project.Services["hub"].Environment {
 		if name == "DATABASE" {

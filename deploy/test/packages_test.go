@@ -12,6 +12,8 @@ import (
 	"github.com/goreleaser/nfpm/v2"
 	_ "github.com/goreleaser/nfpm/v2/deb"
 	_ "github.com/goreleaser/nfpm/v2/rpm"
+
+	"github.com/contactbridge/contactbridge/deploy/internal/program"
 )
 
 var exposure = regexp.MustCompile(`Overall exposure level for \S+: ([0-9.]+)`)
@@ -89,7 +91,7 @@ func TestPackagesAreMade(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"serve", "-c", "bridge.yaml", "--check"}, {"hub", "-c", "hub.yaml", "--check"}} {
-		if out, err := program(t, args...).CombinedOutput(); err != nil {
+		if out, err := program.Command(t, args...).CombinedOutput(); err != nil {
 			t.Errorf("%v: %v\n%s", args, err, out)
 		}
 	}

@@ -1,4 +1,4 @@
-package deploy_test
+package main
 
 import (
 	"archive/tar"
@@ -17,15 +17,18 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/contactbridge/contactbridge/deploy/internal/program"
 )
 
-// makeImage runs the command that makes the image of a release, and returns its file.
+func TestMain(m *testing.M) { program.Main(m) }
+
+// makeImage makes the image of a release, and returns its file.
 func makeImage(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "image.tar")
-	cmd := exec.CommandContext(t.Context(), "go", "run", "../image", "--program", release(t), "--version", "v0.0.1", "--output", file)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := write(program.Release(t), "amd64", "v0.0.1", file); err != nil {
+		t.Fatal(err)
 	}
 	return file
 }
