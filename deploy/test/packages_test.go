@@ -44,6 +44,37 @@ func TestTheUnitsAreHardened(t *testing.T) {
 	}
 }
 
+// systemd makes the users that the units name.
+func TestTheUsersAreMade(t *testing.T) {
+	command, err := exec.LookPath("systemd-sysusers")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("this machine has no systemd-sysusers")
+	}
+	file, err := filepath.Abs("../packages/sysusers.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), command, "--root="+root, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	users, err := os.ReadFile(filepath.Join(root, "etc/passwd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"bridge", "hub"} {
+		if want := regexp.MustCompile(`(?m)^contactbridge-` + part + `:.*:/var/lib/contactbridge/` + part + `:\S*nologin$`); !want.Match(users) {
+			t.Errorf("the user of the %s is not among\n%s", part, users)
+		}
+	}
+}
+
 // Both kinds of packages are made, and what stands in the configurations that they bring is good. The program in them is a short text
 // here: ./scripts/packages installs the real one.
 func TestPackagesAreMade(t *testing.T) {
