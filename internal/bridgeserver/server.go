@@ -173,7 +173,7 @@ func (s *Server) hint(path string) string {
 	if _, ok := s.paths[cleaned]; ok {
 		return "Use the path " + cleaned + ", without more slashes."
 	}
-	return "An endpoint has two paths: /NAME/contact_sync and /NAME/auth_validation. The bridge's start-up lines list them."
+	return "An endpoint has the paths /NAME/contact_sync, /NAME/auth_validation and, where it has agents, /NAME/agent_sync. The bridge's start-up lines list them."
 }
 
 // readOnly lets in only who wants to read.
