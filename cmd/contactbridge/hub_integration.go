@@ -38,7 +38,7 @@ func newHubIntegrationCommand(f *hubFlags) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&i.account, "account", "", "account `name`; may be left out where there is one only")
 	cmd.PersistentFlags().BoolVar(&i.json, "json", false, "print JSON")
-	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.held(), i.accept(), i.keep(), i.remove())
+	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.agents(), i.held(), i.accept(), i.keep(), i.remove())
 	return cmd
 }
 
@@ -221,6 +221,7 @@ func (f *integrationFlags) show() *cobra.Command {
 				fmt.Fprintf(out, "%s of %s\n", v.Key.Integration, v.Account)
 				line("bridge", v.Bridge)
 				line("validation", v.Validation)
+				line("agents", agentsLine(v))
 				line("auth", strings.Join(v.AuthSet, ", "))
 				line("oauth", oauth(v.OAuth))
 				line("schedule", schedule(v.Schedule))
@@ -248,13 +249,25 @@ func (f *integrationFlags) show() *cobra.Command {
 func (f *integrationFlags) addCommand() *cobra.Command {
 	var s settings
 	var paused bool
+	var from string
 	cmd := &cobra.Command{
-		Use: "add NAME URL", Short: "Add an integration; it runs at once, then by its schedule", Args: takes("NAME", "URL"),
+		Use: "add NAME URL | add [NAME] --from FILE", Short: "Add an integration; it runs at once, then by its schedule",
+		Long: `Add an integration: a bridge, what it is sent as auth, and when it runs. It runs at once, then by its schedule.
+
+With --from everything that a registration says comes from its JSON, as contactbridge describe writes it: the addresses, the fields of
+auth, how an access token is got. Flags go before it. Values of auth are given as without it.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if from == "" {
+				return takes("NAME", "URL")(cmd, args)
+			}
+			return atMostOne("NAME")(cmd, args)
+		},
 		Example: `  contactbridge hub integration add crm https://bridge.example.com/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD
   contactbridge hub integration add desk https://bridge.example.com/desk/contact_sync --oauth client_credentials \
-    --oauth-token-url https://login.example.com/token --oauth-client-id hub --auth-env client_secret=DESK_SECRET`,
+    --oauth-token-url https://login.example.com/token --oauth-client-id hub --auth-env client_secret=DESK_SECRET
+  contactbridge hub integration add --from integration.json --auth username=agent --auth-env password=CRM_PASSWORD`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target, err := parseBridgeURL(args[1])
+			registered, err := registeredIntegration(cmd, from, args)
 			if err != nil {
 				return err
 			}
@@ -267,20 +280,24 @@ func (f *integrationFlags) addCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				i := registry.Integration{Key: directory.Key{Account: account, Integration: args[0]}, Bridge: target.String(), Paused: paused}
+				i := registered
+				i.Key.Account, i.Paused = account, paused
+				name := i.Key.Integration
 				if err := s.apply(cmd, &i, true); err != nil {
 					return err
 				}
 				if err := h.AddIntegration(ctx, i, auth); err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is added to %s. To try its credentials: contactbridge hub integration test %s\n", args[0], account, args[0])
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is added to %s. To try its credentials: contactbridge hub integration test %s\n", name, account, name)
 				return nil
 			})
 		},
 	}
 	s.add(cmd)
 	cmd.Flags().BoolVar(&paused, "paused", false, "do not run it by its schedule yet")
+	cmd.Flags().StringVar(&from, "from", "", "`file` with the JSON of a registration; - is standard input")
+	_ = cmd.MarkFlagFilename("from", "json") // the flag is there
 	return cmd
 }
 

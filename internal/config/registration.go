@@ -128,7 +128,6 @@ func (e Endpoint) described() []registration.Field {
 	return fields
 }
 
-
 // labelOf returns the name of a field as people write it: "user_name" is "User name".
 func labelOf(name string) string {
 	words := strings.Map(func(r rune) rune {
