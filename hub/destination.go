@@ -38,7 +38,7 @@ func sameButPlain(was, upgraded *url.URL) bool {
 
 // everywhere is every address that an integration sends something to.
 func everywhere(i registry.Integration) []string {
-	addresses := []string{i.Bridge, i.Validation}
+	addresses := []string{i.Bridge, i.Validation, i.Agents}
 	if i.OAuth != nil {
 		addresses = append(addresses, i.OAuth.TokenURL)
 	}
@@ -47,10 +47,10 @@ func everywhere(i registry.Integration) []string {
 
 // addressesFor are those that an auth value is sent to.
 func addressesFor(i registry.Integration, name string) []string {
-	if i.OAuth != nil && name == clientSecret {
+	if i.OAuth != nil && slices.Contains(tokenOnly(i), name) {
 		return []string{i.OAuth.TokenURL}
 	}
-	return []string{i.Bridge, i.Validation}
+	return []string{i.Bridge, i.Validation, i.Agents}
 }
 
 // destinations are scheme, host and port of addresses.

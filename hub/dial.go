@@ -23,8 +23,24 @@ type line struct {
 
 var _ synchronizer.Bridge = (*line)(nil)
 
-// Values among an integration's auth values that are not for its bridge.
-const clientSecret = "client_secret"
+// Values among an integration's auth values that are not for its bridge: the client's secret, and those by which the password grant
+// signs in.
+const (
+	clientSecret  = "client_secret"
+	grantUsername = "username"
+	grantPassword = "password"
+)
+
+// tokenOnly names the auth values that only the token endpoint is sent.
+func tokenOnly(i registry.Integration) []string {
+	switch {
+	case i.OAuth == nil:
+		return nil
+	case i.OAuth.Grant == PasswordGrant:
+		return []string{clientSecret, grantUsername, grantPassword}
+	}
+	return []string{clientSecret}
+}
 
 // dial makes the line to an integration's bridge, with the auth values that were given for it. It asks nothing yet, except for a
 // first access token; kept says that new tokens are kept.
@@ -34,8 +50,8 @@ func (h *Hub) dial(ctx context.Context, i registry.Integration, given map[string
 	if err != nil {
 		return nil, err
 	}
-	if i.OAuth != nil {
-		delete(values, clientSecret)
+	for _, name := range tokenOnly(i) {
+		delete(values, name)
 	}
 	if i.Source != "" {
 		return h.dialOn(ctx, i, given, kept, secret, h.insideClient(i, given[registry.SourceValue], values))
@@ -225,14 +241,15 @@ func (h *Hub) try(ctx context.Context, i registry.Integration, given map[string]
 
 func (h *Hub) ask(ctx context.Context, i registry.Integration, given map[string]string, kept bool, r *TestResult) (map[string]string, error) {
 	r.Checked = "first page"
-	if i.Validation != "" {
+	validates := i.Validation != "" && missingInput(i, given) == nil // values that are not kept may be needed for that
+	if validates {
 		r.Checked = "auth_validation"
 	}
 	l, err := h.dial(ctx, i, given, kept)
 	if err != nil {
 		return nil, err
 	}
-	if i.Validation != "" {
+	if validates {
 		address, err := fill(i.Validation, l.client.Auth)
 		if err != nil {
 			return nil, err

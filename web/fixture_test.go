@@ -177,6 +177,10 @@ func (f *fixture) populate(t testing.TB) {
 		i, err := f.hub.Integration(ctx, key)
 		return err == nil && i.Status.Health == registry.HealthOK
 	})
+	agents := []directory.Agent{{ID: "a1", Name: "Ann Lee", Email: "Ann@example.com"}, {ID: "a2", Name: "Bob", Email: "bob@example.com"}}
+	if _, err := f.store.SetAgents(ctx, key, agents); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // token makes a token.

@@ -221,6 +221,8 @@ func (c *checker) endpoint(name string, e Endpoint) Endpoint {
 	c.page(path+".page", e.Page)
 	e.Phones = c.phones(path+".phones", e.Phones)
 	e = c.sourceOrSources(path, e)
+	e = c.agents(path+".agents", e)
+	c.registration(path+".registration", e)
 	if !c.failed(path + ".auth") {
 		c.auth(path, e)
 	}

@@ -69,7 +69,7 @@ func (i Integration) declared(key directory.Key) DeclaredIntegration {
 		auth[registry.SourceValue], _ = i.source() // the configuration was checked
 	}
 	return DeclaredIntegration{Auth: auth, Integration: registry.Integration{
-		Key: key, Bridge: i.Bridge, Source: kind, Validation: i.Validation, Fields: i.fields(), OAuth: (*registry.OAuth)(i.OAuth), Paused: i.Paused, Managed: true,
+		Key: key, Bridge: i.Bridge, Source: kind, Validation: i.Validation, Agents: i.Agents, Fields: i.fields(), OAuth: (*registry.OAuth)(i.OAuth), Paused: i.Paused, Managed: true,
 		Schedule: registry.Schedule{Every: i.Every, Cron: i.Cron, Off: i.Off, Full: full},
 		Limits:   registry.Limits{Pages: i.Limits.Pages, PageBytes: int64(i.Limits.PageBytes), Timeout: i.Limits.Timeout, Run: i.Limits.Run},
 		Guard:    directory.NewGuard(float64(i.Guard.Share), i.Guard.Min),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 )
@@ -77,6 +78,7 @@ type Integration struct {
 	Phones     strictyaml.Raw    `yaml:"phones" jsonschema_description:"Of a source: what happens to phone numbers, as in a bridge's configuration."`
 	Page       strictyaml.Raw    `yaml:"page" jsonschema_description:"Of a source: when a page ends, as in a bridge's configuration."`
 	Validation string            `yaml:"validation" jsonschema_description:"URL of its auth_validation endpoint, if it has one: how credentials are tested, and what it answers is sent from then on."`
+	Agents     string            `yaml:"agents" jsonschema_description:"URL of its agent_sync endpoint, if it has one: who of the external service's users are agents."`
 	Auth       map[string]string `yaml:"auth" jsonschema_description:"What the bridge wants to be sent as auth, such as username and password. Values are sealed at rest and never shown."`
 	Fields     []Field           `yaml:"fields" jsonschema_description:"What the bridge wants to be sent, described for people who fill it in. Not needed for values that stand in auth."`
 	OAuth      *OAuth            `yaml:"oauth" jsonschema_description:"How it gets an access token, where the bridge wants one. The client's secret is auth's client_secret."`
@@ -100,11 +102,14 @@ type Field struct {
 	Help      string `yaml:"help" jsonschema_description:"A sentence for anyone who fills it in."`
 	Format    string `yaml:"format" jsonschema_description:"What is sent, where only a part is typed: https://{{account}}.example.com."`
 	Default   string `yaml:"default" jsonschema_description:"Its value where none is given."`
+
+	Source string         `yaml:"source" jsonschema:"enum=input,enum=default,enum=auth_validation" jsonschema_description:"Where its value comes from: input is what stands in auth; default is always default; auth_validation is what the validation endpoint answers, which is asked when it is missing. Default: input."`
+	Store  registry.Store `yaml:"store" jsonschema:"default=true,enum=true,enum=false" jsonschema_description:"Whether the value is kept. false is for values that a person types in, so it cannot stand in this file."`
 }
 
 // OAuth says how an access token is got (RFC 6749).
 type OAuth struct {
-	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code" jsonschema_description:"client_credentials, or authorization_code: then a user connects it in the console once."`
+	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code,enum=password" jsonschema_description:"client_credentials; authorization_code: then a user connects it in the console once; or password, with auth's username and password, which the bridge is not sent then."`
 	AuthorizeURL string            `yaml:"authorize_url" jsonschema_description:"Where people permit the hub's access. Needed for authorization_code."`
 	TokenURL     string            `yaml:"token_url" jsonschema:"required" jsonschema_description:"Where tokens are given and refreshed."`
 	ClientID     string            `yaml:"client_id" jsonschema:"required" jsonschema_description:"Of the hub at the provider."`

@@ -204,6 +204,7 @@ func (c *checker) integration(path, name string, i Integration) {
 	c.origin(path, i)
 	c.url(path+".bridge", i.Bridge)
 	c.url(path+".validation", i.Validation)
+	c.url(path+".agents", i.Agents)
 	if o := i.OAuth; o != nil {
 		c.url(path+".oauth.token_url", o.TokenURL)
 		c.url(path+".oauth.authorize_url", o.AuthorizeURL)

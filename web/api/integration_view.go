@@ -18,6 +18,7 @@ type IntegrationSettings struct {
 	Phones     map[string]any   `json:"phones,omitempty" doc:"Of a source: what happens to phone numbers, as in a bridge's configuration. Sealed with the source, and given with it."`
 	Page       map[string]any   `json:"page,omitempty" doc:"Of a source: when a page ends, as in a bridge's configuration. Sealed with the source, and given with it."`
 	Validation string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint. Absent: credentials are tried on the first page."`
+	Agents     string           `json:"agents,omitempty" maxLength:"2048" doc:"URL of the agent_sync endpoint. Absent: agents are not synchronized."`
 	Fields     []registry.Field `json:"fields,omitempty" maxItems:"50" doc:"What the auth object holds. Absent: whatever values are set."`
 	OAuth      *registry.OAuth  `json:"oauth,omitempty" doc:"How it gets an access token. Absent: it needs none."`
 	Schedule   scheduleView     `json:"schedule,omitzero" doc:"When it runs. Default: every 30 minutes."`
@@ -49,7 +50,7 @@ type guardView struct {
 
 func (s IntegrationSettings) integration(key directory.Key) registry.Integration {
 	i := registry.Integration{
-		Key: key, Bridge: s.Bridge, Source: s.kind(), Validation: s.Validation, Fields: s.Fields, OAuth: s.OAuth, Paused: s.Paused,
+		Key: key, Bridge: s.Bridge, Source: s.kind(), Validation: s.Validation, Agents: s.Agents, Fields: s.Fields, OAuth: s.OAuth, Paused: s.Paused,
 		Priority: s.Priority, Role: strings.TrimPrefix(s.Role, "contacts"),
 		Schedule: registry.Schedule{Every: s.Schedule.Every.orZero(), Cron: s.Schedule.Cron, Off: s.Schedule.Off, Full: s.Schedule.Full.orZero()},
 		Limits: registry.Limits{
@@ -107,7 +108,7 @@ func (s IntegrationSettings) withSource(auth map[string]string) (map[string]stri
 
 func viewSettings(i registry.Integration) IntegrationSettings {
 	s := IntegrationSettings{
-		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused, Priority: i.Priority, Role: i.Role,
+		Bridge: i.Bridge, Validation: i.Validation, Agents: i.Agents, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused, Priority: i.Priority, Role: i.Role,
 		Schedule: scheduleView{Every: someDuration(i.Schedule.Every), Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: someDuration(i.Schedule.Full)},
 		Limits: limitsView{
 			Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: someDuration(i.Limits.Timeout), Run: someDuration(i.Limits.Run),
@@ -140,6 +141,15 @@ type integrationView struct {
 	Checkpoint string     `json:"checkpoint,omitempty" doc:"Where the next run starts, as the bridge says it. Absent: at the beginning."`
 	Held       heldView   `json:"held,omitzero" doc:"Deletions that wait for a decision. Absent where none do."`
 	LastRun    *runView   `json:"last_run,omitempty" doc:"The newest run."`
+	AgentsNow  agentsNow  `json:"agents_status,omitzero" doc:"How its agents stand. Absent where they were never synchronized."`
+}
+
+// agentsNow says how agents stand.
+type agentsNow struct {
+	Agents int64     `json:"agents" doc:"Agents in the directory."`
+	Synced time.Time `json:"synced,omitzero" doc:"When they were synchronized last."`
+	Error  string    `json:"error,omitempty" doc:"Why the last attempt failed."`
+	Hint   string    `json:"hint,omitempty" doc:"What to do about it."`
 }
 
 type statusView struct {
@@ -166,6 +176,7 @@ func viewIntegration(i hub.IntegrationView) integrationView {
 	if v.Status.Health == "" {
 		v.Status.Health = string(registry.HealthNew)
 	}
+	v.AgentsNow = agentsNow{Agents: i.State.Agents.Count, Synced: i.State.Agents.Synced, Error: i.State.Agents.Error, Hint: i.State.Agents.Hint}
 	if i.State.LastRun != nil {
 		run := viewRun(*i.State.LastRun)
 		v.LastRun = &run

@@ -55,6 +55,7 @@ type changes struct {
 	Phones     map[string]any    `json:"phones,omitempty" doc:"Of the source, and given with it."`
 	Page       map[string]any    `json:"page,omitempty" doc:"Of the source, and given with it."`
 	Validation *string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint; null: none."`
+	Agents     *string           `json:"agents,omitempty" maxLength:"2048" doc:"URL of the agent_sync endpoint; null: none."`
 	Fields     []registry.Field  `json:"fields,omitempty" maxItems:"50" doc:"What the auth object holds; all of them."`
 	OAuth      *registry.OAuth   `json:"oauth,omitempty" doc:"How it gets an access token; null: it needs none."`
 	Schedule   *scheduleView     `json:"schedule,omitempty" doc:"When it runs. Setting one of every, cron and off takes the others away; null: the default."`
