@@ -200,6 +200,8 @@ func steps(bridge string) []step {
 		get(crm+"/held?account=acme&limit=5", `"count":0`, `"contacts":[]`),
 		{"POST", crm + "/pause?account=acme", "", 204, nil},
 		{"POST", crm + "/resume?account=acme", "", 204, nil},
+		{"POST", crm + "/hook?account=acme", "", 200, []string{`"path":"/hooks/acme/crm"`, `"token":"`}},
+		{"DELETE", crm + "/hook?account=acme", "", 204, nil},
 		{"POST", crm + "/run?account=acme", "", 202, nil},
 		{"POST", crm + "/full?account=acme", "", 202, nil},
 		{"POST", crm + "/cancel?account=acme", "", 202, nil},

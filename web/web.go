@@ -88,6 +88,9 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	case isCallerID(path): // no telephone system is to be sent on to a page for people
 		x.Route = "/callerid"
 		s.api.CallerID().ServeHTTP(w, r)
+	case strings.HasPrefix(path, "/hooks/"): // with a token in it, perhaps
+		x.Route = "/hooks/"
+		s.api.Hooks().ServeHTTP(w, r)
 	case path == "/healthz":
 		x.Route = path
 		readOnly(alive)(w, r)

@@ -85,6 +85,9 @@ func New(o Options) *API {
 	return a
 }
 
+// Hooks answers /hooks/{account}/{integration}.
+func (a *API) Hooks() http.Handler { return http.HandlerFunc(a.hook) }
+
 // routes gives every path its handler.
 func (a *API) routes() {
 	a.routeCallers()

@@ -110,6 +110,7 @@ func (a *API) routeControl() {
 	a.routeAsk("run", "runIntegration", "Run as soon as there is a worker", registry.Ask{Run: true})
 	a.routeAsk("full", "runFull", "Run, and read everything", registry.Ask{Run: true, Full: true})
 	a.routeHeld()
+	a.routeHook()
 	a.routeAsk("cancel", "cancelRun", "End the run under way", registry.Ask{Cancel: true})
 	a.routePause("pause", "pauseIntegration", "Run only when asked to", true)
 	a.routePause("resume", "resumeIntegration", "Run by the schedule again", false)
