@@ -21,6 +21,9 @@ type Target struct {
 	// AuthValidationURL is the endpoint that checks credentials (P13). Empty means: URL with /contact_sync at its end
 	// replaced by /auth_validation. A 404 there is not a fault.
 	AuthValidationURL string
+	// AgentsURL is the endpoint that sends agents (A1). Empty means: URL with /contact_sync at its end replaced by /agent_sync. A 404
+	// there is not a fault.
+	AgentsURL string
 	// Mutate changes a contact in the external service and returns when the change is committed. Nil means that the cases
 	// about changes are skipped.
 	Mutate Mutator
