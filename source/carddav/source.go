@@ -117,6 +117,7 @@ type reading struct {
 	state   state
 	gone    map[string]bool // cards that the server named as gone since the run began
 	held    bool            // a marker was noted that no position holds yet
+	silent  string          // the latest card that was passed over
 }
 
 // read yields the changes. Its error is nil when yield wanted no more.
@@ -159,8 +160,12 @@ func (r *reading) readAll(ctx context.Context, entries []entry) error {
 	p.start(r.remaining(0))
 	for {
 		batch, err := p.next()
-		if err != nil || len(batch) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(batch) == 0 {
+			r.close()
+			return nil
 		}
 		if left := r.remaining(len(batch)); left != 0 {
 			p.start(left)
@@ -290,9 +295,10 @@ func (r *reading) confirm(ctx context.Context, f *fetched) error {
 func (r *reading) pass(f *fetched) bool {
 	id := f.path
 	switch {
-	case f.absent && r.run.Initial() && !r.held:
+	case f.absent && r.run.Initial():
+		r.silent = f.path
 		return true
-	case f.absent: // in an initial run for its position, which holds the marker of that answer
+	case f.absent:
 		r.row.Start(id, true)
 	case f.gone:
 		r.row.Start(id, true)
@@ -302,6 +308,7 @@ func (r *reading) pass(f *fetched) bool {
 		card := r.cards.Read(f.card)
 		switch {
 		case card.Group && r.run.Initial():
+			r.silent = f.path
 			return true
 		case card.Group: // it may have been a contact before
 			r.row.Start(id, true)
@@ -324,6 +331,19 @@ func (r *reading) pass(f *fetched) bool {
 	r.at = appendPosition(r.at, r.sum, r.more, f.path)
 	r.row.Position, r.held = r.at, false
 	return r.yield(r.row.Change, nil)
+}
+
+// close yields a position for a marker that no card came after: that of a card which was gone, or is a group. It is told as one that cannot
+// be read, which no synchronizer takes for a contact, nor for gone: whatever became of it, the next run is told.
+func (r *reading) close() {
+	if !r.held || r.silent == "" {
+		return
+	}
+	r.row.Start(r.silent, false)
+	r.row.Rejected = "the card " + r.silent + ": it was changed or removed while it was read; the next run brings what became of it"
+	r.at = appendPosition(r.at, r.sum, r.more, r.silent)
+	r.row.Position, r.held = r.at, false
+	r.yield(r.row.Change, nil)
 }
 
 // note has the positions from now on hold markers, too.
