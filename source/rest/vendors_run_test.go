@@ -164,6 +164,7 @@ func churn(t *testing.T, v tenant, runs, seed int) {
 		}
 	})
 	for n := range runs {
+		c.clock.Advance(time.Duration(c.random.IntN(5)) * time.Minute) // some changes are settled, some are not
 		before := c.now()
 		c.left = 60 // with more, those that are deleted would be most of what a run has to read
 		size := 1 + c.random.IntN(9)
