@@ -419,8 +419,10 @@ func (r *setupRun) preview() (*preview.Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	line := newWaitLine(r.cmd)
 	p, err := preview.Of(r.cmd.Context(), cfg.Endpoints[r.draft.Endpoint], source.Deps{Logger: slog.New(slog.DiscardHandler)}, bridge.Auth{},
-		preview.Options{Limit: 5, Examine: 2000, Inspect: 10 * time.Second, Read: 10 * time.Second})
+		preview.Options{Limit: 5, Examine: 2000, Inspect: 10 * time.Second, Read: 10 * time.Second, Wait: mostPatience, Waiting: line.show})
+	line.clear()
 	if err == nil && len(r.draft.Proposal.Settings) > 0 && !r.ready() {
 		p.Mapping = nil // it has just been shown, with reasons
 	}

@@ -149,7 +149,7 @@ func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 }
 
 func TestEveryKeyIsDocumented(t *testing.T) {
-	for _, of := range []any{config.Config{}, config.TLS{}, config.Log{}, config.Endpoint{}, config.Page{}, config.Phones{}} {
+	for _, of := range []any{config.Config{}, config.TLS{}, config.Log{}, config.Endpoint{}, config.Page{}, config.Phones{}, config.Registration{}, config.AuthField{}} {
 		for _, f := range strictyaml.Fields(reflect.TypeOf(of)) {
 			if f.Description == "" {
 				t.Errorf("%T.%s has no description", of, f.Key)

@@ -54,7 +54,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-xlsx"}, bridgeXLSX, false},
 	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP, false},
 	memoryCSV, memoryJSONL, memoryJSON, memoryVCard, memoryXLSX,
-	{[]string{"bridge-carddav"}, bridgeCardDAV, false},
+	{[]string{"bridge-carddav", "memory-carddav"}, bridgeCardDAV, false},
 	{[]string{"sync-sqlite"}, syncSQLite, true},
 	{[]string{"sync-postgres"}, syncPostgres, true},
 	{[]string{"lookup"}, lookup, true},
