@@ -43,11 +43,13 @@ func (w *walk) flowing() (done bool, err error) {
 		}
 		heads := headsOf(got.items, w.beginsRound(at))
 		first := at.unread(heads)
-		if first == 0 && at.id != "" {
+		whole := first == 0 && at.id != ""
+		if whole {
 			if err := w.moved(got.items, at); err != nil {
 				return false, err
 			}
 		}
+		inPage := false // held is of this page
 		for n, i := range slices.Concat(slid, got.items[first:]) {
 			if !i.noTime && !at.segment.isGone() {
 				if at.segment == flow && w.l.isAscending() && at.stamp != 0 && i.stamp < at.stamp-w.l.Updated.precision().Microseconds() {
@@ -59,10 +61,15 @@ func (w *walk) flowing() (done bool, err error) {
 			if !w.isWanted(i) {
 				continue
 			}
-			if w.emit(held, heldAt); w.isFull() || w.stopped {
+			// A page that was found changed is not cut, nor are the records that have slid from it: in an order that is another one
+			// for each request, a run that is cut there might never come to the page's end (E8).
+			w.whole = inPage && (whole || n <= len(slid))
+			w.emit(held, heldAt)
+			w.whole = false
+			if w.isFull() || w.stopped {
 				return false, nil
 			}
-			held, heldAt = &i, at
+			held, heldAt, inPage = &i, at, true
 			if heldAt.id = i.id; n < len(slid) {
 				heldAt.id, heldAt.bound = at.id, i.id
 			} else {
@@ -136,7 +143,11 @@ func (w *walk) emit(i *item, at place) {
 		w.reject(*i, nil)
 		return
 	}
-	w.send(bridge.Change{Contact: contactOf(i.id), Deleted: true}, at.encode())
+	position := at.encode()
+	if w.whole {
+		position = nil
+	}
+	w.send(bridge.Change{Contact: contactOf(i.id), Deleted: true}, position)
 }
 
 // isWanted reports whether a record of a flow is to be shown: one that was not read before, and in an initial run no one that is gone.

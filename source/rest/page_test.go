@@ -1,8 +1,11 @@
 package rest_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -124,5 +127,63 @@ func TestARecordWithoutATimeOfChangeIsReported(t *testing.T) {
 			}
 		}
 		_ = s.Close()
+	}
+}
+
+// Records in an order that is another one for each request: a run by pages that are smaller than the service's comes to its end, and brings
+// all of them (E8).
+func TestARunEndsWhereEveryRequestHasAnotherOrder(t *testing.T) {
+	const size, people = 5, 15
+	random := rand.New(rand.NewPCG(1, 2))
+	transport := roundTripper(func(r *http.Request) (int, string) {
+		if r.URL.Path != "/people" {
+			return http.StatusOK, `{}`
+		}
+		page, _ := strconv.Atoi(r.URL.Query().Get("page"))
+		var records []string
+		for n := (page - 1) * size; n < min(page*size, people); n++ {
+			records = append(records, fmt.Sprintf(`{"id": "p%d"}`, n))
+		}
+		random.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+		return http.StatusOK, `{"data": [` + strings.Join(records, ",") + `]}`
+	})
+	s, err := open(t.Context(), "rest", `
+language: 1
+url: https://api.example.com
+auth: [{by: none}]
+verify: {path: /me}
+id: id
+changes: {path: /people, query: {page: "{{page}}"}, records: data, order: none, page: {by: number, size: 5, recheck: true}}
+deletions: {by: none}
+fields: {name: id}
+`, transport, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	run, err := s.Begin(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	var at bridge.Position
+	for reads := 0; ; reads++ {
+		if reads == 5*people {
+			t.Fatalf("a run over %d people has not ended after %d reads: %d were shown", people, reads, len(shown))
+		}
+		n := 0
+		for c, err := range s.Read(t.Context(), run, at, 1) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown[strings.Clone(c.Contact.ID)] = true
+			n, at = n+1, slices.Clone(c.Position)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if len(shown) != people {
+		t.Errorf("%d of %d people were shown", len(shown), people)
 	}
 }

@@ -148,7 +148,11 @@ type churning struct {
 }
 
 func churn(t *testing.T, v tenant, runs, seed int) {
-	c := &churning{scene: newScene(t, v, ""), random: rand.New(rand.NewPCG(uint64(seed), 2)), versions: map[string][]int{}}
+	text := ""
+	if credentials, ok := renewing()[v.kind]; ok { // time passes, and tokens expire
+		text = withCredentials(strings.ReplaceAll(v.text, "WRONG", ""), credentials)
+	}
+	c := &churning{scene: newScene(t, v, text), random: rand.New(rand.NewPCG(uint64(seed), 2)), versions: map[string][]int{}}
 	for range 40 {
 		c.write()
 	}
@@ -164,6 +168,7 @@ func churn(t *testing.T, v tenant, runs, seed int) {
 		}
 	})
 	for n := range runs {
+		c.clock.Advance(time.Duration(c.random.IntN(5)) * time.Minute) // some changes are settled, some are not
 		before := c.now()
 		c.left = 60 // with more, those that are deleted would be most of what a run has to read
 		size := 1 + c.random.IntN(9)

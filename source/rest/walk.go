@@ -35,6 +35,7 @@ type walk struct {
 	yield   func(bridge.Change, error) bool
 	stopped bool // yield returned false
 	uncut   bool // the last change had no position
+	whole   bool // the next one must have none
 	row     record.Row
 	shown   map[uint64]bool
 
@@ -466,6 +467,9 @@ func (w *walk) chase() (done bool, err error) {
 func (w *walk) show(i item, at place) {
 	w.position = at.append(w.position[:0])
 	position := w.position
+	if w.whole {
+		position = nil
+	}
 	if i.fault != "" || i.id == "" {
 		w.reject(i, position)
 		return

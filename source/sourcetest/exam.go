@@ -136,7 +136,7 @@ func (x *exam) read(src bridge.Source, run bridge.Run, after bridge.Position, n 
 			return changes, err
 		}
 		changes = append(changes, keep(change))
-		if n > 0 && len(changes) == n {
+		if n > 0 && len(changes) >= n && len(change.Position) > 0 { // a page may not end where there is no position
 			break
 		}
 	}
