@@ -290,6 +290,14 @@ func (c *countedSource) Describe(ctx context.Context) (bridge.Description, error
 	return bridge.Description{}, nil
 }
 
+// Split splits what the source splits.
+func (c *countedSource) Split(ctx context.Context, run bridge.Run, after bridge.Position, limit int) (middle bridge.Position, first int) {
+	if splitter, ok := c.Source.(bridge.Splitter); ok {
+		return splitter.Split(ctx, run, after, limit)
+	}
+	return nil, 0
+}
+
 // Close closes the source and takes it from the count, once.
 func (c *countedSource) Close() error {
 	if !c.once.Swap(true) {
