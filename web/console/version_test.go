@@ -53,8 +53,10 @@ func TestAFormKeepsWhatItDoesNotShow(t *testing.T) {
 	changed := i.Integration
 	changed.Validation = strings.Replace(changed.Bridge, "contact_sync", "auth_validation", 1)
 	want := []registry.Field{
-		{Name: "code", Store: registry.NotKept}, {Name: "region", Source: registry.SourceDefault, Default: "eu"},
-		{Name: "username", Type: "text"}, {Name: "password", Type: "password"},
+		{Name: "code", Store: registry.NotKept},
+		{Name: "region", Source: registry.SourceDefault, Default: "eu"},
+		{Name: "username", Type: "text"},
+		{Name: "password", Type: "password"},
 	}
 	changed.Fields = want
 	if err := s.hub.ChangeIntegration(context.Background(), changed, nil); err != nil {
