@@ -384,7 +384,7 @@ func validationAnswer(ctx context.Context, s *session, v *verdict) {
 		}
 	}
 	s.added = added
-	s.mask.hide(added)
+	s.mask.hide(text)
 	if len(added) > 0 {
 		v.detail("the check adds %s", strings.Join(slices.Sorted(maps.Keys(added)), ", "))
 	}
