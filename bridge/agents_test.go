@@ -166,6 +166,7 @@ func TestAgentsThatCannotBeReadAreAnError(t *testing.T) {
 	if a := askAgents(t, staffed(users, bridge.Limits{Hard: 20 * time.Millisecond}), "null"); a.status != http.StatusGatewayTimeout {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	users.waitUntilClosed(t, 2) // what was too slow still reads
 	users.onRead = func(context.Context, int) error { panic("boom") }
 	if a := askAgents(t, staffed(users, bridge.Limits{}), "null"); a.status != http.StatusInternalServerError {
 		t.Errorf("%d %s", a.status, a.body)
