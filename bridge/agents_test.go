@@ -65,11 +65,14 @@ func postAgents(t *testing.T, h http.Handler, body string) answer {
 func TestAgentsComeSortedByIDOnOnePage(t *testing.T) {
 	users := &memory{entries: []entry{
 		user(1, "9", "Zoe", "zoe@example.com"), user(2, "10", " Ann ", "", " ann@example.com "), user(3, "2", "", "bob@example.com"),
-		user(4, "3", "No address"), {stamp: 5, contact: contact.Contact{ID: "4"}, deleted: true}, {stamp: 6, contact: contact.Contact{ID: "5"}, rejected: "is torn"},
+		user(4, "3", "No address"),
+		{stamp: 5, contact: contact.Contact{ID: "4"}, deleted: true},
+		{stamp: 6, contact: contact.Contact{ID: "5"}, rejected: "is torn"},
 	}}
 	list, next := agentsOf(t, askAgents(t, staffed(users, bridge.Limits{Contacts: 1}), "null"))
 	want := []map[string]string{
-		{"id": "10", "name": "Ann", "email": "ann@example.com"}, {"id": "2", "name": "bob@example.com", "email": "bob@example.com"},
+		{"id": "10", "name": "Ann", "email": "ann@example.com"},
+		{"id": "2", "name": "bob@example.com", "email": "bob@example.com"},
 		{"id": "9", "name": "Zoe", "email": "zoe@example.com"},
 	}
 	if diff := cmp.Diff(want, list); diff != "" || next != nil {
@@ -163,6 +166,7 @@ func TestAgentsThatCannotBeReadAreAnError(t *testing.T) {
 	if a := askAgents(t, staffed(users, bridge.Limits{Hard: 20 * time.Millisecond}), "null"); a.status != http.StatusGatewayTimeout {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	users.waitUntilClosed(t, 2) // what was too slow still reads
 	users.onRead = func(context.Context, int) error { panic("boom") }
 	if a := askAgents(t, staffed(users, bridge.Limits{}), "null"); a.status != http.StatusInternalServerError {
 		t.Errorf("%d %s", a.status, a.body)

@@ -46,7 +46,8 @@ func TestAgentsAreSynchronizedAndAttributed(t *testing.T) {
 	f.add(t, c, withAgents(c))
 	ctx := t.Context()
 	for _, u := range []registry.User{
-		{ID: "1", Name: "annie", Role: registry.RoleReader, Email: "ann@EXAMPLE.com"}, {ID: "2", Name: "bob@example.com", Role: registry.RoleReader},
+		{ID: "1", Name: "annie", Role: registry.RoleReader, Email: "ann@EXAMPLE.com"},
+		{ID: "2", Name: "bob@example.com", Role: registry.RoleReader},
 		{ID: "3", Name: "elsewhere", Role: registry.RoleReader, Email: "ann@example.com", Accounts: []string{"other"}},
 	} {
 		must(t, f.Registry.PutUser(ctx, u))
@@ -176,8 +177,10 @@ func exchanging(c *crm, store registry.Store) registry.Integration {
 	return registry.Integration{
 		Key: crmKey, Bridge: c.url, Validation: strings.Replace(c.url, "contact_sync", "auth_validation", 1), Schedule: registry.Schedule{Every: 10 * time.Minute},
 		Fields: []registry.Field{
-			{Name: "user", Mandatory: true}, {Name: "password", Mandatory: true, Type: "password", Store: store},
-			{Name: "token", Mandatory: true, Source: registry.SourceValidation}, {Name: "region", Source: registry.SourceDefault, Default: "eu", Mandatory: true},
+			{Name: "user", Mandatory: true},
+			{Name: "password", Mandatory: true, Type: "password", Store: store},
+			{Name: "token", Mandatory: true, Source: registry.SourceValidation},
+			{Name: "region", Source: registry.SourceDefault, Default: "eu", Mandatory: true},
 		},
 	}
 }

@@ -111,7 +111,12 @@ func (s *session) agentBody(auth []byte, offset string) []byte {
 }
 
 func (s *session) askAgents(ctx context.Context, label string, body []byte) *exchange {
-	return s.send(ctx, &exchange{label: label, method: http.MethodPost, url: s.target.AgentsURL, body: body})
+	e := &exchange{label: label, method: http.MethodPost, url: s.target.AgentsURL, body: body, header: http.Header{}}
+	if !s.hasAgents() {
+		// A bridge that has no agents may answer 404 without having read the body, which must not disturb the next request.
+		e.header.Set("Connection", "close")
+	}
+	return s.send(ctx, e)
 }
 
 // agentsAnswer reads all agents; the other cases judge what it read.
@@ -384,7 +389,7 @@ func validationAnswer(ctx context.Context, s *session, v *verdict) {
 		}
 	}
 	s.added = added
-	s.mask.hide(added)
+	s.mask.hide(text)
 	if len(added) > 0 {
 		v.detail("the check adds %s", strings.Join(slices.Sorted(maps.Keys(added)), ", "))
 	}

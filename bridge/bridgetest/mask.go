@@ -152,11 +152,17 @@ func ascii(value string) string {
 	return b.String()
 }
 
-// hide masks more values, which answers may hold: those that the bridge itself gave. It is called while nothing else is asked.
-func (m *masker) hide(values map[string]string) {
+// hide masks the texts that the credential check answers: they are as good as credentials, and answers may hold them. It is called
+// while nothing else is asked.
+func (m *masker) hide(answer []byte) {
+	var values map[string]any
+	if json.Unmarshal(answer, &values) != nil {
+		return
+	}
 	var flat []string
 	for key, value := range values {
-		if len(value) < maskable {
+		value, ok := value.(string)
+		if !ok || len(value) < maskable || public.MatchString(key) || value == "["+key+"]" {
 			continue
 		}
 		for _, s := range spellings(value) {

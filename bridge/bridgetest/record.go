@@ -147,6 +147,9 @@ func (r *recorder) add(rec record) {
 func (r *recorder) send(ctx context.Context, e *exchange) {
 	r.carrier.send(ctx, e)
 	e.echoed = r.s.mask.echo(e.answer)
+	if e.url == r.s.target.AuthValidationURL && e.status == http.StatusOK {
+		r.s.mask.hide(e.answer)
+	}
 	body := e.body[:min(len(e.body), mostRecorded)]
 	rec := record{
 		Kind: "exchange", Label: e.label, At: e.sent, Took: e.took,

@@ -14,7 +14,7 @@ import (
 func TestAReplayJudgesAsTheRecordedCheckDid(t *testing.T) {
 	for _, fault := range []faultybridge.Fault{
 		faultybridge.None, faultybridge.PageNumbers, faultybridge.EchoesCredentials, faultybridge.CheckpointIsNow,
-		faultybridge.HTMLErrors, faultybridge.NotUTF8, faultybridge.OffsetDiesOnRestart,
+		faultybridge.HTMLErrors, faultybridge.NotUTF8, faultybridge.OffsetDiesOnRestart, faultybridge.AddedIsRefused,
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			folder := filepath.Join(t.TempDir(), "traffic")
@@ -47,7 +47,7 @@ func secrets(t *testing.T, folder string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), faultybridge.Auth()["password"]) {
+		if strings.Contains(string(text), faultybridge.Auth()["password"]) || strings.Contains(string(text), "session-4711") {
 			t.Errorf("%s holds the password", file.Name())
 		}
 	}

@@ -147,6 +147,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         try:
             if self.path not in ("/contact_sync", "/auth_validation"):
+                self.close_connection = True  # the body stays unread
                 raise Refused(404, "not_found", "there is /contact_sync and /auth_validation")
             auth, meta = read_request(self.read_body())
             check(auth)

@@ -101,7 +101,9 @@ func (i Integration) source() (string, error) {
 func (i Integration) fields() []registry.Field {
 	var fields []registry.Field
 	for _, f := range i.Fields {
-		fields = append(fields, registry.Field(f))
+		fields = append(fields, registry.Field{
+			Name: f.Name, Display: f.Display, Mandatory: f.Mandatory, Type: f.Type, Help: f.Help, Format: f.Format, Default: f.Default, Source: f.Source,
+		})
 	}
 	return fields
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/failure"
-	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 )
@@ -103,8 +102,7 @@ type Field struct {
 	Format    string `yaml:"format" jsonschema_description:"What is sent, where only a part is typed: https://{{account}}.example.com."`
 	Default   string `yaml:"default" jsonschema_description:"Its value where none is given."`
 
-	Source string         `yaml:"source" jsonschema:"enum=input,enum=default,enum=auth_validation" jsonschema_description:"Where its value comes from: input is what stands in auth; default is always default; auth_validation is what the validation endpoint answers, which is asked when it is missing. Default: input."`
-	Store  registry.Store `yaml:"store" jsonschema:"default=true,enum=true,enum=false" jsonschema_description:"Whether the value is kept. false is for values that a person types in, so it cannot stand in this file."`
+	Source string `yaml:"source" jsonschema:"enum=input,enum=default,enum=auth_validation" jsonschema_description:"Where its value comes from: input is what stands in auth; default is always default; auth_validation is what the validation endpoint answers, which is asked when it is missing. Default: input."`
 }
 
 // OAuth says how an access token is got (RFC 6749).

@@ -98,6 +98,8 @@ func changes() map[string]func(*hubconfig.Config) {
 		"page":                withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, page: {contacts: 7}}"),
 		"bridge":              func(i *hubconfig.Integration) { i.Bridge = "https://bridge.example.com/new/contact_sync" },
 		"validation":          func(i *hubconfig.Integration) { i.Validation = "" },
+		"agents":              func(i *hubconfig.Integration) { i.Agents = "https://bridge.example.com/crm/agent_sync" },
+		"fields.*.source":     func(i *hubconfig.Integration) { i.Fields[0].Source = "auth_validation" },
 		"auth":                func(i *hubconfig.Integration) { i.Auth["password"] = "new"; delete(i.Auth, "old_key") },
 		"every":               func(i *hubconfig.Integration) { i.Every = time.Hour },
 		"cron":                func(i *hubconfig.Integration) { i.Every, i.Cron = 0, "15 6 * * *" },

@@ -123,8 +123,10 @@ func (d *directoryMover) places(ctx context.Context) error {
 			own = make([]byte, 16)
 			_, _ = rand.Read(own) // never fails
 		}
-		integrations = append(integrations, []any{i.account, i.id, []byte(i.name), []byte(i.checkpoint), i.contacts, []byte(i.settings),
-			i.agentsSynced, []byte(i.agentsError), []byte(i.agentsHint), own, i.suppressed})
+		integrations = append(integrations, []any{
+			i.account, i.id, []byte(i.name), []byte(i.checkpoint), i.contacts, []byte(i.settings),
+			i.agentsSynced, []byte(i.agentsError), []byte(i.agentsHint), own, i.suppressed,
+		})
 	}
 	for _, t := range []struct {
 		*table

@@ -255,7 +255,11 @@ func (i Integration) Markdown() []byte {
 	fmt.Fprintf(&b, "# Registration of the integration %s\n\n## The integration\n\n| | |\n|---|---|\n", cell(first(i.DisplayName, i.Name)))
 	row := func(cells ...string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
 	for _, key := range []struct{ name, value string }{
-		{"name", i.Name}, {"display_name", i.DisplayName}, {"description", i.Description}, {"logo_url", i.LogoURL}, {"icon_url", i.IconURL},
+		{"name", i.Name},
+		{"display_name", i.DisplayName},
+		{"description", i.Description},
+		{"logo_url", i.LogoURL},
+		{"icon_url", i.IconURL},
 		{"authentication_type", i.AuthenticationType},
 	} {
 		row("`"+key.name+"`", orMissing(key.value))
@@ -268,8 +272,10 @@ func (i Integration) Markdown() []byte {
 	}
 	b.WriteString("\n## Endpoints\n\nEach is asked by POST, with JSON, over HTTPS.\n\n| | |\n|---|---|\n")
 	for _, e := range []struct{ name, url string }{
-		{"auth_validation_endpoint", i.AuthValidation}, {"contact_synchronization_endpoint", i.ContactSync},
-		{"agent_synchronization_endpoint", i.AgentSync}, {"interaction_retrieval_endpoint", i.Interactions},
+		{"auth_validation_endpoint", i.AuthValidation},
+		{"contact_synchronization_endpoint", i.ContactSync},
+		{"agent_synchronization_endpoint", i.AgentSync},
+		{"interaction_retrieval_endpoint", i.Interactions},
 	} {
 		url := cell(e.url)
 		if url == "" {

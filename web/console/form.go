@@ -91,7 +91,7 @@ func (c *Console) editIntegration(q *request) error {
 func (c *Console) formOf(q *request, i registry.Integration) view.IntegrationForm {
 	at := view.IntegrationPath(i.Key)
 	f := view.IntegrationForm{
-		Account: i.Account, Name: i.Key.Integration, Bridge: i.Bridge, Source: i.Source, Validation: i.Validation, When: "every", Paused: i.Paused,
+		Account: i.Account, Name: i.Key.Integration, Bridge: i.Bridge, Source: i.Source, Validation: i.Validation, Agents: i.Agents, When: "every", Paused: i.Paused,
 		Version: strconv.FormatInt(i.Version, 10), Action: at + "/edit", Back: at, SecretSet: slices.Contains(i.AuthSet, clientSecret), Callback: c.callback(q),
 	}
 	switch {
@@ -120,6 +120,7 @@ func (c *Console) formOf(q *request, i registry.Integration) view.IntegrationFor
 func (q *request) readForm(f *view.IntegrationForm) {
 	get := func(name string) string { return strings.TrimSpace(q.PostForm.Get(name)) }
 	f.Bridge, f.Validation, f.When, f.Every, f.Cron, f.Full = get("bridge"), get("validation"), get("when"), get("every"), get("cron"), get("full")
+	f.Agents = get("agents")
 	f.GuardShare, f.GuardMin, f.Pages, f.PageMiB, f.Timeout = get("guard-share"), get("guard-min"), get("pages"), get("page-mib"), get("timeout")
 	f.Grant, f.Authorize, f.TokenURL, f.ClientID, f.Scopes = get("grant"), get("authorize"), get("token-url"), get("client-id"), get("scopes")
 	if f.New {
@@ -170,7 +171,7 @@ func nameFrom(bridge string) string {
 func integrationOf(f view.IntegrationForm, was registry.Integration) (registry.Integration, map[string]string, *view.Problem) {
 	i := was
 	i.Key = directory.Key{Account: f.Account, Integration: f.Name}
-	i.Bridge, i.Validation, i.Fields = f.Bridge, f.Validation, nil
+	i.Bridge, i.Validation, i.Agents, i.Fields = f.Bridge, f.Validation, f.Agents, nil
 	auth := map[string]string{}
 	var problem *view.Problem
 	for n, row := range f.Rows {
@@ -181,7 +182,7 @@ func integrationOf(f view.IntegrationForm, was registry.Integration) (registry.I
 			problem = problem.With(&view.Problem{Field: fmt.Sprintf("auth-%d-name", n), Message: "a credential has a value but no key", Hint: "The key is what the bridge calls it, such as password."})
 			continue
 		}
-		i.Fields = append(i.Fields, row.Field)
+		i.Fields = append(i.Fields, withUnshown(row.Field, was.Fields))
 		if row.Value != "" {
 			auth[row.Name] = row.Value
 		}
@@ -194,6 +195,16 @@ func integrationOf(f view.IntegrationForm, was registry.Integration) (registry.I
 		i.Version = version
 	}
 	return i, auth, problem
+}
+
+// withUnshown returns a field with what the form does not show of it, as it was.
+func withUnshown(f registry.Field, was []registry.Field) registry.Field {
+	for _, old := range was {
+		if old.Name == f.Name {
+			f.Default, f.Source, f.Store = old.Default, old.Source, old.Store
+		}
+	}
+	return f
 }
 
 func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedule, *view.Problem) {
@@ -322,7 +333,7 @@ func (c *Console) addIntegration(q *request) error {
 		return q.refuseFor(f, err, f.FieldOf)
 	}
 	// The user wants to see it work, whatever its schedule says; if a person must connect it first, that comes first.
-	if i.OAuth == nil || i.OAuth.Grant == "client_credentials" {
+	if i.OAuth == nil || i.OAuth.Grant != hub.AuthorizationCode {
 		if err := c.hub.Ask(q.Context(), i.Key, registry.Ask{Run: true}); err != nil {
 			return err
 		}

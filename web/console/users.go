@@ -89,10 +89,14 @@ func (c *Console) user(q *request) error {
 // readUser reads what was typed of a user.
 func (q *request) readUser(u *registry.User) (*view.Problem, error) {
 	u.Name, u.Role = strings.TrimSpace(q.PostForm.Get("name")), registry.Role(q.PostForm.Get("role"))
+	u.Email = strings.TrimSpace(q.PostForm.Get("email"))
 	u.Accounts = strings.Fields(q.PostForm.Get("accounts"))
 	slices.Sort(u.Accounts)
 	u.Accounts = slices.Compact(u.Accounts)
 	problem := userName(u.Name)
+	if u.Email != "" && !strings.Contains(u.Email, "@") {
+		problem = problem.With(&view.Problem{Field: "email", Message: "this is not an e-mail address", Hint: "Write it as jane@example.com, or leave it out."})
+	}
 	if scopes(u.Role) == nil {
 		problem = problem.With(&view.Problem{Field: "role", Message: "the role is missing", Hint: "Choose one."})
 	}
