@@ -24,6 +24,7 @@ var meansOther = map[string]string{
 	"source/kind.go: rest":                 "a family",
 	"cmd/contactbridge/serve.go: json":     "the format of the log",
 	"cmd/contactbridge/preview.go: json":   "the format of the output",
+	"cmd/contactbridge/describe.go: json":  "the format of the output",
 	"internal/config/load.go: postgres":    "the scheme of the database that keeps certificates",
 	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
 }
