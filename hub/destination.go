@@ -77,6 +77,31 @@ func destinations(i registry.Integration, given map[string]string, addresses []s
 	return all
 }
 
+// otherSource reports whether a change is to a source inside the hub, or of one: it decides where what it is given goes.
+func otherSource(was registry.Integration, kept map[string]string, is registry.Integration, then map[string]string) bool {
+	return is.Source != "" && (was.Source == "" || kept[registry.SourceValue] != then[registry.SourceValue])
+}
+
+// staysWithSource refuses to give values that are kept, and that a change does not give anew, to another source.
+func staysWithSource(was registry.Integration, kept map[string]string, is registry.Integration, then, given map[string]string) error {
+	if !otherSource(was, kept, is, then) {
+		return nil
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		if _, anew := given[name]; !anew && name != registry.SourceValue {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &failure.Error{
+		Code: failure.Invalid, Field: "source", Message: "what is kept of auth was not given for this source: " + strings.Join(names, ", "),
+		Hint: "Give these values again with the source, or take them away.",
+	}
+}
+
 // staysPut refuses to send values that are kept, and that a change does not give anew, to where they were not given for.
 func staysPut(was registry.Integration, kept map[string]string, is registry.Integration, then, given map[string]string) error {
 	host, names := "", []string{}

@@ -22,7 +22,7 @@ import (
 
 // CheckIntegration says all that is wrong with an integration that is to be added, without its account; see [Errors].
 func (h *Hub) CheckIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
-	return errors.Join(checkIntegration(i, auth), h.checkCeilings(ctx, registry.Limits{}, i.Limits))
+	return errors.Join(h.checkSource(ctx, i, auth), checkIntegration(i, auth), h.checkCeilings(ctx, registry.Limits{}, i.Limits))
 }
 
 // AddIntegration adds an integration; auth holds its auth values, and client_secret where OAuth needs one.
@@ -65,7 +65,11 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 	if err := h.learn(ctx, i, learned); err != nil {
 		return err
 	}
-	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, "host "+hostOf(i.Bridge))
+	from := "host " + hostOf(i.Bridge)
+	if i.Source != "" {
+		from = "source " + i.Source
+	}
+	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, from)
 }
 
 // CheckChange says all that is wrong with a change of an integration; see [Errors]. auth are the auth values that are named.
@@ -86,7 +90,7 @@ func (h *Hub) CheckChange(ctx context.Context, i registry.Integration, auth map[
 		all = map[string]string{}
 	}
 	maps.Copy(all, auth)
-	return errors.Join(checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits))
+	return errors.Join(h.checkSource(ctx, i, all), checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits))
 }
 
 const changeAttempts = 8 // of a change that meets others
@@ -127,15 +131,18 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 		return err
 	}
 	if was.OAuth != nil && i.OAuth == nil {
-		auth = withoutClientSecret(kept, auth)
+		auth = without(clientSecret, kept, auth)
+	}
+	if was.Source != "" && i.Source == "" {
+		auth = without(registry.SourceValue, kept, auth)
 	}
 	all := map[string]string{}
 	maps.Copy(all, kept)
 	maps.Copy(all, auth)
-	if err := errors.Join(checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits)); err != nil {
+	if err := errors.Join(h.checkSource(ctx, i, all), checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits)); err != nil {
 		return err
 	}
-	if err := staysPut(was, kept, i, all, auth); err != nil {
+	if err := errors.Join(staysPut(was, kept, i, all, auth), staysWithSource(was, kept, i, all, auth)); err != nil {
 		return err
 	}
 	named := auth
@@ -145,7 +152,8 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 	}
 	i.Managed, i.Version = managed(ctx, i.Managed), was.Version
 	// Tokens that a provider gave were not given for a new place either, nor for another client.
-	change := registry.Change{Auth: auth, ForgetTokens: NewDestination(was, kept, i, all) != "" || otherTokens(was.OAuth, i.OAuth) || otherOwner(i, kept, all)}
+	elsewhere := NewDestination(was, kept, i, all) != "" || otherSource(was, kept, i, all)
+	change := registry.Change{Auth: auth, ForgetTokens: elsewhere || otherTokens(was.OAuth, i.OAuth) || otherOwner(i, kept, all)}
 	if err := h.Registry.ChangeIntegration(ctx, i, change); err != nil {
 		return err
 	}
@@ -164,17 +172,17 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 	return h.Note(ctx, "integration.change", i.Account, i.Key.Integration, strings.Join(changes(was, i, named), ", "))
 }
 
-// withoutClientSecret takes the client's secret away with the OAuth that it was for: the bridge would be sent it otherwise.
-func withoutClientSecret(kept, given map[string]string) map[string]string {
-	_, there := kept[clientSecret]
-	if _, anew := given[clientSecret]; anew || !there {
+// without takes a value away with what it was for, such as the client's secret with OAuth: the bridge would be sent it otherwise.
+func without(name string, kept, given map[string]string) map[string]string {
+	_, there := kept[name]
+	if _, anew := given[name]; anew || !there {
 		return given
 	}
 	given = maps.Clone(given)
 	if given == nil {
 		given = map[string]string{}
 	}
-	given[clientSecret] = ""
+	given[name] = ""
 	return given
 }
 
@@ -185,6 +193,7 @@ func changes(was, is registry.Integration, auth map[string]string) (what []strin
 		changed bool
 	}{
 		{"bridge", was.Bridge != is.Bridge},
+		{"source", was.Source != is.Source || auth[registry.SourceValue] != ""},
 		{"validation", was.Validation != is.Validation},
 		{"agents", was.Agents != is.Agents},
 		{"schedule", was.Schedule != is.Schedule},
@@ -199,7 +208,9 @@ func changes(was, is registry.Integration, auth map[string]string) (what []strin
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(auth)) {
-		what = append(what, "auth "+name)
+		if name != registry.SourceValue {
+			what = append(what, "auth "+name)
+		}
 	}
 	return what
 }
@@ -364,13 +375,38 @@ func (h *Hub) Rejected(ctx context.Context, key directory.Key, before int64, lim
 	return h.store.Rejected(ctx, key, before, limit)
 }
 
+// checkSource says all that is wrong with what an integration's contacts come from: either a bridge or a source inside the hub.
+func (h *Hub) checkSource(ctx context.Context, i registry.Integration, auth map[string]string) error {
+	text := auth[registry.SourceValue]
+	invalid := func(message, hint string) error {
+		return &failure.Error{Code: failure.Invalid, Field: "source", Message: message, Hint: hint}
+	}
+	switch {
+	case i.Source == "" && text == "":
+		return nil
+	case i.Source == "":
+		return nil // it goes with the change
+	case i.Bridge != "" || i.Validation != "" || i.Agents != "":
+		return invalid("it has both a bridge and a source", "Choose one: a bridge elsewhere, or a source inside the hub.")
+	case h.Inside == nil:
+		return invalid("this process has no sources inside the hub", "Give it a bridge.")
+	case text == "":
+		return invalid("the source has no configuration", "Write its kind, and that kind's keys.")
+	}
+	kind, err := h.Inside.Check(text, managed(ctx, i.Managed))
+	if err == nil && kind != i.Source {
+		err = invalid(fmt.Sprintf("its kind is %s, not %s", kind, i.Source), "Write all of the new source.")
+	}
+	return err
+}
+
 // checkIntegration refuses what cannot be meant; auth are all of its auth values.
 func checkIntegration(i registry.Integration, auth map[string]string) error {
 	problems := []error{checkName("name", i.Key.Integration), checkFields(i.Fields), checkPassing(i)}
 	sent, err := authValues(i, auth)
 	if err != nil {
 		problems = append(problems, err) // an address may hold the missing value: it is judged when that is there
-	} else {
+	} else if i.Source == "" {
 		problems = append(problems, checkURL("bridge", i.Bridge, sent))
 		if i.Validation != "" {
 			problems = append(problems, checkURL("validation", i.Validation, sent))
@@ -534,7 +570,7 @@ func fill(text string, values map[string]string) (string, error) {
 func authValues(i registry.Integration, given map[string]string) (map[string]string, error) {
 	values := map[string]string{}
 	for name, value := range given {
-		if value != "" {
+		if value != "" && name != registry.SourceValue {
 			values[name] = value
 		}
 	}

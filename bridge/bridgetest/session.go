@@ -28,6 +28,7 @@ type session struct {
 	extra   spent
 	shown   time.Time // when progress was last told
 	samples samples
+	waited  time.Duration // because the bridge was busy
 
 	tls     handshake
 	full    *run // the full run that most cases judge

@@ -220,6 +220,7 @@ func (f *integrationFlags) show() *cobra.Command {
 				}
 				fmt.Fprintf(out, "%s of %s\n", v.Key.Integration, v.Account)
 				line("bridge", v.Bridge)
+				line("source", v.Source)
 				line("validation", v.Validation)
 				line("agents", agentsLine(v))
 				line("auth", strings.Join(v.AuthSet, ", "))
@@ -251,23 +252,35 @@ func (f *integrationFlags) addCommand() *cobra.Command {
 	var paused bool
 	var from string
 	cmd := &cobra.Command{
-		Use: "add NAME URL | add [NAME] --from FILE", Short: "Add an integration; it runs at once, then by its schedule",
-		Long: `Add an integration: a bridge, what it is sent as auth, and when it runs. It runs at once, then by its schedule.
+		Use: "add NAME URL | add NAME --kind KIND --set KEY=VALUE … | add [NAME] --from FILE", Short: "Add an integration; it runs at once, then by its schedule",
+		Long: `Add an integration: a bridge, or a source that the hub reads itself; what it is sent as auth, and when it runs. It runs at once, then by
+its schedule.
+
+With --kind there is no bridge: the hub reads the source, as a bridge with the same configuration would.
 
 With --from everything that a registration says comes from its JSON, as contactbridge describe writes it: the addresses, the fields of
 auth, how an access token is got. Flags go before it. Values of auth are given as without it.`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if from == "" {
-				return takes("NAME", "URL")(cmd, args)
+			switch {
+			case from != "":
+				return atMostOne("NAME")(cmd, args)
+			case s.source.given():
+				if len(args) == 2 {
+					return misuse("it has both a bridge and a source", "Leave out the URL, or --kind.")
+				}
+				return takes("NAME")(cmd, args)
+			case len(args) == 1:
+				return misuse("it has neither a bridge nor a source", "Add the URL of the bridge's contact_sync endpoint, or --kind for a source that the hub reads itself.")
 			}
-			return atMostOne("NAME")(cmd, args)
+			return takes("NAME", "URL")(cmd, args)
 		},
 		Example: `  contactbridge hub integration add crm https://bridge.example.com/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD
+  contactbridge hub integration add shop --kind mysql --set dsn=@dsn.txt --set table=customers --set id=id --set updated=updated_at --set fields.phones=[phone]
   contactbridge hub integration add desk https://bridge.example.com/desk/contact_sync --oauth client_credentials \
     --oauth-token-url https://login.example.com/token --oauth-client-id hub --auth-env client_secret=DESK_SECRET
   contactbridge hub integration add --from integration.json --auth username=agent --auth-env password=CRM_PASSWORD`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			registered, err := registeredIntegration(cmd, from, args)
+			registered, err := s.registered(cmd, from, args)
 			if err != nil {
 				return err
 			}
@@ -283,6 +296,9 @@ auth, how an access token is got. Flags go before it. Values of auth are given a
 				i := registered
 				i.Key.Account, i.Paused = account, paused
 				name := i.Key.Integration
+				if err := s.source.apply(&i, auth); err != nil {
+					return err
+				}
 				if err := s.apply(cmd, &i, true); err != nil {
 					return err
 				}
@@ -319,9 +335,12 @@ func (f *integrationFlags) change() *cobra.Command {
 				}
 				i := v.Integration
 				if address != "" {
-					i.Bridge = address
+					i.Bridge, i.Source = address, ""
 				}
 				if err := s.apply(cmd, &i, false); err != nil {
+					return err
+				}
+				if err := s.source.apply(&i, auth); err != nil {
 					return err
 				}
 				if err := h.ChangeIntegration(ctx, i, auth); err != nil {
@@ -395,7 +414,11 @@ func printTest(cmd *cobra.Command, name string, r hub.TestResult) {
 		fmt.Fprintf(out, "%s %s: %s\n  hint: %s\n", style.Bad("✗"), name, oneLine(p.Message), oneLine(p.Hint))
 		return
 	}
-	fmt.Fprintf(out, "%s %s: the bridge takes the credentials (%s, %.1f s)\n", style.Good("✓"), name, r.Checked, r.Seconds)
+	said := "the bridge takes the credentials"
+	if r.Inside {
+		said = "the source can be read"
+	}
+	fmt.Fprintf(out, "%s %s: %s (%s, %.1f s)\n", style.Good("✓"), name, said, r.Checked, r.Seconds)
 	for _, c := range r.Sample {
 		fmt.Fprintf(out, "  %s  %s\n", oneLine(c.Name), style.Dim(oneLine(strings.Join(c.Phones, ", "))))
 	}

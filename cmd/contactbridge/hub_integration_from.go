@@ -19,8 +19,14 @@ import (
 	"github.com/contactbridge/contactbridge/web/api"
 )
 
-// registeredIntegration returns the integration that a registration describes, or the one of a name and a URL.
-func registeredIntegration(cmd *cobra.Command, from string, args []string) (registry.Integration, error) {
+// registered returns the integration that a registration describes, or the one of a name and a URL, or of a name alone where there is a source.
+func (s *settings) registered(cmd *cobra.Command, from string, args []string) (registry.Integration, error) {
+	if s.source.given() && from != "" {
+		return registry.Integration{}, misuse("it has both a registration and a source", "Leave out --from, or --kind.")
+	}
+	if s.source.given() {
+		return registry.Integration{Key: directory.Key{Integration: args[0]}}, nil
+	}
 	if from == "" {
 		target, err := parseBridgeURL(args[1])
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 // settings are the flags that say how an integration is set up.
 type settings struct {
 	authFlags
+	source sourceFlags
 
 	validation string
 	agents     string
@@ -37,6 +38,7 @@ type settings struct {
 
 func (s *settings) add(cmd *cobra.Command) {
 	s.authFlags.add(cmd)
+	s.source.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&s.validation, "validation", "", "`URL` of the bridge's auth_validation endpoint")
 	flags.StringVar(&s.agents, "agents", "", "`URL` of the bridge's agent_sync endpoint")

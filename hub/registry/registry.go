@@ -37,7 +37,8 @@ const DefaultKeepCalls = 30 * 24 * time.Hour
 // An Integration is a bridge that an account's contacts come from.
 type Integration struct {
 	directory.Key
-	Bridge     string   // URL of the contact_sync endpoint; may hold {{field}} placeholders of Fields' values
+	Bridge     string   // URL of the contact_sync endpoint; may hold {{field}} placeholders of Fields' values; empty where there is a source
+	Source     string   // kind of the source inside the hub, whose configuration is the auth value [SourceValue]; empty where there is a bridge
 	Validation string   // URL of the auth_validation endpoint (P13); empty: none, credentials are tried on the first page
 	Agents     string   // URL of the agent_sync endpoint (A1); empty: agents are not synchronized
 	Fields     []Field  // what the auth object holds; empty: whatever values are set
@@ -56,6 +57,10 @@ type Integration struct {
 	Version    int64    // counts changes of configuration and auth values; of a change: what it must still be, 0 for any
 	Status     Status   // read only
 }
+
+// SourceValue is the name of the auth value that holds the configuration of a source inside the hub: sealed with the others, and sent to
+// nobody. No bridge can want a value of this name.
+const SourceValue = "(source)"
 
 // A Field describes one auth field the way the platform describes them, so that it can be asked for.
 type Field struct {

@@ -28,6 +28,8 @@ type Options struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program, for the metrics
 	Clock   clock.Clock  // nil means [clock.System]
+	// Transport carries the requests of sources that speak HTTP; nil means [http.DefaultTransport].
+	Transport http.RoundTripper
 }
 
 // A Server answers the endpoints of one configuration. Use [New]; close it when nothing is served any more.
@@ -63,7 +65,7 @@ func New(cfg *config.Config, options Options) (*Server, error) {
 	s.metrics = newMetrics(options.Version)
 	s.guesses = guesses.New(s.clock.Now)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Endpoints)) {
-		e, err := s.newEndpoint(cfg.Endpoints[name])
+		e, err := s.newEndpoint(cfg.Endpoints[name], options.Transport)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare endpoint %s: %w", name, err), s.Close())
 		}
@@ -73,9 +75,9 @@ func New(cfg *config.Config, options Options) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) newEndpoint(cfg config.Endpoint) (*endpoint, error) {
+func (s *Server) newEndpoint(cfg config.Endpoint, transport http.RoundTripper) (*endpoint, error) {
 	logger := s.logger.With("endpoint", cfg.Name)
-	factory, err := cfg.New(source.Deps{Logger: logger, Clock: s.clock})
+	factory, err := cfg.New(source.Deps{Logger: logger, Clock: s.clock, Transport: transport})
 	if err != nil {
 		return nil, err
 	}

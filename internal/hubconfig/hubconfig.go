@@ -9,6 +9,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
 )
 
 // Config is a whole configuration file.
@@ -32,6 +33,7 @@ type Config struct {
 	Secrets    Secrets            `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
 	Metrics    string             `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is only holders of one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off closes it."`
 	Keep       Keep               `yaml:"keep" jsonschema_description:"How long history is kept."`
+	Folder     string             `yaml:"-"` // that relative names start from
 	SignIn     SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
 }
 
@@ -67,9 +69,13 @@ type Calls struct {
 	Mask bool `yaml:"mask" jsonschema:"default=true" jsonschema_description:"Keep numbers without their last four digits, and no names."`
 }
 
-// Integration is one bridge.
+// Integration is one bridge, or one source inside the hub.
 type Integration struct {
-	Bridge     string            `yaml:"bridge" jsonschema:"required" jsonschema_description:"URL of the bridge's contact_sync endpoint. It may hold {{field}} for a value of auth." hint:"Write  bridge: https://bridge.example.com/crm/contact_sync"`
+	Bridge     string            `yaml:"bridge" jsonschema_description:"URL of the bridge's contact_sync endpoint. It may hold {{field}} for a value of auth."`
+	Source     strictyaml.Raw    `yaml:"source" jsonschema_description:"Instead of a bridge: the external service, as in a bridge's configuration. The hub reads it itself. See below."`
+	Sources    strictyaml.RawMap `yaml:"sources" jsonschema_description:"Several sources as one, as in a bridge's configuration."`
+	Phones     strictyaml.Raw    `yaml:"phones" jsonschema_description:"Of a source: what happens to phone numbers, as in a bridge's configuration."`
+	Page       strictyaml.Raw    `yaml:"page" jsonschema_description:"Of a source: when a page ends, as in a bridge's configuration."`
 	Validation string            `yaml:"validation" jsonschema_description:"URL of its auth_validation endpoint, if it has one: how credentials are tested, and what it answers is sent from then on."`
 	Agents     string            `yaml:"agents" jsonschema_description:"URL of its agent_sync endpoint, if it has one: who of the external service's users are agents."`
 	Auth       map[string]string `yaml:"auth" jsonschema_description:"What the bridge wants to be sent as auth, such as username and password. Values are sealed at rest and never shown."`

@@ -16,6 +16,15 @@ type RawEntry struct {
 	Value Raw
 }
 
+// Raw returns the mapping as one part.
+func (m RawMap) Raw() Raw {
+	whole := &yaml.Node{Kind: yaml.MappingNode}
+	for _, e := range m {
+		whole.Content = append(whole.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: e.Key}, e.Value.node)
+	}
+	return Raw{node: whole}
+}
+
 var rawMapType = reflect.TypeFor[RawMap]()
 
 // rawMap decodes a [RawMap].

@@ -383,7 +383,7 @@ func (s *Source) probe(ctx context.Context) error {
 // read again by the first page. A new version that takes longer than ctx allows is good as far as anybody knows.
 func (s *Source) Check(ctx context.Context) error {
 	o, err := s.files.open(ctx)
-	if errors.Is(err, errBusy) {
+	if errors.Is(err, source.ErrBusy) {
 		return nil
 	}
 	if err != nil {
