@@ -93,6 +93,9 @@ type Books interface {
 	// first error of visit, and returns it. The contact is visit's to keep.
 	Members(ctx context.Context, book BookState, query MemberQuery, visit func(*Member) error) error
 
+	// MembersBefore counts the members with a sort key below a text.
+	MembersBefore(ctx context.Context, book BookState, sort string) (int64, error)
+
 	// MembersOf returns those of the contacts that are in the book, in any order, each once.
 	MembersOf(ctx context.Context, book BookState, refs []Ref) ([]Member, error)
 

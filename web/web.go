@@ -18,8 +18,10 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
+	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/web/api"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
+	"github.com/contactbridge/contactbridge/web/phonebooks"
 )
 
 // HandlerOptions say what is served. Only Hub is needed.
@@ -43,6 +45,9 @@ type HandlerOptions struct {
 	MostSeries int
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
+	// Phonebooks are served below /phonebooks/; nil: none.
+	Phonebooks *phonebook.Set
+	PublicURL  string // where telephones reach the hub; empty: where their request went
 	// CallerIDWithin is the time that /callerid has for an answer; 0 means 45 ms.
 	CallerIDWithin time.Duration
 }
@@ -62,6 +67,7 @@ func Handler(o HandlerOptions) http.Handler {
 			Hub: o.Hub, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, Looked: m.looked, Stopping: o.Stopping,
 			CallerIDWithin: o.CallerIDWithin,
 		}),
+		phonebooks: phonebooks.New(phonebooks.Options{Books: o.Phonebooks, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, PublicURL: o.PublicURL}),
 	}
 	recorder := &exchange.Recorder{
 		Next: http.HandlerFunc(s.serve), Logger: o.Logger, Observe: m.observe,
@@ -74,7 +80,9 @@ func Handler(o HandlerOptions) http.Handler {
 type site struct {
 	options HandlerOptions
 	api     *api.API
-	metrics *metrics
+
+	phonebooks *phonebooks.Handler
+	metrics    *metrics
 }
 
 // serve finds who answers a path. The API's own mux sees paths as they were sent: ids may hold encoded slashes.
@@ -88,6 +96,9 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	case isCallerID(path): // no telephone system is to be sent on to a page for people
 		x.Route = "/callerid"
 		s.api.CallerID().ServeHTTP(w, r)
+	case strings.HasPrefix(path, phonebooks.Prefix):
+		x.Route = phonebooks.Prefix
+		s.phonebooks.ServeHTTP(w, r)
 	case path == "/healthz":
 		x.Route = path
 		readOnly(alive)(w, r)

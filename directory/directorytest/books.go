@@ -301,6 +301,11 @@ func bookIsListed(b *bench) {
 			b.Errorf("%+v lists %q, want %q", c.q, got, c.want)
 		}
 	}
+	for sort, want := range map[string]int64{"": 0, "b": 0, "c": 1, "muller anna": 2, "zz": 4} {
+		if n, err := b.store.MembersBefore(ctx, b.book("everyone"), sort); err != nil || n != want {
+			b.Errorf("%d members stand before %q, %v; want %d", n, sort, err, want)
+		}
+	}
 	if got := memberIDs(b.list("everyone", directory.MemberQuery{ByChange: true, Limit: 1})); !slices.Equal(got, []string{"a"}) {
 		b.Errorf("%q changed last, want a", got)
 	}

@@ -328,6 +328,18 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 	return nil
 }
 
+// MembersBefore implements [directory.Books].
+func (s *Store) MembersBefore(ctx context.Context, book directory.BookState, sort string) (n int64, err error) {
+	account, id, err := s.bookAt(ctx, book.BookKey)
+	if err == nil && id != 0 {
+		err = s.pool.QueryRow(ctx, "SELECT count(*) FROM contactbridge.members WHERE account = $1 AND book = $2 AND sort < $3", account, id, sort).Scan(&n)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("count the members of a phonebook: %w", explained(err))
+	}
+	return n, nil
+}
+
 // places returns what was found before an error too.
 func (s *Store) places(ctx context.Context, query string, args ...any) ([]directory.Place, error) {
 	rows, err := s.pool.Query(ctx, query, args...)

@@ -296,6 +296,15 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 	return nil
 }
 
+// MembersBefore implements [directory.Books].
+func (s *Store) MembersBefore(ctx context.Context, book directory.BookState, sort string) (n int64, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT count(*) FROM members WHERE book = "+bookOf+" AND sort < ?", book.Account, book.Name, sort).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count the members of a phonebook: %w", err)
+	}
+	return n, nil
+}
+
 // places returns what was found before an error too.
 func (s *Store) places(ctx context.Context, query string, args ...any) (places []directory.Place, err error) {
 	rows, err := s.read.QueryContext(ctx, query, args...)

@@ -3,6 +3,7 @@ package hubconfig_test
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/phonebook"
 )
 
 func environment() strictyaml.Environment {
@@ -104,6 +106,24 @@ func TestEveryProblemIsToldWithItsLine(t *testing.T) {
 		"tokens: {t: {scopes: [admin], value: short}}":                                                                                          "fewer than 16",
 		"tokens: {t: {scopes: [callers:read], account: nobody, value: 0123456789abcdef}}":                                                       "is not in this file",
 		"webhooks: {w: {url: 'https://example.com/x', secret: x}}":                                                                              "fewer than 16",
+		"phonebooks: {p: {where: company}}":                                                                                                     "account is missing",
+		"phonebooks: {p: {account: a}}":                                                                                                         "is not in this file",
+		"{accounts: {a: {}}, phonebooks: {p q: {account: a}}}":                                                                                  "cannot be a name",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, where: compny}}}":                                                                     "compny",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, numbers: {format: short}}}}":                                                          "short",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, numbers: {format: national}}}}":                                                       "needs a region",
+		"{accounts: {a: {region: GB}}, phonebooks: {p: {account: a, numbers: {format: local}}}}":                                                "own area code",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, numbers: {outside_prefix: '9'}}}}":                                                    "has no outside prefix",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, numbers: {region: XX}}}}":                                                             "unknown region",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {}}}}":                                                                          "anyone could read",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u}}}}":                                                                   "belong together",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u, password: short}}}}":                                                  "fewer than 8",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {secret_path: short}}}}":                                                        "16 letters",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: 'a:b', password: 12345678}}}}":                                           "no colon",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {secret_path: 0123456789abcdef, digest: true}}}}":                               "needs a user",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u, password: 12345678, allow: [x]}}}}":                                   "is not a network",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u, password: 12345678, prefer: 'id =='}}}}":                              "ends too early",
+		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u, password: 12345678, first: last}}}}":                                  "last",
 		"network: {allow: [10.0.0.0]}":                                 "is not a network",
 		"secrets: {key_env: A, key_file: b}":                           "only one key",
 		"keep: {audit: 24h}":                                           "a year at least",
@@ -251,5 +271,29 @@ func TestAGuardOfZeroIsMeant(t *testing.T) {
 		if got := cfg.DeclaredIntegrations()[0].Guard; got != want || got == (directory.Guard{}) {
 			t.Errorf("%s: %+v, want %+v", text, got, want)
 		}
+	}
+}
+
+func TestAPhonebookOfTheFile(t *testing.T) {
+	cfg, err := hubconfig.Parse("hub.yaml", []byte(`
+accounts:
+  acme: {region: GB}
+phonebooks:
+  desk:
+    account: acme
+    integrations: [crm]
+    where: "company != ''"
+    numbers: {format: national, region: gb, outside_prefix: "9"}
+    http: {user: phones, password: "${PBX_TOKEN}", allow: [10.1.2.3/16]}
+`), environment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []phonebook.Config{{
+		Name: "desk", Account: "acme", Integrations: []string{"crm"}, Where: "company != ''", Numbers: phonebook.Numbers{Format: phonebook.National, Region: "GB", OutsidePrefix: "9"},
+		HTTP: &phonebook.HTTP{User: "phones", Password: "0123456789abcdef0123", Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, First: phonebook.FirstByName},
+	}}
+	if got := cfg.DeclaredPhonebooks(); !cmp.Equal(got, want, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }

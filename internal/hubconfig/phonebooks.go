@@ -1,0 +1,146 @@
+package hubconfig
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/internal/country"
+	"github.com/contactbridge/contactbridge/phone"
+	"github.com/contactbridge/contactbridge/phonebook"
+)
+
+// Phonebook is a selection of an account's contacts for telephones and address books.
+type Phonebook struct {
+	Account      string         `yaml:"account" jsonschema:"required" jsonschema_description:"The account with its contacts." hint:"Write  account: acme"`
+	Integrations []string       `yaml:"integrations" jsonschema_description:"Only the contacts of these integrations. Default: all."`
+	Where        string         `yaml:"where" jsonschema_description:"Only the contacts of which this expression is true, such as  company != '' . It may use integration, id, name, title, company, emails, phones, websites, photo_url, address, twitter, url, and custom_fields."`
+	Numbers      BookNumbers    `yaml:"numbers" jsonschema_description:"How numbers are written, and how those are read that telephones ask for."`
+	HTTP         *PhonebookHTTP `yaml:"http" jsonschema_description:"Serve it over HTTP at /phonebooks/NAME/, in the formats of telephones' makers."`
+}
+
+// BookNumbers say how a phonebook writes numbers.
+type BookNumbers struct {
+	Format        string `yaml:"format" jsonschema:"default=e164,enum=e164,enum=idd,enum=digits,enum=national,enum=local,enum=raw" jsonschema_description:"e164 is +442079460018, idd 00442079460018 (with the exit code of region), digits 442079460018, national 02079460018 within region and as idd elsewhere, local is national without the own area code, raw is what the external service has."`
+	Region        string `yaml:"region" jsonschema_description:"The country where the telephones are: its two letters. Default: the account's region."`
+	Area          string `yaml:"area" jsonschema_description:"Their own area code with its trunk prefix, such as 020: for local, and for numbers that telephones ask for without it."`
+	OutsidePrefix string `yaml:"outside_prefix" jsonschema_description:"What is dialled for an outside line, such as 9: written before every full number, and taken away from those that telephones ask for. Not with e164 and raw."`
+}
+
+// PhonebookHTTP says how a phonebook is served over HTTP.
+type PhonebookHTTP struct {
+	User       string   `yaml:"user" jsonschema_description:"What telephones sign in with, by Basic."`
+	Password   string   `yaml:"password" jsonschema_description:"Their password, 8 characters or more; as ${NAME} or ${file:PATH}."`
+	Digest     bool     `yaml:"digest" jsonschema:"default=false" jsonschema_description:"Also let telephones sign in by Digest, for those that need it. It is the weaker of the two over HTTPS."`
+	SecretPath string   `yaml:"secret_path" jsonschema_description:"For telephones that cannot sign in: /phonebooks/NAME/SECRET/yealink.xml needs no password. 16 letters, digits, - and _ or more; as ${NAME} or ${file:PATH}."`
+	Allow      []string `yaml:"allow" jsonschema_description:"Only these networks, such as 10.1.0.0/16, besides what else is asked for. Default: every address."`
+	Title      string   `yaml:"title" jsonschema_description:"What telephones show. Default: the phonebook's name."`
+	First      string   `yaml:"first" jsonschema:"default=name,enum=name,enum=changed" jsonschema_description:"Which entries go in where a format does not take all: the first ones by name, or those that changed last."`
+	Prefer     string   `yaml:"prefer" jsonschema_description:"An expression as in where: contacts of which it is true go in before all others."`
+}
+
+// DeclaredPhonebooks are the phonebooks of the file, by name.
+func (cfg *Config) DeclaredPhonebooks() []phonebook.Config {
+	var declared []phonebook.Config
+	for _, name := range slices.Sorted(maps.Keys(cfg.Phonebooks)) {
+		p := cfg.Phonebooks[name]
+		c := phonebook.Config{
+			Name: name, Account: p.Account, Integrations: p.Integrations, Where: strings.TrimSpace(p.Where),
+			Numbers: phonebook.Numbers{
+				Format: phonebook.Format(p.Numbers.Format), Region: strings.ToUpper(p.Numbers.Region), Area: p.Numbers.Area, OutsidePrefix: p.Numbers.OutsidePrefix,
+			},
+		}
+		if h := p.HTTP; h != nil {
+			c.HTTP = &phonebook.HTTP{
+				User: h.User, Password: h.Password, Digest: h.Digest, SecretPath: h.SecretPath, Title: h.Title, First: phonebook.First(h.First), Prefer: strings.TrimSpace(h.Prefer),
+			}
+			for _, text := range h.Allow {
+				if prefix, err := netip.ParsePrefix(text); err == nil { // the configuration was checked
+					c.HTTP.Allow = append(c.HTTP.Allow, prefix.Masked())
+				}
+			}
+		}
+		declared = append(declared, c)
+	}
+	return declared
+}
+
+const (
+	minPassword   = 8 // characters
+	mostPhonebook = 100
+)
+
+var (
+	dialled    = regexp.MustCompile(`^[0-9*#]{0,6}$`)
+	secretPath = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
+)
+
+func (c *checker) phonebooks(cfg *Config) {
+	if len(cfg.Phonebooks) > mostPhonebook {
+		c.problem("phonebooks", fmt.Sprintf("there are more than %d phonebooks", mostPhonebook), "Let several telephones share one.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Phonebooks)) {
+		c.phonebook("phonebooks."+name, name, cfg.Phonebooks[name], cfg.Accounts)
+	}
+}
+
+func (c *checker) phonebook(path, name string, p Phonebook, accounts map[string]Account) {
+	c.name(path, name)
+	if _, ok := accounts[p.Account]; p.Account != "" && !ok {
+		c.problem(path+".account", fmt.Sprintf("account %q is not in this file", p.Account), "Add it below accounts.")
+	}
+	c.expression(path+".where", p.Where)
+	n := p.Numbers
+	if n.Region != "" && !phone.KnownRegion(strings.ToUpper(n.Region)) {
+		c.problem(path+".numbers.region", fmt.Sprintf("unknown region %q", n.Region), country.Hint(n.Region))
+	}
+	if n.Region == "" && accounts[p.Account].Region == "" && slices.Contains([]string{"idd", "national", "local"}, n.Format) {
+		c.problem(path+".numbers.region", fmt.Sprintf("the format %s needs a region", n.Format), "Name the country where the telephones are: region: GB")
+	}
+	if !dialled.MatchString(n.Area) || n.Area == "" && n.Format == "local" {
+		c.problem(path+".numbers.area", "the format local needs the own area code, as it is dialled", `Write  area: "020"`)
+	}
+	if !dialled.MatchString(n.OutsidePrefix) {
+		c.problem(path+".numbers.outside_prefix", fmt.Sprintf("%q cannot be dialled", n.OutsidePrefix), `Write digits in quotes: outside_prefix: "9"`)
+	}
+	if n.OutsidePrefix != "" && (n.Format == "e164" || n.Format == "raw") {
+		c.problem(path+".numbers.outside_prefix", fmt.Sprintf("the format %s has no outside prefix", n.Format), "Choose national or idd, or leave outside_prefix out.")
+	}
+	if p.HTTP != nil {
+		c.phonebookHTTP(path+".http", *p.HTTP)
+	}
+}
+
+func (c *checker) phonebookHTTP(path string, h PhonebookHTTP) {
+	switch {
+	case h.User == "" && h.Password == "" && h.SecretPath == "":
+		c.problem(path, "anyone could read the phonebook", "Set user and password, or secret_path for telephones that cannot sign in.")
+	case (h.User == "") != (h.Password == ""):
+		c.problem(path, "user and password belong together", "Set both, or secret_path alone.")
+	case h.User != "" && len(h.Password) < minPassword:
+		c.problem(path+".password", fmt.Sprintf("the password has fewer than %d characters", minPassword), "Make one with  openssl rand -hex 12")
+	}
+	if strings.Contains(h.User, ":") {
+		c.problem(path+".user", "a user's name has no colon", "Choose another one: HTTP takes the colon for the end of the name.")
+	}
+	if h.SecretPath != "" && !secretPath.MatchString(h.SecretPath) {
+		c.problem(path+".secret_path", "the secret path is not 16 letters and digits or more", "Make one with  openssl rand -hex 16")
+	}
+	if h.Digest && h.User == "" {
+		c.problem(path+".digest", "digest needs a user and a password", "Set both, or leave digest out.")
+	}
+	c.networks(path+".allow", h.Allow)
+	c.expression(path+".prefer", h.Prefer)
+}
+
+func (c *checker) expression(path, text string) {
+	if strings.TrimSpace(text) == "" {
+		return
+	}
+	if err := phonebook.CheckExpression(strings.TrimSpace(text)); err != nil {
+		c.failure(path, err)
+	}
+}

@@ -1,0 +1,66 @@
+package hubserver_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
+)
+
+// shows waits until a phonebook shows a text, or does not.
+func shows(t *testing.T, url, text string, want bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		status, body := get(t, url)
+		if status == 200 && strings.Contains(body, text) == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d %s, want that it shows %s: %v", status, body, text, want)
+		}
+	}
+}
+
+const desk = `
+phonebooks:
+  desk:
+    account: acme
+    where: "%WHERE%"
+    numbers: {format: national, outside_prefix: "9"}
+    http: {secret_path: 0123456789abcdef}
+`
+
+func TestPhonebookOfTheFileIsServed(t *testing.T) {
+	dir, bridge := t.TempDir(), crm(t)
+	cfg := parse(t, dir, everyday(bridge, strings.ReplaceAll(desk, "%WHERE%", "phones")))
+	address, s, stop := serve(t, cfg)
+	book := "/phonebooks/desk/0123456789abcdef/yealink.xml"
+	shows(t, address+book, `<Name>Jane Doe</Name><Telephone label="Work">902079460018</Telephone>`, true)
+	if status, _ := get(t, address+"/phonebooks/desk/yealink.xml"); status != 404 {
+		t.Errorf("without the secret path: %d", status)
+	}
+	person := []directory.Ref{{Integration: "crm", ID: "1"}}
+	if _, err := s.Hub.Purge(hub.WithActor(t.Context(), hub.Actor{Name: "test", All: true, Scopes: []registry.Scope{registry.ScopeAdmin}}), "acme", person); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, address+book, "Jane", false)
+	stop()
+}
+
+func TestPhonebookFollowsTheFile(t *testing.T) {
+	dir, bridge := t.TempDir(), crm(t)
+	address, _, stop := serve(t, parse(t, dir, everyday(bridge, strings.ReplaceAll(desk, "%WHERE%", "phones"))))
+	book := "/phonebooks/desk/0123456789abcdef/yealink.xml"
+	shows(t, address+book, "Jane Doe", true)
+	stop()
+	address, _, stop = serve(t, parse(t, dir, everyday(bridge, strings.ReplaceAll(desk, "%WHERE%", "company"))))
+	shows(t, address+book, "Jane Doe", false)
+	stop()
+	address, _, _ = serve(t, parse(t, dir, everyday(bridge, "")))
+	if status, _ := get(t, address+book); status != 404 {
+		t.Errorf("a phonebook that the file does not declare any more: %d", status)
+	}
+}
