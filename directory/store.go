@@ -174,6 +174,8 @@ type Query struct {
 	Text        string
 	Integration string // only its contacts; empty: all
 	Book        string // only its members; empty: all contacts
+	// Starts, instead of a Text, are digits that one of the contact's numbers starts with ([Starts]), one or more.
+	Starts string
 	Limit       int    // 0 means 20
 }
 

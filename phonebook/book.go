@@ -3,6 +3,7 @@
 package phonebook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,20 @@ type Config struct {
 	Where        string   // an expression over the contact; empty: every contact
 	Numbers      Numbers
 	HTTP         *HTTP // nil: it is not served over HTTP
+	LDAP         *LDAP // nil: it is not served over LDAP
+}
+
+// LDAP says how a phonebook is served over LDAP.
+type LDAP struct {
+	Listen        string // host:port; several phonebooks may share it
+	Base          string // the DN that entries are below
+	BindDN        string
+	Password      string
+	Anonymous     bool   // anyone may read it
+	Cert, Key     string // of TLS; empty: plain LDAP
+	StartTLS      bool   // TLS begins when it is asked for; otherwise at once
+	SizeLimit     int    // entries of an answer
+	SizeLimitCode int    // of an answer that has not all of them: 4, or 0 for telephones that show that as an error
 }
 
 // HTTP says how a phonebook is served over HTTP.
@@ -339,4 +354,134 @@ func (v *View) matching(ctx context.Context, matches []directory.Match, limit in
 // Before counts the entries before a beginning of a name.
 func (v *View) Before(ctx context.Context, from string) (int64, error) {
 	return v.store.MembersBefore(ctx, v.State, strings.Join(directory.Fold(from), " "))
+}
+
+// MostFound is how many entries the methods Words, Starts and Ending find at most.
+const MostFound = directory.RankedMost
+
+// Words finds entries that have every word of a text at the beginning of a word of their name, company, title or e-mail addresses, in
+// the order of names, without their cards ([View.Carded]). more says that there may be others.
+func (v *View) Words(ctx context.Context, text string) (entries []Entry, more bool, err error) {
+	return v.found(ctx, directory.Query{Text: text, Book: v.book.Name, Limit: MostFound})
+}
+
+// Starts finds entries with a number of which this may be the beginning, in whichever spelling: as Words does.
+func (v *View) Starts(ctx context.Context, typed string) (entries []Entry, more bool, err error) {
+	for _, digits := range v.Numbers.starts(typed) {
+		some, others, err := v.found(ctx, directory.Query{Starts: digits, Book: v.book.Name, Limit: MostFound})
+		if err != nil {
+			return nil, false, err
+		}
+		entries, more = append(entries, some...), more || others
+	}
+	return v.each(entries), more, nil
+}
+
+// Ending finds entries with a number that ends in these digits, which are [directory.MinSuffix] or more: as Words does.
+func (v *View) Ending(ctx context.Context, digits string) (entries []Entry, err error) {
+	if len(digits) < directory.MinSuffix {
+		return nil, nil
+	}
+	matches, err := v.store.BySuffix(ctx, v.book.Account, digits, mostSharing)
+	if err != nil {
+		return nil, err
+	}
+	return v.matching(ctx, matches, mostSharing)
+}
+
+func (v *View) found(ctx context.Context, q directory.Query) (entries []Entry, more bool, err error) {
+	found, err := v.store.Search(ctx, v.book.Account, q)
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range found {
+		entries = append(entries, v.entry(&directory.Member{Entry: found[i], Sort: directory.SortKey(&found[i].Contact)}))
+	}
+	return v.each(entries), len(found) >= q.Limit, nil
+}
+
+// each is entries by name, each once.
+func (v *View) each(entries []Entry) []Entry {
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		return cmp.Or(strings.Compare(a.Sort, b.Sort), strings.Compare(a.Integration, b.Integration), strings.Compare(a.ID, b.ID))
+	})
+	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.Integration == b.Integration && a.ID == b.ID })
+}
+
+// Each is [View.Words]' order: entries by name, each once.
+func (v *View) Each(entries []Entry) []Entry { return v.each(entries) }
+
+// Carded gives entries their cards. Those that are not in the phonebook any more are left out.
+func (v *View) Carded(ctx context.Context, entries []Entry) ([]Entry, error) {
+	var without []directory.Ref
+	for i := range entries {
+		if entries[i].Card == "" {
+			without = append(without, directory.Ref{Integration: entries[i].Integration, ID: entries[i].ID})
+		}
+	}
+	members, err := v.store.MembersOf(ctx, v.State, without)
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[directory.Ref]*directory.Member, len(members))
+	for i := range members {
+		at[refOf(members[i].Integration, &members[i].Contact)] = &members[i]
+	}
+	carded := make([]Entry, 0, len(entries))
+	for _, e := range entries {
+		if e.Card == "" {
+			m := at[directory.Ref{Integration: e.Integration, ID: e.ID}]
+			if m == nil {
+				continue
+			}
+			e.Card, e.Seq = m.Card, m.Seq
+		}
+		carded = append(carded, e)
+	}
+	return carded, nil
+}
+
+// ByCard returns the entry with a card; nil where there is none.
+func (v *View) ByCard(ctx context.Context, card string) (*Entry, error) {
+	members, err := v.store.ByCard(ctx, v.State, []string{card})
+	if err != nil || len(members) == 0 || v.hides(&members[0]) {
+		return nil, err
+	}
+	e := v.entry(&members[0])
+	return &e, nil
+}
+
+// A Scan is a way through a phonebook in the order of names.
+type Scan struct {
+	From     string   // the sort key to begin at
+	Skip     int      // members from there on that are passed over
+	Contains []string // see [directory.MemberQuery]
+}
+
+// Scan visits entries until visit returns false, and returns where it stood, which is where a later Scan goes on after the last
+// entry for which visit returned true. done says that there are no more.
+func (v *View) Scan(ctx context.Context, at Scan, visit func(*Entry) bool) (next Scan, done bool, err error) {
+	for size := 64; ; size = min(2*size, 4096) {
+		found := 0
+		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: at.From, Offset: at.Skip, Limit: size, Contains: at.Contains}, func(m *directory.Member) error {
+			found++
+			if !v.hides(m) {
+				if e := v.entry(m); !visit(&e) {
+					return errFull
+				}
+			}
+			if m.Sort == at.From {
+				at.Skip++
+			} else {
+				at.From, at.Skip = m.Sort, 1
+			}
+			return nil
+		})
+		if errors.Is(err, errFull) {
+			return at, false, nil
+		}
+		if err != nil || found < size {
+			return at, err == nil, err
+		}
+	}
 }

@@ -178,3 +178,69 @@ func (e *Entry) Ask(n Numbers, asked string) {
 		}
 	}
 }
+
+// Spelt returns the ways in which a number may be written, as digits: telephones look for the beginnings of any of them.
+func (n Numbers) Spelt(number *Number) []string {
+	if number.E164 == "" {
+		digits := onlyDigits(number.Dial)
+		return []string{digits}
+	}
+	whole := number.E164[1:]
+	all := []string{whole, phone.ExitCode(n.Region) + whole, "00" + whole}
+	if own := n.national(number.E164); own != "" {
+		all = append(all, own)
+		if local, ok := strings.CutPrefix(own, n.Area); ok && n.Area != "" {
+			all = append(all, local)
+		}
+	}
+	if n.OutsidePrefix != "" {
+		for _, one := range all[1:] {
+			all = append(all, n.OutsidePrefix+one)
+		}
+	}
+	return append(all, onlyDigits(number.Dial))
+}
+
+// starts are the digits with which a number may begin in the directory, of what was typed of it: without what is dialled before a number.
+func (n Numbers) starts(typed string) (all []string) {
+	digits := onlyDigits(typed)
+	add := func(digits string) {
+		if digits = strings.TrimLeft(digits, "0"); digits != "" && !slices.Contains(all, digits) {
+			all = append(all, digits)
+		}
+	}
+	for _, one := range []string{digits, strings.TrimPrefix(digits, n.OutsidePrefix)} {
+		add(one)
+		if abroad, ok := strings.CutPrefix(one, phone.ExitCode(n.Region)); ok {
+			add(abroad)
+		}
+		if national, ok := strings.CutPrefix(one, n.trunk()); ok {
+			add(national)
+		}
+		if n.Area != "" {
+			add(n.Area + one)
+		}
+	}
+	return all
+}
+
+// trunk is what is dialled before national numbers where that is not 0: 8 in Russia.
+func (n Numbers) trunk() string {
+	if strings.EqualFold(n.Region, "RU") || strings.EqualFold(n.Region, "KZ") {
+		return "8"
+	}
+	return "0"
+}
+
+// Asked reports whether a number that a telephone asks for is this one, in whichever spelling.
+func (n Numbers) Asked(number *Number, s Spellings, digits string) bool {
+	if number.E164 != "" && slices.Contains(s.E164, number.E164) {
+		return true
+	}
+	return slices.ContainsFunc(n.Spelt(number), func(one string) bool {
+		return one == digits || s.Ending != "" && strings.HasSuffix(one, s.Ending)
+	})
+}
+
+// OnlyDigits are the digits of a text.
+func OnlyDigits(text string) string { return onlyDigits(text) }

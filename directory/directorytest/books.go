@@ -360,6 +360,15 @@ func searchStaysInItsBook(b *bench) {
 		}
 	}
 	b.wantIDs(entryIDs(b.query(directory.Query{Text: "jan", Book: "none"})))
+	for starts, want := range map[string][]string{"1": {"jane"}, "14": {"jane"}, "415": {"jane"}, "14155550100": {"jane"}, "14155550101": {}, "2": {}} {
+		if got := entryIDs(b.query(directory.Query{Starts: starts, Book: "acme"})); !slices.Equal(got, want) {
+			b.Errorf("numbers that start with %q find %q in the book, want %q", starts, got, want)
+		}
+	}
+	b.wantIDs(entryIDs(b.query(directory.Query{Starts: "41"})), "jane", "janet")
+	if _, err := b.store.Search(ctx, b.key.Account, directory.Query{Starts: "4*"}); err == nil {
+		b.Error("4* are digits")
+	}
 	b.wantIDs(b.search("jan"), "jane", "mail", "janet")
 }
 

@@ -67,6 +67,17 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 			return nil, err
 		}
 	}
+	if query.Starts != "" {
+		if strings.Trim(query.Starts, "0123456789") != "" {
+			return nil, fmt.Errorf("search for the beginning of a number: %q are not digits", query.Starts)
+		}
+		narrow, args := only(query, []any{id, inBook(id, within, lexeme(id, digits, query.Starts)+":*"), most})
+		found, err := s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...)
+		if err != nil {
+			return nil, fmt.Errorf("search for the beginning of a number: %w", err)
+		}
+		return directory.Ranked(found, "", query.Most()), nil
+	}
 	entries, err := s.searchWords(ctx, account, id, within, query, most)
 	if err != nil {
 		return nil, fmt.Errorf("search contacts: %w", err)

@@ -57,9 +57,19 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 
 // Search implements [directory.Store].
 func (s *Store) Search(ctx context.Context, account string, query directory.Query) ([]directory.Entry, error) {
+	if strings.Trim(query.Starts, "0123456789") != "" {
+		return nil, fmt.Errorf("search for the beginning of a number: %q are not digits", query.Starts)
+	}
 	t, err := s.typed(ctx, account, query)
 	if err != nil || t == nil {
 		return nil, err
+	}
+	if query.Starts != "" {
+		found, err := t.indexed(ctx, t.expression("n", []string{query.Starts}))
+		if err != nil {
+			return nil, fmt.Errorf("search for the beginning of a number: %w", err)
+		}
+		return directory.Ranked(found, "", query.Most()), nil
 	}
 	all, err := t.words(ctx)
 	if err != nil {

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/country"
 	"github.com/contactbridge/contactbridge/phone"
 	"github.com/contactbridge/contactbridge/phonebook"
@@ -20,6 +22,26 @@ type Phonebook struct {
 	Where        string         `yaml:"where" jsonschema_description:"Only the contacts of which this expression is true, such as  company != '' . It may use integration, id, name, title, company, emails, phones, websites, photo_url, address, twitter, url, and custom_fields."`
 	Numbers      BookNumbers    `yaml:"numbers" jsonschema_description:"How numbers are written, and how those are read that telephones ask for."`
 	HTTP         *PhonebookHTTP `yaml:"http" jsonschema_description:"Serve it over HTTP at /phonebooks/NAME/, in the formats of telephones' makers."`
+	LDAP         *PhonebookLDAP `yaml:"ldap" jsonschema_description:"Serve it over LDAP, read-only."`
+}
+
+// PhonebookLDAP says how a phonebook is served over LDAP.
+type PhonebookLDAP struct {
+	Listen        string  `yaml:"listen" jsonschema:"default=127.0.0.1:1389" jsonschema_description:"Where LDAP listens: host:port. Phonebooks may share an address: base and bind_dn tell them apart."`
+	Base          string  `yaml:"base" jsonschema:"required" jsonschema_description:"The DN that entries are below, such as dc=acme." hint:"Write  base: dc=acme"`
+	BindDN        string  `yaml:"bind_dn" jsonschema_description:"What telephones sign in as, such as cn=phones,dc=acme."`
+	Password      string  `yaml:"password" jsonschema_description:"Their password, 8 characters or more; as ${NAME} or ${file:PATH}."`
+	Anonymous     bool    `yaml:"anonymous" jsonschema:"default=false" jsonschema_description:"Let anyone read the phonebook who reaches the address."`
+	TLS           BookTLS `yaml:"tls" jsonschema_description:"The certificate, for LDAPS or StartTLS."`
+	StartTLS      bool    `yaml:"starttls" jsonschema:"default=false" jsonschema_description:"With tls: speak plain LDAP until a telephone asks for TLS, instead of TLS at once."`
+	SizeLimit     int     `yaml:"size_limit" jsonschema:"default=500,minimum=1,maximum=20000" jsonschema_description:"Entries of one answer at most, whatever the telephone asks for. Who reads in pages gets all."`
+	SizeLimitCode int     `yaml:"size_limit_code" jsonschema:"default=4" jsonschema_description:"What an answer says that has not all entries: 4, or 0 for telephones that show that as an error."`
+}
+
+// BookTLS is a certificate and its key.
+type BookTLS struct {
+	Cert string `yaml:"cert" jsonschema_description:"The certificate and its chain, a PEM file. A relative name starts from the configuration file's folder. A renewed one is taken up by itself."`
+	Key  string `yaml:"key" jsonschema_description:"The private key, a PEM file."`
 }
 
 // BookNumbers say how a phonebook writes numbers.
@@ -63,6 +85,12 @@ func (cfg *Config) DeclaredPhonebooks() []phonebook.Config {
 				}
 			}
 		}
+		if l := p.LDAP; l != nil {
+			c.LDAP = &phonebook.LDAP{
+				Listen: l.Listen, Base: l.Base, BindDN: l.BindDN, Password: l.Password, Anonymous: l.Anonymous, Cert: l.TLS.Cert, Key: l.TLS.Key, StartTLS: l.StartTLS,
+				SizeLimit: l.SizeLimit, SizeLimitCode: l.SizeLimitCode,
+			}
+		}
 		declared = append(declared, c)
 	}
 	return declared
@@ -78,12 +106,76 @@ var (
 	secretPath = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
 )
 
-func (c *checker) phonebooks(cfg *Config) {
+func (c *checker) phonebooks(cfg *Config, folder string) {
 	if len(cfg.Phonebooks) > mostPhonebook {
 		c.problem("phonebooks", fmt.Sprintf("there are more than %d phonebooks", mostPhonebook), "Let several telephones share one.")
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Phonebooks)) {
-		c.phonebook("phonebooks."+name, name, cfg.Phonebooks[name], cfg.Accounts)
+		p := cfg.Phonebooks[name]
+		c.phonebook("phonebooks."+name, name, p, cfg.Accounts)
+		if p.LDAP == nil {
+			continue
+		}
+		for _, file := range []*string{&p.LDAP.TLS.Cert, &p.LDAP.TLS.Key} {
+			if *file != "" && !filepath.IsAbs(*file) {
+				*file = filepath.Join(folder, *file)
+			}
+		}
+		c.phonebookLDAP("phonebooks."+name+".ldap", *p.LDAP)
+	}
+	c.sharedLDAP(cfg)
+}
+
+var dn = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z0-9-]*\s*=[^,=]+(,\s*[A-Za-z][A-Za-z0-9-]*\s*=[^,=]+)*$`)
+
+func (c *checker) phonebookLDAP(path string, l PhonebookLDAP) {
+	if message := config.ListenProblem(l.Listen); message != "" || strings.HasPrefix(l.Listen, "unix:") {
+		c.problem(path+".listen", "listen cannot be an address of LDAP", "Write host:port, such as 127.0.0.1:1389.")
+	}
+	if l.Base != "" && !dn.MatchString(l.Base) {
+		c.problem(path+".base", fmt.Sprintf("%q is not a DN", l.Base), "Write  base: dc=acme")
+	}
+	switch {
+	case l.BindDN != "" && !dn.MatchString(l.BindDN):
+		c.problem(path+".bind_dn", fmt.Sprintf("%q is not a DN", l.BindDN), "Write  bind_dn: cn=phones,dc=acme")
+	case (l.BindDN == "") != (l.Password == ""):
+		c.problem(path, "bind_dn and password belong together", "Set both, or anonymous: true alone.")
+	case l.BindDN == "" && !l.Anonymous:
+		c.problem(path, "no telephone could sign in", "Set bind_dn and password, or anonymous: true if anyone may read the phonebook.")
+	case l.BindDN != "" && len(l.Password) < minPassword:
+		c.problem(path+".password", fmt.Sprintf("the password has fewer than %d characters", minPassword), "Make one with  openssl rand -hex 12")
+	}
+	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
+		c.problem(path+".tls", "tls needs both cert and key", "Name the certificate's and the key's file, or remove tls.")
+	}
+	if l.StartTLS && l.TLS.Cert == "" {
+		c.problem(path+".starttls", "starttls needs a certificate", "Name it below tls.")
+	}
+	if l.SizeLimitCode != 0 && l.SizeLimitCode != 4 {
+		c.problem(path+".size_limit_code", fmt.Sprintf("the code cannot be %d", l.SizeLimitCode), "Choose 4 or 0.")
+	}
+}
+
+// sharedLDAP checks phonebooks that share an address.
+func (c *checker) sharedLDAP(cfg *Config) {
+	first := map[string]string{}
+	names := map[[2]string]string{}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Phonebooks)) {
+		l := cfg.Phonebooks[name].LDAP
+		if l == nil {
+			continue
+		}
+		path := "phonebooks." + name + ".ldap"
+		if other, ok := first[l.Listen]; !ok {
+			first[l.Listen] = name
+		} else if o := cfg.Phonebooks[other].LDAP; o.TLS != l.TLS || o.StartTLS != l.StartTLS {
+			c.problem(path+".tls", fmt.Sprintf("the phonebook %s has the same address with another tls", other), "Give both the same tls and starttls, or another address.")
+		}
+		key := [2]string{l.Listen, strings.ToLower(strings.ReplaceAll(l.BindDN, " ", ""))}
+		if other, ok := names[key]; ok && l.BindDN != "" {
+			c.problem(path+".bind_dn", fmt.Sprintf("the phonebook %s has the same bind_dn at this address", other), "Give each its own: it tells which phonebook is read.")
+		}
+		names[key] = name
 	}
 }
 

@@ -1,9 +1,12 @@
 package hubserver_test
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-ldap/ldap/v3"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
@@ -62,5 +65,47 @@ func TestPhonebookFollowsTheFile(t *testing.T) {
 	address, _, _ = serve(t, parse(t, dir, everyday(bridge, "")))
 	if status, _ := get(t, address+book); status != 404 {
 		t.Errorf("a phonebook that the file does not declare any more: %d", status)
+	}
+}
+
+func TestPhonebookOfTheFileIsServedOverLDAP(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	more := `
+phonebooks:
+  desk:
+    account: acme
+    numbers: {format: national, outside_prefix: "9"}
+    ldap: {listen: "` + at + `", base: "dc=acme", bind_dn: "cn=phones,dc=acme", password: "geheim-123"}
+`
+	address, _, stop := serve(t, parse(t, t.TempDir(), everyday(crm(t), more)))
+	knows(t, address)
+	c, err := ldap.DialURL("ldap://" + at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Bind("cn=phones,dc=acme", "geheim-123"); err != nil {
+		t.Fatal(err)
+	}
+	search := ldap.NewSearchRequest("dc=acme", ldap.ScopeWholeSubtree, 0, 50, 5, false, "(|(telephoneNumber=02079460018)(sn=doe*))", nil, nil)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		found, err := c.Search(search)
+		if err == nil && len(found.Entries) == 1 && found.Entries[0].GetAttributeValue("telephoneNumber") == "902079460018" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v, %v", found, err)
+		}
+	}
+	stop()
+	if _, err := net.Dial("tcp", at); err == nil {
+		t.Error("LDAP still listens when the hub has ended")
 	}
 }

@@ -99,6 +99,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return errors.Join(err, certificates.end(), l.Close())
 	}
+	phones, err := s.ldapServers(ctx)
+	if err != nil {
+		return errors.Join(err, certificates.end(), l.Close())
+	}
 	l = listener.Limit(l, s.config.Network.PerAddress, s.proxies())
 	group, ctx := errgroup.WithContext(ctx)
 	if s.config.Role != "web" {
@@ -108,6 +112,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		group.Go(func() error { s.Hub.KeepCalls(ctx); return nil })
 	}
 	group.Go(func() error { s.fillPhonebooks(ctx); return nil })
+	group.Go(func() error { return serveLDAP(ctx, phones) })
 	group.Go(func() error { return s.listen(server, l) })
 	group.Go(func() error { return s.declareLater(ctx) })
 	group.Go(func() error { return certificates.run(ctx) })
