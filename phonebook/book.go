@@ -5,6 +5,8 @@ package phonebook
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -22,8 +24,16 @@ type Config struct {
 	Integrations []string // empty: all
 	Where        string   // an expression over the contact; empty: every contact
 	Numbers      Numbers
-	HTTP         *HTTP // nil: it is not served over HTTP
-	LDAP         *LDAP // nil: it is not served over LDAP
+	HTTP         *HTTP    // nil: it is not served over HTTP
+	LDAP         *LDAP    // nil: it is not served over LDAP
+	CardDAV      *CardDAV // nil: it is not served over CardDAV
+}
+
+// CardDAV says how a phonebook is served over CardDAV.
+type CardDAV struct {
+	User     string
+	Password string
+	Title    string // what address books show; empty: the phonebook's name
 }
 
 // LDAP says how a phonebook is served over LDAP.
@@ -395,7 +405,7 @@ func (v *View) found(ctx context.Context, q directory.Query) (entries []Entry, m
 		return nil, false, err
 	}
 	for i := range found {
-		entries = append(entries, v.entry(&directory.Member{Entry: found[i], Sort: directory.SortKey(&found[i].Contact)}))
+		entries = append(entries, v.Numbers.unread(&directory.Member{Entry: found[i], Sort: directory.SortKey(&found[i].Contact)}))
 	}
 	return v.each(entries), len(found) >= q.Limit, nil
 }
@@ -466,7 +476,7 @@ func (v *View) Scan(ctx context.Context, at Scan, visit func(*Entry) bool) (next
 		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: at.From, Offset: at.Skip, Limit: size, Contains: at.Contains}, func(m *directory.Member) error {
 			found++
 			if !v.hides(m) {
-				if e := v.entry(m); !visit(&e) {
+				if e := v.Numbers.unread(m); !visit(&e) {
 					return errFull
 				}
 			}
@@ -484,4 +494,48 @@ func (v *View) Scan(ctx context.Context, at Scan, visit func(*Entry) bool) (next
 			return at, err == nil, err
 		}
 	}
+}
+
+// Changes are what happened to a phonebook after a change.
+type Changes struct {
+	Entries []Entry  // that came or changed
+	Left    []string // cards that are not in it any more
+	Seq     int64    // up to which change this is
+	More    bool     // there are later changes
+}
+
+// Changes lists what happened to the phonebook after a change, which must not be below the floor of its state: at most limit changes.
+func (v *View) Changes(ctx context.Context, since int64, limit int) (c Changes, err error) {
+	found, err := v.store.BookChanges(ctx, v.State, since, limit)
+	if err != nil {
+		return c, err
+	}
+	c.Left, c.Seq, c.More = found.Left, found.Seq, found.More
+	for i := range found.Members {
+		if m := &found.Members[i]; v.hides(m) {
+			c.Left = append(c.Left, m.Card)
+		} else {
+			c.Entries = append(c.Entries, v.entry(m))
+		}
+	}
+	return c, nil
+}
+
+// ByCards returns the entries with some cards, by card. Those that there are not are left out.
+func (v *View) ByCards(ctx context.Context, cards []string) (map[string]Entry, error) {
+	members, err := v.store.ByCard(ctx, v.State, cards)
+	entries := make(map[string]Entry, len(members))
+	for i := range members {
+		if !v.hides(&members[i]) {
+			entries[members[i].Card] = v.entry(&members[i])
+		}
+	}
+	return entries, err
+}
+
+// Epoch says in which life the phonebook is, in which ways it writes numbers and what it hides included: between two changes with the same
+// epoch it is known what happened.
+func (v *View) Epoch() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s-%+v-%q", v.State.Epoch, v.Numbers, v.hidden))
+	return hex.EncodeToString(sum[:10])
 }

@@ -27,17 +27,35 @@ type Entry struct {
 	company       bool   // the name is the company's
 	Title         string
 	Emails        []string
-	Numbers       []Number
+	Numbers       []Number // of an entry that was found by [View.Words], [View.Starts] or [View.Scan], only after [Entry.AllNumbers]
 	Address       string
 	URL           string
+
+	unread *contact.Contact // its numbers have not been read yet: that takes longer than all the rest
+	rules  *Numbers
+}
+
+// AllNumbers returns the numbers.
+func (e *Entry) AllNumbers() []Number {
+	if e.unread != nil {
+		e.Numbers, e.unread = e.rules.numbersOf(e.unread), nil
+	}
+	return e.Numbers
 }
 
 // entryOf makes an entry of a member.
-func (n Numbers) entryOf(m *directory.Member) Entry {
+func (n *Numbers) entryOf(m *directory.Member) Entry {
+	e := n.unread(m)
+	e.AllNumbers()
+	return e
+}
+
+// unread makes an entry with numbers that are not read yet.
+func (n *Numbers) unread(m *directory.Member) Entry {
 	c := &m.Contact
 	e := Entry{
 		Card: m.Card, Integration: m.Integration, ID: c.ID, Seq: m.Seq, Sort: m.Sort,
-		Company: clean(c.Company), Title: clean(c.Title), Address: clean(c.Address), URL: clean(c.URL), Numbers: n.numbersOf(c),
+		Company: clean(c.Company), Title: clean(c.Title), Address: clean(c.Address), URL: clean(c.URL), unread: c, rules: n,
 	}
 	for _, address := range c.Emails {
 		if address = clean(address); address != "" {
@@ -53,7 +71,7 @@ func (n Numbers) entryOf(m *directory.Member) Entry {
 	default:
 		e.Name, e.Family = firstOf(e.Emails), firstOf(e.Emails)
 	}
-	if e.Name == "" && len(e.Numbers) > 0 {
+	if e.Name == "" && len(e.AllNumbers()) > 0 {
 		e.Name, e.Family = e.Numbers[0].Dial, e.Numbers[0].Dial
 	}
 	if e.Name == "" {
@@ -76,6 +94,9 @@ func firstOf(list []string) string {
 
 // clean is a text in one line, composed, without control characters.
 func clean(text string) string {
+	if isClean(text) {
+		return text
+	}
 	text = norm.NFC.String(strings.ToValidUTF8(text, "\ufffd"))
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -87,6 +108,19 @@ func clean(text string) string {
 		return r
 	}, text)
 	return strings.Join(strings.Fields(text), " ")
+}
+
+// isClean reports whether a text is ASCII in one line, without more spaces than one between words.
+func isClean(text string) bool {
+	before := byte(' ')
+	for i := range len(text) {
+		c := text[i]
+		if c < ' ' || c > '~' || c == ' ' && before == ' ' {
+			return false
+		}
+		before = c
+	}
+	return text == "" || before != ' '
 }
 
 // particles belong to the family name that follows them.

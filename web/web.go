@@ -20,6 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/web/api"
+	"github.com/contactbridge/contactbridge/web/carddav"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 	"github.com/contactbridge/contactbridge/web/phonebooks"
 )
@@ -68,6 +69,7 @@ func Handler(o HandlerOptions) http.Handler {
 			CallerIDWithin: o.CallerIDWithin,
 		}),
 		phonebooks: phonebooks.New(phonebooks.Options{Books: o.Phonebooks, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, PublicURL: o.PublicURL}),
+		carddav:    carddav.New(carddav.Options{Books: o.Phonebooks, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies}),
 	}
 	recorder := &exchange.Recorder{
 		Next: http.HandlerFunc(s.serve), Logger: o.Logger, Observe: m.observe,
@@ -82,6 +84,7 @@ type site struct {
 	api     *api.API
 
 	phonebooks *phonebooks.Handler
+	carddav    *carddav.Handler
 	metrics    *metrics
 }
 
@@ -96,6 +99,9 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	case isCallerID(path): // no telephone system is to be sent on to a page for people
 		x.Route = "/callerid"
 		s.api.CallerID().ServeHTTP(w, r)
+	case carddav.Serves(path):
+		x.Route = carddav.Prefix
+		s.carddav.ServeHTTP(w, r)
 	case strings.HasPrefix(path, phonebooks.Prefix):
 		x.Route = phonebooks.Prefix
 		s.phonebooks.ServeHTTP(w, r)

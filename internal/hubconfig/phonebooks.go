@@ -23,6 +23,14 @@ type Phonebook struct {
 	Numbers      BookNumbers    `yaml:"numbers" jsonschema_description:"How numbers are written, and how those are read that telephones ask for."`
 	HTTP         *PhonebookHTTP `yaml:"http" jsonschema_description:"Serve it over HTTP at /phonebooks/NAME/, in the formats of telephones' makers."`
 	LDAP         *PhonebookLDAP `yaml:"ldap" jsonschema_description:"Serve it over LDAP, read-only."`
+	CardDAV      *PhonebookDAV  `yaml:"carddav" jsonschema_description:"Serve it over CardDAV, read-only, at /dav/NAME/: for mobiles, mail programs and FRITZ!Box. Numbers are always written as e164."`
+}
+
+// PhonebookDAV says how a phonebook is served over CardDAV.
+type PhonebookDAV struct {
+	User     string `yaml:"user" jsonschema:"required" jsonschema_description:"What address books sign in with." hint:"Write  user: phones"`
+	Password string `yaml:"password" jsonschema:"required" jsonschema_description:"Their password, 8 characters or more; as ${NAME} or ${file:PATH}." hint:"Write  password: ${PHONES_PW}"`
+	Title    string `yaml:"title" jsonschema_description:"What address books show. Default: the phonebook's name."`
 }
 
 // PhonebookLDAP says how a phonebook is served over LDAP.
@@ -91,6 +99,9 @@ func (cfg *Config) DeclaredPhonebooks() []phonebook.Config {
 				SizeLimit: l.SizeLimit, SizeLimitCode: l.SizeLimitCode,
 			}
 		}
+		if d := p.CardDAV; d != nil {
+			c.CardDAV = &phonebook.CardDAV{User: d.User, Password: d.Password, Title: d.Title}
+		}
 		declared = append(declared, c)
 	}
 	return declared
@@ -113,6 +124,9 @@ func (c *checker) phonebooks(cfg *Config, folder string) {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Phonebooks)) {
 		p := cfg.Phonebooks[name]
 		c.phonebook("phonebooks."+name, name, p, cfg.Accounts)
+		if d := p.CardDAV; d != nil && d.Password != "" {
+			c.phonebookDAV("phonebooks."+name+".carddav", name, *d, cfg)
+		}
 		if p.LDAP == nil {
 			continue
 		}
@@ -153,6 +167,20 @@ func (c *checker) phonebookLDAP(path string, l PhonebookLDAP) {
 	}
 	if l.SizeLimitCode != 0 && l.SizeLimitCode != 4 {
 		c.problem(path+".size_limit_code", fmt.Sprintf("the code cannot be %d", l.SizeLimitCode), "Choose 4 or 0.")
+	}
+}
+
+func (c *checker) phonebookDAV(path, name string, d PhonebookDAV, cfg *Config) {
+	if len(d.Password) < minPassword {
+		c.problem(path+".password", fmt.Sprintf("the password has fewer than %d characters", minPassword), "Make one with  openssl rand -hex 12")
+	}
+	if strings.Contains(d.User, ":") {
+		c.problem(path+".user", "a user's name has no colon", "Choose another one: HTTP takes the colon for the end of the name.")
+	}
+	for other, p := range cfg.Phonebooks {
+		if other < name && p.CardDAV != nil && p.CardDAV.User == d.User && p.CardDAV.Password == d.Password {
+			c.problem(path, fmt.Sprintf("the phonebook %s has the same user and password", other), "Give each its own: they tell address books, which are told the host only, which one they read.")
+		}
 	}
 }
 

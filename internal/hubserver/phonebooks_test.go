@@ -1,7 +1,9 @@
 package hubserver_test
 
 import (
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +36,7 @@ phonebooks:
     where: "%WHERE%"
     numbers: {format: national, outside_prefix: "9"}
     http: {secret_path: 0123456789abcdef}
+    carddav: {user: phones, password: "geheim-123"}
 `
 
 func TestPhonebookOfTheFileIsServed(t *testing.T) {
@@ -44,6 +47,20 @@ func TestPhonebookOfTheFileIsServed(t *testing.T) {
 	shows(t, address+book, `<Name>Jane Doe</Name><Telephone label="Work">902079460018</Telephone>`, true)
 	if status, _ := get(t, address+"/phonebooks/desk/yealink.xml"); status != 404 {
 		t.Errorf("without the secret path: %d", status)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), "PROPFIND", address+"/dav/desk/contacts/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth("phones", "geheim-123")
+	request.Header.Set("Depth", "1")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != 207 || !strings.Contains(string(text), ">Jane Doe<") {
+		t.Errorf("CardDAV: %d %s, %v", answer.StatusCode, text, err)
 	}
 	person := []directory.Ref{{Integration: "crm", ID: "1"}}
 	if _, err := s.Hub.Purge(hub.WithActor(t.Context(), hub.Actor{Name: "test", All: true, Scopes: []registry.Scope{registry.ScopeAdmin}}), "acme", person); err != nil {

@@ -97,7 +97,7 @@ func one(text string) []string {
 	return []string{text}
 }
 
-func allNumbers(e *subject) []phonebook.Number { return e.Numbers }
+func allNumbers(e *subject) []phonebook.Number { return e.AllNumbers() }
 
 // dials are numbers as they are shown: in the phonebook's format, and in the spelling that was asked for.
 func dials(e *subject, numbers []phonebook.Number) (all []string) {
@@ -115,7 +115,7 @@ func dials(e *subject, numbers []phonebook.Number) (all []string) {
 }
 
 func ofKind(e *subject, kind phonebook.Kind) (numbers []phonebook.Number) {
-	for _, n := range e.Numbers {
+	for _, n := range e.AllNumbers() {
 		if n.Kind == kind {
 			numbers = append(numbers, n)
 		}
@@ -127,14 +127,14 @@ func ofKind(e *subject, kind phonebook.Kind) (numbers []phonebook.Number) {
 func telephoneNumbers(e *subject) []string {
 	numbers := ofKind(e, phonebook.Work)
 	if len(numbers) == 0 {
-		numbers = e.Numbers
+		numbers = e.AllNumbers()
 	}
 	return dials(e, numbers)
 }
 
 // metaNumbers are full numbers, with +.
 func metaNumbers(e *subject) (all []string) {
-	for _, n := range e.Numbers {
+	for _, n := range e.AllNumbers() {
 		if n.E164 != "" {
 			all = append(all, n.E164)
 		}
@@ -200,7 +200,7 @@ func attributes() []*attribute {
 		number("telephoneNumber", "2.5.4.20", telephoneNumbers),
 		number("mobile", "0.9.2342.19200300.100.1.41", func(e *subject) []string { return dials(e, ofKind(e, phonebook.Mobile)) }),
 		number("homePhone", "0.9.2342.19200300.100.1.20", none),
-		hidden(number("ipPhone", "1.2.840.113556.1.4.721", func(e *subject) []string { return dials(e, e.Numbers[:min(1, len(e.Numbers))]) })),
+		hidden(number("ipPhone", "1.2.840.113556.1.4.721", func(e *subject) []string { return dials(e, e.AllNumbers()[:min(1, len(e.AllNumbers()))]) })),
 		hidden(number("otherTelephone", "1.2.840.113556.1.2.18", func(e *subject) []string {
 			work := ofKind(e, phonebook.Work)
 			return dials(e, work[min(1, len(work)):])
@@ -209,7 +209,7 @@ func attributes() []*attribute {
 			mobile := ofKind(e, phonebook.Mobile)
 			return dials(e, mobile[min(1, len(mobile)):])
 		})),
-		hidden(number("searchNumber", "", func(e *subject) []string { return dials(e, e.Numbers) })),
+		hidden(number("searchNumber", "", func(e *subject) []string { return dials(e, e.AllNumbers()) })),
 		hidden(number("metaSearchNumber", "", metaNumbers)),
 		hidden(words("searchContact", "", searchable)),
 		{name: "facsimileTelephoneNumber", kind: kindNumber, values: none, numbers: func(*subject) []phonebook.Number { return nil }, oid: "2.5.4.23", syntax: syntaxNumber},

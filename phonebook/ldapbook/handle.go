@@ -317,7 +317,7 @@ func lessBy(keys []sortKey) (less func(a, b *phonebook.Entry) int, code int) {
 	}
 	first := func(a *attribute, e *phonebook.Entry) string {
 		if a.kind == kindNumber { // needs no view
-			if len(e.Numbers) == 0 {
+			if len(e.AllNumbers()) == 0 {
 				return ""
 			}
 			return e.Numbers[0].Dial

@@ -15,7 +15,7 @@ type plan struct {
 	text string // words
 	// Of numbers: what is asked for, the beginning, the end.
 	number, starts, ending string
-	contains               []string // of a scan: what all names have that fit
+	contains               []string // what all names have that fit; of words, where the index finds too many
 	from                   string   // of a scan: where it begins
 	any                    []plan   // of which each may find entries
 }
@@ -103,6 +103,19 @@ func planOr(f *filter) plan {
 	return plan{way: wayAny, any: parts}
 }
 
+// wider looks for the parts of names, in all of them, instead of for the beginnings of their words.
+func (p plan) wider() plan {
+	if p.way == wayWords && len(p.contains) > 0 {
+		return plan{way: wayContains, contains: p.contains}
+	}
+	parts := p.any
+	p.any = nil
+	for _, part := range parts {
+		p.any = append(p.any, part.wider())
+	}
+	return p
+}
+
 func (p plan) equal(other plan) bool {
 	return p.way == other.way && p.text == other.text && p.number == other.number && p.starts == other.starts && p.ending == other.ending && slices.Equal(p.contains, other.contains) &&
 		len(p.any)+len(other.any) == 0
@@ -148,14 +161,18 @@ func planText(f *filter, a *attribute) plan {
 		}
 		return plan{way: wayWords, text: f.value}
 	}
-	if folded(f.initial) != "" {
-		return plan{way: wayWords, text: f.initial}
-	}
 	var parts []string
-	for _, piece := range append(slices.Clone(f.any), f.final) {
+	for _, piece := range slices.Concat([]string{f.initial}, f.any, []string{f.final}) {
 		if folded(piece) != "" {
 			parts = append(parts, piece)
 		}
+	}
+	if folded(f.initial) != "" {
+		p := plan{way: wayWords, text: f.initial}
+		if a.byName {
+			p.contains = parts
+		}
+		return p
 	}
 	switch {
 	case len(parts) == 0:
@@ -217,10 +234,17 @@ func (s *searcher) run(ctx context.Context, at cursor) (f finding, err error) {
 	if err != nil {
 		return f, err
 	}
-	found = slices.DeleteFunc(s.view.Each(found), func(e phonebook.Entry) bool { return !s.fits(&e) })
+	keep := func() {
+		found = slices.DeleteFunc(s.view.Each(found), func(e phonebook.Entry) bool { return !s.fits(&e) })
+	}
+	if keep(); more && len(found) <= at.Skip+s.limit.entries { // what the index found first has too few that fit
+		if found, more, err = s.index(ctx, p.wider()); err != nil {
+			return f, err
+		}
+		keep()
+	}
 	if more && len(found) <= at.Skip+s.limit.entries {
-		// What the index found first has too few that fit: names are gone through.
-		return s.scan(ctx, plan{way: wayScan}, cursor{Scan: at.Scan})
+		return s.scan(ctx, plan{way: wayScan}, at)
 	}
 	found = found[min(at.Skip, len(found)):]
 	f.more = len(found) > s.limit.entries
@@ -254,7 +278,7 @@ func (s *searcher) index(ctx context.Context, p plan) (found []phonebook.Entry, 
 			add(entries, others, failed)
 		}
 	}
-	if len(p.contains) > 0 {
+	if p.way == wayContains {
 		tried := [][]string{}
 		for way := range ways {
 			parts := foldAll(p.contains, way)
@@ -299,12 +323,16 @@ func (s *searcher) scan(ctx context.Context, p plan, at cursor) (f finding, err 
 	if start.Contains = nil; p.way == wayContains {
 		start.Contains = foldAll(p.contains, 0)
 	}
+	skip := at.Skip // of a search that went by an index until now
 	visit := func(e *phonebook.Entry) bool {
 		switch {
 		case s.limit.clock().After(s.limit.until) || ctx.Err() != nil:
 			f.late = true
 			return false
 		case !s.fits(e):
+			return true
+		case skip > 0:
+			skip--
 			return true
 		case len(f.entries) == s.limit.entries:
 			f.more = true
