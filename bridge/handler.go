@@ -11,8 +11,8 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 )
 
-// A Handler answers one endpoint's two paths: contact_sync and auth_validation. The last element of the request's path
-// decides between them; anything else is [CodeNotFound]. Mount it under the endpoint's name:
+// A Handler answers one endpoint's paths: contact_sync, auth_validation and, where it has agents, agent_sync. The last element of the
+// request's path decides between them; anything else is [CodeNotFound]. Mount it under the endpoint's name:
 //
 //	mux.Handle("/crm/", handler)
 //
@@ -25,6 +25,10 @@ type Handler struct {
 	// Open opens the external service for one caller's credentials. The handler closes what it opened, after the last
 	// iteration over it has ended.
 	Open func(ctx context.Context, auth Auth) (Source, error)
+
+	// Agents opens what the agents are read from, for one caller's credentials (A1): users of the external service, with their names and
+	// e-mail addresses. Nil: the endpoint has no agents, and agent_sync does not exist.
+	Agents func(ctx context.Context, auth Auth) (Source, error)
 
 	// Authenticate judges the caller's credentials before anything is opened: nil, or an error with [CodeUnauthorized].
 	// [RequireAuth] and [AllowAnyone] make one. A handler without it refuses every caller.
@@ -107,13 +111,14 @@ const (
 // An Observation holds the measurements of one request.
 type Observation struct {
 	Endpoint string        // Handler.Name
-	Path     string        // "contact_sync", "auth_validation" or empty
+	Path     string        // "contact_sync", "auth_validation", "agent_sync" or empty
 	Code     Code          // empty where the request was answered well
 	Status   int           // 0 where the caller had gone
 	Duration time.Duration // from arrival to the last byte of the answer
 	Initial  bool          // a page of an initial run
 	Restart  Restart       // why a request with a checkpoint begins an initial run; empty where it does not
 	Contacts int           // sent
+	Agents   int           // sent
 	Deleted  int           // deletions, in whatever form they were sent
 	LeftOut  int           // records that could not be sent: without an id, or unreadable (D6)
 	Unnamed  int           // contacts that another field gave a name (D6)
@@ -136,6 +141,7 @@ const (
 const (
 	pathSync     = "contact_sync"
 	pathValidate = "auth_validation"
+	pathAgents   = "agent_sync"
 )
 
 // ServeHTTP answers one request. Whatever happens, it does so within Limits.Hard, and every error has the body of D5.
@@ -149,11 +155,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) serve(x *exchange) error {
 	name := path.Base(x.r.URL.Path)
-	if name != pathSync && name != pathValidate {
+	switch {
+	case name == pathAgents && h.Agents == nil:
+		return &Error{
+			Code: CodeNotFound, Message: "this endpoint has no agents",
+			Hint: "Add agents to the endpoint in the bridge's configuration, or leave the agents' URL out where the integration is registered.",
+		}
+	case name != pathSync && name != pathValidate && name != pathAgents:
 		return &Error{
 			Code:    CodeNotFound,
 			Message: "there is nothing at this path",
-			Hint:    "An endpoint has two paths: /contact_sync and /auth_validation, below its name.",
+			Hint:    "An endpoint has the paths /contact_sync, /auth_validation and, where it has agents, /agent_sync, below its name.",
 		}
 	}
 	x.seen.Path = name
@@ -165,8 +177,11 @@ func (h *Handler) serve(x *exchange) error {
 	if err := x.authenticate(q.auth); err != nil {
 		return err
 	}
-	if name == pathValidate {
+	switch name {
+	case pathValidate:
 		return h.serveValidation(x, q)
+	case pathAgents:
+		return h.serveAgents(x, q)
 	}
 	return h.serveSync(x, q)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,7 @@ type mark struct {
 	contacts, deleted, rejected         int // lengths
 	seen, sent, gone, leftOut, nameless int // changes, contacts sent, deletions, rejected records, contacts without a name
 	noID                                int // of the rejected records: contacts without an id
+	again                               int // changes that may have come before
 }
 
 // size returns how many bytes of records are written.
@@ -134,20 +136,35 @@ func (p *page) read(ctx context.Context, src Source) error {
 		return err
 	}
 	p.begin(src, from)
-	for change, err := range src.Read(ctx, from.run, from.after, p.limits.Contacts+1) {
+	after, most := from.after, p.limits.Contacts+1
+	if s := p.readSecond(ctx, src, from); s != nil {
+		defer s.close()
+		if more, err := p.take(ctx, src, after, s.first); err != nil || !more || p.join(s) {
+			return err
+		}
+		if p.cut != p.now {
+			return brokenSource("the first half of a page ends where no page may end")
+		}
+		after, most = slices.Clone(p.at), most-p.now.seen
+	}
+	more, err := p.take(ctx, src, after, most)
+	if more {
+		p.end()
+	}
+	return err
+}
+
+// take takes the source's changes after a position in. more says that the source ended by itself, and that the page has room left.
+func (p *page) take(ctx context.Context, src Source, after Position, most int) (more bool, err error) {
+	for change, err := range src.Read(ctx, p.run, after, most) {
 		if err != nil {
-			return err
+			return false, err
 		}
-		more, err := p.add(&change)
-		if err != nil || !more {
-			return err
+		if more, err := p.add(&change); err != nil || !more {
+			return false, err
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return err // an iteration that was stopped may look like one that is at its end (T11)
-	}
-	p.end()
-	return nil
+	return true, ctx.Err() // an iteration that was stopped may look like one that is at its end (T11)
 }
 
 // begin notes where the page starts, unless it has been taken already.
@@ -179,7 +196,9 @@ func (p *page) add(change *Change) (more bool, err error) {
 	}
 	p.now.seen++
 	second := change.Again && !p.again // what came before may come again: no page holds an id twice (P10)
-	p.again = change.Again
+	if p.again = change.Again; p.again {
+		p.now.again++
+	}
 	if (second || p.now.seen > p.limits.Contacts) && p.cut.seen > 0 {
 		p.ended = CutContacts
 		return false, nil

@@ -90,6 +90,15 @@ type Describer interface {
 	Describe(ctx context.Context) (Description, error)
 }
 
+// A Splitter is a source of which a page can be read in two halves at once, because it finds the middle of a page without
+// reading up to it, as an index does. It is asked for every page, so that it must be quick.
+type Splitter interface {
+	// Split returns the position of one of the next limit changes that Read yields after a position, about half of them, and how many
+	// changes there are up to it: reading that many, and reading after it, gives what reading all gives. None of them is Again.
+	// first is 0 where a page cannot be split; an error of the run or the position is Read's to find.
+	Split(ctx context.Context, run Run, after Position, limit int) (middle Position, first int)
+}
+
 // A Description holds what a bridge must know about a source besides its contacts.
 type Description struct {
 	// Digest identifies the data that is read, how it becomes contacts, and the tenant it belongs to (D10): equal in every process that reads the

@@ -15,6 +15,9 @@ type Subject struct {
 	Number string // as people write it
 	Region string // where it was written, as in [phone.Parse]
 	Email  string // if not empty, it is looked for
+	// AgentEmail is the e-mail address of the person who did something with the subject; empty: nobody asks. [Attribute] does not look
+	// at it: who holds agents does.
+	AgentEmail string
 }
 
 // An Attribution says which record of an external service is a subject's.
@@ -22,6 +25,19 @@ type Attribution struct {
 	Record     *Match  `json:"record,omitempty"`     // the one record; nil if there is no record or the choice is ambiguous
 	Candidates []Match `json:"candidates,omitempty"` // where Record is nil: those it may be, the best first, at most ten
 	Reason     string  `json:"reason,omitempty"`     // why Record is nil, a sentence
+
+	Agent       *Agent  `json:"agent,omitempty"`        // who it was in the external service; nil if there is no such agent or the choice is ambiguous
+	Agents      []Agent `json:"agents,omitempty"`       // where Agent is nil: those it may be
+	AgentReason string  `json:"agent_reason,omitempty"` // why Agent is nil although one was asked for, a sentence
+}
+
+// An Agent is a user of an external service, to whom an activity there is attributed.
+type Agent struct {
+	Integration string `json:"integration"`
+	ID          string `json:"id"` // in the external service
+	Name        string `json:"name"`
+	Email       string `json:"email"`
+	User        string `json:"user,omitempty"` // name of the hub's own user with the same address; empty: there is no such user
 }
 
 // Attribute finds the subject's own record in one integration, so that something can be attached to it there. It names a

@@ -148,10 +148,11 @@ type Match struct {
 	Changed time.Time // when the run began that last changed the contact; zero where that is not known
 }
 
-// A Ref names one contact of an account.
+// A Ref names one contact of an account, or one agent.
 type Ref struct {
 	Integration string
 	ID          string // in the external service
+	Agent       bool   `json:",omitempty"` // it is an agent's
 }
 
 // ReasonPurged is why a suppressed contact is not stored.
@@ -186,6 +187,7 @@ type State struct {
 	Contacts   int64
 	Held       Held // deletions that wait for a decision
 	LastRun    *Run // newest run; nil before the first
+	Agents     Agents
 }
 
 // What of one contact finds it; a store does not keep more for that. A contact within the bounds of package contact loses nothing,
@@ -310,10 +312,29 @@ type Store interface {
 	// Purge deletes contacts for good on their person's request: content, numbers, search terms and rejections. With suppress
 	// their ids are remembered as digests, so that no later run brings them back: ApplyPage counts them as rejected, and keeps
 	// [ReasonPurged] without the id, which would bring back what was purged. It reports how many contacts there were. Ids and
-	// integrations that are not known are suppressed all the same. It may be called while a run is under way.
+	// integrations that are not known are suppressed all the same. It may be called while a run is under way. Agents are deleted, counted
+	// and suppressed in the same way, each by a [Ref] that says so.
 	Purge(ctx context.Context, account string, refs []Ref, suppress bool) (int64, error)
 
-	// Forget deletes an integration with all that is kept of it: contacts, runs, checkpoint, suppressions. While a run of it
+	// SetAgents replaces an integration's agents by those that a complete synchronization brought, in one transaction, and reports how
+	// many are stored: all but those that were purged with suppress. It ends what FailAgents noted. [ErrNotFound] where the integration
+	// never ran or was forgotten. An id that comes twice: the last wins.
+	SetAgents(ctx context.Context, key Key, agents []Agent) (int64, error)
+
+	// FailAgents notes why a synchronization of agents failed, and what to do; those that are stored stay. [ErrNotFound] as SetAgents.
+	FailAgents(ctx context.Context, key Key, cause error, hint string) error
+
+	// Agents lists an integration's agents ascending by id (byte by byte), starting after an id, at most limit.
+	Agents(ctx context.Context, key Key, after string, limit int) ([]Agent, error)
+
+	// Agent returns one agent by its id in the external service, or [ErrNotFound].
+	Agent(ctx context.Context, key Key, id string) (Agent, error)
+
+	// AgentsByEmail returns the account's agents with an e-mail address, compared as [FoldEmail] writes it, at most limit, ordered by
+	// integration and id.
+	AgentsByEmail(ctx context.Context, account, email string, limit int) ([]AgentEntry, error)
+
+	// Forget deletes an integration with all that is kept of it: contacts, runs, checkpoint, agents, suppressions. While a run of it
 	// is under way: [*UnderWayError]. One that is not there is forgotten already. A large one goes in many transactions; from
 	// the first one on it is not there any more, and when the rest is interrupted the next Forget or Prune goes on with it.
 	Forget(ctx context.Context, key Key) error

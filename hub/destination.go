@@ -38,7 +38,7 @@ func sameButPlain(was, upgraded *url.URL) bool {
 
 // everywhere is every address that an integration sends something to.
 func everywhere(i registry.Integration) []string {
-	addresses := []string{i.Bridge, i.Validation}
+	addresses := []string{i.Bridge, i.Validation, i.Agents}
 	if i.OAuth != nil {
 		addresses = append(addresses, i.OAuth.TokenURL)
 	}
@@ -47,10 +47,10 @@ func everywhere(i registry.Integration) []string {
 
 // addressesFor are those that an auth value is sent to.
 func addressesFor(i registry.Integration, name string) []string {
-	if i.OAuth != nil && name == clientSecret {
+	if i.OAuth != nil && slices.Contains(tokenOnly(i), name) {
 		return []string{i.OAuth.TokenURL}
 	}
-	return []string{i.Bridge, i.Validation}
+	return []string{i.Bridge, i.Validation, i.Agents}
 }
 
 // destinations are scheme, host and port of addresses.
@@ -75,6 +75,31 @@ func destinations(i registry.Integration, given map[string]string, addresses []s
 		all = append(all, &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Hostname()) + ":" + port})
 	}
 	return all
+}
+
+// otherSource reports whether a change is to a source inside the hub, or of one: it decides where what it is given goes.
+func otherSource(was registry.Integration, kept map[string]string, is registry.Integration, then map[string]string) bool {
+	return is.Source != "" && (was.Source == "" || kept[registry.SourceValue] != then[registry.SourceValue])
+}
+
+// staysWithSource refuses to give values that are kept, and that a change does not give anew, to another source.
+func staysWithSource(was registry.Integration, kept map[string]string, is registry.Integration, then, given map[string]string) error {
+	if !otherSource(was, kept, is, then) {
+		return nil
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		if _, anew := given[name]; !anew && name != registry.SourceValue {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &failure.Error{
+		Code: failure.Invalid, Field: "source", Message: "what is kept of auth was not given for this source: " + strings.Join(names, ", "),
+		Hint: "Give these values again with the source, or take them away.",
+	}
 }
 
 // staysPut refuses to send values that are kept, and that a change does not give anew, to where they were not given for.

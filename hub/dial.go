@@ -23,8 +23,24 @@ type line struct {
 
 var _ synchronizer.Bridge = (*line)(nil)
 
-// Values among an integration's auth values that are not for its bridge.
-const clientSecret = "client_secret"
+// Values among an integration's auth values that are not for its bridge: the client's secret, and those by which the password grant
+// signs in.
+const (
+	clientSecret  = "client_secret"
+	grantUsername = "username"
+	grantPassword = "password"
+)
+
+// tokenOnly names the auth values that only the token endpoint is sent.
+func tokenOnly(i registry.Integration) []string {
+	switch {
+	case i.OAuth == nil:
+		return nil
+	case i.OAuth.Grant == PasswordGrant:
+		return []string{clientSecret, grantUsername, grantPassword}
+	}
+	return []string{clientSecret}
+}
 
 // dial makes the line to an integration's bridge, with the auth values that were given for it. It asks nothing yet, except for a
 // first access token; kept says that new tokens are kept.
@@ -34,14 +50,22 @@ func (h *Hub) dial(ctx context.Context, i registry.Integration, given map[string
 	if err != nil {
 		return nil, err
 	}
-	if i.OAuth != nil {
-		delete(values, clientSecret)
+	for _, name := range tokenOnly(i) {
+		delete(values, name)
+	}
+	if i.Source != "" {
+		return h.dialOn(ctx, i, given, kept, secret, h.insideClient(i, given[registry.SourceValue], values))
 	}
 	address, err := fill(i.Bridge, values)
 	if err != nil {
 		return nil, &failure.Error{Code: failure.Invalid, Field: "bridge", Message: "the bridge URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
 	}
-	l := &line{client: h.client(i, address, values)}
+	return h.dialOn(ctx, i, given, kept, secret, h.client(i, address, values))
+}
+
+// dialOn completes a line with an access token, if one is needed.
+func (h *Hub) dialOn(ctx context.Context, i registry.Integration, given map[string]string, kept bool, secret string, client *bridge.Client) (*line, error) {
+	l := &line{client: client}
 	if i.OAuth == nil {
 		return l, nil
 	}
@@ -60,6 +84,13 @@ func (h *Hub) client(i registry.Integration, address string, values map[string]s
 		URL: address, Auth: values, MaxBody: limits.PageBytes, Timeout: limits.Timeout, UserAgent: "contactbridge-hub",
 		HTTP: &http.Client{Transport: outbound.Hastening(h.Outbound)}, Budget: h.Answers,
 	}
+}
+
+// insideClient is the client of a source inside the hub.
+func (h *Hub) insideClient(i registry.Integration, text string, values map[string]string) *bridge.Client {
+	c := h.client(i, "http://source.invalid/source/contact_sync", values)
+	c.HTTP = &http.Client{Transport: h.Inside.Transport(text, i.Managed)}
+	return c
 }
 
 // with is the client with another access token.
@@ -182,7 +213,10 @@ const sampleSize = 5 // contacts that a test shows
 // try asks the bridge, and returns the auth values that it gave. It takes a place as a run does.
 func (h *Hub) try(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (r TestResult, more map[string]string, err error) {
 	host := hostOf(i.Bridge)
-	if values, err := authValues(i, given); err == nil {
+	if i.Source != "" {
+		host = registry.Owner(i.Key)
+	}
+	if values, err := authValues(i, given); err == nil && i.Source == "" {
 		if filled, err := fill(i.Bridge, values); err == nil {
 			host = hostOf(filled)
 		}
@@ -193,6 +227,7 @@ func (h *Hub) try(ctx context.Context, i registry.Integration, given map[string]
 	defer h.slots.leave(i.Account, host, true)
 	began := h.now()
 	more, err = h.ask(ctx, i, given, kept, &r)
+	r.Inside = i.Source != ""
 	r.OK, r.Seconds = err == nil, h.now().Sub(began).Seconds()
 	if err != nil {
 		r.Problem = problemOf(err, h.now())
@@ -206,14 +241,15 @@ func (h *Hub) try(ctx context.Context, i registry.Integration, given map[string]
 
 func (h *Hub) ask(ctx context.Context, i registry.Integration, given map[string]string, kept bool, r *TestResult) (map[string]string, error) {
 	r.Checked = "first page"
-	if i.Validation != "" {
+	validates := i.Validation != "" && missingInput(i, given) == nil // values that are not kept may be needed for that
+	if validates {
 		r.Checked = "auth_validation"
 	}
 	l, err := h.dial(ctx, i, given, kept)
 	if err != nil {
 		return nil, err
 	}
-	if i.Validation != "" {
+	if validates {
 		address, err := fill(i.Validation, l.client.Auth)
 		if err != nil {
 			return nil, err

@@ -13,7 +13,7 @@ import (
 
 // Kinds of event, which webhooks may choose from.
 var eventKinds = []string{
-	"run.finished", "run.failed", "run.cancelled", "integration.broken", "integration.guarded", "integration.mended", "contact.purged", "webhook.disabled",
+	"run.finished", "run.failed", "run.cancelled", "integration.broken", "integration.guarded", "integration.mended", "agents.failed", "contact.purged", "webhook.disabled",
 }
 
 // EventKinds are the kinds of event that a hub tells of.

@@ -23,8 +23,10 @@ type Hub struct {
 	store directory.Store
 	// Outbound sends every request to an address that a user typed: bridges, token endpoints, webhooks.
 	Outbound http.RoundTripper
-	Logger   *slog.Logger // nil logs nothing
-	Options  Options
+	// Inside serves the sources of integrations that have no bridge; nil: there can be none.
+	Inside  Inside
+	Logger  *slog.Logger // nil logs nothing
+	Options Options
 	// Answers bounds the memory of the pages that bridges have answered; nil does not bound it.
 	Answers *bridge.Budget
 	// Observe is told of every run that ended in this process, whatever came of it, before its claim is given back; nil:
@@ -37,6 +39,15 @@ type Hub struct {
 	Background func(func())
 
 	hubState
+}
+
+// Inside are sources in the hub's own process: each is asked as if a bridge of its own served it. A source is a text, which may hold
+// credentials; trusted says that it stands in the operator's file.
+type Inside interface {
+	// Check says everything that is wrong with a source, joined, or returns the name of its kind.
+	Check(text string, trusted bool) (kind string, err error)
+	// Transport carries requests to a source, whatever their host.
+	Transport(text string, trusted bool) http.RoundTripper
 }
 
 // New returns a hub on its two databases.
@@ -90,6 +101,7 @@ type IntegrationView struct {
 
 // A TestResult says what came of trying an integration.
 type TestResult struct {
+	Inside   bool              `json:"-"` // a source inside the hub was tried, no bridge
 	OK       bool              `json:"ok"`
 	Checked  string            `json:"checked"`            // what was asked: "auth_validation" or "first page"
 	Contacts int               `json:"contacts,omitempty"` // on the first page

@@ -22,7 +22,7 @@ import (
 
 // CheckIntegration says all that is wrong with an integration that is to be added, without its account; see [Errors].
 func (h *Hub) CheckIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
-	return errors.Join(checkIntegration(i, auth), h.checkCeilings(ctx, registry.Limits{}, i.Limits))
+	return errors.Join(h.checkSource(ctx, i, auth), checkIntegration(i, auth), h.checkCeilings(ctx, registry.Limits{}, i.Limits))
 }
 
 // AddIntegration adds an integration; auth holds its auth values, and client_secret where OAuth needs one.
@@ -34,6 +34,13 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 		return err
 	}
 	if err := h.CheckIntegration(ctx, i, auth); err != nil {
+		return err
+	}
+	if err := missingInput(i, auth); err != nil {
+		return err
+	}
+	auth, learned, err := h.activate(ctx, i, nil, auth)
+	if err != nil {
 		return err
 	}
 	ctx, cancel := lasting(ctx)
@@ -55,7 +62,14 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 		return err
 	}
 	h.accounts.forget(i.Account)
-	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, "host "+hostOf(i.Bridge))
+	if err := h.learn(ctx, i, learned); err != nil {
+		return err
+	}
+	from := "host " + hostOf(i.Bridge)
+	if i.Source != "" {
+		from = "source " + i.Source
+	}
+	return h.Note(ctx, "integration.add", i.Account, i.Key.Integration, from)
 }
 
 // CheckChange says all that is wrong with a change of an integration; see [Errors]. auth are the auth values that are named.
@@ -76,7 +90,7 @@ func (h *Hub) CheckChange(ctx context.Context, i registry.Integration, auth map[
 		all = map[string]string{}
 	}
 	maps.Copy(all, auth)
-	return errors.Join(checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits))
+	return errors.Join(h.checkSource(ctx, i, all), checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits))
 }
 
 const changeAttempts = 8 // of a change that meets others
@@ -117,25 +131,37 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 		return err
 	}
 	if was.OAuth != nil && i.OAuth == nil {
-		auth = withoutClientSecret(kept, auth)
+		auth = without(clientSecret, kept, auth)
+	}
+	if was.Source != "" && i.Source == "" {
+		auth = without(registry.SourceValue, kept, auth)
 	}
 	all := map[string]string{}
 	maps.Copy(all, kept)
 	maps.Copy(all, auth)
-	if err := errors.Join(checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits)); err != nil {
+	if err := errors.Join(h.checkSource(ctx, i, all), checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits)); err != nil {
 		return err
 	}
-	if err := staysPut(was, kept, i, all, auth); err != nil {
+	if err := errors.Join(staysPut(was, kept, i, all, auth), staysWithSource(was, kept, i, all, auth)); err != nil {
+		return err
+	}
+	named := auth
+	auth, learned, err := h.activate(ctx, i, kept, auth)
+	if err != nil {
 		return err
 	}
 	i.Managed, i.Version = managed(ctx, i.Managed), was.Version
 	// Tokens that a provider gave were not given for a new place either, nor for another client.
-	change := registry.Change{Auth: auth, ForgetTokens: NewDestination(was, kept, i, all) != "" || otherTokens(was.OAuth, i.OAuth)}
+	elsewhere := NewDestination(was, kept, i, all) != "" || otherSource(was, kept, i, all)
+	change := registry.Change{Auth: auth, ForgetTokens: elsewhere || otherTokens(was.OAuth, i.OAuth) || otherOwner(i, kept, all)}
 	if err := h.Registry.ChangeIntegration(ctx, i, change); err != nil {
 		return err
 	}
 	if change.ForgetTokens {
 		h.unsaved.Delete(owner(i.Key))
+	}
+	if err := h.learn(ctx, i, learned); err != nil {
+		return err
 	}
 	if was.Status.Health == registry.HealthBroken {
 		if err := h.Registry.Ask(ctx, i.Key, registry.Ask{Run: true}); err != nil { // it may be mended now
@@ -143,20 +169,20 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 		}
 		h.wake()
 	}
-	return h.Note(ctx, "integration.change", i.Account, i.Key.Integration, strings.Join(changes(was, i, auth), ", "))
+	return h.Note(ctx, "integration.change", i.Account, i.Key.Integration, strings.Join(changes(was, i, named), ", "))
 }
 
-// withoutClientSecret takes the client's secret away with the OAuth that it was for: the bridge would be sent it otherwise.
-func withoutClientSecret(kept, given map[string]string) map[string]string {
-	_, there := kept[clientSecret]
-	if _, anew := given[clientSecret]; anew || !there {
+// without takes a value away with what it was for, such as the client's secret with OAuth: the bridge would be sent it otherwise.
+func without(name string, kept, given map[string]string) map[string]string {
+	_, there := kept[name]
+	if _, anew := given[name]; anew || !there {
 		return given
 	}
 	given = maps.Clone(given)
 	if given == nil {
 		given = map[string]string{}
 	}
-	given[clientSecret] = ""
+	given[name] = ""
 	return given
 }
 
@@ -167,7 +193,9 @@ func changes(was, is registry.Integration, auth map[string]string) (what []strin
 		changed bool
 	}{
 		{"bridge", was.Bridge != is.Bridge},
+		{"source", was.Source != is.Source || auth[registry.SourceValue] != ""},
 		{"validation", was.Validation != is.Validation},
+		{"agents", was.Agents != is.Agents},
 		{"schedule", was.Schedule != is.Schedule},
 		{"limits", was.Limits != is.Limits},
 		{"guard", was.Guard != is.Guard},
@@ -180,7 +208,9 @@ func changes(was, is registry.Integration, auth map[string]string) (what []strin
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(auth)) {
-		what = append(what, "auth "+name)
+		if name != registry.SourceValue {
+			what = append(what, "auth "+name)
+		}
 	}
 	return what
 }
@@ -345,16 +375,44 @@ func (h *Hub) Rejected(ctx context.Context, key directory.Key, before int64, lim
 	return h.store.Rejected(ctx, key, before, limit)
 }
 
+// checkSource says all that is wrong with what an integration's contacts come from: either a bridge or a source inside the hub.
+func (h *Hub) checkSource(ctx context.Context, i registry.Integration, auth map[string]string) error {
+	text := auth[registry.SourceValue]
+	invalid := func(message, hint string) error {
+		return &failure.Error{Code: failure.Invalid, Field: "source", Message: message, Hint: hint}
+	}
+	switch {
+	case i.Source == "" && text == "":
+		return nil
+	case i.Source == "":
+		return nil // it goes with the change
+	case i.Bridge != "" || i.Validation != "" || i.Agents != "":
+		return invalid("it has both a bridge and a source", "Choose one: a bridge elsewhere, or a source inside the hub.")
+	case h.Inside == nil:
+		return invalid("this process has no sources inside the hub", "Give it a bridge.")
+	case text == "":
+		return invalid("the source has no configuration", "Write its kind, and that kind's keys.")
+	}
+	kind, err := h.Inside.Check(text, managed(ctx, i.Managed))
+	if err == nil && kind != i.Source {
+		err = invalid(fmt.Sprintf("its kind is %s, not %s", kind, i.Source), "Write all of the new source.")
+	}
+	return err
+}
+
 // checkIntegration refuses what cannot be meant; auth are all of its auth values.
 func checkIntegration(i registry.Integration, auth map[string]string) error {
-	problems := []error{checkName("name", i.Key.Integration), checkFields(i.Fields)}
+	problems := []error{checkName("name", i.Key.Integration), checkFields(i.Fields), checkPassing(i)}
 	sent, err := authValues(i, auth)
 	if err != nil {
 		problems = append(problems, err) // an address may hold the missing value: it is judged when that is there
-	} else {
+	} else if i.Source == "" {
 		problems = append(problems, checkURL("bridge", i.Bridge, sent))
 		if i.Validation != "" {
 			problems = append(problems, checkURL("validation", i.Validation, sent))
+		}
+		if i.Agents != "" {
+			problems = append(problems, checkURL("agents", i.Agents, sent))
 		}
 	}
 	problems = append(problems, checkSchedule(i.Schedule), checkOAuth(i.OAuth, auth))
@@ -376,6 +434,30 @@ func checkIntegration(i registry.Integration, auth map[string]string) error {
 // fieldTypes are the types that an auth field may have.
 var fieldTypes = []string{"", "text", "password", "uri"}
 
+// fieldSources are the sources that an auth field may have.
+var fieldSources = []string{"", registry.SourceInput, registry.SourceDefault, registry.SourceValidation}
+
+// checkPassing refuses fields that make sense only where the bridge validates.
+func checkPassing(i registry.Integration) error {
+	for n, f := range i.Fields {
+		passing := f.Store == registry.NotKept
+		field := fmt.Sprintf("fields[%d]", n)
+		switch {
+		case i.Validation == "" && (passing || f.Source == registry.SourceValidation):
+			return &failure.Error{
+				Code: failure.Invalid, Field: field, Message: "the field " + f.Name + " needs the URL of an auth_validation endpoint",
+				Hint: "Set validation: a value that is not kept is sent there, and a value of the source auth_validation comes from there.",
+			}
+		case passing && i.Managed:
+			return &failure.Error{
+				Code: failure.Invalid, Field: field, Message: "the field " + f.Name + " is not kept, so a person has to type it in",
+				Hint: "Add the integration in the console, by the API or on the command line, or leave store out.",
+			}
+		}
+	}
+	return nil
+}
+
 func checkFields(fields []registry.Field) error {
 	seen := map[string]bool{}
 	for n, f := range fields {
@@ -389,6 +471,10 @@ func checkFields(fields []registry.Field) error {
 			return invalid("name", fmt.Sprintf("there are two auth fields %q", f.Name), "Describe each field once.")
 		case !slices.Contains(fieldTypes, f.Type):
 			return invalid("type", fmt.Sprintf("unknown type %q", f.Type), "Choose text, password or uri.")
+		case !slices.Contains(fieldSources, f.Source):
+			return invalid("source", fmt.Sprintf("unknown source %q", f.Source), "Choose input, default or auth_validation.")
+		case f.Source == registry.SourceDefault && f.Default == "":
+			return invalid("default", "a field with the source default needs one", "Write its value as default, or let a person give it: input.")
 		case f.Format != "" && len(placeholder.FindAllString(f.Format, -1)) != 1:
 			return invalid("format", "the format does not say where what is typed goes", "Write one {{name}} into it: https://{{account}}.example.com")
 		}
@@ -452,6 +538,8 @@ func exampleOf(field string) string {
 		return "https://bridge.example.com/crm/contact_sync"
 	case "validation":
 		return "https://bridge.example.com/crm/auth_validation"
+	case "agents":
+		return "https://bridge.example.com/crm/agent_sync"
 	case "token_url", "authorize_url":
 		return "https://login.example.com/oauth"
 	}
@@ -482,18 +570,18 @@ func fill(text string, values map[string]string) (string, error) {
 func authValues(i registry.Integration, given map[string]string) (map[string]string, error) {
 	values := map[string]string{}
 	for name, value := range given {
-		if value != "" {
+		if value != "" && name != registry.SourceValue {
 			values[name] = value
 		}
 	}
 	var missing []error
 	for _, f := range i.Fields {
 		value := values[f.Name]
-		if value == "" {
+		if value == "" || f.Source == registry.SourceDefault {
 			value = f.Default
 		}
 		if value == "" {
-			if f.Mandatory {
+			if f.Mandatory && f.Source != registry.SourceValidation && f.Store == registry.Kept {
 				missing = append(missing, &failure.Error{Code: failure.Invalid, Field: "auth." + f.Name, Message: fmt.Sprintf("the auth field %s has no value", label(f)), Hint: hintFor(f)})
 			}
 			continue

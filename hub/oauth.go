@@ -25,6 +25,7 @@ import (
 const (
 	AuthorizationCode = "authorization_code"
 	ClientCredentials = "client_credentials"
+	PasswordGrant     = "password" // oauth2_password: with the auth values username and password
 )
 
 const (
@@ -40,8 +41,11 @@ func checkOAuth(o *registry.OAuth, auth map[string]string) error {
 	invalid := func(field, message, hint string) {
 		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "oauth." + field, Message: message, Hint: hint})
 	}
-	if o.Grant != AuthorizationCode && o.Grant != ClientCredentials {
-		invalid("grant", fmt.Sprintf("unknown grant %q", o.Grant), "Choose authorization_code or client_credentials.")
+	if o.Grant != AuthorizationCode && o.Grant != ClientCredentials && o.Grant != PasswordGrant {
+		invalid("grant", fmt.Sprintf("unknown grant %q", o.Grant), "Choose authorization_code, client_credentials or password.")
+	}
+	if o.Grant == PasswordGrant && (auth[grantUsername] == "" || auth[grantPassword] == "") {
+		invalid("grant", "the user name or the password is missing, with which a token is asked for", "Give them as the auth values username and password. The bridge is sent the token only.")
 	}
 	if o.ClientID == "" {
 		invalid("client_id", "the client id is missing", "The provider gave it when the hub was registered there.")
@@ -207,11 +211,31 @@ func (g *grant) fetch(ctx context.Context, old *oauth2.Token) (*oauth2.Token, er
 		c := clientcredentials.Config{ClientID: o.ClientID, ClientSecret: g.secret, TokenURL: o.TokenURL, Scopes: o.Scopes, EndpointParams: values(o.Params)}
 		return c.Token(ctx)
 	}
+	if o.Grant == PasswordGrant {
+		return g.signIn(ctx, old)
+	}
 	if old.RefreshToken == "" {
 		return nil, errNotLetIn
 	}
 	// Without an access token the source has to ask for one.
 	return g.config("").TokenSource(ctx, &oauth2.Token{RefreshToken: old.RefreshToken}).Token()
+}
+
+// signIn gets a token by the password grant: with the refresh token, if there is one that is still good, or with user name and password.
+func (g *grant) signIn(ctx context.Context, old *oauth2.Token) (*oauth2.Token, error) {
+	if old.RefreshToken != "" {
+		token, err := g.config("").TokenSource(ctx, &oauth2.Token{RefreshToken: old.RefreshToken}).Token()
+		refused, ok := errors.AsType[*oauth2.RetrieveError](err)
+		if err == nil || !ok || refused.Response == nil || refused.Response.StatusCode >= http.StatusInternalServerError || refused.Response.StatusCode == http.StatusTooManyRequests {
+			return token, err
+		}
+	}
+	return g.config("").PasswordCredentialsToken(ctx, g.given[grantUsername], g.given[grantPassword])
+}
+
+// otherOwner reports whether tokens of the password grant are another user's after a change of the values with which it signs in.
+func otherOwner(i registry.Integration, was, is map[string]string) bool {
+	return i.OAuth != nil && i.OAuth.Grant == PasswordGrant && (was[grantUsername] != is[grantUsername] || was[grantPassword] != is[grantPassword])
 }
 
 func values(params map[string]string) url.Values {
@@ -259,6 +283,9 @@ func (g *grant) explain(err error) error {
 func (g *grant) mend() string {
 	if g.integration.OAuth.Grant == ClientCredentials {
 		return "Correct client_id and the auth value client_secret, then test the integration."
+	}
+	if g.integration.OAuth.Grant == PasswordGrant {
+		return "Correct the auth values username and password, or client_id and client_secret, then test the integration."
 	}
 	return "Connect the integration again: in the console, or with  contactbridge hub integration connect " + g.integration.Key.Integration +
 		" . If that fails, check client_id and client_secret."

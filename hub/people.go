@@ -146,13 +146,19 @@ func (h *Hub) LookupAll(ctx context.Context, number string, opts caller.LookupOp
 	return found, asked, len(accounts), nil
 }
 
-// Attribute finds the caller's own record in one integration.
+// Attribute finds the caller's own record in one integration, and the agent there who has an e-mail address.
 func (h *Hub) Attribute(ctx context.Context, key directory.Key, subject caller.Subject) (caller.Attribution, error) {
 	if err := permit(ctx, registry.ScopeCallers, key.Account); err != nil {
 		return caller.Attribution{}, err
 	}
 	if _, err := h.integration(ctx, key); err != nil {
 		return caller.Attribution{}, err
+	}
+	var found caller.Attribution
+	if subject.AgentEmail != "" {
+		if err := h.attributeAgent(ctx, key, subject.AgentEmail, &found); err != nil || subject.Number == "" && subject.Email == "" {
+			return found, err
+		}
 	}
 	if subject.Region == "" {
 		region, err := h.region(ctx, key.Account)
@@ -165,7 +171,9 @@ func (h *Hub) Attribute(ctx context.Context, key directory.Key, subject caller.S
 	if err != nil {
 		return caller.Attribution{}, err
 	}
-	return caller.Attribute(ctx, shown, key, subject)
+	record, err := caller.Attribute(ctx, shown, key, subject)
+	record.Agent, record.Agents, record.AgentReason = found.Agent, found.Agents, found.AgentReason
+	return record, err
 }
 
 // Search finds contacts while a user types.
@@ -368,7 +376,8 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 	if len(refs) == 0 {
 		return PurgeResult{}, &failure.Error{Code: failure.Invalid, Field: "refs", Message: "no records to purge were given", Hint: "Name the records by integration and id."}
 	}
-	numbers, err := h.numbersOf(ctx, account, refs)
+	people := slices.DeleteFunc(slices.Clone(refs), func(r directory.Ref) bool { return r.Agent }) // agents are not in calls
+	numbers, err := h.numbersOf(ctx, account, people)
 	if err != nil {
 		return PurgeResult{}, err
 	}
@@ -376,7 +385,7 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 	if err != nil {
 		return PurgeResult{}, err
 	}
-	if err := h.purgeCalls(ctx, account, refs, numbers); err != nil {
+	if err := h.purgeCalls(ctx, account, people, numbers); err != nil {
 		return PurgeResult{}, err
 	}
 	var integrations []string

@@ -297,5 +297,12 @@ func (s showing) Contact(ctx context.Context, key directory.Key, id string) (con
 	return s.Store.Contact(ctx, key, id)
 }
 
+// AgentsByEmail implements [directory.Store].
+func (s showing) AgentsByEmail(ctx context.Context, account, email string, limit int) ([]directory.AgentEntry, error) {
+	return enough(limit, func(e directory.AgentEntry) bool { return s.hides(e.Key) }, func(n int) ([]directory.AgentEntry, error) {
+		return s.Store.AgentsByEmail(ctx, account, email, n)
+	})
+}
+
 func (s showing) hidesMatch(m directory.Match) bool { return s.hides(m.Key) }
 func (s showing) hidesEntry(e directory.Entry) bool { return s.hides(e.Key) }

@@ -48,6 +48,9 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 		zone = time.UTC
 	}
 	given, err := h.configure(ctx, &c)
+	if err == nil {
+		given, err = h.complete(ctx, c.Integration, given)
+	}
 	if err != nil {
 		return h.failed(ctx, c, zone, synchronizer.Report{}, stopped(ctx, err))
 	}
@@ -61,6 +64,9 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	watched := make(chan struct{})
 	go func() { defer close(watched); h.keepClaim(ctx, c, stop) }()
 	report, err := h.synchronize(ctx, c, given, account.Region)
+	if _, held := errors.AsType[*directory.GuardedError](err); err == nil || held {
+		h.synchronizeAgents(ctx, c, given)
+	}
 	stop(nil)
 	<-watched
 	h.observe(ctx, c.Key)

@@ -178,6 +178,9 @@ func (h *Hub) release(ctx context.Context, c registry.Claim, r result) {
 // hostOf is the host that an integration's bridge runs on, its placeholders filled in. Where that cannot be known, the run
 // will say why, and counts for itself.
 func (h *Hub) hostOf(ctx context.Context, i registry.Integration) string {
+	if i.Source != "" {
+		return registry.Owner(i.Key)
+	}
 	address := i.Bridge
 	if placeholder.MatchString(address) {
 		given, err := h.Registry.Auth(ctx, i.Key)

@@ -27,6 +27,10 @@ type Kind struct {
 	// "kind", and must refuse unknown keys. Mistakes are returned as [ConfigError], or as the error of decode. Neither
 	// New nor decode connects to anything.
 	New func(decode func(into any) error, deps Deps) (Factory, error)
+	// Untrusted says what is wrong with a configuration, a pointer as Config returns it, that was written by somebody who may have this process ask
+	// external services of theirs, and nothing else: it reads no file of this machine and opens no socket of it, and its DSN has no
+	// setting that is not known to be harmless. nil: such people cannot use this kind.
+	Untrusted func(cfg any) error
 	// Formats says how the files begin that this kind reads, and no other kind, so that another kind can name it to people who gave it
 	// such a file. nil: they begin as any text does.
 	Formats []Format

@@ -5,6 +5,7 @@ package source
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -81,6 +82,10 @@ type Factory interface {
 type Checker interface {
 	Check(ctx context.Context) error
 }
+
+// ErrBusy is the cause of an error of a source that takes longer to read than a request may, and goes on reading: whoever asks for the same
+// again gets it.
+var ErrBusy = errors.New("reading goes on")
 
 // A CallerChecker is a factory that can tell what is wrong where nothing but the source judges its callers (auth: source): then they
 // may send any credential.

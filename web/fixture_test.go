@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -26,6 +27,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
+	"github.com/contactbridge/contactbridge/internal/inside"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/web"
@@ -77,6 +79,7 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 		t.Cleanup(func() { _ = store.Close() })
 		h := hub.New(newRegistry(t, at), store)
 		h.Outbound = http.DefaultTransport
+		h.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext})
 		test(t, unserved(t).serve(t, h, store))
 	})
 }
@@ -128,6 +131,7 @@ func newHub(t testing.TB) (*hub.Hub, directory.Store) {
 	t.Cleanup(func() { _ = store.Close() })
 	h := hub.New(r, store)
 	h.Outbound = http.DefaultTransport
+	h.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext})
 	return h, store
 }
 
@@ -173,6 +177,10 @@ func (f *fixture) populate(t testing.TB) {
 		i, err := f.hub.Integration(ctx, key)
 		return err == nil && i.Status.Health == registry.HealthOK
 	})
+	agents := []directory.Agent{{ID: "a1", Name: "Ann Lee", Email: "Ann@example.com"}, {ID: "a2", Name: "Bob", Email: "bob@example.com"}}
+	if _, err := f.store.SetAgents(ctx, key, agents); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // token makes a token.

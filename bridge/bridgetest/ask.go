@@ -162,11 +162,6 @@ func (s *session) judgeAnswer(e *exchange) {
 	}
 }
 
-const (
-	mostRetries = 3
-	mostWait    = 5 * time.Second // of a Retry-After
-)
-
 // page asks for a page and judges it. It returns nil if there was none; the exchange says why.
 func (s *session) page(ctx context.Context, q question, visit func(id string, raw []byte)) (*visited, *exchange) {
 	e := s.askPolitely(ctx, q)
@@ -234,22 +229,37 @@ func (s *session) readPage(e *exchange, body []byte, v *visited, visit func(id s
 
 // askPolitely asks, and asks again after a while if the bridge is too busy and says until when.
 func (s *session) askPolitely(ctx context.Context, q question) *exchange {
-	for tries := 0; ; tries++ {
+	for {
 		e := &exchange{label: q.label, method: http.MethodPost, url: s.target.URL, body: s.body(q), header: http.Header{}}
 		if q.gzip {
 			e.header.Set("Accept-Encoding", "gzip")
 		}
 		s.send(ctx, e)
-		if e.status != http.StatusTooManyRequests && e.status != http.StatusServiceUnavailable || tries == mostRetries {
+		if e.status != http.StatusTooManyRequests && e.status != http.StatusServiceUnavailable || ctx.Err() != nil {
 			return e
 		}
 		seconds, err := strconv.Atoi(e.answerHeader.Get("Retry-After"))
-		wait := time.Duration(seconds) * time.Second
-		if err != nil || wait > mostWait {
+		wait := max(time.Duration(seconds)*time.Second, shortestWait)
+		if err != nil || !s.patient(wait) {
 			return e
 		}
+		s.options.Progress(Progress{Doing: fmt.Sprintf("the bridge is busy (status %d): it is asked again in %s", e.status, wait)})
 		s.carrier.sleep(ctx, wait)
 	}
+}
+
+// shortestWait is what a Retry-After of nothing counts as, so that patience ends.
+const shortestWait = 100 * time.Millisecond
+
+// patient takes a wait off the time that the check may wait in all, and reports whether that much is left.
+func (s *session) patient(wait time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waited+wait > s.options.Patience {
+		return false
+	}
+	s.waited += wait
+	return true
 }
 
 const (

@@ -21,6 +21,9 @@ type Target struct {
 	// AuthValidationURL is the endpoint that checks credentials (P13). Empty means: URL with /contact_sync at its end
 	// replaced by /auth_validation. A 404 there is not a fault.
 	AuthValidationURL string
+	// AgentsURL is the endpoint that sends agents (A1). Empty means: URL with /contact_sync at its end replaced by /agent_sync. A 404
+	// there is not a fault.
+	AgentsURL string
 	// Mutate changes a contact in the external service and returns when the change is committed. Nil means that the cases
 	// about changes are skipped.
 	Mutate Mutator
@@ -49,6 +52,9 @@ const (
 type Options struct {
 	// Pause is how long the cases that need time to pass wait; 3 s by default. At most five of them wait.
 	Pause time.Duration
+	// Patience is how long, in all, the check waits for a bridge that says by 503 or 429 and Retry-After that it is busy; 2 min by
+	// default. A negative one means not at all.
+	Patience time.Duration
 	// AnswerLimit is the time in which every request must be answered (P12); 10 s by default. Tests scale it down.
 	AnswerLimit time.Duration
 	// BodyLimit is the largest answer that is read, in bytes; 256 MiB by default.
@@ -72,6 +78,7 @@ type Progress struct {
 
 const (
 	defaultPause       = 3 * time.Second
+	defaultPatience    = 2 * time.Minute
 	defaultAnswerLimit = 10 * time.Second
 	defaultBodyLimit   = 256 << 20
 )
@@ -79,6 +86,9 @@ const (
 func (o Options) withDefaults() Options {
 	if o.Pause <= 0 {
 		o.Pause = defaultPause
+	}
+	if o.Patience == 0 {
+		o.Patience = defaultPatience
 	}
 	if o.AnswerLimit <= 0 {
 		o.AnswerLimit = defaultAnswerLimit

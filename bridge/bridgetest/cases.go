@@ -30,8 +30,8 @@ func Cases() []Case {
 func allCases() []testCase {
 	var cases []testCase
 	for _, group := range [][]testCase{
-		connectionCases(), answerCases(), contactCases(), runCases(), credentialCases(), requestCases(), pageCases(),
-		checkpointCases(), changeCases(), lateCases(),
+		connectionCases(), answerCases(), contactCases(), runCases(), credentialCases(), validationCases(), requestCases(), pageCases(),
+		checkpointCases(), agentCases(), changeCases(), lateCases(),
 	} {
 		cases = append(cases, group...)
 	}

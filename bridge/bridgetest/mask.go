@@ -2,6 +2,7 @@ package bridgetest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
@@ -14,6 +15,8 @@ import (
 // A masker takes credentials out of everything that is shown or written, in each spelling in which a bridge may echo them.
 type masker struct {
 	replacer *strings.Replacer
+	hidden   *strings.Replacer // nil: none
+	words    [][2]string       // what is masked as a whole word only, and its mask
 	secrets  []secret
 }
 
@@ -43,6 +46,10 @@ func newMasker(auth map[string]string, rawURL string) *masker {
 	m := &masker{}
 	var pairs [][2]string
 	add := func(key, value string) {
+		if len(value) >= maskable && public.MatchString(key) && wordLike.MatchString(value) {
+			m.words = append(m.words, [2]string{value, "[" + key + "]"}) // agent is no part of agents
+			return
+		}
 		for _, s := range spellings(value) {
 			mask := "[" + key + "]"
 			if len(value) < maskable {
@@ -72,6 +79,7 @@ func newMasker(auth map[string]string, rawURL string) *masker {
 		}
 		return strings.Compare(a[0], b[0])
 	})
+	slices.SortFunc(m.words, func(a, b [2]string) int { return cmp.Or(len(b[0])-len(a[0]), strings.Compare(a[1], b[1])) })
 	slices.SortFunc(m.secrets, func(a, b secret) int { return strings.Compare(a.key, b.key) })
 	flat := make([]string, 0, 2*len(pairs))
 	for _, p := range pairs {
@@ -144,9 +152,54 @@ func ascii(value string) string {
 	return b.String()
 }
 
-func (m *masker) text(s string) string { return m.replacer.Replace(s) }
+// hide masks more values, which answers may hold: those that the bridge itself gave. It is called while nothing else is asked.
+func (m *masker) hide(values map[string]string) {
+	var flat []string
+	for key, value := range values {
+		if len(value) < maskable {
+			continue
+		}
+		for _, s := range spellings(value) {
+			flat = append(flat, s, "["+key+"]")
+		}
+	}
+	m.hidden = strings.NewReplacer(flat...)
+}
 
-func (m *masker) bytes(b []byte) []byte { return []byte(m.replacer.Replace(string(b))) }
+func (m *masker) text(s string) string {
+	s = m.replacer.Replace(s)
+	for _, word := range m.words {
+		s = replaceWord(s, word[0], word[1])
+	}
+	if m.hidden != nil {
+		s = m.hidden.Replace(s)
+	}
+	return s
+}
+
+// replaceWord replaces a word where it stands alone.
+func replaceWord(text, word, mask string) string {
+	inWord := func(b byte) bool { return wordByte(b) || b == '_' || b == '-' }
+	var out strings.Builder
+	for rest := text; ; {
+		i := strings.Index(rest, word)
+		if i < 0 {
+			out.WriteString(rest)
+			return out.String()
+		}
+		end := i + len(word)
+		at := len(text) - len(rest) + i
+		out.WriteString(rest[:i])
+		if at > 0 && inWord(text[at-1]) || end < len(rest) && inWord(rest[end]) {
+			out.WriteString(word)
+		} else {
+			out.WriteString(mask)
+		}
+		rest = rest[end:]
+	}
+}
+
+func (m *masker) bytes(b []byte) []byte { return []byte(m.text(string(b))) }
 
 // echo returns the key of a secret that stands in an answer, or "".
 func (m *masker) echo(answer []byte) string {

@@ -33,6 +33,22 @@ func TestCredentialsAreMaskedInEverySpelling(t *testing.T) {
 	}
 }
 
+// A user name that is a word is masked as one, and not as a part of others: agent is no part of agents.
+func TestAWordIsMaskedAsAWord(t *testing.T) {
+	m := newMasker(map[string]string{"username": "agent", "password": "hunters"}, "http://127.0.0.1/")
+	for text, want := range map[string]string{
+		`{"agents":[{"name":"agent","email":"agent@example.com"}]}`: `{"agents":[{"name":"[username]","email":"[username]@example.com"}]}`,
+		"http://x/agent_sync?u=agent":                               "http://x/agent_sync?u=[username]",
+		"agent":                                                     "[username]",
+		"reagent agent":                                             "reagent [username]",
+		"bountyhunters":                                             "bounty[password]",
+	} {
+		if got := m.text(text); got != want {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
 func TestASecretInAnAnswerIsAnEcho(t *testing.T) {
 	m := newMasker(map[string]string{"username": "agent", "password": "secret", "pass2": "s3cret!", "api_key": "0123456789abcdef"}, "http://127.0.0.1/")
 	for answer, want := range map[string]string{

@@ -25,6 +25,7 @@ import (
 type settings struct {
 	URL               string        `json:"url"`
 	AuthValidationURL string        `json:"auth_validation_url,omitempty"`
+	AgentsURL         string        `json:"agents_url,omitempty"`
 	AuthKeys          []string      `json:"auth_keys"`
 	Contacts          int           `json:"contacts,omitempty"`
 	Mutate            bool          `json:"mutate"`
@@ -117,7 +118,8 @@ func newRecorder(folder string, c carrier, s *session) (*recorder, error) {
 	r := &recorder{carrier: c, s: s, folder: folder}
 	r.write(settingsFile, settings{
 		URL: s.mask.text(displayURL(s.target.URL)), AuthValidationURL: s.mask.text(displayURL(s.target.AuthValidationURL)),
-		AuthKeys: slices.Sorted(maps.Keys(s.target.Auth)), Contacts: s.target.Contacts,
+		AgentsURL: s.mask.text(displayURL(s.target.AgentsURL)),
+		AuthKeys:  slices.Sorted(maps.Keys(s.target.Auth)), Contacts: s.target.Contacts,
 		Mutate: s.target.Mutate != nil, Restart: s.target.Restart != nil,
 		Pause: s.options.Pause, AnswerLimit: s.options.AnswerLimit,
 	})
@@ -275,7 +277,7 @@ func requestKey(method, url string, header http.Header, body []byte) string {
 
 // target returns the target as it was recorded; credentials are the replacements that the mask chose.
 func (p *replay) target(set settings) Target {
-	t := Target{URL: set.URL, AuthValidationURL: set.AuthValidationURL, Contacts: set.Contacts, Auth: map[string]string{}}
+	t := Target{URL: set.URL, AuthValidationURL: set.AuthValidationURL, AgentsURL: set.AgentsURL, Contacts: set.Contacts, Auth: map[string]string{}}
 	for _, key := range set.AuthKeys {
 		t.Auth[key] = "[" + key + "]"
 	}

@@ -4,11 +4,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/bridge/bridgetest"
 	"github.com/contactbridge/contactbridge/bridge/bridgetest/faultybridge"
 )
@@ -54,6 +57,41 @@ func TestBridgesThatRefuseTheFirstRequest(t *testing.T) {
 	elsewhere := httptest.NewServer(http.RedirectHandler("https://elsewhere.example.com/contact_sync?token=x", http.StatusTemporaryRedirect))
 	defer elsewhere.Close()
 	fails(t, check(t, bridgetest.Target{URL: elsewhere.URL, Auth: target.Auth}, quick()), "first-page", "points to https://elsewhere.example.com")
+}
+
+// A bridge whose first page takes time is asked again when it says; one that stays busy is not waited for without an end.
+func TestBridgesThatAreBusy(t *testing.T) {
+	behind := serve(t, faultybridge.New(contacts, 10, faultybridge.None))
+	at, err := url.Parse(behind.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: at.Scheme, Host: at.Host})
+	var refused atomic.Int32
+	var most int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/contact_sync") && refused.Add(1) <= most {
+			w.Header().Set("Retry-After", "1")
+			bridge.WriteError(w, r, &bridge.Error{Code: bridge.CodeSourceUnavailable, Message: "being read", RetryAfter: time.Second})
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	target := behind
+	target.URL = server.URL + at.Path
+	most = 6 // more seconds than the longest wait used to be
+	if report := check(t, target, quick()); !report.Strict {
+		t.Errorf("busy at first: %+v", report.Failed(bridgetest.Must))
+	}
+	refused.Store(0)
+	most = 1 << 30
+	impatient := quick()
+	impatient.Patience = 2 * time.Second
+	fails(t, check(t, target, impatient), "first-page", "503")
+	if n := refused.Load(); n > 100 {
+		t.Errorf("%d requests", n)
+	}
 }
 
 func TestContactsThatAreMissing(t *testing.T) {

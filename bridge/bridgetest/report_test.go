@@ -12,7 +12,7 @@ import (
 
 func TestEveryCaseSaysWhatItIsAbout(t *testing.T) {
 	seen := map[string]bool{}
-	rule := regexp.MustCompile(`^[PDET]\d+(, [PDET]\d+)*$`)
+	rule := regexp.MustCompile(`^[APDET]\d+(, [APDET]\d+)*$`)
 	id := regexp.MustCompile(`^[a-z0-9-]+$`)
 	for _, c := range bridgetest.Cases() {
 		if seen[c.ID] || !id.MatchString(c.ID) || !rule.MatchString(c.Rule) {

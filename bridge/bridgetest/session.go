@@ -28,12 +28,15 @@ type session struct {
 	extra   spent
 	shown   time.Time // when progress was last told
 	samples samples
+	waited  time.Duration // because the bridge was busy
 
 	tls     handshake
 	full    *run // the full run that most cases judge
 	next    *run // the incremental run right after it; nil without a checkpoint
 	created []string
 	changes *changes // nil until a contact is changed
+	agents  []agentPage
+	added   map[string]string // auth fields that the credential check answered
 }
 
 // An entry holds the findings for one case.
@@ -94,19 +97,24 @@ func complete(target *Target) error {
 	if err := checkURL(target.URL); err != nil {
 		return fmt.Errorf("read target: %w", err)
 	}
-	if target.AuthValidationURL != "" {
-		if err := checkURL(target.AuthValidationURL); err != nil {
-			return fmt.Errorf("read target's credential check: %w", err)
+	for _, other := range []struct {
+		address    *string
+		name, path string
+	}{{&target.AuthValidationURL, "credential check", "/auth_validation"}, {&target.AgentsURL, "agents", "/agent_sync"}} {
+		if *other.address != "" {
+			if err := checkURL(*other.address); err != nil {
+				return fmt.Errorf("read target's %s: %w", other.name, err)
+			}
+			continue
 		}
-		return nil
-	}
-	u, err := url.Parse(target.URL)
-	if err != nil {
-		return errors.New("read target: the URL cannot be parsed")
-	}
-	if path, ok := strings.CutSuffix(u.Path, "/contact_sync"); ok {
-		u.Path, u.RawPath = path+"/auth_validation", ""
-		target.AuthValidationURL = u.String()
+		u, err := url.Parse(target.URL)
+		if err != nil {
+			return errors.New("read target: the URL cannot be parsed")
+		}
+		if path, ok := strings.CutSuffix(u.Path, "/contact_sync"); ok {
+			u.Path, u.RawPath = path+other.path, ""
+			*other.address = u.String()
+		}
 	}
 	return nil
 }

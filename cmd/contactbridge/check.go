@@ -21,6 +21,7 @@ type checkFlags struct {
 	authFlags
 
 	authValidation string
+	agents         string
 	contacts       int
 	mutate         string
 	restart        string
@@ -77,6 +78,7 @@ Exit status: 0 if no must failed (with --strict: nor should), 1 if one failed, 2
 func (f *checkFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.authValidation, "auth-validation", "", "the `url` that checks credentials (default: the bridge's with /auth_validation for /contact_sync)")
+	flags.StringVar(&f.agents, "agents", "", "the `url` that sends agents (default: the bridge's with /agent_sync for /contact_sync)")
 	flags.IntVar(&f.contacts, "contacts", 0, "how many contacts a full run must bring, if you know")
 	flags.StringVar(&f.mutate, "mutate", "", "a `command` that changes a contact: command create|update|delete ID")
 	flags.StringVar(&f.restart, "restart", "", "a `command` that restarts the bridge and ends")
@@ -126,7 +128,7 @@ func (f *checkFlags) target(cmd *cobra.Command, args []string) (bridgetest.Targe
 	if err != nil {
 		return bridgetest.Target{}, options, err
 	}
-	target := bridgetest.Target{URL: address.String(), AuthValidationURL: f.authValidation, Contacts: f.contacts}
+	target := bridgetest.Target{URL: address.String(), AuthValidationURL: f.authValidation, AgentsURL: f.agents, Contacts: f.contacts}
 	if target.Auth, err = f.auth(cmd.InOrStdin()); err != nil {
 		return target, options, err
 	}

@@ -38,7 +38,7 @@ func newHubIntegrationCommand(f *hubFlags) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&i.account, "account", "", "account `name`; may be left out where there is one only")
 	cmd.PersistentFlags().BoolVar(&i.json, "json", false, "print JSON")
-	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.held(), i.accept(), i.keep(), i.remove())
+	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.runs(), i.rejected(), i.agents(), i.held(), i.accept(), i.keep(), i.remove())
 	return cmd
 }
 
@@ -220,7 +220,9 @@ func (f *integrationFlags) show() *cobra.Command {
 				}
 				fmt.Fprintf(out, "%s of %s\n", v.Key.Integration, v.Account)
 				line("bridge", v.Bridge)
+				line("source", v.Source)
 				line("validation", v.Validation)
+				line("agents", agentsLine(v))
 				line("auth", strings.Join(v.AuthSet, ", "))
 				line("oauth", oauth(v.OAuth))
 				line("schedule", schedule(v.Schedule))
@@ -248,13 +250,37 @@ func (f *integrationFlags) show() *cobra.Command {
 func (f *integrationFlags) addCommand() *cobra.Command {
 	var s settings
 	var paused bool
+	var from string
 	cmd := &cobra.Command{
-		Use: "add NAME URL", Short: "Add an integration; it runs at once, then by its schedule", Args: takes("NAME", "URL"),
+		Use: "add NAME URL | add NAME --kind KIND --set KEY=VALUE … | add [NAME] --from FILE", Short: "Add an integration; it runs at once, then by its schedule",
+		Long: `Add an integration: a bridge, or a source that the hub reads itself; what it is sent as auth, and when it runs. It runs at once, then by
+its schedule.
+
+With --kind there is no bridge: the hub reads the source, as a bridge with the same configuration would.
+
+With --from everything that a registration says comes from its JSON, as contactbridge describe writes it: the addresses, the fields of
+auth, how an access token is got. Flags go before it. Values of auth are given as without it.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case from != "":
+				return atMostOne("NAME")(cmd, args)
+			case s.source.given():
+				if len(args) == 2 {
+					return misuse("it has both a bridge and a source", "Leave out the URL, or --kind.")
+				}
+				return takes("NAME")(cmd, args)
+			case len(args) == 1:
+				return misuse("it has neither a bridge nor a source", "Add the URL of the bridge's contact_sync endpoint, or --kind for a source that the hub reads itself.")
+			}
+			return takes("NAME", "URL")(cmd, args)
+		},
 		Example: `  contactbridge hub integration add crm https://bridge.example.com/crm/contact_sync --auth username=agent --auth-env password=CRM_PASSWORD
+  contactbridge hub integration add shop --kind mysql --set dsn=@dsn.txt --set table=customers --set id=id --set updated=updated_at --set fields.phones=[phone]
   contactbridge hub integration add desk https://bridge.example.com/desk/contact_sync --oauth client_credentials \
-    --oauth-token-url https://login.example.com/token --oauth-client-id hub --auth-env client_secret=DESK_SECRET`,
+    --oauth-token-url https://login.example.com/token --oauth-client-id hub --auth-env client_secret=DESK_SECRET
+  contactbridge hub integration add --from integration.json --auth username=agent --auth-env password=CRM_PASSWORD`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target, err := parseBridgeURL(args[1])
+			registered, err := s.registered(cmd, from, args)
 			if err != nil {
 				return err
 			}
@@ -267,20 +293,27 @@ func (f *integrationFlags) addCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				i := registry.Integration{Key: directory.Key{Account: account, Integration: args[0]}, Bridge: target.String(), Paused: paused}
+				i := registered
+				i.Key.Account, i.Paused = account, paused
+				name := i.Key.Integration
+				if err := s.source.apply(&i, auth); err != nil {
+					return err
+				}
 				if err := s.apply(cmd, &i, true); err != nil {
 					return err
 				}
 				if err := h.AddIntegration(ctx, i, auth); err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is added to %s. To try its credentials: contactbridge hub integration test %s\n", args[0], account, args[0])
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is added to %s. To try its credentials: contactbridge hub integration test %s\n", name, account, name)
 				return nil
 			})
 		},
 	}
 	s.add(cmd)
 	cmd.Flags().BoolVar(&paused, "paused", false, "do not run it by its schedule yet")
+	cmd.Flags().StringVar(&from, "from", "", "`file` with the JSON of a registration; - is standard input")
+	_ = cmd.MarkFlagFilename("from", "json") // the flag is there
 	return cmd
 }
 
@@ -302,9 +335,12 @@ func (f *integrationFlags) change() *cobra.Command {
 				}
 				i := v.Integration
 				if address != "" {
-					i.Bridge = address
+					i.Bridge, i.Source = address, ""
 				}
 				if err := s.apply(cmd, &i, false); err != nil {
+					return err
+				}
+				if err := s.source.apply(&i, auth); err != nil {
 					return err
 				}
 				if err := h.ChangeIntegration(ctx, i, auth); err != nil {
@@ -378,7 +414,11 @@ func printTest(cmd *cobra.Command, name string, r hub.TestResult) {
 		fmt.Fprintf(out, "%s %s: %s\n  hint: %s\n", style.Bad("✗"), name, oneLine(p.Message), oneLine(p.Hint))
 		return
 	}
-	fmt.Fprintf(out, "%s %s: the bridge takes the credentials (%s, %.1f s)\n", style.Good("✓"), name, r.Checked, r.Seconds)
+	said := "the bridge takes the credentials"
+	if r.Inside {
+		said = "the source can be read"
+	}
+	fmt.Fprintf(out, "%s %s: %s (%s, %.1f s)\n", style.Good("✓"), name, said, r.Checked, r.Seconds)
 	for _, c := range r.Sample {
 		fmt.Fprintf(out, "  %s  %s\n", oneLine(c.Name), style.Dim(oneLine(strings.Join(c.Phones, ", "))))
 	}

@@ -20,8 +20,10 @@ import (
 // settings are the flags that say how an integration is set up.
 type settings struct {
 	authFlags
+	source sourceFlags
 
 	validation string
+	agents     string
 	every      time.Duration
 	cron       string
 	off        bool
@@ -36,8 +38,10 @@ type settings struct {
 
 func (s *settings) add(cmd *cobra.Command) {
 	s.authFlags.add(cmd)
+	s.source.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&s.validation, "validation", "", "`URL` of the bridge's auth_validation endpoint")
+	flags.StringVar(&s.agents, "agents", "", "`URL` of the bridge's agent_sync endpoint")
 	flags.DurationVar(&s.every, "every", registry.DefaultEvery, "how often it runs")
 	flags.StringVar(&s.cron, "cron", "", "when it runs, instead of --every: five `fields`, in the account's time zone")
 	flags.BoolVar(&s.off, "off", false, "run only when asked to")
@@ -59,7 +63,7 @@ func (s *settings) addLimits(flags *pflag.FlagSet) {
 }
 
 func (s *settings) addOAuth(flags *pflag.FlagSet) {
-	flags.StringVar(&s.oauth.Grant, "oauth", "", "`grant` by which it gets access tokens: client_credentials or authorization_code; give the secret as the auth value client_secret; none: no OAuth any more")
+	flags.StringVar(&s.oauth.Grant, "oauth", "", "`grant` by which it gets access tokens: client_credentials, authorization_code, or password with the auth values username and password; give the secret as the auth value client_secret; none: no OAuth any more")
 	flags.StringVar(&s.oauth.TokenURL, "oauth-token-url", "", "`URL` of the provider's token endpoint")
 	flags.StringVar(&s.oauth.AuthorizeURL, "oauth-authorize-url", "", "`URL` that a browser opens, for authorization_code")
 	flags.StringVar(&s.oauth.ClientID, "oauth-client-id", "", "`id` that the provider gave the hub")
@@ -71,8 +75,11 @@ func (s *settings) addOAuth(flags *pflag.FlagSet) {
 // apply changes what was said on the command line, all of it where everything says so.
 func (s *settings) apply(cmd *cobra.Command, i *registry.Integration, everything bool) error {
 	said := func(flag string) bool { return everything || cmd.Flags().Changed(flag) }
-	if said("validation") {
+	if cmd.Flags().Changed("validation") {
 		i.Validation = s.validation
+	}
+	if cmd.Flags().Changed("agents") {
+		i.Agents = s.agents
 	}
 	if err := s.applySchedule(cmd, &i.Schedule, said); err != nil {
 		return err
@@ -165,7 +172,7 @@ func (s *settings) applyOAuth(cmd *cobra.Command, i *registry.Integration, said 
 		"oauth": {&o.Grant, &s.oauth.Grant}, "oauth-token-url": {&o.TokenURL, &s.oauth.TokenURL}, "oauth-authorize-url": {&o.AuthorizeURL, &s.oauth.AuthorizeURL},
 		"oauth-client-id": {&o.ClientID, &s.oauth.ClientID}, "oauth-field": {&o.Field, &s.oauth.Field},
 	} {
-		if said(flag) {
+		if cmd.Flags().Changed(flag) {
 			*text.to = *text.from
 		}
 	}

@@ -26,7 +26,7 @@ func newHubUserCommand(f *hubFlags) *cobra.Command {
 		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(hubUserList(f), hubUserAdd(f), hubUserPassword(f), hubUserRemove(f))
+	cmd.AddCommand(hubUserList(f), hubUserAdd(f), hubUserPassword(f), hubUserEmail(f), hubUserRemove(f))
 	return cmd
 }
 
@@ -39,13 +39,13 @@ func hubUserList(f *hubFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				t := newTable("NAME", "ROLE", "ACCOUNTS", "LAST SEEN", "")
+				t := newTable("NAME", "ROLE", "ACCOUNTS", "LAST SEEN", "E-MAIL", "")
 				for _, u := range users {
 					locked := ""
 					if u.Disabled {
 						locked = "locked"
 					}
-					t.row(u.Name, string(u.Role), cmp.Or(strings.Join(u.Accounts, ", "), "all"), ago(u.LastSeen), locked)
+					t.row(u.Name, string(u.Role), cmp.Or(strings.Join(u.Accounts, ", "), "all"), ago(u.LastSeen), cmp.Or(u.Address(), "-"), locked)
 				}
 				return t.print(cmd.OutOrStdout(), "No user can sign in yet. Open the console, or: contactbridge hub user add NAME --role admin")
 			})
@@ -54,7 +54,7 @@ func hubUserList(f *hubFlags) *cobra.Command {
 }
 
 func hubUserAdd(f *hubFlags) *cobra.Command {
-	var role string
+	var role, email string
 	var accounts []string
 	cmd := &cobra.Command{
 		Use: "add NAME", Short: "Add a user, and print a password for the first sign-in", Args: takes("NAME"),
@@ -63,6 +63,9 @@ func hubUserAdd(f *hubFlags) *cobra.Command {
 				return misuse(fmt.Sprintf("unknown role %q", role), "Choose one of: "+strings.Join(roles, ", ")+".")
 			}
 			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
+				if err := checkEmail(email); err != nil {
+					return err
+				}
 				for _, account := range accounts {
 					if _, err := h.Account(ctx, account); err != nil {
 						return err
@@ -72,7 +75,7 @@ func hubUserAdd(f *hubFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				u := registry.User{ID: rand.Text(), Name: args[0], Role: registry.Role(role), Accounts: accounts, Password: encoded}
+				u := registry.User{ID: rand.Text(), Name: args[0], Role: registry.Role(role), Accounts: accounts, Email: email, Password: encoded}
 				if err := h.Registry.PutUser(ctx, u); err != nil {
 					if errors.Is(err, registry.ErrExists) {
 						return misuse("there is a user "+args[0]+" already", "For a new password: contactbridge hub user password "+args[0])
@@ -84,6 +87,7 @@ func hubUserAdd(f *hubFlags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", string(registry.RoleReader), "`role`: "+strings.Join(roles, ", "))
+	cmd.Flags().StringVar(&email, "email", "", "`address` by which agents of external services are known to be the user (default: NAME, where that is one)")
 	cmd.Flags().StringSliceVar(&accounts, "account", nil, "account `name` that the user sees; may be repeated; default: all")
 	return cmd
 }
@@ -96,6 +100,43 @@ func sayPassword(ctx context.Context, cmd *cobra.Command, h *hub.Hub, action, na
 	fmt.Fprintln(cmd.OutOrStdout(), password)
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s signs in with this password once, within a week, and then chooses one.\n", name)
 	return nil
+}
+
+// checkEmail refuses what cannot be an e-mail address.
+func checkEmail(address string) error {
+	if local, domain, _ := strings.Cut(address, "@"); address != "" && (local == "" || domain == "") {
+		return misuse(fmt.Sprintf("%q is not an e-mail address", address), "Write it as jane@example.com.")
+	}
+	return nil
+}
+
+func hubUserEmail(f *hubFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "email NAME [ADDRESS]", Short: "Set the e-mail address by which agents of external services are known to be a user; without one, take it away",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 || len(args) > 2 {
+				return misuse("it takes a user's NAME and an ADDRESS", "")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			address := ""
+			if len(args) == 2 {
+				address = args[1]
+			}
+			if err := checkEmail(address); err != nil {
+				return err
+			}
+			return f.user(cmd, args[0], func(ctx context.Context, h *hub.Hub, u registry.User) error {
+				u.Email = address
+				if err := h.Registry.ChangeUser(ctx, u); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "the e-mail address of %s is %s\n", u.Name, cmp.Or(address, "taken away"))
+				return h.Note(ctx, "user.change", "", u.Name, "e-mail address")
+			})
+		},
+	}
 }
 
 func hubUserPassword(f *hubFlags) *cobra.Command {

@@ -131,7 +131,7 @@ func newInitKindCommand(k source.Kind, f *initFlags) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	for _, q := range k.Setup.Questions(source.Answers{}) {
-		usage := strings.ToLower(q.Title[:1]) + q.Title[1:]
+		usage := uncapitalized(q.Title)
 		if q.Secret {
 			usage += "; better ${NAME}, which refers to an environment variable"
 		}
@@ -158,8 +158,12 @@ func newInitKindCommand(k source.Kind, f *initFlags) *cobra.Command {
 func firstSentence(text string) string {
 	text, _, _ = strings.Cut(text, ". ")
 	text, _, _ = strings.Cut(text, ": ")
-	text = strings.ReplaceAll(strings.TrimSuffix(text, "."), "`", "")
-	if len(text) < 2 || text[1] < 'a' { // SQL stays SQL
+	return uncapitalized(strings.ReplaceAll(strings.TrimSuffix(text, "."), "`", ""))
+}
+
+// uncapitalized returns a text as it stands within a sentence: SQL and OAuth stay as they are.
+func uncapitalized(text string) string {
+	if len(text) < 2 || text[1] < 'a' && text[1] != ' ' {
 		return text
 	}
 	return strings.ToLower(text[:1]) + text[1:]
@@ -415,8 +419,10 @@ func (r *setupRun) preview() (*preview.Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	line := newWaitLine(r.cmd)
 	p, err := preview.Of(r.cmd.Context(), cfg.Endpoints[r.draft.Endpoint], source.Deps{Logger: slog.New(slog.DiscardHandler)}, bridge.Auth{},
-		preview.Options{Limit: 5, Examine: 2000, Inspect: 10 * time.Second, Read: 10 * time.Second})
+		preview.Options{Limit: 5, Examine: 2000, Inspect: 10 * time.Second, Read: 10 * time.Second, Wait: mostPatience, Waiting: line.show})
+	line.clear()
 	if err == nil && len(r.draft.Proposal.Settings) > 0 && !r.ready() {
 		p.Mapping = nil // it has just been shown, with reasons
 	}

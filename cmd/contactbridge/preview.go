@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/preview"
 	"github.com/contactbridge/contactbridge/internal/progress"
@@ -94,7 +95,10 @@ func (f *previewFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	options := preview.Options{Limit: f.limit, Examine: f.examine, Inspect: 30 * time.Second, Read: 10 * time.Second}
+	line := newWaitLine(cmd)
+	options.Wait, options.Waiting = mostPatience, line.show
 	p, err := preview.Of(cmd.Context(), endpoint, source.Deps{Logger: slog.New(slog.DiscardHandler)}, auth, options)
+	line.clear()
 	if err != nil {
 		return fmt.Errorf("look at %s: %w", endpoint.Name, err)
 	}
@@ -106,6 +110,33 @@ func (f *previewFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	return nil
 }
+
+// mostPatience is how long a command waits for a source that goes on reading.
+const mostPatience = 15 * time.Minute
+
+// A waitLine says what a command waits for: in one line of a terminal, or once elsewhere.
+type waitLine struct {
+	line progressLine
+	said bool
+}
+
+func newWaitLine(cmd *cobra.Command) *waitLine {
+	w := cmd.ErrOrStderr()
+	return &waitLine{line: progressLine{w: w, on: progress.IsTerminal(w)}}
+}
+
+func (l *waitLine) show(err error) {
+	text := failure.Of(err).Message + ": waiting…"
+	switch {
+	case l.line.on:
+		fmt.Fprintf(l.line.w, "\r\x1b[K%.100s", oneLine(text))
+	case !l.said:
+		fmt.Fprintln(l.line.w, text)
+	}
+	l.said = true
+}
+
+func (l *waitLine) clear() { l.line.clear() }
 
 func (f *previewFlags) print(w io.Writer, p *preview.Preview) error {
 	if f.json {

@@ -40,15 +40,25 @@ Only records with exactly this number or address are taken: two people who share
 				if err != nil {
 					return err
 				}
+				var agents []hub.AgentView
+				if strings.Contains(args[0], "@") {
+					if agents, err = h.AgentsByEmail(ctx, account, args[0]); err != nil {
+						return err
+					}
+				}
+				records := len(entries) + len(agents)
 				if !asJSON {
-					if err := printRecords(cmd, entries, alike); err != nil || len(entries) == 0 {
+					if err := printRecords(cmd, entries, agents, alike); err != nil || records == 0 {
 						return err
 					}
 				}
 				if !yes {
-					return misuse(fmt.Sprintf("this would delete %s for good", count(len(entries), "record")), "Say --yes if that is what you want.")
+					return misuse(fmt.Sprintf("this would delete %s for good", count(records, "record")), "Say --yes if that is what you want.")
 				}
-				refs := make([]directory.Ref, 0, len(entries))
+				refs := make([]directory.Ref, 0, records)
+				for _, v := range agents {
+					refs = append(refs, directory.Ref{Integration: v.Integration, ID: v.Agent.ID, Agent: true})
+				}
 				for _, e := range entries {
 					refs = append(refs, directory.Ref{Integration: e.Key.Integration, ID: e.Contact.ID})
 				}
@@ -96,17 +106,20 @@ func recordsOf(ctx context.Context, h *hub.Hub, account, what string) (entries [
 	return entries, alike, nil
 }
 
-func printRecords(cmd *cobra.Command, entries []directory.Entry, alike []string) error {
+func printRecords(cmd *cobra.Command, entries []directory.Entry, agents []hub.AgentView, alike []string) error {
 	t := newTable("INTEGRATION", "ID", "NAME", "NUMBERS", "E-MAIL")
 	for _, e := range entries {
 		c := e.Contact
 		t.row(e.Key.Integration, c.ID, c.Name, cmp.Or(strings.Join(c.Phones, ", "), "-"), cmp.Or(strings.Join(c.Emails, ", "), "-"))
 	}
+	for _, v := range agents {
+		t.row(v.Integration, v.Agent.ID, v.Agent.Name+" (agent)", "-", v.Agent.Email)
+	}
 	if err := t.print(cmd.OutOrStdout(), "No record has this number or address."); err != nil {
 		return err
 	}
-	if len(entries) > 1 {
-		fmt.Fprintln(cmd.OutOrStdout(), progress.Plural(int64(len(entries)), "record")+" in all")
+	if all := len(entries) + len(agents); all > 1 {
+		fmt.Fprintln(cmd.OutOrStdout(), progress.Plural(int64(all), "record")+" in all")
 	}
 	if len(alike) > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "Not meant, for only the last digits of the number agree: %s\n", strings.Join(alike, ", "))

@@ -49,7 +49,7 @@ protocol (the bridge), fetches them from any bridge into a directory (the synchr
 		&cobra.Group{ID: groupBridge, Title: "Serve contacts:"},
 		&cobra.Group{ID: groupSync, Title: "Fetch contacts, know who is calling:"},
 	)
-	root.AddCommand(newDemoCommand(), newInitCommand(), newServeCommand(), newPreviewCommand(), newConfigCommand(), newSyncCommand(), newLookupCommand(), newHubCommand(),
+	root.AddCommand(newDemoCommand(), newInitCommand(), newServeCommand(), newPreviewCommand(), newDescribeCommand(), newConfigCommand(), newSyncCommand(), newLookupCommand(), newHubCommand(),
 		newBackupCommand(), newRestoreCommand(), newMigrateCommand(), newPurgeCommand(), newCheckCommand(), newHealthCommand(), newSupportBundleCommand(), newManCommand())
 	return root
 }

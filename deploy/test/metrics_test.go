@@ -1,3 +1,5 @@
+// Package deploy_test checks what deploys contactbridge: packages, units, compose.yaml, alert rules and the dashboard. The tests of
+// the chart and of the image are apart, since they take long to compile.
 package deploy_test
 
 import (
@@ -19,7 +21,11 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"sigs.k8s.io/yaml"
+
+	"github.com/contactbridge/contactbridge/deploy/internal/program"
 )
+
+func TestMain(m *testing.M) { program.Main(m) }
 
 // An expression is one of a rule or a panel.
 type expression struct{ from, text string }
@@ -158,9 +164,9 @@ func running(t *testing.T) []model.Metric {
 	await(t, hub, "/metrics", func(text string) bool { return strings.Contains(text, `contactbridge_integration_freshness_seconds{`) })
 	await(t, hub, "/callerid?number=%2B14155552671", func(text string) bool { return strings.Contains(text, "Jane") })
 	var all []model.Metric
+	text := expfmt.NewTextParser(model.UTF8Validation)
 	for _, port := range []int{bridge, hub} {
-		text := await(t, port, "/metrics", func(string) bool { return true })
-		families, err := expfmt.NewTextParser(model.UTF8Validation).TextToMetricFamilies(strings.NewReader(text))
+		families, err := text.TextToMetricFamilies(strings.NewReader(await(t, port, "/metrics", func(string) bool { return true })))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +193,7 @@ func write(t *testing.T, path, text string) {
 // start runs the program until the test ends.
 func start(t *testing.T, folder string, args ...string) {
 	t.Helper()
-	cmd := program(t, args...)
+	cmd := program.Command(t, args...)
 	cmd.Dir = folder
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -245,16 +251,30 @@ func freePort(t *testing.T) int {
 }
 
 // variable is how a query names one.
-var variable = regexp.MustCompile(`\$[a-z_]+`)
+var variable = regexp.MustCompile(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)[^}]*\})`)
 
 func TestTheDashboardsVariablesAreThere(t *testing.T) {
 	text, err := os.ReadFile("../grafana/contactbridge.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range variable.FindAllString(string(text), -1) {
-		if name != "$job" && name != "$__rate_interval" {
-			t.Errorf("nobody knows %s", name)
+	var dashboard struct {
+		Templating struct{ List []struct{ Name string } }
+	}
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"__rate_interval": true}
+	for _, v := range dashboard.Templating.List {
+		known[v.Name] = true
+	}
+	used := variable.FindAllStringSubmatch(string(text), -1)
+	if len(used) == 0 {
+		t.Error("it uses no variable")
+	}
+	for _, v := range used {
+		if name := v[1] + v[2]; !known[name] {
+			t.Errorf("nobody knows %s", v[0])
 		}
 	}
 }

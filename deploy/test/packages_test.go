@@ -12,6 +12,8 @@ import (
 	"github.com/goreleaser/nfpm/v2"
 	_ "github.com/goreleaser/nfpm/v2/deb"
 	_ "github.com/goreleaser/nfpm/v2/rpm"
+
+	"github.com/contactbridge/contactbridge/deploy/internal/program"
 )
 
 var exposure = regexp.MustCompile(`Overall exposure level for \S+: ([0-9.]+)`)
@@ -42,10 +44,42 @@ func TestTheUnitsAreHardened(t *testing.T) {
 	}
 }
 
-// Both kinds of packages are made, and what stands in the configurations that they bring is good.
+// systemd makes the users that the units name.
+func TestTheUsersAreMade(t *testing.T) {
+	command, err := exec.LookPath("systemd-sysusers")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("this machine has no systemd-sysusers")
+	}
+	file, err := filepath.Abs("../packages/sysusers.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), command, "--root="+root, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	users, err := os.ReadFile(filepath.Join(root, "etc/passwd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"bridge", "hub"} {
+		if want := regexp.MustCompile(`(?m)^contactbridge-` + part + `:.*:/var/lib/contactbridge/` + part + `:\S*nologin$`); !want.Match(users) {
+			t.Errorf("the user of the %s is not among\n%s", part, users)
+		}
+	}
+}
+
+// Both kinds of packages are made, and what stands in the configurations that they bring is good. The program in them is a short text
+// here: ./scripts/packages installs the real one.
 func TestPackagesAreMade(t *testing.T) {
 	folder := t.TempDir()
-	for name, text := range map[string]string{"man/contactbridge.1.gz": "x", "contactbridge.bash": "x", "contactbridge.zsh": "x", "contactbridge.fish": "x"} {
+	for name, text := range map[string]string{"program": "x", "man/contactbridge.1.gz": "x", "contactbridge.bash": "x", "contactbridge.zsh": "x", "contactbridge.fish": "x"} {
 		path := filepath.Join(folder, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -53,7 +87,7 @@ func TestPackagesAreMade(t *testing.T) {
 		write(t, path, text)
 	}
 	t.Setenv("STAGE", folder)
-	t.Setenv("PROGRAM", binary(t))
+	t.Setenv("PROGRAM", filepath.Join(folder, "program"))
 	t.Setenv("ARCH", "amd64")
 	t.Setenv("VERSION", "0.0.1")
 	t.Chdir("../packages")
@@ -88,7 +122,7 @@ func TestPackagesAreMade(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"serve", "-c", "bridge.yaml", "--check"}, {"hub", "-c", "hub.yaml", "--check"}} {
-		if out, err := program(t, args...).CombinedOutput(); err != nil {
+		if out, err := program.Command(t, args...).CombinedOutput(); err != nil {
 			t.Errorf("%v: %v\n%s", args, err, out)
 		}
 	}

@@ -27,7 +27,7 @@ type Harness struct {
 
 // Run runs every case against stores of the harness.
 func Run(t *testing.T, h Harness) {
-	for _, c := range slices.Concat(cases, goneCases, searchCases, purgeCases, bookCases) {
+	for _, c := range slices.Concat(cases, goneCases, searchCases, purgeCases, agentCases, bookCases) {
 		t.Run(c.name, func(t *testing.T) { c.run(newBench(t, h)) })
 	}
 }

@@ -13,14 +13,22 @@ import (
 
 // Purge implements [directory.Store]. What is deleted leaves the database's files when PostgreSQL next vacuums them.
 func (s *Store) Purge(ctx context.Context, account string, refs []directory.Ref, suppress bool) (purged int64, err error) {
-	ids := map[string][][]byte{}
+	type toPurge struct{ contacts, agents [][]byte }
+	ids := map[string]*toPurge{}
 	for _, ref := range refs {
-		ids[ref.Integration] = append(ids[ref.Integration], []byte(ref.ID))
+		if ids[ref.Integration] == nil {
+			ids[ref.Integration] = &toPurge{}
+		}
+		list := &ids[ref.Integration].contacts
+		if ref.Agent {
+			list = &ids[ref.Integration].agents
+		}
+		*list = append(*list, []byte(ref.ID))
 	}
 	for integration, list := range ids {
 		var n int64
 		err := s.transaction(ctx, func(tx pgx.Tx) (err error) {
-			n, err = s.purge(ctx, tx, directory.Key{Account: account, Integration: integration}, list, suppress)
+			n, err = s.purge(ctx, tx, directory.Key{Account: account, Integration: integration}, list.contacts, list.agents, suppress)
 			return err
 		})
 		if err != nil {
@@ -31,7 +39,7 @@ func (s *Store) Purge(ctx context.Context, account string, refs []directory.Ref,
 	return purged, nil
 }
 
-func (s *Store) purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][]byte, suppress bool) (int64, error) {
+func (s *Store) purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids, agents [][]byte, suppress bool) (int64, error) {
 	if suppress {
 		if _, err := ensure(ctx, tx, key); err != nil {
 			return 0, err
@@ -64,9 +72,12 @@ func (s *Store) purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][
 	}
 	var suppressed int64
 	if suppress {
-		digests := make([][]byte, len(ids))
-		for i, id := range ids {
-			digests[i] = directory.SuppressedDigest(salt, string(id))
+		digests := make([][]byte, 0, len(ids)+len(agents))
+		for _, id := range ids {
+			digests = append(digests, directory.SuppressedDigest(salt, string(id)))
+		}
+		for _, id := range agents {
+			digests = append(digests, directory.SuppressedDigest(salt, directory.AgentSuppression(string(id))))
 		}
 		tag, err := tx.Exec(ctx, "INSERT INTO contactbridge.suppressed (account, integration, digest) SELECT $1, $2, unnest($3::bytea[]) ON CONFLICT DO NOTHING",
 			at.account, at.integration, digests)
@@ -82,7 +93,11 @@ func (s *Store) purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids [][
 	}
 	_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET had = had - $3 WHERE account = $1 AND integration = $2 AND state = $4",
 		at.account, at.integration, purged, directory.Running)
-	return purged, err
+	if err != nil {
+		return 0, err
+	}
+	tag, err := tx.Exec(ctx, "DELETE FROM contactbridge.agents WHERE account = $1 AND integration = $2 AND id = ANY($3)", at.account, at.integration, agents)
+	return purged + tag.RowsAffected(), err
 }
 
 // forgetChunk is how many contacts one transaction of Forget deletes.
@@ -121,6 +136,7 @@ func (s *Store) detach(ctx context.Context, tx pgx.Tx, key directory.Key) error 
 		"DELETE FROM contactbridge.runs WHERE account = $1 AND integration = $2",
 		"DELETE FROM contactbridge.rejected WHERE account = $1 AND integration = $2",
 		"DELETE FROM contactbridge.held WHERE account = $1 AND integration = $2",
+		"DELETE FROM contactbridge.agents WHERE account = $1 AND integration = $2",
 		"DELETE FROM contactbridge.suppressed WHERE account = $1 AND integration = $2",
 		"DELETE FROM contactbridge.integrations WHERE account = $1 AND id = $2",
 	} {

@@ -83,7 +83,7 @@ func (s *Store) Contacts(ctx context.Context, key directory.Key, after string, l
 }
 
 // states are an integration's columns, then those of its newest run.
-var states = `SELECT a.name, i.name, i.checkpoint, i.contacts, ` + heldOf + `, r.pk IS NOT NULL, ` + directory.SelectRun(true) + ` FROM contactbridge.integrations i
+var states = `SELECT a.name, i.name, i.checkpoint, i.contacts, ` + heldOf + `, ` + agentColumns + `, r.pk IS NOT NULL, ` + directory.SelectRun(true) + ` FROM contactbridge.integrations i
 	JOIN contactbridge.accounts a ON a.id = i.account
 	LEFT JOIN LATERAL (SELECT * FROM contactbridge.runs WHERE account = i.account AND integration = i.id ORDER BY pk DESC LIMIT 1) r ON true `
 
@@ -91,9 +91,12 @@ func scanState(row pgx.CollectableRow) (state directory.State, err error) {
 	var run directory.StoredRun
 	var heldBy, held int64
 	var ran bool
-	err = row.Scan(append([]any{
-		(*directory.Text)(&state.Account), (*directory.Text)(&state.Integration), (*directory.Text)(&state.Checkpoint), &state.Contacts, &heldBy, &held, &ran,
-	}, run.Fields()...)...)
+	agents, read := scannedAgents(&state.Agents)
+	into := append([]any{
+		(*directory.Text)(&state.Account), (*directory.Text)(&state.Integration), (*directory.Text)(&state.Checkpoint), &state.Contacts, &heldBy, &held,
+	}, agents...)
+	err = row.Scan(append(append(into, &ran), run.Fields()...)...)
+	read()
 	state.Held = directory.HeldBy(heldBy, held)
 	if ran {
 		run.Key, run.Lease = state.Key, ""

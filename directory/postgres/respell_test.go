@@ -36,6 +36,8 @@ func TestContactsOfAnOlderReleaseAreFoundByWhatPeopleType(t *testing.T) {
 	database.Exec(t, `UPDATE contactbridge.contacts SET words = replace(replace(words::text, 'lukasz', 'łukasz'), 'oconnor', 'nothing')::tsvector`)
 	database.Exec(t, "DELETE FROM contactbridge.directory_migrations WHERE version_id >= 9")
 	database.Exec(t, "ALTER TABLE contactbridge.contacts DROP COLUMN changed")
+	database.Exec(t, `DROP TABLE contactbridge.agents;
+		ALTER TABLE contactbridge.integrations DROP COLUMN agents_synced, DROP COLUMN agents_error, DROP COLUMN agents_hint`)
 	database.Exec(t, "DROP TABLE contactbridge.leavers, contactbridge.members, contactbridge.books")
 	if store, err = postgres.Open(t.Context(), database.DSN); err != nil {
 		t.Fatal(err)

@@ -52,6 +52,7 @@ func (s *Store) takeName(ctx context.Context, tx *writer, key directory.Key) err
 		"DELETE FROM runs WHERE integration = ?",
 		"DELETE FROM rejected WHERE integration = ?",
 		"DELETE FROM held WHERE integration = ?",
+		"DELETE FROM agents WHERE integration = ?",
 		"UPDATE integrations SET name = NULL WHERE pk = ?",
 	} {
 		if _, err := tx.ExecContext(ctx, statement, pk); err != nil {

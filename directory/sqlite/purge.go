@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,9 +17,25 @@ const purgeAtOnce = 20
 // the same, and the log is emptied. While a process reads an old state for long the log stays as it is, until the next purge.
 // Words of what a contact said in earlier versions, which lead to no contact any more, are gone from the index with the next [Store.Prune].
 func (s *Store) Purge(ctx context.Context, account string, refs []directory.Ref, suppress bool) (purged int64, err error) {
-	byIntegration := map[string][]string{}
+	byIntegration, agents := map[string][]string{}, map[string][]string{}
 	for _, ref := range refs {
+		if ref.Agent {
+			agents[ref.Integration] = append(agents[ref.Integration], ref.ID)
+			continue
+		}
 		byIntegration[ref.Integration] = append(byIntegration[ref.Integration], ref.ID)
+	}
+	for integration, ids := range agents {
+		var n int64
+		err := s.writer.transaction(ctx, func(tx *writer) (err error) {
+			p := purger{tx: tx, key: directory.Key{Account: account, Integration: integration}}
+			n, err = p.purgeAgents(ctx, ids, suppress)
+			return err
+		})
+		if err != nil {
+			return purged, fmt.Errorf("purge agents of %s: %w", integration, err)
+		}
+		purged += n
 	}
 	for integration, ids := range byIntegration {
 		for some := range slices.Chunk(ids, purgeAtOnce) {
@@ -69,6 +86,34 @@ func (p *purger) purge(ctx context.Context, ids []string, suppress bool) (n int6
 		return 0, err
 	}
 	_, err = p.tx.ExecContext(ctx, "UPDATE integrations SET contacts = contacts - ? WHERE pk = ?", n, integration)
+	return n, err
+}
+
+func (p *purger) purgeAgents(ctx context.Context, ids []string, suppress bool) (n int64, err error) {
+	if suppress {
+		texts := make([]string, len(ids))
+		for i, id := range ids {
+			texts[i] = directory.AgentSuppression(id)
+		}
+		if err := p.suppress(ctx, texts); err != nil {
+			return 0, err
+		}
+	}
+	integration, err := integrationThere(ctx, p.tx, p.key)
+	if errors.Is(err, directory.ErrNotFound) {
+		return 0, nil
+	}
+	for _, id := range ids {
+		if err != nil {
+			return 0, err
+		}
+		var result sql.Result
+		if result, err = p.tx.ExecContext(ctx, deleteAgent, integration, id); err == nil {
+			var gone int64
+			gone, err = result.RowsAffected()
+			n += gone
+		}
+	}
 	return n, err
 }
 

@@ -56,14 +56,16 @@ func (s *Store) Contacts(ctx context.Context, key directory.Key, after string, l
 func (s *Store) State(ctx context.Context, key directory.Key) (directory.State, error) {
 	state := directory.State{Key: key}
 	var heldBy, held int64
-	err := s.read.QueryRowContext(ctx, "SELECT i.checkpoint, i.contacts, "+heldOf+" FROM integrations i WHERE i.pk = "+integrationOf, key.Account, key.Integration).
-		Scan(&state.Checkpoint, &state.Contacts, &heldBy, &held)
+	agents, read := scannedAgents(&state.Agents)
+	err := s.read.QueryRowContext(ctx, "SELECT i.checkpoint, i.contacts, "+heldOf+", "+agentColumns+" FROM integrations i WHERE i.pk = "+integrationOf, key.Account, key.Integration).
+		Scan(append([]any{&state.Checkpoint, &state.Contacts, &heldBy, &held}, agents...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return state, nil
 	}
 	if err != nil {
 		return state, fmt.Errorf("read the state of %s: %w", key.Integration, err)
 	}
+	read()
 	state.Held = directory.HeldBy(heldBy, held)
 	runs, err := s.Runs(ctx, key, 0, 1)
 	if len(runs) > 0 {
@@ -96,7 +98,7 @@ func (s *Store) States(ctx context.Context, account string) ([]directory.State, 
 
 // stateless lists integrations without their newest runs.
 func (s *Store) stateless(ctx context.Context, account string) ([]directory.State, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT a.name, i.name, i.checkpoint, i.contacts, `+heldOf+` FROM integrations i JOIN accounts a ON a.pk = i.account
+	rows, err := s.read.QueryContext(ctx, `SELECT a.name, i.name, i.checkpoint, i.contacts, `+heldOf+`, `+agentColumns+` FROM integrations i JOIN accounts a ON a.pk = i.account
 		WHERE ? IN ('', a.name) AND i.name IS NOT NULL ORDER BY a.name, i.name`, account)
 	if err != nil {
 		return nil, err
@@ -106,9 +108,11 @@ func (s *Store) stateless(ctx context.Context, account string) ([]directory.Stat
 	for rows.Next() {
 		var state directory.State
 		var heldBy, held int64
-		if err := rows.Scan(&state.Account, &state.Integration, &state.Checkpoint, &state.Contacts, &heldBy, &held); err != nil {
+		agents, read := scannedAgents(&state.Agents)
+		if err := rows.Scan(append([]any{&state.Account, &state.Integration, &state.Checkpoint, &state.Contacts, &heldBy, &held}, agents...)...); err != nil {
 			return nil, err
 		}
+		read()
 		state.Held = directory.HeldBy(heldBy, held)
 		states = append(states, state)
 	}

@@ -48,17 +48,22 @@ func (e *Refused) Explain() failure.Error {
 // Unwrap returns the cause.
 func (e *Refused) Unwrap() error { return e.Err }
 
-// New makes a transport that asks only what it may. It follows no redirects (a client may, and is judged again), and uses no
-// proxy of the environment: a proxy would dial for it.
-func New(o Policy) *http.Transport {
+// Dialer dials only what may be asked.
+func Dialer(o Policy) *net.Dialer {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	if o.Dialer != nil {
 		own := *o.Dialer
 		dialer = &own
 	}
 	dialer.Control, dialer.ControlContext = guard(o), nil // the latter would go before
+	return dialer
+}
+
+// New makes a transport that asks only what it may. It follows no redirects (a client may, and is judged again), and uses no
+// proxy of the environment: a proxy would dial for it.
+func New(o Policy) *http.Transport {
 	return &http.Transport{
-		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
+		DialContext: Dialer(o).DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
 		MaxIdleConns: 512, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -12,7 +13,9 @@ import (
 // configured holds an integration's settings as they are stored.
 type configured struct {
 	Bridge     string        `json:"bridge"`
+	Source     string        `json:"source,omitempty"`
 	Validation string        `json:"validation,omitempty"`
+	Agents     string        `json:"agents,omitempty"`
 	Fields     []Field       `json:"fields,omitempty"`
 	OAuth      *OAuth        `json:"oauth,omitempty"`
 	Every      time.Duration `json:"every,omitempty"` // nanoseconds, as all of them
@@ -32,7 +35,7 @@ type configured struct {
 
 func configuredOf(i *Integration) *configured {
 	return &configured{
-		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth,
+		Bridge: i.Bridge, Source: i.Source, Validation: i.Validation, Agents: i.Agents, Fields: i.Fields, OAuth: i.OAuth,
 		Every: i.Schedule.Every, Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: i.Schedule.Full,
 		Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: i.Limits.Timeout, Run: i.Limits.Run,
 		Share: i.Guard.Share, Min: i.Guard.Min, Always: i.Guard.Always, Priority: i.Priority, Role: i.Role,
@@ -40,7 +43,7 @@ func configuredOf(i *Integration) *configured {
 }
 
 func (c *configured) apply(i *Integration) {
-	i.Bridge, i.Validation, i.Fields, i.OAuth = c.Bridge, c.Validation, c.Fields, c.OAuth
+	i.Bridge, i.Source, i.Validation, i.Agents, i.Fields, i.OAuth = c.Bridge, c.Source, c.Validation, c.Agents, c.Fields, c.OAuth
 	i.Schedule = Schedule{Every: c.Every, Cron: c.Cron, Off: c.Off, Full: c.Full}
 	i.Limits = Limits{Pages: c.Pages, PageBytes: c.PageBytes, Timeout: c.Timeout, Run: c.Run}
 	i.Guard = directory.Guard{Share: c.Share, Min: c.Min, Always: c.Always}
@@ -71,6 +74,7 @@ func scanIntegration(row scanner, more ...any) (i Integration, err error) {
 		return i, err
 	}
 	c.apply(&i)
+	i.AuthSet = slices.DeleteFunc(i.AuthSet, func(name string) bool { return name == SourceValue })
 	i.Status.Asked = askOf(asked)
 	if problem != "" {
 		err = json.Unmarshal([]byte(problem), &i.Status.Problem)

@@ -37,8 +37,10 @@ const DefaultKeepCalls = 30 * 24 * time.Hour
 // An Integration is a bridge that an account's contacts come from.
 type Integration struct {
 	directory.Key
-	Bridge     string   // URL of the contact_sync endpoint; may hold {{field}} placeholders of Fields' values
+	Bridge     string   // URL of the contact_sync endpoint; may hold {{field}} placeholders of Fields' values; empty where there is a source
+	Source     string   // kind of the source inside the hub, whose configuration is the auth value [SourceValue]; empty where there is a bridge
 	Validation string   // URL of the auth_validation endpoint (P13); empty: none, credentials are tried on the first page
+	Agents     string   // URL of the agent_sync endpoint (A1); empty: agents are not synchronized
 	Fields     []Field  // what the auth object holds; empty: whatever values are set
 	OAuth      *OAuth   // nil: none
 	Schedule   Schedule // when it runs
@@ -56,6 +58,10 @@ type Integration struct {
 	Status     Status   // read only
 }
 
+// SourceValue is the name of the auth value that holds the configuration of a source inside the hub: sealed with the others, and sent to
+// nobody. No bridge can want a value of this name.
+const SourceValue = "(source)"
+
 // A Field describes one auth field the way the platform describes them, so that it can be asked for.
 type Field struct {
 	Name      string `json:"name" yaml:"name"`                     // key in the auth object
@@ -65,12 +71,14 @@ type Field struct {
 	Help      string `json:"help,omitempty" yaml:"help"`           // a sentence
 	Format    string `json:"format,omitempty" yaml:"format"`       // template of the value: https://{{account}}.example.com, where account is typed
 	Default   string `json:"default,omitempty" yaml:"default"`     //
+	Source    string `json:"source,omitempty" yaml:"source"`       // see [SourceInput]
+	Store     Store  `json:"store,omitzero" yaml:"store"`          // false: see [NotKept]
 }
 
 // An OAuth says how an integration gets its access token (RFC 6749). The client's secret, the tokens and the pending state
 // are kept with the sealed auth values.
 type OAuth struct {
-	Grant        string            `json:"grant"` // authorization_code or client_credentials
+	Grant        string            `json:"grant"` // authorization_code, client_credentials or password
 	AuthorizeURL string            `json:"authorize_url,omitempty"`
 	TokenURL     string            `json:"token_url"`
 	ClientID     string            `json:"client_id"`
@@ -210,6 +218,7 @@ type User struct {
 	Role     Role
 	Accounts []string // empty: all
 	Password string   // encoded argon2id hash; empty: cannot sign in with a password. Never shown
+	Email    string   // by which agents of external services are known to be them; empty: Name, where that is an address
 	Subject  string   // of OpenID Connect, "issuer subject"; empty: none
 	Disabled bool
 	Created  time.Time

@@ -2,21 +2,30 @@ package registry
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
-const userColumns = "u.id, u.name, u.role, u.accounts, u.password, u.subject, u.disabled, u.created, u.last_seen"
+const userColumns = "u.id, u.name, u.role, u.accounts, u.password, u.subject, u.disabled, u.created, u.last_seen, u.email"
 
 func userFields(u *User) []any {
-	return []any{&u.ID, &u.Name, &u.Role, stored(&u.Accounts), &u.Password, &u.Subject, &u.Disabled, stamp{&u.Created}, stamp{&u.LastSeen}}
+	return []any{&u.ID, &u.Name, &u.Role, stored(&u.Accounts), &u.Password, &u.Subject, &u.Disabled, stamp{&u.Created}, stamp{&u.LastSeen}, &u.Email}
 }
 
 func scanUser(row scanner) (u User, err error) {
 	err = row.Scan(userFields(&u)...)
 	return u, err
+}
+
+// Address returns the user's e-mail address: what is kept as such, or the name where it is one; empty where neither is.
+func (u User) Address() string {
+	if u.Email != "" || !strings.Contains(u.Name, "@") {
+		return u.Email
+	}
+	return u.Name
 }
 
 // FoldName returns a name as names are compared everywhere: without regard to case (ß is ss) and to how a letter with an accent
@@ -25,12 +34,12 @@ func FoldName(name string) string {
 	return norm.NFC.String(cases.Fold().String(norm.NFC.String(name)))
 }
 
-const insertUser = `INSERT INTO hub.users AS u (id, name, folded, role, accounts, password, subject, disabled, created, last_seen)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+const insertUser = `INSERT INTO hub.users AS u (id, name, folded, role, accounts, password, subject, disabled, created, last_seen, email)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
 func (d *DB) userValues(u User) []any {
 	return []any{
-		u.ID, u.Name, FoldName(u.Name), u.Role, encodedList(u.Accounts), u.Password, u.Subject, u.Disabled, d.orNow(u.Created), micros(u.LastSeen),
+		u.ID, u.Name, FoldName(u.Name), u.Role, encodedList(u.Accounts), u.Password, u.Subject, u.Disabled, d.orNow(u.Created), micros(u.LastSeen), u.Email,
 	}
 }
 
@@ -39,7 +48,7 @@ func (d *DB) userValues(u User) []any {
 func (d *DB) PutUser(ctx context.Context, u User) error {
 	err := d.revoke(ctx, func(s session) error {
 		_, err := s.exec(ctx, insertUser+` ON CONFLICT (id) DO UPDATE SET name = excluded.name, folded = excluded.folded, role = excluded.role,
-			accounts = excluded.accounts, password = excluded.password, subject = excluded.subject, disabled = excluded.disabled,
+			accounts = excluded.accounts, password = excluded.password, subject = excluded.subject, disabled = excluded.disabled, email = excluded.email,
 			last_seen = CASE WHEN excluded.last_seen > u.last_seen THEN excluded.last_seen ELSE u.last_seen END`, d.userValues(u)...)
 		if err != nil {
 			return s.named(err, "")
@@ -49,13 +58,13 @@ func (d *DB) PutUser(ctx context.Context, u User) error {
 	return wrap(err, "user %s", u.Name)
 }
 
-// ChangeUser changes what an administrator says of a user: name, role, accounts, and whether they are locked. Password, subject
+// ChangeUser changes what an administrator says of a user: name, role, accounts, address, and whether they are locked. Password, subject
 // and the rest stay what they are by now, not what a user read of them before. Tokens that the user may not make any more
 // end. [ErrNotFound] where the user is gone.
 func (d *DB) ChangeUser(ctx context.Context, u User) error {
 	err := d.revoke(ctx, func(s session) error {
-		err := s.must(ctx, "UPDATE hub.users SET name = $2, folded = $3, role = $4, accounts = $5, disabled = $6 WHERE id = $1",
-			u.ID, u.Name, FoldName(u.Name), u.Role, encodedList(u.Accounts), u.Disabled)
+		err := s.must(ctx, "UPDATE hub.users SET name = $2, folded = $3, role = $4, accounts = $5, disabled = $6, email = $7 WHERE id = $1",
+			u.ID, u.Name, FoldName(u.Name), u.Role, encodedList(u.Accounts), u.Disabled, u.Email)
 		if err != nil {
 			return s.named(err, "")
 		}

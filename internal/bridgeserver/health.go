@@ -121,23 +121,29 @@ func (h *health) try(ctx context.Context, e *endpoint) Standing {
 	if e.Auth.Mode == config.AuthSource {
 		return Standing{State: Unchecked, Message: "its source is opened with the credentials of each caller, so it cannot be tried without one"}
 	}
-	err := probe(ctx, e)
+	what, err := "source", probe(ctx, e.factory, e.Auth.Fields)
+	if err == nil && e.agents != nil {
+		what, err = "source of the agents", probe(ctx, e.agents, e.Auth.Fields)
+	}
 	if err == nil {
 		return Standing{State: Ready}
 	}
 	h.logger.Warn("endpoint is not ready", "endpoint", e.Name, "code", bridge.CodeOf(err), "error", err)
-	v := Standing{State: NotReady, Code: bridge.CodeOf(err), Message: "the source cannot be read; the log says why"}
+	v := Standing{State: NotReady, Code: bridge.CodeOf(err), Message: "the " + what + " cannot be read; the log says why"}
 	if known := failure.Of(err); known.Code != "" {
 		v.Message, v.Hint = known.Message, known.Hint
+		if what != "source" {
+			v.Message = what + ": " + v.Message
+		}
 	} else if errors.Is(err, context.DeadlineExceeded) {
-		v.Code, v.Message = bridge.CodeSourceTimeout, "the source does not answer in time"
+		v.Code, v.Message = bridge.CodeSourceTimeout, "the "+what+" does not answer in time"
 	}
 	return v
 }
 
 // probe asks whether a run could begin. The source is opened past the count of those that callers opened.
-func probe(ctx context.Context, e *endpoint) (err error) {
-	src, err := e.factory.Open(ctx, e.Auth.Fields)
+func probe(ctx context.Context, factory source.Factory, auth bridge.Auth) (err error) {
+	src, err := factory.Open(ctx, auth)
 	if err != nil {
 		return err
 	}

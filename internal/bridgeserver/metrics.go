@@ -17,6 +17,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	contacts *prometheus.CounterVec
+	agents   *prometheus.CounterVec
 	deleted  *prometheus.CounterVec
 	leftOut  *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
@@ -34,6 +35,7 @@ func newMetrics(version string) *metrics {
 	}
 	m.requests = counter("requests_total", "Requests by endpoint, path and outcome: ok, or the code of the error.", "endpoint", "path", "code")
 	m.contacts = counter("contacts_total", "Contacts sent.", "endpoint")
+	m.agents = counter("agents_total", "Agents sent.", "endpoint")
 	m.deleted = counter("deleted_contacts_total", "Deletions sent, in whatever form.", "endpoint")
 	m.leftOut = counter("left_out_contacts_total", "Contacts that could not be sent: they have no id.", "endpoint")
 	m.bytes = counter("answer_bytes_total", "Bytes of pages, before compression.", "endpoint")
@@ -65,6 +67,9 @@ func (m *metrics) observe(o bridge.Observation) {
 		return
 	}
 	m.duration.WithLabelValues(o.Endpoint, o.Path).Observe(o.Duration.Seconds())
+	if o.Agents > 0 {
+		m.agents.WithLabelValues(o.Endpoint).Add(float64(o.Agents))
+	}
 	if o.Cut == "" {
 		return
 	}

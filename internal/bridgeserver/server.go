@@ -28,6 +28,8 @@ type Options struct {
 	Logger  *slog.Logger // nil logs nothing
 	Version string       // of the program, for the metrics
 	Clock   clock.Clock  // nil means [clock.System]
+	// Transport carries the requests of sources that speak HTTP; nil means [http.DefaultTransport].
+	Transport http.RoundTripper
 }
 
 // A Server answers the endpoints of one configuration. Use [New]; close it when nothing is served any more.
@@ -47,6 +49,7 @@ type Server struct {
 type endpoint struct {
 	config.Endpoint
 	factory source.Factory
+	agents  source.Factory      // nil: it has none
 	opened  func(delta float64) // counts open sources
 }
 
@@ -62,7 +65,7 @@ func New(cfg *config.Config, options Options) (*Server, error) {
 	s.metrics = newMetrics(options.Version)
 	s.guesses = guesses.New(s.clock.Now)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Endpoints)) {
-		e, err := s.newEndpoint(cfg.Endpoints[name])
+		e, err := s.newEndpoint(cfg.Endpoints[name], options.Transport)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare endpoint %s: %w", name, err), s.Close())
 		}
@@ -72,12 +75,20 @@ func New(cfg *config.Config, options Options) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) newEndpoint(cfg config.Endpoint) (*endpoint, error) {
-	factory, err := cfg.New(source.Deps{Logger: s.logger.With("endpoint", cfg.Name), Clock: s.clock})
+func (s *Server) newEndpoint(cfg config.Endpoint, transport http.RoundTripper) (*endpoint, error) {
+	logger := s.logger.With("endpoint", cfg.Name)
+	factory, err := cfg.New(source.Deps{Logger: logger, Clock: s.clock, Transport: transport})
 	if err != nil {
 		return nil, err
 	}
-	return &endpoint{Endpoint: cfg, factory: factory, opened: s.metrics.openSources(cfg.Name)}, nil
+	e := &endpoint{Endpoint: cfg, factory: factory, opened: s.metrics.openSources(cfg.Name)}
+	if cfg.NewAgents == nil {
+		return e, nil
+	}
+	if e.agents, err = cfg.NewAgents(source.Deps{Logger: logger.With("source", "agents"), Clock: s.clock}); err != nil {
+		return nil, errors.Join(fmt.Errorf("agents: %w", err), factory.Close())
+	}
+	return e, nil
 }
 
 // route gives every path its handler. Paths are exact: what is not here does not exist.
@@ -86,6 +97,9 @@ func (s *Server) route() {
 		handler := s.handler(e)
 		s.paths["/"+e.Name+"/contact_sync"] = handler
 		s.paths["/"+e.Name+"/auth_validation"] = handler
+		if e.agents != nil {
+			s.paths["/"+e.Name+"/agent_sync"] = handler
+		}
 	}
 	s.health = newHealth(s.endpoints, s.clock, s.logger, &s.stopping)
 	s.health.shows = s.shows
@@ -135,7 +149,7 @@ func (s *Server) serveMetrics(handler http.Handler) http.Handler {
 }
 
 func (s *Server) handler(e *endpoint) *bridge.Handler {
-	return &bridge.Handler{
+	h := &bridge.Handler{
 		Name:              e.Name,
 		Open:              e.open,
 		Authenticate:      authenticate(e.Endpoint),
@@ -148,6 +162,10 @@ func (s *Server) handler(e *endpoint) *bridge.Handler {
 		Logger:            s.logger,
 		Observe:           s.metrics.observe,
 	}
+	if e.agents != nil {
+		h.Agents = e.openAgents
+	}
+	return h
 }
 
 // ServeHTTP answers one request.
@@ -173,7 +191,7 @@ func (s *Server) hint(path string) string {
 	if _, ok := s.paths[cleaned]; ok {
 		return "Use the path " + cleaned + ", without more slashes."
 	}
-	return "An endpoint has two paths: /NAME/contact_sync and /NAME/auth_validation. The bridge's start-up lines list them."
+	return "An endpoint has the paths /NAME/contact_sync, /NAME/auth_validation and, where it has agents, /NAME/agent_sync. The bridge's start-up lines list them."
 }
 
 // readOnly lets in only who wants to read.
@@ -195,6 +213,12 @@ func (s *Server) Close() error {
 		if err := e.factory.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close endpoint %s: %w", e.Name, err))
 		}
+		if e.agents == nil {
+			continue
+		}
+		if err := e.agents.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the agents of endpoint %s: %w", e.Name, err))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -214,6 +238,13 @@ func (s *Server) Describe(base string) []string {
 			what += "; open to " + e.Kind.OpenTo
 		}
 		lines = append(lines, fmt.Sprintf("%s: POST /%s/contact_sync (%s)", e.Name, e.Name, what))
+		if e.agents != nil {
+			what := e.AgentsKind.Name
+			if e.AgentsTitle != "" {
+				what += ", " + e.AgentsTitle
+			}
+			lines = append(lines, fmt.Sprintf("%s: POST /%s/agent_sync (%s)", e.Name, e.Name, what))
+		}
 	}
 	return lines
 }
@@ -225,7 +256,16 @@ func (s *Server) Try(ctx context.Context) map[string]Standing {
 
 // open opens the endpoint's source and counts it while it is open.
 func (e *endpoint) open(ctx context.Context, auth bridge.Auth) (bridge.Source, error) {
-	src, err := e.factory.Open(ctx, auth)
+	return e.openWith(ctx, e.factory, auth)
+}
+
+// openAgents opens the source of the endpoint's agents and counts it while it is open.
+func (e *endpoint) openAgents(ctx context.Context, auth bridge.Auth) (bridge.Source, error) {
+	return e.openWith(ctx, e.agents, auth)
+}
+
+func (e *endpoint) openWith(ctx context.Context, factory source.Factory, auth bridge.Auth) (bridge.Source, error) {
+	src, err := factory.Open(ctx, auth)
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +290,14 @@ func (c *countedSource) Describe(ctx context.Context) (bridge.Description, error
 		return describer.Describe(ctx)
 	}
 	return bridge.Description{}, nil
+}
+
+// Split splits what the source splits.
+func (c *countedSource) Split(ctx context.Context, run bridge.Run, after bridge.Position, limit int) (middle bridge.Position, first int) {
+	if splitter, ok := c.Source.(bridge.Splitter); ok {
+		return splitter.Split(ctx, run, after, limit)
+	}
+	return nil, 0
 }
 
 // Close closes the source and takes it from the count, once.

@@ -26,7 +26,7 @@ type Config struct {
 	Log       Log                 `yaml:"log" jsonschema_description:"What is written to standard error."`
 	Network   Network             `yaml:"network" jsonschema_description:"Who may ask how much."`
 	Metrics   Metrics             `yaml:"metrics" jsonschema_description:"Who may read /metrics, which names the endpoints."`
-	Endpoints map[string]Endpoint `yaml:"endpoints" jsonschema:"required" jsonschema_description:"One entry for each external service, or part of one. The name stands in the URL: the endpoint crm answers POST /crm/contact_sync and POST /crm/auth_validation. Letters, digits, hyphen and underscore." hint:"Below endpoints, give each external service a name, and below the name its auth and source: see the files in examples/."`
+	Endpoints map[string]Endpoint `yaml:"endpoints" jsonschema:"required" jsonschema_description:"One entry for each external service, or part of one. The name stands in the URL: the endpoint crm answers POST /crm/contact_sync, POST /crm/auth_validation and, where it has agents, POST /crm/agent_sync. Letters, digits, hyphen and underscore." hint:"Below endpoints, give each external service a name, and below the name its auth and source: see the files in examples/."`
 }
 
 // TLS is a certificate and its key, or how the bridge gets them.
@@ -88,11 +88,14 @@ type Endpoint struct {
 	Auth     Auth              `yaml:"auth" jsonschema:"required" jsonschema_description:"Who may ask: a mapping of what the caller's auth object must hold, such as username and password; or  none  for anyone; or  source  where the external service decides: {{auth.name}} in the source then stands for what the caller sent. Values are compared in constant time." hint:"Choose one: a mapping of what callers must send (username: agent, password: ${NAME}); none, to let in anyone; source, to let the external service judge {{auth.name}}."`
 	Source   strictyaml.Raw    `yaml:"source" jsonschema_description:"The external service. Its key kind says which one it is and which other keys there are. Default: sources."`
 	Sources  strictyaml.RawMap `yaml:"sources" jsonschema_description:"Several external services as one, in place of source: a mapping of names to sources, which are read one after the other. See below."`
+	Agents   strictyaml.Raw    `yaml:"agents" jsonschema_description:"Who of the external service's users may be agents of the contact centre: a source of any kind, as below source. See below."`
 	Page     Page              `yaml:"page" jsonschema_description:"When a page ends: by whichever comes first."`
 	Phones   Phones            `yaml:"phones" jsonschema_description:"What happens to phone numbers."`
 	OnDelete bridge.OnDelete   `yaml:"on_delete" jsonschema:"default=skip,enum=skip,enum=blank" jsonschema_description:"What a deleted contact becomes for a synchronizer that does not ask for deletions: skip sends nothing, so the contact stays as it is over there; blank sends it with its id, its name and nothing that a call could find."`
 
 	UnknownCheckpoint bridge.UnknownCheckpoint `yaml:"unknown_checkpoint" jsonschema:"default=restart,enum=restart,enum=refuse" jsonschema_description:"The answer to a checkpoint that was issued for something else: another table, mapping, phone settings or database, another bridge, or a version with a different mapping. restart sends every contact again, as in an initial run; refuse answers 400 invalid_checkpoint."`
+
+	Registration Registration `yaml:"registration" jsonschema_description:"What the contact centre's platform asks for when an integration is registered; contactbridge describe writes it. See below."`
 
 	// Name is the endpoint's key in the file.
 	Name string `yaml:"-"`
@@ -102,8 +105,13 @@ type Endpoint struct {
 	Title string `yaml:"-"`
 	// New makes the factory that opens the endpoint's sources. It connects to nothing.
 	New func(deps source.Deps) (source.Factory, error) `yaml:"-"`
-	// SourceAuth names the fields of the caller's auth that the source uses, sorted.
+	// SourceAuth names the fields of the caller's auth that the source uses, or the agents, sorted.
 	SourceAuth []string `yaml:"-"`
+	// AgentsKind and AgentsTitle say what the agents are read from, as Kind and Title do of the contacts.
+	AgentsKind  source.Kind `yaml:"-"`
+	AgentsTitle string      `yaml:"-"`
+	// NewAgents makes the factory that opens the agents' sources; nil where the endpoint has no agents.
+	NewAgents func(deps source.Deps) (source.Factory, error) `yaml:"-"`
 }
 
 // Digest stands for what the endpoint makes of the source's contacts. Checkpoints belong to it and to what the source says of

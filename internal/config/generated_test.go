@@ -102,6 +102,8 @@ func TestSchemaTakesWhatTheLoaderTakes(t *testing.T) {
 	}
 	for _, text := range []string{
 		"endpoints: {a: {auth: none, source: {kind: memory, contacts: [{id: 7, phones: 123}]}, page: {contacts: '${N:-5}', bytes: 512000}}}",
+		"endpoints: {a: {auth: none, source: {kind: hubspot, access_token: x, updated: {overlap: 1m}, changes: {query: {a: 1}, body: {limit: 5, x: [1, {y: null}]}, page: {size: 50}}, fields: {custom_fields: {Plan: properties.plan}}}}}",
+		"endpoints: {a: {auth: none, sources: {b: {kind: zendesk, subdomain: acme, access_token: x, throttle: {requests: 5}, errors: [{status: [400], then: broken}], deletions: {every: 1h}}}}}",
 		"log: {level: '${LEVEL:-debug}'}\nendpoints: {a: {auth: {pin: 0123, yes: true}, source: {kind: csv, path: x.csv, id: 1}}}",
 	} {
 		if err := compiled.Validate(asJSON(t, []byte(text))); err != nil {
@@ -132,6 +134,9 @@ func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 		"a wrong duration":          strings.Replace(good, "auth: none", "auth: none, page: {time: 7}", 1),
 		"a wrong size":              strings.Replace(good, "auth: none", "auth: none, page: {bytes: 1 mib}", 1),
 		"too many contacts":         strings.Replace(good, "auth: none", "auth: none, page: {contacts: 1000000}", 1),
+		"a wrong key of a preset's": strings.Replace(good, "kind: memory, contacts: [{id: 1}]", "kind: hubspot, access_token: x, updated: {overlaps: 1m}", 1),
+		"a preset's wrong duration": strings.Replace(good, "kind: memory, contacts: [{id: 1}]", "kind: hubspot, access_token: x, updated: {overlap: soon}", 1),
+		"a preset's wrong word":     strings.Replace(good, "kind: memory, contacts: [{id: 1}]", "kind: hubspot, access_token: x, changes: {order: sorted}", 1),
 		"another format":            strings.Replace(good, "auth: none", "auth: none, phones: {format: E164}", 1),
 	} {
 		if compiled.Validate(asJSON(t, []byte(text))) == nil {
@@ -144,7 +149,7 @@ func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 }
 
 func TestEveryKeyIsDocumented(t *testing.T) {
-	for _, of := range []any{config.Config{}, config.TLS{}, config.Log{}, config.Endpoint{}, config.Page{}, config.Phones{}} {
+	for _, of := range []any{config.Config{}, config.TLS{}, config.Log{}, config.Endpoint{}, config.Page{}, config.Phones{}, config.Registration{}, config.AuthField{}} {
 		for _, f := range strictyaml.Fields(reflect.TypeOf(of)) {
 			if f.Description == "" {
 				t.Errorf("%T.%s has no description", of, f.Key)

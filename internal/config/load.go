@@ -33,9 +33,18 @@ func Load(path string) (*Config, error) {
 // Parse reads and checks a configuration. file names it in the problems, which are all told at once: the error is
 // [*strictyaml.Problems].
 func Parse(file string, text []byte, env strictyaml.Environment) (*Config, error) {
+	return parse(text, env, file, false)
+}
+
+// ParseUntrusted is Parse for a text that somebody else wrote than the operator: see [source.Kind.Untrusted].
+func ParseUntrusted(text []byte, env strictyaml.Environment) (*Config, error) {
+	return parse(text, env, "", true)
+}
+
+func parse(text []byte, env strictyaml.Environment, file string, untrusted bool) (*Config, error) {
 	var cfg *Config
 	err := strictyaml.Read(file, text, env, func(document *strictyaml.Document) []strictyaml.Problem {
-		c := &checker{document: document, folder: env.Folder}
+		c := &checker{document: document, folder: env.Folder, untrusted: untrusted}
 		cfg = c.config()
 		return c.problems
 	})
@@ -47,9 +56,10 @@ func Parse(file string, text []byte, env strictyaml.Environment) (*Config, error
 
 // A checker collects what is wrong with a configuration.
 type checker struct {
-	document *strictyaml.Document
-	folder   string
-	problems []strictyaml.Problem
+	document  *strictyaml.Document
+	folder    string
+	untrusted bool // the text is not the operator's
+	problems  []strictyaml.Problem
 }
 
 func (c *checker) problem(path, message, hint string) {
@@ -211,6 +221,8 @@ func (c *checker) endpoint(name string, e Endpoint) Endpoint {
 	c.page(path+".page", e.Page)
 	e.Phones = c.phones(path+".phones", e.Phones)
 	e = c.sourceOrSources(path, e)
+	e = c.agents(path+".agents", e)
+	c.registration(path+".registration", e)
 	if !c.failed(path + ".auth") {
 		c.auth(path, e)
 	}

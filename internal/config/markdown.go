@@ -28,7 +28,7 @@ func Markdown() ([]byte, error) {
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]any{
 		"Config": &Config{}, "TLS": &TLS{}, "ACME": &ACME{}, "Log": &Log{}, "Endpoint": &Endpoint{}, "Page": &Page{}, "Phones": &Phones{},
-		"Fields": &record.Fields{},
+		"Fields": &record.Fields{}, "Registration": &Registration{}, "AuthField": &AuthField{},
 	}); err != nil {
 		return nil, fmt.Errorf("write the reference: %w", err)
 	}

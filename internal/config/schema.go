@@ -19,6 +19,7 @@ func Schema() ([]byte, error) {
 	schema := reflector().Reflect(&Config{})
 	schema.ID, schema.Title = schemaID, "contactbridge: the bridge's configuration"
 	loosen(schema)
+	schema.Definitions = hiddenKeys()
 	text, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write the JSON Schema: %w", err)
@@ -55,8 +56,8 @@ func sourceSchema() *jsonschema.Schema {
 		one := reflector().Reflect(kind.Config())
 		one.Version = ""
 		for _, f := range strictyaml.Fields(reflect.TypeOf(kind.Config())) {
-			if f.Hidden { // a preset's kind takes it too; the kind that it is a preset of describes it
-				one.Properties.Set(f.Key, &jsonschema.Schema{})
+			if f.Hidden {
+				one.Properties.Set(f.Key, &jsonschema.Schema{Ref: "#/$defs/" + f.Key})
 			}
 		}
 		one.Properties.Set("kind", &jsonschema.Schema{Const: kind.Name, Description: kind.Summary})
@@ -67,6 +68,40 @@ func sourceSchema() *jsonschema.Schema {
 	union.Properties = jsonschema.NewProperties()
 	union.Properties.Set("kind", &jsonschema.Schema{Type: "string", Enum: names, Description: "Which external service this is."})
 	return union
+}
+
+// hiddenKeys describes the keys that a preset's kind takes as well, once for all presets. What is written there changes what the preset
+// says, so that no part of it is required.
+func hiddenKeys() jsonschema.Definitions {
+	definitions := jsonschema.Definitions{}
+	for _, kind := range kinds.All() {
+		whole := reflector().Reflect(kind.Config())
+		for _, f := range strictyaml.Fields(reflect.TypeOf(kind.Config())) {
+			described, ok := whole.Properties.Get(f.Key)
+			if !f.Hidden || !ok || definitions[f.Key] != nil {
+				continue
+			}
+			loosen(described)
+			optional(described)
+			definitions[f.Key] = described
+		}
+	}
+	return definitions
+}
+
+// optional lets every key of a schema be missing.
+func optional(s *jsonschema.Schema) {
+	if s == nil {
+		return
+	}
+	s.Required = nil
+	optional(s.Items)
+	optional(s.AdditionalProperties)
+	if s.Properties != nil {
+		for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
+			optional(pair.Value)
+		}
+	}
 }
 
 // kindIs holds for a source of one kind.

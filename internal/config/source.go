@@ -25,8 +25,16 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 	e.SourceAuth = c.credentials(path, e.Source, cfg)
 	if err != nil {
 		c.kindProblems(path, err)
-		c.rest(path, e)
+		if !c.untrusted {
+			c.rest(path, e)
+		}
 		return e
+	}
+	if c.untrusted {
+		if err := untrusted(kind, cfg); err != nil { // before anything of this machine is looked at
+			c.kindProblems(path, err)
+			return e
+		}
 	}
 	raw, folder, endpoint := e.Source, c.folder, e.Name
 	e.New = func(deps source.Deps) (source.Factory, error) {
@@ -45,6 +53,17 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 	}
 	_ = factory.Close() // nothing was opened
 	return e
+}
+
+// untrusted says what of a kind's configuration only the operator may write.
+func untrusted(kind source.Kind, cfg any) error {
+	if kind.Untrusted == nil {
+		return &source.ConfigError{
+			Key: "kind", Message: fmt.Sprintf("a source of kind %s reads files of this machine: only the operator's own configuration file may have one", kind.Name),
+			Hint: "Have the operator write it into the hub's configuration file, or run a bridge for it.",
+		}
+	}
+	return kind.Untrusted(cfg)
 }
 
 // rest has the kind check what fits of a configuration of which something does not. What it misses may be what does not fit:

@@ -111,8 +111,9 @@ func newCombined(deps source.Deps, names []combined.Named, parts []Endpoint) (so
 	return combined.New(list), nil
 }
 
-// JSONSchemaExtend says that an endpoint has one source or several.
+// JSONSchemaExtend says that an endpoint has one source or several, and what agents may have besides a source's keys.
 func (Endpoint) JSONSchemaExtend(schema *jsonschema.Schema) {
+	withEmail(schema)
 	schema.OneOf = []*jsonschema.Schema{{Required: []string{"source"}}, {Required: []string{"sources"}}}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
 )
 
 // DeclaredAccounts are the accounts of the file, by name.
@@ -59,13 +60,42 @@ func (i Integration) declared(key directory.Key) DeclaredIntegration {
 	if full == 0 {
 		full = -1 // registry.Schedule: never
 	}
-	return DeclaredIntegration{Auth: i.Auth, Integration: registry.Integration{
-		Key: key, Bridge: i.Bridge, Validation: i.Validation, Fields: i.fields(), OAuth: (*registry.OAuth)(i.OAuth), Paused: i.Paused, Managed: true,
+	auth, kind := i.Auth, ""
+	if i.hasSource() {
+		auth, kind = maps.Clone(i.Auth), i.kind()
+		if auth == nil {
+			auth = map[string]string{}
+		}
+		auth[registry.SourceValue], _ = i.source() // the configuration was checked
+	}
+	return DeclaredIntegration{Auth: auth, Integration: registry.Integration{
+		Key: key, Bridge: i.Bridge, Source: kind, Validation: i.Validation, Agents: i.Agents, Fields: i.fields(), OAuth: (*registry.OAuth)(i.OAuth), Paused: i.Paused, Managed: true,
 		Schedule: registry.Schedule{Every: i.Every, Cron: i.Cron, Off: i.Off, Full: full},
 		Limits:   registry.Limits{Pages: i.Limits.Pages, PageBytes: int64(i.Limits.PageBytes), Timeout: i.Limits.Timeout, Run: i.Limits.Run},
 		Guard:    directory.NewGuard(float64(i.Guard.Share), i.Guard.Min),
 		Priority: i.Priority, Role: strings.TrimPrefix(i.Role, "contacts"),
 	}}
+}
+
+// hasSource reports whether the contacts come from a source inside the hub.
+func (i Integration) hasSource() bool { return !i.Source.IsZero() || i.Sources != nil }
+
+// kind is the source's.
+func (i Integration) kind() string {
+	if i.Sources != nil {
+		return "sources"
+	}
+	kind, _ := i.Source.Text("kind")
+	return kind
+}
+
+// source is the text of the source, as package inside reads it.
+func (i Integration) source() (string, error) {
+	parts := map[string]strictyaml.Raw{"source": i.Source, "phones": i.Phones, "page": i.Page}
+	if i.Sources != nil {
+		parts["sources"] = i.Sources.Raw()
+	}
+	return strictyaml.Compose(parts)
 }
 
 func (i Integration) fields() []registry.Field {

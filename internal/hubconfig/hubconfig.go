@@ -8,32 +8,35 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
 )
 
 // Config is a whole configuration file.
 type Config struct {
-	Listen     string               `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
-	TLS        TLS                  `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the hub gets by itself. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
-	PublicURL  string               `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
-	Log        config.Log           `yaml:"log" jsonschema_description:"What is written to standard error."`
-	Data       string               `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
-	Database   string               `yaml:"database" jsonschema_description:"A PostgreSQL database instead of the embedded one: postgres://user:password@host/name. Any number of hubs may share it."`
-	Role       string               `yaml:"role" jsonschema:"default=all,enum=all,enum=web,enum=worker" jsonschema_description:"What this process does: web answers requests, worker runs integrations, all does both. web and worker need a database."`
-	Workers    int                  `yaml:"workers" jsonschema:"default=8,minimum=1,maximum=1000" jsonschema_description:"Runs at once in this process."`
-	PerAccount int                  `yaml:"per_account" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"Runs of one account at once in this process, so that no account keeps the others waiting. Default: half of workers where there is more than one account, otherwise all."`
-	PerHost    int                  `yaml:"per_host" jsonschema:"default=4,minimum=1,maximum=1000" jsonschema_description:"Runs at once against bridges on one host, in this process."`
-	Answers    config.Size          `yaml:"answers" jsonschema:"default=256MiB" jsonschema_description:"Memory for all pages that bridges have answered and that are not stored yet, in this process. A page that has no room waits for its turn. It is counted as eight times the page's size, so that one page of 32 MiB has all of the default."`
-	Limits     Ceilings             `yaml:"limits" jsonschema_description:"The most that integrations may take that are added or changed in the console, by the API or on the command line. Integrations of this file may go beyond."`
-	Accounts   map[string]Account   `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
-	Tokens     map[string]Token     `yaml:"tokens" jsonschema_description:"API tokens, by name."`
-	Webhooks   map[string]Webhook   `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
+	Listen     string             `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
+	TLS        TLS                `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the hub gets by itself. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
+	PublicURL  string             `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
+	Log        config.Log         `yaml:"log" jsonschema_description:"What is written to standard error."`
+	Data       string             `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
+	Database   string             `yaml:"database" jsonschema_description:"A PostgreSQL database instead of the embedded one: postgres://user:password@host/name. Any number of hubs may share it."`
+	Role       string             `yaml:"role" jsonschema:"default=all,enum=all,enum=web,enum=worker" jsonschema_description:"What this process does: web answers requests, worker runs integrations, all does both. web and worker need a database."`
+	Workers    int                `yaml:"workers" jsonschema:"default=8,minimum=1,maximum=1000" jsonschema_description:"Runs at once in this process."`
+	PerAccount int                `yaml:"per_account" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"Runs of one account at once in this process, so that no account keeps the others waiting. Default: half of workers where there is more than one account, otherwise all."`
+	PerHost    int                `yaml:"per_host" jsonschema:"default=4,minimum=1,maximum=1000" jsonschema_description:"Runs at once against bridges on one host, in this process."`
+	Answers    config.Size        `yaml:"answers" jsonschema:"default=256MiB" jsonschema_description:"Memory for all pages that bridges have answered and that are not stored yet, in this process. A page that has no room waits for its turn. It is counted as eight times the page's size, so that one page of 32 MiB has all of the default."`
+	Limits     Ceilings           `yaml:"limits" jsonschema_description:"The most that integrations may take that are added or changed in the console, by the API or on the command line. Integrations of this file may go beyond."`
+	Accounts   map[string]Account `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
+	Tokens     map[string]Token   `yaml:"tokens" jsonschema_description:"API tokens, by name."`
+	Webhooks   map[string]Webhook `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
 	Phonebooks map[string]Phonebook `yaml:"phonebooks" jsonschema_description:"Selections of the accounts' contacts for telephones and address books, by name."`
-	Network    Network              `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
-	Secrets    Secrets              `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
-	Metrics    string               `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is only holders of one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off closes it."`
-	Keep       Keep                 `yaml:"keep" jsonschema_description:"How long history is kept."`
-	SignIn     SignIn               `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
+	Network    Network            `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
+	Secrets    Secrets            `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
+	Metrics    string             `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is only holders of one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off closes it."`
+	Keep       Keep               `yaml:"keep" jsonschema_description:"How long history is kept."`
+	Folder     string             `yaml:"-"` // that relative names start from
+	SignIn     SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
 }
 
 // TLS is a certificate and its key, or how the hub gets them.
@@ -68,10 +71,15 @@ type Calls struct {
 	Mask bool `yaml:"mask" jsonschema:"default=true" jsonschema_description:"Keep numbers without their last four digits, and no names."`
 }
 
-// Integration is one bridge.
+// Integration is one bridge, or one source inside the hub.
 type Integration struct {
-	Bridge     string            `yaml:"bridge" jsonschema:"required" jsonschema_description:"URL of the bridge's contact_sync endpoint. It may hold {{field}} for a value of auth." hint:"Write  bridge: https://bridge.example.com/crm/contact_sync"`
+	Bridge     string            `yaml:"bridge" jsonschema_description:"URL of the bridge's contact_sync endpoint. It may hold {{field}} for a value of auth."`
+	Source     strictyaml.Raw    `yaml:"source" jsonschema_description:"Instead of a bridge: the external service, as in a bridge's configuration. The hub reads it itself. See below."`
+	Sources    strictyaml.RawMap `yaml:"sources" jsonschema_description:"Several sources as one, as in a bridge's configuration."`
+	Phones     strictyaml.Raw    `yaml:"phones" jsonschema_description:"Of a source: what happens to phone numbers, as in a bridge's configuration."`
+	Page       strictyaml.Raw    `yaml:"page" jsonschema_description:"Of a source: when a page ends, as in a bridge's configuration."`
 	Validation string            `yaml:"validation" jsonschema_description:"URL of its auth_validation endpoint, if it has one: how credentials are tested, and what it answers is sent from then on."`
+	Agents     string            `yaml:"agents" jsonschema_description:"URL of its agent_sync endpoint, if it has one: who of the external service's users are agents."`
 	Auth       map[string]string `yaml:"auth" jsonschema_description:"What the bridge wants to be sent as auth, such as username and password. Values are sealed at rest and never shown."`
 	Fields     []Field           `yaml:"fields" jsonschema_description:"What the bridge wants to be sent, described for people who fill it in. Not needed for values that stand in auth."`
 	OAuth      *OAuth            `yaml:"oauth" jsonschema_description:"How it gets an access token, where the bridge wants one. The client's secret is auth's client_secret."`
@@ -95,11 +103,14 @@ type Field struct {
 	Help      string `yaml:"help" jsonschema_description:"A sentence for anyone who fills it in."`
 	Format    string `yaml:"format" jsonschema_description:"What is sent, where only a part is typed: https://{{account}}.example.com."`
 	Default   string `yaml:"default" jsonschema_description:"Its value where none is given."`
+
+	Source string         `yaml:"source" jsonschema:"enum=input,enum=default,enum=auth_validation" jsonschema_description:"Where its value comes from: input is what stands in auth; default is always default; auth_validation is what the validation endpoint answers, which is asked when it is missing. Default: input."`
+	Store  registry.Store `yaml:"store" jsonschema:"default=true,enum=true,enum=false" jsonschema_description:"Whether the value is kept. false is for values that a person types in, so it cannot stand in this file."`
 }
 
 // OAuth says how an access token is got (RFC 6749).
 type OAuth struct {
-	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code" jsonschema_description:"client_credentials, or authorization_code: then a user connects it in the console once."`
+	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code,enum=password" jsonschema_description:"client_credentials; authorization_code: then a user connects it in the console once; or password, with auth's username and password, which the bridge is not sent then."`
 	AuthorizeURL string            `yaml:"authorize_url" jsonschema_description:"Where people permit the hub's access. Needed for authorization_code."`
 	TokenURL     string            `yaml:"token_url" jsonschema:"required" jsonschema_description:"Where tokens are given and refreshed."`
 	ClientID     string            `yaml:"client_id" jsonschema:"required" jsonschema_description:"Of the hub at the provider."`

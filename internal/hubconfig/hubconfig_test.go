@@ -3,7 +3,6 @@ package hubconfig_test
 import (
 	"bytes"
 	"errors"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
-	"github.com/contactbridge/contactbridge/phonebook"
 )
 
 func environment() strictyaml.Environment {
@@ -84,60 +82,33 @@ func TestWithoutAFileEverythingIsEmbedded(t *testing.T) {
 
 func TestEveryProblemIsToldWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"listen: nowhere":                                       "1:9: listen cannot be",
-		"role: worker":                                          "1:7: role: worker needs a database",
-		"database: mysql://x":                                   "1:11: database must be a postgres:// URL",
-		"acounts: {}":                                           "1:1: unknown key",
-		"accounts: {a b: {}}":                                   "cannot be a name",
-		"accounts: {a: {region: XX}}":                           "unknown region",
-		"accounts: {a: {time_zone: Mars/X}}":                    "unknown time zone",
-		"accounts: {a: {integrations: {c: {every: 5m}}}}":       "bridge is missing",
-		"accounts: {a: {integrations: {c: {bridge: ftp://x}}}}": "not an http or https URL",
-		"accounts: {a: {integrations: {c: {bridge: 'http://u:p@x/y'}}}}":                                                                                                                       "holds credentials",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1s}}}}":                                                                                                                "cannot run every 1s",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1m, cron: '* * * * *'}}}}":                                                                                             "more than one schedule",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', cron: 'often'}}}}":                                                                                                            "is not a schedule",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', guard: {share: 120%}}}}}":                                                                                                     "not a share",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', oauth: {grant: implicit, token_url: 'http://x/t', client_id: a}}}}}":                                                          "implicit",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', oauth: {grant: authorization_code, token_url: 'http://x/t', client_id: a}}}}}":                                                "needs authorize_url",
-		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', fields: [{display: User}]}}}}":                                                                                                "name is missing",
-		"tokens: {t: {scopes: [callers:read], value: 0123456789abcdef}}":                                                                                                                       "needs the scope admin",
-		"tokens: {t: {scopes: [all], value: 0123456789abcdef, account: b}}":                                                                                                                    "unknown scope",
-		"tokens: {t: {scopes: [admin], value: short}}":                                                                                                                                         "fewer than 16",
-		"tokens: {t: {scopes: [callers:read], account: nobody, value: 0123456789abcdef}}":                                                                                                      "is not in this file",
-		"webhooks: {w: {url: 'https://example.com/x', secret: x}}":                                                                                                                             "fewer than 16",
-		"phonebooks: {p: {where: company}}":                                                                                                                                                    "account is missing",
-		"phonebooks: {p: {account: a}}":                                                                                                                                                        "is not in this file",
-		"{accounts: {a: {}}, phonebooks: {p q: {account: a}}}":                                                                                                                                 "cannot be a name",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, where: compny}}}":                                                                                                                    "compny",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, numbers: {format: short}}}}":                                                                                                         "short",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, numbers: {format: national}}}}":                                                                                                      "needs a region",
-		"{accounts: {a: {region: GB}}, phonebooks: {p: {account: a, numbers: {format: local}}}}":                                                                                               "own area code",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, numbers: {outside_prefix: '9'}}}}":                                                                                                   "has no outside prefix",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, numbers: {region: XX}}}}":                                                                                                            "unknown region",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {}}}}":                                                                                                                         "anyone could read",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u}}}}":                                                                                                                  "belong together",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u, password: short}}}}":                                                                                                 "fewer than 8",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {secret_path: short}}}}":                                                                                                       "16 letters",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: 'a:b', password: 12345678}}}}":                                                                                          "no colon",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {secret_path: 0123456789abcdef, digest: true}}}}":                                                                              "needs a user",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u, password: 12345678, allow: [x]}}}}":                                                                                  "is not a network",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u, password: 12345678, prefer: 'id =='}}}}":                                                                             "ends too early",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, http: {user: u, password: 12345678, first: last}}}}":                                                                                 "last",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {}}}}":                                                                                                                         "base is missing",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {base: acme, anonymous: true}}}}":                                                                                              "is not a DN",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {base: dc=a}}}}":                                                                                                               "no telephone could sign in",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {base: dc=a, bind_dn: cn=x}}}}":                                                                                                "belong together",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {base: dc=a, bind_dn: cn=x, password: short}}}}":                                                                               "fewer than 8",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {base: dc=a, anonymous: true, listen: nowhere}}}}":                                                                             "cannot be an address",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {base: dc=a, anonymous: true, starttls: true}}}}":                                                                              "needs a certificate",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {base: dc=a, anonymous: true, size_limit_code: 3}}}}":                                                                          "cannot be 3",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: &l {base: dc=a, bind_dn: cn=x, password: 12345678}}, q: {account: a, ldap: {base: dc=b, bind_dn: CN=X, password: 12345678}}}}": "has the same bind_dn",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, ldap: {base: dc=a, anonymous: true}}, q: {account: a, ldap: {base: dc=b, anonymous: true, tls: {cert: x, key: y}}}}}":                "with another tls",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, carddav: {user: u}}}}":                                                                                                               "password is missing",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, carddav: {user: u, password: short}}}}":                                                                                              "fewer than 8",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, carddav: {user: 'u:', password: 12345678}}}}":                                                                                        "no colon",
-		"{accounts: {a: {}}, phonebooks: {p: {account: a, carddav: {user: u, password: 12345678}}, q: {account: a, carddav: {user: u, password: 12345678}}}}":                                  "has the same user and password",
+		"listen: nowhere":                                 "1:9: listen cannot be",
+		"role: worker":                                    "1:7: role: worker needs a database",
+		"database: mysql://x":                             "1:11: database must be a postgres:// URL",
+		"acounts: {}":                                     "1:1: unknown key",
+		"accounts: {a b: {}}":                             "cannot be a name",
+		"accounts: {a: {region: XX}}":                     "unknown region",
+		"accounts: {a: {time_zone: Mars/X}}":              "unknown time zone",
+		"accounts: {a: {integrations: {c: {every: 5m}}}}": "neither bridge nor source",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', source: {kind: memory}}}}}":                                                    "both a bridge and a source",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', phones: {region: GB}}}}}":                                                      "phones is for a source",
+		"accounts: {a: {integrations: {c: {source: {kind: sqlite, path: x, tabl: t}}}}}":                                                        `1:73: unknown key "tabl"`,
+		"accounts: {a: {integrations: {c: {source: {kind: mysqll}}}}}":                                                                          "there is no kind of source",
+		"accounts: {a: {integrations: {c: {source: {kind: memory, contacts: [{id: a, name: b}]}, page: {time: 1h}}}}}":                          "a page cannot take",
+		"accounts: {a: {integrations: {c: {bridge: ftp://x}}}}":                                                                                 "not an http or https URL",
+		"accounts: {a: {integrations: {c: {bridge: 'http://u:p@x/y'}}}}":                                                                        "holds credentials",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1s}}}}":                                                                 "cannot run every 1s",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', every: 1m, cron: '* * * * *'}}}}":                                              "more than one schedule",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', cron: 'often'}}}}":                                                             "is not a schedule",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', guard: {share: 120%}}}}}":                                                      "not a share",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', oauth: {grant: implicit, token_url: 'http://x/t', client_id: a}}}}}":           "implicit",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', oauth: {grant: authorization_code, token_url: 'http://x/t', client_id: a}}}}}": "needs authorize_url",
+		"accounts: {a: {integrations: {c: {bridge: 'http://x/y', fields: [{display: User}]}}}}":                                                 "name is missing",
+		"tokens: {t: {scopes: [callers:read], value: 0123456789abcdef}}":                                                                        "needs the scope admin",
+		"tokens: {t: {scopes: [all], value: 0123456789abcdef, account: b}}":                                                                     "unknown scope",
+		"tokens: {t: {scopes: [admin], value: short}}":                                                                                          "fewer than 16",
+		"tokens: {t: {scopes: [callers:read], account: nobody, value: 0123456789abcdef}}":                                                       "is not in this file",
+		"webhooks: {w: {url: 'https://example.com/x', secret: x}}":                                                                              "fewer than 16",
 		"network: {allow: [10.0.0.0]}":                                 "is not a network",
 		"secrets: {key_env: A, key_file: b}":                           "only one key",
 		"keep: {audit: 24h}":                                           "a year at least",
@@ -191,7 +162,7 @@ tokens:
 		`keep.audit: audit must be a duration, not "soon"`,
 		"limits.page_bytes: the ceiling must be more than 0",
 		`accounts.a.region: unknown region "XX"`,
-		"accounts.a.integrations.c.bridge: accounts.a.integrations.c.bridge is missing",
+		"accounts.a.integrations.c: accounts.a.integrations.c has neither bridge nor source",
 		"accounts.a.integrations.c.every: it cannot run every 1s",
 		"tokens.t.value: the environment variable NOT_SET_ANYWHERE is not set",
 	}
@@ -285,34 +256,5 @@ func TestAGuardOfZeroIsMeant(t *testing.T) {
 		if got := cfg.DeclaredIntegrations()[0].Guard; got != want || got == (directory.Guard{}) {
 			t.Errorf("%s: %+v, want %+v", text, got, want)
 		}
-	}
-}
-
-func TestAPhonebookOfTheFile(t *testing.T) {
-	cfg, err := hubconfig.Parse("hub.yaml", []byte(`
-accounts:
-  acme: {region: GB}
-phonebooks:
-  desk:
-    account: acme
-    integrations: [crm]
-    where: "company != ''"
-    numbers: {format: national, region: gb, outside_prefix: "9"}
-    http: {user: phones, password: "${PBX_TOKEN}", allow: [10.1.2.3/16]}
-    ldap: {listen: "127.0.0.1:1389", base: "dc=acme", bind_dn: "cn=phones,dc=acme", password: "${PBX_TOKEN}", tls: {cert: c.pem, key: k.pem}, starttls: true}
-`), environment())
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []phonebook.Config{{
-		Name: "desk", Account: "acme", Integrations: []string{"crm"}, Where: "company != ''", Numbers: phonebook.Numbers{Format: phonebook.National, Region: "GB", OutsidePrefix: "9"},
-		HTTP: &phonebook.HTTP{User: "phones", Password: "0123456789abcdef0123", Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, First: phonebook.FirstByName},
-		LDAP: &phonebook.LDAP{
-			Listen: "127.0.0.1:1389", Base: "dc=acme", BindDN: "cn=phones,dc=acme", Password: "0123456789abcdef0123", Cert: "/etc/contactbridge/c.pem", Key: "/etc/contactbridge/k.pem", StartTLS: true,
-			SizeLimit: 500, SizeLimitCode: 4,
-		},
-	}}
-	if got := cfg.DeclaredPhonebooks(); !cmp.Equal(got, want, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) {
-		t.Errorf("%+v, want %+v", got, want)
 	}
 }

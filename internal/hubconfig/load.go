@@ -19,6 +19,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/country"
+	"github.com/contactbridge/contactbridge/internal/inside"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/phone"
 )
@@ -50,7 +51,7 @@ func Parse(file string, text []byte, env strictyaml.Environment) (*Config, error
 	}
 	cfg := &Config{}
 	err := strictyaml.Read(file, text, env, func(document *strictyaml.Document) []strictyaml.Problem {
-		unfit, c := strictyaml.Found(document.Decode(cfg)), &checker{}
+		unfit, c := strictyaml.Found(document.Decode(cfg)), &checker{folder: env.Folder}
 		c.config(cfg, env.Folder)
 		return append(unfit, strictyaml.Besides(unfit, c.problems)...)
 	})
@@ -61,7 +62,10 @@ func Parse(file string, text []byte, env strictyaml.Environment) (*Config, error
 }
 
 // A checker collects what is wrong with a configuration.
-type checker struct{ problems []strictyaml.Problem }
+type checker struct {
+	folder   string
+	problems []strictyaml.Problem
+}
 
 func (c *checker) problem(path, message, hint string) {
 	c.problems = append(c.problems, strictyaml.Problem{Path: path, Message: message, Hint: hint})
@@ -92,6 +96,7 @@ func (c *checker) config(cfg *Config, folder string) {
 			*path = filepath.Join(folder, *path)
 		}
 	}
+	cfg.Folder = folder
 	c.url("public_url", cfg.PublicURL)
 	c.database(cfg)
 	c.secrets(cfg.Secrets)
@@ -197,8 +202,10 @@ func (c *checker) account(path, name string, a Account) {
 
 func (c *checker) integration(path, name string, i Integration) {
 	c.name(path, name)
+	c.origin(path, i)
 	c.url(path+".bridge", i.Bridge)
 	c.url(path+".validation", i.Validation)
+	c.url(path+".agents", i.Agents)
 	if o := i.OAuth; o != nil {
 		c.url(path+".oauth.token_url", o.TokenURL)
 		c.url(path+".oauth.authorize_url", o.AuthorizeURL)
@@ -223,6 +230,45 @@ func (c *checker) integration(path, name string, i Integration) {
 			c.problem(path+".cron", fmt.Sprintf("%q is not a schedule", i.Cron), "Write minute, hour, day of the month, month and day of the week:  15 6-20 * * 1-5")
 		}
 	}
+}
+
+// origin checks what an integration's contacts come from: a bridge, or a source inside the hub.
+func (c *checker) origin(path string, i Integration) {
+	own := i.hasSource()
+	switch {
+	case own && (i.Bridge != "" || i.Validation != ""):
+		c.problem(path, path+" has both a bridge and a source", "Choose one: a bridge elsewhere, or a source inside the hub.")
+		return
+	case !own && i.Bridge == "":
+		c.problem(path, path+" has neither bridge nor source", "Write  bridge: https://bridge.example.com/crm/contact_sync , or  source:  as in a bridge's configuration.")
+		return
+	case !own:
+		for key, part := range map[string]strictyaml.Raw{"phones": i.Phones, "page": i.Page} {
+			if !part.IsZero() {
+				c.problem(path+"."+key, key+" is for a source: a bridge has its own configuration", "Write it there.")
+			}
+		}
+		return
+	}
+	text, err := i.source()
+	if err == nil {
+		_, err = inside.New(inside.Options{Folder: c.folder}).Check(text, true)
+	}
+	c.sourceProblems(path, err)
+}
+
+func (c *checker) sourceProblems(path string, err error) {
+	if err == nil {
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, each := range joined.Unwrap() {
+			c.sourceProblems(path, each)
+		}
+		return
+	}
+	said := failure.Of(err)
+	c.problem(strings.TrimSuffix(path+"."+said.Field, "."), said.Message, said.Hint)
 }
 
 // url checks an address; {{field}} may stand in it.

@@ -30,6 +30,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/backup"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
+	"github.com/contactbridge/contactbridge/internal/inside"
 	"github.com/contactbridge/contactbridge/internal/priority"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 	"github.com/contactbridge/contactbridge/internal/upgrade"
@@ -61,6 +62,7 @@ type Databases struct {
 	ring     *secret.Ring
 	registry *registry.DB
 	store    directory.Store
+	inside   *inside.Sources
 	later    atomic.Bool // something that is declared has to wait
 	lock     *lock       // of the process that serves an embedded hub; nil: none
 }
@@ -104,6 +106,10 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (_ *Datab
 // newHub makes a hub on databases, as their configuration says.
 func newHub(d *Databases, logger *slog.Logger) *hub.Hub {
 	cfg, h := d.config, hub.New(d.registry, d.store)
+	d.inside = inside.New(inside.Options{
+		Logger: logger, Folder: cfg.Folder, Transport: telemetry.Transport(transport(cfg.Network)), Dial: outbound.Dialer(policy(cfg.Network)).DialContext,
+	})
+	h.Inside = d.inside
 	h.Logger, h.Outbound, h.Answers = logger, telemetry.Transport(transport(cfg.Network)), bridge.NewBudget(int64(cfg.Answers))
 	h.Options = hub.Options{
 		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
@@ -178,14 +184,16 @@ func needsKeyFile(cfg *hubconfig.Config) bool {
 }
 
 // transport asks only what the configuration allows.
-func transport(n hubconfig.Network) http.RoundTripper {
+func transport(n hubconfig.Network) http.RoundTripper { return outbound.New(policy(n)) }
+
+func policy(n hubconfig.Network) outbound.Policy {
 	o := outbound.Policy{AllowPrivate: n.AllowPrivate}
 	for _, text := range n.Allow {
 		if prefix, err := netip.ParsePrefix(text); err == nil { // the configuration was checked
 			o.Allow = append(o.Allow, prefix)
 		}
 	}
-	return outbound.New(o)
+	return o
 }
 
 // Declare applies what the configuration declares: it makes and changes that, and removes what it declared before and does
@@ -450,6 +458,9 @@ func (d *Databases) declareWebhooks(ctx context.Context) error {
 // Close closes the databases.
 func (d *Databases) Close() error {
 	var errs []error
+	if d.inside != nil {
+		errs = append(errs, d.inside.Close())
+	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
 	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
@@ -91,6 +92,10 @@ func changes() map[string]func(*hubconfig.Config) {
 	for place, change := range map[string]func(*hubconfig.Integration){
 		"priority":            func(i *hubconfig.Integration) { i.Priority = 3 },
 		"role":                func(i *hubconfig.Integration) { i.Role = "block" },
+		"source":              withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}}"),
+		"sources.*":           withSource("{sources: {a: {kind: memory, contacts: [{id: a, name: b}]}}}"),
+		"phones":              withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, phones: {region: GB}}"),
+		"page":                withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, page: {contacts: 7}}"),
 		"bridge":              func(i *hubconfig.Integration) { i.Bridge = "https://bridge.example.com/new/contact_sync" },
 		"validation":          func(i *hubconfig.Integration) { i.Validation = "" },
 		"auth":                func(i *hubconfig.Integration) { i.Auth["password"] = "new"; delete(i.Auth, "old_key") },
@@ -129,6 +134,18 @@ func changes() map[string]func(*hubconfig.Config) {
 	return all
 }
 
+// withSource is the change of a bridge into a source inside the hub.
+func withSource(text string) func(*hubconfig.Integration) {
+	return func(i *hubconfig.Integration) {
+		cfg, err := hubconfig.Parse("", []byte("accounts: {a: {integrations: {b: "+text+"}}}"), strictyaml.Environment{})
+		if err != nil {
+			panic(err)
+		}
+		of := cfg.Accounts["a"].Integrations["b"]
+		i.Bridge, i.Validation, i.Source, i.Sources, i.Phones, i.Page = "", "", of.Source, of.Sources, of.Phones, of.Page
+	}
+}
+
 // places lists the keys of a type of the configuration, down to their values.
 func places(of reflect.Type, at string) (all []string) {
 	for f := range fieldsOf(of) {
@@ -140,7 +157,7 @@ func places(of reflect.Type, at string) (all []string) {
 			}
 			kind = kind.Elem()
 		}
-		if kind.Kind() == reflect.Struct {
+		if kind.Kind() == reflect.Struct && kind.PkgPath() != reflect.TypeFor[strictyaml.Raw]().PkgPath() {
 			all = append(all, places(kind, place+".")...)
 		} else {
 			all = append(all, place)

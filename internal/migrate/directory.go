@@ -26,7 +26,7 @@ var (
 	integration = same("integration")
 
 	accountsTable     = &table{name: "accounts", columns: columns(as("id", "t.pk"), bytes("name"))}
-	integrationsTable = &table{name: "integrations", columns: columns(same("account"), as("id", "t.pk"), bytes("name checkpoint"), same("contacts"), bytes("settings"),
+	integrationsTable = &table{name: "integrations", columns: columns(same("account"), as("id", "t.pk"), bytes("name checkpoint"), same("contacts"), bytes("settings"), same("agents_synced"), bytes("agents_error agents_hint"),
 		// Of the digests in suppressed, and how many there are: the file has one salt for all integrations.
 		same("salt suppressed"))}
 	suppressedTable = &table{name: "suppressed", columns: same("account integration digest")}
@@ -53,6 +53,10 @@ var (
 		name: "held", from: "held t" + owned + "t.integration", order: "t.contact",
 		columns: columns(account, same("contact"), integration, flags("named"), same("run")),
 	}
+	agentsTable = &table{
+		name: "agents", from: "agents t" + owned + "t.integration",
+		columns: columns(account, integration, bytes("id name email folded")),
+	}
 	rejectedTable = &table{
 		name: "rejected", from: "rejected t" + owned + "t.integration", order: "t.pk",
 		columns: columns(account, same("pk"), integration, same("run"), bytes("id reason")),
@@ -62,7 +66,7 @@ var (
 // directoryTables are all tables of a directory.
 func directoryTables() []*table {
 	return []*table{
-		accountsTable, integrationsTable, contactsTable, numbersTable, runsTable, seenTable, heldTable, rejectedTable, suppressedTable, forgottenTable,
+		accountsTable, integrationsTable, contactsTable, numbersTable, runsTable, seenTable, heldTable, rejectedTable, agentsTable, suppressedTable, forgottenTable,
 	}
 }
 
@@ -92,6 +96,9 @@ type movedIntegration struct {
 	account, id                int64
 	name, checkpoint, settings string // bytes there; as a string, an empty one is not taken for a missing one
 	contacts, suppressed       int64
+
+	agentsSynced            int64
+	agentsError, agentsHint string
 }
 
 // places moves accounts, integrations, and the digests of suppressed contacts. Of integrations that never ran but have suppressed
@@ -116,7 +123,8 @@ func (d *directoryMover) places(ctx context.Context) error {
 			own = make([]byte, 16)
 			_, _ = rand.Read(own) // never fails
 		}
-		integrations = append(integrations, []any{i.account, i.id, []byte(i.name), []byte(i.checkpoint), i.contacts, []byte(i.settings), own, i.suppressed})
+		integrations = append(integrations, []any{i.account, i.id, []byte(i.name), []byte(i.checkpoint), i.contacts, []byte(i.settings),
+			i.agentsSynced, []byte(i.agentsError), []byte(i.agentsHint), own, i.suppressed})
 	}
 	for _, t := range []struct {
 		*table
@@ -156,11 +164,11 @@ func (d *directoryMover) readAccounts(ctx context.Context) error {
 
 func (d *directoryMover) readIntegrations(ctx context.Context) error {
 	d.integrations = map[directory.Key]*movedIntegration{}
-	return d.directory.Each(ctx, `SELECT a.name, i.account, i.pk, i.name, i.checkpoint, i.settings, i.contacts
+	return d.directory.Each(ctx, `SELECT a.name, i.account, i.pk, i.name, i.checkpoint, i.settings, i.contacts, i.agents_synced, i.agents_error, i.agents_hint
 		FROM integrations i JOIN accounts a ON a.pk = i.account WHERE i.name IS NOT NULL`, func(row *sql.Rows) error {
 		var account string
 		i := &movedIntegration{}
-		err := row.Scan(&account, &i.account, &i.id, &i.name, &i.checkpoint, &i.settings, &i.contacts)
+		err := row.Scan(&account, &i.account, &i.id, &i.name, &i.checkpoint, &i.settings, &i.contacts, &i.agentsSynced, &i.agentsError, &i.agentsHint)
 		d.integrations[directory.Key{Account: account, Integration: i.name}] = i
 		return err
 	})
@@ -321,7 +329,7 @@ func (n *numberReader) of(contact int64) ([]directory.Number, error) {
 }
 
 func (d *directoryMover) runs(ctx context.Context) error {
-	for _, t := range []*table{runsTable, seenTable, heldTable, rejectedTable} {
+	for _, t := range []*table{runsTable, seenTable, heldTable, rejectedTable, agentsTable} {
 		if err := d.copier.copy(ctx, t, d.read(ctx, d.directory, t)); err != nil {
 			return err
 		}

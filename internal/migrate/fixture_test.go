@@ -207,7 +207,7 @@ func (w *world) liveRegistry(c *clock) {
 	ok(w, r.PutToken(ctx, registry.Token{ID: "t1", Name: "pbx", Account: "acme", Scopes: []registry.Scope{registry.ScopeCallers}, Managed: true, Expires: c.at.Add(time.Hour)}, []byte("digest 1"), false))
 	ok(w, r.PutToken(ctx, registry.Token{ID: "t2", Name: "all", Scopes: []registry.Scope{registry.ScopeAdmin}}, []byte("digest 2"), false))
 	ok(w, r.TokenUsed(ctx, "t1", c.at))
-	ok(w, r.CreateFirstUser(ctx, registry.User{ID: "u1", Name: "Jane", Role: registry.RoleAdmin, Password: "$argon2id$x"}))
+	ok(w, r.CreateFirstUser(ctx, registry.User{ID: "u1", Email: "ann@example.com", Name: "Jane", Role: registry.RoleAdmin, Password: "$argon2id$x"}))
 	ok(w, r.PutUser(ctx, registry.User{ID: "u2", Name: "joe@example.com", Role: registry.RoleReader, Accounts: []string{"acme"}, Subject: "https://idp joe", Disabled: true}))
 	ok(w, r.PutSession(ctx, registry.Session{Digest: []byte{1, 0, 255}, User: "u1", Expires: c.at.Add(time.Hour), Agent: "Firefox \"1\""}))
 
@@ -245,6 +245,11 @@ func (w *world) liveDirectory(c *clock) {
 	c.at = c.at.Add(time.Minute)
 	w.complete(crm, false, directory.PageChanges{Contacts: people(3, 3), Deleted: []string{"0004"}, Checkpoint: "c2"})
 	got(w.store.Purge(ctx, "acme", []directory.Ref{{Integration: "crm", ID: "0005"}, {Integration: "crm", ID: "never"}}, true))(w)
+	agents := []directory.Agent{{ID: "7", Name: "Ann", Email: "Ann@example.com"}, {ID: "a\x00\xff'", Name: "Zoë", Email: "zoë@exämple.com"}, {ID: "8", Name: "Bob", Email: "bob@example.com"}}
+	got(w.store.SetAgents(ctx, crm, agents))(w)
+	got(w.store.Purge(ctx, "acme", []directory.Ref{{Integration: "crm", ID: "8", Agent: true}}, true))(w)
+	got(w.store.SetAgents(ctx, gone, agents))(w)
+	ok(w, w.store.FailAgents(ctx, crm, errors.New("the bridge is down: \xff"), "Start it."))
 	got(w.store.Purge(ctx, "nobody", []directory.Ref{{Integration: "never ran", ID: "1"}}, true))(w)
 
 	w.complete(guarded, false, directory.PageChanges{Contacts: people(1, 40), Checkpoint: "g1"})

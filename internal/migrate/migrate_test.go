@@ -63,6 +63,7 @@ func (w *world) holds() map[string]any {
 		all[fmt.Sprint("state ", key)] = state
 		all[fmt.Sprint("runs ", key)] = got(s.Runs(ctx, key, 0, 100))(w)
 		all[fmt.Sprint("rejected ", key)] = got(s.Rejected(ctx, key, 0, 100))(w)
+		all[fmt.Sprint("agents ", key)] = got(s.Agents(ctx, key, "", 100))(w)
 		all[fmt.Sprint("contacts ", key)] = got(s.Contacts(ctx, key, "", 1000))(w)
 	}
 	for _, account := range []string{"acme", "Zürich", "other"} {
@@ -74,7 +75,8 @@ func (w *world) holds() map[string]any {
 				all[fmt.Sprint("ending ", account, digits)] = got(s.BySuffix(ctx, account, digits, 3))(w)
 			}
 		}
-		for _, email := range []string{"zoe@example.com", "p7@EXAMPLE.com", "o'neill\\@example.com", "", "nobody@example.com"} {
+		for _, email := range []string{"zoe@example.com", "p7@EXAMPLE.com", "ann@example.com", "o'neill\\@example.com", "", "nobody@example.com"} {
+			all[fmt.Sprint("agent ", account, email)] = got(s.AgentsByEmail(ctx, account, email, 100))(w)
 			all[fmt.Sprint("email ", account, email)] = got(s.ByEmail(ctx, account, []string{email}, 100))(w)
 		}
 		for _, text := range []string{"zoe", "mull ang", "山田", "person 1", "p7", "4155550", "0007", "4711", "0207946", "o'n", "söhne", "aaaa", "exam com", "x"} {

@@ -15,7 +15,7 @@ func registryTables() []*table {
 			failures fresh last_full due asked asked_at taken token worker until late touched going version learned`))},
 		{name: "secrets", columns: same("kind owner name sealed kept")},
 		{name: "tokens", columns: columns(same("id account name digest scopes"), flags("managed"), same("created expires used maker parent made_by"))},
-		{name: "users", columns: columns(same("id name folded role accounts password subject"), flags("disabled"), same("created last_seen"))},
+		{name: "users", columns: columns(same("id name folded role accounts password subject"), flags("disabled"), same("created last_seen email"))},
 		{name: "sessions", columns: same("digest user_id created expires agent")},
 		{name: counters, columns: same("name value")},
 		{name: "events", columns: same("id time kind account subject data")},

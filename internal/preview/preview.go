@@ -23,6 +23,45 @@ type Options struct {
 	Examine int           // contacts to look for problems in; at least Limit
 	Inspect time.Duration // how long the source may look at itself
 	Read    time.Duration // how long contacts are read
+	// Wait is how long a source that takes longer, and goes on meanwhile, is asked again; 0 means not at all.
+	Wait time.Duration
+	// Waiting is told why it is asked again. It may be nil.
+	Waiting func(error)
+}
+
+// shortPause is between two questions to a source that goes on reading, which waits itself for as long as it may.
+const shortPause = 100 * time.Millisecond
+
+// patiently asks a source, each time for as long as a request may take, until it is ready.
+func (o *Options) patiently(ctx context.Context, each time.Duration, ask func(context.Context) error) error {
+	for end := time.Now().Add(o.Wait); ; {
+		attempt, cancel := context.WithTimeout(ctx, each)
+		err := ask(attempt)
+		cancel()
+		pause, passes := passing(err)
+		if !passes || ctx.Err() != nil || time.Now().Add(pause).After(end) {
+			return err
+		}
+		if o.Waiting != nil {
+			o.Waiting(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// passing reports whether an error passes by itself, and when to ask again.
+func passing(err error) (time.Duration, bool) {
+	switch {
+	case errors.Is(err, source.ErrBusy):
+		return shortPause, true
+	case bridge.CodeOf(err) == bridge.CodeRateLimited:
+		return max(bridge.RetryAfter(err), time.Second), true
+	}
+	return 0, false
 }
 
 // A Preview holds what an endpoint would send.
@@ -73,7 +112,7 @@ func (p *Preview) look(ctx context.Context, e config.Endpoint, deps source.Deps,
 		return
 	}
 	defer func() { _ = src.Close() }()
-	p.inspect(ctx, src, options.Inspect)
+	p.inspect(ctx, src, options)
 	p.read(ctx, src, e.Phones, options)
 	p.count(ctx, src, options.Inspect)
 }
@@ -93,14 +132,16 @@ func (p *Preview) failed(err error) {
 }
 
 // inspect asks the source what it knows about itself.
-func (p *Preview) inspect(ctx context.Context, src bridge.Source, patience time.Duration) {
+func (p *Preview) inspect(ctx context.Context, src bridge.Source, options Options) {
 	inspector, ok := src.(source.Inspector)
 	if !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	found, err := inspector.Inspect(ctx)
+	var found source.Inspection
+	err := options.patiently(ctx, options.Inspect, func(ctx context.Context) (err error) {
+		found, err = inspector.Inspect(ctx)
+		return err
+	})
 	if err != nil {
 		p.failed(err)
 	}
@@ -112,15 +153,22 @@ func (p *Preview) inspect(ctx context.Context, src bridge.Source, patience time.
 
 // read reads the first contacts of an initial run.
 func (p *Preview) read(ctx context.Context, src bridge.Source, phones config.Phones, options Options) {
-	ctx, cancel := context.WithTimeout(ctx, options.Read)
-	defer cancel()
-	run, err := src.Begin(ctx, "")
-	if err != nil {
+	var x *examination
+	var began bool
+	err := options.patiently(ctx, options.Read, func(ctx context.Context) error {
+		run, err := src.Begin(ctx, "")
+		if err != nil {
+			return err
+		}
+		x, began = newExamination(phones), true
+		p.Contacts, p.Examined, p.Deleted = p.Contacts[:0], 0, 0
+		p.Complete, err = p.examine(ctx, src, run, x, phones.Prepare(), options)
+		return err
+	})
+	if !began {
 		p.failed(err)
 		return
 	}
-	x := newExamination(phones)
-	p.Complete, err = p.examine(ctx, src, run, x, phones.Prepare(), options)
 	x.all = p.Complete
 	enough := p.Examined > 0 && errors.Is(err, context.DeadlineExceeded)
 	if err != nil && !enough {

@@ -108,6 +108,8 @@ func Resolve(answers []Answer, lookup func(string) (string, bool)) (source.Answe
 func conceal(a Answer, name string) (text, secret, note string) {
 	ref := "${" + name + "}"
 	switch {
+	case a.Text == "": // the key is left out
+		return "", "", ""
 	case a.Question.Secret && strings.Contains(a.Text, "${"):
 		return a.Text, "", ""
 	case a.Question.Secret:

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -43,6 +44,19 @@ func (r Raw) Text(key string) (value string, ok bool) {
 
 // IsMapping reports whether the part has keys.
 func (r Raw) IsMapping() bool { return r.node != nil && r.node.Kind == yaml.MappingNode }
+
+// Compose returns parts below keys as a document of its own, without those that do not stand in theirs. References in them have been
+// filled in: a $ in it is a $.
+func Compose(parts map[string]Raw) (string, error) {
+	whole := &yaml.Node{Kind: yaml.MappingNode}
+	for _, key := range slices.Sorted(maps.Keys(parts)) {
+		if node := parts[key].node; node != nil {
+			whole.Content = append(whole.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, node)
+		}
+	}
+	text, err := yaml.Marshal(whole)
+	return string(text), err
+}
 
 // Has reports whether a key with a value stands in the part, by its dotted path in the document.
 func (r Raw) Has(path string) bool {

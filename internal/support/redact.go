@@ -17,10 +17,10 @@ import (
 var (
 	shown = set(`listen cert key_file http domains email directory roots level format proxies per_address access
 		data role workers per_account per_host answers pages page_bytes bytes time timeout run runs audit limits region time_zone every cron off paused
-		full share min account scopes events allow_private allow metrics kind table sheet id updated updated_as deleted on_delete unknown_checkpoint overlap
+		full share min account scopes events agents allow_private allow metrics kind table sheet id updated updated_as deleted on_delete unknown_checkpoint overlap
 		clock_skew header delimiter encoding poll path contacts grant issuer key_env mandatory type bridge validation url token_url authorize_url
 		public_url database dsn storage auth phones keep`)
-	addresses = set(`bridge validation url token_url authorize_url public_url issuer directory database dsn storage`)
+	addresses = set(`bridge validation agents url token_url authorize_url public_url issuer directory database dsn storage`)
 	mappings  = set(`fields`)                                     // expressions over columns: shown whole
 	hidden    = set(`auth params headers contacts query secrets`) // mappings and lists in which nothing is shown but keys
 	reference = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$|^\$\{file:[^}]*\}$`)

@@ -121,7 +121,7 @@ func ownBridge() http.Handler {
 	}
 	tx.Commit()
 	return &bridge.Handler{
-		Open: store.Factory().Open, Authenticate: bridge.RequireAuth(faultybridge.Auth()), Limits: bridge.Limits{Contacts: 10},
+		Open: store.Factory().Open, Agents: store.Factory().Open, Authenticate: bridge.RequireAuth(faultybridge.Auth()), Limits: bridge.Limits{Contacts: 10},
 	}
 }
 
@@ -141,7 +141,7 @@ func TestWhatCorrectBridgesSendIsValid(t *testing.T) {
 		"own":       record(t, ownBridge(), "/crm/contact_sync"),
 		"reference": record(t, faultybridge.New(95, 10, faultybridge.None), "/contact_sync"),
 	} {
-		pages, refusals := 0, 0
+		pages, agents, refusals := 0, 0, 0
 		for _, e := range traffic {
 			var schema string
 			switch {
@@ -151,6 +151,12 @@ func TestWhatCorrectBridgesSendIsValid(t *testing.T) {
 				schema = "page.schema.json"
 				pages++
 				if err := valid(s["request.schema.json"], e.Request.Body); err != nil && e.Label != "huge-body" {
+					t.Errorf("%s: a request that was served: %v\n%.300s", name, err, e.Request.Body)
+				}
+			case e.Response.Status == http.StatusOK && path.Base(e.Request.URL) == "agent_sync":
+				schema = "agents.schema.json"
+				agents++
+				if err := valid(s["agents-request.schema.json"], e.Request.Body); err != nil {
 					t.Errorf("%s: a request that was served: %v\n%.300s", name, err, e.Request.Body)
 				}
 			case e.Response.Status >= 400:
@@ -166,8 +172,8 @@ func TestWhatCorrectBridgesSendIsValid(t *testing.T) {
 				t.Errorf("%s: %s: %v\n%.300s", name, e.Label, err, e.Response.Body)
 			}
 		}
-		if pages < 20 || refusals < 20 {
-			t.Errorf("%s: only %d pages and %d refusals", name, pages, refusals)
+		if pages < 20 || refusals < 20 || agents < 3 {
+			t.Errorf("%s: only %d pages, %d of agents and %d refusals", name, pages, agents, refusals)
 		}
 	}
 }

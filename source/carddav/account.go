@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
@@ -32,7 +33,8 @@ type account struct {
 	lists   []*list // the latest one first
 	flights map[string]*flight
 
-	batches batches
+	batches   batches
+	otherTags atomic.Bool // the server's etags in lists differ from those of cards
 }
 
 // A list holds the cards of a run, by their paths.
@@ -62,7 +64,7 @@ const maxLists = 32 << 20
 // keep keeps a run's list for its next pages.
 func (a *account) keep(l *list) {
 	for _, e := range l.entries {
-		l.bytes += 64 + len(e.path)
+		l.bytes += 80 + len(e.path) + len(e.etag)
 		if e.raw != e.path {
 			l.bytes += len(e.raw)
 		}
@@ -132,7 +134,7 @@ func fly[T any](ctx context.Context, a *account, key string, work func(context.C
 		a.leave(key, f)
 		return result, &bridge.Error{
 			Code: bridge.CodeSourceUnavailable, Message: fmt.Sprintf("%s is still listing the cards", a.where()),
-			Hint: "Nothing: the list goes on being made, and the run begins when it is there.", RetryAfter: againAfter,
+			Hint: "Nothing: the list goes on being made, and the run begins when it is there.", RetryAfter: againAfter, Err: source.ErrBusy,
 		}
 	}
 }

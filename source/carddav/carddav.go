@@ -14,6 +14,9 @@
 // A token that is not taken any more, or a book that is gone, makes the run an initial one. So does any change in a book of a server
 // that names no changes: there the checkpoint is a digest of the cards' etags.
 //
+// Where tokens stand for what the cards hold, a card that is read in another version than was listed gets one of a moment when it had that
+// version: see settle.go.
+//
 // Nothing is deleted by inference: a card that was listed and is not there when it is read is left out, and the next run is told of it.
 package carddav
 

@@ -156,9 +156,19 @@ func (c *churner) step() {
 	}
 	path := there[c.random.IntN(len(there))]
 	book, name := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
-	switch c.random.IntN(6) {
+	switch c.random.IntN(7) {
 	case 0:
 		c.create()
+	case 6: // and back to what it was, to the letter
+		c.mu.Lock()
+		past := c.past[path]
+		c.mu.Unlock()
+		c.next++
+		uid := strings.TrimLeft(name, "r")
+		for _, version := range []string{fmt.Sprintf("v%d", c.next), past[len(past)-1]} {
+			c.write(map[string]string{path: version}, func() { c.server.Put(c.t, path, churned(uid, version)) })
+			time.Sleep(time.Duration(c.random.Int64N(int64(4 * churnPause))))
+		}
 	case 1:
 		c.write(map[string]string{path: ""}, func() { c.server.Delete(c.t, path) })
 	case 2: // to another name

@@ -2,8 +2,10 @@ package carddav_test
 
 import (
 	"context"
+	"crypto/sha1"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -35,6 +37,9 @@ type fake struct {
 	href     func(path string) string // how paths are written in answers
 	etag     func(text string) string
 	listings int
+	cardTag  func(card string) string     // how they are written with cards
+	content  bool                         // its tokens and etags stand for what the cards hold
+	trees    map[string]map[string]string // cards by name, by the token of such a book
 }
 
 const home = "/dav/alice/"
@@ -114,6 +119,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.NotFound(w, r)
 			return
 		}
+		w.Header().Set("ETag", f.tagOf(card))
 		_, _ = io.WriteString(w, card)
 	default:
 		http.NotFound(w, r)
@@ -148,14 +154,52 @@ func (f *fake) answerCards(w http.ResponseWriter, path string, book map[string]s
 	var b strings.Builder
 	b.WriteString(`<d:response><d:href>` + path + `</d:href><d:propstat><d:prop><d:resourcetype><d:collection/><c:addressbook/></d:resourcetype></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`)
 	for name, card := range book {
-		b.WriteString(`<d:response><d:href>` + f.href(path+name) + `</d:href><d:propstat><d:prop><d:getetag>` + f.etag(fmt.Sprint(len(card))+name) + `</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`)
+		b.WriteString(`<d:response><d:href>` + f.href(path+name) + `</d:href><d:propstat><d:prop><d:getetag>` + f.etag(sumOf(card)) + `</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`)
 	}
 	answer(w, b.String())
 }
 
 var syncToken = regexp.MustCompile(`<d:sync-token>(?:t(\d+))?</d:sync-token>`)
 
+// sumOf is a digest of what a card, or a book, holds.
+func sumOf(what any) string { return fmt.Sprintf("%x", sha1.Sum(fmt.Append(nil, what))) }
+
+var anyToken = regexp.MustCompile(`<d:sync-token>(.*)</d:sync-token>`)
+
+// answerContent answers a report by what the cards hold, and hold in the book with the token.
+func (f *fake) answerContent(w http.ResponseWriter, path, body string) {
+	now := maps.Clone(f.books[path])
+	before, known := map[string]string{}, true
+	if token := anyToken.FindStringSubmatch(body); token != nil && token[1] != "" {
+		before, known = f.trees[token[1]]
+	}
+	if !known {
+		http.Error(w, "no such token", http.StatusInternalServerError)
+		return
+	}
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if now[name] != before[name] {
+			b.WriteString(`<d:response><d:href>` + path + name + `</d:href><d:propstat><d:prop><d:getetag>"` + sumOf(now[name]) + `"</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`)
+		}
+	}
+	for name := range before {
+		if _, there := now[name]; !there {
+			b.WriteString(`<d:response><d:href>` + path + name + `</d:href><d:status>HTTP/1.1 404 Not Found</d:status></d:response>`)
+		}
+	}
+	if f.trees == nil {
+		f.trees = map[string]map[string]string{}
+	}
+	f.trees[sumOf(now)] = now
+	answer(w, b.String()+`<d:sync-token>`+sumOf(now)+`</d:sync-token>`)
+}
+
 func (f *fake) answerSync(w http.ResponseWriter, path, body string) {
+	if f.content {
+		f.answerContent(w, path, body)
+		return
+	}
 	since, initial := 0, true
 	if m := syncToken.FindStringSubmatch(body); m != nil && m[1] != "" {
 		since, _ = strconv.Atoi(m[1])
@@ -189,6 +233,19 @@ func (f *fake) wasThere(path string, token int) bool {
 	return there
 }
 
+// tagOf is the etag of a card that is read.
+func (f *fake) tagOf(card string) string {
+	switch {
+	case f.cardTag != nil:
+		return f.cardTag(card)
+	case f.content:
+		return strconv.Quote(sumOf(card))
+	case f.noSync:
+		return f.etag(sumOf(card))
+	}
+	return `"1"`
+}
+
 func (f *fake) answerMultiget(w http.ResponseWriter, body string) {
 	var b strings.Builder
 	for _, m := range hrefs.FindAllStringSubmatch(body, -1) {
@@ -198,7 +255,7 @@ func (f *fake) answerMultiget(w http.ResponseWriter, body string) {
 			b.WriteString(`<d:response><d:href>` + f.href(path) + `</d:href><d:status>HTTP/1.1 404 Not Found</d:status></d:response>`)
 			continue
 		}
-		b.WriteString(`<d:response><d:href>` + f.href(path) + `</d:href><d:propstat><d:prop><d:getetag>"1"</d:getetag><c:address-data>` + card + `</c:address-data></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`)
+		b.WriteString(`<d:response><d:href>` + f.href(path) + `</d:href><d:propstat><d:prop><d:getetag>` + f.tagOf(card) + `</d:getetag><c:address-data>` + card + `</c:address-data></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`)
 	}
 	answer(w, b.String())
 }

@@ -18,6 +18,7 @@ import (
 type fetched struct {
 	entry
 	card   []byte
+	now    string // the etag of the card, where the server says it
 	absent bool   // it was listed, and is gone now: the next run is told
 	wrong  string // why the server does not give the card, for people
 }
@@ -144,7 +145,7 @@ func (a *account) multiget(ctx context.Context, got []fetched, wanted []int) (mi
 		if size += len(r.props.card); size > maxBatchBytes {
 			return errTooMuch
 		}
-		got[i].card = bytes.Clone(r.props.card)
+		got[i].card, got[i].now = bytes.Clone(r.props.card), r.props.etag
 		return nil
 	})
 	if err != nil {
@@ -204,6 +205,6 @@ func (a *account) get(ctx context.Context, f *fetched) error {
 		f.wrong = tooLong
 		return nil
 	}
-	f.card = text
+	f.card, f.now = text, plainETag(response.Header.Get("ETag"))
 	return nil
 }

@@ -26,15 +26,18 @@ func (s *Source) inspect(ctx context.Context) (source.Inspection, error) {
 	if err := ctx.Err(); err != nil {
 		return source.Inspection{}, err
 	}
-	books, err := s.account.books(ctx)
+	l, err := fly(ctx, s.account, "inspect", func(ctx context.Context) (looked, error) {
+		books, err := s.account.books(ctx)
+		if err != nil {
+			return looked{}, err
+		}
+		b, err := s.account.begin(ctx, "", nil)
+		return looked{books, b}, err
+	})
 	if err != nil {
 		return source.Inspection{}, err
 	}
-	b, err := s.account.begin(ctx, "", nil)
-	if err != nil {
-		return source.Inspection{}, err
-	}
-	i := &inspector{source: s, books: books, begun: b, cards: vcard.NewReader(s.factory.texts), uids: map[string]string{}, used: map[int]bool{}}
+	i := &inspector{source: s, books: l.books, begun: l.begun, cards: vcard.NewReader(s.factory.texts), uids: map[string]string{}, used: map[int]bool{}}
 	if err := i.scan(ctx); err != nil {
 		return source.Inspection{}, err
 	}
@@ -45,6 +48,12 @@ func (s *Source) inspect(ctx context.Context) (source.Inspection, error) {
 	}, nil
 }
 
+// A looked is what an inspection begins with.
+type looked struct {
+	books []book
+	begun begun
+}
+
 // An inspector counts what is wrong with cards.
 type inspector struct {
 	source *Source
@@ -53,7 +62,7 @@ type inspector struct {
 	cards  *vcard.Reader
 	row    record.Row
 
-	read   int
+	seen   int // entries, whatever became of them
 	groups int
 	wrong  finds
 	strays finds
@@ -86,9 +95,9 @@ func (f *finds) that(one, many string) string {
 	return fmt.Sprintf("%d cards %s (%s%s)", f.n, many, strings.Join(f.paths, ", "), more)
 }
 
-// scan reads the cards.
+// scan reads the cards, as long as there is time.
 func (i *inspector) scan(ctx context.Context) error {
-	entries := i.begun.entries
+	entries, late := i.begun.entries, halfOf(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	p := &pipeline{ctx: ctx, account: i.source.account, left: entries[:min(len(entries), mostInspected)]}
 	defer p.wait()
@@ -102,6 +111,12 @@ func (i *inspector) scan(ctx context.Context) error {
 		for n := range batch {
 			i.look(&batch[n])
 		}
+		i.seen += len(batch)
+		select {
+		case <-late:
+			return nil
+		default:
+		}
 	}
 }
 
@@ -110,7 +125,6 @@ func (i *inspector) look(f *fetched) {
 	if f.absent {
 		return
 	}
-	i.read++
 	if f.wrong != "" {
 		i.wrong.add(f.path + ": " + f.wrong)
 		return
@@ -215,8 +229,8 @@ func (i *inspector) problems() []source.Problem {
 	} else if i.groups > 1 {
 		add(source.Note, "groups_left_out", fmt.Sprintf("%d cards are groups of others and are left out", i.groups), "Nothing: the members of a group are cards of their own.")
 	}
-	if n := len(i.begun.entries); n > mostInspected {
-		add(source.Note, "not_all_read", fmt.Sprintf("only the first %d of %d cards were looked at", mostInspected, n), "Nothing: a run reads all of them.")
+	if n := len(i.begun.entries); n > i.seen {
+		add(source.Note, "not_all_read", fmt.Sprintf("only the first %d of %d cards were looked at", i.seen, n), "Nothing: a run reads all of them.")
 	}
 	if i.source.account.unencrypted() {
 		add(source.Warning, "unencrypted", "the password is sent over a connection that is not encrypted", "Begin url with https://, or use it only within a network of your own.")

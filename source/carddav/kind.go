@@ -23,6 +23,7 @@ password: ${DAV_PW}
 `,
 		CallerExample: `username: "{{auth.username}}"`,
 		Setup:         setup(),
+		Untrusted:     source.Untrusted(func(Config) error { return nil }),
 	}, New)
 }
 

@@ -21,7 +21,7 @@ import (
 type entry struct {
 	path string // canonical: it identifies the card
 	raw  string // as the server writes it
-	etag string // only in a whole list of a book without tokens
+	etag string // of the version that is listed; empty where the server says none
 	gone bool
 }
 
@@ -53,7 +53,7 @@ func (a *account) sync(ctx context.Context, b book, since string) (list []entry,
 			if strings.HasSuffix(path, "/") || r.props.isCollection {
 				return nil
 			}
-			e := entry{path: path, raw: rawOf(path, r.href), gone: r.status == http.StatusNotFound || r.status == http.StatusGone}
+			e := entry{path: path, raw: rawOf(path, r.href), etag: r.props.etag, gone: r.status == http.StatusNotFound || r.status == http.StatusGone}
 			if at, ok := merged[path]; ok {
 				list[at] = e
 				return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/proposal"
@@ -62,11 +63,13 @@ func look(ctx context.Context, answers source.Answers, deps source.Deps) (found 
 	}
 	for _, b := range books {
 		t := proposal.Thing{Name: b.path, Title: fmt.Sprintf("%s (%s)", b.name, b.path), Rows: -1, Ready: true, Score: 100, Why: "it is an address book of the user"}
-		_, entries, err := a.markWhole(ctx, b)
+		n, err := a.countCards(ctx, b)
 		switch {
+		case errors.Is(err, errManyCards):
+			t.Why = "it is an address book of the user, with so many cards that the server takes long to list them"
 		case err == nil:
-			t.Rows = int64(len(entries))
-			if len(entries) == 0 {
+			t.Rows = int64(n)
+			if n == 0 {
 				t.Score, t.Why = 50, "it is empty"
 			}
 		case ctx.Err() != nil:
@@ -80,4 +83,22 @@ func look(ctx context.Context, answers source.Answers, deps source.Deps) (found 
 		found.Problems = append(found.Problems, proposal.Problem{Message: "the password goes over a connection that is not encrypted", Hint: "Begin url with https://."})
 	}
 	return found, nil
+}
+
+// errManyCards says that the cards were not counted.
+var errManyCards = errors.New("the server takes long to list the cards")
+
+// countCards lists a book's cards, for a part of the time that is left: whether there are many is worth no failure.
+func (a *account) countCards(ctx context.Context, b book) (int, error) {
+	counting := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		counting, cancel = context.WithTimeout(ctx, time.Until(deadline)/3)
+		defer cancel()
+	}
+	_, entries, err := a.markWhole(counting, b)
+	if err != nil && counting.Err() != nil && ctx.Err() == nil {
+		return 0, errManyCards
+	}
+	return len(entries), err
 }

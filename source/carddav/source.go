@@ -116,6 +116,7 @@ type reading struct {
 	first   string // what is wrong with the first of them
 	state   state
 	gone    map[string]bool // cards that the server named as gone since the run began
+	held    bool            // a marker was noted that no position holds yet
 }
 
 // read yields the changes. Its error is nil when yield wanted no more.
@@ -163,6 +164,9 @@ func (r *reading) readAll(ctx context.Context, entries []entry) error {
 		}
 		if left := r.remaining(len(batch)); left != 0 {
 			p.start(left)
+		}
+		if err := r.settle(ctx, batch); err != nil {
+			return err
 		}
 		for i := range batch {
 			if err := r.confirm(ctx, &batch[i]); err != nil {
@@ -259,8 +263,11 @@ func (r *reading) confirm(ctx context.Context, f *fetched) error {
 	if err != nil {
 		return r.source.account.bookError(err)
 	}
-	if now != m { // should the card come back as it was, there are servers that name it only since this answer
+	switch {
+	case now != m: // should the card come back as it was, there are servers that name it only since this answer
 		r.note(now)
+	case m.mode == byDigest: // the same digest would say that nothing has changed
+		r.note(marker{mode: tooOften})
 	}
 	if r.gone == nil {
 		r.gone = map[string]bool{}
@@ -283,9 +290,9 @@ func (r *reading) confirm(ctx context.Context, f *fetched) error {
 func (r *reading) pass(f *fetched) bool {
 	id := f.path
 	switch {
-	case f.absent && r.run.Initial():
+	case f.absent && r.run.Initial() && !r.held:
 		return true
-	case f.absent:
+	case f.absent: // in an initial run for its position, which holds the marker of that answer
 		r.row.Start(id, true)
 	case f.gone:
 		r.row.Start(id, true)
@@ -315,7 +322,7 @@ func (r *reading) pass(f *fetched) bool {
 	}
 	r.yielded++
 	r.at = appendPosition(r.at, r.sum, r.more, f.path)
-	r.row.Position = r.at
+	r.row.Position, r.held = r.at, false
 	return r.yield(r.row.Change, nil)
 }
 
@@ -323,7 +330,7 @@ func (r *reading) pass(f *fetched) bool {
 func (r *reading) note(more ...marker) {
 	if len(more) > 0 {
 		r.later = r.later.gather(more...)
-		r.more = r.later.encode()
+		r.more, r.held = r.later.encode(), true
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // files are the files of one location, and what is known about the version of them that was read last.
@@ -190,12 +191,9 @@ func (f *files) busy(taken time.Duration) error {
 		Message:    f.name() + " is new and is being read",
 		Hint:       "Ask again later: reading goes on, and is done once for each version of the files.",
 		RetryAfter: min(max(taken.Round(time.Second), 5*time.Second), time.Minute),
-		Err:        errBusy,
+		Err:        source.ErrBusy,
 	}
 }
-
-// errBusy says that a new version is being read.
-var errBusy = errors.New("reading goes on")
 
 // close ends what goes on and forgets what is known.
 func (f *files) close() error {

@@ -24,6 +24,7 @@ var (
 	_ bridge.Source    = (*Source)(nil)
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
+	_ bridge.Splitter  = (*Source)(nil)
 	_ source.Counter   = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
@@ -231,20 +232,9 @@ func (r *reading) findLine(ctx context.Context) {
 // sorted reads the records in the order of the index.
 func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after bridge.Position) error {
 	x := r.version.index
-	next := 0
-	if !run.Initial() {
-		since, err := parseCheckpoint(run.Since, true, r.files.factory.kind())
-		if err != nil {
-			return keyset.InvalidOffset(err)
-		}
-		next = x.after(since.updated, since.id, since.hasID)
-	}
-	if len(after) > 0 {
-		at, err := parsePlace(after)
-		if err != nil || !x.has(at) || at.rank < next {
-			return keyset.InvalidOffset(err)
-		}
-		next = at.rank + 1
+	next, err := x.next(run, after, r.files.factory.kind())
+	if err != nil {
+		return err
 	}
 	if state.unchanged {
 		return ctx.Err()
@@ -266,6 +256,53 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 		return r.unchanged()
 	}
 	return nil
+}
+
+// next returns the first row of the index that comes after a position of a run.
+func (x *index) next(run bridge.Run, after bridge.Position, kind string) (int, error) {
+	next := 0
+	if !run.Initial() {
+		since, err := parseCheckpoint(run.Since, true, kind)
+		if err != nil {
+			return 0, keyset.InvalidOffset(err)
+		}
+		next = x.after(since.updated, since.id, since.hasID)
+	}
+	if len(after) > 0 {
+		at, err := parsePlace(after)
+		if err != nil || !x.has(at) || at.rank < next {
+			return 0, keyset.InvalidOffset(err)
+		}
+		next = at.rank + 1
+	}
+	return next, nil
+}
+
+// Split implements [bridge.Splitter]: the index knows where the middle of a page is.
+func (s *Source) Split(ctx context.Context, run bridge.Run, after bridge.Position, limit int) (middle bridge.Position, first int) {
+	state, err := parseState(run.State)
+	if err != nil || !state.sorted || state.unchanged {
+		return nil, 0
+	}
+	o, err := s.files.open(ctx)
+	if err != nil {
+		return nil, 0
+	}
+	defer o.close()
+	x := o.version.index
+	if x == nil || state.sum != o.version.sum {
+		return nil, 0
+	}
+	next, err := x.next(run, after, s.files.factory.kind())
+	if err != nil {
+		return nil, 0
+	}
+	first = min(limit, len(x.rows)-next) / 2
+	if first <= 0 {
+		return nil, 0
+	}
+	last := next + first - 1
+	return appendPlace(nil, rank{rank: last, updated: x.rows[last].updated, id: string(x.id(x.rows[last]))}), first
 }
 
 // take makes the row the record at a place of the index.
@@ -346,7 +383,7 @@ func (s *Source) probe(ctx context.Context) error {
 // read again by the first page. A new version that takes longer than ctx allows is good as far as anybody knows.
 func (s *Source) Check(ctx context.Context) error {
 	o, err := s.files.open(ctx)
-	if errors.Is(err, errBusy) {
+	if errors.Is(err, source.ErrBusy) {
 		return nil
 	}
 	if err != nil {

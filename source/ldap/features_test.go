@@ -374,7 +374,7 @@ func TestALongReadingIsTakenUpAgain(t *testing.T) {
 		_, err = s.Begin(short, "")
 		cancel()
 		e, ok := errors.AsType[*bridge.Error](err)
-		if busy = ok && e.Code == bridge.CodeSourceUnavailable && e.RetryAfter != 0 && errors.Is(err, errBusy); busy {
+		if busy = ok && e.Code == bridge.CodeSourceUnavailable && e.RetryAfter != 0 && errors.Is(err, source.ErrBusy); busy {
 			break
 		}
 	}

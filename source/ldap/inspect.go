@@ -2,10 +2,12 @@ package ldap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	client "github.com/go-ldap/ldap/v3"
 
@@ -24,6 +26,15 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 		return source.Inspection{}, fmt.Errorf("inspect source: %w", err)
 	}
 	return found, nil
+}
+
+// half returns when half of the time is over that a context leaves.
+func half(ctx context.Context) time.Time {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return time.Now().Add(24 * time.Hour)
+	}
+	return time.Now().Add(time.Until(deadline) / 2)
 }
 
 // sampleSize is how many entries of a part are looked at.
@@ -46,7 +57,12 @@ func (r *reader) inspect(ctx context.Context) (source.Inspection, error) {
 	if err != nil {
 		return source.Inspection{}, err
 	}
-	n, err := r.count(ctx)
+	counted := half(ctx)
+	n, err := r.count(ctx, func() bool { return time.Now().After(counted) })
+	contacts := strconv.FormatInt(n, 10)
+	if errors.Is(err, errEnough) { // of a very large directory that is all that is told here
+		contacts, err = "more than "+contacts, nil
+	}
 	if err != nil {
 		return source.Inspection{}, err
 	}
@@ -59,7 +75,7 @@ func (r *reader) inspect(ctx context.Context) (source.Inspection, error) {
 		{Name: "server", Value: r.serverName()},
 		{Name: "base", Value: strings.Join(r.baseNames(), "; ")},
 		{Name: "filter", Value: r.parts[0].filter},
-		{Name: "contacts", Value: strconv.FormatInt(n, 10)},
+		{Name: "contacts", Value: contacts},
 		{Name: "order", Value: "id"},
 		{Name: "changes", Value: r.explainWay(w)},
 	}

@@ -23,5 +23,6 @@ base: dc=example,dc=com
 `,
 		Setup:         setup(),
 		CallerExample: `bind_dn: "{{auth.username}}"`,
+		Untrusted:     source.Untrusted(untrusted),
 	}, New)
 }

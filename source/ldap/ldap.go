@@ -171,7 +171,7 @@ func (s *Source) Check(ctx context.Context) error {
 func (s *Source) Count(ctx context.Context) (int64, error) {
 	n := int64(-1)
 	err := s.tenant.with(ctx, func(r *reader) (err error) {
-		n, err = r.count(ctx)
+		n, err = r.count(ctx, func() bool { return false })
 		return err
 	})
 	if err != nil {

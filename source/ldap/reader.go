@@ -245,8 +245,8 @@ func guidBytes(b []byte) string {
 	return string([]byte{b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6]}) + string(b[8:])
 }
 
-// count counts the contacts.
-func (r *reader) count(ctx context.Context) (int64, error) {
+// count counts the contacts until enough says so; the error is errEnough then.
+func (r *reader) count(ctx context.Context, enough func() bool) (int64, error) {
 	ids := map[string]bool{}
 	for _, p := range r.parts {
 		q := query{base: p.base, scope: client.ScopeWholeSubtree, filter: p.filter, wanted: []string{r.mapping.idNative, "uid"}}
@@ -254,8 +254,14 @@ func (r *reader) count(ctx context.Context) (int64, error) {
 			if p.members.has(e) {
 				ids[r.mapping.native(e)] = true
 			}
+			if enough() {
+				return errEnough
+			}
 			return nil
 		})
+		if errors.Is(err, errEnough) {
+			return int64(len(ids)), err
+		}
 		if err != nil {
 			return -1, err
 		}

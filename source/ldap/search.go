@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
@@ -151,12 +153,29 @@ func (r *reader) stream(ctx context.Context, q query, take func(*client.Entry, [
 	return nil
 }
 
-// note keeps a reference to another server, which is not followed.
+// note keeps a reference to another server, which is not followed. Those of Active Directory to partitions that hold no people come with every
+// search of a domain, and tell nobody anything.
 func (r *reader) note(reference string) {
+	if r.root.product == activeDirectoryServer && isAdministrative(reference) || slices.Contains(r.referred, reference) {
+		return
+	}
 	r.references++
 	if len(r.referred) < mostReferences {
 		r.referred = append(r.referred, reference)
 	}
+}
+
+// administrative are the names that partitions of a forest without people begin with.
+var administrative = []string{"cn=configuration,", "cn=schema,", "dc=domaindnszones,", "dc=forestdnszones,"}
+
+// isAdministrative reports whether a reference of Active Directory leads to a partition that holds no people.
+func isAdministrative(reference string) bool {
+	u, err := url.Parse(reference)
+	if err != nil {
+		return false
+	}
+	dn := strings.ToLower(strings.TrimPrefix(u.Path, "/"))
+	return slices.ContainsFunc(administrative, func(prefix string) bool { return strings.HasPrefix(dn, prefix) })
 }
 
 // get reads one entry; nil where there is none, or the reader may not see it.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	client "github.com/go-ldap/ldap/v3"
 
@@ -108,6 +109,7 @@ type people struct {
 // things lists a naming context and the places in it that hold people.
 func (r *reader) things(ctx context.Context, base string) ([]proposal.Thing, error) {
 	all, places := newPeople(), map[string]*people{}
+	looked := half(ctx)
 	q := query{base: base, scope: client.ScopeWholeSubtree, filter: r.contacts(), wanted: []string{"*"}}
 	err := r.search(ctx, q, func(e *client.Entry) error {
 		_, parent, _ := strings.Cut(e.DN, ",")
@@ -116,7 +118,7 @@ func (r *reader) things(ctx context.Context, base string) ([]proposal.Thing, err
 		}
 		all.look(e)
 		places[parent].look(e)
-		if all.n >= mostLooked {
+		if all.n >= mostLooked || time.Now().After(looked) {
 			return errEnough
 		}
 		return nil

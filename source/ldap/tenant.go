@@ -276,10 +276,7 @@ func (t *tenant) begin(ctx context.Context, since token) (*job, error) {
 	return j, nil
 }
 
-// errBusy says that reading goes on.
-var errBusy = errors.New("reading goes on")
-
-func isBusy(err error) bool { return errors.Is(err, errBusy) }
+func isBusy(err error) bool { return errors.Is(err, source.ErrBusy) }
 
 // wait waits for the end of a reading, as long as ctx leaves time for a page after it.
 func (t *tenant) wait(ctx context.Context, j *job) error {
@@ -300,7 +297,7 @@ func (t *tenant) wait(ctx context.Context, j *job) error {
 	taken := t.factory.deps.Clock.Now().Sub(j.since)
 	return &bridge.Error{
 		Code: bridge.CodeSourceUnavailable, Message: fmt.Sprintf("the directory is being read: %d entries so far", j.seen.Load()),
-		Hint: "Ask again later: reading goes on.", RetryAfter: min(max(taken.Round(time.Second), 5*time.Second), time.Minute), Err: errBusy,
+		Hint: "Ask again later: reading goes on.", RetryAfter: min(max(taken.Round(time.Second), 5*time.Second), time.Minute), Err: source.ErrBusy,
 	}
 }
 

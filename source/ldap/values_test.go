@@ -60,6 +60,26 @@ func TestAttributesAreFoundByAnyCase(t *testing.T) {
 	}
 }
 
+// Every search of a domain of Active Directory refers to partitions that hold no people: only other domains are worth a word.
+func TestReferencesOfActiveDirectory(t *testing.T) {
+	r := &reader{root: root{product: activeDirectoryServer}}
+	for _, reference := range []string{
+		"ldap://example.lan/CN=Configuration,DC=example,DC=lan", "ldap://DomainDnsZones.example.lan/DC=DomainDnsZones,DC=example,DC=lan",
+		"ldap://ForestDnsZones.example.lan/DC=ForestDnsZones,DC=example,DC=lan", "ldap://example.lan/CN=Schema,CN=Configuration,DC=example,DC=lan",
+		"ldap://child.example.lan/DC=child,DC=example,DC=lan", "ldap://child.example.lan/DC=child,DC=example,DC=lan",
+	} {
+		r.note(reference)
+	}
+	if got := strings.Join(r.referred, " "); r.references != 1 || got != "ldap://child.example.lan/DC=child,DC=example,DC=lan" {
+		t.Errorf("%d references: %s", r.references, got)
+	}
+	r = &reader{root: root{product: openLDAP}}
+	r.note("ldap://other.example.com/cn=configuration,dc=example,dc=com")
+	if r.references != 1 {
+		t.Error("a reference of another server is passed over")
+	}
+}
+
 func TestTimes(t *testing.T) {
 	for text, want := range map[string]string{
 		"20261130023615Z": "2026-11-30T02:36:15Z", "20261130023615.0Z": "2026-11-30T02:36:15Z", "20261130023615,25Z": "2026-11-30T02:36:15Z",

@@ -26,5 +26,6 @@ contacts:
     phones: +351 912 345 678
     updated: 2024-05-02T10:30:00Z
 `,
+		Untrusted: source.Untrusted(func(Config) error { return nil }),
 	}, New)
 }

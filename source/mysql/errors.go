@@ -94,6 +94,14 @@ type number struct{ e *driver.MySQLError }
 
 func (n *number) Error() string { return fmt.Sprintf("error %d (%s)", n.e.Number, n.e.SQLState[:]) }
 
+// namesOf lists the names of a certificate, for a hint.
+func namesOf(c *x509.Certificate) string {
+	if c == nil || len(c.DNSNames) == 0 {
+		return ""
+	}
+	return ", such as " + c.DNSNames[0]
+}
+
 // connectionError is the error of no connection, or of one that broke.
 func connectionError(err error) error {
 	e := &bridge.Error{
@@ -103,10 +111,17 @@ func connectionError(err error) error {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var operation *net.OpError
+	var otherName x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(err, &dns):
 		e.Err = errors.New("its name cannot be resolved")
 		e.Hint = "Is the host in dsn right? A user or password that is written into the URL itself must be percent-encoded; the value of ${NAME} there is escaped by itself."
+	case errors.As(err, &otherName):
+		e.Message, e.Err = "the server's certificate is for another name", errors.New("its certificate cannot be verified")
+		e.Hint = "Write in dsn the name that the certificate has" + namesOf(otherName.Certificate) + "."
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		e.Message, e.Err, e.Hint = "the server's certificate has expired, or is not valid yet", errors.New("its certificate cannot be verified"), "Renew it, and check the clocks of both machines."
 	case errors.As(err, &certificate), errors.As(err, new(x509.UnknownAuthorityError)):
 		e.Message, e.Err = "the server's certificate is not trusted", errors.New("its certificate cannot be verified")
 		e.Hint = "Name the authority's certificates with ca in dsn."

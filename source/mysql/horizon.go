@@ -37,9 +37,12 @@ func (s *session) clock(ctx context.Context, overlap time.Duration) (c sqltable.
 	if err != nil {
 		return c, false, fmt.Errorf("list statements: %w", err)
 	}
-	if server.isReplica || others {
-		c, err = s.replicaClock(ctx, c, server, overlap)
-		return c, false, err
+	replicated, err := s.replication(ctx)
+	if err != nil {
+		return c, false, fmt.Errorf("ask for replication: %w", err)
+	}
+	if server.isReplica || others || replicated.configured {
+		return s.replicaClock(c, server, replicated, overlap), false, nil
 	}
 	oldest, err := s.oldest(ctx, overlap)
 	c.Method, c.Safe = "oldest open transaction", earliest(c.Now, running, oldest)
@@ -129,39 +132,61 @@ func (s *session) running(ctx context.Context, now time.Time) (oldest time.Time,
 }
 
 // replicaClock is the clock of a server whose rows are written elsewhere: what was applied is visible.
-func (s *session) replicaClock(ctx context.Context, c sqltable.Clock, v serverState, overlap time.Duration) (sqltable.Clock, error) {
+func (s *session) replicaClock(c sqltable.Clock, v serverState, r replication, overlap time.Duration) sqltable.Clock {
 	c.Blind, c.Lacks = true, replicaLacks
-	if v.isCluster {
+	switch {
+	case v.isCluster:
 		c.Lacks = clusterLacks
+	case r.hidden:
+		c.Lacks = replicaLacks + ", and this user may not see how far it is behind (" + grantMonitor + ")"
 	}
 	c.Method, c.Safe = "overlap (rows come from other servers)", c.Now.Add(-overlap)
-	lag, known, err := s.lag(ctx)
-	if err != nil || !known {
-		return c, err
-	}
-	if c.Unsafe = lag < 0; c.Unsafe {
+	if c.Unsafe = r.stopped; c.Unsafe {
 		c.Method = "nothing is safe: the replica does not apply what its primary writes"
-		return c, nil
+		return c
 	}
-	c.Safe = c.Safe.Add(-lag)
-	return c, nil
+	c.Safe = c.Safe.Add(-r.lag)
+	return c
 }
 
 const (
 	replicaLacks = "this is a replica, or read-only, where the transactions of the primary cannot be seen"
 	clusterLacks = "this is a server of a cluster, where the transactions of the other servers cannot be seen"
+	grantMonitor = "GRANT REPLICA MONITOR ON *.* TO the user of dsn; in MySQL REPLICATION CLIENT"
 )
 
-// lag is how far a replica is behind its primary; below 0 where it applies nothing. It is not known where the server does not say, or not
-// to this user.
-func (s *session) lag(ctx context.Context) (lag time.Duration, known bool, err error) {
-	names, err := s.Columns(ctx, "SHOW REPLICA STATUS", nil)
-	switch errorNumber(err) {
-	case errNoPrivilege, errSyntax:
-		return 0, false, nil
+// A replication is what a server tells of its primaries.
+type replication struct {
+	configured bool // there is at least one, or may be
+	hidden     bool // this user may not see it
+	stopped    bool // what one of them writes is not applied
+	lag        time.Duration
+}
+
+// replication asks what the server replicates. A replica that was stopped has no threads that show it, so a user who may not ask is told by
+// MariaDB's record of what was ever applied.
+func (s *session) replication(ctx context.Context) (r replication, err error) {
+	for _, statement := range []string{"SHOW ALL REPLICAS STATUS", "SHOW REPLICA STATUS"} { // the first one is MariaDB's, for several primaries
+		r, err = s.replicationBy(ctx, statement)
+		if errorNumber(err) != errSyntax {
+			break
+		}
 	}
+	switch errorNumber(err) {
+	case errNoPrivilege:
+		found, err := s.rows(ctx, "SHOW GLOBAL VARIABLES LIKE 'gtid_slave_pos'")
+		return replication{configured: len(found) > 0 && found[0][1] != "", hidden: true}, err
+	case errSyntax: // an old MySQL
+		return replication{hidden: true}, nil
+	}
+	return r, err
+}
+
+// replicationBy asks by one of the statements.
+func (s *session) replicationBy(ctx context.Context, statement string) (r replication, err error) {
+	names, err := s.Columns(ctx, statement, nil)
 	if err != nil {
-		return 0, false, err
+		return r, err
 	}
 	at := -1
 	for i, column := range names {
@@ -169,18 +194,19 @@ func (s *session) lag(ctx context.Context) (lag time.Duration, known bool, err e
 			at = i
 		}
 	}
-	found, err := s.rows(ctx, "SHOW REPLICA STATUS")
-	if err != nil || at < 0 || len(found) == 0 {
-		return 0, false, err
+	found, err := s.rows(ctx, statement)
+	if err != nil || at < 0 {
+		return r, err
 	}
 	for _, row := range found {
+		r.configured = true
 		seconds, err := strconv.Atoi(row[at])
 		if err != nil { // null
-			return -1, true, nil
+			r.stopped = true
 		}
-		lag = max(lag, time.Duration(seconds+1)*time.Second)
+		r.lag = max(r.lag, time.Duration(seconds+1)*time.Second)
 	}
-	return lag, true, nil
+	return r, nil
 }
 
 // errStale means that the list of transactions did not become newer than the question.

@@ -32,6 +32,7 @@ fields:
 `,
 		CallerExample: `dsn: mysql://{{auth.username}}:{{auth.password}}@127.0.0.1:3306/crm`,
 		Setup:         setup(),
+		Untrusted:     source.Untrusted(untrusted),
 	}, New)
 }
 

@@ -107,6 +107,8 @@ func selectValue(e sqltable.Expression) (sql string, lists sqltable.JSON) {
 	case e.Field == record.FieldPhones && typ == "DOUBLE":
 		// A zero after the point says that the column is no text, which could begin with a zero.
 		return "CONCAT(" + text + ", IF(" + e.SQL + " = TRUNCATE(" + e.SQL + ", 0) AND " + e.SQL + " BETWEEN 1000 AND 1e14, '.0', ''))", sqltable.NotJSON
+	case typ == "DATETIME", typ == "TIMESTAMP", typ == "DATE", typ == "TIME", typ == "DECIMAL": // rows come as texts, and a cast takes longer than to write one
+		return e.SQL, sqltable.NotJSON
 	case isText(typ): // the connection has the charset
 		return e.SQL, sqltable.MaybeJSON
 	case isBytes(typ): // the bytes of a text, as old applications keep them

@@ -32,6 +32,7 @@ fields:
 `,
 		CallerExample: `dsn: postgres://{{auth.username}}:{{auth.password}}@127.0.0.1:5432/crm`,
 		Setup:         setup(),
+		Untrusted:     source.Untrusted(untrusted),
 	}, New)
 }
 

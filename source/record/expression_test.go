@@ -61,6 +61,7 @@ func TestExpressions(t *testing.T) {
 		`split(empty, ";") | len()`: "0", `join(["a", empty, "b"], "-")`: "a-b", `join(first, "-")`: "Jane", `join(["a", "b"])`: "ab",
 		`first[0]`: "Jane", `first[1]`: "", `empty[0]`: "", `first(split(org, ";"))`: "Acme", `last(split(org, ";"))`: "Sales",
 		`first(empty)`: "", `len(concat(first, empty, ["x", "y"]))`: "3", `uniq(["a", "b", "a"])`: "a, b", `["a", "b", "c"][1:]`: "b, c",
+		`max(["9", 10, "8"])`: "10", `min(["b", empty, "a"])`: "a", `max(["2025-01-02", "2025-01-10"])`: "2025-01-10", `max(empty)`: "", `min(first)`: "Jane",
 		`"b" in ["a", "b"]`: "true", `"b" in "b"`: "true", `"b" in empty`: "false", `"c" not in ["a"]`: "true",
 		// JSON.
 		`phones[0].number`: "4930123", `phones[1]["number"]`: "+1 2", `phones[9].number`: "", `phones?.number`: "",

@@ -42,6 +42,8 @@ var functions = map[string]function{
 	"last":       {"last(list)", 1, 1, func(b *budget, v []any) (any, error) { return get(listOf(v[0]), -1), nil }},
 	"uniq":       {"uniq(list)", 1, 1, uniq},
 	"len":        {"len(list)", 1, 1, length},
+	"max":        {"max(list)", 1, 1, func(b *budget, v []any) (any, error) { return extreme(b, v[0], 1) }},
+	"min":        {"min(list)", 1, 1, func(b *budget, v []any) (any, error) { return extreme(b, v[0], -1) }},
 
 	"$get":        {"", 2, 2, func(b *budget, v []any) (any, error) { return get(v[0], v[1]), nil }},
 	"$slice":      {"", 3, 3, slice},
@@ -175,6 +177,32 @@ func uniq(b *budget, values []any) (any, error) {
 		}
 	}
 	return kept, nil
+}
+
+// extreme returns the greatest element of a list (1) or the smallest one (-1), as < and > compare them. What is empty is left out.
+func extreme(b *budget, of any, sign int) (any, error) {
+	list := listOf(of)
+	if err := b.takeElements(len(list)); err != nil {
+		return nil, err
+	}
+	var found any
+	for _, value := range list {
+		if isEmpty(value) {
+			continue
+		}
+		if found == nil {
+			found = value
+			continue
+		}
+		order, ok, err := b.compare(value, found)
+		if err != nil {
+			return nil, err
+		}
+		if ok && order*sign > 0 {
+			found = value
+		}
+	}
+	return found, nil
 }
 
 // length returns the number of a list's elements, or of a text's characters.

@@ -64,3 +64,37 @@ func TestThePresetsTextInKindRestDoesTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryPresetIsDocumented looks for what a user has to know of a vendor before the first run.
+func TestEveryPresetIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/vendors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, durations, found := strings.Cut(string(text), "\n## How long a first run takes\n")
+	if !found {
+		t.Fatal("docs/vendors.md does not say how long a first run takes")
+	}
+	for _, p := range rest.Presets() {
+		_, section, found := strings.Cut(string(text), `<a id="`+p.Name+`"></a>`)
+		if !found {
+			t.Errorf("docs/vendors.md has no section for %s", p.Name)
+			continue
+		}
+		if _, after, ok := strings.Cut(section, "\n## "); ok { // its title; another anchor may stand before it
+			section, _, _ = strings.Cut(after, "\n## ")
+		}
+		if !strings.Contains(section, "kind: "+p.Name+"\n") && !strings.Contains(section, "`"+p.Name+"`") {
+			t.Errorf("the section of %s has no configuration", p.Name)
+		}
+		for _, what := range []string{"create", "sent", "fresh", "deleted", "merged", "limits"} {
+			title := strings.ToUpper(what[:1]) + what[1:]
+			if !strings.Contains(section, "\n| "+what+" |") && !strings.Contains(section, "**"+title+"**") && !strings.Contains(section, "**"+title+":**") {
+				t.Errorf("the section of %s does not say: %s", p.Name, what)
+			}
+		}
+		if !strings.Contains(durations, "`"+p.Name+"`") {
+			t.Errorf("how long a first run of %s takes is not said", p.Name)
+		}
+	}
+}

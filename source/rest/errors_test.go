@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -366,7 +367,7 @@ func fuzzed(t *testing.T, s fullSource, record string) {
 			t.Errorf("%q: %s is told as deleted", record, c.Contact.ID)
 		}
 	}
-	if !seen["a"] || !seen["z"] {
+	if json.Valid([]byte(record)) && (!seen["a"] || !seen["z"]) { // any other may close the list
 		t.Errorf("%q: the records beside it are missing: %v", record, seen)
 	}
 }

@@ -71,6 +71,13 @@ func (w *walk) flowing() (done bool, err error) {
 			}
 		}
 		if !got.more || w.isPast(got) {
+			if p.reading.Token != "" && got.token == "" { // without it neither this run's end nor the next one's begin is known (T11)
+				w.emit(held, heldAt)
+				return false, &bridge.Error{
+					Code: bridge.CodeSourceBroken, Message: fmt.Sprintf("the last answer of %s has no token at %s, so that nothing says that it was the last", w.f.title(), p.reading.Token),
+					Hint: "The API may have changed. Compare the answer with its documentation, and correct token of the request.",
+				}
+			}
 			heldAt.token = got.token
 			w.emit(held, heldAt)
 			return !w.stopped, nil

@@ -51,6 +51,7 @@ fields:
   phones: [phone, mobile]
 `,
 		CallerExample: `auth: [{by: bearer, token: "{{auth.access_token}}"}]`,
+		Untrusted:     source.Untrusted(untrusted),
 	}, New)
 }
 
@@ -71,6 +72,7 @@ func (p Preset) Kind() source.Kind {
 		CallerExample: p.callerExample(),
 		Preset:        p.Text,
 		Setup:         p.setup(),
+		Untrusted:     p.untrusted,
 		Config:        func() any { return reflect.New(typ).Interface() },
 		New: func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
 			cfg := reflect.New(typ)

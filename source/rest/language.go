@@ -66,10 +66,11 @@ type Auth struct {
 	Name         string          `yaml:"name" jsonschema_description:"The header's or parameter's name."`
 	Value        Text            `yaml:"value" jsonschema_description:"The header's or parameter's value; {{access_token}} stands for a token that was fetched. Default: Bearer {{access_token}}, in the header Authorization."`
 	TokenURL     Text            `yaml:"token_url" jsonschema_description:"Where tokens are fetched: a path after base, or an address with a host that hosts permits."`
+	AccessToken  string          `yaml:"access_token" jsonschema_description:"Where the answer of token_url has the access token: a path. Default: access_token."`
 	ClientID     Text            `yaml:"client_id"`
 	ClientSecret Text            `yaml:"client_secret"`
 	ClientIn     string          `yaml:"client_in" jsonschema:"enum=body,enum=basic" jsonschema_description:"Where client_id and client_secret are sent. Default: body."`
-	RefreshToken Text            `yaml:"refresh_token" jsonschema_description:"Of refresh_token. It must be one that stays valid: a bridge keeps nothing, and cannot store a new one."`
+	RefreshToken Text            `yaml:"refresh_token" jsonschema_description:"Of refresh_token. It must be one that stays valid: a bridge stores nothing. If the service replaces it, the new one is used until this process ends."`
 	Scope        Text            `yaml:"scope"`
 	Key          Text            `yaml:"key" jsonschema_description:"The private key of jwt_bearer, as PEM."`
 	Claims       map[string]Text `yaml:"claims" jsonschema_description:"The claims of jwt_bearer besides iat and exp."`

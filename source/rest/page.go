@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -59,11 +61,15 @@ func (f *factory) asks(name string) purpose {
 func (c *client) fetch(ctx context.Context, run string, p purpose, values scope, link string) (*page, error) {
 	values["limit"] = int64(p.reading.Page.Size)
 	values["columns"] = c.factory.language.paths()
-	key := source.DigestOf(run, p.name, link, string(c.values.with(values).bytes()))
+	one := call{request: &p.reading.Request, values: values, address: link}
+	key, err := c.keyOf(ctx, run, p.name, one)
+	if err != nil {
+		return nil, err
+	}
 	if known := c.pages.get(key, c.factory.deps.Clock.Now()); known != nil && !p.fresh {
 		return known, nil
 	}
-	a, err := c.ask(ctx, call{request: &p.reading.Request, values: values, address: link})
+	a, err := c.ask(ctx, one)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +84,22 @@ func (c *client) fetch(ctx context.Context, run string, p purpose, values scope,
 	return made, nil
 }
 
-// bytes returns values in a form that differs for any others.
-func (s scope) bytes() []byte {
-	sum := s.digest()
-	return sum[:]
+// keyOf returns what an answer is kept by: the run, what the answer is read for, and the request as it is sent. What differs without
+// being sent must not tell answers apart: a run that goes on in a page would find, for two places of it, two versions of it.
+func (c *client) keyOf(ctx context.Context, run, name string, one call) (source.Digest, error) {
+	request, err := c.newRequest(ctx, one)
+	if err != nil {
+		return source.Digest{}, err
+	}
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return source.Digest{}, fmt.Errorf("make a request: %w", err)
+	}
+	texts := []string{run, name, request.Method, request.URL.String(), string(body)}
+	for _, header := range slices.Sorted(maps.Keys(request.Header)) {
+		texts = append(texts, header, request.Header.Get(header))
+	}
+	return source.DigestOf(texts...), nil
 }
 
 // read makes a page of an answer.

@@ -1,7 +1,7 @@
 package rest
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type tokens struct {
 
 	turn    chan struct{} // holds one element while nobody fetches
 	token   string
+	refresh string    // the refresh token that replaced the one of the configuration; empty while none did
 	expires time.Time // zero: never, as far as is known
 	read    time.Time // when the file was changed that was read
 }
@@ -127,27 +129,24 @@ func (t *tokens) fetch(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var said struct {
-		AccessToken  string      `json:"access_token"`
-		ExpiresIn    json.Number `json:"expires_in"`
-		RefreshToken string      `json:"refresh_token"`
-		Error        string      `json:"error"`
-	}
-	d := json.NewDecoder(bytes.NewReader(a.body))
-	err = d.Decode(&said)
 	if a.status == http.StatusTooManyRequests || a.status >= 500 {
 		return t.client.factory.failed(a, Reaction{Then: reactDown})
 	}
-	if err != nil || said.AccessToken == "" {
-		return t.refused(a, said.Error)
+	token := ""
+	if a.status < 300 && json.Valid(a.body) {
+		token = a.text(cmp.Or(t.way.AccessToken, "access_token"))
 	}
-	t.token, t.expires = said.AccessToken, time.Time{}
-	if seconds, err := said.ExpiresIn.Float64(); err == nil && seconds > 0 {
+	if token == "" || strings.ContainsAny(token, "\r\n\x00") {
+		t.refresh = "" // somebody may have made the configured one valid again
+		return t.refused(a, a.text("error"))
+	}
+	t.token, t.expires = token, time.Time{}
+	if seconds, err := strconv.ParseFloat(a.text("expires_in"), 64); err == nil && seconds > 0 && seconds < 1e9 {
 		life := time.Duration(seconds * float64(time.Second))
 		t.expires = now.Add(life - min(early, life/2))
 	}
-	if said.RefreshToken != "" && t.way.By == "refresh_token" {
-		t.warnRotation(said.RefreshToken)
+	if t.way.By == "refresh_token" {
+		t.rotate(a.text("refresh_token"))
 	}
 	return nil
 }
@@ -164,10 +163,14 @@ func (t *tokens) refused(a *answer, code string) error {
 	}
 }
 
-// warnRotation says that a refresh token was replaced, which a bridge cannot store.
-func (t *tokens) warnRotation(next string) {
-	current, err := t.way.RefreshToken.expand(t.client.values, nil)
-	if err != nil || current == next {
+// rotate takes the refresh token that an answer brought, if it is another one, and says once that a bridge cannot store it.
+func (t *tokens) rotate(next string) {
+	written, err := t.way.RefreshToken.expand(t.client.values, nil)
+	if err != nil || next == "" || next == cmp.Or(t.refresh, written) {
+		return
+	}
+	first := t.refresh == ""
+	if t.refresh = next; !first {
 		return
 	}
 	t.client.factory.deps.Logger.Warn("the service replaced the refresh token, and a bridge cannot store the new one: the next process will be refused",
@@ -227,6 +230,10 @@ func (t *tokens) form(now time.Time) (url.Values, error) {
 		form.Set("assertion", assertion)
 	}
 	maps.Copy(texts, t.way.Form)
+	if t.refresh != "" {
+		delete(texts, "refresh_token")
+		form.Set("refresh_token", t.refresh)
+	}
 	for name, text := range texts {
 		value, err := text.expand(t.client.values, nil)
 		if err != nil {

@@ -529,6 +529,9 @@ func (w *walk) judge(i item) (gone bool, merged []string, err error) {
 func (w *walk) reject(i item, position bridge.Position) {
 	w.row.Start(i.id, false)
 	w.row.Rejected = cmp.Or(i.fault, "it has no id")
+	if i.fault == "" && i.id != "" {
+		w.row.Rejected = errNoStamp.Error()
+	}
 	w.send(w.row.Change, position)
 }
 

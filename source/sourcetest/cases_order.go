@@ -43,6 +43,11 @@ func orderCases() []testCase {
 			run:  resumesAnywhere,
 		},
 		{
+			name: "HalvesAreThePage",
+			rule: "a Splitter's halves of a page are the page, from every position and of every size (P10, E4)",
+			run:  halvesAreThePage,
+		},
+		{
 			name:  "TiesAcrossPages",
 			rule:  "contacts with one stamp are neither lost nor repeated where a page ends among them (T1, E1)",
 			needs: sorted,
@@ -210,6 +215,30 @@ func (x *exam) stopsInTheMiddle(run bridge.Run, straight []bridge.Change) {
 	rest, err := x.read(x.reopen(), run, read[4].Position, 0)
 	x.must(err, "go on after 5 of 10")
 	x.sameChanges(append(read[:5:5], rest...), straight, "10 read, 5 acknowledged, then the rest")
+}
+
+func halvesAreThePage(x *exam) {
+	x.settle(25)
+	src := x.open()
+	splitter, ok := src.(bridge.Splitter)
+	if !ok {
+		return // not every source finds the middle of a page
+	}
+	run, straight, _ := x.all(src, "")
+	for start := range len(straight) {
+		at := last(straight[:start], nil)
+		for _, size := range []int{1, 2, 3, 7, 24, 25, 26} {
+			middle, n := splitter.Split(x.ctx, run, at, size)
+			if n == 0 {
+				continue
+			}
+			half, err := x.read(src, run, at, n)
+			x.must(err, "read the first half")
+			rest, err := x.read(src, run, middle, size-n)
+			x.must(err, "read the second half")
+			x.sameChanges(append(half, rest...), straight[start:min(start+size, len(straight))], fmt.Sprintf("%d after change %d, in halves", size, start))
+		}
+	}
 }
 
 func tiesAcrossPages(x *exam) {

@@ -204,9 +204,10 @@ func (r *replica) begin(since bridge.Checkpoint, run bridge.Run) {
 	}
 }
 
-// mayJudge lets every initial run of an Unordered target judge: a contact that is deleted is not in its list (D7).
+// mayJudge lets every initial run of a target judge that lists who is there: a contact that is deleted is not in its list (D7), and one that a
+// run which died had stored is named by no other.
 func (r *replica) mayJudge(target Target, run bridge.Run) {
-	if target.Unordered && run.Initial() {
+	if (target.Unordered || target.Tokens) && run.Initial() {
 		r.shown = map[string]bool{}
 	}
 }

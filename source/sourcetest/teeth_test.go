@@ -1,6 +1,7 @@
 package sourcetest
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"flag"
@@ -41,6 +42,21 @@ type faulty struct {
 	digest     func() string
 	inspect    func(*source.Inspection)
 	count      int64 // if not 0
+	split      int   // is added to how many changes the first half of a page has, if it is split at all
+	splits     bool
+}
+
+// Split splits a page after its first change, or says so of another one.
+func (f *faulty) Split(ctx context.Context, run bridge.Run, after bridge.Position, limit int) (middle bridge.Position, first int) {
+	if !f.splits || limit < 4 {
+		return nil, 0
+	}
+	for c, err := range f.Source.Read(ctx, run, after, limit) {
+		if first++; err != nil || first == 2 {
+			return bytes.Clone(c.Position), 2 + f.split
+		}
+	}
+	return nil, 0
 }
 
 func (f *faulty) Describe(ctx context.Context) (bridge.Description, error) {
@@ -144,7 +160,7 @@ var faults = []struct {
 	late   bool // transactions are not known to the store
 	rules  []string
 }{
-	{name: "none", fault: func(*faulty, *memory.Store) {}},
+	{name: "none", fault: func(f *faulty, _ *memory.Store) { f.splits = true }},
 	{
 		name:  "T1: the checkpoint of a page skips the rest of a tie",
 		rules: []string{"TiesAcrossPages", "EveryPagesCheckpointIsSafe", "RandomHistories"},
@@ -339,6 +355,11 @@ var faults = []struct {
 		fault: func(f *faulty, _ *memory.Store) {
 			f.checkpoint = func(bridge.Run, bridge.Position, bool) bridge.Checkpoint { return "" }
 		},
+	},
+	{
+		name:  "the middle of a page is not where it is said to be",
+		rules: []string{"HalvesAreThePage"},
+		fault: func(f *faulty, _ *memory.Store) { f.splits, f.split = true, 1 },
 	},
 	{
 		name:  "the count is wrong",

@@ -80,6 +80,7 @@ type attributionQuestion struct {
 	Number      string `query:"number" maxLength:"128" doc:"The person's number, in any spelling."`
 	Email       string `query:"email" maxLength:"254" doc:"The person's e-mail address, instead of a number."`
 	Region      string `query:"region" pattern:"^[A-Za-z]{2}$" doc:"Where the number was dialled. Default: the account's region."`
+	AgentEmail  string `query:"agent_email" maxLength:"254" doc:"The e-mail address of the agent who did something with the person: which user of the external service that is. Alone or with a number or an address."`
 	InAccount
 }
 
@@ -103,7 +104,7 @@ func (a *API) routeCallers() {
 	register(a, operation{
 		id: "attributeCaller", method: http.MethodGet, path: "/api/v1/attributions", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "A caller's own record in an external service",
-		details: "The one record that something can be attached to there; or the candidates and why the match is ambiguous; or nothing.",
+		details: "The one record that something can be attached to there; or the candidates and why the match is ambiguous; or nothing. With agent_email, the agent of the external service that it belongs to as well.",
 	}, a.attribute)
 }
 
@@ -341,10 +342,10 @@ func appendField(b []byte, name, value string) []byte {
 
 // attribute answers which record is a caller's.
 func (a *API) attribute(ctx context.Context, in *attributionQuestion) (*answer[caller.Attribution], error) {
-	if (in.Number == "") == (in.Email == "") {
-		return nil, invalid("number", "It takes a number or an e-mail address.", "Send one of  number=  and  email= .")
+	if in.Number != "" && in.Email != "" || in.Number == "" && in.Email == "" && in.AgentEmail == "" {
+		return nil, invalid("number", "It takes a number or an e-mail address.", "Send one of  number=  and  email= , and agent_email=  for the agent.")
 	}
 	key := directory.Key{Account: accountOf(ctx), Integration: in.Integration}
-	found, err := a.hub.Attribute(ctx, key, caller.Subject{Number: typedNumber(in.Number), Region: strings.ToUpper(in.Region), Email: in.Email})
+	found, err := a.hub.Attribute(ctx, key, caller.Subject{Number: typedNumber(in.Number), Region: strings.ToUpper(in.Region), Email: in.Email, AgentEmail: in.AgentEmail})
 	return &answer[caller.Attribution]{Body: found}, err
 }

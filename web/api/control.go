@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -39,6 +40,21 @@ type rejectedListView struct {
 	Rejected []rejectedView `json:"rejected" doc:"The newest first."`
 }
 
+// An agentsQuestion asks for a part of an integration's agents.
+type agentsQuestion struct {
+	IntegrationPath
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Agents in the answer."`
+	After string `query:"after" maxLength:"2048" doc:"Only agents with an id after this one: where a list goes on."`
+}
+
+type agentsView struct {
+	Agents []caller.Agent `json:"agents" doc:"By id."`
+}
+
+func viewAgent(v hub.AgentView) caller.Agent {
+	return caller.Agent{Integration: v.Integration, ID: v.Agent.ID, Name: v.Agent.Name, Email: v.Agent.Email, User: v.User}
+}
+
 type progressView struct {
 	Account     string  `json:"account" doc:"The account."`
 	Integration string  `json:"integration" doc:"The integration."`
@@ -71,6 +87,13 @@ func (a *API) routeControl() {
 	}, func(ctx context.Context, in *rejectedQuestion) (*answer[rejectedListView], error) {
 		list, err := a.hub.Rejected(ctx, in.key(ctx), in.Before, in.Limit)
 		return answered(rejectedListView{views(list, func(r directory.Rejected) rejectedView { return rejectedView(r) })}), err
+	})
+	register(a, operation{
+		id: "listAgents", method: http.MethodGet, path: path + "/agents", tag: tag, scopes: []registry.Scope{registry.ScopeCallers, registry.ScopeContacts, registry.ScopeRead},
+		summary: "Users of the external service who may be agents, and who of the hub's users they are",
+	}, func(ctx context.Context, in *agentsQuestion) (*answer[agentsView], error) {
+		list, err := a.hub.Agents(ctx, in.key(ctx), in.After, in.Limit)
+		return answered(agentsView{views(list, viewAgent)}), err
 	})
 	register(a, operation{
 		id: "listRunning", method: http.MethodGet, path: "/api/v1/running", tag: tag, scopes: lookers, account: anyAccount,

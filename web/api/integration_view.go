@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 
@@ -11,8 +13,12 @@ import (
 
 // IntegrationSettings are an integration's settings: everything but its names and its auth values.
 type IntegrationSettings struct {
-	Bridge     string           `json:"bridge" minLength:"1" maxLength:"2048" doc:"URL of the contact_sync endpoint. It may hold {{field}} placeholders of the fields' values."`
+	Bridge     string           `json:"bridge,omitempty" maxLength:"2048" doc:"URL of the contact_sync endpoint. It may hold {{field}} placeholders of the fields' values. Absent where there is a source."`
+	Source     map[string]any   `json:"source,omitempty" doc:"Instead of bridge: the external service, which the hub reads itself: kind, and that kind's keys as in a bridge's configuration. All of it is sealed, so that only the kind is shown; sent with nothing but its kind, it stays as it is."`
+	Phones     map[string]any   `json:"phones,omitempty" doc:"Of a source: what happens to phone numbers, as in a bridge's configuration. Sealed with the source, and given with it."`
+	Page       map[string]any   `json:"page,omitempty" doc:"Of a source: when a page ends, as in a bridge's configuration. Sealed with the source, and given with it."`
 	Validation string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint. Absent: credentials are tried on the first page."`
+	Agents     string           `json:"agents,omitempty" maxLength:"2048" doc:"URL of the agent_sync endpoint. Absent: agents are not synchronized."`
 	Fields     []registry.Field `json:"fields,omitempty" maxItems:"50" doc:"What the auth object holds. Absent: whatever values are set."`
 	OAuth      *registry.OAuth  `json:"oauth,omitempty" doc:"How it gets an access token. Absent: it needs none."`
 	Schedule   scheduleView     `json:"schedule,omitzero" doc:"When it runs. Default: every 30 minutes."`
@@ -44,7 +50,7 @@ type guardView struct {
 
 func (s IntegrationSettings) integration(key directory.Key) registry.Integration {
 	i := registry.Integration{
-		Key: key, Bridge: s.Bridge, Validation: s.Validation, Fields: s.Fields, OAuth: s.OAuth, Paused: s.Paused,
+		Key: key, Bridge: s.Bridge, Source: s.kind(), Validation: s.Validation, Agents: s.Agents, Fields: s.Fields, OAuth: s.OAuth, Paused: s.Paused,
 		Priority: s.Priority, Role: strings.TrimPrefix(s.Role, "contacts"),
 		Schedule: registry.Schedule{Every: s.Schedule.Every.orZero(), Cron: s.Schedule.Cron, Off: s.Schedule.Off, Full: s.Schedule.Full.orZero()},
 		Limits: registry.Limits{
@@ -60,13 +66,56 @@ func (s IntegrationSettings) integration(key directory.Key) registry.Integration
 	return i
 }
 
+// kind is the source's; empty if there is none.
+func (s IntegrationSettings) kind() string {
+	kind, _ := s.Source["kind"].(string)
+	if kind == "" && s.Source != nil {
+		return "missing" // said when the source is read
+	}
+	return kind
+}
+
+// withSource returns the auth values with the source, where all of it is given.
+func (s IntegrationSettings) withSource(auth map[string]string) (map[string]string, error) {
+	_, reserved := auth[registry.SourceValue]
+	if reserved {
+		return nil, invalid("auth", "auth: "+registry.SourceValue+" is not a name of a value.", "Write the source below source.")
+	}
+	if len(s.Source) == 0 || len(s.Source) == 1 && s.kind() != "missing" {
+		if s.Phones != nil || s.Page != nil {
+			return nil, invalid("source", "source: phones and page are sealed with the source, and given with it.", "Write all of the source as well.")
+		}
+		return auth, nil
+	}
+	parts := map[string]any{"source": s.Source}
+	if s.Phones != nil {
+		parts["phones"] = s.Phones
+	}
+	if s.Page != nil {
+		parts["page"] = s.Page
+	}
+	text, err := json.Marshal(parts)
+	if err != nil {
+		return nil, err
+	}
+	auth = maps.Clone(auth)
+	if auth == nil {
+		auth = map[string]string{}
+	}
+	auth[registry.SourceValue] = string(text)
+	return auth, nil
+}
+
 func viewSettings(i registry.Integration) IntegrationSettings {
 	s := IntegrationSettings{
-		Bridge: i.Bridge, Validation: i.Validation, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused, Priority: i.Priority, Role: i.Role,
+		Bridge: i.Bridge, Validation: i.Validation, Agents: i.Agents, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused, Priority: i.Priority, Role: i.Role,
 		Schedule: scheduleView{Every: someDuration(i.Schedule.Every), Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: someDuration(i.Schedule.Full)},
 		Limits: limitsView{
 			Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: someDuration(i.Limits.Timeout), Run: someDuration(i.Limits.Run),
 		},
+	}
+	if i.Source != "" {
+		s.Source = map[string]any{"kind": i.Source}
 	}
 	if i.Schedule.Full < 0 {
 		s.Schedule.Full = new(duration)
@@ -92,6 +141,15 @@ type integrationView struct {
 	Checkpoint string     `json:"checkpoint,omitempty" doc:"Where the next run starts, as the bridge says it. Absent: at the beginning."`
 	Held       heldView   `json:"held,omitzero" doc:"Deletions that wait for a decision. Absent where none do."`
 	LastRun    *runView   `json:"last_run,omitempty" doc:"The newest run."`
+	AgentsNow  agentsNow  `json:"agents_status,omitzero" doc:"How its agents stand. Absent where they were never synchronized."`
+}
+
+// agentsNow says how agents stand.
+type agentsNow struct {
+	Agents int64     `json:"agents" doc:"Agents in the directory."`
+	Synced time.Time `json:"synced,omitzero" doc:"When they were synchronized last."`
+	Error  string    `json:"error,omitempty" doc:"Why the last attempt failed."`
+	Hint   string    `json:"hint,omitempty" doc:"What to do about it."`
 }
 
 type statusView struct {
@@ -118,6 +176,7 @@ func viewIntegration(i hub.IntegrationView) integrationView {
 	if v.Status.Health == "" {
 		v.Status.Health = string(registry.HealthNew)
 	}
+	v.AgentsNow = agentsNow{Agents: i.State.Agents.Count, Synced: i.State.Agents.Synced, Error: i.State.Agents.Error, Hint: i.State.Agents.Hint}
 	if i.State.LastRun != nil {
 		run := viewRun(*i.State.LastRun)
 		v.LastRun = &run

@@ -50,8 +50,12 @@ type newIntegration struct {
 
 // changes are [IntegrationSettings] of which all may be absent.
 type changes struct {
-	Bridge     *string           `json:"bridge,omitempty" minLength:"1" maxLength:"2048" doc:"URL of the contact_sync endpoint."`
+	Bridge     *string           `json:"bridge,omitempty" maxLength:"2048" doc:"URL of the contact_sync endpoint. It takes the place of a source."`
+	Source     map[string]any    `json:"source,omitempty" doc:"The external service that the hub reads itself; all of it. It takes the place of a bridge."`
+	Phones     map[string]any    `json:"phones,omitempty" doc:"Of the source, and given with it."`
+	Page       map[string]any    `json:"page,omitempty" doc:"Of the source, and given with it."`
 	Validation *string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint; null: none."`
+	Agents     *string           `json:"agents,omitempty" maxLength:"2048" doc:"URL of the agent_sync endpoint; null: none."`
 	Fields     []registry.Field  `json:"fields,omitempty" maxItems:"50" doc:"What the auth object holds; all of them."`
 	OAuth      *registry.OAuth   `json:"oauth,omitempty" doc:"How it gets an access token; null: it needs none."`
 	Schedule   *scheduleView     `json:"schedule,omitempty" doc:"When it runs. Setting one of every, cron and off takes the others away; null: the default."`
@@ -133,7 +137,11 @@ func (a *API) addIntegration(ctx context.Context, in *struct {
 },
 ) (*answer[integrationView], error) {
 	key := directory.Key{Account: accountOf(ctx), Integration: in.Body.Name}
-	if err := a.hub.AddIntegration(ctx, in.Body.integration(key), in.Body.Auth); err != nil {
+	auth, err := in.Body.withSource(in.Body.Auth)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.hub.AddIntegration(ctx, in.Body.integration(key), auth); err != nil {
 		return nil, err
 	}
 	return a.integration(ctx, key)
@@ -147,7 +155,11 @@ func (a *API) testDraft(ctx context.Context, in *struct {
 	} `nameHint:"Draft"`
 },
 ) (*answer[hub.TestResult], error) {
-	result, err := a.hub.TestDraft(ctx, in.Body.integration(directory.Key{Account: accountOf(ctx)}), in.Body.Auth)
+	auth, err := in.Body.withSource(in.Body.Auth)
+	if err != nil {
+		return nil, err
+	}
+	result, err := a.hub.TestDraft(ctx, in.Body.integration(directory.Key{Account: accountOf(ctx)}), auth)
 	return answered(result), err
 }
 
@@ -179,7 +191,11 @@ func (a *API) changeIntegration(ctx context.Context, in *struct {
 		if changed.Version = current.Version; version != 0 {
 			changed.Version = version
 		}
-		err = a.hub.ChangeIntegration(ctx, changed, in.Body.Auth)
+		auth, err := settings.withSource(in.Body.Auth)
+		if err != nil {
+			return nil, err
+		}
+		err = a.hub.ChangeIntegration(ctx, changed, auth)
 		if failure.Of(err).Code == failure.Conflict && version == 0 && attempt < mergeAttempts {
 			continue
 		}
@@ -229,13 +245,13 @@ func merged(current IntegrationSettings, patch []byte) (changed IntegrationSetti
 }
 
 // capital is a field's name with capital letters, which the framework would take for the one without: here they would be
-// two; empty without a parameter. The hub does not decide how parameters of OAuth are written.
+// two; empty without a parameter. The hub does not decide how parameters of OAuth and keys of a source are written.
 func capital(change map[string]any) string {
 	for key, value := range change {
 		if key != strings.ToLower(key) {
 			return key
 		}
-		if inner, ok := value.(map[string]any); ok && key != "params" {
+		if inner, ok := value.(map[string]any); ok && !slices.Contains(foreign, key) {
 			if found := capital(inner); found != "" {
 				return found
 			}
@@ -244,8 +260,18 @@ func capital(change map[string]any) string {
 	return ""
 }
 
-// makeRoom takes one way to say when an integration runs away where a change sets another.
+// foreign are objects with keys that are not the hub's.
+var foreign = []string{"params", "source", "phones", "page"}
+
+// makeRoom takes one way to say when an integration runs, or where its contacts come from, away where a change sets another.
 func makeRoom(target, change map[string]any) {
+	if change["source"] != nil {
+		delete(target, "source") // it is given as a whole
+		delete(target, "bridge")
+		delete(target, "validation")
+	} else if change["bridge"] != nil {
+		delete(target, "source")
+	}
 	was, _ := target["schedule"].(map[string]any)
 	will, _ := change["schedule"].(map[string]any)
 	ways := []string{"every", "cron", "off"}

@@ -192,6 +192,43 @@ func TestSettingsSurviveTheWayThroughJSON(t *testing.T) {
 	}
 }
 
+// A source is read as a whole, and shown by its kind.
+func TestASourceIsGivenWholeOrNotAtAll(t *testing.T) {
+	was := viewSettings(registry.Integration{Source: "mysql"})
+	for patch, want := range map[string]string{
+		`{}`:                          "",
+		`{"source":{"kind":"mysql"}}`: "",
+		`{"role":"block"}`:            "",
+		`{"source":{"kind":"ldap","fields":{"custom_fields":{"Plan":"plan"}},"URL":"x"},"phones":{"region":"GB"}}`: `{"phones":{"region":"GB"},"source":{"URL":"x","fields":{"custom_fields":{"Plan":"plan"}},"kind":"ldap"}}`,
+		`{"bridge":"http://b/x"}`: "",
+	} {
+		now, err := merged(was, []byte(patch))
+		if err != nil {
+			t.Errorf("%s: %v", patch, err)
+			continue
+		}
+		auth, err := now.withSource(map[string]string{"user": "a"})
+		if err != nil || auth[registry.SourceValue] != want || auth["user"] != "a" {
+			t.Errorf("%s: %q, %v", patch, auth, err)
+		}
+		if i := now.integration(directory.Key{}); (i.Source == "") != (i.Bridge != "") {
+			t.Errorf("%s: source %q and bridge %q", patch, i.Source, i.Bridge)
+		}
+	}
+	for _, patch := range []string{`{"phones":{"region":"GB"}}`, `{"source":{"kind":"mysql"},"page":{"contacts":1}}`} {
+		now, err := merged(was, []byte(patch))
+		if err == nil {
+			_, err = now.withSource(nil)
+		}
+		if err == nil {
+			t.Errorf("%s: it is taken", patch)
+		}
+	}
+	if _, err := was.withSource(map[string]string{registry.SourceValue: "source: {kind: csv}"}); err == nil {
+		t.Error("a source among the auth values is taken")
+	}
+}
+
 func TestAChangeIsAMergePatch(t *testing.T) {
 	every := duration(time.Hour)
 	was := IntegrationSettings{Bridge: "http://a/x", Validation: "http://a/v", Schedule: scheduleView{Every: &every}, Guard: &guardView{Share: 0.1, Min: 1}, OAuth: &registry.OAuth{Grant: "client_credentials", TokenURL: "u", ClientID: "c"}}

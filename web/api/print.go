@@ -32,3 +32,6 @@ func Webhooks(list []registry.Webhook) any { return views(list, viewWebhook) }
 func CreatedWebhook(w registry.Webhook, secret string) any {
 	return createdWebhookView{WebhookView: viewWebhook(w), Secret: secret}
 }
+
+// Agents are agents as the API writes them.
+func Agents(list []hub.AgentView) any { return agentsView{views(list, viewAgent)} }

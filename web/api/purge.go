@@ -13,6 +13,7 @@ import (
 type RefView struct {
 	Integration string `json:"integration" maxLength:"64" doc:"The integration."`
 	ID          string `json:"id" minLength:"1" doc:"The contact's id in the external service."`
+	Agent       bool   `json:"agent,omitempty" doc:"It is the id of an agent, not of a contact."`
 }
 
 type purgeRequest struct {
@@ -52,7 +53,7 @@ func (a *API) purge(ctx context.Context, in *purgeInput) (*answer[purgeView], er
 		view.Purged = int64(len(view.Records) - view.unknown())
 		return answered(view), nil
 	}
-	refs := views(view.Records, func(r recordView) directory.Ref { return directory.Ref{Integration: r.Integration, ID: r.ID} })
+	refs := views(view.Records, func(r recordView) directory.Ref { return directory.Ref(r.RefView) })
 	if len(refs) > 0 {
 		result, err := a.hub.Purge(ctx, accountOf(ctx), refs)
 		if err != nil {
@@ -92,6 +93,14 @@ func (a *API) purgeable(ctx context.Context, in purgeRequest) (purgeView, error)
 	view := purgeView{Records: []recordView{}, Uncertain: []recordView{}}
 	for _, ref := range in.Refs {
 		record := recordView{RefView: ref}
+		if ref.Agent {
+			var err error
+			if record.Name, err = a.agentNamed(ctx, ref); err != nil {
+				return view, err
+			}
+			view.Records = append(view.Records, record)
+			continue
+		}
 		entry, err := a.hub.Contact(ctx, directory.Key{Account: accountOf(ctx), Integration: ref.Integration}, ref.ID)
 		if err != nil && failure.Of(err).Code != failure.NotFound {
 			return view, err
@@ -131,5 +140,21 @@ func (a *API) purgeableByEmail(ctx context.Context, email string) (purgeView, er
 	view.Records = views(found, func(e directory.Entry) recordView {
 		return recordView{RefView: RefView{Integration: e.Integration, ID: e.Contact.ID}, Name: e.Contact.Name, Company: e.Contact.Company}
 	})
+	if err != nil {
+		return view, err
+	}
+	agents, err := a.hub.AgentsByEmail(ctx, accountOf(ctx), email)
+	for _, v := range agents {
+		view.Records = append(view.Records, recordView{RefView: RefView{Integration: v.Integration, ID: v.Agent.ID, Agent: true}, Name: v.Agent.Name})
+	}
 	return view, err
+}
+
+// agentNamed returns the name of an agent; empty where there is no such agent.
+func (a *API) agentNamed(ctx context.Context, ref RefView) (string, error) {
+	agent, err := a.hub.Agent(ctx, directory.Key{Account: accountOf(ctx), Integration: ref.Integration}, ref.ID)
+	if failure.Of(err).Code == failure.NotFound {
+		return "", nil
+	}
+	return agent.Name, err
 }

@@ -91,7 +91,7 @@ func (c *Console) editIntegration(q *request) error {
 func (c *Console) formOf(q *request, i registry.Integration) view.IntegrationForm {
 	at := view.IntegrationPath(i.Key)
 	f := view.IntegrationForm{
-		Account: i.Account, Name: i.Key.Integration, Bridge: i.Bridge, Validation: i.Validation, When: "every", Paused: i.Paused,
+		Account: i.Account, Name: i.Key.Integration, Bridge: i.Bridge, Source: i.Source, Validation: i.Validation, When: "every", Paused: i.Paused,
 		Version: strconv.FormatInt(i.Version, 10), Action: at + "/edit", Back: at, SecretSet: slices.Contains(i.AuthSet, clientSecret), Callback: c.callback(q),
 	}
 	switch {

@@ -91,6 +91,23 @@ const (
 	RestartedUnasked           Fault = "restarted and exact are sent to everybody"
 	RestartedIsText            Fault = "restarted is a text"
 	ExactIsNumber              Fault = "exact is a number"
+
+	AgentsAreAnObject       Fault = "agents is an object"
+	AgentsNeverEnd          Fault = "the last page of agents has an offset that was there before"
+	AgentWithoutEmail       Fault = "an agent has no e-mail address"
+	AgentIDsAreNumbers      Fault = "ids of agents are numbers"
+	AgentTwice              Fault = "an agent comes on two pages"
+	AgentsShareAnAddress    Fault = "two agents have one e-mail address"
+	AgentOffsetIsText       Fault = "next_offset of agents is a string"
+	AgentOffsetMustBeThere  Fault = "an absent offset of agents is refused"
+	AgentsHaveACursor       Fault = "agents are sent from where the last request ended"
+	AgentsForAnyone         Fault = "agents are sent without credentials"
+	AgentOffsetBreaks       Fault = "500 on an offset of agents that was never issued"
+	ValidationAnswersAList  Fault = "the credential check answers with a list"
+	ValidationAnswersNested Fault = "the credential check answers with an object in an object"
+	AddedIsRefused          Fault = "contacts are refused for what the credential check added"
+	AddedIsRefusedAgain     Fault = "the credential check refuses what it added"
+	ValidationNeedsNothing  Fault = "the credential check takes missing credentials"
 )
 
 // Expiry is how long an offset lives with the fault [OffsetExpires].
@@ -440,5 +457,8 @@ func All() []Fault {
 		SlowishPage, PagesDiffer, HugeBodyBreaks, ServerErrorOnCheckpoint, CreationsAreOld, ReadFromSnapshot,
 		ForeignCheckpointIsNew, RestartForgetsOffset, RestartedOnEveryPage, RestartedWithoutEverything, RestartedIncremental,
 		RestartedUnasked, RestartedIsText, ExactIsNumber,
+		AgentsAreAnObject, AgentsNeverEnd, AgentWithoutEmail, AgentIDsAreNumbers, AgentTwice, AgentsShareAnAddress, AgentOffsetIsText,
+		AgentOffsetMustBeThere, AgentsHaveACursor, AgentsForAnyone, AgentOffsetBreaks, ValidationAnswersAList, ValidationAnswersNested,
+		AddedIsRefused, AddedIsRefusedAgain, ValidationNeedsNothing,
 	}
 }

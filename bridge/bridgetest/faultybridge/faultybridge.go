@@ -44,7 +44,9 @@ type Bridge struct {
 	snapshot []row
 	cursor   string
 	loops    int
-	now      func() time.Time
+
+	agentsSent int // where the last page of agents ended
+	now        func() time.Time
 }
 
 // Auth returns the credentials that every bridge of this package asks for.
@@ -162,10 +164,10 @@ type request struct {
 	Meta *meta             `json:"meta"`
 }
 
-// ServeHTTP answers /contact_sync and /auth_validation.
+// ServeHTTP answers /contact_sync, /auth_validation and /agent_sync.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case r.URL.Path != "/contact_sync" && r.URL.Path != "/auth_validation":
+	case r.URL.Path != "/contact_sync" && r.URL.Path != "/auth_validation" && r.URL.Path != "/agent_sync":
 		b.refuse(w, http.StatusNotFound, "no such path")
 		return
 	case r.Method != http.MethodPost && !(b.fault == GetIsServed && r.Method == http.MethodGet):
@@ -174,6 +176,10 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") && b.fault != AnyMediaType:
 		b.refuse(w, http.StatusUnsupportedMediaType, "not JSON")
+		return
+	}
+	if r.URL.Path == "/agent_sync" {
+		b.serveAgents(w, r)
 		return
 	}
 	var q request
@@ -189,7 +195,11 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path == "/auth_validation" {
-		w.WriteHeader(http.StatusNoContent)
+		b.serveValidation(w, &q)
+		return
+	}
+	if b.fault == AddedIsRefused && q.Auth[added] != "" {
+		b.refuse(w, http.StatusUnauthorized, "an unknown field")
 		return
 	}
 	b.mu.Lock()
@@ -217,6 +227,15 @@ func (b *Bridge) authorized(w http.ResponseWriter, r *http.Request, q *request) 
 	want := Auth()
 	validation := r.URL.Path == "/auth_validation"
 	switch b.fault {
+	case AddedIsRefusedAgain:
+		if validation && q.Auth[added] != "" {
+			b.refuse(w, http.StatusUnauthorized, "an unknown field")
+			return false
+		}
+	case ValidationNeedsNothing:
+		if validation && q.Auth["username"] == "" {
+			return true
+		}
 	case AnyCredentials:
 		return true
 	case AnyPassword:

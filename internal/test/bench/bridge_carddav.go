@@ -37,10 +37,18 @@ func bridgeCardDAV(ctx context.Context, l *laboratory) ([]result, error) {
 	}
 	defer s.stop()
 	fetch := func(ctx context.Context) (float64, error) { return small.fetchCards(ctx, server.URL) }
-	return small.crawlAgainst(ctx, s, fetch, result{
+	results, err := small.crawlAgainst(ctx, s, fetch, result{
 		Name: "bridge-carddav", Target: 0.6,
 		against: "all pages over loopback HTTP, one client, against listing and fetching the same cards in batches of 100 with encoding/xml and emersion/go-vcard",
 	})
+	if err != nil {
+		return nil, err
+	}
+	memory, err := s.peakMemory()
+	return append(results, result{
+		Name: "memory-carddav", Value: memory, Limit: 128, Unit: "MiB", Target: 1, atMost: true,
+		against: fmt.Sprintf("peak memory of the bridge with %d cards", small.contacts),
+	}), err
 }
 
 const bookPath = "/alice/book/"

@@ -112,8 +112,18 @@ func bridgeREST(ctx context.Context, l *laboratory) ([]result, error) {
 	}
 	defer s.stop()
 	value, limit, err := paired(ctx, l.repeat, func(ctx context.Context) (float64, error) { return l.crawl(ctx, s.url()) }, api.plain)
-	return []result{{
-		Name: "bridge-rest", Value: value, Limit: limit, Unit: "contacts/s", Target: 0.5,
-		against: "all pages over loopback HTTP, one client, of an HTTP API on loopback, against net/http and encoding/json fetching and decoding the same pages into structs",
-	}}, err
+	if err != nil {
+		return nil, err
+	}
+	memory, err := s.peakMemory()
+	return []result{
+		{
+			Name: "bridge-rest", Value: value, Limit: limit, Unit: "contacts/s", Target: 0.5,
+			against: "all pages over loopback HTTP, one client, of an HTTP API on loopback, against net/http and encoding/json fetching and decoding the same pages into structs",
+		},
+		{
+			Name: "memory-rest", Value: memory, Limit: 128, Unit: "MiB", Target: 1, atMost: true,
+			against: fmt.Sprintf("peak memory of the bridge with %d records", l.contacts),
+		},
+	}, err
 }

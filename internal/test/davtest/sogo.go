@@ -66,7 +66,7 @@ func (s *Server) sogo(ctx context.Context, daemon, memcached string) error {
 		return err
 	}
 	tables := fmt.Sprintf("postgresql://postgres@127.0.0.1:%d/postgres/", database.Port)
-	cmd := exec.Command(daemon, "-WOUseWatchDog", "NO", "-WOPort", fmt.Sprintf("127.0.0.1:%d", port), "-WOWorkersCount", "2",
+	cmd := exec.Command(daemon, "-WOUseWatchDog", "YES", "-WOPort", fmt.Sprintf("127.0.0.1:%d", port), "-WOWorkersCount", "4",
 		"-WOLogFile", "-", "-WOPidFile", s.file("run/pid"), "-WONoDetach", "YES",
 		"-SOGoProfileURL", tables+"sogo_user_profile", "-OCSFolderInfoURL", tables+"sogo_folder_info", "-OCSSessionsFolderURL", tables+"sogo_sessions_folder",
 		"-SOGoUserSources", `({type=sql;id=users;viewURL="`+tables+`sogo_users";canAuthenticate=YES;isAddressBook=NO;userPasswordAlgorithm=md5;})`,

@@ -1,5 +1,5 @@
-// Package deploy_test checks what deploys contactbridge: the chart, the rules and dashboards, the image and the packages.
-package deploy_test
+// Package chart_test checks the chart with what Helm, Kubernetes and the Prometheus operator have for it.
+package chart_test
 
 import (
 	"fmt"
@@ -20,9 +20,13 @@ import (
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/contactbridge/contactbridge/deploy/internal/program"
 )
 
-const chartFolder = "../chart"
+func TestMain(m *testing.M) { program.Main(m) }
+
+const chartFolder = "../../chart"
 
 // types are the objects that the chart makes, by apiVersion and kind.
 func types() map[string]func() any {
@@ -191,7 +195,7 @@ func TestTheChartsConfigurationIsTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, role := range []string{"web", "worker"} {
-			cmd := program(t, "hub", "-c", file, "--role", role, "--check")
+			cmd := program.Command(t, "hub", "-c", file, "--role", role, "--check")
 			cmd.Env = append(cmd.Environ(), "DATABASE=postgres://a@db/c", "KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s, %s: %v\n%s", name, role, err, out)

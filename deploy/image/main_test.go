@@ -1,4 +1,4 @@
-package deploy_test
+package main
 
 import (
 	"archive/tar"
@@ -10,21 +10,25 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/contactbridge/contactbridge/deploy/internal/program"
 )
 
-// makeImage runs the command that makes the image of a release, and returns its file.
+func TestMain(m *testing.M) { program.Main(m) }
+
+// makeImage makes the image of a release, and returns its file.
 func makeImage(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "image.tar")
-	cmd := exec.CommandContext(t.Context(), "go", "run", "../image", "--program", binary(t), "--version", "v0.0.1", "--output", file)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := write(program.Release(t), "amd64", "v0.0.1", file); err != nil {
+		t.Fatal(err)
 	}
 	return file
 }
@@ -64,29 +68,33 @@ func unpack(t *testing.T, image v1.Image, folder string) {
 	}
 }
 
-// run is what an engine does with an image: its user, a root file system that is read-only, volumes, and no capabilities. Its
-// arguments are the image's root, user, health check, and the command. The first health check that succeeds ends it.
+// run is what an engine does with an image: its environment, user and working folder, a root file system that is read-only, a volume, and
+// nothing that root may. Its arguments are the image's root, user, working folder, volume, health check and environment, a folder for
+// what the programs say, and the command. The first health check that succeeds ends it.
 const run = `
 set -e
-root=$1 user=$2 check=$3 folder=$4; shift 4
-ip link set lo up 2>/dev/null || true
+root=$1 user=$2 work=$3 volume=$4 check=$5 environment=$6 folder=$7; shift 7
+ip link set lo up
 mount --bind "$root" "$root"
-mount -t tmpfs -o "uid=${user%:*},gid=${user#*:},mode=700" tmpfs "$root/data"
+mount -t tmpfs -o "uid=${user%:*},gid=${user#*:},mode=700" tmpfs "$root$volume"
 mount -o remount,ro,bind "$root"
-enter() { chroot --userspec="$user" --groups= "$root" "$@"; }
 cd /
-( enter "$@" ) >"$folder/log" 2>&1 &
+enter=(env -i $environment "$(command -v unshare)" --root="$root" --wd="$work" --setgid="${user#*:}" --setuid="${user%:*}" --)
+"${enter[@]}" "$@" >"$folder/log" 2>&1 &
 main=$!
-for i in $(seq 150); do
-	if enter $check >"$folder/check" 2>&1; then healthy=yes; break; fi
+healthy=
+for i in $(seq 300); do
+	if "${enter[@]}" $check >"$folder/check" 2>&1; then healthy=yes; break; fi
 	kill -0 $main 2>/dev/null || break
 	sleep 0.2
 done
 cat "$folder/log" "$folder/check"
-echo "user $(awk '/^Uid/ { print $2 }' /proc/$main/status)"
-enter /usr/bin/contactbridge man /etc/contactbridge/man >/dev/null 2>&1 && echo "the root can be written"
+grep -E '^(Uid|Gid|Groups|CapEff)' /proc/$main/status
+"${enter[@]}" /usr/bin/contactbridge man /etc/contactbridge/man 2>&1 || true
+status=0
 kill -TERM $main
-wait $main; echo "ended with $?"
+wait $main || status=$?
+echo "ended with $status"
 [ "$healthy" = yes ]
 `
 
@@ -116,19 +124,27 @@ func TestTheImageRuns(t *testing.T) {
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{
-		"--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "bash", "-c", run, "run", root, c.User,
-		strings.Join(c.Healthcheck.Test[1:], " "), folder,
-	}, append(c.Entrypoint, c.Cmd...)...)
-	cmd := exec.CommandContext(t.Context(), "unshare", args...)
-	cmd.Env = c.Env
-	if cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH")); cmd.Err != nil {
-		t.Fatal(cmd.Err)
+	var volumes []string
+	for folder := range c.Volumes {
+		volumes = append(volumes, folder)
 	}
-	out, err := cmd.CombinedOutput()
-	text := string(out)
-	if err != nil || !strings.Contains(text, "user 65532") || strings.Contains(text, "can be written") || !strings.Contains(text, "ended with 0") || !strings.Contains(text, "contactbridge v0.0.1") {
-		t.Errorf("%v\n%s", err, text)
+	args := append([]string{
+		"--mount", "--mount-proc", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "bash", "-c", run, "run", root, c.User, c.WorkingDir,
+		volumes[0], strings.Join(c.Healthcheck.Test[1:], " "), strings.Join(c.Env, " "), folder,
+	}, append(c.Entrypoint, c.Cmd...)...)
+	out, err := exec.CommandContext(t.Context(), "unshare", args...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v", err)
+	}
+	for _, want := range []string{
+		`(?m)^Uid:\s+65532\s+65532\s`, `(?m)^Gid:\s+65532\s+65532\s`, `(?m)^Groups:\s*$`, `(?m)^CapEff:\s+0+$`, "read-only file system", "(?m)^ended with 0$", "v0\\.0\\.1",
+	} {
+		if !regexp.MustCompile(want).Match(out) {
+			t.Errorf("it does not say %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", out)
 	}
 }
 

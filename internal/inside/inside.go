@@ -1,0 +1,356 @@
+// Package inside serves sources in the hub's own process, as a bridge of their own would: with the same handler, the same pages and the
+// same checkpoints. A source is a text of YAML with the keys source (or sources), phones and page of a bridge's endpoint.
+package inside
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub/outbound"
+	"github.com/contactbridge/contactbridge/internal/clock"
+	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/source"
+)
+
+// Options are what sources work with. The zero value works.
+type Options struct {
+	Logger *slog.Logger // nil logs nothing
+	Clock  clock.Clock  // nil means [clock.System]
+	Folder string       // what relative names of files start from, of sources in the operator's file
+	// Transport and Dial carry what sources ask that somebody else wrote than the operator: they refuse addresses that such people have no
+	// business with. Without them no such source is opened.
+	Transport http.RoundTripper
+	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Sources are the sources that a process has open.
+type Sources struct {
+	o Options
+
+	mu   sync.Mutex
+	open map[key]*opened
+}
+
+// A key stands for a source's text and for who wrote it.
+type key [sha256.Size]byte
+
+// An opened source and who uses it.
+type opened struct {
+	handler http.Handler
+	factory source.Factory
+	users   int       // requests under way
+	used    time.Time // when the last one ended
+	refused atomic.Pointer[refusal]
+}
+
+// A refusal is the last address that a source was not allowed to ask: what the source makes of it does not say how to allow it.
+type refusal struct {
+	err error
+	at  time.Time
+}
+
+// note keeps an error if an address was refused.
+func (o *opened) note(err error, now time.Time) {
+	if outbound.IsRefused(err) {
+		o.refused.Store(&refusal{err, now})
+	}
+}
+
+// guarded carries what a source asks, and notes what is refused.
+type guarded struct {
+	http.RoundTripper
+	opened *opened
+	clock  clock.Clock
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := g.RoundTripper.RoundTrip(r)
+	g.opened.note(err, g.clock.Now())
+	return response, err
+}
+
+// New returns an empty table of sources. Close it when nothing is asked any more.
+func New(o Options) *Sources {
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Sources{o: o, open: map[key]*opened{}}
+}
+
+// keys are those of an endpoint that a source inside the hub has.
+var keys = []string{"source", "sources", "phones", "page"}
+
+// Endpoint is the name of the only endpoint of a source.
+const Endpoint = "source"
+
+const parent = "endpoints." + Endpoint + "."
+
+// Check says everything that is wrong with a source, joined; a field is a dotted path such as source.table. Otherwise it returns the name
+// of its kind. trusted says that the operator wrote it, whose file may name what is on this machine.
+func (s *Sources) Check(text string, trusted bool) (kind string, err error) {
+	e, err := s.parse(text, trusted)
+	return e.Kind.Name, err
+}
+
+func (s *Sources) parse(text string, trusted bool) (e config.Endpoint, err error) {
+	document, err := endpointOf(text, trusted)
+	if err != nil {
+		return e, err
+	}
+	parse := config.ParseUntrusted
+	if trusted {
+		parse = func(text []byte, env strictyaml.Environment) (*config.Config, error) {
+			return config.Parse("", text, env)
+		}
+	}
+	cfg, err := parse(document, strictyaml.Environment{Folder: s.o.Folder})
+	if err != nil {
+		return e, explain(err)
+	}
+	return cfg.Endpoints[Endpoint], nil
+}
+
+// endpointOf returns the configuration of a bridge that has the source as its only endpoint.
+func endpointOf(text string, trusted bool) ([]byte, error) {
+	var node yaml.Node
+	err := yaml.Unmarshal([]byte(text), &node)
+	if err != nil || node.Kind != yaml.DocumentNode || node.Content[0].Kind != yaml.MappingNode {
+		return nil, &failure.Error{Code: failure.Invalid, Field: "source", Message: "the source cannot be read", Hint: "Write it as an object with kind, and that kind's keys.", Err: err}
+	}
+	given := node.Content[0]
+	for i := 0; i < len(given.Content); i += 2 {
+		if name := given.Content[i].Value; !slices.Contains(keys, name) {
+			return nil, &failure.Error{Code: failure.Invalid, Field: name, Message: "a source inside the hub has no key " + name, Hint: "Its keys are " + strings.Join(keys, ", ") + "."}
+		}
+	}
+	auth := config.AuthNone
+	for _, n := range scalars(given) {
+		if !trusted && strings.Contains(n.Value, "${") {
+			return nil, &failure.Error{
+				Code: failure.Invalid, Field: "source", Message: "a source may hold a reference such as ${NAME} only in the hub's configuration file",
+				Hint: "Write the value itself: it is sealed, and never shown.",
+			}
+		}
+		if strings.Contains(n.Value, "{{auth.") {
+			auth = config.AuthSource
+		}
+		n.Value = strings.ReplaceAll(n.Value, "$", "$$") // what it says is what it is
+	}
+	given.Content = append(given.Content, word("auth"), word(auth))
+	return yaml.Marshal(mapping("endpoints", mapping(Endpoint, given)))
+}
+
+func word(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
+
+func mapping(name string, value *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{word(name), value}}
+}
+
+func scalars(n *yaml.Node) (list []*yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		return []*yaml.Node{n}
+	}
+	for _, each := range n.Content {
+		list = append(list, scalars(each)...)
+	}
+	return list
+}
+
+// explain returns the problems of the configuration as those of the source.
+func explain(err error) error {
+	var found []error
+	for _, p := range strictyaml.Found(err) {
+		found = append(found, &failure.Error{
+			Code: failure.Invalid, Field: strings.TrimPrefix(p.Path, parent), Message: strings.ReplaceAll(p.Message, parent, ""), Hint: p.Hint,
+		})
+	}
+	if found == nil {
+		return err
+	}
+	return errors.Join(found...)
+}
+
+// below returns a kind's own errors as those of the source.
+func below(err error) error {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var found []error
+		for _, each := range joined.Unwrap() {
+			found = append(found, below(each))
+		}
+		return errors.Join(found...)
+	}
+	said := failure.Of(err)
+	said.Field = strings.TrimSuffix("source."+said.Field, ".")
+	return &said
+}
+
+// Transport returns what carries requests to a source as if its bridge were elsewhere. The source is opened when it is asked.
+func (s *Sources) Transport(text string, trusted bool) http.RoundTripper {
+	return transport{sources: s, text: text, trusted: trusted}
+}
+
+// use returns an open source, which done gives back.
+func (s *Sources) use(text string, trusted bool) (o *opened, done func(), err error) {
+	k := key(sha256.Sum256(fmt.Appendf(nil, "%t %s", trusted, text)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, ok := s.open[k]
+	if !ok {
+		if o, err = s.newOpened(text, trusted); err != nil {
+			return nil, nil, err
+		}
+		s.open[k] = o
+	}
+	o.users++
+	return o, func() { s.done(o) }, nil
+}
+
+// idle is how long a source stays open that nobody asks: the next run need not connect again.
+const idle = 10 * time.Minute
+
+// done gives an open source back, and closes those that were not used for long, such as those that were changed.
+func (s *Sources) done(o *opened) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.o.Clock.Now()
+	o.users--
+	o.used = now
+	for k, each := range s.open {
+		if each.users == 0 && now.Sub(each.used) > idle {
+			delete(s.open, k)
+			s.close(each)
+		}
+	}
+}
+
+func (s *Sources) close(o *opened) {
+	if err := o.factory.Close(); err != nil {
+		s.o.Logger.Warn("could not close a source", "error", err)
+	}
+}
+
+func (s *Sources) newOpened(text string, trusted bool) (*opened, error) {
+	e, err := s.parse(text, trusted)
+	if err != nil {
+		return nil, err
+	}
+	if !trusted && (s.o.Transport == nil || s.o.Dial == nil) {
+		return nil, errors.New("nothing guards what this source would ask")
+	}
+	o := &opened{}
+	deps := source.Deps{Logger: s.o.Logger.With("source", e.Kind.Name), Clock: s.o.Clock}
+	if !trusted {
+		deps.Transport = guarded{s.o.Transport, o, s.o.Clock}
+		deps.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := s.o.Dial(ctx, network, address)
+			o.note(err, s.o.Clock.Now())
+			return conn, err
+		}
+	}
+	if o.factory, err = e.New(deps); err != nil {
+		return nil, below(err)
+	}
+	o.handler = &bridge.Handler{
+		Name: Endpoint, Open: o.factory.Open, Authenticate: bridge.AllowAnyone, Digest: e.Digest(), Limits: e.Page.Limits(), OnDelete: e.OnDelete,
+		UnknownCheckpoint: e.UnknownCheckpoint, Prepare: e.Phones.Prepare(), Logger: slog.New(slog.DiscardHandler), // the run's own log says it
+	}
+	return o, nil
+}
+
+// Close closes every source. Nothing may be asked any more.
+func (s *Sources) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for k, o := range s.open {
+		delete(s.open, k)
+		errs = append(errs, o.factory.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// A transport carries requests to a source of this process.
+type transport struct {
+	sources *Sources
+	text    string
+	trusted bool
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	o, done, err := t.sources.use(t.text, t.trusted)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	defer r.Body.Close()
+	asked := r.Clone(r.Context())
+	asked.Body, asked.RequestURI, asked.RemoteAddr = r.Body, r.URL.RequestURI(), "127.0.0.1:1"
+	began := t.sources.o.Clock.Now()
+	a := &answer{header: http.Header{}, status: http.StatusOK}
+	o.handler.ServeHTTP(a, asked)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if last := o.refused.Load(); last != nil && a.status >= http.StatusInternalServerError && !last.at.Before(began) {
+		return nil, last.err
+	}
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.header, Body: readCloser{bytes.NewReader(a.body.Bytes())}, ContentLength: int64(a.body.Len()), Request: r,
+	}, nil
+}
+
+type readCloser struct{ *bytes.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// An answer is what a handler writes.
+type answer struct {
+	header http.Header
+	status int
+	begun  bool
+	body   bytes.Buffer
+}
+
+// Header implements [http.ResponseWriter].
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) {
+	if !a.begun {
+		a.begun, a.status = true, status
+	}
+}
+
+// Write implements [io.Writer].
+func (a *answer) Write(b []byte) (int, error) {
+	a.begun = true
+	return a.body.Write(b)
+}

@@ -1,0 +1,40 @@
+package console_test
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/inside"
+)
+
+// An integration whose source the hub reads itself is shown by its kind, and a form changes all of it but the source.
+func TestASourceInsideTheHubSurvivesTheForm(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t)
+	s.hub.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext})
+	key := directory.Key{Account: "acme", Integration: "book"}
+	text := `source: {kind: memory, contacts: [{id: "1", name: Hidden Person}]}`
+	if err := s.hub.AddIntegration(t.Context(), registry.Integration{Key: key, Source: "memory"}, map[string]string{registry.SourceValue: text}); err != nil {
+		t.Fatal(err)
+	}
+	v := s.administrator(t)
+	page := v.must("/integrations/acme/book").text
+	if !strings.Contains(page, "Source, read by the hub") || strings.Contains(page, "Hidden Person") || strings.Contains(page, registry.SourceValue) {
+		t.Error("the integration's page:", page)
+	}
+	const edit = "/integrations/acme/book/edit"
+	form := v.must(edit).text
+	if !strings.Contains(form, "The hub reads this source itself") || strings.Contains(form, `name="bridge"`) || strings.Contains(form, "Hidden Person") || strings.Contains(form, registry.SourceValue) {
+		t.Error("the form:", form)
+	}
+	v.goes(edit, edit, "when", "every", "every", "45m", "full", "7", "guard-share", "20", "guard-min", "10", "do", "save")
+	i, given, err := s.hub.Registry.Configured(t.Context(), key)
+	if err != nil || i.Source != "memory" || i.Bridge != "" || i.Schedule.Every != 45*time.Minute || given[registry.SourceValue] != text {
+		t.Errorf("%+v, %v, %v", i, given, err)
+	}
+}
