@@ -101,6 +101,9 @@ func (h *hub) add(account string, contacts ...contact.Contact) {
 	}
 }
 
+// patience is how long a telephone waits for bytes: the machine may be busy.
+const patience = time.Minute
+
 // A phone is a connection on which bytes are written and read.
 type phone struct {
 	*testing.T
@@ -115,7 +118,7 @@ func (h *hub) dial() *phone {
 		h.Fatal(err)
 	}
 	h.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	return &phone{T: h.T, Conn: c}
 }
 
@@ -130,6 +133,7 @@ func (h *hub) signedIn() *phone {
 
 func (p *phone) send(op *ber.Packet, controls ...*ber.Packet) int {
 	p.Helper()
+	_ = p.SetDeadline(time.Now().Add(patience))
 	p.id++
 	m := ber.NewSequence("")
 	m.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, p.id, ""))
