@@ -174,6 +174,9 @@ type Entry struct {
 type Query struct {
 	Text        string
 	Integration string // only its contacts; empty: all
+	Book        string // only its members; empty: all contacts
+	// Starts, instead of a Text, are digits that one of the contact's numbers starts with ([Starts]), one or more.
+	Starts string
 	Limit       int    // 0 means 20
 }
 
@@ -208,6 +211,8 @@ var (
 	ErrNotFound error = &failure.Error{
 		Code: failure.NotFound, Message: "not found", Hint: "Check the name; another user may have removed it.",
 	}
+	// ErrTooLong says that not all of a book was looked through in the time that there was ([MemberQuery]).
+	ErrTooLong    = errors.New("it takes too long to look through the whole book")
 	ErrLeaseLost  = errors.New("the run belongs to another process now")
 	ErrOutOfOrder = errors.New("the page is not the run's next one")
 )
@@ -225,6 +230,8 @@ func (e *UnderWayError) Unwrap() error { return ErrUnderWay }
 
 // A Store keeps a directory. All methods may be called concurrently, by any number of processes on one store.
 type Store interface {
+	Books
+
 	// StartRun opens a run, or goes on with the one that died or failed half done while that is fresh (D3; Run.Resumed).
 	// Without Full the run starts from the integration's checkpoint. While another process holds the lease it returns an
 	// [*UnderWayError]; when that lease has expired the run is taken over. A run that is no longer fresh, that had other

@@ -49,3 +49,26 @@ func IsMobile(e164 string) bool {
 	parsed, err := phonenumbers.Parse(e164, "")
 	return err == nil && phonenumbers.GetNumberType(parsed) == phonenumbers.MOBILE
 }
+
+// ExitCode returns what is dialled in a region before the calling code of another country: 00, 011. It is 00 where the region is
+// unknown.
+func ExitCode(region string) string {
+	foreign, e164 := "+442079460018", "442079460018"
+	if CallingCode(region) == "44" {
+		foreign, e164 = "+493023125000", "493023125000"
+	}
+	parsed, err := phonenumbers.Parse(foreign, "")
+	if err != nil || !KnownRegion(region) {
+		return "00"
+	}
+	digits := strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		return c
+	}, phonenumbers.FormatOutOfCountryCallingNumber(parsed, strings.ToUpper(region)))
+	if code, ok := strings.CutSuffix(digits, e164); ok && code != "" {
+		return code
+	}
+	return "00"
+}

@@ -18,8 +18,11 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
+	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/web/api"
+	"github.com/contactbridge/contactbridge/web/carddav"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
+	"github.com/contactbridge/contactbridge/web/phonebooks"
 )
 
 // HandlerOptions say what is served. Only Hub is needed.
@@ -43,6 +46,9 @@ type HandlerOptions struct {
 	MostSeries int
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
+	// Phonebooks are served below /phonebooks/; nil: none.
+	Phonebooks *phonebook.Set
+	PublicURL  string // where telephones reach the hub; empty: where their request went
 	// CallerIDWithin is the time that /callerid has for an answer; 0 means 45 ms.
 	CallerIDWithin time.Duration
 }
@@ -62,6 +68,8 @@ func Handler(o HandlerOptions) http.Handler {
 			Hub: o.Hub, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, Looked: m.looked, Stopping: o.Stopping,
 			CallerIDWithin: o.CallerIDWithin,
 		}),
+		phonebooks: phonebooks.New(phonebooks.Options{Books: o.Phonebooks, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, PublicURL: o.PublicURL}),
+		carddav:    carddav.New(carddav.Options{Books: o.Phonebooks, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies}),
 	}
 	recorder := &exchange.Recorder{
 		Next: http.HandlerFunc(s.serve), Logger: o.Logger, Observe: m.observe,
@@ -74,7 +82,10 @@ func Handler(o HandlerOptions) http.Handler {
 type site struct {
 	options HandlerOptions
 	api     *api.API
-	metrics *metrics
+
+	phonebooks *phonebooks.Handler
+	carddav    *carddav.Handler
+	metrics    *metrics
 }
 
 // serve finds who answers a path. The API's own mux sees paths as they were sent: ids may hold encoded slashes.
@@ -91,6 +102,12 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/hooks/"): // with a token in it, perhaps
 		x.Route = "/hooks/"
 		s.api.Hooks().ServeHTTP(w, r)
+	case carddav.Serves(path):
+		x.Route = carddav.Prefix
+		s.carddav.ServeHTTP(w, r)
+	case strings.HasPrefix(path, phonebooks.Prefix):
+		x.Route = phonebooks.Prefix
+		s.phonebooks.ServeHTTP(w, r)
 	case path == "/healthz":
 		x.Route = path
 		readOnly(alive)(w, r)

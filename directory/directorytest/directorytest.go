@@ -19,7 +19,7 @@ import (
 
 // A Harness makes stores for the suite.
 type Harness struct {
-	// Open gives an empty store that takes the time from the clock. The suite closes it.
+	// Open gives an empty store that takes the time from the clock, and judges books as [Judges] says. The suite closes it.
 	Open func(t *testing.T, clock func() time.Time) directory.Store
 	// Reopen gives another handle on the same data, as a second process would have it. The suite closes it.
 	Reopen func(t *testing.T, store directory.Store, clock func() time.Time) directory.Store
@@ -27,7 +27,7 @@ type Harness struct {
 
 // Run runs every case against stores of the harness.
 func Run(t *testing.T, h Harness) {
-	for _, c := range slices.Concat(cases, goneCases, searchCases, purgeCases, agentCases) {
+	for _, c := range slices.Concat(cases, goneCases, searchCases, purgeCases, agentCases, bookCases) {
 		t.Run(c.name, func(t *testing.T) { c.run(newBench(t, h)) })
 	}
 }

@@ -32,6 +32,9 @@ type pageTx struct {
 
 	writes pgx.Batch // sent together
 	buffer []byte    // of contacts' JSON
+
+	booksOf map[int64][]int32 // of contacts that the page writes: the books that they are in
+	books   []*bookChange
 }
 
 var _ directory.PageTx = (*pageTx)(nil)
@@ -100,7 +103,24 @@ func (p *pageTx) Save(ctx context.Context) error {
 		p.writes.Queue("UPDATE contactbridge.integrations SET contacts = contacts + $3 WHERE account = $1 AND id = $2", p.account, p.integration, p.Added)
 	}
 	p.writes.Queue(updateRun, runValues(p.account, &p.StoredRun)...)
-	return p.flush(ctx)
+	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	// Last: pages of the account's other integrations wait for the books until this transaction ends.
+	return p.store.writeBooks(ctx, p.tx, p.account, p.books)
+}
+
+// deleteContacts deletes contacts with their numbers, takes them out of their books, and reports how many there were.
+func (s *Store) deleteContacts(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) (int64, error) {
+	deleted, err := deleteContacts(ctx, tx, account, contacts)
+	if err != nil {
+		return 0, err
+	}
+	left, err := leftBooks(ctx, tx, account, contacts)
+	if err != nil {
+		return 0, err
+	}
+	return deleted, s.writeBooks(ctx, tx, account, left)
 }
 
 // deleteContacts deletes contacts with their numbers, and reports how many there were.

@@ -58,6 +58,9 @@ func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) 
 	if err := p.keys(ctx, created); err != nil {
 		return err
 	}
+	if err := p.judgeBooks(ctx, created, changed); err != nil {
+		return err
+	}
 	p.rewrite(changed)
 	if err := p.flush(ctx); err != nil {
 		return err
@@ -104,7 +107,7 @@ func (p *pageTx) sheet(fates []*directory.Fate) *sheet {
 		s.ids = append(s.ids, []byte(f.ID))
 		s.hashes = append(s.hashes, f.Hash[:])
 		s.data = append(s.data, f.JSON(&p.buffer))
-		s.words = append(s.words, vector(wordsOf(p.account, r)))
+		s.words = append(s.words, vector(append(wordsOf(p.account, r), p.bookWords(f.Key)...)))
 	}
 	return s
 }
@@ -116,6 +119,7 @@ const (
 	term   = "."
 	email  = "@"
 	digits = "#" // the beginning of a number
+	book   = "%" // that it is in
 )
 
 var quoting = strings.NewReplacer("'", "''", `\`, `\\`)
@@ -152,7 +156,10 @@ func wordsOf(account int32, r *directory.Record) []string {
 
 // Words returns what a contact is found by in this store: sorted, each word once.
 func Words(account int32, r *directory.Record) pgtype.TSVector {
-	words := wordsOf(account, r)
+	return sorted(wordsOf(account, r))
+}
+
+func sorted(words []string) pgtype.TSVector {
 	slices.Sort(words)
 	words = slices.Compact(words)
 	v := pgtype.TSVector{Valid: true, Lexemes: make([]pgtype.TSVectorLexeme, len(words))}
@@ -177,7 +184,7 @@ func vector(words []string) string {
 func (p *pageTx) create(ctx context.Context, made []*directory.Fate) error {
 	rows := make([][]any, len(made))
 	for i, f := range made {
-		rows[i] = []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], f.JSON(&p.buffer), Words(p.account, f.Record), p.Started.UnixMilli()}
+		rows[i] = []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], f.JSON(&p.buffer), sorted(append(wordsOf(p.account, f.Record), p.bookWords(f.Key)...)), p.Started.UnixMilli()}
 	}
 	return p.copy(ctx, "contacts", []string{"account", "pk", "integration", "id", "hash", "data", "words", "changed"}, rows)
 }

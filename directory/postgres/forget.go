@@ -28,7 +28,7 @@ func (s *Store) Purge(ctx context.Context, account string, refs []directory.Ref,
 	for integration, list := range ids {
 		var n int64
 		err := s.transaction(ctx, func(tx pgx.Tx) (err error) {
-			n, err = purge(ctx, tx, directory.Key{Account: account, Integration: integration}, list.contacts, list.agents, suppress)
+			n, err = s.purge(ctx, tx, directory.Key{Account: account, Integration: integration}, list.contacts, list.agents, suppress)
 			return err
 		})
 		if err != nil {
@@ -39,7 +39,7 @@ func (s *Store) Purge(ctx context.Context, account string, refs []directory.Ref,
 	return purged, nil
 }
 
-func purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids, agents [][]byte, suppress bool) (int64, error) {
+func (s *Store) purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids, agents [][]byte, suppress bool) (int64, error) {
 	if suppress {
 		if _, err := ensure(ctx, tx, key); err != nil {
 			return 0, err
@@ -59,7 +59,7 @@ func purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids, agents [][]by
 	if err := release(ctx, tx, at.account, contacts); err != nil {
 		return 0, err
 	}
-	purged, err := deleteContacts(ctx, tx, at.account, contacts)
+	purged, err := s.deleteContacts(ctx, tx, at.account, contacts)
 	if err != nil {
 		return 0, err
 	}
@@ -152,7 +152,7 @@ func (s *Store) sweep(ctx context.Context) error {
 	for {
 		var more bool
 		err := s.transaction(ctx, func(tx pgx.Tx) (err error) {
-			more, err = sweepSome(ctx, tx)
+			more, err = s.sweepSome(ctx, tx)
 			return err
 		})
 		if err != nil || !more {
@@ -161,7 +161,7 @@ func (s *Store) sweep(ctx context.Context) error {
 	}
 }
 
-func sweepSome(ctx context.Context, tx pgx.Tx) (more bool, err error) {
+func (s *Store) sweepSome(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	var at integrationKey
 	err = tx.QueryRow(ctx, "SELECT account, integration FROM contactbridge.forgotten LIMIT 1 FOR UPDATE SKIP LOCKED").Scan(&at.account, &at.integration)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -178,7 +178,7 @@ func sweepSome(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if _, err := deleteContacts(ctx, tx, at.account, contacts); err != nil || len(contacts) > 0 {
+	if _, err := s.deleteContacts(ctx, tx, at.account, contacts); err != nil || len(contacts) > 0 {
 		return true, err
 	}
 	_, err = tx.Exec(ctx, "DELETE FROM contactbridge.forgotten WHERE account = $1 AND integration = $2", at.account, at.integration)
@@ -209,6 +209,9 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
 		SELECT FROM old`, before.UnixMilli())
 	if err != nil {
 		return 0, fmt.Errorf("delete old runs: %w", explained(err))
+	}
+	if err := s.forgetLeavers(ctx); err != nil {
+		return tag.RowsAffected(), fmt.Errorf("forget who left phonebooks long ago: %w", explained(err))
 	}
 	if err := s.sweep(ctx); err != nil {
 		return tag.RowsAffected(), fmt.Errorf("go on with what was forgotten: %w", err)

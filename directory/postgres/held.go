@@ -86,20 +86,34 @@ func (p *pageTx) Gone(ctx context.Context, all bool) (count, named int64, err er
 
 // DeleteGone implements [directory.PageTx].
 func (p *pageTx) DeleteGone(ctx context.Context, all bool) (int64, error) {
-	return deleteHeld(ctx, p.tx, p.integrationKey, gone(all))
+	gone, err := takeHeld(ctx, p.tx, p.integrationKey, gone(all))
+	if err != nil {
+		return 0, err
+	}
+	left, err := leftBooks(ctx, p.tx, p.account, gone)
+	if err != nil {
+		return 0, err
+	}
+	p.books = append(p.books, left...)
+	return deleteContacts(ctx, p.tx, p.account, gone)
 }
 
 // deleteHeld deletes the contacts that a condition chooses.
-func deleteHeld(ctx context.Context, tx pgx.Tx, at integrationKey, which string) (int64, error) {
+func (s *Store) deleteHeld(ctx context.Context, tx pgx.Tx, at integrationKey, which string) (int64, error) {
+	gone, err := takeHeld(ctx, tx, at, which)
+	if err != nil {
+		return 0, err
+	}
+	return s.deleteContacts(ctx, tx, at.account, gone)
+}
+
+// takeHeld returns the contacts that a condition chooses, which are to be deleted.
+func takeHeld(ctx context.Context, tx pgx.Tx, at integrationKey, which string) ([]int64, error) {
 	rows, err := tx.Query(ctx, "DELETE"+which+" RETURNING contact", at.account, at.integration)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	gone, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return 0, err
-	}
-	return deleteContacts(ctx, tx, at.account, gone)
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
 // HoldGone implements [directory.PageTx].
@@ -145,7 +159,7 @@ func (s *Store) Held(ctx context.Context, key directory.Key, after int64, limit 
 // DeleteHeld implements [directory.Store].
 func (s *Store) DeleteHeld(ctx context.Context, key directory.Key, set string) (n int64, err error) {
 	err = s.answer(ctx, key, set, func(tx pgx.Tx, at integrationKey) error {
-		if n, err = deleteHeld(ctx, tx, at, heldBack); err != nil {
+		if n, err = s.deleteHeld(ctx, tx, at, heldBack); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE contactbridge.integrations SET contacts = contacts - $3 WHERE account = $1 AND id = $2", at.account, at.integration, n)

@@ -34,6 +34,7 @@ var tables = &postgresdb.Tables{
 		1: "contacts, numbers, runs", 2: "what to do about a failed run", 3: "deletions that wait for a decision",
 		9:  "every contact is entered anew, so that it is found by other spellings, which takes a while",
 		10: "when each contact was changed last", 11: "agents",
+		12: "which contacts are in which phonebook",
 	},
 }
 
@@ -41,6 +42,7 @@ var tables = &postgresdb.Tables{
 type Store struct {
 	pool  *pgxpool.Pool
 	clock func() time.Time // nil: the database's
+	rules *directory.Rules // of books
 
 	accounts sync.Map // name → id; neither ever changes once it is there
 }
@@ -52,6 +54,12 @@ type Option func(*Store)
 
 // WithClock sets the clock that leases and times are taken from, instead of the database's.
 func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock = clock } }
+
+// WithJudges says what the rules of books mean. Without it the store changes no book but for contacts that are deleted, and notes that
+// the others are to be judged by a process that knows.
+func WithJudges(judges directory.Judges) Option {
+	return func(s *Store) { s.rules = directory.NewRules(judges) }
+}
 
 // Plan returns what opening the directory in a database would change in it; nil where it would change nothing.
 func Plan(ctx context.Context, dsn string) (*upgrade.Plan, error) { return tables.Plan(ctx, dsn) }

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 func TestStore(t *testing.T) {
 	addresses := map[directory.Store]string{}
 	open := func(t *testing.T, dsn string, clock func() time.Time) directory.Store {
-		store, err := postgres.Open(t.Context(), dsn, postgres.WithClock(clock))
+		store, err := postgres.Open(t.Context(), dsn, postgres.WithClock(clock), postgres.WithJudges(directorytest.Judges))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -19,7 +20,8 @@ const (
 
 	// byStarts are the contacts that have a number with an ending between $2 and $3, or one of the words of $4; $5 at most.
 	byStarts = `WITH found AS (
-			(SELECT contact AS pk FROM contactbridge.numbers WHERE account = (SELECT $1::int) AND reversed >= $2 AND reversed < $3 LIMIT $5)
+			(SELECT contact AS pk FROM contactbridge.numbers n WHERE account = (SELECT $1::int) AND reversed >= $2 AND reversed < $3
+				AND ($6 = 0 OR EXISTS (SELECT FROM contactbridge.members m WHERE m.account = n.account AND m.book = $6 AND m.contact = n.contact)) LIMIT $5)
 			UNION (SELECT pk FROM (SELECT account, pk FROM contactbridge.contacts WHERE words @@ $4::tsquery OFFSET 0) AS w WHERE account = $1 LIMIT $5))
 		` + entryColumns + `found f CROSS JOIN LATERAL
 			(SELECT integration, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = f.pk OFFSET 0) AS c` + integrations + `WHERE true`
@@ -59,15 +61,32 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 		return nil, err
 	}
 	most := max(directory.RankedMost, query.Limit)
-	entries, err := s.searchWords(ctx, account, id, query, most)
+	within := int32(0)
+	if query.Book != "" {
+		if within, err = s.bookID(ctx, id, query.Book); err != nil || within == 0 {
+			return nil, err
+		}
+	}
+	if query.Starts != "" {
+		if strings.Trim(query.Starts, "0123456789") != "" {
+			return nil, fmt.Errorf("search for the beginning of a number: %q are not digits", query.Starts)
+		}
+		narrow, args := only(query, []any{id, inBook(id, within, lexeme(id, digits, query.Starts)+":*"), most})
+		found, err := s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...)
+		if err != nil {
+			return nil, fmt.Errorf("search for the beginning of a number: %w", err)
+		}
+		return directory.Ranked(found, "", query.Most()), nil
+	}
+	entries, err := s.searchWords(ctx, account, id, within, query, most)
 	if err != nil {
 		return nil, fmt.Errorf("search contacts: %w", err)
 	}
-	numbered, err := s.searchDigits(ctx, account, id, query, most)
+	numbered, err := s.searchDigits(ctx, account, id, within, query, most)
 	if err != nil {
 		return nil, fmt.Errorf("search numbers: %w", err)
 	}
-	exact, err := s.searchExact(ctx, account, id, query, most, len(entries) >= most)
+	exact, err := s.searchExact(ctx, account, id, within, query, most, len(entries) >= most)
 	if err != nil {
 		return nil, fmt.Errorf("search for an address or a name: %w", err)
 	}
@@ -76,9 +95,9 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 
 // searchExact finds the contacts with the text as their e-mail address. Where more contacts have its words than are ranked (many), it also
 // finds those that have the words unabridged, so that contacts of exactly that name are among them.
-func (s *Store) searchExact(ctx context.Context, account string, id int32, query directory.Query, most int, many bool) (found []directory.Entry, err error) {
+func (s *Store) searchExact(ctx context.Context, account string, id, within int32, query directory.Query, most int, many bool) (found []directory.Entry, err error) {
 	if address := directory.FoldEmail(query.Text); strings.Contains(address, "@") {
-		narrow, args := only(query, []any{id, lexeme(id, email, address), most})
+		narrow, args := only(query, []any{id, inBook(id, within, lexeme(id, email, address)), most})
 		if found, err = s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...); err != nil {
 			return nil, err
 		}
@@ -93,7 +112,7 @@ func (s *Store) searchExact(ctx context.Context, account string, id int32, query
 	for _, t := range terms {
 		words = append(words, lexeme(id, term, t))
 	}
-	narrow, args := only(query, []any{id, strings.Join(words, " & "), most})
+	narrow, args := only(query, []any{id, inBook(id, within, strings.Join(words, " & ")), most})
 	named, err := s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...)
 	return append(found, named...), err
 }
@@ -107,7 +126,15 @@ func only(query directory.Query, args []any) (string, []any) {
 	return fmt.Sprintf(" AND i.name = $%d", len(args)), args
 }
 
-func (s *Store) searchWords(ctx context.Context, account string, id int32, query directory.Query, most int) ([]directory.Entry, error) {
+// inBook narrows words to the members of a book.
+func inBook(account, id int32, words string) string {
+	if id == 0 {
+		return words
+	}
+	return lexeme(account, book, strconv.Itoa(int(id))) + " & (" + words + ")"
+}
+
+func (s *Store) searchWords(ctx context.Context, account string, id, within int32, query directory.Query, most int) ([]directory.Entry, error) {
 	terms := directory.Fold(query.Text)
 	if len(terms) == 0 {
 		return nil, nil
@@ -116,18 +143,18 @@ func (s *Store) searchWords(ctx context.Context, account string, id int32, query
 	for _, t := range terms {
 		words = append(words, lexeme(id, term, t)+":*")
 	}
-	narrow, args := only(query, []any{id, strings.Join(words, " & "), most})
+	narrow, args := only(query, []any{id, inBook(id, within, strings.Join(words, " & ")), most})
 	return s.entries(ctx, account, byWords+narrow+" LIMIT $3", directory.MaxRanked, args...)
 }
 
 // searchDigits looks for a number by its beginning and its end.
-func (s *Store) searchDigits(ctx context.Context, account string, id int32, query directory.Query, most int) ([]directory.Entry, error) {
+func (s *Store) searchDigits(ctx context.Context, account string, id, within int32, query directory.Query, most int) ([]directory.Entry, error) {
 	typed := directory.Digits(query.Text)
 	if typed == "" {
 		return nil, nil
 	}
 	from := directory.Reverse(typed)
-	narrow, args := only(query, []any{id, from, from + ":", lexeme(id, digits, typed) + ":*", most})
+	narrow, args := only(query, []any{id, from, from + ":", inBook(id, within, lexeme(id, digits, typed)+":*"), most, within})
 	return s.entries(ctx, account, byStarts+narrow+" LIMIT $5", directory.MaxRanked, args...)
 }
 

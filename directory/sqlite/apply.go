@@ -28,6 +28,8 @@ type pageTx struct {
 	tx     *writer
 	clock  func() time.Time
 	buffer []byte // of contacts' JSON and search terms
+
+	booksOf map[int64][]int64 // of contacts that the page writes: the books that they are in
 }
 
 var _ directory.PageTx = (*pageTx)(nil)

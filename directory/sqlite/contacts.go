@@ -58,6 +58,9 @@ func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) 
 	if err := p.create(ctx, created); err != nil {
 		return err
 	}
+	if err := p.judgeBooks(ctx, created, changed); err != nil {
+		return err
+	}
 	if err := p.writeTerms(ctx, created, changed); err != nil {
 		return err
 	}
@@ -65,9 +68,12 @@ func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) 
 }
 
 // terms writes what a contact is found by into the page's buffer.
-func (p *pageTx) terms(r *directory.Record) string {
+func (p *pageTx) terms(f *directory.Fate) string {
 	start := len(p.buffer)
-	p.buffer = searchTerms(p.buffer, p.account, p.integration, &r.Contact, r.Numbers)
+	p.buffer = searchTerms(p.buffer, p.account, p.integration, &f.Record.Contact, f.Record.Numbers)
+	for _, book := range p.booksOf[f.Key] {
+		p.buffer = appendBook(append(p.buffer, ' '), book)
+	}
 	text := string(p.buffer[start:])
 	p.buffer = p.buffer[:start]
 	return text
@@ -129,12 +135,12 @@ func dropNumbers(ctx context.Context, tx *writer, contact int64) error {
 
 func (p *pageTx) writeTerms(ctx context.Context, made, changed []*directory.Fate) error {
 	for _, f := range made {
-		if _, err := p.tx.ExecContext(ctx, makeTerms, f.Key, p.terms(f.Record)); err != nil {
+		if _, err := p.tx.ExecContext(ctx, makeTerms, f.Key, p.terms(f)); err != nil {
 			return err
 		}
 	}
 	for _, f := range changed {
-		if _, err := p.tx.ExecContext(ctx, updateTerms, p.terms(f.Record), f.Key); err != nil {
+		if _, err := p.tx.ExecContext(ctx, updateTerms, p.terms(f), f.Key); err != nil {
 			return err
 		}
 	}
@@ -172,6 +178,9 @@ func drop(ctx context.Context, tx *writer, contacts []int64) (n int64, err error
 		if _, err := tx.ExecContext(ctx, deleteTerms, pk); err != nil {
 			return 0, err
 		}
+	}
+	if err := leaveBooks(ctx, tx, contacts); err != nil {
+		return 0, err
 	}
 	keys := anyOf(contacts)
 	if err := tx.execMany(ctx, releaseHeld, keys); err != nil {

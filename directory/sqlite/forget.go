@@ -124,6 +124,9 @@ func rest(ctx context.Context) error {
 // search index that lead to no contact any more since a purge.
 func (s *Store) Prune(ctx context.Context, before time.Time) (pruned int64, err error) {
 	err = s.writer.transaction(ctx, func(tx *writer) error {
+		if err := forgetLeavers(ctx, tx); err != nil {
+			return err
+		}
 		pruned, err = prune(ctx, tx, before.UnixMilli())
 		return err
 	})

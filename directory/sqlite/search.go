@@ -20,7 +20,8 @@ const (
 		WHERE i.account = ? AND i.name IS NOT NULL AND s.search MATCH ?`
 	// Each contact once, however many of its numbers there are.
 	inNumbers = `(SELECT DISTINCT n.contact AS pk FROM numbers n CROSS JOIN contacts o ON o.pk = n.contact
-		WHERE n.account = ? AND n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ? AND (? = 0 OR o.integration = ?) LIMIT ?) f
+		WHERE n.account = ? AND n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ? AND (? = 0 OR o.integration = ?)
+			AND (? = 0 OR EXISTS (SELECT 1 FROM members m WHERE m.book = ? AND m.contact = n.contact)) LIMIT ?) f
 		CROSS JOIN contacts c ON c.pk = f.pk JOIN integrations i ON i.pk = c.integration WHERE i.name IS NOT NULL`
 )
 
@@ -56,9 +57,19 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 
 // Search implements [directory.Store].
 func (s *Store) Search(ctx context.Context, account string, query directory.Query) ([]directory.Entry, error) {
+	if strings.Trim(query.Starts, "0123456789") != "" {
+		return nil, fmt.Errorf("search for the beginning of a number: %q are not digits", query.Starts)
+	}
 	t, err := s.typed(ctx, account, query)
 	if err != nil || t == nil {
 		return nil, err
+	}
+	if query.Starts != "" {
+		found, err := t.indexed(ctx, t.expression("n", []string{query.Starts}))
+		if err != nil {
+			return nil, fmt.Errorf("search for the beginning of a number: %w", err)
+		}
+		return directory.Ranked(found, "", query.Most()), nil
 	}
 	all, err := t.words(ctx)
 	if err != nil {
@@ -82,6 +93,7 @@ type typed struct {
 	name        string // of the account
 	account     int64
 	integration int64 // 0: all
+	book        int64 // 0: all contacts
 	text        string
 	limit       int
 }
@@ -92,6 +104,11 @@ func (s *Store) typed(ctx context.Context, account string, query directory.Query
 	var err error
 	if t.account, err = s.names.account(ctx, account); err != nil || t.account == 0 {
 		return nil, err
+	}
+	if query.Book != "" {
+		if t.book, err = bookKey(ctx, s.read, t.account, query.Book); err != nil || t.book == 0 {
+			return nil, err
+		}
 	}
 	if query.Integration == "" {
 		return t, nil
@@ -199,7 +216,7 @@ func (t *typed) numbers(ctx context.Context) ([]directory.Entry, error) {
 	}
 	least, greatest := endings(digits)
 	from := directory.Reverse(digits)
-	ends, err := t.store.entries(ctx, t.name, inNumbers, directory.MaxRanked, t.account, least, greatest, from, from+":", t.integration, t.integration, t.limit)
+	ends, err := t.store.entries(ctx, t.name, inNumbers, directory.MaxRanked, t.account, least, greatest, from, from+":", t.integration, t.integration, t.book, t.book, t.limit)
 	return append(starts, ends...), err
 }
 
@@ -208,6 +225,9 @@ func (t *typed) expression(kind string, beginnings []string) string {
 	var b []byte
 	if t.integration != 0 {
 		b = append(quotedInto(b, appendIntegration(nil, t.integration)), ' ')
+	}
+	if t.book != 0 {
+		b = append(quotedInto(b, appendBook(nil, t.book)), ' ')
 	}
 	for _, beginning := range beginnings {
 		b = append(quotedInto(b, append(utf8.AppendRune([]byte(kind), mark(t.account)), beginning...)), "* "...)

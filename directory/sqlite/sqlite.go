@@ -30,6 +30,7 @@ type Store struct {
 	writer *writer
 	read   *sql.DB
 	clock  func() time.Time
+	rules  *directory.Rules
 	trash  string // folder that goes with the store; empty if it has none
 
 	lookups *readers // what every call waits for
@@ -43,12 +44,17 @@ type Option func(*options)
 
 type options struct {
 	clock     func() time.Time
+	judges    directory.Judges
 	mustExist bool
 }
 
 // WithClock sets the clock that leases and times are taken from. All processes on one file should agree about the time to
 // within a fraction of a lease.
 func WithClock(clock func() time.Time) Option { return func(o *options) { o.clock = clock } }
+
+// WithJudges says what the rules of books mean. Without it the store changes no book but for contacts that are deleted, and notes that
+// the others are to be judged by a process that knows.
+func WithJudges(judges directory.Judges) Option { return func(o *options) { o.judges = judges } }
 
 // MustExist makes Open fail with [ErrNoFile] instead of making a new directory.
 func MustExist() Option { return func(o *options) { o.mustExist = true } }
@@ -61,7 +67,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	for _, set := range opts {
 		set(&o)
 	}
-	s := &Store{clock: o.clock}
+	s := &Store{clock: o.clock, rules: directory.NewRules(o.judges)}
 	var err error
 	if s.file, err = s.prepare(path, o.mustExist); err == nil {
 		err = s.open(ctx, s.file)
@@ -89,6 +95,7 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	if s.writer, err = newWriter(file); err != nil {
 		return err
 	}
+	s.writer.clock, s.writer.rules = s.clock, s.rules
 	if err := format.Upgrade(ctx, s.writer.db); err != nil {
 		return err
 	}

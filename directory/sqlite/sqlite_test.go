@@ -14,7 +14,7 @@ import (
 func TestStore(t *testing.T) {
 	paths := map[directory.Store]string{}
 	open := func(t *testing.T, path string, clock func() time.Time) directory.Store {
-		store, err := sqlite.Open(context.Background(), path, sqlite.WithClock(clock))
+		store, err := sqlite.Open(context.Background(), path, sqlite.WithClock(clock), sqlite.WithJudges(directorytest.Judges))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,13 +10,14 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// What a contact is found by stands in the search index as words of four kinds, so that one index finds all of them and what
+// What a contact is found by stands in the search index as words of five kinds, so that one index finds all of them and what
 // one account has in common does not slow another one's searches down:
 //
 //	‹account›smith           a word of the contact (directory.Terms)
 //	n‹account›491712345678   the start of a number (directory.Starts)
 //	e‹account›5ce07bb8…      an e-mail address, as a digest: it is looked for whole
 //	i12                      the contact's integration
+//	b7                       a book that the contact is in
 //
 // ‹account› is a single character that is not an ASCII letter, so that the kinds are never taken for each other, and the account
 // does not use up the index's short beginnings.
@@ -64,4 +65,8 @@ func appendEmail(dst []byte, who rune, folded string) []byte {
 
 func appendIntegration(dst []byte, pk int64) []byte {
 	return strconv.AppendInt(append(dst, 'i'), pk, 10)
+}
+
+func appendBook(dst []byte, pk int64) []byte {
+	return strconv.AppendInt(append(dst, 'b'), pk, 10)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
+
+	"github.com/contactbridge/contactbridge/directory"
 )
 
 // A writer is the one connection that writes. It keeps its statements prepared: with a hundred rows to a statement, parsing
@@ -13,6 +16,8 @@ type writer struct {
 	conn       *sql.Conn
 	turn       chan struct{} // holds one token; its holder writes
 	statements map[string]*sql.Stmt
+	clock      func() time.Time
+	rules      *directory.Rules // of books
 }
 
 // newWriter opens the file for writing. The log is moved into the file every 32 MiB only: numbers come in no order, so a page of

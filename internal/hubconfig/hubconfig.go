@@ -29,6 +29,7 @@ type Config struct {
 	Accounts   map[string]Account `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
 	Tokens     map[string]Token   `yaml:"tokens" jsonschema_description:"API tokens, by name."`
 	Webhooks   map[string]Webhook `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
+	Phonebooks map[string]Phonebook `yaml:"phonebooks" jsonschema_description:"Selections of the accounts' contacts for telephones and address books, by name."`
 	Network    Network            `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
 	Secrets    Secrets            `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
 	Metrics    string             `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is only holders of one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off closes it."`

@@ -115,6 +115,7 @@ func (c *checker) config(cfg *Config, folder string) {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Webhooks)) {
 		c.webhook("webhooks."+name, name, cfg.Webhooks[name])
 	}
+	c.phonebooks(cfg, folder)
 }
 
 func (c *checker) ceilings(l Ceilings) {

@@ -34,6 +34,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/priority"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 	"github.com/contactbridge/contactbridge/internal/upgrade"
+	"github.com/contactbridge/contactbridge/phonebook"
 )
 
 // ServerOptions are a hub's settings besides its configuration.
@@ -164,13 +165,13 @@ func registryAt(cfg *hubconfig.Config) string {
 func openDirectory(ctx context.Context, cfg *hubconfig.Config) (directory.Store, error) {
 	// A store that could not be opened must be nil, and not an interface that holds a nil pointer.
 	if cfg.Database != "" {
-		store, err := postgres.Open(ctx, cfg.Database)
+		store, err := postgres.Open(ctx, cfg.Database, postgres.WithJudges(phonebook.Judges))
 		if err != nil {
 			return nil, err
 		}
 		return store, nil
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(cfg.Data, DirectoryFile))
+	store, err := sqlite.Open(ctx, filepath.Join(cfg.Data, DirectoryFile), sqlite.WithJudges(phonebook.Judges))
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +233,10 @@ func (d *Databases) declare(ctx context.Context) error {
 	if err := d.declareTokens(ctx); err != nil {
 		return err
 	}
-	return d.declareWebhooks(ctx)
+	if err := d.declareWebhooks(ctx); err != nil {
+		return err
+	}
+	return d.store.SetBooks(ctx, phonebook.Declared(d.config.DeclaredPhonebooks()))
 }
 
 func (d *Databases) declareAccounts(ctx context.Context) error {

@@ -99,6 +99,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return errors.Join(err, certificates.end(), l.Close())
 	}
+	phones, err := s.ldapServers(ctx)
+	if err != nil {
+		return errors.Join(err, certificates.end(), l.Close())
+	}
 	l = listener.Limit(l, s.config.Network.PerAddress, s.proxies())
 	group, ctx := errgroup.WithContext(ctx)
 	if s.config.Role != "web" {
@@ -107,6 +111,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.config.Role != "worker" {
 		group.Go(func() error { s.Hub.KeepCalls(ctx); return nil })
 	}
+	group.Go(func() error { s.fillPhonebooks(ctx); return nil })
+	group.Go(func() error { return serveLDAP(ctx, phones) })
 	group.Go(func() error { return s.listen(server, l) })
 	group.Go(func() error { return s.declareLater(ctx) })
 	group.Go(func() error { return certificates.run(ctx) })
@@ -170,7 +176,7 @@ func (s *Server) handler(l net.Listener, collectors []prometheus.Collector) (htt
 	s.Hub.Observe = runs.Observe
 	options := web.HandlerOptions{
 		Hub: s.Hub, Collectors: append(collectors, runs), Logger: s.logger, Version: s.version, Stopping: s.stopping,
-		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics,
+		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics, Phonebooks: s.phonebooks(), PublicURL: s.config.PublicURL,
 	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil

@@ -1,0 +1,649 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/directory"
+)
+
+// A transaction that writes contacts has locked their integration's row, and one that judges contacts by a new rule locks those of
+// all integrations of the account: so either sees what the other one did. The row of a book is locked last, and until the
+// transaction ends: whoever sees a change of a book sees all earlier ones.
+
+// A bookChange gathers what a transaction changes of one book.
+type bookChange struct {
+	id      int32
+	in, out []directory.Place // seq is given when it is written
+	added   int64
+}
+
+func (b *bookChange) size() int64 { return int64(len(b.in) + len(b.out)) }
+
+// writeBooks writes changes, each with a number of its own. A book may stand there several times.
+func (s *Store) writeBooks(ctx context.Context, tx pgx.Tx, account int32, changes []*bookChange) error {
+	slices.SortStableFunc(changes, func(a, b *bookChange) int { return cmp.Compare(a.id, b.id) })
+	for _, b := range changes {
+		if b.size() == 0 {
+			continue
+		}
+		if err := s.writeBook(ctx, tx, account, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) writeBook(ctx context.Context, tx pgx.Tx, account int32, b *bookChange) error {
+	now, err := s.now(ctx, tx)
+	if err != nil {
+		return err
+	}
+	var seq int64
+	err = tx.QueryRow(ctx, "UPDATE contactbridge.books SET seq = seq + $3, members = members + $4 WHERE account = $1 AND id = $2 RETURNING seq - $3",
+		account, b.id, b.size(), b.added-int64(len(b.out))).Scan(&seq)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // removed meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	var writes pgx.Batch
+	if len(b.in) > 0 {
+		keys, sorts := make([]int64, len(b.in)), make([]string, len(b.in))
+		for i, p := range b.in {
+			keys[i], sorts[i] = p.Key, strings.ReplaceAll(p.Sort, "\x00", "")
+		}
+		writes.Queue(`INSERT INTO contactbridge.members (account, book, contact, seq, sort)
+			SELECT $1, $2, m.contact, $3 + m.n, m.sort FROM unnest($4::bigint[], $5::text[]) WITH ORDINALITY AS m (contact, sort, n)
+			ON CONFLICT (account, book, contact) DO UPDATE SET seq = EXCLUDED.seq, sort = EXCLUDED.sort`, account, b.id, seq, keys, sorts)
+	}
+	if len(b.out) > 0 {
+		keys := make([]int64, len(b.out))
+		for i, p := range b.out {
+			keys[i] = p.Key
+			writes.Queue("DELETE FROM contactbridge.members WHERE account = (SELECT $1::int) AND book = $2 AND contact = $3", account, b.id, p.Key)
+		}
+		writes.Queue(`INSERT INTO contactbridge.leavers (account, book, seq, contact, at)
+			SELECT $1, $2, $3 + m.n, m.contact, $5 FROM unnest($4::bigint[]) WITH ORDINALITY AS m (contact, n)`, account, b.id, seq+int64(len(b.in)), keys, now.UnixMilli())
+	}
+	return tx.SendBatch(ctx, &writes).Close()
+}
+
+// A ruledBook is a book of an account, with its rule.
+type ruledBook struct {
+	id   int32
+	rule string
+}
+
+func booksOf(ctx context.Context, tx pgx.Tx, account int32) ([]ruledBook, error) {
+	rows, err := tx.Query(ctx, "SELECT id, rule FROM contactbridge.books WHERE account = $1 AND name IS NOT NULL ORDER BY id", account)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (b ruledBook, err error) {
+		err = row.Scan(&b.id, (*directory.Text)(&b.rule))
+		return b, err
+	})
+}
+
+// membersAmong returns which of the contacts are in a book.
+func membersAmong(ctx context.Context, tx pgx.Tx, account, book int32, contacts []int64) (map[int64]bool, error) {
+	are := map[int64]bool{}
+	if len(contacts) == 0 {
+		return are, nil
+	}
+	rows, err := tx.Query(ctx, `SELECT m.contact FROM unnest($3::bigint[]) AS named (pk) CROSS JOIN LATERAL (SELECT contact FROM contactbridge.members
+		WHERE account = (SELECT $1::int) AND book = $2 AND contact = named.pk OFFSET 0) AS m`, account, book, contacts)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	for _, pk := range keys {
+		are[pk] = true
+	}
+	return are, err
+}
+
+// judgeBooks decides which books of its account each contact of a page is in. The books are written when the page is saved.
+func (p *pageTx) judgeBooks(ctx context.Context, created, changed []*directory.Fate) error {
+	p.booksOf = nil
+	if len(created)+len(changed) == 0 {
+		return nil
+	}
+	books, err := booksOf(ctx, p.tx, p.account)
+	if err != nil || len(books) == 0 {
+		return err
+	}
+	p.booksOf = map[int64][]int32{}
+	keys := make([]int64, len(changed))
+	for i, f := range changed {
+		keys[i] = f.Key
+	}
+	for _, b := range books {
+		judge := p.store.rules.Of(b.rule)
+		if judge == nil {
+			p.writes.Queue("UPDATE contactbridge.books SET walked = 0, upto = -1 WHERE account = $1 AND id = $2", p.account, b.id)
+		}
+		was, err := membersAmong(ctx, p.tx, p.account, b.id, keys)
+		if err != nil {
+			return err
+		}
+		change := &bookChange{id: b.id}
+		for _, f := range slices.Concat(created, changed) {
+			is := was[f.Key]
+			if judge != nil {
+				is = judge(p.Integration, &f.Record.Contact)
+			}
+			place := directory.Place{Key: f.Key}
+			switch {
+			case is:
+				p.booksOf[f.Key] = append(p.booksOf[f.Key], b.id)
+				place.Sort = directory.SortKey(&f.Record.Contact)
+				change.in = append(change.in, place)
+				if !was[f.Key] {
+					change.added++
+				}
+			case was[f.Key]:
+				change.out = append(change.out, place)
+			}
+		}
+		p.books = append(p.books, change)
+	}
+	return nil
+}
+
+// bookWords are the words by which a contact is found in its books.
+func (p *pageTx) bookWords(key int64) (words []string) {
+	for _, id := range p.booksOf[key] {
+		words = append(words, word(p.account, book, strconv.Itoa(int(id))))
+	}
+	return words
+}
+
+// leftBooks returns what deleting contacts changes of the books of their account.
+func leftBooks(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) (changes []*bookChange, err error) {
+	if len(contacts) == 0 {
+		return nil, nil
+	}
+	books, err := booksOf(ctx, tx, account)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range books {
+		are, err := membersAmong(ctx, tx, account, b.id, contacts)
+		if err != nil {
+			return nil, err
+		}
+		change := &bookChange{id: b.id}
+		for _, pk := range contacts {
+			if are[pk] {
+				change.out = append(change.out, directory.Place{Key: pk})
+				delete(are, pk) // one that stands there twice leaves once
+			}
+		}
+		changes = append(changes, change)
+	}
+	return changes, nil
+}
+
+// SetBooks implements [directory.Books].
+func (s *Store) SetBooks(ctx context.Context, books []directory.Book) error {
+	err := s.transaction(ctx, func(tx pgx.Tx) error {
+		// Several processes start with one configuration.
+		if _, err := tx.Exec(ctx, "LOCK TABLE contactbridge.books IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+		kept := []int32{}
+		for _, b := range books {
+			id, err := setBook(ctx, tx, b)
+			if err != nil {
+				return err
+			}
+			kept = append(kept, id)
+		}
+		_, err := tx.Exec(ctx, "UPDATE contactbridge.books SET name = NULL WHERE name IS NOT NULL AND id <> ALL($1::int[])", kept)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("declare the phonebooks: %w", err)
+	}
+	return nil
+}
+
+func setBook(ctx context.Context, tx pgx.Tx, b directory.Book) (id int32, err error) {
+	if _, err := tx.Exec(ctx, "INSERT INTO contactbridge.accounts (name) VALUES ($1) ON CONFLICT DO NOTHING", []byte(b.Account)); err != nil {
+		return 0, err
+	}
+	var account int32
+	if err := tx.QueryRow(ctx, "SELECT id FROM contactbridge.accounts WHERE name = $1", []byte(b.Account)).Scan(&account); err != nil {
+		return 0, err
+	}
+	var rule string
+	err = tx.QueryRow(ctx, "SELECT id, rule FROM contactbridge.books WHERE account = $1 AND name = $2", account, []byte(b.Name)).Scan(&id, (*directory.Text)(&rule))
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		epoch, secret := make([]byte, 8), make([]byte, 16)
+		_, _ = rand.Read(epoch) // never fails
+		_, _ = rand.Read(secret)
+		err = tx.QueryRow(ctx, "INSERT INTO contactbridge.books (account, name, rule, epoch, secret, upto) VALUES ($1, $2, $3, $4, $5, -1) RETURNING id",
+			account, []byte(b.Name), []byte(b.Rule), epoch, secret).Scan(&id)
+		return id, err
+	case err != nil || rule == b.Rule:
+		return id, err
+	}
+	_, err = tx.Exec(ctx, "UPDATE contactbridge.books SET rule = $3, walked = 0, upto = -1 WHERE account = $1 AND id = $2", account, id, []byte(b.Rule))
+	return id, err
+}
+
+// bookID returns a book's id; 0 where there is none.
+func (s *Store) bookID(ctx context.Context, account int32, name string) (id int32, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT id FROM contactbridge.books WHERE account = $1 AND name = $2", account, []byte(name)).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	return id, explained(err)
+}
+
+// bookAt finds a book by its name; its id is 0 where there is none.
+func (s *Store) bookAt(ctx context.Context, key directory.BookKey) (account, id int32, err error) {
+	if account, err = s.account(ctx, key.Account); err != nil || account == 0 {
+		return 0, 0, err
+	}
+	id, err = s.bookID(ctx, account, key.Name)
+	return account, id, err
+}
+
+// Book implements [directory.Books].
+func (s *Store) Book(ctx context.Context, key directory.BookKey) (directory.BookState, error) {
+	var epoch, secret []byte
+	var seq, floor, members, walked, upto int64
+	var filled bool
+	err := s.pool.QueryRow(ctx, `SELECT b.epoch, b.secret, b.seq, b.floor, b.members, b.walked, b.upto, b.filled
+		FROM contactbridge.books b JOIN contactbridge.accounts a ON a.id = b.account WHERE a.name = $1 AND b.name = $2`, []byte(key.Account), []byte(key.Name)).
+		Scan(&epoch, &secret, &seq, &floor, &members, &walked, &upto, &filled)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return directory.BookState{}, fmt.Errorf("phonebook %s: %w", key.Name, directory.ErrNotFound)
+	}
+	if err != nil {
+		return directory.BookState{}, fmt.Errorf("read the state of the phonebook %s: %w", key.Name, explained(err))
+	}
+	b := directory.NewBookState(secret)
+	b.BookKey, b.Epoch, b.Seq, b.Floor, b.Members, b.Filled, b.Filling = key, hex.EncodeToString(epoch), seq, floor, members, filled, upto < 0 || walked < upto || !filled
+	return b, nil
+}
+
+// Members implements [directory.Books].
+func (s *Store) Members(ctx context.Context, book directory.BookState, q directory.MemberQuery, visit func(*directory.Member) error) error {
+	account, id, err := s.bookAt(ctx, book.BookKey)
+	if err != nil || id == 0 {
+		return err
+	}
+	text, args := "SELECT contact, seq, sort FROM contactbridge.members WHERE account = $1 AND book = $2", []any{account, id}
+	and := func(condition string, value any) {
+		args = append(args, value)
+		text += fmt.Sprintf(" AND sort "+condition+" $%d", len(args))
+	}
+	order := "sort, contact"
+	if q.ByChange {
+		order = "seq DESC"
+	}
+	if !q.ByChange && q.From != "" {
+		and(">=", q.From)
+	}
+	if !q.ByChange && q.To != "" {
+		and("<", q.To)
+	}
+	if len(q.Contains) > 0 { // folded: there is no character that LIKE reads in another way
+		and("LIKE", "%"+strings.Join(q.Contains, "%")+"%")
+	}
+	within := ctx
+	if q.Within > 0 {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, q.Within)
+		defer cancel()
+	}
+	args = append(args, q.Limit, q.Offset)
+	places, err := s.places(within, fmt.Sprintf("%s ORDER BY %s LIMIT $%d OFFSET $%d", text, order, len(args)-1, len(args)), args...)
+	late := err != nil && within.Err() != nil && ctx.Err() == nil
+	if err != nil && !late {
+		return fmt.Errorf("list the members of a phonebook: %w", explained(err))
+	}
+	if err := directory.VisitPlaces(&book, places, s.entriesAt(ctx, account, book.Account), visit); err != nil {
+		return err
+	}
+	if late {
+		return directory.ErrTooLong
+	}
+	return nil
+}
+
+// MembersBefore implements [directory.Books].
+func (s *Store) MembersBefore(ctx context.Context, book directory.BookState, sort string) (n int64, err error) {
+	account, id, err := s.bookAt(ctx, book.BookKey)
+	if err == nil && id != 0 {
+		err = s.pool.QueryRow(ctx, "SELECT count(*) FROM contactbridge.members WHERE account = $1 AND book = $2 AND sort < $3", account, id, sort).Scan(&n)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("count the members of a phonebook: %w", explained(err))
+	}
+	return n, nil
+}
+
+// places returns what was found before an error too.
+func (s *Store) places(ctx context.Context, query string, args ...any) ([]directory.Place, error) {
+	rows, err := s.pool.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return placesIn(rows)
+}
+
+func placesIn(rows pgx.Rows) (places []directory.Place, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		var p directory.Place
+		if err := rows.Scan(&p.Key, &p.Seq, &p.Sort); err != nil {
+			return places, err
+		}
+		places = append(places, p)
+	}
+	return places, rows.Err()
+}
+
+// entriesAt reads contacts by their keys.
+func (s *Store) entriesAt(ctx context.Context, account int32, name string) func([]directory.Place) (map[int64]directory.Entry, error) {
+	return func(places []directory.Place) (map[int64]directory.Entry, error) {
+		entries := make(map[int64]directory.Entry, len(places))
+		keys := make([]int64, len(places))
+		for i, p := range places {
+			keys[i] = p.Key
+		}
+		rows, err := s.pool.Query(ctx, `SELECT c.pk, i.name, c.data FROM unnest($2::bigint[]) AS named (pk) CROSS JOIN LATERAL
+			(SELECT pk, integration, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = named.pk OFFSET 0) AS c`+integrations, account, keys)
+		if err != nil {
+			return nil, fmt.Errorf("read the contacts of a phonebook: %w", explained(err))
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var pk int64
+			var data []byte
+			e := directory.Entry{Key: directory.Key{Account: name}}
+			if err := rows.Scan(&pk, (*directory.Text)(&e.Integration), &data); err != nil {
+				return nil, err
+			}
+			if err := e.Contact.UnmarshalJSON(data); err != nil {
+				return nil, fmt.Errorf("read the contacts of a phonebook: %w", err)
+			}
+			entries[pk] = e
+		}
+		return entries, explained(rows.Err())
+	}
+}
+
+func (s *Store) gather(ctx context.Context, account int32, book *directory.BookState, places []directory.Place) ([]directory.Member, error) {
+	members := make([]directory.Member, 0, len(places))
+	err := directory.VisitPlaces(book, places, s.entriesAt(ctx, account, book.Account), func(m *directory.Member) error {
+		members = append(members, *m)
+		return nil
+	})
+	return members, err
+}
+
+// inBookOf are the places of the contacts c in book $2.
+const inBookOf = " CROSS JOIN LATERAL (SELECT contact, seq, sort FROM contactbridge.members WHERE account = (SELECT $1::int) AND book = $2 AND contact = c.pk OFFSET 0) AS m"
+
+// MembersOf implements [directory.Books].
+func (s *Store) MembersOf(ctx context.Context, book directory.BookState, refs []directory.Ref) ([]directory.Member, error) {
+	account, id, err := s.bookAt(ctx, book.BookKey)
+	if err != nil || id == 0 {
+		return nil, err
+	}
+	ids := map[string][][]byte{}
+	seen := map[directory.Ref]bool{}
+	for _, r := range refs {
+		if !seen[r] {
+			seen[r] = true
+			ids[r.Integration] = append(ids[r.Integration], []byte(r.ID))
+		}
+	}
+	var places []directory.Place
+	for integration, some := range ids {
+		found, err := s.places(ctx, `SELECT m.contact, m.seq, m.sort FROM contactbridge.integrations i CROSS JOIN unnest($4::bytea[]) AS named (id)
+			CROSS JOIN LATERAL (SELECT pk FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND integration = i.id AND id = named.id OFFSET 0) AS c`+inBookOf+
+			` WHERE i.account = $1 AND i.name = $3`, account, id, []byte(integration), some)
+		if err != nil {
+			return nil, fmt.Errorf("find contacts in a phonebook: %w", explained(err))
+		}
+		places = append(places, found...)
+	}
+	return s.gather(ctx, account, &book, places)
+}
+
+// ByCard implements [directory.Books].
+func (s *Store) ByCard(ctx context.Context, book directory.BookState, cards []string) ([]directory.Member, error) {
+	account, id, err := s.bookAt(ctx, book.BookKey)
+	if err != nil || id == 0 {
+		return nil, err
+	}
+	keys := make([]int64, 0, len(cards))
+	for _, card := range cards {
+		if key, ok := book.KeyOf(card); ok {
+			keys = append(keys, key)
+		}
+	}
+	places, err := s.places(ctx, "SELECT m.contact, m.seq, m.sort FROM unnest($3::bigint[]) AS c (pk)"+inBookOf, account, id, keys)
+	if err != nil {
+		return nil, fmt.Errorf("find contacts in a phonebook: %w", explained(err))
+	}
+	return s.gather(ctx, account, &book, places)
+}
+
+// BookChanges implements [directory.Books].
+func (s *Store) BookChanges(ctx context.Context, book directory.BookState, since int64, limit int) (c directory.Changes, err error) {
+	account, id, err := s.bookAt(ctx, book.BookKey)
+	if err == nil && id == 0 {
+		err = directory.ErrNotFound
+	}
+	if err != nil {
+		return c, fmt.Errorf("list what changed in the phonebook %s: %w", book.Name, err)
+	}
+	var places, left []directory.Place
+	// Three reads that must see one state.
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
+		if err := tx.QueryRow(ctx, "SELECT seq FROM contactbridge.books WHERE account = $1 AND id = $2", account, id).Scan(&book.Seq); err != nil {
+			return err
+		}
+		read := func(text string) ([]directory.Place, error) {
+			rows, err := tx.Query(ctx, text, account, id, since, limit+1)
+			if err != nil {
+				return nil, err
+			}
+			return placesIn(rows)
+		}
+		if places, err = read("SELECT contact, seq, sort FROM contactbridge.members WHERE account = $1 AND book = $2 AND seq > $3 ORDER BY seq LIMIT $4"); err != nil {
+			return err
+		}
+		left, err = read("SELECT contact, seq, '' FROM contactbridge.leavers WHERE account = $1 AND book = $2 AND seq > $3 ORDER BY seq LIMIT $4")
+		return err
+	})
+	if err != nil {
+		return c, fmt.Errorf("list what changed in the phonebook %s: %w", book.Name, explained(err))
+	}
+	return directory.NewChanges(&book, places, left, limit, func(places []directory.Place) ([]directory.Member, error) {
+		return s.gather(ctx, account, &book, places)
+	})
+}
+
+const (
+	walkAtOnce  = 500  // contacts that a transaction judges
+	clearAtOnce = 5000 // rows of removed books that a transaction deletes
+)
+
+// FillBooks implements [directory.Books].
+func (s *Store) FillBooks(ctx context.Context) (more bool, err error) {
+	err = s.transaction(ctx, func(tx pgx.Tx) (err error) {
+		if more, err = clearBooks(ctx, tx); more || err != nil {
+			return err
+		}
+		more, err = s.walkBooks(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("fill the phonebooks: %w", err)
+	}
+	return more, nil
+}
+
+// clearBooks deletes some of what is left of removed books. Their words stay in the search index, where nobody looks for them.
+func clearBooks(ctx context.Context, tx pgx.Tx) (more bool, err error) {
+	var account, id int32
+	err = tx.QueryRow(ctx, "SELECT account, id FROM contactbridge.books WHERE name IS NULL LIMIT 1 FOR UPDATE SKIP LOCKED").Scan(&account, &id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, statement := range []string{
+		"DELETE FROM contactbridge.members WHERE account = $1 AND book = $2 AND contact IN (SELECT contact FROM contactbridge.members WHERE account = $1 AND book = $2 LIMIT $3)",
+		"DELETE FROM contactbridge.leavers WHERE account = $1 AND book = $2 AND seq IN (SELECT seq FROM contactbridge.leavers WHERE account = $1 AND book = $2 LIMIT $3)",
+	} {
+		tag, err := tx.Exec(ctx, statement, account, id, clearAtOnce)
+		if err != nil || tag.RowsAffected() > 0 {
+			return true, err
+		}
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM contactbridge.books WHERE account = $1 AND id = $2", account, id)
+	return true, err
+}
+
+// A walked contact is one that a book's rule is to judge.
+type walked struct {
+	pk          int64
+	integration string
+	contact     contact.Contact
+}
+
+// walkBooks judges some contacts by the rule of one book that has not judged all of them.
+func (s *Store) walkBooks(ctx context.Context, tx pgx.Tx) (more bool, err error) {
+	const unjudged = " FROM contactbridge.books WHERE name IS NOT NULL AND (upto < 0 OR walked < upto OR NOT filled)"
+	var account, id int32
+	err = tx.QueryRow(ctx, "SELECT account, id"+unjudged+" ORDER BY account, id LIMIT 1").Scan(&account, &id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, err := tx.Exec(ctx, "SELECT FROM contactbridge.integrations WHERE account = $1 ORDER BY id FOR UPDATE", account); err != nil {
+		return false, err
+	}
+	var rule string
+	var after, upto int64
+	err = tx.QueryRow(ctx, "SELECT rule, walked, upto"+unjudged+" AND account = $1 AND id = $2 FOR UPDATE", account, id).Scan((*directory.Text)(&rule), &after, &upto)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return true, nil // another process has done it
+	}
+	if err != nil {
+		return false, err
+	}
+	if upto < 0 {
+		if err := tx.QueryRow(ctx, "SELECT last_value FROM contactbridge.contact_keys").Scan(&upto); err != nil {
+			return false, err
+		}
+	}
+	judge := s.rules.Of(rule)
+	if judge == nil {
+		return false, errors.New("this process cannot say who is in a phonebook")
+	}
+	some, err := toWalk(ctx, tx, account, after, upto)
+	if err != nil {
+		return false, err
+	}
+	if err := s.walk(ctx, tx, account, id, judge, some); err != nil {
+		return false, err
+	}
+	done := len(some) < walkAtOnce
+	if after = upto; !done {
+		after = some[len(some)-1].pk
+	}
+	_, err = tx.Exec(ctx, "UPDATE contactbridge.books SET walked = $3, upto = $4, filled = filled OR $5 WHERE account = $1 AND id = $2", account, id, after, upto, done)
+	return true, err
+}
+
+func toWalk(ctx context.Context, tx pgx.Tx, account int32, after, upto int64) ([]walked, error) {
+	rows, err := tx.Query(ctx, "SELECT c.pk, i.name, c.data FROM contactbridge.contacts c"+integrations+
+		"WHERE c.account = $1 AND c.pk > $2 AND c.pk <= $3 ORDER BY c.pk LIMIT $4", account, after, upto, walkAtOnce)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (w walked, err error) {
+		var data []byte
+		if err = row.Scan(&w.pk, (*directory.Text)(&w.integration), &data); err == nil {
+			err = w.contact.UnmarshalJSON(data)
+		}
+		return w, err
+	})
+}
+
+func (s *Store) walk(ctx context.Context, tx pgx.Tx, account, id int32, judge directory.Judge, some []walked) error {
+	keys := make([]int64, len(some))
+	for i := range some {
+		keys[i] = some[i].pk
+	}
+	was, err := membersAmong(ctx, tx, account, id, keys)
+	if err != nil {
+		return err
+	}
+	change := &bookChange{id: id}
+	var words pgx.Batch
+	for i := range some {
+		w := &some[i]
+		is := judge(w.integration, &w.contact)
+		if is == was[w.pk] {
+			continue
+		}
+		place := directory.Place{Key: w.pk, Sort: directory.SortKey(&w.contact)}
+		if is {
+			change.in = append(change.in, place)
+			change.added++
+			words.Queue("UPDATE contactbridge.contacts SET words = words || $3::tsvector WHERE account = (SELECT $1::int) AND pk = $2",
+				account, w.pk, lexeme(account, book, strconv.Itoa(int(id))))
+		} else {
+			change.out = append(change.out, place)
+			words.Queue("UPDATE contactbridge.contacts SET words = ts_delete(words, $3) WHERE account = (SELECT $1::int) AND pk = $2",
+				account, w.pk, word(account, book, strconv.Itoa(int(id))))
+		}
+	}
+	if words.Len() > 0 {
+		if err := tx.SendBatch(ctx, &words).Close(); err != nil {
+			return err
+		}
+	}
+	return s.writeBooks(ctx, tx, account, []*bookChange{change})
+}
+
+// forgetLeavers forgets who left books long ago.
+func (s *Store) forgetLeavers(ctx context.Context) error {
+	return s.transaction(ctx, func(tx pgx.Tx) error {
+		now, err := s.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `WITH old AS (DELETE FROM contactbridge.leavers WHERE at < $1 RETURNING account, book, seq)
+			UPDATE contactbridge.books b SET floor = greatest(b.floor, o.seq) FROM (SELECT account, book, max(seq) AS seq FROM old GROUP BY account, book) o
+			WHERE b.account = o.account AND b.id = o.book`, now.Add(-directory.LeftFor).UnixMilli())
+		return err
+	})
+}

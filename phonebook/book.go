@@ -1,0 +1,541 @@
+// Package phonebook is the directory as telephones and address books see it: a selection of an account's contacts, with names and
+// numbers as devices show and dial them. It knows no device's protocol.
+package phonebook
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/failure"
+)
+
+// A Config is a phonebook as it is declared.
+type Config struct {
+	Name         string
+	Account      string
+	Integrations []string // empty: all
+	Where        string   // an expression over the contact; empty: every contact
+	Numbers      Numbers
+	HTTP         *HTTP    // nil: it is not served over HTTP
+	LDAP         *LDAP    // nil: it is not served over LDAP
+	CardDAV      *CardDAV // nil: it is not served over CardDAV
+}
+
+// CardDAV says how a phonebook is served over CardDAV.
+type CardDAV struct {
+	User     string
+	Password string
+	Title    string // what address books show; empty: the phonebook's name
+}
+
+// LDAP says how a phonebook is served over LDAP.
+type LDAP struct {
+	Listen        string // host:port; several phonebooks may share it
+	Base          string // the DN that entries are below
+	BindDN        string
+	Password      string
+	Anonymous     bool   // anyone may read it
+	Cert, Key     string // of TLS; empty: plain LDAP
+	StartTLS      bool   // TLS begins when it is asked for; otherwise at once
+	SizeLimit     int    // entries of an answer
+	SizeLimitCode int    // of an answer that has not all of them: 4, or 0 for telephones that show that as an error
+}
+
+// HTTP says how a phonebook is served over HTTP.
+type HTTP struct {
+	User       string
+	Password   string
+	Digest     bool           // also by Digest, for devices that need it
+	SecretPath string         // a part of the path that lets in without a password
+	Allow      []netip.Prefix // empty: every address
+	Title      string         // what devices show; empty: the phonebook's name
+	First      First
+	Prefer     string // an expression; contacts of which it is true go in first
+}
+
+// First says which entries go in first where not all do.
+type First string
+
+// The rules.
+const (
+	FirstByName   First = "name"
+	FirstByChange First = "changed"
+)
+
+// preferred is the name of the book in the directory that holds the preferred contacts of a phonebook. No phonebook has such a name.
+func preferred(name string) string { return name + "/first" }
+
+func (c *Config) prefers() bool { return c.HTTP != nil && c.HTTP.Prefer != "" }
+
+// Declared returns the books that the directory keeps for phonebooks.
+func Declared(configs []Config) []directory.Book {
+	var books []directory.Book
+	for i := range configs {
+		c := &configs[i]
+		r := rule{Integrations: c.Integrations}
+		if c.Where != "" {
+			r.Where = []string{c.Where}
+		}
+		books = append(books, directory.Book{Account: c.Account, Name: c.Name, Rule: r.text()})
+		if c.prefers() {
+			r.Where = append(r.Where, c.HTTP.Prefer)
+			books = append(books, directory.Book{Account: c.Account, Name: preferred(c.Name), Rule: r.text()})
+		}
+	}
+	return books
+}
+
+// An Access is the directory of an account as it may be shown.
+type Access struct {
+	Store  directory.Store // its look-ups leave out what is hidden
+	Region string          // of the account
+	Hidden []string        // integrations that are being removed
+}
+
+// A Directory gives access to the directory of an account.
+type Directory func(ctx context.Context, account string) (Access, error)
+
+// A Set is the phonebooks of a process, by name.
+type Set struct {
+	books map[string]*Book
+	names []string
+}
+
+// NewSet returns phonebooks that are read from a directory.
+func NewSet(configs []Config, from Directory) *Set {
+	s := &Set{books: map[string]*Book{}}
+	for _, c := range configs {
+		s.books[c.Name] = &Book{Config: c, directory: from}
+		s.names = append(s.names, c.Name)
+	}
+	slices.Sort(s.names)
+	return s
+}
+
+// Find returns a phonebook; nil where there is none of that name.
+func (s *Set) Find(name string) *Book {
+	if s == nil {
+		return nil
+	}
+	return s.books[name]
+}
+
+// All lists the phonebooks by name.
+func (s *Set) All() []*Book {
+	if s == nil {
+		return nil
+	}
+	all := make([]*Book, len(s.names))
+	for i, name := range s.names {
+		all[i] = s.books[name]
+	}
+	return all
+}
+
+// A Book is a phonebook.
+type Book struct {
+	Config
+	directory Directory
+}
+
+// ErrNotFilled says that not every contact has been judged yet.
+var ErrNotFilled error = &failure.Error{
+	Code: failure.Busy, Message: "the phonebook is being filled", Hint: "Try again in a minute.",
+}
+
+// A View is a phonebook as it stands for one request.
+type View struct {
+	State   directory.BookState
+	Numbers Numbers // with the account's region where the phonebook has none
+	book    *Book
+	store   directory.Store
+	hidden  []string
+}
+
+// Open returns the phonebook as it stands, or [ErrNotFilled].
+func (b *Book) Open(ctx context.Context) (*View, error) {
+	a, err := b.directory(ctx, b.Account)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{Numbers: b.Numbers, book: b, store: a.Store, hidden: a.Hidden}
+	if v.Numbers.Region == "" {
+		v.Numbers.Region = a.Region
+	}
+	v.State, err = a.Store.Book(ctx, directory.BookKey{Account: b.Account, Name: b.Name})
+	if errors.Is(err, directory.ErrNotFound) || err == nil && !v.State.Filled {
+		return nil, ErrNotFilled
+	}
+	return v, err
+}
+
+// Version says in which state the phonebook is, in which ways it writes numbers included: what was made of equal versions is equal.
+func (v *View) Version() string {
+	return fmt.Sprintf("%s-%d-%+v-%q", v.State.Epoch, v.State.Seq, v.Numbers, v.hidden)
+}
+
+func (v *View) hides(m *directory.Member) bool { return slices.Contains(v.hidden, m.Integration) }
+
+func (v *View) entry(m *directory.Member) Entry { return v.Numbers.entryOf(m) }
+
+// errFull ends a visit.
+var errFull = errors.New("there are enough entries")
+
+// Choose visits the entries that go into a device which takes at most most of them: those that are preferred, then the others by the
+// phonebook's rule. visit returns false for an entry that does not count, such as one without a number, and [io.EOF] to stop.
+// It returns how many members there are that were not visited.
+func (v *View) Choose(ctx context.Context, most int, visit func(*Entry) (taken bool, err error)) (leftOut int64, err error) {
+	taken, seen := 0, int64(0)
+	known := map[directory.Ref]bool{} // what changes meanwhile may come twice
+	walk := func(state directory.BookState) error {
+		q := directory.MemberQuery{ByChange: v.book.HTTP != nil && v.book.HTTP.First == FirstByChange}
+		for q.Limit = max(2*most, directory.Chunk); ; q.Offset += q.Limit {
+			found := 0
+			err := v.store.Members(ctx, state, q, func(m *directory.Member) error {
+				if found++; taken >= most {
+					return errFull
+				}
+				id := refOf(m.Integration, &m.Contact)
+				if known[id] || v.hides(m) {
+					return nil
+				}
+				known[id] = true
+				e := v.entry(m)
+				ok, err := visit(&e)
+				if err != nil {
+					return err
+				}
+				seen++
+				if ok {
+					taken++
+				}
+				return nil
+			})
+			if err != nil || found < q.Limit {
+				return err
+			}
+		}
+	}
+	if v.book.prefers() {
+		state, err := v.store.Book(ctx, directory.BookKey{Account: v.book.Account, Name: preferred(v.book.Name)})
+		if err == nil && state.Filled {
+			err = walk(state)
+		}
+		if err != nil && !errors.Is(err, directory.ErrNotFound) && !errors.Is(err, errFull) {
+			return 0, err
+		}
+	}
+	if err := walk(v.State); err != nil && !errors.Is(err, errFull) {
+		return 0, err
+	}
+	return max(0, v.State.Members-seen), nil
+}
+
+// All visits every entry, in the order of names.
+func (v *View) All(ctx context.Context, visit func(*Entry) error) error {
+	const atOnce = 10_000
+	last, skip := "", 0
+	for {
+		found := 0
+		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: last, Offset: skip, Limit: atOnce}, func(m *directory.Member) error {
+			found++
+			if m.Sort == last {
+				skip++
+			} else {
+				last, skip = m.Sort, 1
+			}
+			if v.hides(m) {
+				return nil
+			}
+			e := v.entry(m)
+			return visit(&e)
+		})
+		if err != nil || found < atOnce {
+			return err
+		}
+	}
+}
+
+// Page returns entries by name: those from a beginning on, without the first ones.
+func (v *View) Page(ctx context.Context, from string, offset, limit int) (entries []Entry, err error) {
+	q := directory.MemberQuery{From: strings.Join(directory.Fold(from), " "), Offset: offset, Limit: limit}
+	err = v.store.Members(ctx, v.State, q, func(m *directory.Member) error {
+		if !v.hides(m) {
+			entries = append(entries, v.entry(m))
+		}
+		return nil
+	})
+	return entries, err
+}
+
+// Search finds entries by what a user typed: the beginnings of words, or a number. The best come first.
+func (v *View) Search(ctx context.Context, text string, limit int) ([]Entry, error) {
+	if len(directory.Fold(text)) == 0 {
+		return v.Page(ctx, "", 0, limit)
+	}
+	found, err := v.store.Search(ctx, v.book.Account, directory.Query{Text: text, Book: v.book.Name, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 && !strings.ContainsFunc(text, isLetter) {
+		return v.Number(ctx, text, limit)
+	}
+	return v.inOrder(ctx, found)
+}
+
+func isLetter(r rune) bool { return r > 0x7f || 'a' <= r|0x20 && r|0x20 <= 'z' }
+
+// inOrder returns the entries of contacts that are in the phonebook.
+func (v *View) inOrder(ctx context.Context, found []directory.Entry) ([]Entry, error) {
+	refs := make([]directory.Ref, len(found))
+	for i := range found {
+		refs[i] = refOf(found[i].Integration, &found[i].Contact)
+	}
+	members, err := v.store.MembersOf(ctx, v.State, refs)
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[directory.Ref]*directory.Member, len(members))
+	for i := range members {
+		at[refOf(members[i].Integration, &members[i].Contact)] = &members[i]
+	}
+	entries := make([]Entry, 0, len(members))
+	for _, ref := range refs {
+		if m, ok := at[ref]; ok {
+			entries = append(entries, v.entry(m))
+		}
+	}
+	return entries, nil
+}
+
+// mostSharing is how many contacts with one number are looked at.
+const mostSharing = 1000
+
+// Number finds the entries that have a number, however it is spelt, by name.
+func (v *View) Number(ctx context.Context, number string, limit int) ([]Entry, error) {
+	asked := v.Numbers.Read(number)
+	for _, e164 := range asked.E164 {
+		matches, err := v.store.ByE164(ctx, v.book.Account, []string{e164}, mostSharing)
+		if err != nil {
+			return nil, err
+		}
+		if entries, err := v.matching(ctx, matches, limit); err != nil || len(entries) > 0 {
+			return entries, err
+		}
+	}
+	if digits := onlyDigits(bare(number)); digits != "" {
+		matches, err := v.store.ByE164(ctx, v.book.Account, []string{digits}, mostSharing)
+		if err != nil {
+			return nil, err
+		}
+		if entries, err := v.matching(ctx, matches, limit); err != nil || len(entries) > 0 {
+			return entries, err
+		}
+	}
+	if asked.Ending == "" {
+		return nil, nil
+	}
+	matches, err := v.store.BySuffix(ctx, v.book.Account, asked.Ending, mostSharing)
+	if err != nil {
+		return nil, err
+	}
+	return v.matching(ctx, matches, limit)
+}
+
+func (v *View) matching(ctx context.Context, matches []directory.Match, limit int) ([]Entry, error) {
+	var found []directory.Entry
+	for _, m := range matches {
+		found = append(found, directory.Entry{Key: m.Key, Contact: m.Contact})
+	}
+	entries, err := v.inOrder(ctx, found)
+	slices.SortStableFunc(entries, func(a, b Entry) int { return strings.Compare(a.Sort, b.Sort) })
+	entries = slices.CompactFunc(entries, func(a, b Entry) bool { return a.Card == b.Card })
+	return entries[:min(len(entries), limit)], err
+}
+
+// Before counts the entries before a beginning of a name.
+func (v *View) Before(ctx context.Context, from string) (int64, error) {
+	return v.store.MembersBefore(ctx, v.State, strings.Join(directory.Fold(from), " "))
+}
+
+// MostFound is how many entries the methods Words, Starts and Ending find at most.
+const MostFound = directory.RankedMost
+
+// Words finds entries that have every word of a text at the beginning of a word of their name, company, title or e-mail addresses, in
+// the order of names, without their cards ([View.Carded]). more says that there may be others.
+func (v *View) Words(ctx context.Context, text string) (entries []Entry, more bool, err error) {
+	return v.found(ctx, directory.Query{Text: text, Book: v.book.Name, Limit: MostFound})
+}
+
+// Starts finds entries with a number of which this may be the beginning, in whichever spelling: as Words does.
+func (v *View) Starts(ctx context.Context, typed string) (entries []Entry, more bool, err error) {
+	for _, digits := range v.Numbers.starts(typed) {
+		some, others, err := v.found(ctx, directory.Query{Starts: digits, Book: v.book.Name, Limit: MostFound})
+		if err != nil {
+			return nil, false, err
+		}
+		entries, more = append(entries, some...), more || others
+	}
+	return v.each(entries), more, nil
+}
+
+// Ending finds entries with a number that ends in these digits, which are [directory.MinSuffix] or more: as Words does.
+func (v *View) Ending(ctx context.Context, digits string) (entries []Entry, err error) {
+	if len(digits) < directory.MinSuffix {
+		return nil, nil
+	}
+	matches, err := v.store.BySuffix(ctx, v.book.Account, digits, mostSharing)
+	if err != nil {
+		return nil, err
+	}
+	return v.matching(ctx, matches, mostSharing)
+}
+
+func (v *View) found(ctx context.Context, q directory.Query) (entries []Entry, more bool, err error) {
+	found, err := v.store.Search(ctx, v.book.Account, q)
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range found {
+		entries = append(entries, v.Numbers.unread(&directory.Member{Entry: found[i], Sort: directory.SortKey(&found[i].Contact)}))
+	}
+	return v.each(entries), len(found) >= q.Limit, nil
+}
+
+// each is entries by name, each once.
+func (v *View) each(entries []Entry) []Entry {
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		return cmp.Or(strings.Compare(a.Sort, b.Sort), strings.Compare(a.Integration, b.Integration), strings.Compare(a.ID, b.ID))
+	})
+	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.Integration == b.Integration && a.ID == b.ID })
+}
+
+// Each is [View.Words]' order: entries by name, each once.
+func (v *View) Each(entries []Entry) []Entry { return v.each(entries) }
+
+// Carded gives entries their cards. Those that are not in the phonebook any more are left out.
+func (v *View) Carded(ctx context.Context, entries []Entry) ([]Entry, error) {
+	var without []directory.Ref
+	for i := range entries {
+		if entries[i].Card == "" {
+			without = append(without, directory.Ref{Integration: entries[i].Integration, ID: entries[i].ID})
+		}
+	}
+	members, err := v.store.MembersOf(ctx, v.State, without)
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[directory.Ref]*directory.Member, len(members))
+	for i := range members {
+		at[refOf(members[i].Integration, &members[i].Contact)] = &members[i]
+	}
+	carded := make([]Entry, 0, len(entries))
+	for _, e := range entries {
+		if e.Card == "" {
+			m := at[directory.Ref{Integration: e.Integration, ID: e.ID}]
+			if m == nil {
+				continue
+			}
+			e.Card, e.Seq = m.Card, m.Seq
+		}
+		carded = append(carded, e)
+	}
+	return carded, nil
+}
+
+// ByCard returns the entry with a card; nil where there is none.
+func (v *View) ByCard(ctx context.Context, card string) (*Entry, error) {
+	members, err := v.store.ByCard(ctx, v.State, []string{card})
+	if err != nil || len(members) == 0 || v.hides(&members[0]) {
+		return nil, err
+	}
+	e := v.entry(&members[0])
+	return &e, nil
+}
+
+// A Scan is a way through a phonebook in the order of names.
+type Scan struct {
+	From     string   // the sort key to begin at
+	Skip     int      // members from there on that are passed over
+	Contains []string // see [directory.MemberQuery]
+}
+
+// Scan visits entries until visit returns false, and returns where it stood, which is where a later Scan goes on after the last
+// entry for which visit returned true. done says that there are no more.
+func (v *View) Scan(ctx context.Context, at Scan, visit func(*Entry) bool) (next Scan, done bool, err error) {
+	for size := 64; ; size = min(2*size, 4096) {
+		found := 0
+		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: at.From, Offset: at.Skip, Limit: size, Contains: at.Contains}, func(m *directory.Member) error {
+			found++
+			if !v.hides(m) {
+				if e := v.Numbers.unread(m); !visit(&e) {
+					return errFull
+				}
+			}
+			if m.Sort == at.From {
+				at.Skip++
+			} else {
+				at.From, at.Skip = m.Sort, 1
+			}
+			return nil
+		})
+		if errors.Is(err, errFull) {
+			return at, false, nil
+		}
+		if err != nil || found < size {
+			return at, err == nil, err
+		}
+	}
+}
+
+// Changes are what happened to a phonebook after a change.
+type Changes struct {
+	Entries []Entry  // that came or changed
+	Left    []string // cards that are not in it any more
+	Seq     int64    // up to which change this is
+	More    bool     // there are later changes
+}
+
+// Changes lists what happened to the phonebook after a change, which must not be below the floor of its state: at most limit changes.
+func (v *View) Changes(ctx context.Context, since int64, limit int) (c Changes, err error) {
+	found, err := v.store.BookChanges(ctx, v.State, since, limit)
+	if err != nil {
+		return c, err
+	}
+	c.Left, c.Seq, c.More = found.Left, found.Seq, found.More
+	for i := range found.Members {
+		if m := &found.Members[i]; v.hides(m) {
+			c.Left = append(c.Left, m.Card)
+		} else {
+			c.Entries = append(c.Entries, v.entry(m))
+		}
+	}
+	return c, nil
+}
+
+// ByCards returns the entries with some cards, by card. Those that there are not are left out.
+func (v *View) ByCards(ctx context.Context, cards []string) (map[string]Entry, error) {
+	members, err := v.store.ByCard(ctx, v.State, cards)
+	entries := make(map[string]Entry, len(members))
+	for i := range members {
+		if !v.hides(&members[i]) {
+			entries[members[i].Card] = v.entry(&members[i])
+		}
+	}
+	return entries, err
+}
+
+// Epoch says in which life the phonebook is, in which ways it writes numbers and what it hides included: between two changes with the same
+// epoch it is known what happened.
+func (v *View) Epoch() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s-%+v-%q", v.State.Epoch, v.Numbers, v.hidden))
+	return hex.EncodeToString(sum[:10])
+}
