@@ -14,28 +14,28 @@ import (
 
 // Config is a whole configuration file.
 type Config struct {
-	Listen     string             `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
-	TLS        TLS                `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the hub gets by itself. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
-	PublicURL  string             `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
-	Log        config.Log         `yaml:"log" jsonschema_description:"What is written to standard error."`
-	Data       string             `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
-	Database   string             `yaml:"database" jsonschema_description:"A PostgreSQL database instead of the embedded one: postgres://user:password@host/name. Any number of hubs may share it."`
-	Role       string             `yaml:"role" jsonschema:"default=all,enum=all,enum=web,enum=worker" jsonschema_description:"What this process does: web answers requests, worker runs integrations, all does both. web and worker need a database."`
-	Workers    int                `yaml:"workers" jsonschema:"default=8,minimum=1,maximum=1000" jsonschema_description:"Runs at once in this process."`
-	PerAccount int                `yaml:"per_account" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"Runs of one account at once in this process, so that no account keeps the others waiting. Default: half of workers where there is more than one account, otherwise all."`
-	PerHost    int                `yaml:"per_host" jsonschema:"default=4,minimum=1,maximum=1000" jsonschema_description:"Runs at once against bridges on one host, in this process."`
-	Answers    config.Size        `yaml:"answers" jsonschema:"default=256MiB" jsonschema_description:"Memory for all pages that bridges have answered and that are not stored yet, in this process. A page that has no room waits for its turn. It is counted as eight times the page's size, so that one page of 32 MiB has all of the default."`
-	Limits     Ceilings           `yaml:"limits" jsonschema_description:"The most that integrations may take that are added or changed in the console, by the API or on the command line. Integrations of this file may go beyond."`
-	Accounts   map[string]Account `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
-	Tokens     map[string]Token   `yaml:"tokens" jsonschema_description:"API tokens, by name."`
-	Webhooks   map[string]Webhook `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
+	Listen     string               `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
+	TLS        TLS                  `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the hub gets by itself. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
+	PublicURL  string               `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
+	Log        config.Log           `yaml:"log" jsonschema_description:"What is written to standard error."`
+	Data       string               `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
+	Database   string               `yaml:"database" jsonschema_description:"A PostgreSQL database instead of the embedded one: postgres://user:password@host/name. Any number of hubs may share it."`
+	Role       string               `yaml:"role" jsonschema:"default=all,enum=all,enum=web,enum=worker" jsonschema_description:"What this process does: web answers requests, worker runs integrations, all does both. web and worker need a database."`
+	Workers    int                  `yaml:"workers" jsonschema:"default=8,minimum=1,maximum=1000" jsonschema_description:"Runs at once in this process."`
+	PerAccount int                  `yaml:"per_account" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"Runs of one account at once in this process, so that no account keeps the others waiting. Default: half of workers where there is more than one account, otherwise all."`
+	PerHost    int                  `yaml:"per_host" jsonschema:"default=4,minimum=1,maximum=1000" jsonschema_description:"Runs at once against bridges on one host, in this process."`
+	Answers    config.Size          `yaml:"answers" jsonschema:"default=256MiB" jsonschema_description:"Memory for all pages that bridges have answered and that are not stored yet, in this process. A page that has no room waits for its turn. It is counted as eight times the page's size, so that one page of 32 MiB has all of the default."`
+	Limits     Ceilings             `yaml:"limits" jsonschema_description:"The most that integrations may take that are added or changed in the console, by the API or on the command line. Integrations of this file may go beyond."`
+	Accounts   map[string]Account   `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
+	Tokens     map[string]Token     `yaml:"tokens" jsonschema_description:"API tokens, by name."`
+	Webhooks   map[string]Webhook   `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
 	Phonebooks map[string]Phonebook `yaml:"phonebooks" jsonschema_description:"Selections of the accounts' contacts for telephones and address books, by name."`
-	Network    Network            `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
-	Secrets    Secrets            `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
-	Metrics    string             `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is only holders of one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off closes it."`
-	Keep       Keep               `yaml:"keep" jsonschema_description:"How long history is kept."`
-	Folder     string             `yaml:"-"` // that relative names start from
-	SignIn     SignIn             `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
+	Network    Network              `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
+	Secrets    Secrets              `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
+	Metrics    string               `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is only holders of one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off closes it."`
+	Keep       Keep                 `yaml:"keep" jsonschema_description:"How long history is kept."`
+	Folder     string               `yaml:"-"` // that relative names start from
+	SignIn     SignIn               `yaml:"sign_in" jsonschema_description:"Signing in to the console with OpenID Connect, besides passwords."`
 }
 
 // TLS is a certificate and its key, or how the hub gets them.

@@ -59,7 +59,7 @@ func TestPhonebookOfTheFileIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != 207 || !strings.Contains(string(text), ">Jane Doe<") {
+	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusMultiStatus || !strings.Contains(string(text), ">Jane Doe<") {
 		t.Errorf("CardDAV: %d %s, %v", answer.StatusCode, text, err)
 	}
 	person := []directory.Ref{{Integration: "crm", ID: "1"}}

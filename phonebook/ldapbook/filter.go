@@ -49,7 +49,7 @@ func (r *filterReader) read(e element, depth int) (*filter, error) {
 		return nil, errBER
 	}
 	switch e.tag {
-	case constructed0 | 0, constructed0 | 1:
+	case constructed0, constructed0 | 1:
 		f := &filter{op: opAnd}
 		if e.tag == constructed0|1 {
 			f.op = opOr
@@ -114,7 +114,7 @@ func substrings(e element) (*filter, error) {
 	for n, p := range pieces {
 		text := phonebook.UTF8(string(p.body))
 		switch {
-		case p.tag == context0|0 && n == 0:
+		case p.tag == context0 && n == 0:
 			f.initial = text
 		case p.tag == context0|1:
 			if text != "" { // "ann**" has an empty piece

@@ -58,7 +58,7 @@ func (c *conn) bind(m message) error {
 	if err != nil || version != 2 && version != 3 {
 		return c.send(m.id, m.op.tag, result{code: protocolError, message: "only versions 2 and 3 are spoken"})
 	}
-	if parts[2].tag != context0|0 {
+	if parts[2].tag != context0 {
 		return c.send(m.id, m.op.tag, result{code: authMethodNotSupported, message: "only simple authentication is known"})
 	}
 	dn, password := phonebook.UTF8(string(parts[1].body)), string(parts[2].body)
@@ -88,7 +88,7 @@ func (c *conn) begins(m message) bool {
 func (c *conn) extended(m message) error {
 	parts, err := all(m.op.body, 2)
 	switch {
-	case err != nil || len(parts) == 0 || parts[0].tag != context0|0:
+	case err != nil || len(parts) == 0 || parts[0].tag != context0:
 		return c.send(m.id, m.op.tag, result{code: protocolError, message: "the request is not valid"})
 	case string(parts[0].body) != oidStartTLS:
 		return c.send(m.id, m.op.tag, result{code: protocolError, message: "the operation is not known"})

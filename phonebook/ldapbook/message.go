@@ -85,7 +85,7 @@ func parseMessage(body []byte) (m message, ok bool, err error) {
 	if len(parts) == 2 {
 		return m, true, nil
 	}
-	if parts[2].tag != constructed0|0 {
+	if parts[2].tag != constructed0 {
 		return m, true, errBER
 	}
 	list, err := all(parts[2].body, mostControls)
@@ -237,7 +237,7 @@ func appendMessage(dst []byte, id int, tag byte, op []byte, controls ...[]byte) 
 		for _, c := range controls {
 			list = append(list, c...)
 		}
-		body = appendElement(body, constructed0|0, list)
+		body = appendElement(body, constructed0, list)
 	}
 	return appendElement(dst, tagSequence, body)
 }

@@ -137,7 +137,7 @@ type answer struct {
 func (b *book) ask(method, path, body string, headers ...string) (a answer) {
 	b.Helper()
 	r, text := b.send(method, path, body, append(headers, signedIn)...)
-	if r.StatusCode != 207 {
+	if r.StatusCode != http.StatusMultiStatus {
 		b.Fatalf("%s %s: status %d\n%s", method, path, r.StatusCode, text)
 	}
 	if err := xml.Unmarshal([]byte(text), &a); err != nil {
@@ -181,9 +181,10 @@ func (b *book) multiget(hrefs ...string) answer {
 
 func (a answer) hrefs() (there, gone []string) {
 	for _, r := range a.Responses {
-		if r.Self == "HTTP/1.1 404 Not Found" {
+		switch r.Self {
+		case "HTTP/1.1 404 Not Found":
 			gone = append(gone, r.Href)
-		} else if r.Self == "" {
+		case "":
 			there = append(there, r.Href)
 		}
 	}
@@ -193,19 +194,19 @@ func (a answer) hrefs() (there, gone []string) {
 func TestDiscovery(t *testing.T) {
 	b := open(t, clara)
 	r, _ := b.send("GET", "/.well-known/carddav", "")
-	if r.StatusCode != 301 || r.Header.Get("Location") != "/dav/" {
+	if r.StatusCode != http.StatusMovedPermanently || r.Header.Get("Location") != "/dav/" {
 		t.Errorf("well-known: %d, %q", r.StatusCode, r.Header.Get("Location"))
 	}
 	r, _ = b.send("PROPFIND", "/dav/", "")
-	if r.StatusCode != 401 || !strings.HasPrefix(r.Header.Get("WWW-Authenticate"), "Basic ") {
+	if r.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(r.Header.Get("WWW-Authenticate"), "Basic ") {
 		t.Errorf("without a password: %d", r.StatusCode)
 	}
 	r, _ = b.send("OPTIONS", contacts, "", signedIn)
-	if r.StatusCode != 200 || !strings.Contains(r.Header.Get("DAV"), "addressbook") || strings.Contains(r.Header.Get("Allow"), "PUT") {
+	if r.StatusCode != http.StatusOK || !strings.Contains(r.Header.Get("DAV"), "addressbook") || strings.Contains(r.Header.Get("Allow"), "PUT") {
 		t.Errorf("OPTIONS: %d, %q", r.StatusCode, r.Header)
 	}
 	for _, path := range []string{"/dav/other/", "/dav/none/"} {
-		if r, _ := b.send("PROPFIND", path, "", signedIn); r.StatusCode != 401 {
+		if r, _ := b.send("PROPFIND", path, "", signedIn); r.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: %d", path, r.StatusCode)
 		}
 	}
@@ -240,7 +241,7 @@ func TestPropertiesOfTheAddressBook(t *testing.T) {
 	if missing.Status != "HTTP/1.1 404 Not Found" || !strings.Contains(missing.Prop.Inner, "bulk-requests") {
 		t.Errorf("%+v", missing)
 	}
-	if r, text := b.send("PROPFIND", contacts, "", signedIn, "Depth: infinity"); r.StatusCode != 403 || !strings.Contains(text, "propfind-finite-depth") {
+	if r, text := b.send("PROPFIND", contacts, "", signedIn, "Depth: infinity"); r.StatusCode != http.StatusForbidden || !strings.Contains(text, "propfind-finite-depth") {
 		t.Errorf("Depth infinity: %d %s", r.StatusCode, text)
 	}
 	all := b.ask("PROPFIND", contacts, "", "Depth: 1")
@@ -287,7 +288,7 @@ func TestPurgedContactIsReportedDeleted(t *testing.T) {
 	if len(changed) != 0 || len(left) != 1 {
 		t.Fatalf("changed %q, left %q", changed, left)
 	}
-	if r, _ := b.send("GET", left[0], "", signedIn); r.StatusCode != 404 {
+	if r, _ := b.send("GET", left[0], "", signedIn); r.StatusCode != http.StatusNotFound {
 		t.Errorf("her card: %d", r.StatusCode)
 	}
 	for _, body := range []string{"", fmt.Sprintf(propfind, "<C:address-data/>")} {
@@ -304,10 +305,10 @@ func TestTokensThatAreNotOurs(t *testing.T) {
 		return `<D:sync-collection xmlns:D="DAV:"><D:sync-token>` + token + `</D:sync-token><D:prop><D:getetag/></D:prop></D:sync-collection>`
 	}
 	for _, one := range []string{"http://example.com/ns/sync/1", token + "0", strings.TrimSuffix(token, "1") + "-1", "x", token[:len(token)-4] + "9:99"} {
-		if r, text := b.send("REPORT", contacts, body(one), signedIn, "User-Agent: iOS/18.0 dataaccessd/1.0"); r.StatusCode != 403 || !strings.Contains(text, "valid-sync-token") {
+		if r, text := b.send("REPORT", contacts, body(one), signedIn, "User-Agent: iOS/18.0 dataaccessd/1.0"); r.StatusCode != http.StatusForbidden || !strings.Contains(text, "valid-sync-token") {
 			t.Errorf("%s on a mobile: %d %s", one, r.StatusCode, text)
 		}
-		if r, _ := b.send("REPORT", contacts, body(one), signedIn, "User-Agent: Mozilla/5.0 Thunderbird/140.0"); r.StatusCode != 400 {
+		if r, _ := b.send("REPORT", contacts, body(one), signedIn, "User-Agent: Mozilla/5.0 Thunderbird/140.0"); r.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s in Thunderbird: %d", one, r.StatusCode)
 		}
 	}
@@ -392,15 +393,15 @@ func TestNothingIsWritten(t *testing.T) {
 	b := open(t, clara)
 	there, _ := b.sync("", "").hrefs()
 	for _, method := range []string{"PUT", "DELETE", "MKCOL", "PROPPATCH", "MOVE", "COPY", "POST", "LOCK", "PATCH"} {
-		if r, text := b.send(method, there[0], "", signedIn); r.StatusCode != 403 || !strings.Contains(text, "need-privileges") {
+		if r, text := b.send(method, there[0], "", signedIn); r.StatusCode != http.StatusForbidden || !strings.Contains(text, "need-privileges") {
 			t.Errorf("%s: %d %s", method, r.StatusCode, text)
 		}
 	}
 	r, text := b.send("GET", there[0], "", signedIn)
-	if r.StatusCode != 200 || !strings.Contains(text, "UID:") || strings.Contains(there[0], "/a.vcf") || r.Header.Get("Content-Type") != "text/vcard; charset=utf-8" {
+	if r.StatusCode != http.StatusOK || !strings.Contains(text, "UID:") || strings.Contains(there[0], "/a.vcf") || r.Header.Get("Content-Type") != "text/vcard; charset=utf-8" {
 		t.Errorf("%d %q\n%s", r.StatusCode, r.Header, text)
 	}
-	if r, _ := b.send("GET", there[0], "", signedIn, "If-None-Match: "+r.Header.Get("ETag")); r.StatusCode != 304 {
+	if r, _ := b.send("GET", there[0], "", signedIn, "If-None-Match: "+r.Header.Get("ETag")); r.StatusCode != http.StatusNotModified {
 		t.Errorf("with its ETag: %d", r.StatusCode)
 	}
 }
@@ -420,13 +421,13 @@ func TestHostileBodies(t *testing.T) {
 			t.Errorf("%s: %d, want %d", what, r.StatusCode, c.want)
 		}
 	}
-	if r, text := b.send("REPORT", contacts, `<D:expand-property xmlns:D="DAV:"/>`, signedIn); r.StatusCode != 403 || !strings.Contains(text, "supported-report") {
+	if r, text := b.send("REPORT", contacts, `<D:expand-property xmlns:D="DAV:"/>`, signedIn); r.StatusCode != http.StatusForbidden || !strings.Contains(text, "supported-report") {
 		t.Errorf("a report that is unknown: %d %s", r.StatusCode, text)
 	}
 	for range 25 {
 		b.send("PROPFIND", contacts, "", "Authorization: Basic cGhvbmVzOmZhbHNjaA==")
 	}
-	if r, _ := b.send("PROPFIND", contacts, "", "Authorization: Basic cGhvbmVzOmZhbHNjaDI="); r.StatusCode != 429 {
+	if r, _ := b.send("PROPFIND", contacts, "", "Authorization: Basic cGhvbmVzOmZhbHNjaDI="); r.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("after many wrong passwords: %d", r.StatusCode)
 	}
 }

@@ -256,10 +256,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *request, f format) {
 		return
 	}
 	r.view = view
-	etag := ""
 	if !f.fresh {
 		sum := sha256.Sum256([]byte(strings.Join([]string{view.Version(), r.URL.Path, r.query.Encode(), r.base, fmt.Sprintf("%+v", r.book.HTTP), documents}, "\x00")))
-		etag = `"` + hex.EncodeToString(sum[:12]) + `"`
+		etag := `"` + hex.EncodeToString(sum[:12]) + `"`
 		w.Header().Set("ETag", etag)
 		w.Header().Set("Cache-Control", "private, no-cache")
 		if matches(r.Header.Get("If-None-Match"), etag) {

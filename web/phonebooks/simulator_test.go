@@ -130,7 +130,7 @@ func (s *simulator) body(target string, headers ...string) string {
 	s.Helper()
 	r := s.ask("GET", "/phonebooks/desk/"+target, append(headers, basic)...)
 	b, err := io.ReadAll(r.Body)
-	if err != nil || r.StatusCode != 200 {
+	if err != nil || r.StatusCode != http.StatusOK {
 		s.Fatalf("%s: status %d, %v\n%s", target, r.StatusCode, err, b)
 	}
 	if length := r.Header.Get("Content-Length"); length != "" && length != strconv.Itoa(len(b)) {
@@ -192,41 +192,41 @@ func TestATelephoneSignsInAndAsksForWhatIsNew(t *testing.T) {
 	s := simulate(t, nil, clara, dan, firm)
 	const target = "/phonebooks/desk/yealink.xml"
 	r := s.ask("GET", target)
-	if r.StatusCode != 401 || !strings.HasPrefix(r.Header.Get("WWW-Authenticate"), "Basic realm=") {
+	if r.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(r.Header.Get("WWW-Authenticate"), "Basic realm=") {
 		t.Errorf("without a password: %d, %q", r.StatusCode, r.Header)
 	}
-	if r := s.ask("GET", target, "Authorization: Basic cGhvbmVzOmZhbHNjaA=="); r.StatusCode != 401 {
+	if r := s.ask("GET", target, "Authorization: Basic cGhvbmVzOmZhbHNjaA=="); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("with a wrong password: %d", r.StatusCode)
 	}
-	if r := s.ask("GET", "/phonebooks/other/yealink.xml", basic); r.StatusCode != 401 {
+	if r := s.ask("GET", "/phonebooks/other/yealink.xml", basic); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("with the password of another account's phonebook: %d", r.StatusCode)
 	}
 	for _, target := range []string{"/phonebooks/none/yealink.xml", "/phonebooks/desk/none.xml", "/phonebooks/desk/", "/phonebooks/desk"} {
-		if r := s.ask("GET", target, basic); r.StatusCode != 404 {
+		if r := s.ask("GET", target, basic); r.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d", target, r.StatusCode)
 		}
 	}
 	first := s.ask("GET", target, basic)
 	etag := first.Header.Get("ETag")
-	if first.StatusCode != 200 || first.Header.Get("Content-Type") != "text/xml; charset=utf-8" || etag == "" {
+	if first.StatusCode != http.StatusOK || first.Header.Get("Content-Type") != "text/xml; charset=utf-8" || etag == "" {
 		t.Fatalf("%d, %q", first.StatusCode, first.Header)
 	}
-	if r := s.ask("GET", target, basic, "If-None-Match: "+etag); r.StatusCode != 304 {
+	if r := s.ask("GET", target, basic, "If-None-Match: "+etag); r.StatusCode != http.StatusNotModified {
 		t.Errorf("with the ETag: %d", r.StatusCode)
 	}
-	if r := s.ask("GET", target+"?max=1", basic, "If-None-Match: "+etag); r.StatusCode != 200 {
+	if r := s.ask("GET", target+"?max=1", basic, "If-None-Match: "+etag); r.StatusCode != http.StatusOK {
 		t.Errorf("another document with the ETag: %d", r.StatusCode)
 	}
 	moved := clara
 	moved.Phones = []string{"030 23125202"}
 	s.add(moved)
-	if r := s.ask("GET", target, basic, "If-None-Match: "+etag); r.StatusCode != 200 || r.Header.Get("ETag") == etag {
+	if r := s.ask("GET", target, basic, "If-None-Match: "+etag); r.StatusCode != http.StatusOK || r.Header.Get("ETag") == etag {
 		t.Errorf("after a change: %d", r.StatusCode)
 	}
-	if r := s.ask("PUT", target, basic); r.StatusCode != 405 {
+	if r := s.ask("PUT", target, basic); r.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("PUT: %d", r.StatusCode)
 	}
-	if r := s.ask("HEAD", target, basic); r.StatusCode != 200 {
+	if r := s.ask("HEAD", target, basic); r.StatusCode != http.StatusOK {
 		t.Errorf("HEAD: %d", r.StatusCode)
 	} else if b, _ := io.ReadAll(r.Body); len(b) > 0 {
 		t.Errorf("HEAD brings %q", b)
@@ -236,16 +236,16 @@ func TestATelephoneSignsInAndAsksForWhatIsNew(t *testing.T) {
 func TestWrongPasswordsAreSlowedDownAndGoodOnesAreNot(t *testing.T) {
 	s := simulate(t, nil, clara)
 	const target = "/phonebooks/desk/yealink.xml"
-	if r := s.ask("GET", target, basic); r.StatusCode != 200 {
+	if r := s.ask("GET", target, basic); r.StatusCode != http.StatusOK {
 		t.Fatal(r.StatusCode)
 	}
 	for range 20 {
 		s.ask("GET", target, "Authorization: Basic cGhvbmVzOmZhbHNjaA==")
 	}
-	if r := s.ask("GET", target, "Authorization: Basic cGhvbmVzOmZhbHNjaDI="); r.StatusCode != 429 || r.Header.Get("Retry-After") == "" {
+	if r := s.ask("GET", target, "Authorization: Basic cGhvbmVzOmZhbHNjaDI="); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") == "" {
 		t.Errorf("after twenty wrong passwords: %d", r.StatusCode)
 	}
-	if r := s.ask("GET", target, basic); r.StatusCode != 200 {
+	if r := s.ask("GET", target, basic); r.StatusCode != http.StatusOK {
 		t.Errorf("the other telephones of this address: %d", r.StatusCode)
 	}
 }
@@ -256,11 +256,11 @@ func TestSecretPathAndNetworks(t *testing.T) {
 		c.HTTP.User, c.HTTP.Password, c.HTTP.SecretPath = "", "", secret
 		c.HTTP.Allow = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // httptest's telephones
 	}, clara)
-	if r := s.ask("GET", "/phonebooks/desk/"+secret+"/yealink.xml"); r.StatusCode != 200 {
+	if r := s.ask("GET", "/phonebooks/desk/"+secret+"/yealink.xml"); r.StatusCode != http.StatusOK {
 		t.Errorf("with the secret path: %d", r.StatusCode)
 	}
 	for _, target := range []string{"/phonebooks/desk/yealink.xml", "/phonebooks/desk//yealink.xml", "/phonebooks/desk/" + secret[1:] + "/yealink.xml", "/phonebooks/desk/x/" + secret + "/yealink.xml"} {
-		if r := s.ask("GET", target); r.StatusCode != 404 || r.Header.Get("WWW-Authenticate") != "" {
+		if r := s.ask("GET", target); r.StatusCode != http.StatusNotFound || r.Header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %d", target, r.StatusCode)
 		}
 	}
@@ -268,7 +268,7 @@ func TestSecretPathAndNetworks(t *testing.T) {
 	b, _ := io.ReadAll(r.Body)
 	s.wants(string(b), "https://hub.example.com/phonebooks/desk/"+secret+"/cisco-input.xml")
 	other := simulate(t, func(c *phonebook.Config) { c.HTTP.Allow = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")} }, clara)
-	if r := other.ask("GET", "/phonebooks/desk/yealink.xml", basic); r.StatusCode != 403 {
+	if r := other.ask("GET", "/phonebooks/desk/yealink.xml", basic); r.StatusCode != http.StatusForbidden {
 		t.Errorf("from another network: %d", r.StatusCode)
 	}
 }
@@ -296,7 +296,7 @@ func TestDigest(t *testing.T) {
 		}
 	}
 	good := answerTo(challenge, "GET", target, "phones", "geheim-123")
-	if r := s.ask("GET", target, good); r.StatusCode != 200 {
+	if r := s.ask("GET", target, good); r.StatusCode != http.StatusOK {
 		t.Fatalf("the right answer to %s: %d", challenge, r.StatusCode)
 	}
 	for what, header := range map[string]string{
@@ -304,17 +304,17 @@ func TestDigest(t *testing.T) {
 		"another address": answerTo(challenge, "GET", "/phonebooks/desk/yealink.xml", "phones", "geheim-123"), "another method": answerTo(challenge, "PUT", target, "phones", "geheim-123"),
 		"another realm": strings.ReplaceAll(good, "phonebook desk", "phonebook other"), "nothing": "Authorization: Digest", "half of it": good[:len(good)/2],
 	} {
-		if r := s.ask("GET", target, header); r.StatusCode != 401 {
+		if r := s.ask("GET", target, header); r.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: %d", what, r.StatusCode)
 		}
 	}
 	s.now = s.now.Add(time.Hour)
 	r := s.ask("GET", target, good)
-	if r.StatusCode != 401 || !strings.Contains(strings.Join(r.Header.Values("WWW-Authenticate"), ","), "stale=true") {
+	if r.StatusCode != http.StatusUnauthorized || !strings.Contains(strings.Join(r.Header.Values("WWW-Authenticate"), ","), "stale=true") {
 		t.Errorf("with an old nonce: %d, %q", r.StatusCode, r.Header)
 	}
 	plain := simulate(t, nil, clara)
-	if r := plain.ask("GET", target, good); r.StatusCode != 401 {
+	if r := plain.ask("GET", target, good); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without digest: %d", r.StatusCode)
 	}
 }
@@ -352,7 +352,7 @@ func TestSnom(t *testing.T) {
 	book := s.body("snom.xml")
 	s.wants(book, `<tbook complete="true"`, "<first_name>Clara</first_name><last_name>Schröder</last_name>", `<number no="03023125201" type="business" outgoing_id="0"/>`, `type="mobile"`)
 	r := s.ask("POST", "/phonebooks/desk/snom.xml", basic)
-	if b, _ := io.ReadAll(r.Body); r.StatusCode != 200 || string(b) != book {
+	if b, _ := io.ReadAll(r.Body); r.StatusCode != http.StatusOK || string(b) != book {
 		t.Errorf("POST: %d, another answer than GET's", r.StatusCode)
 	}
 	s.wants(s.body("snom-search.xml"), "snom-directory.xml?q=__Q__", "<InputToken>__Q__</InputToken>")
@@ -448,7 +448,7 @@ func TestPhonebookThatIsNotFilledYet(t *testing.T) {
 	s.wants(s.body("gigaset.xml?command=get_list&type=pb&ln=*"), "<errorid>6</errorid>")
 	for _, file := range []string{"yealink.xml", "microsip.json", "snom.xml"} {
 		r := s.ask("GET", "/phonebooks/desk/"+file, basic)
-		if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("ETag") != "" {
+		if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" || r.Header.Get("ETag") != "" {
 			t.Errorf("%s: %d, %q", file, r.StatusCode, r.Header)
 		}
 	}
@@ -542,7 +542,7 @@ func TestMicroSIP(t *testing.T) {
 		t.Errorf("Cache-Control %q", got)
 	}
 	empty := simulate(t, nil)
-	if r := empty.ask("GET", "/phonebooks/desk/microsip.json", basic); r.StatusCode != 503 {
+	if r := empty.ask("GET", "/phonebooks/desk/microsip.json", basic); r.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("an empty phonebook: %d", r.StatusCode)
 	}
 }
