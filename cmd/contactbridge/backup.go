@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/contactbridge/contactbridge/directory/sqlite"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/backup"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
@@ -90,7 +91,9 @@ from elsewhere (secrets in the configuration), start it with that configuration.
 		Example: `  contactbridge restore /backups/hub-2026-01-01.backup --data /var/lib/contactbridge`,
 		Args:    takes("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := backup.Read(args[0], data, []string{hubserver.DirectoryFile, hubserver.RegistryFile})
+			m, err := backup.Read(args[0], data, []string{hubserver.DirectoryFile, hubserver.RegistryFile}, func(dir string) error {
+				return sqlite.Restored(cmd.Context(), filepath.Join(dir, hubserver.DirectoryFile))
+			})
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				return misuse(args[0]+" does not exist", "")

@@ -72,3 +72,47 @@ func TestABackupIsWholeWhileARunIsWriting(t *testing.T) {
 		t.Errorf("%d contacts, run %+v", state.Contacts, state.LastRun)
 	}
 }
+
+// A directory that was restored has gone another way than devices that read it before: no change number of the one is known to the other, however
+// often one copy is restored.
+func TestARestoredDirectoryGivesItsPhonebooksNewEpochs(t *testing.T) {
+	folder := t.TempDir()
+	store, err := sqlite.Open(t.Context(), filepath.Join(folder, "directory.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.SetBooks(t.Context(), []directory.Book{{Account: "acme", Name: "desk", Rule: "all"}}); err != nil {
+		t.Fatal(err)
+	}
+	epochs := map[string]bool{epochOf(t, store): true}
+	for n := range 2 {
+		path := filepath.Join(folder, fmt.Sprint("copy", n, ".db"))
+		if err := store.Backup(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		if err := sqlite.Restored(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		restored, err := sqlite.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		epochs[epochOf(t, restored)] = true
+		if err := restored.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(epochs) != 3 {
+		t.Errorf("a directory and two restored copies have %d epochs", len(epochs))
+	}
+}
+
+func epochOf(t *testing.T, store *sqlite.Store) string {
+	t.Helper()
+	state, err := store.Book(t.Context(), directory.BookKey{Account: "acme", Name: "desk"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Epoch
+}

@@ -129,8 +129,9 @@ func add(archive *tar.Writer, name, path string, made time.Time) (File, error) {
 }
 
 // Read puts a backup's files into a folder, made if need be: all of them or none. Only files of the given names are taken, and
-// none that is there already is replaced ([os.ErrExist]). A file that is not a complete backup is [ErrNoBackup].
-func Read(path, folder string, names []string) (m Manifest, err error) {
+// none that is there already is replaced ([os.ErrExist]). A file that is not a complete backup is [ErrNoBackup]. ready prepares the files, in
+// another folder, before they are put there; nil: they are as they were.
+func Read(path, folder string, names []string, ready func(dir string) error) (m Manifest, err error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return m, fmt.Errorf("read the backup: %w", err)
@@ -152,6 +153,11 @@ func Read(path, folder string, names []string) (m Manifest, err error) {
 	m, err = extract(in, dir, names)
 	if err != nil {
 		return m, fmt.Errorf("read the backup %s: %w", path, err)
+	}
+	if ready != nil {
+		if err := ready(dir); err != nil {
+			return m, fmt.Errorf("read the backup %s: %w", path, err)
+		}
 	}
 	for _, file := range m.Files {
 		if err := os.Rename(filepath.Join(dir, file.Name), filepath.Join(folder, file.Name)); err != nil {

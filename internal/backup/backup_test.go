@@ -36,7 +36,7 @@ func made(t *testing.T) string {
 
 func TestWhatWasBackedUpComesBack(t *testing.T) {
 	path, folder := made(t), filepath.Join(t.TempDir(), "new")
-	m, err := backup.Read(path, folder, names)
+	m, err := backup.Read(path, folder, names, nil)
 	if err != nil || m.Version != "v1" {
 		t.Fatal(m, err)
 	}
@@ -50,7 +50,7 @@ func TestWhatWasBackedUpComesBack(t *testing.T) {
 		}
 	}
 	onlyFiles(t, folder, 2)
-	if _, err := backup.Read(path, folder, names); !errors.Is(err, os.ErrExist) {
+	if _, err := backup.Read(path, folder, names, nil); !errors.Is(err, os.ErrExist) {
 		t.Errorf("a second restore replaced what was there: %v", err)
 	}
 }
@@ -78,15 +78,15 @@ func TestNoDamagedBackupIsTrusted(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := backup.Read(path, folder, names); !errors.Is(err, backup.ErrNoBackup) {
+		if _, err := backup.Read(path, folder, names, nil); !errors.Is(err, backup.ErrNoBackup) {
 			t.Errorf("%s: %v", name, err)
 		}
 		onlyFiles(t, folder, 0)
 	}
-	if _, err := backup.Read(made(t), t.TempDir(), append(names, "c.db")); !errors.Is(err, backup.ErrNoBackup) {
+	if _, err := backup.Read(made(t), t.TempDir(), append(names, "c.db"), nil); !errors.Is(err, backup.ErrNoBackup) {
 		t.Errorf("a backup that lacks a file: %v", err)
 	}
-	if _, err := backup.Read(made(t), t.TempDir(), names[:1]); !errors.Is(err, backup.ErrNoBackup) {
+	if _, err := backup.Read(made(t), t.TempDir(), names[:1], nil); !errors.Is(err, backup.ErrNoBackup) {
 		t.Errorf("a backup with a file that nobody knows: %v", err)
 	}
 }
@@ -158,7 +158,7 @@ func TestAHostileBackupWritesNothingElsewhere(t *testing.T) {
 			if err := errors.Join(archive.Close(), z.Close(), os.WriteFile(path, out.Bytes(), 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := backup.Read(path, folder, names); !errors.Is(err, backup.ErrNoBackup) {
+			if _, err := backup.Read(path, folder, names, nil); !errors.Is(err, backup.ErrNoBackup) {
 				t.Errorf("%s, %s the rest: %v", name, where, err)
 			}
 			onlyFiles(t, folder, 0)
@@ -216,7 +216,7 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(file, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m, err := backup.Read(file, folder, names)
+		m, err := backup.Read(file, folder, names, nil)
 		want := 0
 		if err == nil {
 			want = len(names)
