@@ -227,6 +227,10 @@ func (f *integrationFlags) show() *cobra.Command {
 				line("oauth", oauth(v.OAuth))
 				line("schedule", schedule(v.Schedule))
 				line("full", full(v.Schedule))
+				line("role", v.Role)
+				if v.Priority > 0 {
+					line("priority", strconv.Itoa(v.Priority))
+				}
 				line("guard", guard(v.Guard))
 				line("limits", limits(v.Limits))
 				line("health", health(v))

@@ -32,6 +32,8 @@ type settings struct {
 	guardMin   int64
 	limits     registry.Limits
 	fields     string
+	priority   int
+	role       string
 	oauth      registry.OAuth
 	params     map[string]string
 }
@@ -48,6 +50,8 @@ func (s *settings) add(cmd *cobra.Command) {
 	flags.DurationVar(&s.full, "full", registry.DefaultFull, "age of the last complete run at which the next one reads everything; 0s: never")
 	flags.StringVar(&s.guard, "guard", "20%", "`share` of the contacts that a run may delete without asking; 0% asks before any deletion")
 	flags.Int64Var(&s.guardMin, "guard-min", 10, "and `contacts`: so many may be deleted whatever their share")
+	flags.IntVar(&s.priority, "priority", 0, "of its contacts where several have the number of a call: 1 goes before 2; 0: after all that have one")
+	flags.StringVar(&s.role, "role", "contacts", "what its contacts are: contacts, block (numbers to block) or allow (numbers that are never blocked)")
 	s.addLimits(flags)
 	s.addOAuth(flags)
 	flags.StringVar(&s.fields, "fields", "", "`file` that describes the auth fields, a JSON array as in the API; - is standard input")
@@ -86,6 +90,12 @@ func (s *settings) apply(cmd *cobra.Command, i *registry.Integration, everything
 	}
 	s.applyLimits(&i.Limits, said)
 	s.applyOAuth(cmd, i, said)
+	if said("priority") {
+		i.Priority = s.priority
+	}
+	if said("role") {
+		i.Role = strings.TrimPrefix(s.role, "contacts")
+	}
 	if cmd.Flags().Changed("fields") {
 		fields, err := readFields(s.fields, cmd.InOrStdin())
 		if err != nil {

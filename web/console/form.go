@@ -56,6 +56,7 @@ func fillDefaults(f *view.IntegrationForm, i registry.Integration) {
 	guard = guard.OrDefault()
 	f.Every, f.Cron, f.Full = shortDuration(every), i.Schedule.Cron, days(i.Schedule.Full)
 	f.GuardShare, f.GuardMin = strconv.FormatFloat(guard.Share*100, 'g', 6, 64), fmt.Sprint(guard.Min)
+	f.Priority, f.Role = orDefault(int64(i.Priority)), i.Role
 	f.Pages, f.PageMiB, f.Timeout = orDefault(limits.Pages), orDefault(limits.PageBytes>>20), orDefault(int64(limits.Timeout/time.Second))
 }
 
@@ -123,6 +124,9 @@ func (q *request) readForm(f *view.IntegrationForm) {
 	f.Agents = get("agents")
 	f.GuardShare, f.GuardMin, f.Pages, f.PageMiB, f.Timeout = get("guard-share"), get("guard-min"), get("pages"), get("page-mib"), get("timeout")
 	f.Grant, f.Authorize, f.TokenURL, f.ClientID, f.Scopes = get("grant"), get("authorize"), get("token-url"), get("client-id"), get("scopes")
+	if q.PostForm.Has("role") {
+		f.Priority, f.Role = get("priority"), get("role")
+	}
 	if f.New {
 		f.Account, f.Region, f.TimeZone, f.Name = get("account"), get("region"), get("time_zone"), get("name")
 		if f.Name == "" || f.Name == get("guessed") { // a guess goes with the URL that it was made from
@@ -237,7 +241,7 @@ func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedul
 	return s, problem
 }
 
-// readNumbers reads the guard and the limits. What says the default stays the default.
+// readNumbers reads the guard, the priority, the role and the limits. What says the default stays the default.
 func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem {
 	var problem *view.Problem
 	share, err := strconv.ParseFloat(strings.TrimSuffix(f.GuardShare, "%"), 64)
@@ -262,6 +266,12 @@ func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem 
 			continue
 		}
 		numbers[n] = number
+	}
+	i.Priority, i.Role = 0, f.Role
+	if f.Priority != "" {
+		if i.Priority, err = strconv.Atoi(f.Priority); err != nil || i.Priority < 1 {
+			problem = problem.With(&view.Problem{Field: "priority", Message: fmt.Sprintf("%q is not a priority", f.Priority), Hint: "Write a whole number from 1 on, or nothing."})
+		}
 	}
 	i.Limits.Pages, i.Limits.PageBytes, i.Limits.Timeout = numbers[0], numbers[1]<<20, time.Duration(numbers[2])*time.Second
 	return problem
