@@ -199,10 +199,10 @@ func (s *session) readAgents(v *verdict, e *exchange, seen map[string]int, email
 
 // judgeAgentOffset judges next_offset, and returns it where there is one.
 func (s *session) judgeAgentOffset(e *exchange, next json.RawMessage) json.RawMessage {
-	switch text := string(next); {
-	case text == "" || text == "null":
+	switch text := string(next); text {
+	case "", "null":
 		return nil
-	case text == `""`:
+	case `""`:
 		s.found("agents-next-offset", e, "next_offset is empty on the last page, not absent")
 		return nil
 	default:

@@ -122,10 +122,10 @@ func TestWhatOnlyTheOperatorMayWrite(t *testing.T) {
 		"{source: {kind: memory, contacts: [{id: a, name: b}]}, auth: none}":                                "auth",
 		"{source: {kind: memory, contacts: [{id: a, name: b}]}, unknown_checkpoint: refuse}":                "unknown_checkpoint",
 		"source: {kind: hubspot, access_token: x, auth: [{by: bearer, token_file: /etc/passwd}]}":           "source.auth.0.token_file",
-		"source: {kind: nothing}":                                                                           "source.kind",
-		"source: {kind: mysql}":                                                                             "source.dsn",
-		"[]":                                                                                                "source",
-		"source: {":                                                                                         "source",
+		"source: {kind: nothing}": "source.kind",
+		"source: {kind: mysql}":   "source.dsn",
+		"[]":                      "source",
+		"source: {":               "source",
 	} {
 		_, err := s.Check(text, false)
 		var fields []string

@@ -34,12 +34,14 @@ const shortPause = 100 * time.Millisecond
 
 // patiently asks a source, each time for as long as a request may take, until it is ready.
 func (o *Options) patiently(ctx context.Context, each time.Duration, ask func(context.Context) error) error {
-	for end := time.Now().Add(o.Wait); ; {
+	until, done := context.WithTimeout(ctx, o.Wait)
+	defer done()
+	for end, _ := until.Deadline(); ; {
 		attempt, cancel := context.WithTimeout(ctx, each)
 		err := ask(attempt)
 		cancel()
 		pause, passes := passing(err)
-		if !passes || ctx.Err() != nil || time.Now().Add(pause).After(end) {
+		if !passes || ctx.Err() != nil || time.Until(end) < pause {
 			return err
 		}
 		if o.Waiting != nil {

@@ -28,13 +28,14 @@ func (s *Source) Inspect(ctx context.Context) (source.Inspection, error) {
 	return found, nil
 }
 
-// half returns when half of the time is over that a context leaves.
-func half(ctx context.Context) time.Time {
+// half returns what reports whether half of the time is over that a context leaves.
+func half(ctx context.Context) (over func() bool) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return time.Now().Add(24 * time.Hour)
+		return func() bool { return false }
 	}
-	return time.Now().Add(time.Until(deadline) / 2)
+	rest := time.Until(deadline) / 2
+	return func() bool { return time.Until(deadline) < rest }
 }
 
 // sampleSize is how many entries of a part are looked at.
@@ -57,8 +58,7 @@ func (r *reader) inspect(ctx context.Context) (source.Inspection, error) {
 	if err != nil {
 		return source.Inspection{}, err
 	}
-	counted := half(ctx)
-	n, err := r.count(ctx, func() bool { return time.Now().After(counted) })
+	n, err := r.count(ctx, half(ctx))
 	contacts := strconv.FormatInt(n, 10)
 	if errors.Is(err, errEnough) { // of a very large directory that is all that is told here
 		contacts, err = "more than "+contacts, nil

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	client "github.com/go-ldap/ldap/v3"
 
@@ -118,7 +117,7 @@ func (r *reader) things(ctx context.Context, base string) ([]proposal.Thing, err
 		}
 		all.look(e)
 		places[parent].look(e)
-		if all.n >= mostLooked || time.Now().After(looked) {
+		if all.n >= mostLooked || looked() {
 			return errEnough
 		}
 		return nil

@@ -18,7 +18,7 @@ const (
 
 // serveValidation answers good credentials.
 func (b *Bridge) serveValidation(w http.ResponseWriter, _ *request) {
-	answer := ""
+	var answer string
 	switch b.fault {
 	case ValidationAnswersAList:
 		answer = `["session-4711"]`
