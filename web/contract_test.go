@@ -205,7 +205,7 @@ func steps(bridge string) []step {
 		{"POST", crm + "/run?account=acme", "", 202, nil},
 		{"POST", crm + "/full?account=acme", "", 202, nil},
 		{"POST", crm + "/cancel?account=acme", "", 202, nil},
-		get(crm+"/runs?account=acme&limit=5", `"kind":"initial"`),
+		get(crm+"/runs?account=acme&limit=50", `"kind":"initial"`),
 		get(crm+"/rejected?account=acme", `"rejected":[`),
 		get(crm+"/rejected?account=acme&before=1&limit=5", `"rejected":[]`),
 		get("/api/v1/running", `"running":[`),
