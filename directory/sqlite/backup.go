@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 )
 
 // Backup writes a copy of the directory to a new file, readable by its owner only, while the directory is in use: the copy is
@@ -18,6 +19,9 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 // Restored makes a copy that was restored to a file the directory from now on. Devices may have read changes of phonebooks that were made after the
 // copy: each phonebook gets another epoch, so that they read it anew.
 func Restored(ctx context.Context, file string) (err error) {
+	if file, err = filepath.Abs(file); err != nil {
+		return fmt.Errorf("prepare the restored directory: %w", err)
+	}
 	db, err := format.Connect(file)
 	if err != nil {
 		return fmt.Errorf("prepare the restored directory: %w", err)

@@ -86,8 +86,9 @@ func TestARestoredDirectoryGivesItsPhonebooksNewEpochs(t *testing.T) {
 		t.Fatal(err)
 	}
 	epochs := map[string]bool{epochOf(t, store): true}
+	t.Chdir(folder)
 	for n := range 2 {
-		path := filepath.Join(folder, fmt.Sprint("copy", n, ".db"))
+		path := fmt.Sprint("copy", n, ".db")
 		if err := store.Backup(t.Context(), path); err != nil {
 			t.Fatal(err)
 		}
