@@ -154,8 +154,8 @@ func endpointOf(text string, trusted bool) ([]byte, error) {
 		if strings.Contains(n.Value, "{{auth.") {
 			auth = config.AuthSource
 		}
-		n.Value = strings.ReplaceAll(n.Value, "$", "$$") // what it says is what it is
 	}
+	escape(given)
 	given.Content = append(given.Content, word("auth"), word(auth))
 	return yaml.Marshal(mapping("endpoints", mapping(Endpoint, given)))
 }
@@ -164,6 +164,18 @@ func word(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Val
 
 func mapping(name string, value *yaml.Node) *yaml.Node {
 	return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{word(name), value}}
+}
+
+// escape makes the reader of a file take values for what they say: it looks for references in them, and in no key.
+func escape(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		n.Value = strings.ReplaceAll(n.Value, "$", "$$")
+	}
+	for i, each := range n.Content {
+		if n.Kind != yaml.MappingNode || i%2 == 1 {
+			escape(each)
+		}
+	}
 }
 
 func scalars(n *yaml.Node) (list []*yaml.Node) {

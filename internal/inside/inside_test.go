@@ -39,6 +39,9 @@ func read(t *testing.T, s *inside.Sources, text string, trusted bool, auth bridg
 		}
 		for _, c := range page.Contacts {
 			names = append(names, c.ID+" "+c.Name+" "+strings.Join(c.Phones, ","))
+			for _, field := range c.CustomFields {
+				names = append(names, field.Key+"="+field.Value)
+			}
 		}
 		if page.Release != nil {
 			page.Release()
@@ -50,7 +53,7 @@ func read(t *testing.T, s *inside.Sources, text string, trusted bool, auth bridg
 	}
 }
 
-const inMemory = `{"source": {"kind": "memory", "contacts": [{"id": "1", "name": "Ann $x $$", "phones": ["020 7946 0001"], "updated": "2026-01-01T00:00:00Z"},
+const inMemory = `{"source": {"kind": "memory", "contacts": [{"id": "1", "name": "Ann $x $$", "phones": ["020 7946 0001"], "updated": "2026-01-01T00:00:00Z", "custom_fields": {"Price in $": "5 $"}},
 	{"id": "2", "name": "Bob", "updated": "2026-01-02T00:00:00Z"}]}, "phones": {"region": "GB", "format": "e164"}, "page": {"contacts": 1}}`
 
 // A source is read page by page, and what its texts hold is what they say.
@@ -58,7 +61,7 @@ func TestASourceIsAskedAsABridgeIs(t *testing.T) {
 	s := sources(t, "")
 	for _, trusted := range []bool{true, false} {
 		names, err := read(t, s, inMemory, trusted, nil)
-		if err != nil || strings.Join(names, "; ") != "1 Ann $x $$ +442079460001; 2 Bob " {
+		if err != nil || strings.Join(names, "; ") != "1 Ann $x $$ +442079460001; Price in $=5 $; 2 Bob " {
 			t.Errorf("trusted %t: %q, %v", trusted, names, err)
 		}
 	}
