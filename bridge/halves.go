@@ -35,9 +35,14 @@ func (p *page) readSecond(ctx context.Context, src Source, from start) *second {
 	default:
 		return nil
 	}
+	begun := false
+	defer func() {
+		if !begun { // also where the source panics
+			<-spare
+		}
+	}()
 	at, first := splitter.Split(ctx, from.run, from.after, most+1)
 	if len(at) == 0 || first <= 0 || first >= most {
-		<-spare
 		return nil
 	}
 	s := &second{page: p.h.newPage(p.asked), first: first, done: make(chan struct{})}
@@ -45,6 +50,7 @@ func (p *page) readSecond(ctx context.Context, src Source, from start) *second {
 	s.page.limits.Bytes = p.limits.Bytes / 2 // both halves together take no more memory than a page may
 	s.page.begin(src, start{run: from.run, after: at})
 	ctx, s.stop = context.WithCancel(ctx)
+	begun = true
 	go func() {
 		defer close(s.done)
 		defer func() { <-spare }()

@@ -284,15 +284,15 @@ func (s *Source) Split(ctx context.Context, run bridge.Run, after bridge.Positio
 	if err != nil || !state.sorted || state.unchanged {
 		return nil, 0
 	}
-	o, err := s.files.open(ctx)
-	if err != nil {
+	if s.files.acquire(ctx) != nil {
 		return nil, 0
 	}
-	defer o.close()
-	x := o.version.index
-	if x == nil || state.sum != o.version.sum {
+	v := s.files.known // it is not waited for another one: Read does that
+	s.files.unlock()
+	if v == nil || v.index == nil || state.sum != v.sum {
 		return nil, 0
 	}
+	x := v.index
 	next, err := x.next(run, after, s.files.factory.kind())
 	if err != nil {
 		return nil, 0
