@@ -309,6 +309,14 @@ type Store interface {
 	// Search finds contacts while a user types; see [Query].
 	Search(ctx context.Context, account string, query Query) ([]Entry, error)
 
+	// Unsearchable returns how many of the account's contacts Search does not find yet by what they say: those that a run stored since the
+	// last CompleteSearch. Their ids, e-mail addresses and numbers find them all the same.
+	Unsearchable(ctx context.Context, account string) (int64, error)
+
+	// CompleteSearch makes every contact of an integration one that Search finds; of all integrations where the key is empty. Whoever stored
+	// pages calls it when the run is over; interrupted, it goes on with the next call.
+	CompleteSearch(ctx context.Context, key Key) error
+
 	// Purge deletes contacts for good on their person's request: content, numbers, search terms and rejections. With suppress
 	// their ids are remembered as digests, so that no later run brings them back: ApplyPage counts them as rejected, and keeps
 	// [ReasonPurged] without the id, which would bring back what was purged. It reports how many contacts there were. Ids and

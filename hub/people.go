@@ -191,6 +191,14 @@ func (h *Hub) Search(ctx context.Context, account string, query directory.Query)
 	return shown.Search(ctx, account, query)
 }
 
+// Unsearchable returns how many of the account's contacts [Hub.Search] does not find yet by what they say: a run stored them just now.
+func (h *Hub) Unsearchable(ctx context.Context, account string) (int64, error) {
+	if err := permit(ctx, registry.ScopeContacts, account); err != nil {
+		return 0, err
+	}
+	return h.store.Unsearchable(ctx, account)
+}
+
 // ByEmail returns the account's contacts with an e-mail address.
 func (h *Hub) ByEmail(ctx context.Context, account, address string) ([]directory.Entry, error) {
 	if err := permitAny(ctx, account, registry.ScopeContacts, registry.ScopePurge); err != nil {

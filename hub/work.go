@@ -269,6 +269,9 @@ func (h *Hub) keepHouse(ctx context.Context) error {
 	if keep <= 0 {
 		keep = 90 * 24 * time.Hour
 	}
+	if err := h.store.CompleteSearch(ctx, directory.Key{}); err != nil {
+		return fmt.Errorf("complete the search index: %w", err)
+	}
 	if _, err := h.store.Prune(ctx, now.Add(-keep)); err != nil {
 		return fmt.Errorf("delete old runs: %w", err)
 	}

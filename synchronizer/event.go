@@ -17,6 +17,7 @@ const (
 	Retrying                    // Err; the page is asked for again after Wait
 	Restarted                   // the bridge refused the offset with Err; Run starts again from Run.Since
 	Finished                    // Run is complete
+	Indexing                    // all is stored; search is to find Contacts more of them
 )
 
 // An Event is something that happened in a run. The run is a copy.
@@ -28,6 +29,7 @@ type Event struct {
 	Attempts int
 	Wait     time.Duration
 	Until    time.Time
+	Contacts int64
 }
 
 // tell counts an event and passes it on, one at a time.

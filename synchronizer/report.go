@@ -14,31 +14,32 @@ import (
 // A Report says what a run did, as JSON too. Of a resumed run it counts everything since the run first started, except
 // Seconds, Retries, Restarts and Rejections, which are this call's.
 type Report struct {
-	Account     string             `json:"account"`
-	Integration string             `json:"integration"`
-	Kind        directory.Kind     `json:"kind,omitempty"`  // empty where no run could be started
-	State       directory.RunState `json:"state,omitempty"` // done, failed, guarded; running where another process has it now
-	Resumed     bool               `json:"resumed"`
-	Pages       int64              `json:"pages"`
-	Contacts    int64              `json:"contacts"`
-	Created     int64              `json:"created"`
-	Updated     int64              `json:"updated"`
-	Unchanged   int64              `json:"unchanged"`
-	Deleted     int64              `json:"deleted"`
-	Rejected    int64              `json:"rejected"`
-	Judged      bool               `json:"judged"`               // a complete run that could tell who is gone
-	Doubt       directory.Doubt    `json:"doubt,omitempty"`      // why it could not (D8)
-	NotJudged   string             `json:"not_judged,omitempty"` // the same in a sentence, of a run that read everything or was to
-	Accepted    int64              `json:"accepted,omitempty"`   // contacts that were deleted before the run because a user confirmed it
-	Bytes       int64              `json:"bytes"`
-	Checkpoint  string             `json:"checkpoint"` // the last one that the run set; empty where it set none
-	Retries     int                `json:"retries"`
-	Restarts    int                `json:"restarts"`
-	Seconds     float64            `json:"seconds"`
-	Rejections  []Rejection        `json:"rejections,omitempty"` // the first few
-	CatchUp     *Report            `json:"catch_up,omitempty"`   // the run that followed a resumed one
-	Held        *HeldBack          `json:"held,omitempty"`       // deletions that wait for a decision, of a guarded run
-	Error       *Problem           `json:"error,omitempty"`
+	Account       string             `json:"account"`
+	Integration   string             `json:"integration"`
+	Kind          directory.Kind     `json:"kind,omitempty"`  // empty where no run could be started
+	State         directory.RunState `json:"state,omitempty"` // done, failed, guarded; running where another process has it now
+	Resumed       bool               `json:"resumed"`
+	Pages         int64              `json:"pages"`
+	Contacts      int64              `json:"contacts"`
+	Created       int64              `json:"created"`
+	Updated       int64              `json:"updated"`
+	Unchanged     int64              `json:"unchanged"`
+	Deleted       int64              `json:"deleted"`
+	Rejected      int64              `json:"rejected"`
+	Judged        bool               `json:"judged"`               // a complete run that could tell who is gone
+	Doubt         directory.Doubt    `json:"doubt,omitempty"`      // why it could not (D8)
+	NotJudged     string             `json:"not_judged,omitempty"` // the same in a sentence, of a run that read everything or was to
+	Accepted      int64              `json:"accepted,omitempty"`   // contacts that were deleted before the run because a user confirmed it
+	Bytes         int64              `json:"bytes"`
+	Checkpoint    string             `json:"checkpoint"` // the last one that the run set; empty where it set none
+	Retries       int                `json:"retries"`
+	Restarts      int                `json:"restarts"`
+	Seconds       float64            `json:"seconds"`
+	SearchSeconds float64            `json:"search_seconds,omitempty"` // afterwards, until search found all of them by their words
+	Rejections    []Rejection        `json:"rejections,omitempty"`     // the first few
+	CatchUp       *Report            `json:"catch_up,omitempty"`       // the run that followed a resumed one
+	Held          *HeldBack          `json:"held,omitempty"`           // deletions that wait for a decision, of a guarded run
+	Error         *Problem           `json:"error,omitempty"`
 }
 
 // A Rejection is a contact that could not be taken (D6).
@@ -95,6 +96,8 @@ func (p *pass) remember(rejected []directory.Rejected) {
 	}
 }
 
+func seconds(took time.Duration) float64 { return math.Round(took.Seconds()*1000) / 1000 }
+
 // report sums up; err is how the run ended.
 func (p *pass) report(took time.Duration, err error) Report {
 	r := Report{
@@ -102,7 +105,7 @@ func (p *pass) report(took time.Duration, err error) Report {
 		Integration: p.key.Integration,
 		Retries:     p.retries,
 		Restarts:    p.restarts,
-		Seconds:     math.Round(took.Seconds()*1000) / 1000,
+		Seconds:     seconds(took),
 		Rejections:  p.rejections,
 	}
 	if run := p.run; run != nil {

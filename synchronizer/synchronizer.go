@@ -114,7 +114,33 @@ type pass struct {
 //
 // Run returns when it is complete or cannot go on; what was stored until then stays, and the report counts it. Its errors
 // are read with [failure.Of]; those of the bridge wrap a [bridge.Error]. The next call goes on where this one stopped.
+//
+// However the run ended, the contacts that it stored are made searchable before Run returns ([directory.Store.CompleteSearch]).
 func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
+	report, err := s.run(ctx, key, opts)
+	s.background(func() {
+		if failed := s.completeSearch(ctx, key, &report); failed != nil && ctx.Err() == nil { // otherwise the next run goes on
+			err = errors.Join(err, failed)
+		}
+	})
+	return report, err
+}
+
+func (s *Synchronizer) completeSearch(ctx context.Context, key directory.Key, report *Report) error {
+	n, err := s.Store.Unsearchable(ctx, key.Account)
+	if err != nil || n == 0 {
+		return err
+	}
+	if s.Progress != nil {
+		s.Progress(Event{Kind: Indexing, Contacts: n})
+	}
+	began := time.Now()
+	err = s.Store.CompleteSearch(ctx, key)
+	report.SearchSeconds = seconds(time.Since(began))
+	return err
+}
+
+func (s *Synchronizer) run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
 	report, err := s.once(ctx, key, opts)
 	_, guarded := errors.AsType[*directory.GuardedError](err)
 	if !report.Resumed || err != nil && !guarded {

@@ -39,7 +39,11 @@ func printSummary(w io.Writer, r synchronizer.Report) error {
 	var out strings.Builder
 	style := progress.NewStyle(w)
 	took := time.Duration(r.Seconds * float64(time.Second))
-	fmt.Fprintf(&out, "%s %s of %s, %s %s\n\n", mark(style, r), headline(r), style.Bold(oneLine(r.Integration)), outcome(r), progress.Took(took))
+	fmt.Fprintf(&out, "%s %s of %s, %s %s", mark(style, r), headline(r), style.Bold(oneLine(r.Integration)), outcome(r), progress.Took(took))
+	if then := time.Duration(r.SearchSeconds * float64(time.Second)); then >= time.Second/10 {
+		fmt.Fprintf(&out, ", searchable after %s", progress.Took(took+then))
+	}
+	out.WriteString("\n\n")
 	writeCounts(&out, style, r)
 	if then := r.CatchUp; then != nil && then.Contacts+then.Deleted > 0 {
 		fmt.Fprintf(&out, "\n  then, what changed since that run began:\n\n")

@@ -96,6 +96,7 @@ func searchIsBounded(b *bench) {
 		page = append(page, r)
 	}
 	b.complete(directory.PageChanges{Contacts: page, Checkpoint: "c"})
+	b.completeSearch()
 	found, err := b.store.Search(ctx, b.key.Account, directory.Query{Text: "large", Limit: 100})
 	if most := directory.MaxRanked / (contact.MaxText - 1000); err != nil || len(found) == 0 || len(found) > most {
 		b.Errorf("%d contacts of %d MiB together, %v", len(found), len(found)*contact.MaxText>>20, err)

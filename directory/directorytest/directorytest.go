@@ -23,11 +23,16 @@ type Harness struct {
 	Open func(t *testing.T, clock func() time.Time) directory.Store
 	// Reopen gives another handle on the same data, as a second process would have it. The suite closes it.
 	Reopen func(t *testing.T, store directory.Store, clock func() time.Time) directory.Store
+	// Only leaves out the cases whose names it does not take; nil takes all.
+	Only func(name string) bool
 }
 
 // Run runs every case against stores of the harness.
 func Run(t *testing.T, h Harness) {
-	for _, c := range slices.Concat(cases, goneCases, searchCases, purgeCases, agentCases, bookCases) {
+	for _, c := range slices.Concat(cases, goneCases, searchCases, awaitingCases, purgeCases, agentCases, bookCases) {
+		if h.Only != nil && !h.Only(c.name) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) { c.run(newBench(t, h)) })
 	}
 }

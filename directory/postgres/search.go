@@ -54,6 +54,12 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 	return entries[:min(limit, len(entries))], nil
 }
 
+// Unsearchable implements [directory.Store]: a contact is searchable once it is stored.
+func (s *Store) Unsearchable(context.Context, string) (int64, error) { return 0, nil }
+
+// CompleteSearch implements [directory.Store]: there is nothing to complete.
+func (s *Store) CompleteSearch(context.Context, directory.Key) error { return nil }
+
 // Search implements [directory.Store].
 func (s *Store) Search(ctx context.Context, account string, query directory.Query) ([]directory.Entry, error) {
 	id, err := s.account(ctx, account)

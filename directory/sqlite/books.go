@@ -150,15 +150,20 @@ func membersAmong(ctx context.Context, tx *writer, book int64, contacts []int64)
 	return are, err
 }
 
-// leaveBooks takes contacts that are deleted out of all books.
-func leaveBooks(ctx context.Context, tx *writer, contacts []int64) error {
-	var books []int64
-	err := tx.query(ctx, "SELECT pk FROM books", nil, func(rows *sql.Rows) error {
+// allBooks returns the keys of the books of all accounts.
+func allBooks(ctx context.Context, tx *writer) (books []int64, err error) {
+	err = tx.query(ctx, "SELECT pk FROM books", nil, func(rows *sql.Rows) error {
 		var pk int64
 		err := rows.Scan(&pk)
 		books = append(books, pk)
 		return err
 	})
+	return books, err
+}
+
+// leaveBooks takes contacts that are deleted out of all books.
+func leaveBooks(ctx context.Context, tx *writer, contacts []int64) error {
+	books, err := allBooks(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -581,8 +586,8 @@ func walk(ctx context.Context, tx *writer, book int64, judge directory.Judge, so
 		if is == was[w.pk] {
 			continue
 		}
-		var terms string
-		if err := tx.queryRow(ctx, "SELECT terms FROM search WHERE rowid = ?", []any{w.pk}, &terms); err != nil {
+		terms, err := termsOf(ctx, tx, w.pk)
+		if err != nil {
 			return err
 		}
 		place := directory.Place{Key: w.pk, Sort: directory.SortKey(&w.contact)}
@@ -594,7 +599,7 @@ func walk(ctx context.Context, tx *writer, book int64, judge directory.Judge, so
 			change.out = append(change.out, place)
 			terms = strings.TrimSpace(strings.ReplaceAll(terms+" ", word+" ", " "))
 		}
-		if _, err := tx.ExecContext(ctx, updateTerms, terms, w.pk); err != nil {
+		if err := setTerms(ctx, tx, w.pk, terms); err != nil {
 			return err
 		}
 	}

@@ -134,13 +134,19 @@ func dropNumbers(ctx context.Context, tx *writer, contact int64) error {
 }
 
 func (p *pageTx) writeTerms(ctx context.Context, made, changed []*directory.Fate) error {
+	if len(made) >= awaitFrom {
+		if err := p.await(ctx, made); err != nil {
+			return err
+		}
+		made = nil
+	}
 	for _, f := range made {
 		if _, err := p.tx.ExecContext(ctx, makeTerms, f.Key, p.terms(f)); err != nil {
 			return err
 		}
 	}
 	for _, f := range changed {
-		if _, err := p.tx.ExecContext(ctx, updateTerms, p.terms(f), f.Key); err != nil {
+		if err := setTerms(ctx, p.tx, f.Key, p.terms(f)); err != nil {
 			return err
 		}
 	}
@@ -183,6 +189,9 @@ func drop(ctx context.Context, tx *writer, contacts []int64) (n int64, err error
 		return 0, err
 	}
 	keys := anyOf(contacts)
+	if err := tx.execMany(ctx, dropAwaiting, keys); err != nil {
+		return 0, err
+	}
 	if err := tx.execMany(ctx, releaseHeld, keys); err != nil {
 		return 0, err
 	}

@@ -1,5 +1,8 @@
 package sqlite
 
+// Await sets from how many new contacts of a page on they await their entry into the search index, and how many are entered at once.
+func Await(from, atOnce int) { awaitFrom, enterAtOnce = from, atOnce }
+
 // LookupQueries are the queries that a call waits for.
 func LookupQueries() map[string]string {
 	return map[string]string{"exact": byDigits + unordered, "ending": byEnding + unordered}

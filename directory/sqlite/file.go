@@ -26,6 +26,7 @@ var format = &sqlitefile.Format{
 		9:  "every contact is entered anew, so that it is found by other spellings, which takes a while",
 		10: "when each contact was changed last", 11: "agents",
 		12: "which contacts are in which phonebook",
+		14: "contacts that are entered into the index for searching after their run",
 	},
 }
 

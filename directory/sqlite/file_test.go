@@ -320,6 +320,9 @@ func TestAPageIsOnePieceOfTheSearchIndex(t *testing.T) {
 		if err := store.ApplyPage(ctx, run, directory.PageChanges{Seq: 1, Contacts: all}); err != nil {
 			t.Fatal(err)
 		}
+		if err := store.CompleteSearch(ctx, run.Key); err != nil {
+			t.Fatal(err)
+		}
 	}
 	storeSome(records(1000, ""))
 	if n := pieces(); n != 1 {

@@ -32,13 +32,16 @@ func TestContactsOfAnOlderReleaseAreFoundByWhatPeopleType(t *testing.T) {
 	if err := store.ApplyPage(t.Context(), run, page); err != nil {
 		t.Fatal(err)
 	}
+	if err := store.CompleteSearch(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	edit(t, path, `UPDATE search SET terms = replace(replace(terms, 'lukasz', 'łukasz'), 'oconnor', 'nothing'); DELETE FROM goose_db_version WHERE version_id >= 9;
 		ALTER TABLE contacts DROP COLUMN changed; DROP TABLE agents; ALTER TABLE integrations DROP COLUMN agents_synced;
 		ALTER TABLE integrations DROP COLUMN agents_error; ALTER TABLE integrations DROP COLUMN agents_hint;
-		DROP TABLE leavers; DROP TABLE members; DROP TABLE books`)
+		DROP TABLE leavers; DROP TABLE members; DROP TABLE books; DROP TABLE awaiting`)
 	if store, err = sqlite.Open(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}

@@ -34,19 +34,26 @@ func (s *Store) ByEmail(ctx context.Context, account string, emails []string, li
 	if err != nil || pk == 0 {
 		return nil, err
 	}
-	var all []directory.Entry
-	for some := range slices.Chunk(emails, emailsAtOnce) {
-		var expression []byte
-		for _, email := range some {
-			if folded := directory.FoldEmail(email); folded != "" {
-				expression = append(quotedInto(expression, appendEmail(nil, mark(pk), folded)), " OR "...)
-			}
+	var words [][]byte
+	for _, email := range emails {
+		if folded := directory.FoldEmail(email); folded != "" {
+			words = append(words, appendEmail(nil, mark(pk), folded))
 		}
-		if expression == nil {
-			continue
+	}
+	var all []directory.Entry
+	for some := range slices.Chunk(words, emailsAtOnce) {
+		// Those that wait first: what is entered into the index meanwhile is found there.
+		found, err := s.awaitingByEmail(ctx, account, pk, some, limit)
+		if err != nil {
+			return nil, fmt.Errorf("look up an e-mail address: %w", err)
+		}
+		all = append(all, found...)
+		var expression []byte
+		for _, word := range some {
+			expression = append(quotedInto(expression, word), " OR "...)
 		}
 		expression = bytes.TrimSuffix(expression, []byte(" OR "))
-		found, err := s.entries(ctx, account, inIndex+` ORDER BY i.name, c.id LIMIT ?`, math.MaxInt, pk, string(expression), limit)
+		found, err = s.entries(ctx, account, inIndex+` ORDER BY i.name, c.id LIMIT ?`, math.MaxInt, pk, string(expression), limit)
 		if err != nil {
 			return nil, fmt.Errorf("look up an e-mail address: %w", err)
 		}

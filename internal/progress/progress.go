@@ -136,6 +136,8 @@ func told(e synchronizer.Event) string {
 		}
 	case synchronizer.Retrying:
 		return fmt.Sprintf("%s; asking again in %s (attempt %d of %d)", clean(e.Err.Error()), Took(e.Wait), e.Attempt+1, e.Attempts)
+	case synchronizer.Indexing:
+		return fmt.Sprintf("everything is stored; search is to find %s", Plural(e.Contacts, "more contact"))
 	case synchronizer.Restarted:
 		if e.Run.Kind == directory.Initial {
 			return fmt.Sprintf("the bridge does not know the offset any more; beginning again (%s)", clean(e.Err.Error()))

@@ -39,6 +39,8 @@ type EntryView struct {
 
 type contactsView struct {
 	Contacts []EntryView `json:"contacts" doc:"By name."`
+
+	Unsearchable int64 `json:"not_searchable_yet,omitempty" doc:"How many contacts of the account a run stored that words do not find yet; their numbers and e-mail addresses name callers already. Left out where there are none."`
 }
 
 type kinView struct {
@@ -96,8 +98,12 @@ func (a *API) routeContacts() {
 }
 
 func (a *API) searchContacts(ctx context.Context, in *searchQuestion) (*answer[contactsView], error) {
+	missing, err := a.hub.Unsearchable(ctx, accountOf(ctx)) // before the search: one that is entered meanwhile is found
+	if err != nil {
+		return nil, err
+	}
 	found, err := a.hub.Search(ctx, accountOf(ctx), directory.Query{Text: in.Text, Integration: in.Integration, Limit: in.Limit})
-	return answered(contactsView{Contacts: viewEntries(found)}), err
+	return answered(contactsView{Contacts: viewEntries(found), Unsearchable: missing}), err
 }
 
 func viewEntry(e directory.Entry) EntryView {

@@ -43,6 +43,10 @@ func (c *Console) search(q *request) (view.Search, error) {
 	if len(s.Text) > 200 {
 		s.Text = s.Text[:200]
 	}
+	var err error
+	if s.Unsearchable, err = c.hub.Unsearchable(q.Context(), s.Account); err != nil {
+		return s, err
+	}
 	found, err := c.hub.Search(q.Context(), s.Account, directory.Query{Text: s.Text, Limit: mostFound + 1})
 	s.More = len(found) > mostFound
 	s.Found = found[:min(len(found), mostFound)]

@@ -145,7 +145,7 @@ func (p *mysqlPopulation) firstFill(ctx context.Context, l *laboratory) (err err
 	if p.bridge, err = l.serve(ctx, p.source(p.table), "{format: as-is}"); err != nil {
 		return err
 	}
-	if _, _, err := l.synchronize(ctx, p.bridge.url(), p.to); err != nil {
+	if _, err := l.synchronize(ctx, p.bridge.url(), p.to); err != nil {
 		return err
 	}
 	return l.expect(ctx, p.to, int64(p.contacts))
@@ -163,9 +163,9 @@ func (p *mysqlPopulation) incremental(ctx context.Context, l *laboratory) (float
 	if err != nil {
 		return 0, err
 	}
-	took, _, err := l.synchronize(ctx, p.bridge.url(), p.to)
+	took, err := l.synchronize(ctx, p.bridge.url(), p.to)
 	if err != nil {
 		return 0, err
 	}
-	return took.Seconds(), l.lastRunUpdated(ctx, p.to, changes)
+	return took.searchable.Seconds(), l.lastRunUpdated(ctx, p.to, changes)
 }

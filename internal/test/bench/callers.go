@@ -42,7 +42,7 @@ func callers(ctx context.Context, l *laboratory) ([]result, error) {
 	}
 	defer s.stop()
 	path := filepath.Join(l.dir, "callers.db")
-	if _, _, err := l.synchronize(ctx, s.url(), path); err != nil {
+	if _, err := l.synchronize(ctx, s.url(), path); err != nil {
 		return nil, err
 	}
 	store, err := sqlite.Open(ctx, path)

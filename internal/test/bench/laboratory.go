@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/internal/demo/sample"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
+	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
 // A laboratory has what the benchmarks share: the command, and a PostgreSQL with the customers for those that need it.
@@ -246,15 +248,27 @@ func (l *laboratory) sqliteSource() string {
 	return fmt.Sprintf("{kind: sqlite, path: %q, table: customers, id: id, updated: updated_at, fields: %s}", l.sqlitePath, fields)
 }
 
-// synchronize runs `contactbridge sync` and returns its wall-clock time and its peak memory in MiB.
-func (l *laboratory) synchronize(ctx context.Context, url, db string) (time.Duration, float64, error) {
+// A synced run is what `contactbridge sync` took.
+type synced struct {
+	stored     time.Duration // until every contact was stored and found by its numbers, the process's start included
+	searchable time.Duration // until the process ended, and search found all of them
+	memory     float64       // peak, in MiB
+}
+
+// synchronize runs `contactbridge sync`.
+func (l *laboratory) synchronize(ctx context.Context, url, db string) (synced, error) {
 	cmd := exec.CommandContext(ctx, l.binary, "sync", url, "--json", "--db", db, "--region", "US", "--auth", "username=agent", "--auth", "password="+secret)
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
+	var output, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &log
 	started := time.Now()
 	if err := cmd.Run(); err != nil {
-		return 0, 0, fmt.Errorf("sync: %w: %s", err, output.Bytes())
+		return synced{}, fmt.Errorf("sync: %w: %s", err, log.Bytes())
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return time.Since(started), float64(usage.Maxrss) / 1024, nil
+	s := synced{searchable: time.Since(started), memory: float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / 1024}
+	var report synchronizer.Report
+	if err := json.Unmarshal(output.Bytes(), &report); err != nil {
+		return synced{}, fmt.Errorf("read the report of sync: %w", err)
+	}
+	s.stored = s.searchable - time.Duration(report.SearchSeconds*float64(time.Second))
+	return s, nil
 }

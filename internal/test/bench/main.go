@@ -55,7 +55,7 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP, false},
 	memoryCSV, memoryJSONL, memoryJSON, memoryVCard, memoryXLSX,
 	{[]string{"bridge-carddav", "memory-carddav"}, bridgeCardDAV, false},
-	{[]string{"sync-sqlite"}, syncSQLite, true},
+	{[]string{"sync-sqlite", "sync-searchable"}, syncSQLite, true},
 	{[]string{"sync-postgres"}, syncPostgres, true},
 	{[]string{"lookup"}, lookup, true},
 	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},

@@ -114,9 +114,11 @@ func (p *population) firstFill(ctx context.Context, l *laboratory) (err error) {
 	if p.server, err = l.serve(ctx, l.postgresSource(p.table), "{format: as-is}"); err != nil {
 		return err
 	}
-	if _, p.memSync, err = l.synchronize(ctx, p.server.url(), p.db); err != nil {
+	took, err := l.synchronize(ctx, p.server.url(), p.db)
+	if err != nil {
 		return err
 	}
+	p.memSync = took.memory
 	if p.memoryBridge, err = p.server.peakMemory(); err != nil {
 		return err
 	}
@@ -136,11 +138,11 @@ func (p *population) incremental(ctx context.Context, l *laboratory) (float64, e
 	if err != nil {
 		return 0, err
 	}
-	took, _, err := l.synchronize(ctx, p.server.url(), p.db)
+	took, err := l.synchronize(ctx, p.server.url(), p.db)
 	if err != nil {
 		return 0, err
 	}
-	return took.Seconds(), l.lastRunUpdated(ctx, p.db, changes)
+	return took.searchable.Seconds(), l.lastRunUpdated(ctx, p.db, changes)
 }
 
 func (l *laboratory) expect(ctx context.Context, db string, contacts int64) error {

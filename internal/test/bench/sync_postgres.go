@@ -21,8 +21,8 @@ func syncPostgres(ctx context.Context, l *laboratory) ([]result, error) {
 		if err != nil {
 			return 0, err
 		}
-		took, _, err := l.synchronize(ctx, s.url(), dsn)
-		return float64(l.contacts) / took.Seconds(), err
+		took, err := l.synchronize(ctx, s.url(), dsn)
+		return float64(l.contacts) / took.searchable.Seconds(), err
 	}
 	if _, err := ours(ctx); err != nil { // the rows that both write
 		return nil, err
