@@ -66,6 +66,7 @@ func (w *world) holds() map[string]any {
 		all[fmt.Sprint("agents ", key)] = got(s.Agents(ctx, key, "", 100))(w)
 		all[fmt.Sprint("contacts ", key)] = got(s.Contacts(ctx, key, "", 1000))(w)
 	}
+	ok(w, s.CompleteSearch(ctx, directory.Key{}))
 	for _, account := range []string{"acme", "Zürich", "other"} {
 		for _, n := range []string{"+14155550007", "+442079460018", "+442079460019", "4711", "0012345", "12345", "+1"} {
 			all[fmt.Sprint("number ", account, n)] = got(s.ByE164(ctx, account, []string{n, "+14155550009"}, 100))(w)

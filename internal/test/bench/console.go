@@ -140,7 +140,7 @@ func (v *visit) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return v.store.CompleteSearch(ctx, directory.Key{})
 }
 
 // record is a customer on the way into a directory.
