@@ -193,12 +193,11 @@ func (s *server) url() string { return "http://" + s.address + "/crm/contact_syn
 
 // serve starts the bridge. phones is the endpoint's phones setting.
 func (l *laboratory) serve(ctx context.Context, source, phones string) (*server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{address: listener.Addr().String(), output: new(bytes.Buffer)}
-	listener.Close()
+	s := &server{address: address, output: new(bytes.Buffer)}
 	config := fmt.Sprintf("listen: %s\nlog: {level: warn}\nendpoints:\n  crm:\n    auth: {username: agent, password: %s}\n    phones: %s\n    source: %s\n", s.address, secret, phones, source)
 	path := filepath.Join(l.dir, "bridge.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
@@ -209,15 +208,29 @@ func (l *laboratory) serve(ctx context.Context, source, phones string) (*server,
 	if err := s.process.Start(); err != nil {
 		return nil, err
 	}
+	return s, s.waitUntilReady()
+}
+
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
+
+// waitUntilReady waits until the process answers; where it does not, it is stopped.
+func (s *server) waitUntilReady() error {
 	for range 1000 {
 		if response, err := http.Get("http://" + s.address + "/healthz"); err == nil {
 			response.Body.Close()
-			return s, nil
+			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	s.stop()
-	return nil, fmt.Errorf("the bridge did not come up: %s", s.output)
+	return fmt.Errorf("%s did not come up: %s", s.process.Args[1], s.output)
 }
 
 func (s *server) stop() {
@@ -256,8 +269,9 @@ type synced struct {
 }
 
 // synchronize runs `contactbridge sync`.
-func (l *laboratory) synchronize(ctx context.Context, url, db string) (synced, error) {
-	cmd := exec.CommandContext(ctx, l.binary, "sync", url, "--json", "--db", db, "--region", "US", "--auth", "username=agent", "--auth", "password="+secret)
+func (l *laboratory) synchronize(ctx context.Context, url, db string, more ...string) (synced, error) {
+	args := append([]string{"sync", url, "--json", "--db", db, "--region", "US", "--auth", "username=agent", "--auth", "password=" + secret}, more...)
+	cmd := exec.CommandContext(ctx, l.binary, args...)
 	var output, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &log
 	started := time.Now()

@@ -57,10 +57,13 @@ var benchmarks = []benchmark{
 	{[]string{"bridge-carddav", "memory-carddav"}, bridgeCardDAV, false},
 	{[]string{"sync-sqlite", "sync-searchable"}, syncSQLite, true},
 	{[]string{"sync-postgres"}, syncPostgres, true},
+	{[]string{"unchanged-sqlite"}, unchangedSQLite, true},
+	{[]string{"unchanged-postgres"}, unchangedPostgres, true},
+	{[]string{"judge"}, judge, false},
 	{[]string{"lookup"}, lookup, true},
 	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
 	{[]string{"console-overview", "console-search"}, consoles, true},
-	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale, true},
+	{[]string{"memory-bridge", "memory-sync", "memory-hub", "incremental"}, atScale, true},
 }
 
 func main() {

@@ -97,6 +97,11 @@ func atScale(ctx context.Context, l *laboratory) ([]result, error) {
 		memory("memory-bridge", big.memoryBridge, medium.memoryBridge),
 		memory("memory-sync", big.memSync, medium.memSync),
 	}
+	hub, err := l.hubMemory(ctx, big)
+	if err != nil {
+		return nil, fmt.Errorf("memory-hub: %w", err)
+	}
+	results = append(results, hub)
 	value, limit, err := paired(ctx, max(l.repeat, 5),
 		func(ctx context.Context) (float64, error) { return big.incremental(ctx, l) },
 		func(ctx context.Context) (float64, error) { return small.incremental(ctx, l) })
