@@ -43,7 +43,7 @@ var variables = []string{
 }
 
 // filters are the names of filters, but for minus.
-var filters = []string{"date", "datetime", "double", "iso", "number", "path", "quote", "rfc3339", "rfc3339_ms", "text", "top", "unix", "unix_ms"}
+var filters = []string{"date", "datetime", "double", "iso", "number", "optional", "path", "quote", "rfc3339", "rfc3339_ms", "text", "top", "unix", "unix_ms"}
 
 // parseText reads a text. Its errors do not hold it, as there may be a credential in it.
 func parseText(written string) (Text, error) {
@@ -225,6 +225,10 @@ func (f filter) apply(value any) any {
 	switch f.name {
 	case "path":
 		return pathOf(textOf(value))
+	case "optional":
+		if textOf(value) == "" {
+			return absent{}
+		}
 	case "text":
 		return textOf(value)
 	case "quote":
@@ -263,6 +267,9 @@ func (f filter) columns(paths []string) any {
 	}
 	return kept
 }
+
+// absent stands for an empty value that a body does not have. In other texts it is empty.
+type absent struct{}
 
 // An escapedPath is a part of a URL's path whose slashes stay slashes.
 type escapedPath string
