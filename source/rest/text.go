@@ -43,7 +43,7 @@ var variables = []string{
 }
 
 // filters are the names of filters, but for minus.
-var filters = []string{"date", "datetime", "double", "iso", "number", "optional", "path", "quote", "rfc3339", "rfc3339_ms", "text", "top", "unix", "unix_ms"}
+var filters = []string{"date", "datetime", "double", "iso", "number", "optional", "path", "quote", "rfc3339", "rfc3339_ms", "rfc3339_us", "text", "top", "unix", "unix_ms"}
 
 // parseText reads a text. Its errors do not hold it, as there may be a credential in it.
 func parseText(written string) (Text, error) {
@@ -302,6 +302,8 @@ func (f filter) time(at moment) any {
 		return at.In(at.zone).Format("2006-01-02T15:04:05-07:00")
 	case "rfc3339_ms":
 		return at.UTC().Format("2006-01-02T15:04:05.000Z")
+	case "rfc3339_us":
+		return at.UTC().Format("2006-01-02T15:04:05.000000Z")
 	}
 	return at.UTC().Format("2006-01-02T15:04:05Z")
 }
