@@ -109,10 +109,17 @@ func (l *Language) checkOrder(errs *source.ConfigErrors) {
 	errs.If(d.By == "", "deletions", "deletions.by is missing", "Write inline, request, sweep, or none.")
 	errs.If(d.By == "inline" && l.Deleted == "", "deleted", "deleted is missing", "Write an expression that finds deleted records.")
 	errs.If(d.By == "request" && d.Path.IsZero(), "deletions.path", "deletions.path is missing", "Write the request that lists what was deleted.")
-	if as := l.Updated.Zone.names(); len(as) == 0 && !l.Updated.Zone.IsZero() {
-		_, err := time.LoadLocation(l.Updated.Zone.written)
-		errs.If(err != nil, "updated.zone", "there is no time zone "+l.Updated.Zone.written, "Write a name such as Europe/Paris.")
+	errs.If(isUnknownZone(l.Updated.Zone), "updated.zone", "there is no time zone "+l.Updated.Zone.written, "Write a name such as Europe/Paris.")
+	errs.If(isUnknownZone(l.Updated.ReadZone), "updated.read_zone", "there is no time zone "+l.Updated.ReadZone.written, "Write a name such as Europe/Paris.")
+}
+
+// isUnknownZone reports whether a text is the name of no zone. What depends on the connection is known later.
+func isUnknownZone(zone Text) bool {
+	if len(zone.names()) > 0 || zone.IsZero() {
+		return false
 	}
+	_, err := time.LoadLocation(zone.written)
+	return err != nil
 }
 
 // checkNames finds names in texts that nothing stands for.
@@ -146,6 +153,7 @@ func (l *Language) texts(yield func(key string, t Text)) {
 	yield("link", l.Link)
 	all("headers", l.Headers)
 	yield("updated.zone", l.Updated.Zone)
+	yield("updated.read_zone", l.Updated.ReadZone)
 	for i, a := range l.Auth {
 		key := fmt.Sprintf("auth[%d]", i)
 		a.texts(func(name string, t Text) { yield(key+"."+name, t) })

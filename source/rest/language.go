@@ -130,6 +130,7 @@ type Stamp struct {
 	Path      string        `yaml:"path" jsonschema_description:"Where the record has it: a path, or an expression."`
 	As        string        `yaml:"as" jsonschema:"enum=time,enum=unix,enum=unix_ms" jsonschema_description:"time: RFC 3339, or a date and time in zone. unix, unix_ms: a number since 1970. Default: time."`
 	Zone      Text          `yaml:"zone" jsonschema_description:"The zone of times that name none, read and asked for. Default: UTC."`
+	ReadZone  Text          `yaml:"read_zone" jsonschema_description:"The zone of times that name none, in answers, where it is another one than they are asked for in."`
 	Precision time.Duration `yaml:"precision" jsonschema_description:"How fine the service keeps it. Default: 1s."`
 	Overlap   time.Duration `yaml:"overlap" digest:"-" jsonschema_description:"How long after its stamp a change may become visible at the latest: each run reads that much again. Default: 5m."`
 }

@@ -192,7 +192,7 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 	}
 	written, err := p.stamp.Text(row, rec.Values)
 	if err == nil {
-		to.stamp, err = parseStamp(written, p.as, c.zone)
+		to.stamp, err = parseStamp(written, p.as, c.readZone)
 	}
 	if err != nil {
 		to.noTime = true

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 )
 
 // serviceText is the part of a configuration that the services of these tests have in common.
@@ -62,5 +63,37 @@ deletions: {by: none}
 	want := []string{`{"empty":"","list":[],"text":"from "}`, `{"after":"c1","empty":"c1","list":["c1"],"text":"from c1"}`}
 	if !slices.Equal(bodies, want) {
 		t.Errorf("sent %q, want %q", bodies, want)
+	}
+}
+
+// A service may read times in the zone of its user and write them in another one.
+func TestTimesAreReadInAnotherZoneThanTheyAreAskedForIn(t *testing.T) {
+	var asked []string
+	ids, err := askedService(t, `
+updated: {path: updated, zone: Asia/Tokyo, read_zone: UTC}
+changes: {path: /people, query: {since: "{{since|datetime}}"}, records: data, order: updated, page: {by: keyset, size: 2}}
+deletions: {by: none}
+`, func(r *http.Request, _ string) (int, string) {
+		asked = append(asked, r.URL.Query().Get("since"))
+		return http.StatusOK, [...]string{
+			`{"data": [{"id": "a", "updated": "2026-01-01 20:00:00"}, {"id": "b", "updated": "2026-01-01 20:00:01"}]}`, `{"data": [{"id": "b", "updated": "2026-01-01 20:00:01"}]}`, `{"data": []}`,
+		}[min(len(asked), 3)-1]
+	})
+	if err != nil || !slices.Equal(ids, []string{"a", "b"}) {
+		t.Errorf("%v, %v", ids, err)
+	}
+	if want := []string{"1970-01-01 09:00:00", "2026-01-02 05:00:00"}; len(asked) < 2 || !slices.Equal(asked[:2], want) {
+		t.Errorf("asked for %q, want %q first", asked, want)
+	}
+}
+
+func TestZonesThatAreUnknownAreToldByTheirKeys(t *testing.T) {
+	_, err := newFactory("rest", serviceText+`
+updated: {path: updated, zone: Europe/Pariss, read_zone: UTD}
+changes: {path: /people, records: data, order: none, page: {by: none}}
+deletions: {by: none}
+`, nil, nil)
+	if found := failure.All(err); len(found) != 2 || found[0].Field != "updated.zone" || found[1].Field != "updated.read_zone" {
+		t.Errorf("%v", err)
 	}
 }
