@@ -34,6 +34,8 @@ func (l *Language) check() error {
 		}
 	}
 	l.checkOrder(&errs)
+	p := l.Throttle.Points
+	errs.If(p != Points{} && (p.Cost == "" || p.Left == "" || p.Rate == ""), "throttle.points", "throttle.points is not complete", "Write cost, left and rate.")
 	l.checkNames(&errs)
 	return errs.Err()
 }

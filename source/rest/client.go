@@ -98,6 +98,9 @@ func (c *client) ask(ctx context.Context, one call) (*answer, error) {
 			return nil, c.factory.failed(a, reaction)
 		}
 		c.bucket.look(a.header, c.factory.language.Throttle, c.factory.deps.Clock.Now())
+		if wait := c.factory.language.Throttle.Points.wait(a); wait > 0 {
+			c.bucket.pause(wait)
+		}
 		return a, nil
 	}
 }

@@ -155,6 +155,14 @@ type Throttle struct {
 	Wait     string        `yaml:"wait" jsonschema_description:"The header that says how long to wait, in seconds, or as a time. Default: Retry-After."`
 	Left     string        `yaml:"left" jsonschema_description:"The header that says how many requests are left."`
 	Reset    string        `yaml:"reset" jsonschema_description:"The header that says when there are more: in seconds, or as a Unix time."`
+	Points   Points        `yaml:"points" jsonschema_description:"Of a service that counts points instead of requests: where each answer says so."`
+}
+
+// Points says where an answer tells how many points a query costs, and how many there are.
+type Points struct {
+	Cost string `yaml:"cost" jsonschema_description:"What the query costs: a path."`
+	Left string `yaml:"left" jsonschema_description:"How many points are left after it: a path. The next request waits until there are as many as this one cost."`
+	Rate string `yaml:"rate" jsonschema_description:"How many come back in a second: a path."`
 }
 
 // A Reaction says what an answer means.

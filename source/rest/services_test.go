@@ -1,10 +1,13 @@
 package rest_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/failure"
@@ -96,4 +99,38 @@ deletions: {by: none}
 	if found := failure.All(err); len(found) != 2 || found[0].Field != "updated.zone" || found[1].Field != "updated.read_zone" {
 		t.Errorf("%v", err)
 	}
+}
+
+// A service that counts points tells how many a query costs and how many are left: the next query waits for them, and is not refused.
+func TestPointsAreWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const cost, rate, most = 400.0, 100.0, 1000.0
+		left, last := most, time.Now()
+		pages, refused := 0, 0
+		ids, err := askedService(t, `
+changes: {path: /people, query: {page: "{{page}}"}, records: data.people, order: none, page: {by: number, size: 1, more: data.more}}
+deletions: {by: none}
+throttle: {points: {cost: extensions.cost, left: extensions.status.left, rate: extensions.status.rate}}
+errors: [{path: errors.0.code, is: THROTTLED, then: throttled}]
+`, func(*http.Request, string) (int, string) {
+			left, last = min(most, left+rate*time.Since(last).Seconds()), time.Now()
+			said := func() string {
+				return fmt.Sprintf(`{"cost": %v, "status": {"left": %v, "rate": %v}}`, cost, left, rate)
+			}
+			if pages == 3 && refused == 0 { // somebody else has used them
+				left = 200
+				refused++
+				return http.StatusOK, `{"errors": [{"code": "THROTTLED"}], "extensions": ` + said() + `}`
+			}
+			if left < cost {
+				t.Errorf("page %d is asked for with %v points left", pages, left)
+			}
+			left -= cost
+			pages++
+			return http.StatusOK, fmt.Sprintf(`{"data": {"people": [{"id": "p%d"}], "more": %v}, "extensions": %s}`, pages, pages < 10, said())
+		})
+		if err != nil || len(ids) != 10 || refused != 1 {
+			t.Errorf("%v, %v", ids, err)
+		}
+	})
 }
