@@ -90,6 +90,7 @@ func (r *Reading) check(key string, errs *source.ConfigErrors) {
 	}
 	sized := r.Page.By == "keyset" || r.Page.By == "number" || r.Page.By == "offset"
 	errs.If(sized && r.Page.Size == 0, key+".page", key+".page.size is missing", "Write how many records are asked for.")
+	errs.If(r.Page.ToEmpty && r.Page.By != "number" && r.Page.By != "offset", key+".page.to_empty", key+".page.to_empty is of pages by number or offset", "Remove it.")
 	errs.If(r.Page.By == "keyset" && r.Order != orderUpdated && r.Order != orderID, key+".page.by", key+" cannot go by keyset: its order is neither updated nor id",
 		"Set "+key+".order to the order in which the records come.")
 	errs.If(len(r.Directions) != 0 && len(r.Directions) != 2, key+".directions", key+".directions must have two values", "Write what stands for ascending, then for descending.")

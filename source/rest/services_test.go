@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,4 +134,37 @@ errors: [{path: errors.0.code, is: THROTTLED, then: throttled}]
 			t.Errorf("%v, %v", ids, err)
 		}
 	})
+}
+
+// A service may give fewer records than it is asked for, with more on the next page.
+func TestAPageThatIsNotFullIsNotTheLast(t *testing.T) {
+	for paging, want := range map[string]string{
+		"{by: number, size: 100, to_empty: true}": "a b c", "{by: offset, size: 100, to_empty: true}": "a b c", "{by: number, size: 100}": "a b", "{by: number, size: 2, to_empty: true, recheck: true}": "a b c",
+	} {
+		ids, err := askedService(t, `
+changes: {path: /people, query: {page: "{{page}}", offset: "{{offset}}"}, records: data, order: none, page: `+paging+`}
+deletions: {by: none}
+`, func(r *http.Request, _ string) (int, string) {
+			at := map[bool]string{true: "page", false: "offset"}[strings.Contains(paging, "number")]
+			return http.StatusOK, map[string]string{
+				"page 1": `{"data": [{"id": "a"}, {"id": "b"}]}`, "page 2": `{"data": [{"id": "c"}]}`, "page 3": `{"data": []}`,
+				"offset 0": `{"data": [{"id": "a"}, {"id": "b"}]}`, "offset 2": `{"data": [{"id": "c"}]}`, "offset 3": `{"data": []}`,
+			}[at+" "+r.URL.Query().Get(at)]
+		})
+		if got := strings.Join(ids, " "); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", paging, got, err, want)
+		}
+	}
+}
+
+// A page of which the user may see nothing is no end: what comes after it cannot be reached, which the run says.
+func TestAPageOfHiddenRecordsIsNoEnd(t *testing.T) {
+	ids, err := askedService(t, `
+updated: {path: updated}
+changes: {path: /people, query: {since: "{{since}}"}, records: data, order: updated, page: {by: keyset, size: 2, more: more}}
+deletions: {by: none}
+`, func(*http.Request, string) (int, string) { return http.StatusOK, `{"data": [], "more": true}` })
+	if said := failure.Of(err); len(ids) > 0 || said.Code != bridge.CodeSourceBroken || !strings.Contains(said.Message, "has no records, but says that there are more") || !strings.Contains(said.Hint, "read all") {
+		t.Errorf("%v, %v, hint %q", ids, err, said.Hint)
+	}
 }
