@@ -91,6 +91,9 @@ func (l *Language) deletionsFact() string {
 	case "inline":
 		return "with the contacts"
 	case "request":
+		if l.Deletions.sweeps() {
+			return "listed by the service, and by a run over all contacts, every " + text(l.Deletions.every())
+		}
 		return "listed by the service"
 	case "sweep":
 		return "by a run over all contacts, every " + text(l.Deletions.every())

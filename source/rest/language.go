@@ -146,7 +146,7 @@ type Deletions struct {
 	// At is when it was deleted.
 	At    string        `yaml:"at" jsonschema_description:"When it was deleted: a path. Those before the checkpoint are left out."`
 	As    string        `yaml:"as" jsonschema:"enum=time,enum=unix,enum=unix_ms" jsonschema_description:"Of what form that is. Default: that of updated."`
-	Every time.Duration `yaml:"every" digest:"-" jsonschema_description:"Of sweep: how often a run brings all contacts. Default: 24h."`
+	Every time.Duration `yaml:"every" digest:"-" jsonschema_description:"Of sweep: how often a run brings all contacts. Default: 24h. Of request: that happens besides, for what the list does not tell of."`
 }
 
 // Throttle says how many requests a service takes.

@@ -3,6 +3,7 @@ package rest_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/failure"
 )
 
@@ -166,5 +168,47 @@ deletions: {by: none}
 `, func(*http.Request, string) (int, string) { return http.StatusOK, `{"data": [], "more": true}` })
 	if said := failure.Of(err); len(ids) > 0 || said.Code != bridge.CodeSourceBroken || !strings.Contains(said.Message, "has no records, but says that there are more") || !strings.Contains(said.Hint, "read all") {
 		t.Errorf("%v, %v, hint %q", ids, err, said.Hint)
+	}
+}
+
+// A list of deletions may not tell of all of them: a run over all contacts finds the others, every so often.
+func TestAListOfDeletionsAndARunOverAllContacts(t *testing.T) {
+	p := newPeople()
+	s, err := p.service(`
+changes: {path: /people, query: {since: "{{since}}", page: "{{page}}"}, records: data, order: none, page: {by: number, size: 4}}
+deletions: {by: request, path: /deleted, query: {page: "{{page}}"}, records: data, order: none, page: {by: number, size: 4, zero: true}, at: updated, every: 24h}
+`).Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	people := []contact.Contact{{ID: "a", Name: "Ann"}, {ID: "b", Name: "Bob"}, {ID: "c", Name: "Cy"}}
+	if err := p.put(p.clock.Now(), people...); err != nil {
+		t.Fatal(err)
+	}
+	d := directory{contacts: map[string]contact.Contact{}}
+	for _, step := range []struct {
+		what   string
+		do     func()
+		wanted string
+	}{
+		{"an initial run", func() { p.clock.Advance(time.Hour) }, "a b c"},
+		{"a deletion that is told", func() { _ = p.delete(p.clock.Now(), "a") }, "b c"},
+		{"one that leaves no trace", func() {
+			p.changes = slices.DeleteFunc(p.changes, func(c change) bool { return c.ID == "b" })
+			p.clock.Advance(22 * time.Hour)
+		}, "b c"},
+		{"a day after the initial run", func() { p.clock.Advance(2 * time.Hour) }, "c"},
+		{"right after that", func() {
+			p.changes = slices.DeleteFunc(p.changes, func(c change) bool { return c.ID == "c" })
+		}, "c"},
+	} {
+		step.do()
+		if err := d.sync(t.Context(), s, 10, nil); err != nil {
+			t.Fatalf("%s: %v", step.what, err)
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(d.contacts)), " "); got != step.wanted {
+			t.Errorf("%s: %q is left, want %q", step.what, got, step.wanted)
+		}
 	}
 }
