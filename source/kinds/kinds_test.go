@@ -122,6 +122,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{data_center: com.au, access_token: "{{auth.access_token}}"}`,
 		bad:  `{data_center: eu, access_tokens: x}`,
 	},
+	"intercom": {
+		good: `{access_token: "{{auth.access_token}}", host: api.eu.intercom.io}`,
+		bad:  `{access_token: x, region: eu}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

@@ -386,6 +386,32 @@ func transcripts() map[string]*transcript {
 				Address: "Bahnhofstr. 1, 8001 Zürich, Switzerland", Country: "Switzerland", URL: "https://acme.odoo.com/odoo/contacts/55",
 			}},
 		},
+		"intercom": {
+			text: "access_token: x", verify: `{"type": "admin", "id": "1", "app": {"type": "app", "id_code": "w1"}}`, path: "/contacts?",
+			pages: []string{
+				`{
+				"type": "list", "data": [{
+					"type": "contact", "id": "65a0b1c2d3e4f5a6b7c8d9e0", "workspace_id": "w1", "external_id": "u-1", "role": "user", "email": "lena@example.com", "phone": "+4712345678", "name": "Lena Berg",
+					"avatar": {"type": "avatar", "image_url": null}, "owner_id": null, "social_profiles": {"type": "list", "data": [{"type": "social_profile", "name": "twitter", "url": "http://twitter.example/lena"}]},
+					"has_hard_bounced": false, "created_at": 1735786645, "updated_at": 1735786646, "last_seen_at": null, "browser": null,
+					"location": {"type": "location", "country": "Norway", "region": null, "city": "Oslo", "country_code": "NOR", "continent_code": "EU"}, "custom_attributes": {"plan": null},
+					"tags": {"type": "list", "data": [], "url": "/contacts/65a0/tags", "total_count": 0, "has_more": false}, "companies": {"type": "list", "data": [], "total_count": 0}
+				}],
+				"total_count": 2, "pages": {"type": "pages", "next": {"page": 2, "starting_after": "WzEsIjIiLDNd"}, "page": 1, "per_page": 1, "total_pages": 2}
+				}`,
+				`{"type": "list", "data": [
+					{"type": "contact", "id": "65a0b1c2d3e4f5a6b7c8d9e1", "workspace_id": "w1", "role": "lead", "email": "", "phone": null, "name": null, "avatar": null, "social_profiles": {"type": "list", "data": []},
+					 "created_at": 1735786647, "updated_at": 1735786648, "location": {"type": "location", "country": null, "region": null, "city": null}, "custom_attributes": {}}
+				], "total_count": 2, "pages": {"type": "pages", "page": 2, "per_page": 1, "total_pages": 2}}`,
+			},
+			want: []contact.Contact{
+				{
+					ID: "65a0b1c2d3e4f5a6b7c8d9e0", Name: "Lena Berg", Emails: []string{"lena@example.com"}, Phones: []string{"+4712345678"}, Address: "Oslo, Norway", Country: "Norway",
+					Twitter: "http://twitter.example/lena", URL: "https://app.intercom.com/a/apps/w1/users/65a0b1c2d3e4f5a6b7c8d9e0",
+				},
+				{ID: "65a0b1c2d3e4f5a6b7c8d9e1", URL: "https://app.intercom.com/a/apps/w1/users/65a0b1c2d3e4f5a6b7c8d9e1"},
+			},
+		},
 	}
 }
 

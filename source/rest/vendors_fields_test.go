@@ -181,6 +181,20 @@ func specimens() map[string]specimen {
 			},
 			least: vendors.Fields{"Last_Name": "Doe"}, name: "Doe",
 		},
+		"intercom": {
+			id: "6762f0d01bb69f9f2193bb7d",
+			fields: vendors.Fields{
+				"external_id": "70", "role": "lead", "name": "Jane Doe", "email": "jane@example.com", "phone": "+493012345678", "avatar": object{"type": "avatar", "image_url": "https://static.example.com/jane.png"},
+				"location":        object{"type": "location", "country": "Germany", "region": "Berlin", "city": "Berlin", "country_code": "DEU", "continent_code": "EU"},
+				"social_profiles": object{"type": "list", "data": list{object{"type": "social_profile", "name": "LinkedIn", "url": "https://linkedin.example/jane"}, object{"type": "social_profile", "name": "Twitter", "url": "https://twitter.example/janedoe"}}},
+				"companies":       object{"type": "list", "data": list{object{"id": "6643703ffae7834d1792fd31", "type": "company"}}, "total_count": 1, "has_more": false},
+			},
+			want: contact.Contact{
+				ID: "6762f0d01bb69f9f2193bb7d", Name: "Jane Doe", Emails: []string{"jane@example.com"}, Phones: []string{"+493012345678"}, PhotoURL: "https://static.example.com/jane.png",
+				Address: "Berlin, Berlin, Germany", Twitter: "https://twitter.example/janedoe", URL: "https://app.intercom.com/a/apps/acme/users/6762f0d01bb69f9f2193bb7d", Country: "Germany",
+			},
+			least: vendors.Fields{"role": "lead", "phone": "+493012345678"}, name: "+493012345678",
+		},
 	}
 }
 

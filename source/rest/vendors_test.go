@@ -262,10 +262,29 @@ func zoho() tenant {
 	}
 }
 
+func intercom() tenant {
+	return tenant{
+		kind: "intercom",
+		text: "access_token: intercom-acmeWRONG\nlist: {page: {size: 5}}\nchanges: {page: {size: 5}}\n" + fast + suiteMapping(prefixed("custom_attributes.x_", "")),
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewIntercom(now, "acme")
+			s.Zone, _ = time.LoadLocation("Pacific/Auckland")
+			s.Delay = 0 // TestIntercomFindsNewContactsLate
+			s.SetLimits()
+			return s, s.Store
+		},
+		fields: func(c contact.Contact) vendors.Fields {
+			return vendors.Fields{"custom_attributes": map[string]any(suiteFields(c, prefixed("x_", "")))}
+		},
+		flows: true,
+	}
+}
+
 // ofVendors are the tenants of the presets for vendors, by their kinds.
 func ofVendors() []tenant {
 	return []tenant{
 		hubSpot(), salesforce("salesforce"), salesforce("salesforce_leads"), zendesk(), pipedrive(), freshdesk(), graph(), orgContacts(), google(), dynamics(), zoho(),
+		intercom(),
 	}
 }
 

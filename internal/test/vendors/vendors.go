@@ -353,6 +353,18 @@ func (b *Base) remaining(name string) int {
 	return 0
 }
 
+// window returns the window of a limit; ok is false if the vendor has no such limit.
+func (b *Base) window(name string) (window time.Duration, ok bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	for _, l := range b.limits {
+		if l.Name == name {
+			return l.Window, true
+		}
+	}
+	return 0, false
+}
+
 // A Cloud carries requests to simulators, as a transport of HTTP: no connection is made.
 type Cloud struct {
 	lock       sync.RWMutex

@@ -1,0 +1,88 @@
+package rest_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/contactbridge/contactbridge/internal/test/vendors"
+)
+
+// names returns the names of the contacts that a directory has, in order.
+func (d *directory) names() string {
+	var names []string
+	for _, id := range slices.Sorted(maps.Keys(d.contacts)) {
+		names = append(names, d.contacts[id].Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// Intercom's searches find a new contact minutes after it was made: a checkpoint does not go past it, though others that were changed
+// later are found before it.
+func TestIntercomsNewContactsAreFoundLate(t *testing.T) {
+	s := newScene(t, intercom(), "")
+	s.simulator.(*vendors.Intercom).Delay = 5 * time.Minute
+	old := s.store.Create(s.fields(person("Old", 1)))
+	s.run(t) // by the list, which has it at once
+	if got := s.directory.names(); got != "Old" {
+		t.Errorf("an initial run brings %q", got)
+	}
+	s.clock.Advance(time.Hour)
+	s.store.Create(s.fields(person("New", 1)))
+	s.clock.Advance(time.Minute)
+	s.store.Update(old, s.fields(person("Changed", 2)))
+	s.run(t)
+	if got := s.directory.names(); got != "Changed" {
+		t.Errorf("a run before the new contact is found brings %q", got)
+	}
+	s.clock.Advance(5 * time.Minute)
+	s.run(t)
+	if got := s.directory.names(); got != "Changed New" {
+		t.Errorf("a run after that brings %q", got)
+	}
+}
+
+// Whatever zone the workspace's days begin in, and whether or not searches go by the second, a run brings all that was changed and
+// nothing that was read before.
+func TestIntercomsDaysBeginInAnyZone(t *testing.T) {
+	for _, zone := range []string{"UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin", "by the second"} {
+		t.Run(zone, func(t *testing.T) {
+			s := newScene(t, intercom(), "")
+			simulator := s.simulator.(*vendors.Intercom)
+			if simulator.Seconds = zone == "by the second"; !simulator.Seconds {
+				simulator.Zone, _ = time.LoadLocation(zone)
+			}
+			for hour := range 72 {
+				s.store.Create(s.fields(person("Doe", hour)))
+				s.clock.Advance(time.Hour)
+				s.run(t)
+				if n := len(s.directory.contacts); n != hour+1 {
+					t.Fatalf("after %d hours there are %d contacts of %d", hour, n, hour+1)
+				}
+				if n := len(s.directory.changed); n > 1 && !slices.Contains([]int{24, 48}, hour) && hour > 0 { // a run over all contacts is due then
+					t.Fatalf("after %d hours a run brings %d contacts again", hour, n-1)
+				}
+			}
+		})
+	}
+}
+
+// Intercom says how many requests are left until when: none is sent that would be refused.
+func TestIntercomsLimitIsObeyed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, intercom(), "")
+		s.simulator.Common().SetLimits(&vendors.Limit{Name: "app", Requests: 4, Window: 2 * time.Second})
+		for n := range 40 {
+			s.store.Create(s.fields(person("Doe", n)))
+		}
+		s.clock.Advance(27 * 365 * 24 * time.Hour) // synctest begins in 2000, when Unix times have a digit less
+		s.run(t)
+		if traffic := s.simulator.Common().Traffic(); len(s.directory.contacts) != 40 || traffic.Throttled > 0 {
+			t.Errorf("%d contacts of 40, %d of %d requests were refused", len(s.directory.contacts), traffic.Throttled, traffic.Requests)
+		}
+	})
+}
