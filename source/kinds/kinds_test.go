@@ -126,6 +126,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{access_token: "{{auth.access_token}}", host: api.eu.intercom.io}`,
 		bad:  `{access_token: x, region: eu}`,
 	},
+	"servicenow": {
+		good: `{instance: acme, table: customer_contact, time_zone: Europe/Berlin, user: sync, password: "{{auth.password}}"}`,
+		bad:  `{instance: acme, user: sync, pasword: x}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

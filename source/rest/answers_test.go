@@ -412,6 +412,19 @@ func transcripts() map[string]*transcript {
 				{ID: "65a0b1c2d3e4f5a6b7c8d9e1", URL: "https://app.intercom.com/a/apps/w1/users/65a0b1c2d3e4f5a6b7c8d9e1"},
 			},
 		},
+		"servicenow": {
+			text: "instance: acme\naccess_token: x\ntable: customer_contact", verify: `{"result": []}`, path: "sys_updated_on", without: `{"result": []}`,
+			pages: []string{`{"result": [
+				{"sys_id": "0b1c2d3e4f5061728394a5b6c7d8e9f0", "sys_updated_on": "2025-01-02 03:04:05", "active": "true", "name": "Amara Diallo", "first_name": "Amara", "middle_name": "", "last_name": "Diallo",
+				 "user_name": "", "title": "", "company.name": "", "account.name": "Diallo SA", "email": "amara@example.com", "phone": "+221 33 000 00 01", "mobile_phone": "", "home_phone": "",
+				 "street": "", "zip": "", "city": "Dakar", "state": "", "country": ""},
+				{"sys_id": "0b1c2d3e4f5061728394a5b6c7d8e9f1", "sys_updated_on": "2025-01-02 03:04:06", "active": "false", "name": "Left Us", "email": "left@example.com"}
+			]}`},
+			want: []contact.Contact{{
+				ID: "0b1c2d3e4f5061728394a5b6c7d8e9f0", Name: "Amara Diallo", Company: "Diallo SA", Emails: []string{"amara@example.com"}, Phones: []string{"+221 33 000 00 01"}, Address: "Dakar",
+				URL: "https://acme.service-now.com/nav_to.do?uri=customer_contact.do%3Fsys_id%3D0b1c2d3e4f5061728394a5b6c7d8e9f0",
+			}},
+		},
 	}
 }
 

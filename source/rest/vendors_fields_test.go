@@ -195,6 +195,20 @@ func specimens() map[string]specimen {
 			},
 			least: vendors.Fields{"role": "lead", "phone": "+493012345678"}, name: "+493012345678",
 		},
+		"servicenow": {
+			id: "5137153cc611227c000bbd1bd8cd2005",
+			fields: vendors.Fields{
+				"name": "Fred Luddy", "first_name": "Fred", "last_name": "Luddy", "user_name": "fred.luddy", "title": "Founder", "company": "31bea3d53790200044e0bfc8bcbe5dec", "company.name": "Acme Inc.",
+				"email": "fred@example.com", "phone": "+1 858 555 0100", "mobile_phone": "858-555-0101", "home_phone": "", "street": "1 Main St\nFloor 2", "city": "San Diego", "state": "CA", "zip": "92101",
+				"country": "US", "photo": "4a1f", "active": "true", "u_plan": "gold",
+			},
+			want: contact.Contact{
+				ID: "5137153cc611227c000bbd1bd8cd2005", Name: "Fred Luddy", Title: "Founder", Company: "Acme Inc.", Emails: []string{"fred@example.com"},
+				Phones: []string{"+1 858 555 0100", "858-555-0101"}, Address: "1 Main St\nFloor 2, 92101 San Diego, CA, US", Country: "US",
+				URL: "https://acme.service-now.com/nav_to.do?uri=sys_user.do%3Fsys_id%3D5137153cc611227c000bbd1bd8cd2005",
+			},
+			least: vendors.Fields{"user_name": "integration"}, name: "integration",
+		},
 	}
 }
 

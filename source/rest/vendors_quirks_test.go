@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/test/vendors"
 )
 
@@ -85,4 +87,85 @@ func TestIntercomsLimitIsObeyed(t *testing.T) {
 			t.Errorf("%d contacts of 40, %d of %d requests were refused", len(s.directory.contacts), traffic.Throttled, traffic.Requests)
 		}
 	})
+}
+
+// What a user of ServiceNow may not see counts for its pages: one that is short, or that shows one contact, is not the last.
+func TestServiceNowsShortPagesAreNotTheLast(t *testing.T) {
+	s := newScene(t, serviceNow(), "")
+	for n := range 60 {
+		s.store.Create(s.fields(person("Doe", n)))
+		if n%2 == 0 {
+			s.clock.Advance(time.Second)
+		}
+	}
+	hidden := func(r *vendors.Record) bool { return scattered(r.ID)%3 > 0 }
+	s.simulator.(*vendors.ServiceNow).Hidden = hidden
+	want := 0
+	for _, r := range s.store.Visible() {
+		if !hidden(r) {
+			want++
+		}
+	}
+	s.clock.Advance(20 * time.Minute)
+	s.run(t)
+	if n := len(s.directory.contacts); n != want || want == 0 {
+		t.Errorf("%d contacts of %d that may be seen", n, want)
+	}
+}
+
+// scattered is a number of an id that tells nothing of its order.
+func scattered(id string) (sum int) {
+	for _, c := range []byte(id) {
+		sum = sum*31 + int(c)
+	}
+	return max(sum, -sum)
+}
+
+// ServiceNow answers 200 with a part of the records where a request takes too long: that is no page.
+func TestServiceNowsCancelledRequestsAreNoPages(t *testing.T) {
+	s := newScene(t, serviceNow(), "")
+	for n := range 12 {
+		s.store.Create(s.fields(person("Doe", n)))
+	}
+	s.clock.Advance(20 * time.Minute)
+	s.simulator.(*vendors.ServiceNow).Cancel = 1 << 20
+	err := s.directory.sync(t.Context(), s.source, 4, nil)
+	if said := failure.Of(err); said.Code != bridge.CodeSourceUnavailable || !strings.Contains(said.Hint, "page.size") {
+		t.Errorf("%v, hint %q", err, said.Hint)
+	}
+	s.simulator.(*vendors.ServiceNow).Cancel = 0
+	s.run(t)
+	if n := len(s.directory.contacts); n != 12 {
+		t.Errorf("%d of 12 contacts", n)
+	}
+}
+
+// ServiceNow reads the times of queries in the zone of its user, whose clock shows an hour twice in autumn.
+func TestServiceNowsHourThatComesTwice(t *testing.T) {
+	s := newScene(t, serviceNow(), "")
+	from := time.Date(2026, 11, 1, 7, 0, 0, 0, time.UTC) // the clock is set back at 9:00 UTC
+	s.clock.Advance(from.Add(-time.Hour).Sub(s.clock.Now()))
+	for n := range 40 { // every 6 minutes, for 4 hours
+		s.clock.Advance(from.Add(time.Duration(n) * 6 * time.Minute).Sub(s.clock.Now()))
+		s.store.Create(s.fields(person("Doe", n)))
+		if n%3 == 0 {
+			s.run(t)
+		}
+	}
+	s.clock.Advance(time.Hour)
+	s.run(t)
+	if n := len(s.directory.contacts); n != 40 {
+		t.Errorf("%d of 40 contacts", n)
+	}
+}
+
+// A user and a password do what a token does.
+func TestServiceNowTakesAPassword(t *testing.T) {
+	s := newScene(t, serviceNow(), withCredentials(strings.ReplaceAll(serviceNow().text, "WRONG", ""), "user: sync\npassword: servicenow-acme\n"))
+	s.store.Create(s.fields(person("Doe", 1)))
+	s.clock.Advance(time.Hour)
+	s.run(t)
+	if n := len(s.directory.contacts); n != 1 {
+		t.Errorf("%d contacts", n)
+	}
 }

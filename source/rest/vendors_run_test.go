@@ -305,6 +305,7 @@ func renewing() map[string]string {
 		"google":                 "client_id: google-1001-client\nclient_secret: google-1001-secret\nrefresh_token: google-1001-refresh-0\n",
 		"dynamics365":            "environment: acme.crm4\ndirectory: tenant-of-acme\nclient_id: dynamics-acme-client\nclient_secret: dynamics-acme-secret\n",
 		"zoho":                   "data_center: eu\nclient_id: zoho-7001-client\nclient_secret: zoho-7001-secret\nrefresh_token: zoho-7001-refresh-0\n",
+		"servicenow":             "instance: acme\nclient_id: servicenow-acme-client\nclient_secret: servicenow-acme-secret\nrefresh_token: servicenow-acme-refresh-0\n",
 	}
 }
 
@@ -337,6 +338,8 @@ func oauthOf(s vendors.Simulator) *vendors.OAuth {
 	case *vendors.Dynamics:
 		return s.OAuth
 	case *vendors.Zoho:
+		return s.OAuth
+	case *vendors.ServiceNow:
 		return s.OAuth
 	}
 	return nil

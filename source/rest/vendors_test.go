@@ -3,6 +3,7 @@ package rest_test
 import (
 	"crypto/sha1" //nolint:gosec // a name, no secret
 	"encoding/hex"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -280,11 +281,35 @@ func intercom() tenant {
 	}
 }
 
+func serviceNow() tenant {
+	return tenant{
+		kind: "servicenow",
+		text: "instance: acme\ntime_zone: America/Los_Angeles\naccess_token: servicenow-acme-token-1WRONG\nchanges: {page: {size: 5}}\nby_id: {page: {size: 3}}\n" + fast +
+			suiteMapping(prefixed("u_", "")),
+		numbers: true,
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewServiceNow(now, "acme")
+			s.OAuth.Token()
+			s.Zone, _ = time.LoadLocation("America/Los_Angeles")
+			s.SetLimits()
+			return s, s.Store
+		},
+		fields: func(c contact.Contact) vendors.Fields { return suiteFields(c, prefixed("u_", "")) },
+		deletes: func(store *vendors.Store, at time.Time, id string) {
+			if r := store.Get(id); r != nil { // deactivated
+				fields := maps.Clone(r.Fields)
+				fields["active"] = "false"
+				store.Put(at, id, fields)
+			}
+		},
+	}
+}
+
 // ofVendors are the tenants of the presets for vendors, by their kinds.
 func ofVendors() []tenant {
 	return []tenant{
 		hubSpot(), salesforce("salesforce"), salesforce("salesforce_leads"), zendesk(), pipedrive(), freshdesk(), graph(), orgContacts(), google(), dynamics(), zoho(),
-		intercom(),
+		intercom(), serviceNow(),
 	}
 }
 
