@@ -9,20 +9,22 @@ import (
 )
 
 func TestFiltersOfColumnsAndPaths(t *testing.T) {
-	values := scope{"columns": []string{"id", "properties.email", "properties.phone", "properties.email"}, "mailbox": "users/a b@example.com"}
+	values := scope{"columns": []string{"id", "properties.email", "properties.phone", "properties.email"}, "mailbox": "users/a b@example.com", "deep": []string{"a.b.c", "f", "a.b.d", "a.e"}}
 	for written, want := range map[string]string{
 		"{{columns}}":                  "id,properties.email,properties.phone,properties.email",
 		"{{columns|below:properties}}": "email,phone",
 		"{{columns|top}}":              "id,properties",
+		"{{columns|graphql}}":          "id properties { email phone }",
 		"a/{{mailbox|path}}/b":         "a/users/a%20b@example.com/b",
 		"a/{{mailbox}}/b":              "a/users%2Fa%20b%40example.com/b",
+		"{ {{deep|graphql}} }":         "{ a { b { c d } e } f }",
 	} {
 		text, err := parseText(written)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := text.expand(values, source.EscapeURL)
-		if strings.Contains(written, "columns") {
+		if !strings.Contains(written, "mailbox") {
 			got, err = text.expand(values, nil)
 		}
 		if err != nil || got != want {
