@@ -130,6 +130,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{instance: acme, table: customer_contact, time_zone: Europe/Berlin, user: sync, password: "{{auth.password}}"}`,
 		bad:  `{instance: acme, user: sync, pasword: x}`,
 	},
+	"shopify": {
+		good: `{shop: acme, access_token: "{{auth.access_token}}", version: 2026-10, fields: {custom_fields: {Note: note}}}`,
+		bad:  `{shop: acme, acces_token: x}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

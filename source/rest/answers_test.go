@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -22,7 +23,7 @@ type transcript struct {
 	text    string // the configuration
 	verify  string // the answer of the preset's verify
 	first   string // the answer of an initial run, where pages are those of a later one
-	path    string // that pages are asked for by: what their address contains
+	path    string // that pages are asked for by: what their address or body contains
 	pages   []string
 	want    []contact.Contact
 	without string // the answer to every other request; {} if it is empty
@@ -32,7 +33,8 @@ type transcript struct {
 func (s *transcript) answering() http.RoundTripper {
 	next := 0
 	return roundTripper(func(r *http.Request) (int, string) {
-		address := r.URL.RequestURI()
+		sent, _ := io.ReadAll(r.Body) // it is in memory
+		address := r.URL.RequestURI() + string(sent)
 		switch {
 		case strings.Contains(address, s.path) && next < len(s.pages):
 			next++
@@ -424,6 +426,26 @@ func transcripts() map[string]*transcript {
 				ID: "0b1c2d3e4f5061728394a5b6c7d8e9f0", Name: "Amara Diallo", Company: "Diallo SA", Emails: []string{"amara@example.com"}, Phones: []string{"+221 33 000 00 01"}, Address: "Dakar",
 				URL: "https://acme.service-now.com/nav_to.do?uri=customer_contact.do%3Fsys_id%3D0b1c2d3e4f5061728394a5b6c7d8e9f0",
 			}},
+		},
+		"shopify": {
+			text: "shop: acme\naccess_token: x", verify: `{"data": {"shop": {"id": "gid://shopify/Shop/1"}}}`, path: "customers(",
+			without: `{"data": {"customers": {"nodes": [], "pageInfo": {"hasNextPage": false, "endCursor": null}}}}`,
+			pages: []string{`{
+				"data": {"customers": {"nodes": [
+					{"legacyResourceId": "7004023529606", "updatedAt": "2025-01-02T03:04:05Z", "displayName": "Jun Park", "defaultEmailAddress": {"emailAddress": "jun@example.com"}, "defaultPhoneNumber": null,
+					 "defaultAddress": {"company": null, "phone": "+82 2 000 0001", "address1": "1 Sejong-daero", "address2": "", "zip": "04524", "city": "Seoul", "province": null, "country": "South Korea", "countryCodeV2": "KR"}},
+					{"legacyResourceId": "7004023529607", "updatedAt": "2025-01-02T03:04:05Z", "displayName": "+447700900001", "defaultEmailAddress": null, "defaultPhoneNumber": {"phoneNumber": "+447700900001"},
+					 "defaultAddress": null}
+				], "pageInfo": {"hasNextPage": false}}},
+				"extensions": {"cost": {"requestedQueryCost": 202, "actualQueryCost": 10, "throttleStatus": {"maximumAvailable": 2000.0, "currentlyAvailable": 1990, "restoreRate": 100.0}}}
+			}`},
+			want: []contact.Contact{
+				{
+					ID: "7004023529606", Name: "Jun Park", Emails: []string{"jun@example.com"}, Phones: []string{"+82 2 000 0001"}, Address: "1 Sejong-daero, 04524 Seoul, South Korea", Country: "KR",
+					URL: "https://admin.shopify.com/store/acme/customers/7004023529606",
+				},
+				{ID: "7004023529607", Name: "+447700900001", Phones: []string{"+447700900001"}, URL: "https://admin.shopify.com/store/acme/customers/7004023529607"},
+			},
 		},
 	}
 }

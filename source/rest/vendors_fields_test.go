@@ -209,6 +209,23 @@ func specimens() map[string]specimen {
 			},
 			least: vendors.Fields{"user_name": "integration"}, name: "integration",
 		},
+		"shopify": {
+			id: "7004023529605",
+			fields: vendors.Fields{
+				"firstName": "Amélie", "lastName": "Roy", "displayName": "Amélie Roy", "note": nil, "tags": list{"VIP"}, "state": "ENABLED", "locale": "fr",
+				"defaultEmailAddress": object{"emailAddress": "amelie@example.com", "marketingState": "SUBSCRIBED"}, "defaultPhoneNumber": object{"phoneNumber": "+15145550100"},
+				"defaultAddress": object{
+					"firstName": "Amélie", "lastName": "Roy", "company": "Roy Inc.", "address1": "150 Elgin Street", "address2": nil, "city": "Ottawa", "province": "Ontario", "provinceCode": "ON",
+					"country": "Canada", "countryCodeV2": "CA", "zip": "K2P 1L4", "phone": "613-555-0101",
+				},
+				"image": object{"url": "https://cdn.example.com/amelie.png"},
+			},
+			want: contact.Contact{
+				ID: "7004023529605", Name: "Amélie Roy", Company: "Roy Inc.", Emails: []string{"amelie@example.com"}, Phones: []string{"+15145550100", "613-555-0101"},
+				Address: "150 Elgin Street, K2P 1L4 Ottawa, Ontario, Canada", URL: "https://admin.shopify.com/store/acme/customers/7004023529605", Country: "CA",
+			},
+			least: vendors.Fields{"defaultEmailAddress": object{"emailAddress": "only@example.com"}}, name: "only@example.com",
+		},
 	}
 }
 

@@ -169,3 +169,54 @@ func TestServiceNowTakesAPassword(t *testing.T) {
 		t.Errorf("%d contacts", n)
 	}
 }
+
+// Shopify counts points: no query is sent that would be refused, and where others have used the points, they are waited for.
+func TestShopifysPointsAreWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, shopify(), credentialsOf(shopify()))
+		simulator := s.simulator.(*vendors.Shopify)
+		simulator.Most, simulator.Rate = 1000, 50
+		for n := range 400 {
+			s.store.Create(s.fields(person("Doe", n)))
+		}
+		s.clock.Advance(time.Hour)
+		began := time.Now()
+		if err := s.directory.sync(t.Context(), s.source, 1000, nil); err != nil {
+			t.Fatal(err)
+		}
+		// Each page asks for its last second's customers again: here that is all of them, by their ids.
+		if traffic := simulator.Traffic(); len(s.directory.contacts) != 400 || traffic.Throttled > 0 || time.Since(began) < 10*time.Second {
+			t.Errorf("%d contacts of 400 after %v, %d of %d queries were throttled", len(s.directory.contacts), time.Since(began), traffic.Throttled, traffic.Requests)
+		}
+		simulator.Throttle(2)
+		s.clock.Advance(time.Hour)
+		s.run(t)
+		if throttled := simulator.Traffic().Throttled; throttled != 2 {
+			t.Errorf("%d queries were throttled", throttled)
+		}
+	})
+}
+
+// A page that costs more than Shopify lets a query cost is refused with what to do.
+func TestShopifysPagesThatCostTooMuch(t *testing.T) {
+	s := newScene(t, shopify(), credentialsOf(shopify())+"changes: {page: {size: 250}}\nfields: {photo_url: image.url}\n")
+	s.clock.Advance(time.Hour)
+	err := s.directory.sync(t.Context(), s.source, 10, nil)
+	if said := failure.Of(err); said.Code != bridge.CodeSourceBroken || !strings.Contains(said.Hint, "page.size") {
+		t.Errorf("%v, hint %q", err, said.Hint)
+	}
+}
+
+// A field that the API does not have is not taken for an empty one, nor is a search that it does not understand for one that finds nothing.
+func TestShopifysErrorsAreNoAnswers(t *testing.T) {
+	for what, text := range map[string]string{
+		"a field": "fields: {company: taxCompany}\n", "a term": "changes: {body: {variables: {search: \"updated:>='{{since}}'\"}}}\n",
+	} {
+		s := newScene(t, shopify(), credentialsOf(shopify())+text)
+		s.store.Create(s.fields(person("Doe", 1)))
+		s.clock.Advance(time.Hour)
+		if err := s.directory.sync(t.Context(), s.source, 10, nil); bridge.CodeOf(err) != bridge.CodeSourceBroken {
+			t.Errorf("%s that is not there: %v", what, err)
+		}
+	}
+}

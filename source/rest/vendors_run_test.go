@@ -306,6 +306,7 @@ func renewing() map[string]string {
 		"dynamics365":            "environment: acme.crm4\ndirectory: tenant-of-acme\nclient_id: dynamics-acme-client\nclient_secret: dynamics-acme-secret\n",
 		"zoho":                   "data_center: eu\nclient_id: zoho-7001-client\nclient_secret: zoho-7001-secret\nrefresh_token: zoho-7001-refresh-0\n",
 		"servicenow":             "instance: acme\nclient_id: servicenow-acme-client\nclient_secret: servicenow-acme-secret\nrefresh_token: servicenow-acme-refresh-0\n",
+		"shopify":                "shop: acme\nclient_id: shopify-acme-client\nclient_secret: shopify-acme-secret\n",
 	}
 }
 
@@ -340,6 +341,8 @@ func oauthOf(s vendors.Simulator) *vendors.OAuth {
 	case *vendors.Zoho:
 		return s.OAuth
 	case *vendors.ServiceNow:
+		return s.OAuth
+	case *vendors.Shopify:
 		return s.OAuth
 	}
 	return nil

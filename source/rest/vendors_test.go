@@ -305,11 +305,48 @@ func serviceNow() tenant {
 	}
 }
 
+// shopifyNames are fields of a customer in which the suite's values stand.
+var shopifyNames = map[string]string{
+	"name": "displayName", "title": "note", "company": "defaultAddress.company", "email": "defaultEmailAddress.emailAddress", "email2": "firstName", "phone": "defaultPhoneNumber.phoneNumber",
+	"phone2": "defaultAddress.phone", "website": "defaultAddress.address2", "photo": "image.url", "address": "defaultAddress.address1", "twitter": "lastName", "url": "locale", "plan": "defaultAddress.city",
+}
+
+func shopify() tenant {
+	return tenant{
+		kind: "shopify",
+		text: "shop: acme\naccess_token: shpat_acmeWRONG\nchanges: {page: {size: 5}}\nby_id: {page: {size: 3}}\n" + fast +
+			suiteMapping(func(value string) string { return shopifyNames[value] }),
+		numbers: true,
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewShopify(now, "acme")
+			s.Most = 0
+			return s, s.Store
+		},
+		fields: func(c contact.Contact) vendors.Fields {
+			fields := vendors.Fields{}
+			for value, text := range suiteValues(c) {
+				object, name, deeper := strings.Cut(shopifyNames[value], ".")
+				if !deeper {
+					fields[object] = text
+					continue
+				}
+				below, ok := fields[object].(map[string]any)
+				if !ok {
+					below = map[string]any{}
+					fields[object] = below
+				}
+				below[name] = text
+			}
+			return fields
+		},
+	}
+}
+
 // ofVendors are the tenants of the presets for vendors, by their kinds.
 func ofVendors() []tenant {
 	return []tenant{
 		hubSpot(), salesforce("salesforce"), salesforce("salesforce_leads"), zendesk(), pipedrive(), freshdesk(), graph(), orgContacts(), google(), dynamics(), zoho(),
-		intercom(), serviceNow(),
+		intercom(), serviceNow(), shopify(),
 	}
 }
 

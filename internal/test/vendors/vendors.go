@@ -65,6 +65,7 @@ type refusal struct {
 	message string
 	wait    time.Duration // until a throttled request may come again
 	limit   string        // the name of the limit that was reached
+	cost    float64       // points that a throttled query would have cost
 }
 
 // Error implements error.
