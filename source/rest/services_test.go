@@ -212,3 +212,21 @@ deletions: {by: request, path: /deleted, query: {page: "{{page}}"}, records: dat
 		}
 	}
 }
+
+// A service may end its pages where it gives no more records for one query, as if there were no others: that is no end.
+func TestACapIsNoEnd(t *testing.T) {
+	for most, want := range map[int]bool{4: true, 5: false, 0: false} {
+		ids, err := askedService(t, fmt.Sprintf(`
+changes: {path: /people, query: {cursor: "{{cursor}}"}, records: data, order: none, page: {by: cursor, next: next, most: %d}}
+deletions: {by: none}
+`, most), func(r *http.Request, _ string) (int, string) {
+			if r.URL.Query().Get("cursor") == "" {
+				return http.StatusOK, `{"data": [{"id": "a"}, {"id": "b"}], "next": "x"}`
+			}
+			return http.StatusOK, `{"data": [{"id": "c"}, {"id": "d"}]}`
+		})
+		if said := failure.Of(err); (said.Code == bridge.CodeSourceBroken && strings.Contains(said.Message, "no more than 4 records")) != want || len(ids) != 4 {
+			t.Errorf("at most %d: %v, %v", most, ids, err)
+		}
+	}
+}
