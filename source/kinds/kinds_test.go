@@ -122,6 +122,14 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{data_center: com.au, access_token: "{{auth.access_token}}"}`,
 		bad:  `{data_center: eu, access_tokens: x}`,
 	},
+	"close": {
+		good: `{api_key: "{{auth.api_key}}", changes: {query: {date_updated__gte: "", date_updated__gt: "{{since|rfc3339_us}}"}, since: {exclusive: true}}}`,
+		bad:  `{api_kee: x}`,
+	},
+	"freshsales": {
+		good: `{bundle: acme, api_key: "{{auth.api_key}}", view: "402000000001"}`,
+		bad:  `{bundle: acme, api_key: x, views: "1"}`,
+	},
 	"intercom": {
 		good: `{access_token: "{{auth.access_token}}", host: api.eu.intercom.io}`,
 		bad:  `{access_token: x, region: eu}`,

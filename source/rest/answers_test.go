@@ -388,6 +388,42 @@ func transcripts() map[string]*transcript {
 				Address: "Bahnhofstr. 1, 8001 Zürich, Switzerland", Country: "Switzerland", URL: "https://acme.odoo.com/odoo/contacts/55",
 			}},
 		},
+		"close": {
+			text: "api_key: x", verify: `{"id": "user_1", "organizations": [{"id": "orga_1"}]}`, path: "/contact/?", without: `{"has_more": false, "data": []}`,
+			pages: []string{`{
+				"has_more": false, "data": [
+					{"id": "cont_0a", "organization_id": "orga_1", "lead_id": "lead_0b", "created_by": "user_1", "updated_by": null, "date_created": "2025-01-02T03:04:05.154000+00:00",
+					 "date_updated": "2025-01-02T03:04:05.154321+00:00", "name": "Nils Holm", "title": "Säljare", "display_name": "Nils Holm", "integration_links": [], "urls": [],
+					 "emails": [{"type": "office", "email": "nils@example.com", "is_unsubscribed": false}], "phones": [{"type": "office", "phone": "+468123456", "phone_formatted": "+46 8 12 34 56", "country": "SE"}],
+					 "custom.cf_lVTzZFmBtD5KNSID39CQNXre0eRM4biI9E7TDOhBqx7": ["a", "b"]},
+					{"id": "cont_0c", "lead_id": "lead_0b", "date_updated": "2025-01-02T03:04:05.154321+00:00", "name": "", "title": null, "display_name": "+4681", "emails": [], "phones": [{"phone": "+4681"}], "urls": null}
+				], "total_results": 2
+			}`},
+			want: []contact.Contact{
+				{
+					ID: "cont_0a", Name: "Nils Holm", Title: "Säljare", Emails: []string{"nils@example.com"}, Phones: []string{"+468123456"}, Country: "SE", URL: "https://app.close.com/lead/lead_0b/",
+				},
+				{ID: "cont_0c", Name: "+4681", Phones: []string{"+4681"}, URL: "https://app.close.com/lead/lead_0b/"},
+			},
+		},
+		"freshsales": {
+			text: "bundle: acme\napi_key: x\nview: \"1\"", verify: `{"filters": [{"id": 1, "name": "All Contacts"}], "contacts": []}`, path: "&page=1&", without: `{"contacts": [], "meta": {"total_pages": 1, "total": 2}}`,
+			pages: []string{`{
+				"contacts": [
+					{"partial": true, "id": 402000123457, "first_name": "Ravi", "last_name": "Iyer", "display_name": "Ravi Iyer", "avatar": null, "job_title": null, "city": "Chennai", "state": "TN",
+					 "zipcode": null, "country": "India", "email": "ravi@example.com", "emails": [{"id": 5, "value": "ravi@example.com", "is_primary": true, "label": null, "_destroy": false}],
+					 "time_zone": null, "work_number": "+91 44 0000 0001", "mobile_number": null, "address": null, "last_seen": null, "lead_score": 3, "is_deleted": false, "team_user_ids": null,
+					 "created_at": "2025-01-02T08:34:05+05:30", "updated_at": "2025-01-02T08:34:06+05:30", "twitter": null, "facebook": null, "linkedin": null, "custom_field": {"cf_plan": null},
+					 "links": {"conversations": "/crm/sales/contacts/402000123457/conversations/all?include=email_conversation_recipients"}, "sales_accounts": []},
+					{"id": 402000123458, "display_name": "Gone", "email": null, "emails": [], "is_deleted": true, "updated_at": "2025-01-02T08:34:05+05:30"}
+				],
+				"meta": {"total_pages": 1, "total": 2}
+			}`},
+			want: []contact.Contact{{
+				ID: "402000123457", Name: "Ravi Iyer", Emails: []string{"ravi@example.com"}, Phones: []string{"+91 44 0000 0001"}, Address: "Chennai, TN, India", Country: "India",
+				URL: "https://acme.myfreshworks.com/crm/sales/contacts/402000123457",
+			}},
+		},
 		"intercom": {
 			text: "access_token: x", verify: `{"type": "admin", "id": "1", "app": {"type": "app", "id_code": "w1"}}`, path: "/contacts?",
 			pages: []string{

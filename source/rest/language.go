@@ -120,7 +120,7 @@ type Paging struct {
 	Zero  bool   `yaml:"zero" jsonschema_description:"The number of the first page is 0."`
 	Next  string `yaml:"next" jsonschema_description:"Where the answer has the next cursor or address: a path, header:NAME, or header:Link for the one with rel=next."`
 	More  string `yaml:"more" jsonschema_description:"Where the answer says whether there is more: a path. Without it a page that is not full is the last."`
-	Most  int    `yaml:"most" digest:"-" jsonschema:"minimum=0" jsonschema_description:"How many records the service gives for one query, whatever it has."`
+	Most  int    `yaml:"most" digest:"-" jsonschema:"minimum=0" jsonschema_description:"How many records the service gives for one query, whatever it has. A run that reaches it ends with an error."`
 	// ToEmpty asks on until a page is empty.
 	ToEmpty bool `yaml:"to_empty" digest:"-" jsonschema_description:"Of number and offset: only a page without records is the last one. For a service that may give fewer records than it is asked for."`
 	// Recheck reads each page twice.

@@ -181,6 +181,35 @@ func specimens() map[string]specimen {
 			},
 			least: vendors.Fields{"Last_Name": "Doe"}, name: "Doe",
 		},
+		"close": {
+			id: "cont_Cf4oIarVuMdMGGSesibzjJTaZJTBfsTPm6ylbMwZEyp",
+			fields: vendors.Fields{
+				"lead_id": "lead_YwEcogm9mopaw41KPrrAHO", "name": "Gob Bluth", "display_name": "Gob Bluth", "title": "Magician",
+				"emails": list{object{"type": "office", "email": "gob@example.com", "is_unsubscribed": false}, object{"type": "home", "email": "bluth@example.org"}},
+				"phones": list{object{"type": "office", "phone": "+18045550100", "phone_formatted": "+1 804-555-0100", "country": "US"}}, "urls": list{object{"url": "https://example.com", "type": "url"}},
+				"integration_links": list{object{"name": "LinkedIn Search", "url": "https://linkedin.example/?keywords=Gob"}}, "custom.cf_1": "gold",
+			},
+			want: contact.Contact{
+				ID: "cont_Cf4oIarVuMdMGGSesibzjJTaZJTBfsTPm6ylbMwZEyp", Name: "Gob Bluth", Title: "Magician", Emails: []string{"gob@example.com", "bluth@example.org"}, Phones: []string{"+18045550100"},
+				Websites: []string{"https://example.com"}, URL: "https://app.close.com/lead/lead_YwEcogm9mopaw41KPrrAHO/", Country: "US",
+			},
+			least: vendors.Fields{"emails": list{object{"type": "office", "email": "only@example.com"}}}, name: "only@example.com",
+		},
+		"freshsales": {
+			id: "402000123456",
+			fields: vendors.Fields{
+				"first_name": "Jane", "last_name": "Sampleton", "display_name": "Jane Sampleton", "avatar": "https://cdn.example.com/jane.png", "job_title": "Sales Manager", "email": "jane@example.com",
+				"emails":      list{object{"id": 1, "value": "jane@example.com", "is_primary": true, "label": nil}, object{"id": 2, "value": "js@example.org", "is_primary": false, "label": "home"}},
+				"work_number": "3684932360", "mobile_number": "1-926-555-9504", "phone_numbers": list{object{"id": 3, "value": "+1 702 555 0100", "label": "Other"}}, "address": "604 Pine Ave", "city": "Glendale",
+				"state": "Arizona", "zipcode": "85301", "country": "USA", "twitter": "janesampleton", "sales_accounts": list{object{"id": 6, "name": "Other Inc."}, object{"id": 7, "name": "Widgetz.io", "is_primary": true}},
+			},
+			want: contact.Contact{
+				ID: "402000123456", Name: "Jane Sampleton", Title: "Sales Manager", Company: "Widgetz.io", Emails: []string{"jane@example.com", "js@example.org"},
+				Phones: []string{"3684932360", "1-926-555-9504", "+1 702 555 0100"}, PhotoURL: "https://cdn.example.com/jane.png", Address: "604 Pine Ave, 85301 Glendale, Arizona, USA",
+				Twitter: "janesampleton", URL: "https://acme.myfreshworks.com/crm/sales/contacts/402000123456", Country: "USA",
+			},
+			least: vendors.Fields{"email": "only@example.com"}, name: "only@example.com",
+		},
 		"intercom": {
 			id: "6762f0d01bb69f9f2193bb7d",
 			fields: vendors.Fields{

@@ -1,7 +1,9 @@
 package rest_test
 
 import (
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/test/vendors"
+	"github.com/contactbridge/contactbridge/source/sourcetest"
 )
 
 // names returns the names of the contacts that a directory has, in order.
@@ -218,5 +221,155 @@ func TestShopifysErrorsAreNoAnswers(t *testing.T) {
 		if err := s.directory.sync(t.Context(), s.source, 10, nil); bridge.CodeOf(err) != bridge.CodeSourceBroken {
 			t.Errorf("%s that is not there: %v", what, err)
 		}
+	}
+}
+
+// Freshsales may give fewer contacts than it is asked for, without a word: a page that is not full is not the last.
+func TestFreshsalesCapsItsPages(t *testing.T) {
+	for _, most := range []int{1, 7, 25, 100} {
+		s := newScene(t, freshsales(), credentialsOf(freshsales()))
+		s.simulator.(*vendors.Freshsales).PerPage = most
+		for n := range 60 {
+			s.store.Create(vendors.Fields{"last_name": fmt.Sprint("Doe ", n)})
+		}
+		s.simulator.Common().SetLimits()
+		s.clock.Advance(time.Hour)
+		if err := s.directory.sync(t.Context(), s.source, 20, nil); err != nil || len(s.directory.contacts) != 60 {
+			t.Errorf("%d contacts a page: %d of 60 contacts, %v", most, len(s.directory.contacts), err)
+		}
+	}
+}
+
+// A page of the newest first ends a run where it reaches what was read before: it does not read all contacts each time.
+func TestFreshsalesReadsOnlyWhatIsNew(t *testing.T) {
+	s := newScene(t, freshsales(), "")
+	for n := range 60 {
+		s.store.Create(s.fields(person("Doe", n)))
+		s.clock.Advance(time.Second)
+	}
+	s.clock.Advance(time.Hour)
+	s.run(t)
+	before := s.simulator.Common().Traffic().Requests
+	s.clock.Advance(time.Hour)
+	s.store.Update(s.store.NewID(30), s.fields(person("Changed", 1)))
+	s.clock.Advance(time.Hour)
+	s.run(t)
+	if got := s.simulator.Common().Traffic().Requests - before; got > 6 || len(s.directory.changed) != 1 {
+		t.Errorf("%d requests for %d contacts", got, len(s.directory.changed))
+	}
+}
+
+// closeSearching is Close's configuration that docs/vendors.md has for an organization whose list takes no parameters.
+func closeSearching(t *testing.T) tenant {
+	text, err := os.ReadFile("../../docs/vendors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(text), "TestClosesSearchDoesWhatItsListDoes -->\n```yaml\nsource:\n  kind: close\n  api_key: ${CLOSE_KEY}\n")
+	block, _, closed := strings.Cut(block, "```")
+	if !found || !closed {
+		t.Fatal("docs/vendors.md has no configuration that searches Close")
+	}
+	v := closeCRM()
+	block = strings.ReplaceAll(strings.ReplaceAll("\n"+block, "\n  ", "\n"), "size: 200", "size: 5")
+	v.text = "api_key: api_acmeWRONG\n" + block + fast + suiteMapping(prefixed("custom.cf_", ""))
+	v.flows = true
+	open := v.new
+	v.new = func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+		s, store := open(now)
+		s.(*vendors.Close).NoFilters = true
+		s.(*vendors.Close).Zone, _ = time.LoadLocation("Asia/Tokyo")
+		return s, store
+	}
+	return v
+}
+
+func TestClosesSearchDoesWhatItsListDoes(t *testing.T) {
+	v := closeSearching(t)
+	t.Run("suite", func(t *testing.T) { sourcetest.Run(t, v.target()) })
+	t.Run("churn", func(t *testing.T) { churn(t, v, asked(t, "CHURN_RUNS", 3), 1) })
+	t.Run("cap", func(t *testing.T) { // the error says so, and the next run goes on
+		s := newScene(t, v, strings.ReplaceAll(strings.ReplaceAll(v.text, "WRONG", ""), "most: 10000", "most: 20"))
+		s.simulator.(*vendors.Close).MostFound = 20
+		for n := range 30 {
+			s.store.Create(s.fields(person("Doe", n)))
+			s.clock.Advance(24 * time.Hour)
+		}
+		err := s.directory.sync(t.Context(), s.source, 3, nil)
+		if said := failure.Of(err); said.Code != bridge.CodeSourceBroken || !strings.Contains(said.Message, "no more than 20") {
+			t.Errorf("%v", err)
+		}
+		s.run(t)
+		if n := len(s.directory.contacts); n != 30 {
+			t.Errorf("%d of 30 contacts after the next run", n)
+		}
+	})
+	t.Run("cursor", func(t *testing.T) { // one that has expired starts the run again from its checkpoint
+		s := newScene(t, v, "")
+		for n := range 20 {
+			s.store.Create(s.fields(person("Doe", n)))
+			s.clock.Advance(time.Second)
+		}
+		s.clock.Advance(time.Hour)
+		err := s.directory.sync(t.Context(), s.source, 5, func() { s.clock.Advance(40 * time.Second) })
+		if bridge.CodeOf(err) != bridge.CodeInvalidOffset {
+			t.Errorf("a run whose cursor expires: %v", err)
+		}
+		s.run(t)
+		if n := len(s.directory.contacts); n != 20 {
+			t.Errorf("%d of 20 contacts", n)
+		}
+	})
+}
+
+// A list that ignores its parameters is not taken for one in the order of changes.
+func TestClosesListWithoutParametersIsRefused(t *testing.T) {
+	s := newScene(t, closeCRM(), "")
+	s.simulator.(*vendors.Close).NoFilters = true
+	for n := range 60 {
+		s.store.Create(s.fields(person("Doe", n)))
+	}
+	s.clock.Advance(time.Hour)
+	if err := s.directory.sync(t.Context(), s.source, 20, nil); bridge.CodeOf(err) != bridge.CodeSourceBroken {
+		t.Errorf("%v", err)
+	}
+}
+
+// What Close's event log does not tell of, the contacts of a lead that was deleted among them, is found by a run over all contacts.
+func TestClosesEventsDoNotTellOfAll(t *testing.T) {
+	s := newScene(t, closeCRM(), "")
+	s.simulator.(*vendors.Close).MostSkip = 0 // the list is never paged by _skip
+	var ids []string
+	for n := range 12 {
+		ids = append(ids, s.store.Create(s.fields(person("Doe", n))))
+	}
+	s.clock.Advance(time.Hour)
+	s.run(t)
+	s.store.Delete(s.clock.Now(), ids[0])
+	s.store.Purge(ids[1])
+	s.clock.Advance(time.Hour)
+	s.run(t)
+	if !slices.Equal(s.directory.gone, ids[:1]) || len(s.directory.contacts) != 11 {
+		t.Errorf("deleted are %v, %d contacts are left", s.directory.gone, len(s.directory.contacts))
+	}
+	s.clock.Advance(24 * time.Hour)
+	s.run(t)
+	if n := len(s.directory.contacts); n != 10 {
+		t.Errorf("%d contacts are left after a day", n)
+	}
+}
+
+// Close's list takes the time of a change under another name, after which records come: the keys of the preset say so.
+func TestClosesOtherNameForTheTimeOfAChange(t *testing.T) {
+	text := strings.ReplaceAll(closeCRM().text, "WRONG", "")
+	text = strings.Replace(text, "changes: {page: {size: 5}}", `changes: {page: {size: 5}, query: {date_updated__gte: "", date_updated__gt: "{{since|rfc3339_us}}"}, since: {exclusive: true}}`, 1)
+	s := newScene(t, closeCRM(), text)
+	for n := range 30 {
+		s.store.Put(s.clock.Now().Truncate(time.Second).Add(time.Duration(n/3)*time.Microsecond), s.store.NewID(n+1), s.fields(person("Doe", n)))
+	}
+	s.clock.Advance(time.Hour)
+	s.run(t)
+	if n := len(s.directory.contacts); n != 30 {
+		t.Errorf("%d of 30 contacts", n)
 	}
 }

@@ -342,11 +342,43 @@ func shopify() tenant {
 	}
 }
 
+func freshsales() tenant {
+	return tenant{
+		kind:    "freshsales",
+		text:    "bundle: acme\napi_key: freshsales-acmeWRONG\nview: \"402000000001\"\nchanges: {page: {size: 5}}\n" + fast + suiteMapping(prefixed("custom_field.cf_", "")),
+		numbers: true,
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewFreshsales(now, "acme")
+			s.SetLimits()
+			return s, s.Store
+		},
+		fields: func(c contact.Contact) vendors.Fields {
+			return vendors.Fields{"custom_field": map[string]any(suiteFields(c, prefixed("cf_", "")))}
+		},
+		unordered: true,
+	}
+}
+
+func closeCRM() tenant {
+	return tenant{
+		kind: "close",
+		text: "api_key: api_acmeWRONG\nchanges: {page: {size: 5}}\nby_id: {page: {size: 3}}\n" + fast + suiteMapping(prefixed("custom.cf_", "")),
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewClose(now, "acme")
+			s.SetLimits()
+			return s, s.Store
+		},
+		fields:       func(c contact.Contact) vendors.Fields { return suiteFields(c, prefixed("custom.cf_", "")) },
+		deletesApart: true,
+		deletes:      (*vendors.Store).Delete,
+	}
+}
+
 // ofVendors are the tenants of the presets for vendors, by their kinds.
 func ofVendors() []tenant {
 	return []tenant{
 		hubSpot(), salesforce("salesforce"), salesforce("salesforce_leads"), zendesk(), pipedrive(), freshdesk(), graph(), orgContacts(), google(), dynamics(), zoho(),
-		intercom(), serviceNow(), shopify(),
+		closeCRM(), freshsales(), intercom(), serviceNow(), shopify(),
 	}
 }
 
