@@ -122,6 +122,26 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{data_center: com.au, access_token: "{{auth.access_token}}"}`,
 		bad:  `{data_center: eu, access_tokens: x}`,
 	},
+	"close": {
+		good: `{api_key: "{{auth.api_key}}", changes: {query: {date_updated__gte: "", date_updated__gt: "{{since|rfc3339_us}}"}, since: {exclusive: true}}}`,
+		bad:  `{api_kee: x}`,
+	},
+	"freshsales": {
+		good: `{bundle: acme, api_key: "{{auth.api_key}}", view: "402000000001"}`,
+		bad:  `{bundle: acme, api_key: x, views: "1"}`,
+	},
+	"intercom": {
+		good: `{access_token: "{{auth.access_token}}", host: api.eu.intercom.io}`,
+		bad:  `{access_token: x, region: eu}`,
+	},
+	"servicenow": {
+		good: `{instance: acme, table: customer_contact, time_zone: Europe/Berlin, user: sync, password: "{{auth.password}}"}`,
+		bad:  `{instance: acme, user: sync, pasword: x}`,
+	},
+	"shopify": {
+		good: `{shop: acme, access_token: "{{auth.access_token}}", version: 2026-10, fields: {custom_fields: {Note: note}}}`,
+		bad:  `{shop: acme, acces_token: x}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

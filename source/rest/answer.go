@@ -65,15 +65,23 @@ func unquote(raw []byte) string {
 	return string(text)
 }
 
-// nextLink returns the address with rel=next of Link headers.
+// nextLink returns the address with rel=next of Link headers. Addresses may have commas and semicolons in them.
 func nextLink(headers []string) ([]byte, bool) {
 	for _, header := range headers {
-		for link := range strings.SplitSeq(header, ",") {
-			address, parameters, _ := strings.Cut(strings.TrimSpace(link), ";")
-			next := strings.Contains(parameters, `rel="next"`) || strings.Contains(parameters, "rel=next")
-			if next && strings.HasPrefix(address, "<") && strings.HasSuffix(address, ">") {
-				return []byte(address[1 : len(address)-1]), true
+		for header != "" {
+			_, from, found := strings.Cut(header, "<")
+			address, after, closed := strings.Cut(from, ">")
+			if !found || !closed {
+				break
 			}
+			parameters := after
+			if end := strings.IndexByte(after, '<'); end >= 0 { // of the next address
+				parameters = after[:end]
+			}
+			if strings.Contains(parameters, `rel="next"`) || strings.Contains(parameters, "rel=next") {
+				return []byte(address), true
+			}
+			header = after
 		}
 	}
 	return nil, false

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -22,7 +23,7 @@ type transcript struct {
 	text    string // the configuration
 	verify  string // the answer of the preset's verify
 	first   string // the answer of an initial run, where pages are those of a later one
-	path    string // that pages are asked for by: what their address contains
+	path    string // that pages are asked for by: what their address or body contains
 	pages   []string
 	want    []contact.Contact
 	without string // the answer to every other request; {} if it is empty
@@ -32,7 +33,8 @@ type transcript struct {
 func (s *transcript) answering() http.RoundTripper {
 	next := 0
 	return roundTripper(func(r *http.Request) (int, string) {
-		address := r.URL.RequestURI()
+		sent, _ := io.ReadAll(r.Body) // it is in memory
+		address := r.URL.RequestURI() + string(sent)
 		switch {
 		case strings.Contains(address, s.path) && next < len(s.pages):
 			next++
@@ -385,6 +387,101 @@ func transcripts() map[string]*transcript {
 				ID: "55", Name: "Rosa Klein", Company: "Klein AG", Emails: []string{"rosa@example.com"}, Phones: []string{"+41 44 000 00 01"},
 				Address: "Bahnhofstr. 1, 8001 Zürich, Switzerland", Country: "Switzerland", URL: "https://acme.odoo.com/odoo/contacts/55",
 			}},
+		},
+		"close": {
+			text: "api_key: x", verify: `{"id": "user_1", "organizations": [{"id": "orga_1"}]}`, path: "/contact/?", without: `{"has_more": false, "data": []}`,
+			pages: []string{`{
+				"has_more": false, "data": [
+					{"id": "cont_0a", "organization_id": "orga_1", "lead_id": "lead_0b", "created_by": "user_1", "updated_by": null, "date_created": "2025-01-02T03:04:05.154000+00:00",
+					 "date_updated": "2025-01-02T03:04:05.154321+00:00", "name": "Nils Holm", "title": "Säljare", "display_name": "Nils Holm", "integration_links": [], "urls": [],
+					 "emails": [{"type": "office", "email": "nils@example.com", "is_unsubscribed": false}], "phones": [{"type": "office", "phone": "+468123456", "phone_formatted": "+46 8 12 34 56", "country": "SE"}],
+					 "custom.cf_lVTzZFmBtD5KNSID39CQNXre0eRM4biI9E7TDOhBqx7": ["a", "b"]},
+					{"id": "cont_0c", "lead_id": "lead_0b", "date_updated": "2025-01-02T03:04:05.154321+00:00", "name": "", "title": null, "display_name": "+4681", "emails": [], "phones": [{"phone": "+4681"}], "urls": null}
+				], "total_results": 2
+			}`},
+			want: []contact.Contact{
+				{
+					ID: "cont_0a", Name: "Nils Holm", Title: "Säljare", Emails: []string{"nils@example.com"}, Phones: []string{"+468123456"}, Country: "SE", URL: "https://app.close.com/lead/lead_0b/",
+				},
+				{ID: "cont_0c", Name: "+4681", Phones: []string{"+4681"}, URL: "https://app.close.com/lead/lead_0b/"},
+			},
+		},
+		"freshsales": {
+			text: "bundle: acme\napi_key: x\nview: \"1\"", verify: `{"filters": [{"id": 1, "name": "All Contacts"}], "contacts": []}`, path: "&page=1&", without: `{"contacts": [], "meta": {"total_pages": 1, "total": 2}}`,
+			pages: []string{`{
+				"contacts": [
+					{"partial": true, "id": 402000123457, "first_name": "Ravi", "last_name": "Iyer", "display_name": "Ravi Iyer", "avatar": null, "job_title": null, "city": "Chennai", "state": "TN",
+					 "zipcode": null, "country": "India", "email": "ravi@example.com", "emails": [{"id": 5, "value": "ravi@example.com", "is_primary": true, "label": null, "_destroy": false}],
+					 "time_zone": null, "work_number": "+91 44 0000 0001", "mobile_number": null, "address": null, "last_seen": null, "lead_score": 3, "is_deleted": false, "team_user_ids": null,
+					 "created_at": "2025-01-02T08:34:05+05:30", "updated_at": "2025-01-02T08:34:06+05:30", "twitter": null, "facebook": null, "linkedin": null, "custom_field": {"cf_plan": null},
+					 "links": {"conversations": "/crm/sales/contacts/402000123457/conversations/all?include=email_conversation_recipients"}, "sales_accounts": []},
+					{"id": 402000123458, "display_name": "Gone", "email": null, "emails": [], "is_deleted": true, "updated_at": "2025-01-02T08:34:05+05:30"}
+				],
+				"meta": {"total_pages": 1, "total": 2}
+			}`},
+			want: []contact.Contact{{
+				ID: "402000123457", Name: "Ravi Iyer", Emails: []string{"ravi@example.com"}, Phones: []string{"+91 44 0000 0001"}, Address: "Chennai, TN, India", Country: "India",
+				URL: "https://acme.myfreshworks.com/crm/sales/contacts/402000123457",
+			}},
+		},
+		"intercom": {
+			text: "access_token: x", verify: `{"type": "admin", "id": "1", "app": {"type": "app", "id_code": "w1"}}`, path: "/contacts?",
+			pages: []string{
+				`{
+				"type": "list", "data": [{
+					"type": "contact", "id": "65a0b1c2d3e4f5a6b7c8d9e0", "workspace_id": "w1", "external_id": "u-1", "role": "user", "email": "lena@example.com", "phone": "+4712345678", "name": "Lena Berg",
+					"avatar": {"type": "avatar", "image_url": null}, "owner_id": null, "social_profiles": {"type": "list", "data": [{"type": "social_profile", "name": "twitter", "url": "http://twitter.example/lena"}]},
+					"has_hard_bounced": false, "created_at": 1735786645, "updated_at": 1735786646, "last_seen_at": null, "browser": null,
+					"location": {"type": "location", "country": "Norway", "region": null, "city": "Oslo", "country_code": "NOR", "continent_code": "EU"}, "custom_attributes": {"plan": null},
+					"tags": {"type": "list", "data": [], "url": "/contacts/65a0/tags", "total_count": 0, "has_more": false}, "companies": {"type": "list", "data": [], "total_count": 0}
+				}],
+				"total_count": 2, "pages": {"type": "pages", "next": {"page": 2, "starting_after": "WzEsIjIiLDNd"}, "page": 1, "per_page": 1, "total_pages": 2}
+				}`,
+				`{"type": "list", "data": [
+					{"type": "contact", "id": "65a0b1c2d3e4f5a6b7c8d9e1", "workspace_id": "w1", "role": "lead", "email": "", "phone": null, "name": null, "avatar": null, "social_profiles": {"type": "list", "data": []},
+					 "created_at": 1735786647, "updated_at": 1735786648, "location": {"type": "location", "country": null, "region": null, "city": null}, "custom_attributes": {}}
+				], "total_count": 2, "pages": {"type": "pages", "page": 2, "per_page": 1, "total_pages": 2}}`,
+			},
+			want: []contact.Contact{
+				{
+					ID: "65a0b1c2d3e4f5a6b7c8d9e0", Name: "Lena Berg", Emails: []string{"lena@example.com"}, Phones: []string{"+4712345678"}, Address: "Oslo, Norway", Country: "Norway",
+					Twitter: "http://twitter.example/lena", URL: "https://app.intercom.com/a/apps/w1/users/65a0b1c2d3e4f5a6b7c8d9e0",
+				},
+				{ID: "65a0b1c2d3e4f5a6b7c8d9e1", URL: "https://app.intercom.com/a/apps/w1/users/65a0b1c2d3e4f5a6b7c8d9e1"},
+			},
+		},
+		"servicenow": {
+			text: "instance: acme\naccess_token: x\ntable: customer_contact", verify: `{"result": []}`, path: "sys_updated_on", without: `{"result": []}`,
+			pages: []string{`{"result": [
+				{"sys_id": "0b1c2d3e4f5061728394a5b6c7d8e9f0", "sys_updated_on": "2025-01-02 03:04:05", "active": "true", "name": "Amara Diallo", "first_name": "Amara", "middle_name": "", "last_name": "Diallo",
+				 "user_name": "", "title": "", "company.name": "", "account.name": "Diallo SA", "email": "amara@example.com", "phone": "+221 33 000 00 01", "mobile_phone": "", "home_phone": "",
+				 "street": "", "zip": "", "city": "Dakar", "state": "", "country": ""},
+				{"sys_id": "0b1c2d3e4f5061728394a5b6c7d8e9f1", "sys_updated_on": "2025-01-02 03:04:06", "active": "false", "name": "Left Us", "email": "left@example.com"}
+			]}`},
+			want: []contact.Contact{{
+				ID: "0b1c2d3e4f5061728394a5b6c7d8e9f0", Name: "Amara Diallo", Company: "Diallo SA", Emails: []string{"amara@example.com"}, Phones: []string{"+221 33 000 00 01"}, Address: "Dakar",
+				URL: "https://acme.service-now.com/nav_to.do?uri=customer_contact.do%3Fsys_id%3D0b1c2d3e4f5061728394a5b6c7d8e9f0",
+			}},
+		},
+		"shopify": {
+			text: "shop: acme\naccess_token: x", verify: `{"data": {"shop": {"id": "gid://shopify/Shop/1"}}}`, path: "customers(",
+			without: `{"data": {"customers": {"nodes": [], "pageInfo": {"hasNextPage": false, "endCursor": null}}}}`,
+			pages: []string{`{
+				"data": {"customers": {"nodes": [
+					{"legacyResourceId": "7004023529606", "updatedAt": "2025-01-02T03:04:05Z", "displayName": "Jun Park", "defaultEmailAddress": {"emailAddress": "jun@example.com"}, "defaultPhoneNumber": null,
+					 "defaultAddress": {"company": null, "phone": "+82 2 000 0001", "address1": "1 Sejong-daero", "address2": "", "zip": "04524", "city": "Seoul", "province": null, "country": "South Korea", "countryCodeV2": "KR"}},
+					{"legacyResourceId": "7004023529607", "updatedAt": "2025-01-02T03:04:05Z", "displayName": "+447700900001", "defaultEmailAddress": null, "defaultPhoneNumber": {"phoneNumber": "+447700900001"},
+					 "defaultAddress": null}
+				], "pageInfo": {"hasNextPage": false}}},
+				"extensions": {"cost": {"requestedQueryCost": 202, "actualQueryCost": 10, "throttleStatus": {"maximumAvailable": 2000.0, "currentlyAvailable": 1990, "restoreRate": 100.0}}}
+			}`},
+			want: []contact.Contact{
+				{
+					ID: "7004023529606", Name: "Jun Park", Emails: []string{"jun@example.com"}, Phones: []string{"+82 2 000 0001"}, Address: "1 Sejong-daero, 04524 Seoul, South Korea", Country: "KR",
+					URL: "https://admin.shopify.com/store/acme/customers/7004023529606",
+				},
+				{ID: "7004023529607", Name: "+447700900001", Phones: []string{"+447700900001"}, URL: "https://admin.shopify.com/store/acme/customers/7004023529607"},
+			},
 		},
 	}
 }

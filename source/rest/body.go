@@ -12,7 +12,7 @@ import (
 )
 
 // A Body is what a request sends: YAML that becomes JSON, in which texts may hold {{name}}. A text that is one name and nothing else
-// becomes what the name stands for: a number stays a number.
+// becomes what the name stands for: a number stays a number, and one with the filter optional that is empty leaves its key out.
 type Body struct {
 	root *bodyNode
 }
@@ -125,15 +125,20 @@ func (n *bodyNode) fill(values scope) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			object[key] = value
+			if _, none := value.(absent); !none {
+				object[key] = value
+			}
 		}
 		return object, nil
 	case n.kind == yaml.SequenceNode:
-		list := make([]any, len(n.list))
-		for i, item := range n.list {
-			var err error
-			if list[i], err = item.fill(values); err != nil {
+		list := make([]any, 0, len(n.list))
+		for _, item := range n.list {
+			value, err := item.fill(values)
+			if err != nil {
 				return nil, err
+			}
+			if _, none := value.(absent); !none {
+				list = append(list, value)
 			}
 		}
 		return list, nil

@@ -34,6 +34,8 @@ func (l *Language) check() error {
 		}
 	}
 	l.checkOrder(&errs)
+	p := l.Throttle.Points
+	errs.If(p != Points{} && (p.Cost == "" || p.Left == "" || p.Rate == ""), "throttle.points", "throttle.points is not complete", "Write cost, left and rate.")
 	l.checkNames(&errs)
 	return errs.Err()
 }
@@ -88,6 +90,7 @@ func (r *Reading) check(key string, errs *source.ConfigErrors) {
 	}
 	sized := r.Page.By == "keyset" || r.Page.By == "number" || r.Page.By == "offset"
 	errs.If(sized && r.Page.Size == 0, key+".page", key+".page.size is missing", "Write how many records are asked for.")
+	errs.If(r.Page.ToEmpty && r.Page.By != "number" && r.Page.By != "offset", key+".page.to_empty", key+".page.to_empty is of pages by number or offset", "Remove it.")
 	errs.If(r.Page.By == "keyset" && r.Order != orderUpdated && r.Order != orderID, key+".page.by", key+" cannot go by keyset: its order is neither updated nor id",
 		"Set "+key+".order to the order in which the records come.")
 	errs.If(len(r.Directions) != 0 && len(r.Directions) != 2, key+".directions", key+".directions must have two values", "Write what stands for ascending, then for descending.")
@@ -109,10 +112,17 @@ func (l *Language) checkOrder(errs *source.ConfigErrors) {
 	errs.If(d.By == "", "deletions", "deletions.by is missing", "Write inline, request, sweep, or none.")
 	errs.If(d.By == "inline" && l.Deleted == "", "deleted", "deleted is missing", "Write an expression that finds deleted records.")
 	errs.If(d.By == "request" && d.Path.IsZero(), "deletions.path", "deletions.path is missing", "Write the request that lists what was deleted.")
-	if as := l.Updated.Zone.names(); len(as) == 0 && !l.Updated.Zone.IsZero() {
-		_, err := time.LoadLocation(l.Updated.Zone.written)
-		errs.If(err != nil, "updated.zone", "there is no time zone "+l.Updated.Zone.written, "Write a name such as Europe/Paris.")
+	errs.If(isUnknownZone(l.Updated.Zone), "updated.zone", "there is no time zone "+l.Updated.Zone.written, "Write a name such as Europe/Paris.")
+	errs.If(isUnknownZone(l.Updated.ReadZone), "updated.read_zone", "there is no time zone "+l.Updated.ReadZone.written, "Write a name such as Europe/Paris.")
+}
+
+// isUnknownZone reports whether a text is the name of no zone. What depends on the connection is known later.
+func isUnknownZone(zone Text) bool {
+	if len(zone.names()) > 0 || zone.IsZero() {
+		return false
 	}
+	_, err := time.LoadLocation(zone.written)
+	return err != nil
 }
 
 // checkNames finds names in texts that nothing stands for.
@@ -146,6 +156,7 @@ func (l *Language) texts(yield func(key string, t Text)) {
 	yield("link", l.Link)
 	all("headers", l.Headers)
 	yield("updated.zone", l.Updated.Zone)
+	yield("updated.read_zone", l.Updated.ReadZone)
 	for i, a := range l.Auth {
 		key := fmt.Sprintf("auth[%d]", i)
 		a.texts(func(name string, t Text) { yield(key+"."+name, t) })

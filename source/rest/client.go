@@ -26,7 +26,8 @@ type client struct {
 	factory  *factory
 	values   scope
 	base     *url.URL
-	zone     *time.Location
+	zone     *time.Location // of the times that are asked for
+	readZone *time.Location // of those in answers
 	http     *http.Client
 	bucket   *bucket
 	auth     authenticator
@@ -49,12 +50,12 @@ func (f *factory) newClient(values scope) (*client, error) {
 			Code: bridge.CodeSourceBroken, Message: "the API's address is not one of the form https://host/path", Hint: "Correct the address in the configuration.",
 		}
 	}
-	zone, err := f.zone(values)
+	zone, readZone, err := f.zones(values)
 	if err != nil {
 		return nil, err
 	}
 	c := &client{
-		factory: f, values: values, base: base, zone: zone, bucket: newBucket(f.language.Throttle, f.deps.Clock), settings: f.tenant(values, base),
+		factory: f, values: values, base: base, zone: zone, readZone: readZone, bucket: newBucket(f.language.Throttle, f.deps.Clock), settings: f.tenant(values, base),
 		http: &http.Client{Transport: f.deps.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 	c.auth, err = c.newAuthenticator()
@@ -97,6 +98,9 @@ func (c *client) ask(ctx context.Context, one call) (*answer, error) {
 			return nil, c.factory.failed(a, reaction)
 		}
 		c.bucket.look(a.header, c.factory.language.Throttle, c.factory.deps.Clock.Now())
+		if wait := c.factory.language.Throttle.Points.wait(a); wait > 0 {
+			c.bucket.pause(wait)
+		}
 		return a, nil
 	}
 }

@@ -336,9 +336,19 @@ func (f *factory) tenant(values scope, base *url.URL) source.Settings {
 	return settings
 }
 
-// zone returns the zone of times that name none.
-func (f *factory) zone(values scope) (*time.Location, error) {
-	name, err := f.language.Updated.Zone.expand(values, nil)
+// zones returns the zones of times that name none: the one that they are asked for in, and that of answers.
+func (f *factory) zones(values scope) (asked, read *time.Location, err error) {
+	u := f.language.Updated
+	if asked, err = zoneOf(u.Zone, values); err != nil || u.ReadZone.IsZero() {
+		return asked, asked, err
+	}
+	read, err = zoneOf(u.ReadZone, values)
+	return asked, read, err
+}
+
+// zoneOf returns the zone that a text names; UTC if it is empty.
+func zoneOf(t Text, values scope) (*time.Location, error) {
+	name, err := t.expand(values, nil)
 	if err != nil || name == "" {
 		return time.UTC, err
 	}

@@ -77,6 +77,10 @@ func (w *walk) flowing() (done bool, err error) {
 				heldAt.head = heads[heldAt.row]
 			}
 		}
+		if !got.more && p.reading.isCapped(at, got) { // the service has stopped, whatever else it has
+			w.emit(held, heldAt)
+			return false, capped(p.reading.Page.Most)
+		}
 		if !got.more || w.isPast(got) {
 			if p.reading.Token != "" && got.token == "" { // without it neither this run's end nor the next one's begin is known (T11)
 				w.emit(held, heldAt)
@@ -281,21 +285,43 @@ func (w *walk) turn(next *place, got *page, r *Reading) error {
 		next.page += max(got.count, 1)
 	case "cursor", "link":
 		next.cursor = got.next
+		if next.cursor == before.cursor {
+			return samePage()
+		}
+		if r.Page.Most > 0 {
+			next.page += got.count // how many records there were
+		}
+		return nil
 	}
 	read := next.page
 	if r.Page.By == "number" {
 		read = (next.page - r.firstPage()) * r.Page.Size
 	}
-	if r.Page.Most > 0 && r.Page.By != "cursor" && r.Page.By != "link" && read >= r.Page.Most {
-		return &bridge.Error{
-			Code: bridge.CodeSourceBroken, Message: fmt.Sprintf("the service gives no more than %d records for one query, and there are more", r.Page.Most),
-			Hint: "Narrow the query, or use a request that gives the records in the order of their changes.",
-		}
+	if r.Page.Most > 0 && read >= r.Page.Most {
+		return capped(r.Page.Most)
 	}
-	if next.page == before.page && next.cursor == before.cursor {
-		return &bridge.Error{Code: bridge.CodeSourceBroken, Message: "the service gave the same page as the next one", Hint: "Check page.next, and that {{cursor}} stands in the request."}
+	if next.page == before.page {
+		return samePage()
 	}
 	return nil
+}
+
+// samePage returns the error of a service whose next page is the one that it gave before.
+func samePage() error {
+	return &bridge.Error{Code: bridge.CodeSourceBroken, Message: "the service gave the same page as the next one", Hint: "Check page.next, and that {{cursor}} stands in the request."}
+}
+
+// isCapped reports whether the last page by a cursor ends where the service gives no more records for one query.
+func (r *Reading) isCapped(at place, got *page) bool {
+	return r.Page.Most > 0 && (r.Page.By == "cursor" || r.Page.By == "link") && at.page+got.count >= r.Page.Most
+}
+
+// capped returns the error of a query that has more records than the service gives.
+func capped(most int) error {
+	return &bridge.Error{
+		Code: bridge.CodeSourceBroken, Message: fmt.Sprintf("the service gives no more than %d records for one query, and there are more", most),
+		Hint: "Narrow the query, or use a request that gives the records in the order of their changes.",
+	}
 }
 
 // isPast reports whether a page of the newest records first has reached what was read before.

@@ -39,7 +39,7 @@ func (s *Source) inspect(ctx context.Context) (source.Inspection, error) {
 		fact("safe horizon", fmt.Sprintf("the service's clock less %s, now %s", text(l.Updated.overlap()), keyset.Instant.FormatStamp(keyset.IntValue(st.horizon+1))))
 	}
 	if l.Updated.As != asUnix && l.Updated.As != asUnixMS && l.Updated.Path != "" {
-		fact("time zone", s.client.zone.String())
+		fact("time zone", s.client.zonesFact())
 	}
 	fact("deletions", l.deletionsFact())
 	if skewed := st.began - stamp.Microseconds(s.factory.deps.Clock.Now()); skewed > 60e6 || skewed < -60e6 {
@@ -62,6 +62,14 @@ func (s *Source) inspect(ctx context.Context) (source.Inspection, error) {
 // inspected is how many records an inspection reads.
 const inspected = 50
 
+// zonesFact says in which zone times are.
+func (c *client) zonesFact() string {
+	if c.readZone == c.zone || c.readZone.String() == c.zone.String() {
+		return c.zone.String()
+	}
+	return fmt.Sprintf("%s asked for, %s read", c.zone, c.readZone)
+}
+
 // orderFact says in which order contacts are read.
 func (l *Language) orderFact() string {
 	switch {
@@ -83,6 +91,9 @@ func (l *Language) deletionsFact() string {
 	case "inline":
 		return "with the contacts"
 	case "request":
+		if l.Deletions.sweeps() {
+			return "listed by the service, and by a run over all contacts, every " + text(l.Deletions.every())
+		}
 		return "listed by the service"
 	case "sweep":
 		return "by a run over all contacts, every " + text(l.Deletions.every())

@@ -120,7 +120,9 @@ type Paging struct {
 	Zero  bool   `yaml:"zero" jsonschema_description:"The number of the first page is 0."`
 	Next  string `yaml:"next" jsonschema_description:"Where the answer has the next cursor or address: a path, header:NAME, or header:Link for the one with rel=next."`
 	More  string `yaml:"more" jsonschema_description:"Where the answer says whether there is more: a path. Without it a page that is not full is the last."`
-	Most  int    `yaml:"most" digest:"-" jsonschema:"minimum=0" jsonschema_description:"How many records the service gives for one query, whatever it has."`
+	Most  int    `yaml:"most" digest:"-" jsonschema:"minimum=0" jsonschema_description:"How many records the service gives for one query, whatever it has. A run that reaches it ends with an error."`
+	// ToEmpty asks on until a page is empty.
+	ToEmpty bool `yaml:"to_empty" digest:"-" jsonschema_description:"Of number and offset: only a page without records is the last one. For a service that may give fewer records than it is asked for."`
 	// Recheck reads each page twice.
 	Recheck bool `yaml:"recheck" digest:"-" jsonschema_description:"Of number and offset: each page is asked for once more after the next one, since records slide back when others leave."`
 }
@@ -130,6 +132,7 @@ type Stamp struct {
 	Path      string        `yaml:"path" jsonschema_description:"Where the record has it: a path, or an expression."`
 	As        string        `yaml:"as" jsonschema:"enum=time,enum=unix,enum=unix_ms" jsonschema_description:"time: RFC 3339, or a date and time in zone. unix, unix_ms: a number since 1970. Default: time."`
 	Zone      Text          `yaml:"zone" jsonschema_description:"The zone of times that name none, read and asked for. Default: UTC."`
+	ReadZone  Text          `yaml:"read_zone" jsonschema_description:"The zone of times that name none, in answers, where it is another one than they are asked for in."`
 	Precision time.Duration `yaml:"precision" jsonschema_description:"How fine the service keeps it. Default: 1s."`
 	Overlap   time.Duration `yaml:"overlap" digest:"-" jsonschema_description:"How long after its stamp a change may become visible at the latest: each run reads that much again. Default: 5m."`
 }
@@ -143,7 +146,7 @@ type Deletions struct {
 	// At is when it was deleted.
 	At    string        `yaml:"at" jsonschema_description:"When it was deleted: a path. Those before the checkpoint are left out."`
 	As    string        `yaml:"as" jsonschema:"enum=time,enum=unix,enum=unix_ms" jsonschema_description:"Of what form that is. Default: that of updated."`
-	Every time.Duration `yaml:"every" digest:"-" jsonschema_description:"Of sweep: how often a run brings all contacts. Default: 24h."`
+	Every time.Duration `yaml:"every" digest:"-" jsonschema_description:"Of sweep: how often a run brings all contacts. Default: 24h. Of request: that happens besides, for what the list does not tell of."`
 }
 
 // Throttle says how many requests a service takes.
@@ -154,6 +157,14 @@ type Throttle struct {
 	Wait     string        `yaml:"wait" jsonschema_description:"The header that says how long to wait, in seconds, or as a time. Default: Retry-After."`
 	Left     string        `yaml:"left" jsonschema_description:"The header that says how many requests are left."`
 	Reset    string        `yaml:"reset" jsonschema_description:"The header that says when there are more: in seconds, or as a Unix time."`
+	Points   Points        `yaml:"points" jsonschema_description:"Of a service that counts points instead of requests: where each answer says so."`
+}
+
+// Points says where an answer tells how many points a query costs, and how many there are.
+type Points struct {
+	Cost string `yaml:"cost" jsonschema_description:"What the query costs: a path."`
+	Left string `yaml:"left" jsonschema_description:"How many points are left after it: a path. The next request waits until there are as many as this one cost."`
+	Rate string `yaml:"rate" jsonschema_description:"How many come back in a second: a path."`
 }
 
 // A Reaction says what an answer means.

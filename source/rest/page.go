@@ -120,7 +120,7 @@ func (c *client) read(a *answer, p purpose) (*page, error) {
 		made.next = a.text(r.Page.Next)
 		made.more = made.next != ""
 	case "keyset", "number", "offset":
-		made.more = made.count >= r.Page.Size
+		made.more = made.count >= r.Page.Size || r.Page.ToEmpty && made.count > 0
 	}
 	if r.Page.More != "" {
 		more := a.text(r.Page.More)
@@ -192,7 +192,7 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 	}
 	written, err := p.stamp.Text(row, rec.Values)
 	if err == nil {
-		to.stamp, err = parseStamp(written, p.as, c.zone)
+		to.stamp, err = parseStamp(written, p.as, c.readZone)
 	}
 	if err != nil {
 		to.noTime = true

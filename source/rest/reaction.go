@@ -163,6 +163,9 @@ func (c *client) waitOf(a *answer, r Reaction) time.Duration {
 	if wait := retryAfter(a.header.Get(t.Reset), now); t.Reset != "" && wait > 0 {
 		return wait
 	}
+	if wait := t.Points.wait(a); wait > 0 {
+		return wait
+	}
 	if r.Wait > 0 {
 		return r.Wait
 	}

@@ -96,11 +96,11 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 	s.client.pages.clear() // another run that began in the same second may have read them before this one began
 	now := a.date(s.factory.deps.Clock.Now())
 	l := s.factory.language
-	if since != "" && l.Deletions.By == "sweep" && from.isOld(now, l.Deletions.every()) {
+	if since != "" && l.Deletions.sweeps() && from.isOld(now, l.Deletions.every()) {
 		since = ""
 	}
 	st := state{horizon: s.horizon(now), began: stamp.Microseconds(now), full: from.full}
-	if since == "" && l.Deletions.By == "sweep" {
+	if since == "" && l.Deletions.sweeps() {
 		st.full = now.Unix()
 	}
 	if l.Changes.Token != "" {
@@ -118,6 +118,9 @@ func (s *Source) horizon(now time.Time) int64 {
 	u := s.factory.language.Updated
 	return stamp.Microseconds(now.Add(-u.overlap()).Truncate(u.precision())) - 1
 }
+
+// sweeps reports whether a run over all contacts finds deletions.
+func (d Deletions) sweeps() bool { return d.By == "sweep" || d.By == "request" && d.Every > 0 }
 
 // every is how often all contacts are read.
 func (d Deletions) every() time.Duration {

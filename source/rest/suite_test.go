@@ -91,6 +91,8 @@ type tenant struct {
 	numbers bool
 	// unordered says that contacts come in no order; token says that a token of the vendor is the checkpoint.
 	unordered, token bool
+	// flows says that pages go on after a record, and that the vendor's own pages say when a run ends.
+	flows bool
 	// deletesApart says that deletions are in a list of their own.
 	deletesApart bool
 	// settles is how long it takes until a change is visible.
@@ -102,7 +104,7 @@ type tenant struct {
 // target returns what the suite needs.
 func (v tenant) target() sourcetest.Target {
 	t := sourcetest.Target{
-		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token, OwnEnd: v.unordered || v.token, Restarts: v.token, Slides: v.unordered, HistoryTime: 500 * time.Millisecond,
+		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token || v.flows, OwnEnd: v.unordered || v.token || v.flows, Restarts: v.token, Slides: v.unordered, HistoryTime: 500 * time.Millisecond,
 	}
 	if v.numbers {
 		t.Order = numbered.compare

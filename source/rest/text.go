@@ -43,7 +43,7 @@ var variables = []string{
 }
 
 // filters are the names of filters, but for minus.
-var filters = []string{"date", "datetime", "double", "iso", "number", "path", "quote", "rfc3339", "rfc3339_ms", "text", "top", "unix", "unix_ms"}
+var filters = []string{"date", "datetime", "double", "graphql", "iso", "number", "optional", "path", "quote", "rfc3339", "rfc3339_ms", "rfc3339_us", "text", "top", "unix", "unix_ms"}
 
 // parseText reads a text. Its errors do not hold it, as there may be a credential in it.
 func parseText(written string) (Text, error) {
@@ -225,6 +225,10 @@ func (f filter) apply(value any) any {
 	switch f.name {
 	case "path":
 		return pathOf(textOf(value))
+	case "optional":
+		if textOf(value) == "" {
+			return absent{}
+		}
 	case "text":
 		return textOf(value)
 	case "quote":
@@ -258,11 +262,39 @@ func (f filter) columns(paths []string) any {
 			kept = append(kept, path)
 		}
 	}
-	if f.name == "text" {
+	switch f.name {
+	case "text":
 		return strings.Join(kept, ",")
+	case "graphql":
+		return selectionOf(kept)
 	}
 	return kept
 }
+
+// selectionOf writes paths as GraphQL selects them: name address { city zip }.
+func selectionOf(paths []string) string {
+	var names []string
+	below := map[string][]string{}
+	for _, path := range paths {
+		name, rest, deeper := strings.Cut(path, ".")
+		if _, known := below[name]; !known {
+			names = append(names, name)
+			below[name] = nil
+		}
+		if deeper {
+			below[name] = append(below[name], rest)
+		}
+	}
+	for i, name := range names {
+		if inner := below[name]; len(inner) > 0 {
+			names[i] += " { " + selectionOf(inner) + " }"
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// absent stands for an empty value that a body does not have. In other texts it is empty.
+type absent struct{}
 
 // An escapedPath is a part of a URL's path whose slashes stay slashes.
 type escapedPath string
@@ -295,6 +327,8 @@ func (f filter) time(at moment) any {
 		return at.In(at.zone).Format("2006-01-02T15:04:05-07:00")
 	case "rfc3339_ms":
 		return at.UTC().Format("2006-01-02T15:04:05.000Z")
+	case "rfc3339_us":
+		return at.UTC().Format("2006-01-02T15:04:05.000000Z")
 	}
 	return at.UTC().Format("2006-01-02T15:04:05Z")
 }

@@ -159,3 +159,17 @@ func (b *bucket) look(header http.Header, t Throttle, now time.Time) {
 		b.pause(wait)
 	}
 }
+
+// wait returns how long it is until a query that costs as much as the answer's may be sent.
+func (p Points) wait(a *answer) time.Duration {
+	if p.Cost == "" || a.empty {
+		return 0
+	}
+	cost, err := strconv.ParseFloat(a.text(p.Cost), 64)
+	left, errLeft := strconv.ParseFloat(a.text(p.Left), 64)
+	rate, errRate := strconv.ParseFloat(a.text(p.Rate), 64)
+	if err != nil || errLeft != nil || errRate != nil || rate <= 0 || cost <= left {
+		return 0
+	}
+	return time.Duration(min((cost-left)/rate, mostRetryAfter.Seconds()) * float64(time.Second))
+}

@@ -181,6 +181,80 @@ func specimens() map[string]specimen {
 			},
 			least: vendors.Fields{"Last_Name": "Doe"}, name: "Doe",
 		},
+		"close": {
+			id: "cont_Cf4oIarVuMdMGGSesibzjJTaZJTBfsTPm6ylbMwZEyp",
+			fields: vendors.Fields{
+				"lead_id": "lead_YwEcogm9mopaw41KPrrAHO", "name": "Gob Bluth", "display_name": "Gob Bluth", "title": "Magician",
+				"emails": list{object{"type": "office", "email": "gob@example.com", "is_unsubscribed": false}, object{"type": "home", "email": "bluth@example.org"}},
+				"phones": list{object{"type": "office", "phone": "+18045550100", "phone_formatted": "+1 804-555-0100", "country": "US"}}, "urls": list{object{"url": "https://example.com", "type": "url"}},
+				"integration_links": list{object{"name": "LinkedIn Search", "url": "https://linkedin.example/?keywords=Gob"}}, "custom.cf_1": "gold",
+			},
+			want: contact.Contact{
+				ID: "cont_Cf4oIarVuMdMGGSesibzjJTaZJTBfsTPm6ylbMwZEyp", Name: "Gob Bluth", Title: "Magician", Emails: []string{"gob@example.com", "bluth@example.org"}, Phones: []string{"+18045550100"},
+				Websites: []string{"https://example.com"}, URL: "https://app.close.com/lead/lead_YwEcogm9mopaw41KPrrAHO/", Country: "US",
+			},
+			least: vendors.Fields{"emails": list{object{"type": "office", "email": "only@example.com"}}}, name: "only@example.com",
+		},
+		"freshsales": {
+			id: "402000123456",
+			fields: vendors.Fields{
+				"first_name": "Jane", "last_name": "Sampleton", "display_name": "Jane Sampleton", "avatar": "https://cdn.example.com/jane.png", "job_title": "Sales Manager", "email": "jane@example.com",
+				"emails":      list{object{"id": 1, "value": "jane@example.com", "is_primary": true, "label": nil}, object{"id": 2, "value": "js@example.org", "is_primary": false, "label": "home"}},
+				"work_number": "3684932360", "mobile_number": "1-926-555-9504", "phone_numbers": list{object{"id": 3, "value": "+1 702 555 0100", "label": "Other"}}, "address": "604 Pine Ave", "city": "Glendale",
+				"state": "Arizona", "zipcode": "85301", "country": "USA", "twitter": "janesampleton", "sales_accounts": list{object{"id": 6, "name": "Other Inc."}, object{"id": 7, "name": "Widgetz.io", "is_primary": true}},
+			},
+			want: contact.Contact{
+				ID: "402000123456", Name: "Jane Sampleton", Title: "Sales Manager", Company: "Widgetz.io", Emails: []string{"jane@example.com", "js@example.org"},
+				Phones: []string{"3684932360", "1-926-555-9504", "+1 702 555 0100"}, PhotoURL: "https://cdn.example.com/jane.png", Address: "604 Pine Ave, 85301 Glendale, Arizona, USA",
+				Twitter: "janesampleton", URL: "https://acme.myfreshworks.com/crm/sales/contacts/402000123456", Country: "USA",
+			},
+			least: vendors.Fields{"email": "only@example.com"}, name: "only@example.com",
+		},
+		"intercom": {
+			id: "6762f0d01bb69f9f2193bb7d",
+			fields: vendors.Fields{
+				"external_id": "70", "role": "lead", "name": "Jane Doe", "email": "jane@example.com", "phone": "+493012345678", "avatar": object{"type": "avatar", "image_url": "https://static.example.com/jane.png"},
+				"location":        object{"type": "location", "country": "Germany", "region": "Berlin", "city": "Berlin", "country_code": "DEU", "continent_code": "EU"},
+				"social_profiles": object{"type": "list", "data": list{object{"type": "social_profile", "name": "LinkedIn", "url": "https://linkedin.example/jane"}, object{"type": "social_profile", "name": "Twitter", "url": "https://twitter.example/janedoe"}}},
+				"companies":       object{"type": "list", "data": list{object{"id": "6643703ffae7834d1792fd31", "type": "company"}}, "total_count": 1, "has_more": false},
+			},
+			want: contact.Contact{
+				ID: "6762f0d01bb69f9f2193bb7d", Name: "Jane Doe", Emails: []string{"jane@example.com"}, Phones: []string{"+493012345678"}, PhotoURL: "https://static.example.com/jane.png",
+				Address: "Berlin, Berlin, Germany", Twitter: "https://twitter.example/janedoe", URL: "https://app.intercom.com/a/apps/acme/users/6762f0d01bb69f9f2193bb7d", Country: "Germany",
+			},
+			least: vendors.Fields{"role": "lead", "phone": "+493012345678"}, name: "+493012345678",
+		},
+		"servicenow": {
+			id: "5137153cc611227c000bbd1bd8cd2005",
+			fields: vendors.Fields{
+				"name": "Fred Luddy", "first_name": "Fred", "last_name": "Luddy", "user_name": "fred.luddy", "title": "Founder", "company": "31bea3d53790200044e0bfc8bcbe5dec", "company.name": "Acme Inc.",
+				"email": "fred@example.com", "phone": "+1 858 555 0100", "mobile_phone": "858-555-0101", "home_phone": "", "street": "1 Main St\nFloor 2", "city": "San Diego", "state": "CA", "zip": "92101",
+				"country": "US", "photo": "4a1f", "active": "true", "u_plan": "gold",
+			},
+			want: contact.Contact{
+				ID: "5137153cc611227c000bbd1bd8cd2005", Name: "Fred Luddy", Title: "Founder", Company: "Acme Inc.", Emails: []string{"fred@example.com"},
+				Phones: []string{"+1 858 555 0100", "858-555-0101"}, Address: "1 Main St\nFloor 2, 92101 San Diego, CA, US", Country: "US",
+				URL: "https://acme.service-now.com/nav_to.do?uri=sys_user.do%3Fsys_id%3D5137153cc611227c000bbd1bd8cd2005",
+			},
+			least: vendors.Fields{"user_name": "integration"}, name: "integration",
+		},
+		"shopify": {
+			id: "7004023529605",
+			fields: vendors.Fields{
+				"firstName": "Amélie", "lastName": "Roy", "displayName": "Amélie Roy", "note": nil, "tags": list{"VIP"}, "state": "ENABLED", "locale": "fr",
+				"defaultEmailAddress": object{"emailAddress": "amelie@example.com", "marketingState": "SUBSCRIBED"}, "defaultPhoneNumber": object{"phoneNumber": "+15145550100"},
+				"defaultAddress": object{
+					"firstName": "Amélie", "lastName": "Roy", "company": "Roy Inc.", "address1": "150 Elgin Street", "address2": nil, "city": "Ottawa", "province": "Ontario", "provinceCode": "ON",
+					"country": "Canada", "countryCodeV2": "CA", "zip": "K2P 1L4", "phone": "613-555-0101",
+				},
+				"image": object{"url": "https://cdn.example.com/amelie.png"},
+			},
+			want: contact.Contact{
+				ID: "7004023529605", Name: "Amélie Roy", Company: "Roy Inc.", Emails: []string{"amelie@example.com"}, Phones: []string{"+15145550100", "613-555-0101"},
+				Address: "150 Elgin Street, K2P 1L4 Ottawa, Ontario, Canada", URL: "https://admin.shopify.com/store/acme/customers/7004023529605", Country: "CA",
+			},
+			least: vendors.Fields{"defaultEmailAddress": object{"emailAddress": "only@example.com"}}, name: "only@example.com",
+		},
 	}
 }
 

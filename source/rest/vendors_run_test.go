@@ -305,6 +305,9 @@ func renewing() map[string]string {
 		"google":                 "client_id: google-1001-client\nclient_secret: google-1001-secret\nrefresh_token: google-1001-refresh-0\n",
 		"dynamics365":            "environment: acme.crm4\ndirectory: tenant-of-acme\nclient_id: dynamics-acme-client\nclient_secret: dynamics-acme-secret\n",
 		"zoho":                   "data_center: eu\nclient_id: zoho-7001-client\nclient_secret: zoho-7001-secret\nrefresh_token: zoho-7001-refresh-0\n",
+		"close":                  "client_id: close-acme-client\nclient_secret: close-acme-secret\nrefresh_token: close-acme-refresh-0\n",
+		"servicenow":             "instance: acme\nclient_id: servicenow-acme-client\nclient_secret: servicenow-acme-secret\nrefresh_token: servicenow-acme-refresh-0\n",
+		"shopify":                "shop: acme\nclient_id: shopify-acme-client\nclient_secret: shopify-acme-secret\n",
 	}
 }
 
@@ -313,7 +316,7 @@ func withCredentials(text, credentials string) string {
 	var kept []string
 	for line := range strings.Lines(text) {
 		key, _, _ := strings.Cut(line, ":")
-		if !strings.HasPrefix(line, " ") && (key == "access_token" || key == "api_token" || strings.Contains("\n"+credentials, "\n"+key+":")) {
+		if !strings.HasPrefix(line, " ") && (key == "access_token" || key == "api_token" || key == "api_key" || strings.Contains("\n"+credentials, "\n"+key+":")) {
 			continue
 		}
 		kept = append(kept, line)
@@ -337,6 +340,12 @@ func oauthOf(s vendors.Simulator) *vendors.OAuth {
 	case *vendors.Dynamics:
 		return s.OAuth
 	case *vendors.Zoho:
+		return s.OAuth
+	case *vendors.Close:
+		return s.OAuth
+	case *vendors.ServiceNow:
+		return s.OAuth
+	case *vendors.Shopify:
 		return s.OAuth
 	}
 	return nil

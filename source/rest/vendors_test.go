@@ -3,6 +3,7 @@ package rest_test
 import (
 	"crypto/sha1" //nolint:gosec // a name, no secret
 	"encoding/hex"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -262,10 +263,122 @@ func zoho() tenant {
 	}
 }
 
+func intercom() tenant {
+	return tenant{
+		kind: "intercom",
+		text: "access_token: intercom-acmeWRONG\nlist: {page: {size: 5}}\nchanges: {page: {size: 5}}\n" + fast + suiteMapping(prefixed("custom_attributes.x_", "")),
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewIntercom(now, "acme")
+			s.Zone, _ = time.LoadLocation("Pacific/Auckland")
+			s.Delay = 0 // TestIntercomFindsNewContactsLate
+			s.SetLimits()
+			return s, s.Store
+		},
+		fields: func(c contact.Contact) vendors.Fields {
+			return vendors.Fields{"custom_attributes": map[string]any(suiteFields(c, prefixed("x_", "")))}
+		},
+		flows: true,
+	}
+}
+
+func serviceNow() tenant {
+	return tenant{
+		kind: "servicenow",
+		text: "instance: acme\ntime_zone: America/Los_Angeles\naccess_token: servicenow-acme-token-1WRONG\nchanges: {page: {size: 5}}\nby_id: {page: {size: 3}}\n" + fast +
+			suiteMapping(prefixed("u_", "")),
+		numbers: true,
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewServiceNow(now, "acme")
+			s.OAuth.Token()
+			s.Zone, _ = time.LoadLocation("America/Los_Angeles")
+			s.SetLimits()
+			return s, s.Store
+		},
+		fields: func(c contact.Contact) vendors.Fields { return suiteFields(c, prefixed("u_", "")) },
+		deletes: func(store *vendors.Store, at time.Time, id string) {
+			if r := store.Get(id); r != nil { // deactivated
+				fields := maps.Clone(r.Fields)
+				fields["active"] = "false"
+				store.Put(at, id, fields)
+			}
+		},
+	}
+}
+
+// shopifyNames are fields of a customer in which the suite's values stand.
+var shopifyNames = map[string]string{
+	"name": "displayName", "title": "note", "company": "defaultAddress.company", "email": "defaultEmailAddress.emailAddress", "email2": "firstName", "phone": "defaultPhoneNumber.phoneNumber",
+	"phone2": "defaultAddress.phone", "website": "defaultAddress.address2", "photo": "image.url", "address": "defaultAddress.address1", "twitter": "lastName", "url": "locale", "plan": "defaultAddress.city",
+}
+
+func shopify() tenant {
+	return tenant{
+		kind: "shopify",
+		text: "shop: acme\naccess_token: shpat_acmeWRONG\nchanges: {page: {size: 5}}\nby_id: {page: {size: 3}}\n" + fast +
+			suiteMapping(func(value string) string { return shopifyNames[value] }),
+		numbers: true,
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewShopify(now, "acme")
+			s.Most = 0
+			return s, s.Store
+		},
+		fields: func(c contact.Contact) vendors.Fields {
+			fields := vendors.Fields{}
+			for value, text := range suiteValues(c) {
+				object, name, deeper := strings.Cut(shopifyNames[value], ".")
+				if !deeper {
+					fields[object] = text
+					continue
+				}
+				below, ok := fields[object].(map[string]any)
+				if !ok {
+					below = map[string]any{}
+					fields[object] = below
+				}
+				below[name] = text
+			}
+			return fields
+		},
+	}
+}
+
+func freshsales() tenant {
+	return tenant{
+		kind:    "freshsales",
+		text:    "bundle: acme\napi_key: freshsales-acmeWRONG\nview: \"402000000001\"\nchanges: {page: {size: 5}}\n" + fast + suiteMapping(prefixed("custom_field.cf_", "")),
+		numbers: true,
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewFreshsales(now, "acme")
+			s.SetLimits()
+			return s, s.Store
+		},
+		fields: func(c contact.Contact) vendors.Fields {
+			return vendors.Fields{"custom_field": map[string]any(suiteFields(c, prefixed("cf_", "")))}
+		},
+		unordered: true,
+	}
+}
+
+func closeCRM() tenant {
+	return tenant{
+		kind: "close",
+		text: "api_key: api_acmeWRONG\nchanges: {page: {size: 5}}\nby_id: {page: {size: 3}}\n" + fast + suiteMapping(prefixed("custom.cf_", "")),
+		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
+			s := vendors.NewClose(now, "acme")
+			s.SetLimits()
+			return s, s.Store
+		},
+		fields:       func(c contact.Contact) vendors.Fields { return suiteFields(c, prefixed("custom.cf_", "")) },
+		deletesApart: true,
+		deletes:      (*vendors.Store).Delete,
+	}
+}
+
 // ofVendors are the tenants of the presets for vendors, by their kinds.
 func ofVendors() []tenant {
 	return []tenant{
 		hubSpot(), salesforce("salesforce"), salesforce("salesforce_leads"), zendesk(), pipedrive(), freshdesk(), graph(), orgContacts(), google(), dynamics(), zoho(),
+		closeCRM(), freshsales(), intercom(), serviceNow(), shopify(),
 	}
 }
 

@@ -211,6 +211,12 @@ func (w *walk) chapter(to int64) (last bool, err error) {
 		items = w.complete(all)
 	}
 	items = slices.DeleteFunc(slices.Clone(items), func(i item) bool { return !i.isAfter(from) })
+	if p.count == 0 && p.more {
+		return false, &bridge.Error{
+			Code: bridge.CodeSourceBroken, Message: "an answer has no records, but says that there are more",
+			Hint: "The user may see none of them: let it read all records, or narrow the request to those that it may read.",
+		}
+	}
 	if len(items) == 0 && p.more {
 		return w.skip(all, since, to)
 	}

@@ -65,6 +65,7 @@ type refusal struct {
 	message string
 	wait    time.Duration // until a throttled request may come again
 	limit   string        // the name of the limit that was reached
+	cost    float64       // points that a throttled query would have cost
 }
 
 // Error implements error.
@@ -351,6 +352,18 @@ func (b *Base) remaining(name string) int {
 		}
 	}
 	return 0
+}
+
+// window returns the window of a limit; ok is false if the vendor has no such limit.
+func (b *Base) window(name string) (window time.Duration, ok bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	for _, l := range b.limits {
+		if l.Name == name {
+			return l.Window, true
+		}
+	}
+	return 0, false
 }
 
 // A Cloud carries requests to simulators, as a transport of HTTP: no connection is made.
