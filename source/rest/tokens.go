@@ -53,6 +53,9 @@ func (t *tokens) sign(ctx context.Context, r *http.Request) (string, error) {
 	}
 	token, err := t.current(ctx)
 	t.turn <- struct{}{}
+	if err == nil {
+		err = t.client.putHeaders(r, t.way)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -196,17 +199,37 @@ func (t *tokens) request(ctx context.Context, now time.Time) (*http.Request, err
 		form.Del("client_id")
 		form.Del("client_secret")
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), strings.NewReader(form.Encode()))
+	body, kind, err := t.body(form)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), strings.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Content-Type", kind)
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "contactbridge")
 	if t.way.ClientIn == "basic" {
 		request.SetBasicAuth(url.QueryEscape(user), url.QueryEscape(password))
 	}
 	return request, nil
+}
+
+// body returns what is sent for a token, and its type.
+func (t *tokens) body(form url.Values) (body, kind string, err error) {
+	if t.way.Send != "json" {
+		return form.Encode(), "application/x-www-form-urlencoded", nil
+	}
+	object := make(map[string]string, len(form))
+	for name := range form {
+		object[name] = form.Get(name)
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return "", "", fmt.Errorf("write a request: %w", err)
+	}
+	return string(text), "application/json", nil
 }
 
 // jwtGrant is the grant of jwt_bearer.

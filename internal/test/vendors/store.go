@@ -85,8 +85,8 @@ func (s *Store) Put(updated time.Time, id string, fields Fields) {
 	if before := s.last(id); before != nil {
 		created = before.Created
 	}
-	if created.IsZero() {
-		created = s.now()
+	if now := s.now(); created.IsZero() || created.After(now) {
+		created = now
 	}
 	s.write(&Record{ID: id, Fields: maps.Clone(fields), Created: created, Updated: updated})
 }
