@@ -122,6 +122,10 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{data_center: com.au, access_token: "{{auth.access_token}}"}`,
 		bad:  `{data_center: eu, access_tokens: x}`,
 	},
+	"copper": {
+		good: `{api_key: "{{auth.api_key}}", user_email: sync@example.com, throttle: {requests: 90}}`,
+		bad:  `{api_key: x, email: sync@example.com}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

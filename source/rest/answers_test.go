@@ -86,7 +86,8 @@ func TestWholeAnswersBecomeContacts(t *testing.T) {
 }
 
 func transcripts() map[string]*transcript {
-	return map[string]*transcript{
+	all := crmTranscripts()
+	maps.Copy(all, map[string]*transcript{
 		"hubspot": {
 			text: "access_token: x", verify: `{"portalId": 4711, "results": []}`, path: "/search", without: `{"total": 0, "results": []}`,
 			pages: []string{`{
@@ -386,7 +387,8 @@ func transcripts() map[string]*transcript {
 				Address: "Bahnhofstr. 1, 8001 Zürich, Switzerland", Country: "Switzerland", URL: "https://acme.odoo.com/odoo/contacts/55",
 			}},
 		},
-	}
+	})
+	return all
 }
 
 // Any JSON beside the records of any preset's service: it is reported and left out, the records beside it are read, and none is told as

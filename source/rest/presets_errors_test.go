@@ -19,6 +19,7 @@ func TestEveryPresetSaysWhatIsWrong(t *testing.T) {
 		"hubspot": "crm.objects.contacts.read", "salesforce": "right to read contacts", "salesforce_leads": "right to read leads", "zendesk": "administrator", "pipedrive": "contacts:read",
 		"freshdesk": "global access", "microsoft_graph": "Contacts.Read", "microsoft_org_contacts": "OrgContact.Read.All", "google": "contacts.readonly", "dynamics365": "role",
 		"zoho": "ZohoCRM.modules.contacts.READ", "espocrm": "role", "dolibarr": "right", "odoo": "right",
+		"copper": "see all people",
 	}
 	all := transcripts()
 	for _, k := range kinds() {

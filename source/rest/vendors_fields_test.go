@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +198,7 @@ func credentialsOf(v tenant) string {
 
 func TestVendorsMapTheirOwnFields(t *testing.T) {
 	all := specimens()
+	maps.Copy(all, crmSpecimens())
 	for _, v := range ofVendors() {
 		t.Run(v.kind, func(t *testing.T) {
 			want, ok := all[v.kind]

@@ -264,9 +264,9 @@ func zoho() tenant {
 
 // ofVendors are the tenants of the presets for vendors, by their kinds.
 func ofVendors() []tenant {
-	return []tenant{
+	return append([]tenant{
 		hubSpot(), salesforce("salesforce"), salesforce("salesforce_leads"), zendesk(), pipedrive(), freshdesk(), graph(), orgContacts(), google(), dynamics(), zoho(),
-	}
+	}, crmTenants()...)
 }
 
 func TestVendors(t *testing.T) {
