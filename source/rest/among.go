@@ -3,6 +3,7 @@ package rest
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
 )
@@ -35,7 +36,7 @@ func (w *walk) isWithin(i item) bool {
 // isLater reports whether a record was created after the run began: the next run brings it, and those after it, or this one might never
 // end (E3).
 func (w *walk) isLater(i item) bool {
-	return w.at.among && w.at.segment == fresh && i.made > w.state.began
+	return w.at.among && w.at.segment == fresh && i.made >= w.state.began+time.Second.Microseconds() // began is cut to the second
 }
 
 // inOrderOfCreation checks a page.

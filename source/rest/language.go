@@ -37,6 +37,8 @@ type Language struct {
 	List      Reading   `yaml:"list" jsonschema_description:"The request for all records, for initial runs. Without it they use changes, from 1970 on."`
 	Deletions Deletions `yaml:"deletions" jsonschema_description:"How the service tells of deletions."`
 
+	Agents    Agents    `yaml:"agents" digest:"-" jsonschema_description:"The request for the users of the service, who may be agents of the contact centre. Below an endpoint's agents a kind reads these, and no contacts."`
+
 	Throttle Throttle   `yaml:"throttle" digest:"-" jsonschema_description:"How many requests the service takes."`
 	Errors   []Reaction `yaml:"errors" digest:"-" jsonschema_description:"What answers mean that are no records. The first one that fits counts."`
 
@@ -147,6 +149,16 @@ type Deletions struct {
 	At    string        `yaml:"at" jsonschema_description:"When it was deleted: a path. Those before the checkpoint are left out."`
 	As    string        `yaml:"as" jsonschema:"enum=time,enum=unix,enum=unix_ms" jsonschema_description:"Of what form that is. Default: that of updated."`
 	Every time.Duration `yaml:"every" digest:"-" jsonschema_description:"Of sweep: how often a run brings all contacts. Default: 24h."`
+}
+
+// Agents is the request for a service's users, and what is made of them.
+type Agents struct {
+	Reading `yaml:",inline"`
+
+	ID    string `yaml:"id" jsonschema_description:"The user's id: a path or an expression. Default: id."`
+	Name  string `yaml:"name" jsonschema_description:"The user's name: a path or an expression."`
+	Email string `yaml:"email" jsonschema_description:"The user's e-mail address, by which the contact centre knows its agents: a path or an expression. Users without one are left out."`
+	Keep  string `yaml:"keep" jsonschema_description:"An expression that is true for the users who may be agents."`
 }
 
 // Throttle says how many requests a service takes.

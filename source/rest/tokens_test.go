@@ -130,7 +130,7 @@ func TestPasswordGrant(t *testing.T) {
 func TestTheTokenIsWhereTheLanguageSays(t *testing.T) {
 	a := newAuthority(password)
 	a.name = "data\": {\"token\": \"x\"}, \"key"
-	if err := a.source(t, `by: password, user: jane, password: "{{secret}}", client_id: app`).Probe(t.Context()); bridge.CodeOf(err) != bridge.CodeUnauthorized {
+	if err := a.source(t, `by: password, user: jane, password: "{{secret}}", client_id: app`).Probe(t.Context()); bridge.CodeOf(err) != bridge.CodeSourceBroken {
 		t.Errorf("without access_token: %v", err)
 	}
 	a.name = "key"

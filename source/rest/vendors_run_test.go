@@ -305,6 +305,8 @@ func renewing() map[string]string {
 		"google":                 "client_id: google-1001-client\nclient_secret: google-1001-secret\nrefresh_token: google-1001-refresh-0\n",
 		"dynamics365":            "environment: acme.crm4\ndirectory: tenant-of-acme\nclient_id: dynamics-acme-client\nclient_secret: dynamics-acme-secret\n",
 		"zoho":                   "data_center: eu\nclient_id: zoho-7001-client\nclient_secret: zoho-7001-secret\nrefresh_token: zoho-7001-refresh-0\n",
+		"suitecrm":               "url: https://suite.example.com\nclient_id: suite-client\nclient_secret: suite-secret\nusername: sync\npassword: suite-password\n",
+		"sugarcrm":               "url: https://sugar.example.com\nusername: sync\npassword: sugar-password\n",
 	}
 }
 
@@ -337,6 +339,10 @@ func oauthOf(s vendors.Simulator) *vendors.OAuth {
 	case *vendors.Dynamics:
 		return s.OAuth
 	case *vendors.Zoho:
+		return s.OAuth
+	case *vendors.SuiteCRM:
+		return s.OAuth
+	case *vendors.SugarCRM:
 		return s.OAuth
 	}
 	return nil

@@ -353,6 +353,13 @@ func (b *Base) remaining(name string) int {
 	return 0
 }
 
+// isLimited reports whether there is any limit.
+func (b *Base) isLimited() bool {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return len(b.limits) > 0
+}
+
 // A Cloud carries requests to simulators, as a transport of HTTP: no connection is made.
 type Cloud struct {
 	lock       sync.RWMutex
