@@ -37,7 +37,7 @@ type Language struct {
 	List      Reading   `yaml:"list" jsonschema_description:"The request for all records, for initial runs. Without it they use changes, from 1970 on."`
 	Deletions Deletions `yaml:"deletions" jsonschema_description:"How the service tells of deletions."`
 
-	Agents    Agents    `yaml:"agents" digest:"-" jsonschema_description:"The request for the users of the service, who may be agents of the contact centre. Below an endpoint's agents a kind reads these, and no contacts."`
+	Agents Agents `yaml:"agents" digest:"-" jsonschema_description:"The request for the users of the service, who may be agents of the contact centre. Below an endpoint's agents a kind reads these, and no contacts."`
 
 	Throttle Throttle   `yaml:"throttle" digest:"-" jsonschema_description:"How many requests the service takes."`
 	Errors   []Reaction `yaml:"errors" digest:"-" jsonschema_description:"What answers mean that are no records. The first one that fits counts."`
