@@ -27,6 +27,9 @@ type Kind struct {
 	// "kind", and must refuse unknown keys. Mistakes are returned as [ConfigError], or as the error of decode. Neither
 	// New nor decode connects to anything.
 	New func(decode func(into any) error, deps Deps) (Factory, error)
+	// NewAgents makes the factory of what stands below an endpoint's agents, where the kind knows the users of the external service and
+	// those are no contacts: the same configuration, but it reads users. nil: New reads them as any other contacts.
+	NewAgents func(decode func(into any) error, deps Deps) (Factory, error)
 	// Untrusted says what is wrong with a configuration, a pointer as Config returns it, that was written by somebody who may have this process ask
 	// external services of theirs, and nothing else: it reads no file of this machine and opens no socket of it, and its DSN has no
 	// setting that is not known to be harmless. nil: such people cannot use this kind.

@@ -85,7 +85,7 @@ func (s *Server) newEndpoint(cfg config.Endpoint, transport http.RoundTripper) (
 	if cfg.NewAgents == nil {
 		return e, nil
 	}
-	if e.agents, err = cfg.NewAgents(source.Deps{Logger: logger.With("source", "agents"), Clock: s.clock}); err != nil {
+	if e.agents, err = cfg.NewAgents(source.Deps{Logger: logger.With("source", "agents"), Clock: s.clock, Transport: transport}); err != nil {
 		return nil, errors.Join(fmt.Errorf("agents: %w", err), factory.Close())
 	}
 	return e, nil

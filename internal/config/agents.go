@@ -13,7 +13,7 @@ func (c *checker) agents(path string, e Endpoint) Endpoint {
 	if e.Agents.IsZero() {
 		return e
 	}
-	part := Endpoint{Name: e.Name, Auth: e.Auth, Source: e.Agents.Renamed("fields", "email", record.FieldEmails)}
+	part := Endpoint{Name: e.Name, Auth: e.Auth, ofAgents: true, Source: e.Agents.Renamed("fields", "email", record.FieldEmails)}
 	part = c.source(path, part)
 	e.AgentsKind, e.AgentsTitle, e.NewAgents = part.Kind, part.Title, part.New
 	if e.Auth.Mode == AuthSource && len(part.SourceAuth) == 0 && part.Kind.Name != "" && !c.failed(path) {

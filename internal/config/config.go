@@ -112,6 +112,8 @@ type Endpoint struct {
 	AgentsTitle string      `yaml:"-"`
 	// NewAgents makes the factory that opens the agents' sources; nil where the endpoint has no agents.
 	NewAgents func(deps source.Deps) (source.Factory, error) `yaml:"-"`
+
+	ofAgents bool // its source is that of agents
 }
 
 // Digest stands for what the endpoint makes of the source's contacts. Checkpoints belong to it and to what the source says of

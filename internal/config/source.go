@@ -37,9 +37,13 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 		}
 	}
 	raw, folder, endpoint := e.Source, c.folder, e.Name
+	create := kind.New
+	if e.ofAgents && kind.NewAgents != nil {
+		create = kind.NewAgents
+	}
 	e.New = func(deps source.Deps) (source.Factory, error) {
 		deps.Folder, deps.Endpoint = folder, endpoint
-		return kind.New(func(into any) error { return c.document.DecodeRaw(raw, into, "kind") }, deps)
+		return create(func(into any) error { return c.document.DecodeRaw(raw, into, "kind") }, deps)
 	}
 	factory, err := e.New(source.Deps{})
 	if err != nil {

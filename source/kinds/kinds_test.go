@@ -142,6 +142,22 @@ var configurations = map[string]struct{ good, bad string }{
 		good: `{shop: acme, access_token: "{{auth.access_token}}", version: 2026-10, fields: {custom_fields: {Note: note}}}`,
 		bad:  `{shop: acme, acces_token: x}`,
 	},
+	"copper": {
+		good: `{api_key: "{{auth.api_key}}", user_email: sync@example.com, throttle: {requests: 90}}`,
+		bad:  `{api_key: x, email: sync@example.com}`,
+	},
+	"kustomer": {
+		good: `{org: acme, api_key: "{{auth.api_key}}", throttle: {requests: 90}}`,
+		bad:  `{organization: acme, api_key: x}`,
+	},
+	"suitecrm": {
+		good: `{url: "https://crm.example.com", api: Api, client_id: x, client_secret: "{{auth.client_secret}}", fields: {custom_fields: {Plan: attributes.plan_c}}}`,
+		bad:  `{url: "https://crm.example.com", client_id: x, client_secrets: y}`,
+	},
+	"sugarcrm": {
+		good: `{url: "https://acme.sugarondemand.com", username: bridge, password: "{{auth.password}}", platform: contactbridge, version: "11_20"}`,
+		bad:  `{url: "https://acme.sugarondemand.com", user: bridge, password: x}`,
+	},
 	"memory": {
 		good: `{contacts: [{id: a, name: Jane, phones: ["+1 415 555 0100"], custom_fields: {Plan: gold}}]}`,
 		bad:  `{contacts: [{id: a, phone: "1"}]}`,

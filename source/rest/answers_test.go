@@ -88,7 +88,8 @@ func TestWholeAnswersBecomeContacts(t *testing.T) {
 }
 
 func transcripts() map[string]*transcript {
-	return map[string]*transcript{
+	all := crmTranscripts()
+	maps.Copy(all, map[string]*transcript{
 		"hubspot": {
 			text: "access_token: x", verify: `{"portalId": 4711, "results": []}`, path: "/search", without: `{"total": 0, "results": []}`,
 			pages: []string{`{
@@ -483,7 +484,8 @@ func transcripts() map[string]*transcript {
 				{ID: "7004023529607", Name: "+447700900001", Phones: []string{"+447700900001"}, URL: "https://admin.shopify.com/store/acme/customers/7004023529607"},
 			},
 		},
-	}
+	})
+	return all
 }
 
 // Any JSON beside the records of any preset's service: it is reported and left out, the records beside it are read, and none is told as

@@ -72,7 +72,12 @@ type fixed struct {
 	put    func(*http.Request) error
 }
 
-func (f fixed) sign(_ context.Context, r *http.Request) (string, error) { return "", f.put(r) }
+func (f fixed) sign(_ context.Context, r *http.Request) (string, error) {
+	if err := f.client.putHeaders(r, f.way); err != nil {
+		return "", err
+	}
+	return "", f.put(r)
+}
 
 func (f fixed) renew(string) bool { return false }
 
@@ -111,5 +116,17 @@ func (c *client) put(r *http.Request, way *Auth, values scope) error {
 		return nil
 	}
 	r.Header.Set(way.Name, value)
+	return nil
+}
+
+// putHeaders adds the other headers of a way.
+func (c *client) putHeaders(r *http.Request, way *Auth) error {
+	for name, t := range way.Headers {
+		value, err := t.expand(c.values, inHeader)
+		if err != nil {
+			return err
+		}
+		r.Header.Set(name, value)
+	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (l *Language) check() error {
 		errs.If(a.By == "", fmt.Sprintf("auth[%d].by", i), fmt.Sprintf("auth[%d].by is missing", i), "Write bearer, basic, header, query, none, or a grant of OAuth 2.0.")
 	}
 	readings := l.readings()
-	for _, name := range []string{"changes", "by_id", "list", "deletions"} {
+	for _, name := range []string{"changes", "by_id", "list", "deletions", "agents"} {
 		if r := readings[name]; r != nil && !r.IsZero() {
 			r.check(name, &errs)
 		}
@@ -72,7 +72,7 @@ func languageKeys() []string {
 
 // readings returns the requests for records by their keys.
 func (l *Language) readings() map[string]*Reading {
-	return map[string]*Reading{"changes": &l.Changes, "by_id": &l.ByID, "list": &l.List, "deletions": &l.Deletions.Reading}
+	return map[string]*Reading{"changes": &l.Changes, "by_id": &l.ByID, "list": &l.List, "deletions": &l.Deletions.Reading, "agents": &l.Agents.Reading}
 }
 
 func (r *Reading) check(key string, errs *source.ConfigErrors) {
@@ -100,14 +100,26 @@ func (r *Reading) check(key string, errs *source.ConfigErrors) {
 const (
 	orderUpdated = "updated"
 	orderID      = "id"
+	orderCreated = "created"
 	orderNewest  = "newest"
+	orderNone    = "none"
 )
 
 func (l *Language) checkOrder(errs *source.ConfigErrors) {
 	errs.If(l.Changes.Order == "", "changes.order", "changes.order is missing", "Write in which order the records come: updated, newest, or none.")
 	errs.If(l.Changes.Order == orderUpdated && l.Updated.Path == "", "updated", "updated is missing", "Write where a record has the time of its last change.")
 	errs.If(l.ByID.Page.By == "cursor" && l.ByID.IDs == "", "by_id.ids", "by_id.ids is missing: a cursor's page is read from its beginning again", "Write how ids are ordered:  ids: number  or  bytes")
-	errs.If(!l.ByID.IsZero() && l.ByID.Order != orderID, "by_id.order", "by_id.order must be id", "Write  order: id")
+	errs.If(!l.ByID.IsZero() && l.ByID.Order != orderID && l.ByID.Order != orderCreated, "by_id.order", "by_id.order must be id or created", "Write  order: id , or  order: created  of a service that cannot sort by id.")
+	if a := l.Agents; !a.IsZero() {
+		errs.If(a.Email == "", "agents.email", "agents.email is missing", "Write where a user has an e-mail address.")
+		errs.If(a.Page.By == "keyset", "agents.page.by", "agents cannot go by keyset", "Write none, number, offset, cursor or link.")
+	}
+	byCreation := l.ByID.Order == orderCreated
+	errs.If(byCreation != l.ByID.isPaged() && !l.ByID.IsZero(), "by_id.page", "by_id.order and by_id.page do not go together", "Write  order: created , and read in pages by number or offset; or  order: id  and a keyset or cursor.")
+	errs.If(byCreation != (l.ByID.Created != ""), "by_id.created", "by_id.order and by_id.created do not go together", "Write  order: created , and in created where a record has that time.")
+	for key, r := range l.readings() {
+		errs.If(r.Order == orderCreated && key != "by_id", key+".order", key+".order cannot be created", "Write updated, newest or none.")
+	}
 	d := l.Deletions
 	errs.If(d.By == "", "deletions", "deletions.by is missing", "Write inline, request, sweep, or none.")
 	errs.If(d.By == "inline" && l.Deleted == "", "deleted", "deleted is missing", "Write an expression that finds deleted records.")
@@ -133,7 +145,7 @@ func (l *Language) checkNames(errs *source.ConfigErrors) {
 	}
 	l.texts(func(key string, t Text) {
 		for _, name := range t.names() {
-			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || key == "link" && (name == "id" || strings.HasPrefix(name, recordPrefix)) {
+			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || key == "link" && (name == "id" || name == linkAccount && l.Tenant != "" || strings.HasPrefix(name, recordPrefix)) {
 				continue
 			}
 			hint := "Add it to connection, or use one of: " + strings.Join(known, ", ") + "."
@@ -186,5 +198,8 @@ func (a *Auth) texts(yield func(key string, t Text)) {
 	}
 	for name, t := range a.Form {
 		yield("form."+name, t)
+	}
+	for name, t := range a.Headers {
+		yield("headers."+name, t)
 	}
 }

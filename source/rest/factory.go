@@ -31,8 +31,8 @@ type factory struct {
 
 // A mapping is what is made of a record.
 type mapping struct {
-	fields                                       *record.Mapper
-	id, updated, deleted, keep, merged, gone, at *record.Expression // nil where the language does not say it
+	fields                                                *record.Mapper
+	id, updated, deleted, keep, merged, gone, at, created *record.Expression // nil where the language does not say it
 }
 
 // maxClients is how many credentials are known at a time.
@@ -61,7 +61,7 @@ const recordPrefix = "record."
 
 // paths lists the paths in a record that the language uses.
 func (l *Language) paths() []string {
-	texts := []string{l.ID, l.Updated.Path, l.Deleted, l.Keep, l.Merged, l.Deletions.ID, l.Deletions.At}
+	texts := []string{l.ID, l.Updated.Path, l.Deleted, l.Keep, l.Merged, l.Deletions.ID, l.Deletions.At, l.ByID.Created}
 	for _, m := range l.Fields.Mapped() {
 		texts = append(texts, m.From)
 	}
@@ -101,6 +101,7 @@ func (f *factory) compile(errs *source.ConfigErrors) {
 		{"merged", l.Merged, &f.mapping.merged},
 		{"deletions.id", l.Deletions.ID, &f.mapping.gone},
 		{"deletions.at", l.Deletions.At, &f.mapping.at},
+		{"by_id.created", l.ByID.Created, &f.mapping.created},
 	} {
 		if e.text == "" {
 			continue

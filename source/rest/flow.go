@@ -49,14 +49,24 @@ func (w *walk) flowing() (done bool, err error) {
 				return false, err
 			}
 		}
+		if err := w.inOrderOfCreation(got.items); err != nil {
+			w.emit(held, heldAt)
+			return false, err
+		}
 		inPage := false // held is of this page
 		for n, i := range slices.Concat(slid, got.items[first:]) {
+			if w.isLater(i) {
+				w.emit(held, heldAt)
+				return !w.stopped, nil
+			}
 			if !i.noTime && !at.segment.isGone() {
 				if at.segment == flow && w.l.isAscending() && at.stamp != 0 && i.stamp < at.stamp-w.l.Updated.precision().Microseconds() {
 					w.emit(held, heldAt)
 					return false, w.disorder("changes", "updated")
 				}
-				at.stamp = max(at.stamp, i.stamp)
+				if !at.among { // its stamp says which records are read
+					at.stamp = max(at.stamp, i.stamp)
+				}
 			}
 			if !w.isWanted(i) {
 				continue
@@ -159,6 +169,9 @@ func (w *walk) isWanted(i item) bool {
 	if i.fault != "" || i.id == "" {
 		return true
 	}
+	if w.at.among {
+		return w.isWithin(i)
+	}
 	if w.run.Initial() {
 		gone, _, err := w.judge(i)
 		if gone && err == nil { // who is not shown is gone, but this one may have been shown by this run
@@ -225,6 +238,9 @@ func (w *walk) moved(items []item, at place) error {
 
 // flowPurpose returns what the segment asks for.
 func (w *walk) flowPurpose() purpose {
+	if w.at.among {
+		return w.f.asks("by_id")
+	}
 	switch w.at.segment {
 	case deleted, left:
 		return w.f.asks("deletions")
@@ -262,6 +278,10 @@ func (w *walk) flowPage(p purpose, at place) (*page, error) {
 	}
 	if w.since.token != "" {
 		values["since"] = "" // the token says it
+	}
+	if at.among {
+		first, before := w.span()
+		values["from"], values["before"] = w.moment(w.clear(first)), w.moment(before)
 	}
 	link := ""
 	if p.reading.Page.By == "link" {

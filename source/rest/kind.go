@@ -23,7 +23,7 @@ func Kinds() []source.Kind {
 
 // Kind describes kind rest.
 func Kind() source.Kind {
-	return source.KindOf(source.Kind{
+	kind := source.KindOf(source.Kind{
 		Name:    "rest",
 		Family:  source.FamilyREST,
 		Summary: "Any HTTP API that answers in JSON, described in the configuration.",
@@ -53,11 +53,18 @@ fields:
 		CallerExample: `auth: [{by: bearer, token: "{{auth.access_token}}"}]`,
 		Untrusted:     source.Untrusted(untrusted),
 	}, New)
+	kind.NewAgents = source.KindOf(source.Kind{}, NewAgents).New
+	return kind
 }
 
 // New makes the factory of an endpoint of kind rest.
 func New(language Language, deps source.Deps) (source.Factory, error) {
 	return newFactory("rest", language, deps)
+}
+
+// NewAgents makes the factory of the users of an endpoint of kind rest: of its request agents, or of the others if it has none.
+func NewAgents(language Language, deps source.Deps) (source.Factory, error) {
+	return newFactory("rest", language.users(), deps)
 }
 
 // Kind describes the kind of a preset.
@@ -74,14 +81,20 @@ func (p Preset) Kind() source.Kind {
 		Setup:         p.setup(),
 		Untrusted:     p.untrusted,
 		Config:        func() any { return reflect.New(typ).Interface() },
-		New: func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
-			cfg := reflect.New(typ)
-			p.fill(cfg.Elem())
-			if err := decode(cfg.Interface()); err != nil {
-				return nil, err
-			}
-			return newFactory(p.Name, p.language(cfg.Elem()), deps.Defaults())
-		},
+		New:           p.create(typ),
+		NewAgents:     p.users().create(typ),
+	}
+}
+
+// create returns what makes the factory of a configuration.
+func (p Preset) create(typ reflect.Type) func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
+	return func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
+		cfg := reflect.New(typ)
+		p.fill(cfg.Elem())
+		if err := decode(cfg.Interface()); err != nil {
+			return nil, err
+		}
+		return newFactory(p.Name, p.language(cfg.Elem()), deps.Defaults())
 	}
 }
 
@@ -90,9 +103,13 @@ func (p Preset) docs() string {
 	if p.Language.Changes.Token != "" {
 		promise = "**Exact**, as far as the service's own tokens are."
 	}
-	return fmt.Sprintf(`A preset of [kind rest](rest.md), for [%s](vendors.md#%s). Any key of the language may stand here too, and changes the preset.
+	agents := ""
+	if !p.Language.Agents.IsZero() {
+		agents = " Below `agents` it reads the users of the service."
+	}
+	return fmt.Sprintf(`A preset of [kind rest](rest.md), for [%s](vendors.md#%s). Any key of the language may stand here too, and changes the preset.%s
 
-%s`, p.Language.Title, p.Name, promise)
+%s`, p.Language.Title, p.Name, agents, promise)
 }
 
 // example returns a source of the kind, one key a line.

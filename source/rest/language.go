@@ -33,14 +33,16 @@ type Language struct {
 	Truths  []string `yaml:"truths" jsonschema_description:"The paths at which nothing is a value nevertheless."`
 
 	Changes   Reading   `yaml:"changes" jsonschema_description:"The request for what was changed."`
-	ByID      Reading   `yaml:"by_id" jsonschema_description:"The request for the records changed in a time, in the order of their ids: {{from}} up to {{before}}, after {{after_id}}."`
+	ByID      Reading   `yaml:"by_id" jsonschema_description:"The request for the records changed in a time, {{from}} up to {{before}}: in the order of their ids, after {{after_id}}; or, of a service that cannot sort by id, in pages in the order of their creation."`
 	List      Reading   `yaml:"list" jsonschema_description:"The request for all records, for initial runs. Without it they use changes, from 1970 on."`
 	Deletions Deletions `yaml:"deletions" jsonschema_description:"How the service tells of deletions."`
+
+	Agents Agents `yaml:"agents" digest:"-" jsonschema_description:"The request for the users of the service, who may be agents of the contact centre. Below an endpoint's agents a kind reads these, and no contacts."`
 
 	Throttle Throttle   `yaml:"throttle" digest:"-" jsonschema_description:"How many requests the service takes."`
 	Errors   []Reaction `yaml:"errors" digest:"-" jsonschema_description:"What answers mean that are no records. The first one that fits counts."`
 
-	Link   Text          `yaml:"link" jsonschema_description:"The record's page: a contact's url where fields has none. {{id}} stands for its id, {{record.name}} for a value of it."`
+	Link   Text          `yaml:"link" jsonschema_description:"The record's page: a contact's url where fields has none. {{id}} stands for its id, {{record.name}} for a value of it, {{account}} for what tenant names."`
 	Fields record.Fields `yaml:"fields" jsonschema_description:"What a contact's fields are made of: paths in a record such as address.city, or expressions."`
 }
 
@@ -75,6 +77,8 @@ type Auth struct {
 	Key          Text            `yaml:"key" jsonschema_description:"The private key of jwt_bearer, as PEM."`
 	Claims       map[string]Text `yaml:"claims" jsonschema_description:"The claims of jwt_bearer besides iat and exp."`
 	Form         map[string]Text `yaml:"form" jsonschema_description:"More that is sent to token_url."`
+	Send         string          `yaml:"send" jsonschema:"enum=form,enum=json" jsonschema_description:"How token_url takes what is sent: as a form, or as a JSON object. Default: form."`
+	Headers      map[string]Text `yaml:"headers" jsonschema_description:"More headers of requests that are authenticated in this way."`
 }
 
 // A Request is one HTTP request. Texts may hold {{name}}.
@@ -95,7 +99,8 @@ type Reading struct {
 
 	Records    string   `yaml:"records" jsonschema_description:"Where the records are in an answer: a path such as data.items, or $ for the answer itself."`
 	MayMiss    bool     `yaml:"may_miss" jsonschema_description:"An answer without records has no such key."`
-	Order      string   `yaml:"order" jsonschema:"enum=updated,enum=id,enum=newest,enum=none" jsonschema_description:"In which order the records come, which each answer is checked for: by updated, the oldest first; by id; the newest first; none."`
+	Order      string   `yaml:"order" jsonschema:"enum=updated,enum=id,enum=created,enum=newest,enum=none" jsonschema_description:"In which order the records come, which each answer is checked for: by updated, the oldest first; by id; by created, the oldest first; the newest first; none."`
+	Created    string   `yaml:"created" jsonschema_description:"Of by_id with order: created: where a record has the time of its creation, in the form of updated. A run ends at the records that were created after it began."`
 	Since      Since    `yaml:"since" jsonschema_description:"How the service takes {{since}}."`
 	Page       Paging   `yaml:"page" jsonschema_description:"How the answers go on. There is no default for by."`
 	Directions []string `yaml:"directions" jsonschema_description:"Of by_id: what {{direction}} stands for, ascending and descending. With it the end of what keeps changing is known."`
@@ -147,6 +152,16 @@ type Deletions struct {
 	At    string        `yaml:"at" jsonschema_description:"When it was deleted: a path. Those before the checkpoint are left out."`
 	As    string        `yaml:"as" jsonschema:"enum=time,enum=unix,enum=unix_ms" jsonschema_description:"Of what form that is. Default: that of updated."`
 	Every time.Duration `yaml:"every" digest:"-" jsonschema_description:"Of sweep: how often a run brings all contacts. Default: 24h. Of request: that happens besides, for what the list does not tell of."`
+}
+
+// Agents is the request for a service's users, and what is made of them.
+type Agents struct {
+	Reading `yaml:",inline"`
+
+	ID    string `yaml:"id" jsonschema_description:"The user's id: a path or an expression. Default: id."`
+	Name  string `yaml:"name" jsonschema_description:"The user's name: a path or an expression."`
+	Email string `yaml:"email" jsonschema_description:"The user's e-mail address, by which the contact centre knows its agents: a path or an expression. Users without one are left out."`
+	Keep  string `yaml:"keep" jsonschema_description:"An expression that is true for the users who may be agents."`
 }
 
 // Throttle says how many requests a service takes.

@@ -1,21 +1,33 @@
 package rest
 
 import (
+	"context"
 	"slices"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// linkParts returns the language's link with the connection's values in it: what is left differs from record to record.
-func (c *client) linkParts() ([]textPart, error) {
+// linkAccount is what stands for the account's name in link.
+const linkAccount = "account"
+
+// linkParts returns the language's link with the connection's values and the account in it: what is left differs from record to record.
+func (c *client) linkParts(ctx context.Context) ([]textPart, error) {
+	values := c.values
 	var parts []textPart
 	for _, p := range c.factory.language.Link.parts {
 		if p.name == "" || p.name == "id" || strings.HasPrefix(p.name, recordPrefix) {
 			parts = append(parts, p)
 			continue
 		}
-		value, err := p.value(c.values)
+		if p.name == linkAccount {
+			account, err := c.account(ctx)
+			if err != nil {
+				return nil, err
+			}
+			values = values.with(scope{linkAccount: account})
+		}
+		value, err := p.value(values)
 		if err != nil {
 			return nil, err
 		}

@@ -31,6 +31,7 @@ type item struct {
 	values [][]byte
 	id     string
 	stamp  int64
+	made   int64  // when it was created, where a purpose says where that stands; 0 if it is not known
 	fault  string // why it is no contact; empty for one that can be read
 	noTime bool   // it has no stamp
 }
@@ -40,6 +41,7 @@ type purpose struct {
 	name      string // of the request
 	reading   *Reading
 	id, stamp *record.Expression
+	created   *record.Expression // nil where it does not matter
 	as        string
 	fresh     bool // asked anew, whatever is known
 }
@@ -53,6 +55,9 @@ func (f *factory) asks(name string) purpose {
 		if l.Deletions.As != "" {
 			p.as = l.Deletions.As
 		}
+	}
+	if name == "by_id" {
+		p.created = m.created
 	}
 	return p
 }
@@ -148,11 +153,16 @@ func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
 		Code: bridge.CodeSourceBroken, Status: a.status, Message: fmt.Sprintf("the answer of %s has no list of records at %s", c.factory.title(), r.Records),
 		Hint: "The API may have changed, or the address is not the API's. Compare the answer with the API's documentation.",
 	}
+	a.explain(e)
+	return nil, e
+}
+
+// explain says of an answer that is a page for people that it is one.
+func (a *answer) explain(e *bridge.Error) {
 	if format, known := source.FormatOf(a.body[:min(len(a.body), source.FormatBytes)], nil); known && len(a.body) > 0 && a.body[0] == '<' {
 		e.Message = "the answer is " + format.Name + ", not JSON"
 		e.Hint = "Check the address: it is not that of the API."
 	}
-	return nil, e
 }
 
 // isObject reports whether a text is a JSON object.
@@ -186,6 +196,11 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 		return
 	}
 	to.id = id
+	if p.created != nil {
+		if written, err := p.created.Text(row, rec.Values); err == nil {
+			to.made, _ = parseStamp(written, c.factory.language.Updated.As, c.zone) // 0 if it is no time
+		}
+	}
 	if p.stamp == nil {
 		to.noTime = true
 		return

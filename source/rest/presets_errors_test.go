@@ -20,6 +20,7 @@ func TestEveryPresetSaysWhatIsWrong(t *testing.T) {
 		"freshdesk": "global access", "microsoft_graph": "Contacts.Read", "microsoft_org_contacts": "OrgContact.Read.All", "google": "contacts.readonly", "dynamics365": "role",
 		"zoho": "ZohoCRM.modules.contacts.READ", "espocrm": "role", "dolibarr": "right", "odoo": "right",
 		"close": "see all leads", "freshsales": "sees all contacts", "intercom": "read and list users", "servicenow": "role", "shopify": "read_customers",
+		"copper": "see all people", "kustomer": "org.permission.customer.read", "suitecrm": "list and view contacts", "sugarcrm": "list and view contacts",
 	}
 	all := transcripts()
 	for _, k := range kinds() {
@@ -55,6 +56,9 @@ func TestEveryPresetSaysWhatIsWrong(t *testing.T) {
 					case -1:
 						return nil, &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
 					}
+					if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "token") { // the next test is about that
+						return roundTripper(func(*http.Request) (int, string) { return http.StatusOK, `{"access_token": "t"}` }).RoundTrip(r)
+					}
 					return roundTripper(func(*http.Request) (int, string) { return c.status, c.body }).RoundTrip(r)
 				}
 				s, err := open(t.Context(), k.Name, all[k.Name].text, transport, nil, nil)
@@ -74,10 +78,38 @@ func TestEveryPresetSaysWhatIsWrong(t *testing.T) {
 
 // secretOf returns the key of the credential in a configuration.
 func secretOf(text string) string {
-	for _, key := range []string{"access_token", "api_token", "api_key"} {
+	for _, key := range []string{"access_token", "api_token", "api_key", "client_secret", "password"} {
 		if strings.Contains(text, key+":") {
 			return key
 		}
 	}
 	panic(fmt.Sprintf("no credential in %q", text))
+}
+
+// TestATokenThatIsNotGivenSaysWhy answers every request for a token with the same failure.
+func TestATokenThatIsNotGivenSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		what          string
+		status        int
+		body          string
+		code          bridge.Code
+		message, hint string
+	}{
+		{"wrong credentials", 401, `{"error": "invalid_client"}`, bridge.CodeUnauthorized, "gave no access token: it answered 401 (invalid_client)", "Check secret"},
+		{"a wrong refresh token", 400, `{"error": "invalid_grant"}`, bridge.CodeUnauthorized, "it answered 400 (invalid_grant)", "made anew"},
+		{"an error as if it were none", 200, `{"error": "invalid_code"}`, bridge.CodeUnauthorized, "it answered 200 (invalid_code)", "Check secret"},
+		{"a wrong address", 404, `<html>`, bridge.CodeSourceBroken, "there is no such API at this address", "Check the address"},
+		{"a service that moved", 301, ``, bridge.CodeSourceBroken, "there is no such API at this address", "redirect"},
+		{"a service that throttles", 429, `{}`, bridge.CodeRateLimited, "too many requests", "Try again later"},
+		{"a service that fails", 500, `oops`, bridge.CodeSourceUnavailable, "answered 500", "Try again later"},
+		{"a changed API", 200, `{"token": "t"}`, bridge.CodeSourceBroken, "gave no access token at access_token", "API may have changed"},
+		{"a page for people", 200, `<!DOCTYPE html><html></html>`, bridge.CodeSourceBroken, "not JSON", "not that of the API"},
+		{"no body", 200, ``, bridge.CodeSourceBroken, "gave no access token", "API may have changed"},
+	} {
+		s := wayOf(t, `{by: client_credentials, token_url: /token, client_secret: "{{secret}}"}`, roundTripper(func(*http.Request) (int, string) { return c.status, c.body }))
+		_, _, _, err := readAll(t.Context(), s, "")
+		if said := failure.Of(err); err == nil || said.Code != c.code || !strings.Contains(said.Message, c.message) || !strings.Contains(said.Hint, c.hint) {
+			t.Errorf("%s: %v (%s), hint %q; want %s, %q, %q", c.what, err, said.Code, said.Hint, c.code, c.message, c.hint)
+		}
+	}
 }

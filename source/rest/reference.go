@@ -27,6 +27,7 @@ func Reference() string {
 		{"`page`", "Of a request for records.", reflect.TypeFor[Paging]()},
 		{"`updated`", "The time of a record's last change.", reflect.TypeFor[Stamp]()},
 		{"`deletions`", "With `by: request` it has the keys of a request for records too.", reflect.TypeFor[Deletions]()},
+		{"`agents`", "It has the keys of a request for records too; order is none if it is left out.", reflect.TypeFor[Agents]()},
 		{"`throttle`", "Without it only what the service answers counts.", reflect.TypeFor[Throttle]()},
 		{"`points`", "Of `throttle`: all three.", reflect.TypeFor[Points]()},
 		{"`errors`", "A list. Each has these keys. After them the statuses mean what they mean everywhere.", reflect.TypeFor[Reaction]()},
@@ -41,7 +42,7 @@ func table(of reflect.Type) string {
 	var b strings.Builder
 	b.WriteString("| key | value | |\n|---|---|---|\n")
 	for _, f := range strictyaml.Fields(of) {
-		if of == reflect.TypeFor[Deletions]() && f.Index[0] == 0 { // of its Reading
+		if (of == reflect.TypeFor[Deletions]() || of == reflect.TypeFor[Agents]()) && f.Index[0] == 0 { // of its Reading
 			continue
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Key, kindOf(f), strings.ReplaceAll(f.Description, "|", `\|`))

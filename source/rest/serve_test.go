@@ -20,7 +20,7 @@ func sent(v tenant) (text, key, value string) {
 	var lines []string
 	for line := range strings.Lines(credentialsOf(v)) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		if key == "" && (name == "access_token" || name == "api_token" || name == "api_key") {
+		if key == "" && (name == "access_token" || name == "api_token" || name == "api_key" || name == "client_secret" || name == "password") {
 			key, value = name, rest
 			line = fmt.Sprintf("%s: \"{{auth.%[1]s}}\"\n", name)
 		}

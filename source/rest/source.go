@@ -57,9 +57,11 @@ func (c *client) account(ctx context.Context) (string, error) {
 	}
 	name := a.text(c.factory.language.Tenant)
 	if name == "" {
-		return "", &bridge.Error{
+		e := &bridge.Error{
 			Code: bridge.CodeSourceBroken, Message: "the answer does not name the account, at " + c.factory.language.Tenant, Hint: "The API may have changed: correct tenant, or remove it.",
 		}
+		a.explain(e)
+		return "", e
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()

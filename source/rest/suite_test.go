@@ -95,6 +95,10 @@ type tenant struct {
 	flows bool
 	// deletesApart says that deletions are in a list of their own.
 	deletesApart bool
+	// ticks is how much the vendor's clock goes on with each change, of one that counts in whole seconds and knows by them who is new.
+	ticks time.Duration
+	// ownTies says that contacts of one stamp are read in the vendor's own order.
+	ownTies bool
 	// settles is how long it takes until a change is visible.
 	settles time.Duration
 	// deletes says that the vendor tells of deletions.
@@ -104,7 +108,7 @@ type tenant struct {
 // target returns what the suite needs.
 func (v tenant) target() sourcetest.Target {
 	t := sourcetest.Target{
-		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token || v.flows, OwnEnd: v.unordered || v.token || v.flows, Restarts: v.token, Slides: v.unordered, HistoryTime: 500 * time.Millisecond,
+		New: v.service, OwnClock: true, LateReturns: v.deletesApart, Unordered: v.unordered || v.token || v.flows, OwnEnd: v.unordered || v.token || v.flows, Restarts: v.token, OwnTies: v.ownTies, Slides: v.unordered, HistoryTime: 500 * time.Millisecond,
 	}
 	if v.numbers {
 		t.Order = numbered.compare
@@ -135,7 +139,7 @@ func (v tenant) service(testing.TB) sourcetest.Service {
 			for _, c := range contacts {
 				store.Put(updated, v.id(c.ID), v.fields(c))
 			}
-			clock.Advance(v.settles)
+			clock.Advance(v.settles + v.ticks)
 			return nil
 		},
 	}

@@ -53,6 +53,9 @@ func (t *tokens) sign(ctx context.Context, r *http.Request) (string, error) {
 	}
 	token, err := t.current(ctx)
 	t.turn <- struct{}{}
+	if err == nil {
+		err = t.client.putHeaders(r, t.way)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -129,12 +132,15 @@ func (t *tokens) fetch(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if a.status == http.StatusTooManyRequests || a.status >= 500 {
-		return t.client.factory.failed(a, Reaction{Then: reactDown})
+	if err := t.failed(a); err != nil {
+		return err
 	}
 	token := ""
 	if a.status < 300 && json.Valid(a.body) {
 		token = a.text(cmp.Or(t.way.AccessToken, "access_token"))
+	}
+	if token == "" && a.status < 300 && a.text("error") == "" {
+		return t.missing(a)
 	}
 	if token == "" || strings.ContainsAny(token, "\r\n\x00") {
 		t.refresh = "" // somebody may have made the configured one valid again
@@ -149,6 +155,30 @@ func (t *tokens) fetch(ctx context.Context, now time.Time) error {
 		t.rotate(a.text("refresh_token"))
 	}
 	return nil
+}
+
+// failed returns the error of an answer that says nothing about the credentials; nil for any other.
+func (t *tokens) failed(a *answer) error {
+	f := t.client.factory
+	switch r := usual(a.status); r.Then {
+	case reactThrottled:
+		wait := t.client.waitOf(a, r)
+		t.client.bucket.pause(wait)
+		return throttled(a, r, wait)
+	case reactDown, reactTenant:
+		return f.failed(a, r)
+	}
+	return nil
+}
+
+// missing returns the error of an answer that is neither a token nor an error.
+func (t *tokens) missing(a *answer) error {
+	e := &bridge.Error{
+		Code: bridge.CodeSourceBroken, Status: a.status, Message: fmt.Sprintf("%s gave no access token at %s", t.client.factory.title(), cmp.Or(t.way.AccessToken, "access_token")),
+		Hint: "The API may have changed, or token_url is another page. Compare the answer with the API's documentation.",
+	}
+	a.explain(e)
+	return e
 }
 
 // refused returns the error of a service that gives no token.
@@ -196,17 +226,37 @@ func (t *tokens) request(ctx context.Context, now time.Time) (*http.Request, err
 		form.Del("client_id")
 		form.Del("client_secret")
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), strings.NewReader(form.Encode()))
+	body, kind, err := t.body(form)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), strings.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Content-Type", kind)
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "contactbridge")
 	if t.way.ClientIn == "basic" {
 		request.SetBasicAuth(url.QueryEscape(user), url.QueryEscape(password))
 	}
 	return request, nil
+}
+
+// body returns what is sent for a token, and its type.
+func (t *tokens) body(form url.Values) (body, kind string, err error) {
+	if t.way.Send != "json" {
+		return form.Encode(), "application/x-www-form-urlencoded", nil
+	}
+	object := make(map[string]string, len(form))
+	for name := range form {
+		object[name] = form.Get(name)
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return "", "", fmt.Errorf("write a request: %w", err)
+	}
+	return string(text), "application/json", nil
 }
 
 // jwtGrant is the grant of jwt_bearer.

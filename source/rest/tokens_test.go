@@ -130,7 +130,7 @@ func TestPasswordGrant(t *testing.T) {
 func TestTheTokenIsWhereTheLanguageSays(t *testing.T) {
 	a := newAuthority(password)
 	a.name = "data\": {\"token\": \"x\"}, \"key"
-	if err := a.source(t, `by: password, user: jane, password: "{{secret}}", client_id: app`).Probe(t.Context()); bridge.CodeOf(err) != bridge.CodeUnauthorized {
+	if err := a.source(t, `by: password, user: jane, password: "{{secret}}", client_id: app`).Probe(t.Context()); bridge.CodeOf(err) != bridge.CodeSourceBroken {
 		t.Errorf("without access_token: %v", err)
 	}
 	a.name = "key"
@@ -278,4 +278,74 @@ func isSigned(now time.Time, form url.Values, by *rsa.PublicKey) bool {
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	return rsa.VerifyPKCS1v15(by, crypto.SHA256, sum[:], decoded[2]) == nil && claims.Iss == "app" && claims.Sub == "jane@example.com" && claims.Aud == "https://api.example.com" &&
 		claims.Iat <= now.Unix()+60 && claims.Exp > now.Unix() && claims.Exp <= now.Add(5*time.Minute).Unix()
+}
+
+// TestATokenIsAskedForInJSON expects the same names in an object as in a form.
+func TestATokenIsAskedForInJSON(t *testing.T) {
+	asked := 0
+	transport := roundTripper(func(r *http.Request) (int, string) {
+		if r.URL.Path != "/token" {
+			if r.Header.Get("Authorization") != "Bearer t" {
+				return http.StatusUnauthorized, `{}`
+			}
+			return http.StatusOK, `{"data": []}`
+		}
+		asked++
+		var sent map[string]string
+		if kind := r.Header.Get("Content-Type"); kind != "application/json" {
+			t.Errorf("it was sent as %s", kind)
+		}
+		if err := json.NewDecoder(r.Body).Decode(&sent); err != nil || sent["grant_type"] != "password" || sent["username"] != "jane" || sent["password"] != "s3cr3t" || sent["platform"] != "api" {
+			t.Errorf("sent was %v, %v", sent, err)
+		}
+		return http.StatusOK, `{"access_token": "t"}`
+	})
+	s := wayOf(t, `{by: password, token_url: /token, user: jane, password: "{{secret}}", form: {platform: api}, send: json}`, transport)
+	if _, _, _, err := readAll(t.Context(), s, ""); err != nil || asked != 1 {
+		t.Errorf("%v, and a token was asked for %d times", err, asked)
+	}
+}
+
+// TestAWayHasMoreHeaders expects the headers of the way that is used, and of no other.
+func TestAWayHasMoreHeaders(t *testing.T) {
+	for auth, want := range map[string]string{
+		`{by: header, name: X-Key, value: "{{secret}}", headers: {X-User: "jane {{secret}}"}}`:                               "jane s3cr3t",
+		`{by: bearer, token: "{{secret}}", headers: {X-User: a}}, {by: header, name: X-Key, value: b, headers: {X-User: c}}`: "a",
+		`{by: client_credentials, token_url: /token, client_secret: "{{secret}}", headers: {X-User: "{{secret}}"}}`:          "s3cr3t",
+	} {
+		s := wayOf(t, auth, roundTripper(func(r *http.Request) (int, string) {
+			if r.URL.Path == "/token" {
+				return http.StatusOK, `{"access_token": "t"}`
+			}
+			if got := r.Header.Get("X-User"); got != want {
+				t.Errorf("%s: the header is %q, want %q", auth, got, want)
+			}
+			return http.StatusOK, `{"data": []}`
+		}))
+		if _, _, _, err := readAll(t.Context(), s, ""); err != nil {
+			t.Errorf("%s: %v", auth, err)
+		}
+	}
+}
+
+// wayOf opens a source without people that authenticates in a way.
+func wayOf(t *testing.T, auth string, transport http.RoundTripper) fullSource {
+	t.Helper()
+	s, err := open(t.Context(), "rest", `
+language: 1
+url: https://api.example.com
+connection: [{name: secret, title: Secret, secret: true}]
+values: {secret: s3cr3t}
+auth: [`+auth+`]
+verify: {path: /me}
+id: id
+changes: {path: /people, records: data, order: none, page: {by: none}}
+deletions: {by: none}
+fields: {name: id}
+`, transport, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,8 @@ func specimens() map[string]specimen {
 		"MobilePhone": "+49 170 1234567", "HomePhone": "030 7654321", "OtherPhone": nil, "MailingStreet": "Hauptstr. 1", "MailingPostalCode": "10115", "MailingCity": "Berlin",
 		"MailingState": nil, "MailingCountry": "Germany",
 	}
-	return map[string]specimen{
+	all := crmSpecimens()
+	maps.Copy(all, map[string]specimen{
 		"hubspot": {
 			id: "220006890315",
 			fields: vendors.Fields{
@@ -255,7 +257,8 @@ func specimens() map[string]specimen {
 			},
 			least: vendors.Fields{"defaultEmailAddress": object{"emailAddress": "only@example.com"}}, name: "only@example.com",
 		},
-	}
+	})
+	return all
 }
 
 // credentialsOf returns the configuration of a tenant as a user writes it: without what the suite changes in the preset.

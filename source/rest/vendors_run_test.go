@@ -308,6 +308,8 @@ func renewing() map[string]string {
 		"close":                  "client_id: close-acme-client\nclient_secret: close-acme-secret\nrefresh_token: close-acme-refresh-0\n",
 		"servicenow":             "instance: acme\nclient_id: servicenow-acme-client\nclient_secret: servicenow-acme-secret\nrefresh_token: servicenow-acme-refresh-0\n",
 		"shopify":                "shop: acme\nclient_id: shopify-acme-client\nclient_secret: shopify-acme-secret\n",
+		"suitecrm":               "url: https://suite.example.com\nclient_id: suite-client\nclient_secret: suite-secret\nusername: sync\npassword: suite-password\n",
+		"sugarcrm":               "url: https://sugar.example.com\nusername: sync\npassword: sugar-password\n",
 	}
 }
 
@@ -346,6 +348,10 @@ func oauthOf(s vendors.Simulator) *vendors.OAuth {
 	case *vendors.ServiceNow:
 		return s.OAuth
 	case *vendors.Shopify:
+		return s.OAuth
+	case *vendors.SuiteCRM:
+		return s.OAuth
+	case *vendors.SugarCRM:
 		return s.OAuth
 	}
 	return nil

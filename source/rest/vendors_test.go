@@ -376,10 +376,10 @@ func closeCRM() tenant {
 
 // ofVendors are the tenants of the presets for vendors, by their kinds.
 func ofVendors() []tenant {
-	return []tenant{
+	return append([]tenant{
 		hubSpot(), salesforce("salesforce"), salesforce("salesforce_leads"), zendesk(), pipedrive(), freshdesk(), graph(), orgContacts(), google(), dynamics(), zoho(),
 		closeCRM(), freshsales(), intercom(), serviceNow(), shopify(),
-	}
+	}, crmTenants()...)
 }
 
 func TestVendors(t *testing.T) {

@@ -94,7 +94,7 @@ func (s *Source) newWalk(ctx context.Context, run bridge.Run, after bridge.Posit
 		}
 		w.began = true
 	}
-	if w.link, err = s.client.linkParts(); err != nil {
+	if w.link, err = s.client.linkParts(ctx); err != nil {
 		return nil, err
 	}
 	if limit > 0 || w.l.Changes.Token != "" {
@@ -328,17 +328,30 @@ func (w *walk) skip(items []item, since, to int64) (last bool, err error) {
 
 // among reads the records of one stamp by their ids.
 func (w *walk) among() (done bool, err error) {
+	if w.l.ByID.isPaged() {
+		return w.backward()
+	}
 	from, to := w.unit(w.at.stamp)
 	done, err = w.byID(from, to)
 	if done && !w.stopped && err == nil {
-		w.at = place{segment: settled, stamp: to - 1, gone: w.at.gone}
+		w.at = w.after(w.at)
 	}
 	return done, err
 }
 
+// after returns the place after all records of one stamp.
+func (w *walk) after(at place) place {
+	_, to := w.unit(at.stamp)
+	return place{segment: settled, stamp: to - 1, gone: at.gone}
+}
+
 // fresh reads the records after the horizon by their ids.
 func (w *walk) fresh() (done bool, err error) {
-	if w.l.ByID.IsZero() {
+	switch {
+	case w.l.ByID.isPaged():
+		w.at.among = true
+		return w.flowing()
+	case w.l.ByID.IsZero():
 		return w.chase()
 	}
 	return w.byID(w.state.horizon+1, w.state.horizon+forever.Microseconds())

@@ -43,6 +43,8 @@ type Target struct {
 	Part func(id string) int
 	// Order compares two ids as the external service sorts them; nil means by their bytes. Collations differ.
 	Order func(a, b string) int
+	// OwnTies says that contacts of one stamp come in an order of the external service's own, which stays while none of them changes.
+	OwnTies bool
 	// Slides says that the external service gives pages by their number, in no order that holds: a record that others push back and
 	// forth between two requests is missed until a later run. Random histories then write between runs only.
 	Slides bool

@@ -101,7 +101,7 @@ func (f *Freshdesk) contacts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	found := where(f.Visible(), func(r *Record) bool {
-		return r.Gone() == (state == "deleted") && (since.IsZero() || !freshdeskStamp(r).IsZero() && !freshdeskStamp(r).Before(since))
+		return r.Gone() == (state == "deleted") && (since.IsZero() || !deletionStamp(r).IsZero() && !deletionStamp(r).Before(since))
 	})
 	order(found, 0, key{func(r *Record) any { return textOf(r.Fields["name"]) }, false}, key{byID, false})
 	list := []any{}
@@ -120,13 +120,6 @@ func (f *Freshdesk) contacts(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-func freshdeskStamp(r *Record) time.Time {
-	if r.Deleted.After(r.Updated) {
-		return r.Deleted
-	}
-	return r.Updated
-}
-
 func (f *Freshdesk) contact(r *Record) map[string]any {
 	contact := map[string]any{
 		"name": nil, "email": nil, "phone": nil, "mobile": nil, "job_title": nil, "address": nil, "company_id": nil, "twitter_id": nil,
@@ -135,7 +128,7 @@ func (f *Freshdesk) contact(r *Record) map[string]any {
 	}
 	maps.Copy(contact, r.Fields)
 	contact["id"], contact["created_at"], contact["updated_at"] = idOf(r.ID), r.Created.UTC().Format(time.RFC3339), nil
-	if stamp := freshdeskStamp(r); !stamp.IsZero() {
+	if stamp := deletionStamp(r); !stamp.IsZero() {
 		contact["updated_at"] = stamp.UTC().Format(time.RFC3339)
 	}
 	if r.Gone() {

@@ -106,7 +106,11 @@ func (o *OAuth) grant(r *http.Request) (map[string]any, error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, invalidf("invalid_request", "%v", err)
 	}
-	form := r.PostForm
+	return o.grantForm(r, r.PostForm)
+}
+
+// grantForm gives a token for what was sent.
+func (o *OAuth) grantForm(r *http.Request, form url.Values) (map[string]any, error) {
 	grant := form.Get("grant_type")
 	if !slices.Contains(o.Grants, grant) {
 		return nil, invalidf("unsupported_grant_type", "grant type %q is not supported", grant)

@@ -60,6 +60,11 @@ func numbers(first int) func(int) string {
 	return func(n int) string { return fmt.Sprint(first + n) }
 }
 
+// uuids makes ids that look like UUIDs, in their order.
+func uuids(prefix string) func(int) string {
+	return func(n int) string { return fmt.Sprintf("%s%012x", prefix, n) }
+}
+
 // Lag makes lists show each later change only after a time, though it is stamped when it is made.
 func (s *Store) Lag(d time.Duration) {
 	s.lock.Lock()
@@ -85,8 +90,8 @@ func (s *Store) Put(updated time.Time, id string, fields Fields) {
 	if before := s.last(id); before != nil {
 		created = before.Created
 	}
-	if created.IsZero() {
-		created = s.now()
+	if now := s.now(); created.IsZero() || created.After(now) {
+		created = now
 	}
 	s.write(&Record{ID: id, Fields: maps.Clone(fields), Created: created, Updated: updated})
 }
@@ -278,6 +283,14 @@ func byID(r *Record) any { return ident(r.ID) }
 
 // byUpdated is the order of stamps.
 func byUpdated(r *Record) any { return stampOf(r.Updated) }
+
+// deletionStamp is the stamp of a record whose deletion moves it.
+func deletionStamp(r *Record) time.Time {
+	if r.Deleted.After(r.Updated) {
+		return r.Deleted
+	}
+	return r.Updated
+}
 
 // stampOf returns a time as a value; nil for the zero time.
 func stampOf(t time.Time) any {

@@ -124,6 +124,7 @@ type Base struct {
 	traffic Traffic
 	faults  faults
 	seen    func(r *http.Request) // called before every answer
+	users   []User
 }
 
 // faults are what a test has ordered.
@@ -254,7 +255,16 @@ func (b *Base) serve(v vendor, w http.ResponseWriter, r *http.Request) {
 		v.refuse(w, why)
 		return
 	}
-	if err := v.answer(w, r); err != nil {
+	answer := v.answer
+	if list, ok := v.(userLister); ok {
+		answer = func(w http.ResponseWriter, r *http.Request) error {
+			if known, err := list.listUsers(w, r); known {
+				return err
+			}
+			return v.answer(w, r)
+		}
+	}
+	if err := answer(w, r); err != nil {
 		why, ok := err.(*refusal) //nolint:errorlint // no simulator wraps it
 		if !ok {
 			why = &refusal{reason: invalid, message: err.Error()}
@@ -364,6 +374,13 @@ func (b *Base) window(name string) (window time.Duration, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// isLimited reports whether there is any limit.
+func (b *Base) isLimited() bool {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return len(b.limits) > 0
 }
 
 // A Cloud carries requests to simulators, as a transport of HTTP: no connection is made.
