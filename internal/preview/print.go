@@ -45,6 +45,7 @@ func Print(w io.Writer, p *Preview, width int, style Style) error {
 	}
 	pr.pairs("How a run works", facts)
 	pr.problems(p.Problems)
+	pr.checks(p.Checks)
 	_, err := io.WriteString(w, pr.out.String())
 	return err
 }

@@ -211,6 +211,9 @@ type sample struct {
 	err     error
 }
 
+// mostPages is how many pages of one request are read: a service may say for ever that there are more.
+const mostPages = 1000
+
 // uses reports whether a name stands in a request.
 func (r *Request) uses(name string) bool {
 	found := slices.Contains(r.Path.names(), name)
@@ -239,6 +242,13 @@ func (p *prover) read(name string, values scope, size, records int) *sample {
 		fresh := s.add(got, a)
 		if !got.more {
 			s.whole = true
+			return s
+		}
+		if len(s.pages) > mostPages {
+			s.err = &bridge.Error{
+				Code: bridge.CodeSourceBroken, Message: fmt.Sprintf("%s goes on after %d pages with %s", name, len(s.pages), s.count()),
+				Hint: "The service does not come to an end. Check " + name + ".page, and how its answers say that there are more.",
+			}
 			return s
 		}
 		if len(s.items) >= records || fresh == 0 && got.count > 0 && r.Page.By != "keyset" {
@@ -282,8 +292,16 @@ func (p *prover) turnKeyset(r *Reading, values scope, got *page) bool {
 	}
 	next := p.walk.bound(r, newest)
 	before, _ := values["since"].(moment)
+	return advance(values, before, next)
+}
+
+// advance sets the time from which on is asked, and reports whether it is later than before.
+func advance(values scope, before, next moment) bool {
+	if !next.After(before.Time) {
+		return false
+	}
 	values["since"] = next
-	return next.After(before.Time)
+	return true
 }
 
 // skipTime goes on after a page whose records all have the time that was asked for, with the next time that there can be.
@@ -297,9 +315,7 @@ func (p *prover) skipTime(r *Reading, values scope, got *page) bool {
 		return false
 	}
 	_, after := p.walk.unit(last.stamp)
-	next := p.walk.moment(after)
-	values["since"] = next
-	return next.After(before.Time)
+	return advance(values, before, p.walk.moment(after))
 }
 
 // add adds a page, and returns how many of its records are new.

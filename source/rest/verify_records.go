@@ -17,17 +17,23 @@ import (
 // times checks how fine the records' times are, and that none is later than the service's clock.
 func (p *prover) times() {
 	s := p.main
-	if s == nil || p.l.Updated.Path == "" || len(s.stamps()) == 0 {
+	if s == nil || p.l.Updated.Path == "" || len(s.items) == 0 {
 		return
 	}
 	stamps := s.stamps()
-	p.clock(s, stamps)
+	if len(stamps) > 0 {
+		p.clock(s, stamps)
+	}
 	if p.l.Changes.Token != "" {
 		return // nothing is asked for by them
 	}
 	const name, title = "precision", "times are kept as finely as declared"
 	keys := []string{"updated.precision", "updated.as"}
 	asked := fmt.Sprintf("%s of %s", p.l.Updated.Path, s.count())
+	if len(stamps) == 0 {
+		p.failed(name, title, append(keys, "updated.path"), asked, "none has a time", "Correct updated.path and updated.as: no run could go on from a record.")
+		return
+	}
 	declared := p.l.Updated.precision()
 	found := finest(stamps)
 	came := fmt.Sprintf("%s, of which the finest is kept to %s", times(len(stamps)), text(found))
@@ -248,9 +254,6 @@ func (p *prover) fields() {
 
 // isOptional reports whether records need not have a path: it stands beside others of which any will do, or in what only deletions have.
 func (p *prover) isOptional(path string) bool {
-	if path == p.l.Deletions.At || path == p.l.Deletions.ID {
-		return true
-	}
 	needed := []string{p.l.Updated.Path, p.l.Keep, p.l.Merged}
 	if p.l.Changes.Token == "" { // else a list has none that is deleted
 		needed = append(needed, p.l.Deleted)

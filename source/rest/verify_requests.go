@@ -72,7 +72,7 @@ func (p *prover) bound(s *sample) {
 		p.open(name, title, keys, says(s.name, &r.Request), s.count()+", of "+times(len(stamps)), "It takes records of two different times.")
 		return
 	}
-	at := stamps[max(1, len(stamps)*2/3)]
+	at := telling(stamps)
 	if !s.whole && r.Order != orderUpdated {
 		at = stamps[len(stamps)-1]
 	}
@@ -103,6 +103,20 @@ func (p *prover) bound(s *sample) {
 		means += p.inclusive(s, at, wanted)
 	}
 	p.passed(name, title, keys, question, came, means)
+}
+
+// telling returns the time to ask from: one that is soon after another one of its day, so that what comes tells whether the service takes
+// it exactly.
+func telling(stamps []int64) int64 {
+	const day = int64(24 * time.Hour / time.Microsecond)
+	best := max(1, len(stamps)*2/3)
+	for i := max(1, len(stamps)/3); i < len(stamps); i++ {
+		sameDay := floorDiv(stamps[i], day) == floorDiv(stamps[i-1], day)
+		if bestSame := floorDiv(stamps[best], day) == floorDiv(stamps[best-1], day); sameDay && (!bestSame || stamps[i]-stamps[i-1] < stamps[best]-stamps[best-1]) {
+			best = i
+		}
+	}
+	return stamps[best]
 }
 
 // older returns the records that were changed before what was asked for.
@@ -411,12 +425,14 @@ func continues(s *sample) string {
 		return ""
 	}
 	r, a := s.reading, s.answers[len(s.answers)-1]
-	for _, path := range []string{r.Page.More, r.Done} {
-		if path != "" {
-			if _, known := a.find(path); known {
-				return "" // it said so itself
-			}
+	if _, known := a.find(r.Page.More); known && r.Page.More != "" {
+		return "" // it said so itself
+	}
+	if said, known := a.find(r.Done); known && r.Done != "" {
+		if string(said) == "false" {
+			return r.Done
 		}
+		return ""
 	}
 	if _, linked := a.find("header:Link"); linked {
 		return "the header Link"
@@ -485,7 +501,7 @@ func (p *prover) byIDs() {
 	values := scope{"from": p.walk.moment(p.walk.clear(from)), "before": p.walk.moment(before), "after_id": p.l.ByID.FirstID, "direction": p.walk.direction(0)}
 	size := p.l.ByID.Page.Size
 	if p.l.ByID.uses("limit") {
-		size = max(2, len(wanted)/3)
+		size = min(size, max(2, len(wanted)/3))
 	}
 	got := p.read("by_id", values, size, len(wanted)+p.records)
 	if got.err != nil {
@@ -509,6 +525,10 @@ func (p *prover) byIDs() {
 	}
 	if again := repeats(got); len(again) > 0 {
 		p.failed(name, title, append(keys, "by_id.query"), asked, "again in a later page: "+someOf(again), "The service does not look at {{after_id}}, or includes its id.")
+		return
+	}
+	if few := p.fullByID(s); few != "" {
+		p.failed(name, title, append(keys, "by_id.page.size"), asked, few, "A page that is not full counts as the last one, so that records would be lost. Set by_id.page.size to what the service gives at most.")
 		return
 	}
 	if wrong := p.afterID(values, ids, size); wrong != "" {
@@ -551,6 +571,24 @@ func (p *prover) interval(s *sample) (from, before int64, ids []string) {
 	from, _ = p.walk.unit(stamps[low])
 	_, before = p.walk.unit(stamps[high])
 	return from, before, s.ids(func(i item) bool { return !i.noTime && i.stamp >= from && i.stamp < before })
+}
+
+// fullByID asks for a whole page of all records that are settled, and says so if fewer come.
+func (p *prover) fullByID(s *sample) string {
+	r := &p.l.ByID
+	if r.Page.Size == 0 || r.Page.Next != "" || r.Page.More != "" {
+		return ""
+	}
+	before := p.began - p.l.Updated.overlap().Microseconds()
+	wanted := len(s.ids(func(i item) bool { return !i.noTime && i.stamp < before }))
+	got, _, err := p.get("by_id", scope{"from": p.walk.moment(beginning), "before": p.walk.moment(before), "after_id": r.FirstID, "direction": p.walk.direction(0)}, r.Page.Size, "")
+	if err != nil {
+		return said(err)
+	}
+	if least := min(wanted, r.Page.Size); got.count < least {
+		return fmt.Sprintf("%s in a page of %d, and there are %d", records(got.count), r.Page.Size, wanted)
+	}
+	return ""
 }
 
 // afterID asks for what comes after an id in the middle.
@@ -624,7 +662,7 @@ func (p *prover) ties() {
 	values := scope{"from": p.walk.moment(p.walk.clear(from)), "before": p.walk.moment(before), "after_id": p.l.ByID.FirstID, "direction": p.walk.direction(0)}
 	size := p.l.ByID.Page.Size
 	if p.l.ByID.uses("limit") {
-		size = max(2, most/2)
+		size = min(size, max(2, most/2))
 	}
 	got := p.read("by_id", values, size, most+p.records)
 	if got.err != nil {

@@ -53,7 +53,7 @@ func populate(v tenant, store *vendors.Store, clock *vendors.Clock) {
 	for i := range 50 {
 		id := store.Create(v.fields(full(i)))
 		if i < 20 || i > 23 { // five have one time: as many as a page
-			at = at.Add(7*time.Hour + time.Duration(i)*1234567*time.Microsecond)
+			at = at.Add(67*time.Minute + time.Duration(i)*1234567*time.Microsecond)
 		}
 		store.Put(at, id, v.fields(full(i)))
 		ids = append(ids, id)
