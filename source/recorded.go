@@ -23,7 +23,8 @@ type Recorded struct {
 	IDs       []string // keys of ids: their order stays
 	Cursors   []string // keys of cursors, tokens and addresses with which reading goes on
 	Countries []string // keys of countries: they stay, as they decide how numbers are read
-	Literals  []string // texts that expressions and reactions look for: they stay
+	Literals  []string // values that expressions compare with: they stay
+	Reactions []string // parts of answers that tell one failure from another: they stay
 }
 
 // Substituted are the values of a request that are not the configuration's own words.

@@ -85,11 +85,13 @@ func (l *Language) recorded(known *source.Recorded) {
 	for _, e := range l.Errors {
 		var flags []string
 		path(e.Path, &flags)
-		known.Literals = append(known.Literals, e.Is, e.Contains)
+		known.Literals = append(known.Literals, e.Is)
+		known.Reactions = append(known.Reactions, e.Contains)
 	}
 	if l.Nothing != "" {
 		known.Literals = append(known.Literals, strings.Trim(l.Nothing, `"`))
 	}
+	known.Literals = append(known.Literals, l.ByID.FirstID)
 	known.Literals = slices.DeleteFunc(known.Literals, func(text string) bool { return len(text) < 2 })
 }
 
