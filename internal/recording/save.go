@@ -77,6 +77,7 @@ func (r *Recorder) Save(folder string, about About) error {
 	_, _ = rand.Read(seed[:]) // it never fails
 	s := newScrubber(about.Known, about.Region, seed)
 	s.ownWords(about.Source)
+	slices.SortStableFunc(s.values, func(a, b replacement) int { return len(b.from) - len(a.from) })
 	exchanges := slices.DeleteFunc(slices.Clone(r.exchanges), func(one heard) bool { return isToken(about.Known, one.url) })
 	for _, learning := range []bool{true, false} {
 		if s.learning = learning; !learning {
