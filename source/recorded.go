@@ -12,11 +12,14 @@ type Recorded struct {
 	Secrets map[string]string // credentials by name: fields of the connection, and auth.NAME
 	Values  map[string]string // what else names the tenant, by the field's name
 	Address string            // the API's, with its host
+	// Wrong makes a credential wrong, as checks send it: it still has a part of the right one. Nil means that none is sent.
+	Wrong func(string) string
 
 	CredentialHeaders []string // of requests
 	CredentialQuery   []string // parameters
 	Tokens            []string // addresses at which access tokens are fetched: such requests are not recorded
 
+	Keys      []string // that the configuration names: they stay, whatever they look like
 	Headers   []string // of answers, that mean something
 	Times     []string // keys of times that decide: they stay
 	Flags     []string // keys of values that decide what a record is: what expressions compare them with stays

@@ -147,18 +147,25 @@ func (s *scrubber) value(path, key string, value any) any {
 func has(keys map[string]bool, path, key string) bool { return keys[key] || keys[path] }
 
 // ordinaryKey fits the names of fields. Anything else, such as an address, is data in the place of a name.
-var ordinaryKey = regexp.MustCompile(`^[@$_\pL][\pL\pN_.@$:\- ]{0,79}$`)
+var ordinaryKey = regexp.MustCompile(`^[@$_\pL][\pL\pN_.@$:\-]{0,79}$`)
 
 // key replaces a key that is data.
 func (s *scrubber) key(key string) string {
 	_, isID := s.ids[key]
 	switch {
-	case isHex.MatchString(key):
+	case s.keys[key], isHex.MatchString(key):
 		return key
-	case isID, !ordinaryKey.MatchString(key), isMail.MatchString(key) && !strings.HasPrefix(key, "@") && !isAnnotation.MatchString(key), len(onlyDigits(key)) > ending:
+	case isID, !ordinaryKey.MatchString(key), isMail.MatchString(key) && !strings.HasPrefix(key, "@") && !isAnnotation.MatchString(key), len(onlyDigits(key)) > ending, s.isHeard(key):
 		return s.text(key)
 	}
 	return key
+}
+
+// isHeard reports whether a key has a word of a value in it, such as somebody's name.
+func (s *scrubber) isHeard(key string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(key, func(r rune) bool { return !unicode.IsLetter(r) }), func(word string) bool {
+		return len(word) > 2 && s.heard[strings.ToLower(word)]
+	})
 }
 
 var (

@@ -39,12 +39,15 @@ func known() source.Recorded {
 	return source.Recorded{
 		Secrets: map[string]string{"api_key": "sk_live_9fWq27LmXz", "auth.token": "bearer-Zx81Qp"},
 		Values:  map[string]string{"domain": "northwind", "mailbox": "users/jane.roe@northwind.example.net", "time_zone": "Europe/Paris"},
-		Address: "https://northwind.vendor.example/api", CredentialHeaders: []string{"Authorization", "X-Api-Key"}, CredentialQuery: []string{"api_key"},
+		Address: "https://northwind.vendor.example/api", Wrong: wrong, CredentialHeaders: []string{"Authorization", "X-Api-Key"}, CredentialQuery: []string{"api_key"},
 		Tokens: []string{"https://login.vendor.example/token"}, Headers: []string{"Date", "Link", "X-Left"},
 		Times: []string{"updated_at"}, Flags: []string{"active"}, IDs: []string{"id"}, Cursors: []string{"next"}, Countries: []string{"country"},
-		Literals: []string{"businessFax"}, Reactions: []string{"EXPIRED_SYNC_TOKEN"},
+		Keys: []string{"data", "name", "kind"}, Literals: []string{"businessFax"}, Reactions: []string{"EXPIRED_SYNC_TOKEN"},
 	}
 }
+
+// wrong makes a credential wrong, and leaves its beginning.
+func wrong(credential string) string { return credential[:len(credential)-3] + "000" }
 
 const configuration = `
 kind: rest
@@ -153,6 +156,8 @@ func TestNothingOfAnyoneIsRecorded(t *testing.T) {
 		"an id with an e-mail address in it":     {request: get(people+"?after=jane.roe%40northwind.example.net", source.Substituted{Values: []string{"jane.roe@northwind.example.net"}}), answer: `{"data": [{"id": "jane.roe@northwind.example.net", "updated_at": "2026-11-01T10:00:00Z"}]}`, hidden: []string{"jane.roe", "northwind"}},
 		"an id in a query language":              {request: post(people, "application/json", `{"q": "select x where id > 'jane.roe@northwind.example.net' limit 5"}`).WithContext(source.WithSubstituted(t.Context(), source.Substituted{Values: []string{"jane.roe@northwind.example.net"}})), answer: `{"data": [{"id": "jane.roe@northwind.example.net"}]}`, hidden: []string{"jane.roe", "northwind"}},
 		"keys that are data":                     {answer: `{"by_mail": {"jane.roe@northwind.example.net": {"+49 171 5553344": true}}, "17155533441": 1}`, hidden: []string{"jane.roe", "5553344", "17155533441"}},
+		"names as keys":                          {answer: `{"shares": {"Jane Roe": 5, "jane": 1, "Özgür": 2}, "data": [{"id": 7, "name": "Jane Özgür"}]}`, hidden: []string{"Jane", "jane", "zgür"}},
+		"a credential that a check made wrong":   {request: post(people, "application/json", `{"key": "`+wrong("sk_live_9fWq27LmXz")+`"}`), answer: `{}`, hidden: []string{"sk_live_9fW"}},
 		"custom fields":                          {answer: `{"data": [{"id": 7, "custom_fields": {"cf_iban": "DE89370400440532013000", "cf_birthday": "1961-04-05", "cf_salary": 83450.75, "cf_tags": ["Jane", "VIP"]}}]}`, hidden: []string{"DE89370400440532013000", "1961-04-05", "83450", "Jane", "VIP"}},
 		"numbers that are no texts":              {answer: `{"data": [{"id": 7, "phone": 491715553344, "ext": -4711, "size": 1.5553344e6}]}`, hidden: []string{"491715553344", "5553344", "4711"}},
 		"escapes of JSON":                        {answer: `{"data": [{"id": 7, "name": "J\u0061ne R\u00f6sch\u200b", "email": "jane\u0040private.example", "note": "\u002b49 171\/5553344"}]}`, hidden: []string{"Jane", "J\\u0061ne", "Rösch", "private.example", "jane", "5553344"}},

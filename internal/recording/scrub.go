@@ -36,10 +36,11 @@ type scrubber struct {
 	hosts    map[string]string
 	values   []replacement // of the connection, the longest first
 	taken    map[string]bool
-	shift    time.Duration // of times that do not decide
+	heard    map[string]bool // words of values
+	shift    time.Duration   // of times that do not decide
 	literals map[string]bool
 
-	times, flags, idKeys, cursors, countries map[string]bool
+	keys, times, flags, idKeys, cursors, countries map[string]bool
 }
 
 // A replacement is what comes instead of a value of the connection.
@@ -49,7 +50,7 @@ func newScrubber(known source.Recorded, region string, seed [32]byte) *scrubber 
 	s := &scrubber{
 		known: known, region: region, random: rand.New(rand.NewChaCha8(seed)), learning: true,
 		ids: map[string]string{}, seenIDs: map[string]bool{}, tails: map[string][]string{}, endings: map[string]string{}, words: map[string]string{},
-		tokens: map[string]string{}, digits: map[string]string{}, hosts: map[string]string{}, taken: map[string]bool{}, literals: set(known.Literals),
+		tokens: map[string]string{}, digits: map[string]string{}, hosts: map[string]string{}, taken: map[string]bool{}, heard: map[string]bool{}, keys: set(known.Keys), literals: set(known.Literals),
 		times: set(known.Times), flags: set(known.Flags), idKeys: set(known.IDs), cursors: set(known.Cursors), countries: set(known.Countries),
 	}
 	s.shift = time.Duration(400+s.random.IntN(4000)) * 24 * time.Hour
@@ -68,8 +69,13 @@ func set(list []string) map[string]bool {
 // connection decides what comes instead of the connection's values.
 func (s *scrubber) connection() {
 	for name, value := range s.known.Secrets {
-		if value != "" {
-			s.values = append(s.values, replacement{name, value, "replaced-" + strings.NewReplacer("_", "-", ".", "-").Replace(name)})
+		if value == "" {
+			continue
+		}
+		to := "replaced-" + strings.NewReplacer("_", "-", ".", "-").Replace(name)
+		s.values = append(s.values, replacement{name, value, to})
+		if s.known.Wrong != nil {
+			s.values = append(s.values, replacement{"", s.known.Wrong(value), s.known.Wrong(to)})
 		}
 	}
 	for name, value := range s.known.Values {
@@ -84,10 +90,16 @@ func (s *scrubber) connection() {
 	slices.SortStableFunc(s.values, func(a, b replacement) int { return len(b.from) - len(a.from) })
 }
 
-// isOrdinary reports whether a value names no tenant: a zone, a data center, a folder that everyone has.
+// ordinary are values that name no tenant: data centers, and folders that everyone has.
+var ordinary = strings.Fields("com eu in jp sa us au ca cn uk com.au com.cn contacts common organizations me true false UTC")
+
+// isOrdinary reports whether a value names no tenant.
 func isOrdinary(value string) bool {
+	if slices.Contains(ordinary, value) {
+		return true
+	}
 	_, err := time.LoadLocation(value)
-	return err == nil || len(value) <= 3 || slices.Contains([]string{"contacts", "common", "organizations", "me", "com.au", "com.cn", "true", "false"}, value)
+	return err == nil && strings.Contains(value, "/")
 }
 
 // connectionValue returns what comes instead of a value that names a tenant. Its form stays.
@@ -323,7 +335,7 @@ const consonants, vowels = "bdfgklmnprstvz", "aeiou"
 func (s *scrubber) word(text string) string {
 	key := strings.ToLower(text)
 	if s.learning {
-		s.taken[key] = true // nobody else is to be called so
+		s.taken[key], s.heard[key] = true, true // nobody else is to be called so
 		return text
 	}
 	to, ok := s.words[key]

@@ -13,7 +13,7 @@ var _ source.Recordable = (*Source)(nil)
 // Recorded implements [source.Recordable].
 func (s *Source) Recorded() source.Recorded {
 	l, c := s.factory.language, s.client
-	known := source.Recorded{Secrets: map[string]string{}, Values: map[string]string{}, Address: c.base.String()}
+	known := source.Recorded{Secrets: map[string]string{}, Values: map[string]string{}, Address: c.base.String(), Wrong: spoil}
 	for _, f := range l.Connection {
 		if f.Secret {
 			known.Secrets[f.Name] = textOf(c.values[f.Name])
@@ -70,6 +70,11 @@ func (l *Language) recorded(known *source.Recorded) {
 		path(r.Done, &known.Flags)
 		path(r.Page.Next, &known.Cursors)
 		path(r.Token, &known.Cursors)
+		texts = append(texts, r.Records)
+	}
+	texts = append(texts, l.Tenant)
+	for _, name := range l.Link.names() {
+		texts = append(texts, strings.TrimPrefix(name, recordPrefix))
 	}
 	for _, m := range l.Fields.Mapped() {
 		texts = append(texts, m.From)
@@ -78,13 +83,19 @@ func (l *Language) recorded(known *source.Recorded) {
 		}
 	}
 	for _, text := range texts {
+		known.Keys = append(known.Keys, partsOf(text)...)
 		for _, quoted := range literal.FindAllString(text, -1) {
 			known.Literals = append(known.Literals, strings.Trim(quoted, `"`))
 		}
 	}
+	for _, keys := range [][]string{known.Times, known.Flags, known.IDs, known.Cursors} {
+		known.Keys = append(known.Keys, keys...)
+	}
+	known.Keys = append(known.Keys, l.paths()...)
 	for _, e := range l.Errors {
 		var flags []string
 		path(e.Path, &flags)
+		known.Keys = append(known.Keys, flags...)
 		known.Literals = append(known.Literals, e.Is)
 		known.Reactions = append(known.Reactions, e.Contains)
 	}
@@ -104,6 +115,17 @@ var (
 func keysOf(expression string) (keys []string) {
 	for _, path := range aKey.FindAllString(literal.ReplaceAllString(expression, ""), -1) {
 		keys = append(keys, path[strings.LastIndexByte(path, '.')+1:], path)
+	}
+	return keys
+}
+
+// partsOf returns the keys that stand in an expression, also those in the middle of a path.
+func partsOf(expression string) (keys []string) {
+	for _, path := range aKey.FindAllString(literal.ReplaceAllString(expression, ""), -1) {
+		keys = append(append(keys, path), strings.Split(path, ".")...)
+	}
+	for quoted := range strings.SplitSeq(expression, "`") { // a key may have anything in it
+		keys = append(append(keys, quoted), strings.Split(quoted, ".")...)
 	}
 	return keys
 }
