@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/preview"
 	"github.com/contactbridge/contactbridge/internal/progress"
+	"github.com/contactbridge/contactbridge/internal/recording"
 	"github.com/contactbridge/contactbridge/source"
 )
 
@@ -30,6 +32,9 @@ type previewFlags struct {
 	limit   int
 	examine int
 	json    bool
+	verify  bool
+	record  string
+	replay  string
 }
 
 func newPreviewCommand() *cobra.Command {
@@ -41,8 +46,20 @@ func newPreviewCommand() *cobra.Command {
 		Long: `Show the first contacts of an endpoint as they would be sent, where their fields come from, and every problem found: in the
 source (a missing index, a missing privilege) and in the contacts (no id, no name, invalid phone numbers).
 
-Nothing is changed. The exit status is 1 if a problem is a failure: contacts would be lost, or nothing could be sent.`,
+With --verify it proves what the configuration says of the service by asking the service itself: that the time of a request is
+taken as declared, that records come in the declared order, that pages go on, that wrong credentials are refused, and more. Each check
+says what was asked, what came, and what that means: passed, failed, or not judged, where the service has too little to tell.
+
+With --record FOLDER it keeps what was asked and answered, with credentials and people's data replaced; the folder can be sent with a
+report of a fault. With --replay FOLDER it shows the same again without the service; FOLDER/bridge.yaml is the configuration, which may
+be changed. Both are for kinds that speak to an API: rest, and all presets.
+
+Nothing is changed in the service. The exit status is 1 if a problem is a failure (contacts would be lost, or nothing could be sent), or
+if a check has failed; what could not be judged is no failure.`,
 		Example: `  contactbridge preview -c bridge.yaml crm
+  contactbridge preview -c bridge.yaml crm --verify
+  contactbridge preview -c bridge.yaml crm --record report
+  contactbridge preview --replay report
   contactbridge preview -c bridge.yaml crm --json | jq .problems`,
 		Args:              atMostOne("ENDPOINT"),
 		ValidArgsFunction: f.complete,
@@ -54,6 +71,12 @@ Nothing is changed. The exit status is 1 if a problem is a failure: contacts wou
 	flags.IntVar(&f.limit, "limit", 20, "contacts to show")
 	flags.IntVar(&f.examine, "examine", 10000, "contacts to look for problems in")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
+	flags.BoolVar(&f.verify, "verify", false, "prove what the configuration says of the service, by asking it")
+	flags.StringVar(&f.record, "record", "", "keep what is asked and answered in a new `folder`, with credentials and people's data replaced")
+	flags.StringVar(&f.replay, "replay", "", "take the answers from the `folder` of a recording")
+	cmd.MarkFlagsMutuallyExclusive("record", "replay")
+	_ = cmd.MarkFlagDirname("record") // the flags are there
+	_ = cmd.MarkFlagDirname("replay")
 	return cmd
 }
 
@@ -82,6 +105,9 @@ func (f *previewFlags) run(cmd *cobra.Command, args []string) error {
 	if f.limit < 0 || f.examine < 0 {
 		return misuse("--limit and --examine cannot be negative", "")
 	}
+	if f.replay != "" && !cmd.Flags().Changed("config") {
+		f.path = filepath.Join(f.replay, recording.ConfigurationFile)
+	}
 	cfg, err := f.load(cmd)
 	if err != nil {
 		return err
@@ -94,13 +120,23 @@ func (f *previewFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	traffic, err := f.traffic(endpoint)
+	if err != nil {
+		return err
+	}
 	options := preview.Options{Limit: f.limit, Examine: f.examine, Inspect: 30 * time.Second, Read: 10 * time.Second}
 	line := newWaitLine(cmd)
 	options.Wait, options.Waiting = mostPatience, line.show
-	p, err := preview.Of(cmd.Context(), endpoint, source.Deps{Logger: slog.New(slog.DiscardHandler)}, auth, options)
+	options.Verify, options.Checked, options.Opened = f.verify, func(c source.Check) { line.say(c.Title) }, traffic.opened
+	deps := source.Deps{Logger: slog.New(slog.DiscardHandler)}
+	traffic.carry(&deps)
+	p, err := preview.Of(cmd.Context(), endpoint, deps, auth, options)
 	line.clear()
 	if err != nil {
 		return fmt.Errorf("look at %s: %w", endpoint.Name, err)
+	}
+	if err := traffic.end(p); err != nil {
+		return err
 	}
 	if err := f.print(cmd.OutOrStdout(), p); err != nil {
 		return err
@@ -127,13 +163,20 @@ func newWaitLine(cmd *cobra.Command) *waitLine {
 
 func (l *waitLine) show(err error) {
 	text := failure.Of(err).Message + ": waiting…"
+	l.say(text)
 	switch {
 	case l.line.on:
-		fmt.Fprintf(l.line.w, "\r\x1b[K%.100s", oneLine(text))
 	case !l.said:
 		fmt.Fprintln(l.line.w, text)
 	}
 	l.said = true
+}
+
+// say shows a text in the line of a terminal.
+func (l *waitLine) say(text string) {
+	if l.line.on {
+		fmt.Fprintf(l.line.w, "\r\x1b[K%.100s", oneLine(text))
+	}
 }
 
 func (l *waitLine) clear() { l.line.clear() }

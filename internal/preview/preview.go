@@ -27,6 +27,12 @@ type Options struct {
 	Wait time.Duration
 	// Waiting is told why it is asked again. It may be nil.
 	Waiting func(error)
+	// Verify says that what can be proved of the source is proved. Nothing is written. It takes as long as the service needs.
+	Verify bool
+	// Opened is given the source before it is read. It may be nil.
+	Opened func(bridge.Source)
+	// Checked is told of each check that is done. It may be nil.
+	Checked func(source.Check)
 }
 
 // shortPause is between two questions to a source that goes on reading, which waits itself for as long as it may.
@@ -70,17 +76,19 @@ func passing(err error) (time.Duration, bool) {
 type Preview struct {
 	Endpoint string            `json:"endpoint"`
 	Kind     string            `json:"kind"`
-	Table    string            `json:"table,omitempty"` // what is read, in a word or two
-	OK       bool              `json:"ok"`              // no problem is a failure
-	Contacts []contact.Contact `json:"contacts"`        // the first ones, as they would be sent
-	Examined int               `json:"examined"`        // contacts looked at
-	Total    int64             `json:"total,omitempty"` // all contacts, where they were counted; less than examined: unknown
-	Deleted  int               `json:"deleted"`         // contacts that are gone, among those that came by
-	Complete bool              `json:"complete"`        // these were all there are
-	Mapping  []record.Mapped   `json:"mapping"`         // where the fields come from
-	Unused   []string          `json:"unused"`          // columns that go nowhere
-	Facts    []source.Fact     `json:"facts"`           // how a run works
-	Problems []source.Problem  `json:"problems"`        // worst first
+	Table    string            `json:"table,omitempty"`    // what is read, in a word or two
+	OK       bool              `json:"ok"`                 // no problem is a failure, and no check has failed
+	Contacts []contact.Contact `json:"contacts"`           // the first ones, as they would be sent
+	Examined int               `json:"examined"`           // contacts looked at
+	Total    int64             `json:"total,omitempty"`    // all contacts, where they were counted; less than examined: unknown
+	Deleted  int               `json:"deleted"`            // contacts that are gone, among those that came by
+	Complete bool              `json:"complete"`           // these were all there are
+	Mapping  []record.Mapped   `json:"mapping"`            // where the fields come from
+	Unused   []string          `json:"unused"`             // columns that go nowhere
+	Facts    []source.Fact     `json:"facts"`              // how a run works
+	Problems []source.Problem  `json:"problems"`           // worst first
+	Recorded string            `json:"recorded,omitempty"` // the folder of the recording that was made
+	Checks   []source.Check    `json:"checks,omitempty"`   // what was proved, with [Options.Verify]
 }
 
 // Of looks at an endpoint with one caller's credentials. What goes wrong is a problem of the preview; the error is that of a
@@ -95,7 +103,8 @@ func Of(ctx context.Context, e config.Endpoint, deps source.Deps, auth bridge.Au
 		return nil, err
 	}
 	source.SortProblems(p.Problems)
-	p.OK = len(p.Problems) == 0 || p.Problems[0].Severity != source.Failure
+	p.OK = (len(p.Problems) == 0 || p.Problems[0].Severity != source.Failure) &&
+		!slices.ContainsFunc(p.Checks, func(c source.Check) bool { return c.Verdict == source.Failed })
 	return p, nil
 }
 
@@ -114,9 +123,27 @@ func (p *Preview) look(ctx context.Context, e config.Endpoint, deps source.Deps,
 		return
 	}
 	defer func() { _ = src.Close() }()
+	if options.Opened != nil {
+		options.Opened(src)
+	}
 	p.inspect(ctx, src, options)
 	p.read(ctx, src, e.Phones, options)
 	p.count(ctx, src, options.Inspect)
+	if options.Verify {
+		p.verify(ctx, src, e, deps, auth, options)
+	}
+}
+
+// NotRecorded adds that a recording has no answer to some requests.
+func (p *Preview) NotRecorded(requests []string) {
+	if len(requests) == 0 {
+		return
+	}
+	p.OK = false
+	p.Problems = slices.Insert(p.Problems, 0, source.Problem{
+		Severity: source.Failure, Code: "not_recorded", Message: "the recording has no answer to " + requests[0],
+		Hint: "The configuration asks for something else than when it was recorded, or --examine, --limit or --verify are others. What else is said may follow from that.",
+	})
 }
 
 // failed makes a problem of an error, unless it was told already.

@@ -45,6 +45,11 @@ func Print(w io.Writer, p *Preview, width int, style Style) error {
 	}
 	pr.pairs("How a run works", facts)
 	pr.problems(p.Problems)
+	pr.checks(p.Checks)
+	if p.Recorded != "" {
+		pr.line("\nRecorded in %s. Credentials, names, numbers, addresses and all other data are replaced by others, countries and times", p.Recorded)
+		pr.line("of changes are not. Look at its two files before you send them to anyone, and try them:  contactbridge preview --replay %s", p.Recorded)
+	}
 	_, err := io.WriteString(w, pr.out.String())
 	return err
 }

@@ -184,7 +184,7 @@ func (c *client) newRequest(ctx context.Context, one call) (*http.Request, error
 			method = http.MethodPost
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, address.String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(source.WithSubstituted(ctx, one.substituted()), method, address.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}

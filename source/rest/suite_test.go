@@ -57,6 +57,7 @@ type fullSource interface {
 	source.Checker
 	source.Counter
 	source.Inspector
+	source.Verifier
 }
 
 // An opened source closes its factory with itself, as a process does.
