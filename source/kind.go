@@ -5,6 +5,12 @@ package source
 type Kind struct {
 	Name   string // as written after "kind:" in a configuration
 	Family string // one of the families below
+	// Title is what people call it, in a catalogue: "MariaDB or MySQL".
+	Title string
+	// Icon says what a catalogue draws for it: one of the icons below.
+	Icon string
+	// Fresh says what a run reads of it, and thus how soon a change is seen: a sentence or two.
+	Fresh string
 	// Summary is one line for lists.
 	Summary string
 	// Docs is Markdown for the reference: what the kind reads, and what it promises (exact, or overlap and why). The table
@@ -47,6 +53,26 @@ const (
 	FamilyREST     = "rest"     // an HTTP API that answers in JSON
 	FamilyMemory   = "memory"   // contacts in the configuration itself
 )
+
+// What the icon of a kind may show. web/console draws them; they are nobody's trademarks.
+const (
+	IconDatabase = "database" // tables that are queried
+	IconSheet    = "sheet"    // rows and columns in a file
+	IconCards    = "cards"    // business cards
+	IconBraces   = "braces"   // structured text
+	IconPeople   = "people"   // accounts of people
+	IconBook     = "book"     // address books
+	IconSales    = "sales"    // customers and what is sold to them
+	IconHelpdesk = "helpdesk" // people who ask for help
+	IconBusiness = "business" // orders, invoices, stock: all of a business
+	IconAPI      = "api"      // an HTTP API
+	IconList     = "list"     // contacts that were written down
+)
+
+// Icons lists what the icon of a kind may show.
+func Icons() []string {
+	return []string{IconDatabase, IconSheet, IconCards, IconBraces, IconPeople, IconBook, IconSales, IconHelpdesk, IconBusiness, IconAPI, IconList}
+}
 
 // A Titled is a kind's configuration that can name what it reads.
 type Titled interface {

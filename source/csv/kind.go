@@ -10,6 +10,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "csv",
 		Family:  source.FamilyFile,
+		Title:   "CSV file",
+		Icon:    source.IconSheet,
+		Fresh:   "A new version of the file is read as a whole. Nothing is read while the file stays as it is.",
 		Summary: "A CSV file, such as an export, or a folder of them.",
 		Docs: `Reads a file whose header names the columns, or all files of a folder or of a pattern as one table. Delimiter, quote, encoding,
 and titles above the header are found; ` + "`preview`" + ` says what was found. Fields are columns or [expressions](expressions.md).

@@ -14,6 +14,7 @@ const Version = 1
 type Language struct {
 	Language   int                        `yaml:"language" digest:"-" jsonschema:"required" hint:"Write  language: 1" jsonschema_description:"The version of this language: 1."`
 	Title      string                     `yaml:"title" digest:"-" jsonschema_description:"What people call the service."`
+	Icon       string                     `yaml:"icon" digest:"-" jsonschema:"enum=sales,enum=helpdesk,enum=business,enum=people,enum=book,enum=api" jsonschema_description:"What a catalogue draws for the service. Default: api."`
 	Connection []Field                    `yaml:"connection" digest:"-" jsonschema_description:"What each user of the service writes: keys of the preset's kind. In kind rest their values stand below values."`
 	URL        source.Template            `yaml:"url" digest:"-" jsonschema_description:"The API's address, in kind rest: {{url}} stands for it."`
 	Values     map[string]source.Template `yaml:"values" digest:"-" jsonschema_description:"The values of the fields of connection, in kind rest."`
