@@ -33,7 +33,12 @@ var access = map[string]string{
 	"GET /contacts": member, "GET /contacts/found": member, "GET /accounts": member,
 	"GET /settings": member, "POST /settings/password": member, "POST /settings/sessions": member,
 	"GET " + one: reader, "GET " + one + "/state": reader, "GET " + one + "/history": reader, "GET " + one + "/live": reader, "GET /person": reader,
-	"GET /accounts/{account}":    reader,
+	"GET /accounts/{account}": reader,
+	"GET /catalogue":          member, "GET /catalogue/found": member, "GET /catalogue/{kind}": member, "POST /catalogue/{kind}": operator,
+	"GET /drafts/{draft}": operator, "POST /drafts/{draft}": operator,
+	"GET /drafts/{draft}/things": operator, "POST /drafts/{draft}/things": operator,
+	"GET /drafts/{draft}/contacts": operator, "POST /drafts/{draft}/contacts": operator,
+	"GET " + one + "/source": reader, "POST " + one + "/source": operator,
 	"GET /integrations/new":      reader,
 	"POST /integrations/new":     operator,
 	"GET " + one + "/edit":       reader,
@@ -120,7 +125,7 @@ func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string)
 			return "GET", "/no/such/page"
 		}
 		id := map[string]string{"tokens": token.ID, "webhooks": hook.ID, "users": bob.ID}[strings.SplitN(path, "/", 3)[1]]
-		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{$}", "").Replace(path)
+		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{kind}", "mysql", "{draft}", "no-such-draft", "{$}", "").Replace(path)
 		if strings.HasPrefix(path, "/person") {
 			path += "?account=acme&integration=crm&id=jane-7"
 		} else if !strings.Contains(path, "acme") {

@@ -15,6 +15,7 @@ func (c *Console) routes() {
 	c.page("GET /integrations", c.integrations)
 	c.page("GET /integrations/new", c.newIntegration)
 	c.page("POST /integrations/new", c.addIntegration)
+	c.draftRoutes()
 	const one = "/integrations/{account}/{integration}"
 	c.page("GET "+one, c.integration)
 	c.live("GET "+one+"/state", c.integrationState)
@@ -22,6 +23,8 @@ func (c *Console) routes() {
 	c.stream("GET "+one+"/live", c.integrationStream)
 	c.page("GET "+one+"/edit", c.editIntegration)
 	c.page("POST "+one+"/edit", c.changeIntegration)
+	c.page("GET "+one+"/source", c.comesFrom)
+	c.page("POST "+one+"/source", c.changeSource)
 	c.page("POST "+one+"/test", c.testIntegration)
 	c.page("POST "+one+"/oauth", c.beginOAuth)
 	c.page("POST "+one+"/run", c.ask(runNow))
@@ -44,6 +47,20 @@ func (c *Console) routes() {
 	c.page("POST /person/purge", c.purge)
 
 	c.adminRoutes()
+}
+
+// draftRoutes connect sources that the hub reads itself.
+func (c *Console) draftRoutes() {
+	c.page("GET /catalogue", c.catalogue)
+	c.live("GET /catalogue/found", c.catalogueFound)
+	c.page("GET /catalogue/{kind}", c.kind)
+	c.page("POST /catalogue/{kind}", c.begin)
+	c.page("GET /drafts/{draft}", c.draftConnect)
+	c.page("POST /drafts/{draft}", c.connectDraft)
+	c.page("GET /drafts/{draft}/things", c.draftThings)
+	c.page("POST /drafts/{draft}/things", c.chooseThings)
+	c.page("GET /drafts/{draft}/contacts", c.draftContacts)
+	c.page("POST /drafts/{draft}/contacts", c.changeContacts)
 }
 
 // openRoutes are for who is not signed in.
