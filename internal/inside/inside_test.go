@@ -99,12 +99,13 @@ func TestWhatOnlyTheOperatorMayWrite(t *testing.T) {
 	const table = ", table: t, id: id, updated: u, fields: {name: n}}"
 	s := sources(t, "")
 	for _, c := range [][2]string{
-		{"source: {kind: csv, path: /etc/passwd}", "source.kind"},
-		{"source: {kind: xlsx, path: a.xlsx}", "source.kind"},
-		{"source: {kind: vcard, path: '*.vcf'}", "source.kind"},
-		{"source: {kind: jsonl, path: a}", "source.kind"},
+		{"source: {kind: csv, path: /etc/passwd}", "source.path"},
+		{"source: {kind: xlsx, path: a.xlsx}", "source.path"},
+		{"source: {kind: vcard, path: '*.vcf'}", "source.path"},
+		{"source: {kind: jsonl, path: a}", "source.path"},
+		{"source: {kind: json, path: 'upload:{{auth.name}}'}", "source.path"},
 		{"source: {kind: sqlite, path: hub.db" + table, "source.kind"},
-		{"sources: {a: {kind: csv, path: /etc/passwd}}", "sources.a.kind"},
+		{"sources: {a: {kind: csv, path: /etc/passwd}}", "sources.a.path"},
 		{"source: {kind: mysql, dsn: 'mysql://u:p@/x?socket=/run/m.sock'" + table, "source.dsn"},
 		{"source: {kind: mysql, dsn: 'mysql://u:p@db/x?ca=/etc/ssl/a.pem'" + table, "source.dsn"},
 		{"source: {kind: mysql, dsn: 'mysql://u:p@db/x?allowAllFiles=true'" + table, "source.dsn"},
