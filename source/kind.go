@@ -35,7 +35,7 @@ type Kind struct {
 	// such a file. nil: they begin as any text does.
 	Formats []Format
 	// SignIn says how a person signs in at the service of a configuration, a pointer as Config returns it, so that an access token is got
-	// for it: it stands in the configuration's key [SignIn.Key]. Whatever else the configuration says, the token goes to the service
+	// for it: it stands in the configuration's key access_token. Whatever else the configuration says, the token goes to the service
 	// itself and nowhere else; a configuration that could lead it elsewhere is a [ConfigError]. Keys that are not filled in yet are errors
 	// only where the sign-in needs them. nil: people cannot sign in.
 	SignIn func(cfg any) (SignIn, error)
@@ -52,8 +52,7 @@ type SignIn struct {
 	Base         string   // where the access token goes
 	Scopes       []string // what is asked for
 	Params       map[string]string
-	InBasic      bool   // the client's secret is sent as a password, not in the form
-	Key          string // of the configuration: the access token
+	InBasic      bool // the client's secret is sent as a password, not in the form
 }
 
 // The families of kinds. source/kinds says which page in docs each has.

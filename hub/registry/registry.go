@@ -63,6 +63,9 @@ type Integration struct {
 // nobody. No bridge can want a value of this name.
 const SourceValue = "(source)"
 
+// GrantValue is the name under which what a sign-in gave is handed over with an integration's auth values. It is not kept.
+const GrantValue = "(grant)"
+
 // A Field describes one auth field the way the platform describes them, so that it can be asked for.
 type Field struct {
 	Name      string `json:"name" yaml:"name"`                     // key in the auth object
@@ -79,7 +82,7 @@ type Field struct {
 // An OAuth says how an integration gets its access token (RFC 6749). The client's secret, the tokens and the pending state
 // are kept with the sealed auth values.
 type OAuth struct {
-	Grant        string            `json:"grant"` // authorization_code, client_credentials or password
+	Grant string `json:"grant"` // authorization_code, client_credentials or password
 	// Client names the operator's registration at the external service, by which people sign in there. It and what the kind of the
 	// source says take the place of every other field. Empty: none.
 	Client       string            `json:"client,omitempty"`

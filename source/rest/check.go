@@ -67,8 +67,8 @@ func (l *Language) checkSignIn(errs *source.ConfigErrors) {
 	errs.If(s.Client == "", "sign_in.client", "sign_in.client is missing", "Write a word for the service, such as its name.")
 	errs.If(s.AuthorizeURL.IsZero(), "sign_in.authorize_url", "sign_in.authorize_url is missing", "Write where people permit the access.")
 	errs.If(s.TokenURL.IsZero(), "sign_in.token_url", "sign_in.token_url is missing", "Write where tokens are given.")
-	known := slices.ContainsFunc(l.Connection, func(f Field) bool { return f.Name == s.field() })
-	errs.If(!known, "sign_in.field", "connection has no field "+s.field(), "Write the field that holds the access token.")
+	known := slices.ContainsFunc(l.Connection, func(f Field) bool { return f.Name == signInField })
+	errs.If(!known, "sign_in", "connection has no field "+signInField, "Add it: it holds the access token.")
 }
 
 // languageKeys lists the keys of the language.

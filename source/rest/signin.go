@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"cmp"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -10,8 +9,8 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// field returns the field of the connection that holds the access token.
-func (s SignIn) field() string { return cmp.Or(s.Field, "access_token") }
+// signInField is the field of the connection that holds the access token.
+const signInField = "access_token"
 
 // signIn makes [source.Kind.SignIn]; nil where people cannot sign in.
 func (p Preset) signIn() func(any) (source.SignIn, error) {
@@ -44,7 +43,7 @@ func (p Preset) plainValues(cfg reflect.Value, errs *source.ConfigErrors) scope 
 	for i, f := range p.Language.Connection {
 		value := cfg.Field(i).Interface().(source.Template)
 		text := value.String()
-		if f.Name == p.Language.SignIn.field() {
+		if f.Name == signInField {
 			continue
 		}
 		if text == "" {
@@ -80,7 +79,7 @@ func (p Preset) signInWith(values scope) (source.SignIn, error) {
 	}
 	filled := source.SignIn{
 		Client: s.Client, Title: p.Language.Title, AuthorizeURL: fill(s.AuthorizeURL), TokenURL: fill(s.TokenURL), Base: fill(p.Language.Base),
-		Params: s.Params, InBasic: s.ClientIn == "basic", Key: s.field(),
+		Params: s.Params, InBasic: s.ClientIn == "basic",
 	}
 	for _, scope := range s.Scopes {
 		filled.Scopes = append(filled.Scopes, fill(scope))
