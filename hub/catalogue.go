@@ -1,11 +1,10 @@
 package hub
 
 import (
-	"context"
 	"slices"
 
-	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/internal/proposal"
 )
 
 // A Catalogue describes the kinds of source that people may choose from, and turns what they fill in into the text of a source. What
@@ -21,11 +20,9 @@ type Catalogue interface {
 	Fill(text string, values map[string][]string) (filled string, moved bool, err error)
 	// WithoutCredentials returns a source without its credentials, and the paths of the fields that held them.
 	WithoutCredentials(text string) (string, []string, error)
-	// Find looks at what is there and could hold contacts. things are the names of those to read; with none the best is taken. It returns
-	// the source with what was proposed. An error about things comes with what was found.
-	Find(ctx context.Context, text string, things []string) (string, Found, error)
-	// Preview reads the first contacts. What is wrong is a problem of the preview.
-	Preview(ctx context.Context, text string) (SourcePreview, error)
+	// Adopt puts a proposal into a source, in place of one before. things are the names of those that were chosen, if any were; problem is why
+	// nothing could be proposed of them. An error comes with what was found.
+	Adopt(text string, l Listing, things []string, problem error) (string, Found, error)
 }
 
 // An Offer is a kind of source as people choose one.
@@ -37,7 +34,9 @@ type Offer struct {
 	Summary string   // a sentence
 	Needs   []string // what must be given, each in a few words
 	Fresh   string   // how soon a change is seen: sentences
-	Looks   bool     // there is something to choose from once it is connected: see [Catalogue.Find]
+	Looks   bool     // what is there is looked at once it is connected
+	SignIn  bool     // people sign in at it ([Hub.SignInFor])
+	File    string   // path of the field that names an uploaded file; empty: it reads none
 }
 
 // The groups of a source's fields.
@@ -76,7 +75,7 @@ type Found struct {
 	Whys     map[string]string // by the path of a field: why it has its value
 	Columns  []string          // of what was chosen, as expressions of the source
 	National bool              // phone numbers without a country code were seen, and nothing that tells their country
-	Notes    []SourceProblem
+	Notes    []proposal.Problem
 }
 
 // A Thing could hold contacts: a table, a sheet, an address book.
@@ -86,26 +85,6 @@ type Thing struct {
 	Sort  string // "table", "view"
 	Rows  int64  // -1: unknown
 	Why   string // why it was not proposed: a clause; may be empty
-}
-
-// A SourceProblem is something that is wrong with a source, or worth knowing.
-type SourceProblem struct {
-	Severity string // failure, warning or note
-	Message  string
-	Hint     string
-}
-
-// A SourcePreview holds what a source would send.
-type SourcePreview struct {
-	OK       bool // a run would work
-	Contacts []contact.Contact
-	Examined int // contacts that were looked at
-	Total    int64
-	Complete bool        // these were all
-	Mapping  [][2]string // field and what it is made of
-	Unused   []string    // columns that go nowhere
-	Facts    [][2]string // how a run works: name and value
-	Problems []SourceProblem
 }
 
 // catalogue returns the catalogue, or an error that says that there is none.

@@ -11,6 +11,8 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/preview"
+	"github.com/contactbridge/contactbridge/internal/proposal"
 )
 
 // A Draft is a source inside the hub that a user is still filling in. It is kept sealed, for a day after it was touched last, and
@@ -25,12 +27,23 @@ type Draft struct {
 	Kind    string
 	Text    string `json:",omitempty"` // the source; may hold credentials
 	Kept    bool   // credentials in it are the integration's, and were not given for this draft
+	Client  string // the operator's client by which a person signed in, or is to; empty: nobody signs in
+	Grant   string // what the sign-in gave; empty: nothing yet, or that of the integration holds
 	Found   *Found // nil: not looked yet
 }
 
 // Key is the integration of a draft.
 func (d Draft) Key() directory.Key {
 	return directory.Key{Account: d.Account, Integration: d.Name}
+}
+
+// source is what a draft asks external services with.
+func (d Draft) source() SourceDraft {
+	s := SourceDraft{Account: d.Account, Text: d.Text, Client: d.Client, Grant: d.Grant}
+	if d.Changes {
+		s.Integration = d.Name
+	}
+	return s
 }
 
 const draftSecret = "draft" // name of a sealed draft
@@ -88,6 +101,9 @@ func (h *Hub) DraftOf(ctx context.Context, key directory.Key) (Draft, error) {
 	}
 	d := Draft{
 		ID: random(18), Account: key.Account, Name: key.Integration, Changes: true, Version: i.Version, Kind: i.Source, Text: given[registry.SourceValue], Kept: true,
+	}
+	if i.OAuth != nil {
+		d.Client = i.OAuth.Client
 	}
 	return d, h.keepDraft(ctx, d)
 }
@@ -180,51 +196,89 @@ func (h *Hub) holds(c Catalogue, text, path string) bool {
 	return false
 }
 
-// FindDraft looks at what is there, and has a proposal made; see [Catalogue.Find].
+// FindDraft looks at what is there, and puts a proposal into the draft: of these things, or of the best where none is named. An error about
+// what was found comes with it.
 func (h *Hub) FindDraft(ctx context.Context, d Draft, things []string) (Draft, error) {
 	c, err := h.catalogue()
 	if err != nil {
 		return d, err
 	}
-	return d, h.trying(ctx, d, func() error {
-		text, found, err := c.Find(ctx, d.Text, things)
-		if text != "" {
-			d.Text = text
-		}
-		if len(found.Things) > 0 || err == nil {
-			d.Found = &found
-		}
-		return errors.Join(err, h.keepDraft(ctx, d))
-	})
+	listing, problem := h.LookAtSource(ctx, d.source(), proposal.Wish{Things: things})
+	if problem != nil && len(listing.Inventory.Things) == 0 {
+		return d, asField(problem)
+	}
+	text, found, err := c.Adopt(d.Text, listing, things, problem)
+	if text != "" {
+		d.Text = text
+	}
+	d.Found = &found
+	return d, errors.Join(err, h.keepDraft(ctx, d))
 }
 
-// trying does something that asks an external service, as a test does.
-func (h *Hub) trying(ctx context.Context, d Draft, do func() error) error {
-	host := registry.Owner(directory.Key{Account: d.Account, Integration: "draft"})
-	if err := h.enterTest(ctx, d.Account, host); err != nil {
+// asField returns an error of an external service as one that a form shows.
+func asField(err error) error {
+	said := failure.Of(err)
+	if said.Message == "" || said.Code == failure.Invalid {
 		return err
 	}
-	defer h.slots.leave(d.Account, host, true)
-	return do()
+	return &failure.Error{Code: failure.Invalid, Field: said.Field, Message: said.Error(), Hint: said.Hint}
 }
 
 // PreviewDraft reads the first contacts of a draft.
-func (h *Hub) PreviewDraft(ctx context.Context, d Draft) (p SourcePreview, err error) {
-	c, err := h.catalogue()
-	if err != nil {
-		return p, err
-	}
-	err = h.trying(ctx, d, func() (err error) {
-		p, err = c.Preview(ctx, d.Text)
-		return err
-	})
-	return p, err
+func (h *Hub) PreviewDraft(ctx context.Context, d Draft) (*preview.Preview, error) {
+	p, err := h.PreviewSource(ctx, d.source())
+	return p, asField(err)
 }
 
 // CheckDraft says everything that is wrong with a draft's source.
 func (h *Hub) CheckDraft(d Draft) error {
-	_, err := h.Inside.Check(d.Text, false)
+	_, err := h.Inside.Check(InsideSource{Account: d.Account, Text: d.Text, SignIn: d.Client != ""})
 	return err
+}
+
+// BeginDraftSignIn begins a sign-in for a draft, after which the browser comes back to a path.
+func (h *Hub) BeginDraftSignIn(ctx context.Context, d Draft, redirect, back string) (SignInBegun, error) {
+	c, err := h.catalogue()
+	if err != nil {
+		return SignInBegun{}, err
+	}
+	_, client, err := h.SignInFor(ctx, d.source())
+	if err != nil {
+		return SignInBegun{}, err
+	}
+	if client == "" {
+		return SignInBegun{}, &failure.Error{
+			Code: failure.Invalid, Message: "the hub is not registered at this service",
+			Hint: "Have the operator register it there and write it below oauth_clients in the hub's configuration, or give the credentials yourself.",
+		}
+	}
+	if d.Text, _, err = c.WithoutCredentials(d.Text); err != nil { // what the sign-in brings stands in their place
+		return SignInBegun{}, err
+	}
+	d.Client, d.Grant, d.Kept = client, "", false
+	if err := h.keepDraft(ctx, d); err != nil {
+		return SignInBegun{}, err
+	}
+	return h.BeginSignIn(ctx, SignInRequest{Draft: d.source(), Redirect: redirect, Back: back, Bound: true})
+}
+
+// DraftSignedIn notes what a sign-in gave: it is good only for who began it, and for the draft's account and service.
+func (h *Hub) DraftSignedIn(ctx context.Context, d Draft, grant string) (Draft, error) {
+	how, _, err := h.SignInFor(ctx, d.source())
+	if err == nil {
+		err = h.mayUseGrant(ctx, grant, d.Account, d.Client, how)
+	}
+	if err != nil {
+		return d, err
+	}
+	d.Grant, d.Found = grant, nil
+	return d, h.keepDraft(ctx, d)
+}
+
+// WithoutSignIn returns a draft whose source has credentials of its own.
+func (h *Hub) WithoutSignIn(ctx context.Context, d Draft) (Draft, error) {
+	d.Client, d.Grant = "", ""
+	return d, h.keepDraft(ctx, d)
 }
 
 // SaveDraft adds the integration of a draft, or changes it, and forgets the draft. name is that of a new integration; change gives
@@ -243,16 +297,23 @@ func (h *Hub) SaveDraft(ctx context.Context, d Draft, name string, change func(*
 		if d.Version != was.Version {
 			return d.Key(), &failure.Error{Code: failure.Conflict, Message: "the integration " + d.Name + " was changed by another user meanwhile", Hint: "Look at how it is now, and make your change again."}
 		}
+		i.OAuth = nil
 		if was.Source == "" { // what was for its bridge goes with it
 			for name := range maps.Keys(kept) {
 				if _, given := auth[name]; !given {
 					auth[name] = ""
 				}
 			}
-			i.Bridge, i.Validation, i.Agents, i.Fields, i.OAuth = "", "", "", nil, nil
+			i.Bridge, i.Validation, i.Agents, i.Fields = "", "", "", nil
 		}
 	}
 	i.Source = d.Kind
+	if d.Client != "" {
+		i.OAuth = &registry.OAuth{Grant: AuthorizationCode, Client: d.Client}
+		if d.Grant != "" {
+			auth[registry.GrantValue] = d.Grant
+		}
+	}
 	change(&i)
 	save := h.AddIntegration
 	if d.Changes {

@@ -40,8 +40,25 @@ type Kind struct {
 	// Formats says how the files begin that this kind reads, and no other kind, so that another kind can name it to people who gave it
 	// such a file. nil: they begin as any text does.
 	Formats []Format
+	// SignIn says how a person signs in at the service of a configuration, a pointer as Config returns it, so that an access token is got
+	// for it: it stands in the configuration's key access_token. Whatever else the configuration says, the token goes to the service
+	// itself and nowhere else; a configuration that could lead it elsewhere is a [ConfigError]. Keys that are not filled in yet are errors
+	// only where the sign-in needs them. nil: people cannot sign in.
+	SignIn func(cfg any) (SignIn, error)
 	// Setup says how contactbridge init sets up a source of this kind. nil: init does not offer it.
 	Setup *Setup
+}
+
+// A SignIn says how people sign in at a service: OAuth 2.0 with an authorization code.
+type SignIn struct {
+	Client       string   // whose registration at the service is needed: a word such as microsoft, for several kinds
+	Title        string   // what people call the service
+	AuthorizeURL string   // where people permit the access
+	TokenURL     string   // where tokens are given and refreshed
+	Base         string   // where the access token goes
+	Scopes       []string // what is asked for
+	Params       map[string]string
+	InBasic      bool // the client's secret is sent as a password, not in the form
 }
 
 // The families of kinds. source/kinds says which page in docs each has.

@@ -1,7 +1,6 @@
 package inside
 
 import (
-	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -34,8 +33,15 @@ var offers = sync.OnceValue(func() (list []hub.Offer) {
 		if k.Setup == nil || k.Untrusted == nil {
 			continue
 		}
-		o := hub.Offer{Kind: k.Name, Title: k.Title, Icon: k.Icon, Group: kinds.FamilyOf(k).Group, Summary: k.Summary, Fresh: k.Fresh, Looks: k.Setup.Look != nil}
-		o.Needs = needs(k.Setup.Questions(source.Answers{}))
+		o := hub.Offer{Kind: k.Name, Title: k.Title, Icon: k.Icon, Group: kinds.FamilyOf(k).Group, Summary: k.Summary, Fresh: k.Fresh, Looks: k.Setup.Look != nil, SignIn: k.SignIn != nil}
+		questions := k.Setup.Questions(source.Answers{})
+		o.Needs = needs(questions)
+		if o.SignIn {
+			o.Needs = []string{"Somebody who signs in there, or " + uncapitalized(strings.Join(o.Needs, "; "))}
+		}
+		if i := slices.IndexFunc(questions, func(q source.Question) bool { return q.File }); i >= 0 {
+			o.File, o.Needs = "source."+questions[i].Key, []string{"A file to upload"}
+		}
 		list = append(list, o)
 	}
 	return list
@@ -354,21 +360,6 @@ func (s *Sources) WithoutCredentials(text string) (string, []string, error) {
 	}
 	bare, err := d.text()
 	return bare, lost, err
-}
-
-// required says which fields that must have a value have none.
-func (d document) required(k source.Kind, group string) error {
-	var wrong []error
-	for _, each := range d.slots(k) {
-		if each.Required && each.Group == group && d.word(each.Path) == "" {
-			example := ""
-			if each.Example != "" {
-				example = "For example: " + each.Example
-			}
-			wrong = append(wrong, invalid(each.Path, uncapitalized(each.Title)+" is missing", cmp.Or(each.Help, example, "Write it.")))
-		}
-	}
-	return errors.Join(wrong...)
 }
 
 func uncapitalized(text string) string {

@@ -31,6 +31,7 @@ updated: Last Modified
 time_zone: Europe/London
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.csv`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Setup: file.Setup(file.Guide{
 			Example: "customers.csv",

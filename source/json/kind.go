@@ -31,6 +31,7 @@ records: data.members
 id: member_no
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.json`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Formats: []source.Format{{
 			Name: "a JSON document", Starts: []string{"{\"", "[{", "{\n", "{\r\n", "[\n", "[\r\n", "{ \"", "[ {"},

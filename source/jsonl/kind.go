@@ -27,6 +27,7 @@ id: id
 updated: updated_at
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.jsonl`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Setup: file.Setup(file.Guide{
 			Example: "contacts.jsonl",

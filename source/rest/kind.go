@@ -80,6 +80,7 @@ func (p Preset) Kind() source.Kind {
 		Preset:        p.Text,
 		Setup:         p.setup(),
 		Untrusted:     p.untrusted,
+		SignIn:        p.signIn(),
 		Config:        func() any { return reflect.New(typ).Interface() },
 		New: func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
 			cfg := reflect.New(typ)

@@ -22,6 +22,7 @@ type Language struct {
 	Hosts      []string                   `yaml:"hosts" digest:"-" jsonschema_description:"What the host of an address that an answer brings must end in, such as .example.com. Without it only the host of base is asked."`
 	Headers    map[string]Text            `yaml:"headers" digest:"-" jsonschema_description:"Headers of every request."`
 	Auth       []Auth                     `yaml:"auth" digest:"-" jsonschema_description:"How requests are authenticated: the first way whose fields all have a value."`
+	SignIn     SignIn                     `yaml:"sign_in" digest:"-" jsonschema_description:"How people sign in at the service, so that a hub gets what stands in the field access_token of connection (OAuth 2.0, authorization code)."`
 	Verify     Request                    `yaml:"verify" digest:"-" jsonschema_description:"A cheap request that succeeds with good credentials, and whose answer says what time it is (its header Date)."`
 
 	Tenant  string   `yaml:"tenant" jsonschema_description:"Where verify's answer names the account that the credentials belong to: a path. Checkpoints belong to it."`
@@ -76,6 +77,16 @@ type Auth struct {
 	Key          Text            `yaml:"key" jsonschema_description:"The private key of jwt_bearer, as PEM."`
 	Claims       map[string]Text `yaml:"claims" jsonschema_description:"The claims of jwt_bearer besides iat and exp."`
 	Form         map[string]Text `yaml:"form" jsonschema_description:"More that is sent to token_url."`
+}
+
+// SignIn is how people sign in at a service.
+type SignIn struct {
+	Client       string            `yaml:"client" jsonschema_description:"A word for the registration of an application at the service: a key of oauth_clients in the hub's configuration. Several presets may share one."`
+	AuthorizeURL Text              `yaml:"authorize_url" jsonschema_description:"Where people permit the access."`
+	TokenURL     Text              `yaml:"token_url" jsonschema_description:"Where tokens are given and refreshed."`
+	Scopes       []Text            `yaml:"scopes" jsonschema_description:"What is asked for."`
+	Params       map[string]string `yaml:"params" jsonschema_description:"More parameters of the address at which people permit the access."`
+	ClientIn     string            `yaml:"client_in" jsonschema:"enum=body,enum=basic" jsonschema_description:"Where the client's ID and secret are sent. Default: body."`
 }
 
 // A Request is one HTTP request. Texts may hold {{name}}.

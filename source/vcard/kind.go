@@ -25,6 +25,7 @@ change. [More](serve-my-files.md#vcards)`,
 path: contacts.vcf
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.vcf`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Formats:       []source.Format{{Name: "a vCard file", Starts: []string{"BEGIN:VCARD"}}},
 		Setup: file.Setup(file.Guide{

@@ -32,6 +32,7 @@ sheet: Contacts
 id: Customer No
 `,
 		CallerExample: `path: workbooks/{{auth.tenant}}.xlsx`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Formats: []source.Format{{
 			Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", Starts: []string{"PK\x03\x04", "PK\x05\x06"},

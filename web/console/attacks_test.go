@@ -38,6 +38,10 @@ var access = map[string]string{
 	"GET /drafts/{draft}": operator, "POST /drafts/{draft}": operator,
 	"GET /drafts/{draft}/things": operator, "POST /drafts/{draft}/things": operator,
 	"GET /drafts/{draft}/contacts": operator, "POST /drafts/{draft}/contacts": operator,
+	"GET /drafts/{draft}/signed-in": operator,
+	"GET /files":                    reader, "GET /files/replace": operator, "POST /files/replace": operator,
+	"GET /files/staged/{file}": operator, "POST /files/staged/{file}": operator, "POST /files/staged/{file}/discard": operator,
+	"GET /files/remove": operator, "POST /files/remove": operator,
 	"GET " + one + "/source": reader, "POST " + one + "/source": operator,
 	"GET /integrations/new":      reader,
 	"POST /integrations/new":     operator,
@@ -82,7 +86,7 @@ func routes(t *testing.T) (all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, found := range regexp.MustCompile(`c\.(?:page|live|stream|open)\(("[^,]+),`).FindAllStringSubmatch(string(source), -1) {
+	for _, found := range regexp.MustCompile(`c\.(?:page|live|stream|open|upload)\(("[^,]+),`).FindAllStringSubmatch(string(source), -1) {
 		pattern := strings.NewReplacer(`"+one+"`, one, `"+one`, one, `"`, "").Replace(found[1])
 		if strings.Contains(pattern, "pattern string") {
 			continue
@@ -125,7 +129,7 @@ func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string)
 			return "GET", "/no/such/page"
 		}
 		id := map[string]string{"tokens": token.ID, "webhooks": hook.ID, "users": bob.ID}[strings.SplitN(path, "/", 3)[1]]
-		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{kind}", "mysql", "{draft}", "no-such-draft", "{$}", "").Replace(path)
+		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{kind}", "mysql", "{draft}", "no-such-draft", "{file}", "no-such-file", "{$}", "").Replace(path)
 		if strings.HasPrefix(path, "/person") {
 			path += "?account=acme&integration=crm&id=jane-7"
 		} else if !strings.Contains(path, "acme") {

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -59,8 +62,11 @@ func (c *Console) beginning(q *request) (view.Draft, error) {
 	d.Kind, d.Account, d.Draft.Name = offer.Kind, q.chosen(), q.Form.Get("integration")
 	d.Changes = d.Draft.Name != ""
 	d.Text = "source:\n  kind: " + offer.Kind + "\n"
-	d.Fields, err = c.hub.DraftForm(d.Draft)
-	return d, err
+	if d.Fields, err = c.hub.DraftForm(d.Draft); err != nil {
+		return d, err
+	}
+	d.MaxFile = humanize.IBytes(hub.DefaultFileBytes)
+	return d, c.fillConnect(q, &d)
 }
 
 // begin begins a draft with what was typed, and goes on as the draft does.

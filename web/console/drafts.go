@@ -8,10 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console/view"
+	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
 // draft returns the draft that the path names, as a page of a step.
@@ -30,6 +33,9 @@ func (c *Console) draftPage(q *request, d hub.Draft, step int) (shown view.Draft
 		return shown, err
 	}
 	q.page.Account = d.Account
+	if err := c.fillConnect(q, &shown); err != nil {
+		return shown, err
+	}
 	if shown.Fields, err = c.hub.DraftForm(d); err != nil {
 		return shown, err
 	}
@@ -75,6 +81,34 @@ func whatAnotherSourceDoes(q *request, i hub.IntegrationView) []string {
 	return says
 }
 
+// fillConnect says what of the first page depends on the hub: its uploaded files, and whether people can sign in.
+func (c *Console) fillConnect(q *request, d *view.Draft) error {
+	if d.Step != view.StepConnect || d.Account == "" {
+		return nil
+	}
+	if d.Offer.SignIn {
+		how, client, err := c.hub.SignInFor(q.Context(), hub.SourceDraft{Account: d.Account, Text: d.Text})
+		if err == nil && client == "" { // otherwise something must be filled in first
+			d.NoClient = how.Client
+		}
+	}
+	if d.Offer.File == "" {
+		return nil
+	}
+	each, _, _, err := c.hub.FileLimits(q.Context(), d.Account)
+	if err != nil {
+		return nil // who may not is told when the form is sent
+	}
+	d.MaxFile = humanize.IBytes(uint64(each))
+	files, err := c.hub.Files(q.Context(), d.Account)
+	for _, f := range files {
+		if f.Kind == d.Kind {
+			d.Files = append(d.Files, f.Name)
+		}
+	}
+	return err
+}
+
 func (c *Console) draftConnect(q *request) error {
 	d, err := c.draft(q, view.StepConnect)
 	if err != nil {
@@ -93,10 +127,18 @@ func (c *Console) connectDraft(q *request) error {
 
 // connect takes where a source is, tries it, and goes on to what was found there.
 func (c *Console) connect(q *request, d hub.Draft) error {
-	d, err := c.hub.FillDraft(q.Context(), d, q.PostForm)
+	d, err := c.fill(q, d)
 	shown, failed := c.draftPage(q, d, view.StepConnect)
 	if failed != nil {
 		return failed
+	}
+	if err == nil && q.PostForm.Get("do") == "sign-in" {
+		return c.beginDraftSignIn(q, shown)
+	}
+	if err == nil && d.Client != "" && hasSecret(shown.Fields) {
+		if d, err = c.hub.WithoutSignIn(q.Context(), d); err != nil {
+			return err
+		}
 	}
 	if err == nil {
 		err = ofFields(c.hub.CheckDraft(d), shown.Fields, hub.GroupConnection, hub.GroupMore)
@@ -104,16 +146,69 @@ func (c *Console) connect(q *request, d hub.Draft) error {
 	if err != nil {
 		return q.refuseDraft(shown, err, sameField)
 	}
-	if !shown.Offer.Looks || d.Changes && d.Found == nil && d.Kept { // nothing of the connection was changed
+	return c.goOn(q, d, shown)
+}
+
+// hasSecret reports whether a credential is filled in.
+func hasSecret(fields []hub.SourceField) bool {
+	return slices.ContainsFunc(fields, func(f hub.SourceField) bool { return f.Secret && f.Set })
+}
+
+// fill puts what was typed into a draft, and the file that was uploaded.
+func (c *Console) fill(q *request, d hub.Draft) (hub.Draft, error) {
+	offer, err := c.hub.Offer(d.Kind)
+	if err != nil {
+		return d, err
+	}
+	if q.file != nil && offer.File != "" {
+		name, err := c.addFile(q, d.Account)
+		if err != nil {
+			return d, inField(err, offer.File)
+		}
+		q.PostForm.Set(offer.File, "upload:"+name)
+	}
+	return c.hub.FillDraft(q.Context(), d, q.PostForm)
+}
+
+// goOn leads to what is next once a source is connected.
+func (c *Console) goOn(q *request, d hub.Draft, shown view.Draft) (err error) {
+	if !shown.Offer.Looks || d.Kept && d.Found == nil { // nothing of the connection was changed
 		return q.redirect(view.DraftPath(d.ID, "contacts"), "")
 	}
-	if d, err = c.hub.FindDraft(q.Context(), d, nil); err != nil && d.Found == nil {
+	if d, err = c.hub.FindDraft(q.Context(), d, nil); err != nil && (d.Found == nil || len(d.Found.Things) == 0) {
 		return q.refuseDraft(shown, err, sameField)
 	}
-	if d.Found != nil && (len(d.Found.Things) > 1 || err != nil) {
+	if err != nil || len(d.Found.Things) > 1 {
 		return q.redirect(view.DraftPath(d.ID, "things"), "")
 	}
 	return q.redirect(view.DraftPath(d.ID, "contacts"), "")
+}
+
+// beginDraftSignIn sends the browser to the external service. A page in between leads there: forms may only lead to this host.
+func (c *Console) beginDraftSignIn(q *request, d view.Draft) error {
+	begun, err := c.hub.BeginDraftSignIn(q.Context(), d.Draft, c.callback(q), view.DraftPath(d.ID, "signed-in"))
+	if err != nil {
+		return q.refuseDraft(d, err, sameField)
+	}
+	http.SetCookie(q.w, exchange.SignInBinding(begun.Binding, c.options.Secure))
+	return q.leave(begun.URL, view.DraftPath(d.ID, ""))
+}
+
+// signedIn is where the browser comes back to from an external service.
+func (c *Console) signedIn(q *request) error {
+	d, err := c.draft(q, view.StepConnect)
+	if err != nil {
+		return err
+	}
+	grant := q.Form.Get("grant")
+	if grant == "" {
+		return q.refuseDraft(d, &failure.Error{Code: failure.Invalid, Message: "the external service did not permit the access", Hint: "Sign in again, or give credentials of your own."}, sameField)
+	}
+	signed, err := c.hub.DraftSignedIn(q.Context(), d.Draft, grant)
+	if err != nil {
+		return q.refuseDraft(d, err, sameField)
+	}
+	return c.goOn(q, signed, d)
 }
 
 // ofFields returns what is wrong with fields of some groups: the others are filled in later.
@@ -180,7 +275,7 @@ func (c *Console) showContacts(q *request, d view.Draft) error {
 	if err != nil {
 		return q.refuseDraft(d, err, sameField)
 	}
-	d.Preview = &preview
+	d.Preview = preview
 	return q.showDraft(http.StatusOK, d)
 }
 

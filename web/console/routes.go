@@ -54,13 +54,23 @@ func (c *Console) draftRoutes() {
 	c.page("GET /catalogue", c.catalogue)
 	c.live("GET /catalogue/found", c.catalogueFound)
 	c.page("GET /catalogue/{kind}", c.kind)
-	c.page("POST /catalogue/{kind}", c.begin)
+	c.upload("POST /catalogue/{kind}", c.begin)
 	c.page("GET /drafts/{draft}", c.draftConnect)
-	c.page("POST /drafts/{draft}", c.connectDraft)
+	c.upload("POST /drafts/{draft}", c.connectDraft)
+	c.page("GET /drafts/{draft}/signed-in", c.signedIn)
 	c.page("GET /drafts/{draft}/things", c.draftThings)
 	c.page("POST /drafts/{draft}/things", c.chooseThings)
 	c.page("GET /drafts/{draft}/contacts", c.draftContacts)
 	c.page("POST /drafts/{draft}/contacts", c.changeContacts)
+
+	c.page("GET /files", c.files)
+	c.page("GET /files/replace", c.replacing)
+	c.upload("POST /files/replace", c.replaceFile)
+	c.page("GET /files/staged/{file}", c.stagedFile)
+	c.page("POST /files/staged/{file}", c.applyFile)
+	c.page("POST /files/staged/{file}/discard", c.discardFile)
+	c.page("GET /files/remove", c.confirmRemoveFile)
+	c.page("POST /files/remove", c.removeFile)
 }
 
 // openRoutes are for who is not signed in.
@@ -117,6 +127,12 @@ func (c *Console) live(pattern string, h handler) { c.handle(pattern, signedIn, 
 
 // stream serves events until the browser has gone.
 func (c *Console) stream(pattern string, h handler) { c.handle(pattern, signedIn, h) }
+
+// upload is page for what takes a file.
+func (c *Console) upload(pattern string, h handler) {
+	c.takesFiles[pattern] = true
+	c.page(pattern, h)
+}
 
 // open serves anyone.
 func (c *Console) open(pattern string, h handler) { c.handle(pattern, 0, h) }
