@@ -264,7 +264,7 @@ func (h *Hub) BeginDraftSignIn(ctx context.Context, d Draft, redirect, back stri
 
 // DraftSignedIn notes what a sign-in gave: it is good only for who began it, and for the draft's account and service.
 func (h *Hub) DraftSignedIn(ctx context.Context, d Draft, grant string) (Draft, error) {
-	how, _, err := h.SignInFor(ctx, d.source())
+	how, _, err := h.signInOf(InsideSource{Account: d.Account, Text: d.Text, SignIn: true}, d.Client)
 	if err == nil {
 		err = h.mayUseGrant(ctx, grant, d.Account, d.Client, how)
 	}

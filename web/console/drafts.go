@@ -132,6 +132,9 @@ func (c *Console) connect(q *request, d hub.Draft) error {
 	if failed != nil {
 		return failed
 	}
+	if file := shown.Offer.File; err == nil && file != "" && valueOf(shown.Fields, file) == "" {
+		err = &failure.Error{Code: failure.Invalid, Field: file, Message: "no file was chosen", Hint: "Choose one on your machine."}
+	}
 	if err == nil && q.PostForm.Get("do") == "sign-in" {
 		return c.beginDraftSignIn(q, shown)
 	}
@@ -147,6 +150,15 @@ func (c *Console) connect(q *request, d hub.Draft) error {
 		return q.refuseDraft(shown, err, sameField)
 	}
 	return c.goOn(q, d, shown)
+}
+
+func valueOf(fields []hub.SourceField, path string) string {
+	for _, f := range fields {
+		if f.Path == path {
+			return f.Value
+		}
+	}
+	return ""
 }
 
 // hasSecret reports whether a credential is filled in.

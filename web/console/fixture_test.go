@@ -231,7 +231,7 @@ func newSite(t testing.TB, change ...func(*console.Options)) *site {
 	dir := t.TempDir()
 	s := &site{log: &buffer{}, clock: &clock{}, dir: dir}
 	s.hub, s.store = newHub(t, dir)
-	s.hub.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext})
+	s.hub.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext, Files: s.hub.Registry})
 	s.bridge = newBridge(t, 20, append(customers(95), jane)...)
 	stopping := make(chan struct{})
 	o := console.Options{

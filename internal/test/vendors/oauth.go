@@ -35,11 +35,13 @@ type OAuth struct {
 	refresh string
 	made    int
 	used    map[string]int // refreshes by grant type
+	codes   map[string]permission
 }
 
 // The grant types.
 const (
 	RefreshToken      = "refresh_token"
+	AuthorizationCode = "authorization_code"
 	ClientCredentials = "client_credentials"
 	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 	Password          = "password"
@@ -48,7 +50,7 @@ const (
 func newOAuth(now func() time.Time, prefix string, life time.Duration, grants ...string) *OAuth {
 	return &OAuth{
 		ClientID: prefix + "-client", ClientSecret: prefix + "-secret", Life: life, Grants: grants, now: now, prefix: prefix,
-		tokens: map[string]time.Time{}, refresh: prefix + "-refresh-0", used: map[string]int{},
+		tokens: map[string]time.Time{}, codes: map[string]permission{}, refresh: prefix + "-refresh-0", used: map[string]int{},
 	}
 }
 
@@ -124,6 +126,11 @@ func (o *OAuth) grant(r *http.Request) (map[string]any, error) {
 		}
 		if o.Rotates {
 			o.refresh = fmt.Sprintf("%s-refresh-%d", o.prefix, o.made+1)
+		}
+		answer["refresh_token"] = o.refresh
+	case AuthorizationCode:
+		if err := o.redeem(form); err != nil {
+			return nil, err
 		}
 		answer["refresh_token"] = o.refresh
 	case JWTBearer:
