@@ -164,6 +164,9 @@ func oauth(o *registry.OAuth) string {
 	if o == nil {
 		return ""
 	}
+	if o.Client != "" {
+		return "a person signs in, by the hub's client " + o.Client
+	}
 	return o.Grant + ", client " + o.ClientID + ", token " + o.TokenURL
 }
 
