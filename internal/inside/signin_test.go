@@ -123,7 +123,9 @@ func (w *world) process(t *testing.T, name string) *hub.Hub {
 		}
 		return w.cloud.RoundTrip(r)
 	})
-	refuse := func(context.Context, string, string) (net.Conn, error) { return nil, fmt.Errorf("no connection is made here") }
+	refuse := func(context.Context, string, string) (net.Conn, error) {
+		return nil, fmt.Errorf("no connection is made here")
+	}
 	sources := inside.New(inside.Options{Transport: outside, Dial: refuse, Files: r})
 	t.Cleanup(func() { must(t, sources.Close()); must(t, store.Close()); must(t, r.Close()) })
 	h := hub.New(r, store)
