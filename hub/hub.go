@@ -141,6 +141,7 @@ type Kin struct {
 type PurgeResult struct {
 	Purged int64           `json:"purged"` // records
 	Refs   []directory.Ref `json:"refs"`
+	Files  []string        `json:"files,omitempty"` // uploaded files that the records came from: the person is still in them
 }
 
 // An Overview sums up what an actor may see.

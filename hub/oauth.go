@@ -305,17 +305,17 @@ func (g *grant) explain(err error) error {
 	case refused.Response != nil && (refused.Response.StatusCode >= 500 || refused.Response.StatusCode == http.StatusTooManyRequests):
 		return &bridge.Error{Code: bridge.CodeSourceUnavailable, Status: refused.Response.StatusCode, Message: "the token endpoint is out of order: " + refused.Response.Status, Hint: "It is asked again."}
 	}
-	if g.service != "" && refused.ErrorCode == "invalid_grant" {
-		return &bridge.Error{
-			Code: bridge.CodeUnauthorized, Message: g.service + " does not take the sign-in any more: it was revoked, has expired, or was used elsewhere (invalid_grant)",
-			Hint: g.mend(),
-		}
-	}
 	reason := "no reason given"
 	if plainCode.MatchString(refused.ErrorCode) {
 		reason = refused.ErrorCode
 	}
 	e := &bridge.Error{Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + reason, Hint: g.mend()}
+	switch {
+	case g.service != "" && (reason == "invalid_client" || reason == "unauthorized_client"):
+		e.Message, e.Hint = g.service+" does not take the hub's client: "+reason, "Have the operator correct oauth_clients."+g.oauth.Client+" in the hub's configuration."
+	case g.service != "":
+		e.Message = g.service + " does not take the sign-in any more: it was revoked, has expired, or was used elsewhere (" + reason + ")"
+	}
 	if refused.Response != nil && refused.Response.StatusCode == http.StatusForbidden && refused.ErrorCode == "" {
 		e.Status = http.StatusForbidden // a firewall's, maybe
 	}

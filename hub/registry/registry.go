@@ -82,13 +82,13 @@ type Field struct {
 // An OAuth says how an integration gets its access token (RFC 6749). The client's secret, the tokens and the pending state
 // are kept with the sealed auth values.
 type OAuth struct {
-	Grant string `json:"grant"` // authorization_code, client_credentials or password
+	Grant string `json:"grant,omitempty"` // authorization_code, client_credentials or password
 	// Client names the operator's registration at the external service, by which people sign in there. It and what the kind of the
 	// source says take the place of every other field. Empty: none.
 	Client       string            `json:"client,omitempty"`
 	AuthorizeURL string            `json:"authorize_url,omitempty"`
-	TokenURL     string            `json:"token_url"`
-	ClientID     string            `json:"client_id"`
+	TokenURL     string            `json:"token_url,omitempty"`
+	ClientID     string            `json:"client_id,omitempty"`
 	Scopes       []string          `json:"scopes,omitempty"`
 	Params       map[string]string `json:"params,omitempty"` // more parameters of the authorization request
 	Field        string            `json:"field,omitempty"`  // auth field that carries the access token; empty: access_token

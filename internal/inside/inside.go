@@ -41,7 +41,9 @@ type Options struct {
 	// business with. Without them no such source is opened.
 	Transport http.RoundTripper
 	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	Files     Files // uploaded files; nil: there are none
+	Files     Files  // uploaded files; nil: there are none
+	Temporary string // folder for copies of uploaded files; empty: the system's
+	Unpacked  int64  // bytes that a part of an uploaded archive may unpack to; 0: [hub.Unpacked]
 }
 
 // Files are where uploaded files are kept: a [registry.DB].
@@ -107,10 +109,13 @@ func New(o Options) *Sources {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
+	if o.Unpacked == 0 {
+		o.Unpacked = hub.Unpacked
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Sources{o: o, open: map[key]*opened{}, uploads: uploads{files: o.Files}}
+	return &Sources{o: o, open: map[key]*opened{}, uploads: uploads{files: o.Files, temporary: o.Temporary}}
 }
 
 // keys are those of an endpoint that a source inside the hub has.
@@ -324,9 +329,6 @@ func (s *Sources) close(o *opened) {
 	o.release()
 }
 
-// unpacked is the most that a part of an uploaded archive may unpack to.
-const unpacked = hub.Unpacked
-
 // deps are what a source works with.
 func (s *Sources) deps(of hub.InsideSource, kind string, o *opened, uploads map[string]source.Upload) (source.Deps, error) {
 	if !of.Trusted && (s.o.Transport == nil || s.o.Dial == nil) {
@@ -334,7 +336,7 @@ func (s *Sources) deps(of hub.InsideSource, kind string, o *opened, uploads map[
 	}
 	deps := source.Deps{Logger: s.o.Logger.With("source", kind), Clock: s.o.Clock, Uploads: uploads}
 	if !of.Trusted {
-		deps.Unpacked = unpacked
+		deps.Unpacked = s.o.Unpacked
 		deps.Transport = guarded{s.o.Transport, o, s.o.Clock}
 		deps.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := s.o.Dial(ctx, network, address)

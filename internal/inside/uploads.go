@@ -53,7 +53,8 @@ func paths(n *yaml.Node, yield func(string)) {
 
 // uploads are copies of uploaded files on this machine's disk, for sources that read them: in a folder that only this process may look into.
 type uploads struct {
-	files Files
+	files     Files
+	temporary string
 
 	mu     sync.Mutex
 	folder string // empty until one is needed
@@ -144,7 +145,7 @@ func (u *uploads) makeFolder() (err error) {
 		return nil
 	}
 	u.copies = map[string]*copied{}
-	if u.folder, err = os.MkdirTemp("", "contactbridge-files-*"); err != nil {
+	if u.folder, err = os.MkdirTemp(u.temporary, "contactbridge-files-*"); err != nil {
 		return fmt.Errorf("make a folder for uploaded files: %w", err)
 	}
 	return nil

@@ -288,6 +288,17 @@ func (c *Console) showContacts(q *request, d view.Draft) error {
 		return q.refuseDraft(d, err, sameField)
 	}
 	d.Preview = preview
+	for n, f := range d.Fields { // what the source maps by itself
+		if name, ok := strings.CutPrefix(f.Path, "source.fields."); ok && f.Value == "" {
+			var from []string
+			for _, m := range preview.Mapping {
+				if m.Field == name {
+					from = append(from, m.From)
+				}
+			}
+			d.Fields[n].Example = strings.Join(from, ", ")
+		}
+	}
 	return q.showDraft(http.StatusOK, d)
 }
 
