@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -9,10 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/inside"
 	"github.com/contactbridge/contactbridge/internal/test/mysqltest"
 	"github.com/contactbridge/contactbridge/internal/test/vendors"
@@ -36,6 +41,7 @@ func TestInABrowserFromTheCatalogueToANamedCallWithADatabase(t *testing.T) {
 	b.sees("MariaDB or MySQL")
 	b.accessible("the catalogue")
 	b.picture("catalogue")
+	b.fits("catalogue")
 	b.fill("q", "maria")
 	b.until("fewer offers", `document.querySelectorAll(".offer").length == 2`)
 	b.click("MariaDB or MySQL")
@@ -53,10 +59,15 @@ func TestInABrowserFromTheCatalogueToANamedCallWithADatabase(t *testing.T) {
 	b.sees("Which table holds the contacts?")
 	b.accessible("tables")
 	b.picture("choose")
+	b.fits("choose")
 	b.click("Propose the columns")
 	b.sees("Jane Doe")
 	b.accessible("a preview")
+	b.dark(true)
+	b.accessible("a preview in the dark")
+	b.dark(false)
 	b.picture("preview")
+	b.fits("preview")
 	b.run(chromedp.Evaluate(`window.scrollTo(0, document.querySelector("#draft-form").offsetTop)`, nil))
 	b.picture("preview-mapping")
 	b.fill("source.fields.company", "upper(company)")
@@ -79,6 +90,139 @@ func TestInABrowserFromTheCatalogueToANamedCallWithADatabase(t *testing.T) {
 	b.fill("number", "020 7946 0958")
 	b.sees("Jane Doe")
 	b.quiet()
+}
+
+// fits reports what is wider than the screen, on a telephone and on narrow windows, and takes pictures to look at.
+func (b *tab) fits(what string) {
+	b.t.Helper()
+	for _, width := range []int64{390, 1024, 1280} {
+		b.run(chromedp.EmulateViewport(width, 860))
+		var over int
+		b.run(chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &over))
+		if over > 0 {
+			b.t.Errorf("%s is %d pixels too wide at %d", what, over, width)
+		}
+		b.picture(fmt.Sprintf("%s-%d", what, width))
+	}
+}
+
+// A source is connected without JavaScript, and changed: what is kept of its credentials goes nowhere else.
+func TestInABrowserWithoutJavaScriptASourceIsConnected(t *testing.T) {
+	db := mariadb.Database(t,
+		`CREATE TABLE people (id int PRIMARY KEY, name varchar(50), phone varchar(40), updated_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP)`,
+		`INSERT INTO people VALUES (7, 'Jane Doe', '020 7946 0958', '2026-03-01 09:00:00')`)
+	s := newSite(t)
+	v := s.administrator(t)
+	v.goes("/accounts/new", "/accounts/new", "name", "acme", "region", "GB", "time_zone", "Europe/London")
+	b := s.browser(t, emulation.SetScriptExecutionDisabled(true))
+	b.borrow(v)
+	b.open("/catalogue")
+	b.types("q", "maria")
+	b.click("Search")
+	b.plainly("MariaDB or MySQL")
+	b.click("MariaDB or MySQL")
+	b.types("source.dsn", db.User(t))
+	b.click("Connect")
+	b.plainly("Jane Doe") // there is one table only
+	b.click("Show the contacts again")
+	b.plainly("Jane Doe")
+	b.click("Save and start")
+	b.plainly("The integration was added")
+	key := directory.Key{Account: "acme", Integration: "people"}
+	s.waitFor(t, key, registry.HealthOK)
+	b.click("What it reads…")
+	b.plainly("MariaDB or MySQL")
+	b.click("Change the source")
+	b.plainly("Change what people reads")
+	b.click("Connect")
+	b.plainly("Save the change")
+	b.plainly("The next run reads everything")
+	b.run(chromedp.SetValue(`input[name="source.fields.company"]`, `'Example'`, chromedp.ByQuery))
+	b.click("Save the change")
+	b.plainly("The changes are saved.")
+	eventually(t, "the new company", func() bool { return strings.Contains(v.must("/calling?number=02079460958").text, "Example") })
+}
+
+// A draft is the user's who began it, shows no credential, and does not send what is kept to another place.
+func TestADraftKeepsItsSecrets(t *testing.T) {
+	s := newSite(t)
+	admins := s.administrator(t)
+	admins.goes("/accounts/new", "/accounts/new", "name", "acme", "region", "GB", "time_zone", "Europe/London")
+	v, other := s.user(t, admins, "oto", registry.RoleOperator, "acme"), s.user(t, admins, "eve", registry.RoleOperator, "acme")
+	text := "source: {kind: carddav, url: 'http://127.0.0.1:1/', username: jane, password: k3pt-secret, books: [x]}"
+	key := directory.Key{Account: "acme", Integration: "book"}
+	if err := s.hub.AddIntegration(t.Context(), registry.Integration{Key: key, Source: "carddav"}, map[string]string{registry.SourceValue: text}); err != nil {
+		t.Fatal(err)
+	}
+	draft := v.goes("/integrations/acme/book/source", "/integrations/acme/book/source").to()
+	page := v.must(draft).text
+	if strings.Contains(page, "k3pt-secret") || !strings.Contains(page, "http://127.0.0.1:1/") || !strings.Contains(page, "unchanged") {
+		t.Error("the form of a kept source:", page)
+	}
+	for _, below := range []string{"", "/contacts", "/things"} {
+		if a := other.get(draft + below); a.StatusCode != http.StatusNotFound {
+			t.Errorf("somebody else sees a draft: %d", a.StatusCode)
+		}
+	}
+	if a := other.post("/settings", draft, "source.url", "http://127.0.0.1:2/"); a.StatusCode != http.StatusNotFound {
+		t.Errorf("somebody else changes a draft: %d", a.StatusCode)
+	}
+	// The password was given for the other server.
+	a := v.post(draft, draft, "source.url", "http://127.0.0.1:2/", "source.username", "jane", "source.password", "")
+	if a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.text, "What was kept was given for the connection as it was") {
+		t.Error(a.StatusCode, a.text)
+	}
+	id := strings.TrimPrefix(draft, "/drafts/")
+	kept, err := s.hub.Registry.Secret(t.Context(), registry.PendingOwner(id), "draft")
+	if err != nil || strings.Contains(string(kept), "k3pt-secret") || !strings.Contains(string(kept), "127.0.0.1:2") {
+		t.Errorf("%s, %v", kept, err)
+	}
+	// What the user types is kept while the rest is corrected, and not shown.
+	a = v.post(draft, draft, "source.url", "nonsense", "source.username", "jane", "source.password", "typ3d-secret")
+	if a.StatusCode != http.StatusUnprocessableEntity || strings.Contains(a.text, "typ3d-secret") || !strings.Contains(a.text, "unchanged") {
+		t.Error(a.StatusCode, a.text)
+	}
+	if strings.Contains(s.log.String(), "secret") {
+		t.Error("a secret is in the log")
+	}
+}
+
+// An integration gets a source in place of its bridge, and a bridge again: ids and history stay, and what becomes of them is said before.
+func TestABridgeBecomesASourceAndTheOtherWayRound(t *testing.T) {
+	db := mariadb.Database(t,
+		`CREATE TABLE people (id varchar(20) PRIMARY KEY, name varchar(50), phone varchar(40), updated_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP)`,
+		`INSERT INTO people VALUES ('jane-7', 'Jane Doe of the table', '020 7946 0958', '2026-03-01 09:00:00')`)
+	s := newSite(t)
+	key := s.furnish(t)
+	v := s.administrator(t)
+	const one = "/integrations/acme/crm"
+	page := v.must(one + "/source").text
+	if !strings.Contains(page, "The next run reads everything") || !strings.Contains(page, "Of the 96 contacts") {
+		t.Error("what changes is not said:", page)
+	}
+	before, err := s.hub.Runs(t.Context(), key, 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen := "/catalogue/mysql?account=acme&integration=crm"
+	draft := strings.TrimSuffix(v.goes(chosen, chosen, "account", "acme", "source.dsn", db.User(t)).to(), "/contacts")
+	if page := v.must(draft + "/contacts").text; !strings.Contains(page, "Jane Doe of the table") || !strings.Contains(page, "Of the 96 contacts") {
+		t.Error("the preview:", page)
+	}
+	v.goes(draft+"/contacts", draft+"/contacts", "do", "save")
+	s.waitFor(t, key, registry.HealthGuarded) // 95 of 96 contacts are gone
+	i, given, err := s.hub.Registry.Configured(t.Context(), key)
+	if err != nil || i.Bridge != "" || i.Source != "mysql" || len(given) != 1 {
+		t.Errorf("%+v, %d values, %v", i, len(given), err)
+	}
+	v.goes(one+"/bridge", one+"/bridge", "bridge", s.bridge.url(), "when", "every", "every", "30m", "full", "7", "guard-share", "20", "guard-min", "10",
+		"auth-0-name", "username", "auth-0-value", "agent", "auth-1-name", "password", "auth-1-type", "password", "auth-1-value", "s3cret", "do", "save")
+	s.waitFor(t, key, registry.HealthOK)
+	i, given, err = s.hub.Registry.Configured(t.Context(), key)
+	after, failed := s.hub.Runs(t.Context(), key, 0, 10)
+	if err != nil || failed != nil || i.Source != "" || i.Bridge != s.bridge.url() || len(given) != 2 || len(after) <= len(before) {
+		t.Errorf("%+v, %d values, %d runs, %v, %v", i, len(given), len(after), err, failed)
+	}
 }
 
 // A sky carries requests to vendors' hosts to their simulators, and any other request on.
@@ -118,7 +262,8 @@ func TestInABrowserFromTheCatalogueToANamedCallBySigningIn(t *testing.T) {
 	b := s.browser(t)
 	b.borrow(v)
 	b.open("/catalogue")
-	b.click("HubSpot")
+	b.tabTo("HubSpot") // the keyboard is enough
+	b.run(chromedp.KeyEvent(kb.Enter))
 	b.sees("Sign in with HubSpot")
 	b.accessible("a service to sign in at")
 	b.picture("sign-in")
@@ -198,6 +343,7 @@ func TestInABrowserFromTheCatalogueToANamedCallWithAWorkbook(t *testing.T) {
 	b.open("/files")
 	b.sees("customers.xlsx")
 	b.accessible("files")
+	b.fits("files")
 	b.picture("files")
 	b.click("Replace…")
 	b.run(chromedp.SetUploadFiles(`input[type="file"]`, []string{second}, chromedp.ByQuery))
@@ -207,6 +353,7 @@ func TestInABrowserFromTheCatalogueToANamedCallWithAWorkbook(t *testing.T) {
 	b.sees("+442079460111")
 	b.sees("Max Weber")
 	b.accessible("what a file changes")
+	b.fits("replace")
 	b.picture("replace")
 	b.click("Replace the file")
 	b.sees("The file was replaced.")

@@ -25,6 +25,8 @@ func (c *Console) routes() {
 	c.page("POST "+one+"/edit", c.changeIntegration)
 	c.page("GET "+one+"/source", c.comesFrom)
 	c.page("POST "+one+"/source", c.changeSource)
+	c.page("GET "+one+"/bridge", c.toBridge)
+	c.page("POST "+one+"/bridge", c.changeToBridge)
 	c.page("POST "+one+"/test", c.testIntegration)
 	c.page("POST "+one+"/oauth", c.beginOAuth)
 	c.page("POST "+one+"/run", c.ask(runNow))
