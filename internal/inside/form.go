@@ -36,8 +36,9 @@ var offers = sync.OnceValue(func() (list []hub.Offer) {
 		o := hub.Offer{Kind: k.Name, Title: k.Title, Icon: k.Icon, Group: kinds.FamilyOf(k).Group, Summary: k.Summary, Fresh: k.Fresh, Looks: k.Setup.Look != nil, SignIn: k.SignIn != nil}
 		questions := k.Setup.Questions(source.Answers{})
 		o.Needs = needs(questions)
-		if o.SignIn {
-			o.Needs = []string{"Somebody who signs in there, or " + uncapitalized(strings.Join(o.Needs, "; "))}
+		if o.SignIn { // what is secret comes last
+			last := len(o.Needs) - 1
+			o.Needs[last] = "Somebody who signs in there, or " + uncapitalized(o.Needs[last])
 		}
 		if i := slices.IndexFunc(questions, func(q source.Question) bool { return q.File }); i >= 0 {
 			o.File, o.Needs = "source."+questions[i].Key, []string{"A file to upload"}

@@ -169,7 +169,7 @@ func CataloguePage(p *Page, c Catalogue) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "\" autocomplete=\"off\" placeholder=\"HubSpot, database, Excel, …\" hx-get=\"/catalogue/found\" hx-include=\"closest form\" hx-trigger=\"input changed delay:150ms\" hx-target=\"#offers\" hx-sync=\"this:replace\"> <button>Search</button></div></div></form><div id=\"offers\" aria-live=\"polite\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "\" autocomplete=\"off\" placeholder=\"HubSpot, Excel, …\" hx-get=\"/catalogue/found\" hx-include=\"closest form\" hx-trigger=\"input changed delay:150ms\" hx-target=\"#offers\" hx-sync=\"this:replace\"> <button>Search</button></div></div></form><div id=\"offers\" aria-live=\"polite\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
