@@ -86,7 +86,7 @@ func (h *Hub) filesBytes() int64 { return cmp.Or(h.Options.FilesBytes, DefaultFi
 
 // FileLimits returns how large one file may be, how many bytes all files of an account may have, and how many they have.
 func (h *Hub) FileLimits(ctx context.Context, account string) (each, all, taken int64, err error) {
-	if err := permitAny(ctx, account, registry.ScopeRead, registry.ScopeWrite); err != nil {
+	if err := permitAny(ctx, account, registry.ScopeRead, registry.ScopeControl, registry.ScopeWrite); err != nil {
 		return 0, 0, 0, err
 	}
 	taken, err = h.Registry.Taken(ctx, account)

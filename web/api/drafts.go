@@ -13,8 +13,8 @@ import (
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
-// A sourceDraft is a source that is not kept yet.
-type sourceDraft struct {
+// A SourceDraft is a source that is not kept yet.
+type SourceDraft struct {
 	Source      map[string]any    `json:"source" doc:"The external service: kind, and that kind's keys as in a bridge's configuration."`
 	Phones      map[string]any    `json:"phones,omitempty" doc:"What happens to phone numbers, as in a bridge's configuration."`
 	Page        map[string]any    `json:"page,omitempty" doc:"When a page ends, as in a bridge's configuration."`
@@ -24,7 +24,7 @@ type sourceDraft struct {
 	Integration string            `json:"integration,omitempty" maxLength:"64" doc:"The integration that would be changed: its sign-in is used where it is for the same service."`
 }
 
-func (d sourceDraft) draft(ctx context.Context) (hub.SourceDraft, error) {
+func (d SourceDraft) draft(ctx context.Context) (hub.SourceDraft, error) {
 	s := IntegrationSettings{Source: d.Source, Phones: d.Phones, Page: d.Page}
 	if len(d.Source) == 0 {
 		return hub.SourceDraft{}, invalid("source", "source: it is empty.", "Write its kind, and that kind's keys.")
@@ -41,7 +41,7 @@ func (d sourceDraft) draft(ctx context.Context) (hub.SourceDraft, error) {
 
 type draftInput struct {
 	InAccount
-	Body sourceDraft `nameHint:"SourceDraft"`
+	Body SourceDraft `nameHint:"SourceDraft"`
 }
 
 type previewView struct {
@@ -78,7 +78,7 @@ type previewProblemView struct {
 type lookInput struct {
 	InAccount
 	Body struct {
-		sourceDraft
+		SourceDraft
 		Things []string `json:"things,omitempty" maxItems:"100" doc:"Names of what is to be read. Absent: what holds contacts, most likely."`
 	} `nameHint:"SourceLook"`
 }
@@ -122,7 +122,7 @@ type listingProblemView struct {
 type signInInput struct {
 	InAccount
 	Body struct {
-		sourceDraft
+		SourceDraft
 		Redirect string `json:"redirect,omitempty" maxLength:"2048" doc:"The hub's /oauth/callback, as browsers reach it. Default: the public URL of the hub's configuration, or where this request went."`
 		Back     string `json:"back,omitempty" maxLength:"2048" doc:"Path of this hub where the browser goes afterwards, with grant as a parameter. Default: its start."`
 	} `nameHint:"SourceSignIn"`
