@@ -47,6 +47,10 @@ type Client struct {
 	// UserAgent is sent as such. Default "contactbridge".
 	UserAgent string
 
+	// Inside says that the bridge is a source in this process: its errors are told in its own words, without the status that nobody
+	// sent over a network.
+	Inside bool
+
 	once sync.Once
 	own  *http.Client
 }

@@ -122,6 +122,10 @@ func (a *answer) refused() error {
 		e.RequestID = said.RequestID
 	}
 	e.Message = strings.TrimSpace(fmt.Sprintf("the bridge answers %d %s", status, http.StatusText(status)))
+	if a.client.Inside && by == ours && said.Message != "" {
+		e.Message = a.quoted(said.Message, by)
+		return e
+	}
 	if words := a.words(said.Message, by, body); words != "" {
 		e.Message += ": " + words
 	}

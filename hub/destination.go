@@ -82,6 +82,24 @@ func otherSource(was registry.Integration, kept map[string]string, is registry.I
 	return is.Source != "" && (was.Source == "" || kept[registry.SourceValue] != then[registry.SourceValue])
 }
 
+// otherService reports whether tokens that a provider gave would go elsewhere after a change of a source: it is another source, unless
+// people sign in at it and it still asks the same service.
+func (h *Hub) otherService(was registry.Integration, kept map[string]string, is registry.Integration, then map[string]string) bool {
+	if !otherSource(was, kept, is, then) {
+		return false
+	}
+	before, after := insideSource(was, kept), insideSource(is, then)
+	if was.Source == "" || !before.SignIn || !after.SignIn {
+		return true
+	}
+	a, _, err := h.signInOf(before, was.OAuth.Client)
+	if err != nil {
+		return true
+	}
+	b, _, err := h.signInOf(after, is.OAuth.Client)
+	return err != nil || !a.sameService(b)
+}
+
 // staysWithSource refuses to give values that are kept, and that a change does not give anew, to another source.
 func staysWithSource(was registry.Integration, kept map[string]string, is registry.Integration, then, given map[string]string) error {
 	if !otherSource(was, kept, is, then) {

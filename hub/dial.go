@@ -45,7 +45,6 @@ func tokenOnly(i registry.Integration) []string {
 // dial makes the line to an integration's bridge, with the auth values that were given for it. It asks nothing yet, except for a
 // first access token; kept says that new tokens are kept.
 func (h *Hub) dial(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (*line, error) {
-	secret := given[clientSecret]
 	values, err := authValues(i, given)
 	if err != nil {
 		return nil, err
@@ -54,22 +53,25 @@ func (h *Hub) dial(ctx context.Context, i registry.Integration, given map[string
 		delete(values, name)
 	}
 	if i.Source != "" {
-		return h.dialOn(ctx, i, given, kept, secret, h.insideClient(i, given[registry.SourceValue], values))
+		return h.dialOn(ctx, i, given, kept, h.insideClient(i, given, values))
 	}
 	address, err := fill(i.Bridge, values)
 	if err != nil {
 		return nil, &failure.Error{Code: failure.Invalid, Field: "bridge", Message: "the bridge URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
 	}
-	return h.dialOn(ctx, i, given, kept, secret, h.client(i, address, values))
+	return h.dialOn(ctx, i, given, kept, h.client(i, address, values))
 }
 
 // dialOn completes a line with an access token, if one is needed.
-func (h *Hub) dialOn(ctx context.Context, i registry.Integration, given map[string]string, kept bool, secret string, client *bridge.Client) (*line, error) {
+func (h *Hub) dialOn(ctx context.Context, i registry.Integration, given map[string]string, kept bool, client *bridge.Client) (*line, error) {
 	l := &line{client: client}
 	if i.OAuth == nil {
 		return l, nil
 	}
-	l.oauth = &grant{hub: h, integration: i, given: given, secret: secret, kept: kept}
+	var err error
+	if l.oauth, err = h.newGrant(ctx, i, given, kept); err != nil {
+		return nil, err
+	}
 	token, err := l.oauth.current(ctx)
 	if err != nil {
 		return nil, err
@@ -87,9 +89,9 @@ func (h *Hub) client(i registry.Integration, address string, values map[string]s
 }
 
 // insideClient is the client of a source inside the hub.
-func (h *Hub) insideClient(i registry.Integration, text string, values map[string]string) *bridge.Client {
+func (h *Hub) insideClient(i registry.Integration, given, values map[string]string) *bridge.Client {
 	c := h.client(i, "http://source.invalid/source/contact_sync", values)
-	c.HTTP = &http.Client{Transport: h.Inside.Transport(text, i.Managed)}
+	c.HTTP, c.Inside = &http.Client{Transport: h.Inside.Transport(insideSource(i, given))}, true
 	return c
 }
 
@@ -101,7 +103,7 @@ func (l *line) with(token string) *bridge.Client {
 	}
 	auth[l.oauth.field()] = token
 	c := l.client
-	return &bridge.Client{URL: c.URL, Auth: auth, MaxBody: c.MaxBody, Timeout: c.Timeout, UserAgent: c.UserAgent, HTTP: c.HTTP, Budget: c.Budget}
+	return &bridge.Client{URL: c.URL, Auth: auth, MaxBody: c.MaxBody, Timeout: c.Timeout, UserAgent: c.UserAgent, HTTP: c.HTTP, Budget: c.Budget, Inside: c.Inside}
 }
 
 // Page asks for one page. An address that may not be asked is an [*outbound.Refused]: asking again does not help.

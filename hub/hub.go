@@ -41,15 +41,6 @@ type Hub struct {
 	hubState
 }
 
-// Inside are sources in the hub's own process: each is asked as if a bridge of its own served it. A source is a text, which may hold
-// credentials; trusted says that it stands in the operator's file.
-type Inside interface {
-	// Check says everything that is wrong with a source, joined, or returns the name of its kind.
-	Check(text string, trusted bool) (kind string, err error)
-	// Transport carries requests to a source, whatever their host.
-	Transport(text string, trusted bool) http.RoundTripper
-}
-
 // New returns a hub on its two databases.
 func New(r *registry.DB, store directory.Store) *Hub { return &Hub{Registry: r, store: store} }
 
@@ -67,6 +58,17 @@ type Options struct {
 	// Ceilings are the most that an integration's limits may be, except for those that the configuration file declares. Zero
 	// fields mean those of [DefaultCeilings].
 	Ceilings registry.Limits
+	// OAuthClients are the operator's registrations at external services, by which people sign in there.
+	OAuthClients map[string]OAuthClient
+	FileBytes    int64 // the largest uploaded file; default [DefaultFileBytes]
+	FilesBytes   int64 // of all files of one account; default [DefaultFilesBytes]
+}
+
+// An OAuthClient is the operator's registration at an external service.
+type OAuthClient struct {
+	ClientID, ClientSecret string
+	AuthorizeURL, TokenURL string   // instead of those that the kind of a source says; empty: those
+	Scopes                 []string // instead of those that the kind says; none: those
 }
 
 // An Actor is who does something, for the audit log and for what is allowed.
@@ -139,6 +141,7 @@ type Kin struct {
 type PurgeResult struct {
 	Purged int64           `json:"purged"` // records
 	Refs   []directory.Ref `json:"refs"`
+	Files  []string        `json:"files,omitempty"` // uploaded files that the records came from: the person is still in them
 }
 
 // An Overview sums up what an actor may see.

@@ -46,8 +46,17 @@ func (h *Hub) AddIntegration(ctx context.Context, i registry.Integration, auth m
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	i.Managed = managed(ctx, i.Managed)
-	if err := h.Registry.AddIntegration(ctx, i, auth); err != nil {
+	if i, err = h.withFiles(ctx, i, auth); err != nil {
+		return err
+	}
+	auth, pending, err := h.takeGrant(ctx, i, auth)
+	if err != nil {
+		return err
+	}
+	if err := h.Registry.AddConnected(ctx, i, auth, pending); err != nil {
 		switch {
+		case errors.Is(err, registry.ErrChanged):
+			return usedGrant()
 		case errors.Is(err, registry.ErrExists):
 			return &failure.Error{
 				Code: failure.Conflict, Field: "name", Message: fmt.Sprintf("there is an integration %q in the account %s already", i.Key.Integration, i.Account),
@@ -151,9 +160,16 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 		return err
 	}
 	i.Managed, i.Version = managed(ctx, i.Managed), was.Version
+	if i, err = h.withFiles(ctx, i, all); err != nil {
+		return err
+	}
+	auth, pending, err := h.takeGrant(ctx, i, auth)
+	if err != nil {
+		return err
+	}
 	// Tokens that a provider gave were not given for a new place either, nor for another client.
-	elsewhere := NewDestination(was, kept, i, all) != "" || otherSource(was, kept, i, all)
-	change := registry.Change{Auth: auth, ForgetTokens: elsewhere || otherTokens(was.OAuth, i.OAuth) || otherOwner(i, kept, all)}
+	elsewhere := NewDestination(was, kept, i, all) != "" || h.otherService(was, kept, i, all)
+	change := registry.Change{Auth: auth, Pending: pending, ForgetTokens: elsewhere || otherTokens(was.OAuth, i.OAuth) || otherOwner(i, kept, all)}
 	if err := h.Registry.ChangeIntegration(ctx, i, change); err != nil {
 		return err
 	}
@@ -208,7 +224,7 @@ func changes(was, is registry.Integration, auth map[string]string) (what []strin
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(auth)) {
-		if name != registry.SourceValue {
+		if name != registry.SourceValue && name != registry.GrantValue {
 			what = append(what, "auth "+name)
 		}
 	}
@@ -373,31 +389,6 @@ func (h *Hub) Rejected(ctx context.Context, key directory.Key, before int64, lim
 		return nil, err
 	}
 	return h.store.Rejected(ctx, key, before, limit)
-}
-
-// checkSource says all that is wrong with what an integration's contacts come from: either a bridge or a source inside the hub.
-func (h *Hub) checkSource(ctx context.Context, i registry.Integration, auth map[string]string) error {
-	text := auth[registry.SourceValue]
-	invalid := func(message, hint string) error {
-		return &failure.Error{Code: failure.Invalid, Field: "source", Message: message, Hint: hint}
-	}
-	switch {
-	case i.Source == "" && text == "":
-		return nil
-	case i.Source == "":
-		return nil // it goes with the change
-	case i.Bridge != "" || i.Validation != "" || i.Agents != "":
-		return invalid("it has both a bridge and a source", "Choose one: a bridge elsewhere, or a source inside the hub.")
-	case h.Inside == nil:
-		return invalid("this process has no sources inside the hub", "Give it a bridge.")
-	case text == "":
-		return invalid("the source has no configuration", "Write its kind, and that kind's keys.")
-	}
-	kind, err := h.Inside.Check(text, managed(ctx, i.Managed))
-	if err == nil && kind != i.Source {
-		err = invalid(fmt.Sprintf("its kind is %s, not %s", kind, i.Source), "Write all of the new source.")
-	}
-	return err
 }
 
 // checkIntegration refuses what cannot be meant; auth are all of its auth values.
@@ -570,7 +561,7 @@ func fill(text string, values map[string]string) (string, error) {
 func authValues(i registry.Integration, given map[string]string) (map[string]string, error) {
 	values := map[string]string{}
 	for name, value := range given {
-		if value != "" && name != registry.SourceValue {
+		if value != "" && name != registry.SourceValue && name != registry.GrantValue {
 			values[name] = value
 		}
 	}

@@ -28,16 +28,14 @@ const (
 	PasswordGrant     = "password" // oauth2_password: with the auth values username and password
 )
 
-const (
-	stateSecret = "state"          // name of a sealed authorization under way
-	stateFresh  = 10 * time.Minute // that a user may take to connect it
-)
-
 func checkOAuth(o *registry.OAuth, auth map[string]string) error {
 	if o == nil {
 		return nil
 	}
 	var problems []error
+	if o.Client != "" {
+		return checkClient(*o)
+	}
 	invalid := func(field, message, hint string) {
 		problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "oauth." + field, Message: message, Hint: hint})
 	}
@@ -63,23 +61,60 @@ func checkOAuth(o *registry.OAuth, auth map[string]string) error {
 // owner is the name under which an integration's sealed secrets are kept.
 func owner(key directory.Key) string { return registry.Owner(key) }
 
-// A grant gets access tokens for an integration.
+// A grant gets access tokens for an integration, or for a draft of one.
 type grant struct {
 	hub         *Hub
 	integration registry.Integration
+	oauth       *registry.OAuth   // with everything that the operator's client and the kind of the source say
+	service     string            // what people call the external service; empty: not known
 	given       map[string]string // auth values
 	secret      string
-	kept        bool // tokens are kept; not those of a draft
+	style       oauth2.AuthStyle
+	owner       string // of the tokens
+	kept        bool   // tokens are kept; not those of a draft without a sign-in
+}
+
+// newGrant returns how an integration gets its access tokens. A draft has those of its sign-in.
+func (h *Hub) newGrant(ctx context.Context, i registry.Integration, given map[string]string, kept bool) (*grant, error) {
+	g := &grant{hub: h, integration: i, oauth: i.OAuth, given: given, secret: given[clientSecret], owner: owner(i.Key), kept: kept}
+	if i.OAuth.Client == "" {
+		return g, nil
+	}
+	how, client, err := h.signInOf(insideSource(i, given), i.OAuth.Client)
+	if err != nil {
+		return nil, err
+	}
+	g.use(i.OAuth.Client, how, client)
+	if ref := given[registry.GrantValue]; ref != "" {
+		if err := h.mayUseGrant(ctx, ref, i.Account, i.OAuth.Client, how); err != nil {
+			return nil, err
+		}
+		g.owner, g.kept = registry.PendingOwner(ref), true
+	}
+	return g, nil
+}
+
+// use takes over what the operator's client and the kind of a source say.
+func (g *grant) use(name string, how SignIn, client OAuthClient) {
+	g.oauth = &registry.OAuth{
+		Grant: AuthorizationCode, Client: name, AuthorizeURL: how.AuthorizeURL, TokenURL: how.TokenURL, ClientID: client.ClientID, Scopes: how.Scopes, Params: how.Params,
+	}
+	g.secret, g.service, g.style = client.ClientSecret, how.Title, oauth2.AuthStyleInParams
+	if how.InBasic {
+		g.style = oauth2.AuthStyleInHeader
+	}
 }
 
 // field is the auth field that carries the token.
-func (g *grant) field() string { return cmp.Or(g.integration.OAuth.Field, "access_token") }
+func (g *grant) field() string { return tokenField(g.oauth) }
+
+func tokenField(o *registry.OAuth) string { return cmp.Or(o.Field, TokenValue) }
 
 func (g *grant) config(redirect string) *oauth2.Config {
-	o := g.integration.OAuth
+	o := g.oauth
 	return &oauth2.Config{
 		ClientID: o.ClientID, ClientSecret: g.secret, Scopes: o.Scopes, RedirectURL: redirect,
-		Endpoint: oauth2.Endpoint{AuthURL: o.AuthorizeURL, TokenURL: o.TokenURL},
+		Endpoint: oauth2.Endpoint{AuthURL: o.AuthorizeURL, TokenURL: o.TokenURL, AuthStyle: g.style},
 	}
 }
 
@@ -111,7 +146,7 @@ func (g *grant) renewed(ctx context.Context, refused string) (string, error) {
 	if !g.kept {
 		return g.renew(ctx, refused)
 	}
-	result := g.hub.refreshes.DoChan(fmt.Sprintf("%s@%d", owner(g.integration.Key), g.integration.Version), func() (any, error) {
+	result := g.hub.refreshes.DoChan(fmt.Sprintf("%s@%d", g.owner, g.integration.Version), func() (any, error) {
 		// A waiting caller may give up; the token is for the others as well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 		defer cancel()
@@ -136,7 +171,7 @@ const refreshTime = 45 * time.Second
 // the right to ask was written to the same database.
 func (g *grant) renew(ctx context.Context, refused string) (string, error) {
 	if g.kept {
-		name, holder := "refresh:"+owner(g.integration.Key), random(12)
+		name, holder := "refresh:"+g.owner, random(12)
 		token, err := g.alone(ctx, name, holder, refused)
 		if err != nil || token != "" {
 			return token, err
@@ -199,13 +234,13 @@ func (g *grant) keep(ctx context.Context, token *oauth2.Token, old string) {
 	if err == nil || !g.kept {
 		return
 	}
-	g.hub.unsaved.Store(owner(g.integration.Key), &unsaved{g.keptToken(token), old})
+	g.hub.unsaved.Store(g.owner, &unsaved{g.keptToken(token), old})
 	g.hub.log().Error("an OAuth token cannot be saved: it is lost if the hub ends before it can", "account", g.integration.Account,
 		"integration", g.integration.Key.Integration, "error", err)
 }
 
 func (g *grant) fetch(ctx context.Context, old *oauth2.Token) (*oauth2.Token, error) {
-	o := g.integration.OAuth
+	o := g.oauth
 	ctx = g.outbound(ctx)
 	if o.Grant == ClientCredentials {
 		c := clientcredentials.Config{ClientID: o.ClientID, ClientSecret: g.secret, TokenURL: o.TokenURL, Scopes: o.Scopes, EndpointParams: values(o.Params)}
@@ -256,6 +291,8 @@ func (g *grant) explain(err error) error {
 	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
 	address, mayNotAsk := errors.AsType[*outbound.Refused](err)
 	switch {
+	case errors.Is(err, errNotLetIn) && g.service != "":
+		return &bridge.Error{Code: bridge.CodeUnauthorized, Message: "nobody has signed in at " + g.service + " yet", Hint: g.mend()}
 	case errors.Is(err, errNotLetIn):
 		return &bridge.Error{
 			Code: bridge.CodeUnauthorized, Message: "the integration is not connected at the provider yet",
@@ -273,6 +310,12 @@ func (g *grant) explain(err error) error {
 		reason = refused.ErrorCode
 	}
 	e := &bridge.Error{Code: bridge.CodeUnauthorized, Message: "the token endpoint refuses the hub: " + reason, Hint: g.mend()}
+	switch {
+	case g.service != "" && (reason == "invalid_client" || reason == "unauthorized_client"):
+		e.Message, e.Hint = g.service+" does not take the hub's client: "+reason, "Have the operator correct oauth_clients."+g.oauth.Client+" in the hub's configuration."
+	case g.service != "":
+		e.Message = g.service + " does not take the sign-in any more: it was revoked, has expired, or was used elsewhere (" + reason + ")"
+	}
 	if refused.Response != nil && refused.Response.StatusCode == http.StatusForbidden && refused.ErrorCode == "" {
 		e.Status = http.StatusForbidden // a firewall's, maybe
 	}
@@ -281,11 +324,14 @@ func (g *grant) explain(err error) error {
 
 // mend returns what to do if the provider refuses.
 func (g *grant) mend() string {
-	if g.integration.OAuth.Grant == ClientCredentials {
+	if g.oauth.Grant == ClientCredentials {
 		return "Correct client_id and the auth value client_secret, then test the integration."
 	}
-	if g.integration.OAuth.Grant == PasswordGrant {
+	if g.oauth.Grant == PasswordGrant {
 		return "Correct the auth values username and password, or client_id and client_secret, then test the integration."
+	}
+	if g.service != "" {
+		return "Sign in again: in the console, or with  contactbridge hub integration connect " + g.integration.Key.Integration
 	}
 	return "Connect the integration again: in the console, or with  contactbridge hub integration connect " + g.integration.Key.Integration +
 		" . If that fails, check client_id and client_secret."
@@ -333,7 +379,7 @@ func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {
 	if !g.kept {
 		return &oauth2.Token{}, nil
 	}
-	text, err := g.hub.Registry.Secret(ctx, owner(g.integration.Key), registry.OAuthTokens)
+	text, err := g.hub.Registry.Secret(ctx, g.owner, registry.OAuthTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -343,14 +389,14 @@ func (g *grant) load(ctx context.Context) (*oauth2.Token, error) {
 			return nil, fmt.Errorf("read the kept token: %w", err)
 		}
 	}
-	if u, there := g.hub.unsaved.Load(owner(g.integration.Key)); there {
+	if u, there := g.hub.unsaved.Load(g.owner); there {
 		late := u.(*unsaved)
 		if late.old == k.AccessToken { // the token has not been replaced since
 			k = late.keptToken
 			err = g.store(ctx, k)
 		}
 		if err == nil {
-			g.hub.unsaved.CompareAndDelete(owner(g.integration.Key), u)
+			g.hub.unsaved.CompareAndDelete(g.owner, u)
 		}
 	}
 	if !g.mayUse(k) {
@@ -371,89 +417,5 @@ func (g *grant) store(ctx context.Context, k keptToken) error {
 	if err != nil {
 		return err
 	}
-	return g.hub.Registry.SetSecret(ctx, owner(g.integration.Key), registry.OAuthTokens, text)
-}
-
-// A pending authorization waits for a browser to come back.
-type pending struct {
-	Key      directory.Key
-	Verifier string // PKCE (RFC 7636)
-	Redirect string
-	Until    time.Time
-}
-
-// BeginOAuth returns where a browser must go to connect the integration (authorization code with PKCE).
-func (h *Hub) BeginOAuth(ctx context.Context, key directory.Key, redirect string) (string, error) {
-	if err := permit(ctx, registry.ScopeWrite, key.Account); err != nil {
-		return "", err
-	}
-	g, err := h.grantOf(ctx, key)
-	if err != nil {
-		return "", err
-	}
-	state := random(24)
-	p := pending{Key: key, Verifier: oauth2.GenerateVerifier(), Redirect: redirect, Until: h.now().Add(stateFresh)}
-	text, err := json.Marshal(p)
-	if err != nil {
-		return "", err
-	}
-	if err := h.Registry.SetSecret(ctx, registry.PendingOwner(state), stateSecret, text); err != nil {
-		return "", err
-	}
-	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(p.Verifier), oauth2.AccessTypeOffline}
-	for name, value := range g.integration.OAuth.Params {
-		options = append(options, oauth2.SetAuthURLParam(name, value))
-	}
-	return g.config(redirect).AuthCodeURL(state, options...), nil
-}
-
-func (h *Hub) grantOf(ctx context.Context, key directory.Key) (*grant, error) {
-	i, given, err := h.configured(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if i.OAuth == nil || i.OAuth.Grant != AuthorizationCode {
-		return nil, &failure.Error{Code: failure.Invalid, Message: key.Integration + " is not connected in a browser", Hint: "Set its oauth with the grant authorization_code first."}
-	}
-	return &grant{hub: h, integration: i, given: given, secret: given[clientSecret], kept: true}, nil
-}
-
-// FinishOAuth takes the values that the browser brought back, and reports which integration they belong to.
-func (h *Hub) FinishOAuth(ctx context.Context, state, code string) (directory.Key, error) {
-	// A code is good for once, and what comes of it must be kept whether or not the browser waits.
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	stale := &failure.Error{Code: failure.Invalid, Message: "this way back is not known, or was used, or took longer than ten minutes", Hint: "Connect the integration again."}
-	text, err := h.Registry.Secret(ctx, registry.PendingOwner(state), stateSecret)
-	if err != nil {
-		return directory.Key{}, err
-	}
-	var p pending
-	if text == nil || json.Unmarshal(text, &p) != nil {
-		return directory.Key{}, stale
-	}
-	if err := h.Registry.SetSecret(ctx, registry.PendingOwner(state), stateSecret, nil); err != nil { // it is good for once
-		return p.Key, err
-	}
-	if h.now().After(p.Until) {
-		return p.Key, stale
-	}
-	g, err := h.grantOf(ctx, p.Key)
-	if err != nil {
-		return p.Key, err
-	}
-	token, err := g.config(p.Redirect).Exchange(g.outbound(ctx), code, oauth2.VerifierOption(p.Verifier))
-	if err != nil {
-		return p.Key, &failure.Error{Code: failure.Invalid, Message: "the provider gave no token", Hint: "Connect the integration again; check client id and secret.", Err: g.explain(err)}
-	}
-	if err := g.save(ctx, token); err != nil {
-		return p.Key, err
-	}
-	h.unsaved.Delete(owner(p.Key))
-	// Another person than before may have connected it, who sees other contacts.
-	if err := h.Registry.Ask(ctx, p.Key, registry.Ask{Run: true, Full: !g.integration.Status.Fresh.IsZero()}); err != nil {
-		return p.Key, err
-	}
-	h.wake()
-	return p.Key, h.Note(ctx, "integration.connect", p.Key.Account, p.Key.Integration, "")
+	return g.hub.Registry.SetSecret(ctx, g.owner, registry.OAuthTokens, text)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
@@ -101,6 +102,12 @@ func (f *fixture) addOAuth(t *testing.T, c *crm, p *provider, grant string) {
 	}, map[string]string{"client_secret": "hush"}))
 }
 
+// finish completes a sign-in with a code.
+func (f *fixture) finish(ctx context.Context, state string) (directory.Key, error) {
+	landing, err := f.FinishSignIn(ctx, hub.SignInAnswer{State: state, Code: "the-code"})
+	return landing.Key, err
+}
+
 func (f *fixture) test(t *testing.T) hub.TestResult {
 	t.Helper()
 	result, err := f.Test(t.Context(), crmKey)
@@ -174,13 +181,13 @@ func TestSomebodyLetsTheHubIn(t *testing.T) {
 	if q.Get("code_challenge_method") != "S256" || q.Get("client_id") != "hub" || q.Get("redirect_uri") != "https://hub.example.com/oauth/callback" {
 		t.Errorf("the browser goes to %s", to)
 	}
-	key, err := f.FinishOAuth(t.Context(), q.Get("state"), "the-code")
+	key, err := f.finish(t.Context(), q.Get("state"))
 	must(t, err)
 	exchange := p.requests()[0]
 	if key != crmKey || exchange.Get("code") != "the-code" || exchange.Get("code_verifier") == "" {
 		t.Errorf("%v: %v", key, exchange)
 	}
-	if _, err := f.FinishOAuth(t.Context(), q.Get("state"), "the-code"); err == nil {
+	if _, err := f.finish(t.Context(), q.Get("state")); err == nil {
 		t.Error("a state is good twice")
 	}
 	if r := f.test(t); !r.OK {
@@ -244,7 +251,7 @@ func (f *fixture) connect(t *testing.T) {
 	must(t, err)
 	u, err := url.Parse(to)
 	must(t, err)
-	_, err = f.FinishOAuth(t.Context(), u.Query().Get("state"), "the-code")
+	_, err = f.finish(t.Context(), u.Query().Get("state"))
 	must(t, err)
 }
 

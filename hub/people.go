@@ -402,6 +402,10 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 			integrations = append(integrations, r.Integration)
 		}
 	}
+	files, err := h.filesWith(ctx, account, integrations)
+	if err != nil {
+		return PurgeResult{}, err
+	}
 	records := "records"
 	if purged == 1 {
 		records = "record"
@@ -411,5 +415,5 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 		return PurgeResult{}, err
 	}
 	h.event(ctx, "contact.purged", account, "", map[string]any{"records": purged})
-	return PurgeResult{Purged: purged, Refs: refs}, nil
+	return PurgeResult{Purged: purged, Refs: refs, Files: files}, nil
 }

@@ -44,7 +44,7 @@ func settingsDigest(key []byte, i registry.Integration, given map[string]string,
 	}
 	if i.OAuth != nil {
 		delete(sent, clientSecret)
-		delete(sent, (&grant{integration: i}).field())
+		delete(sent, tokenField(i.OAuth))
 	}
 	address, err := fill(i.Bridge, sent)
 	if err != nil {
@@ -81,7 +81,7 @@ func tokenSource(o *registry.OAuth) *registry.OAuth {
 	}
 	scopes := slices.Clone(o.Scopes)
 	slices.Sort(scopes)
-	return &registry.OAuth{Grant: o.Grant, TokenURL: o.TokenURL, ClientID: o.ClientID, Scopes: slices.Compact(scopes), Params: o.Params}
+	return &registry.OAuth{Grant: o.Grant, Client: o.Client, TokenURL: o.TokenURL, ClientID: o.ClientID, Scopes: slices.Compact(scopes), Params: o.Params}
 }
 
 // otherTokens reports whether the tokens that a provider gave are of no use after a change: they were given to another client, or

@@ -14,22 +14,25 @@ import (
 
 // insideOf answers for every source with a bridge elsewhere. A source is its kind and whatever follows.
 type insideOf struct {
+	hub.Inside
 	bridge  string // URL of its contact_sync
 	trusted chan bool
 }
 
-func (s insideOf) Check(text string, _ bool) (string, error) {
-	kind, _, _ := strings.Cut(text, " ")
+func (s insideOf) Uploads(hub.InsideSource) []string { return nil }
+
+func (s insideOf) Check(of hub.InsideSource) (string, error) {
+	kind, _, _ := strings.Cut(of.Text, " ")
 	if kind == "bad" {
 		return "", &failure.Error{Code: failure.Invalid, Field: "source.kind", Message: "there is no such kind", Hint: "Choose another."}
 	}
 	return kind, nil
 }
 
-func (s insideOf) Transport(_ string, trusted bool) http.RoundTripper {
+func (s insideOf) Transport(of hub.InsideSource) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		select {
-		case s.trusted <- trusted:
+		case s.trusted <- of.Trusted:
 		default:
 		}
 		to, err := url.Parse(s.bridge)
@@ -50,7 +53,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestASourceInsideTheHubIsRun(t *testing.T) {
 	f := newHub(t)
 	c := newCRM(t, 25)
-	inside := insideOf{c.url, make(chan bool, 1)}
+	inside := insideOf{bridge: c.url, trusted: make(chan bool, 1)}
 	f.Inside = inside
 	key := directory.Key{Account: "acme", Integration: "crm"}
 	auth := map[string]string{registry.SourceValue: "mysql a"}

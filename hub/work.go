@@ -275,6 +275,9 @@ func (h *Hub) keepHouse(ctx context.Context) error {
 	if _, err := h.store.Prune(ctx, now.Add(-keep)); err != nil {
 		return fmt.Errorf("delete old runs: %w", err)
 	}
+	if err := h.Registry.PruneFiles(ctx); err != nil {
+		return err
+	}
 	if err := h.Registry.Prune(ctx, now.Add(-min(keep, keepEvents))); err != nil {
 		return fmt.Errorf("delete old events: %w", err)
 	}

@@ -5,6 +5,12 @@ package source
 type Kind struct {
 	Name   string // as written after "kind:" in a configuration
 	Family string // one of the families below
+	// Title is what people call it, in a catalogue: "MariaDB or MySQL".
+	Title string
+	// Icon says what a catalogue draws for it: one of the icons below.
+	Icon string
+	// Fresh says what a run reads of it, and thus how soon a change is seen: a sentence or two.
+	Fresh string
 	// Summary is one line for lists.
 	Summary string
 	// Docs is Markdown for the reference: what the kind reads, and what it promises (exact, or overlap and why). The table
@@ -37,8 +43,25 @@ type Kind struct {
 	// Formats says how the files begin that this kind reads, and no other kind, so that another kind can name it to people who gave it
 	// such a file. nil: they begin as any text does.
 	Formats []Format
+	// SignIn says how a person signs in at the service of a configuration, a pointer as Config returns it, so that an access token is got
+	// for it: it stands in the configuration's key access_token. Whatever else the configuration says, the token goes to the service
+	// itself and nowhere else; a configuration that could lead it elsewhere is a [ConfigError]. Keys that are not filled in yet are errors
+	// only where the sign-in needs them. nil: people cannot sign in.
+	SignIn func(cfg any) (SignIn, error)
 	// Setup says how contactbridge init sets up a source of this kind. nil: init does not offer it.
 	Setup *Setup
+}
+
+// A SignIn says how people sign in at a service: OAuth 2.0 with an authorization code.
+type SignIn struct {
+	Client       string   // whose registration at the service is needed: a word such as microsoft, for several kinds
+	Title        string   // what people call the service
+	AuthorizeURL string   // where people permit the access
+	TokenURL     string   // where tokens are given and refreshed
+	Base         string   // where the access token goes
+	Scopes       []string // what is asked for
+	Params       map[string]string
+	InBasic      bool // the client's secret is sent as a password, not in the form
 }
 
 // The families of kinds. source/kinds says which page in docs each has.
@@ -50,6 +73,26 @@ const (
 	FamilyREST     = "rest"     // an HTTP API that answers in JSON
 	FamilyMemory   = "memory"   // contacts in the configuration itself
 )
+
+// What the icon of a kind may show. web/console draws them; they are nobody's trademarks.
+const (
+	IconDatabase = "database" // tables that are queried
+	IconSheet    = "sheet"    // rows and columns in a file
+	IconCards    = "cards"    // business cards
+	IconBraces   = "braces"   // structured text
+	IconPeople   = "people"   // accounts of people
+	IconBook     = "book"     // address books
+	IconSales    = "sales"    // customers and what is sold to them
+	IconHelpdesk = "helpdesk" // people who ask for help
+	IconBusiness = "business" // orders, invoices, stock: all of a business
+	IconAPI      = "api"      // an HTTP API
+	IconList     = "list"     // contacts that were written down
+)
+
+// Icons lists what the icon of a kind may show.
+func Icons() []string {
+	return []string{IconDatabase, IconSheet, IconCards, IconBraces, IconPeople, IconBook, IconSales, IconHelpdesk, IconBusiness, IconAPI, IconList}
+}
 
 // A Titled is a kind's configuration that can name what it reads.
 type Titled interface {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/clock"
@@ -26,12 +27,37 @@ type Deps struct {
 	Folder string
 	// Endpoint is the endpoint's name. What stands in the configuration itself is known by it, having no other place.
 	Endpoint string
+	// Uploads are files that were uploaded to this process, by their names: where a configuration's file name is [UploadPrefix] and one of
+	// them. Such a file never changes, and belongs to nobody else's source.
+	Uploads map[string]Upload
+	// Unpacked is the most, in bytes, that an archive's part may unpack to; 0 means what its kind can read.
+	Unpacked int64
 	// Formats are those that kinds read, so that a kind can tell a file of another one.
 	Formats []Format
 	// Transport carries the requests of kinds that speak HTTP; nil means [http.DefaultTransport].
 	Transport http.RoundTripper
 	// Dial opens the connections of every other kind, as [net.Dialer.DialContext] does; nil means a zero [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// UploadPrefix stands before the name of an uploaded file where a configuration names a file.
+const UploadPrefix = "upload:"
+
+// An Upload is a file that was uploaded.
+type Upload struct {
+	Path  string // where it is now
+	Scope string // whose it is: checkpoints belong to that and its name, wherever it is (D10)
+}
+
+// Upload returns the uploaded file that a configuration's file name means. ok is false where the name means another file.
+func (d Deps) Upload(name string) (u Upload, ok bool) {
+	name, ok = strings.CutPrefix(name, UploadPrefix)
+	if !ok {
+		return Upload{}, false
+	}
+	u = d.Uploads[name]
+	u.Scope = UploadPrefix + u.Scope + "/" + name
+	return u, true
 }
 
 // Path returns a configuration's file name as the process finds it.

@@ -195,6 +195,20 @@ func steps(bridge string) []step {
 		{"PATCH", "/api/v1/integrations/shop?account=acme", `{"schedule":null,"oauth":{"grant":"authorization_code","authorize_url":"` + bridge + `","token_url":"` + bridge + `","client_id":"me"},"auth":{"client_secret":"x"}}`, 200, []string{`"grant":"authorization_code"`}},
 		{"POST", "/api/v1/integrations/shop/oauth?account=acme", "", 200, []string{`"url":"`, `callback`}},
 		{"DELETE", "/api/v1/integrations/shop?account=acme", "", 204, nil},
+		{"POST", "/api/v1/files/c.csv?account=acme", "id,name,phone\n1,Ann,020 7946 0001\n", 201, []string{`"kind":"csv"`, `"integrations":[]`}},
+		{"POST", "/api/v1/files/d.csv?account=acme", "id,name\n1,Ann\n", 201, nil},
+		{"DELETE", "/api/v1/files/d.csv?account=acme", "", 204, nil},
+		{"POST", "/api/v1/drafts/preview?account=acme", `{"source":{"kind":"csv","path":"upload:c.csv"},"phones":{"region":"GB"}}`, 200, []string{`"ok":true`, `"name":"Ann"`, `"field":"phones"`}},
+		{"POST", "/api/v1/drafts/look?account=acme", `{"source":{"kind":"csv","path":"upload:c.csv"}}`, 200, []string{`"noun":"file"`, `"things":[{`}},
+		{"POST", "/api/v1/drafts/sign-in?account=acme", `{"source":{"kind":"hubspot"},"back":"/catalogue"}`, 200, []string{`"url":"https://app.hubspot.com/oauth/authorize?`, `"grant":"`}},
+		{"POST", "/api/v1/integrations?account=acme", `{"name":"sheet","schedule":{"off":true},"source":{"kind":"csv","path":"upload:c.csv"}}`, 201, []string{`"source":{"kind":"csv"}`}},
+		get("/api/v1/files?account=acme", `"integrations":["sheet"]`, `"single":67108864`),
+		{"POST", "/api/v1/files/c.csv/replacement?account=acme", "id,name\n2,Bob\n", 201, []string{`"added":1`, `"removed":1`, `"what":"removed"`}},
+		get("/api/v1/file-replacements/{replacement}?account=acme", `"unchanged":0`),
+		{"POST", "/api/v1/file-replacements/{replacement}/apply?account=acme", "", 200, []string{`"size":14`}},
+		{"POST", "/api/v1/files/c.csv/replacement?account=acme", "id,name\n3,Cid\n", 201, nil},
+		{"DELETE", "/api/v1/file-replacements/{replacement}?account=acme", "", 204, nil},
+		{"DELETE", "/api/v1/integrations/sheet?account=acme", "", 204, nil},
 		{"POST", crm + "/accept-deletions?account=acme", `{"set":"{held}"}`, 200, []string{`"contacts":1`}},
 		{"POST", crm + "/refuse-deletions?account=acme", `{"set":"{held}"}`, 200, []string{`"contacts":1`}},
 		get(crm+"/held?account=acme&limit=5", `"count":0`, `"contacts":[]`),
@@ -249,7 +263,7 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 			}
 		}
 		if found := known.FindStringSubmatch(r.body); found != nil && s.method == http.MethodPost {
-			ids[map[string]string{"createToken": "softphone", "addWebhook": "hook"}[o.id]] = found[1]
+			ids[map[string]string{"createToken": "softphone", "addWebhook": "hook", "replaceFile": "replacement"}[o.id]] = found[1]
 		}
 		if id := r.header.Get("X-Request-Id"); id == "" {
 			t.Errorf("%s %s: the answer has no request id", s.method, s.path)

@@ -79,7 +79,8 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 		t.Cleanup(func() { _ = store.Close() })
 		h := hub.New(newRegistry(t, at), store)
 		h.Outbound = http.DefaultTransport
-		h.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext})
+		h.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext, Files: h.Registry})
+		h.Options.OAuthClients = map[string]hub.OAuthClient{"hubspot": {ClientID: "hub", ClientSecret: "hush"}}
 		test(t, unserved(t).serve(t, h, store))
 	})
 }
@@ -131,7 +132,8 @@ func newHub(t testing.TB) (*hub.Hub, directory.Store) {
 	t.Cleanup(func() { _ = store.Close() })
 	h := hub.New(r, store)
 	h.Outbound = http.DefaultTransport
-	h.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext})
+	h.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext, Files: h.Registry})
+	h.Options.OAuthClients = map[string]hub.OAuthClient{"hubspot": {ClientID: "hub", ClientSecret: "hush"}}
 	return h, store
 }
 

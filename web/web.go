@@ -234,33 +234,3 @@ func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	}
 	s.metrics.handler().ServeHTTP(w, r)
 }
-
-// oauthCallback takes what a browser brings back from the page of consent. The state proves which integration it belongs to.
-func (s *site) oauthCallback(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	if query.Get("code") == "" || query.Get("state") == "" {
-		plain(w, http.StatusBadRequest, "The external service did not permit the access"+refusal(query.Get("error"))+". Go back to the integration and begin again.\n")
-		return
-	}
-	key, err := s.options.Hub.FinishOAuth(r.Context(), query.Get("state"), query.Get("code"))
-	if err != nil {
-		message, hint := s.api.Tell(r.Context(), err)
-		plain(w, http.StatusBadRequest, strings.TrimSpace(message+" "+hint)+"\n")
-		return
-	}
-	page := "/"
-	if s.options.IntegrationPage != nil {
-		page = s.options.IntegrationPage(key)
-	}
-	http.Redirect(w, r, page, http.StatusSeeOther)
-}
-
-// refusal is why the external service refused, where that is one of the words of RFC 6749: other texts do not get into our pages.
-func refusal(word string) string {
-	for _, known := range []string{"access_denied", "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error", "temporarily_unavailable"} {
-		if word == known {
-			return " (" + word + ")"
-		}
-	}
-	return ""
-}

@@ -168,7 +168,7 @@ It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next st
 	cmd.Flags().StringVar(&listen, "listen", "", "`address` to listen on (default 127.0.0.1:8090, or what the configuration says)")
 	cmd.Flags().StringVar(&role, "role", "", "all, web or worker; web and worker need a database")
 	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end: exit status 0 or 2")
-	cmd.AddCommand(newHubAccountCommand(&f), newHubIntegrationCommand(&f), newHubTokenCommand(&f), newHubWebhookCommand(&f),
+	cmd.AddCommand(newHubAccountCommand(&f), newHubIntegrationCommand(&f), newHubTokenCommand(&f), newHubWebhookCommand(&f), newHubFileCommand(&f),
 		newHubUserCommand(&f), newHubAuditCommand(&f), newHubRotateKeyCommand(&f))
 	return cmd
 }

@@ -164,6 +164,9 @@ func oauth(o *registry.OAuth) string {
 	if o == nil {
 		return ""
 	}
+	if o.Client != "" {
+		return "a person signs in, by the hub's client " + o.Client
+	}
 	return o.Grant + ", client " + o.ClientID + ", token " + o.TokenURL
 }
 
@@ -306,8 +309,15 @@ auth, how an access token is got. Flags go before it. Values of auth are given a
 				if err := s.apply(cmd, &i, true); err != nil {
 					return err
 				}
+				if err := s.source.signsIn(ctx, h, &i, auth); err != nil {
+					return err
+				}
 				if err := h.AddIntegration(ctx, i, auth); err != nil {
 					return err
+				}
+				if s.source.signIn {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is added to %s. Now sign in: contactbridge hub integration connect %s\n", name, account, name)
+					return nil
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is added to %s. To try its credentials: contactbridge hub integration test %s\n", name, account, name)
 				return nil
@@ -345,6 +355,9 @@ func (f *integrationFlags) change() *cobra.Command {
 					return err
 				}
 				if err := s.source.apply(&i, auth); err != nil {
+					return err
+				}
+				if err := s.source.signsIn(ctx, h, &i, auth); err != nil {
 					return err
 				}
 				if err := h.ChangeIntegration(ctx, i, auth); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
@@ -16,12 +18,14 @@ type sourceFlags struct {
 	kind         string
 	set          []string // KEY=VALUE of the source
 	phones, page []string
+	signIn       bool
 }
 
 func (f *sourceFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.kind, "kind", "", "`kind` of a source that the hub reads itself, instead of a bridge: mysql, hubspot, …")
 	flags.StringArrayVar(&f.set, "set", nil, "a key of the source as `KEY=VALUE`, such as table=customers or fields.name=full_name; @FILE takes the value from a file; may be repeated")
+	flags.BoolVar(&f.signIn, "sign-in", false, "a person signs in at the source's external service, by a client of the hub's configuration (oauth_clients)")
 	flags.StringArrayVar(&f.phones, "phones", nil, "what happens to the source's phone numbers, as `KEY=VALUE`: region=GB, format=e164; may be repeated")
 	flags.StringArrayVar(&f.page, "page", nil, "when a page of the source ends, as `KEY=VALUE`; may be repeated")
 }
@@ -32,8 +36,8 @@ func (f *sourceFlags) given() bool { return f.kind != "" }
 // apply makes the source an integration's, and adds its text to the auth values.
 func (f *sourceFlags) apply(i *registry.Integration, auth map[string]string) error {
 	if !f.given() {
-		if len(f.set)+len(f.phones)+len(f.page) > 0 {
-			return misuse("--set, --phones and --page are for a source", "Name its kind as well: --kind mysql.")
+		if len(f.set)+len(f.phones)+len(f.page) > 0 || f.signIn {
+			return misuse("--set, --phones, --page and --sign-in are for a source", "Name its kind as well: --kind mysql.")
 		}
 		return nil
 	}
@@ -57,6 +61,22 @@ func (f *sourceFlags) apply(i *registry.Integration, auth map[string]string) err
 	}
 	i.Bridge, i.Validation, i.Source = "", "", f.kind
 	auth[registry.SourceValue] = string(text)
+	return nil
+}
+
+// signsIn has people sign in at a source, where that was asked for.
+func (f *sourceFlags) signsIn(ctx context.Context, h *hub.Hub, i *registry.Integration, auth map[string]string) error {
+	if !f.signIn {
+		return nil
+	}
+	how, client, err := h.SignInFor(ctx, hub.SourceDraft{Account: i.Account, Text: auth[registry.SourceValue]})
+	if err != nil {
+		return err
+	}
+	if client == "" {
+		client = how.Client // the hub says what is missing
+	}
+	i.OAuth = &registry.OAuth{Grant: hub.AuthorizationCode, Client: client}
 	return nil
 }
 

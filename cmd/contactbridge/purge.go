@@ -70,6 +70,9 @@ Only records with exactly this number or address are taken: two people who share
 					return printJSON(cmd.OutOrStdout(), result)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "\n%s deleted. Delete them in the external services as well.\n", count(int(result.Purged), "record"))
+				for _, name := range result.Files {
+					fmt.Fprintf(cmd.OutOrStdout(), "The uploaded file %s may still hold this person. Replace it by one without: contactbridge hub file replace '%s' FILE\n", name, name)
+				}
 				return nil
 			})
 		},

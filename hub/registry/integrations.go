@@ -31,6 +31,7 @@ type configured struct {
 	Always     bool          `json:"guard_always,omitempty"`
 	Priority   int           `json:"priority,omitempty"`
 	Role       string        `json:"role,omitempty"`
+	Files      []string      `json:"files,omitempty"`
 }
 
 func configuredOf(i *Integration) *configured {
@@ -38,7 +39,7 @@ func configuredOf(i *Integration) *configured {
 		Bridge: i.Bridge, Source: i.Source, Validation: i.Validation, Agents: i.Agents, Fields: i.Fields, OAuth: i.OAuth,
 		Every: i.Schedule.Every, Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: i.Schedule.Full,
 		Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: i.Limits.Timeout, Run: i.Limits.Run,
-		Share: i.Guard.Share, Min: i.Guard.Min, Always: i.Guard.Always, Priority: i.Priority, Role: i.Role,
+		Share: i.Guard.Share, Min: i.Guard.Min, Always: i.Guard.Always, Priority: i.Priority, Role: i.Role, Files: i.Files,
 	}
 }
 
@@ -47,7 +48,7 @@ func (c *configured) apply(i *Integration) {
 	i.Schedule = Schedule{Every: c.Every, Cron: c.Cron, Off: c.Off, Full: c.Full}
 	i.Limits = Limits{Pages: c.Pages, PageBytes: c.PageBytes, Timeout: c.Timeout, Run: c.Run}
 	i.Guard = directory.Guard{Share: c.Share, Min: c.Min, Always: c.Always}
-	i.Priority, i.Role = c.Priority, c.Role
+	i.Priority, i.Role, i.Files = c.Priority, c.Role, c.Files
 }
 
 const integrationColumns = `account, name, config, auth_set, paused, managed, created, updated,
@@ -88,6 +89,12 @@ func scanPlain(row scanner) (Integration, error) { return scanIntegration(row) }
 // name is still being removed, [ErrNotFound] if there is no such account. Where it has a schedule it is due at once; where many
 // are added at once, the hub spreads later runs by itself.
 func (d *DB) AddIntegration(ctx context.Context, i Integration, auth map[string]string) error {
+	return d.AddConnected(ctx, i, auth, "")
+}
+
+// AddConnected is AddIntegration with the OAuth tokens of a pending owner ([PendingOwner]), which become the integration's; [ErrChanged]
+// where there are none. An empty owner has none.
+func (d *DB) AddConnected(ctx context.Context, i Integration, auth map[string]string, pending string) error {
 	if err := checkName("integration", i.Key.Integration); err != nil {
 		return err
 	}
@@ -117,16 +124,38 @@ func (d *DB) AddIntegration(ctx context.Context, i Integration, auth map[string]
 		if err != nil {
 			return s.named(err, "account "+i.Account)
 		}
-		_, _, err = d.mergeAuth(ctx, s, i.Key, auth, false)
-		return err
+		if _, _, err = d.mergeAuth(ctx, s, i.Key, auth, false); err != nil {
+			return err
+		}
+		return d.takeTokens(ctx, s, i.Key, pending)
 	})
 	return wrap(err, "integration %s", Owner(i.Key))
+}
+
+// takeTokens gives an integration the OAuth tokens of a pending owner, which has none of its secrets any more.
+func (d *DB) takeTokens(ctx context.Context, s session, key directory.Key, pending string) error {
+	if pending == "" {
+		return nil
+	}
+	tokens, err := d.secret(ctx, s, kindSecret, pending, OAuthTokens)
+	if err != nil {
+		return err
+	}
+	gone, err := s.exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1", pending)
+	if err == nil && (tokens == nil || gone == 0) { // another one took them
+		err = ErrChanged
+	}
+	if err != nil {
+		return err
+	}
+	return d.setSecret(ctx, s, kindSecret, Owner(key), OAuthTokens, tokens)
 }
 
 // A Change holds what is changed together with an integration's configuration.
 type Change struct {
 	Auth         map[string]string // auth values that are set; an empty one is removed, others stay
 	ForgetTokens bool              // the OAuth tokens that a provider gave: they were not given for where they would go now
+	Pending      string            // the pending owner whose OAuth tokens become the integration's; empty: none
 }
 
 // ChangeIntegration replaces what is configured, not its status, and changes auth values and tokens with it: all of it or
@@ -156,7 +185,11 @@ func (d *DB) ChangeIntegration(ctx context.Context, i Integration, c Change) err
 		if err != nil {
 			return err
 		}
-		mends := old.Status.Health == HealthBroken && (before != config || len(c.Auth) > 0)
+		if err := d.takeTokens(ctx, s, i.Key, c.Pending); err != nil {
+			return err
+		}
+		changed = changed || c.Pending != ""
+		mends := old.Status.Health == HealthBroken && (before != config || len(c.Auth) > 0 || c.Pending != "")
 		if before == config && old.Paused == i.Paused && old.Managed == i.Managed && !changed && !mends {
 			return nil
 		}

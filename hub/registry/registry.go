@@ -48,6 +48,7 @@ type Integration struct {
 	Guard      directory.Guard // zero: the default one (D7)
 	Priority   int             // of its contacts where several have one number: 1 before 2; 0: after all that have one
 	Role       string          // what its contacts are: contacts, block or allow; empty: contacts
+	Files      []string        // names of the account's uploaded files that its source reads, sorted
 	Paused     bool            // runs only when asked to
 	Managed    bool            // declared by the configuration file; changed there only
 	Created    time.Time
@@ -61,6 +62,9 @@ type Integration struct {
 // SourceValue is the name of the auth value that holds the configuration of a source inside the hub: sealed with the others, and sent to
 // nobody. No bridge can want a value of this name.
 const SourceValue = "(source)"
+
+// GrantValue is the name under which what a sign-in gave is handed over with an integration's auth values. It is not kept.
+const GrantValue = "(grant)"
 
 // A Field describes one auth field the way the platform describes them, so that it can be asked for.
 type Field struct {
@@ -78,10 +82,13 @@ type Field struct {
 // An OAuth says how an integration gets its access token (RFC 6749). The client's secret, the tokens and the pending state
 // are kept with the sealed auth values.
 type OAuth struct {
-	Grant        string            `json:"grant"` // authorization_code, client_credentials or password
+	Grant string `json:"grant,omitempty"` // authorization_code, client_credentials or password
+	// Client names the operator's registration at the external service, by which people sign in there. It and what the kind of the
+	// source says take the place of every other field. Empty: none.
+	Client       string            `json:"client,omitempty"`
 	AuthorizeURL string            `json:"authorize_url,omitempty"`
-	TokenURL     string            `json:"token_url"`
-	ClientID     string            `json:"client_id"`
+	TokenURL     string            `json:"token_url,omitempty"`
+	ClientID     string            `json:"client_id,omitempty"`
 	Scopes       []string          `json:"scopes,omitempty"`
 	Params       map[string]string `json:"params,omitempty"` // more parameters of the authorization request
 	Field        string            `json:"field,omitempty"`  // auth field that carries the access token; empty: access_token
@@ -275,6 +282,20 @@ type AuditEntry struct {
 	Detail  string // a phrase, without secrets
 }
 
+// A File is an uploaded file, which sources inside the hub read.
+type File struct {
+	ID       string // random; of one content
+	Account  string
+	Name     string // unique in its account, but for those that are staged
+	Kind     string // of the sources that read it: csv, xlsx, vcard, jsonl, json
+	Size     int64  // bytes
+	Digest   string // SHA-256 of the content, hexadecimal
+	Uploaded time.Time
+	Uploader string // who uploaded it, as the audit log writes it
+	Staged   bool   // it waits to take the place of the one of its name
+	Over     string // of a staged one: digest of the one that it was compared with
+}
+
 // A Sample is how many contacts an account had at a time, for a chart.
 type Sample struct {
 	Day      time.Time // midnight UTC
@@ -320,4 +341,5 @@ var (
 	ErrClaimLost = errors.New("the claim belongs to another worker now")
 	ErrChanged   = errors.New("was changed meanwhile")
 	ErrGoing     = errors.New("is being removed")
+	ErrQuota     = errors.New("the account's files take too much room")
 )

@@ -46,7 +46,14 @@ func (d *DB) Removable(ctx context.Context, key directory.Key) (bool, error) {
 // That it was removed is remembered, for contacts that a late worker still stores.
 func (d *DB) DeleteIntegration(ctx context.Context, key directory.Key) error {
 	err := d.change(ctx, func(s session) error {
+		i, err := one(ctx, s, scanPlain, "SELECT "+integrationColumns+" FROM hub.integrations WHERE account = $1 AND name = $2 {lock}", key.Account, key.Integration)
+		if err != nil {
+			return err
+		}
 		if err := s.must(ctx, "DELETE FROM hub.integrations WHERE account = $1 AND name = $2", key.Account, key.Integration); err != nil {
+			return err
+		}
+		if err := removeFilesOf(ctx, s, i); err != nil {
 			return err
 		}
 		if _, err := s.exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1", Owner(key)); err != nil {

@@ -228,6 +228,12 @@ func (d *DB) SetSecret(ctx context.Context, owner, name string, value []byte) er
 	return wrap(err, "secret %s of %s", name, owner)
 }
 
+// TakeSecret removes a secret, and reports whether it was there: of several that take it at once, one does.
+func (d *DB) TakeSecret(ctx context.Context, owner, name string) (bool, error) {
+	n, err := d.write().exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1 AND kind = $2 AND name = $3", owner, kindSecret, name)
+	return n > 0, wrap(err, "secret %s of %s", name, owner)
+}
+
 // holdOwner keeps an integration from being deleted while it gets a secret, which the next one of its name would inherit.
 func holdOwner(ctx context.Context, s session, owner string) error {
 	account, integration, ok := strings.Cut(owner, "/")

@@ -270,6 +270,7 @@ func (s *story) call(ctx context.Context, c call) error {
 func (s *story) whatNext(console string) {
 	s.say("\n%s\n", s.style.Bold("It stays up, with a hub that keeps the contacts fresh. Open its console here, you are signed in by yourself:"))
 	s.say("\n   %s\n", s.style.Bold(console))
+	s.say("\n   # connect contacts of your own: a database, a CRM, a workbook\n   %scatalogue\n", console)
 	s.say("\n%s\n", s.style.Bold("Or, in another terminal, try"))
 	s.say("\n   # a page of contacts, as a contact centre would ask for it\n")
 	s.say("   curl -s %s -H 'Content-Type: application/json' \\\n        -d '{\"auth\": {\"username\": \"%s\", \"password\": \"%s\"}, \"meta\": {}}' | head -c 600\n", s.url, username, password)

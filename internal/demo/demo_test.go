@@ -69,6 +69,18 @@ func TestTheDemosConsoleNeedsNoPassword(t *testing.T) {
 	if !strings.Contains(string(page), "crm") || strings.Contains(string(page), `type="password"`) {
 		t.Errorf("the console asks for a password: %.500s", page)
 	}
+	if !strings.Contains(string(page), `href="/catalogue`) {
+		t.Error("the catalogue is not one click away")
+	}
+	answer, err := client.Get(console + "catalogue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, _ = io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if !strings.Contains(string(page), "PostgreSQL") || !strings.Contains(string(page), "Excel workbook") {
+		t.Errorf("the demo's catalogue: %.500s", page)
+	}
 	// Others are not signed in: who comes by another name, or through a proxy.
 	for _, change := range []func(*http.Request){
 		func(r *http.Request) { r.Host = "evil.example" }, func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.1") },

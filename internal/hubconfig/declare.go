@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
 )
@@ -35,6 +36,15 @@ func (c Callers) registry() registry.Callers {
 // Ceilings returns the most that integrations' limits may be that the file does not declare.
 func (cfg *Config) Ceilings() registry.Limits {
 	return registry.Limits{Pages: cfg.Limits.Pages, PageBytes: int64(cfg.Limits.PageBytes), Timeout: cfg.Limits.Timeout, Run: cfg.Limits.Run}
+}
+
+// Clients returns the hub's registrations at external services.
+func (cfg *Config) Clients() map[string]hub.OAuthClient {
+	clients := map[string]hub.OAuthClient{}
+	for name, c := range cfg.OAuthClients {
+		clients[name] = hub.OAuthClient(c)
+	}
+	return clients
 }
 
 // A DeclaredIntegration is an integration of the file with its auth values.
@@ -69,12 +79,25 @@ func (i Integration) declared(key directory.Key) DeclaredIntegration {
 		auth[registry.SourceValue], _ = i.source() // the configuration was checked
 	}
 	return DeclaredIntegration{Auth: auth, Integration: registry.Integration{
-		Key: key, Bridge: i.Bridge, Source: kind, Validation: i.Validation, Agents: i.Agents, Fields: i.fields(), OAuth: (*registry.OAuth)(i.OAuth), Paused: i.Paused, Managed: true,
+		Key: key, Bridge: i.Bridge, Source: kind, Validation: i.Validation, Agents: i.Agents, Fields: i.fields(), OAuth: i.OAuth.registry(), Paused: i.Paused, Managed: true,
 		Schedule: registry.Schedule{Every: i.Every, Cron: i.Cron, Off: i.Off, Full: full},
 		Limits:   registry.Limits{Pages: i.Limits.Pages, PageBytes: int64(i.Limits.PageBytes), Timeout: i.Limits.Timeout, Run: i.Limits.Run},
 		Guard:    directory.NewGuard(float64(i.Guard.Share), i.Guard.Min),
 		Priority: i.Priority, Role: strings.TrimPrefix(i.Role, "contacts"),
 	}}
+}
+
+func (o *OAuth) registry() *registry.OAuth {
+	if o == nil {
+		return nil
+	}
+	r := &registry.OAuth{
+		Grant: o.Grant, Client: o.Client, AuthorizeURL: o.AuthorizeURL, TokenURL: o.TokenURL, ClientID: o.ClientID, Scopes: o.Scopes, Params: o.Params, Field: o.Field,
+	}
+	if r.Client != "" {
+		r.Field = "" // the default is for a bridge
+	}
+	return r
 }
 
 // hasSource reports whether the contacts come from a source inside the hub.

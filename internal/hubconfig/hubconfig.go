@@ -14,18 +14,22 @@ import (
 
 // Config is a whole configuration file.
 type Config struct {
-	Listen     string               `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
-	TLS        TLS                  `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the hub gets by itself. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
-	PublicURL  string               `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
-	Log        config.Log           `yaml:"log" jsonschema_description:"What is written to standard error."`
-	Data       string               `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
-	Database   string               `yaml:"database" jsonschema_description:"A PostgreSQL database instead of the embedded one: postgres://user:password@host/name. Any number of hubs may share it."`
-	Role       string               `yaml:"role" jsonschema:"default=all,enum=all,enum=web,enum=worker" jsonschema_description:"What this process does: web answers requests, worker runs integrations, all does both. web and worker need a database."`
-	Workers    int                  `yaml:"workers" jsonschema:"default=8,minimum=1,maximum=1000" jsonschema_description:"Runs at once in this process."`
-	PerAccount int                  `yaml:"per_account" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"Runs of one account at once in this process, so that no account keeps the others waiting. Default: half of workers where there is more than one account, otherwise all."`
-	PerHost    int                  `yaml:"per_host" jsonschema:"default=4,minimum=1,maximum=1000" jsonschema_description:"Runs at once against bridges on one host, in this process."`
-	Answers    config.Size          `yaml:"answers" jsonschema:"default=256MiB" jsonschema_description:"Memory for all pages that bridges have answered and that are not stored yet, in this process. A page that has no room waits for its turn. It is counted as eight times the page's size, so that one page of 32 MiB has all of the default."`
-	Limits     Ceilings             `yaml:"limits" jsonschema_description:"The most that integrations may take that are added or changed in the console, by the API or on the command line. Integrations of this file may go beyond."`
+	Listen     string      `yaml:"listen" jsonschema:"default=127.0.0.1:8090" jsonschema_description:"Where the hub listens: host:port, :port for every address of the machine, port 0 for any free one (the start-up line tells which), or unix:/path/to/socket."`
+	TLS        TLS         `yaml:"tls" jsonschema_description:"Serve HTTPS, with a certificate of yours or one that the hub gets by itself. Without it the hub speaks plain HTTP: put a reverse proxy that has one in front, unless it listens on this machine only."`
+	PublicURL  string      `yaml:"public_url" jsonschema_description:"Where browsers and OAuth providers reach the hub, such as https://contacts.example.com. Default: the address it listens on."`
+	Log        config.Log  `yaml:"log" jsonschema_description:"What is written to standard error."`
+	Data       string      `yaml:"data" jsonschema:"default=./data" jsonschema_description:"Folder of the embedded hub: directory.db, hub.db and hub.key. A relative name starts from the configuration file's folder. Not used with database, except for hub.key."`
+	Database   string      `yaml:"database" jsonschema_description:"A PostgreSQL database instead of the embedded one: postgres://user:password@host/name. Any number of hubs may share it."`
+	Role       string      `yaml:"role" jsonschema:"default=all,enum=all,enum=web,enum=worker" jsonschema_description:"What this process does: web answers requests, worker runs integrations, all does both. web and worker need a database."`
+	Workers    int         `yaml:"workers" jsonschema:"default=8,minimum=1,maximum=1000" jsonschema_description:"Runs at once in this process."`
+	PerAccount int         `yaml:"per_account" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"Runs of one account at once in this process, so that no account keeps the others waiting. Default: half of workers where there is more than one account, otherwise all."`
+	PerHost    int         `yaml:"per_host" jsonschema:"default=4,minimum=1,maximum=1000" jsonschema_description:"Runs at once against bridges on one host, in this process."`
+	Answers    config.Size `yaml:"answers" jsonschema:"default=256MiB" jsonschema_description:"Memory for all pages that bridges have answered and that are not stored yet, in this process. A page that has no room waits for its turn. It is counted as eight times the page's size, so that one page of 32 MiB has all of the default."`
+	Limits     Ceilings    `yaml:"limits" jsonschema_description:"The most that integrations may take that are added or changed in the console, by the API or on the command line. Integrations of this file may go beyond."`
+	Files      Files       `yaml:"files" jsonschema_description:"Uploaded files, which sources inside the hub read. They are kept in the hub's database."`
+
+	OAuthClients map[string]OAuthClient `yaml:"oauth_clients" jsonschema_description:"The hub's registrations at external services, by which people sign in there: hubspot, google, microsoft, salesforce, zoho, pipedrive… The address to register is PUBLIC_URL/oauth/callback."`
+
 	Accounts   map[string]Account   `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
 	Tokens     map[string]Token     `yaml:"tokens" jsonschema_description:"API tokens, by name."`
 	Webhooks   map[string]Webhook   `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
@@ -108,13 +112,29 @@ type Field struct {
 
 // OAuth says how an access token is got (RFC 6749).
 type OAuth struct {
-	Grant        string            `yaml:"grant" jsonschema:"required,enum=client_credentials,enum=authorization_code,enum=password" jsonschema_description:"client_credentials; authorization_code: then a user connects it in the console once; or password, with auth's username and password, which the bridge is not sent then."`
+	Client       string            `yaml:"client" jsonschema_description:"Of a source: the key of oauth_clients by which people sign in at its external service, and nothing else of oauth. A person signs in in the console, or with  contactbridge hub integration connect NAME ."`
+	Grant        string            `yaml:"grant" jsonschema:"enum=client_credentials,enum=authorization_code,enum=password" jsonschema_description:"client_credentials; authorization_code: then a user connects it in the console once; or password, with auth's username and password, which the bridge is not sent then."`
 	AuthorizeURL string            `yaml:"authorize_url" jsonschema_description:"Where people permit the hub's access. Needed for authorization_code."`
-	TokenURL     string            `yaml:"token_url" jsonschema:"required" jsonschema_description:"Where tokens are given and refreshed."`
-	ClientID     string            `yaml:"client_id" jsonschema:"required" jsonschema_description:"Of the hub at the provider."`
+	TokenURL     string            `yaml:"token_url" jsonschema_description:"Where tokens are given and refreshed."`
+	ClientID     string            `yaml:"client_id" jsonschema_description:"Of the hub at the provider."`
 	Scopes       []string          `yaml:"scopes" jsonschema_description:"What is asked for."`
 	Params       map[string]string `yaml:"params" jsonschema_description:"More parameters of the authorization request."`
 	Field        string            `yaml:"field" jsonschema:"default=access_token" jsonschema_description:"The auth field that carries the token."`
+}
+
+// OAuthClient is the hub's registration at an external service.
+type OAuthClient struct {
+	ClientID     string   `yaml:"client_id" jsonschema:"required" jsonschema_description:"What the service calls the hub."`
+	ClientSecret string   `yaml:"client_secret" jsonschema_description:"As ${NAME} or ${file:PATH}."`
+	AuthorizeURL string   `yaml:"authorize_url" jsonschema_description:"Where people permit the access, instead of the address that the preset says: that of a single tenant at Microsoft, for example."`
+	TokenURL     string   `yaml:"token_url" jsonschema_description:"Where tokens are given, instead of the address that the preset says."`
+	Scopes       []string `yaml:"scopes" jsonschema_description:"What is asked for, instead of what the preset says."`
+}
+
+// Files bound uploaded files.
+type Files struct {
+	Size    config.Size `yaml:"size" jsonschema:"default=64MiB" jsonschema_description:"The largest file."`
+	Account config.Size `yaml:"account" jsonschema:"default=256MiB" jsonschema_description:"All files of one account together."`
 }
 
 // Limits bound one run.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/country"
@@ -64,6 +65,7 @@ func Parse(file string, text []byte, env strictyaml.Environment) (*Config, error
 // A checker collects what is wrong with a configuration.
 type checker struct {
 	folder   string
+	clients  map[string]OAuthClient
 	problems []strictyaml.Problem
 }
 
@@ -105,6 +107,12 @@ func (c *checker) config(cfg *Config, folder string) {
 	c.ceilings(cfg.Limits)
 	if cfg.Keep.Audit < 365*24*time.Hour {
 		c.problem("keep.audit", "the audit log is kept for a year at least", "Write 8760h or more.")
+	}
+	c.oauthClients(cfg.OAuthClients)
+	for path, size := range map[string]config.Size{"files.size": cfg.Files.Size, "files.account": cfg.Files.Account} {
+		if size <= 0 {
+			c.problem(path, "the size must be more than 0", "Leave it out for its default.")
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Accounts)) {
 		c.account("accounts."+name, name, cfg.Accounts[name])
@@ -207,6 +215,7 @@ func (c *checker) integration(path, name string, i Integration) {
 	c.url(path+".validation", i.Validation)
 	c.url(path+".agents", i.Agents)
 	if o := i.OAuth; o != nil {
+		c.oauth(path+".oauth", i)
 		c.url(path+".oauth.token_url", o.TokenURL)
 		c.url(path+".oauth.authorize_url", o.AuthorizeURL)
 		if o.Grant == "authorization_code" && o.AuthorizeURL == "" {
@@ -232,6 +241,39 @@ func (c *checker) integration(path, name string, i Integration) {
 	}
 }
 
+// oauth checks how an integration gets its access token: by a client of its own, or by one of the hub's.
+func (c *checker) oauth(path string, i Integration) {
+	o := i.OAuth
+	if o.Client == "" {
+		for _, key := range []struct{ name, value string }{{"grant", o.Grant}, {"token_url", o.TokenURL}, {"client_id", o.ClientID}} {
+			if key.value == "" {
+				c.problem(path+"."+key.name, path+"."+key.name+" is missing", "Write it, or client for one of oauth_clients.")
+			}
+		}
+		return
+	}
+	if o.Grant != "" || o.TokenURL != "" || o.ClientID != "" || o.AuthorizeURL != "" || len(o.Scopes) > 0 || len(o.Params) > 0 {
+		c.problem(path, "what is said beside client has no meaning", "Write client and nothing else: oauth_clients and the source's kind say the rest.")
+	}
+	if _, known := c.clients[o.Client]; !known {
+		c.problem(path+".client", fmt.Sprintf("there is no client %q in oauth_clients", o.Client), "Add it there, with client_id and client_secret.")
+	}
+	if !i.hasSource() {
+		c.problem(path+".client", "people sign in by a client of the hub at sources inside it only", "Write source, or give the bridge's own client.")
+	}
+}
+
+// oauthClients checks the hub's registrations.
+func (c *checker) oauthClients(clients map[string]OAuthClient) {
+	c.clients = clients
+	for _, name := range slices.Sorted(maps.Keys(clients)) {
+		path := "oauth_clients." + name
+		c.name(path, name)
+		c.url(path+".authorize_url", clients[name].AuthorizeURL)
+		c.url(path+".token_url", clients[name].TokenURL)
+	}
+}
+
 // origin checks what an integration's contacts come from: a bridge, or a source inside the hub.
 func (c *checker) origin(path string, i Integration) {
 	own := i.hasSource()
@@ -252,7 +294,7 @@ func (c *checker) origin(path string, i Integration) {
 	}
 	text, err := i.source()
 	if err == nil {
-		_, err = inside.New(inside.Options{Folder: c.folder}).Check(text, true)
+		_, err = inside.New(inside.Options{Folder: c.folder}).Check(hub.InsideSource{Text: text, Trusted: true, SignIn: i.OAuth != nil && i.OAuth.Client != ""})
 	}
 	c.sourceProblems(path, err)
 }

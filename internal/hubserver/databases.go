@@ -108,11 +108,13 @@ func newHub(d *Databases, logger *slog.Logger) *hub.Hub {
 	cfg, h := d.config, hub.New(d.registry, d.store)
 	d.inside = inside.New(inside.Options{
 		Logger: logger, Folder: cfg.Folder, Transport: telemetry.Transport(transport(cfg.Network)), Dial: outbound.Dialer(policy(cfg.Network)).DialContext,
+		Files: d.registry,
 	})
 	h.Inside = d.inside
 	h.Logger, h.Outbound, h.Answers = logger, telemetry.Transport(transport(cfg.Network)), bridge.NewBudget(int64(cfg.Answers))
 	h.Options = hub.Options{
 		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
+		OAuthClients: cfg.Clients(), FileBytes: int64(cfg.Files.Size), FilesBytes: int64(cfg.Files.Account),
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(h.Answers.ProcessLimit())
@@ -390,7 +392,7 @@ func (d *Databases) same(ctx context.Context, kept registry.Integration, i hubco
 
 // declarable returns an integration without what no file declares. Everything else counts: a field that is new is compared as well.
 func declarable(i registry.Integration) registry.Integration {
-	i.Created, i.Updated, i.AuthSet, i.Learned, i.Version, i.Status = time.Time{}, time.Time{}, nil, nil, 0, registry.Status{}
+	i.Created, i.Updated, i.AuthSet, i.Learned, i.Files, i.Version, i.Status = time.Time{}, time.Time{}, nil, nil, nil, 0, registry.Status{}
 	i.Fields = slices.Clone(i.Fields)
 	if len(i.Fields) == 0 {
 		i.Fields = nil

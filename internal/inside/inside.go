@@ -8,7 +8,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -21,7 +23,9 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/outbound"
+	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
@@ -37,6 +41,15 @@ type Options struct {
 	// business with. Without them no such source is opened.
 	Transport http.RoundTripper
 	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	Files     Files  // uploaded files; nil: there are none
+	Temporary string // folder for copies of uploaded files; empty: the system's
+	Unpacked  int64  // bytes that a part of an uploaded archive may unpack to; 0: [hub.Unpacked]
+}
+
+// Files are where uploaded files are kept: a [registry.DB].
+type Files interface {
+	File(ctx context.Context, account, name string) (registry.File, error)
+	ReadFile(ctx context.Context, id string, into io.Writer) error
 }
 
 // Sources are the sources that a process has open.
@@ -45,15 +58,20 @@ type Sources struct {
 
 	mu   sync.Mutex
 	open map[key]*opened
+
+	uploads uploads
 }
 
-// A key stands for a source's text and for who wrote it.
+var _ hub.Inside = (*Sources)(nil)
+
+// A key stands for a source: its text, who wrote it, and the uploaded files that it reads.
 type key [sha256.Size]byte
 
 // An opened source and who uses it.
 type opened struct {
 	handler http.Handler
 	factory source.Factory
+	release func()    // gives its uploaded files back
 	users   int       // requests under way
 	used    time.Time // when the last one ended
 	refused atomic.Pointer[refusal]
@@ -91,10 +109,13 @@ func New(o Options) *Sources {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
+	if o.Unpacked == 0 {
+		o.Unpacked = hub.Unpacked
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Sources{o: o, open: map[key]*opened{}}
+	return &Sources{o: o, open: map[key]*opened{}, uploads: uploads{files: o.Files, temporary: o.Temporary}}
 }
 
 // keys are those of an endpoint that a source inside the hub has.
@@ -106,19 +127,19 @@ const Endpoint = "source"
 const parent = "endpoints." + Endpoint + "."
 
 // Check says everything that is wrong with a source, joined; a field is a dotted path such as source.table. Otherwise it returns the name
-// of its kind. trusted says that the operator wrote it, whose file may name what is on this machine.
-func (s *Sources) Check(text string, trusted bool) (kind string, err error) {
-	e, err := s.parse(text, trusted)
+// of its kind.
+func (s *Sources) Check(of hub.InsideSource) (kind string, err error) {
+	e, err := s.parse(of)
 	return e.Kind.Name, err
 }
 
-func (s *Sources) parse(text string, trusted bool) (e config.Endpoint, err error) {
-	document, err := endpointOf(text, trusted)
+func (s *Sources) parse(of hub.InsideSource) (e config.Endpoint, err error) {
+	document, err := endpointOf(of)
 	if err != nil {
 		return e, err
 	}
 	parse := config.ParseUntrusted
-	if trusted {
+	if of.Trusted {
 		parse = func(text []byte, env strictyaml.Environment) (*config.Config, error) {
 			return config.Parse("", text, env)
 		}
@@ -131,9 +152,9 @@ func (s *Sources) parse(text string, trusted bool) (e config.Endpoint, err error
 }
 
 // endpointOf returns the configuration of a bridge that has the source as its only endpoint.
-func endpointOf(text string, trusted bool) ([]byte, error) {
+func endpointOf(of hub.InsideSource) ([]byte, error) {
 	var node yaml.Node
-	err := yaml.Unmarshal([]byte(text), &node)
+	err := yaml.Unmarshal([]byte(of.Text), &node)
 	if err != nil || node.Kind != yaml.DocumentNode || node.Content[0].Kind != yaml.MappingNode {
 		return nil, &failure.Error{Code: failure.Invalid, Field: "source", Message: "the source cannot be read", Hint: "Write it as an object with kind, and that kind's keys.", Err: err}
 	}
@@ -143,9 +164,14 @@ func endpointOf(text string, trusted bool) ([]byte, error) {
 			return nil, &failure.Error{Code: failure.Invalid, Field: name, Message: "a source inside the hub has no key " + name, Hint: "Its keys are " + strings.Join(keys, ", ") + "."}
 		}
 	}
+	if of.SignIn {
+		if err := addToken(given); err != nil {
+			return nil, err
+		}
+	}
 	auth := config.AuthNone
 	for _, n := range scalars(given) {
-		if !trusted && strings.Contains(n.Value, "${") {
+		if !of.Trusted && strings.Contains(n.Value, "${") {
 			return nil, &failure.Error{
 				Code: failure.Invalid, Field: "source", Message: "a source may hold a reference such as ${NAME} only in the hub's configuration file",
 				Hint: "Write the value itself: it is sealed, and never shown.",
@@ -158,6 +184,27 @@ func endpointOf(text string, trusted bool) ([]byte, error) {
 	escape(given)
 	given.Content = append(given.Content, word("auth"), word(auth))
 	return yaml.Marshal(mapping("endpoints", mapping(Endpoint, given)))
+}
+
+// tokenKey is the key of a source's configuration that holds what a sign-in brings.
+const tokenKey = "access_token"
+
+// addToken lets a source have the access token of a sign-in.
+func addToken(given *yaml.Node) error {
+	for i := 0; i+1 < len(given.Content); i += 2 {
+		source := given.Content[i+1]
+		if given.Content[i].Value != "source" || source.Kind != yaml.MappingNode {
+			continue
+		}
+		for j := 0; j < len(source.Content); j += 2 {
+			if source.Content[j].Value == tokenKey {
+				return &failure.Error{Code: failure.Invalid, Field: "source." + tokenKey, Message: tokenKey + " is what the sign-in brings", Hint: "Leave it out."}
+			}
+		}
+		source.Content = append(source.Content, word(tokenKey), word("{{auth."+hub.TokenValue+"}}"))
+		return nil
+	}
+	return &failure.Error{Code: failure.Invalid, Field: "source", Message: "people sign in at one source, not at several or none", Hint: "Write source, with its kind."}
 }
 
 func word(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
@@ -220,24 +267,41 @@ func below(err error) error {
 }
 
 // Transport returns what carries requests to a source as if its bridge were elsewhere. The source is opened when it is asked.
-func (s *Sources) Transport(text string, trusted bool) http.RoundTripper {
-	return transport{sources: s, text: text, trusted: trusted}
+func (s *Sources) Transport(of hub.InsideSource) http.RoundTripper {
+	return transport{sources: s, of: of}
 }
 
 // use returns an open source, which done gives back.
-func (s *Sources) use(text string, trusted bool) (o *opened, done func(), err error) {
-	k := key(sha256.Sum256(fmt.Appendf(nil, "%t %s", trusted, text)))
+func (s *Sources) use(ctx context.Context, of hub.InsideSource) (o *opened, done func(), err error) {
+	there, release, err := s.uploads.fetch(ctx, of)
+	if err != nil {
+		return nil, nil, err
+	}
+	k := keyOf(of, there)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o, ok := s.open[k]
-	if !ok {
-		if o, err = s.newOpened(text, trusted); err != nil {
+	if ok {
+		release()
+	} else {
+		if o, err = s.newOpened(of, there); err != nil {
+			release()
 			return nil, nil, err
 		}
+		o.release = release
 		s.open[k] = o
 	}
 	o.users++
 	return o, func() { s.done(o) }, nil
+}
+
+func keyOf(of hub.InsideSource, uploads map[string]source.Upload) key {
+	h := sha256.New()
+	fmt.Fprintf(h, "%t %t %d %s", of.Trusted, of.SignIn, len(of.Text), of.Text)
+	for _, name := range slices.Sorted(maps.Keys(uploads)) {
+		fmt.Fprintf(h, " %q %q %q", name, uploads[name].Scope, uploads[name].Path)
+	}
+	return key(h.Sum(nil))
 }
 
 // idle is how long a source stays open that nobody asks: the next run need not connect again.
@@ -262,25 +326,36 @@ func (s *Sources) close(o *opened) {
 	if err := o.factory.Close(); err != nil {
 		s.o.Logger.Warn("could not close a source", "error", err)
 	}
+	o.release()
 }
 
-func (s *Sources) newOpened(text string, trusted bool) (*opened, error) {
-	e, err := s.parse(text, trusted)
-	if err != nil {
-		return nil, err
+// deps are what a source works with.
+func (s *Sources) deps(of hub.InsideSource, kind string, o *opened, uploads map[string]source.Upload) (source.Deps, error) {
+	if !of.Trusted && (s.o.Transport == nil || s.o.Dial == nil) {
+		return source.Deps{}, errors.New("nothing guards what this source would ask")
 	}
-	if !trusted && (s.o.Transport == nil || s.o.Dial == nil) {
-		return nil, errors.New("nothing guards what this source would ask")
-	}
-	o := &opened{}
-	deps := source.Deps{Logger: s.o.Logger.With("source", e.Kind.Name), Clock: s.o.Clock}
-	if !trusted {
+	deps := source.Deps{Logger: s.o.Logger.With("source", kind), Clock: s.o.Clock, Uploads: uploads}
+	if !of.Trusted {
+		deps.Unpacked = s.o.Unpacked
 		deps.Transport = guarded{s.o.Transport, o, s.o.Clock}
 		deps.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := s.o.Dial(ctx, network, address)
 			o.note(err, s.o.Clock.Now())
 			return conn, err
 		}
+	}
+	return deps, nil
+}
+
+func (s *Sources) newOpened(of hub.InsideSource, uploads map[string]source.Upload) (*opened, error) {
+	e, err := s.parse(of)
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{}
+	deps, err := s.deps(of, e.Kind.Name, o, uploads)
+	if err != nil {
+		return nil, err
 	}
 	if o.factory, err = e.New(deps); err != nil {
 		return nil, below(err)
@@ -300,20 +375,21 @@ func (s *Sources) Close() error {
 	for k, o := range s.open {
 		delete(s.open, k)
 		errs = append(errs, o.factory.Close())
+		o.release()
 	}
+	errs = append(errs, s.uploads.close())
 	return errors.Join(errs...)
 }
 
 // A transport carries requests to a source of this process.
 type transport struct {
 	sources *Sources
-	text    string
-	trusted bool
+	of      hub.InsideSource
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	o, done, err := t.sources.use(t.text, t.trusted)
+	o, done, err := t.sources.use(r.Context(), t.of)
 	if err != nil {
 		return nil, err
 	}

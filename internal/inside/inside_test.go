@@ -11,6 +11,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/internal/inside"
 )
@@ -30,7 +31,7 @@ func sources(t *testing.T, folder string) *inside.Sources {
 // read follows the pages of a source as a run does.
 func read(t *testing.T, s *inside.Sources, text string, trusted bool, auth bridge.Auth) ([]string, error) {
 	t.Helper()
-	client := &bridge.Client{URL: "http://source.invalid/source/contact_sync", Auth: auth, HTTP: &http.Client{Transport: s.Transport(text, trusted)}}
+	client := &bridge.Client{URL: "http://source.invalid/source/contact_sync", Auth: auth, HTTP: &http.Client{Transport: s.Transport(hub.InsideSource{Account: "acme", Text: text, Trusted: trusted})}}
 	var names []string
 	for q := (bridge.PageRequest{}); ; {
 		page, err := client.Page(t.Context(), q)
@@ -65,7 +66,7 @@ func TestASourceIsAskedAsABridgeIs(t *testing.T) {
 			t.Errorf("trusted %t: %q, %v", trusted, names, err)
 		}
 	}
-	if kind, err := s.Check(inMemory, false); kind != "memory" || err != nil {
+	if kind, err := s.Check(hub.InsideSource{Account: "acme", Text: inMemory, Trusted: false}); kind != "memory" || err != nil {
 		t.Error(kind, err)
 	}
 }
@@ -86,7 +87,7 @@ func TestTheOperatorsSourcesReadFiles(t *testing.T) {
 	if names, err := read(t, s, text, true, nil); err != nil || fmt.Sprint(names) != "[7 Ann ]" {
 		t.Error(names, err)
 	}
-	if _, err := s.Check(text, false); failure.Of(err).Field != "source.kind" {
+	if _, err := s.Check(hub.InsideSource{Account: "acme", Text: text, Trusted: false}); failure.Of(err).Field != "source.kind" {
 		t.Error("somebody else may read files:", err)
 	}
 	if names, err := read(t, s, text, false, nil); err == nil {
@@ -99,12 +100,13 @@ func TestWhatOnlyTheOperatorMayWrite(t *testing.T) {
 	const table = ", table: t, id: id, updated: u, fields: {name: n}}"
 	s := sources(t, "")
 	for _, c := range [][2]string{
-		{"source: {kind: csv, path: /etc/passwd}", "source.kind"},
-		{"source: {kind: xlsx, path: a.xlsx}", "source.kind"},
-		{"source: {kind: vcard, path: '*.vcf'}", "source.kind"},
-		{"source: {kind: jsonl, path: a}", "source.kind"},
+		{"source: {kind: csv, path: /etc/passwd}", "source.path"},
+		{"source: {kind: xlsx, path: a.xlsx}", "source.path"},
+		{"source: {kind: vcard, path: '*.vcf'}", "source.path"},
+		{"source: {kind: jsonl, path: a}", "source.path"},
+		{"source: {kind: json, path: 'upload:{{auth.name}}'}", "source.path"},
 		{"source: {kind: sqlite, path: hub.db" + table, "source.kind"},
-		{"sources: {a: {kind: csv, path: /etc/passwd}}", "sources.a.kind"},
+		{"sources: {a: {kind: csv, path: /etc/passwd}}", "sources.a.path"},
 		{"source: {kind: mysql, dsn: 'mysql://u:p@/x?socket=/run/m.sock'" + table, "source.dsn"},
 		{"source: {kind: mysql, dsn: 'mysql://u:p@db/x?ca=/etc/ssl/a.pem'" + table, "source.dsn"},
 		{"source: {kind: mysql, dsn: 'mysql://u:p@db/x?allowAllFiles=true'" + table, "source.dsn"},
@@ -131,7 +133,7 @@ func TestWhatOnlyTheOperatorMayWrite(t *testing.T) {
 		{"source: {", "source"},
 	} {
 		text, field := c[0], c[1]
-		_, err := s.Check(text, false)
+		_, err := s.Check(hub.InsideSource{Account: "acme", Text: text, Trusted: false})
 		var fields []string
 		for _, f := range failure.All(err) {
 			fields = append(fields, f.Field)
@@ -193,7 +195,7 @@ func TestSourcesOfOthersAskNoPrivateAddress(t *testing.T) {
 func TestASourceTakesTheIntegrationsAuth(t *testing.T) {
 	const text = "source: {kind: mysql, dsn: 'mysql://{{auth.user}}:{{auth.password}}@db.example.com/x', table: t, id: id, updated: u, fields: {name: n}}"
 	s := sources(t, "")
-	if kind, err := s.Check(text, false); kind != "mysql" || err != nil {
+	if kind, err := s.Check(hub.InsideSource{Account: "acme", Text: text, Trusted: false}); kind != "mysql" || err != nil {
 		t.Fatal(kind, err)
 	}
 	_, err := read(t, s, text, false, bridge.Auth{"user": "a"})

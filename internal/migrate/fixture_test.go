@@ -1,6 +1,7 @@
 package migrate_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -232,6 +233,11 @@ func (w *world) liveRegistry(c *clock) {
 	ok(w, r.AddAudit(ctx, &registry.AuditEntry{Actor: "hub", Action: "purge"}))
 	ok(w, r.PutSample(ctx, registry.Sample{Day: c.at, Account: "acme", Contacts: 7}))
 	ok(w, r.SetSetting(ctx, "theme", "dark"))
+	for _, f := range []registry.File{{Account: "acme", Name: "customers.csv", Kind: "csv", Uploader: "user jane"}, {Account: "acme", Name: "customers.csv", Kind: "csv", Staged: true, Over: "before"}} {
+		content := bytes.Repeat([]byte("id,name\x00\xff\n"), 40_000) // two rows
+		f.Size = int64(len(content))
+		ok(w, r.AddFile(ctx, &f, bytes.NewReader(content), 1<<20))
+	}
 }
 
 func (w *world) liveDirectory(c *clock) {

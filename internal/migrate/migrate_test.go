@@ -37,7 +37,7 @@ func (w *world) known() map[string]any {
 	all := map[string]any{
 		"accounts": got(r.Accounts(ctx))(w), "tokens": got(r.Tokens(ctx, ""))(w), "users": got(r.Users(ctx))(w),
 		"events": got(r.Events(ctx, registry.Filter{}))(w), "audit": got(r.Audit(ctx, registry.Filter{}))(w), "webhooks": got(r.Webhooks(ctx, ""))(w),
-		"samples": got(r.Samples(ctx, "acme", time.Time{}))(w), "theme": got(r.Setting(ctx, "theme"))(w), "last event": got(r.LastEvent(ctx))(w),
+		"files": got(r.Files(ctx, "acme"))(w), "samples": got(r.Samples(ctx, "acme", time.Time{}))(w), "theme": got(r.Setting(ctx, "theme"))(w), "last event": got(r.LastEvent(ctx))(w),
 		"oauth": got(r.Secret(ctx, registry.Owner(crm), "oauth"))(w), "signing": got(r.Secret(ctx, registry.WebhookOwner("w1"), "signing"))(w),
 		"sessions": got(r.Sessions(ctx, "u1"))(w), "token": got(r.TokenByDigest(ctx, []byte("digest 1")))(w),
 	}

@@ -28,6 +28,8 @@ func registryTables() []*table {
 		{name: "samples", columns: same("account day contacts")},
 		{name: "settings", columns: same("name value")},
 		{name: "removed", columns: same("account name at until")},
+		{name: "files", columns: columns(same("id account name kind size digest uploaded uploader"), flags("whole staged"), same("over"))},
+		{name: "file_chunks", columns: same("file part content")},
 		{name: "leases", columns: same("name holder until")},
 	}
 	for _, t := range all {

@@ -7,6 +7,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "carddav",
 		Family:  source.FamilyBooks,
+		Title:   "CardDAV address books",
+		Icon:    source.IconBook,
+		Fresh:   "Each run reads only the cards that changed.",
 		Summary: "The address books of a CardDAV server.",
 		Docs: `Reads the address books of one user: all of them, or those in ` + "`books`" + `. ` + "`url`" + ` may be the server, its CardDAV address, or one
 address book; the way there is found as RFC 6764 says. Fields need not be given; the columns are those of ` + "`kind: vcard`" + `, and any

@@ -10,6 +10,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "csv",
 		Family:  source.FamilyFile,
+		Title:   "CSV file",
+		Icon:    source.IconSheet,
+		Fresh:   "A new version of the file is read as a whole. Nothing is read while the file stays as it is.",
 		Summary: "A CSV file, such as an export, or a folder of them.",
 		Docs: `Reads a file whose header names the columns, or all files of a folder or of a pattern as one table. Delimiter, quote, encoding,
 and titles above the header are found; ` + "`preview`" + ` says what was found. Fields are columns or [expressions](expressions.md).
@@ -28,6 +31,7 @@ updated: Last Modified
 time_zone: Europe/London
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.csv`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Setup: file.Setup(file.Guide{
 			Example: "customers.csv",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/contactbridge/contactbridge/source"
@@ -12,7 +13,7 @@ import (
 
 // Config is the part of a configuration that all formats share. A format's own configuration has it inline.
 type Config struct {
-	Path          source.Template `yaml:"path" digest:"-" jsonschema:"required" hint:"Set path to the file, the folder or the pattern to read." jsonschema_description:"The file, a folder (its files with the endings of the format are read as one table), or a pattern such as exports/2026-*, with * ? [a-z] {a,b} and ** for folders at any depth. {{auth.name}} may stand in it: a file for each caller."`
+	Path          source.Template `yaml:"path" digest:"-" jsonschema:"required" hint:"Set path to the file, the folder or the pattern to read." jsonschema_description:"The file, a folder (its files with the endings of the format are read as one table), or a pattern such as exports/2026-*, with * ? [a-z] {a,b} and ** for folders at any depth. {{auth.name}} may stand in it: a file for each caller. In a hub, upload:NAME is an uploaded file."`
 	ID            string          `yaml:"id" jsonschema_description:"The column of the contact's id, or an expression, or auto: ids are made of name, first e-mail address and first number, and a contact of which one of them changes is a new one. A column of that name is written in backticks. Default: the column with a usual name, else the e-mail address if every record has its own, else auto; preview says which. With updated it must be given."`
 	Updated       string          `yaml:"updated" jsonschema_description:"The column of the time of the contact's last change. Without it every new version of the files is sent whole."`
 	UpdatedLayout string          `yaml:"updated_layout" jsonschema_description:"How updated is written, such as 02.01.2006 15:04:05 (Monday, 2 January 2006, 15:04:05 stands for any time), unix or unix_ms. Default: ISO 8601 in its usual forms, or a Unix time."`
@@ -60,6 +61,18 @@ func (c Config) checkTexts() error {
 	var compiler record.Compiler
 	return errors.Join(
 		compiler.CheckText("id", c.ID), compiler.CheckText("updated", c.Updated), compiler.CheckText("deleted", c.Deleted), compiler.Check(c.Fields))
+}
+
+// Uploaded is the [source.Kind.Untrusted] of a format: only uploaded files are read.
+func (c Config) Uploaded() error {
+	path := c.Path.String()
+	if strings.HasPrefix(path, source.UploadPrefix) && len(c.Path.Names()) == 0 {
+		return nil
+	}
+	return &source.ConfigError{
+		Key: "path", Message: "path names a file of this machine: only the operator's own configuration file may do that",
+		Hint: "Upload the file, and write its name behind " + source.UploadPrefix + " , such as upload:customers.csv .",
+	}
 }
 
 // autoID is the value of id that has ids made. A column of that name is written with backticks.

@@ -60,8 +60,8 @@ func (f *factory) Open(ctx context.Context, auth bridge.Auth) (bridge.Source, er
 	if err != nil {
 		return nil, fmt.Errorf("open source: %w", err)
 	}
-	opened, release, err := f.known.Get(ctx, source.DigestOf(at.path), func(context.Context) (*files, error) {
-		digest := f.reads.With(source.Settings{"tenant.path": source.FullName(at.path)}).Digest()
+	opened, release, err := f.known.Get(ctx, source.DigestOf(at.path, at.upload), func(context.Context) (*files, error) {
+		digest := f.reads.With(source.Settings{"tenant.path": at.identity()}).Digest()
 		return &files{location: at, scope: digest, factory: f, lock: make(chan struct{}, 1)}, nil
 	})
 	if err != nil {
@@ -81,11 +81,25 @@ func (f *factory) locate(auth bridge.Auth) (location, error) {
 		return location{}, err
 	}
 	l := location{path: f.deps.Path(path), ofCaller: len(f.cfg.Path.Names()) > 0}
+	if u, ok := f.deps.Upload(path); ok {
+		if u.Path == "" {
+			return l, noUpload(path)
+		}
+		return location{path: u.Path, upload: path, scope: u.Scope}, nil
+	}
 	if f.pattern {
 		root, rest := splitPattern(path)
 		l.root, l.pattern = f.deps.Path(root), rest
 	}
 	return l, nil
+}
+
+// noUpload returns the error of a file that nobody has uploaded.
+func noUpload(path string) error {
+	return &bridge.Error{
+		Code: bridge.CodeSourceBroken, Message: "there is no uploaded file " + strings.TrimPrefix(path, source.UploadPrefix),
+		Hint: "Upload it under this name, or correct the source's path.",
+	}
 }
 
 // isPattern reports whether a configured path is a pattern.

@@ -13,6 +13,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // patternSigns make a path a pattern.
@@ -24,6 +25,16 @@ type location struct {
 	root     string // the folder that a pattern starts from; empty if path is not a pattern
 	pattern  string // what files below root match, with slashes
 	ofCaller bool   // the path has the caller's credentials in it
+	upload   string // the path as it is written, of an uploaded file; empty for any other
+	scope    string // of an uploaded file: what its contacts' checkpoints belong to
+}
+
+// identity returns what contacts' checkpoints belong to (D10).
+func (l location) identity() string {
+	if l.upload != "" {
+		return l.scope
+	}
+	return source.FullName(l.path)
 }
 
 // splitPattern cuts a pattern before its first element with a sign in it.
@@ -157,8 +168,11 @@ func (f *files) take(list []found, path, name string) ([]found, error) {
 
 // name returns how errors call what is at the path: by it, unless that has something of the caller's in it.
 func (f *files) name() string {
-	if f.ofCaller {
+	switch {
+	case f.ofCaller:
 		return "the caller's file"
+	case f.upload != "":
+		return "the uploaded file " + strings.TrimPrefix(f.upload, source.UploadPrefix)
 	}
 	return f.path
 }

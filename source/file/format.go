@@ -56,6 +56,16 @@ type Input struct {
 	Wanted []string
 	// Formats are those of other kinds, for [source.FormatOf].
 	Formats []source.Format
+	// Unpacked is the most, in bytes, that a part of an archive may unpack to; 0 leaves that to the format.
+	Unpacked int64
+}
+
+// Most returns how much a part of an archive may unpack to, where the format can read so many bytes.
+func (in Input) Most(bytes int64) int64 {
+	if in.Unpacked > 0 {
+		return min(bytes, in.Unpacked)
+	}
+	return bytes
 }
 
 // A Table describes the records of a file, as its beginning shows them. The engine keeps it as long as it knows the version of

@@ -53,6 +53,7 @@ func (o *opened) get(part int) (*openFile, error) {
 	}
 	open := &openFile{part: part, file: file, input: Input{
 		ReaderAt: file, Size: found.info.Size(), Name: o.files.label(found.name), Wanted: o.files.factory.wanted, Formats: o.files.factory.deps.Formats,
+		Unpacked: o.files.factory.deps.Unpacked,
 	}}
 	if err := o.unchangedFile(open); err != nil {
 		open.close()

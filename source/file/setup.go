@@ -102,7 +102,7 @@ func (g Guide) choices(ctx context.Context, path source.Template, deps source.De
 			return f.wrap(err)
 		}
 		defer func() { _ = in.Close() }() // only read
-		list, err = g.Choices(ctx, Input{ReaderAt: in, Size: found[0].info.Size(), Name: f.label(found[0].name), Formats: deps.Formats})
+		list, err = g.Choices(ctx, Input{ReaderAt: in, Size: found[0].info.Size(), Name: f.label(found[0].name), Formats: deps.Formats, Unpacked: deps.Unpacked})
 		return err
 	})
 	return list, err

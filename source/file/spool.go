@@ -56,7 +56,7 @@ func (o *opened) spoolAll(ctx context.Context) error {
 	if runtime.GOOS != "windows" {
 		_ = os.Remove(file.Name()) // so that nothing is left of it, however the process ends
 	}
-	w := &spoolWriter{spool: s}
+	w := &spoolWriter{spool: s, most: Input{Unpacked: o.files.factory.deps.Unpacked}.Most(maxSpool)}
 	c := o.cursor()
 	for n := 0; ; n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
@@ -124,6 +124,7 @@ func (s *spool) release() {
 // A spoolWriter appends records to a spool: the length of what follows, the number of the file, of the line, of the flaw, what kind
 // of flaw it is, and the reason or the values.
 type spoolWriter struct {
+	most   int64 // bytes that the spool may have
 	spool  *spool
 	buffer []byte // not written yet
 	record []byte
@@ -153,8 +154,8 @@ func (w *spoolWriter) write(part int, r *Record) error {
 	}
 	w.record = b
 	w.buffer = append(binary.AppendUvarint(w.buffer, uint64(len(b))), b...)
-	if w.spool.size+int64(len(w.buffer)) > maxSpool {
-		return Broken(fmt.Sprintf("the records are longer than %d GiB together", maxSpool>>30), "Split the file.")
+	if w.spool.size+int64(len(w.buffer)) > w.most {
+		return Broken(fmt.Sprintf("the records are longer than %d MiB together", w.most>>20), "Split the file.")
 	}
 	if len(w.buffer) >= spoolBuffer {
 		return w.flush()

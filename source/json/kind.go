@@ -13,6 +13,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "json",
 		Family:  source.FamilyFile,
+		Title:   "JSON document",
+		Icon:    source.IconBraces,
+		Fresh:   "A new version of the file is read as a whole. Nothing is read while the file stays as it is.",
 		Summary: "A JSON document with an array of contacts, or a folder of them.",
 		Docs: `Reads an array of objects in a JSON document, or in all files of a folder or of a pattern as one table. The document is read as a
 stream, however large it is. ` + "`records`" + ` is the path of the array; without it the first array of objects is taken, and
@@ -28,6 +31,7 @@ records: data.members
 id: member_no
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.json`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Formats: []source.Format{{
 			Name: "a JSON document", Starts: []string{"{\"", "[{", "{\n", "{\r\n", "[\n", "[\r\n", "{ \"", "[ {"},

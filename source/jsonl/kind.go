@@ -10,6 +10,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "jsonl",
 		Family:  source.FamilyFile,
+		Title:   "JSON lines",
+		Icon:    source.IconBraces,
+		Fresh:   "A new version of the file is read as a whole. Nothing is read while the file stays as it is.",
 		Summary: "A file of JSON lines (NDJSON), one object for each contact, or a folder of them.",
 		Docs: `Reads a file with one JSON object a line, or all files of a folder or of a pattern as one table. Columns are the keys of all
 objects; one within an object is named by its path, such as ` + "`address.city`" + `. A list is several values: of texts, or of objects
@@ -24,6 +27,7 @@ id: id
 updated: updated_at
 `,
 		CallerExample: `path: exports/{{auth.tenant}}.jsonl`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Setup: file.Setup(file.Guide{
 			Example: "contacts.jsonl",

@@ -81,17 +81,18 @@ type Family struct {
 	// Guide is the file in docs that shows how a source of the family is served, and Title its heading. Empty where nothing has
 	// to be shown.
 	Guide, Title string
+	Group        string // what a catalogue calls its kinds together
 }
 
 // Families lists the families of all kinds.
 func Families() []Family {
 	return []Family{
-		{Name: source.FamilySQL, Guide: "serve-my-database.md", Title: "Serve my database"},
-		{Name: source.FamilyFile, Guide: "serve-my-files.md", Title: "Serve my files"},
-		{Name: source.FamilyAccounts, Guide: "ldap.md", Title: "Serve my directory"},
-		{Name: source.FamilyBooks, Guide: "carddav.md", Title: "Serve my address books"},
-		{Name: source.FamilyREST, Guide: "vendors.md", Title: "Serve a vendor's contacts"},
-		{Name: source.FamilyMemory},
+		{Name: source.FamilySQL, Guide: "serve-my-database.md", Title: "Serve my database", Group: "Databases"},
+		{Name: source.FamilyFile, Guide: "serve-my-files.md", Title: "Serve my files", Group: "Files"},
+		{Name: source.FamilyAccounts, Guide: "ldap.md", Title: "Serve my directory", Group: "Directories and address books"},
+		{Name: source.FamilyBooks, Guide: "carddav.md", Title: "Serve my address books", Group: "Directories and address books"},
+		{Name: source.FamilyREST, Guide: "vendors.md", Title: "Serve a vendor's contacts", Group: "Services"},
+		{Name: source.FamilyMemory, Group: "Other"},
 	}
 }
 

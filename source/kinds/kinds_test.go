@@ -183,6 +183,9 @@ func TestEveryKindIsComplete(t *testing.T) {
 		if !strings.Contains(k.Docs, "**Exact") && !strings.Contains(k.Docs, "**Overlap") {
 			t.Errorf("%s: the documentation does not say what the kind promises: **Exact** or **Overlap**", k.Name)
 		}
+		if k.Title == "" || !slices.Contains(source.Icons(), k.Icon) || !strings.HasSuffix(k.Fresh, ".") {
+			t.Errorf("%s: a catalogue has title %q, icon %q and fresh %q of it", k.Name, k.Title, k.Icon, k.Fresh)
+		}
 		if !strings.HasPrefix(k.Example, "kind: "+k.Name+"\n") {
 			t.Errorf("%s: the example does not begin with its kind", k.Name)
 		}

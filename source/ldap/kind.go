@@ -7,6 +7,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "ldap",
 		Family:  source.FamilyAccounts,
+		Title:   "LDAP or Active Directory",
+		Icon:    source.IconPeople,
+		Fresh:   "Each run reads what the server says has changed; how the server tells of changes is found out.",
 		Summary: "People of an LDAP directory: OpenLDAP, Active Directory, 389 Directory Server.",
 		Docs: `Reads LDAP version 3 in pages (RFC 2696) over ldap, StartTLS, ldaps or a Unix socket. No ` + "`fields`, `id` or `updated`" + ` has to be set:
 the defaults fit inetOrgPerson and Active Directory. Names in fields are those of attributes, in the case of the server's schema; an

@@ -7,6 +7,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "memory",
 		Family:  source.FamilyMemory,
+		Title:   "Contacts in the configuration",
+		Icon:    source.IconList,
+		Fresh:   "The contacts are those of the configuration: nothing changes by itself.",
 		Summary: "Contacts that stand in the configuration itself, to try without a database.",
 		Docs: `The contacts are those of the file. They belong to their endpoint, by its name.
 

@@ -7,6 +7,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "mysql",
 		Family:  source.FamilySQL,
+		Title:   "MariaDB or MySQL",
+		Icon:    source.IconDatabase,
+		Fresh:   "With a column that says when a row was changed, each run reads only what changed. Without it, a change means that everything is read.",
 		Summary: "A MariaDB or MySQL table, view or query.",
 		Docs: `Reads MariaDB 10.6 and later, and MySQL 8.0 and later, over TCP or, with ` + "`?socket=/run/mysqld/mysqld.sock`" + `, a Unix socket.
 The reader needs ` + "`GRANT SELECT`" + `, and ` + "`GRANT PROCESS ON *.*`" + ` to see how old the oldest open transaction is.

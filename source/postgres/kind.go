@@ -7,6 +7,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "postgres",
 		Family:  source.FamilySQL,
+		Title:   "PostgreSQL",
+		Icon:    source.IconDatabase,
+		Fresh:   "With a column that says when a row was changed, each run reads only what changed. Without it, a change means that everything is read.",
 		Summary: "A PostgreSQL table, view or query.",
 		Docs: `Reads a primary or a standby, through PgBouncer too with ` + "`default_query_exec_mode=exec`" + ` in the dsn. The reader needs
 ` + "`GRANT SELECT`" + `, and ` + "`GRANT pg_read_all_stats`" + ` to see how old the oldest open transaction is.

@@ -36,6 +36,7 @@ func (l *Language) check() error {
 	l.checkOrder(&errs)
 	p := l.Throttle.Points
 	errs.If(p != Points{} && (p.Cost == "" || p.Left == "" || p.Rate == ""), "throttle.points", "throttle.points is not complete", "Write cost, left and rate.")
+	l.checkSignIn(&errs)
 	l.checkNames(&errs)
 	return errs.Err()
 }
@@ -58,6 +59,18 @@ func (l *Language) checkConnection(errs *source.ConfigErrors) {
 		errs.If(!strings.HasPrefix(f.Pattern, "^") || !strings.HasSuffix(f.Pattern, "$"), key+".pattern", key+".pattern does not fit the whole value",
 			"Begin it with ^ and end it with $.")
 	}
+}
+
+func (l *Language) checkSignIn(errs *source.ConfigErrors) {
+	if reflect.ValueOf(l.SignIn).IsZero() {
+		return
+	}
+	s := l.SignIn
+	errs.If(s.Client == "", "sign_in.client", "sign_in.client is missing", "Write a word for the service, such as its name.")
+	errs.If(s.AuthorizeURL.IsZero(), "sign_in.authorize_url", "sign_in.authorize_url is missing", "Write where people permit the access.")
+	errs.If(s.TokenURL.IsZero(), "sign_in.token_url", "sign_in.token_url is missing", "Write where tokens are given.")
+	known := slices.ContainsFunc(l.Connection, func(f Field) bool { return f.Name == signInField })
+	errs.If(!known, "sign_in", "connection has no field "+signInField, "Add it: it holds the access token.")
 }
 
 // languageKeys lists the keys of the language.
@@ -165,6 +178,11 @@ func (l *Language) texts(yield func(key string, t Text)) {
 		}
 	}
 	yield("base", l.Base)
+	yield("sign_in.authorize_url", l.SignIn.AuthorizeURL)
+	yield("sign_in.token_url", l.SignIn.TokenURL)
+	for i, t := range l.SignIn.Scopes {
+		yield(fmt.Sprintf("sign_in.scopes[%d]", i), t)
+	}
 	yield("link", l.Link)
 	all("headers", l.Headers)
 	yield("updated.zone", l.Updated.Zone)

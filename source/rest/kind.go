@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -26,6 +27,9 @@ func Kind() source.Kind {
 	kind := source.KindOf(source.Kind{
 		Name:    "rest",
 		Family:  source.FamilyREST,
+		Title:   "Another HTTP API",
+		Icon:    source.IconAPI,
+		Fresh:   "Each run asks for what changed, as far as the API can be asked for that.",
 		Summary: "Any HTTP API that answers in JSON, described in the configuration.",
 		Docs: `Its keys are those of a preset: [the language](rest.md). ` + "`contactbridge config preset NAME`" + ` prints a preset to start from.
 
@@ -73,6 +77,9 @@ func (p Preset) Kind() source.Kind {
 	return source.Kind{
 		Name:          p.Name,
 		Family:        source.FamilyREST,
+		Title:         p.Language.Title,
+		Icon:          p.Language.icon(),
+		Fresh:         p.fresh(),
 		Summary:       p.Language.Title + ".",
 		Docs:          p.docs(),
 		Example:       p.example(false),
@@ -80,6 +87,7 @@ func (p Preset) Kind() source.Kind {
 		Preset:        p.Text,
 		Setup:         p.setup(),
 		Untrusted:     p.untrusted,
+		SignIn:        p.signIn(),
 		Config:        func() any { return reflect.New(typ).Interface() },
 		New:           p.create(typ),
 		NewAgents:     p.users().create(typ),
@@ -96,6 +104,22 @@ func (p Preset) create(typ reflect.Type) func(decode func(into any) error, deps 
 		}
 		return newFactory(p.Name, p.language(cfg.Elem()), deps.Defaults())
 	}
+}
+
+// icon returns what a catalogue draws.
+func (l *Language) icon() string { return cmp.Or(l.Icon, source.IconAPI) }
+
+// fresh says what a run asks for.
+func (p Preset) fresh() string {
+	l := &p.Language
+	text := "Each run reads everything."
+	if l.Changes.Token != "" || l.Updated.Path != "" {
+		text = "Each run asks only for what changed."
+	}
+	if l.Deletions.By == "none" || l.Deletions.By == "sweep" {
+		text += " Deletions are seen when everything is read again."
+	}
+	return text
 }
 
 func (p Preset) docs() string {

@@ -14,6 +14,7 @@ const Version = 1
 type Language struct {
 	Language   int                        `yaml:"language" digest:"-" jsonschema:"required" hint:"Write  language: 1" jsonschema_description:"The version of this language: 1."`
 	Title      string                     `yaml:"title" digest:"-" jsonschema_description:"What people call the service."`
+	Icon       string                     `yaml:"icon" digest:"-" jsonschema:"enum=sales,enum=helpdesk,enum=business,enum=people,enum=book,enum=api" jsonschema_description:"What a catalogue draws for the service. Default: api."`
 	Connection []Field                    `yaml:"connection" digest:"-" jsonschema_description:"What each user of the service writes: keys of the preset's kind. In kind rest their values stand below values."`
 	URL        source.Template            `yaml:"url" digest:"-" jsonschema_description:"The API's address, in kind rest: {{url}} stands for it."`
 	Values     map[string]source.Template `yaml:"values" digest:"-" jsonschema_description:"The values of the fields of connection, in kind rest."`
@@ -21,6 +22,7 @@ type Language struct {
 	Hosts      []string                   `yaml:"hosts" digest:"-" jsonschema_description:"What the host of an address that an answer brings must end in, such as .example.com. Without it only the host of base is asked."`
 	Headers    map[string]Text            `yaml:"headers" digest:"-" jsonschema_description:"Headers of every request."`
 	Auth       []Auth                     `yaml:"auth" digest:"-" jsonschema_description:"How requests are authenticated: the first way whose fields all have a value."`
+	SignIn     SignIn                     `yaml:"sign_in" digest:"-" jsonschema_description:"How people sign in at the service, so that a hub gets what stands in the field access_token of connection (OAuth 2.0, authorization code)."`
 	Verify     Request                    `yaml:"verify" digest:"-" jsonschema_description:"A cheap request that succeeds with good credentials, and whose answer says what time it is (its header Date)."`
 
 	Tenant  string   `yaml:"tenant" jsonschema_description:"Where verify's answer names the account that the credentials belong to: a path. Checkpoints belong to it."`
@@ -79,6 +81,16 @@ type Auth struct {
 	Form         map[string]Text `yaml:"form" jsonschema_description:"More that is sent to token_url."`
 	Send         string          `yaml:"send" jsonschema:"enum=form,enum=json" jsonschema_description:"How token_url takes what is sent: as a form, or as a JSON object. Default: form."`
 	Headers      map[string]Text `yaml:"headers" jsonschema_description:"More headers of requests that are authenticated in this way."`
+}
+
+// SignIn is how people sign in at a service.
+type SignIn struct {
+	Client       string            `yaml:"client" jsonschema_description:"A word for the registration of an application at the service: a key of oauth_clients in the hub's configuration. Several presets may share one."`
+	AuthorizeURL Text              `yaml:"authorize_url" jsonschema_description:"Where people permit the access."`
+	TokenURL     Text              `yaml:"token_url" jsonschema_description:"Where tokens are given and refreshed."`
+	Scopes       []Text            `yaml:"scopes" jsonschema_description:"What is asked for."`
+	Params       map[string]string `yaml:"params" jsonschema_description:"More parameters of the address at which people permit the access."`
+	ClientIn     string            `yaml:"client_in" jsonschema:"enum=body,enum=basic" jsonschema_description:"Where the client's ID and secret are sent. Default: body."`
 }
 
 // A Request is one HTTP request. Texts may hold {{name}}.

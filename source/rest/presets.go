@@ -77,7 +77,7 @@ func valueOf(cfg reflect.Value, key string) (reflect.Value, bool) {
 }
 
 // ownKeys are the keys of the language that a preset's kind does not have: what the preset says once and for all.
-var ownKeys = []string{"language", "title", "connection", "url", "values"}
+var ownKeys = []string{"language", "title", "icon", "connection", "url", "values", "sign_in"}
 
 // configType makes the type of a preset's configuration: its connection's fields, then the language's keys.
 func (p Preset) configType() reflect.Type {

@@ -7,6 +7,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "sqlite",
 		Family:  source.FamilySQL,
+		Title:   "SQLite",
+		Icon:    source.IconDatabase,
+		Fresh:   "With a column that says when a row was changed, each run reads only what changed. Without it, a change means that everything is read.",
 		Summary: "A table, view or query of an SQLite file.",
 		Docs: `Reads a database file and changes nothing in it.
 

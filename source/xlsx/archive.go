@@ -31,6 +31,7 @@ type archive struct {
 	ctx   context.Context
 	name  string
 	in    *watched
+	most  func(int64) int64    // see [file.Input.Most]
 	parts map[string]*zip.File // by their names in lower case, without a slash at the front
 }
 
@@ -52,7 +53,7 @@ func (w *watched) ReadAt(p []byte, offset int64) (int, error) {
 }
 
 func openArchive(ctx context.Context, in file.Input) (*archive, error) {
-	a := &archive{ctx: ctx, name: in.Name, in: &watched{ReaderAt: in}, parts: map[string]*zip.File{}}
+	a := &archive{ctx: ctx, name: in.Name, in: &watched{ReaderAt: in}, most: in.Most, parts: map[string]*zip.File{}}
 	head := make([]byte, source.FormatBytes)
 	n, err := a.in.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -84,7 +85,7 @@ func (a *archive) damaged(err error) error {
 	case a.ctx.Err() != nil:
 		return a.ctx.Err()
 	case errors.Is(err, errTooLarge):
-		return file.Broken(a.name+" unpacks to more than a workbook of a million contacts", "Remove pictures, notes and sheets that hold no contacts, or split it.")
+		return file.Broken(a.name+" unpacks to more than a workbook of contacts may", "Remove pictures, notes and sheets that hold no contacts, or split it.")
 	}
 	return file.Broken(fmt.Sprintf("%s is damaged or cut off: %v", a.name, err), "Open it in its program and save it again, or copy it again. Put it in place by renaming a complete file.")
 }
@@ -226,7 +227,7 @@ func (x *xmlReader) next() (xml.Token, error) {
 
 // decode reads a small part into a struct. A part of another name than wanted counts as empty if it is not there.
 func (a *archive) decode(name string, into any) error {
-	p, err := a.open(name, mostOfPart)
+	p, err := a.open(name, a.most(mostOfPart))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,9 @@ func Kind() source.Kind {
 	return source.KindOf(source.Kind{
 		Name:    "xlsx",
 		Family:  source.FamilyFile,
+		Title:   "Excel workbook",
+		Icon:    source.IconSheet,
+		Fresh:   "A new version of the file is read as a whole. Nothing is read while the file stays as it is.",
 		Summary: "A sheet of an Excel workbook (.xlsx), or of a folder of them.",
 		Docs: `Reads one sheet of a workbook, or of all workbooks of a folder or of a pattern as one table. The row with the names of the columns
 is found; titles may stand above it. Dates and numbers are read as people see them, and a phone number that Excel keeps as a number
@@ -29,6 +32,7 @@ sheet: Contacts
 id: Customer No
 `,
 		CallerExample: `path: workbooks/{{auth.tenant}}.xlsx`,
+		Untrusted:     source.Untrusted(func(c Config) error { return c.Uploaded() }),
 		OpenTo:        "anyone who knows a file's name",
 		Formats: []source.Format{{
 			Name: "an Excel workbook (.xlsx), an OpenDocument sheet or another ZIP archive", Starts: []string{"PK\x03\x04", "PK\x05\x06"},

@@ -38,7 +38,7 @@ type rows struct {
 
 // open begins to read the table's sheet.
 func (t *table) open(a *archive) (*rows, error) {
-	x, err := a.openXML(t.sheet.part, mostOfSheet)
+	x, err := a.openXML(t.sheet.part, a.most(mostOfSheet))
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +335,7 @@ const mostMerged = 1 << 20
 // findMerged looks for cells that reach over several rows: what is in the first of them belongs to all, as people see it. The sheet
 // tells them after its rows.
 func (t *table) findMerged(a *archive) error {
-	p, err := a.open(t.sheet.part, mostOfSheet)
+	p, err := a.open(t.sheet.part, a.most(mostOfSheet))
 	if err != nil {
 		return err
 	}

@@ -206,7 +206,7 @@ func (t *texts) read(a *archive, name string) error {
 	if name == "" || a.parts[name] == nil {
 		return nil
 	}
-	x, err := a.openXML(name, mostOfTexts)
+	x, err := a.openXML(name, a.most(mostOfTexts))
 	if err != nil {
 		return err
 	}

@@ -98,6 +98,8 @@ func (a *API) routes() {
 	a.routeTokens()
 	a.routeWebhooks()
 	a.routeEvents()
+	a.routeFiles()
+	a.routeDrafts()
 	a.routeOverview()
 	a.mux.HandleFunc("GET /api/v1/openapi.json", serveBytes("application/openapi+json", func() []byte { return a.json }))
 	a.mux.HandleFunc("GET /api/v1/openapi.yaml", serveBytes("application/openapi+yaml", func() []byte { return a.yaml() }))
@@ -166,7 +168,8 @@ type operation struct {
 	tag              string
 	scopes           []registry.Scope // any of them lets in
 	account          accountRule
-	status           int // where all is well; 0: 200, or 204 without a body
+	status           int               // where all is well; 0: 200, or 204 without a body
+	body             *huma.RequestBody // of a request that is not JSON; nil: what the handler's input says
 }
 
 const maxBody = 1 << 20 // bytes
@@ -199,7 +202,7 @@ func (o operation) describe() huma.Operation {
 	return huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag},
 		Description:   strings.TrimSpace(o.details + "\n\nScope: " + scopeNames(o.scopes) + "."),
-		DefaultStatus: o.status, MaxBodyBytes: maxBody + 1, // the framework refuses what is as long as this
+		DefaultStatus: o.status, RequestBody: o.body, MaxBodyBytes: maxBody + 1, // the framework refuses what is as long as this
 		Security:  o.security("token"),
 		Responses: map[string]*huma.Response{"default": {Ref: "#/components/responses/Error"}},
 	}

@@ -3,13 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
-	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
 // A runsQuestion asks for a part of the history.
@@ -161,19 +159,13 @@ type beginInput struct {
 }
 
 func (a *API) beginOAuth(ctx context.Context, in *beginInput) (*answer[beginView], error) {
-	redirect := ""
+	said := ""
 	if in.Body != nil {
-		redirect = in.Body.Redirect
+		said = in.Body.Redirect
 	}
-	if redirect == "" {
-		base := a.hub.Options.PublicURL
-		if base == "" {
-			base = exchange.Of(ctx).Base()
-		}
-		var err error
-		if redirect, err = url.JoinPath(base, "oauth", "callback"); err != nil {
-			return nil, invalid("redirect", "It is not known where browsers reach the hub.", "Set public_url in the configuration, or send redirect.")
-		}
+	redirect, err := a.callback(ctx, said)
+	if err != nil {
+		return nil, err
 	}
 	to, err := a.hub.BeginOAuth(ctx, in.key(ctx), redirect)
 	return answered(beginView{URL: to}), err

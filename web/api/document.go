@@ -226,6 +226,7 @@ func describe(schemas map[string]*huma.Schema) {
 			"store":     "Whether the value is kept. false: it is sent to the auth_validation endpoint once, when it is given, and forgotten. Default: true.",
 		},
 		"OAuth": {
+			"client":        "Of a source: the operator's client by which a person signs in at its external service, and nothing else of oauth.",
 			"grant":         "authorization_code, client_credentials, or password: with the auth values username and password.",
 			"authorize_url": "Where a browser permits the hub's access.",
 			"token_url":     "Where tokens come from.",

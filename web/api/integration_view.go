@@ -77,6 +77,9 @@ func (s IntegrationSettings) kind() string {
 
 // withSource returns the auth values with the source, where all of it is given.
 func (s IntegrationSettings) withSource(auth map[string]string) (map[string]string, error) {
+	if _, reserved := auth[registry.GrantValue]; reserved {
+		return nil, invalid("auth", "auth: "+registry.GrantValue+" is not a name of a value.", "Write it as grant.")
+	}
 	_, reserved := auth[registry.SourceValue]
 	if reserved {
 		return nil, invalid("auth", "auth: "+registry.SourceValue+" is not a name of a value.", "Write the source below source.")
@@ -87,6 +90,15 @@ func (s IntegrationSettings) withSource(auth map[string]string) (map[string]stri
 		}
 		return auth, nil
 	}
+	text, err := s.sourceText()
+	if err != nil {
+		return nil, err
+	}
+	return with(auth, registry.SourceValue, text), nil
+}
+
+// sourceText is the source as package inside reads it.
+func (s IntegrationSettings) sourceText() (string, error) {
 	parts := map[string]any{"source": s.Source}
 	if s.Phones != nil {
 		parts["phones"] = s.Phones
@@ -95,15 +107,25 @@ func (s IntegrationSettings) withSource(auth map[string]string) (map[string]stri
 		parts["page"] = s.Page
 	}
 	text, err := json.Marshal(parts)
-	if err != nil {
-		return nil, err
-	}
+	return string(text), err
+}
+
+// with returns auth values with one more.
+func with(auth map[string]string, name, value string) map[string]string {
 	auth = maps.Clone(auth)
 	if auth == nil {
 		auth = map[string]string{}
 	}
-	auth[registry.SourceValue] = string(text)
-	return auth, nil
+	auth[name] = value
+	return auth
+}
+
+// withGrant returns auth values with what a person's sign-in gave.
+func withGrant(auth map[string]string, grant string) map[string]string {
+	if grant == "" {
+		return auth
+	}
+	return with(auth, registry.GrantValue, grant)
 }
 
 func viewSettings(i registry.Integration) IntegrationSettings {

@@ -39,6 +39,8 @@ type integrationsQuestion struct {
 
 // AuthValues are the values that an integration sends to its bridge.
 type AuthValues struct {
+	Grant string `json:"grant,omitempty" maxLength:"64" doc:"What a person's sign-in gave, where there is oauth.client."`
+
 	Auth map[string]string `json:"auth,omitempty" doc:"Auth values by name, client_secret for OAuth among them. They are never shown again. Of a change: those that are named are set; an empty one is removed."`
 }
 
@@ -63,6 +65,7 @@ type changes struct {
 	Guard      *guardView        `json:"guard,omitempty" doc:"Stands in front of deletions; null: the default."`
 	Priority   *int              `json:"priority,omitempty" minimum:"1" maximum:"1000000" doc:"Of its contacts where several have the number of a call; null: none."`
 	Role       *string           `json:"role,omitempty" enum:"contacts,block,allow" doc:"What its contacts are; null: contacts."`
+	Grant      string            `json:"grant,omitempty" maxLength:"64" doc:"What a person's sign-in gave, where there is oauth.client."`
 	Auth       map[string]string `json:"auth,omitempty" doc:"Auth values that are set; an empty one is removed, others stay."`
 }
 
@@ -141,7 +144,7 @@ func (a *API) addIntegration(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.hub.AddIntegration(ctx, in.Body.integration(key), auth); err != nil {
+	if err := a.hub.AddIntegration(ctx, in.Body.integration(key), withGrant(auth, in.Body.Grant)); err != nil {
 		return nil, err
 	}
 	return a.integration(ctx, key)
@@ -159,7 +162,7 @@ func (a *API) testDraft(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	result, err := a.hub.TestDraft(ctx, in.Body.integration(directory.Key{Account: accountOf(ctx)}), auth)
+	result, err := a.hub.TestDraft(ctx, in.Body.integration(directory.Key{Account: accountOf(ctx)}), withGrant(auth, in.Body.Grant))
 	return answered(result), err
 }
 
@@ -195,7 +198,7 @@ func (a *API) changeIntegration(ctx context.Context, in *struct {
 		if err != nil {
 			return nil, err
 		}
-		err = a.hub.ChangeIntegration(ctx, changed, auth)
+		err = a.hub.ChangeIntegration(ctx, changed, withGrant(auth, in.Body.Grant))
 		if failure.Of(err).Code == failure.Conflict && version == 0 && attempt < mergeAttempts {
 			continue
 		}
@@ -233,6 +236,7 @@ func merged(current IntegrationSettings, patch []byte) (changed IntegrationSetti
 		return changed, newProblem("bad_request", "The body is not an object.", seeDocument)
 	}
 	delete(change, "auth")
+	delete(change, "grant")
 	if key := capital(change); key != "" {
 		return changed, invalid(key, fmt.Sprintf("Unknown field %q.", key), "Write the names of fields in small letters.")
 	}

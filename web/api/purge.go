@@ -27,6 +27,7 @@ type purgeView struct {
 	DryRun    bool         `json:"dry_run" doc:"Nothing was deleted."`
 	Purged    int64        `json:"purged" doc:"Records that were deleted; of a dry run: that would be."`
 	Records   []recordView `json:"records" doc:"The records."`
+	Files     []string     `json:"files,omitempty" doc:"Uploaded files that the records came from. The person may still be in them: replace each by one without. No run brings the person back."`
 	Uncertain []recordView `json:"uncertain" doc:"Records that are kept: only the last digits of their number agree. Name them by refs if they are this person's."`
 }
 
@@ -59,7 +60,7 @@ func (a *API) purge(ctx context.Context, in *purgeInput) (*answer[purgeView], er
 		if err != nil {
 			return nil, err
 		}
-		view.Purged = result.Purged
+		view.Purged, view.Files = result.Purged, result.Files
 	}
 	return answered(view), nil
 }

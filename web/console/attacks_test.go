@@ -33,7 +33,17 @@ var access = map[string]string{
 	"GET /contacts": member, "GET /contacts/found": member, "GET /accounts": member,
 	"GET /settings": member, "POST /settings/password": member, "POST /settings/sessions": member,
 	"GET " + one: reader, "GET " + one + "/state": reader, "GET " + one + "/history": reader, "GET " + one + "/live": reader, "GET /person": reader,
-	"GET /accounts/{account}":    reader,
+	"GET /accounts/{account}": reader,
+	"GET /catalogue":          member, "GET /catalogue/found": member, "GET /catalogue/{kind}": member, "POST /catalogue/{kind}": operator,
+	"GET /drafts/{draft}": operator, "POST /drafts/{draft}": operator,
+	"GET /drafts/{draft}/things": operator, "POST /drafts/{draft}/things": operator,
+	"GET /drafts/{draft}/contacts": operator, "POST /drafts/{draft}/contacts": operator,
+	"GET /drafts/{draft}/signed-in": operator,
+	"GET /files":                    reader, "GET /files/replace": operator, "POST /files/replace": operator,
+	"GET /files/staged/{file}": operator, "POST /files/staged/{file}": operator, "POST /files/staged/{file}/discard": operator,
+	"GET /files/remove": reader, "POST /files/remove": operator,
+	"GET " + one + "/bridge": reader, "POST " + one + "/bridge": operator,
+	"GET " + one + "/source": reader, "POST " + one + "/source": operator,
 	"GET /integrations/new":      reader,
 	"POST /integrations/new":     operator,
 	"GET " + one + "/edit":       reader,
@@ -77,7 +87,7 @@ func routes(t *testing.T) (all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, found := range regexp.MustCompile(`c\.(?:page|live|stream|open)\(("[^,]+),`).FindAllStringSubmatch(string(source), -1) {
+	for _, found := range regexp.MustCompile(`c\.(?:page|live|stream|open|upload)\(("[^,]+),`).FindAllStringSubmatch(string(source), -1) {
 		pattern := strings.NewReplacer(`"+one+"`, one, `"+one`, one, `"`, "").Replace(found[1])
 		if strings.Contains(pattern, "pattern string") {
 			continue
@@ -120,7 +130,7 @@ func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string)
 			return "GET", "/no/such/page"
 		}
 		id := map[string]string{"tokens": token.ID, "webhooks": hook.ID, "users": bob.ID}[strings.SplitN(path, "/", 3)[1]]
-		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{$}", "").Replace(path)
+		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{kind}", "mysql", "{draft}", "no-such-draft", "{file}", "no-such-file", "{$}", "").Replace(path)
 		if strings.HasPrefix(path, "/person") {
 			path += "?account=acme&integration=crm&id=jane-7"
 		} else if !strings.Contains(path, "acme") {

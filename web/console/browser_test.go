@@ -52,11 +52,11 @@ var chromium struct {
 
 func TestMain(m *testing.M) {
 	console.CheapPasswords()
-	os.Exit(withBrowser(m))
+	os.Exit(withBrowser(func() int { return mariadb.Main(m) }))
 }
 
 // withBrowser runs the tests and ends the browser.
-func withBrowser(m *testing.M) (status int) {
+func withBrowser(run func() int) (status int) {
 	defer func() {
 		if chromium.stop == nil {
 			return
@@ -72,7 +72,7 @@ func withBrowser(m *testing.M) (status int) {
 			status = max(status, 1)
 		}
 	}()
-	return m.Run()
+	return run()
 }
 
 // startChromium starts the browser with an empty profile.
@@ -203,12 +203,12 @@ func (b *tab) click(words string) {
 func (b *tab) fill(name, text string) {
 	b.t.Helper()
 	b.until("a field "+name, fmt.Sprintf(`(() => {
-		const field = document.querySelector('input[name="%s"], select[name="%s"]');
+		const field = document.querySelector('input[name="%s"], select[name="%s"], textarea[name="%s"]');
 		if (!field || document.readyState !== "complete") { return false; }
 		field.focus();
 		if (field.select) { field.select(); }
 		return true;
-	})()`, name, name))
+	})()`, name, name, name))
 	b.run(chromedp.KeyEvent(text))
 }
 

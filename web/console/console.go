@@ -67,6 +67,8 @@ type Console struct {
 	guesses *guesses.Limiter
 	openID  *provider   // nil: none
 	settled atomic.Bool // there is a user
+	// takesFiles are the routes to which files may be uploaded.
+	takesFiles map[string]bool
 }
 
 var _ http.Handler = (*Console)(nil)
@@ -86,7 +88,7 @@ func New(o Options) (*Console, error) {
 			CSS: files.Path("console.css"), Script: files.Path("console.js"), HTMX: files.Path("htmx-2.0.11.min.js"),
 			SSE: files.Path("htmx-ext-sse-2.2.4.min.js"), Icon: files.Path("icon.svg"),
 		},
-		origin: http.NewCrossOriginProtection(), vault: newVault(),
+		origin: http.NewCrossOriginProtection(), vault: newVault(), takesFiles: map[string]bool{},
 	}
 	if c.clock == nil {
 		c.clock = time.Now

@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -25,6 +26,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/demo/sample"
+	"github.com/contactbridge/contactbridge/internal/inside"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/web"
 	"github.com/contactbridge/contactbridge/web/console"
@@ -229,6 +231,7 @@ func newSite(t testing.TB, change ...func(*console.Options)) *site {
 	dir := t.TempDir()
 	s := &site{log: &buffer{}, clock: &clock{}, dir: dir}
 	s.hub, s.store = newHub(t, dir)
+	s.hub.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext, Files: s.hub.Registry})
 	s.bridge = newBridge(t, 20, append(customers(95), jane)...)
 	stopping := make(chan struct{})
 	o := console.Options{

@@ -27,10 +27,7 @@ const (
 func (c *Console) newIntegration(q *request) error {
 	f := view.IntegrationForm{
 		New: true, Account: q.chosen(), Action: "/integrations/new", Back: q.page.In("/integrations"), When: "every",
-		Rows: []view.AuthRow{
-			{Field: registry.Field{Name: "username", Type: "text"}},
-			{Field: registry.Field{Name: "password", Type: "password"}},
-		},
+		Rows: firstRows(),
 	}
 	f.NewAccount = len(q.page.Accounts) == 0
 	fillDefaults(&f, registry.Integration{})
@@ -410,13 +407,56 @@ func (c *Console) tryDraft(q *request, f view.IntegrationForm, i registry.Integr
 	return q.showForm(http.StatusOK, f, &result)
 }
 
+// toBridge shows the form by which an integration gets a bridge in place of its source.
+func (c *Console) toBridge(q *request) error {
+	found, err := c.hub.Integration(q.Context(), q.key())
+	if err != nil {
+		return err
+	}
+	return q.showForm(http.StatusOK, c.bridgeForm(q, found), nil)
+}
+
+// bridgeForm is the form of an integration that gets a bridge in place of its source.
+func (c *Console) bridgeForm(q *request, found hub.IntegrationView) view.IntegrationForm {
+	is := found.Integration
+	is.Source, is.OAuth = "", nil
+	f := c.formOf(q, is)
+	f.Action, f.Back = view.IntegrationPath(is.Key, "bridge"), view.IntegrationPath(is.Key, "source")
+	if found.Source != "" {
+		f.Says = whatAnotherSourceDoes(q, found)
+	}
+	if len(f.Rows) == 0 {
+		f.Rows = firstRows()
+	}
+	return f
+}
+
+// firstRows are the auth fields that most bridges have.
+func firstRows() []view.AuthRow {
+	return []view.AuthRow{{Field: registry.Field{Name: "username", Type: "text"}}, {Field: registry.Field{Name: "password", Type: "password"}}}
+}
+
 func (c *Console) changeIntegration(q *request) error {
 	found, err := c.hub.Integration(q.Context(), q.key())
 	if err != nil {
 		return err
 	}
+	return c.change(q, found.Integration, c.formOf(q, found.Integration))
+}
+
+// changeToBridge gives an integration a bridge in place of its source.
+func (c *Console) changeToBridge(q *request) error {
+	found, err := c.hub.Integration(q.Context(), q.key())
+	if err != nil {
+		return err
+	}
 	was := found.Integration
-	f := c.formOf(q, was)
+	was.Source, was.OAuth = "", nil
+	return c.change(q, was, c.bridgeForm(q, found))
+}
+
+// change saves, tries, or adds a field to what was typed. was is the integration as far as the form does not say it.
+func (c *Console) change(q *request, was registry.Integration, f view.IntegrationForm) error {
 	q.readForm(&f)
 	for n := range f.Rows {
 		f.Rows[n].Set = slices.Contains(was.AuthSet, f.Rows[n].Name)

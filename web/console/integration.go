@@ -201,12 +201,17 @@ func (c *Console) beginOAuth(q *request) error {
 	if err != nil {
 		return err
 	}
+	return q.leave(to, view.IntegrationPath(q.key()))
+}
+
+// leave shows the page that leads to an external service, where a person signs in.
+func (q *request) leave(to, back string) error {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return &failure.Error{Code: failure.Invalid, Message: "the authorization URL is not an http or https URL", Hint: "Correct it in the integration's settings."}
 	}
 	q.page.Section = view.SectionIntegrations
-	return q.show(http.StatusOK, "Let the hub in", view.Leave(q.page, to, u.Host, view.IntegrationPath(q.key())))
+	return q.show(http.StatusOK, "Let the hub in", view.Leave(q.page, to, u.Host, back))
 }
 
 // days is how often everything is read again, as a form shows it.

@@ -30,6 +30,7 @@ func TestInABrowserFromTheFirstVisitToTheFirstCaller(t *testing.T) {
 	b.picture("empty")
 
 	b.click("Add an integration")
+	b.click("A bridge of your own")
 	b.fill("account", "acme")
 	b.fill("region", "GB")
 	b.fill("time_zone", "Europe/London")
@@ -295,6 +296,7 @@ func TestInABrowserWithoutJavaScriptEverythingWorks(t *testing.T) {
 	b.click("Make the administrator")
 	b.plainly("Connect your first external service")
 	b.click("Add an integration")
+	b.click("A bridge of your own")
 	b.types("account", "acme")
 	b.types("bridge", s.bridge.url())
 	b.types("auth-0-value", "agent")

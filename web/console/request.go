@@ -2,11 +2,13 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,11 +47,14 @@ type request struct {
 	secret  []byte // of the session, or of the visitor
 	page    *view.Page
 	account *registry.Account // chosen, or the only one; nil: none, or several
+	file    *multipart.Part   // what is uploaded, after the fields of its form; nil: nothing
 }
 
 const (
 	maxForm  = 256 << 10
 	formTime = 10 * time.Second // see [Options.FormTime]
+	// uploadTime is how long a file may take to arrive, of somebody who is signed in.
+	uploadTime = 15 * time.Minute
 )
 
 // policy lets a page load what is served beside it, and nothing else: no inline script or style, no other host.
@@ -73,11 +78,19 @@ func (c *Console) setHeaders(h http.Header) {
 // ServeHTTP serves the pages.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.setHeaders(w.Header())
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	r.Body = http.MaxBytesReader(w, r.Body, c.mostOf(r))
 	if r.ContentLength != 0 { // a server that cannot has no slow callers either
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.options.FormTime))
 	}
 	c.mux.ServeHTTP(w, r)
+}
+
+// mostOf returns how many bytes a request may send: more where a file is uploaded.
+func (c *Console) mostOf(r *http.Request) int64 {
+	if _, pattern := c.mux.Handler(r); !c.takesFiles[pattern] {
+		return maxForm
+	}
+	return maxForm + cmp.Or(c.hub.Options.FileBytes, hub.DefaultFileBytes)
 }
 
 // serve finds out who asks, refuses what came from elsewhere, and asks the handler.
@@ -107,6 +120,9 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request, needs needs, h h
 	if needs&signedIn != 0 && q.mustReplacePassword() {
 		_ = q.show(http.StatusOK, "Choose your password", view.Replace(q.page, nil)) // a browser that has gone needs no page
 		return
+	}
+	if q.file != nil { // whoever sends it may
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime))
 	}
 	if err := h(q); err != nil {
 		q.fail(err)
@@ -235,6 +251,9 @@ func (q *request) needAdmin() error {
 // receive reads what came with a request, before anything looks at it. It does not wait for those who send it very slowly, signed in or
 // not.
 func (q *request) receive() error {
+	if q.console.takesFiles[q.Pattern] && strings.HasPrefix(q.Header.Get("Content-Type"), "multipart/form-data") {
+		return q.receiveParts()
+	}
 	err := q.ParseForm()
 	if q.ContentLength == 0 {
 		return nil // the query is read for what can be read of it
@@ -250,6 +269,42 @@ func (q *request) receive() error {
 		return &failure.Error{Code: failure.Invalid, Message: "this is too much for a form", Hint: "Send less at a time."}
 	}
 	return &failure.Error{Code: failure.Invalid, Message: "the form could not be read", Hint: "Send it again."}
+}
+
+// receiveParts reads the fields of a form up to its file, which comes last and stays to be read.
+func (q *request) receiveParts() error {
+	unreadable := &failure.Error{Code: failure.Invalid, Message: "the form could not be read", Hint: "Send it again."}
+	parts, err := q.MultipartReader()
+	if err != nil {
+		return unreadable
+	}
+	q.PostForm = url.Values{}
+	for left := int64(maxForm); ; {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return unreadable
+		}
+		if part.FileName() != "" {
+			q.file = part
+			break
+		}
+		text, err := io.ReadAll(io.LimitReader(part, left+1))
+		if err != nil {
+			return unreadable
+		}
+		if left -= int64(len(text)); left < 0 {
+			return &failure.Error{Code: failure.Invalid, Message: "this is too much for a form", Hint: "Send less at a time."}
+		}
+		q.PostForm.Add(part.FormName(), string(text))
+	}
+	q.Form = q.URL.Query()
+	for name, values := range q.PostForm {
+		q.Form[name] = append(slices.Clone(values), q.Form[name]...)
+	}
+	return nil
 }
 
 // checkForm refuses what was not sent from a page of ours in this browser.
@@ -303,6 +358,7 @@ var done = map[string]string{
 	"accept": "The deletions are accepted: the contacts are deleted.", "keep": "The contacts stay.",
 	"pause": "The integration is paused.", "resume": "The integration runs by its schedule again.",
 	"added": "The integration was added. Its first run reads every contact.", "changed": "The changes are saved.",
+	"replaced": "The file was replaced. What reads it runs now.", "discarded": "The old file stays.",
 	"removed": "It was removed.", "purged": "The records were purged.", "password": "Your password is changed. You were signed out everywhere else.",
 	"sessions": "You are signed out everywhere else.", "token": "The token has ended; in other processes of the hub it ends within a second.",
 }

@@ -15,6 +15,7 @@ func (c *Console) routes() {
 	c.page("GET /integrations", c.integrations)
 	c.page("GET /integrations/new", c.newIntegration)
 	c.page("POST /integrations/new", c.addIntegration)
+	c.draftRoutes()
 	const one = "/integrations/{account}/{integration}"
 	c.page("GET "+one, c.integration)
 	c.live("GET "+one+"/state", c.integrationState)
@@ -22,6 +23,10 @@ func (c *Console) routes() {
 	c.stream("GET "+one+"/live", c.integrationStream)
 	c.page("GET "+one+"/edit", c.editIntegration)
 	c.page("POST "+one+"/edit", c.changeIntegration)
+	c.page("GET "+one+"/source", c.comesFrom)
+	c.page("POST "+one+"/source", c.changeSource)
+	c.page("GET "+one+"/bridge", c.toBridge)
+	c.page("POST "+one+"/bridge", c.changeToBridge)
 	c.page("POST "+one+"/test", c.testIntegration)
 	c.page("POST "+one+"/oauth", c.beginOAuth)
 	c.page("POST "+one+"/run", c.ask(runNow))
@@ -44,6 +49,30 @@ func (c *Console) routes() {
 	c.page("POST /person/purge", c.purge)
 
 	c.adminRoutes()
+}
+
+// draftRoutes connect sources that the hub reads itself.
+func (c *Console) draftRoutes() {
+	c.page("GET /catalogue", c.catalogue)
+	c.live("GET /catalogue/found", c.catalogueFound)
+	c.page("GET /catalogue/{kind}", c.kind)
+	c.upload("POST /catalogue/{kind}", c.begin)
+	c.page("GET /drafts/{draft}", c.draftConnect)
+	c.upload("POST /drafts/{draft}", c.connectDraft)
+	c.page("GET /drafts/{draft}/signed-in", c.signedIn)
+	c.page("GET /drafts/{draft}/things", c.draftThings)
+	c.page("POST /drafts/{draft}/things", c.chooseThings)
+	c.page("GET /drafts/{draft}/contacts", c.draftContacts)
+	c.page("POST /drafts/{draft}/contacts", c.changeContacts)
+
+	c.page("GET /files", c.files)
+	c.page("GET /files/replace", c.replacing)
+	c.upload("POST /files/replace", c.replaceFile)
+	c.page("GET /files/staged/{file}", c.stagedFile)
+	c.page("POST /files/staged/{file}", c.applyFile)
+	c.page("POST /files/staged/{file}/discard", c.discardFile)
+	c.page("GET /files/remove", c.confirmRemoveFile)
+	c.page("POST /files/remove", c.removeFile)
 }
 
 // openRoutes are for who is not signed in.
@@ -100,6 +129,12 @@ func (c *Console) live(pattern string, h handler) { c.handle(pattern, signedIn, 
 
 // stream serves events until the browser has gone.
 func (c *Console) stream(pattern string, h handler) { c.handle(pattern, signedIn, h) }
+
+// upload is page for what takes a file.
+func (c *Console) upload(pattern string, h handler) {
+	c.takesFiles[pattern] = true
+	c.page(pattern, h)
+}
 
 // open serves anyone.
 func (c *Console) open(pattern string, h handler) { c.handle(pattern, 0, h) }

@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
-	"github.com/contactbridge/contactbridge/internal/inside"
 )
 
 // A priority is a number, and what was chosen is shown again.
@@ -37,7 +35,6 @@ func TestTheFormTakesRoleAndPriority(t *testing.T) {
 func TestASourceInsideTheHubSurvivesTheForm(t *testing.T) {
 	s := newSite(t)
 	s.furnish(t)
-	s.hub.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext})
 	key := directory.Key{Account: "acme", Integration: "book"}
 	text := `source: {kind: memory, contacts: [{id: "1", name: Hidden Person}]}`
 	if err := s.hub.AddIntegration(t.Context(), registry.Integration{Key: key, Source: "memory"}, map[string]string{registry.SourceValue: text}); err != nil {

@@ -41,7 +41,7 @@ func NewHubSpot(now func() time.Time, portal int) *HubSpot {
 		winner["hs_merged_object_ids"] = ids
 		return winner
 	}
-	h.OAuth = newOAuth(h.Now, fmt.Sprintf("hubspot-%d", portal), 30*time.Minute, RefreshToken)
+	h.OAuth = newOAuth(h.Now, fmt.Sprintf("hubspot-%d", portal), 30*time.Minute, RefreshToken, AuthorizationCode)
 	return h
 }
 

@@ -34,7 +34,8 @@ type OAuth struct {
 	tokens  map[string]time.Time // access tokens, and when they expire
 	refresh string
 	made    int
-	used    map[string]int // refreshes by grant type
+	used    map[string]int        // refreshes by grant type
+	codes   map[string]url.Values // authorization codes that were given, by what they were asked for with
 }
 
 // The grant types.
@@ -43,12 +44,13 @@ const (
 	ClientCredentials = "client_credentials"
 	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 	Password          = "password"
+	AuthorizationCode = "authorization_code"
 )
 
 func newOAuth(now func() time.Time, prefix string, life time.Duration, grants ...string) *OAuth {
 	return &OAuth{
 		ClientID: prefix + "-client", ClientSecret: prefix + "-secret", Life: life, Grants: grants, now: now, prefix: prefix,
-		tokens: map[string]time.Time{}, refresh: prefix + "-refresh-0", used: map[string]int{},
+		tokens: map[string]time.Time{}, codes: map[string]url.Values{}, refresh: prefix + "-refresh-0", used: map[string]int{},
 	}
 }
 
@@ -78,6 +80,55 @@ func (o *OAuth) Revoke() {
 	o.lock.Lock()
 	defer o.lock.Unlock()
 	clear(o.tokens)
+}
+
+// RevokeGrant ends what a person has granted: access tokens and the refresh token.
+func (o *OAuth) RevokeGrant() {
+	o.Revoke()
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	o.refresh = "revoked"
+}
+
+// Permit does what the page of consent does when a person permits the access that an address asks for: it returns where their browser is sent
+// back to. Clients must prove that they began what they complete (PKCE, RFC 7636).
+func (o *OAuth) Permit(address string) (back *url.URL, err error) {
+	asked, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	q := asked.Query()
+	switch {
+	case q.Get("response_type") != "code" || q.Get("client_id") != o.ClientID:
+		return nil, invalidf("invalid_request", "no code for the client %q", q.Get("client_id"))
+	case q.Get("code_challenge_method") != "S256" || q.Get("code_challenge") == "" || q.Get("state") == "":
+		return nil, invalidf("invalid_request", "there is no challenge or no state")
+	}
+	if back, err = url.Parse(q.Get("redirect_uri")); err != nil {
+		return nil, err
+	}
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	code := fmt.Sprintf("%s-code-%d", o.prefix, len(o.codes))
+	o.codes[code] = q
+	back.RawQuery = url.Values{"code": {code}, "state": {q.Get("state")}}.Encode()
+	return back, nil
+}
+
+// redeem judges an authorization code, which is good for once.
+func (o *OAuth) redeem(form url.Values) error {
+	asked := o.codes[form.Get("code")]
+	o.codes[form.Get("code")] = nil
+	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
+	switch {
+	case asked == nil:
+		return invalidf("invalid_grant", "the code is unknown or was used")
+	case asked.Get("redirect_uri") != form.Get("redirect_uri"):
+		return invalidf("invalid_grant", "redirect_uri is another one")
+	case asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]):
+		return invalidf("invalid_grant", "the verifier is wrong")
+	}
+	return nil
 }
 
 func (o *OAuth) issue() string {
@@ -122,6 +173,11 @@ func (o *OAuth) grantForm(r *http.Request, form url.Values) (map[string]any, err
 	}
 	answer := map[string]any{"token_type": "Bearer", "expires_in": int(o.Life.Seconds())}
 	switch grant {
+	case AuthorizationCode:
+		if err := o.redeem(form); err != nil {
+			return nil, err
+		}
+		answer["refresh_token"] = o.refresh
 	case RefreshToken:
 		if form.Get("refresh_token") != o.refresh {
 			return nil, invalidf("invalid_grant", "the refresh token is invalid, expired or revoked")

@@ -85,7 +85,7 @@ func AccountsPage(p *Page, rows []AccountRow, next string) templ.Component {
 					}
 					ctx = templ.InitializeContext(ctx)
 					if p.May.Everything {
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<p class=\"actions\"><a class=\"button primary\" href=\"/integrations/new\">Add an integration</a> <a class=\"button\" href=\"/accounts/new\">Add an account</a></p>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<p class=\"actions\"><a class=\"button primary\" href=\"/catalogue\">Add an integration</a> <a class=\"button\" href=\"/accounts/new\">Add an account</a></p>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

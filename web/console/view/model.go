@@ -67,11 +67,16 @@ func WithAccount(path, account string) string {
 	if account == "" {
 		return path
 	}
+	return with(path, "account", account)
+}
+
+// with adds a value to a path's query.
+func with(path, name, value string) string {
 	separator := "?"
 	if strings.Contains(path, "?") {
 		separator = "&"
 	}
-	return path + separator + "account=" + url.QueryEscape(account)
+	return path + separator + name + "=" + url.QueryEscape(value)
 }
 
 // IntegrationPath is an integration's page, or one below it.

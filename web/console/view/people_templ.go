@@ -81,7 +81,7 @@ func ContactsPage(p *Page, s Search) templ.Component {
 					}
 					ctx = templ.InitializeContext(ctx)
 					if p.May.Write {
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<p class=\"actions\"><a class=\"button primary\" href=\"/integrations/new\">Add an integration</a></p>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<p class=\"actions\"><a class=\"button primary\" href=\"/catalogue\">Add an integration</a></p>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
