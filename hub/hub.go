@@ -34,6 +34,8 @@ type Hub struct {
 	Observe func(directory.Run)
 	// Dispatcher brings what is due to workers; nil: this process runs what it claims.
 	Dispatcher Dispatcher
+	// Mail sends an e-mail, and says how the server took it; nil: this process sends none.
+	Mail func(context.Context, Mail) (registry.Sending, error)
 	// Background does what a run does, such as on threads that requests go before, and returns when it has; nil: the run's own
 	// goroutines do it.
 	Background func(func())
@@ -67,6 +69,7 @@ type Options struct {
 	// Ceilings are the most that an integration's limits may be, except for those that the configuration file declares. Zero
 	// fields mean those of [DefaultCeilings].
 	Ceilings registry.Limits
+	Alerts   *Alerts // nil: nobody is told what is wrong
 }
 
 // An Actor is who does something, for the audit log and for what is allowed.

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/internal/guesses"
@@ -65,8 +67,10 @@ type Console struct {
 	origin  *http.CrossOriginProtection
 	vault   *vault
 	guesses *guesses.Limiter
-	openID  *provider   // nil: none
-	settled atomic.Bool // there is a user
+	openID  *provider // nil: none
+	// refusals are the sign-ins that were refused and that the audit log is told of.
+	refusals *rate.Limiter
+	settled  atomic.Bool // there is a user
 }
 
 var _ http.Handler = (*Console)(nil)
@@ -86,7 +90,7 @@ func New(o Options) (*Console, error) {
 			CSS: files.Path("console.css"), Script: files.Path("console.js"), HTMX: files.Path("htmx-2.0.11.min.js"),
 			SSE: files.Path("htmx-ext-sse-2.2.4.min.js"), Icon: files.Path("icon.svg"),
 		},
-		origin: http.NewCrossOriginProtection(), vault: newVault(),
+		origin: http.NewCrossOriginProtection(), vault: newVault(), refusals: rate.NewLimiter(rate.Every(10*time.Second), 100),
 	}
 	if c.clock == nil {
 		c.clock = time.Now

@@ -304,6 +304,7 @@ var done = map[string]string{
 	"pause": "The integration is paused.", "resume": "The integration runs by its schedule again.",
 	"added": "The integration was added. Its first run reads every contact.", "changed": "The changes are saved.",
 	"removed": "It was removed.", "purged": "The records were purged.", "password": "Your password is changed. You were signed out everywhere else.",
+	"retry": "It is sent again at once.", "enabled": "It is told again of what happens, and what waits is sent.",
 	"sessions": "You are signed out everywhere else.", "token": "The token has ended; in other processes of the hub it ends within a second.",
 }
 
