@@ -136,6 +136,7 @@ func (n *Number) Written() string {
 // A Rejected contact could not be taken.
 type Rejected struct {
 	Seq    int64  // ascending in its integration; the store's, of no meaning in [PageChanges]
+	Run    int64  // ID of the run that brought it; the store's as well
 	ID     string // empty where it has none
 	Reason string // a sentence
 }

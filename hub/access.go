@@ -112,11 +112,3 @@ func (h *Hub) Note(ctx context.Context, action, account, subject, detail string)
 	}
 	return nil
 }
-
-// Audit lists audit entries, newest first.
-func (h *Hub) Audit(ctx context.Context, f registry.Filter) ([]registry.AuditEntry, error) {
-	if err := permit(ctx, registry.ScopeAdmin, f.Account); err != nil {
-		return nil, err
-	}
-	return h.Registry.Audit(ctx, f)
-}

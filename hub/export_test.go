@@ -1,9 +1,11 @@
 package hub
 
 import (
+	"context"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
 )
 
 // Store returns the hub's directory with everything that is in it.
@@ -22,3 +24,24 @@ func (t *HookTimes) Next(key directory.Key, now time.Time, every time.Duration) 
 
 // Done is [hookTimes.done].
 func (t *HookTimes) Done(key directory.Key, now time.Time) { t.done(key, now) }
+
+// CheckAlerts looks once for what is wrong.
+func (h *Hub) CheckAlerts(ctx context.Context) error { return h.checkAlerts(ctx) }
+
+// NoFormula is [noFormula].
+func NoFormula(cell string) string { return noFormula(cell) }
+
+// A RunLog is a [runLog] for tests.
+type RunLog struct{ runLog }
+
+// Add adds a line.
+func (l *RunLog) Add(now time.Time, level, text string) { l.add(now, level, text) }
+
+// Point adds a point.
+func (l *RunLog) Point(now time.Time, r directory.Run) { l.point(now, r) }
+
+// Prepend puts what another process wrote before it.
+func (l *RunLog) Prepend(before registry.RunLog) { l.prepend(before) }
+
+// Written is the log as it stands.
+func (l *RunLog) Written() registry.RunLog { return l.written() }

@@ -59,11 +59,10 @@ func heldRow(h directory.HeldContact) []string {
 
 // harmless keeps a spreadsheet from taking what an external service says for a formula. A number may begin with +.
 func harmless(cell string) string {
-	number := strings.Trim(cell, "+0123456789 ()./") == ""
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) && !number {
-		return "'" + cell
+	if strings.Trim(cell, "+0123456789 ()./") == "" {
+		return cell
 	}
-	return cell
+	return noFormula(cell)
 }
 
 // AcceptDeletions deletes the contacts that wait for a decision about their deletion, as a person has said, and reports how many. The set names them

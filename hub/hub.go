@@ -34,6 +34,8 @@ type Hub struct {
 	Observe func(directory.Run)
 	// Dispatcher brings what is due to workers; nil: this process runs what it claims.
 	Dispatcher Dispatcher
+	// Mail sends an e-mail, and says how the server took it; nil: this process sends none.
+	Mail func(context.Context, Mail) (registry.Sending, error)
 	// Background does what a run does, such as on threads that requests go before, and returns when it has; nil: the run's own
 	// goroutines do it.
 	Background func(func())
@@ -60,8 +62,9 @@ type Options struct {
 	Ceilings registry.Limits
 	// OAuthClients are the operator's registrations at external services, by which people sign in there.
 	OAuthClients map[string]OAuthClient
-	FileBytes    int64 // the largest uploaded file; default [DefaultFileBytes]
-	FilesBytes   int64 // of all files of one account; default [DefaultFilesBytes]
+	FileBytes    int64   // the largest uploaded file; default [DefaultFileBytes]
+	FilesBytes   int64   // of all files of one account; default [DefaultFilesBytes]
+	Alerts       *Alerts // nil: nobody is told what is wrong
 }
 
 // An OAuthClient is the operator's registration at an external service.

@@ -2,10 +2,12 @@ package hub
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -19,6 +21,7 @@ type tracked struct {
 	progress Progress
 	at       time.Time // of the count that the rate is taken from
 	contacts int64
+	logs     []*runLog // of the runs of this claim: a second one may follow the first
 }
 
 // rateOver is how long contacts are counted for a rate.
@@ -35,6 +38,12 @@ func (h *Hub) progress(e synchronizer.Event) {
 	if t == nil {
 		t = &tracked{at: now, contacts: e.Run.Contacts}
 		h.tracker.runs[e.Run.Key] = t
+	}
+	if e.Run.ID != 0 && (len(t.logs) == 0 || t.logs[len(t.logs)-1].id != e.Run.ID) {
+		t.logs = append(t.logs, &runLog{id: e.Run.ID, earlier: e.Run.Resumed || e.Kind == synchronizer.Waiting})
+	}
+	if n := len(t.logs); n > 0 {
+		t.logs[n-1].write(now, e)
 	}
 	t.progress.Key, t.progress.Run, t.progress.Note = e.Run.Key, e.Run, noteOf(e)
 	if over := now.Sub(t.at); over >= rateOver {
@@ -74,4 +83,25 @@ func (h *Hub) Running() []Progress {
 		list = append(list, t.progress)
 	}
 	return list
+}
+
+// logs returns the logs of the runs of an integration's claim in this process.
+func (t *tracker) logs(key directory.Key) []*runLog {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if of := t.runs[key]; of != nil {
+		return slices.Clone(of.logs)
+	}
+	return nil
+}
+
+// of returns a run under way in this process, and its log.
+func (t *tracker) of(key directory.Key, run int64) (Progress, registry.RunLog, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	of := t.runs[key]
+	if of == nil || of.progress.Run.ID != run || len(of.logs) == 0 {
+		return Progress{}, registry.RunLog{}, false
+	}
+	return of.progress, of.logs[len(of.logs)-1].written(), true
 }

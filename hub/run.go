@@ -69,6 +69,7 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	}
 	stop(nil)
 	<-watched
+	h.endLog(outer, c.Key, err, context.Cause(ctx))
 	h.observe(ctx, c.Key)
 	h.forgetProgress(c.Key)
 	if errors.Is(context.Cause(ctx), errTakenOver) {
@@ -123,6 +124,7 @@ func (h *Hub) keepClaim(ctx context.Context, c registry.Claim, stop context.Canc
 		case err == nil && ask.Cancel:
 			stop(errCancelled)
 		}
+		h.keepLogs(ctx, c.Key)
 	}
 }
 

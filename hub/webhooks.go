@@ -1,18 +1,13 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,7 +31,7 @@ func webhookOwner(id string) string { return registry.WebhookOwner(id) }
 
 // AddWebhook adds a webhook and returns the secret that its deliveries are signed with, shown this once.
 func (h *Hub) AddWebhook(ctx context.Context, w registry.Webhook) (registry.Webhook, string, error) {
-	w.ID, w.Managed = newID(), false
+	w.ID, w.Managed, w.Way = newID(), false, registry.WayEvents
 	secret := "whs_" + random(24)
 	return w, secret, h.putWebhook(ctx, w, secret)
 }
@@ -58,7 +53,7 @@ func (h *Hub) DeclareWebhook(ctx context.Context, w registry.Webhook, secret str
 		return err
 	}
 	same := slices.ContainsFunc(kept, func(k registry.Webhook) bool {
-		return k.ID == w.ID && k.URL == w.URL && k.Account == w.Account && slices.Equal(k.Kinds, w.Kinds) && !k.Disabled
+		return k.ID == w.ID && k.URL == w.URL && k.Account == w.Account && k.Way == w.Way && slices.Equal(k.Kinds, w.Kinds) && !k.Disabled
 	})
 	if same && string(sealed) == secret {
 		return nil
@@ -76,9 +71,12 @@ func (h *Hub) putWebhook(ctx context.Context, w registry.Webhook, secret string)
 			return err
 		}
 	}
-	problems := []error{checkURL("url", w.URL, nil)}
+	var problems []error
+	if w.Way == registry.WayEvents {
+		problems = append(problems, checkURL("url", w.URL, nil))
+	}
 	for _, kind := range w.Kinds {
-		if !slices.Contains(eventKinds, kind) {
+		if !slices.Contains(eventKinds, kind) && !(w.Way != registry.WayEvents && kind == registry.AlertEvent) {
 			problems = append(problems, &failure.Error{Code: failure.Invalid, Field: "kinds", Message: fmt.Sprintf("unknown event %q", kind), Hint: "Choose from: " + strings.Join(eventKinds, ", ") + "."})
 		}
 	}
@@ -107,16 +105,8 @@ func (h *Hub) Webhooks(ctx context.Context, account string) ([]registry.Webhook,
 
 // RemoveWebhook removes one.
 func (h *Hub) RemoveWebhook(ctx context.Context, id string) error {
-	webhooks, err := h.Webhooks(ctx, "")
+	w, err := h.webhook(ctx, id)
 	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(webhooks, func(w registry.Webhook) bool { return w.ID == id })
-	if i < 0 {
-		return missing("webhook", id)
-	}
-	w := webhooks[i]
-	if err := permit(ctx, registry.ScopeAdmin, w.Account); err != nil {
 		return err
 	}
 	if err := unmanaged(ctx, w.Managed, "the webhook"); err != nil {
@@ -220,21 +210,21 @@ func (l *lanes) leave(d registry.Delivery) {
 
 // deliverOne sends one delivery and notes how it went.
 func (h *Hub) deliverOne(ctx context.Context, d registry.Delivery) error {
-	failed := h.send(ctx, d)
+	how := h.send(ctx, d)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	attempts := d.Attempts + 1
 	switch {
-	case failed == nil:
-		return h.Registry.Delivered(ctx, d.ID, "", time.Time{})
+	case how.Problem == "":
+		return h.Registry.Delivered(ctx, d.ID, how, time.Time{})
 	case attempts < maxAttempts:
 		pause := min(longestPause, firstPause<<min(attempts-1, 20))
-		return h.Registry.Delivered(ctx, d.ID, failed.Error(), h.now().Add(pause))
+		return h.Registry.Delivered(ctx, d.ID, how, h.now().Add(pause))
 	}
-	if err := h.Registry.Delivered(ctx, d.ID, failed.Error(), time.Time{}); err != nil {
+	if err := h.Registry.Delivered(ctx, d.ID, how, time.Time{}); err != nil {
 		return err
 	}
-	return h.disable(ctx, d.Webhook, failed)
+	return h.disable(ctx, d.Webhook, errors.New(how.Problem))
 }
 
 // disable ends a webhook's deliveries, once, unless it was removed meanwhile.
@@ -245,53 +235,6 @@ func (h *Hub) disable(ctx context.Context, w registry.Webhook, failed error) err
 	}
 	h.log().Warn("a webhook is disabled: it took nothing for a day", "webhook", w.ID, "host", hostOf(w.URL), "error", failed)
 	h.event(ctx, "webhook.disabled", w.Account, w.ID, map[string]any{"problem": failed.Error()})
-	return nil
-}
-
-// A delivery's body.
-type delivered struct {
-	ID      int64           `json:"id"`
-	Time    time.Time       `json:"time"`
-	Kind    string          `json:"kind"`
-	Account string          `json:"account"`
-	Subject string          `json:"subject"`
-	Data    json.RawMessage `json:"data"`
-}
-
-// send posts an event. Header Contactbridge-Signature is t=UNIX SECONDS,v1=HMAC-SHA-256 in hexadecimal of "SECONDS.BODY", so that
-// the receiver can tell who sent it, and when.
-func (h *Hub) send(ctx context.Context, d registry.Delivery) error {
-	body, err := json.Marshal(delivered(d.Event))
-	if err != nil {
-		return err
-	}
-	secret, err := h.Registry.Secret(ctx, webhookOwner(d.Webhook.ID), registry.SigningSecret)
-	if err != nil {
-		return err
-	}
-	if secret == nil {
-		return errors.New("its signing secret is gone")
-	}
-	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Webhook.URL, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	at := strconv.FormatInt(h.now().Unix(), 10)
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("User-Agent", "contactbridge-hub")
-	request.Header.Set("Contactbridge-Event", d.Event.Kind)
-	request.Header.Set("Contactbridge-Signature", "t="+at+",v1="+Sign(secret, at, body))
-	response, err := h.Outbound.RoundTrip(request) // redirects are not followed
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be used again
-	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("it answered %s", response.Status)
-	}
 	return nil
 }
 

@@ -46,6 +46,12 @@ func (h *Hub) Work(ctx context.Context) error {
 	group.Go(func() error { h.deliverAll(ctx); return nil })
 	group.Go(func() error { h.every(ctx, removalEvery, "finish what is being removed", h.finishRemovals); return nil })
 	group.Go(func() error { h.every(ctx, housekeeping, "keep house", h.keepHouse); return nil })
+	if h.Options.Alerts != nil {
+		group.Go(func() error {
+			h.every(ctx, h.Options.Alerts.interval(), "look for what is wrong with integrations", h.checkAlerts)
+			return nil
+		})
+	}
 	return group.Wait()
 }
 
@@ -277,6 +283,9 @@ func (h *Hub) keepHouse(ctx context.Context) error {
 	}
 	if err := h.Registry.PruneFiles(ctx); err != nil {
 		return err
+	}
+	if err := h.Registry.PruneRunLogs(ctx, now.Add(-keep)); err != nil {
+		return fmt.Errorf("delete old logs of runs: %w", err)
 	}
 	if err := h.Registry.Prune(ctx, now.Add(-min(keep, keepEvents))); err != nil {
 		return fmt.Errorf("delete old events: %w", err)

@@ -14,7 +14,7 @@ const (
 	Waiting    EventKind = iota // another process holds the run until Event.Until; Run is that run
 	Started                     // Run has begun, or goes on (Run.Resumed)
 	PageStored                  // Run counts it
-	Retrying                    // Err; the page is asked for again after Wait
+	Retrying                    // Err; the page is asked for again after Wait. Run is as far as the last event told
 	Restarted                   // the bridge refused the offset with Err; Run starts again from Run.Since
 	Finished                    // Run is complete
 	Indexing                    // all is stored; search is to find Contacts more of them
@@ -39,9 +39,11 @@ func (p *pass) tell(e Event) {
 	switch e.Kind {
 	case Retrying:
 		p.retries++
+		e.Run = p.told // whoever asks for pages does not know what is stored meanwhile
 	case Restarted:
 		p.restarts++
 	}
+	p.told = e.Run
 	if p.Progress != nil {
 		p.Progress(e)
 	}

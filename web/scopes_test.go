@@ -12,7 +12,7 @@ import (
 // harmless is a request of an operation that changes nothing, with any sender: what it is about does not exist, or its body
 // cannot be.
 func harmless(o *described) (path, body string) {
-	path = strings.NewReplacer("{integration}", "nosuch", "{id}", "nosuch", "{number}", "12345678", "{account}", "acme", "{file}", "nosuch", "{replacement}", "nosuch").Replace(o.path)
+	path = strings.NewReplacer("{integration}", "nosuch", "{id}", "nosuch", "{number}", "12345678", "{account}", "acme", "{delivery}", "1", "{file}", "nosuch", "{replacement}", "nosuch").Replace(o.path)
 	switch o.id {
 	case "attributeCaller":
 		path += "?integration=nosuch&number=12345678"

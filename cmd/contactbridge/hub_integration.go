@@ -38,7 +38,7 @@ func newHubIntegrationCommand(f *hubFlags) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&i.account, "account", "", "account `name`; may be left out where there is one only")
 	cmd.PersistentFlags().BoolVar(&i.json, "json", false, "print JSON")
-	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.hook(), i.runs(), i.rejected(), i.agents(), i.held(), i.accept(), i.keep(), i.remove())
+	cmd.AddCommand(i.list(), i.show(), i.addCommand(), i.change(), i.connect(), i.test(), i.sync(), i.pause(), i.resume(), i.cancel(), i.hook(), i.runs(), i.run(), i.rejected(), i.agents(), i.held(), i.accept(), i.keep(), i.remove())
 	return cmd
 }
 

@@ -17,11 +17,11 @@ import (
 func newHubWebhookCommand(f *hubFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "webhook",
-		Short: "Add, list and remove webhooks: who is told of events",
+		Short: "Add, list, try and remove webhooks: who is told of events",
 		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(hubWebhookAdd(f), hubWebhookList(f), hubWebhookRemove(f))
+	cmd.AddCommand(hubWebhookAdd(f), hubWebhookList(f), hubWebhookTest(f), hubWebhookDeliveries(f), hubWebhookRetry(f), hubWebhookEnable(f), hubWebhookRemove(f))
 	return cmd
 }
 

@@ -129,11 +129,11 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return misuse(fmt.Sprintf("unknown command %q", args[0]), hint)
 }
 
-// takes is the argument check of a command that needs exactly these arguments.
+// takes is the argument check of a command that needs exactly these arguments; those in brackets, the last ones, may be left out.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
-		case len(args) < len(names):
+		case len(args) < len(names) && names[len(args)][0] != '[':
 			return misuse(names[len(args)]+" is missing", "")
 		case len(args) > len(names):
 			return misuse(fmt.Sprintf("unexpected argument %q", args[len(names)]), "")

@@ -200,7 +200,7 @@ func rejectedAreListed(b *bench) {
 		b.Errorf("%d rejected, want 2", run.Rejected)
 	}
 	got, err := b.store.Rejected(ctx, b.key, 0, 10)
-	if err != nil || len(got) != 2 || got[0].ID != "7" || got[0].Reason != "phones is a number" {
+	if err != nil || len(got) != 2 || got[0].ID != "7" || got[0].Reason != "phones is a number" || got[0].Run != run.ID || got[1].Run != run.ID {
 		b.Errorf("rejected %+v, %v", got, err)
 	}
 }

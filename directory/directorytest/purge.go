@@ -43,7 +43,7 @@ func (b *bench) rejected() []directory.Rejected {
 		b.Fatal(err)
 	}
 	for i := range rejected {
-		rejected[i].Seq = 0
+		rejected[i].Seq, rejected[i].Run = 0, 0
 	}
 	return rejected
 }

@@ -164,13 +164,13 @@ func (s *Store) Rejected(ctx context.Context, key directory.Key, before int64, l
 	if err != nil || !ok {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, "SELECT pk, id, reason FROM contactbridge.rejected WHERE account = $1 AND integration = $2 AND ($3 <= 0 OR pk < $3) ORDER BY pk DESC LIMIT $4",
+	rows, err := s.pool.Query(ctx, "SELECT pk, run, id, reason FROM contactbridge.rejected WHERE account = $1 AND integration = $2 AND ($3 <= 0 OR pk < $3) ORDER BY pk DESC LIMIT $4",
 		at.account, at.integration, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list rejected contacts: %w", explained(err))
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r directory.Rejected, err error) {
-		err = row.Scan(&r.Seq, (*directory.Text)(&r.ID), (*directory.Text)(&r.Reason))
+		err = row.Scan(&r.Seq, &r.Run, (*directory.Text)(&r.ID), (*directory.Text)(&r.Reason))
 		return r, err
 	})
 	if err != nil {

@@ -169,7 +169,7 @@ func orNewest(before int64) int64 {
 
 // Rejected implements [directory.Store].
 func (s *Store) Rejected(ctx context.Context, key directory.Key, before int64, limit int) ([]directory.Rejected, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT pk, id, reason FROM rejected WHERE integration = "+integrationOf+" AND pk < ? ORDER BY pk DESC LIMIT ?",
+	rows, err := s.read.QueryContext(ctx, "SELECT pk, run, id, reason FROM rejected WHERE integration = "+integrationOf+" AND pk < ? ORDER BY pk DESC LIMIT ?",
 		key.Account, key.Integration, orNewest(before), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list rejected contacts: %w", err)
@@ -178,7 +178,7 @@ func (s *Store) Rejected(ctx context.Context, key directory.Key, before int64, l
 	var all []directory.Rejected
 	for rows.Next() {
 		var r directory.Rejected
-		if err := rows.Scan(&r.Seq, &r.ID, &r.Reason); err != nil {
+		if err := rows.Scan(&r.Seq, &r.Run, &r.ID, &r.Reason); err != nil {
 			return nil, err
 		}
 		all = append(all, r)

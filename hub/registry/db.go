@@ -45,6 +45,7 @@ var steps = map[int64]string{
 	4: "the last look-ups and how many calls were named, and how an account names callers",
 	5: "e-mail addresses of users",
 	6: "uploaded files",
+	7: "logs of runs, alerts, and how deliveries to webhooks went",
 }
 
 // Plan returns what [Open] would change in a registry; nil where it would change nothing, or make everything.

@@ -26,32 +26,37 @@ func scanEvent(row scanner) (e Event, err error) {
 // transaction. IDs become visible in their order, so that a reader who continues after the last one that it saw misses no event. Data
 // that is empty becomes {}.
 func (d *DB) AddEvent(ctx context.Context, e *Event) error {
-	if len(e.Data) == 0 {
-		e.Data = json.RawMessage("{}")
-	}
 	err := d.change(ctx, func(s session) error {
 		webhooks, err := list(ctx, s, scanWebhook, "SELECT "+webhookColumns+` FROM hub.webhooks w
 			WHERE NOT w.disabled AND (w.account IS NULL OR w.account = $1) ORDER BY w.created, w.id`, e.Account)
 		if err != nil {
 			return err
 		}
-		// The row is locked until the end: no event gets a later ID before this one can be seen.
-		if e.ID, err = one(ctx, s, value[int64], "UPDATE hub.counters SET value = value + 1 WHERE name = 'events' RETURNING value"); err != nil {
-			return err
-		}
 		now, err := d.now(ctx, s)
 		if err != nil {
 			return err
 		}
-		e.Time = moment(now)
-		_, err = s.exec(ctx, "INSERT INTO hub.events (id, time, kind, account, subject, data) VALUES ($1, $2, $3, $4, $5, $6)",
-			e.ID, now, e.Kind, e.Account, e.Subject, string(e.Data))
-		if err != nil {
+		if err := addEvent(ctx, s, e, now); err != nil {
 			return err
 		}
 		return addDeliveries(ctx, s, e, webhooks, now)
 	})
 	return wrap(err, "keep event %s", e.Kind)
+}
+
+// addEvent keeps an event, and sets its ID and Time.
+func addEvent(ctx context.Context, s session, e *Event, now int64) (err error) {
+	if len(e.Data) == 0 {
+		e.Data = json.RawMessage("{}")
+	}
+	// The row is locked until the end: no event gets a later ID before this one can be seen.
+	if e.ID, err = one(ctx, s, value[int64], "UPDATE hub.counters SET value = value + 1 WHERE name = 'events' RETURNING value"); err != nil {
+		return err
+	}
+	e.Time = moment(now)
+	_, err = s.exec(ctx, "INSERT INTO hub.events (id, time, kind, account, subject, data) VALUES ($1, $2, $3, $4, $5, $6)",
+		e.ID, now, e.Kind, e.Account, e.Subject, string(e.Data))
+	return err
 }
 
 // MaxWaiting is how many deliveries wait for one webhook: of events that come while there are so many, it is not told.
@@ -85,6 +90,10 @@ func (f Filter) chosen() (condition string, args []any) {
 	}
 	add(f.Account != "", "account = $%d", f.Account)
 	add(f.Subject != "", "subject = $%d", f.Subject)
+	add(f.Actor != "", "actor = $%d", f.Actor)
+	add(f.Action != "", "substr(action, 1, length(CAST($%[1]d AS TEXT))) = $%[1]d", f.Action)
+	add(!f.Since.IsZero(), "time >= $%d", micros(f.Since))
+	add(!f.Until.IsZero(), "time < $%d", micros(f.Until))
 	add(f.After > 0, "id > $%d", f.After)
 	add(f.Before > 0, "id < $%d", f.Before)
 	return strings.Join(conditions, " AND "), args
@@ -100,7 +109,7 @@ func (f Filter) limit() int {
 
 // Events lists what a filter chooses, ascending.
 func (d *DB) Events(ctx context.Context, f Filter) ([]Event, error) {
-	f.Before = 0
+	f.Before, f.Actor, f.Action = 0, "", ""
 	condition, args := f.chosen()
 	all, err := list(ctx, d.read(), scanEvent, fmt.Sprintf("SELECT %s FROM hub.events e WHERE %s ORDER BY id LIMIT %d",
 		eventColumns, condition, f.limit()), args...)

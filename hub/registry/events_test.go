@@ -162,18 +162,18 @@ func TestADeliveryIsTriedUntilItIsOver(t *testing.T) {
 		take(0, 0)
 		w.clock.advance(time.Minute)
 		d := take(1, 0)[0]
-		ok(t, w.Delivered(ctx, d.ID, "503", w.clock.now().Add(time.Hour)))
+		ok(t, w.Delivered(ctx, d.ID, registry.Sending{Problem: "503"}, w.clock.now().Add(time.Hour)))
 		w.clock.advance(59 * time.Minute)
 		take(0, 0)
 		w.clock.advance(time.Minute)
 		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1", Disabled: true}, nil))
 		take(0, 0)
 		ok(t, w.PutWebhook(ctx, registry.Webhook{ID: "1"}, nil))
-		ok(t, w.Delivered(ctx, take(1, 1)[0].ID, "", time.Time{}))
+		ok(t, w.Delivered(ctx, take(1, 1)[0].ID, registry.Sending{}, time.Time{}))
 		w.clock.advance(24 * time.Hour)
 		take(0, 0)
 		ok(t, w.DeleteWebhook(ctx, "1"))
-		ok(t, w.Delivered(ctx, d.ID, "", time.Time{}))
+		ok(t, w.Delivered(ctx, d.ID, registry.Sending{}, time.Time{}))
 	})
 }
 
@@ -211,7 +211,7 @@ func TestADeliveryIsTakenOnceAndOneOfAWebhookAtATime(t *testing.T) {
 					for _, d := range taken {
 						count(d, 1)
 						count(d, -1)
-						if err := w.Delivered(context.Background(), d.ID, "", time.Time{}); err != nil {
+						if err := w.Delivered(context.Background(), d.ID, registry.Sending{}, time.Time{}); err != nil {
 							t.Error(err)
 						}
 					}
@@ -246,7 +246,7 @@ func TestDeliveriesOfFullAccountsAreLeftOut(t *testing.T) {
 			if strings.HasSuffix(d.Webhook.ID, "sick") {
 				problem, next = "503", w.clock.now()
 			}
-			ok(t, w.Delivered(ctx, d.ID, problem, next))
+			ok(t, w.Delivered(ctx, d.ID, registry.Sending{Problem: problem}, next))
 		}
 		for _, account := range []string{"acme", "other"} {
 			ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed", Account: account}))
@@ -286,7 +286,7 @@ func TestAWebhooksQueueIsBounded(t *testing.T) {
 		if n := w.count(t, "deliveries"); n != registry.MaxWaiting {
 			t.Errorf("%d deliveries", n)
 		}
-		ok(t, w.Delivered(ctx, got(w.Deliveries(ctx, registry.Wanted{Limit: 1, Hold: time.Minute}))(t)[0].ID, "", time.Time{}))
+		ok(t, w.Delivered(ctx, got(w.Deliveries(ctx, registry.Wanted{Limit: 1, Hold: time.Minute}))(t)[0].ID, registry.Sending{}, time.Time{}))
 		ok(t, w.AddEvent(ctx, &registry.Event{Kind: "run.failed"}))
 		if n := w.count(t, "deliveries"); n != registry.MaxWaiting+1 {
 			t.Errorf("%d deliveries after one was over", n)

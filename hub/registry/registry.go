@@ -251,15 +251,23 @@ type Event struct {
 	Data    json.RawMessage // object
 }
 
-// A Webhook is told of events by POST.
+// The ways to tell a [Webhook]. Those besides [WayEvents] are told of alerts only.
+const (
+	WayEvents = ""      // each event by POST, signed
+	WayChat   = "chat"  // by POST, as chat programs take it; the secret is the whole address
+	WayEmail  = "email" // by e-mail
+)
+
+// A Webhook is told of events by POST, or of alerts.
 type Webhook struct {
 	ID       string
-	Account  string // empty: all accounts
-	URL      string
+	Account  string   // empty: all accounts
+	URL      string   // of a chat only its host, of e-mail mailto: and the address
 	Kinds    []string // empty: all
 	Managed  bool
 	Disabled bool
 	Created  time.Time
+	Way      string // see [WayEvents]
 }
 
 // A Delivery is an event on its way to a webhook.
@@ -328,6 +336,11 @@ type Filter struct {
 	After   int64  // events: ids greater than this, ascending
 	Before  int64  // audit: ids less than this, descending; 0: from the newest
 	Limit   int    // 0: 100
+
+	Actor  string    // audit: who, as it is written there; empty: anyone
+	Action string    // audit: how what was done begins: "session." is all of sessions; empty: everything
+	Since  time.Time // not before this; zero: from the beginning
+	Until  time.Time // before this; zero: to the end
 }
 
 // Errors of a registry. They are wrapped; compare with errors.Is.

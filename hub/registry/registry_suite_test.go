@@ -520,7 +520,7 @@ func TestWhatIsOldIsPruned(t *testing.T) {
 		fill := func(name string) {
 			ok(t, w.AddEvent(ctx, &registry.Event{Kind: name, Data: json.RawMessage(`{"n":1}`)}))
 			for _, d := range got(w.Deliveries(ctx, registry.Wanted{Limit: 10, Hold: time.Minute}))(t) {
-				ok(t, w.Delivered(ctx, d.ID, "", time.Time{}))
+				ok(t, w.Delivered(ctx, d.ID, registry.Sending{}, time.Time{}))
 			}
 			ok(t, w.AddAudit(ctx, &registry.AuditEntry{Action: name}))
 			ok(t, w.PutToken(ctx, registry.Token{ID: name, Name: name, Expires: w.clock.now().Add(time.Hour)}, []byte(name), false))

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-const webhookColumns = "w.id, COALESCE(w.account, ''), w.url, w.kinds, w.managed, w.disabled, w.created"
+const webhookColumns = "w.id, COALESCE(w.account, ''), w.url, w.kinds, w.managed, w.disabled, w.created, w.way"
 
 func webhookFields(w *Webhook) []any {
-	return []any{&w.ID, &w.Account, &w.URL, stored(&w.Kinds), &w.Managed, &w.Disabled, stamp{&w.Created}}
+	return []any{&w.ID, &w.Account, &w.URL, stored(&w.Kinds), &w.Managed, &w.Disabled, stamp{&w.Created}, &w.Way}
 }
 
 func scanWebhook(row scanner) (w Webhook, err error) {
@@ -21,10 +21,10 @@ func scanWebhook(row scanner) (w Webhook, err error) {
 // account. Created stays what it was.
 func (d *DB) PutWebhook(ctx context.Context, w Webhook, secret []byte) error {
 	err := d.change(ctx, func(s session) error {
-		_, err := s.exec(ctx, `INSERT INTO hub.webhooks (id, account, url, kinds, managed, disabled, created) VALUES ($1, NULLIF($2, ''), $3, $4, $5, $6, $7)
+		_, err := s.exec(ctx, `INSERT INTO hub.webhooks (id, account, url, kinds, managed, disabled, created, way) VALUES ($1, NULLIF($2, ''), $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (id) DO UPDATE SET account = excluded.account, url = excluded.url, kinds = excluded.kinds,
-				managed = excluded.managed, disabled = excluded.disabled, failures = 0`,
-			w.ID, w.Account, w.URL, encodedList(w.Kinds), w.Managed, w.Disabled, d.orNow(w.Created))
+				managed = excluded.managed, disabled = excluded.disabled, way = excluded.way, failures = 0`,
+			w.ID, w.Account, w.URL, encodedList(w.Kinds), w.Managed, w.Disabled, d.orNow(w.Created), w.Way)
 		if err != nil {
 			return s.named(err, "account "+w.Account)
 		}
@@ -124,21 +124,21 @@ func (d *DB) Deliveries(ctx context.Context, wanted Wanted) (taken []Delivery, e
 	return taken, nil
 }
 
-// Delivered ends a delivery, or plans its next attempt: next is zero where it is over. Problem is empty where it went well. Its
-// webhook can be sent the next one. A delivery that is gone with its webhook is not an error.
-func (d *DB) Delivered(ctx context.Context, id int64, problem string, next time.Time) error {
-	ended := int64(0)
+// Delivered ends a delivery, or plans its next attempt: next is zero where it is over. How says how the attempt went. Its webhook can be
+// sent the next one. A delivery that is gone with its webhook is not an error.
+func (d *DB) Delivered(ctx context.Context, id int64, how Sending, next time.Time) error {
+	now, ended := micros(d.clock()), int64(0)
 	if next.IsZero() {
-		ended = micros(d.clock())
+		ended = now
 	}
 	err := d.change(ctx, func(s session) error {
 		_, err := s.exec(ctx, `UPDATE hub.webhooks SET held = 0, failures = CASE WHEN $2 = '' THEN 0 ELSE failures + 1 END
-			WHERE id = (SELECT webhook FROM hub.deliveries WHERE id = $1)`, id, problem)
+			WHERE id = (SELECT webhook FROM hub.deliveries WHERE id = $1)`, id, how.Problem)
 		if err != nil {
 			return err
 		}
-		_, err = s.exec(ctx, "UPDATE hub.deliveries SET attempts = attempts + 1, problem = $2, next = $3, ended = $4 WHERE id = $1",
-			id, problem, micros(next), ended)
+		_, err = s.exec(ctx, `UPDATE hub.deliveries SET attempts = attempts + 1, problem = $2, next = $3, ended = $4, status = $5, took = $6, answer = $7, tried = $8
+			WHERE id = $1`, id, how.Problem, micros(next), ended, how.Status, how.Took.Microseconds(), how.Answer, now)
 		return err
 	})
 	return wrap(err, "note delivery %d", id)

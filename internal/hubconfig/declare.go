@@ -157,12 +157,12 @@ type DeclaredWebhook struct {
 	Secret string
 }
 
-// DeclaredWebhooks are the webhooks of the file, by name.
+// DeclaredWebhooks are the webhooks of the file, by name, and then the receivers of alerts.
 func (cfg *Config) DeclaredWebhooks() []DeclaredWebhook {
 	var webhooks []DeclaredWebhook
 	for _, name := range slices.Sorted(maps.Keys(cfg.Webhooks)) {
 		w := cfg.Webhooks[name]
 		webhooks = append(webhooks, DeclaredWebhook{registry.Webhook{ID: "file-" + name, Account: w.Account, URL: w.URL, Kinds: w.Events, Managed: true}, w.Secret})
 	}
-	return webhooks
+	return append(webhooks, cfg.declaredReceivers()...)
 }

@@ -33,6 +33,7 @@ type Config struct {
 	Accounts   map[string]Account   `yaml:"accounts" jsonschema_description:"Contact centres, by name: letters, digits, hyphen and underscore. What stands here is shown as managed by the file, and cannot be changed elsewhere; what is added elsewhere stays."`
 	Tokens     map[string]Token     `yaml:"tokens" jsonschema_description:"API tokens, by name."`
 	Webhooks   map[string]Webhook   `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
+	Alerts     Alerts               `yaml:"alerts" jsonschema_description:"Who is told, by e-mail or in a chat, that an integration is broken, waits for a decision, fails or is stale, and that it works again. See below."`
 	Phonebooks map[string]Phonebook `yaml:"phonebooks" jsonschema_description:"Selections of the accounts' contacts for telephones and address books, by name."`
 	Network    Network              `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
 	Secrets    Secrets              `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`

@@ -123,6 +123,7 @@ func (c *checker) config(cfg *Config, folder string) {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Webhooks)) {
 		c.webhook("webhooks."+name, name, cfg.Webhooks[name])
 	}
+	c.alerts(cfg)
 	c.phonebooks(cfg, folder)
 }
 

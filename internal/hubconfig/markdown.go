@@ -23,7 +23,7 @@ func Markdown() ([]byte, error) {
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]any{
 		"Config": &Config{}, "TLS": &TLS{}, "ACME": &config.Authority{}, "Account": &Account{}, "Callers": &Callers{}, "Calls": &Calls{}, "Integration": &Integration{}, "Field": &Field{}, "OAuth": &OAuth{}, "OAuthClient": &OAuthClient{}, "Files": &Files{}, "Limits": &Limits{}, "Ceilings": &Ceilings{}, "Guard": &Guard{},
-		"Token": &Token{}, "Webhook": &Webhook{}, "Phonebook": &Phonebook{}, "BookNumbers": &BookNumbers{}, "PhonebookHTTP": &PhonebookHTTP{}, "PhonebookLDAP": &PhonebookLDAP{}, "BookTLS": &BookTLS{}, "PhonebookDAV": &PhonebookDAV{}, "Network": &Network{}, "Secrets": &Secrets{}, "Keep": &Keep{}, "SignIn": &SignIn{},
+		"Token": &Token{}, "Webhook": &Webhook{}, "Alerts": &Alerts{}, "SMTP": &SMTP{}, "Receiver": &Receiver{}, "Phonebook": &Phonebook{}, "BookNumbers": &BookNumbers{}, "PhonebookHTTP": &PhonebookHTTP{}, "PhonebookLDAP": &PhonebookLDAP{}, "BookTLS": &BookTLS{}, "PhonebookDAV": &PhonebookDAV{}, "Network": &Network{}, "Secrets": &Secrets{}, "Keep": &Keep{}, "SignIn": &SignIn{},
 	}); err != nil {
 		return nil, fmt.Errorf("write the reference: %w", err)
 	}

@@ -113,9 +113,10 @@ func newHub(d *Databases, logger *slog.Logger) *hub.Hub {
 	h.Inside = d.inside
 	h.Logger, h.Outbound, h.Answers = logger, telemetry.Transport(transport(cfg.Network)), bridge.NewBudget(int64(cfg.Answers))
 	h.Options = hub.Options{
-		Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
+		Alerts: cfg.AlertOptions(), Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
 		OAuthClients: cfg.Clients(), FileBytes: int64(cfg.Files.Size), FilesBytes: int64(cfg.Files.Account),
 	}
+	h.Mail = mailBy(cfg)
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(h.Answers.ProcessLimit())
 	}

@@ -227,7 +227,7 @@ func (w *world) liveRegistry(c *clock) {
 		if i == 1 {
 			next = c.at.Add(time.Minute)
 		}
-		ok(w, r.Delivered(ctx, d.ID, "answered 500", next))
+		ok(w, r.Delivered(ctx, d.ID, registry.Sending{Problem: "answered 500"}, next))
 	}
 	ok(w, r.AddAudit(ctx, &registry.AuditEntry{Actor: "user jane", Action: "integration.add", Account: "acme", Subject: "crm", Detail: "schedule, auth password"}))
 	ok(w, r.AddAudit(ctx, &registry.AuditEntry{Actor: "hub", Action: "purge"}))

@@ -19,7 +19,7 @@ var (
 		data role workers per_account per_host answers pages page_bytes bytes time timeout run runs audit limits region time_zone every cron off paused
 		full share min account scopes events agents allow_private allow metrics kind table sheet id updated updated_as deleted on_delete unknown_checkpoint overlap
 		clock_skew header delimiter encoding poll path contacts grant issuer key_env mandatory type bridge validation url token_url authorize_url
-		public_url database dsn storage auth phones keep`)
+		public_url database dsn storage auth phones keep stale repeat server tls`)
 	addresses = set(`bridge validation agents url token_url authorize_url public_url issuer directory database dsn storage`)
 	mappings  = set(`fields`)                                     // expressions over columns: shown whole
 	hidden    = set(`auth params headers contacts query secrets`) // mappings and lists in which nothing is shown but keys

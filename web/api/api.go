@@ -168,8 +168,9 @@ type operation struct {
 	tag              string
 	scopes           []registry.Scope // any of them lets in
 	account          accountRule
-	status           int               // where all is well; 0: 200, or 204 without a body
-	body             *huma.RequestBody // of a request that is not JSON; nil: what the handler's input says
+	status           int                        // where all is well; 0: 200, or 204 without a body
+	body             *huma.RequestBody          // of a request that is not JSON; nil: what the handler's input says
+	answers          map[string]*huma.MediaType // what 200 holds, by content type; nil: what the handler returns
 }
 
 const maxBody = 1 << 20 // bytes
@@ -199,12 +200,16 @@ func scopeNames(scopes []registry.Scope) string {
 
 // describe returns the document's description of the operation.
 func (o operation) describe() huma.Operation {
+	responses := map[string]*huma.Response{"default": {Ref: "#/components/responses/Error"}}
+	if o.answers != nil {
+		responses["200"] = &huma.Response{Description: "OK", Content: o.answers}
+	}
 	return huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag},
 		Description:   strings.TrimSpace(o.details + "\n\nScope: " + scopeNames(o.scopes) + "."),
 		DefaultStatus: o.status, RequestBody: o.body, MaxBodyBytes: maxBody + 1, // the framework refuses what is as long as this
 		Security:  o.security("token"),
-		Responses: map[string]*huma.Response{"default": {Ref: "#/components/responses/Error"}},
+		Responses: responses,
 	}
 }
 

@@ -30,6 +30,7 @@ type rejectedQuestion struct {
 
 type rejectedView struct {
 	Seq    int64  `json:"seq" doc:"Its number in the integration's list, ascending."`
+	Run    int64  `json:"run" doc:"The id of the run that brought it."`
 	ID     string `json:"id,omitempty" doc:"The contact's id. Absent where it has none."`
 	Reason string `json:"reason" doc:"Why it could not be taken, a sentence."`
 }
@@ -79,6 +80,7 @@ func (a *API) routeControl() {
 		runs, err := a.hub.Runs(ctx, in.key(ctx), in.Before, in.Limit)
 		return answered(runsView{views(runs, viewRun)}), err
 	})
+	a.routeRun()
 	register(a, operation{
 		id: "listRejected", method: http.MethodGet, path: path + "/rejected", tag: tag, scopes: lookers,
 		summary: "Contacts that the newest runs could not take, and why",

@@ -77,34 +77,5 @@ func (a *API) routeTokens() {
 		id: "removeToken", method: http.MethodDelete, path: "/api/v1/tokens/{id}", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		summary: "End a token", details: "With all tokens that were made by it; at once in the process that answers, within a second in others.",
 	}, func(ctx context.Context, in *idPath) (*nothing, error) { return nil, a.hub.RemoveToken(ctx, in.ID) })
-	register(a, operation{
-		id: "listAudit", method: http.MethodGet, path: "/api/v1/audit", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
-		summary: "Who changed what", details: "The newest first. Entries are kept for a year at least.",
-	}, a.listAudit)
-}
-
-type auditQuestion struct {
-	Subject string `query:"subject" maxLength:"200" doc:"Only what is about this."`
-	Before  int64  `query:"before" minimum:"0" doc:"Only entries before this id: where a list goes on."`
-	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Entries in the answer."`
-	InAccount
-}
-
-type auditEntryView struct {
-	ID      int64     `json:"id" doc:"Its number."`
-	Time    time.Time `json:"time" doc:"When."`
-	Actor   string    `json:"actor" doc:"Who: user jane, token pbx, file hub.yaml, command line, hub."`
-	Action  string    `json:"action" doc:"What was done: integration.add, token.create, contact.purge, …"`
-	Account string    `json:"account,omitempty" doc:"Where."`
-	Subject string    `json:"subject,omitempty" doc:"To what."`
-	Detail  string    `json:"detail,omitempty" doc:"A phrase."`
-}
-
-type auditView struct {
-	Entries []auditEntryView `json:"entries" doc:"The newest first."`
-}
-
-func (a *API) listAudit(ctx context.Context, in *auditQuestion) (*answer[auditView], error) {
-	list, err := a.hub.Audit(ctx, registry.Filter{Account: accountOf(ctx), Subject: in.Subject, Before: in.Before, Limit: in.Limit})
-	return answered(auditView{views(list, func(e registry.AuditEntry) auditEntryView { return auditEntryView(e) })}), err
+	a.routeAudit()
 }

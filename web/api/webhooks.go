@@ -17,6 +17,7 @@ type WebhookView struct {
 	Managed  bool      `json:"managed,omitempty" doc:"Declared by the configuration file, and changed there only."`
 	Disabled bool      `json:"disabled,omitempty" doc:"It is told nothing."`
 	Created  time.Time `json:"created,omitzero" doc:"When it was added."`
+	Way      string    `json:"way,omitempty" enum:"chat,email" doc:"A receiver of alerts, declared by the configuration file: told in a chat or by e-mail. Absent: it is told of events by POST."`
 }
 
 type webhooksView struct {
@@ -62,4 +63,5 @@ func (a *API) routeWebhooks() {
 		id: "removeWebhook", method: http.MethodDelete, path: "/api/v1/webhooks/{id}", tag: tag, scopes: only(registry.ScopeAdmin), account: anyAccount,
 		summary: "Remove a webhook",
 	}, func(ctx context.Context, in *idPath) (*nothing, error) { return nil, a.hub.RemoveWebhook(ctx, in.ID) })
+	a.routeDeliveries()
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/internal/guesses"
@@ -69,6 +71,8 @@ type Console struct {
 	settled atomic.Bool // there is a user
 	// takesFiles are the routes to which files may be uploaded.
 	takesFiles map[string]bool
+	// refusals are the sign-ins that were refused and that the audit log is told of.
+	refusals *rate.Limiter
 }
 
 var _ http.Handler = (*Console)(nil)
@@ -88,7 +92,7 @@ func New(o Options) (*Console, error) {
 			CSS: files.Path("console.css"), Script: files.Path("console.js"), HTMX: files.Path("htmx-2.0.11.min.js"),
 			SSE: files.Path("htmx-ext-sse-2.2.4.min.js"), Icon: files.Path("icon.svg"),
 		},
-		origin: http.NewCrossOriginProtection(), vault: newVault(), takesFiles: map[string]bool{},
+		origin: http.NewCrossOriginProtection(), vault: newVault(), takesFiles: map[string]bool{}, refusals: rate.NewLimiter(rate.Every(10*time.Second), 100),
 	}
 	if c.clock == nil {
 		c.clock = time.Now

@@ -360,6 +360,7 @@ var done = map[string]string{
 	"added": "The integration was added. Its first run reads every contact.", "changed": "The changes are saved.",
 	"replaced": "The file was replaced. What reads it runs now.", "discarded": "The old file stays.",
 	"removed": "It was removed.", "purged": "The records were purged.", "password": "Your password is changed. You were signed out everywhere else.",
+	"retry": "It is sent again at once.", "enabled": "It is told again of what happens, and what waits is sent.",
 	"sessions": "You are signed out everywhere else.", "token": "The token has ended; in other processes of the hub it ends within a second.",
 }
 

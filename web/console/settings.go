@@ -91,5 +91,8 @@ func (c *Console) endSessions(q *request) error {
 	if err := c.hub.Registry.DeleteSessions(q.Context(), q.user.ID, q.session.Digest); err != nil {
 		return err
 	}
+	if err := q.note("session.end_others", "", ""); err != nil {
+		return err
+	}
 	return q.redirect("/settings", "sessions")
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/internal/listener"
@@ -73,6 +74,9 @@ func (c *Console) signIn(q *request) error {
 	}
 	if !right || user.Disabled {
 		c.logger.Warn("sign-in failed", "address", who.address.String(), "known", user.ID != "")
+		if err := q.noteRefused(user, who.address.String()); err != nil {
+			return err
+		}
 		f.Problem = &view.Problem{Message: "the name or the password is wrong", Hint: "Try again, or ask an administrator for a new password."}
 		return q.showSignIn(http.StatusUnprocessableEntity, f)
 	}
@@ -106,11 +110,15 @@ func (c *Console) rehash(q *request, user *registry.User, password string) error
 
 // welcome signs a user in.
 func (q *request) welcome(user registry.User, way, next string) error {
-	c := q.console
+	c, address := q.console, q.console.options.Proxies.Client(q.Request).String()
 	if err := c.openSession(q.w, q.Request, user); err != nil {
 		return err
 	}
-	c.logger.Info("signed in", "user", user.Name, "way", way, "address", c.options.Proxies.Client(q.Request).String())
+	c.logger.Info("signed in", "user", user.Name, "way", way, "address", address)
+	q.actor = actorOf(user)
+	if err := q.note("session.start", "", "by "+way+", from "+address); err != nil {
+		return err
+	}
 	return q.redirect(next, "")
 }
 
@@ -125,6 +133,9 @@ func (q *request) tooOften(wait time.Duration, show func(int, *view.Problem) err
 func (c *Console) signOut(q *request) error {
 	if q.session != nil {
 		if err := c.hub.Registry.DeleteSession(q.Context(), q.session.Digest); err != nil {
+			return err
+		}
+		if err := q.note("session.end", "", ""); err != nil {
 			return err
 		}
 	}
@@ -217,4 +228,21 @@ func newUserID() string { return strings.ToLower(rand.Text()) }
 // note writes what was done into the audit log.
 func (q *request) note(action, subject, detail string) error {
 	return q.console.hub.Registry.AddAudit(q.Context(), &registry.AuditEntry{Actor: q.actor.Name, Action: action, Subject: subject, Detail: detail})
+}
+
+// noteRefused writes into the audit log that nobody was let in. A name that no user has is not written down: it may be a password that was
+// typed into the wrong field. Those who try for long do not fill the log: see [Console.refusals].
+func (q *request) noteRefused(user registry.User, address string) error {
+	if !q.console.refusals.AllowN(q.console.clock(), 1) {
+		return nil
+	}
+	detail := "unknown name, from " + address
+	switch {
+	case user.ID != "" && user.Disabled:
+		detail = "locked, from " + address
+	case user.ID != "":
+		detail = "wrong password, from " + address
+	}
+	q.actor = hub.Actor{Name: "sign-in"}
+	return q.note("session.refuse", user.Name, detail)
 }

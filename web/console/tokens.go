@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -155,23 +154,4 @@ func (c *Console) removeWebhook(q *request) error {
 		return err
 	}
 	return q.redirect("/webhooks", "removed")
-}
-
-const mostEntries = 100
-
-func (c *Console) audit(q *request) error {
-	account := q.scopedAccount()
-	before, _ := strconv.ParseInt(q.URL.Query().Get("before"), 10, 64) // anything else is the newest
-	list, err := c.hub.Audit(q.Context(), registry.Filter{Account: account, Before: max(before, 0), Limit: mostEntries + 1})
-	if err != nil {
-		return err
-	}
-	older := ""
-	if len(list) > mostEntries {
-		list = list[:mostEntries]
-		older = q.page.In("/audit?" + values("before", strconv.FormatInt(list[mostEntries-1].ID, 10)))
-	}
-	q.page.Section = view.SectionAudit
-	q.page.Zone = time.UTC // whichever account is chosen: entries of several stand in one list
-	return q.show(http.StatusOK, "Audit log", view.AuditPage(q.page, list, older))
 }

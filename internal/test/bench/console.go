@@ -23,6 +23,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	sealing "github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/demo/sample"
+	"github.com/contactbridge/contactbridge/internal/inside"
 	"github.com/contactbridge/contactbridge/web/console"
 )
 
@@ -46,12 +47,33 @@ func consoles(ctx context.Context, l *laboratory) (_ []result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	pages, barePages, err := paired(ctx, l.repeat,
+		func(context.Context) (float64, error) { return slowestOf(v.watched(), v.page) },
+		func(ctx context.Context) (float64, error) {
+			return v.timed(func() error {
+				key := directory.Key{Account: account, Integration: integrationName(1)}
+				if _, err := v.hub.Integration(ctx, key); err != nil {
+					return err
+				}
+				if _, err := v.hub.Runs(ctx, key, 0, 40); err != nil {
+					return err
+				}
+				if _, err := v.hub.RunOf(ctx, key, v.run); err != nil {
+					return err
+				}
+				_, err := v.hub.Integrations(ctx, "", directory.Key{}, 101)
+				return err
+			})
+		})
+	if err != nil {
+		return nil, err
+	}
 	search, bareSearch, err := paired(ctx, l.repeat,
 		func(context.Context) (float64, error) {
-			return slowest(func(text string) (float64, error) { return v.page("/contacts?q=" + url.QueryEscape(text)) })
+			return slowestOf(typed, func(text string) (float64, error) { return v.page("/contacts?q=" + url.QueryEscape(text)) })
 		},
 		func(ctx context.Context) (float64, error) {
-			return slowest(func(text string) (float64, error) {
+			return slowestOf(typed, func(text string) (float64, error) {
 				return v.timed(func() error {
 					_, err := v.hub.Search(ctx, account, directory.Query{Text: text})
 					return err
@@ -64,18 +86,28 @@ func consoles(ctx context.Context, l *laboratory) (_ []result, err error) {
 			against: fmt.Sprintf("server time of the page with %d integrations and %d contacts, against its bare queries; at most 200 ms", manyIntegrations, v.contacts),
 		},
 		{
+			Name: "console-pages", Value: pages, Limit: barePages, Unit: "ms", Target: 4, atMost: true, ceiling: 200,
+			against: fmt.Sprintf("server time of the slowest page of: an integration that the hub reads itself, one of its runs, the list of %d integrations; against the bare queries of all three; at most 200 ms", manyIntegrations),
+		},
+		{
 			Name: "console-search", Value: search, Limit: bareSearch, Unit: "ms", Target: 3, atMost: true, ceiling: 100,
 			against: fmt.Sprintf("server time of the slowest of %d searches among %d contacts, against the bare query; at most 100 ms", len(typed), v.contacts),
 		},
 	}, err
 }
 
-// slowest is the longest of what searches take.
-func slowest(measure func(text string) (float64, error)) (most float64, err error) {
-	for _, text := range typed {
+// watched are pages of what the hub reads itself: an integration, and one of its runs; and the list of all.
+func (v *visit) watched() []string {
+	one := console.IntegrationPage(directory.Key{Account: account, Integration: integrationName(1)})
+	return []string{one, fmt.Sprintf("%s/runs/%d", one, v.run), "/integrations"}
+}
+
+// slowestOf is the longest of what a measurement of each takes.
+func slowestOf(all []string, measure func(text string) (float64, error)) (most float64, err error) {
+	for _, text := range all {
 		took, err := measure(text)
 		if err != nil {
-			return 0, fmt.Errorf("search for %s: %w", text, err)
+			return 0, fmt.Errorf("measure %s: %w", text, err)
 		}
 		most = max(most, took)
 	}
@@ -90,6 +122,7 @@ type visit struct {
 	site     http.Handler
 	cookie   *http.Cookie
 	contacts int
+	run      int64 // of the integration whose pages are measured
 }
 
 func openVisit(ctx context.Context, l *laboratory) (v *visit, err error) {
@@ -106,6 +139,7 @@ func openVisit(ctx context.Context, l *laboratory) (v *visit, err error) {
 	}
 	v.hub = hub.New(v.registry, v.store)
 	v.hub.Outbound = http.DefaultTransport
+	v.hub.Inside = inside.New(inside.Options{Transport: http.DefaultTransport})
 	if v.site, err = console.New(console.Options{Hub: v.hub}); err == nil {
 		err = errors.Join(v.fill(ctx), v.signIn(ctx))
 	}
@@ -124,8 +158,13 @@ func (v *visit) fill(ctx context.Context) error {
 	}
 	g := sample.New(seed, start)
 	for i := range manyIntegrations {
-		key := directory.Key{Account: account, Integration: fmt.Sprintf("crm%04d", i)}
-		if err := v.hub.AddIntegration(ctx, registry.Integration{Key: key, Bridge: "https://bridge.example.com/" + key.Integration}, nil); err != nil {
+		key := directory.Key{Account: account, Integration: integrationName(i)}
+		one, auth := registry.Integration{Key: key, Bridge: "https://bridge.example.com/" + key.Integration}, map[string]string(nil)
+		if i%2 == 1 { // the hub reads every other one itself
+			one.Bridge, one.Source = "", "postgres"
+			auth = map[string]string{registry.SourceValue: fmt.Sprintf("source: {kind: postgres, dsn: 'postgres://reader:secret@crm.example.com/%s', table: customers, id: id, fields: {name: name, phones: [phone]}}", key.Integration)}
+		}
+		if err := v.hub.AddIntegration(ctx, one, auth); err != nil {
 			return err
 		}
 		run, err := v.store.StartRun(ctx, key, directory.Start{Lease: time.Minute})
@@ -139,8 +178,27 @@ func (v *visit) fill(ctx context.Context) error {
 		if err := v.store.ApplyPage(ctx, run, page); err != nil {
 			return err
 		}
+		if i == 1 {
+			v.run = run.ID
+			if err := v.hub.Registry.PutRunLog(ctx, key, run.ID, longestLog()); err != nil {
+				return err
+			}
+		}
 	}
 	return v.store.CompleteSearch(ctx, directory.Key{})
+}
+
+func integrationName(i int) string { return fmt.Sprintf("crm%04d", i) }
+
+// longestLog is as long as what is kept of a run can be.
+func longestLog() (log registry.RunLog) {
+	for n := range registry.MaxLogLines {
+		log.Lines = append(log.Lines, registry.LogLine{Time: start.Add(time.Duration(n) * time.Second), Level: registry.LevelWarning, Text: strings.Repeat("x", registry.MaxLogText)})
+	}
+	for n := range registry.MaxRunPoints {
+		log.Points = append(log.Points, registry.RunPoint{Time: start.Add(time.Duration(n) * time.Second), Pages: int64(n), Contacts: int64(n * n)})
+	}
+	return log
 }
 
 // record is a customer on the way into a directory.

@@ -62,7 +62,7 @@ var benchmarks = []benchmark{
 	{[]string{"judge"}, judge, false},
 	{[]string{"lookup"}, lookup, true},
 	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
-	{[]string{"console-overview", "console-search"}, consoles, true},
+	{[]string{"console-overview", "console-pages", "console-search"}, consoles, true},
 	{[]string{"memory-bridge", "memory-sync", "memory-hub", "incremental"}, atScale, true},
 }
 

@@ -146,7 +146,7 @@ func (b *bridges) change(ctx context.Context, o options) {
 	random := rand.New(rand.NewPCG(o.seed, 1))
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for len(b.list) > 0 {
 		select {
 		case <-ctx.Done():
 			return

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,6 +27,7 @@ type exercise struct {
 	options
 	database *pgtest.Server
 	bridges  *bridges
+	tables   *tables
 	workers  []*process
 	webs     []*process
 	api      *caller
@@ -33,8 +35,8 @@ type exercise struct {
 }
 
 func fleet(ctx context.Context, dir string, o options) (err error) {
-	fmt.Printf("fleet: %d integrations every %s, %d workers, %d webs, a worker killed every %s, for %s, seed %d\n",
-		o.integrations, o.every, o.workers, o.webs, o.kill, o.duration, o.seed)
+	fmt.Printf("fleet: %d integrations on bridges and %d inside the hub, every %s, %d workers, %d webs, a worker killed every %s, for %s, seed %d\n",
+		o.integrations, o.inside, o.every, o.workers, o.webs, o.kill, o.duration, o.seed)
 	e := &exercise{options: o}
 	defer func() { err = errors.Join(err, e.close()) }()
 	if err := e.start(ctx, dir); err != nil {
@@ -43,7 +45,10 @@ func fleet(ctx context.Context, dir string, o options) (err error) {
 	if err := e.addIntegrations(ctx); err != nil {
 		return fmt.Errorf("add the integrations: %w", err)
 	}
-	if err := e.until(ctx, "every integration has run", func() bool { least, _ := e.bridges.complete(); return least > 0 }); err != nil {
+	if err := e.until(ctx, "every integration has run", func() bool {
+		least, _ := e.bridges.complete()
+		return least > 0 && e.tables.everyRanSince(ctx, time.Time{})
+	}); err != nil {
 		return err
 	}
 	return e.measure(ctx)
@@ -51,11 +56,14 @@ func fleet(ctx context.Context, dir string, o options) (err error) {
 
 // start starts the database, the bridges and all processes.
 func (e *exercise) start(ctx context.Context, dir string) (err error) {
-	if e.database, err = pgtest.Start(ctx, "max_connections=300"); err != nil {
+	if e.database, err = pgtest.Start(ctx, "max_connections=1000"); err != nil {
 		return err
 	}
 	if e.bridges, err = startBridges(e.options); err != nil {
 		return err
+	}
+	if e.tables, err = startTables(ctx, e.database, e.options); err != nil {
+		return fmt.Errorf("make the tables that the hub reads itself: %w", err)
 	}
 	binary, err := build(ctx, dir)
 	if err != nil {
@@ -100,6 +108,7 @@ tokens: {fleet: {scopes: [admin], value: "${FLEET_TOKEN}"}}
 secrets: {key_env: FLEET_KEY}
 network: {allow: [127.0.0.1/32]}
 workers: 16
+per_account: 16
 per_host: 16
 `, e.database.DSN("postgres"), account)
 }
@@ -123,8 +132,15 @@ func (e *exercise) addIntegrations(ctx context.Context) error {
 			}, nil)
 		})
 	}
+	for _, w := range e.tables.list {
+		group.Go(func() error {
+			return e.api.call(ctx, "POST", "/api/v1/integrations?account="+account, map[string]any{
+				"name": w.name(), "source": e.tables.source(w), "schedule": map[string]any{"every": e.every.String()},
+			}, nil)
+		})
+	}
 	err := group.Wait()
-	fmt.Printf("%d integrations added through the API in %.1f s\n", e.integrations, time.Since(began).Seconds())
+	fmt.Printf("%d integrations added through the API in %.1f s\n", e.integrations+e.options.inside, time.Since(began).Seconds())
 	return err
 }
 
@@ -152,23 +168,37 @@ func (e *exercise) measure(ctx context.Context) error {
 	changing, stop := context.WithTimeout(ctx, e.duration)
 	defer stop()
 	go e.bridges.change(changing, e.options)
+	var changes sync.WaitGroup
+	var fresh freshness
+	changes.Go(func() { e.tables.change(changing, e.options) })
+	changes.Go(func() { e.follow(changing, &fresh) })
 	if err := e.killWorkers(changing); err != nil {
 		return err
 	}
 	end := time.Now()
 	late := e.bridges.lateness(since, end, e.every)
 	_, after := e.bridges.complete()
+	lateInside, inside, overlapsInside, err := e.tables.judge(ctx, since, end, e.every)
+	if err != nil {
+		return err
+	}
+	late = append(late, lateInside...)
+	overlaps := e.bridges.overlaps() + overlapsInside
+	changes.Wait()
 	if ctx.Err() != nil || len(late) == 0 {
 		return errors.Join(ctx.Err(), errors.New("nothing ran"))
 	}
 	slices.Sort(late)
-	fmt.Printf("%d runs in %s, %d workers killed\nlateness: p50 %s, p99 %s, max %s\n%d overlaps\n", after-before, end.Sub(since).Round(time.Second), e.kills,
-		percentile(late, 50), percentile(late, 99), late[len(late)-1].Round(time.Millisecond), e.bridges.overlaps())
+	fmt.Printf("%d runs on bridges and %d inside in %s, %d workers killed\nlateness: p50 %s, p99 %s, max %s\n%d overlaps\n", after-before, inside, end.Sub(since).Round(time.Second), e.kills,
+		percentile(late, 50), percentile(late, 99), late[len(late)-1].Round(time.Millisecond), overlaps)
+	notFresh := fresh.report(e.options.fresh)
 	if err := e.compare(ctx); err != nil {
 		return err
 	}
 	switch {
-	case e.bridges.overlaps() > 0:
+	case notFresh != nil:
+		return notFresh
+	case overlaps > 0:
 		return errors.New("two runs of one integration overlapped")
 	case late[len(late)-1] > e.late:
 		return fmt.Errorf("a run was more than %s late", e.late)
@@ -211,7 +241,7 @@ func (e *exercise) compare(ctx context.Context) (err error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return w.busy > 0 || w.runs[len(w.runs)-1].Before(ended)
-		})
+		}) && e.tables.everyRanSince(ctx, ended)
 	}); err != nil {
 		return err
 	}
@@ -239,6 +269,16 @@ func (e *exercise) compare(ctx context.Context) (err error) {
 		}
 		rows += len(contacts)
 	}
+	for _, w := range e.tables.list {
+		contacts, err := titles(ctx, store, directory.Key{Account: account, Integration: w.name()})
+		if err != nil {
+			return err
+		}
+		if !same(w.versions, contacts) {
+			return fmt.Errorf("%s: the table has %v, the directory %v", w.name(), w.versions, contacts)
+		}
+		rows += len(contacts)
+	}
 	fmt.Printf("%d rows compared, none differed\n", rows)
 	return nil
 }
@@ -256,10 +296,14 @@ func titles(ctx context.Context, store directory.Store, key directory.Key) (map[
 func (w *watched) same(held map[string]string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(held) != len(w.versions) {
+	return same(w.versions, held)
+}
+
+func same(versions map[string]int, held map[string]string) bool {
+	if len(held) != len(versions) {
 		return false
 	}
-	for id, v := range w.versions {
+	for id, v := range versions {
 		if held[id] != fmt.Sprint(v) {
 			return false
 		}
@@ -273,6 +317,9 @@ func (e *exercise) close() error {
 	}
 	if e.bridges != nil {
 		_ = e.bridges.server.Close()
+	}
+	if e.tables != nil {
+		e.tables.close()
 	}
 	if e.database != nil {
 		return e.database.Stop()

@@ -16,6 +16,8 @@ import (
 type options struct {
 	duration     time.Duration
 	integrations int
+	inside       int
+	fresh        time.Duration
 	every        time.Duration
 	workers      int
 	webs         int
@@ -43,6 +45,8 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
 	flags.DurationVar(&o.duration, "duration", 2*time.Minute, "how long it goes on, once every integration has run")
 	flags.IntVar(&o.integrations, "integrations", 2000, "integrations, each on a bridge of its own")
+	flags.IntVar(&o.inside, "inside", 100, "integrations besides, each with a table of PostgreSQL that the hub reads itself; changes are followed from there to a caller")
+	flags.DurationVar(&o.fresh, "fresh", 0, "how long 95 of 100 changes may take from PostgreSQL to a named caller; 0: any time")
 	flags.DurationVar(&o.every, "every", time.Minute, "their schedule")
 	flags.IntVar(&o.workers, "workers", 3, "worker processes")
 	flags.IntVar(&o.webs, "webs", 2, "web processes")

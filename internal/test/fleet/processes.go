@@ -116,20 +116,37 @@ func (c *caller) call(ctx context.Context, method, path string, body, into any) 
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
 	request.Header.Set("Content-Type", "application/json")
+	text, err := send(request)
+	if err != nil || into == nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// text asks for what is not JSON.
+func (c *caller) text(ctx context.Context, path string) (string, error) {
+	c.mu.Lock()
+	c.turn++
+	web := c.webs[c.turn%len(c.webs)]
+	c.mu.Unlock()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, web.url+path, nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	text, err := send(request)
+	return string(text), err
+}
+
+func send(request *http.Request) ([]byte, error) {
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
+	if err == nil && response.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, text)
 	}
-	if response.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(text, into)
+	return text, err
 }

@@ -109,6 +109,7 @@ func roundUp(n int64) int64 {
 // Bars are a chart of runs, the oldest first.
 type Bars struct {
 	Title string
+	about string // after the title, for those who cannot see it
 	bars  []bar
 	top   string // value at the upper edge
 }
@@ -124,7 +125,7 @@ const mostBars = 40
 
 // newBars draws runs, which come newest first.
 func newBars(title string, runs []directory.Run, value func(directory.Run) float64, words func(directory.Run) string, top func(float64) string) Bars {
-	c := Bars{Title: title}
+	c := Bars{Title: title, about: " of the newest runs; the table below has the numbers."}
 	runs = runs[:min(len(runs), mostBars)]
 	highest := 0.0
 	for _, r := range runs {

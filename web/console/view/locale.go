@@ -81,6 +81,9 @@ func (l *Locale) Exact(t time.Time) string {
 // ISO is a time for programs.
 func (l *Locale) ISO(t time.Time) string { return t.In(l.Zone).Format(time.RFC3339) }
 
+// Clock is the time of a day, to the second.
+func (l *Locale) Clock(t time.Time) string { return t.In(l.Zone).Format(time.TimeOnly) }
+
 // Day is a date.
 func (l *Locale) Day(t time.Time) string { return t.Format("2 Jan 2006") }
 
