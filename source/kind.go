@@ -34,6 +34,9 @@ type Kind struct {
 	// Formats says how the files begin that this kind reads, and no other kind, so that another kind can name it to people who gave it
 	// such a file. nil: they begin as any text does.
 	Formats []Format
+	// Asked says how a source of this kind is asked for a phone number, and what makes that quick: sentences of Markdown. Empty where it cannot
+	// be asked, or only as its configuration says.
+	Asked string
 	// Setup says how contactbridge init sets up a source of this kind. nil: init does not offer it.
 	Setup *Setup
 }

@@ -34,6 +34,7 @@ func (l *Language) check() error {
 		}
 	}
 	l.checkOrder(&errs)
+	l.checkSearch(&errs)
 	l.checkNames(&errs)
 	return errs.Err()
 }
@@ -123,7 +124,8 @@ func (l *Language) checkNames(errs *source.ConfigErrors) {
 	}
 	l.texts(func(key string, t Text) {
 		for _, name := range t.names() {
-			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || key == "link" && (name == "id" || strings.HasPrefix(name, recordPrefix)) {
+			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) ||
+				key == "link" && (name == "id" || strings.HasPrefix(name, recordPrefix)) || isOfSearch(key) && slices.Contains(searchNames, name) {
 				continue
 			}
 			hint := "Add it to connection, or use one of: " + strings.Join(known, ", ") + "."
@@ -150,7 +152,7 @@ func (l *Language) texts(yield func(key string, t Text)) {
 		key := fmt.Sprintf("auth[%d]", i)
 		a.texts(func(name string, t Text) { yield(key+"."+name, t) })
 	}
-	requests := map[string]*Request{"verify": &l.Verify}
+	requests := map[string]*Request{"verify": &l.Verify, "search": &l.Search.Request}
 	for name, r := range l.readings() {
 		requests[name] = &r.Request
 	}

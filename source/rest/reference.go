@@ -27,6 +27,7 @@ func Reference() string {
 		{"`page`", "Of a request for records.", reflect.TypeFor[Paging]()},
 		{"`updated`", "The time of a record's last change.", reflect.TypeFor[Stamp]()},
 		{"`deletions`", "With `by: request` it has the keys of a request for records too.", reflect.TypeFor[Deletions]()},
+		{"`search`", "A request, and where its answer has the records.", reflect.TypeFor[Search]()},
 		{"`throttle`", "Without it only what the service answers counts.", reflect.TypeFor[Throttle]()},
 		{"`errors`", "A list. Each has these keys. After them the statuses mean what they mean everywhere.", reflect.TypeFor[Reaction]()},
 	} {
