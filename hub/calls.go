@@ -162,6 +162,7 @@ func (h *Hub) KeepCalls(ctx context.Context) {
 	h.every(ctx, callsEvery, "keep look-ups", h.writeCalls)
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	h.asks.work.Wait() // they end in time
 	if err := h.writeCalls(ctx); err != nil {
 		h.log().Error("could not keep the last look-ups", "error", err)
 	}
@@ -202,11 +203,7 @@ func (h *Hub) kept(ctx context.Context, k *keptCall) (call registry.Call, there 
 		if c.ID == "" {
 			continue
 		}
-		_, err := h.store.Contact(ctx, directory.Key{Account: k.account, Integration: c.Integration}, c.ID)
-		if errors.Is(err, directory.ErrNotFound) {
-			return call, false, nil
-		}
-		if err != nil {
+		if there, err := h.mayKeep(ctx, k.account, &c.Match); err != nil || !there {
 			return call, false, err
 		}
 		call.Contacts = append(call.Contacts, directory.Ref{Integration: c.Integration, ID: c.ID})
@@ -220,6 +217,21 @@ func (h *Hub) kept(ctx context.Context, k *keptCall) (call registry.Call, there 
 	}
 	call.Answer, err = json.Marshal(k.answer)
 	return call, err == nil, err
+}
+
+// mayKeep reports whether a look-up that tells of a contact may be kept: the contact is still there, or, where a source answered it that the
+// directory does not have, nobody has purged it.
+func (h *Hub) mayKeep(ctx context.Context, account string, m *caller.Match) (bool, error) {
+	key := directory.Key{Account: account, Integration: m.Integration}
+	if m.Live {
+		purged, err := h.store.Purged(ctx, key, []string{m.ID})
+		return err == nil && !purged[0], err
+	}
+	_, err := h.store.Contact(ctx, key, m.ID)
+	if errors.Is(err, directory.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // numbersOf returns the numbers of contacts, as kept look-ups for them are found: whole and masked.

@@ -48,6 +48,11 @@ type Inside interface {
 	Check(text string, trusted bool) (kind string, err error)
 	// Transport carries requests to a source, whatever their host.
 	Transport(text string, trusted bool) http.RoundTripper
+	// CheckSearch says why a source cannot be asked for a phone number; nil: it can.
+	CheckSearch(text string, trusted bool) error
+	// Search asks a source for the contacts with a phone number, as a run would bring them. It may return others too. It ends soon
+	// after ctx is done.
+	Search(ctx context.Context, text string, trusted bool, auth bridge.Auth, q bridge.Search) ([]contact.Contact, error)
 }
 
 // New returns a hub on its two databases.

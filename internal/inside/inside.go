@@ -20,6 +20,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/outbound"
 	"github.com/contactbridge/contactbridge/internal/clock"
@@ -54,8 +55,9 @@ type key [sha256.Size]byte
 type opened struct {
 	handler http.Handler
 	factory source.Factory
-	users   int       // requests under way
-	used    time.Time // when the last one ended
+	prepare func(*contact.Contact) // what is done to a contact before anybody gets it
+	users   int                    // requests under way
+	used    time.Time              // when the last one ended
 	refused atomic.Pointer[refusal]
 }
 
@@ -285,9 +287,10 @@ func (s *Sources) newOpened(text string, trusted bool) (*opened, error) {
 	if o.factory, err = e.New(deps); err != nil {
 		return nil, below(err)
 	}
+	o.prepare = e.Phones.Prepare()
 	o.handler = &bridge.Handler{
 		Name: Endpoint, Open: o.factory.Open, Authenticate: bridge.AllowAnyone, Digest: e.Digest(), Limits: e.Page.Limits(), OnDelete: e.OnDelete,
-		UnknownCheckpoint: e.UnknownCheckpoint, Prepare: e.Phones.Prepare(), Logger: slog.New(slog.DiscardHandler), // the run's own log says it
+		UnknownCheckpoint: e.UnknownCheckpoint, Prepare: o.prepare, Logger: slog.New(slog.DiscardHandler), // the run's own log says it
 	}
 	return o, nil
 }

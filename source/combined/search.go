@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
+	"strings"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
@@ -38,8 +38,7 @@ func (f *factory) CheckSearch() error {
 
 // Search implements [bridge.Searcher]: every part that can be asked is, at the same time.
 func (s *Source) Search(ctx context.Context, q bridge.Search) ([]contact.Contact, error) {
-	var lock sync.Mutex
-	var found []contact.Contact
+	found := make([][]contact.Contact, len(s.parts))
 	err := atOnce(len(s.parts), func(i int) error {
 		p := s.parts[i]
 		searcher, ok := p.source.(bridge.Searcher)
@@ -50,17 +49,19 @@ func (s *Source) Search(ctx context.Context, q bridge.Search) ([]contact.Contact
 		if err != nil {
 			return named(p.Name, err)
 		}
-		lock.Lock()
-		defer lock.Unlock()
 		r := reading{source: s}
 		for _, c := range some {
 			change := bridge.Change{Contact: c}
 			if r.name(p, &change); change.Rejected == "" {
-				change.Contact.ID = string(slices.Clone([]byte(change.Contact.ID)))
-				found = append(found, change.Contact)
+				change.Contact.ID = strings.Clone(change.Contact.ID)
+				found[i] = append(found[i], change.Contact)
 			}
 		}
 		return nil
 	})
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(found...)
+	return all[:min(len(all), q.Most())], nil
 }
