@@ -248,25 +248,51 @@ func (h *Hub) numbersOf(ctx context.Context, account string, refs []directory.Re
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range caller.Numbers(c.Phones, region) {
-			for _, spelled := range []string{n.E164, n.Raw} {
-				if spelled != "" {
-					numbers = append(numbers, spelled, caller.Mask(spelled))
-				}
-			}
-		}
+		numbers = spelledNumbers(numbers, caller.Numbers(c.Phones, region))
 	}
 	return numbers, nil
 }
 
+// spelledNumbers adds numbers to a list as kept look-ups have them: whole and masked.
+func spelledNumbers(list []string, numbers []directory.Number) []string {
+	for _, n := range numbers {
+		for _, spelled := range []string{n.E164, n.Raw} {
+			if spelled != "" {
+				list = append(list, spelled, caller.Mask(spelled))
+			}
+		}
+	}
+	return list
+}
+
+// PurgeCalls deletes the kept look-ups for a person's number, in whichever spelling they asked, also where no record has it any more, and
+// reports how many. Masked ones for numbers with the same first digits go with them.
+func (h *Hub) PurgeCalls(ctx context.Context, account, number string) (int64, error) {
+	if err := permit(ctx, registry.ScopePurge, account); err != nil {
+		return 0, err
+	}
+	region, err := h.region(ctx, account)
+	if err != nil {
+		return 0, err
+	}
+	numbers := spelledNumbers(nil, caller.Numbers([]string{number}, region))
+	if len(numbers) == 0 {
+		return 0, nil
+	}
+	n, err := h.purgeCalls(ctx, account, nil, numbers)
+	if err != nil || n == 0 {
+		return n, err
+	}
+	return n, h.Note(ctx, "calls.purge", account, "", fmt.Sprintf("look-ups for a number: %d", n))
+}
+
 // purgeCalls deletes the kept look-ups of people: those that tell of them, and those for their numbers. Masked ones for other
 // numbers with the same first digits go with them.
-func (h *Hub) purgeCalls(ctx context.Context, account string, refs []directory.Ref, numbers []string) error {
+func (h *Hub) purgeCalls(ctx context.Context, account string, refs []directory.Ref, numbers []string) (int64, error) {
 	if err := h.writeCalls(ctx); err != nil {
-		return fmt.Errorf("purge look-ups: %w", err)
+		return 0, fmt.Errorf("purge look-ups: %w", err)
 	}
-	_, err := h.Registry.PurgeCalls(ctx, account, refs, numbers)
-	return err
+	return h.Registry.PurgeCalls(ctx, account, refs, numbers)
 }
 
 // A KeptCall is a look-up that was kept, with its explanation.

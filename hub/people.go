@@ -389,7 +389,7 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 	if err != nil {
 		return PurgeResult{}, err
 	}
-	if err := h.purgeCalls(ctx, account, people, numbers); err != nil {
+	if _, err := h.purgeCalls(ctx, account, people, numbers); err != nil {
 		return PurgeResult{}, err
 	}
 	var integrations []string
