@@ -84,7 +84,9 @@ func TestAnIndexServesAQuestion(t *testing.T) {
 	db := server.Database(t, `CREATE TABLE people (id int, name text, phone varchar(40));
 		INSERT INTO people SELECT n, 'Ann', '020 7946 ' || lpad(n::text, 4, '0') FROM generate_series(1, 9999) n;
 		CREATE INDEX people_phone ON people (phone); ANALYZE people`)
-	used := func() int { return count(t, db, "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'people_phone'") }
+	used := func() int {
+		return count(t, db, "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'people_phone'")
+	}
 	t.Run("ask", func(t *testing.T) { // what it opens is closed then: a session that ends tells what it used
 		found, err := searchable(t, db.DSN, "people", "phone").Search(t.Context(), number)
 		if err != nil || len(found) != 1 || found[0].ID != "18" {

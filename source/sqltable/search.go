@@ -36,6 +36,10 @@ func (f *Factory) CheckSearch() error {
 	return nil
 }
 
+// Asked says how a database is asked ([source.Kind]).
+const Asked = "The usual spellings of the number are looked for first, which an index on the column finds at once, and then the rows in which " +
+	"its digits stand, whatever is between them: that looks at every row, for as long as there is time, and not again for ten minutes where there was too little."
+
 // mostSpellings bounds a statement.
 const mostSpellings = 48
 
