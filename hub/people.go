@@ -21,7 +21,11 @@ const regionFresh = 5 * time.Second
 
 // known returns what a look-up needs of an account. Every call asks for it, so it is kept for some seconds.
 func (h *Hub) known(ctx context.Context, account string) (known, error) {
-	k, err := h.accounts.get(h.now(), account, regionFresh, func() (k known, err error) {
+	now := h.now()
+	if e, ok := h.accounts.peek(now, account); ok && e.err == nil {
+		return e.value, nil
+	}
+	k, err := h.accounts.get(now, account, regionFresh, func() (k known, err error) {
 		if k.Account, err = h.Registry.Account(ctx, account); err == nil {
 			k.hidden, err = h.Registry.Hidden(ctx, account)
 		}

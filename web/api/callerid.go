@@ -289,7 +289,11 @@ func writeLine(w http.ResponseWriter, c callerID, most int) {
 // inert takes from a line what ends a quoted name in a SIP header, and what a dial plan would put something else in place of:
 // FreeSWITCH is said to expand ${…} in the values of variables as well.
 func inert(line string) string {
-	return substitution.ReplaceAllString(quoting.Replace(line), "$1")
+	line = quoting.Replace(line)
+	if !strings.Contains(line, "$") {
+		return line
+	}
+	return substitution.ReplaceAllString(line, "$1")
 }
 
 var (
@@ -311,6 +315,9 @@ func writeCallerXML(w http.ResponseWriter, c callerID, _ int) {
 // clean makes one line of a text of an external service: control characters, line ends and what turns the
 // direction of writing around would let a name pass for something else in a dial plan or on a screen.
 func clean(s string) string {
+	if isClean(s) {
+		return s
+	}
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r), unicode.IsControl(r), r == '\u2028', r == '\u2029':
@@ -321,6 +328,18 @@ func clean(s string) string {
 		return r
 	}, s)
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// isClean reports whether a text has only printed ASCII characters, and one space at most between two of them.
+func isClean(s string) bool {
+	space := true // before the text
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == ' ' && space {
+			return false
+		}
+		space = s[i] == ' '
+	}
+	return s == "" || !space
 }
 
 // cut leaves at most so many characters.
