@@ -302,7 +302,7 @@ func (h *Hub) checkAsk(ctx context.Context, i registry.Integration, auth map[str
 		return &failure.Error{Code: failure.Invalid, Field: "ask", Message: message, Hint: hint}
 	}
 	if i.Source == "" {
-		return refuse("a bridge cannot be asked for a number", "Only a source inside the hub can. Leave ask out.")
+		return refuse("a bridge cannot be asked for a number", "Only a source inside the hub can: switch ask off.")
 	}
 	text := auth[registry.SourceValue]
 	if h.Inside == nil || text == "" {
