@@ -99,6 +99,32 @@ type Splitter interface {
 	Split(ctx context.Context, run Run, after Position, limit int) (middle Position, first int)
 }
 
+// A Searcher is a source that can be asked for the contacts that have a phone number, while a call waits for the answer.
+type Searcher interface {
+	// Search returns contacts that have the number, at most q.Limit, in no order. It may return others too: who asks compares their
+	// numbers. No contact is deleted. The contacts are the caller's. Search ends soon after ctx is done, with its error, and leaves no
+	// statement running in the external service.
+	Search(ctx context.Context, q Search) ([]contact.Contact, error)
+}
+
+// A Search is a phone number as an external service may hold it.
+type Search struct {
+	// Spellings are ways to write the whole number, the likeliest first. They consist of digits, spaces and +()-./ only.
+	Spellings []string
+	// Digits stand one after the other in every spelling of the number: its number within its country, without a prefix. More than
+	// one where a renumbering changed it.
+	Digits []string
+	Limit  int // most contacts in the answer; 0 means 20
+}
+
+// Most returns how many contacts the answer has at most.
+func (q Search) Most() int {
+	if q.Limit <= 0 {
+		return 20
+	}
+	return q.Limit
+}
+
 // A Description holds what a bridge must know about a source besides its contacts.
 type Description struct {
 	// Digest identifies the data that is read, how it becomes contacts, and the tenant it belongs to (D10): equal in every process that reads the

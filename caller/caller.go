@@ -50,6 +50,7 @@ const (
 	Placeholder   Reason = "dummy"        // the number is a placeholder such as 0000000000
 	InvalidNumber Reason = "invalid"      // it is not a phone number, or not one of the region's
 	UnknownNumber Reason = "unknown"      // no contact has it
+	LiveAnswer    Reason = "live"         // no contact in the directory has it, and a source that was asked has one
 	WrongRegion   Reason = "wrong_region" // no contact has it as it was read; in another country it may be one's
 )
 
@@ -60,6 +61,12 @@ type LookupOptions struct {
 	All       bool // look for national and suffix matches even if there are exact ones
 	Explain   bool // the answer has its [Explanation]
 	Rules     Rules
+
+	Wait time.Duration // how long Ask may take
+
+	// Ask asks the sources of integrations for a number that no contact has, at most once for a look-up; nil asks no source. It returns
+	// in the time that there is, whatever they do.
+	Ask func(ctx context.Context, q Question) []Asked
 
 	// UnknownRegion is a region that was asked for and that there is not: another one was taken.
 	UnknownRegion string
@@ -111,6 +118,7 @@ type Match struct {
 	E164        string `json:"e164,omitempty"`      // the stored one; empty if it is not a full number
 	Extension   string `json:"extension,omitempty"` // the stored one's
 	Email       string `json:"email,omitempty"`     // the stored one, as written, if it is the value that agrees
+	Live        bool   `json:"live,omitempty"`      // its source answered it now: the directory does not have it yet
 
 	other    extensionAgreement
 	changed  time.Time          // when the contact last changed
@@ -184,6 +192,13 @@ func lookUp(ctx context.Context, store directory.Store, account, number, region 
 			matches = append([]Match{*company}, matches...)
 		}
 	}
+	if opts.Ask != nil && s.mayAsk(matches) {
+		live, err := s.ask(ctx)
+		if err != nil {
+			return answer, err
+		}
+		matches = rank(append(live, matches...))
+	}
 	answer.E164, answer.Region = s.number.E164, s.number.Region
 	answer.Matches = append(answer.Matches, matches...)
 	answer.name(&s)
@@ -198,7 +213,9 @@ func (a *Answer) name(s *search) {
 	s.opts.trace.chosen(at, best)
 	switch {
 	case named != nil:
-		a.Reason = Reason(a.Matches[best[0]].How)
+		if a.Reason = Reason(a.Matches[best[0]].How); a.Matches[best[0]].Live {
+			a.Reason = LiveAnswer
+		}
 		if at > 0 {
 			first := a.Matches[at]
 			copy(a.Matches[1:at+1], a.Matches[:at])

@@ -17,6 +17,7 @@ type Explanation struct {
 	Region     string      `json:"region,omitempty"`     // by which the number was read
 	Read       string      `json:"read"`                 // how it was read, a sentence
 	Forms      []Form      `json:"forms,omitempty"`      // in which it was looked for, in their order
+	Asked      []Asked     `json:"asked,omitempty"`      // sources that were asked, since no contact has the number
 	Candidates []Candidate `json:"candidates,omitempty"` // the best first; at most a hundred
 	Policy     []Criterion `json:"policy"`               // of the account
 	Why        string      `json:"why"`                  // who was named and why, or why nobody was: sentences
@@ -53,9 +54,10 @@ const mostCandidates = 100
 
 // A trace notes what a search does, for its explanation. A nil one notes nothing.
 type trace struct {
-	list []Form
-	at   int   // place of the match that names the call; -1: none
-	best []int // places of those that agree best
+	list  []Form
+	asked []Asked
+	at    int   // place of the match that names the call; -1: none
+	best  []int // places of those that agree best
 }
 
 func (t *trace) form(number string, as How, found int, by string) {
@@ -71,6 +73,13 @@ func (t *trace) forms(numbers []string, as How, found int) {
 	}
 }
 
+// sources notes what came of asking sources.
+func (t *trace) sources(asked []Asked) {
+	if t != nil {
+		t.asked = asked
+	}
+}
+
 func (t *trace) chosen(at int, best []int) {
 	if t != nil {
 		t.at, t.best = at, slices.Clone(best)
@@ -79,7 +88,7 @@ func (t *trace) chosen(at int, best []int) {
 
 // explain says how an answer came about, before its matches are cut at the limit.
 func explain(a *Answer, region string, opts *LookupOptions) *Explanation {
-	e := &Explanation{Region: region, Forms: opts.trace.list, Policy: opts.Rules.policy()}
+	e := &Explanation{Region: region, Forms: opts.trace.list, Asked: opts.trace.asked, Policy: opts.Rules.policy()}
 	e.Read = read(a, region, opts)
 	e.candidates(a, opts)
 	e.Why = why(a, opts)
@@ -206,6 +215,9 @@ func why(a *Answer, opts *LookupOptions) string {
 		text += "No contact has the number, and the company has the range. "
 	}
 	m := &a.Matches[0]
+	if m.Live {
+		text += "The directory has no such contact yet: its source was asked. "
+	}
 	return text + "Rule " + string(m.How) + ": " + m.rule() + "."
 }
 

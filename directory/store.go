@@ -325,6 +325,10 @@ type Store interface {
 	// and suppressed in the same way, each by a [Ref] that says so.
 	Purge(ctx context.Context, account string, refs []Ref, suppress bool) (int64, error)
 
+	// Purged reports of each id whether a contact of an integration was purged with suppress, so that it must not be shown wherever it comes
+	// from.
+	Purged(ctx context.Context, key Key, ids []string) ([]bool, error)
+
 	// SetAgents replaces an integration's agents by those that a complete synchronization brought, in one transaction, and reports how
 	// many are stored: all but those that were purged with suppress. It ends what FailAgents noted. [ErrNotFound] where the integration
 	// never ran or was forgotten. An id that comes twice: the last wins.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,37 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 		return err
 	}
 	h.accounts.forget(a.Name)
-	return h.Note(ctx, "account.set", a.Name, a.Name, strings.TrimSpace("region "+a.Region+", time zone "+a.TimeZone))
+	return h.Note(ctx, "account.set", a.Name, a.Name, strings.TrimSpace("region "+a.Region+", time zone "+a.TimeZone)+changedCallers(was.Callers, a.Callers))
+}
+
+// changedCallers says for the audit log what was changed of how an account names its callers.
+func changedCallers(was, is registry.Callers) (said string) {
+	if !slices.Equal(was.Policy, is.Policy) {
+		said += ", policy " + cmp.Or(strings.Join(is.Policy, " "), "default")
+	}
+	if !slices.Equal(was.Ranges, is.Ranges) {
+		said += fmt.Sprintf(", %d ranges", len(is.Ranges))
+	}
+	if was.NoDerive != is.NoDerive {
+		said += fmt.Sprintf(", derive %t", !is.NoDerive)
+	}
+	if was.Keep != is.Keep {
+		said += ", look-ups kept " + keptFor(is.Keep)
+	}
+	if was.Unmasked != is.Unmasked {
+		said += fmt.Sprintf(", look-ups masked %t", !is.Unmasked)
+	}
+	return said
+}
+
+func keptFor(keep time.Duration) string {
+	switch {
+	case keep < 0:
+		return "not at all"
+	case keep == 0:
+		keep = registry.DefaultKeepCalls
+	}
+	return keep.String()
 }
 
 // CheckAccount says all that is wrong with an account; see [Errors].

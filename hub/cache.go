@@ -23,10 +23,7 @@ type cached[V any] struct {
 const cacheSize = 10_000
 
 func (c *cache[K, V]) get(now time.Time, key K, fresh time.Duration, ask func() (V, error), keepable func(error) bool) (V, error) {
-	c.mu.Lock()
-	e, ok := c.kept[key]
-	c.mu.Unlock()
-	if ok && now.Before(e.until) {
+	if e, ok := c.peek(now, key); ok {
 		return e.value, e.err
 	}
 	value, err := ask()
@@ -40,6 +37,14 @@ func (c *cache[K, V]) get(now time.Time, key K, fresh time.Duration, ask func() 
 	}
 	c.kept[key] = cached[V]{value, err, now.Add(fresh)}
 	return value, err
+}
+
+// peek returns what is kept and fresh.
+func (c *cache[K, V]) peek(now time.Time, key K) (e cached[V], ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok = c.kept[key]
+	return e, ok && now.Before(e.until)
 }
 
 func (c *cache[K, V]) forget(key K) {

@@ -162,6 +162,7 @@ func (h *Hub) KeepCalls(ctx context.Context) {
 	h.every(ctx, callsEvery, "keep look-ups", h.writeCalls)
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	h.asks.work.Wait() // they end in time
 	if err := h.writeCalls(ctx); err != nil {
 		h.log().Error("could not keep the last look-ups", "error", err)
 	}
@@ -202,11 +203,7 @@ func (h *Hub) kept(ctx context.Context, k *keptCall) (call registry.Call, there 
 		if c.ID == "" {
 			continue
 		}
-		_, err := h.store.Contact(ctx, directory.Key{Account: k.account, Integration: c.Integration}, c.ID)
-		if errors.Is(err, directory.ErrNotFound) {
-			return call, false, nil
-		}
-		if err != nil {
+		if there, err := h.mayKeep(ctx, k.account, &c.Match); err != nil || !there {
 			return call, false, err
 		}
 		call.Contacts = append(call.Contacts, directory.Ref{Integration: c.Integration, ID: c.ID})
@@ -220,6 +217,21 @@ func (h *Hub) kept(ctx context.Context, k *keptCall) (call registry.Call, there 
 	}
 	call.Answer, err = json.Marshal(k.answer)
 	return call, err == nil, err
+}
+
+// mayKeep reports whether a look-up that tells of a contact may be kept: the contact is still there, or, where a source answered it that the
+// directory does not have, nobody has purged it.
+func (h *Hub) mayKeep(ctx context.Context, account string, m *caller.Match) (bool, error) {
+	key := directory.Key{Account: account, Integration: m.Integration}
+	if m.Live {
+		purged, err := h.store.Purged(ctx, key, []string{m.ID})
+		return err == nil && !purged[0], err
+	}
+	_, err := h.store.Contact(ctx, key, m.ID)
+	if errors.Is(err, directory.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // numbersOf returns the numbers of contacts, as kept look-ups for them are found: whole and masked.
@@ -236,25 +248,51 @@ func (h *Hub) numbersOf(ctx context.Context, account string, refs []directory.Re
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range caller.Numbers(c.Phones, region) {
-			for _, spelled := range []string{n.E164, n.Raw} {
-				if spelled != "" {
-					numbers = append(numbers, spelled, caller.Mask(spelled))
-				}
-			}
-		}
+		numbers = spelledNumbers(numbers, caller.Numbers(c.Phones, region))
 	}
 	return numbers, nil
 }
 
+// spelledNumbers adds numbers to a list as kept look-ups have them: whole and masked.
+func spelledNumbers(list []string, numbers []directory.Number) []string {
+	for _, n := range numbers {
+		for _, spelled := range []string{n.E164, n.Raw} {
+			if spelled != "" {
+				list = append(list, spelled, caller.Mask(spelled))
+			}
+		}
+	}
+	return list
+}
+
+// PurgeCalls deletes the kept look-ups for a person's number, in whichever spelling they asked, also where no record has it any more, and
+// reports how many. Masked ones for numbers with the same first digits go with them.
+func (h *Hub) PurgeCalls(ctx context.Context, account, number string) (int64, error) {
+	if err := permit(ctx, registry.ScopePurge, account); err != nil {
+		return 0, err
+	}
+	region, err := h.region(ctx, account)
+	if err != nil {
+		return 0, err
+	}
+	numbers := spelledNumbers(nil, caller.Numbers([]string{number}, region))
+	if len(numbers) == 0 {
+		return 0, nil
+	}
+	n, err := h.purgeCalls(ctx, account, nil, numbers)
+	if err != nil || n == 0 {
+		return n, err
+	}
+	return n, h.Note(ctx, "calls.purge", account, "", fmt.Sprintf("look-ups for a number: %d", n))
+}
+
 // purgeCalls deletes the kept look-ups of people: those that tell of them, and those for their numbers. Masked ones for other
 // numbers with the same first digits go with them.
-func (h *Hub) purgeCalls(ctx context.Context, account string, refs []directory.Ref, numbers []string) error {
+func (h *Hub) purgeCalls(ctx context.Context, account string, refs []directory.Ref, numbers []string) (int64, error) {
 	if err := h.writeCalls(ctx); err != nil {
-		return fmt.Errorf("purge look-ups: %w", err)
+		return 0, fmt.Errorf("purge look-ups: %w", err)
 	}
-	_, err := h.Registry.PurgeCalls(ctx, account, refs, numbers)
-	return err
+	return h.Registry.PurgeCalls(ctx, account, refs, numbers)
 }
 
 // A KeptCall is a look-up that was kept, with its explanation.

@@ -34,6 +34,11 @@ type Inside interface {
 	Check(s InsideSource) (kind string, err error)
 	// Transport carries requests to a source, whatever their host.
 	Transport(s InsideSource) http.RoundTripper
+	// CheckSearch says why a source cannot be asked for a phone number; nil: it can.
+	CheckSearch(s InsideSource) error
+	// Search asks a source for the contacts with a phone number, as a run would bring them. It may return others too. It ends soon
+	// after ctx is done.
+	Search(ctx context.Context, s InsideSource, auth bridge.Auth, q bridge.Search) ([]contact.Contact, error)
 	// Uploads returns the names of the uploaded files that a source reads, sorted.
 	Uploads(s InsideSource) []string
 	// SignIn says how people sign in at a source's external service. Other keys than those that this takes may be missing yet.

@@ -22,7 +22,7 @@ import (
 
 // CheckIntegration says all that is wrong with an integration that is to be added, without its account; see [Errors].
 func (h *Hub) CheckIntegration(ctx context.Context, i registry.Integration, auth map[string]string) error {
-	return errors.Join(h.checkSource(ctx, i, auth), checkIntegration(i, auth), h.checkCeilings(ctx, registry.Limits{}, i.Limits))
+	return errors.Join(h.checkOrigin(ctx, i, auth), checkIntegration(i, auth), h.checkCeilings(ctx, registry.Limits{}, i.Limits))
 }
 
 // AddIntegration adds an integration; auth holds its auth values, and client_secret where OAuth needs one.
@@ -99,7 +99,7 @@ func (h *Hub) CheckChange(ctx context.Context, i registry.Integration, auth map[
 		all = map[string]string{}
 	}
 	maps.Copy(all, auth)
-	return errors.Join(h.checkSource(ctx, i, all), checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits))
+	return errors.Join(h.checkOrigin(ctx, i, all), checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits))
 }
 
 const changeAttempts = 8 // of a change that meets others
@@ -148,7 +148,7 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 	all := map[string]string{}
 	maps.Copy(all, kept)
 	maps.Copy(all, auth)
-	if err := errors.Join(h.checkSource(ctx, i, all), checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits)); err != nil {
+	if err := errors.Join(h.checkOrigin(ctx, i, all), checkIntegration(i, all), h.checkCeilings(ctx, was.Limits, i.Limits)); err != nil {
 		return err
 	}
 	if err := errors.Join(staysPut(was, kept, i, all, auth), staysWithSource(was, kept, i, all, auth)); err != nil {
@@ -173,6 +173,7 @@ func (h *Hub) changeIntegration(ctx context.Context, i registry.Integration, aut
 	if err := h.Registry.ChangeIntegration(ctx, i, change); err != nil {
 		return err
 	}
+	h.accounts.forget(i.Account) // look-ups go by it
 	if change.ForgetTokens {
 		h.unsaved.Delete(owner(i.Key))
 	}
@@ -360,6 +361,7 @@ func (h *Hub) Pause(ctx context.Context, key directory.Key, paused bool) error {
 	if err := h.Registry.Pause(ctx, key, paused); err != nil {
 		return err
 	}
+	h.accounts.forget(key.Account) // paused sources are not asked
 	action := "integration.resume"
 	if paused {
 		action = "integration.pause"
@@ -389,6 +391,14 @@ func (h *Hub) Rejected(ctx context.Context, key directory.Key, before int64, lim
 		return nil, err
 	}
 	return h.store.Rejected(ctx, key, before, limit)
+}
+
+// checkOrigin says all that is wrong with what an integration's contacts come from, and with asking it.
+func (h *Hub) checkOrigin(ctx context.Context, i registry.Integration, auth map[string]string) error {
+	if err := h.checkSource(ctx, i, auth); err != nil {
+		return err
+	}
+	return h.checkAsk(ctx, i, auth)
 }
 
 // checkIntegration refuses what cannot be meant; auth are all of its auth values.

@@ -21,12 +21,18 @@ const regionFresh = 5 * time.Second
 
 // known returns what a look-up needs of an account. Every call asks for it, so it is kept for some seconds.
 func (h *Hub) known(ctx context.Context, account string) (known, error) {
-	k, err := h.accounts.get(h.now(), account, regionFresh, func() (k known, err error) {
+	now := h.now()
+	if e, ok := h.accounts.peek(now, account); ok && e.err == nil {
+		return e.value, nil
+	}
+	k, err := h.accounts.get(now, account, regionFresh, func() (k known, err error) {
 		if k.Account, err = h.Registry.Account(ctx, account); err == nil {
 			k.hidden, err = h.Registry.Hidden(ctx, account)
 		}
 		if err == nil {
-			k.rules, err = h.rules(ctx, k.Account)
+			var sources []registry.CallerSource
+			sources, err = h.Registry.CallerSources(ctx, account)
+			k.rules, k.asks = rules(k.Account, sources), askings(sources, k.hidden)
 		}
 		return k, err
 	}, isNotFound)
@@ -44,7 +50,8 @@ func (h *Hub) region(ctx context.Context, account string) (string, error) {
 
 func isNotFound(err error) bool { return errors.Is(err, registry.ErrNotFound) }
 
-// Lookup says who a number belongs to. The account's region is where it was dialled unless region says another.
+// Lookup says who a number belongs to. The account's region is where it was dialled unless region says another. Where
+// opts.Wait is set and no contact is known, it asks the sources of integrations that say so, for [MostWait] at most.
 func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts caller.LookupOptions) (caller.Answer, error) {
 	if err := permitAny(ctx, account, registry.ScopeCallers, registry.ScopeContacts, registry.ScopePurge); err != nil {
 		return caller.Answer{}, err
@@ -64,6 +71,11 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 		return caller.Answer{}, err
 	}
 	opts.Rules = own.rules
+	if wait := opts.Wait; wait > 0 && len(own.asks) > 0 {
+		opts.Ask = func(ctx context.Context, q caller.Question) []caller.Asked {
+			return h.askSources(ctx, account, own.asks, q, wait)
+		}
+	}
 	answer, err := caller.Lookup(ctx, shown, account, number, region, opts)
 	if answer.Explanation != nil {
 		answer.Explanation.Account = account
@@ -73,7 +85,7 @@ func (h *Hub) Lookup(ctx context.Context, account, number, region string, opts c
 
 // rules returns how an account names its callers. Settings that this release cannot read are passed over: a call is answered all
 // the same.
-func (h *Hub) rules(ctx context.Context, a registry.Account) (caller.Rules, error) {
+func rules(a registry.Account, sources []registry.CallerSource) caller.Rules {
 	rules := caller.Rules{Region: a.Region, NoDerive: a.Callers.NoDerive, Integrations: map[string]caller.Integration{}}
 	if policy, err := caller.ParsePolicy(a.Callers.Policy); err == nil {
 		rules.Policy = policy
@@ -83,15 +95,11 @@ func (h *Hub) rules(ctx context.Context, a registry.Account) (caller.Rules, erro
 			rules.Ranges = append(rules.Ranges, r)
 		}
 	}
-	sources, err := h.Registry.CallerSources(ctx, a.Name)
-	if err != nil {
-		return rules, err
-	}
 	for _, s := range sources {
 		role, _ := caller.ParseRole(s.Role)
 		rules.Integrations[s.Name] = caller.Integration{Priority: s.Priority, Role: role, Fresh: s.Fresh}
 	}
-	return rules, nil
+	return rules
 }
 
 // KnownElsewhere lists the other accounts in which a number names somebody, for people who see the whole hub; nil for anyone else.
@@ -393,7 +401,7 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 	if err != nil {
 		return PurgeResult{}, err
 	}
-	if err := h.purgeCalls(ctx, account, people, numbers); err != nil {
+	if _, err := h.purgeCalls(ctx, account, people, numbers); err != nil {
 		return PurgeResult{}, err
 	}
 	var integrations []string

@@ -1,11 +1,14 @@
 package hub_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
@@ -43,6 +46,12 @@ func (s insideOf) Transport(of hub.InsideSource) http.RoundTripper {
 		r.URL = to
 		return http.DefaultTransport.RoundTrip(r)
 	})
+}
+
+func (insideOf) CheckSearch(string, bool) error { return nil }
+
+func (insideOf) Search(context.Context, string, bool, bridge.Auth, bridge.Search) ([]contact.Contact, error) {
+	return nil, nil
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)

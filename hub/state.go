@@ -16,6 +16,7 @@ type hubState struct {
 	tokens    tokenCache
 	accounts  cache[string, known]
 	calls     calls
+	asks      asks
 	hooks     hookTimes
 	several   cache[struct{}, bool] // whether there is more than one account
 	slots     slots
@@ -38,6 +39,7 @@ type known struct {
 	registry.Account
 	hidden []string // integrations with contacts that are not shown any more
 	rules  caller.Rules
+	asks   []asking // integrations whose sources are asked where no contact is known
 }
 
 func (h *Hub) now() time.Time {

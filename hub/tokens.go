@@ -162,25 +162,36 @@ func (h *Hub) Still(ctx context.Context, value string, actor Actor) error {
 	return err
 }
 
+func unknownToken() error {
+	return &failure.Error{Code: failure.Denied, Message: "the token is not known", Hint: "Create one: contactbridge hub token create NAME --scope …"}
+}
+
+// token returns a token, which is read again when it was read a second ago.
+func (h *Hub) token(ctx context.Context, now time.Time, key tokenKey) (registry.Token, error) {
+	if e, ok := h.tokens.peek(now, key); ok { // every request asks, and mostly it is there
+		return e.value, e.err
+	}
+	return h.tokens.get(now, key, tokenFresh, func() (registry.Token, error) { return h.Registry.TokenByDigest(ctx, key.digest[:]) }, isNotFound)
+}
+
 // Authenticate returns the actor of a token's value, cached for a second, or an error with the code [failure.Denied].
 func (h *Hub) Authenticate(ctx context.Context, value string) (Actor, error) {
-	denied := &failure.Error{Code: failure.Denied, Message: "the token is not known", Hint: "Create one: contactbridge hub token create NAME --scope …"}
 	if value == "" {
-		return Actor{}, denied
+		return Actor{}, unknownToken()
 	}
-	digest := sha256.Sum256([]byte(value))
 	known, _ := h.Registry.Revoked()
-	key := tokenKey{digest, known}
-	t, err := h.tokens.get(h.now(), key, tokenFresh, func() (registry.Token, error) { return h.Registry.TokenByDigest(ctx, digest[:]) }, isNotFound)
+	key := tokenKey{sha256.Sum256([]byte(value)), known}
+	now := h.now()
+	t, err := h.token(ctx, now, key)
 	switch {
-	case errors.Is(err, registry.ErrNotFound):
-		return Actor{}, denied
+	case err != nil && errors.Is(err, registry.ErrNotFound):
+		return Actor{}, unknownToken()
 	case err != nil:
 		return Actor{}, err
-	case !t.Expires.IsZero() && !t.Expires.After(h.now()):
+	case !t.Expires.IsZero() && !t.Expires.After(now):
 		return Actor{}, &failure.Error{Code: failure.Denied, Message: fmt.Sprintf("the token %s has expired", t.Name), Hint: "Create another one."}
 	}
-	if now := h.now(); now.Sub(t.Used) > time.Minute && h.tokens.touch(key, now) {
+	if now.Sub(t.Used) > time.Minute && h.tokens.touch(key, now) {
 		if err := h.Registry.TokenUsed(ctx, t.ID, now); err != nil {
 			return Actor{}, err
 		}

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -71,4 +72,60 @@ func ExitCode(region string) string {
 		return code
 	}
 	return "00"
+}
+
+// Spellings returns ways in which people and programs write a full number, the likeliest first, those from before and after a
+// renumbering among them. Region is where they write it. They consist of digits, spaces and +()-./ only. A number that is not valid has
+// none.
+func Spellings(n Number, region string) []string {
+	if !n.Valid {
+		return nil
+	}
+	list := spellings(nil, n, region)
+	for _, r := range Respell(n, region) {
+		if other := Parse("+"+r.Digits, ""); r.Full && other.Valid {
+			list = spellings(list, other, region)
+			continue
+		}
+		list = addSpellings(list, r.Digits)
+		if code := CallingCode(n.Region); strings.HasPrefix(r.Digits, code) {
+			list = addSpellings(list, "+"+r.Digits, strings.TrimPrefix(r.Digits, code))
+		}
+	}
+	return list
+}
+
+func spellings(list []string, n Number, region string) []string {
+	parsed, err := phonenumbers.Parse(n.E164, "")
+	if err != nil {
+		return list
+	}
+	national, abroad := phonenumbers.Format(parsed, phonenumbers.NATIONAL), phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL)
+	dialled, groups := digitsOf(national), groupsOf(national)
+	list = addSpellings(list, n.E164, n.Digits, dialled, national, abroad, n.National, "00"+n.Digits)
+	if exit := ExitCode(region); len(exit) < 5 { // a longer one has every carrier's prefix in it
+		list = addSpellings(list, exit+n.Digits)
+	}
+	code := strings.TrimSuffix(n.Digits, n.National)
+	if trunk, ok := strings.CutSuffix(dialled, n.National); ok && trunk != "" && strings.HasPrefix(groups, trunk) {
+		list = addSpellings(list, "+"+code+" ("+trunk+")"+strings.TrimPrefix(groups, trunk))
+	}
+	local := strings.TrimPrefix(groupsOf(abroad), code+" ")
+	for _, separator := range []string{"-", " ", ".", "/"} {
+		list = addSpellings(list, strings.ReplaceAll(groups, " ", separator), "+"+code+separator+strings.ReplaceAll(local, " ", separator))
+	}
+	if area, rest, ok := strings.Cut(groups, " "); ok {
+		list = addSpellings(list, "("+area+") "+rest, area+"/"+strings.ReplaceAll(rest, " ", ""), area+"-"+strings.ReplaceAll(rest, " ", ""), area+" "+strings.ReplaceAll(rest, " ", ""))
+	}
+	return list
+}
+
+// addSpellings adds those that are not in a list yet and have no other characters than numbers have.
+func addSpellings(list []string, texts ...string) []string {
+	for _, text := range texts {
+		if text != "" && strings.Trim(text, "0123456789 +()-./") == "" && !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
 }

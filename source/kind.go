@@ -48,6 +48,9 @@ type Kind struct {
 	// itself and nowhere else; a configuration that could lead it elsewhere is a [ConfigError]. Keys that are not filled in yet are errors
 	// only where the sign-in needs them. nil: people cannot sign in.
 	SignIn func(cfg any) (SignIn, error)
+	// Asked says how a source of this kind is asked for a phone number, and what makes that quick: sentences of Markdown. Empty where it cannot
+	// be asked, or only as its configuration says.
+	Asked string
 	// Setup says how contactbridge init sets up a source of this kind. nil: init does not offer it.
 	Setup *Setup
 }

@@ -120,6 +120,18 @@ type CallerChecker interface {
 	CheckCallers() error
 }
 
+// A SearchChecker is a factory of sources that can be asked for a phone number: they are [bridge.Searcher]s. Sources of any other
+// factory cannot be asked.
+type SearchChecker interface {
+	// CheckSearch returns what is missing in the configuration, as a [ConfigError]; nil: its sources can be asked.
+	CheckSearch() error
+}
+
+// NoPhones is what [SearchChecker] says of a configuration in which no field is a phone number.
+func NoPhones() error {
+	return &ConfigError{Key: "fields.phones", Message: "the source cannot be asked for a number: no field is a phone number", Hint: "Set fields.phones, or leave ask out."}
+}
+
 // An Inspector is a source that can say how it would serve its contacts, and what is wrong with them. It reads only what
 // is needed to tell, within the context's deadline.
 type Inspector interface {

@@ -130,6 +130,10 @@ func TestCallerIDNeverSendsAPage(t *testing.T) {
 		{"number=02079460958&region=UK", pbx, 200, "Jane Doe (Example Ltd)", "exact"}, // no region: the account's
 		{"number=1&format=html", pbx, 400, "", ""},
 		{"number=1&numbers=roman", pbx, 400, "", ""},
+		{"number=1&wait=soon", pbx, 400, "", ""},
+		{"number=1&wait=-1s", pbx, 400, "", ""},
+		{"number=1&wait=99999999999999999999h", pbx, 400, "", ""},
+		{"number=%2B442079469999&wait=1000h", pbx, 200, "", "unknown"}, // nobody is to be asked
 		{"number=02079460958", "", 401, "", ""},
 		{"number=02079460958&token=wrong", "", 401, "", ""},
 		{"number=02079460958", reader, 403, "", ""},
@@ -573,5 +577,50 @@ func TestAPanicIsAnErrorBodyAndALine(t *testing.T) {
 	}
 	if !strings.Contains(f.log.String(), "console broke") {
 		t.Error("the log does not say why")
+	}
+}
+
+// A source inside the hub is asked where nobody is known, by telephone systems and by programs, and the next run stores whom it has.
+func TestASourceIsAskedWhileACallWaits(t *testing.T) {
+	f := newFixture(t)
+	pbx, writer := f.token(t, "acme", registry.ScopeCallers), f.token(t, "acme", registry.ScopeWrite, registry.ScopeControl, registry.ScopeRead)
+	const source = `"source": {"kind": "memory", "contacts": [{"id": "new", "name": "Ada New", "phones": ["020 7946 0777"], "updated": "2026-01-01T00:00:00Z"}]}, "schedule": {"off": true}`
+	if r := f.ask(t, "POST", "/api/v1/integrations", writer, `{"name": "bridge", "bridge": "https://bridge.example.com/sync", "ask": true}`); r.status != 422 || !strings.Contains(r.body, `"field":"ask"`) {
+		t.Errorf("a bridge is asked: %d %s", r.status, r.body)
+	}
+	if r := f.ask(t, "POST", "/api/v1/integrations", writer, `{"name": "inside", "ask": true, `+source+`}`); r.status != 201 || !strings.Contains(r.body, `"ask":true`) {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	const number = "/callerid?number=%2B442079460777"
+	for _, c := range []struct{ path, body, reason string }{
+		{number, "", "unknown"},
+		{number + "&wait=0s", "", "unknown"},
+		{number + "&wait=2s", "Ada New", "live"},
+		{number + "&wait=1000h", "Ada New", "live"},
+		{"/callerid?number=%2B442079460778&wait=2s", "", "unknown"},
+		{"/callerid?number=9460777&wait=2s", "", "invalid"}, // no full number
+	} {
+		r := f.ask(t, "GET", c.path, pbx, "")
+		if r.status != 200 || r.body != c.body || r.header.Get("X-Contactbridge-Reason") != c.reason {
+			t.Errorf("%s: %d %q %q", c.path, r.status, r.body, r.header.Get("X-Contactbridge-Reason"))
+		}
+	}
+	r := f.ask(t, "GET", "/api/v1/callers/02079460777?wait=2s&explain=true", pbx, "")
+	for _, part := range []string{`"reason":"live"`, `"live":true`, `"asked":[{"integration":"inside","found":1}]`, "its source was asked"} {
+		if r.status != 200 || !strings.Contains(r.body, part) {
+			t.Errorf("%d, without %s: %s", r.status, part, r.body)
+		}
+	}
+	if r := f.ask(t, "GET", "/api/v1/callers/02079460777?wait=soon", pbx, ""); r.status != 422 || !strings.Contains(r.body, `"field":"wait"`) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := f.ask(t, "GET", "/api/v1/attributions?integration=inside&number=02079460777", pbx, ""); r.status != 200 || strings.Contains(r.body, "Ada") {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := f.ask(t, "PATCH", "/api/v1/integrations/inside", writer, `{"ask": null}`); r.status != 200 || strings.Contains(r.body, `"ask"`) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := f.ask(t, "GET", number+"&wait=2s", pbx, ""); r.body != "" {
+		t.Errorf("it is asked although nothing says so: %q", r.body)
 	}
 }

@@ -4,8 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
@@ -48,11 +52,54 @@ func hubAccountList(f *hubFlags) *cobra.Command {
 	return cmd
 }
 
+// callerFlags say how an account names its callers.
+type callerFlags struct {
+	policy, ranges []string
+	derive, mask   bool
+	keep           time.Duration
+}
+
+func (c *callerFlags) add(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&c.policy, "policy", nil, "what decides between several contacts of one number, in this `order`: priority,company,newest (the default)")
+	flags.StringArrayVar(&c.ranges, "range", nil, "numbers of a company, \"+4420794600xx: Example Ltd\"; may be repeated; replaces all `ranges`; an empty one removes them")
+	flags.BoolVar(&c.derive, "derive", true, "name a number by the company that has the numbers around it")
+	flags.DurationVar(&c.keep, "keep-calls", registry.DefaultKeepCalls, "how long look-ups are kept with their explanation; 0s: none is")
+	flags.BoolVar(&c.mask, "mask-calls", true, "keep look-ups without names and the last four digits of numbers")
+}
+
+// apply changes what was said on the command line.
+func (c *callerFlags) apply(flags *pflag.FlagSet, to *registry.Callers) error {
+	if flags.Changed("policy") {
+		to.Policy = c.policy
+	}
+	if flags.Changed("range") {
+		to.Ranges = slices.DeleteFunc(slices.Clone(c.ranges), func(r string) bool { return strings.TrimSpace(r) == "" })
+	}
+	if flags.Changed("derive") {
+		to.NoDerive = !c.derive
+	}
+	if flags.Changed("mask-calls") {
+		to.Unmasked = !c.mask
+	}
+	if !flags.Changed("keep-calls") {
+		return nil
+	}
+	if c.keep < 0 {
+		return misuse("--keep-calls must not be below 0", "Write 720h for 30 days, or 0s to keep none.")
+	}
+	if to.Keep = c.keep; c.keep == 0 {
+		to.Keep = -1 // registry.Callers: none
+	}
+	return nil
+}
+
 func hubAccountSet(f *hubFlags) *cobra.Command {
 	var region, zone string
+	var callers callerFlags
 	cmd := &cobra.Command{
 		Use: "set NAME", Short: "Make an account, or change one", Args: takes("NAME"),
-		Example: "  contactbridge hub account set acme --region GB --time-zone Europe/London",
+		Example: `  contactbridge hub account set acme --region GB --time-zone Europe/London
+  contactbridge hub account set acme --policy newest,company --range "+4420794600xx: Example Ltd" --keep-calls 168h`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.work(cmd, func(ctx context.Context, h *hub.Hub) error {
 				account, err := h.Account(ctx, args[0])
@@ -66,6 +113,9 @@ func hubAccountSet(f *hubFlags) *cobra.Command {
 				if cmd.Flags().Changed("time-zone") {
 					account.TimeZone = zone
 				}
+				if err := callers.apply(cmd.Flags(), &account.Callers); err != nil {
+					return err
+				}
 				if err := h.PutAccount(ctx, account); err != nil {
 					return err
 				}
@@ -75,6 +125,7 @@ func hubAccountSet(f *hubFlags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&region, "region", "", "`country` of numbers that are written without a country code: US, GB, …")
+	callers.add(cmd.Flags())
 	cmd.Flags().StringVar(&zone, "time-zone", "", "IANA `name`, such as Europe/London")
 	return cmd
 }

@@ -234,6 +234,9 @@ func (f *integrationFlags) show() *cobra.Command {
 				if v.Priority > 0 {
 					line("priority", strconv.Itoa(v.Priority))
 				}
+				if v.Ask {
+					line("ask", "where no contact has a caller's number")
+				}
 				line("guard", guard(v.Guard))
 				line("limits", limits(v.Limits))
 				line("health", health(v))

@@ -34,6 +34,7 @@ type settings struct {
 	fields     string
 	priority   int
 	role       string
+	ask        bool
 	oauth      registry.OAuth
 	params     map[string]string
 }
@@ -52,6 +53,7 @@ func (s *settings) add(cmd *cobra.Command) {
 	flags.Int64Var(&s.guardMin, "guard-min", 10, "and `contacts`: so many may be deleted whatever their share")
 	flags.IntVar(&s.priority, "priority", 0, "of its contacts where several have the number of a call: 1 goes before 2; 0: after all that have one")
 	flags.StringVar(&s.role, "role", "contacts", "what its contacts are: contacts, block (numbers to block) or allow (numbers that are never blocked)")
+	flags.BoolVar(&s.ask, "ask", false, "ask its source where no contact has the number of a call; it must be a source inside the hub that can be asked")
 	s.addLimits(flags)
 	s.addOAuth(flags)
 	flags.StringVar(&s.fields, "fields", "", "`file` that describes the auth fields, a JSON array as in the API; - is standard input")
@@ -95,6 +97,9 @@ func (s *settings) apply(cmd *cobra.Command, i *registry.Integration, everything
 	}
 	if said("role") {
 		i.Role = strings.TrimPrefix(s.role, "contacts")
+	}
+	if said("ask") {
+		i.Ask = s.ask
 	}
 	if cmd.Flags().Changed("fields") {
 		fields, err := readFields(s.fields, cmd.InOrStdin())

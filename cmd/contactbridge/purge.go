@@ -23,7 +23,8 @@ func newPurgeCommand() *cobra.Command {
 		GroupID: groupSync,
 		Short:   "Delete a person from everywhere in the hub (privacy request)",
 		Long: `Delete every record of a person from the hub: those that have this number or e-mail address. Without --yes they are only shown.
-Later runs do not bring them back. The external services still have them: delete them there as well. So do backups of the hub
+Later runs do not bring them back. Look-ups that were kept for the number, or that tell of these records, are deleted as well: with --yes
+also where no record has the number any more. The external services still have them: delete them there as well. So do backups of the hub
 that were made before: purge again after one is restored.
 
 Only records with exactly this number or address are taken: two people who share a number are both shown, so look before you say --yes.`,
@@ -48,12 +49,30 @@ Only records with exactly this number or address are taken: two people who share
 				}
 				records := len(entries) + len(agents)
 				if !asJSON {
-					if err := printRecords(cmd, entries, agents, alike); err != nil || records == 0 {
+					if err := printRecords(cmd, entries, agents, alike); err != nil {
 						return err
 					}
 				}
-				if !yes {
+				if !yes && records > 0 {
 					return misuse(fmt.Sprintf("this would delete %s for good", count(records, "record")), "Say --yes if that is what you want.")
+				}
+				if !yes {
+					return nil
+				}
+				calls := int64(0)
+				if !strings.Contains(args[0], "@") {
+					if calls, err = h.PurgeCalls(ctx, account, args[0]); err != nil {
+						return err
+					}
+				}
+				if records == 0 {
+					if calls > 0 && !asJSON {
+						fmt.Fprintf(cmd.OutOrStdout(), "%s for this number deleted.\n", count(int(calls), "kept look-up"))
+					}
+					if asJSON {
+						return printJSON(cmd.OutOrStdout(), hub.PurgeResult{Refs: []directory.Ref{}})
+					}
+					return nil
 				}
 				refs := make([]directory.Ref, 0, records)
 				for _, v := range agents {
@@ -96,9 +115,12 @@ func recordsOf(ctx context.Context, h *hub.Hub, account, what string) (entries [
 		return nil, nil, err
 	}
 	for _, m := range answer.Matches {
-		if m.How == caller.Suffix {
+		switch m.How {
+		case caller.Suffix:
 			alike = append(alike, m.Integration+" "+m.ID)
 			continue
+		case caller.Range:
+			continue // a company, and no record
 		}
 		entry, err := h.Contact(ctx, directory.Key{Account: account, Integration: m.Integration}, m.ID)
 		if err != nil {

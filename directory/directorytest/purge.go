@@ -15,6 +15,7 @@ var purgeCases = []testCase{
 	{"PurgedContactComesBackUnlessSuppressed", purgedComesBack},
 	{"SuppressedContactIsRejected", suppressedIsRejected},
 	{"UnknownIdsAreSuppressed", unknownIDsAreSuppressed},
+	{"WhoWasPurgedIsKnown", whoWasPurgedIsKnown},
 	{"PurgeBesideARun", purgeBesideARun},
 	{"SuppressionsAreForgottenWithTheirIntegration", suppressionsAreForgotten},
 	{"ForgetLeavesNothing", forgetLeavesNothing},
@@ -155,6 +156,25 @@ func unknownIDsAreSuppressed(b *bench) {
 	b.key.Integration = "helpdesk"
 	b.complete(directory.PageChanges{Contacts: people(1, 2, "Bob")})
 	b.holds(map[string]string{"00001": "Bob", "00002": "Bob"})
+}
+
+func whoWasPurgedIsKnown(b *bench) {
+	want := func(ids []string, want ...bool) {
+		b.Helper()
+		if got, err := b.store.Purged(ctx, b.key, ids); err != nil || !slices.Equal(got, want) {
+			b.Errorf("%q: %v, %v; want %v", ids, got, err, want)
+		}
+	}
+	want([]string{"00001"}, false) // before the first run
+	b.complete(directory.PageChanges{Contacts: people(1, 3, "Ann")})
+	want([]string{"00001", "00002"}, false, false)
+	b.purge(false, 1, "00003")
+	b.purge(true, 1, "00001")
+	b.purge(true, 0, "unknown")
+	want([]string{"00001", "00002", "00003", "unknown", ""}, true, false, false, true, false)
+	want(nil)
+	b.key.Integration = "helpdesk"
+	want([]string{"00001"}, false)
 }
 
 // purgeBesideARun purges between the pages of a run that judges.

@@ -218,3 +218,31 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
 	}
 	return tag.RowsAffected(), nil
 }
+
+// Purged implements [directory.Store].
+func (s *Store) Purged(ctx context.Context, key directory.Key, ids []string) ([]bool, error) {
+	var at integrationKey
+	var salt []byte
+	err := s.pool.QueryRow(ctx, `SELECT i.account, i.id, i.salt FROM contactbridge.integrations i JOIN contactbridge.accounts a ON a.id = i.account
+		WHERE a.name = $1 AND i.name = $2 AND i.suppressed > 0`, []byte(key.Account), []byte(key.Integration)).Scan(&at.account, &at.integration, &salt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return make([]bool, len(ids)), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read who was purged: %w", explained(err))
+	}
+	digests := make([][]byte, len(ids))
+	for i, id := range ids {
+		digests[i] = directory.SuppressedDigest(salt, id)
+	}
+	rows, err := s.pool.Query(ctx, `SELECT EXISTS (SELECT FROM contactbridge.suppressed WHERE account = $1 AND integration = $2 AND digest = d.digest)
+		FROM unnest($3::bytea[]) WITH ORDINALITY AS d (digest, n) ORDER BY d.n`, at.account, at.integration, digests)
+	if err != nil {
+		return nil, fmt.Errorf("read who was purged: %w", explained(err))
+	}
+	purged, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	if err != nil {
+		return nil, fmt.Errorf("read who was purged: %w", explained(err))
+	}
+	return purged, nil
+}

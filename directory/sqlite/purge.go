@@ -182,3 +182,22 @@ func (p *pageTx) Suppressed(ctx context.Context, records []directory.Record) ([]
 	}
 	return suppressed, err
 }
+
+// Purged implements [directory.Store].
+func (s *Store) Purged(ctx context.Context, key directory.Key, ids []string) ([]bool, error) {
+	purged := make([]bool, len(ids))
+	var salt []byte
+	err := s.read.QueryRowContext(ctx, "SELECT value FROM notes WHERE name = 'salt' AND EXISTS (SELECT 1 FROM suppressed WHERE account = ? AND integration = ?)",
+		key.Account, key.Integration).Scan(&salt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return purged, nil
+	}
+	for i := 0; i < len(ids) && err == nil; i++ {
+		err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM suppressed WHERE account = ? AND integration = ? AND digest = ?)",
+			key.Account, key.Integration, directory.SuppressedDigest(salt, ids[i])).Scan(&purged[i])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read who was purged: %w", err)
+	}
+	return purged, nil
+}

@@ -24,6 +24,8 @@ type readers struct {
 type reader struct {
 	conn       *sql.Conn
 	statements map[string]driver.StmtQueryContext
+	named      []driver.NamedValue
+	values     []driver.Value
 	text       bytes.Buffer // what json reads
 	json       *jsontext.Decoder
 }
@@ -69,7 +71,8 @@ func newReader(ctx context.Context, db *sql.DB, queries []string) (*reader, erro
 	return r, nil
 }
 
-// query visits the rows of one of the prepared queries. The arguments are int64, string or bool; the values are visit's to keep.
+// query visits the rows of one of the prepared queries. The arguments are int64, string or bool. The texts and bytes among the values are
+// visit's to keep, the slice is not.
 func (p *readers) query(ctx context.Context, query string, args []any, visit func(r *reader, values []driver.Value) error) error {
 	var r *reader
 	select {
@@ -78,21 +81,28 @@ func (p *readers) query(ctx context.Context, query string, args []any, visit fun
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	named := make([]driver.NamedValue, len(args))
+	r.named = r.named[:0]
 	for i, arg := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+		r.named = append(r.named, driver.NamedValue{Ordinal: i + 1, Value: arg})
 	}
-	return r.conn.Raw(func(any) error {
-		rows, err := r.statements[query].QueryContext(ctx, named)
-		if err != nil {
-			return err
-		}
-		return errors.Join(r.each(rows, visit), rows.Close())
-	})
+	// The connection is the reader's alone, so that nobody else needs to be kept off it.
+	rows, err := r.statements[query].QueryContext(ctx, r.named)
+	if err != nil {
+		return err
+	}
+	err = r.each(rows, visit)
+	if closed := rows.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 func (r *reader) each(rows driver.Rows, visit func(r *reader, values []driver.Value) error) error {
-	values := make([]driver.Value, len(rows.Columns()))
+	if n := len(rows.Columns()); cap(r.values) < n {
+		r.values = make([]driver.Value, n)
+	}
+	values := r.values[:len(rows.Columns())]
+	defer clear(values) // they may be large
 	for {
 		err := rows.Next(values)
 		if errors.Is(err, io.EOF) {

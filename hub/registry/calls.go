@@ -142,15 +142,19 @@ type CallerSource struct {
 	Priority int
 	Role     string
 	Fresh    time.Time
+	Ask      bool // its source is asked where no contact is known
+	Paused   bool
+	Health   Health
+	Version  int64 // of its settings and auth values
 }
 
 // CallerSources lists an account's integrations as look-ups need them.
 func (d *DB) CallerSources(ctx context.Context, account string) ([]CallerSource, error) {
 	all, err := list(ctx, d.read(), func(row scanner) (c CallerSource, err error) {
 		var settings configured
-		err = row.Scan(&c.Name, stored(&settings), stamp{&c.Fresh})
-		c.Priority, c.Role = settings.Priority, settings.Role
+		err = row.Scan(&c.Name, stored(&settings), stamp{&c.Fresh}, &c.Paused, &c.Health, &c.Version)
+		c.Priority, c.Role, c.Ask = settings.Priority, settings.Role, settings.Ask
 		return c, err
-	}, "SELECT name, config, fresh FROM hub.integrations WHERE account = $1", account)
+	}, "SELECT name, config, fresh, paused, health, version FROM hub.integrations WHERE account = $1", account)
 	return all, wrap(err, "list the integrations of account %s", account)
 }

@@ -32,6 +32,7 @@ type configured struct {
 	Priority   int           `json:"priority,omitempty"`
 	Role       string        `json:"role,omitempty"`
 	Files      []string      `json:"files,omitempty"`
+	Ask        bool          `json:"ask,omitempty"`
 }
 
 func configuredOf(i *Integration) *configured {
@@ -39,7 +40,7 @@ func configuredOf(i *Integration) *configured {
 		Bridge: i.Bridge, Source: i.Source, Validation: i.Validation, Agents: i.Agents, Fields: i.Fields, OAuth: i.OAuth,
 		Every: i.Schedule.Every, Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: i.Schedule.Full,
 		Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: i.Limits.Timeout, Run: i.Limits.Run,
-		Share: i.Guard.Share, Min: i.Guard.Min, Always: i.Guard.Always, Priority: i.Priority, Role: i.Role, Files: i.Files,
+		Share: i.Guard.Share, Min: i.Guard.Min, Always: i.Guard.Always, Priority: i.Priority, Role: i.Role, Files: i.Files, Ask: i.Ask,
 	}
 }
 
@@ -48,7 +49,7 @@ func (c *configured) apply(i *Integration) {
 	i.Schedule = Schedule{Every: c.Every, Cron: c.Cron, Off: c.Off, Full: c.Full}
 	i.Limits = Limits{Pages: c.Pages, PageBytes: c.PageBytes, Timeout: c.Timeout, Run: c.Run}
 	i.Guard = directory.Guard{Share: c.Share, Min: c.Min, Always: c.Always}
-	i.Priority, i.Role, i.Files = c.Priority, c.Role, c.Files
+	i.Priority, i.Role, i.Files, i.Ask = c.Priority, c.Role, c.Files, c.Ask
 }
 
 const integrationColumns = `account, name, config, auth_set, paused, managed, created, updated,

@@ -49,6 +49,7 @@ type Integration struct {
 	Priority   int             // of its contacts where several have one number: 1 before 2; 0: after all that have one
 	Role       string          // what its contacts are: contacts, block or allow; empty: contacts
 	Files      []string        // names of the account's uploaded files that its source reads, sorted
+	Ask        bool            // its source, which is inside the hub, is asked for callers of whom no contact is known
 	Paused     bool            // runs only when asked to
 	Managed    bool            // declared by the configuration file; changed there only
 	Created    time.Time

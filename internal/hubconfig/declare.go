@@ -83,7 +83,7 @@ func (i Integration) declared(key directory.Key) DeclaredIntegration {
 		Schedule: registry.Schedule{Every: i.Every, Cron: i.Cron, Off: i.Off, Full: full},
 		Limits:   registry.Limits{Pages: i.Limits.Pages, PageBytes: int64(i.Limits.PageBytes), Timeout: i.Limits.Timeout, Run: i.Limits.Run},
 		Guard:    directory.NewGuard(float64(i.Guard.Share), i.Guard.Min),
-		Priority: i.Priority, Role: strings.TrimPrefix(i.Role, "contacts"),
+		Priority: i.Priority, Role: strings.TrimPrefix(i.Role, "contacts"), Ask: i.Ask,
 	}}
 }
 

@@ -95,6 +95,7 @@ type Integration struct {
 	Limits     Limits            `yaml:"limits" jsonschema_description:"What one run may take."`
 	Priority   int               `yaml:"priority" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"Of its contacts where several have the number of a call: 1 goes before 2. Without it: after all that have one."`
 	Role       string            `yaml:"role" jsonschema:"default=contacts,enum=contacts,enum=block,enum=allow" jsonschema_description:"What its contacts are: contacts; block, numbers to block; allow, numbers that are not blocked whatever block lists say. The API and /callerid?format=json say the list that a number stands on."`
+	Ask        bool              `yaml:"ask" jsonschema:"default=false" jsonschema_description:"Of a source that can be asked: where no contact has the number of a call, the source is asked, if the look-up allows it to wait (/callerid?wait=1s). See why-was-this-call-named.md#ask-at-the-source."`
 	Guard      Guard             `yaml:"guard" jsonschema_description:"A run that would delete more than this stops and asks."`
 }
 

@@ -22,6 +22,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/outbound"
@@ -71,9 +72,10 @@ type key [sha256.Size]byte
 type opened struct {
 	handler http.Handler
 	factory source.Factory
-	release func()    // gives its uploaded files back
-	users   int       // requests under way
-	used    time.Time // when the last one ended
+	prepare func(*contact.Contact) // what is done to a contact before anybody gets it
+	release func()                 // gives its uploaded files back
+	users   int                    // requests under way
+	used    time.Time              // when the last one ended
 	refused atomic.Pointer[refusal]
 }
 
@@ -360,9 +362,10 @@ func (s *Sources) newOpened(of hub.InsideSource, uploads map[string]source.Uploa
 	if o.factory, err = e.New(deps); err != nil {
 		return nil, below(err)
 	}
+	o.prepare = e.Phones.Prepare()
 	o.handler = &bridge.Handler{
 		Name: Endpoint, Open: o.factory.Open, Authenticate: bridge.AllowAnyone, Digest: e.Digest(), Limits: e.Page.Limits(), OnDelete: e.OnDelete,
-		UnknownCheckpoint: e.UnknownCheckpoint, Prepare: e.Phones.Prepare(), Logger: slog.New(slog.DiscardHandler), // the run's own log says it
+		UnknownCheckpoint: e.UnknownCheckpoint, Prepare: o.prepare, Logger: slog.New(slog.DiscardHandler), // the run's own log says it
 	}
 	return o, nil
 }

@@ -209,6 +209,14 @@ func TestKindsMakeTheirFactoryFromStrictYAML(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			checker, canBeAsked := factory.(source.SearchChecker)
+			if canBeAsked {
+				err := checker.CheckSearch()
+				canBeAsked = err == nil || failure.Of(err).Field == failure.Of(source.NoPhones()).Field
+			}
+			if canBeAsked != (k.Asked != "") {
+				t.Errorf("it can be asked for a number: %t; it says how: %q", canBeAsked, k.Asked)
+			}
 			if err := factory.Close(); err != nil {
 				t.Error(err)
 			}

@@ -18,6 +18,8 @@ attribute with several values is a list, and ` + "`dn`" + ` is the entry's DN. D
 **Exact** with OpenLDAP (overlay syncprov), Active Directory, and 389 Directory Server with the Retro Changelog: deletions arrive by
 themselves. **Overlap** with any other server: what becomes visible later than ` + "`overlap`" + ` after its modifyTimestamp is missed, and deletions
 are found by full runs. [Which is which](exactness.md#directories).`,
+		Asked: "The usual spellings of the number are looked for first, which an index for equality on the attributes finds at once, and then the entries " +
+			"in which its digits stand, whatever is between them: that looks at every entry, for as long as there is time.",
 		Example: `kind: ldap
 url: ldap://127.0.0.1:389
 bind_dn: cn=reader,dc=example,dc=com

@@ -72,10 +72,7 @@ func newMapping(cfg Config, r root, s schema) (*mapping, error) {
 	fields := cfg.Fields
 	m := &mapping{product: r.product, binary: s.binary, usual: fields.Empty(), idNative: r.nativeID()}
 	if m.usual {
-		fields = personFields
-		if r.product == activeDirectoryServer {
-			fields = accountFields
-		}
+		fields = m.usualFields()
 	}
 	m.columns = columnNames(cfg, s)
 	var err error

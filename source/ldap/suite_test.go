@@ -229,6 +229,15 @@ func (s *namedSource) Read(ctx context.Context, run bridge.Run, after bridge.Pos
 	}
 }
 
+// Search implements [bridge.Searcher].
+func (s *namedSource) Search(ctx context.Context, q bridge.Search) ([]contact.Contact, error) {
+	found, err := s.Source.Search(ctx, q)
+	for i := range found {
+		found[i].ID = s.unit.name(found[i].ID)
+	}
+	return found, err
+}
+
 func (s *namedSource) Close() error { return errors.Join(s.Source.Close(), s.factory.Close()) }
 
 // named gives a change the suite's id. An entry that was deleted and made anew is another one to the server: the deletion of the earlier
@@ -262,7 +271,7 @@ func (u *unit) name(id string) string {
 }
 
 func suiteOf(suite *ldaptest.Suite, changes string, deletions bool) sourcetest.Target {
-	return sourcetest.Target{Unsorted: true, Tokens: true, HistoryTime: 2 * time.Second, New: func(t testing.TB) sourcetest.Service {
+	return sourcetest.Target{Unsorted: true, Tokens: true, Asked: true, HistoryTime: 2 * time.Second, New: func(t testing.TB) sourcetest.Service {
 		service := newUnit(t, suite, changes).service()
 		if !deletions {
 			service.Delete = nil

@@ -15,6 +15,7 @@ func Kind() source.Kind {
 
 **Exact.** With ` + "`updated`" + ` a run sends what is newer than its checkpoint. Without it every change of the contacts sends all of
 them again.`,
+		Asked: "All contacts are looked through.",
 		Example: `kind: memory
 contacts:
   - id: 1

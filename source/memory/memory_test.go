@@ -14,7 +14,7 @@ import (
 )
 
 func TestSource(t *testing.T) {
-	sourcetest.Run(t, sourcetest.Target{New: newService})
+	sourcetest.Run(t, sourcetest.Target{Asked: true, New: newService})
 }
 
 func newService(testing.TB) sourcetest.Service {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	driver "github.com/go-sql-driver/mysql"
@@ -130,4 +131,14 @@ func (s *session) rows(ctx context.Context, statement string, args ...string) (r
 		return true, nil
 	})
 	return rows, err
+}
+
+// Limited implements [sqltable.Limiter]: a server does not notice that a client has gone while it looks for rows. The comments are for one of
+// the two servers each.
+func (s *session) Limited(statement sqltable.Statement, most time.Duration) sqltable.Statement {
+	milliseconds := max(most.Milliseconds(), 1)
+	if rest, ok := strings.CutPrefix(statement.SQL, "SELECT "); ok {
+		statement.SQL = fmt.Sprintf("/*M!100101 SET STATEMENT max_statement_time = %d.%03d FOR */ SELECT /*+ MAX_EXECUTION_TIME(%d) */ %s", milliseconds/1000, milliseconds%1000, milliseconds, rest)
+	}
+	return statement
 }

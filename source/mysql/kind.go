@@ -1,6 +1,9 @@
 package mysql
 
-import "github.com/contactbridge/contactbridge/source"
+import (
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/sqltable"
+)
 
 // Kind describes the kind.
 func Kind() source.Kind {
@@ -20,6 +23,7 @@ that privilege, on a replica and in a cluster: what commits later than ` + "`ove
 
 A dsn may have the settings ` + "`socket`, `tls` (`preferred`, `true`, `skip-verify`, `false`), `ca`, `timeout` and `sql_mode`" + `, and no
 others. A caller's credential may stand in it as the user, the password or the database.`,
+		Asked: sqltable.Asked,
 		Example: `kind: mysql
 dsn: mysql://reader:${READER_PASSWORD}@127.0.0.1:3306/crm
 table: customers

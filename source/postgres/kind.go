@@ -1,6 +1,9 @@
 package postgres
 
-import "github.com/contactbridge/contactbridge/source"
+import (
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/sqltable"
+)
 
 // Kind describes the kind.
 func Kind() source.Kind {
@@ -20,6 +23,7 @@ column, or xmin). **Overlap** without that privilege, on a standby, and for rows
 
 A caller's credential that stands in the dsn's host may be a name or a part of one, no socket and no list of hosts; a dsn with a
 password of its own must write the end of the host's name.`,
+		Asked: sqltable.Asked,
 		Example: `kind: postgres
 dsn: postgres://reader:${READER_PASSWORD}@127.0.0.1:5432/crm
 table: customers

@@ -23,6 +23,8 @@ var dialect = sqltable.Dialect{
 		return "$" + strconv.Itoa(n) + "::" + as
 	},
 	Select:   selectValue,
+	Compared: compared,
+	Text:     "text",
 	Stamp:    stampText,
 	OwnStamp: stamp.AsXID,
 }
@@ -45,6 +47,14 @@ func selectValue(e sqltable.Expression) (sql string, lists sqltable.JSON) {
 		text += " || CASE WHEN " + e.SQL + " = trunc(" + e.SQL + ") AND " + e.SQL + " BETWEEN 1000 AND 1e14 THEN '.0' ELSE '' END"
 	}
 	return text, sqltable.NotJSON
+}
+
+// compared implements [sqltable.Dialect]: an index serves a text as it is.
+func compared(e sqltable.Expression) string {
+	if t, _ := e.Type.Native.(sqlType); t.oid == pgtype.TextOID || t.oid == pgtype.VarcharOID {
+		return e.SQL
+	}
+	return "CAST(" + e.SQL + " AS text)"
 }
 
 const moneyOID = 790

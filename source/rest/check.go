@@ -37,6 +37,7 @@ func (l *Language) check() error {
 	p := l.Throttle.Points
 	errs.If(p != Points{} && (p.Cost == "" || p.Left == "" || p.Rate == ""), "throttle.points", "throttle.points is not complete", "Write cost, left and rate.")
 	l.checkSignIn(&errs)
+	l.checkSearch(&errs)
 	l.checkNames(&errs)
 	return errs.Err()
 }
@@ -158,7 +159,8 @@ func (l *Language) checkNames(errs *source.ConfigErrors) {
 	}
 	l.texts(func(key string, t Text) {
 		for _, name := range t.names() {
-			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || key == "link" && (name == "id" || name == linkAccount && l.Tenant != "" || strings.HasPrefix(name, recordPrefix)) {
+			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || isOfSearch(key) && slices.Contains(searchNames, name) ||
+				key == "link" && (name == "id" || name == linkAccount && l.Tenant != "" || strings.HasPrefix(name, recordPrefix)) {
 				continue
 			}
 			hint := "Add it to connection, or use one of: " + strings.Join(known, ", ") + "."
@@ -191,7 +193,7 @@ func (l *Language) texts(yield func(key string, t Text)) {
 		key := fmt.Sprintf("auth[%d]", i)
 		a.texts(func(name string, t Text) { yield(key+"."+name, t) })
 	}
-	requests := map[string]*Request{"verify": &l.Verify}
+	requests := map[string]*Request{"verify": &l.Verify, "search": &l.Search.Request}
 	for name, r := range l.readings() {
 		requests[name] = &r.Request
 	}

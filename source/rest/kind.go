@@ -82,6 +82,7 @@ func (p Preset) Kind() source.Kind {
 		Fresh:         p.fresh(),
 		Summary:       p.Language.Title + ".",
 		Docs:          p.docs(),
+		Asked:         p.asked(),
 		Example:       p.example(false),
 		CallerExample: p.callerExample(),
 		Preset:        p.Text,
@@ -134,6 +135,14 @@ func (p Preset) docs() string {
 	return fmt.Sprintf(`A preset of [kind rest](rest.md), for [%s](vendors.md#%s). Any key of the language may stand here too, and changes the preset.%s
 
 %s`, p.Language.Title, p.Name, agents, promise)
+}
+
+// asked says how the service is asked for a number; empty where it has no search.
+func (p Preset) asked() string {
+	if p.Language.Search.IsZero() {
+		return ""
+	}
+	return "The service's own search is asked for the usual spellings of the number: a record with an unusual one is found by the next run. It counts for the service's limits."
 }
 
 // example returns a source of the kind, one key a line.

@@ -40,6 +40,7 @@ type Language struct {
 	Deletions Deletions `yaml:"deletions" jsonschema_description:"How the service tells of deletions."`
 
 	Agents Agents `yaml:"agents" digest:"-" jsonschema_description:"The request for the users of the service, who may be agents of the contact centre. Below an endpoint's agents a kind reads these, and no contacts."`
+	Search Search `yaml:"search" digest:"-" jsonschema_description:"The request for the records with a phone number, which is asked while a call waits (ask of an integration in the hub). {{number}} stands for the number with + and country code, {{number_digits}} for its digits, {{number_national}} for those without the country code, {{spellings}} for a list of usual spellings."`
 
 	Throttle Throttle   `yaml:"throttle" digest:"-" jsonschema_description:"How many requests the service takes."`
 	Errors   []Reaction `yaml:"errors" digest:"-" jsonschema_description:"What answers mean that are no records. The first one that fits counts."`

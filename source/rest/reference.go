@@ -28,6 +28,7 @@ func Reference() string {
 		{"`updated`", "The time of a record's last change.", reflect.TypeFor[Stamp]()},
 		{"`deletions`", "With `by: request` it has the keys of a request for records too.", reflect.TypeFor[Deletions]()},
 		{"`agents`", "It has the keys of a request for records too; order is none if it is left out.", reflect.TypeFor[Agents]()},
+		{"`search`", "A request, and where its answer has the records.", reflect.TypeFor[Search]()},
 		{"`throttle`", "Without it only what the service answers counts.", reflect.TypeFor[Throttle]()},
 		{"`points`", "Of `throttle`: all three.", reflect.TypeFor[Points]()},
 		{"`errors`", "A list. Each has these keys. After them the statuses mean what they mean everywhere.", reflect.TypeFor[Reaction]()},

@@ -35,6 +35,7 @@ type filter struct {
 	name     string
 	duration time.Duration // of minus
 	prefix   string        // of below
+	between  string        // of join
 }
 
 // variables are the names that requests are about, besides the fields of the connection.
@@ -79,7 +80,7 @@ func parsePart(inner string) (textPart, error) {
 	}
 	for _, word := range words[1:] {
 		name, argument, _ := strings.Cut(strings.TrimSpace(word), ":")
-		f := filter{name: name, prefix: argument + "."}
+		f := filter{name: name, prefix: argument + ".", between: argument}
 		if name == "minus" {
 			var err error
 			if f.duration, err = time.ParseDuration(argument); err != nil {
@@ -89,8 +90,12 @@ func parsePart(inner string) (textPart, error) {
 			if argument == "" {
 				return part, &failure.Error{Code: failure.Invalid, Message: "below needs a path", Hint: "Write {{columns|below:properties}}."}
 			}
+		} else if name == "join" {
+			if argument == "" {
+				return part, &failure.Error{Code: failure.Invalid, Message: "join needs a text", Hint: "Write {{spellings|join:','}}."}
+			}
 		} else if !slices.Contains(filters, name) {
-			hint := "The filters are minus:DURATION, below:PATH, " + strings.Join(filters, ", ") + "."
+			hint := "The filters are minus:DURATION, below:PATH, join:TEXT, " + strings.Join(filters, ", ") + "."
 			if near := strictyaml.Nearest(name, filters); near != "" {
 				hint = fmt.Sprintf("Did you mean %q? %s", near, hint)
 			}
@@ -244,8 +249,11 @@ func (f filter) apply(value any) any {
 	return value
 }
 
-// columns returns the paths that a filter leaves: those below one, or the keys with which they begin.
+// columns returns a list as a filter writes it: the paths that it leaves: those below one, or the keys with which they begin.
 func (f filter) columns(paths []string) any {
+	if f.name == "join" {
+		return strings.Join(paths, f.between)
+	}
 	var kept []string
 	for _, path := range paths {
 		switch f.name {

@@ -20,7 +20,17 @@ func openAlone(ctx context.Context, auth bridge.Auth, create func() (source.Fact
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return aloneSource{s.(engineSource), f}, nil
+	alone := aloneSource{s.(engineSource), f}
+	if searcher, ok := s.(bridge.Searcher); ok {
+		return searchedSource{alone, searcher}, nil
+	}
+	return alone, nil
+}
+
+// A searchedSource is one that can be asked for a number.
+type searchedSource struct {
+	aloneSource
+	bridge.Searcher
 }
 
 // An engineSource is everything that a source of an engine can do.

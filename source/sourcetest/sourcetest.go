@@ -48,6 +48,8 @@ type Target struct {
 	// Slides says that the external service gives pages by their number, in no order that holds: a record that others push back and
 	// forth between two requests is missed until a later run. Random histories then write between runs only.
 	Slides bool
+	// Asked says that the source can be asked for a phone number: it is a [bridge.Searcher].
+	Asked bool
 	// MaxText is the longest text, in bytes, that every field of the service can hold; 0 means 20,000.
 	MaxText int
 	// Kept returns what the external service keeps of a text; nil means all of it.
@@ -163,7 +165,7 @@ func check(t testing.TB, target Target, c testCase) (failures []string, skip str
 }
 
 func cases() []testCase {
-	return slices.Concat(orderCases(), changeCases(), boundaryCases(), inspectCases(), []testCase{historyCase()})
+	return slices.Concat(orderCases(), changeCases(), boundaryCases(), inspectCases(), searchCases(), []testCase{historyCase()})
 }
 
 // sorted skips a case for targets without an updated field.

@@ -50,7 +50,7 @@ type SQLDatabase struct {
 func (s SQL) Run(t *testing.T) {
 	t.Helper()
 	db := s.table(t)
-	Run(t, Target{Order: s.Order, HistoryTime: s.HistoryTime, New: func(t testing.TB) Service {
+	Run(t, Target{Order: s.Order, HistoryTime: s.HistoryTime, Asked: true, New: func(t testing.TB) Service {
 		return s.service(t, db, sqlConfig("updated", "gone"))
 	}})
 }

@@ -1,6 +1,9 @@
 package sqlite
 
-import "github.com/contactbridge/contactbridge/source"
+import (
+	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/sqltable"
+)
 
 // Kind describes the kind.
 func Kind() source.Kind {
@@ -16,6 +19,7 @@ func Kind() source.Kind {
 **Overlap**, since it is not visible how long a write transaction of another process has been open: every run reads the last five
 minutes again. **Exact** with a number that grows with every change, which is drawn inside the write transaction. With
 ` + "`probe_lock`" + ` every run reads one minute again.`,
+		Asked: sqltable.Asked,
 		Example: `kind: sqlite
 path: crm.db
 table: customers

@@ -33,6 +33,10 @@ type Dialect struct {
 	// Unindexed writes an expression so that it has the same value and order, and no index serves it. nil means that the
 	// planner knows how many rows are after the horizon, and decides by itself.
 	Unindexed func(expression string) string
+	// Compared writes an expression as texts are compared with it, so that an index on it serves. nil means as it is.
+	Compared func(e Expression) string
+	// Text is what a text is cast to that is compared with one ([Dialect.Parameter]); empty where that does not matter.
+	Text string
 	// OwnStamp is the value of updated_as that says of integers that they are stamps that only this database has ([Own]). Empty:
 	// there is no such value.
 	OwnStamp string
@@ -161,6 +165,13 @@ func (d *Dialect) value(e Expression) (sql string, lists JSON) {
 		return e.SQL, NotJSON
 	}
 	return "CAST(" + e.SQL + " AS text)", MaybeJSON
+}
+
+func (d *Dialect) compared(e Expression) string {
+	if d.Compared == nil {
+		return e.SQL
+	}
+	return d.Compared(e)
 }
 
 func (d *Dialect) stamp(layout keyset.Layout, stamp keyset.Value) keyset.Value {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
@@ -100,8 +101,9 @@ type database struct {
 	Database
 	settings source.Settings // with the tenant's (D10)
 
-	mu    sync.Mutex
-	table *Table // nil until it is known
+	mu        sync.Mutex
+	table     *Table    // nil until it is known
+	scanAfter time.Time // see [noScan]
 }
 
 func (db *database) known() *Table {

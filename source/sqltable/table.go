@@ -53,8 +53,9 @@ type Operand struct {
 // A Column is the expression of a contact's field.
 type Column struct {
 	record.Column
-	SQL   string // as it is read: a text
-	Lists JSON
+	SQL      string // as it is read: a text
+	Compared string // as texts are compared with it
+	Lists    JSON
 }
 
 // describe asks the database about the configured expressions.
@@ -143,7 +144,9 @@ func (t *Table) fill(columns []record.Column, types []Type) (err error) {
 	}
 	for i, c := range columns {
 		column := Column{Column: c}
-		column.SQL, column.Lists = t.Dialect.value(Expression{SQL: Wrap(c.From), Type: types[i], Field: c.Field, List: c.IsList()})
+		e := Expression{SQL: Wrap(c.From), Type: types[i], Field: c.Field, List: c.IsList()}
+		column.SQL, column.Lists = t.Dialect.value(e)
+		column.Compared = t.Dialect.compared(e)
 		if !c.IsList() {
 			column.Lists = NotJSON
 		}

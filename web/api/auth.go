@@ -35,7 +35,9 @@ func (a *API) enter(r *http.Request, token string, scopes []registry.Scope, rule
 	account := ""
 	switch rule {
 	case oneAccount, anyAccount:
-		account = r.URL.Query().Get("account")
+		if r.URL.RawQuery != "" {
+			account = r.URL.Query().Get("account")
+		}
 	case pathAccount:
 		account = r.PathValue("account")
 	}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -31,6 +32,7 @@ type callerIDQuestion struct {
 	Max     int    `query:"max" minimum:"1" maximum:"256" default:"80" doc:"Most characters of the line of text. Telephones show 15 to 30."`
 	Region  string `query:"region" doc:"Where it was dialled. Default, and used for an invalid region: the account's."`
 	Numbers string `query:"numbers" enum:"e164,national,as_asked" default:"e164" doc:"How number is written in json and xml."`
+	Wait    string `query:"wait" doc:"How long it may wait for sources that are asked where no contact is known (ask of an integration): 800ms, 1.5s. At most 2s. Default: none is asked."`
 	Token   string `query:"token" doc:"The token, where no header can be sent."`
 	InAccount
 }
@@ -51,7 +53,7 @@ func (a *API) routeCallerID() {
 	o := operation{
 		id: "callerID", method: http.MethodGet, path: "/callerid", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "One line for telephone systems",
-		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms or with nothing, never with an error page: 200 and an empty body where the caller is unknown or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The contact that agrees best is named; where several do, as the account's policy says; equal endings name nobody. The header X-Contactbridge-Reason says why, also where the body is empty: exact, national, renumbered, range, suffix_only, ambiguous, withheld, dummy, invalid, unknown or wrong_region. Every question counts as a call, and is kept for as long as the account says.",
+		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms, and wait besides where a source is asked, or with nothing, never with an error page: 200 and an empty body where the caller is unknown or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The contact that agrees best is named; where several do, as the account's policy says; equal endings name nobody. The header X-Contactbridge-Reason says why, also where the body is empty: exact, national, renumbered, range, live, suffix_only, ambiguous, withheld, dummy, invalid, unknown or wrong_region. Every question counts as a call, and is kept for as long as the account says.",
 	}
 	o.describeCallerID(a)
 	a.callerID = http.HandlerFunc(a.serveCallerID)
@@ -71,7 +73,7 @@ func (o operation) describeCallerID(a *API) {
 			"application/json": {Schema: body},
 			"application/xml":  {Schema: &huma.Schema{Type: huma.TypeString, Description: "The same as elements of <caller>."}},
 		}},
-		"400": empty("The question says no number, or an unknown format."),
+		"400": empty("The question says no number, or an unknown format, or a wait that is no duration."),
 		"401": empty("No token, or an invalid one."),
 		"403": empty("The token lacks the scope, or is for another account, or for several and the question does not say which."),
 		"429": empty("Too many wrong tokens came from this address."),
@@ -91,10 +93,15 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.callerIDTime)
+	query, known := typedQuery(r.URL.RawQuery), make(chan callerIDOutcome, 1)
+	wait, err := parseWait(query.Get("wait"))
+	if err != nil {
+		callerIDOutcome{refused: newProblem("bad_request", "", "")}.answer(w, query)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.callerIDTime+wait)
 	defer cancel()
 	ctx, detached := exchange.Detach(ctx)
-	query, known := typedQuery(r.URL.RawQuery), make(chan callerIDOutcome, 1)
 	go func() {
 		var o callerIDOutcome
 		defer func() {
@@ -103,7 +110,7 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 			}
 			known <- o
 		}()
-		o = a.askCallerID(r.WithContext(ctx), query)
+		o = a.askCallerID(r.WithContext(ctx), query, wait)
 	}()
 	var o callerIDOutcome
 	select {
@@ -126,7 +133,7 @@ type callerIDOutcome struct {
 const reasonHeader = "X-Contactbridge-Reason"
 
 // askCallerID lets the question in and looks for the caller.
-func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
+func (a *API) askCallerID(r *http.Request, query url.Values, wait time.Duration) callerIDOutcome {
 	token := bearer(r)
 	if _, password, basic := r.BasicAuth(); token == "" && basic {
 		token = strings.TrimSpace(password)
@@ -148,7 +155,7 @@ func (a *API) askCallerID(r *http.Request, query url.Values) callerIDOutcome {
 		return callerIDOutcome{refused: newProblem("bad_request", "", "")}
 	}
 	ctx := hub.WithActor(r.Context(), actor)
-	region, opts := regionOf(query), caller.LookupOptions{}
+	region, opts := regionOf(query), caller.LookupOptions{Wait: wait}
 	if region == "" {
 		opts.UnknownRegion = query.Get("region")
 	}
@@ -225,6 +232,18 @@ func typedNumber(number string) string {
 	return number
 }
 
+// parseWait reads how long a look-up may wait for sources: a duration, and [hub.MostWait] where it is longer. An empty text is none.
+func parseWait(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < 0 {
+		return 0, invalid("wait", "wait: it is a duration.", "Send wait=800ms or wait=1.5s, or leave it out: no source is asked then.")
+	}
+	return min(wait, hub.MostWait), nil
+}
+
 // regionOf returns the region that was asked for, by its code or name: "US", "USA"; "" where it is unknown.
 func regionOf(query url.Values) string {
 	return country.Code(query.Get("region"))
@@ -270,7 +289,11 @@ func writeLine(w http.ResponseWriter, c callerID, most int) {
 // inert takes from a line what ends a quoted name in a SIP header, and what a dial plan would put something else in place of:
 // FreeSWITCH is said to expand ${…} in the values of variables as well.
 func inert(line string) string {
-	return substitution.ReplaceAllString(quoting.Replace(line), "$1")
+	line = quoting.Replace(line)
+	if !strings.Contains(line, "$") {
+		return line
+	}
+	return substitution.ReplaceAllString(line, "$1")
 }
 
 var (
@@ -292,6 +315,9 @@ func writeCallerXML(w http.ResponseWriter, c callerID, _ int) {
 // clean makes one line of a text of an external service: control characters, line ends and what turns the
 // direction of writing around would let a name pass for something else in a dial plan or on a screen.
 func clean(s string) string {
+	if isClean(s) {
+		return s
+	}
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r), unicode.IsControl(r), r == '\u2028', r == '\u2029':
@@ -302,6 +328,18 @@ func clean(s string) string {
 		return r
 	}, s)
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// isClean reports whether a text has only printed ASCII characters, and one space at most between two of them.
+func isClean(s string) bool {
+	space := true // before the text
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == ' ' && space {
+			return false
+		}
+		space = s[i] == ' '
+	}
+	return s == "" || !space
 }
 
 // cut leaves at most so many characters.

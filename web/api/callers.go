@@ -33,8 +33,11 @@ type callerQuestion struct {
 	All    bool   `query:"all" doc:"Look for looser matches even where there are exact ones."`
 
 	Explain bool   `query:"explain" doc:"Say how the number was read, in which forms it was looked for, which contacts were found by which rule, and what decided."`
+	Wait    string `query:"wait" doc:"How long it may wait for sources that are asked where no contact is known (ask of an integration): 800ms, 1.5s. At most 2s. Default: none is asked."`
 	Numbers string `query:"numbers" enum:"e164,national,as_asked" default:"as_asked" doc:"How numbers are written: e164, national, or as_asked: the caller's as asked, a contact's as it has it. e164 of the answer stays what it is."`
 	InAccount
+
+	wait time.Duration
 }
 
 // A callsQuestion asks for kept look-ups.
@@ -205,6 +208,10 @@ func (q *callerQuestion) set(name, value string) *problem {
 		if q.Explain, err = strconv.ParseBool(value); err != nil {
 			return invalid("explain", "explain: it is true or false.", "Send explain=true, or leave it out.")
 		}
+	case "wait":
+		if q.wait, err = parseWait(value); err != nil {
+			return problemOf(context.Background(), err)
+		}
 	case "numbers":
 		if _, err := caller.ParseSpelling(value); err != nil {
 			return invalid("numbers", failure.Of(err).Message+".", failure.Of(err).Hint)
@@ -223,7 +230,7 @@ func isRegion(s string) bool {
 
 // lookUp asks the hub and counts what came of it.
 func (a *API) lookUp(ctx context.Context, account string, q callerQuestion) (caller.Answer, error) {
-	found, err := a.hub.Call(ctx, account, q.Number, q.Region, caller.LookupOptions{Limit: q.Limit, All: q.All, Explain: q.Explain})
+	found, err := a.hub.Call(ctx, account, q.Number, q.Region, caller.LookupOptions{Limit: q.Limit, All: q.All, Explain: q.Explain, Wait: q.wait})
 	a.looked(account, &found, err)
 	return found, err
 }
@@ -328,6 +335,9 @@ func appendMatch(b []byte, m *caller.Match) []byte {
 	b = appendField(b, "e164", m.E164)
 	b = appendField(b, "extension", m.Extension)
 	b = appendField(b, "email", m.Email)
+	if m.Live {
+		b = append(b, `,"live":true`...)
+	}
 	return append(b, '}')
 }
 

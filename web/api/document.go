@@ -129,7 +129,7 @@ func describe(schemas map[string]*huma.Schema) {
 			"region":    "The country it belongs to, ISO 3166-1 alpha-2.",
 			"withheld":  "The caller does not show a number.",
 			"note":      "Why the number could not be looked up, a sentence.",
-			"reason": "Why the call is named: exact, national, renumbered, range. Or why it is not: suffix_only: only last digits agree. ambiguous: several contacts have the number, and the policy does not decide. " +
+			"reason": "Why the call is named: exact, national, renumbered, range; live: its source was asked. Or why it is not: suffix_only: only last digits agree. ambiguous: several contacts have the number, and the policy does not decide. " +
 				"withheld: it shows no number. dummy: a placeholder such as 0000000000. invalid: not a phone number of the region. unknown: no contact has it. wrong_region: in another country it may be a contact's.",
 			"list":        "block or allow: the list that the number stands on. Absent: none.",
 			"named":       "Who the call is shown as. Absent: nobody.",
@@ -150,6 +150,7 @@ func describe(schemas map[string]*huma.Schema) {
 			"e164":        "The contact's number with its country code. Absent if it is not a full number.",
 			"extension":   "The contact's extension.",
 			"email":       "The contact's e-mail address, where that is what agrees.",
+			"live":        "Its source answered it now: the directory does not have it yet, and nothing can be attributed to it.",
 		},
 		"Named": {
 			"name":        "A contact's name, or a company's.",
@@ -163,11 +164,17 @@ func describe(schemas map[string]*huma.Schema) {
 			"account":    "The account that was asked.",
 			"region":     "The country by which the number was read.",
 			"read":       "How it was read, a sentence.",
+			"asked":      "The sources that were asked, since no contact has the number. Absent: none was.",
 			"forms":      "In which spellings it was looked for, in their order.",
 			"candidates": "What was found, the best first.",
 			"policy":     "What decides between several contacts that agree equally well, in this order.",
 			"why":        "Who was named and why, or why nobody was: sentences.",
 			"ages":       "How old what the integrations' contacts say may be.",
+		},
+		"Asked": {
+			"integration": "The integration whose source was asked.",
+			"found":       "Contacts that it answered. Only those that have the number by the same rules as stored ones are among the candidates.",
+			"note":        "Why it was not asked, or did not answer, a sentence.",
 		},
 		"Form": {
 			"as":     "The rule that it belongs to.",
@@ -188,6 +195,7 @@ func describe(schemas map[string]*huma.Schema) {
 			"e164":        "The contact's number with its country code. Absent if it is not a full number.",
 			"extension":   "The contact's extension.",
 			"email":       "Absent.",
+			"live":        "Its source answered it now.",
 			"rule":        "What found it, a phrase.",
 			"priority":    "The priority of its integration. Absent: none.",
 			"role":        "What its integration holds: contacts, block or allow.",

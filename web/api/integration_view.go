@@ -26,6 +26,7 @@ type IntegrationSettings struct {
 	Guard      *guardView       `json:"guard,omitempty" doc:"Stands in front of deletions. Default: 20 % and more than 10 contacts."`
 	Priority   int              `json:"priority,omitempty" minimum:"1" maximum:"1000000" doc:"Of its contacts where several have the number of a call: 1 goes before 2. Absent: after all that have one."`
 	Role       string           `json:"role,omitempty" enum:"contacts,block,allow" doc:"What its contacts are. block: numbers to block. allow: numbers that are not blocked, whatever block lists say. Default: contacts."`
+	Ask        bool             `json:"ask,omitempty" doc:"Of a source inside the hub that can be asked: where no contact has the number of a call, it is asked, if the look-up allows it to wait."`
 	Paused     bool             `json:"paused,omitempty" doc:"It runs only when it is asked to."`
 }
 
@@ -51,7 +52,7 @@ type guardView struct {
 func (s IntegrationSettings) integration(key directory.Key) registry.Integration {
 	i := registry.Integration{
 		Key: key, Bridge: s.Bridge, Source: s.kind(), Validation: s.Validation, Agents: s.Agents, Fields: s.Fields, OAuth: s.OAuth, Paused: s.Paused,
-		Priority: s.Priority, Role: strings.TrimPrefix(s.Role, "contacts"),
+		Priority: s.Priority, Role: strings.TrimPrefix(s.Role, "contacts"), Ask: s.Ask,
 		Schedule: registry.Schedule{Every: s.Schedule.Every.orZero(), Cron: s.Schedule.Cron, Off: s.Schedule.Off, Full: s.Schedule.Full.orZero()},
 		Limits: registry.Limits{
 			Pages: s.Limits.Pages, PageBytes: s.Limits.PageBytes, Timeout: s.Limits.Timeout.orZero(), Run: s.Limits.Run.orZero(),
@@ -130,7 +131,7 @@ func withGrant(auth map[string]string, grant string) map[string]string {
 
 func viewSettings(i registry.Integration) IntegrationSettings {
 	s := IntegrationSettings{
-		Bridge: i.Bridge, Validation: i.Validation, Agents: i.Agents, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused, Priority: i.Priority, Role: i.Role,
+		Bridge: i.Bridge, Validation: i.Validation, Agents: i.Agents, Fields: i.Fields, OAuth: i.OAuth, Paused: i.Paused, Priority: i.Priority, Role: i.Role, Ask: i.Ask,
 		Schedule: scheduleView{Every: someDuration(i.Schedule.Every), Cron: i.Schedule.Cron, Off: i.Schedule.Off, Full: someDuration(i.Schedule.Full)},
 		Limits: limitsView{
 			Pages: i.Limits.Pages, PageBytes: i.Limits.PageBytes, Timeout: someDuration(i.Limits.Timeout), Run: someDuration(i.Limits.Run),

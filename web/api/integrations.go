@@ -66,6 +66,7 @@ type changes struct {
 	Priority   *int              `json:"priority,omitempty" minimum:"1" maximum:"1000000" doc:"Of its contacts where several have the number of a call; null: none."`
 	Role       *string           `json:"role,omitempty" enum:"contacts,block,allow" doc:"What its contacts are; null: contacts."`
 	Grant      string            `json:"grant,omitempty" maxLength:"64" doc:"What a person's sign-in gave, where there is oauth.client."`
+	Ask        *bool             `json:"ask,omitempty" doc:"Its source is asked where no contact has the number of a call; null: it is not."`
 	Auth       map[string]string `json:"auth,omitempty" doc:"Auth values that are set; an empty one is removed, others stay."`
 }
 

@@ -54,6 +54,11 @@ func (a *API) purge(ctx context.Context, in *purgeInput) (*answer[purgeView], er
 		view.Purged = int64(len(view.Records) - view.unknown())
 		return answered(view), nil
 	}
+	if in.Body.Number != "" {
+		if _, err := a.hub.PurgeCalls(ctx, accountOf(ctx), in.Body.Number); err != nil {
+			return nil, err
+		}
+	}
 	refs := views(view.Records, func(r recordView) directory.Ref { return directory.Ref(r.RefView) })
 	if len(refs) > 0 {
 		result, err := a.hub.Purge(ctx, accountOf(ctx), refs)
@@ -123,9 +128,11 @@ func (a *API) purgeableByNumber(ctx context.Context, number string) (purgeView, 
 	}
 	for _, m := range found.Matches {
 		record := recordView{RefView: RefView{Integration: m.Integration, ID: m.ID}, Name: m.Name, Company: m.Company}
-		if m.How == caller.Suffix {
+		switch m.How {
+		case caller.Range: // a company, and no record
+		case caller.Suffix:
 			view.Uncertain = append(view.Uncertain, record)
-		} else {
+		default:
 			view.Records = append(view.Records, record)
 		}
 	}

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -64,7 +67,18 @@ func (q *request) showAccount(status int, a registry.Account, isNew bool, proble
 	if !isNew {
 		title = "Change " + a.Name
 	}
-	return q.show(status, title, view.AccountPage(q.page, a, isNew, problem))
+	return q.show(status, title, view.AccountPage(q.page, a, keptDays(a.Callers.Keep), isNew, problem))
+}
+
+// keptDays is how long look-ups are kept, in days.
+func keptDays(keep time.Duration) string {
+	switch {
+	case keep < 0:
+		return "0"
+	case keep == 0:
+		keep = registry.DefaultKeepCalls
+	}
+	return strconv.FormatFloat(keep.Hours()/24, 'f', -1, 64)
 }
 
 func (c *Console) newAccount(q *request) error {
@@ -74,17 +88,43 @@ func (c *Console) newAccount(q *request) error {
 	return q.showAccount(http.StatusOK, registry.Account{}, true, nil)
 }
 
-func (q *request) typedAccount(a registry.Account) registry.Account {
-	a.Region = strings.TrimSpace(q.PostForm.Get("region"))
-	a.TimeZone = strings.TrimSpace(q.PostForm.Get("time_zone"))
-	return a
+// typedAccount returns an account as it was typed, and what cannot be read of it.
+func (q *request) typedAccount(a registry.Account) (registry.Account, *view.Problem) {
+	get := func(name string) string { return strings.TrimSpace(q.PostForm.Get(name)) }
+	a.Region, a.TimeZone = get("region"), get("time_zone")
+	if !q.PostForm.Has("policy") { // a form without what is said of callers leaves it as it is
+		return a, nil
+	}
+	c := registry.Callers{NoDerive: get("derive") == "", Unmasked: get("mask") == "", Keep: a.Callers.Keep}
+	c.Policy = strings.FieldsFunc(get("policy"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	for line := range strings.Lines(get("ranges")) {
+		if line = strings.TrimSpace(line); line != "" {
+			c.Ranges = append(c.Ranges, line)
+		}
+	}
+	var problem *view.Problem
+	switch days, err := strconv.ParseFloat(get("keep"), 64); {
+	case get("keep") == "":
+		c.Keep = 0
+	case err != nil || days < 0 || days > mostKeptDays:
+		problem = &view.Problem{Field: "keep", Message: fmt.Sprintf("%q is not a number of days", get("keep")), Hint: "Write a number such as 30, or 0 to keep none."}
+	case days == 0:
+		c.Keep = -1
+	case get("keep") != keptDays(a.Callers.Keep) || a.Callers.Keep != 0:
+		c.Keep = time.Duration(days * 24 * float64(time.Hour))
+	}
+	a.Callers = c
+	return a, problem
 }
+
+// mostKeptDays is what fits a duration.
+const mostKeptDays = 36_500
 
 func (c *Console) addAccount(q *request) error {
 	if err := c.hub.MayAddAccounts(q.Context()); err != nil {
 		return err
 	}
-	a := q.typedAccount(registry.Account{Name: strings.TrimSpace(q.PostForm.Get("name")), Created: c.clock()})
+	a, problem := q.typedAccount(registry.Account{Name: strings.TrimSpace(q.PostForm.Get("name")), Created: c.clock()})
 	accounts, err := c.hub.Accounts(q.Context())
 	if err != nil {
 		return err
@@ -92,10 +132,13 @@ func (c *Console) addAccount(q *request) error {
 	if slices.ContainsFunc(accounts, func(other registry.Account) bool { return other.Name == a.Name }) {
 		return q.showAccount(http.StatusUnprocessableEntity, a, true, &view.Problem{Field: "name", Message: "there is an account of this name", Hint: "Choose another name, or change that one."})
 	}
-	return q.putAccount(a, true)
+	return q.putAccount(a, true, problem)
 }
 
-func (q *request) putAccount(a registry.Account, isNew bool) error {
+func (q *request) putAccount(a registry.Account, isNew bool, problem *view.Problem) error {
+	if problem != nil {
+		return q.showAccount(http.StatusUnprocessableEntity, a, isNew, problem)
+	}
 	if err := q.console.hub.PutAccount(q.Context(), a); err != nil {
 		if problem := problemOf(err); problem != nil {
 			return q.showAccount(http.StatusUnprocessableEntity, a, isNew, problem)
@@ -118,7 +161,8 @@ func (c *Console) changeAccount(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.putAccount(q.typedAccount(a), false)
+	a, problem := q.typedAccount(a)
+	return q.putAccount(a, false, problem)
 }
 
 func (c *Console) confirmRemoveAccount(q *request) error {

@@ -53,7 +53,7 @@ func fillDefaults(f *view.IntegrationForm, i registry.Integration) {
 	guard = guard.OrDefault()
 	f.Every, f.Cron, f.Full = shortDuration(every), i.Schedule.Cron, days(i.Schedule.Full)
 	f.GuardShare, f.GuardMin = strconv.FormatFloat(guard.Share*100, 'g', 6, 64), fmt.Sprint(guard.Min)
-	f.Priority, f.Role = orDefault(int64(i.Priority)), i.Role
+	f.Priority, f.Role, f.Ask = orDefault(int64(i.Priority)), i.Role, i.Ask
 	f.Pages, f.PageMiB, f.Timeout = orDefault(limits.Pages), orDefault(limits.PageBytes>>20), orDefault(int64(limits.Timeout/time.Second))
 }
 
@@ -122,7 +122,7 @@ func (q *request) readForm(f *view.IntegrationForm) {
 	f.GuardShare, f.GuardMin, f.Pages, f.PageMiB, f.Timeout = get("guard-share"), get("guard-min"), get("pages"), get("page-mib"), get("timeout")
 	f.Grant, f.Authorize, f.TokenURL, f.ClientID, f.Scopes = get("grant"), get("authorize"), get("token-url"), get("client-id"), get("scopes")
 	if q.PostForm.Has("role") {
-		f.Priority, f.Role = get("priority"), get("role")
+		f.Priority, f.Role, f.Ask = get("priority"), get("role"), get("ask") != ""
 	}
 	if f.New {
 		f.Account, f.Region, f.TimeZone, f.Name = get("account"), get("region"), get("time_zone"), get("name")
@@ -264,7 +264,7 @@ func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem 
 		}
 		numbers[n] = number
 	}
-	i.Priority, i.Role = 0, f.Role
+	i.Priority, i.Role, i.Ask = 0, f.Role, f.Ask
 	if f.Priority != "" {
 		if i.Priority, err = strconv.Atoi(f.Priority); err != nil || i.Priority < 1 {
 			problem = problem.With(&view.Problem{Field: "priority", Message: fmt.Sprintf("%q is not a priority", f.Priority), Hint: "Write a whole number from 1 on, or nothing."})

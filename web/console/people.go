@@ -78,7 +78,11 @@ func (c *Console) lookUp(q *request, call *view.Call) (err error) {
 		call.Found, call.Asked, call.All, err = c.hub.LookupAll(q.Context(), call.Number, caller.LookupOptions{})
 	default:
 		var answer caller.Answer
-		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", caller.LookupOptions{Explain: true})
+		opts := caller.LookupOptions{Explain: true}
+		if !q.live() { // while somebody types, no source is asked
+			opts.Wait = hub.MostWait
+		}
+		answer, err = c.hub.Lookup(q.Context(), call.Account, call.Number, "", opts)
 		call.Answer = &answer
 		if err == nil && answer.Named == nil {
 			call.Elsewhere, err = c.hub.KnownElsewhere(q.Context(), call.Account, call.Number)

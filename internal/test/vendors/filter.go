@@ -265,3 +265,20 @@ func (s *scanner) factor(term func() (condition, error)) (condition, error) {
 	}
 	return inner, s.expect(")")
 }
+
+// texts reads a list of texts in parentheses.
+func (s *scanner) texts() (list []string, err error) {
+	if err := s.expect("("); err != nil {
+		return nil, err
+	}
+	for {
+		value := s.next()
+		if !value.quoted {
+			return nil, invalidf("MALFORMED_QUERY", "unexpected token: '%s'", value.text)
+		}
+		list = append(list, value.text)
+		if !s.word(",") {
+			return list, s.expect(")")
+		}
+	}
+}

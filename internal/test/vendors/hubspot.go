@@ -237,6 +237,11 @@ func (h *HubSpot) filter(f hubSpotFilter) (condition, error) {
 		}
 		high, err := h.operand(f.PropertyName, f.HighValue)
 		return func(r *Record) bool { return holds(">=", value(r), low) && holds("<=", value(r), high) }, err
+	case "IN":
+		if len(f.Values) == 0 {
+			return nil, invalidf("", "IN needs values")
+		}
+		return func(r *Record) bool { return slices.Contains(f.Values, textOf(value(r))) }, nil
 	}
 	operator := hubSpotOperators[f.Operator]
 	if operator == "" {

@@ -276,6 +276,11 @@ func (o *Odoo) term(field, operator string, value any) (condition, error) {
 	if !o.isField(field) {
 		return nil, invalidf("", "Invalid field res.partner.%s in condition", field)
 	}
+	if values, ok := value.([]any); ok && operator == "in" {
+		return func(r *Record) bool {
+			return slices.ContainsFunc(values, func(v any) bool { return textOf(v) == textOf(o.value(r, field)) })
+		}, nil
+	}
 	if !slices.Contains([]string{"=", "!=", "<", "<=", ">", ">="}, operator) {
 		return nil, invalidf("", "Invalid operator %s", operator)
 	}

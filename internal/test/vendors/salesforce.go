@@ -299,6 +299,10 @@ func (s *Salesforce) term(t *scanner, object string) (condition, error) {
 	if field.end || field.quoted || !s.isField(object, field.text) {
 		return nil, s.noField(object, field.text)
 	}
+	if t.word("in") {
+		values, err := t.texts()
+		return func(r *Record) bool { return slices.Contains(values, textOf(s.value(r, field.text))) }, err
+	}
 	operator := t.next().text
 	if !slices.Contains([]string{"=", "!=", "<", "<=", ">", ">="}, operator) {
 		return nil, invalidf("MALFORMED_QUERY", "unexpected token: '%s'", operator)

@@ -308,7 +308,12 @@ func (z *Zoho) coqlTail(s *scanner) (keys []key, from, most int, err error) {
 }
 
 func (z *Zoho) term(s *scanner) (condition, error) {
-	field, operator := s.next().text, s.next().text
+	field := s.next().text
+	if s.word("in") {
+		values, err := s.texts()
+		return func(r *Record) bool { return slices.Contains(values, textOf(z.value(r, field))) }, err
+	}
+	operator := s.next().text
 	if s.word("null") && operator == "is" {
 		return func(r *Record) bool { return z.value(r, field) == nil }, nil
 	}

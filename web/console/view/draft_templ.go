@@ -955,7 +955,7 @@ func sourceField(f hub.SourceField, problem *Problem) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case f.Pairs:
-			templ_7745c5c3_Err = area(fieldOf(f, problem)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = area(fieldOf(f, problem), 3).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

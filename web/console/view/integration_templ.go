@@ -5,10 +5,8 @@ package view
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-)
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"cmp"
@@ -250,7 +248,7 @@ func IntegrationState(p *Page, i Integration) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if i.Status.Problem != nil {
-			templ_7745c5c3_Var9 := []any{"problem", "problem-" + string(i.Status.Health)}
+			var templ_7745c5c3_Var9 = []any{"problem", "problem-" + string(i.Status.Health)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var9...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -733,7 +731,7 @@ func action(p *Page, path, words, class string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Var31 := []any{class}
+		var templ_7745c5c3_Var31 = []any{class}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var31...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
