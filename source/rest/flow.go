@@ -273,6 +273,7 @@ func (w *walk) flowPage(p purpose, at place) (*page, error) {
 	if p.reading.Page.By == "cursor" || p.reading.Page.By == "link" {
 		values["after_id"] = "" // such a page may be known for all of its records
 	}
+	p.name = fmt.Sprint(p.name, " ", w.at.segment) // what a run asks for again, to see what happened meanwhile, is not what it has read before
 	if p.reading.Page.Recheck {
 		p.fresh = true // records move between such pages: two that were read at different times do not fit
 	}

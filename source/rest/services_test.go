@@ -230,3 +230,37 @@ deletions: {by: none}
 		}
 	}
 }
+
+// A contact that is deleted while a run reads, before its place was read, is told as deleted by that run, however few requests it made.
+func TestWhatIsDeletedDuringARunIsToldByIt(t *testing.T) {
+	p := newPeople()
+	s, err := p.service(`
+changes: {path: /people, query: {since: "{{since}}", page: "{{page}}"}, records: data, order: none, page: {by: number, size: 4}}
+deletions: {by: request, path: /deleted, query: {page: "{{page}}"}, records: data, order: none, page: {by: number, size: 4, zero: true}, at: updated}
+`).Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d := directory{contacts: map[string]contact.Contact{}}
+	read := func(deleting ...string) {
+		t.Helper()
+		if err := d.sync(t.Context(), s, 1, func() {
+			for _, id := range deleting {
+				_ = p.delete(p.clock.Now(), id) // it cannot fail
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	people := []contact.Contact{{ID: "a", Name: "Ann"}, {ID: "b", Name: "Bob"}}
+	_ = p.put(p.clock.Now(), people...)
+	p.clock.Advance(time.Hour)
+	read()
+	_ = p.put(p.clock.Now(), people...)
+	p.clock.Advance(time.Hour)
+	read("b")
+	if !slices.Contains(d.gone, "b") || len(d.contacts) != 1 {
+		t.Errorf("deleted are %v, and %d contacts are left", d.gone, len(d.contacts))
+	}
+}
