@@ -19,7 +19,7 @@ func copperField(value string) int { return 705_300 + slices.Index(suiteNames, v
 func copper() tenant {
 	return tenant{
 		kind: "copper",
-		text: "api_key: copper-4711WRONG\nuser_email: sync@example.com\nchanges: {page: {size: 5}}\nby_id: {page: {size: 3}}\n" + fast +
+		text: "api_key: copper-4711WRONG\nuser_email: sync@example.com\nchanges: {page: {size: 5}}\nby_id: {page: {size: 7}}\n" + fast +
 			suiteMapping(func(value string) string {
 				return fmt.Sprintf("find(custom_fields, .custom_field_definition_id == %d).value", copperField(value))
 			}),
@@ -44,7 +44,7 @@ func copper() tenant {
 func kustomer() tenant {
 	return tenant{
 		kind:    "kustomer",
-		text:    "org: acme\napi_key: kustomer-acmeWRONG\nchanges: {page: {size: 5}}\nby_id: {page: {size: 3}}\n" + fast + suiteMapping(prefixed("attributes.custom.", "Str")),
+		text:    "org: acme\napi_key: kustomer-acmeWRONG\nchanges: {page: {size: 5}}\nby_id: {page: {size: 7}}\n" + fast + suiteMapping(prefixed("attributes.custom.", "Str")),
 		ownTies: true,
 		ticks:   time.Second,
 		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
@@ -255,7 +255,7 @@ func crmTranscripts() map[string]*transcript {
 func TestMoreContactsThanAPageWithOneStampAreReadInPages(t *testing.T) {
 	for _, v := range []tenant{copper(), kustomer()} {
 		t.Run(v.kind, func(t *testing.T) {
-			s := newScene(t, v, "")
+			s := newScene(t, v, credentialsOf(v)+fast)
 			const contacts = 1001
 			second := s.clock.Now().Truncate(time.Second)
 			for n := range contacts {
