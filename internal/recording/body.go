@@ -312,7 +312,7 @@ func (s *scrubber) offset(length int, ids []string) int {
 		length = 17
 	}
 	least := int(math.Pow10(length - 1))
-	if length == 1 {
+	if length == 1 && len(ids) > 9 {
 		least = 0
 	}
 	room := 9*int(math.Pow10(length-1)) - len(ids)
