@@ -55,7 +55,7 @@ func parse(text []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // a decoder returns it as it is
+	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("something follows the value")
 	}
 	return value, nil
