@@ -48,12 +48,6 @@ func (s insideOf) Transport(of hub.InsideSource) http.RoundTripper {
 	})
 }
 
-func (insideOf) CheckSearch(string, bool) error { return nil }
-
-func (insideOf) Search(context.Context, string, bool, bridge.Auth, bridge.Search) ([]contact.Contact, error) {
-	return nil, nil
-}
-
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

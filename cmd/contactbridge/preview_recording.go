@@ -33,7 +33,7 @@ func (f *previewFlags) traffic(endpoint config.Endpoint) (*previewTraffic, error
 	}
 	if endpoint.Kind.Family != source.FamilyREST {
 		return nil, misuse(fmt.Sprintf("%s is of kind %s, whose traffic cannot be recorded", endpoint.Name, endpoint.Kind.Name),
-			"Only kind rest and the presets speak to an API. Report a fault of another kind with what preview prints, and with a few rows that are made up.")
+			"Only what speaks to an API that its configuration or a preset describes can be. Report a fault of another kind with what preview prints, and with a few rows that are made up.")
 	}
 	if f.record != "" {
 		t.recorder = recording.NewRecorder(nil, time.Now())

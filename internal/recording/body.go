@@ -55,7 +55,7 @@ func parse(text []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // a decoder returns it as it is
+	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("something follows the value")
 	}
 	return value, nil
@@ -312,7 +312,7 @@ func (s *scrubber) offset(length int, ids []string) int {
 		length = 17
 	}
 	least := int(math.Pow10(length - 1))
-	if length == 1 {
+	if length == 1 && len(ids) > 9 {
 		least = 0
 	}
 	room := 9*int(math.Pow10(length-1)) - len(ids)

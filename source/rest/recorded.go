@@ -108,7 +108,7 @@ func (l *Language) recorded(known *source.Recorded) {
 
 var (
 	literal = regexp.MustCompile(`"[^"]*"`)
-	aKey    = regexp.MustCompile("[\\w@]+(?:\\.[\\w@]+)*")
+	aKey    = regexp.MustCompile(`[\w@]+(?:\.[\w@]+)*`)
 )
 
 // keysOf returns the last keys of the paths in an expression; of a key with dots in it the whole too.

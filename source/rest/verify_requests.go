@@ -751,10 +751,10 @@ func (p *prover) wrongToken(token string) {
 	}
 	reaction := p.l.react(a).Then
 	came := fmt.Sprintf("%d, which is understood as %s", a.status, orRecords(reaction))
-	switch {
-	case reaction == reactRestart:
+	switch reaction {
+	case reactRestart:
 		p.passed(name, title, keys, asked, came, "A token that has expired gives a run over everything.")
-	case reaction == "" || reaction == reactEmpty:
+	case "", reactEmpty:
 		p.open(name, title, keys, asked, came, "The service takes it all the same, so that what it says of one that has expired is not known.")
 	default:
 		p.open(name, title, keys, asked, came, "The service may say of a token that has expired what errors expects, and something else of one that it never gave. If runs fail some days after the last one, add what it answers to errors, with  then: restart .")
