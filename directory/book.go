@@ -63,8 +63,10 @@ type MemberQuery struct {
 	From, To string
 	// Contains are texts, folded, all of which stand in the sort key one after another.
 	Contains []string
-	Offset   int // members that are passed over
-	Limit    int
+	// Begins are lists of words, folded: of one of the lists, each is the beginning of a word of the sort key. Not with ByChange or Contains.
+	Begins [][]string
+	Offset int // members that are passed over
+	Limit  int
 	// Within is how long the store looks for Contains; 0: as long as it takes. What it found until then is returned with [ErrTooLong].
 	Within time.Duration
 }
@@ -213,12 +215,15 @@ func (s *BookState) KeyOf(card string) (key int64, ok bool) {
 // maxSort is how many bytes of a name are sorted by.
 const maxSort = 120
 
-// SortKey is what a book's members are sorted by: the words of the name, or of the company where there is no name, as [Fold] writes
-// them.
+// SortKey is what a book's members are sorted by, and what their names are found by: the words of the name, or of the company where there
+// is no name, or else of the first e-mail address, as [Fold] writes them.
 func SortKey(c *contact.Contact) string {
 	words := Fold(c.Name)
 	if len(words) == 0 {
 		words = Fold(c.Company)
+	}
+	if len(words) == 0 && len(c.Emails) > 0 {
+		words = Fold(c.Emails[0])
 	}
 	key := strings.Join(words, " ")
 	return strings.ToValidUTF8(key[:min(len(key), maxSort)], "")

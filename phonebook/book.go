@@ -370,15 +370,15 @@ func (v *View) Before(ctx context.Context, from string) (int64, error) {
 const MostFound = directory.RankedMost
 
 // Words finds entries that have every word of a text at the beginning of a word of their name, company, title or e-mail addresses, in
-// the order of names, without their cards ([View.Carded]). more says that there may be others.
-func (v *View) Words(ctx context.Context, text string) (entries []Entry, more bool, err error) {
-	return v.found(ctx, directory.Query{Text: text, Book: v.book.Name, Limit: MostFound})
+// the order of names, without their cards ([View.Carded]): some of them where there are more than most.
+func (v *View) Words(ctx context.Context, text string, most int) (entries []Entry, more bool, err error) {
+	return v.found(ctx, directory.Query{Text: text, Book: v.book.Name, Unranked: true, Limit: most})
 }
 
 // Starts finds entries with a number of which this may be the beginning, in whichever spelling: as Words does.
-func (v *View) Starts(ctx context.Context, typed string) (entries []Entry, more bool, err error) {
+func (v *View) Starts(ctx context.Context, typed string, most int) (entries []Entry, more bool, err error) {
 	for _, digits := range v.Numbers.starts(typed) {
-		some, others, err := v.found(ctx, directory.Query{Starts: digits, Book: v.book.Name, Limit: MostFound})
+		some, others, err := v.found(ctx, directory.Query{Starts: digits, Book: v.book.Name, Unranked: true, Limit: most})
 		if err != nil {
 			return nil, false, err
 		}
@@ -463,9 +463,10 @@ func (v *View) ByCard(ctx context.Context, card string) (*Entry, error) {
 
 // A Scan is a way through a phonebook in the order of names.
 type Scan struct {
-	From     string   // the sort key to begin at
-	Skip     int      // members from there on that are passed over
-	Contains []string // see [directory.MemberQuery]
+	From     string     // the sort key to begin at
+	Skip     int        // members from there on that are passed over
+	Contains []string   // see [directory.MemberQuery]
+	Begins   [][]string // likewise
 }
 
 // Scan visits entries until visit returns false, and returns where it stood, which is where a later Scan goes on after the last
@@ -473,7 +474,7 @@ type Scan struct {
 func (v *View) Scan(ctx context.Context, at Scan, visit func(*Entry) bool) (next Scan, done bool, err error) {
 	for size := 64; ; size = min(2*size, 4096) {
 		found := 0
-		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: at.From, Offset: at.Skip, Limit: size, Contains: at.Contains}, func(m *directory.Member) error {
+		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: at.From, Offset: at.Skip, Limit: size, Contains: at.Contains, Begins: at.Begins}, func(m *directory.Member) error {
 			found++
 			if !v.hides(m) {
 				if e := v.Numbers.unread(m); !visit(&e) {

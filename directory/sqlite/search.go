@@ -79,7 +79,7 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	if err != nil {
 		return nil, fmt.Errorf("search for a number: %w", err)
 	}
-	exact, err := t.exact(ctx, len(all) >= t.limit)
+	exact, err := t.exact(ctx, len(all) >= t.limit && !query.Unranked)
 	if err != nil {
 		return nil, fmt.Errorf("search for an address or a name: %w", err)
 	}
@@ -101,6 +101,9 @@ type typed struct {
 // typed is nil if no contact can be found.
 func (s *Store) typed(ctx context.Context, account string, query directory.Query) (*typed, error) {
 	t := &typed{store: s, name: account, text: query.Text, limit: max(directory.RankedMost, query.Limit)}
+	if query.Unranked {
+		t.limit = query.Most()
+	}
 	var err error
 	if t.account, err = s.names.account(ctx, account); err != nil || t.account == 0 {
 		return nil, err
@@ -133,7 +136,7 @@ func (t *typed) words(ctx context.Context) ([]directory.Entry, error) {
 	}
 	beginnings := make([]string, len(words))
 	for i, word := range words {
-		beginnings[i] = firstLetters(word, longestPrefix)
+		beginnings[i] = directory.FirstLetters(word, longestPrefix)
 	}
 	found, err := t.indexed(ctx, t.expression("", beginnings))
 	if err != nil || slices.Equal(words, beginnings) {
@@ -181,16 +184,6 @@ func distinctive(words []string) []string {
 		}
 	}
 	return kept
-}
-
-func firstLetters(word string, n int) string {
-	for i := range word {
-		if n == 0 {
-			return word[:i]
-		}
-		n--
-	}
-	return word
 }
 
 func hasWords(e *directory.Entry, words []string) bool {
