@@ -217,7 +217,11 @@ func (d *directoryOfPhones) searches(ctx context.Context, l *laboratory, suffix 
 type search struct{ text, filter string }
 
 func beginning(ctx context.Context, v *phonebook.View, text string) (n int, err error) {
-	_, _, err = v.Scan(ctx, phonebook.Scan{Begins: [][]string{{text}}}, func(*phonebook.Entry) bool { n++; return n < shown })
+	_, _, err = v.Scan(ctx, phonebook.Scan{Begins: [][]string{{text}}}, func(e *phonebook.Entry) bool {
+		e.AllNumbers()
+		n++
+		return n < shown
+	})
 	return n, err
 }
 
