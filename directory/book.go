@@ -65,6 +65,8 @@ type MemberQuery struct {
 	Contains []string
 	// Begins are lists of words, folded: of one of the lists, each is the beginning of a word of the sort key. Not with ByChange or Contains.
 	Begins [][]string
+	// Bare members have no contact: only their card, change and sort key.
+	Bare   bool
 	Offset int // members that are passed over
 	Limit  int
 	// Within is how long the store looks for Contains; 0: as long as it takes. What it found until then is returned with [ErrTooLong].
@@ -154,9 +156,18 @@ type Place struct {
 	Sort string
 }
 
-// VisitPlaces visits the members at these places, in their order. read returns those of some of them by the contacts' keys.
+// VisitPlaces visits the members at these places, in their order. read returns those of some of them by the contacts' keys; without it, they
+// are bare.
 func VisitPlaces(book *BookState, places []Place, read func([]Place) (map[int64]Entry, error), visit func(*Member) error) error {
 	for some := range slices.Chunk(places, Chunk) {
+		if read == nil {
+			for _, p := range some {
+				if err := visit(&Member{Card: book.CardOf(p.Key), Seq: p.Seq, Sort: p.Sort}); err != nil {
+					return err
+				}
+			}
+			continue
+		}
 		entries, err := read(some)
 		if err != nil {
 			return err

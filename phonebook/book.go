@@ -241,11 +241,23 @@ func (v *View) Choose(ctx context.Context, most int, visit func(*Entry) (taken b
 
 // All visits every entry, in the order of names.
 func (v *View) All(ctx context.Context, visit func(*Entry) error) error {
+	return v.all(ctx, false, func(m *directory.Member) error {
+		e := v.entry(m)
+		return visit(&e)
+	})
+}
+
+// Cards visits every entry as All does, without reading its contact where that is not needed: only Card and Seq are there.
+func (v *View) Cards(ctx context.Context, visit func(*Entry) error) error {
+	return v.all(ctx, len(v.hidden) == 0, func(m *directory.Member) error { return visit(&Entry{Card: m.Card, Seq: m.Seq}) })
+}
+
+func (v *View) all(ctx context.Context, bare bool, visit func(*directory.Member) error) error {
 	const atOnce = 10_000
 	last, skip := "", 0
 	for {
 		found := 0
-		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: last, Offset: skip, Limit: atOnce}, func(m *directory.Member) error {
+		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: last, Offset: skip, Limit: atOnce, Bare: bare}, func(m *directory.Member) error {
 			found++
 			if m.Sort == last {
 				skip++
@@ -255,8 +267,7 @@ func (v *View) All(ctx context.Context, visit func(*Entry) error) error {
 			if v.hides(m) {
 				return nil
 			}
-			e := v.entry(m)
-			return visit(&e)
+			return visit(m)
 		})
 		if err != nil || found < atOnce {
 			return err

@@ -318,6 +318,12 @@ func bookIsListed(b *bench) {
 		}
 		last = m.Seq
 	}
+	whole := b.list("everyone", directory.MemberQuery{})
+	for n, m := range b.list("everyone", directory.MemberQuery{Bare: true}) {
+		if m.Card != whole[n].Card || m.Seq != whole[n].Seq || m.Sort != whole[n].Sort || m.Contact.ID != "" {
+			b.Errorf("member %d is %+v where it is bare, and else %+v", n, m, whole[n])
+		}
+	}
 	stop := errors.New("enough")
 	n := 0
 	err := b.store.Members(ctx, b.book("everyone"), directory.MemberQuery{Limit: 10}, func(*directory.Member) error { n++; return stop })

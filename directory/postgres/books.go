@@ -330,12 +330,16 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 	if err != nil || id == 0 {
 		return err
 	}
+	read := s.entriesAt(ctx, account, book.Account)
+	if q.Bare {
+		read = nil
+	}
 	if len(q.Begins) > 0 {
 		places, err := s.beginning(ctx, account, id, &q)
 		if err != nil {
 			return fmt.Errorf("list the members of a phonebook: %w", explained(err))
 		}
-		return directory.VisitPlaces(&book, places, s.entriesAt(ctx, account, book.Account), visit)
+		return directory.VisitPlaces(&book, places, read, visit)
 	}
 	text, args := "SELECT contact, seq, sort FROM contactbridge.members WHERE account = $1 AND book = $2", []any{account, id}
 	and := func(condition string, value any) {
@@ -367,7 +371,7 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 	if err != nil && !late {
 		return fmt.Errorf("list the members of a phonebook: %w", explained(err))
 	}
-	if err := directory.VisitPlaces(&book, places, s.entriesAt(ctx, account, book.Account), visit); err != nil {
+	if err := directory.VisitPlaces(&book, places, read, visit); err != nil {
 		return err
 	}
 	if late {

@@ -298,12 +298,16 @@ const bookOf = "(SELECT b.pk FROM books b JOIN accounts a ON a.pk = b.account WH
 
 // Members implements [directory.Books].
 func (s *Store) Members(ctx context.Context, book directory.BookState, q directory.MemberQuery, visit func(*directory.Member) error) error {
+	read := s.entriesAt(ctx, book.Account)
+	if q.Bare {
+		read = nil
+	}
 	if len(q.Begins) > 0 {
 		places, err := s.beginning(ctx, &book, &q)
 		if err != nil {
 			return fmt.Errorf("list the members of a phonebook: %w", err)
 		}
-		return directory.VisitPlaces(&book, places, s.entriesAt(ctx, book.Account), visit)
+		return directory.VisitPlaces(&book, places, read, visit)
 	}
 	text := "SELECT contact, seq, sort FROM members WHERE book = " + bookOf
 	args := []any{book.Account, book.Name}
@@ -330,7 +334,7 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 	if err != nil && !late {
 		return fmt.Errorf("list the members of a phonebook: %w", err)
 	}
-	if err := directory.VisitPlaces(&book, places, s.entriesAt(ctx, book.Account), visit); err != nil {
+	if err := directory.VisitPlaces(&book, places, read, visit); err != nil {
 		return err
 	}
 	if late {
