@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -84,6 +83,7 @@ type request struct {
 	at    place
 	card  string // of an object
 	agent string
+	epoch string // once an item was tagged
 }
 
 func (r *request) home() string { return Prefix + r.book.Name + "/" }
@@ -259,8 +259,10 @@ const cards = "1"
 
 // item tags an entry by its last change, and by how the phonebook writes it: so a list of tags needs no contact.
 func (r *request) item(e *phonebook.Entry) *item {
-	sum := sha256.Sum256([]byte(strings.Join([]string{cards, r.view.Epoch(), e.Card, strconv.FormatInt(e.Seq, 10)}, "\x00")))
-	return &item{entry: e, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}
+	if r.epoch == "" {
+		r.epoch = r.view.Epoch()
+	}
+	return &item{entry: e, etag: `"` + cards + "-" + r.epoch + "-" + strconv.FormatInt(e.Seq, 10) + `"`}
 }
 
 func (i *item) text() []byte { return phonebook.AppendCard(nil, i.entry) }
