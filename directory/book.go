@@ -93,6 +93,9 @@ type Books interface {
 	// Book is how a book stands, or [ErrNotFound].
 	Book(ctx context.Context, key BookKey) (BookState, error)
 
+	// BookNames lists the books of an account by name.
+	BookNames(ctx context.Context, account string) ([]string, error)
+
 	// Members visits members of a book, as it is at one moment. A contact that is deleted meanwhile is left out. It stops with the
 	// first error of visit, and returns it. The contact is visit's to keep.
 	Members(ctx context.Context, book BookState, query MemberQuery, visit func(*Member) error) error

@@ -139,6 +139,8 @@ type Kin struct {
 type PurgeResult struct {
 	Purged int64           `json:"purged"` // records
 	Refs   []directory.Ref `json:"refs"`
+	// Phonebooks are those that showed a contact which was purged.
+	Phonebooks []ErasedFrom `json:"phonebooks,omitempty"`
 }
 
 // An Overview sums up what an actor may see.

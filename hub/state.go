@@ -16,6 +16,7 @@ type hubState struct {
 	tokens    tokenCache
 	accounts  cache[string, known]
 	calls     calls
+	readers   readers
 	hooks     hookTimes
 	several   cache[struct{}, bool] // whether there is more than one account
 	slots     slots

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
@@ -105,15 +106,46 @@ type Directory func(ctx context.Context, account string) (Access, error)
 
 // A Set is the phonebooks of a process, by name.
 type Set struct {
-	books map[string]*Book
-	names []string
+	books   map[string]*Book
+	names   []string
+	observe func(*Book, Reading)
+}
+
+// A Reading is that a device has read a phonebook.
+type Reading struct {
+	Way     Way
+	Name    string // with which it signed in; empty: with none
+	Address string // that it came from
+	Device  string // what it says it is; empty: nothing
+	Copies  bool   // it has all of the phonebook, as far as it takes it, or what changed of it: it keeps a copy
+	Began   time.Time
+}
+
+// A Way is how a phonebook is read.
+type Way string
+
+// The ways.
+const (
+	OverHTTP    Way = "http"
+	OverLDAP    Way = "ldap"
+	OverCardDAV Way = "carddav"
+)
+
+// Observe has f told of every reading. It is called before the phonebooks are served; f may be called concurrently.
+func (s *Set) Observe(f func(*Book, Reading)) { s.observe = f }
+
+// Was tells the observer of a reading of the phonebook.
+func (b *Book) Was(r Reading) {
+	if b.set.observe != nil {
+		b.set.observe(b, r)
+	}
 }
 
 // NewSet returns phonebooks that are read from a directory.
 func NewSet(configs []Config, from Directory) *Set {
 	s := &Set{books: map[string]*Book{}}
 	for _, c := range configs {
-		s.books[c.Name] = &Book{Config: c, directory: from}
+		s.books[c.Name] = &Book{Config: c, directory: from, set: s}
 		s.names = append(s.names, c.Name)
 	}
 	slices.Sort(s.names)
@@ -144,6 +176,7 @@ func (s *Set) All() []*Book {
 type Book struct {
 	Config
 	directory Directory
+	set       *Set
 }
 
 // ErrNotFilled says that not every contact has been judged yet.

@@ -156,6 +156,9 @@ func bookHoldsWhatItsRuleSays(b *bench) {
 			b.Errorf("%+v", state)
 		}
 	}
+	if names, err := b.store.BookNames(ctx, b.key.Account); err != nil || !slices.Equal(names, []string{"acme", "everyone", "other"}) {
+		b.Errorf("the books are %q, %v", names, err)
+	}
 	_, err := b.store.Book(ctx, directory.BookKey{Account: b.key.Account, Name: "none"})
 	b.wantError(err, directory.ErrNotFound)
 }

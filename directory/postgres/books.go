@@ -324,6 +324,22 @@ func (s *Store) Book(ctx context.Context, key directory.BookKey) (directory.Book
 	return b, nil
 }
 
+// BookNames implements [directory.Books].
+func (s *Store) BookNames(ctx context.Context, account string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, "SELECT b.name FROM contactbridge.books b JOIN contactbridge.accounts a ON a.id = b.account WHERE a.name = $1 AND b.name IS NOT NULL ORDER BY b.name", []byte(account))
+	if err != nil {
+		return nil, fmt.Errorf("list the phonebooks: %w", explained(err))
+	}
+	names, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (name string, err error) {
+		err = row.Scan((*directory.Text)(&name))
+		return name, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the phonebooks: %w", explained(err))
+	}
+	return names, nil
+}
+
 // Members implements [directory.Books].
 func (s *Store) Members(ctx context.Context, book directory.BookState, q directory.MemberQuery, visit func(*directory.Member) error) error {
 	account, id, err := s.bookAt(ctx, book.BookKey)

@@ -294,6 +294,23 @@ func (s *Store) Book(ctx context.Context, key directory.BookKey) (directory.Book
 	return b, nil
 }
 
+// BookNames implements [directory.Books].
+func (s *Store) BookNames(ctx context.Context, account string) (names []string, err error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT b.name FROM books b JOIN accounts a ON a.pk = b.account WHERE a.name = ? AND b.name IS NOT NULL ORDER BY b.name", account)
+	if err != nil {
+		return nil, fmt.Errorf("list the phonebooks: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
+
 const bookOf = "(SELECT b.pk FROM books b JOIN accounts a ON a.pk = b.account WHERE a.name = ? AND b.name = ?)"
 
 // Members implements [directory.Books].

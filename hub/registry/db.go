@@ -44,6 +44,7 @@ var steps = map[int64]string{
 	3: "who made a token",
 	4: "the last look-ups and how many calls were named, and how an account names callers",
 	5: "e-mail addresses of users",
+	8: "who read phonebooks",
 }
 
 // Plan returns what [Open] would change in a registry; nil where it would change nothing, or make everything.

@@ -110,6 +110,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	if s.config.Role != "worker" {
 		group.Go(func() error { s.Hub.KeepCalls(ctx); return nil })
+		group.Go(func() error { s.Hub.KeepReaders(ctx); return nil })
 	}
 	group.Go(func() error { s.fillPhonebooks(ctx); return nil })
 	group.Go(func() error { return serveLDAP(ctx, phones) })

@@ -247,7 +247,17 @@ func (c *conn) list(ctx context.Context, m message, s *search, b *book, view *ph
 	case found.late:
 		done = result{code: timeLimitExceeded, message: "not the whole phonebook was looked through"}
 	}
+	c.note(b)
 	return c.send(m.id, m.op.tag, done, controls...)
+}
+
+// note notes that a telephone has searched.
+func (c *conn) note(b *book) {
+	name := ""
+	if c.book != nil {
+		name = b.LDAP.BindDN
+	}
+	b.Was(phonebook.Reading{Way: phonebook.OverLDAP, Name: name, Address: c.address.Addr().String(), Began: c.server.options.Clock()})
 }
 
 func pageValue(cookie []byte) []byte {

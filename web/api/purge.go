@@ -24,10 +24,11 @@ type purgeRequest struct {
 }
 
 type purgeView struct {
-	DryRun    bool         `json:"dry_run" doc:"Nothing was deleted."`
-	Purged    int64        `json:"purged" doc:"Records that were deleted; of a dry run: that would be."`
-	Records   []recordView `json:"records" doc:"The records."`
-	Uncertain []recordView `json:"uncertain" doc:"Records that are kept: only the last digits of their number agree. Name them by refs if they are this person's."`
+	DryRun     bool             `json:"dry_run" doc:"Nothing was deleted."`
+	Purged     int64            `json:"purged" doc:"Records that were deleted; of a dry run: that would be."`
+	Records    []recordView     `json:"records" doc:"The records."`
+	Phonebooks []erasedFromView `json:"phonebooks,omitempty" doc:"The phonebooks that showed such a record, each with the devices that keep a copy and have not read it since."`
+	Uncertain  []recordView     `json:"uncertain" doc:"Records that are kept: only the last digits of their number agree. Name them by refs if they are this person's."`
 }
 
 // A recordView names a record, and its person as far as that is known.
@@ -59,7 +60,7 @@ func (a *API) purge(ctx context.Context, in *purgeInput) (*answer[purgeView], er
 		if err != nil {
 			return nil, err
 		}
-		view.Purged = result.Purged
+		view.Purged, view.Phonebooks = result.Purged, views(result.Phonebooks, viewErasedFrom)
 	}
 	return answered(view), nil
 }

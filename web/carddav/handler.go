@@ -60,6 +60,14 @@ func New(o Options) *Handler {
 	return &Handler{options: o, guesses: guesses.New(o.Clock)}
 }
 
+// note notes that a client has read the phonebook, or what changed of it.
+func (h *Handler) note(r *request) {
+	name, _, _ := r.BasicAuth()
+	r.book.Was(phonebook.Reading{
+		Way: phonebook.OverCardDAV, Name: name, Address: h.options.Proxies.Client(r.Request).Addr().String(), Device: r.agent, Copies: true, Began: r.began,
+	})
+}
+
 // A place is what a path names.
 type place int
 
@@ -83,6 +91,7 @@ type request struct {
 	at    place
 	card  string // of an object
 	agent string
+	began time.Time
 	epoch string // once an item was tagged
 }
 
@@ -104,7 +113,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, raw *http.Request) {
 		return
 	}
 	w.Header().Set("DAV", "1, 3, addressbook")
-	r := &request{Request: raw, w: w, agent: raw.UserAgent()}
+	r := &request{Request: raw, w: w, agent: raw.UserAgent(), began: h.options.Clock()}
 	name, rest, below := strings.Cut(strings.TrimPrefix(raw.URL.Path, Prefix), "/")
 	if r.book = h.admit(w, raw, name); r.book == nil {
 		return

@@ -219,7 +219,9 @@ func (h *Handler) propfind(r *request) error {
 	case book:
 		m.response(r, r.collection(), book, nil, w)
 		if deep {
-			err = r.list(m, w)
+			if err = r.list(m, w); err == nil {
+				return h.end(r, m)
+			}
 		}
 	}
 	if err != nil {

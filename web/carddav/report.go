@@ -123,13 +123,14 @@ func (h *Handler) changes(r *request, body *node) error {
 			return err
 		}
 		m.write("<D:sync-token>", escape(r.token(r.view.State.Seq)), "</D:sync-token>\n") // what changed meanwhile is told again
-		return m.end()
+		return h.end(r, m)
 	}
 	step := limit
 	if step == 0 {
 		step = readAtOnce
 	}
 	var m *multistatus
+	more := false
 	for {
 		changes, err := r.view.Changes(r.Context(), since, step)
 		if err != nil {
@@ -152,6 +153,7 @@ func (h *Handler) changes(r *request, body *node) error {
 			break
 		}
 		if limit > 0 {
+			more = true
 			m.write("<D:response><D:href>", escape(r.collection()), "</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status>",
 				"<D:error><D:number-of-matches-within-limits/></D:error></D:response>\n")
 			break
@@ -161,7 +163,19 @@ func (h *Handler) changes(r *request, body *node) error {
 		}
 	}
 	m.write("<D:sync-token>", escape(r.token(since)), "</D:sync-token>\n")
-	return m.end()
+	if more { // it comes back for the rest
+		return m.end()
+	}
+	return h.end(r, m)
+}
+
+// end ends an answer after which a client knows all of the phonebook.
+func (h *Handler) end(r *request, m *multistatus) error {
+	err := m.end()
+	if err == nil {
+		h.note(r)
+	}
+	return err
 }
 
 // list sends what a client wants of all cards. Most want only tags at first.
@@ -211,6 +225,9 @@ func (h *Handler) query(r *request, body *node) error {
 	}
 	if err != nil {
 		return err
+	}
+	if f == nil || len(f.children) == 0 {
+		return h.end(r, m)
 	}
 	return m.end()
 }
