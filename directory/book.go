@@ -86,6 +86,10 @@ type Books interface {
 	// SetBooks makes the books exactly these. A book that is new, or has another rule, is filled by [Books.FillBooks].
 	SetBooks(ctx context.Context, books []Book) error
 
+	// RenewBooks gives every book another epoch: whoever follows changes reads it anew. It is for a directory that was restored, and lacks
+	// changes that others have read.
+	RenewBooks(ctx context.Context) error
+
 	// FillBooks judges some of the contacts that a new rule has not judged yet, and deletes some of what is left of removed books. It
 	// reports whether there is more to do. Several processes may call it at once.
 	FillBooks(ctx context.Context) (more bool, err error)

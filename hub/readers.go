@@ -132,6 +132,17 @@ func (h *Hub) PhonebooksOf(ctx context.Context, account string) ([]PhonebookView
 	return views, nil
 }
 
+// RenewPhonebooks makes every address book read its phonebook anew.
+func (h *Hub) RenewPhonebooks(ctx context.Context) error {
+	if err := permit(ctx, registry.ScopeAdmin, ""); err != nil {
+		return err
+	}
+	if err := h.store.RenewBooks(ctx); err != nil {
+		return err
+	}
+	return h.Note(ctx, "phonebook.renew", "", "", "all")
+}
+
 // bookNames are the phonebooks of an account, without the selections that belong to another one.
 func (h *Hub) bookNames(ctx context.Context, account string) ([]string, error) {
 	names, err := h.store.BookNames(ctx, account)

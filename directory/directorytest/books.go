@@ -20,6 +20,7 @@ var bookCases = []testCase{
 	{"BookIsFilledWhenItIsDeclaredLate", bookIsFilledLate},
 	{"AnotherRuleJudgesEveryContactAnew", anotherRule},
 	{"RemovedBookIsGone", removedBook},
+	{"RenewedBooksHaveOtherEpochs", renewedBooks},
 	{"PurgedContactLeavesItsBooks", purgedLeavesBooks},
 	{"ForgottenIntegrationLeavesItsBooks", forgottenLeavesBooks},
 	{"ConfirmedDeletionsLeaveTheirBooks", confirmedLeaveBooks},
@@ -222,6 +223,21 @@ func anotherRule(b *bench) {
 	b.books("book", "company:Zeta")
 	if state := b.book("book"); state.Seq != seq || state.Filling {
 		b.Errorf("the same rule again: %+v", state)
+	}
+}
+
+func renewedBooks(b *bench) {
+	b.books("one", "all", "two", "all")
+	one, two := b.book("one"), b.book("two")
+	b.books("one", "all", "two", "all")
+	if b.book("one").Epoch != one.Epoch {
+		b.Error("a book that is declared again has another epoch")
+	}
+	if err := b.store.RenewBooks(ctx); err != nil {
+		b.Fatal(err)
+	}
+	if b.book("one").Epoch == one.Epoch || b.book("two").Epoch == two.Epoch || b.book("one").Epoch == b.book("two").Epoch {
+		b.Error("books were renewed, and have not got epochs of their own")
 	}
 }
 

@@ -240,7 +240,11 @@ func leftBooks(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) 
 
 // SetBooks implements [directory.Books].
 func (s *Store) SetBooks(ctx context.Context, books []directory.Book) error {
-	err := s.transaction(ctx, func(tx pgx.Tx) error {
+	origin, err := s.origin(ctx)
+	if err != nil {
+		return fmt.Errorf("declare the phonebooks: %w", explained(err))
+	}
+	err = s.transaction(ctx, func(tx pgx.Tx) error {
 		// Several processes start with one configuration.
 		if _, err := tx.Exec(ctx, "LOCK TABLE contactbridge.books IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 			return err
@@ -253,11 +257,37 @@ func (s *Store) SetBooks(ctx context.Context, books []directory.Book) error {
 			}
 			kept = append(kept, id)
 		}
-		_, err := tx.Exec(ctx, "UPDATE contactbridge.books SET name = NULL WHERE name IS NOT NULL AND id <> ALL($1::int[])", kept)
+		if _, err := tx.Exec(ctx, "UPDATE contactbridge.books SET name = NULL WHERE name IS NOT NULL AND id <> ALL($1::int[])", kept); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE contactbridge.books SET epoch = CASE WHEN origin = '' THEN epoch ELSE uuid_send(gen_random_uuid()) END, origin = $1 WHERE origin <> $1", origin)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("declare the phonebooks: %w", err)
+	}
+	return nil
+}
+
+// origin names the database as it has gone until now. It changes when a dump is restored, which makes the tables anew; when a base backup is
+// recovered up to a moment, or a standby takes over, which may lack the last changes: the server begins another timeline then. A snapshot of
+// the server's disk shows nothing: see [Store.RenewBooks].
+func (s *Store) origin(ctx context.Context) (origin string, err error) {
+	var control bool
+	err = s.pool.QueryRow(ctx, `SELECT 'contactbridge.books'::regclass::oid::text,
+		has_function_privilege('pg_control_system()', 'EXECUTE') AND has_function_privilege('pg_control_checkpoint()', 'EXECUTE')`).Scan(&origin, &control)
+	if err != nil || !control {
+		return origin, err
+	}
+	var server string
+	err = s.pool.QueryRow(ctx, "SELECT system_identifier || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint()").Scan(&server)
+	return origin + "/" + server, err
+}
+
+// RenewBooks implements [directory.Books].
+func (s *Store) RenewBooks(ctx context.Context) error {
+	if _, err := s.pool.Exec(ctx, "UPDATE contactbridge.books SET epoch = uuid_send(gen_random_uuid())"); err != nil {
+		return fmt.Errorf("renew the phonebooks: %w", explained(err))
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ func TestMembersOfAnOlderReleaseAreFoundByBeginnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	database.Exec(t, "DROP TABLE contactbridge.member_words")
+	database.Exec(t, "ALTER TABLE contactbridge.books DROP COLUMN origin")
 	database.Exec(t, "DELETE FROM contactbridge.directory_migrations WHERE version_id = 13")
 	store = open()
 	defer store.Close()
@@ -61,5 +62,43 @@ func TestMembersOfAnOlderReleaseAreFoundByBeginnings(t *testing.T) {
 		if err != nil || found != want {
 			t.Errorf("%s finds %q, %v; want %s", begin, found, err, want)
 		}
+	}
+}
+
+// A dump that was restored makes the tables anew: devices may know changes that it lacks.
+func TestARestoredDatabaseGivesItsPhonebooksNewEpochs(t *testing.T) {
+	database := server.Database(t)
+	books := []directory.Book{{Account: "acme", Name: "desk", Rule: "all"}}
+	epoch := func() string {
+		t.Helper()
+		store, err := postgres.Open(t.Context(), database.DSN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		if err := store.SetBooks(t.Context(), books); err != nil {
+			t.Fatal(err)
+		}
+		state, err := store.Book(t.Context(), directory.BookKey{Account: "acme", Name: "desk"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.Epoch
+	}
+	first := epoch()
+	if again := epoch(); again != first {
+		t.Error("a database that was not restored has another epoch")
+	}
+	// What pg_dump and pg_restore do with this table.
+	database.Exec(t, `ALTER TABLE contactbridge.books RENAME TO old`)
+	database.Exec(t, `CREATE TABLE contactbridge.books (LIKE contactbridge.old INCLUDING ALL)`)
+	database.Exec(t, `INSERT INTO contactbridge.books OVERRIDING SYSTEM VALUE SELECT * FROM contactbridge.old`)
+	database.Exec(t, `DROP TABLE contactbridge.old`)
+	restored := epoch()
+	if restored == first {
+		t.Error("a restored database has the same epoch")
+	}
+	if again := epoch(); again != restored {
+		t.Error("a restored database has another epoch each time")
 	}
 }

@@ -239,6 +239,20 @@ func (s *Store) SetBooks(ctx context.Context, books []directory.Book) error {
 	return nil
 }
 
+const renewBooks = "UPDATE books SET epoch = randomblob(8)"
+
+// RenewBooks implements [directory.Books].
+func (s *Store) RenewBooks(ctx context.Context) error {
+	err := s.writer.transaction(ctx, func(tx *writer) error {
+		_, err := tx.ExecContext(ctx, renewBooks)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("renew the phonebooks: %w", err)
+	}
+	return nil
+}
+
 func setBook(ctx context.Context, tx *writer, b directory.Book) (pk int64, err error) {
 	if _, err := tx.ExecContext(ctx, "INSERT INTO accounts (name) VALUES (?) ON CONFLICT DO NOTHING", b.Account); err != nil {
 		return 0, err

@@ -235,6 +235,7 @@ func (s *Server) Describe(ctx context.Context, l net.Listener) []string {
 		return []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  health    " + address + "/readyz", "  metrics   " + address + "/metrics"}
 	}
 	lines := []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  console   " + address + "/", "  API       " + address + "/api/v1/"}
+	lines = append(lines, s.describeLDAP()...)
 	if n := s.config.Network; !n.AllowPrivate && len(n.Allow) == 0 {
 		lines = append(lines, "  Bridges on this machine and on private networks are not asked. If yours is there, start with --allow-private.")
 	}

@@ -14,5 +14,9 @@ INSERT INTO contactbridge.member_words (account, book, word, sort, contact)
 SELECT DISTINCT m.account, m.book, left(w.word, 3), m.sort, m.contact
 FROM contactbridge.members m CROSS JOIN LATERAL unnest(string_to_array(m.sort, ' ')) AS w (word) WHERE w.word <> '';
 
+-- In which database the books' epochs were made. In another one, or one that was restored, devices may know changes that it does not.
+ALTER TABLE contactbridge.books ADD COLUMN origin text NOT NULL DEFAULT '';
+
 -- +goose Down
+ALTER TABLE contactbridge.books DROP COLUMN origin;
 DROP TABLE contactbridge.member_words;
