@@ -205,7 +205,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.secure(), Proxies: s.proxies(), Guest: s.guest,
+		Secure: s.secure(), Proxies: s.proxies(), Guest: s.guest, Phonebooks: s.phonebooks(),
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{
