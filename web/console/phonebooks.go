@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -84,15 +85,12 @@ func (c *Console) addresses(q *request, b *phonebook.Book, p *view.Phonebook) er
 		p.HTTP = &view.PhonebookHTTP{URL: base + phonebooks.Prefix + b.Name + "/", User: b.HTTP.User, Secret: b.HTTP.SecretPath != ""}
 	}
 	if b.LDAP != nil {
-		host, port, _ := strings.Cut(b.LDAP.Listen, ":")
-		if at := strings.LastIndexByte(b.LDAP.Listen, ':'); at >= 0 {
-			host, port = b.LDAP.Listen[:at], b.LDAP.Listen[at+1:]
+		host, port, err := net.SplitHostPort(b.LDAP.Listen)
+		if err != nil {
+			return err
 		}
-		if host == "" || host == "0.0.0.0" || host == "[::]" {
-			host = q.URL.Hostname()
-			if host == "" {
-				host = at.Hostname()
-			}
+		if host == "" || host == "0.0.0.0" || host == "::" {
+			host = at.Hostname() // it listens everywhere
 		}
 		p.LDAP = &view.PhonebookLDAP{Server: host, Port: port, Base: b.LDAP.Base, User: b.LDAP.BindDN, TLS: tlsOf(b.LDAP), Anonymous: b.LDAP.Anonymous}
 	}
