@@ -46,6 +46,9 @@ func planOf(f *filter) plan {
 	case opNever:
 		return plan{way: wayNone}
 	case opNot:
+		if f.children[0].undefined() || f.children[0].everyone() {
+			return plan{way: wayNone}
+		}
 		return plan{way: wayScan}
 	}
 	a, ok := attributeOf(f.attr)
@@ -62,10 +65,31 @@ func planOf(f *filter) plan {
 		return plan{way: wayScan}
 	case a.kind == kindText && a.indexed:
 		return planText(f, a)
-	case a.name == "objectClass" && f.op == opEqual && slices.ContainsFunc(classes, func(class string) bool { return strings.EqualFold(class, f.value) }):
+	case f.everyone():
 		return plan{way: wayScan}
 	}
 	return plan{way: wayNone} // addresses and ids are shown, and not looked for
+}
+
+// undefined reports whether a filter is true of no entry, and not false of any either: nobody has its attributes.
+func (f *filter) undefined() bool {
+	switch f.op {
+	case opAnd, opOr, opNot:
+		return len(f.children) > 0 && !slices.ContainsFunc(f.children, func(c *filter) bool { return !c.undefined() })
+	case opNever:
+		return true
+	}
+	_, known := attributeOf(f.attr)
+	return !known
+}
+
+// everyone reports whether a filter asks for the class of all entries.
+func (f *filter) everyone() bool {
+	a, known := attributeOf(f.attr)
+	if !known || a.name != "objectClass" {
+		return false
+	}
+	return f.op == opPresent || f.op == opEqual && slices.ContainsFunc(classes, func(class string) bool { return strings.EqualFold(class, f.value) })
 }
 
 func planAnd(f *filter) plan {
