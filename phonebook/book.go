@@ -69,6 +69,7 @@ type First string
 const (
 	FirstByName   First = "name"
 	FirstByChange First = "changed"
+	FirstByCall   First = "called"
 )
 
 // preferred is the name of the book in the directory that holds the preferred contacts of a phonebook. No phonebook has such a name.
@@ -99,6 +100,8 @@ type Access struct {
 	Store  directory.Store // its look-ups leave out what is hidden
 	Region string          // of the account
 	Hidden []string        // integrations that are being removed
+	// Called returns the contacts that named the last calls, the last one first; nil: it is not known.
+	Called func(ctx context.Context) ([]directory.Ref, error)
 }
 
 // A Directory gives access to the directory of an account.
@@ -191,6 +194,8 @@ type View struct {
 	book    *Book
 	store   directory.Store
 	hidden  []string
+	access  Access
+	called  []directory.Ref // once they were read
 }
 
 // Open returns the phonebook as it stands, or [ErrNotFilled].
@@ -199,7 +204,7 @@ func (b *Book) Open(ctx context.Context) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{Numbers: b.Numbers, book: b, store: a.Store, hidden: a.Hidden}
+	v := &View{Numbers: b.Numbers, book: b, store: a.Store, hidden: a.Hidden, access: a}
 	if v.Numbers.Region == "" {
 		v.Numbers.Region = a.Region
 	}
@@ -210,9 +215,17 @@ func (b *Book) Open(ctx context.Context) (*View, error) {
 	return v, err
 }
 
+// ReadCalled reads who called last, where the phonebook puts them first ([FirstByCall]): before Version and Choose.
+func (v *View) ReadCalled(ctx context.Context) (err error) {
+	if v.book.HTTP != nil && v.book.HTTP.First == FirstByCall && v.access.Called != nil {
+		v.called, err = v.access.Called(ctx)
+	}
+	return err
+}
+
 // Version says in which state the phonebook is, in which ways it writes numbers included: what was made of equal versions is equal.
 func (v *View) Version() string {
-	return fmt.Sprintf("%s-%d-%+v-%q", v.State.Epoch, v.State.Seq, v.Numbers, v.hidden)
+	return fmt.Sprintf("%s-%d-%+v-%q-%+v", v.State.Epoch, v.State.Seq, v.Numbers, v.hidden, v.called)
 }
 
 func (v *View) hides(m *directory.Member) bool { return slices.Contains(v.hidden, m.Integration) }
@@ -228,29 +241,33 @@ var errFull = errors.New("there are enough entries")
 func (v *View) Choose(ctx context.Context, most int, visit func(*Entry) (taken bool, err error)) (leftOut int64, err error) {
 	taken, seen := 0, int64(0)
 	known := map[directory.Ref]bool{} // what changes meanwhile may come twice
+	one := func(m *directory.Member) error {
+		if taken >= most {
+			return errFull
+		}
+		id := refOf(m.Integration, &m.Contact)
+		if known[id] || v.hides(m) {
+			return nil
+		}
+		known[id] = true
+		e := v.entry(m)
+		ok, err := visit(&e)
+		if err != nil {
+			return err
+		}
+		seen++
+		if ok {
+			taken++
+		}
+		return nil
+	}
 	walk := func(state directory.BookState) error {
 		q := directory.MemberQuery{ByChange: v.book.HTTP != nil && v.book.HTTP.First == FirstByChange}
 		for q.Limit = max(2*most, directory.Chunk); ; q.Offset += q.Limit {
 			found := 0
 			err := v.store.Members(ctx, state, q, func(m *directory.Member) error {
-				if found++; taken >= most {
-					return errFull
-				}
-				id := refOf(m.Integration, &m.Contact)
-				if known[id] || v.hides(m) {
-					return nil
-				}
-				known[id] = true
-				e := v.entry(m)
-				ok, err := visit(&e)
-				if err != nil {
-					return err
-				}
-				seen++
-				if ok {
-					taken++
-				}
-				return nil
+				found++
+				return one(m)
 			})
 			if err != nil || found < q.Limit {
 				return err
@@ -266,10 +283,33 @@ func (v *View) Choose(ctx context.Context, most int, visit func(*Entry) (taken b
 			return 0, err
 		}
 	}
+	if err := v.visitCalled(ctx, one); err != nil && !errors.Is(err, errFull) {
+		return 0, err
+	}
 	if err := walk(v.State); err != nil && !errors.Is(err, errFull) {
 		return 0, err
 	}
 	return max(0, v.State.Members-seen), nil
+}
+
+// visitCalled visits those who called last.
+func (v *View) visitCalled(ctx context.Context, visit func(*directory.Member) error) error {
+	members, err := v.store.MembersOf(ctx, v.State, v.called)
+	if err != nil {
+		return err
+	}
+	at := make(map[directory.Ref]*directory.Member, len(members))
+	for i := range members {
+		at[refOf(members[i].Integration, &members[i].Contact)] = &members[i]
+	}
+	for _, ref := range v.called {
+		if m := at[ref]; m != nil {
+			if err := visit(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // All visits every entry, in the order of names.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/phonebook"
 )
@@ -12,6 +13,7 @@ import (
 func (s *Server) phonebooks() *phonebook.Set {
 	set := phonebook.NewSet(s.config.DeclaredPhonebooks(), func(ctx context.Context, account string) (a phonebook.Access, err error) {
 		a.Store, a.Hidden, a.Region, err = s.Hub.Phonebooks(ctx, account)
+		a.Called = func(ctx context.Context) ([]directory.Ref, error) { return s.Hub.CalledLast(ctx, account) }
 		return a, err
 	})
 	set.Observe(func(b *phonebook.Book, r phonebook.Reading) {

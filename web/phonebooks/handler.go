@@ -250,6 +250,9 @@ func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, b *phonebook
 func (h *Handler) answer(w http.ResponseWriter, r *request, f format) {
 	ctx := r.Context()
 	view, err := r.book.Open(ctx)
+	if err == nil {
+		err = view.ReadCalled(ctx)
+	}
 	if err != nil {
 		if failure.Of(err).Code == failure.Busy && f.unfilled != nil {
 			send(w, r, f.unfilled(r))
