@@ -294,7 +294,9 @@ func (d *directoryOfPhones) dial(ctx context.Context) (*telephone, error) {
 	}
 	serving, end := context.WithCancel(ctx)
 	var working sync.WaitGroup
-	working.Go(func() { _ = ldapbook.New(ldapbook.Options{Books: []*phonebook.Book{d.set.Find("all")}}).Serve(serving, listener) })
+	working.Go(func() {
+		_ = ldapbook.New(ldapbook.Options{Books: []*phonebook.Book{d.set.Find("all")}}).Serve(serving, listener)
+	})
 	t := &telephone{stop: func() { end(); working.Wait() }}
 	if t.conn, err = net.Dial("tcp", listener.Addr().String()); err != nil {
 		t.stop()
