@@ -63,8 +63,12 @@ type MemberQuery struct {
 	From, To string
 	// Contains are texts, folded, all of which stand in the sort key one after another.
 	Contains []string
-	Offset   int // members that are passed over
-	Limit    int
+	// Begins are lists of words, folded: of one of the lists, each is the beginning of a word of the sort key. Not with ByChange or Contains.
+	Begins [][]string
+	// Bare members have no contact: only their card, change and sort key.
+	Bare   bool
+	Offset int // members that are passed over
+	Limit  int
 	// Within is how long the store looks for Contains; 0: as long as it takes. What it found until then is returned with [ErrTooLong].
 	Within time.Duration
 }
@@ -82,12 +86,19 @@ type Books interface {
 	// SetBooks makes the books exactly these. A book that is new, or has another rule, is filled by [Books.FillBooks].
 	SetBooks(ctx context.Context, books []Book) error
 
+	// RenewBooks gives every book another epoch: whoever follows changes reads it anew. It is for a directory that was restored, and lacks
+	// changes that others have read.
+	RenewBooks(ctx context.Context) error
+
 	// FillBooks judges some of the contacts that a new rule has not judged yet, and deletes some of what is left of removed books. It
 	// reports whether there is more to do. Several processes may call it at once.
 	FillBooks(ctx context.Context) (more bool, err error)
 
 	// Book is how a book stands, or [ErrNotFound].
 	Book(ctx context.Context, key BookKey) (BookState, error)
+
+	// BookNames lists the books of an account by name.
+	BookNames(ctx context.Context, account string) ([]string, error)
 
 	// Members visits members of a book, as it is at one moment. A contact that is deleted meanwhile is left out. It stops with the
 	// first error of visit, and returns it. The contact is visit's to keep.
@@ -152,9 +163,18 @@ type Place struct {
 	Sort string
 }
 
-// VisitPlaces visits the members at these places, in their order. read returns those of some of them by the contacts' keys.
+// VisitPlaces visits the members at these places, in their order. read returns those of some of them by the contacts' keys; without it, they
+// are bare.
 func VisitPlaces(book *BookState, places []Place, read func([]Place) (map[int64]Entry, error), visit func(*Member) error) error {
 	for some := range slices.Chunk(places, Chunk) {
+		if read == nil {
+			for _, p := range some {
+				if err := visit(&Member{Card: book.CardOf(p.Key), Seq: p.Seq, Sort: p.Sort}); err != nil {
+					return err
+				}
+			}
+			continue
+		}
 		entries, err := read(some)
 		if err != nil {
 			return err
@@ -213,12 +233,15 @@ func (s *BookState) KeyOf(card string) (key int64, ok bool) {
 // maxSort is how many bytes of a name are sorted by.
 const maxSort = 120
 
-// SortKey is what a book's members are sorted by: the words of the name, or of the company where there is no name, as [Fold] writes
-// them.
+// SortKey is what a book's members are sorted by, and what their names are found by: the words of the name, or of the company where there
+// is no name, or else of the first e-mail address, as [Fold] writes them.
 func SortKey(c *contact.Contact) string {
 	words := Fold(c.Name)
 	if len(words) == 0 {
 		words = Fold(c.Company)
+	}
+	if len(words) == 0 && len(c.Emails) > 0 {
+		words = Fold(c.Emails[0])
 	}
 	key := strings.Join(words, " ")
 	return strings.ToValidUTF8(key[:min(len(key), maxSort)], "")

@@ -178,7 +178,9 @@ type Query struct {
 	Book        string // only its members; empty: all contacts
 	// Starts, instead of a Text, are digits that one of the contact's numbers starts with ([Starts]), one or more.
 	Starts string
-	Limit  int // 0 means 20
+	// Unranked returns those that are found first, instead of the best of the first [RankedMost].
+	Unranked bool
+	Limit    int // 0 means 20
 }
 
 // State is how an integration stands.

@@ -177,6 +177,19 @@ func TestAPurgeTakesTheLookUpsOfItsPerson(t *testing.T) {
 	}
 }
 
+func TestWhoCalledLastComesFirst(t *testing.T) {
+	f := desk(t, registry.Callers{})
+	for _, number := range []string{"+442079460018", "+442079460222", "+14155550100", "+442079460018"} {
+		call(t, f.Hub, number)
+	}
+	kept(t, f.Hub, 4)
+	refs, err := f.CalledLast(t.Context(), "acme")
+	must(t, err)
+	if want := []directory.Ref{{Integration: "crm", ID: "jane"}, {Integration: "help", ID: "bob"}}; !slices.Equal(refs, want) {
+		t.Errorf("%+v called last, want %+v", refs, want)
+	}
+}
+
 func TestOnlyPeopleWhoSeeTheWholeHubAreToldOfAnotherAccount(t *testing.T) {
 	f := desk(t, registry.Callers{})
 	must(t, f.PutAccount(t.Context(), registry.Account{Name: "other", Region: "GB"}))

@@ -145,6 +145,8 @@ type PurgeResult struct {
 	Purged int64           `json:"purged"` // records
 	Refs   []directory.Ref `json:"refs"`
 	Files  []string        `json:"files,omitempty"` // uploaded files that the records came from: the person is still in them
+	// Phonebooks are those that showed a contact which was purged.
+	Phonebooks []ErasedFrom `json:"phonebooks,omitempty"`
 }
 
 // An Overview sums up what an actor may see.

@@ -397,7 +397,15 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 	if err != nil {
 		return PurgeResult{}, err
 	}
+	books, err := h.booksOf(ctx, account, people)
+	if err != nil {
+		return PurgeResult{}, err
+	}
 	purged, err := h.store.Purge(ctx, account, refs, true)
+	if err != nil {
+		return PurgeResult{}, err
+	}
+	shownBy, err := h.erased(ctx, account, books)
 	if err != nil {
 		return PurgeResult{}, err
 	}
@@ -423,5 +431,5 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 		return PurgeResult{}, err
 	}
 	h.event(ctx, "contact.purged", account, "", map[string]any{"records": purged})
-	return PurgeResult{Purged: purged, Refs: refs, Files: files}, nil
+	return PurgeResult{Purged: purged, Refs: refs, Files: files, Phonebooks: shownBy}, nil
 }

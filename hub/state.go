@@ -17,6 +17,7 @@ type hubState struct {
 	accounts  cache[string, known]
 	calls     calls
 	asks      asks
+	readers   readers
 	hooks     hookTimes
 	several   cache[struct{}, bool] // whether there is more than one account
 	slots     slots

@@ -290,6 +290,9 @@ func (h *Hub) keepHouse(ctx context.Context) error {
 	if err := h.Registry.Prune(ctx, now.Add(-min(keep, keepEvents))); err != nil {
 		return fmt.Errorf("delete old events: %w", err)
 	}
+	if err := h.Registry.PruneReaders(ctx, now.Add(-keepReaders)); err != nil {
+		return fmt.Errorf("forget who read phonebooks: %w", err)
+	}
 	if err := h.forgetOldCalls(ctx); err != nil {
 		return fmt.Errorf("delete old look-ups: %w", err)
 	}

@@ -23,6 +23,9 @@ type plan struct {
 	general       *automaton // 1: a number of the plan, roughly
 	lengths       lengthSet
 	local         lengthSet // lengths of what can be dialled only nearby
+
+	onceMobile sync.Once
+	mobile     *automaton // 1: a number that can only be a mobile's; nil if it could not be built
 }
 
 // A callingCode is a country calling code and the plans that share it.
@@ -268,6 +271,7 @@ const (
 	leads   ruleKind = iota // the number is the plan's
 	general                 // it may be one of the plan
 	typed                   // it is a number of some type: mobile, toll free, …
+	mobile                  // it is a mobile's number
 )
 
 func (v *validity) add(p *plan) {
@@ -276,12 +280,49 @@ func (v *validity) add(p *plan) {
 		v.rule(`(?:`+lead+`)\d*`, rule{i, leads, 0})
 	}
 	v.desc(p.meta.GetGeneralDesc(), i, general)
+	v.others(p, i)
+	v.desc(p.meta.GetMobile(), i, typed)
+}
+
+// others adds every type of number but mobiles.
+func (v *validity) others(p *plan, i int) {
 	for _, desc := range []*phonenumbers.PhoneNumberDesc{
 		p.meta.GetPremiumRate(), p.meta.GetTollFree(), p.meta.GetSharedCost(), p.meta.GetVoip(), p.meta.GetPersonalNumber(),
-		p.meta.GetPager(), p.meta.GetUan(), p.meta.GetVoicemail(), p.meta.GetFixedLine(), p.meta.GetMobile(),
+		p.meta.GetPager(), p.meta.GetUan(), p.meta.GetVoicemail(), p.meta.GetFixedLine(),
 	} {
 		v.desc(desc, i, typed)
 	}
+}
+
+// mobiles returns the automaton that tells mobiles' numbers; nil if it could not be built.
+func (p *plan) mobiles() *automaton {
+	p.onceMobile.Do(func() {
+		v := validity{code: p.code}
+		v.others(p, 0)
+		v.desc(p.meta.GetMobile(), 0, mobile)
+		b, err := newSubset(v.expressions...)
+		if err != nil {
+			return
+		}
+		b.maxDepth = maxNational
+		b.label = func(_, matched []int, depth int) uint8 {
+			is := uint8(0)
+			for _, m := range matched {
+				switch r := v.rules[m]; {
+				case r.lengths != 0 && !r.lengths.has(depth):
+				case r.kind != mobile:
+					return 0
+				default:
+					is = 1
+				}
+			}
+			return is
+		}
+		if built, err := b.build(); err == nil {
+			p.mobile = built
+		}
+	})
+	return p.mobile
 }
 
 func (v *validity) plan(p *plan) int {

@@ -1,7 +1,9 @@
 package phone
 
 import (
+	"bytes"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -37,6 +39,10 @@ func groupsOf(text string) string {
 // FormatNational returns an E.164 number as its country writes it without the calling code: +442079460018 is 020 7946 0018. Any
 // other text is returned unchanged.
 func FormatNational(e164 string) string {
+	if c, national, p := belongs(e164); p != nil {
+		code, _ := strconv.ParseInt(c.digits, 10, 32)
+		return phonenumbers.Format(numberOf(int32(code), national), phonenumbers.NATIONAL)
+	}
 	parsed, err := phonenumbers.Parse(e164, "")
 	if err != nil || !strings.HasPrefix(e164, "+") {
 		return e164
@@ -44,9 +50,42 @@ func FormatNational(e164 string) string {
 	return phonenumbers.Format(parsed, phonenumbers.NATIONAL)
 }
 
+// belongs takes an E.164 number apart. The plan is nil where the number is not valid, or only the library can tell.
+func belongs(e164 string) (*callingCode, []byte, *plan) {
+	digits, ok := strings.CutPrefix(e164, "+")
+	if !ok || !onlyDigits(digits) || len(digits) > maxE164 {
+		return nil, nil, nil
+	}
+	c := codeAt([]byte(digits))
+	if c == nil || !c.ready() {
+		return nil, nil, nil
+	}
+	national := []byte(digits[len(c.digits):])
+	if owner := c.valid.run(national); owner > 0 {
+		return c, national, c.plans[owner-1]
+	}
+	return nil, nil, nil
+}
+
+// numberOf is a valid number as the library has it.
+func numberOf(code int32, national []byte) *phonenumbers.PhoneNumber {
+	value, _ := strconv.ParseUint(string(national), 10, 64)
+	n := &phonenumbers.PhoneNumber{CountryCode: &code, NationalNumber: &value}
+	if zeros := int32(len(national) - len(bytes.TrimLeft(national, "0"))); zeros > 0 {
+		leading := true
+		n.ItalianLeadingZero, n.NumberOfLeadingZeros = &leading, &zeros
+	}
+	return n
+}
+
 // IsMobile reports whether an E.164 number can only be a mobile telephone's. In countries with one plan for both, such as the
 // United States, no number can only be that.
 func IsMobile(e164 string) bool {
+	if _, national, p := belongs(e164); p != nil {
+		if mobile := p.mobiles(); mobile != nil {
+			return mobile.run(national) != 0
+		}
+	}
 	parsed, err := phonenumbers.Parse(e164, "")
 	return err == nil && phonenumbers.GetNumberType(parsed) == phonenumbers.MOBILE
 }

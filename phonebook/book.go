@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
@@ -68,6 +69,7 @@ type First string
 const (
 	FirstByName   First = "name"
 	FirstByChange First = "changed"
+	FirstByCall   First = "called"
 )
 
 // preferred is the name of the book in the directory that holds the preferred contacts of a phonebook. No phonebook has such a name.
@@ -98,6 +100,8 @@ type Access struct {
 	Store  directory.Store // its look-ups leave out what is hidden
 	Region string          // of the account
 	Hidden []string        // integrations that are being removed
+	// Called returns the contacts that named the last calls, the last one first; nil: it is not known.
+	Called func(ctx context.Context) ([]directory.Ref, error)
 }
 
 // A Directory gives access to the directory of an account.
@@ -105,15 +109,46 @@ type Directory func(ctx context.Context, account string) (Access, error)
 
 // A Set is the phonebooks of a process, by name.
 type Set struct {
-	books map[string]*Book
-	names []string
+	books   map[string]*Book
+	names   []string
+	observe func(*Book, Reading)
+}
+
+// A Reading is that a device has read a phonebook.
+type Reading struct {
+	Way     Way
+	Name    string // with which it signed in; empty: with none
+	Address string // that it came from
+	Device  string // what it says it is; empty: nothing
+	Copies  bool   // it has all of the phonebook, as far as it takes it, or what changed of it: it keeps a copy
+	Began   time.Time
+}
+
+// A Way is how a phonebook is read.
+type Way string
+
+// The ways.
+const (
+	OverHTTP    Way = "http"
+	OverLDAP    Way = "ldap"
+	OverCardDAV Way = "carddav"
+)
+
+// Observe has f told of every reading. It is called before the phonebooks are served; f may be called concurrently.
+func (s *Set) Observe(f func(*Book, Reading)) { s.observe = f }
+
+// Was tells the observer of a reading of the phonebook.
+func (b *Book) Was(r Reading) {
+	if b.set.observe != nil {
+		b.set.observe(b, r)
+	}
 }
 
 // NewSet returns phonebooks that are read from a directory.
 func NewSet(configs []Config, from Directory) *Set {
 	s := &Set{books: map[string]*Book{}}
 	for _, c := range configs {
-		s.books[c.Name] = &Book{Config: c, directory: from}
+		s.books[c.Name] = &Book{Config: c, directory: from, set: s}
 		s.names = append(s.names, c.Name)
 	}
 	slices.Sort(s.names)
@@ -144,6 +179,7 @@ func (s *Set) All() []*Book {
 type Book struct {
 	Config
 	directory Directory
+	set       *Set
 }
 
 // ErrNotFilled says that not every contact has been judged yet.
@@ -158,6 +194,8 @@ type View struct {
 	book    *Book
 	store   directory.Store
 	hidden  []string
+	access  Access
+	called  []directory.Ref // once they were read
 }
 
 // Open returns the phonebook as it stands, or [ErrNotFilled].
@@ -166,7 +204,7 @@ func (b *Book) Open(ctx context.Context) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{Numbers: b.Numbers, book: b, store: a.Store, hidden: a.Hidden}
+	v := &View{Numbers: b.Numbers, book: b, store: a.Store, hidden: a.Hidden, access: a}
 	if v.Numbers.Region == "" {
 		v.Numbers.Region = a.Region
 	}
@@ -177,9 +215,17 @@ func (b *Book) Open(ctx context.Context) (*View, error) {
 	return v, err
 }
 
+// ReadCalled reads who called last, where the phonebook puts them first ([FirstByCall]): before Version and Choose.
+func (v *View) ReadCalled(ctx context.Context) (err error) {
+	if v.book.HTTP != nil && v.book.HTTP.First == FirstByCall && v.access.Called != nil {
+		v.called, err = v.access.Called(ctx)
+	}
+	return err
+}
+
 // Version says in which state the phonebook is, in which ways it writes numbers included: what was made of equal versions is equal.
 func (v *View) Version() string {
-	return fmt.Sprintf("%s-%d-%+v-%q", v.State.Epoch, v.State.Seq, v.Numbers, v.hidden)
+	return fmt.Sprintf("%s-%d-%+v-%q-%+v", v.State.Epoch, v.State.Seq, v.Numbers, v.hidden, v.called)
 }
 
 func (v *View) hides(m *directory.Member) bool { return slices.Contains(v.hidden, m.Integration) }
@@ -195,29 +241,33 @@ var errFull = errors.New("there are enough entries")
 func (v *View) Choose(ctx context.Context, most int, visit func(*Entry) (taken bool, err error)) (leftOut int64, err error) {
 	taken, seen := 0, int64(0)
 	known := map[directory.Ref]bool{} // what changes meanwhile may come twice
+	one := func(m *directory.Member) error {
+		if taken >= most {
+			return errFull
+		}
+		id := refOf(m.Integration, &m.Contact)
+		if known[id] || v.hides(m) {
+			return nil
+		}
+		known[id] = true
+		e := v.entry(m)
+		ok, err := visit(&e)
+		if err != nil {
+			return err
+		}
+		seen++
+		if ok {
+			taken++
+		}
+		return nil
+	}
 	walk := func(state directory.BookState) error {
 		q := directory.MemberQuery{ByChange: v.book.HTTP != nil && v.book.HTTP.First == FirstByChange}
 		for q.Limit = max(2*most, directory.Chunk); ; q.Offset += q.Limit {
 			found := 0
 			err := v.store.Members(ctx, state, q, func(m *directory.Member) error {
-				if found++; taken >= most {
-					return errFull
-				}
-				id := refOf(m.Integration, &m.Contact)
-				if known[id] || v.hides(m) {
-					return nil
-				}
-				known[id] = true
-				e := v.entry(m)
-				ok, err := visit(&e)
-				if err != nil {
-					return err
-				}
-				seen++
-				if ok {
-					taken++
-				}
-				return nil
+				found++
+				return one(m)
 			})
 			if err != nil || found < q.Limit {
 				return err
@@ -233,19 +283,54 @@ func (v *View) Choose(ctx context.Context, most int, visit func(*Entry) (taken b
 			return 0, err
 		}
 	}
+	if err := v.visitCalled(ctx, one); err != nil && !errors.Is(err, errFull) {
+		return 0, err
+	}
 	if err := walk(v.State); err != nil && !errors.Is(err, errFull) {
 		return 0, err
 	}
 	return max(0, v.State.Members-seen), nil
 }
 
+// visitCalled visits those who called last.
+func (v *View) visitCalled(ctx context.Context, visit func(*directory.Member) error) error {
+	members, err := v.store.MembersOf(ctx, v.State, v.called)
+	if err != nil {
+		return err
+	}
+	at := make(map[directory.Ref]*directory.Member, len(members))
+	for i := range members {
+		at[refOf(members[i].Integration, &members[i].Contact)] = &members[i]
+	}
+	for _, ref := range v.called {
+		if m := at[ref]; m != nil {
+			if err := visit(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // All visits every entry, in the order of names.
 func (v *View) All(ctx context.Context, visit func(*Entry) error) error {
+	return v.all(ctx, false, func(m *directory.Member) error {
+		e := v.entry(m)
+		return visit(&e)
+	})
+}
+
+// Cards visits every entry as All does, without reading its contact where that is not needed: only Card and Seq are there.
+func (v *View) Cards(ctx context.Context, visit func(*Entry) error) error {
+	return v.all(ctx, len(v.hidden) == 0, func(m *directory.Member) error { return visit(&Entry{Card: m.Card, Seq: m.Seq}) })
+}
+
+func (v *View) all(ctx context.Context, bare bool, visit func(*directory.Member) error) error {
 	const atOnce = 10_000
 	last, skip := "", 0
 	for {
 		found := 0
-		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: last, Offset: skip, Limit: atOnce}, func(m *directory.Member) error {
+		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: last, Offset: skip, Limit: atOnce, Bare: bare}, func(m *directory.Member) error {
 			found++
 			if m.Sort == last {
 				skip++
@@ -255,8 +340,7 @@ func (v *View) All(ctx context.Context, visit func(*Entry) error) error {
 			if v.hides(m) {
 				return nil
 			}
-			e := v.entry(m)
-			return visit(&e)
+			return visit(m)
 		})
 		if err != nil || found < atOnce {
 			return err
@@ -370,15 +454,15 @@ func (v *View) Before(ctx context.Context, from string) (int64, error) {
 const MostFound = directory.RankedMost
 
 // Words finds entries that have every word of a text at the beginning of a word of their name, company, title or e-mail addresses, in
-// the order of names, without their cards ([View.Carded]). more says that there may be others.
-func (v *View) Words(ctx context.Context, text string) (entries []Entry, more bool, err error) {
-	return v.found(ctx, directory.Query{Text: text, Book: v.book.Name, Limit: MostFound})
+// the order of names, without their cards ([View.Carded]): some of them where there are more than most.
+func (v *View) Words(ctx context.Context, text string, most int) (entries []Entry, more bool, err error) {
+	return v.found(ctx, directory.Query{Text: text, Book: v.book.Name, Unranked: true, Limit: most})
 }
 
 // Starts finds entries with a number of which this may be the beginning, in whichever spelling: as Words does.
-func (v *View) Starts(ctx context.Context, typed string) (entries []Entry, more bool, err error) {
+func (v *View) Starts(ctx context.Context, typed string, most int) (entries []Entry, more bool, err error) {
 	for _, digits := range v.Numbers.starts(typed) {
-		some, others, err := v.found(ctx, directory.Query{Starts: digits, Book: v.book.Name, Limit: MostFound})
+		some, others, err := v.found(ctx, directory.Query{Starts: digits, Book: v.book.Name, Unranked: true, Limit: most})
 		if err != nil {
 			return nil, false, err
 		}
@@ -463,9 +547,10 @@ func (v *View) ByCard(ctx context.Context, card string) (*Entry, error) {
 
 // A Scan is a way through a phonebook in the order of names.
 type Scan struct {
-	From     string   // the sort key to begin at
-	Skip     int      // members from there on that are passed over
-	Contains []string // see [directory.MemberQuery]
+	From     string     // the sort key to begin at
+	Skip     int        // members from there on that are passed over
+	Contains []string   // see [directory.MemberQuery]
+	Begins   [][]string // likewise
 }
 
 // Scan visits entries until visit returns false, and returns where it stood, which is where a later Scan goes on after the last
@@ -473,7 +558,7 @@ type Scan struct {
 func (v *View) Scan(ctx context.Context, at Scan, visit func(*Entry) bool) (next Scan, done bool, err error) {
 	for size := 64; ; size = min(2*size, 4096) {
 		found := 0
-		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: at.From, Offset: at.Skip, Limit: size, Contains: at.Contains}, func(m *directory.Member) error {
+		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: at.From, Offset: at.Skip, Limit: size, Contains: at.Contains, Begins: at.Begins}, func(m *directory.Member) error {
 			found++
 			if !v.hides(m) {
 				if e := v.Numbers.unread(m); !visit(&e) {

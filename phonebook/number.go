@@ -76,13 +76,13 @@ func (n Numbers) Write(e164, digits, raw string) string {
 	case e164 == "":
 		return digits
 	}
-	own := n.national(e164)
 	switch n.Format {
 	case Digits:
 		return n.OutsidePrefix + e164[1:]
 	case IDD:
 		return n.OutsidePrefix + phone.ExitCode(n.Region) + e164[1:]
 	case National, Local:
+		own := n.national(e164)
 		if own == "" {
 			return n.OutsidePrefix + phone.ExitCode(n.Region) + e164[1:]
 		}

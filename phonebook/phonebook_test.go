@@ -39,7 +39,9 @@ func open(t *testing.T, c phonebook.Config, contacts ...contact.Contact) (*phone
 		}
 	}
 	set := phonebook.NewSet([]phonebook.Config{c}, func(context.Context, string) (phonebook.Access, error) {
-		return phonebook.Access{Store: store, Region: "DE"}, nil
+		return phonebook.Access{Store: store, Region: "DE", Called: func(context.Context) ([]directory.Ref, error) {
+			return []directory.Ref{{Integration: "crm", ID: "c31"}, {Integration: "crm", ID: "gone"}, {Integration: "crm", ID: "c07"}}, nil
+		}}, nil
 	})
 	return set.Find("desk"), store
 }
@@ -192,7 +194,11 @@ func TestChosenEntriesArePreferredOnesThenThoseOfTheRule(t *testing.T) {
 		changed := people[20]
 		changed.Title = "Boss"
 		add(t, store, changed)
-		leftOut, err := view(t, b).Choose(t.Context(), most, func(e *phonebook.Entry) (bool, error) { ids = append(ids, e.ID); return true, nil })
+		v := view(t, b)
+		if err := v.ReadCalled(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		leftOut, err := v.Choose(t.Context(), most, func(e *phonebook.Entry) (bool, error) { ids = append(ids, e.ID); return true, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,6 +210,8 @@ func TestChosenEntriesArePreferredOnesThenThoseOfTheRule(t *testing.T) {
 	}{
 		{phonebook.HTTP{}, []string{"c00", "c01", "c02"}},
 		{phonebook.HTTP{First: phonebook.FirstByChange}, []string{"c20", "c39", "c38"}},
+		{phonebook.HTTP{First: phonebook.FirstByCall}, []string{"c31", "c07", "c00"}},
+		{phonebook.HTTP{Prefer: `company == "VIP"`, First: phonebook.FirstByCall}, []string{"c38", "c39", "c31"}},
 		{phonebook.HTTP{Prefer: `company == "VIP"`}, []string{"c38", "c39", "c00"}},
 		{phonebook.HTTP{Prefer: `company == "VIP"`, First: phonebook.FirstByChange}, []string{"c39", "c38", "c20"}},
 	} {

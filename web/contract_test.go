@@ -225,6 +225,7 @@ func steps(bridge string) []step {
 		get(crm+"/rejected?account=acme&before=1&limit=5", `"rejected":[]`),
 		get("/api/v1/running", `"running":[`),
 		get("/api/v1/overview", `"crm"`),
+		get("/api/v1/phonebooks?account=acme", `"phonebooks":[]`),
 		get("/api/v1/samples?since=2026-01-01T00:00:00Z", `"samples":[`),
 		get("/api/v1/events?after=0&account=acme", `"run.finished"`),
 		get("/api/v1/audit?limit=5", `"entries":[`),

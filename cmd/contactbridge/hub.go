@@ -169,7 +169,7 @@ It ends on SIGTERM or SIGINT: runs stop at a page's end and go on at the next st
 	cmd.Flags().StringVar(&role, "role", "", "all, web or worker; web and worker need a database")
 	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end: exit status 0 or 2")
 	cmd.AddCommand(newHubAccountCommand(&f), newHubIntegrationCommand(&f), newHubTokenCommand(&f), newHubWebhookCommand(&f), newHubFileCommand(&f),
-		newHubUserCommand(&f), newHubAuditCommand(&f), newHubAlertsCommand(&f), newHubRotateKeyCommand(&f))
+		newHubUserCommand(&f), newHubPhonebookCommand(&f), newHubAuditCommand(&f), newHubAlertsCommand(&f), newHubRotateKeyCommand(&f))
 	return cmd
 }
 

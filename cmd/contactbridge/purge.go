@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -92,7 +93,7 @@ Only records with exactly this number or address are taken: two people who share
 				for _, name := range result.Files {
 					fmt.Fprintf(cmd.OutOrStdout(), "The uploaded file %s may still hold this person. Replace it by one without: contactbridge hub file replace '%s' FILE\n", name, name)
 				}
-				return nil
+				return printErasedFrom(cmd.OutOrStdout(), result.Phonebooks)
 			})
 		},
 	}
@@ -101,6 +102,24 @@ Only records with exactly this number or address are taken: two people who share
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was deleted as one JSON object")
 	return cmd
+}
+
+// printErasedFrom says which devices may still show somebody.
+func printErasedFrom(w io.Writer, books []hub.ErasedFrom) error {
+	t := newTable("PHONEBOOK", "READ BY", "FROM", "DEVICE", "LAST READ")
+	for _, b := range books {
+		fmt.Fprintf(w, "The phonebook %s showed them.\n", b.Name)
+		for _, r := range b.Behind {
+			t.row(b.Name, r.Way, r.Address, cmp.Or(r.Device, "-"), r.Last.Local().Format("2006-01-02 15:04:05"))
+		}
+	}
+	if len(books) == 0 {
+		return nil
+	}
+	if len(t.rows) > 1 {
+		fmt.Fprintln(w, "These devices keep a copy, and have not read it since:")
+	}
+	return t.print(w, "No device is known to keep a copy.")
 }
 
 // recordsOf are the records that have a number, with its country code or without it, or an e-mail address; and those that

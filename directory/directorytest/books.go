@@ -20,11 +20,14 @@ var bookCases = []testCase{
 	{"BookIsFilledWhenItIsDeclaredLate", bookIsFilledLate},
 	{"AnotherRuleJudgesEveryContactAnew", anotherRule},
 	{"RemovedBookIsGone", removedBook},
+	{"RenewedBooksHaveOtherEpochs", renewedBooks},
 	{"PurgedContactLeavesItsBooks", purgedLeavesBooks},
 	{"ForgottenIntegrationLeavesItsBooks", forgottenLeavesBooks},
 	{"ConfirmedDeletionsLeaveTheirBooks", confirmedLeaveBooks},
 	{"BookIsListedByNameAndByChange", bookIsListed},
 	{"BookIsSearchedForParts", bookIsSearchedForParts},
+	{"BookIsSearchedForBeginnings", bookIsSearchedForBeginnings},
+	{"BeginningsFollowTheirContacts", beginningsFollow},
 	{"SearchStaysInItsBook", searchStaysInItsBook},
 	{"CardsTellNothingAndStay", cardsTellNothing},
 	{"ChangesOfABookAddUp", changesAddUp},
@@ -154,6 +157,9 @@ func bookHoldsWhatItsRuleSays(b *bench) {
 			b.Errorf("%+v", state)
 		}
 	}
+	if names, err := b.store.BookNames(ctx, b.key.Account); err != nil || !slices.Equal(names, []string{"acme", "everyone", "other"}) {
+		b.Errorf("the books are %q, %v", names, err)
+	}
 	_, err := b.store.Book(ctx, directory.BookKey{Account: b.key.Account, Name: "none"})
 	b.wantError(err, directory.ErrNotFound)
 }
@@ -217,6 +223,21 @@ func anotherRule(b *bench) {
 	b.books("book", "company:Zeta")
 	if state := b.book("book"); state.Seq != seq || state.Filling {
 		b.Errorf("the same rule again: %+v", state)
+	}
+}
+
+func renewedBooks(b *bench) {
+	b.books("one", "all", "two", "all")
+	one, two := b.book("one"), b.book("two")
+	b.books("one", "all", "two", "all")
+	if b.book("one").Epoch != one.Epoch {
+		b.Error("a book that is declared again has another epoch")
+	}
+	if err := b.store.RenewBooks(ctx); err != nil {
+		b.Fatal(err)
+	}
+	if b.book("one").Epoch == one.Epoch || b.book("two").Epoch == two.Epoch || b.book("one").Epoch == b.book("two").Epoch {
+		b.Error("books were renewed, and have not got epochs of their own")
 	}
 }
 
@@ -316,6 +337,12 @@ func bookIsListed(b *bench) {
 		}
 		last = m.Seq
 	}
+	whole := b.list("everyone", directory.MemberQuery{})
+	for n, m := range b.list("everyone", directory.MemberQuery{Bare: true}) {
+		if m.Card != whole[n].Card || m.Seq != whole[n].Seq || m.Sort != whole[n].Sort || m.Contact.ID != "" {
+			b.Errorf("member %d is %+v where it is bare, and else %+v", n, m, whole[n])
+		}
+	}
 	stop := errors.New("enough")
 	n := 0
 	err := b.store.Members(ctx, b.book("everyone"), directory.MemberQuery{Limit: 10}, func(*directory.Member) error { n++; return stop })
@@ -347,6 +374,113 @@ func bookIsSearchedForParts(b *bench) {
 		return nil
 	})
 	b.wantError(err, directory.ErrTooLong)
+}
+
+// bookIsSearchedForBeginnings compares what beginnings of words find with what stands in the names.
+func bookIsSearchedForBeginnings(b *bench) {
+	b.books("everyone", "all", "acme", "company:Acme")
+	random := rand.New(rand.NewPCG(1, 2))
+	names := []string{"Anna", "Ann", "An", "Marta", "Mara", "Max", "Jo", "Bo", "Müller", "Muster", "Marx", "M", "Zeta-Soft", "Łukasz", "Émile", "Élan", "李", "李雷", "O'Neil"}
+	var contacts []directory.Record
+	for n := range 700 {
+		name := ""
+		for range 1 + random.IntN(3) {
+			name += names[random.IntN(len(names))] + " "
+		}
+		if n%2 == 0 { // more beginnings with m than are walked through one by one
+			name += fmt.Sprintf("m%c%c", 'a'+n/2%26, 'a'+n/52%26)
+		}
+		contacts = append(contacts, at(fmt.Sprint("c", n), name, []string{"Acme", "Zeta"}[n%2]))
+	}
+	b.complete(directory.PageChanges{Contacts: contacts})
+	for _, book := range []string{"everyone", "acme"} {
+		all := b.list(book, directory.MemberQuery{})
+		for _, begins := range [][][]string{
+			{{"ann"}},
+			{{"an"}},
+			{{"a"}},
+			{{"m"}},
+			{{"ma"}},
+			{{"mar"}},
+			{{"mart"}},
+			{{"marta"}},
+			{{"martax"}},
+			{{"x"}},
+			{{"an", "mu"}},
+			{{"anna", "muller"}},
+			{{"an", "m"}},
+			{{"m", "j"}},
+			{{"emi"}, {"luk"}},
+			{{"mul"}, {"mar", "jo"}},
+			{{"e"}, {"ann"}},
+			{{"m"}, {"zet"}},
+			{{"李"}},
+			{{"李雷"}},
+			{{"neil"}},
+			{{"soft", "zeta"}},
+		} {
+			want := []string{}
+			for _, m := range all {
+				if beginsAny(m.Sort, begins) {
+					want = append(want, m.Contact.ID)
+				}
+			}
+			if got := memberIDs(b.list(book, directory.MemberQuery{Begins: begins})); !slices.Equal(got, want) {
+				b.Errorf("in %s %q find %d, want %d, and these in order", book, begins, len(got), len(want))
+			}
+			if len(want) > 5 {
+				got := memberIDs(b.list(book, directory.MemberQuery{Begins: begins, Offset: 3, Limit: 2}))
+				if !slices.Equal(got, want[3:5]) {
+					b.Errorf("in %s the fourth and fifth of %q are %q, want %q", book, begins, got, want[3:5])
+				}
+			}
+			got := memberIDs(b.list(book, directory.MemberQuery{Begins: begins, From: "j", To: "mb"}))
+			within := slices.DeleteFunc(slices.Clone(all), func(m directory.Member) bool { return m.Sort < "j" || m.Sort >= "mb" || !beginsAny(m.Sort, begins) })
+			if !slices.Equal(got, memberIDs(within)) {
+				b.Errorf("in %s %q find %d from j to mb, want %d, and these in order", book, begins, len(got), len(within))
+			}
+		}
+	}
+}
+
+func beginsAny(key string, begins [][]string) bool {
+	return slices.ContainsFunc(begins, func(words []string) bool {
+		return !slices.ContainsFunc(words, func(word string) bool {
+			return !slices.ContainsFunc(strings.Fields(key), func(own string) bool { return strings.HasPrefix(own, word) })
+		})
+	})
+}
+
+// beginningsFollow changes names, leaves and comes back.
+func beginningsFollow(b *bench) {
+	b.books("acme", "company:Acme")
+	want := func(begin string, ids ...string) {
+		b.Helper()
+		got := memberIDs(b.list("acme", directory.MemberQuery{Begins: [][]string{{begin}}}))
+		if slices.Sort(got); !slices.Equal(got, append([]string{}, ids...)) {
+			b.Errorf("%q finds %q, want %q", begin, got, ids)
+		}
+	}
+	b.complete(directory.PageChanges{Contacts: []directory.Record{at("jane", "Jane Doe", "Acme"), at("bob", "Bob Doe", "Acme"), at("cid", "", "Acme")}, Checkpoint: "1"})
+	want("doe", "bob", "jane")
+	want("acm", "cid")
+	b.complete(directory.PageChanges{Contacts: []directory.Record{at("jane", "Jane Miller", "Acme"), at("bob", "Bob Doe", "Zeta")}, Checkpoint: "2"})
+	want("doe")
+	want("bob")
+	want("jan", "jane")
+	want("mil", "jane")
+	b.complete(directory.PageChanges{Contacts: []directory.Record{at("bob", "Bob Doe", "Acme")}, Deleted: []string{"jane"}, Checkpoint: "3"})
+	want("bob", "bob")
+	want("mil")
+	b.books("acme", "company:Zeta")
+	want("bob")
+	b.books("acme", "all")
+	want("bob", "bob")
+	b.purge(true, 1, "bob")
+	want("bob")
+	b.books()
+	b.books("acme", "all")
+	want("acm", "cid")
 }
 
 func searchStaysInItsBook(b *bench) {

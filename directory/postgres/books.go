@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ import (
 // A bookChange gathers what a transaction changes of one book.
 type bookChange struct {
 	id      int32
+	was     map[int64]string  // the sort keys of those that are members already
 	in, out []directory.Place // seq is given when it is written
 	added   int64
 }
@@ -44,6 +46,44 @@ func (s *Store) writeBooks(ctx context.Context, tx pgx.Tx, account int32, change
 	return nil
 }
 
+// queueWords keeps the words by which members are found.
+func (b *bookChange) queueWords(writes *pgx.Batch, account int32) {
+	type rows struct {
+		words, sorts []string
+		keys         []int64
+	}
+	var gone, come rows
+	add := func(to *rows, contact int64, sort string) {
+		for _, word := range directory.WordKeys(sort) {
+			to.words, to.sorts, to.keys = append(to.words, word), append(to.sorts, sort), append(to.keys, contact)
+		}
+	}
+	for _, p := range b.in {
+		sort := keptSort(p.Sort)
+		old, is := b.was[p.Key]
+		if is && old == sort {
+			continue
+		}
+		add(&gone, p.Key, old)
+		add(&come, p.Key, sort)
+	}
+	for _, p := range b.out {
+		add(&gone, p.Key, b.was[p.Key])
+	}
+	const named = "unnest($3::text[], $4::text[], $5::bigint[]) AS w (word, sort, contact)"
+	if len(gone.keys) > 0 {
+		writes.Queue(`DELETE FROM contactbridge.member_words m USING `+named+` WHERE m.account = $1 AND m.book = $2 AND m.word = w.word
+			AND m.sort = w.sort AND m.contact = w.contact`, account, b.id, gone.words, gone.sorts, gone.keys)
+	}
+	if len(come.keys) > 0 {
+		writes.Queue("INSERT INTO contactbridge.member_words (account, book, word, sort, contact) SELECT $1, $2, w.word, w.sort, w.contact FROM "+named+" ON CONFLICT DO NOTHING",
+			account, b.id, come.words, come.sorts, come.keys)
+	}
+}
+
+// keptSort is a sort key as the database can hold it.
+func keptSort(sort string) string { return strings.ReplaceAll(sort, "\x00", "") }
+
 func (s *Store) writeBook(ctx context.Context, tx pgx.Tx, account int32, b *bookChange) error {
 	now, err := s.now(ctx, tx)
 	if err != nil {
@@ -59,10 +99,11 @@ func (s *Store) writeBook(ctx context.Context, tx pgx.Tx, account int32, b *book
 		return err
 	}
 	var writes pgx.Batch
+	b.queueWords(&writes, account)
 	if len(b.in) > 0 {
 		keys, sorts := make([]int64, len(b.in)), make([]string, len(b.in))
 		for i, p := range b.in {
-			keys[i], sorts[i] = p.Key, strings.ReplaceAll(p.Sort, "\x00", "")
+			keys[i], sorts[i] = p.Key, keptSort(p.Sort)
 		}
 		writes.Queue(`INSERT INTO contactbridge.members (account, book, contact, seq, sort)
 			SELECT $1, $2, m.contact, $3 + m.n, m.sort FROM unnest($4::bigint[], $5::text[]) WITH ORDINALITY AS m (contact, sort, n)
@@ -97,21 +138,23 @@ func booksOf(ctx context.Context, tx pgx.Tx, account int32) ([]ruledBook, error)
 	})
 }
 
-// membersAmong returns which of the contacts are in a book.
-func membersAmong(ctx context.Context, tx pgx.Tx, account, book int32, contacts []int64) (map[int64]bool, error) {
-	are := map[int64]bool{}
+// membersAmong returns the sort keys of those contacts that are in a book.
+func membersAmong(ctx context.Context, tx pgx.Tx, account, book int32, contacts []int64) (map[int64]string, error) {
+	are := map[int64]string{}
 	if len(contacts) == 0 {
 		return are, nil
 	}
-	rows, err := tx.Query(ctx, `SELECT m.contact FROM unnest($3::bigint[]) AS named (pk) CROSS JOIN LATERAL (SELECT contact FROM contactbridge.members
+	rows, err := tx.Query(ctx, `SELECT m.contact, m.sort FROM unnest($3::bigint[]) AS named (pk) CROSS JOIN LATERAL (SELECT contact, sort FROM contactbridge.members
 		WHERE account = (SELECT $1::int) AND book = $2 AND contact = named.pk OFFSET 0) AS m`, account, book, contacts)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	for _, pk := range keys {
-		are[pk] = true
-	}
+	var pk int64
+	var sort string
+	_, err = pgx.ForEachRow(rows, []any{&pk, &sort}, func() error {
+		are[pk] = sort
+		return nil
+	})
 	return are, err
 }
 
@@ -139,9 +182,10 @@ func (p *pageTx) judgeBooks(ctx context.Context, created, changed []*directory.F
 		if err != nil {
 			return err
 		}
-		change := &bookChange{id: b.id}
+		change := &bookChange{id: b.id, was: was}
 		for _, f := range slices.Concat(created, changed) {
-			is := was[f.Key]
+			_, before := was[f.Key]
+			is := before
 			if judge != nil {
 				is = judge(p.Integration, &f.Record.Contact)
 			}
@@ -151,10 +195,10 @@ func (p *pageTx) judgeBooks(ctx context.Context, created, changed []*directory.F
 				p.booksOf[f.Key] = append(p.booksOf[f.Key], b.id)
 				place.Sort = directory.SortKey(&f.Record.Contact)
 				change.in = append(change.in, place)
-				if !was[f.Key] {
+				if !before {
 					change.added++
 				}
-			case was[f.Key]:
+			case before:
 				change.out = append(change.out, place)
 			}
 		}
@@ -185,12 +229,9 @@ func leftBooks(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) 
 		if err != nil {
 			return nil, err
 		}
-		change := &bookChange{id: b.id}
-		for _, pk := range contacts {
-			if are[pk] {
-				change.out = append(change.out, directory.Place{Key: pk})
-				delete(are, pk) // one that stands there twice leaves once
-			}
+		change := &bookChange{id: b.id, was: are}
+		for _, pk := range slices.Sorted(maps.Keys(are)) {
+			change.out = append(change.out, directory.Place{Key: pk})
 		}
 		changes = append(changes, change)
 	}
@@ -199,7 +240,11 @@ func leftBooks(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) 
 
 // SetBooks implements [directory.Books].
 func (s *Store) SetBooks(ctx context.Context, books []directory.Book) error {
-	err := s.transaction(ctx, func(tx pgx.Tx) error {
+	origin, err := s.origin(ctx)
+	if err != nil {
+		return fmt.Errorf("declare the phonebooks: %w", explained(err))
+	}
+	err = s.transaction(ctx, func(tx pgx.Tx) error {
 		// Several processes start with one configuration.
 		if _, err := tx.Exec(ctx, "LOCK TABLE contactbridge.books IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 			return err
@@ -212,11 +257,37 @@ func (s *Store) SetBooks(ctx context.Context, books []directory.Book) error {
 			}
 			kept = append(kept, id)
 		}
-		_, err := tx.Exec(ctx, "UPDATE contactbridge.books SET name = NULL WHERE name IS NOT NULL AND id <> ALL($1::int[])", kept)
+		if _, err := tx.Exec(ctx, "UPDATE contactbridge.books SET name = NULL WHERE name IS NOT NULL AND id <> ALL($1::int[])", kept); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE contactbridge.books SET epoch = CASE WHEN origin = '' THEN epoch ELSE uuid_send(gen_random_uuid()) END, origin = $1 WHERE origin <> $1", origin)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("declare the phonebooks: %w", err)
+	}
+	return nil
+}
+
+// origin names the database as it has gone until now. It changes when a dump is restored, which makes the tables anew; when a base backup is
+// recovered up to a moment, or a standby takes over, which may lack the last changes: the server begins another timeline then. A snapshot of
+// the server's disk shows nothing: see [Store.RenewBooks].
+func (s *Store) origin(ctx context.Context) (origin string, err error) {
+	var control bool
+	err = s.pool.QueryRow(ctx, `SELECT 'contactbridge.books'::regclass::oid::text,
+		has_function_privilege('pg_control_system()', 'EXECUTE') AND has_function_privilege('pg_control_checkpoint()', 'EXECUTE')`).Scan(&origin, &control)
+	if err != nil || !control {
+		return origin, err
+	}
+	var server string
+	err = s.pool.QueryRow(ctx, "SELECT system_identifier || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint()").Scan(&server)
+	return origin + "/" + server, err
+}
+
+// RenewBooks implements [directory.Books].
+func (s *Store) RenewBooks(ctx context.Context) error {
+	if _, err := s.pool.Exec(ctx, "UPDATE contactbridge.books SET epoch = uuid_send(gen_random_uuid())"); err != nil {
+		return fmt.Errorf("renew the phonebooks: %w", explained(err))
 	}
 	return nil
 }
@@ -283,11 +354,38 @@ func (s *Store) Book(ctx context.Context, key directory.BookKey) (directory.Book
 	return b, nil
 }
 
+// BookNames implements [directory.Books].
+func (s *Store) BookNames(ctx context.Context, account string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, "SELECT b.name FROM contactbridge.books b JOIN contactbridge.accounts a ON a.id = b.account WHERE a.name = $1 AND b.name IS NOT NULL ORDER BY b.name", []byte(account))
+	if err != nil {
+		return nil, fmt.Errorf("list the phonebooks: %w", explained(err))
+	}
+	names, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (name string, err error) {
+		err = row.Scan((*directory.Text)(&name))
+		return name, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the phonebooks: %w", explained(err))
+	}
+	return names, nil
+}
+
 // Members implements [directory.Books].
 func (s *Store) Members(ctx context.Context, book directory.BookState, q directory.MemberQuery, visit func(*directory.Member) error) error {
 	account, id, err := s.bookAt(ctx, book.BookKey)
 	if err != nil || id == 0 {
 		return err
+	}
+	read := s.entriesAt(ctx, account, book.Account)
+	if q.Bare {
+		read = nil
+	}
+	if len(q.Begins) > 0 {
+		places, err := s.beginning(ctx, account, id, &q)
+		if err != nil {
+			return fmt.Errorf("list the members of a phonebook: %w", explained(err))
+		}
+		return directory.VisitPlaces(&book, places, read, visit)
 	}
 	text, args := "SELECT contact, seq, sort FROM contactbridge.members WHERE account = $1 AND book = $2", []any{account, id}
 	and := func(condition string, value any) {
@@ -319,13 +417,99 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 	if err != nil && !late {
 		return fmt.Errorf("list the members of a phonebook: %w", explained(err))
 	}
-	if err := directory.VisitPlaces(&book, places, s.entriesAt(ctx, account, book.Account), visit); err != nil {
+	if err := directory.VisitPlaces(&book, places, read, visit); err != nil {
 		return err
 	}
 	if late {
 		return directory.ErrTooLong
 	}
 	return nil
+}
+
+// A statement grows with its parameters.
+type statement struct {
+	text string
+	args []any
+}
+
+// add appends text in which each ? is the next parameter.
+func (t *statement) add(text string, args ...any) {
+	for _, arg := range args {
+		t.args = append(t.args, arg)
+		text = strings.Replace(text, "?", "$"+strconv.Itoa(len(t.args)), 1)
+	}
+	t.text += text
+}
+
+// bound adds the bounds of the sort keys.
+func (t *statement) bound(q *directory.MemberQuery) {
+	if q.From != "" {
+		t.add(" AND sort >= ?", q.From)
+	}
+	if q.To != "" {
+		t.add(" AND sort < ?", q.To)
+	}
+}
+
+// beginning finds the members with beginnings of words.
+func (s *Store) beginning(ctx context.Context, account, book int32, q *directory.MemberQuery) ([]directory.Place, error) {
+	var lists [][]directory.Place
+	walks := directory.WordWalks(q.Begins)
+	for _, walk := range walks {
+		keys := []string{walk.Key}
+		if walk.Short {
+			var err error
+			if keys, err = s.wordKeys(ctx, account, book, walk.Key); err != nil {
+				return nil, err
+			}
+			if len(keys) > directory.MostWordKeys {
+				return s.beginningOfAny(ctx, account, book, walks, q)
+			}
+		}
+		t := statement{}
+		t.add("SELECT w.contact, m.seq, w.sort FROM unnest(?::text[]) AS key (word) CROSS JOIN LATERAL (SELECT contact, sort FROM contactbridge.member_words WHERE account = ? AND book = ? AND word = key.word",
+			keys, account, book)
+		t.bound(q)
+		for _, other := range walk.Others {
+			t.add(" AND strpos(' ' || sort, ?) > 0", other)
+		}
+		t.add(` ORDER BY sort, contact LIMIT ?) AS w CROSS JOIN LATERAL
+			(SELECT seq FROM contactbridge.members WHERE account = (SELECT ?::int) AND book = ? AND contact = w.contact OFFSET 0) AS m ORDER BY w.sort, w.contact`, q.Offset+q.Limit, account, book)
+		found, err := s.places(ctx, t.text, t.args...)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, found)
+	}
+	return directory.MergePlaces(lists, q.Offset, q.Limit), nil
+}
+
+// wordKeys returns the keys that begin with a text, at most one more than [directory.MostWordKeys].
+func (s *Store) wordKeys(ctx context.Context, account, book int32, start string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `WITH RECURSIVE keys (word) AS (
+			SELECT min(word) FROM contactbridge.member_words WHERE account = $1 AND book = $2 AND word >= $3
+			UNION ALL SELECT (SELECT min(word) FROM contactbridge.member_words m WHERE m.account = $1 AND m.book = $2 AND m.word > keys.word) FROM keys WHERE keys.word < $4
+		) SELECT word FROM keys WHERE word < $4 LIMIT $5`, account, book, start, start+"\U0010ffff", directory.MostWordKeys+1)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// beginningOfAny goes through all members.
+func (s *Store) beginningOfAny(ctx context.Context, account, book int32, walks []directory.WordWalk, q *directory.MemberQuery) ([]directory.Place, error) {
+	t := statement{}
+	t.add("SELECT contact, seq, sort FROM contactbridge.members WHERE account = ? AND book = ?", account, book)
+	t.bound(q)
+	for i, walk := range walks {
+		t.add([]string{" AND (", " OR "}[min(i, 1)])
+		t.add("strpos(' ' || sort, ?) > 0", " "+walk.Key)
+		for _, other := range walk.Others {
+			t.add(" AND strpos(' ' || sort, ?) > 0", other)
+		}
+	}
+	t.add(") ORDER BY sort, contact LIMIT ? OFFSET ?", q.Limit, q.Offset)
+	return s.places(ctx, t.text, t.args...)
 }
 
 // MembersBefore implements [directory.Books].
@@ -517,6 +701,8 @@ func clearBooks(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	}
 	for _, statement := range []string{
 		"DELETE FROM contactbridge.members WHERE account = $1 AND book = $2 AND contact IN (SELECT contact FROM contactbridge.members WHERE account = $1 AND book = $2 LIMIT $3)",
+		`DELETE FROM contactbridge.member_words WHERE account = $1 AND book = $2 AND (word, sort, contact) IN
+			(SELECT word, sort, contact FROM contactbridge.member_words WHERE account = $1 AND book = $2 LIMIT $3)`,
 		"DELETE FROM contactbridge.leavers WHERE account = $1 AND book = $2 AND seq IN (SELECT seq FROM contactbridge.leavers WHERE account = $1 AND book = $2 LIMIT $3)",
 	} {
 		tag, err := tx.Exec(ctx, statement, account, id, clearAtOnce)
@@ -606,12 +792,12 @@ func (s *Store) walk(ctx context.Context, tx pgx.Tx, account, id int32, judge di
 	if err != nil {
 		return err
 	}
-	change := &bookChange{id: id}
+	change := &bookChange{id: id, was: was}
 	var words pgx.Batch
 	for i := range some {
 		w := &some[i]
 		is := judge(w.integration, &w.contact)
-		if is == was[w.pk] {
+		if _, before := was[w.pk]; is == before {
 			continue
 		}
 		place := directory.Place{Key: w.pk, Sort: directory.SortKey(&w.contact)}

@@ -34,7 +34,7 @@ var tables = &postgresdb.Tables{
 		1: "contacts, numbers, runs", 2: "what to do about a failed run", 3: "deletions that wait for a decision",
 		9:  "every contact is entered anew, so that it is found by other spellings, which takes a while",
 		10: "when each contact was changed last", 11: "agents",
-		12: "which contacts are in which phonebook",
+		12: "which contacts are in which phonebook", 13: "the words of names in phonebooks",
 	},
 }
 

@@ -38,7 +38,7 @@ func TestContactsOfAnOlderReleaseAreFoundByWhatPeopleType(t *testing.T) {
 	database.Exec(t, "ALTER TABLE contactbridge.contacts DROP COLUMN changed")
 	database.Exec(t, `DROP TABLE contactbridge.agents;
 		ALTER TABLE contactbridge.integrations DROP COLUMN agents_synced, DROP COLUMN agents_error, DROP COLUMN agents_hint`)
-	database.Exec(t, "DROP TABLE contactbridge.leavers, contactbridge.members, contactbridge.books")
+	database.Exec(t, "DROP TABLE contactbridge.member_words, contactbridge.leavers, contactbridge.members, contactbridge.books")
 	if store, err = postgres.Open(t.Context(), database.DSN); err != nil {
 		t.Fatal(err)
 	}

@@ -67,6 +67,9 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 		return nil, err
 	}
 	most := max(directory.RankedMost, query.Limit)
+	if query.Unranked {
+		most = query.Most()
+	}
 	within := int32(0)
 	if query.Book != "" {
 		if within, err = s.bookID(ctx, id, query.Book); err != nil || within == 0 {
@@ -92,7 +95,7 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	if err != nil {
 		return nil, fmt.Errorf("search numbers: %w", err)
 	}
-	exact, err := s.searchExact(ctx, account, id, within, query, most, len(entries) >= most)
+	exact, err := s.searchExact(ctx, account, id, within, query, most, len(entries) >= most && !query.Unranked)
 	if err != nil {
 		return nil, fmt.Errorf("search for an address or a name: %w", err)
 	}

@@ -30,7 +30,7 @@ func Restored(ctx context.Context, file string) (err error) {
 	var there int
 	err = db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'books'").Scan(&there)
 	if err == nil && there > 0 { // it is missing in copies of older versions
-		_, err = db.ExecContext(ctx, "UPDATE books SET epoch = randomblob(8)")
+		_, err = db.ExecContext(ctx, renewBooks)
 	}
 	if err != nil {
 		return fmt.Errorf("prepare the restored directory: %w", format.Explain(err))

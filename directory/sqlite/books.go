@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,12 +16,13 @@ import (
 )
 
 var (
-	findMembers = many{begin: "SELECT contact FROM members WHERE book = ? AND contact IN (", item: "?", end: ")", columns: 1}
+	findMembers = many{begin: "SELECT contact, sort FROM members WHERE book = ? AND contact IN (", item: "?", end: ")", columns: 1}
 	putMembers  = many{
 		begin: "INSERT INTO members (book, contact, seq, sort) VALUES ", item: "(?, ?, ?, ?)", columns: 4,
 		end: " ON CONFLICT (book, contact) DO UPDATE SET seq = excluded.seq, sort = excluded.sort",
 	}
 	deleteMembers = many{begin: "DELETE FROM members WHERE book = ? AND contact IN (", item: "?", end: ")", columns: 1}
+	putWords      = many{begin: "INSERT OR IGNORE INTO member_words (book, word, sort, contact) VALUES ", item: "(?, ?, ?, ?)", columns: 4}
 	putLeavers    = many{begin: "INSERT INTO leavers (book, seq, contact, at) VALUES ", item: "(?, ?, ?, ?)", columns: 4}
 )
 
@@ -29,13 +31,45 @@ const (
 	changeBook  = "UPDATE books SET seq = seq + ?, members = members + ? WHERE pk = ?"
 	bookSeq     = "SELECT seq FROM books WHERE pk = ?"
 	rejudgeBook = "UPDATE books SET walked = 0, upto = " + newestKey + " WHERE pk = ?"
+	deleteWord  = "DELETE FROM member_words WHERE book = ? AND word = ? AND sort = ? AND contact = ?"
 )
 
 // A bookChange gathers what a transaction changes of one book.
 type bookChange struct {
 	pk      int64
+	was     map[int64]string  // the sort keys of those that are members already
 	in, out []directory.Place // seq is given when it is written
 	added   int64
+}
+
+// writeWords keeps the words by which members are found.
+func (b *bookChange) writeWords(ctx context.Context, tx *writer) error {
+	forget := func(contact int64) error {
+		for _, word := range directory.WordKeys(b.was[contact]) {
+			if _, err := tx.ExecContext(ctx, deleteWord, b.pk, word, b.was[contact], contact); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	values := make([]any, 0, 2*putWords.columns*len(b.in))
+	for _, p := range b.in {
+		if old, is := b.was[p.Key]; is && old == p.Sort {
+			continue
+		}
+		if err := forget(p.Key); err != nil {
+			return err
+		}
+		for _, word := range directory.WordKeys(p.Sort) {
+			values = append(values, b.pk, word, p.Sort, p.Key)
+		}
+	}
+	for _, p := range b.out {
+		if err := forget(p.Key); err != nil {
+			return err
+		}
+	}
+	return tx.execMany(ctx, putWords, values)
 }
 
 // write writes the changes, each with a number of its own.
@@ -54,6 +88,9 @@ func (b *bookChange) write(ctx context.Context, tx *writer) error {
 		values = append(values, b.pk, p.Key, seq, p.Sort)
 	}
 	if err := tx.execMany(ctx, putMembers, values); err != nil {
+		return err
+	}
+	if err := b.writeWords(ctx, tx); err != nil {
 		return err
 	}
 	keys, left := make([]any, 0, len(b.out)), make([]any, 0, putLeavers.columns*len(b.out))
@@ -112,9 +149,10 @@ func (p *pageTx) judgeBooks(ctx context.Context, created, changed []*directory.F
 		if err != nil {
 			return err
 		}
-		change := bookChange{pk: b.pk}
+		change := bookChange{pk: b.pk, was: was}
 		for _, f := range slices.Concat(created, changed) {
-			is := was[f.Key]
+			_, before := was[f.Key]
+			is := before
 			if judge != nil {
 				is = judge(p.Integration, &f.Record.Contact)
 			}
@@ -124,10 +162,10 @@ func (p *pageTx) judgeBooks(ctx context.Context, created, changed []*directory.F
 				p.booksOf[f.Key] = append(p.booksOf[f.Key], b.pk)
 				place.Sort = directory.SortKey(&f.Record.Contact)
 				change.in = append(change.in, place)
-				if !was[f.Key] {
+				if !before {
 					change.added++
 				}
-			case was[f.Key]:
+			case before:
 				change.out = append(change.out, place)
 			}
 		}
@@ -138,13 +176,14 @@ func (p *pageTx) judgeBooks(ctx context.Context, created, changed []*directory.F
 	return nil
 }
 
-// membersAmong returns which of the contacts are in a book.
-func membersAmong(ctx context.Context, tx *writer, book int64, contacts []int64) (map[int64]bool, error) {
-	are := map[int64]bool{}
+// membersAmong returns the sort keys of those contacts that are in a book.
+func membersAmong(ctx context.Context, tx *writer, book int64, contacts []int64) (map[int64]string, error) {
+	are := map[int64]string{}
 	err := tx.queryMany(ctx, findMembers, []any{book}, anyOf(contacts), func(rows *sql.Rows) error {
 		var pk int64
-		err := rows.Scan(&pk)
-		are[pk] = true
+		var sort string
+		err := rows.Scan(&pk, &sort)
+		are[pk] = sort
 		return err
 	})
 	return are, err
@@ -172,12 +211,9 @@ func leaveBooks(ctx context.Context, tx *writer, contacts []int64) error {
 		if err != nil {
 			return err
 		}
-		change := bookChange{pk: book}
-		for _, pk := range contacts {
-			if are[pk] {
-				change.out = append(change.out, directory.Place{Key: pk})
-				delete(are, pk) // one that stands there twice leaves once
-			}
+		change := bookChange{pk: book, was: are}
+		for _, pk := range slices.Sorted(maps.Keys(are)) {
+			change.out = append(change.out, directory.Place{Key: pk})
 		}
 		if err := change.write(ctx, tx); err != nil {
 			return err
@@ -204,6 +240,20 @@ func (s *Store) SetBooks(ctx context.Context, books []directory.Book) error {
 	})
 	if err != nil {
 		return fmt.Errorf("declare the phonebooks: %w", err)
+	}
+	return nil
+}
+
+const renewBooks = "UPDATE books SET epoch = randomblob(8)"
+
+// RenewBooks implements [directory.Books].
+func (s *Store) RenewBooks(ctx context.Context) error {
+	err := s.writer.transaction(ctx, func(tx *writer) error {
+		_, err := tx.ExecContext(ctx, renewBooks)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("renew the phonebooks: %w", err)
 	}
 	return nil
 }
@@ -263,10 +313,38 @@ func (s *Store) Book(ctx context.Context, key directory.BookKey) (directory.Book
 	return b, nil
 }
 
+// BookNames implements [directory.Books].
+func (s *Store) BookNames(ctx context.Context, account string) (names []string, err error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT b.name FROM books b JOIN accounts a ON a.pk = b.account WHERE a.name = ? AND b.name IS NOT NULL ORDER BY b.name", account)
+	if err != nil {
+		return nil, fmt.Errorf("list the phonebooks: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
+
 const bookOf = "(SELECT b.pk FROM books b JOIN accounts a ON a.pk = b.account WHERE a.name = ? AND b.name = ?)"
 
 // Members implements [directory.Books].
 func (s *Store) Members(ctx context.Context, book directory.BookState, q directory.MemberQuery, visit func(*directory.Member) error) error {
+	read := s.entriesAt(ctx, book.Account)
+	if q.Bare {
+		read = nil
+	}
+	if len(q.Begins) > 0 {
+		places, err := s.beginning(ctx, &book, &q)
+		if err != nil {
+			return fmt.Errorf("list the members of a phonebook: %w", err)
+		}
+		return directory.VisitPlaces(&book, places, read, visit)
+	}
 	text := "SELECT contact, seq, sort FROM members WHERE book = " + bookOf
 	args := []any{book.Account, book.Name}
 	order := "sort, contact"
@@ -292,13 +370,91 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 	if err != nil && !late {
 		return fmt.Errorf("list the members of a phonebook: %w", err)
 	}
-	if err := directory.VisitPlaces(&book, places, s.entriesAt(ctx, book.Account), visit); err != nil {
+	if err := directory.VisitPlaces(&book, places, read, visit); err != nil {
 		return err
 	}
 	if late {
 		return directory.ErrTooLong
 	}
 	return nil
+}
+
+// beginning finds the members with beginnings of words.
+func (s *Store) beginning(ctx context.Context, book *directory.BookState, q *directory.MemberQuery) ([]directory.Place, error) {
+	var pk int64
+	if err := s.read.QueryRowContext(ctx, "SELECT coalesce("+bookOf+", 0)", book.Account, book.Name).Scan(&pk); err != nil || pk == 0 {
+		return nil, err
+	}
+	bounds := func(text string, args []any) (string, []any) {
+		if q.From != "" {
+			text, args = text+" AND sort >= ?", append(args, q.From)
+		}
+		if q.To != "" {
+			text, args = text+" AND sort < ?", append(args, q.To)
+		}
+		return text, args
+	}
+	var lists [][]directory.Place
+	walks := directory.WordWalks(q.Begins)
+	for _, walk := range walks {
+		keys := []string{walk.Key}
+		if walk.Short {
+			var err error
+			if keys, err = s.wordKeys(ctx, pk, walk.Key); err != nil {
+				return nil, err
+			}
+			if len(keys) > directory.MostWordKeys {
+				return s.beginningOfAny(ctx, pk, walks, q, bounds)
+			}
+		}
+		for _, key := range keys {
+			text, args := bounds("SELECT contact, sort FROM member_words WHERE book = ? AND word = ?", []any{pk, key})
+			for _, other := range walk.Others {
+				text, args = text+" AND instr(' ' || sort, ?)", append(args, other)
+			}
+			found, err := s.places(ctx, "SELECT w.contact, m.seq, w.sort FROM ("+text+" ORDER BY sort, contact LIMIT ?) w CROSS JOIN members m ON m.book = ? AND m.contact = w.contact",
+				append(args, q.Offset+q.Limit, pk)...)
+			if err != nil {
+				return nil, err
+			}
+			lists = append(lists, found)
+		}
+	}
+	return directory.MergePlaces(lists, q.Offset, q.Limit), nil
+}
+
+// wordKeys returns the keys that begin with a text, at most one more than [directory.MostWordKeys].
+func (s *Store) wordKeys(ctx context.Context, book int64, start string) (keys []string, err error) {
+	rows, err := s.read.QueryContext(ctx, `WITH RECURSIVE keys (word) AS (
+			SELECT min(word) FROM member_words WHERE book = ?1 AND word >= ?2
+			UNION ALL SELECT (SELECT min(word) FROM member_words WHERE book = ?1 AND word > keys.word) FROM keys WHERE keys.word < ?3
+		) SELECT word FROM keys WHERE word < ?3 LIMIT ?4`, book, start, start+"\U0010ffff", directory.MostWordKeys+1)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, rows.Err()
+}
+
+// beginningOfAny goes through all members.
+func (s *Store) beginningOfAny(ctx context.Context, book int64, walks []directory.WordWalk, q *directory.MemberQuery, bounds func(string, []any) (string, []any)) ([]directory.Place, error) {
+	text, args := bounds("SELECT contact, seq, sort FROM members WHERE book = ?", []any{book})
+	var any []string
+	for _, walk := range walks {
+		var all []string
+		for _, part := range append(walk.Others, " "+walk.Key) {
+			all, args = append(all, "instr(' ' || sort, ?)"), append(args, part)
+		}
+		any = append(any, strings.Join(all, " AND "))
+	}
+	return s.places(ctx, text+" AND ("+strings.Join(any, " OR ")+") ORDER BY sort, contact LIMIT ? OFFSET ?", append(args, q.Limit, q.Offset)...)
 }
 
 // MembersBefore implements [directory.Books].
@@ -502,6 +658,7 @@ func clearBooks(ctx context.Context, tx *writer) (more bool, err error) {
 	}
 	for _, statement := range []string{
 		"DELETE FROM members WHERE book = ?1 AND contact IN (SELECT contact FROM members WHERE book = ?1 LIMIT ?2)",
+		"DELETE FROM member_words WHERE book = ?1 AND (word, sort, contact) IN (SELECT word, sort, contact FROM member_words WHERE book = ?1 LIMIT ?2)",
 		"DELETE FROM leavers WHERE book = ?1 AND seq IN (SELECT seq FROM leavers WHERE book = ?1 LIMIT ?2)",
 	} {
 		result, err := tx.ExecContext(ctx, statement, pk, clearAtOnce)
@@ -579,11 +736,11 @@ func walk(ctx context.Context, tx *writer, book int64, judge directory.Judge, so
 	if err != nil {
 		return err
 	}
-	change, word := bookChange{pk: book}, " "+string(appendBook(nil, book))
+	change, word := bookChange{pk: book, was: was}, " "+string(appendBook(nil, book))
 	for i := range some {
 		w := &some[i]
 		is := judge(w.integration, &w.contact)
-		if is == was[w.pk] {
+		if _, before := was[w.pk]; is == before {
 			continue
 		}
 		terms, err := termsOf(ctx, tx, w.pk)

@@ -25,7 +25,7 @@ var format = &sqlitefile.Format{
 		4: "what to do about a failed run", 5: "deletions that wait for a decision",
 		9:  "every contact is entered anew, so that it is found by other spellings, which takes a while",
 		10: "when each contact was changed last", 11: "agents",
-		12: "which contacts are in which phonebook",
+		12: "which contacts are in which phonebook", 13: "the words of names in phonebooks",
 		14: "contacts that are entered into the index for searching after their run",
 	},
 }

@@ -41,7 +41,7 @@ func TestContactsOfAnOlderReleaseAreFoundByWhatPeopleType(t *testing.T) {
 	edit(t, path, `UPDATE search SET terms = replace(replace(terms, 'lukasz', 'łukasz'), 'oconnor', 'nothing'); DELETE FROM goose_db_version WHERE version_id >= 9;
 		ALTER TABLE contacts DROP COLUMN changed; DROP TABLE agents; ALTER TABLE integrations DROP COLUMN agents_synced;
 		ALTER TABLE integrations DROP COLUMN agents_error; ALTER TABLE integrations DROP COLUMN agents_hint;
-		DROP TABLE leavers; DROP TABLE members; DROP TABLE books; DROP TABLE awaiting`)
+		DROP TABLE member_words; DROP TABLE leavers; DROP TABLE members; DROP TABLE books; DROP TABLE awaiting`)
 	if store, err = sqlite.Open(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}

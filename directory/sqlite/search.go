@@ -86,7 +86,7 @@ func (s *Store) Search(ctx context.Context, account string, query directory.Quer
 	if err != nil {
 		return nil, fmt.Errorf("search for a number: %w", err)
 	}
-	exact, err := t.exact(ctx, len(all) >= t.limit)
+	exact, err := t.exact(ctx, len(all) >= t.limit && !query.Unranked)
 	if err != nil {
 		return nil, fmt.Errorf("search for an address or a name: %w", err)
 	}
@@ -108,6 +108,9 @@ type typed struct {
 // typed is nil if no contact can be found.
 func (s *Store) typed(ctx context.Context, account string, query directory.Query) (*typed, error) {
 	t := &typed{store: s, name: account, text: query.Text, limit: max(directory.RankedMost, query.Limit)}
+	if query.Unranked {
+		t.limit = query.Most()
+	}
 	var err error
 	if t.account, err = s.names.account(ctx, account); err != nil || t.account == 0 {
 		return nil, err
@@ -140,7 +143,7 @@ func (t *typed) words(ctx context.Context) ([]directory.Entry, error) {
 	}
 	beginnings := make([]string, len(words))
 	for i, word := range words {
-		beginnings[i] = firstLetters(word, longestPrefix)
+		beginnings[i] = directory.FirstLetters(word, longestPrefix)
 	}
 	found, err := t.indexed(ctx, t.expression("", beginnings))
 	if err != nil || slices.Equal(words, beginnings) {
@@ -188,16 +191,6 @@ func distinctive(words []string) []string {
 		}
 	}
 	return kept
-}
-
-func firstLetters(word string, n int) string {
-	for i := range word {
-		if n == 0 {
-			return word[:i]
-		}
-		n--
-	}
-	return word
 }
 
 func hasWords(e *directory.Entry, words []string) bool {

@@ -69,6 +69,8 @@ func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 			"DELETE FROM hub.secrets WHERE owner IN (SELECT 'webhook:' || id FROM hub.webhooks WHERE account = $1)",
 			"DELETE FROM hub.calls WHERE account = $1",
 			"DELETE FROM hub.recognition WHERE account = $1",
+			"DELETE FROM hub.readers WHERE account = $1",
+			"DELETE FROM hub.erasures WHERE account = $1",
 			"DELETE FROM hub.accounts WHERE name = $1",
 		} {
 			if _, err := s.exec(ctx, text, name); err != nil {

@@ -46,6 +46,7 @@ var steps = map[int64]string{
 	5: "e-mail addresses of users",
 	6: "uploaded files",
 	7: "logs of runs, alerts, and how deliveries to webhooks went",
+	8: "who read phonebooks",
 }
 
 // Plan returns what [Open] would change in a registry; nil where it would change nothing, or make everything.

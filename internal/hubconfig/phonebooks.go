@@ -68,7 +68,7 @@ type PhonebookHTTP struct {
 	SecretPath string   `yaml:"secret_path" jsonschema_description:"For telephones that cannot sign in: /phonebooks/NAME/SECRET/yealink.xml needs no password. 16 letters, digits, - and _ or more; as ${NAME} or ${file:PATH}."`
 	Allow      []string `yaml:"allow" jsonschema_description:"Only these networks, such as 10.1.0.0/16, besides what else is asked for. Default: every address."`
 	Title      string   `yaml:"title" jsonschema_description:"What telephones show. Default: the phonebook's name."`
-	First      string   `yaml:"first" jsonschema:"default=name,enum=name,enum=changed" jsonschema_description:"Which entries go in where a format does not take all: the first ones by name, or those that changed last."`
+	First      string   `yaml:"first" jsonschema:"default=name,enum=name,enum=changed,enum=called" jsonschema_description:"Which entries go in where a format does not take all: the first ones by name, those that changed last, or those that called last (as far as look-ups are kept)."`
 	Prefer     string   `yaml:"prefer" jsonschema_description:"An expression as in where: contacts of which it is true go in before all others."`
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -55,6 +56,29 @@ func (s *Server) ldapServers(ctx context.Context) (servers []ldapServer, err err
 		servers = append(servers, ldapServer{ldapbook.New(o), listener.Limit(l, s.config.Network.PerAddress, nil)})
 	}
 	return servers, nil
+}
+
+// describeLDAP says at which addresses phonebooks are served over LDAP, and which.
+func (s *Server) describeLDAP() (lines []string) {
+	names, addresses := map[string]string{}, []string{}
+	for _, b := range s.phonebooks().All() {
+		if b.LDAP == nil {
+			continue
+		}
+		scheme := "ldap://"
+		if b.LDAP.Cert != "" && !b.LDAP.StartTLS {
+			scheme = "ldaps://"
+		}
+		address := scheme + b.LDAP.Listen
+		if names[address] == "" {
+			addresses = append(addresses, address)
+		}
+		names[address] += ", " + b.Name
+	}
+	for _, address := range addresses {
+		lines = append(lines, "  LDAP      "+address+"  phonebooks: "+strings.TrimPrefix(names[address], ", "))
+	}
+	return lines
 }
 
 func (s *Server) ldapTLS(l *phonebook.LDAP) (*tls.Config, error) {

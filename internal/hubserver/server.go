@@ -110,6 +110,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	if s.config.Role != "worker" {
 		group.Go(func() error { s.Hub.KeepCalls(ctx); return nil })
+		group.Go(func() error { s.Hub.KeepReaders(ctx); return nil })
 	}
 	group.Go(func() error { s.fillPhonebooks(ctx); return nil })
 	group.Go(func() error { return serveLDAP(ctx, phones) })
@@ -204,7 +205,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.secure(), Proxies: s.proxies(), Guest: s.guest,
+		Secure: s.secure(), Proxies: s.proxies(), Guest: s.guest, Phonebooks: s.phonebooks(),
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{
@@ -234,6 +235,7 @@ func (s *Server) Describe(ctx context.Context, l net.Listener) []string {
 		return []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  health    " + address + "/readyz", "  metrics   " + address + "/metrics"}
 	}
 	lines := []string{fmt.Sprintf("contactbridge %s: a hub %s", s.version, where), "  console   " + address + "/", "  API       " + address + "/api/v1/"}
+	lines = append(lines, s.describeLDAP()...)
 	if n := s.config.Network; !n.AllowPrivate && len(n.Allow) == 0 {
 		lines = append(lines, "  Bridges on this machine and on private networks are not asked. If yours is there, start with --allow-private.")
 	}

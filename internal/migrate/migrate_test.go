@@ -277,7 +277,7 @@ func TestEveryColumnIsMoved(t *testing.T) {
 	for _, row := range table(t, database.DSN, `SELECT table_name::text, column_name::text FROM information_schema.columns
 		WHERE table_schema = 'contactbridge' AND table_name NOT LIKE '%_migrations' AND is_generated = 'NEVER' ORDER BY 1, 2`) {
 		name, column := row[0].(string), row[1].(string)
-		if slices.Contains([]string{"books", "members", "leavers"}, name) {
+		if slices.Contains([]string{"books", "members", "member_words", "leavers"}, name) {
 			continue // phonebooks are declared and filled again when the hub starts
 		}
 		at := slices.Index(moved[name], column)

@@ -25,6 +25,8 @@ func registryTables() []*table {
 		{name: calls, columns: same("id account time number reason answer")},
 		{name: "call_contacts", columns: same("call account integration contact")},
 		{name: "recognition", columns: same("account day asked named ambiguous unknown")},
+		{name: "readers", columns: same("account book way name address device copies since last times")},
+		{name: "erasures", columns: same("account book at")},
 		{name: "samples", columns: same("account day contacts")},
 		{name: "settings", columns: same("name value")},
 		{name: "run_logs", columns: same("account name run log kept")},

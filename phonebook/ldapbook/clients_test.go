@@ -180,7 +180,7 @@ func TestPythonLdap3(t *testing.T) {
 func TestManyConnectionsDoNotHurtOthers(t *testing.T) {
 	h := serve(t, ldapbook.Options{}, []phonebook.Config{desk()}, many(500)...)
 	p := h.signedIn()
-	for range 300 { // silent ones
+	for range 1000 { // silent ones
 		h.dial()
 	}
 	var work sync.WaitGroup

@@ -213,7 +213,7 @@ func (c *conn) list(ctx context.Context, m message, s *search, b *book, view *ph
 	if s.seconds > 0 {
 		within = min(within, time.Duration(s.seconds)*time.Second)
 	}
-	run := searcher{view: view, filter: s.filter, asked: asked, limit: limit{entries: o.entries, clock: time.Now, until: time.Now().Add(within)}}
+	run := searcher{view: view, filter: s.filter, asked: asked, paged: o.paged, limit: limit{entries: o.entries, clock: time.Now, until: time.Now().Add(within)}}
 	found, sorted, err := run.sorted(ctx, o.cursor, o.less)
 	if err != nil {
 		return c.failed(ctx, m, b, err)
@@ -247,7 +247,17 @@ func (c *conn) list(ctx context.Context, m message, s *search, b *book, view *ph
 	case found.late:
 		done = result{code: timeLimitExceeded, message: "not the whole phonebook was looked through"}
 	}
+	c.note(b)
 	return c.send(m.id, m.op.tag, done, controls...)
+}
+
+// note notes that a telephone has searched.
+func (c *conn) note(b *book) {
+	name := ""
+	if c.book != nil {
+		name = b.LDAP.BindDN
+	}
+	b.Was(phonebook.Reading{Way: phonebook.OverLDAP, Name: name, Address: c.address.Addr().String(), Began: c.server.options.Clock()})
 }
 
 func pageValue(cookie []byte) []byte {

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/phonebook"
 )
 
@@ -15,9 +17,10 @@ type plan struct {
 	text string // words
 	// Of numbers: what is asked for, the beginning, the end.
 	number, starts, ending string
-	contains               []string // what all names have that fit; of words, where the index finds too many
-	from                   string   // of a scan: where it begins
-	any                    []plan   // of which each may find entries
+	begins                 [][]string // beginnings of words of names ([phonebook.Scan])
+	contains               []string   // what all names have that fit; of words, where the index finds too many
+	from                   string     // of a scan: where it begins
+	any                    []plan     // of which each may find entries
 }
 
 type way int
@@ -26,6 +29,7 @@ type way int
 const (
 	wayNone way = iota // nothing fits
 	wayNumber
+	wayBegins // words of names
 	wayWords
 	wayAny
 	wayContains // a part of names
@@ -42,6 +46,9 @@ func planOf(f *filter) plan {
 	case opNever:
 		return plan{way: wayNone}
 	case opNot:
+		if f.children[0].undefined() || f.children[0].everyone() {
+			return plan{way: wayNone}
+		}
 		return plan{way: wayScan}
 	}
 	a, ok := attributeOf(f.attr)
@@ -58,28 +65,79 @@ func planOf(f *filter) plan {
 		return plan{way: wayScan}
 	case a.kind == kindText && a.indexed:
 		return planText(f, a)
-	case a.name == "objectClass" && f.op == opEqual && slices.ContainsFunc(classes, func(class string) bool { return strings.EqualFold(class, f.value) }):
+	case f.everyone():
 		return plan{way: wayScan}
 	}
 	return plan{way: wayNone} // addresses and ids are shown, and not looked for
 }
 
+// undefined reports whether a filter is true of no entry, and not false of any either: nobody has its attributes.
+func (f *filter) undefined() bool {
+	switch f.op {
+	case opAnd, opOr, opNot:
+		return len(f.children) > 0 && !slices.ContainsFunc(f.children, func(c *filter) bool { return !c.undefined() })
+	case opNever:
+		return true
+	}
+	_, known := attributeOf(f.attr)
+	return !known
+}
+
+// everyone reports whether a filter asks for the class of all entries.
+func (f *filter) everyone() bool {
+	a, known := attributeOf(f.attr)
+	if !known || a.name != "objectClass" {
+		return false
+	}
+	return f.op == opPresent || f.op == opEqual && slices.ContainsFunc(classes, func(class string) bool { return strings.EqualFold(class, f.value) })
+}
+
 func planAnd(f *filter) plan {
 	best := plan{way: wayScan}
 	var words []string
+	begins, onlyNames := [][]string{nil}, true
 	for _, c := range f.children {
 		p := planOf(c)
-		if p.way == wayWords {
+		if p.way == wayWords || p.way == wayBegins && p.text != "" {
 			words = append(words, p.text)
+			onlyNames = onlyNames && p.way == wayBegins
+		}
+		if p.way == wayBegins {
+			begins = both(begins, p.begins)
 		}
 		if p.way < best.way || p.way == best.way && p.from > best.from {
 			best = p
 		}
 	}
-	if best.way == wayWords && len(words) > 1 {
-		best.text = strings.Join(words, " ") // all of them
+	if best.way == wayBegins || best.way == wayWords {
+		best.begins = begins
+		if len(words) > 0 { // all of them
+			best.text = strings.Join(words, " ")
+		}
+		if !onlyNames {
+			best.way = wayWords
+		}
+		if len(begins[0]) == 0 {
+			best.begins = nil
+		}
 	}
 	return best
+}
+
+// mostBegins is how many ways of spelling some beginnings are looked for at once.
+const mostBegins = 24
+
+// both returns the lists that are made of one of some and one of others; where these are too many, only some.
+func both(some, others [][]string) (all [][]string) {
+	if len(some)*len(others) > mostBegins {
+		return some
+	}
+	for _, a := range some {
+		for _, b := range others {
+			all = append(all, slices.Concat(a, b))
+		}
+	}
+	return all
 }
 
 func planOr(f *filter) plan {
@@ -100,12 +158,19 @@ func planOr(f *filter) plan {
 	case 1:
 		return parts[0]
 	}
-	return plan{way: wayAny, any: parts}
+	names := plan{way: wayBegins}
+	for _, p := range parts {
+		names.begins = append(names.begins, p.begins...)
+		if p.way != wayBegins || len(names.begins) > mostBegins {
+			return plan{way: wayAny, any: parts}
+		}
+	}
+	return names
 }
 
 // wider looks for the parts of names, in all of them, instead of for the beginnings of their words.
 func (p plan) wider() plan {
-	if p.way == wayWords && len(p.contains) > 0 {
+	if (p.way == wayWords || p.way == wayBegins) && len(p.contains) > 0 {
 		return plan{way: wayContains, contains: p.contains}
 	}
 	parts := p.any
@@ -159,7 +224,7 @@ func planText(f *filter, a *attribute) plan {
 		if folded(f.value) == "" {
 			return plan{way: wayNone}
 		}
-		return plan{way: wayWords, text: f.value}
+		return named(f.value, a)
 	}
 	var parts []string
 	for _, piece := range slices.Concat([]string{f.initial}, f.any, []string{f.final}) {
@@ -168,7 +233,7 @@ func planText(f *filter, a *attribute) plan {
 		}
 	}
 	if folded(f.initial) != "" {
-		p := plan{way: wayWords, text: f.initial}
+		p := named(f.initial, a)
 		if a.byName {
 			p.contains = parts
 		}
@@ -181,6 +246,33 @@ func planText(f *filter, a *attribute) plan {
 		return plan{way: wayWords, text: parts[0]}
 	}
 	return plan{way: wayContains, contains: parts}
+}
+
+// named finds entries by the beginnings of words.
+func named(text string, a *attribute) plan {
+	p := plan{way: wayWords, text: text}
+	if a.byName {
+		p.way = wayBegins
+		for _, spelt := range spellings(text) {
+			p.begins = append(p.begins, strings.Fields(spelt))
+		}
+	}
+	return p
+}
+
+// direct reports whether a walk through names passes few members that the plan does not find: they are kept by the first letters of
+// words. The index finds those with the beginnings of longer words, of which there may be few among many.
+func (p plan) direct() bool {
+	long := func(word string) bool { return utf8.RuneCountInString(word) > directory.WordLetters }
+	return p.way == wayBegins && !slices.ContainsFunc(p.begins, func(words []string) bool { return slices.ContainsFunc(words, long) })
+}
+
+// scanning is what is left of a plan where the index finds too many.
+func (p plan) scanning() plan {
+	if len(p.begins) > 0 && p.way != wayAny {
+		return plan{way: wayBegins, begins: p.begins}
+	}
+	return plan{way: wayScan, from: p.from}
 }
 
 // A limit says when a search ends.
@@ -210,6 +302,7 @@ type searcher struct {
 	filter *filter
 	asked  []asked
 	limit  limit
+	paged  bool // other pages may follow: all of them have one order
 }
 
 func (s *searcher) fits(e *phonebook.Entry) bool {
@@ -219,32 +312,22 @@ func (s *searcher) fits(e *phonebook.Entry) bool {
 // run finds entries from a cursor on, in the order of names.
 func (s *searcher) run(ctx context.Context, at cursor) (f finding, err error) {
 	p := planOf(s.filter)
-	switch p.way {
-	case wayNone:
+	switch {
+	case p.way == wayNone:
 		return f, nil
-	case wayScan:
+	case p.way == wayScan, p.direct():
 		return s.scan(ctx, p, at)
-	case wayContains:
-		// Only where one spelling of the parts is possible can one walk find them.
-		if !slices.ContainsFunc(p.contains, func(part string) bool { return len(spellings(part)) > 1 }) {
-			return s.scan(ctx, p, at)
-		}
+	case p.way == wayContains && !slices.ContainsFunc(p.contains, func(part string) bool { return len(spellings(part)) > 1 }):
+		return s.scan(ctx, p, at) // only where one spelling of the parts is possible can one walk find them
+	case at.Scan.From != "" || at.Scan.Skip > 0:
+		return s.scan(ctx, p.scanning(), at)
 	}
-	found, more, err := s.index(ctx, p)
+	found, more, err := s.candidates(ctx, p, at)
 	if err != nil {
 		return f, err
 	}
-	keep := func() {
-		found = slices.DeleteFunc(s.view.Each(found), func(e phonebook.Entry) bool { return !s.fits(&e) })
-	}
-	if keep(); more && len(found) <= at.Skip+s.limit.entries { // what the index found first has too few that fit
-		if found, more, err = s.index(ctx, p.wider()); err != nil {
-			return f, err
-		}
-		keep()
-	}
-	if more && len(found) <= at.Skip+s.limit.entries {
-		return s.scan(ctx, plan{way: wayScan}, at)
+	if more && (s.paged || len(found) <= at.Skip+s.limit.entries) {
+		return s.scan(ctx, p.scanning(), at)
 	}
 	found = found[min(at.Skip, len(found)):]
 	f.more = len(found) > s.limit.entries
@@ -254,8 +337,32 @@ func (s *searcher) run(ctx context.Context, at cursor) (f finding, err error) {
 	return f, err
 }
 
-// index finds what may fit. more says that there is more of it.
-func (s *searcher) index(ctx context.Context, p plan) (found []phonebook.Entry, more bool, err error) {
+// fewFound is how many entries are looked for at first: most searches want no more than those.
+const fewFound = 256
+
+// candidates finds entries that fit by the index. more says that there are others; then those found are not the first ones by name.
+func (s *searcher) candidates(ctx context.Context, p plan, at cursor) (found []phonebook.Entry, more bool, err error) {
+	for _, try := range []struct {
+		plan
+		most int
+	}{{p, fewFound}, {p, phonebook.MostFound}, {p.wider(), phonebook.MostFound}} {
+		if found, more, err = s.index(ctx, try.plan, try.most); err != nil {
+			return nil, false, err
+		}
+		found = slices.DeleteFunc(s.view.Each(found), func(e phonebook.Entry) bool { return !s.fits(&e) })
+		// Names are kept in their order, and members with beginnings of words are found in it: better than more candidates.
+		if !more || p.way == wayBegins || len(found) > at.Skip+s.limit.entries {
+			break
+		}
+	}
+	if p.way == wayBegins && more {
+		found = nil
+	}
+	return found, more, nil
+}
+
+// index finds what may fit, some of it. more says that there is more of it.
+func (s *searcher) index(ctx context.Context, p plan, most int) (found []phonebook.Entry, more bool, err error) {
 	add := func(entries []phonebook.Entry, others bool, failed error) {
 		found, more = append(found, entries...), more || others
 		if err == nil {
@@ -263,20 +370,20 @@ func (s *searcher) index(ctx context.Context, p plan) (found []phonebook.Entry, 
 		}
 	}
 	for _, part := range p.any {
-		entries, others, failed := s.index(ctx, part)
+		entries, others, failed := s.index(ctx, part, most)
 		add(entries, others, failed)
 	}
-	if p.text != "" {
-		tried := []string{}
-		for way := range ways {
-			text := fold(p.text, way)
-			if text == "" || slices.Contains(tried, text) {
-				continue
-			}
-			tried = append(tried, text)
-			entries, others, failed := s.view.Words(ctx, text)
-			add(entries, others, failed)
+	texts := []string{}
+	if p.way == wayBegins {
+		for _, words := range p.begins {
+			texts = append(texts, strings.Join(words, " "))
 		}
+	} else if p.text != "" {
+		texts = spellings(p.text)
+	}
+	for _, text := range texts {
+		entries, others, failed := s.view.Words(ctx, text, most)
+		add(entries, others, failed)
 	}
 	if p.way == wayContains {
 		tried := [][]string{}
@@ -295,7 +402,7 @@ func (s *searcher) index(ctx context.Context, p plan) (found []phonebook.Entry, 
 		add(entries, false, failed)
 	}
 	if p.starts != "" {
-		entries, others, failed := s.view.Starts(ctx, p.starts)
+		entries, others, failed := s.view.Starts(ctx, p.starts, most)
 		add(entries, others, failed)
 	}
 	if p.ending != "" {
@@ -320,8 +427,11 @@ func (s *searcher) scan(ctx context.Context, p plan, at cursor) (f finding, err 
 	if start.From == "" && start.Skip == 0 {
 		start.From = p.from
 	}
-	if start.Contains = nil; p.way == wayContains {
+	switch start.Contains, start.Begins = nil, nil; p.way {
+	case wayContains:
 		start.Contains = foldAll(p.contains, 0)
+	case wayBegins:
+		start.Begins = p.begins
 	}
 	skip := at.Skip // of a search that went by an index until now
 	visit := func(e *phonebook.Entry) bool {
@@ -342,6 +452,7 @@ func (s *searcher) scan(ctx context.Context, p plan, at cursor) (f finding, err 
 		return true
 	}
 	f.next.Scan, _, err = s.view.Scan(ctx, start, visit)
+	f.next.Scan.Contains, f.next.Scan.Begins = nil, nil // the filter says them
 	if err == nil {
 		err = ctx.Err()
 	}

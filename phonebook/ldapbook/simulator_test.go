@@ -2,6 +2,7 @@ package ldapbook_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -186,6 +187,7 @@ type request struct {
 	filter    string
 	raw       *ber.Packet // instead of filter
 	attrs     string
+	seconds   int // that the search may take; 0: 5
 	typesOnly bool
 	controls  []*ber.Packet
 }
@@ -219,7 +221,7 @@ func (p *phone) begin(r request) int {
 	op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, r.scope, ""))
 	op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, 0, ""))
 	op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, r.size, ""))
-	op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, 5, ""))
+	op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, cmp.Or(r.seconds, 5), ""))
 	op.AppendChild(ber.NewBoolean(ber.ClassUniversal, ber.TypePrimitive, ber.TagBoolean, r.typesOnly, ""))
 	op.AppendChild(filter)
 	names := ber.NewSequence("")
@@ -275,11 +277,11 @@ func many(n int) []contact.Contact {
 }
 
 // Requests of telephones and programs, each with the people that it finds.
-func TestEveryTelephonesSearch(t *testing.T) {
-	h := serve(t, ldapbook.Options{}, []phonebook.Config{desk()}, clara, dan, firm)
-	const all = "Clara Schröder|Dan O'Hara (Ops)|Omega*Soft"
-	p := h.signedIn()
-	for _, c := range []struct{ who, filter, want string }{
+const all = "Clara Schröder|Dan O'Hara (Ops)|Omega*Soft"
+
+// telephoneSearches are what telephones and programs ask for, and who is found.
+func telephoneSearches() []telephoneSearch {
+	return []telephoneSearch{
 		{"Yealink", "(|(cn=sch*)(sn=sch*))", "Clara Schröder"},
 		{"Yealink", "(|(cn=schrö*)(sn=schrö*))", "Clara Schröder"},
 		{"Yealink", "(|(cn=schro*)(sn=schro*))", "Clara Schröder"},
@@ -331,11 +333,79 @@ func TestEveryTelephonesSearch(t *testing.T) {
 		{"a denied class", "(!(objectClass=person))", ""},
 		{"letters", "(telephoneNumber=abc*)", ""},
 		{"nothing", "(cn=)", ""},
-	} {
+	}
+}
+
+type telephoneSearch struct{ who, filter, want string }
+
+func TestEveryTelephonesSearch(t *testing.T) {
+	h := serve(t, ldapbook.Options{}, []phonebook.Config{desk()}, clara, dan, firm)
+	p := h.signedIn()
+	for _, c := range telephoneSearches() {
 		got := p.search(request{scope: 2, filter: c.filter, attrs: "cn"})
 		if names := strings.Join(got.names(), "|"); names != c.want || got.code != 0 {
 			t.Errorf("%s: %s finds %q with code %d, want %q", c.who, c.filter, names, got.code, c.want)
 		}
+	}
+}
+
+// TestEveryTelephonesSearchAmong100000Contacts: the same people are found; searches that many others fit have 50 of them, and say so.
+func TestEveryTelephonesSearchAmong100000Contacts(t *testing.T) {
+	h := serve(t, ldapbook.Options{Times: ldapbook.Times{Search: time.Minute}}, []phonebook.Config{desk()})
+	run, err := h.store.StartRun(t.Context(), directory.Key{Account: "acme", Integration: "crm"}, directory.Start{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, family := []string{"Bert", "Gabi", "Hugo", "Kim", "Nele"}, []string{"Baum", "Gruber", "Huber", "Keller", "Lang", "Nagel", "Kraus-Bohl"}
+	const pages = 100
+	for seq := range pages {
+		page := directory.PageChanges{Seq: int64(seq + 1), NextOffset: "more"}
+		for n := range 1000 {
+			id := seq*1000 + n
+			c := contact.Contact{ID: fmt.Sprint("other ", id), Name: given[id%len(given)] + " " + family[id%len(family)], Phones: []string{fmt.Sprintf("+49896%06d", id)}}
+			page.Contacts = append(page.Contacts, directory.Record{Contact: c, Numbers: caller.Numbers(c.Phones, "DE")})
+		}
+		if seq == pages-1 {
+			page.NextOffset, page.Checkpoint = "", "c"
+			for _, c := range []contact.Contact{clara, dan, firm} {
+				page.Contacts = append(page.Contacts, directory.Record{Contact: c, Numbers: caller.Numbers(c.Phones, "DE")})
+			}
+		}
+		if err := h.store.ApplyPage(t.Context(), run, page); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := h.signedIn()
+	for _, c := range telephoneSearches() {
+		got := p.search(request{scope: 2, filter: c.filter, attrs: "cn", seconds: 60})
+		if c.want == all || c.filter == "(!(cn=c*))" {
+			if len(got.entries) != 50 || got.code != 4 || !slices.IsSorted(got.names()) {
+				t.Errorf("%s: %s finds %d with code %d, want the first 50 of many", c.who, c.filter, len(got.entries), got.code)
+			}
+			continue
+		}
+		if names := strings.Join(got.names(), "|"); names != c.want || got.code != 0 {
+			t.Errorf("%s: %s finds %q with code %d, want %q", c.who, c.filter, names, got.code, c.want)
+		}
+	}
+	// Pages show everyone once, in the order of names.
+	seen, last := map[string]bool{}, ""
+	for cookie := "-"; cookie != ""; {
+		cookie = strings.Trim(cookie, "-")
+		got := p.search(request{scope: 2, filter: "(|(cn=ba*)(sn=ba*))", attrs: "cn", seconds: 60, controls: []*ber.Packet{paging(1000, cookie)}})
+		if got.code != 0 {
+			t.Fatalf("a page ends with code %d", got.code)
+		}
+		for _, e := range got.entries {
+			if name := e.values["cn"][0]; seen[e.dn] || name < last {
+				t.Fatalf("%s comes twice, or not in order", name)
+			}
+			seen[e.dn], last = true, e.values["cn"][0]
+		}
+		cookie = valueOf(t, got, "1.2.840.113556.1.4.319").Children[1].Value.(string)
+	}
+	if want := 100_000 / len(family); len(seen) < want || len(seen) > want+1 {
+		t.Errorf("%d are on all pages, want %d", len(seen), want)
 	}
 }
 

@@ -92,6 +92,7 @@ func (a *API) Hooks() http.Handler { return http.HandlerFunc(a.hook) }
 func (a *API) routes() {
 	a.routeCallers()
 	a.routeContacts()
+	a.routePhonebooks()
 	a.routeIntegrations()
 	a.routeControl()
 	a.routeAccounts()

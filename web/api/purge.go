@@ -24,11 +24,12 @@ type purgeRequest struct {
 }
 
 type purgeView struct {
-	DryRun    bool         `json:"dry_run" doc:"Nothing was deleted."`
-	Purged    int64        `json:"purged" doc:"Records that were deleted; of a dry run: that would be."`
-	Records   []recordView `json:"records" doc:"The records."`
-	Files     []string     `json:"files,omitempty" doc:"Uploaded files that the records came from. The person may still be in them: replace each by one without. No run brings the person back."`
-	Uncertain []recordView `json:"uncertain" doc:"Records that are kept: only the last digits of their number agree. Name them by refs if they are this person's."`
+	DryRun     bool             `json:"dry_run" doc:"Nothing was deleted."`
+	Purged     int64            `json:"purged" doc:"Records that were deleted; of a dry run: that would be."`
+	Records    []recordView     `json:"records" doc:"The records."`
+	Phonebooks []erasedFromView `json:"phonebooks,omitempty" doc:"The phonebooks that showed such a record, each with the devices that keep a copy and have not read it since."`
+	Files      []string         `json:"files,omitempty" doc:"Uploaded files that the records came from. The person may still be in them: replace each by one without. No run brings the person back."`
+	Uncertain  []recordView     `json:"uncertain" doc:"Records that are kept: only the last digits of their number agree. Name them by refs if they are this person's."`
 }
 
 // A recordView names a record, and its person as far as that is known.
@@ -65,7 +66,7 @@ func (a *API) purge(ctx context.Context, in *purgeInput) (*answer[purgeView], er
 		if err != nil {
 			return nil, err
 		}
-		view.Purged, view.Files = result.Purged, result.Files
+		view.Purged, view.Files, view.Phonebooks = result.Purged, result.Files, views(result.Phonebooks, viewErasedFrom)
 	}
 	return answered(view), nil
 }

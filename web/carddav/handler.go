@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -61,6 +60,14 @@ func New(o Options) *Handler {
 	return &Handler{options: o, guesses: guesses.New(o.Clock)}
 }
 
+// note notes that a client has read the phonebook, or what changed of it.
+func (h *Handler) note(r *request) {
+	name, _, _ := r.BasicAuth()
+	r.book.Was(phonebook.Reading{
+		Way: phonebook.OverCardDAV, Name: name, Address: h.options.Proxies.Client(r.Request).Addr().String(), Device: r.agent, Copies: true, Began: r.began,
+	})
+}
+
 // A place is what a path names.
 type place int
 
@@ -84,6 +91,8 @@ type request struct {
 	at    place
 	card  string // of an object
 	agent string
+	began time.Time
+	epoch string // once an item was tagged
 }
 
 func (r *request) home() string { return Prefix + r.book.Name + "/" }
@@ -104,7 +113,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, raw *http.Request) {
 		return
 	}
 	w.Header().Set("DAV", "1, 3, addressbook")
-	r := &request{Request: raw, w: w, agent: raw.UserAgent()}
+	r := &request{Request: raw, w: w, agent: raw.UserAgent(), began: h.options.Clock()}
 	name, rest, below := strings.Cut(strings.TrimPrefix(raw.URL.Path, Prefix), "/")
 	if r.book = h.admit(w, raw, name); r.book == nil {
 		return
@@ -251,15 +260,21 @@ func (h *Handler) challenge(w http.ResponseWriter) {
 // An item is a card with its tag.
 type item struct {
 	entry *phonebook.Entry
-	text  []byte
 	etag  string
 }
 
-func itemOf(e *phonebook.Entry) item {
-	text := phonebook.AppendCard(nil, e)
-	sum := sha256.Sum256(text)
-	return item{entry: e, text: text, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}
+// cards is raised when the same entries begin to make other cards.
+const cards = "1"
+
+// item tags an entry by its last change, and by how the phonebook writes it: so a list of tags needs no contact.
+func (r *request) item(e *phonebook.Entry) *item {
+	if r.epoch == "" {
+		r.epoch = r.view.Epoch()
+	}
+	return &item{entry: e, etag: `"` + cards + "-" + r.epoch + "-" + strconv.FormatInt(e.Seq, 10) + `"`}
 }
+
+func (i *item) text() []byte { return phonebook.AppendCard(nil, i.entry) }
 
 // get sends one card.
 func (h *Handler) get(r *request) error {
@@ -275,7 +290,7 @@ func (h *Handler) get(r *request) error {
 	if e == nil {
 		return errNotFound
 	}
-	i := itemOf(e)
+	i, text := r.item(e), phonebook.AppendCard(nil, e)
 	header := r.w.Header()
 	header.Set("ETag", i.etag)
 	if strings.Contains(r.Header.Get("If-None-Match"), i.etag) {
@@ -283,10 +298,10 @@ func (h *Handler) get(r *request) error {
 		return nil
 	}
 	header.Set("Content-Type", cardType)
-	header.Set("Content-Length", strconv.Itoa(len(i.text)))
+	header.Set("Content-Length", strconv.Itoa(len(text)))
 	r.w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_, err = r.w.Write(i.text)
+		_, err = r.w.Write(text)
 	}
 	return err
 }

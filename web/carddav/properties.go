@@ -4,8 +4,6 @@ import (
 	"encoding/xml"
 	"slices"
 	"strconv"
-
-	"github.com/contactbridge/contactbridge/phonebook"
 )
 
 // A property is one of a resource: its value as XML. ok is false where the resource does not have it.
@@ -84,8 +82,8 @@ func properties() []property {
 		{xml.Name{Space: dav, Local: "sync-token"}, false, onBook(func(r *request) string { return escape(r.token(r.view.State.Seq)) })},
 		{xml.Name{Space: dav, Local: "getetag"}, true, ofItem(func(i *item) string { return escape(i.etag) })},
 		{xml.Name{Space: dav, Local: "getcontenttype"}, true, ofItem(func(*item) string { return cardType })},
-		{xml.Name{Space: dav, Local: "getcontentlength"}, true, ofItem(func(i *item) string { return strconv.Itoa(len(i.text)) })},
-		{xml.Name{Space: card, Local: "address-data"}, false, ofItem(func(i *item) string { return escape(string(i.text)) })},
+		{xml.Name{Space: dav, Local: "getcontentlength"}, true, ofItem(func(i *item) string { return strconv.Itoa(len(i.text())) })},
+		{xml.Name{Space: card, Local: "address-data"}, false, ofItem(func(i *item) string { return escape(string(i.text())) })},
 	}
 }
 
@@ -96,6 +94,13 @@ type wish struct {
 	names     []xml.Name
 	all       bool // allprop
 	namesOnly bool // propname
+}
+
+// tagsOnly reports whether no property is wanted that depends on the contact.
+func (w wish) tagsOnly() bool {
+	return !slices.ContainsFunc(w.names, func(name xml.Name) bool {
+		return name == xml.Name{Space: dav, Local: "displayname"} || name == xml.Name{Space: dav, Local: "getcontentlength"} || name == xml.Name{Space: card, Local: "address-data"}
+	})
 }
 
 func wishOf(n *node) wish {
@@ -192,8 +197,7 @@ func (h *Handler) propfind(r *request) error {
 		if e == nil {
 			return errNotFound
 		}
-		i := itemOf(e)
-		one = &i
+		one = r.item(e)
 	}
 	if r.at == book && deep && r.view.State.Members > manyEntries {
 		h.options.Logger.WarnContext(r.Context(), "a phonebook is large for CardDAV: address books may be slow", "phonebook", r.book.Name, "entries", r.view.State.Members)
@@ -215,11 +219,9 @@ func (h *Handler) propfind(r *request) error {
 	case book:
 		m.response(r, r.collection(), book, nil, w)
 		if deep {
-			err = r.view.All(r.Context(), func(e *phonebook.Entry) error {
-				i := itemOf(e)
-				m.response(r, r.href(e.Card), object, &i, w)
-				return m.visited(r.Context())
-			})
+			if err = r.list(m, w); err == nil {
+				return h.end(r, m)
+			}
 		}
 	}
 	if err != nil {

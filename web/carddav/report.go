@@ -62,8 +62,7 @@ func (h *Handler) multiget(r *request, body *node) error {
 				m.gone(path)
 				continue
 			}
-			one := itemOf(&e)
-			m.response(r, r.href(e.Card), object, &one, w)
+			m.response(r, r.href(e.Card), object, r.item(&e), w)
 		}
 		if err := m.visited(r.Context()); err != nil {
 			return err
@@ -120,22 +119,18 @@ func (h *Handler) changes(r *request, body *node) error {
 	limit := nresults(body, dav)
 	if token == "" && limit == 0 {
 		m := r.multistatus()
-		err := r.view.All(r.Context(), func(e *phonebook.Entry) error {
-			i := itemOf(e)
-			m.response(r, r.href(e.Card), object, &i, w)
-			return m.visited(r.Context())
-		})
-		if err != nil {
+		if err := r.list(m, w); err != nil {
 			return err
 		}
 		m.write("<D:sync-token>", escape(r.token(r.view.State.Seq)), "</D:sync-token>\n") // what changed meanwhile is told again
-		return m.end()
+		return h.end(r, m)
 	}
 	step := limit
 	if step == 0 {
 		step = readAtOnce
 	}
 	var m *multistatus
+	more := false
 	for {
 		changes, err := r.view.Changes(r.Context(), since, step)
 		if err != nil {
@@ -145,8 +140,8 @@ func (h *Handler) changes(r *request, body *node) error {
 			m = r.multistatus()
 		}
 		for i := range changes.Entries {
-			one := itemOf(&changes.Entries[i])
-			m.response(r, r.href(one.entry.Card), object, &one, w)
+			e := &changes.Entries[i]
+			m.response(r, r.href(e.Card), object, r.item(e), w)
 		}
 		for _, card := range changes.Left {
 			if token != "" { // who begins has nothing to delete
@@ -158,6 +153,7 @@ func (h *Handler) changes(r *request, body *node) error {
 			break
 		}
 		if limit > 0 {
+			more = true
 			m.write("<D:response><D:href>", escape(r.collection()), "</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status>",
 				"<D:error><D:number-of-matches-within-limits/></D:error></D:response>\n")
 			break
@@ -167,7 +163,31 @@ func (h *Handler) changes(r *request, body *node) error {
 		}
 	}
 	m.write("<D:sync-token>", escape(r.token(since)), "</D:sync-token>\n")
-	return m.end()
+	if more { // it comes back for the rest
+		return m.end()
+	}
+	return h.end(r, m)
+}
+
+// end ends an answer after which a client knows all of the phonebook.
+func (h *Handler) end(r *request, m *multistatus) error {
+	err := m.end()
+	if err == nil {
+		h.note(r)
+	}
+	return err
+}
+
+// list sends what a client wants of all cards. Most want only tags at first.
+func (r *request) list(m *multistatus, w wish) error {
+	visit := r.view.All
+	if w.tagsOnly() {
+		visit = r.view.Cards
+	}
+	return visit(r.Context(), func(e *phonebook.Entry) error {
+		m.response(r, r.href(e.Card), object, r.item(e), w)
+		return m.visited(r.Context())
+	})
 }
 
 // nresults is how many answers a client takes; 0: all.
@@ -196,8 +216,7 @@ func (h *Handler) query(r *request, body *node) error {
 			return errEnough
 		}
 		sent++
-		i := itemOf(e)
-		m.response(r, r.href(e.Card), object, &i, w)
+		m.response(r, r.href(e.Card), object, r.item(e), w)
 		return m.visited(r.Context())
 	})
 	if errors.Is(err, errEnough) {
@@ -206,6 +225,9 @@ func (h *Handler) query(r *request, body *node) error {
 	}
 	if err != nil {
 		return err
+	}
+	if f == nil || len(f.children) == 0 {
+		return h.end(r, m)
 	}
 	return m.end()
 }

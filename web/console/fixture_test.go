@@ -27,6 +27,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/demo/sample"
 	"github.com/contactbridge/contactbridge/internal/inside"
+	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/web"
 	"github.com/contactbridge/contactbridge/web/console"
@@ -215,7 +216,7 @@ func newHub(t testing.TB, dir string) (*hub.Hub, directory.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	store, err := sqlite.Open(ctx, filepath.Join(dir, "directory.db"))
+	store, err := sqlite.Open(ctx, filepath.Join(dir, "directory.db"), sqlite.WithJudges(phonebook.Judges))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (c *Console) mostOf(r *http.Request) int64 {
 func (c *Console) serve(w http.ResponseWriter, r *http.Request, needs needs, h handler) {
 	exchange.Of(r.Context()).Route = r.Pattern
 	q := &request{Request: r, w: w, console: c}
-	q.page = &view.Page{Assets: c.assets, Title: "contactbridge"}
+	q.page = &view.Page{Assets: c.assets, Title: "contactbridge", Phonebooks: c.hasPhonebooks()}
 	q.page.Locale = view.NewLocale(r.Header.Get("Accept-Language"), nil, c.clock())
 	if err := q.receive(); err != nil {
 		q.fail(err)

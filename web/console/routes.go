@@ -50,6 +50,9 @@ func (c *Console) routes() {
 	c.page("GET /person/purge", c.confirmPurge)
 	c.page("POST /person/purge", c.purge)
 
+	c.page("GET /phonebooks-of", c.phonebooks) // below /phonebooks/ devices read
+	c.page("GET /phonebooks-of/{account}/{phonebook}", c.phonebook)
+
 	c.adminRoutes()
 }
 

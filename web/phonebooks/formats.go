@@ -14,23 +14,23 @@ import (
 // formats are the files of a phonebook, in lower case.
 var formats = map[string]format{
 	"yealink.xml":        {make: yealink},
-	"yealink-search.xml": {make: yealinkSearch},
+	"yealink-search.xml": {make: yealinkSearch, asks: true},
 
 	"snom.xml":           {make: snom},
-	"snom-search.xml":    {make: snomSearch},
-	"snom-directory.xml": {make: snomDirectory},
+	"snom-search.xml":    {make: snomSearch, asks: true},
+	"snom-directory.xml": {make: snomDirectory, asks: true},
 
 	"grandstream.xml":  {make: grandstream},
 	"phonebook.xml":    {make: grandstream}, // the names that the telephone adds to its path
 	"gs_phonebook.xml": {make: grandstream},
 
-	"cisco.xml":       {make: ciscoMenu},
-	"cisco-input.xml": {make: ciscoInput},
+	"cisco.xml":       {make: ciscoMenu, asks: true},
+	"cisco-input.xml": {make: ciscoInput, asks: true},
 	"cisco-list.xml":  {make: ciscoList, fresh: true},
 
 	"fanvil.xml":        {make: fanvil},
-	"fanvil-search.xml": {make: fanvilSearch},
-	"fanvil-list.xml":   {make: fanvilList},
+	"fanvil-search.xml": {make: fanvilSearch, asks: true},
+	"fanvil-list.xml":   {make: fanvilList, asks: true},
 
 	"htek.xml": {make: htek},
 
@@ -39,15 +39,15 @@ var formats = map[string]format{
 	"polycom.xml":                {make: polycom},
 	"000000000000-directory.xml": {make: polycom},
 
-	"mitel.xml":         {make: mitel},
-	"mitel-search.xml":  {make: mitelSearch},
+	"mitel.xml":         {make: mitel, asks: true},
+	"mitel-search.xml":  {make: mitelSearch, asks: true},
 	"mitel.csv":         {make: mitelCSV},
-	"aastra.xml":        {make: mitel},
-	"aastra-search.xml": {make: mitelSearch},
+	"aastra.xml":        {make: mitel, asks: true},
+	"aastra-search.xml": {make: mitelSearch, asks: true},
 	"aastra.csv":        {make: mitelCSV},
 
-	"panasonic.xml": {make: panasonic},
-	"ascom.xml":     {make: ascom},
+	"panasonic.xml": {make: panasonic, asks: true},
+	"ascom.xml":     {make: ascom, asks: true},
 	"fritzbox.xml":  {make: fritzbox},
 	"microsip.json": {make: microsip},
 

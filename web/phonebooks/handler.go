@@ -67,6 +67,7 @@ type request struct {
 	query url.Values
 	base  string // URL of the phonebook's files, with a slash at its end
 	title string
+	began time.Time
 }
 
 // A document is what it gets.
@@ -85,6 +86,8 @@ type format struct {
 	unfilled func(r *request) *document
 	// fresh says that each answer depends on more than the phonebook and the address, or that it is a search: it has no ETag.
 	fresh bool
+	// asks says that it is a question, a part of a list, or an answer to what was typed: the telephone keeps no copy.
+	asks bool
 }
 
 // ServeHTTP answers a telephone.
@@ -116,7 +119,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		exchange.WriteError(w, r, http.StatusMethodNotAllowed, failure.Error{Code: "method_not_allowed", Message: "A phonebook is only read.", Hint: "Send a GET request."})
 		return
 	}
-	q := &request{Request: r, book: book, query: parameters(r), base: h.base(x, book, secret), title: titleOf(book)}
+	q := &request{Request: r, book: book, query: parameters(r), base: h.base(x, book, secret), title: titleOf(book), began: h.options.Clock()}
 	h.answer(w, q, f)
 }
 
@@ -247,6 +250,9 @@ func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, b *phonebook
 func (h *Handler) answer(w http.ResponseWriter, r *request, f format) {
 	ctx := r.Context()
 	view, err := r.book.Open(ctx)
+	if err == nil {
+		err = view.ReadCalled(ctx)
+	}
 	if err != nil {
 		if failure.Of(err).Code == failure.Busy && f.unfilled != nil {
 			send(w, r, f.unfilled(r))
@@ -263,6 +269,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *request, f format) {
 		w.Header().Set("Cache-Control", "private, no-cache")
 		if matches(r.Header.Get("If-None-Match"), etag) {
 			w.WriteHeader(http.StatusNotModified)
+			h.note(r, f)
 			return
 		}
 	} else {
@@ -280,6 +287,22 @@ func (h *Handler) answer(w http.ResponseWriter, r *request, f format) {
 			"file", r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:], "left_out", d.leftOut)
 	}
 	send(w, r, d)
+	h.note(r, f)
+}
+
+// note notes who has read.
+func (h *Handler) note(r *request, f format) {
+	if r.Method == http.MethodHead {
+		return
+	}
+	name, _, _ := r.BasicAuth()
+	if name == "" && r.Header.Get("Authorization") != "" {
+		name = r.book.HTTP.User
+	}
+	r.book.Was(phonebook.Reading{
+		Way: phonebook.OverHTTP, Name: name, Address: h.options.Proxies.Client(r.Request).Addr().String(), Device: r.UserAgent(),
+		Copies: !f.asks && !f.fresh && r.query.Get("q") == "", Began: r.began,
+	})
 }
 
 // documents is raised when the same entries begin to make other documents.

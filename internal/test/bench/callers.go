@@ -272,10 +272,14 @@ func (d *desk) untilRunning(ctx context.Context) error {
 	return errors.New("the run did not start")
 }
 
-// percentile asks at a steady rate while more says so. A question that an answer before it held up counts from when it should
-// have been asked; one that only this client's timer held up counts from when it was: the limit would be worth less if the
-// timer's lateness stood on both sides.
 func (d *desk) percentile(numbers []string, more func(asked int) bool) (float64, error) {
+	return percentile(more, func(i int) error { return d.ask(numbers[i%len(numbers)], "") })
+}
+
+// percentile asks at a steady rate while more says so, and returns the 99th percentile in milliseconds. A question that an answer before it
+// held up counts from when it should have been asked; one that only this client's timer held up counts from when it was: the limit would
+// be worth less if the timer's lateness stood on both sides.
+func percentile(more func(asked int) bool, ask func(i int) error) (float64, error) {
 	var took []time.Duration
 	started := time.Now()
 	for i := 0; more(i); i++ {
@@ -284,7 +288,7 @@ func (d *desk) percentile(numbers []string, more func(asked int) bool) (float64,
 			time.Sleep(wait)
 			asked = time.Now()
 		}
-		if err := d.ask(numbers[i%len(numbers)], ""); err != nil {
+		if err := ask(i); err != nil {
 			return 0, err
 		}
 		took = append(took, time.Since(asked))

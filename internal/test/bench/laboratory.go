@@ -104,7 +104,11 @@ func (l *laboratory) close() {
 }
 
 func (l *laboratory) connect(ctx context.Context) (*pgx.Conn, error) {
-	return pgx.Connect(ctx, l.postgres.DSN("postgres"))
+	return l.connectTo(ctx, "postgres")
+}
+
+func (l *laboratory) connectTo(ctx context.Context, database string) (*pgx.Conn, error) {
+	return pgx.Connect(ctx, l.postgres.DSN(database))
 }
 
 var start = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)

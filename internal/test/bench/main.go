@@ -62,6 +62,8 @@ var benchmarks = []benchmark{
 	{[]string{"judge"}, judge, false},
 	{[]string{"lookup"}, lookup, true},
 	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
+	{[]string{"ldap-search", "ldap-number", "ldap-busy", "phonebook", "carddav-initial", "memory-phones"}, ldapSearch, false},
+	{[]string{"ldap-search-postgres", "ldap-number-postgres", "ldap-busy-postgres"}, ldapSearchPostgres, true},
 	{[]string{"console-overview", "console-pages", "console-search"}, consoles, true},
 	{[]string{"memory-bridge", "memory-sync", "memory-hub", "incremental"}, atScale, true},
 }

@@ -24,6 +24,7 @@ const (
 	SectionOverview     Section = "overview"
 	SectionIntegrations Section = "integrations"
 	SectionContacts     Section = "contacts"
+	SectionPhonebooks   Section = "phonebooks"
 	SectionAccounts     Section = "accounts"
 	SectionUsers        Section = "users"
 	SectionTokens       Section = "tokens"
@@ -54,6 +55,8 @@ type Page struct {
 	Done     string   // a sentence about what was just done
 	May      May
 	OpenID   string // name of the provider to sign in with; empty: none
+
+	Phonebooks bool // there are phonebooks
 }
 
 // In is a path with the chosen account, so that it stays chosen.
