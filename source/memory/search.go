@@ -34,12 +34,12 @@ func (s *Source) Search(ctx context.Context, q bridge.Search) ([]contact.Contact
 }
 
 // holds reports whether digits stand one after the other in a phone number.
-func holds(phone string, any []string) bool {
+func holds(phone string, wanted []string) bool {
 	bare := strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
 			return -1
 		}
 		return r
 	}, phone)
-	return slices.ContainsFunc(any, func(digits string) bool { return strings.Contains(bare, digits) })
+	return slices.ContainsFunc(wanted, func(digits string) bool { return strings.Contains(bare, digits) })
 }

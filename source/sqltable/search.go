@@ -119,11 +119,11 @@ func (t *Table) inDigits(q bridge.Search) Statement {
 		for _, mark := range punctuation {
 			bare = "REPLACE(" + bare + ", '" + mark + "', '')"
 		}
-		var any []string
+		var either []string
 		for _, digits := range q.Digits {
-			any = append(any, bare+" LIKE "+c.parameter(keyset.TextValue("%"+digits+"%"), t.Dialect.Text))
+			either = append(either, bare+" LIKE "+c.parameter(keyset.TextValue("%"+digits+"%"), t.Dialect.Text))
 		}
-		return strings.Join(any, " OR ")
+		return strings.Join(either, " OR ")
 	})
 }
 
@@ -131,11 +131,11 @@ func (t *Table) inDigits(q bridge.Search) Statement {
 func (t *Table) search(q bridge.Search, condition func(c *Conditions, column *Column) string) Statement {
 	c := t.Conditions()
 	c.Add(t.ID.SQL, " IS NOT NULL")
-	var any []string
+	var either []string
 	for _, column := range t.phones() {
-		any = append(any, condition(c, column))
+		either = append(either, condition(c, column))
 	}
-	c.Add("(", strings.Join(any, " OR "), ")")
+	c.Add("(", strings.Join(either, " OR "), ")")
 	return Statement{SQL: "SELECT " + t.list + " FROM " + t.From + c.String() + t.Dialect.limit(q.Most()), Args: c.args}
 }
 
