@@ -335,10 +335,8 @@ func subjectOf(m alertMessage) string {
 }
 
 func (h *Hub) lineOf(l alertLine, well bool) string {
-	words, what := conditionWords[l.Condition], ""
-	if well {
-		what = "works again"
-	} else {
+	words, what := conditionWords[l.Condition], "works again"
+	if !well {
 		what = words[0]
 		if l.Code != "" && l.Condition != registry.ConditionGuarded {
 			what += " (" + l.Code + ")"

@@ -101,7 +101,7 @@ type pass struct {
 
 	run *directory.Run // nil before it started; written by the storing goroutine only
 
-	mu         sync.Mutex // guards what follows, and calls of Progress
+	mu         sync.Mutex    // guards what follows, and calls of Progress
 	told       directory.Run // of the last event
 	retries    int
 	restarts   int

@@ -227,8 +227,12 @@ func (w *world) liveRegistry(c *clock) {
 		if i == 1 {
 			next = c.at.Add(time.Minute)
 		}
-		ok(w, r.Delivered(ctx, d.ID, registry.Sending{Problem: "answered 500"}, next))
+		ok(w, r.Delivered(ctx, d.ID, registry.Sending{Problem: "answered 500", Status: 500, Took: time.Second, Answer: "oh"}, next))
 	}
+	ok(w, r.PutWebhook(ctx, registry.Webhook{ID: "w3", URL: "mailto:ops@example.com", Way: registry.WayEmail, Kinds: []string{registry.AlertEvent}, Managed: true}, nil))
+	ok(w, r.PutRunLog(ctx, crm, 1, registry.RunLog{Lines: []registry.LogLine{{Time: c.at, Level: registry.LevelError, Text: "it failed"}}}))
+	got(r.Hold(ctx, "alerts", "worker that died", time.Minute))(w)
+	ok(w, r.Tell(ctx, "alerts", "worker that died", []registry.Alert{{Key: crm, Is: registry.ConditionBroken, Since: c.at, First: c.at}}, nil, nil))
 	ok(w, r.AddAudit(ctx, &registry.AuditEntry{Actor: "user jane", Action: "integration.add", Account: "acme", Subject: "crm", Detail: "schedule, auth password"}))
 	ok(w, r.AddAudit(ctx, &registry.AuditEntry{Actor: "hub", Action: "purge"}))
 	ok(w, r.PutSample(ctx, registry.Sample{Day: c.at, Account: "acme", Contacts: 7}))

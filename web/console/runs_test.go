@@ -233,3 +233,34 @@ func TestRefusedSignInsDoNotFillTheAuditLog(t *testing.T) {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
 }
+
+// The pages of a run, of a webhook and of the audit log fit every window, and keep nobody out.
+func TestInABrowserWhatIsWatchedFitsEveryWindow(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t)
+	run, webhook := s.eventful(t), s.delivered(t)
+	v := s.administrator(t)
+	b := s.browser(t)
+	b.borrow(v)
+	for path, name := range map[string]string{run: "one-run", webhook: "webhook", "/audit?action=session.&since=2026-01-01": "audit-filtered"} {
+		b.open(path)
+		for _, width := range []int64{390, 1024, 1280} {
+			b.run(chromedp.EmulateViewport(width, 860))
+			var over int
+			b.run(chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &over))
+			if over > 0 {
+				t.Errorf("%s is %d px wider than a window of %d", path, over, width)
+			}
+			if width == 390 {
+				b.picture(name + "-390")
+			}
+		}
+		b.picture(name)
+		for _, dark := range []bool{false, true} {
+			b.dark(dark)
+			b.accessible(fmt.Sprintf("%s, dark %t", path, dark))
+		}
+		b.dark(false)
+	}
+	b.quiet()
+}

@@ -40,8 +40,11 @@ type Mail struct {
 	Encrypted      bool
 }
 
-// User and Password are those that a server lets in.
-const User, Password = "hub", "s3cret-of-smtp"
+// What a server lets in.
+const (
+	User     = "hub"
+	Password = "s3cret-of-smtp"
+)
 
 // The ways to speak TLS.
 const (
