@@ -23,6 +23,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	sealing "github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/demo/sample"
+	"github.com/contactbridge/contactbridge/internal/inside"
 	"github.com/contactbridge/contactbridge/web/console"
 )
 
@@ -58,7 +59,17 @@ func consoles(ctx context.Context, l *laboratory) (_ []result, err error) {
 				})
 			})
 		})
+	if err != nil {
+		return nil, err
+	}
+	catalogue, smallest, err := paired(ctx, l.repeat,
+		func(context.Context) (float64, error) { return v.page("/catalogue") },
+		func(context.Context) (float64, error) { return v.page("/settings") })
 	return []result{
+		{
+			Name: "console-catalogue", Value: catalogue, Limit: smallest, Unit: "ms", Target: 5, atMost: true, ceiling: 100,
+			against: fmt.Sprintf("server time of the page with %d integrations, against that of the settings; at most 100 ms", manyIntegrations),
+		},
 		{
 			Name: "console-overview", Value: overview, Limit: bareOverview, Unit: "ms", Target: 3, atMost: true, ceiling: 200,
 			against: fmt.Sprintf("server time of the page with %d integrations and %d contacts, against its bare queries; at most 200 ms", manyIntegrations, v.contacts),
@@ -105,7 +116,7 @@ func openVisit(ctx context.Context, l *laboratory) (v *visit, err error) {
 		return nil, errors.Join(err, v.registry.Close())
 	}
 	v.hub = hub.New(v.registry, v.store)
-	v.hub.Outbound = http.DefaultTransport
+	v.hub.Outbound, v.hub.Inside = http.DefaultTransport, inside.New(inside.Options{})
 	if v.site, err = console.New(console.Options{Hub: v.hub}); err == nil {
 		err = errors.Join(v.fill(ctx), v.signIn(ctx))
 	}

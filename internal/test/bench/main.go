@@ -59,7 +59,7 @@ var benchmarks = []benchmark{
 	{[]string{"sync-postgres"}, syncPostgres, true},
 	{[]string{"lookup"}, lookup, true},
 	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
-	{[]string{"console-overview", "console-search"}, consoles, true},
+	{[]string{"console-catalogue", "console-overview", "console-search"}, consoles, true},
 	{[]string{"memory-bridge", "memory-sync", "incremental"}, atScale, true},
 }
 
