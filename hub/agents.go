@@ -23,7 +23,7 @@ const (
 // synchronizeAgents fetches all agents of an integration that has any, and stores them. A failure does not concern the run of its
 // contacts: it is noted, told of once, and the next run tries again.
 func (h *Hub) synchronizeAgents(ctx context.Context, c registry.Claim, given map[string]string) {
-	if c.Agents == "" {
+	if c.Agents == "" && (c.Source == "" || !h.Inside.HasAgents(insideSource(c.Integration, given))) {
 		return
 	}
 	stored, rejected, err := h.fetchAgents(ctx, c.Integration, given)
@@ -52,6 +52,9 @@ func (h *Hub) fetchAgents(ctx context.Context, i registry.Integration, given map
 		return 0, 0, err
 	}
 	address, err := fill(i.Agents, l.client.Auth)
+	if i.Source != "" {
+		address = insideAgents
+	}
 	if err != nil {
 		return 0, 0, &failure.Error{Code: failure.Invalid, Field: "agents", Message: "the agents URL " + err.Error(), Hint: "Give that auth field a value, or correct its name in the URL."}
 	}

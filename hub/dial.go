@@ -88,9 +88,15 @@ func (h *Hub) client(i registry.Integration, address string, values map[string]s
 	}
 }
 
+// The addresses of a source inside the hub: its transport carries requests whatever their host.
+const (
+	insideSync   = "http://source.invalid/source/contact_sync"
+	insideAgents = "http://source.invalid/source/agent_sync"
+)
+
 // insideClient is the client of a source inside the hub.
 func (h *Hub) insideClient(i registry.Integration, given, values map[string]string) *bridge.Client {
-	c := h.client(i, "http://source.invalid/source/contact_sync", values)
+	c := h.client(i, insideSync, values)
 	c.HTTP, c.Inside = &http.Client{Transport: h.Inside.Transport(insideSource(i, given))}, true
 	return c
 }

@@ -18,7 +18,7 @@ import (
 // An InsideSource is the configuration of a source inside the hub. It may hold credentials.
 type InsideSource struct {
 	Account string // whose it is: it reads this account's uploaded files
-	Text    string // YAML, with the keys source (or sources), phones and page of a bridge's endpoint
+	Text    string // YAML, with the keys source (or sources), agents, phones and page of a bridge's endpoint
 	Trusted bool   // it stands in the operator's file
 	SignIn  bool   // its access token is the auth value [TokenValue], which a person's sign-in brings
 	// Files take the place of the uploaded files of their names; nil: none do.
@@ -36,6 +36,8 @@ type Inside interface {
 	Transport(s InsideSource) http.RoundTripper
 	// Uploads returns the names of the uploaded files that a source reads, sorted.
 	Uploads(s InsideSource) []string
+	// HasAgents reports whether a source says what its agents come from: its key agents.
+	HasAgents(s InsideSource) bool
 	// SignIn says how people sign in at a source's external service. Other keys than those that this takes may be missing yet.
 	SignIn(s InsideSource) (SignIn, error)
 	// Preview shows the first contacts of a source, and everything that is wrong with it.

@@ -21,6 +21,8 @@ type insideOf struct {
 
 func (s insideOf) Uploads(hub.InsideSource) []string { return nil }
 
+func (s insideOf) HasAgents(hub.InsideSource) bool { return false }
+
 func (s insideOf) Check(of hub.InsideSource) (string, error) {
 	kind, _, _ := strings.Cut(of.Text, " ")
 	if kind == "bad" {

@@ -18,6 +18,7 @@ type sourceFlags struct {
 	kind         string
 	set          []string // KEY=VALUE of the source
 	phones, page []string
+	agents       []string
 	signIn       bool
 }
 
@@ -27,6 +28,7 @@ func (f *sourceFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.set, "set", nil, "a key of the source as `KEY=VALUE`, such as table=customers or fields.name=full_name; @FILE takes the value from a file; may be repeated")
 	flags.BoolVar(&f.signIn, "sign-in", false, "a person signs in at the source's external service, by a client of the hub's configuration (oauth_clients)")
 	flags.StringArrayVar(&f.phones, "phones", nil, "what happens to the source's phone numbers, as `KEY=VALUE`: region=GB, format=e164; may be repeated")
+	flags.StringArrayVar(&f.agents, "source-agents", nil, "what the source's agents come from, as `KEY=VALUE`: kind=mysql, table=users, fields.email=mail; may be repeated")
 	flags.StringArrayVar(&f.page, "page", nil, "when a page of the source ends, as `KEY=VALUE`; may be repeated")
 }
 
@@ -36,8 +38,8 @@ func (f *sourceFlags) given() bool { return f.kind != "" }
 // apply makes the source an integration's, and adds its text to the auth values.
 func (f *sourceFlags) apply(i *registry.Integration, auth map[string]string) error {
 	if !f.given() {
-		if len(f.set)+len(f.phones)+len(f.page) > 0 || f.signIn {
-			return misuse("--set, --phones, --page and --sign-in are for a source", "Name its kind as well: --kind mysql.")
+		if len(f.set)+len(f.phones)+len(f.page)+len(f.agents) > 0 || f.signIn {
+			return misuse("--set, --phones, --page, --source-agents and --sign-in are for a source", "Name its kind as well: --kind mysql.")
 		}
 		return nil
 	}
@@ -45,7 +47,7 @@ func (f *sourceFlags) apply(i *registry.Integration, auth map[string]string) err
 	for _, part := range []struct {
 		name, flag string
 		pairs      []string
-	}{{"source", "set", f.set}, {"phones", "phones", f.phones}, {"page", "page", f.page}} {
+	}{{"source", "set", f.set}, {"phones", "phones", f.phones}, {"page", "page", f.page}, {"agents", "source-agents", f.agents}} {
 		read, err := readPairs(part.flag, part.pairs)
 		if err != nil {
 			return err

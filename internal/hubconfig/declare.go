@@ -114,7 +114,7 @@ func (i Integration) kind() string {
 
 // source is the text of the source, as package inside reads it.
 func (i Integration) source() (string, error) {
-	parts := map[string]strictyaml.Raw{"source": i.Source, "phones": i.Phones, "page": i.Page}
+	parts := map[string]strictyaml.Raw{"source": i.Source, "agents": i.ItsAgents, "phones": i.Phones, "page": i.Page}
 	if i.Sources != nil {
 		parts["sources"] = i.Sources.Raw()
 	}

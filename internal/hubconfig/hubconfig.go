@@ -80,6 +80,7 @@ type Integration struct {
 	Source     strictyaml.Raw    `yaml:"source" jsonschema_description:"Instead of a bridge: the external service, as in a bridge's configuration. The hub reads it itself. See below."`
 	Sources    strictyaml.RawMap `yaml:"sources" jsonschema_description:"Several sources as one, as in a bridge's configuration."`
 	Phones     strictyaml.Raw    `yaml:"phones" jsonschema_description:"Of a source: what happens to phone numbers, as in a bridge's configuration."`
+	ItsAgents  strictyaml.Raw    `yaml:"source_agents" jsonschema_description:"Of a source: what its agents come from, as agents in a bridge's configuration: a source of users, with fields.email."`
 	Page       strictyaml.Raw    `yaml:"page" jsonschema_description:"Of a source: when a page ends, as in a bridge's configuration."`
 	Validation string            `yaml:"validation" jsonschema_description:"URL of its auth_validation endpoint, if it has one: how credentials are tested, and what it answers is sent from then on."`
 	Agents     string            `yaml:"agents" jsonschema_description:"URL of its agent_sync endpoint, if it has one: who of the external service's users are agents."`

@@ -285,7 +285,7 @@ func (c *checker) origin(path string, i Integration) {
 		c.problem(path, path+" has neither bridge nor source", "Write  bridge: https://bridge.example.com/crm/contact_sync , or  source:  as in a bridge's configuration.")
 		return
 	case !own:
-		for key, part := range map[string]strictyaml.Raw{"phones": i.Phones, "page": i.Page} {
+		for key, part := range map[string]strictyaml.Raw{"source_agents": i.ItsAgents, "phones": i.Phones, "page": i.Page} {
 			if !part.IsZero() {
 				c.problem(path+"."+key, key+" is for a source: a bridge has its own configuration", "Write it there.")
 			}

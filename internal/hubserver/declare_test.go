@@ -96,6 +96,7 @@ func changes() map[string]func(*hubconfig.Config) {
 		"sources.*":           withSource("{sources: {a: {kind: memory, contacts: [{id: a, name: b}]}}}"),
 		"phones":              withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, phones: {region: GB}}"),
 		"page":                withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, page: {contacts: 7}}"),
+		"source_agents":       withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, source_agents: {kind: memory, contacts: [{id: c, name: d}]}}"),
 		"bridge":              func(i *hubconfig.Integration) { i.Bridge = "https://bridge.example.com/new/contact_sync" },
 		"validation":          func(i *hubconfig.Integration) { i.Validation = "" },
 		"agents":              func(i *hubconfig.Integration) { i.Agents = "https://bridge.example.com/crm/agent_sync" },
@@ -133,18 +134,27 @@ func changes() map[string]func(*hubconfig.Config) {
 			c.Accounts["acme"].Integrations["crm"] = i
 		}
 	}
+	all["accounts.*.integrations.*.oauth.client"] = func(c *hubconfig.Config) {
+		i := c.Accounts["acme"].Integrations["crm"]
+		c.OAuthClients = map[string]hubconfig.OAuthClient{"hubspot": {ClientID: "hub", ClientSecret: "hush"}}
+		withSource("{source: {kind: hubspot}, oauth: {client: hubspot}}")(&i)
+		c.Accounts["acme"].Integrations["crm"] = i
+	}
 	return all
 }
 
 // withSource is the change of a bridge into a source inside the hub.
 func withSource(text string) func(*hubconfig.Integration) {
 	return func(i *hubconfig.Integration) {
-		cfg, err := hubconfig.Parse("", []byte("accounts: {a: {integrations: {b: "+text+"}}}"), strictyaml.Environment{})
+		cfg, err := hubconfig.Parse("", []byte("{oauth_clients: {hubspot: {client_id: hub}}, accounts: {a: {integrations: {b: "+text+"}}}}"), strictyaml.Environment{})
 		if err != nil {
 			panic(err)
 		}
 		of := cfg.Accounts["a"].Integrations["b"]
-		i.Bridge, i.Validation, i.Source, i.Sources, i.Phones, i.Page = "", "", of.Source, of.Sources, of.Phones, of.Page
+		i.Bridge, i.Validation, i.Source, i.Sources, i.ItsAgents, i.Phones, i.Page = "", "", of.Source, of.Sources, of.ItsAgents, of.Phones, of.Page
+		if of.OAuth != nil {
+			i.OAuth = of.OAuth
+		}
 	}
 }
 

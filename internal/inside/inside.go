@@ -71,10 +71,20 @@ type key [sha256.Size]byte
 type opened struct {
 	handler http.Handler
 	factory source.Factory
-	release func()    // gives its uploaded files back
-	users   int       // requests under way
-	used    time.Time // when the last one ended
+	agents  source.Factory // nil: it has none
+	release func()         // gives its uploaded files back
+	users   int            // requests under way
+	used    time.Time      // when the last one ended
 	refused atomic.Pointer[refusal]
+}
+
+// closeFactories closes what the source and its agents hold.
+func (o *opened) closeFactories() error {
+	err := o.factory.Close()
+	if o.agents != nil {
+		err = errors.Join(err, o.agents.Close())
+	}
+	return err
 }
 
 // A refusal is the last address that a source was not allowed to ask: what the source makes of it does not say how to allow it.
@@ -119,7 +129,9 @@ func New(o Options) *Sources {
 }
 
 // keys are those of an endpoint that a source inside the hub has.
-var keys = []string{"source", "sources", "phones", "page"}
+var keys = []string{"source", "sources", agentsKey, "phones", "page"}
+
+const agentsKey = "agents"
 
 // Endpoint is the name of the only endpoint of a source.
 const Endpoint = "source"
@@ -323,7 +335,7 @@ func (s *Sources) done(o *opened) {
 }
 
 func (s *Sources) close(o *opened) {
-	if err := o.factory.Close(); err != nil {
+	if err := o.closeFactories(); err != nil {
 		s.o.Logger.Warn("could not close a source", "error", err)
 	}
 	o.release()
@@ -360,8 +372,16 @@ func (s *Sources) newOpened(of hub.InsideSource, uploads map[string]source.Uploa
 	if o.factory, err = e.New(deps); err != nil {
 		return nil, below(err)
 	}
+	var openAgents func(context.Context, bridge.Auth) (bridge.Source, error)
+	if e.NewAgents != nil {
+		if o.agents, err = e.NewAgents(deps); err != nil {
+			return nil, errors.Join(below(err), o.factory.Close())
+		}
+		openAgents = o.agents.Open
+	}
 	o.handler = &bridge.Handler{
-		Name: Endpoint, Open: o.factory.Open, Authenticate: bridge.AllowAnyone, Digest: e.Digest(), Limits: e.Page.Limits(), OnDelete: e.OnDelete,
+		Agents: openAgents,
+		Name:   Endpoint, Open: o.factory.Open, Authenticate: bridge.AllowAnyone, Digest: e.Digest(), Limits: e.Page.Limits(), OnDelete: e.OnDelete,
 		UnknownCheckpoint: e.UnknownCheckpoint, Prepare: e.Phones.Prepare(), Logger: slog.New(slog.DiscardHandler), // the run's own log says it
 	}
 	return o, nil
@@ -374,7 +394,7 @@ func (s *Sources) Close() error {
 	var errs []error
 	for k, o := range s.open {
 		delete(s.open, k)
-		errs = append(errs, o.factory.Close())
+		errs = append(errs, o.closeFactories())
 		o.release()
 	}
 	errs = append(errs, s.uploads.close())

@@ -38,6 +38,15 @@ func uploadsOf(text string) []string {
 	return slices.Compact(names)
 }
 
+// HasAgents reports whether a source says what its agents come from.
+func (s *Sources) HasAgents(of hub.InsideSource) bool {
+	if !strings.Contains(of.Text, agentsKey) {
+		return false
+	}
+	var keys map[string]yaml.Node
+	return yaml.Unmarshal([]byte(of.Text), &keys) == nil && keys[agentsKey].Kind == yaml.MappingNode
+}
+
 // paths yields the values of every key path.
 func paths(n *yaml.Node, yield func(string)) {
 	for i, each := range n.Content {

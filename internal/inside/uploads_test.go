@@ -392,3 +392,22 @@ func saying(archive []byte, size uint32) []byte {
 	binary.LittleEndian.PutUint32(archive[at+24:], size)
 	return archive
 }
+
+// The agents of a source inside the hub are synchronized with its contacts, and go through the same guards.
+func TestASourceInsideHasAgents(t *testing.T) {
+	w := inFiles(t)
+	h, ctx := w.hubs[0], hub.WithActor(t.Context(), jane)
+	w.upload(t, "acme", "customers.csv", table(1, 2))
+	w.upload(t, "acme", "users.csv", "id,name,mail\n7,Ann Lee,ann@example.com\n8,Bob Ray,bob@example.com\n")
+	const text = "{source: {kind: csv, path: 'upload:customers.csv'}, agents: {kind: csv, path: '%s', id: id, fields: {name: name, email: mail}}}"
+	i := registry.Integration{Key: crm, Source: "csv", Schedule: registry.Schedule{Off: true}}
+	if err := h.AddIntegration(ctx, i, map[string]string{registry.SourceValue: fmt.Sprintf(text, "/etc/passwd")}); failure.Of(err).Field != "agents.path" {
+		t.Errorf("agents of a file of this machine: %v", err)
+	}
+	must(t, h.AddIntegration(ctx, i, map[string]string{registry.SourceValue: fmt.Sprintf(text, "upload:users.csv")}))
+	v := w.synced(t)
+	agents, err := h.Agents(ctx, crm, "", 10)
+	if err != nil || len(agents) != 2 || agents[0].Agent.Email != "ann@example.com" || v.State.Contacts != 2 || len(v.Files) != 2 {
+		t.Errorf("%+v, %+v, %v", agents, v.State, err)
+	}
+}

@@ -99,7 +99,7 @@ type flowing struct {
 // Read implements [io.Reader].
 func (f *flowing) Read(p []byte) (int, error) {
 	if f.w != nil {
-		now := time.Now()
+		now := time.Now() //nolint:forbidigo // the deadline of a connection
 		if f.began.IsZero() {
 			f.began = now
 		}

@@ -16,6 +16,7 @@ type IntegrationSettings struct {
 	Bridge     string           `json:"bridge,omitempty" maxLength:"2048" doc:"URL of the contact_sync endpoint. It may hold {{field}} placeholders of the fields' values. Absent where there is a source."`
 	Source     map[string]any   `json:"source,omitempty" doc:"Instead of bridge: the external service, which the hub reads itself: kind, and that kind's keys as in a bridge's configuration. All of it is sealed, so that only the kind is shown; sent with nothing but its kind, it stays as it is."`
 	Phones     map[string]any   `json:"phones,omitempty" doc:"Of a source: what happens to phone numbers, as in a bridge's configuration. Sealed with the source, and given with it."`
+	ItsAgents  map[string]any   `json:"source_agents,omitempty" doc:"Of a source: what its agents come from, as agents in a bridge's configuration. Sealed with the source, and given with it."`
 	Page       map[string]any   `json:"page,omitempty" doc:"Of a source: when a page ends, as in a bridge's configuration. Sealed with the source, and given with it."`
 	Validation string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint. Absent: credentials are tried on the first page."`
 	Agents     string           `json:"agents,omitempty" maxLength:"2048" doc:"URL of the agent_sync endpoint. Absent: agents are not synchronized."`
@@ -85,8 +86,8 @@ func (s IntegrationSettings) withSource(auth map[string]string) (map[string]stri
 		return nil, invalid("auth", "auth: "+registry.SourceValue+" is not a name of a value.", "Write the source below source.")
 	}
 	if len(s.Source) == 0 || len(s.Source) == 1 && s.kind() != "missing" {
-		if s.Phones != nil || s.Page != nil {
-			return nil, invalid("source", "source: phones and page are sealed with the source, and given with it.", "Write all of the source as well.")
+		if s.Phones != nil || s.Page != nil || s.ItsAgents != nil {
+			return nil, invalid("source", "source: phones, page and source_agents are sealed with the source, and given with it.", "Write all of the source as well.")
 		}
 		return auth, nil
 	}
@@ -105,6 +106,9 @@ func (s IntegrationSettings) sourceText() (string, error) {
 	}
 	if s.Page != nil {
 		parts["page"] = s.Page
+	}
+	if s.ItsAgents != nil {
+		parts["agents"] = s.ItsAgents
 	}
 	text, err := json.Marshal(parts)
 	return string(text), err

@@ -55,6 +55,7 @@ type changes struct {
 	Bridge     *string           `json:"bridge,omitempty" maxLength:"2048" doc:"URL of the contact_sync endpoint. It takes the place of a source."`
 	Source     map[string]any    `json:"source,omitempty" doc:"The external service that the hub reads itself; all of it. It takes the place of a bridge."`
 	Phones     map[string]any    `json:"phones,omitempty" doc:"Of the source, and given with it."`
+	ItsAgents  map[string]any    `json:"source_agents,omitempty" doc:"Of the source, and given with it."`
 	Page       map[string]any    `json:"page,omitempty" doc:"Of the source, and given with it."`
 	Validation *string           `json:"validation,omitempty" maxLength:"2048" doc:"URL of the auth_validation endpoint; null: none."`
 	Agents     *string           `json:"agents,omitempty" maxLength:"2048" doc:"URL of the agent_sync endpoint; null: none."`
@@ -265,7 +266,7 @@ func capital(change map[string]any) string {
 }
 
 // foreign are objects with keys that are not the hub's.
-var foreign = []string{"params", "source", "phones", "page"}
+var foreign = []string{"params", "source", "phones", "page", "source_agents"}
 
 // makeRoom takes one way to say when an integration runs, or where its contacts come from, away where a change sets another.
 func makeRoom(target, change map[string]any) {
