@@ -215,6 +215,17 @@ func (h *Hub) FindDraft(ctx context.Context, d Draft, things []string) (Draft, e
 	return d, errors.Join(err, h.keepDraft(ctx, d))
 }
 
+// LookDraft looks at what is there to choose from, and leaves the draft's source as it is.
+func (h *Hub) LookDraft(ctx context.Context, d Draft) (Draft, error) {
+	text := d.Text
+	d, err := h.FindDraft(ctx, d, nil)
+	if d.Text = text; d.Found == nil {
+		return d, err
+	}
+	d.Found.Whys = nil
+	return d, errors.Join(err, h.keepDraft(ctx, d))
+}
+
 // asField returns an error of an external service as one that a form shows.
 func asField(err error) error {
 	said := failure.Of(err)

@@ -184,7 +184,8 @@ func (c *Console) fill(q *request, d hub.Draft) (hub.Draft, error) {
 
 // goOn leads to what is next once a source is connected.
 func (c *Console) goOn(q *request, d hub.Draft, shown view.Draft) (err error) {
-	if !shown.Offer.Looks || d.Kept && d.Found == nil { // nothing of the connection was changed
+	proposed := d.Found != nil && len(d.Found.Chosen) > 0
+	if !shown.Offer.Looks || proposed || d.Kept && d.Found == nil { // nothing of the connection was changed
 		return q.redirect(view.DraftPath(d.ID, "contacts"), "")
 	}
 	if d, err = c.hub.FindDraft(q.Context(), d, nil); err != nil && (d.Found == nil || len(d.Found.Things) == 0) {
@@ -247,13 +248,18 @@ func (c *Console) draftThings(q *request) error {
 
 // findThings looks again, where nothing has been found since the connection was changed.
 func (c *Console) findThings(q *request, shown view.Draft) error {
-	d, err := c.hub.FindDraft(q.Context(), shown.Draft, nil)
-	if d.Found == nil || err == nil && len(d.Found.Things) == 0 {
-		shown.Step, shown.Action = view.StepConnect, view.DraftPath(d.ID, "")
-		return q.refuseDraft(shown, errors.Join(err, nil), sameField)
+	d, err := c.hub.LookDraft(q.Context(), shown.Draft)
+	if d.Found != nil && len(d.Found.Things) > 0 {
+		shown.Draft = d
+		return q.showDraft(http.StatusOK, shown)
 	}
-	shown.Draft = d
-	return q.showDraft(http.StatusOK, shown)
+	if err == nil {
+		return q.redirect(view.DraftPath(d.ID, "contacts"), "")
+	}
+	if shown, failed := c.draftPage(q, d, view.StepConnect); failed == nil {
+		return q.refuseDraft(shown, err, sameField)
+	}
+	return err
 }
 
 func (c *Console) chooseThings(q *request) error {

@@ -80,7 +80,17 @@ func consoles(ctx context.Context, l *laboratory) (_ []result, err error) {
 				})
 			})
 		})
+	if err != nil {
+		return nil, err
+	}
+	catalogue, smallest, err := paired(ctx, l.repeat,
+		func(context.Context) (float64, error) { return v.page("/catalogue") },
+		func(context.Context) (float64, error) { return v.page("/settings") })
 	return []result{
+		{
+			Name: "console-catalogue", Value: catalogue, Limit: smallest, Unit: "ms", Target: 5, atMost: true, ceiling: 100,
+			against: fmt.Sprintf("server time of the page with %d integrations, against that of the settings; at most 100 ms", manyIntegrations),
+		},
 		{
 			Name: "console-overview", Value: overview, Limit: bareOverview, Unit: "ms", Target: 3, atMost: true, ceiling: 200,
 			against: fmt.Sprintf("server time of the page with %d integrations and %d contacts, against its bare queries; at most 200 ms", manyIntegrations, v.contacts),

@@ -64,7 +64,7 @@ var benchmarks = []benchmark{
 	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
 	{[]string{"ldap-search", "ldap-number", "ldap-busy", "phonebook", "carddav-initial", "memory-phones"}, ldapSearch, false},
 	{[]string{"ldap-search-postgres", "ldap-number-postgres", "ldap-busy-postgres"}, ldapSearchPostgres, true},
-	{[]string{"console-overview", "console-pages", "console-search"}, consoles, true},
+	{[]string{"console-catalogue", "console-overview", "console-pages", "console-search"}, consoles, true},
 	{[]string{"memory-bridge", "memory-sync", "memory-hub", "incremental"}, atScale, true},
 }
 
