@@ -247,7 +247,7 @@ func (s *scrubber) figure(path, key string, n json.Number) any {
 		return n
 	case has(s.times, path, key) && isTime(text):
 		return n
-	case key == "expires_in", has(s.flags, path, key) && err == nil && math.Abs(value) < 100, value == 0:
+	case key == "expires_in", s.literals[text], has(s.flags, path, key) && err == nil && math.Abs(value) < 100, value == 0:
 		return n
 	case has(s.cursors, path, key):
 		return json.Number(s.cursor(text))

@@ -117,6 +117,11 @@ func TestARecordingOfEveryPresetIsReplayed(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer replayed.Close()
+			defer func() {
+				if t.Failed() {
+					t.Logf("not recorded: %s\n%s", player.Missing(), configuration)
+				}
+			}()
 			got := contactsOf(t, openedSource{replayed.(fullSource), again})
 			if missing := player.Missing(); len(missing) > 0 {
 				t.Fatalf("not recorded: %s\n%s", missing[0], configuration)

@@ -783,6 +783,10 @@ func (p *prover) limits() {
 			if header == t.Reset {
 				key = "throttle.reset"
 			}
+			if t.Left == "" { // when there is more is of interest only where there is no more
+				p.open(name, title, []string{key}, asked, "no answer has the header "+header, "It may come only where requests are limited, or with one that is refused. Compare "+key+" with the documentation.")
+				return
+			}
 			p.failed(name, title, []string{key}, asked, "no answer has the header "+header, "Correct "+key+", or remove it.")
 			return
 		}
