@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -218,6 +219,9 @@ func (s *scrubber) cursor(text string) string {
 		return s.url(text)
 	}
 	if isNumber(text) {
+		if to, ok := s.ids[text]; ok || isSmall(text) {
+			return cmp.Or(to, text) // how many were read, or which page is next
+		}
 		if s.learning {
 			s.seenIDs[text] = true // it may be the next id
 		}

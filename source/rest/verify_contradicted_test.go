@@ -589,7 +589,7 @@ func ofReading(of string) (list []contradiction) {
 	}
 	add("fewer records come than are asked for", []string{"page_size", "by_id", "ties"}, contradiction{
 		applies: has(func(_ *rest.Language, r *rest.Reading) bool {
-			return r.Uses("limit") && r.Page.Size > 2 && r.Page.More == "" && r.Page.Next == ""
+			return r.Uses("limit") && r.Page.Size > 2 && r.Page.More == "" && r.Page.Next == "" && !r.Page.ToEmpty
 		}),
 		request: rewritten(of, "limit", func(m *middle, old string, _ func(time.Time) string) string {
 			if most := m.language.Reading(of).Page.Size - 1; old == fmt.Sprint(most+1) {
@@ -643,7 +643,12 @@ func ofReading(of string) (list []contradiction) {
 	})
 	add("whether there are more stands elsewhere", []string{"next_page", "page_size", "by_id"}, contradiction{
 		applies: has(func(_ *rest.Language, r *rest.Reading) bool { return r.Page.More != "" }),
-		answer:  answered(of, func(_ *middle, r *rest.Reading, body any) any { move(body, r.Page.More, "are_there_more"); return body }),
+		answer: func(m *middle, name string, a *http.Response) {
+			if header, ok := strings.CutPrefix(m.language.Reading(of).Page.More, "header:"); ok && name == of {
+				a.Header.Del(header)
+			}
+			answered(of, func(_ *middle, r *rest.Reading, body any) any { move(body, r.Page.More, "are_there_more"); return body })(m, name, a)
+		},
 	})
 	add("the end stands elsewhere", []string{"next_page", "records", "token"}, contradiction{
 		applies: has(func(_ *rest.Language, r *rest.Reading) bool { return r.Done != "" }),

@@ -57,6 +57,7 @@ func populate(v tenant, store *vendors.Store, clock *vendors.Clock) {
 		}
 		store.Put(at, id, v.fields(full(i)))
 		ids = append(ids, id)
+		clock.Advance(2 * time.Second) // so that the order in which they were created can be seen
 	}
 	if v.deletes != nil {
 		for i, id := range ids[30:38] {
