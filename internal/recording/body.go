@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -218,6 +219,9 @@ func (s *scrubber) cursor(text string) string {
 		return s.url(text)
 	}
 	if isNumber(text) {
+		if to, ok := s.ids[text]; ok || isSmall(text) {
+			return cmp.Or(to, text) // how many were read, or which page is next
+		}
 		if s.learning {
 			s.seenIDs[text] = true // it may be the next id
 		}
@@ -247,7 +251,7 @@ func (s *scrubber) figure(path, key string, n json.Number) any {
 		return n
 	case has(s.times, path, key) && isTime(text):
 		return n
-	case key == "expires_in", has(s.flags, path, key) && err == nil && math.Abs(value) < 100, value == 0:
+	case key == "expires_in", s.literals[text], has(s.flags, path, key) && err == nil && math.Abs(value) < 100, value == 0:
 		return n
 	case has(s.cursors, path, key):
 		return json.Number(s.cursor(text))

@@ -86,14 +86,26 @@ func (r *Request) Is(sent *http.Request) bool {
 	if r.IsZero() || sent.Method != r.method() {
 		return false
 	}
-	path, _ := pattern(r.Path.written)
-	if i := strings.Index(r.Path.written, "{{"); i < 0 && !strings.HasSuffix(sent.URL.Path, r.Path.written) || i >= 0 && !fitsEnd(path, sent.URL.Path) {
+	written, constant, _ := strings.Cut(r.Path.written, "?")
+	path, _ := pattern(written)
+	if i := strings.Index(written, "{{"); i < 0 && !strings.HasSuffix(sent.URL.Path, written) || i >= 0 && !fitsEnd(path, sent.URL.Path) {
 		return false
 	}
 	query := sent.URL.Query()
+	own, err := url.ParseQuery(constant)
+	if err != nil {
+		panic(err)
+	}
+	for name, values := range own {
+		if !slices.Equal(query[name], values) {
+			return false
+		}
+		query.Del(name)
+	}
 	for name, t := range r.Query {
 		p, _ := pattern(t.written)
-		if !p.MatchString(query.Get(name)) {
+		always := strings.Contains(t.written, "{{from") || strings.Contains(t.written, "{{before")
+		if !p.MatchString(query.Get(name)) || always && !query.Has(name) {
 			return false
 		}
 		query.Del(name)
@@ -112,8 +124,21 @@ func (r *Request) Is(sent *http.Request) bool {
 	if r.Body.IsZero() {
 		return len(body) == 0
 	}
-	p, _ := pattern(r.Body.template())
-	return p.Match(body)
+	return r.Body.templateOf(string(body)) != ""
+}
+
+// optional fits a member of a JSON object that is left out where it has no value.
+var optional = regexp.MustCompile(`"[^"]+":"\{\{[^"}]*\|optional\}\}",?|,"[^"]+":"\{\{[^"}]*\|optional\}\}"`)
+
+// templateOf returns the template that a body fits: the whole one, or the one without what is optional; empty if it fits none.
+func (b Body) templateOf(body string) string {
+	whole := b.template()
+	for _, template := range []string{whole, strings.ReplaceAll(optional.ReplaceAllString(whole, ""), ",}", "}")} {
+		if p, _ := pattern(template); p.MatchString(body) {
+			return template
+		}
+	}
+	return ""
 }
 
 func fitsEnd(p *regexp.Regexp, path string) bool {
@@ -176,7 +201,7 @@ func (r *Request) Rewrite(sent *http.Request, name string, change func(old strin
 		}
 	}
 	if body := bodyOf(sent); !r.Body.IsZero() {
-		sent.Body = io.NopCloser(strings.NewReader(replace(r.Body.template(), string(body))))
+		sent.Body = io.NopCloser(strings.NewReader(replace(r.Body.templateOf(string(body)), string(body))))
 	}
 }
 

@@ -15,10 +15,12 @@ func (s *Source) Recorded() source.Recorded {
 	l, c := s.factory.language, s.client
 	known := source.Recorded{Secrets: map[string]string{}, Values: map[string]string{}, Address: c.base.String(), Wrong: spoil}
 	for _, f := range l.Connection {
-		if f.Secret {
-			known.Secrets[f.Name] = textOf(c.values[f.Name])
-		} else {
-			known.Values[f.Name] = textOf(c.values[f.Name])
+		value := textOf(c.values[f.Name])
+		switch {
+		case f.Secret:
+			known.Secrets[f.Name] = value
+		case value != f.Default: // which is everyone's, and need not be written
+			known.Values[f.Name] = value
 		}
 	}
 	for name, value := range c.values {
@@ -36,6 +38,9 @@ func (s *Source) Recorded() source.Recorded {
 			known.CredentialQuery = append(known.CredentialQuery, way.Name)
 		default:
 			known.CredentialHeaders = append(known.CredentialHeaders, way.Name)
+		}
+		for name := range way.Headers {
+			known.CredentialHeaders = append(known.CredentialHeaders, name)
 		}
 		if path, err := way.TokenURL.expand(c.values, nil); err == nil && path != "" {
 			if address, err := c.resolve(path); err == nil {
@@ -57,14 +62,17 @@ func (l *Language) recorded(known *source.Recorded) {
 			return
 		}
 		*keys = append(*keys, keysOf(path)...)
+		known.Keys = append(known.Keys, partsOf(path)...)
 	}
-	texts := []string{l.ID, l.Updated.Path, l.Deleted, l.Keep, l.Merged, l.Deletions.ID, l.Deletions.At}
+	texts := []string{l.ID, l.Updated.Path, l.Deleted, l.Keep, l.Merged, l.Deletions.ID, l.Deletions.At, l.Agents.ID, l.Agents.Name, l.Agents.Email, l.Agents.Keep}
 	path(l.Updated.Path, &known.Times)
 	path(l.Deletions.At, &known.Times)
 	path(l.Deleted, &known.Flags)
 	path(l.Keep, &known.Flags)
 	path(l.ID, &known.IDs)
 	path(l.Deletions.ID, &known.IDs)
+	path(l.Agents.ID, &known.IDs)
+	path(l.Agents.Keep, &known.Flags)
 	for _, r := range l.readings() {
 		path(r.Page.More, &known.Flags)
 		path(r.Done, &known.Flags)
@@ -87,6 +95,9 @@ func (l *Language) recorded(known *source.Recorded) {
 		for _, quoted := range literal.FindAllString(text, -1) {
 			known.Literals = append(known.Literals, strings.Trim(quoted, `"`))
 		}
+		for _, compared := range comparedNumber.FindAllStringSubmatch(text, -1) {
+			known.Literals = append(known.Literals, compared[1])
+		}
 	}
 	for _, keys := range [][]string{known.Times, known.Flags, known.IDs, known.Cursors} {
 		known.Keys = append(known.Keys, keys...)
@@ -108,7 +119,9 @@ func (l *Language) recorded(known *source.Recorded) {
 
 var (
 	literal = regexp.MustCompile(`"[^"]*"`)
-	aKey    = regexp.MustCompile(`[\w@]+(?:\.[\w@]+)*`)
+	// comparedNumber fits what a value is compared with, such as the number of a custom field.
+	comparedNumber = regexp.MustCompile(`[=!]=\s*(\d+)`)
+	aKey           = regexp.MustCompile(`[\w@]+(?:\.[\w@]+)*`)
 )
 
 // keysOf returns the last keys of the paths in an expression; of a key with dots in it the whole too.

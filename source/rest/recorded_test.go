@@ -18,6 +18,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/recording"
 	"github.com/contactbridge/contactbridge/internal/test/vendors"
 	"github.com/contactbridge/contactbridge/phone"
+	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/rest"
 )
 
@@ -117,6 +118,11 @@ func TestARecordingOfEveryPresetIsReplayed(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer replayed.Close()
+			defer func() {
+				if t.Failed() {
+					t.Logf("not recorded: %s\n%s", player.Missing(), configuration)
+				}
+			}()
 			got := contactsOf(t, openedSource{replayed.(fullSource), again})
 			if missing := player.Missing(); len(missing) > 0 {
 				t.Fatalf("not recorded: %s\n%s", missing[0], configuration)
@@ -124,6 +130,77 @@ func TestARecordingOfEveryPresetIsReplayed(t *testing.T) {
 			compareRecorded(t, want, got)
 		})
 	}
+}
+
+// Users are somebody too: a recording of the checks has nothing of theirs, and replayed, they can be read as agents again.
+func TestARecordingOfUsersHasNothingOfTheirs(t *testing.T) {
+	for _, v := range tenantsOfPresets(t) {
+		if presetOf(v).Language.Agents.IsZero() {
+			continue
+		}
+		t.Run(v.kind, func(t *testing.T) {
+			t.Parallel()
+			clock := new(vendors.Clock)
+			simulator, _ := v.new(clock.Now)
+			var users []vendors.User
+			var secrets []string
+			for i := range 230 {
+				u := vendors.User{ID: fmt.Sprint(7_310_042 + 3*i), Name: fmt.Sprintf("Wilhelmina Featherstone%d", i), Email: fmt.Sprintf("wilhelmina%d@kowalczyk.example.net", i), Inactive: i%9 == 0}
+				users = append(users, u)
+				if !u.Inactive || i == 0 {
+					secrets = append(secrets, u.ID, u.Email, "Wilhelmina", "Featherstone", "kowalczyk")
+				}
+			}
+			simulator.Common().SetUsers(users...)
+			cloud := new(vendors.Cloud)
+			cloud.Add(simulator)
+			recorder := recording.NewRecorder(cloud, clock.Now())
+			text := smallPages(v)
+			s, err := open(t.Context(), v.kind, text, recorder, clock, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			want := agentsCheck(t, s)
+			if want.Verdict != source.Passed {
+				t.Fatalf("\n%s", tell([]source.Check{want}))
+			}
+			folder := filepath.Join(t.TempDir(), "report")
+			var node yaml.Node
+			if err := yaml.Load([]byte("kind: "+v.kind+"\n"+text), &node); err != nil {
+				t.Fatal(err)
+			}
+			known := s.(openedSource).fullSource.(*rest.Source).Recorded()
+			if err := recorder.Save(folder, recording.About{Endpoint: "crm", Known: known, Source: node.Content[0]}); err != nil {
+				t.Fatal(err)
+			}
+			lookFor(t, folder, secrets)
+
+			player, err := recording.Open(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := open(t.Context(), v.kind, sourceOf(t, folder), player, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer again.Close()
+			if got := agentsCheck(t, again); got.Verdict != want.Verdict || got.Came != want.Came {
+				t.Errorf("recorded was\n%sreplayed is\n%snot recorded: %q", tell([]source.Check{want}), tell([]source.Check{got}), player.Missing())
+			}
+		})
+	}
+}
+
+// agentsCheck returns the check of users.
+func agentsCheck(t *testing.T, s fullSource) source.Check {
+	t.Helper()
+	checks := checksOf(t, s)
+	i := slices.IndexFunc(checks, func(c source.Check) bool { return c.Name == "agents" })
+	if i < 0 {
+		t.Fatalf("users were not checked:\n%s", tell(checks))
+	}
+	return checks[i]
 }
 
 // contactsOf reads an initial run in parts.

@@ -19,8 +19,8 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// withoutUsers are the presets whose vendors have contacts only.
-var withoutUsers = []string{"google"}
+// withoutUsers are the presets whose vendors have contacts only, or show users to few apps.
+var withoutUsers = []string{"google", "shopify"}
 
 // agentsOf reads what stands below agents, of a kind with a text, as a bridge does.
 func agentsOf(t *testing.T, kind, text string, simulators ...vendors.Simulator) ([]bridge.Agent, []string, error) {

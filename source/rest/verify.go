@@ -72,7 +72,7 @@ func (s *Source) Verify(ctx context.Context, records int) iter.Seq[source.Check]
 		p := s.newProver(ctx, records, yield)
 		for _, check := range []func(){
 			p.credentials, p.wrongKey, p.sample, p.sampleDeletions, p.farFuture, p.bounds, p.orders, p.sizes, p.nextPages, p.byIDs, p.ties, p.times, p.deletions, p.tokens,
-			p.fields, p.values, p.merged, p.limits,
+			p.fields, p.values, p.merged, p.agents, p.limits,
 		} {
 			if p.stopped || ctx.Err() != nil {
 				return
@@ -97,7 +97,7 @@ func (s *Source) newProver(ctx context.Context, records int, yield func(source.C
 		}
 	}
 	own := &client{
-		factory: c.factory, values: c.values, base: c.base, zone: c.zone, bucket: c.bucket, auth: c.auth, settings: c.settings,
+		factory: c.factory, values: c.values, base: c.base, zone: c.zone, readZone: c.readZone, bucket: c.bucket, auth: c.auth, settings: c.settings,
 		http: &http.Client{Transport: sent, CheckRedirect: c.http.CheckRedirect},
 	}
 	return &prover{

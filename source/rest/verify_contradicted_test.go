@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -83,7 +84,7 @@ func (m *middle) nameOf(r *http.Request) string {
 	if l.Verify.Is(r) {
 		return "verify" // it may be like another one, whose place it does not take
 	}
-	for _, name := range []string{"deletions", "by_id", "list", "changes"} {
+	for _, name := range []string{"deletions", "by_id", "agents", "list", "changes"} {
 		if l.Reading(name).Is(r) && !(name == "deletions" && l.Deletions.By != "request") {
 			m.last = name
 			return name
@@ -93,6 +94,12 @@ func (m *middle) nameOf(r *http.Request) string {
 		if isTokenLink(r) {
 			m.last = "changes"
 		}
+	}
+	if slices.ContainsFunc(l.Auth, func(way rest.Auth) bool {
+		fetched := way.TokenURL.Written()
+		return fetched != "" && strings.HasSuffix(fetched, r.URL.Path)
+	}) {
+		return "token"
 	}
 	return m.last
 }
@@ -297,6 +304,9 @@ func contradictions() (list []contradiction) {
 		name: "wrong credentials are let in", applies: withKey, by: []string{"wrong_key"},
 		request: func(m *middle, name string, r *http.Request) {
 			right := m.first["verify"]
+			if right == nil || name == "token" {
+				return // its credentials are in its body
+			}
 			for header, values := range right.Header {
 				if header == "Authorization" || strings.HasPrefix(header, "X-") || strings.HasSuffix(header, "KEY") || strings.Contains(strings.ToLower(header), "key") {
 					r.Header[header] = values
@@ -306,6 +316,11 @@ func contradictions() (list []contradiction) {
 				if _, ok := r.Header[header]; ok && header != "Content-Type" && header != "Accept" && !isOf(m.language, name, header) {
 					r.Header[header] = values
 				}
+			}
+		},
+		answer: func(m *middle, name string, a *http.Response) {
+			if first := m.pages["token"]; name == "token" && a.StatusCode != http.StatusOK && first != nil {
+				a.StatusCode, a.Body = http.StatusOK, io.NopCloser(bytes.NewReader(first))
 			}
 		},
 	})
@@ -333,7 +348,7 @@ func contradictions() (list []contradiction) {
 	})
 	for _, header := range []func(l *rest.Language) string{func(l *rest.Language) string { return l.Throttle.Left }, func(l *rest.Language) string { return l.Throttle.Reset }} {
 		add(contradiction{
-			name: "a header of limits has another name", applies: func(l *rest.Language) bool { return header(l) != "" }, by: []string{"limits"},
+			name: "a header of limits has another name", open: true, applies: func(l *rest.Language) bool { return header(l) != "" }, by: []string{"limits"},
 			answer: func(m *middle, _ string, a *http.Response) { a.Header.Del(header(m.language)) },
 		})
 	}
@@ -359,7 +374,7 @@ func contradictions() (list []contradiction) {
 		},
 	})
 	add(contradiction{
-		name: "times are finer", applies: plainTime, by: []string{"precision"},
+		name: "times are finer", by: []string{"precision"}, applies: func(l *rest.Language) bool { return plainTime(l) && l.Updated.Fineness() > time.Microsecond },
 		answer: retimed(func(m *middle, at time.Time) time.Time { return at.Add(m.language.Updated.Fineness() / 2) }),
 	})
 	add(contradiction{
@@ -425,6 +440,35 @@ func contradictions() (list []contradiction) {
 		},
 	})
 
+	// What belongs to users.
+	for what, expression := range map[string]func(l *rest.Language) string{
+		"names": func(l *rest.Language) string { return l.Agents.Name }, "e-mail addresses": func(l *rest.Language) string { return l.Agents.Email },
+		"ids": func(l *rest.Language) string { return cmp.Or(l.Agents.ID, "id") },
+	} {
+		add(contradiction{
+			name: what + " of users have another name", by: []string{"agents"},
+			applies: func(l *rest.Language) bool { return !l.Agents.IsZero() && plain.MatchString(expression(l)) },
+			answer: func(m *middle, name string, a *http.Response) {
+				if name == "agents" {
+					elsewhere(unticked(expression(m.language)), "called")(m, name, a)
+				}
+			},
+		})
+	}
+	add(contradiction{
+		name: "users stand elsewhere", by: []string{"agents"},
+		applies: func(l *rest.Language) bool { return !l.Agents.IsZero() && l.Agents.Records != "$" },
+		answer:  answered("agents", func(_ *middle, r *rest.Reading, body any) any { move(body, r.Records, "users_are_here"); return body }),
+	})
+	add(contradiction{
+		name: "there is no request for users", by: []string{"agents"}, applies: func(l *rest.Language) bool { return !l.Agents.IsZero() },
+		answer: func(_ *middle, name string, a *http.Response) {
+			if name == "agents" {
+				a.StatusCode, a.Body = http.StatusBadRequest, io.NopCloser(strings.NewReader(`{"problem": "no such users"}`))
+			}
+		},
+	})
+
 	// What belongs to deletions and tokens.
 	byRequest := func(l *rest.Language) bool { return l.Deletions.By == "request" }
 	add(contradiction{
@@ -436,6 +480,11 @@ func contradictions() (list []contradiction) {
 			}
 			var people []any
 			recordsOf(live, m.language.Changes.Records, func(elements []any) []any { people = elements; return elements })
+			for _, person := range people { // the list names them by a key of its own
+				if id := m.language.Deletions.ID; plain.MatchString(id) && plain.MatchString(m.language.ID) {
+					at(person, unticked(m.language.ID), func(object map[string]any, key string) { person.(map[string]any)[unticked(id)] = object[key] })
+				}
+			}
 			return recordsOf(body, r.Records, func([]any) []any { return people })
 		}),
 	})
@@ -540,7 +589,7 @@ func ofReading(of string) (list []contradiction) {
 	}
 	add("fewer records come than are asked for", []string{"page_size", "by_id", "ties"}, contradiction{
 		applies: has(func(_ *rest.Language, r *rest.Reading) bool {
-			return r.Uses("limit") && r.Page.Size > 2 && r.Page.More == "" && r.Page.Next == ""
+			return r.Uses("limit") && r.Page.Size > 2 && r.Page.More == "" && r.Page.Next == "" && !r.Page.ToEmpty
 		}),
 		request: rewritten(of, "limit", func(m *middle, old string, _ func(time.Time) string) string {
 			if most := m.language.Reading(of).Page.Size - 1; old == fmt.Sprint(most+1) {
@@ -594,7 +643,12 @@ func ofReading(of string) (list []contradiction) {
 	})
 	add("whether there are more stands elsewhere", []string{"next_page", "page_size", "by_id"}, contradiction{
 		applies: has(func(_ *rest.Language, r *rest.Reading) bool { return r.Page.More != "" }),
-		answer:  answered(of, func(_ *middle, r *rest.Reading, body any) any { move(body, r.Page.More, "are_there_more"); return body }),
+		answer: func(m *middle, name string, a *http.Response) {
+			if header, ok := strings.CutPrefix(m.language.Reading(of).Page.More, "header:"); ok && name == of {
+				a.Header.Del(header)
+			}
+			answered(of, func(_ *middle, r *rest.Reading, body any) any { move(body, r.Page.More, "are_there_more"); return body })(m, name, a)
+		},
 	})
 	add("the end stands elsewhere", []string{"next_page", "records", "token"}, contradiction{
 		applies: has(func(_ *rest.Language, r *rest.Reading) bool { return r.Done != "" }),
@@ -677,6 +731,7 @@ func contradicted(t *testing.T, v tenant, c contradiction) (missed string, asked
 		return "", false
 	}
 	populate(v, store, clock)
+	simulator.Common().SetUsers(someUsers()...)
 	between.on = true
 	var checks []source.Check
 	for check := range s.Verify(t.Context(), 1000) {

@@ -169,6 +169,10 @@ func (p *prover) listedDeletions(name, title string, keys []string) {
 		p.open(name, title, keys, asked, "no record", "Nothing was deleted lately. Delete a contact in the service, and check again.")
 		return
 	}
+	if named := s.ids(func(item) bool { return true }); len(named) < len(s.items) {
+		p.failed(name, title, []string{"deletions.id"}, asked, fmt.Sprintf("%s, %d of them without an id", s.count(), len(s.items)-len(named)), "Correct deletions.id: whom the list names cannot be told.")
+		return
+	}
 	if p.l.Deletions.At != "" {
 		if without := s.ids(func(i item) bool { return i.noTime }); len(without) > 0 {
 			p.failed(name, title, keys, asked, fmt.Sprintf("%s, without a time at %s: %s", s.count(), p.l.Deletions.At, someOf(without)), "Correct deletions.at and deletions.as: what was deleted before the last run cannot be told from what was deleted since.")

@@ -186,6 +186,8 @@ func (p *prover) disordered(s *sample) (before, after string, wrong bool) {
 				wrong = !a.noTime && !b.noTime && a.stamp <= b.stamp-step
 			case orderID:
 				wrong = a.id != "" && b.id != "" && s.reading.IDs != "" && !s.reading.comesAfter(b.id, a.id)
+			case orderCreated:
+				wrong = b.made < a.made
 			}
 			if wrong {
 				return a.id, b.id, true
@@ -512,7 +514,7 @@ func (p *prover) byIDs() {
 	within := func(i item) bool { return i.noTime || i.stamp >= from && i.stamp < before }
 	ids := got.ids(within)
 	if before, after, wrong := p.disordered(got); wrong {
-		p.failed(name, title, append(keys, "by_id.ids", "by_id.order"), asked, fmt.Sprintf("%s came before %s", before, after), "Correct by_id.ids (number, bytes), or the parameter that sorts by id.")
+		p.failed(name, title, append(keys, "by_id.ids", "by_id.order"), asked, fmt.Sprintf("%s came before %s", before, after), "Correct by_id.ids (number, bytes) or by_id.created, or the parameter that sorts by it.")
 		return
 	}
 	if lost := missing(wanted, ids); len(lost) > 0 {
@@ -782,6 +784,10 @@ func (p *prover) limits() {
 			key := "throttle.left"
 			if header == t.Reset {
 				key = "throttle.reset"
+			}
+			if t.Left == "" { // when there is more is of interest only where there is no more
+				p.open(name, title, []string{key}, asked, "no answer has the header "+header, "It may come only where requests are limited, or with one that is refused. Compare "+key+" with the documentation.")
+				return
 			}
 			p.failed(name, title, []string{key}, asked, "no answer has the header "+header, "Correct "+key+", or remove it.")
 			return

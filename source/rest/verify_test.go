@@ -57,6 +57,7 @@ func populate(v tenant, store *vendors.Store, clock *vendors.Clock) {
 		}
 		store.Put(at, id, v.fields(full(i)))
 		ids = append(ids, id)
+		clock.Advance(2 * time.Second) // so that the order in which they were created can be seen
 	}
 	if v.deletes != nil {
 		for i, id := range ids[30:38] {
@@ -68,6 +69,14 @@ func populate(v tenant, store *vendors.Store, clock *vendors.Clock) {
 		store.Merge(ids[42], ids[41])
 	}
 	clock.Advance(20 * time.Minute)
+}
+
+// someUsers are users with whom a list of users can be judged: more than two pages of most services, some of them inactive.
+func someUsers() (users []vendors.User) {
+	for n := range 450 {
+		users = append(users, vendors.User{ID: fmt.Sprint(100_000 + n), Name: fmt.Sprint("Ada Agent", n), Email: fmt.Sprintf("ada%d@example.com", n), Inactive: n%50 == 7})
+	}
+	return users
 }
 
 // smallPages returns the configuration of a tenant with small pages of deletions too, where the preset says how many a page has.
@@ -118,6 +127,7 @@ func TestEveryPresetIsProvedByItsSimulator(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, v, smallPages(v))
 			populate(v, s.store, s.clock)
+			s.simulator.Common().SetUsers(someUsers()...)
 			before := s.store.Live()
 			checks := checksOf(t, s.source)
 			for _, c := range checks {

@@ -89,6 +89,8 @@ var intercomVersions = []string{"", "2.11", "2.12", "2.13", "2.14", "2.15", "2.1
 func (i *Intercom) answer(w http.ResponseWriter, r *http.Request) error {
 	if window, ok := i.window("app"); ok {
 		i.limits(w, i.remaining("app"), window)
+	} else {
+		i.limits(w, 1666, 10*time.Second)
 	}
 	if version := r.Header.Get("Intercom-Version"); !slices.Contains(intercomVersions, version) {
 		return invalidf("intercom_version_invalid", "The requested version could not be found")

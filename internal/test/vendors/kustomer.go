@@ -48,11 +48,13 @@ func (k *Kustomer) refuse(w http.ResponseWriter, why *refusal) {
 }
 
 func (k *Kustomer) answer(w http.ResponseWriter, r *http.Request) error {
-	if k.isLimited() {
-		w.Header().Set("X-Ratelimit-Limit", "300")
-		w.Header().Set("X-Ratelimit-Remaining", strconv.Itoa(k.remaining("minute")))
-		w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(k.Now().Add(time.Minute).Unix(), 10))
+	left := 300
+	if _, ok := k.window("minute"); ok {
+		left = k.remaining("minute")
 	}
+	w.Header().Set("X-Ratelimit-Limit", "300")
+	w.Header().Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+	w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(k.Now().Add(time.Minute).Unix(), 10))
 	switch r.Method + " " + r.URL.Path {
 	case "GET /v1/customers":
 		p := read(r)

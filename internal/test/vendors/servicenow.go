@@ -60,9 +60,7 @@ func (s *ServiceNow) refuse(w http.ResponseWriter, why *refusal) {
 	case throttled:
 		seconds := int(why.wait.Seconds() + 0.999)
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
-		w.Header().Set("X-RateLimit-Limit", "600")
-		w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(s.Now().Unix()+int64(seconds), 10))
-		w.Header().Set("X-RateLimit-Rule", "a1b2c3d4e5f60718293a4b5c6d7e8f90")
+		s.limits(w, seconds)
 		message, detail = "Rate limit exceeded", "Rejected by rate limiting. Check response headers for more details."
 	case unauthorized:
 		message, detail = "User Not Authenticated", "Required to provide Auth information"
@@ -74,6 +72,13 @@ func (s *ServiceNow) refuse(w http.ResponseWriter, why *refusal) {
 		message = "Internal Server Error"
 	}
 	_ = writeJSON(w, why.statusOf(), map[string]any{"error": map[string]any{"message": message, "detail": detail}, "status": "failure"})
+}
+
+// limits writes the headers of the rule for requests, which reset in so many seconds.
+func (s *ServiceNow) limits(w http.ResponseWriter, seconds int) {
+	w.Header().Set("X-RateLimit-Limit", "600")
+	w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(s.Now().Unix()+int64(seconds), 10))
+	w.Header().Set("X-RateLimit-Rule", "a1b2c3d4e5f60718293a4b5c6d7e8f90")
 }
 
 func (s *ServiceNow) answer(w http.ResponseWriter, r *http.Request) error {
@@ -96,6 +101,7 @@ func (s *ServiceNow) answer(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *ServiceNow) list(w http.ResponseWriter, r *http.Request) error {
+	s.limits(w, 60)
 	p := read(r)
 	limit, offset := p.number("sysparm_limit", 10_000, 1, 10_000), p.number("sysparm_offset", 0, 0, 1<<40)
 	query := p.text("sysparm_query", "")

@@ -3,6 +3,7 @@ package vendors
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -372,4 +373,72 @@ func (s *SugarCRM) listUsers(w http.ResponseWriter, r *http.Request) (bool, erro
 		next = sent.Offset + *sent.MaxNum
 	}
 	return true, writeJSON(w, http.StatusOK, map[string]any{"next_offset": next, "records": list})
+}
+
+func (i *Intercom) listUsers(w http.ResponseWriter, r *http.Request) (bool, error) {
+	if r.Method != http.MethodGet || r.URL.Path != "/admins" {
+		return false, nil
+	}
+	if err := read(r).end(i.Lenient); err != nil {
+		return true, err
+	}
+	list, _ := shown(i.userList(false), 0, 1<<30, func(u User) map[string]any {
+		return map[string]any{"type": "admin", "id": u.ID, "name": u.Name, "email": orNull(u.Email), "job_title": nil, "away_mode_enabled": false, "has_inbox_seat": true, "team_ids": []any{}}
+	})
+	return true, writeJSON(w, http.StatusOK, map[string]any{"type": "admin.list", "admins": list})
+}
+
+// serviceNowUsers is the only query of users that is simulated; whatever else asks for sys_user wants contacts.
+const serviceNowUsers = "active=true^ORDERBYsys_id"
+
+func (s *ServiceNow) listUsers(w http.ResponseWriter, r *http.Request) (bool, error) {
+	if r.Method != http.MethodGet || r.URL.Path != "/api/now/table/sys_user" || r.URL.Query().Get("sysparm_query") != serviceNowUsers {
+		return false, nil
+	}
+	p := read(r)
+	p.text("sysparm_query", "")
+	limit, offset := p.number("sysparm_limit", 10_000, 1, 10_000), p.number("sysparm_offset", 0, 0, 1<<40)
+	fields := strings.Split(p.text("sysparm_fields", ""), ",")
+	p.oneOf("sysparm_display_value", "false")
+	if err := p.end(s.Lenient); err != nil {
+		return true, err
+	}
+	list, more := shown(s.userList(false), offset, limit, func(u User) map[string]any {
+		user := map[string]any{"sys_id": u.ID, "name": u.Name, "email": u.Email, "active": strconv.FormatBool(!u.Inactive)}
+		maps.DeleteFunc(user, func(name string, _ any) bool { return !slices.Contains(fields, name) })
+		return user
+	})
+	if more {
+		w.Header().Set("Link", s.link(r, 0, "first")+","+s.link(r, offset+limit, "next"))
+	}
+	return true, writeJSON(w, http.StatusOK, map[string]any{"result": list})
+}
+
+func (f *Freshsales) listUsers(w http.ResponseWriter, r *http.Request) (bool, error) {
+	if r.Method != http.MethodGet || r.URL.Path != "/crm/sales/api/selector/owners" {
+		return false, nil
+	}
+	if err := read(r).end(f.Lenient); err != nil {
+		return true, err
+	}
+	list, _ := shown(f.userList(true), 0, 1<<30, func(u User) map[string]any {
+		return map[string]any{"id": idOf(u.ID), "display_name": u.Name, "email": orNull(u.Email), "is_active": !u.Inactive, "work_number": nil, "mobile_number": nil}
+	})
+	return true, writeJSON(w, http.StatusOK, map[string]any{"users": list})
+}
+
+func (c *Close) listUsers(w http.ResponseWriter, r *http.Request) (bool, error) {
+	if r.Method != http.MethodGet || r.URL.Path != "/api/v1/user/" {
+		return false, nil
+	}
+	p := read(r)
+	limit, skip := p.number("_limit", 100, 1, 100), p.number("_skip", 0, 0, 1<<40)
+	if err := p.end(c.Lenient); err != nil {
+		return true, err
+	}
+	list, more := shown(c.userList(false), skip, limit, func(u User) map[string]any {
+		first, last := u.names()
+		return map[string]any{"id": u.ID, "first_name": first, "last_name": last, "email": orNull(u.Email), "organizations": []any{"orga_" + c.Organization}}
+	})
+	return true, writeJSON(w, http.StatusOK, map[string]any{"has_more": more, "data": list})
 }

@@ -376,13 +376,6 @@ func (b *Base) window(name string) (window time.Duration, ok bool) {
 	return 0, false
 }
 
-// isLimited reports whether there is any limit.
-func (b *Base) isLimited() bool {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	return len(b.limits) > 0
-}
-
 // A Cloud carries requests to simulators, as a transport of HTTP: no connection is made.
 type Cloud struct {
 	lock       sync.RWMutex
