@@ -37,7 +37,8 @@ func withPhonebook(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	key := s.furnish(t)
-	for more, err := true, error(nil); more; {
+	var err error
+	for more := true; more; {
 		if more, err = s.store.FillBooks(ctx); err != nil {
 			t.Fatal(err)
 		}
