@@ -401,6 +401,16 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 	if err != nil {
 		return PurgeResult{}, err
 	}
+	var integrations []string
+	for _, r := range refs {
+		if !slices.Contains(integrations, r.Integration) {
+			integrations = append(integrations, r.Integration)
+		}
+	}
+	files, err := h.filesWith(ctx, account, integrations)
+	if err != nil {
+		return PurgeResult{}, err
+	}
 	purged, err := h.store.Purge(ctx, account, refs, true)
 	if err != nil {
 		return PurgeResult{}, err
@@ -410,16 +420,6 @@ func (h *Hub) Purge(ctx context.Context, account string, refs []directory.Ref) (
 		return PurgeResult{}, err
 	}
 	if _, err := h.purgeCalls(ctx, account, people, numbers); err != nil {
-		return PurgeResult{}, err
-	}
-	var integrations []string
-	for _, r := range refs {
-		if !slices.Contains(integrations, r.Integration) {
-			integrations = append(integrations, r.Integration)
-		}
-	}
-	files, err := h.filesWith(ctx, account, integrations)
-	if err != nil {
 		return PurgeResult{}, err
 	}
 	records := "records"

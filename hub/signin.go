@@ -312,7 +312,7 @@ func (h *Hub) pendingOf(ctx context.Context, a SignInAnswer) (*pending, error) {
 		return nil, nil
 	}
 	if len(p.Binding) > 0 && !hmac.Equal(p.Binding, digestOf(a.Binding)) {
-		return nil, &failure.Error{Code: failure.Invalid, Message: "this browser did not begin the sign-in", Hint: "Begin it in this browser, and complete it here."}
+		return nil, &failure.Error{Code: failure.Invalid, Message: "this browser did not begin the sign-in", Hint: "Open the console in this browser, at the address that is shown now, and begin there."}
 	}
 	mine, err := h.Registry.TakeSecret(ctx, owner, stateSecret) // it is good for once, however many come at once
 	if err != nil || !mine {

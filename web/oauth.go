@@ -29,15 +29,14 @@ func (s *site) oauthCallback(w http.ResponseWriter, r *http.Request) {
 	case landing.Back != "":
 		s.land(w, r, landing.Back, "sign_in", "done")
 	case s.options.IntegrationPage != nil && landing.Integration != "":
-		http.Redirect(w, r, s.options.IntegrationPage(landing.Key), http.StatusSeeOther)
+		s.leadTo(w, r, s.options.IntegrationPage(landing.Key))
 	default:
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		s.leadTo(w, r, "/")
 	}
 }
 
 // land sends a browser to a page of this hub, with one more parameter.
 func (s *site) land(w http.ResponseWriter, r *http.Request, back, name, value string) {
-	http.SetCookie(w, exchange.SignInBinding("", s.options.Secure))
 	to, err := url.Parse(back)
 	if err != nil || back == "" {
 		to = &url.URL{Path: "/"}
@@ -45,5 +44,11 @@ func (s *site) land(w http.ResponseWriter, r *http.Request, back, name, value st
 	query := to.Query()
 	query.Set(name, value)
 	to.RawQuery = query.Encode()
-	http.Redirect(w, r, to.String(), http.StatusSeeOther)
+	s.leadTo(w, r, to.String())
+}
+
+// leadTo sends a browser to a page of this hub once its sign-in is over.
+func (s *site) leadTo(w http.ResponseWriter, r *http.Request, page string) {
+	http.SetCookie(w, exchange.SignInBinding("", s.options.Secure))
+	http.Redirect(w, r, page, http.StatusSeeOther)
 }

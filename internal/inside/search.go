@@ -2,6 +2,7 @@ package inside
 
 import (
 	"context"
+	"errors"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
@@ -11,7 +12,7 @@ import (
 )
 
 // CheckSearch says why a source cannot be asked for a phone number; nil: it can. It connects to nothing.
-func (s *Sources) CheckSearch(of hub.InsideSource) error {
+func (s *Sources) CheckSearch(of hub.InsideSource) (err error) {
 	e, err := s.parse(of)
 	if err != nil {
 		return err
@@ -20,7 +21,7 @@ func (s *Sources) CheckSearch(of hub.InsideSource) error {
 	if err != nil {
 		return below(err)
 	}
-	defer s.close(&opened{factory: factory})
+	defer func() { err = errors.Join(err, factory.Close()) }()
 	checker, ok := factory.(source.SearchChecker)
 	if !ok {
 		return &failure.Error{

@@ -34,7 +34,8 @@ var access = map[string]string{
 	"GET /settings": member, "POST /settings/password": member, "POST /settings/sessions": member,
 	"GET " + one: reader, "GET " + one + "/state": reader, "GET " + one + "/history": reader, "GET " + one + "/live": reader, "GET /person": reader,
 	"GET /accounts/{account}": reader,
-	"GET /catalogue":          member, "GET /catalogue/found": member, "GET /catalogue/{kind}": member, "POST /catalogue/{kind}": operator,
+	"GET /phonebooks-of":      member, "GET /phonebooks-of/{account}/{phonebook}": reader,
+	"GET /catalogue": member, "GET /catalogue/found": member, "GET /catalogue/{kind}": member, "POST /catalogue/{kind}": operator,
 	"GET /drafts/{draft}": operator, "POST /drafts/{draft}": operator,
 	"GET /drafts/{draft}/things": operator, "POST /drafts/{draft}/things": operator,
 	"GET /drafts/{draft}/contacts": operator, "POST /drafts/{draft}/contacts": operator,
@@ -109,8 +110,7 @@ func routes(t *testing.T) (all []string) {
 
 // attacked returns a site with something of everything, and the ids of what routes name.
 func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string) (method, path string)) {
-	s = newSite(t)
-	s.furnish(t)
+	s = withPhonebook(t)
 	ctx := context.Background()
 	if err := s.hub.PutAccount(ctx, registry.Account{Name: "other"}); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string)
 			return "GET", "/no/such/page"
 		}
 		id := map[string]string{"tokens": token.ID, "webhooks": hook.ID, "users": bob.ID}[strings.SplitN(path, "/", 3)[1]]
-		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{kind}", "mysql", "{draft}", "no-such-draft", "{file}", "no-such-file", "{run}", "1", "{delivery}", "1", "{$}", "").Replace(path)
+		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{kind}", "mysql", "{phonebook}", "desk", "{draft}", "no-such-draft", "{file}", "no-such-file", "{run}", "1", "{delivery}", "1", "{$}", "").Replace(path)
 		if strings.HasPrefix(path, "/person") {
 			path += "?account=acme&integration=crm&id=jane-7"
 		} else if !strings.Contains(path, "acme") {
@@ -216,8 +216,10 @@ func TestEveryRouteIsForWhomItIsFor(t *testing.T) {
 			default:
 				t.Errorf("%s for %s: %d %s", pattern, who.name, a.StatusCode, a.to())
 			}
-			if (elsewhere || who.name == "nobody") && (strings.Contains(a.text, "Jane Doe") || strings.Contains(a.text, s.bridge.url()) || strings.Contains(a.text, "our-own-hook") || strings.Contains(a.text, "switchboard-7")) {
-				t.Errorf("%s shows %s what is acme's", pattern, who.name)
+			for _, text := range []string{"Jane Doe", s.bridge.url(), "our-own-hook", "switchboard-7", "DAVx5", deskPage} {
+				if (elsewhere || who.name == "nobody") && strings.Contains(a.text, text) {
+					t.Errorf("%s shows %s what is acme's: %s", pattern, who.name, text)
+				}
 			}
 		}
 	}

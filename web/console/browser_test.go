@@ -107,19 +107,24 @@ func private(t testing.TB, path string) context.Context {
 		return err
 	})
 	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithTargetID(window))
-	ctx, enough := context.WithTimeout(ctx, 2*time.Minute)
+	if err := chromedp.Run(ctx); err != nil { // a tab lives as long as the context that it is first used with
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		enough()
 		cancel()
 		ask(t, target.DisposeBrowserContext(own).Do)
 	})
 	return ctx
 }
 
+// patience is how long one step may take on a machine that does much else: a page that loads, or something that appears on it. A test
+// may take as many steps as it needs.
+const patience = time.Minute
+
 // ask asks the browser itself, and not for long: it may have crashed.
 func ask(t testing.TB, do func(browser context.Context) error) {
 	t.Helper()
-	browser, enough := context.WithTimeout(cdp.WithExecutor(chromium.ctx, chromedp.FromContext(chromium.ctx).Browser), time.Minute)
+	browser, enough := context.WithTimeout(cdp.WithExecutor(chromium.ctx, chromedp.FromContext(chromium.ctx).Browser), patience)
 	defer enough()
 	if err := do(browser); err != nil {
 		t.Fatalf("ask the browser: %v", err)
@@ -165,12 +170,18 @@ func (b *tab) listen(event any) {
 	}
 }
 
+// try takes one step.
+func (b *tab) try(actions ...chromedp.Action) error {
+	ctx, enough := context.WithTimeout(b.ctx, patience)
+	defer enough()
+	return chromedp.Run(ctx, actions...)
+}
+
 func (b *tab) run(actions ...chromedp.Action) {
 	b.t.Helper()
-	if err := chromedp.Run(b.ctx, actions...); err != nil {
+	if err := b.try(actions...); err != nil {
 		var at, text string
-		// Where the test's time is over its window is closed, and does not answer.
-		last, enough := context.WithTimeout(context.WithoutCancel(b.ctx), 5*time.Second)
+		last, enough := context.WithTimeout(b.ctx, 5*time.Second) // the page may answer nothing any more
 		defer enough()
 		_ = chromedp.Run(last, chromedp.Location(&at), chromedp.Text("body", &text, chromedp.ByQuery))
 		b.t.Fatalf("%v\nat %s\n%s", err, at, text)
@@ -188,7 +199,7 @@ func (b *tab) click(words string) {
 	b.t.Helper()
 	action := chromedp.Click(fmt.Sprintf(`//*[self::button or self::a or self::summary][contains(normalize-space(.), %q) and not(contains(@class, 'visually-hidden'))]`, words), chromedp.BySearch, chromedp.NodeVisible)
 	for range 20 {
-		err := chromedp.Run(b.ctx, action)
+		err := b.try(action)
 		if err == nil {
 			return
 		}
@@ -215,12 +226,12 @@ func (b *tab) fill(name, text string) {
 // until waits until a script finds something true, whatever page it is by then.
 func (b *tab) until(what, script string) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(patience); ; {
 		var is bool
-		if err := chromedp.Run(b.ctx, chromedp.Evaluate(script, &is)); err == nil && is {
+		if err := b.try(chromedp.Evaluate(script, &is)); err == nil && is {
 			return
 		}
-		if time.Now().After(end) || b.ctx.Err() != nil {
+		if time.Now().After(end) {
 			b.t.Fatalf("waited in vain for %s\nat %s\n%s", what, b.at(), b.text())
 		}
 		<-time.After(20 * time.Millisecond)
@@ -284,10 +295,25 @@ func (b *tab) borrow(v *visitor) {
 // accessible reports what axe finds wrong with the page as it is.
 func (b *tab) accessible(what string) {
 	b.t.Helper()
+	b.finds(what, `{resultTypes: ["violations"]}`)
+}
+
+// contrasts reports what cannot be read in the present colors; the rest of a page does not depend on them.
+func (b *tab) contrasts(what string) {
+	b.t.Helper()
+	b.finds(what, `{resultTypes: ["violations"], runOnly: {type: "rule", values: ["color-contrast"]}}`)
+}
+
+// finds runs axe, which a page is given once.
+func (b *tab) finds(what, options string) {
+	b.t.Helper()
 	var found string
+	var there bool
+	if b.run(chromedp.Evaluate(`typeof axe === "object"`, &there)); !there {
+		b.run(chromedp.Evaluate(axe+"; true", nil))
+	}
 	b.run(
-		chromedp.Evaluate(axe+"; true", nil),
-		chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v =>
+		chromedp.Evaluate(`axe.run(document, `+options+`).then(r => JSON.stringify(r.violations.map(v =>
 			({id: v.id, help: v.help, nodes: v.nodes.map(n => n.target.join(" ") + ": " + n.failureSummary)}))))`, &found,
 			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
 	)

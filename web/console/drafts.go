@@ -14,7 +14,6 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console/view"
-	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
 
 // draft returns the draft that the path names, as a page of a step.
@@ -197,14 +196,13 @@ func (c *Console) goOn(q *request, d hub.Draft, shown view.Draft) (err error) {
 	return q.redirect(view.DraftPath(d.ID, "contacts"), "")
 }
 
-// beginDraftSignIn sends the browser to the external service. A page in between leads there: forms may only lead to this host.
+// beginDraftSignIn sends the browser to the external service, whose answer leads on with the draft.
 func (c *Console) beginDraftSignIn(q *request, d view.Draft) error {
 	begun, err := c.hub.BeginDraftSignIn(q.Context(), d.Draft, c.callback(q), view.DraftPath(d.ID, "signed-in"))
 	if err != nil {
 		return q.refuseDraft(d, err, sameField)
 	}
-	http.SetCookie(q.w, exchange.SignInBinding(begun.Binding, c.options.Secure))
-	return q.leave(begun.URL, view.DraftPath(d.ID, ""))
+	return c.leave(q, begun, view.DraftPath(d.ID, ""))
 }
 
 // signedIn is where the browser comes back to from an external service.

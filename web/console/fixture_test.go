@@ -298,7 +298,7 @@ func (s *site) waitFor(t testing.TB, key directory.Key, health registry.Health) 
 
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); {
+	for end := time.Now().Add(patience); !is(); {
 		if time.Now().After(end) {
 			t.Fatal("waited in vain for", what)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console/view"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
@@ -195,23 +196,28 @@ func (c *Console) callback(q *request) string {
 	return at
 }
 
-// beginOAuth sends the browser to the external service. A page in between leads there: forms may only lead to this host.
+// beginOAuth sends the browser to the external service, whose answer leads to the integration's page.
 func (c *Console) beginOAuth(q *request) error {
-	to, err := c.hub.BeginOAuth(q.Context(), q.key(), c.callback(q))
+	key := q.key()
+	begun, err := c.hub.BeginSignIn(q.Context(), hub.SignInRequest{
+		Integration: key.Integration, Draft: hub.SourceDraft{Account: key.Account}, Redirect: c.callback(q), Bound: true,
+	})
 	if err != nil {
 		return err
 	}
-	return q.leave(to, view.IntegrationPath(q.key()))
+	return c.leave(q, begun, view.IntegrationPath(key))
 }
 
-// leave shows the page that leads to an external service, where a person signs in.
-func (q *request) leave(to, back string) error {
-	u, err := url.Parse(to)
+// leave shows the page that leads to an external service, where a person signs in, and has the browser keep what proves that it began. A
+// page in between leads there: forms may only lead to this host.
+func (c *Console) leave(q *request, begun hub.SignInBegun, back string) error {
+	u, err := url.Parse(begun.URL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return &failure.Error{Code: failure.Invalid, Message: "the authorization URL is not an http or https URL", Hint: "Correct it in the integration's settings."}
 	}
 	q.page.Section = view.SectionIntegrations
-	return q.show(http.StatusOK, "Let the hub in", view.Leave(q.page, to, u.Host, back))
+	http.SetCookie(q.w, exchange.SignInBinding(begun.Binding, c.options.Secure))
+	return q.show(http.StatusOK, "Let the hub in", view.Leave(q.page, begun.URL, u.Host, back))
 }
 
 // days is how often everything is read again, as a form shows it.

@@ -37,8 +37,8 @@ func withPhonebook(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	key := s.furnish(t)
+	var err error
 	for more := true; more; {
-		var err error
 		if more, err = s.store.FillBooks(ctx); err != nil {
 			t.Fatal(err)
 		}

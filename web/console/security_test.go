@@ -19,6 +19,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/web/console"
 )
@@ -70,10 +71,10 @@ func TestNoPageHoldsAnInlineScriptOrStyleOrLoadsFromElsewhere(t *testing.T) {
 func everyPage(key directory.Key) []string {
 	one := console.IntegrationPage(key)
 	return []string{
-		"/", "/integrations", "/catalogue", "/catalogue/mysql", "/integrations/new", one, one + "/edit", one + "/source", one + "/full", one + "/remove",
+		"/", "/integrations", "/catalogue", "/catalogue/mysql", "/integrations/new", one, one + "/edit", one + "/source", one + "/full", one + "/remove", one + "/runs/1",
 		"/contacts", "/contacts?q=jane", "/calling?number=02079460958", "/calling?number=123456789",
 		"/person?account=acme&integration=crm&id=jane-7", "/person/purge?account=acme&integration=crm&id=jane-7",
-		"/accounts", "/accounts/new", "/accounts/acme", "/accounts/acme/remove", "/users", "/users/new", "/tokens", "/webhooks", "/audit", "/settings",
+		"/accounts", "/accounts/new", "/accounts/acme", "/accounts/acme/remove", "/users", "/users/new", "/tokens", "/webhooks", "/files", "/audit", "/settings",
 	}
 }
 
@@ -561,5 +562,58 @@ func TestLiveRequestsOfWhoIsNotSignedInLeadToTheSignIn(t *testing.T) {
 	r.Header.Set("HX-Request", "true")
 	if a := v.do(r); a.StatusCode != http.StatusUnauthorized || a.Header.Get("HX-Redirect") != "/sign-in" {
 		t.Error(a.StatusCode, a.Header)
+	}
+}
+
+// Whoever leads another person to a service in their own name must not get that person's account connected to an integration.
+func TestOnlyTheBrowserThatBeganLetsTheHubIn(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t)
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"access_token":"let-in","token_type":"Bearer","expires_in":3600}`)
+	}))
+	t.Cleanup(service.Close)
+	key := directory.Key{Account: "acme", Integration: "shop"}
+	if err := s.hub.AddIntegration(t.Context(), registry.Integration{
+		Key: key, Bridge: s.bridge.url(), Schedule: registry.Schedule{Off: true},
+		OAuth: &registry.OAuth{Grant: hub.AuthorizationCode, AuthorizeURL: service.URL + "/authorize", TokenURL: service.URL + "/token", ClientID: "hub"},
+	}, map[string]string{"client_secret": "hush"}); err != nil {
+		t.Fatal(err)
+	}
+	v := s.administrator(t)
+	page := console.IntegrationPage(key)
+	begin := func() (state string) {
+		t.Helper()
+		a := v.post(page, page+"/oauth")
+		link := regexp.MustCompile(`href="(` + regexp.QuoteMeta(service.URL) + `/authorize[^"]*)"`).FindStringSubmatch(a.text)
+		if a.StatusCode != http.StatusOK || link == nil {
+			t.Fatal(a.StatusCode, problemIn(a.text))
+		}
+		to, err := url.Parse(html.UnescapeString(link[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return to.Query().Get("state")
+	}
+	back := "/oauth/callback?code=the-code&state=" + begin()
+	other := s.user(t, v, "grace", registry.RoleAdmin)
+	for who, somebody := range map[string]*visitor{"nobody": s.visitor(t), "another administrator": other} {
+		if a := somebody.get(back); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.text, "did not begin the sign-in") {
+			t.Errorf("%s: %d to %s: %s", who, a.StatusCode, a.to(), a.text)
+		}
+	}
+	if kept, err := s.hub.Registry.Secret(t.Context(), registry.Owner(key), registry.OAuthTokens); err != nil || kept != nil {
+		t.Error("somebody else let the hub in", err)
+	}
+	a := v.get(back)
+	if a.StatusCode != http.StatusSeeOther || a.to() != page || len(a.Cookies()) != 1 || a.Cookies()[0].MaxAge >= 0 {
+		t.Errorf("who began: %d to %s with %v: %s", a.StatusCode, a.to(), a.Cookies(), a.text)
+	}
+	if kept, err := s.hub.Registry.Secret(t.Context(), registry.Owner(key), registry.OAuthTokens); err != nil || !strings.Contains(string(kept), "let-in") {
+		t.Error("the hub was not let in", err)
+	}
+	if a := v.get(back); a.StatusCode != http.StatusBadRequest {
+		t.Error("a way back is good twice:", a.StatusCode)
 	}
 }
