@@ -90,6 +90,9 @@ func (s *simulator) add(contacts ...contact.Contact) {
 	if err := s.store.ApplyPage(s.Context(), run, page); err != nil {
 		s.Fatal(err)
 	}
+	if err := s.store.CompleteSearch(s.Context(), run.Key); err != nil {
+		s.Fatal(err)
+	}
 }
 
 // many are people with numbers.
