@@ -20,7 +20,7 @@ func (s *Sources) CheckSearch(of hub.InsideSource) error {
 	if err != nil {
 		return below(err)
 	}
-	defer s.close(&opened{factory: factory})
+	defer func() { _ = factory.Close() }() // it holds nothing: it has asked nobody
 	checker, ok := factory.(source.SearchChecker)
 	if !ok {
 		return &failure.Error{
