@@ -25,7 +25,8 @@ func TestMembersOfAnOlderReleaseAreFoundByBeginnings(t *testing.T) {
 	if err := store.SetBooks(t.Context(), []directory.Book{book}); err != nil {
 		t.Fatal(err)
 	}
-	for more, err := true, error(nil); more; {
+	for more := true; more; {
+		var err error
 		if more, err = store.FillBooks(t.Context()); err != nil {
 			t.Fatal(err)
 		}

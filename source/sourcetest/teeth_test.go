@@ -421,7 +421,9 @@ var faults = []struct {
 		name:  "a question finds the first spelling only, of the first number",
 		rules: []string{"SearchFindsANumberInEverySpelling"},
 		fault: func(f *faulty, _ *memory.Store) {
-			asking(f, func(c *contact.Contact, q bridge.Search) bool { return len(c.Phones) > 0 && c.Phones[0] == q.Spellings[0] })
+			asking(f, func(c *contact.Contact, q bridge.Search) bool {
+				return len(c.Phones) > 0 && c.Phones[0] == q.Spellings[0]
+			})
 		},
 	},
 	{
