@@ -256,6 +256,8 @@ func (l *runLog) write(now time.Time, e synchronizer.Event) {
 		l.add(now, registry.LevelWarning, sentences(noteOf(e), e.Err.Error()))
 	case synchronizer.Finished:
 		l.add(now, registry.LevelInfo, complete(e.Run))
+	case synchronizer.Indexing:
+		return // what the run counted does not change any more
 	case synchronizer.PageStored:
 	}
 	if e.Kind != synchronizer.Waiting {

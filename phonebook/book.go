@@ -453,6 +453,12 @@ func (v *View) Before(ctx context.Context, from string) (int64, error) {
 // MostFound is how many entries the methods Words, Starts and Ending find at most.
 const MostFound = directory.RankedMost
 
+// Unsearchable reports whether a run has stored contacts that Words and Starts do not find yet ([directory.Store]). Scan finds them.
+func (v *View) Unsearchable(ctx context.Context) (bool, error) {
+	n, err := v.store.Unsearchable(ctx, v.book.Account)
+	return n > 0, err
+}
+
 // Words finds entries that have every word of a text at the beginning of a word of their name, company, title or e-mail addresses, in
 // the order of names, without their cards ([View.Carded]): some of them where there are more than most.
 func (v *View) Words(ctx context.Context, text string, most int) (entries []Entry, more bool, err error) {

@@ -17,7 +17,7 @@ const (
 	Retrying                    // Err; the page is asked for again after Wait. Run is as far as the last event told
 	Restarted                   // the bridge refused the offset with Err; Run starts again from Run.Since
 	Finished                    // Run is complete
-	Indexing                    // all is stored; search is to find Contacts more of them
+	Indexing                    // all is stored; search is to find Contacts more of them. Run is as it ended, or has its key alone
 )
 
 // An Event is something that happened in a run. The run is a copy.

@@ -137,6 +137,20 @@ func TestFailedRunKeepsWhatItStoredAndIsResumed(t *testing.T) {
 	}
 }
 
+// Every event tells of its run, so that whoever follows runs by their key knows when it is over.
+func TestEveryEventTellsOfItsRun(t *testing.T) {
+	var kinds []synchronizer.EventKind
+	s := synchronizer.Synchronizer{Bridge: serve(t, handler(people(120), 100)), Store: openStore(t), Progress: func(e synchronizer.Event) {
+		if kinds = append(kinds, e.Kind); e.Run.Key != key || e.Run.ID == 0 {
+			t.Errorf("an event of kind %d tells of the run %+v", e.Kind, e.Run)
+		}
+	}}
+	mustRun(t, s, quick)
+	if !slices.Contains(kinds, synchronizer.Indexing) {
+		t.Errorf("the events are of the kinds %v: none tells that search is completed", kinds)
+	}
+}
+
 func TestCancelledRunIsResumed(t *testing.T) {
 	crm, store := people(25), openStore(t)
 	client := serve(t, handler(crm, 10))

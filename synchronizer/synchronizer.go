@@ -118,37 +118,39 @@ type pass struct {
 //
 // However the run ended, the contacts that it stored are made searchable before Run returns ([directory.Store.CompleteSearch]).
 func (s *Synchronizer) Run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
-	report, err := s.run(ctx, key, opts)
+	report, last, err := s.run(ctx, key, opts)
 	s.background(func() {
-		if failed := s.completeSearch(ctx, key, &report); failed != nil && ctx.Err() == nil { // otherwise the next run goes on
+		if failed := s.completeSearch(ctx, last, &report); failed != nil && ctx.Err() == nil { // otherwise the next run goes on
 			err = errors.Join(err, failed)
 		}
 	})
 	return report, err
 }
 
-func (s *Synchronizer) completeSearch(ctx context.Context, key directory.Key, report *Report) error {
-	n, err := s.Store.Unsearchable(ctx, key.Account)
+// completeSearch makes searchable what a run stored, whose last state is given.
+func (s *Synchronizer) completeSearch(ctx context.Context, run directory.Run, report *Report) error {
+	n, err := s.Store.Unsearchable(ctx, run.Account)
 	if err != nil || n == 0 {
 		return err
 	}
 	if s.Progress != nil {
-		s.Progress(Event{Kind: Indexing, Contacts: n})
+		s.Progress(Event{Kind: Indexing, Run: run, Contacts: n})
 	}
 	began := time.Now()
-	err = s.Store.CompleteSearch(ctx, key)
+	err = s.Store.CompleteSearch(ctx, run.Key)
 	report.SearchSeconds = seconds(time.Since(began))
 	return err
 }
 
-func (s *Synchronizer) run(ctx context.Context, key directory.Key, opts Options) (Report, error) {
-	report, err := s.once(ctx, key, opts)
+// run does one run, and the one that follows a resumed one; last is the later of them, with its key alone where none could be started.
+func (s *Synchronizer) run(ctx context.Context, key directory.Key, opts Options) (report Report, last directory.Run, err error) {
+	report, last, err = s.once(ctx, key, opts)
 	_, guarded := errors.AsType[*directory.GuardedError](err)
 	if !report.Resumed || err != nil && !guarded {
-		return report, err
+		return report, last, err
 	}
 	opts.Full = false
-	next, late := s.once(ctx, key, opts)
+	next, last, late := s.once(ctx, key, opts)
 	report.CatchUp = &next
 	report.Seconds += next.Seconds
 	if late != nil { // what waits for a decision since the first one, waits still
@@ -160,20 +162,23 @@ func (s *Synchronizer) run(ctx context.Context, key directory.Key, opts Options)
 	if _, guarded := errors.AsType[*directory.GuardedError](late); late == nil || guarded {
 		report.Checkpoint = next.Checkpoint
 	}
-	return report, err
+	return report, last, err
 }
 
 // once works on one run.
-func (s *Synchronizer) once(ctx context.Context, key directory.Key, opts Options) (Report, error) {
+func (s *Synchronizer) once(ctx context.Context, key directory.Key, opts Options) (_ Report, run directory.Run, err error) {
 	p := &pass{Synchronizer: s, key: key, opts: opts.withDefaults()}
 	began := time.Now()
-	var err error
 	s.background(func() {
 		if err = p.begin(ctx); err == nil {
 			err = p.end(ctx, p.pursue(ctx))
 		}
 	})
-	return p.report(time.Since(began), err), err
+	run.Key = key
+	if p.run != nil {
+		run = *p.run
+	}
+	return p.report(time.Since(began), err), run, err
 }
 
 // begin opens the run.

@@ -151,7 +151,7 @@ func (f *fileFlags) replace() *cobra.Command {
 					return err
 				}
 				if !f.json {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s is replaced; whoever reads it runs\n", r.Name)
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is replaced; the integrations that read it run\n", r.Name)
 				}
 				return nil
 			})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/internal/progress"
+	"github.com/contactbridge/contactbridge/web/api"
 )
 
 func newHubPhonebookCommand(f *hubFlags) *cobra.Command {
@@ -34,7 +35,7 @@ func newPhonebookListCommand(f *hubFlags) *cobra.Command {
 					return err
 				}
 				if asJSON {
-					return printJSON(cmd.OutOrStdout(), books)
+					return printJSON(cmd.OutOrStdout(), api.Phonebooks(books))
 				}
 				t := newTable("PHONEBOOK", "CONTACTS", "READ BY", "AS", "FROM", "DEVICE", "LAST READ", "TIMES", "")
 				for i := range books {

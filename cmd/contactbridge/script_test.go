@@ -11,9 +11,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -69,13 +71,42 @@ func scripts(t *testing.T, folder string, vars ...string) {
 			bad := httptest.NewServer(badBridges())
 			env.Defer(good.Close)
 			env.Defer(bad.Close)
-			env.Vars = append(env.Vars, "BRIDGE="+good.URL, "BAD="+bad.URL, "CRM_PASSWORD=s3cret")
+			env.Vars = append(env.Vars, "BRIDGE="+good.URL, "BAD="+bad.URL, "CRM_PASSWORD=s3cret", "LISTEN="+freeAddress(t))
 			env.Vars = append(env.Vars, vars...)
 			env.Values[crmKey{}] = crm
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"crm": crmCommand, "field": fieldCommand, "keep": keepCommand, "exits": exitsCommand, "unpack": unpackCommand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"crm": crmCommand, "field": fieldCommand, "keep": keepCommand, "exits": exitsCommand, "unpack": unpackCommand, "until": untilCommand, "get": getCommand},
 	})
+}
+
+// untilCommand repeats a command until it prints something, at most for a minute: until REGEXP COMMAND ARGUMENT….
+func untilCommand(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile("(?m)" + args[0])
+	for range 600 {
+		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%v does not print %s", args[1:], args[0])
+}
+
+// getCommand asks an address as a telephone does, and prints the answer: get URL.
+func getCommand(ts *testscript.TestScript, _ bool, args []string) {
+	request, err := http.NewRequest(http.MethodGet, args[0], nil)
+	ts.Check(err)
+	request.Header.Set("User-Agent", "telephone/1.0")
+	response, err := http.DefaultClient.Do(request)
+	ts.Check(err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	if response.StatusCode != http.StatusOK {
+		ts.Fatalf("%s answers %s: %s", args[0], response.Status, body)
+	}
+	_, err = ts.Stdout().Write(body)
+	ts.Check(err)
 }
 
 // unpackCommand is unpack FILE FOLDER: the files of a ZIP archive.

@@ -18,10 +18,11 @@ const (
 	// byWords are the contacts that the words of $2 find, which begin with their account.
 	byWords = entryColumns + `(SELECT account, integration, id, data FROM contactbridge.contacts WHERE words @@ $2::tsquery OFFSET 0) AS c` + integrations + `WHERE c.account = $1`
 
-	// byStarts are the contacts that have a number with an ending between $2 and $3, or one of the words of $4; $5 at most.
+	// byStarts are the contacts that have a number with an ending between $2 and $3, or one of the words of $4; $5 at most. The numbers are
+	// read in their order, so that one contact with thousands of them does not come alone.
 	byStarts = `WITH found AS (
 			(SELECT contact AS pk FROM contactbridge.numbers n WHERE account = (SELECT $1::int) AND reversed >= $2 AND reversed < $3
-				AND ($6 = 0 OR EXISTS (SELECT FROM contactbridge.members m WHERE m.account = n.account AND m.book = $6 AND m.contact = n.contact)) LIMIT $5)
+				AND ($6 = 0 OR EXISTS (SELECT FROM contactbridge.members m WHERE m.account = n.account AND m.book = $6 AND m.contact = n.contact)) ORDER BY reversed LIMIT $5)
 			UNION (SELECT pk FROM (SELECT account, pk FROM contactbridge.contacts WHERE words @@ $4::tsquery OFFSET 0) AS w WHERE account = $1 LIMIT $5))
 		` + entryColumns + `found f CROSS JOIN LATERAL
 			(SELECT integration, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = f.pk OFFSET 0) AS c` + integrations + `WHERE true`

@@ -94,6 +94,7 @@ func changes() map[string]func(*hubconfig.Config) {
 		"role":                func(i *hubconfig.Integration) { i.Role = "block" },
 		"source":              withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}}"),
 		"sources.*":           withSource("{sources: {a: {kind: memory, contacts: [{id: a, name: b}]}}}"),
+		"ask":                 withSource("{source: {kind: memory, contacts: [{id: a, name: b, phones: ['020 7946 0018']}]}, ask: true}"),
 		"phones":              withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, phones: {region: GB}}"),
 		"page":                withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, page: {contacts: 7}}"),
 		"source_agents":       withSource("{source: {kind: memory, contacts: [{id: a, name: b}]}, source_agents: {kind: memory, contacts: [{id: c, name: d}]}}"),
@@ -151,7 +152,7 @@ func withSource(text string) func(*hubconfig.Integration) {
 			panic(err)
 		}
 		of := cfg.Accounts["a"].Integrations["b"]
-		i.Bridge, i.Validation, i.Source, i.Sources, i.ItsAgents, i.Phones, i.Page = "", "", of.Source, of.Sources, of.ItsAgents, of.Phones, of.Page
+		i.Bridge, i.Validation, i.Source, i.Sources, i.ItsAgents, i.Phones, i.Page, i.Ask = "", "", of.Source, of.Sources, of.ItsAgents, of.Phones, of.Page, of.Ask
 		if of.OAuth != nil {
 			i.OAuth = of.OAuth
 		}

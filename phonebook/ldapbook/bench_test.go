@@ -55,6 +55,9 @@ func BenchmarkSearch(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	if err := store.CompleteSearch(b.Context(), run.Key); err != nil {
+		b.Fatal(err)
+	}
 	set := phonebook.NewSet([]phonebook.Config{c}, func(context.Context, string) (phonebook.Access, error) {
 		return phonebook.Access{Store: store, Region: "GB"}, nil
 	})

@@ -322,6 +322,13 @@ func (s *searcher) run(ctx context.Context, at cursor) (f finding, err error) {
 	case at.Scan.From != "" || at.Scan.Skip > 0:
 		return s.scan(ctx, p.scanning(), at)
 	}
+	if p.way == wayBegins {
+		if missing, err := s.view.Unsearchable(ctx); err != nil {
+			return f, err
+		} else if missing {
+			return s.scan(ctx, p, at) // names are kept with the contacts, the index at a run's end
+		}
+	}
 	found, more, err := s.candidates(ctx, p, at)
 	if err != nil {
 		return f, err

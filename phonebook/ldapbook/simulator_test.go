@@ -34,6 +34,7 @@ var (
 type hub struct {
 	*testing.T
 	store   directory.Store
+	running bool // what add stores is a page of a run that has not ended
 	address string
 }
 
@@ -98,6 +99,17 @@ func (h *hub) add(account string, contacts ...contact.Contact) {
 		page.Contacts = append(page.Contacts, directory.Record{Contact: c, Numbers: caller.Numbers(c.Phones, "DE")})
 	}
 	if err := h.store.ApplyPage(h.Context(), run, page); err != nil {
+		h.Fatal(err)
+	}
+	if !h.running {
+		h.searchable()
+	}
+}
+
+// searchable does what the end of a run does.
+func (h *hub) searchable() {
+	h.Helper()
+	if err := h.store.CompleteSearch(h.Context(), directory.Key{}); err != nil {
 		h.Fatal(err)
 	}
 }
@@ -375,6 +387,7 @@ func TestEveryTelephonesSearchAmong100000Contacts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	h.searchable()
 	p := h.signedIn()
 	for _, c := range telephoneSearches() {
 		got := p.search(request{scope: 2, filter: c.filter, attrs: "cn", seconds: 60})
@@ -493,6 +506,29 @@ func TestAnswersHaveTheNamesThatWereAskedFor(t *testing.T) {
 	company := p.search(request{scope: 2, filter: "(cn=omega*)"})
 	if v := company.entries[0].values; v["sn"][0] != "Omega*Soft" || v["o"][0] != "Omega*Soft" || v["displayName"][0] != "Omega*Soft" || !slices.Contains(v["objectClass"], "inetOrgPerson") {
 		t.Errorf("a company: %+v", v)
+	}
+}
+
+// Names and whole numbers find what a run has just stored, before the search index has it.
+func TestNamesAreFoundWhileARunStoresThem(t *testing.T) {
+	h := serve(t, ldapbook.Options{}, []phonebook.Config{desk()}, dan)
+	h.running = true
+	h.add("acme", append(many(1500), clara)...)
+	if n, err := h.store.Unsearchable(t.Context(), "acme"); n != 1501 || err != nil {
+		t.Fatalf("%d contacts wait for the index, %v: there is nothing to try", n, err)
+	}
+	p := h.signedIn()
+	for filter, want := range map[string]string{
+		"(cn=cla*)": "Clara Schröder", "(cn=clara*)": "Clara Schröder", "(|(cn=schroed*)(sn=schroed*))": "Clara Schröder",
+		"(&(cn=clara*)(sn=schrö*))": "Clara Schröder", "(cn=Person 01499)": "Person 01499", "(telephoneNumber=03023001499)": "Person 01499",
+	} {
+		if got := p.search(request{scope: 2, filter: filter, attrs: "cn"}); strings.Join(got.names(), "|") != want || got.code != 0 {
+			t.Errorf("%s finds %q with code %d, want %s", filter, got.names(), got.code, want)
+		}
+	}
+	h.searchable()
+	if got := p.search(request{scope: 2, filter: "(o=fjord*)", attrs: "cn"}); strings.Join(got.names(), "|") != "Clara Schröder" {
+		t.Errorf("after the run a company finds %q", got.names())
 	}
 }
 

@@ -41,6 +41,7 @@ type faulty struct {
 	close      func() error
 	digest     func() string
 	inspect    func(*source.Inspection)
+	search     func(context.Context, bridge.Search) ([]contact.Contact, error)
 	count      int64 // if not 0
 	split      int   // is added to how many changes the first half of a page has, if it is split at all
 	splits     bool
@@ -73,6 +74,14 @@ func (f *faulty) Inspect(ctx context.Context) (source.Inspection, error) {
 		return found, nil
 	}
 	return found, err
+}
+
+// Search asks the good source, or as the fault does.
+func (f *faulty) Search(ctx context.Context, q bridge.Search) ([]contact.Contact, error) {
+	if f.search != nil {
+		return f.search(ctx, q)
+	}
+	return f.Source.(bridge.Searcher).Search(ctx, q)
 }
 
 func (f *faulty) Begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run, error) {
@@ -409,6 +418,40 @@ var faults = []struct {
 		},
 	},
 	{
+		name:  "a question finds the first spelling only, of the first number",
+		rules: []string{"SearchFindsANumberInEverySpelling"},
+		fault: func(f *faulty, _ *memory.Store) {
+			asking(f, func(c *contact.Contact, q bridge.Search) bool {
+				return len(c.Phones) > 0 && c.Phones[0] == q.Spellings[0]
+			})
+		},
+	},
+	{
+		name:  "a question finds who once had the number",
+		rules: []string{"SearchFindsNoDeletedContact"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.search = func(context.Context, bridge.Search) ([]contact.Contact, error) {
+				return []contact.Contact{withPhones(1, "(212) 555-7033")}, nil
+			}
+		},
+	},
+	{
+		name:  "a question takes a spelling for a pattern",
+		rules: []string{"SearchTakesNothingForAPattern"},
+		fault: func(f *faulty, _ *memory.Store) {
+			asking(f, func(_ *contact.Contact, q bridge.Search) bool { return strings.ContainsAny(q.Spellings[0], "%*") })
+		},
+	},
+	{
+		name:  "a question does not look at its context",
+		rules: []string{"SearchEndsWithItsContext"},
+		fault: func(f *faulty, _ *memory.Store) {
+			f.search = func(_ context.Context, q bridge.Search) ([]contact.Contact, error) {
+				return f.Source.(bridge.Searcher).Search(context.Background(), q)
+			}
+		},
+	},
+	{
 		name:  "closing fails",
 		rules: []string{"CloseWhileIdle"},
 		fault: func(f *faulty, _ *memory.Store) { f.close = func() error { return fmt.Errorf("close twice") } },
@@ -418,6 +461,25 @@ var faults = []struct {
 		rules: []string{"WrongCredentialsAreUnauthorized"},
 		fault: func(*faulty, *memory.Store) {},
 	},
+}
+
+// asking is a source that finds the contacts for which fits is true.
+func asking(f *faulty, fits func(*contact.Contact, bridge.Search) bool) {
+	f.search = func(ctx context.Context, q bridge.Search) (found []contact.Contact, err error) {
+		run, err := f.Source.Begin(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		for c, err := range f.Source.Read(ctx, run, nil, 0) {
+			if err != nil {
+				return nil, err
+			}
+			if !c.Deleted && fits(&c.Contact, q) {
+				found = append(found, keep(c).Contact)
+			}
+		}
+		return found, nil
+	}
 }
 
 // countPositions counts the rows before a page, as OFFSET does.
@@ -445,7 +507,7 @@ func countPositions(f *faulty, _ *memory.Store) {
 func TestSuiteFindsEveryFault(t *testing.T) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
-			target := Target{HistoryTime: 3 * time.Second, New: func(testing.TB) Service { return faultyService(fault.fault, fault.late) }}
+			target := Target{HistoryTime: 3 * time.Second, Asked: true, New: func(testing.TB) Service { return faultyService(fault.fault, fault.late) }}
 			if fault.target != nil {
 				fault.target(&target)
 			}
@@ -543,6 +605,7 @@ func TestMissingHooksAreNamed(t *testing.T) {
 	want := []string{
 		"DeletionsAreChanges", "GoneMeansTheSameEverywhere", "LateCommitIsDelivered", "CommitDuringARunIsDelivered", "LateCommitAmongOthersIsDelivered",
 		"NullUpdatedOnlyInInitialRuns", "WrongCredentialsAreUnauthorized", "InspectCountsContactsWithoutAStamp",
+		"SearchFindsANumberInEverySpelling", "SearchFindsNoDeletedContact", "SearchTakesNothingForAPattern", "SearchEndsWithItsContext",
 	}
 	if !slices.Equal(skipped, want) {
 		t.Errorf("skipped %v, want %v", skipped, want)

@@ -56,7 +56,7 @@ func (a *API) routePhonebooks() {
 		summary: "An account's phonebooks, and the devices that read them",
 	}, func(ctx context.Context, _ *InAccount) (*answer[phonebooksView], error) {
 		list, err := a.hub.PhonebooksOf(ctx, accountOf(ctx))
-		return answered(phonebooksView{views(list, viewPhonebook)}), err
+		return answered(phonebooksView{Phonebooks(list)}), err
 	})
 }
 
@@ -69,3 +69,6 @@ func viewPhonebook(p hub.PhonebookView) phonebookView {
 	}
 	return v
 }
+
+// Phonebooks are an account's phonebooks as the API shows them.
+func Phonebooks(list []hub.PhonebookView) []phonebookView { return views(list, viewPhonebook) }

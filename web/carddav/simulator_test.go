@@ -93,6 +93,9 @@ func (b *book) add(contacts []contact.Contact, deleted ...string) {
 	if err := b.store.ApplyPage(b.Context(), run, page); err != nil {
 		b.Fatal(err)
 	}
+	if err := b.store.CompleteSearch(b.Context(), run.Key); err != nil {
+		b.Fatal(err)
+	}
 }
 
 const signedIn = "Authorization: Basic cGhvbmVzOmdlaGVpbS0xMjM=" // phones:geheim-123

@@ -157,7 +157,7 @@ func (d *directoryOfPhones) fill(ctx context.Context, people *sample.Generator, 
 			return err
 		}
 	}
-	return nil
+	return d.store.CompleteSearch(ctx, run.Key)
 }
 
 func (d *directoryOfPhones) record(c sample.Customer, left int) directory.Record {
