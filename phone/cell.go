@@ -54,7 +54,7 @@ func Split(raw, region string) []string {
 		}
 	}
 	if len(parts) == 0 || len(parts) == 1 && !changesValue(raw, parts[0], region) {
-		return []string{raw}
+		return splitRestored(raw, region)
 	}
 	if len(parts) == 1 {
 		return parts
@@ -63,6 +63,19 @@ func Split(raw, region string) []string {
 		return []string{raw} // "12, 34" is not a list of numbers
 	}
 	return splitEach(parts, region) // a part may hold several numbers itself
+}
+
+// splitRestored returns the number in a text of one part where it is read only once what a spreadsheet did to it is undone, and
+// otherwise the text: 4,9212345678E12"m" is the number 4921234567800, as the text is that is sent for it.
+func splitRestored(raw, region string) []string {
+	text, lost := restore(raw)
+	if lost || text == raw {
+		return []string{raw}
+	}
+	if parts := Split(text, region); len(parts) == 1 && changesValue(raw, parts[0], region) {
+		return parts
+	}
+	return []string{raw}
 }
 
 // unquote returns a part of a list that is written in a programming language, or of a document that is cut off, without its quotes
