@@ -242,9 +242,28 @@ func (s *server) stop() {
 	_ = s.process.Wait()
 }
 
+// watchMemory returns the most that a process had in memory until it ended, in MiB. What the system counts of a process that has ended
+// (Rusage.Maxrss) would not do: it begins with the memory of the process that started it, which is this one.
+func watchMemory(pid int, ended <-chan struct{}) (most float64) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if now, err := peakMemoryOf(pid); err == nil {
+			most = max(most, now)
+		}
+		select {
+		case <-ended:
+			return most
+		case <-tick.C:
+		}
+	}
+}
+
 // peakMemory is the most that a living process had in memory, in MiB.
-func (s *server) peakMemory() (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+func (s *server) peakMemory() (float64, error) { return peakMemoryOf(s.process.Process.Pid) }
+
+func peakMemoryOf(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
@@ -279,10 +298,18 @@ func (l *laboratory) synchronize(ctx context.Context, url, db string, more ...st
 	var output, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &log
 	started := time.Now()
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return synced{}, fmt.Errorf("sync: %w", err)
+	}
+	ended, peak := make(chan struct{}), make(chan float64)
+	go func() { peak <- watchMemory(cmd.Process.Pid, ended) }()
+	err := cmd.Wait()
+	s := synced{searchable: time.Since(started)}
+	close(ended)
+	s.memory = <-peak
+	if err != nil {
 		return synced{}, fmt.Errorf("sync: %w: %s", err, log.Bytes())
 	}
-	s := synced{searchable: time.Since(started), memory: float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / 1024}
 	var report synchronizer.Report
 	if err := json.Unmarshal(output.Bytes(), &report); err != nil {
 		return synced{}, fmt.Errorf("read the report of sync: %w", err)
