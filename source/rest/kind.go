@@ -91,19 +91,28 @@ func (p Preset) Kind() source.Kind {
 		SignIn:        p.signIn(),
 		Config:        func() any { return reflect.New(typ).Interface() },
 		New:           p.create(typ),
-		NewAgents:     p.users().create(typ),
+		NewAgents:     p.createAgents(typ),
 	}
 }
 
 // create returns what makes the factory of a configuration.
 func (p Preset) create(typ reflect.Type) func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
+	return p.createChecked(typ, func(*Language) error { return nil })
+}
+
+// createChecked is create where check has nothing against the language that the preset and the configuration make.
+func (p Preset) createChecked(typ reflect.Type, check func(*Language) error) func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
 	return func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
 		cfg := reflect.New(typ)
 		p.fill(cfg.Elem())
 		if err := decode(cfg.Interface()); err != nil {
 			return nil, err
 		}
-		return newFactory(p.Name, p.language(cfg.Elem()), deps.Defaults())
+		language := p.language(cfg.Elem())
+		if err := check(&language); err != nil {
+			return nil, err
+		}
+		return newFactory(p.Name, language, deps.Defaults())
 	}
 }
 

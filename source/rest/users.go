@@ -2,7 +2,9 @@ package rest
 
 import (
 	"cmp"
+	"reflect"
 
+	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
@@ -23,8 +25,20 @@ func (l Language) users() Language {
 	return l
 }
 
-// users returns the preset that reads the service's users.
-func (p Preset) users() Preset {
+// createAgents returns what makes the factory of the service's users. A service whose users the preset does not know is asked for contacts
+// by what the preset says, and those are no agents: it is refused, unless the configuration says what else to ask for.
+func (p Preset) createAgents(typ reflect.Type) func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
+	if p.Language.Agents.IsZero() {
+		return p.createChecked(typ, func(l *Language) error {
+			if !reflect.DeepEqual(l.Changes, p.Language.Changes) {
+				return nil
+			}
+			return &source.ConfigError{
+				Key: "kind", Message: "kind " + p.Name + " reads contacts, and knows no users of the service",
+				Hint: "Read the agents from another source, or say with changes and fields which request has the users.",
+			}
+		})
+	}
 	p.Language = p.Language.users()
-	return p
+	return p.create(typ)
 }

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,6 +92,26 @@ func TestTheAgentsOfAPresetCanBeChanged(t *testing.T) {
 	want := []bridge.Agent{{ID: "1", Name: "ADA AGENT", Email: "ada@example.com"}, {ID: "2", Name: "GONE", Email: "gone@example.com"}}
 	if diff := cmp.Diff(want, agents); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Contacts are no agents: a preset that knows no users says so, unless it is told what to ask for.
+func TestAPresetWithoutUsersReadsNoContactsAsAgents(t *testing.T) {
+	all := kinds()
+	for kind, text := range map[string]string{"google": "access_token: x\n", "shopify": "shop: acme\naccess_token: x\n"} {
+		create := all[slices.IndexFunc(all, func(k source.Kind) bool { return k.Name == kind })].NewAgents
+		_, err := create(decode(text), source.Deps{})
+		if wrong, ok := errors.AsType[*source.ConfigError](err); !ok || wrong.Key != "kind" || wrong.Hint == "" {
+			t.Errorf("%s reads contacts as agents: %v", kind, err)
+		}
+		factory, err := create(decode(text+"changes: {path: /staff, records: staff}\nfields: {name: name, emails: email}\n"), source.Deps{})
+		if err != nil {
+			t.Errorf("%s that is told what to ask for: %v", kind, err)
+			continue
+		}
+		if err := factory.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
