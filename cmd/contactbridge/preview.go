@@ -105,8 +105,15 @@ func (f *previewFlags) run(cmd *cobra.Command, args []string) error {
 	if f.limit < 0 || f.examine < 0 {
 		return misuse("--limit and --examine cannot be negative", "")
 	}
-	if f.replay != "" && !cmd.Flags().Changed("config") {
-		f.path = filepath.Join(f.replay, recording.ConfigurationFile)
+	var player *recording.Player
+	if f.replay != "" {
+		var err error
+		if player, err = recording.Open(f.replay); err != nil { // before its configuration is missed
+			return err
+		}
+		if !cmd.Flags().Changed("config") {
+			f.path = filepath.Join(f.replay, recording.ConfigurationFile)
+		}
 	}
 	cfg, err := f.load(cmd)
 	if err != nil {
@@ -120,7 +127,7 @@ func (f *previewFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	traffic, err := f.traffic(endpoint)
+	traffic, err := f.traffic(endpoint, player)
 	if err != nil {
 		return err
 	}

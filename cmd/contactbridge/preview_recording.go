@@ -25,9 +25,9 @@ type previewTraffic struct {
 	known    *source.Recorded
 }
 
-// traffic reads a recording, or prepares one.
-func (f *previewFlags) traffic(endpoint config.Endpoint) (*previewTraffic, error) {
-	t := &previewTraffic{folder: f.record, endpoint: endpoint, path: f.path}
+// traffic prepares a recording, or takes one's answers; player is nil without one.
+func (f *previewFlags) traffic(endpoint config.Endpoint, player *recording.Player) (*previewTraffic, error) {
+	t := &previewTraffic{folder: f.record, endpoint: endpoint, path: f.path, player: player}
 	if f.record == "" && f.replay == "" {
 		return t, nil
 	}
@@ -37,11 +37,8 @@ func (f *previewFlags) traffic(endpoint config.Endpoint) (*previewTraffic, error
 	}
 	if f.record != "" {
 		t.recorder = recording.NewRecorder(nil, time.Now())
-		return t, nil
 	}
-	var err error
-	t.player, err = recording.Open(f.replay)
-	return t, err
+	return t, nil
 }
 
 // carry lets the requests of a source pass through.

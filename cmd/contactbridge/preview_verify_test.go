@@ -174,8 +174,9 @@ func TestPreviewRecordsAndReplays(t *testing.T) {
 		"already":                      {"-c", config, "--record", folder},
 		"cannot be recorded":           {"-c", filepath.Join(examplesFolder, "bridge-csv.yaml"), "--record", folder + "2"},
 		"has no recording":             {"-c", config, "--replay", t.TempDir()},
+		"nothing has no recording":     {"--replay", "nothing"},
 		"none of the others can be":    {"-c", config, "--replay", folder, "--record", folder},
-		"FILE; the files in examples/": {"--replay", t.TempDir()},
+		"Name the folder that preview": {"--replay", t.TempDir()}, // not that its configuration is missing
 	} {
 		t.Setenv("PEOPLE_TOKEN", "right-token-123")
 		status, stdout, stderr := inProcess(t, append([]string{"preview"}, args...)...)
