@@ -160,14 +160,19 @@ func (l *runLog) point(now time.Time, r directory.Run) {
 	if l.log.Points = append(l.log.Points, registry.RunPoint{Time: now.UTC(), Pages: r.Pages, Contacts: r.Contacts}); len(l.log.Points) > 1 {
 		l.matters, l.dirty = true, true
 	}
-	if len(l.log.Points) < registry.MaxRunPoints {
-		return
+	if len(l.log.Points) >= registry.MaxRunPoints {
+		l.log.Points = everySecond(l.log.Points)
+		l.every *= 2
 	}
-	for i := range len(l.log.Points) / 2 {
-		l.log.Points[i] = l.log.Points[2*i]
+}
+
+// everySecond leaves out every second point, in place.
+func everySecond(points []registry.RunPoint) []registry.RunPoint {
+	kept := points[:len(points)/2]
+	for i := range kept {
+		kept[i] = points[2*i]
 	}
-	l.log.Points = l.log.Points[:len(l.log.Points)/2]
-	l.every *= 2
+	return kept
 }
 
 // written returns the log as it stands.
@@ -220,10 +225,7 @@ func (l *runLog) prepend(before registry.RunLog) {
 	l.log.Lines = append(append([]registry.LogLine{}, before.Lines[from:]...), l.log.Lines...)
 	points := append(append([]registry.RunPoint{}, before.Points...), l.log.Points...)
 	for len(points) >= registry.MaxRunPoints {
-		for i := range len(points) / 2 {
-			points[i] = points[2*i]
-		}
-		points = points[:len(points)/2]
+		points = everySecond(points)
 	}
 	l.log.Points = points
 }

@@ -21,9 +21,9 @@ type writer struct {
 }
 
 // newWriter opens the file for writing. The log is moved into the file every 32 MiB only: numbers come in no order, so a page of
-// contacts touches a thousand leaves of their index, the same ones again and again. The cache takes twice its size: the driver's
-// allocator gives a page the next power of two. What is deleted is overwritten at once, so
-// that a person who is purged later has left no trace of earlier versions.
+// contacts touches a thousand leaves of their index, the same ones again and again. The cache takes twice its size in memory, since
+// the driver's allocator gives a page the next power of two. What is deleted is overwritten at once, so that a person who is purged
+// later has left no trace of earlier versions.
 func newWriter(path string) (*writer, error) {
 	db, err := format.Writer(path,
 		"_pragma=cache_size(-16000)", "_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)")
