@@ -112,9 +112,12 @@ func (f *flowing) Read(p []byte) (int, error) {
 	return f.Reader.Read(p)
 }
 
-var fileBody = &huma.RequestBody{
-	Required: true, Description: "The file's content.",
-	Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
+// fileBody describes the body of an upload. Each operation has its own: huma completes what it is given.
+func fileBody() *huma.RequestBody {
+	return &huma.RequestBody{
+		Required: true, Description: "The file's content.",
+		Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
+	}
 }
 
 // routeFiles adds what is done with uploaded files.
@@ -125,7 +128,7 @@ func (a *API) routeFiles() {
 		summary: "Uploaded files, which sources inside the hub read",
 	}, a.listFiles)
 	register(a, operation{
-		id: "addFile", method: http.MethodPost, path: path, tag: tag, scopes: only(registry.ScopeWrite), status: http.StatusCreated, body: fileBody,
+		id: "addFile", method: http.MethodPost, path: path, tag: tag, scopes: only(registry.ScopeWrite), status: http.StatusCreated, body: fileBody(),
 		summary: "Upload a file",
 		details: "CSV, Excel workbook (.xlsx), vCard, JSON lines or JSON, by the ending of the name. A source reads it as path: upload:NAME.",
 	}, func(ctx context.Context, in *uploadInput) (*answer[fileView], error) {
@@ -139,7 +142,7 @@ func (a *API) routeFiles() {
 		return nil, a.hub.RemoveFile(ctx, accountOf(ctx), in.File)
 	})
 	register(a, operation{
-		id: "replaceFile", method: http.MethodPost, path: path + "/replacement", tag: tag, scopes: only(registry.ScopeWrite), status: http.StatusCreated, body: fileBody,
+		id: "replaceFile", method: http.MethodPost, path: path + "/replacement", tag: tag, scopes: only(registry.ScopeWrite), status: http.StatusCreated, body: fileBody(),
 		summary: "Upload what is to replace a file, and see what that changes",
 		details: "Nothing is changed until the replacement is carried out.",
 	}, func(ctx context.Context, in *uploadInput) (*answer[replacementView], error) {

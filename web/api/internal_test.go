@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -369,4 +370,13 @@ func TestAGuardOfZeroIsMeant(t *testing.T) {
 	if i := (IntegrationSettings{}).integration(directory.Key{}); i.Guard.OrDefault() != directory.DefaultGuard() {
 		t.Errorf("without a guard: %+v", i.Guard)
 	}
+}
+
+// The race detector sees what two would share: huma completes the schemas that it is given.
+func TestOneProcessMayHaveSeveral(t *testing.T) {
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() { New(Options{}) })
+	}
+	both.Wait()
 }
