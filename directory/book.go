@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base32"
 	"encoding/binary"
 	"slices"
@@ -44,7 +45,7 @@ type BookState struct {
 	Members int64
 	Filled  bool // every contact has been judged once: before that, the book is not to be shown
 	Filling bool // some contacts are still to be judged by its rule
-	secret  [16]byte
+	cards   cipher.Block
 }
 
 // A Member is a contact of a book.
@@ -59,6 +60,10 @@ type Member struct {
 type MemberQuery struct {
 	// ByChange lists those that changed last first; otherwise they are listed by [SortKey], then in an order that stays the same.
 	ByChange bool
+	// ByCard lists them in the order that costs a store least, which is not that of cards, but stays the same; After is the card of the
+	// member that they come after. Neither with any bound of names nor with Offset.
+	ByCard bool
+	After  string
 	// From and To bound the sort keys: From ≤ key < To; an empty To is no bound. Not with ByChange.
 	From, To string
 	// Contains are texts, folded, all of which stand in the sort key one after another.
@@ -110,7 +115,7 @@ type Books interface {
 	// MembersOf returns those of the contacts that are in the book, in any order, each once.
 	MembersOf(ctx context.Context, book BookState, refs []Ref) ([]Member, error)
 
-	// ByCard returns the members with these cards, in any order. Cards that are unknown are left out.
+	// ByCard returns the members with these cards, in their order. Cards that are unknown are left out.
 	ByCard(ctx context.Context, book BookState, cards []string) ([]Member, error)
 
 	// BookChanges lists what happened to a book after the change since, which must not be below its floor: at most limit changes.
@@ -163,28 +168,29 @@ type Place struct {
 	Sort string
 }
 
-// VisitPlaces visits the members at these places, in their order. read returns those of some of them by the contacts' keys; without it, they
-// are bare.
-func VisitPlaces(book *BookState, places []Place, read func([]Place) (map[int64]Entry, error), visit func(*Member) error) error {
-	for some := range slices.Chunk(places, Chunk) {
-		if read == nil {
-			for _, p := range some {
-				if err := visit(&Member{Card: book.CardOf(p.Key), Seq: p.Seq, Sort: p.Sort}); err != nil {
-					return err
-				}
+// VisitPlaces visits the members at these places, in their order. read calls found with the entries of some of them, by where they stand
+// in the list; a contact that is gone is left out. Without read, members are bare.
+func VisitPlaces(book *BookState, places []Place, read func(places []Place, found func(at int, e *Entry)) error, visit func(*Member) error) error {
+	if read == nil {
+		for _, p := range places {
+			if err := visit(&Member{Card: book.CardOf(p.Key), Seq: p.Seq, Sort: p.Sort}); err != nil {
+				return err
 			}
-			continue
 		}
-		entries, err := read(some)
-		if err != nil {
+		return nil
+	}
+	for some := range slices.Chunk(places, Chunk) {
+		members := make([]Member, len(some)) // anew: they are visit's to keep
+		if err := read(some, func(at int, e *Entry) { members[at].Entry = *e }); err != nil {
 			return err
 		}
-		for _, p := range some {
-			e, ok := entries[p.Key]
-			if !ok {
+		for i, p := range some {
+			m := &members[i]
+			if m.Integration == "" {
 				continue
 			}
-			if err := visit(&Member{Entry: e, Card: book.CardOf(p.Key), Seq: p.Seq, Sort: p.Sort}); err != nil {
+			m.Card, m.Seq, m.Sort = book.CardOf(p.Key), p.Seq, p.Sort
+			if err := visit(m); err != nil {
 				return err
 			}
 		}
@@ -195,35 +201,30 @@ func VisitPlaces(book *BookState, places []Place, read func([]Place) (map[int64]
 // cardEncoding has no letters that are taken for each other, and needs no escape in a URL or a DN.
 var cardEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// NewBookState is a state with the secret that cards are made with.
+// NewBookState is a state with the secret that cards are made with: 16 bytes.
 func NewBookState(secret []byte) (s BookState) {
-	copy(s.secret[:], secret)
+	s.cards, _ = aes.NewCipher(secret) // of another size it has no cards
 	return s
 }
 
 // CardOf returns the card of a contact by its key. It is the key, encrypted: no table of names is needed, and they tell nothing.
 func (s *BookState) CardOf(key int64) string {
+	if s.cards == nil {
+		return ""
+	}
 	var block [aes.BlockSize]byte
 	binary.BigEndian.PutUint64(block[:], uint64(key))
-	cipher, err := aes.NewCipher(s.secret[:])
-	if err != nil {
-		return "" // the key's size is right
-	}
-	cipher.Encrypt(block[:], block[:])
+	s.cards.Encrypt(block[:], block[:])
 	return cardEncoding.EncodeToString(block[:])
 }
 
 // KeyOf returns the key of the contact with a card; ok is false where that is not a card of this book.
 func (s *BookState) KeyOf(card string) (key int64, ok bool) {
 	block, err := cardEncoding.DecodeString(card)
-	if err != nil || len(block) != aes.BlockSize || cardEncoding.EncodeToString(block) != card {
+	if err != nil || s.cards == nil || len(block) != aes.BlockSize || cardEncoding.EncodeToString(block) != card {
 		return 0, false
 	}
-	cipher, err := aes.NewCipher(s.secret[:])
-	if err != nil {
-		return 0, false
-	}
-	cipher.Decrypt(block, block)
+	s.cards.Decrypt(block, block)
 	if binary.BigEndian.Uint64(block[8:]) != 0 {
 		return 0, false
 	}

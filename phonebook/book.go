@@ -314,23 +314,11 @@ func (v *View) visitCalled(ctx context.Context, visit func(*directory.Member) er
 
 // All visits every entry, in the order of names.
 func (v *View) All(ctx context.Context, visit func(*Entry) error) error {
-	return v.all(ctx, false, func(m *directory.Member) error {
-		e := v.entry(m)
-		return visit(&e)
-	})
-}
-
-// Cards visits every entry as All does, without reading its contact where that is not needed: only Card and Seq are there.
-func (v *View) Cards(ctx context.Context, visit func(*Entry) error) error {
-	return v.all(ctx, len(v.hidden) == 0, func(m *directory.Member) error { return visit(&Entry{Card: m.Card, Seq: m.Seq}) })
-}
-
-func (v *View) all(ctx context.Context, bare bool, visit func(*directory.Member) error) error {
 	const atOnce = 10_000
 	last, skip := "", 0
 	for {
 		found := 0
-		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: last, Offset: skip, Limit: atOnce, Bare: bare}, func(m *directory.Member) error {
+		err := v.store.Members(ctx, v.State, directory.MemberQuery{From: last, Offset: skip, Limit: atOnce}, func(m *directory.Member) error {
 			found++
 			if m.Sort == last {
 				skip++
@@ -340,12 +328,39 @@ func (v *View) all(ctx context.Context, bare bool, visit func(*directory.Member)
 			if v.hides(m) {
 				return nil
 			}
-			return visit(m)
+			e := v.entry(m)
+			return visit(&e)
 		})
 		if err != nil || found < atOnce {
 			return err
 		}
 	}
+}
+
+// EachCard visits every entry in the order that costs least. Of bare entries only Card and Seq are there, and their contacts are not read,
+// unless some are hidden.
+func (v *View) EachCard(ctx context.Context, bare bool, visit func(*Entry) error) error {
+	const atOnce = 10_000
+	q := directory.MemberQuery{ByCard: true, Limit: atOnce, Bare: bare && len(v.hidden) == 0}
+	for found := atOnce; found == atOnce; {
+		found = 0
+		err := v.store.Members(ctx, v.State, q, func(m *directory.Member) error {
+			found++
+			q.After = m.Card
+			switch {
+			case v.hides(m):
+				return nil
+			case bare:
+				return visit(&Entry{Card: m.Card, Seq: m.Seq})
+			}
+			e := v.entry(m)
+			return visit(&e)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Page returns entries by name: those from a beginning on, without the first ones.
@@ -612,16 +627,24 @@ func (v *View) Changes(ctx context.Context, since int64, limit int) (c Changes, 
 	return c, nil
 }
 
-// ByCards returns the entries with some cards, by card. Those that there are not are left out.
-func (v *View) ByCards(ctx context.Context, cards []string) (map[string]Entry, error) {
+// ByCards visits the entries with some cards, in their order. The entry is nil for a card that is not in the phonebook.
+func (v *View) ByCards(ctx context.Context, cards []string, visit func(at int, e *Entry)) error {
 	members, err := v.store.ByCard(ctx, v.State, cards)
-	entries := make(map[string]Entry, len(members))
-	for i := range members {
-		if !v.hides(&members[i]) {
-			entries[members[i].Card] = v.entry(&members[i])
-		}
+	if err != nil {
+		return err
 	}
-	return entries, err
+	for at, card := range cards {
+		var e *Entry
+		if len(members) > 0 && members[0].Card == card {
+			if !v.hides(&members[0]) {
+				there := v.entry(&members[0])
+				e = &there
+			}
+			members = members[1:]
+		}
+		visit(at, e)
+	}
+	return nil
 }
 
 // Epoch says in which life the phonebook is, in which ways it writes numbers and what it hides included: between two changes with the same

@@ -110,18 +110,24 @@ func clean(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// isClean reports whether a text is ASCII in one line, without more spaces than one between words.
+// isClean reports whether a text is surely as clean leaves it: in one line, without more spaces than one between words, of ASCII and of
+// Latin letters that are composed.
 func isClean(text string) bool {
-	before := byte(' ')
-	for i := range len(text) {
-		c := text[i]
-		if c < ' ' || c > '~' || c == ' ' && before == ' ' {
+	before := ' '
+	for _, r := range text {
+		switch {
+		case r == ' ' && before == ' ', r < ' ', r == '\x7f':
+			return false
+		case r > '~' && (r >= combining || !unicode.IsLetter(r)):
 			return false
 		}
-		before = c
+		before = r
 	}
 	return text == "" || before != ' '
 }
+
+// combining is the first character that may change the one before it. Letters before it are in the composed form.
+const combining = '\u0300'
 
 // particles belong to the family name that follows them.
 var particles = []string{

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
@@ -393,8 +394,12 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 		text += fmt.Sprintf(" AND sort "+condition+" $%d", len(args))
 	}
 	order := "sort, contact"
-	if q.ByChange {
+	switch {
+	case q.ByChange:
 		order = "seq DESC"
+	case q.ByCard:
+		after, _ := book.KeyOf(q.After) // 0: from the first one on
+		text, args, order = text+" AND contact > $3", append(args, after), "contact"
 	}
 	if !q.ByChange && q.From != "" {
 		and(">=", q.From)
@@ -546,32 +551,31 @@ func placesIn(rows pgx.Rows) (places []directory.Place, err error) {
 }
 
 // entriesAt reads contacts by their keys.
-func (s *Store) entriesAt(ctx context.Context, account int32, name string) func([]directory.Place) (map[int64]directory.Entry, error) {
-	return func(places []directory.Place) (map[int64]directory.Entry, error) {
-		entries := make(map[int64]directory.Entry, len(places))
+func (s *Store) entriesAt(ctx context.Context, account int32, name string) func([]directory.Place, func(int, *directory.Entry)) error {
+	return func(places []directory.Place, found func(int, *directory.Entry)) error {
 		keys := make([]int64, len(places))
 		for i, p := range places {
 			keys[i] = p.Key
 		}
-		rows, err := s.pool.Query(ctx, `SELECT c.pk, i.name, c.data FROM unnest($2::bigint[]) AS named (pk) CROSS JOIN LATERAL
-			(SELECT pk, integration, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = named.pk OFFSET 0) AS c`+integrations, account, keys)
+		rows, err := s.pool.Query(ctx, `SELECT named.n, i.name, c.data FROM unnest($2::bigint[]) WITH ORDINALITY AS named (pk, n) CROSS JOIN LATERAL
+			(SELECT integration, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = named.pk OFFSET 0) AS c`+integrations, account, keys)
 		if err != nil {
-			return nil, fmt.Errorf("read the contacts of a phonebook: %w", explained(err))
+			return fmt.Errorf("read the contacts of a phonebook: %w", explained(err))
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var pk int64
-			var data []byte
+			var n int64
+			var data pgtype.DriverBytes
 			e := directory.Entry{Key: directory.Key{Account: name}}
-			if err := rows.Scan(&pk, (*directory.Text)(&e.Integration), &data); err != nil {
-				return nil, err
+			if err := rows.Scan(&n, (*directory.Text)(&e.Integration), &data); err != nil {
+				return err
 			}
 			if err := e.Contact.UnmarshalJSON(data); err != nil {
-				return nil, fmt.Errorf("read the contacts of a phonebook: %w", err)
+				return fmt.Errorf("read the contacts of a phonebook: %w", err)
 			}
-			entries[pk] = e
+			found(int(n)-1, &e)
 		}
-		return entries, explained(rows.Err())
+		return explained(rows.Err())
 	}
 }
 
@@ -626,11 +630,28 @@ func (s *Store) ByCard(ctx context.Context, book directory.BookState, cards []st
 			keys = append(keys, key)
 		}
 	}
-	places, err := s.places(ctx, "SELECT m.contact, m.seq, m.sort FROM unnest($3::bigint[]) AS c (pk)"+inBookOf, account, id, keys)
+	rows, err := s.pool.Query(ctx, `SELECT m.contact, m.seq, m.sort, i.name, c.data FROM unnest($3::bigint[]) WITH ORDINALITY AS named (pk, n)
+		CROSS JOIN LATERAL (SELECT pk, integration, data FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = named.pk OFFSET 0) AS c`+inBookOf+integrations+`ORDER BY named.n`,
+		account, id, keys)
 	if err != nil {
-		return nil, fmt.Errorf("find contacts in a phonebook: %w", explained(err))
+		return nil, fmt.Errorf("read the contacts of a phonebook: %w", explained(err))
 	}
-	return s.gather(ctx, account, &book, places)
+	defer rows.Close()
+	members := make([]directory.Member, 0, len(keys))
+	for rows.Next() {
+		var key int64
+		var data pgtype.DriverBytes
+		m := directory.Member{Entry: directory.Entry{Key: directory.Key{Account: book.Account}}}
+		if err := rows.Scan(&key, &m.Seq, &m.Sort, (*directory.Text)(&m.Integration), &data); err != nil {
+			return nil, err
+		}
+		if err := m.Contact.UnmarshalJSON(data); err != nil {
+			return nil, fmt.Errorf("read the contacts of a phonebook: %w", err)
+		}
+		m.Card = book.CardOf(key)
+		members = append(members, m)
+	}
+	return members, explained(rows.Err())
 }
 
 // BookChanges implements [directory.Books].

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/contactbridge/contactbridge/contact"
@@ -330,7 +332,8 @@ func (s *Store) BookNames(ctx context.Context, account string) (names []string, 
 	return names, rows.Err()
 }
 
-const bookOf = "(SELECT b.pk FROM books b JOIN accounts a ON a.pk = b.account WHERE a.name = ? AND b.name = ?)"
+// bookOf is the key of a book. Its parameters are the first ones of a statement.
+const bookOf = "(SELECT b.pk FROM books b JOIN accounts a ON a.pk = b.account WHERE a.name = ?1 AND b.name = ?2)"
 
 // Members implements [directory.Books].
 func (s *Store) Members(ctx context.Context, book directory.BookState, q directory.MemberQuery, visit func(*directory.Member) error) error {
@@ -340,6 +343,13 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 	}
 	if len(q.Begins) > 0 {
 		places, err := s.beginning(ctx, &book, &q)
+		if err != nil {
+			return fmt.Errorf("list the members of a phonebook: %w", err)
+		}
+		return directory.VisitPlaces(&book, places, read, visit)
+	}
+	if q.ByCard || !q.ByChange && q.To == "" && len(q.Contains) == 0 && q.Within == 0 {
+		places, err := s.usualPlaces(ctx, &book, &q)
 		if err != nil {
 			return fmt.Errorf("list the members of a phonebook: %w", err)
 		}
@@ -377,6 +387,20 @@ func (s *Store) Members(ctx context.Context, book directory.BookState, q directo
 		return directory.ErrTooLong
 	}
 	return nil
+}
+
+// usualPlaces are those that most readers of phonebooks ask for, by statements that are prepared.
+func (s *Store) usualPlaces(ctx context.Context, book *directory.BookState, q *directory.MemberQuery) (places []directory.Place, err error) {
+	query, args := placesByName, []any{book.Account, book.Name, q.From, int64(q.Limit), int64(q.Offset)}
+	if q.ByCard {
+		after, _ := book.KeyOf(q.After) // 0: from the first one on
+		query, args = placesByPK, []any{book.Account, book.Name, after, int64(q.Limit)}
+	}
+	err = s.books.query(ctx, query, args, func(_ *reader, values []driver.Value) error {
+		places = append(places, directory.Place{Key: values[0].(int64), Seq: values[1].(int64), Sort: values[2].(string)})
+		return nil
+	})
+	return places, err
 }
 
 // beginning finds the members with beginnings of words.
@@ -483,39 +507,46 @@ func (s *Store) places(ctx context.Context, query string, args ...any) (places [
 	return places, rows.Err()
 }
 
-// entriesAt reads contacts by their keys.
-func (s *Store) entriesAt(ctx context.Context, account string) func([]directory.Place) (map[int64]directory.Entry, error) {
-	find := many{begin: "SELECT c.pk, i.name, c.data FROM contacts c JOIN integrations i ON i.pk = c.integration WHERE i.name IS NOT NULL AND c.pk IN (", item: "?", end: ")", columns: 1}
-	return func(places []directory.Place) (map[int64]directory.Entry, error) {
-		entries := make(map[int64]directory.Entry, len(places))
-		keys := make([]any, len(places))
-		for i, p := range places {
-			keys[i] = p.Key
+const (
+	placesByPK   = "SELECT contact, seq, sort FROM members WHERE book = " + bookOf + " AND contact > ? ORDER BY contact LIMIT ?"
+	placesByName = "SELECT contact, seq, sort FROM members WHERE book = " + bookOf + " AND sort >= ? ORDER BY sort, contact LIMIT ? OFFSET ?"
+	entriesByKey = `SELECT k.key, i.name, c.data FROM json_each(?1) k CROSS JOIN contacts c ON c.pk = k.value CROSS JOIN integrations i ON i.pk = c.integration
+		WHERE i.name IS NOT NULL`
+	membersByKey = `SELECT m.contact, m.seq, m.sort, i.name, c.data FROM json_each(?3) k CROSS JOIN members m ON m.book = ` + bookOf + ` AND m.contact = k.value
+		CROSS JOIN contacts c ON c.pk = m.contact CROSS JOIN integrations i ON i.pk = c.integration WHERE i.name IS NOT NULL`
+)
+
+// bookQueries are those that phonebooks are read by.
+func bookQueries() []string { return []string{placesByPK, placesByName, entriesByKey, membersByKey} }
+
+// keyList is keys as JSON, so that one statement finds any number of them, in their order.
+func keyList[T any](from []T, key func(*T) int64) string {
+	b := []byte{'['}
+	for i := range from {
+		if i > 0 {
+			b = append(b, ',')
 		}
-		err := find.chunks(keys, func(text string, values []any) (err error) {
-			rows, err := s.read.QueryContext(ctx, text, values...)
-			if err != nil {
+		b = strconv.AppendInt(b, key(&from[i]), 10)
+	}
+	return string(append(b, ']'))
+}
+
+// entriesAt reads contacts by their keys.
+func (s *Store) entriesAt(ctx context.Context, account string) func([]directory.Place, func(int, *directory.Entry)) error {
+	return func(places []directory.Place, found func(int, *directory.Entry)) error {
+		keys := keyList(places, func(p *directory.Place) int64 { return p.Key })
+		err := s.books.query(ctx, entriesByKey, []any{keys}, func(r *reader, values []driver.Value) error {
+			e := directory.Entry{Key: directory.Key{Account: account, Integration: values[1].(string)}}
+			if err := r.decode(&e.Contact, values[2].([]byte)); err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, rows.Close()) }()
-			for rows.Next() {
-				var pk int64
-				var data sql.RawBytes
-				e := directory.Entry{Key: directory.Key{Account: account}}
-				if err := rows.Scan(&pk, &e.Integration, &data); err != nil {
-					return err
-				}
-				if err := e.Contact.UnmarshalJSON(data); err != nil {
-					return err
-				}
-				entries[pk] = e
-			}
-			return rows.Err()
+			found(int(values[0].(int64)), &e)
+			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("read the contacts of a phonebook: %w", err)
+			return fmt.Errorf("read the contacts of a phonebook: %w", err)
 		}
-		return entries, nil
+		return nil
 	}
 }
 
@@ -543,13 +574,10 @@ func (s *Store) placesOf(ctx context.Context, book *directory.BookState, contact
 	return places, nil
 }
 
-var (
-	placesByKey = many{begin: "SELECT contact, seq, sort FROM members WHERE book = " + bookOf + " AND contact IN (", item: "?", end: ")", columns: 1}
-	placesByID  = many{
-		begin: "SELECT m.contact, m.seq, m.sort FROM contacts c CROSS JOIN members m ON m.book = " + bookOf + " AND m.contact = c.pk WHERE c.integration = " + integrationOf + " AND c.id IN (",
-		item:  "?", end: ")", columns: 1,
-	}
-)
+var placesByID = many{
+	begin: "SELECT m.contact, m.seq, m.sort FROM contacts c CROSS JOIN members m ON m.book = " + bookOf + " AND m.contact = c.pk WHERE c.integration = " + integrationOf + " AND c.id IN (",
+	item:  "?", end: ")", columns: 1,
+}
 
 // MembersOf implements [directory.Books].
 func (s *Store) MembersOf(ctx context.Context, book directory.BookState, refs []directory.Ref) ([]directory.Member, error) {
@@ -574,17 +602,28 @@ func (s *Store) MembersOf(ctx context.Context, book directory.BookState, refs []
 
 // ByCard implements [directory.Books].
 func (s *Store) ByCard(ctx context.Context, book directory.BookState, cards []string) ([]directory.Member, error) {
-	keys := make([]any, 0, len(cards))
+	keys := make([]int64, 0, len(cards))
 	for _, card := range cards {
 		if key, ok := book.KeyOf(card); ok {
 			keys = append(keys, key)
 		}
 	}
-	places, err := s.placesOf(ctx, &book, placesByKey, nil, keys)
-	if err != nil {
-		return nil, err
+	if len(keys) == 0 {
+		return nil, nil
 	}
-	return s.gather(ctx, &book, places)
+	members := make([]directory.Member, 0, len(keys))
+	list := keyList(keys, func(key *int64) int64 { return *key })
+	err := s.books.query(ctx, membersByKey, []any{book.Account, book.Name, list}, func(r *reader, values []driver.Value) error {
+		m := directory.Member{Card: book.CardOf(values[0].(int64)), Seq: values[1].(int64), Sort: values[2].(string)}
+		m.Key = directory.Key{Account: book.Account, Integration: values[3].(string)}
+		err := r.decode(&m.Contact, values[4].([]byte))
+		members = append(members, m)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the contacts of a phonebook: %w", err)
+	}
+	return members, nil
 }
 
 // BookChanges implements [directory.Books].

@@ -14,7 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 )
 
-// readers are the connections that numbers are looked up on, each with its statements prepared. They speak to the driver
+// readers are the connections that numbers are looked up on, or phonebooks are read on, each with its statements prepared. They speak to the driver
 // directly: a call waits for the answer, and database/sql takes as long as finding it does.
 type readers struct {
 	free   chan *reader

@@ -34,6 +34,7 @@ type Store struct {
 	trash  string // folder that goes with the store; empty if it has none
 
 	lookups *readers // what every call waits for
+	books   *readers // what phonebooks are read by: they take long, and calls do not wait for them
 	names   names
 }
 
@@ -80,6 +81,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 
 const (
 	lookupReaders = 4 // connections that numbers are looked up on
+	bookReaders   = 2 // connections that contacts of phonebooks are read on
 	otherReaders  = 4
 
 	// readerCache is in KiB. A connection drops all its pages when it sees that another one has written, and gives each back to the
@@ -102,20 +104,25 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	if err := s.writer.attach(ctx); err != nil {
 		return err
 	}
-	if s.read, err = format.Reader(file, lookupReaders+otherReaders, fmt.Sprintf("_pragma=cache_size(-%d)", readerCache)); err != nil {
+	if s.read, err = format.Reader(file, lookupReaders+bookReaders+otherReaders, fmt.Sprintf("_pragma=cache_size(-%d)", readerCache)); err != nil {
 		return err
 	}
 	s.names.db = s.read
 	s.read.SetMaxIdleConns(otherReaders)
 	s.lookups, err = openReaders(ctx, s.read, lookupReaders, lookupQueries()...)
+	if err == nil {
+		s.books, err = openReaders(ctx, s.read, bookReaders, bookQueries()...)
+	}
 	return err
 }
 
 // Close closes the file.
 func (s *Store) Close() error {
 	var errs []error
-	if s.lookups != nil {
-		errs = append(errs, s.lookups.close())
+	for _, pool := range []*readers{s.lookups, s.books} {
+		if pool != nil {
+			errs = append(errs, pool.close())
+		}
 	}
 	if s.read != nil {
 		errs = append(errs, s.read.Close())

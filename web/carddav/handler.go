@@ -85,19 +85,26 @@ const collection = "contacts/"
 // A request is one of an address book.
 type request struct {
 	*http.Request
-	w     http.ResponseWriter
-	book  *phonebook.Book
-	view  *phonebook.View
-	at    place
-	card  string // of an object
-	agent string
-	began time.Time
-	epoch string // once an item was tagged
+	w      http.ResponseWriter
+	book   *phonebook.Book
+	view   *phonebook.View
+	at     place
+	card   string // of an object
+	agent  string
+	began  time.Time
+	base   string // the path of its address book, once it was needed
+	tagged string // how tags of its cards begin, once one was needed
+	vcard  []byte // the last card
 }
 
 func (r *request) home() string { return Prefix + r.book.Name + "/" }
 
-func (r *request) collection() string { return r.home() + collection }
+func (r *request) collection() string {
+	if r.base == "" {
+		r.base = r.home() + collection
+	}
+	return r.base
+}
 
 func (r *request) href(card string) string { return r.collection() + card + ".vcf" }
 
@@ -152,7 +159,7 @@ func (h *Handler) serve(r *request) {
 	view.Numbers.Format = phonebook.E164 // mobiles match it with every spelling
 	if r.view = view; r.at >= book && view.State.Members > mostEntries {
 		h.options.Logger.WarnContext(r.Context(), "a phonebook has too many entries for CardDAV", "phonebook", r.book.Name, "entries", view.State.Members, "most", mostEntries)
-		r.text(http.StatusInsufficientStorage, fmt.Sprintf("The phonebook has more than %d entries. Narrow it with where, or use LDAP.\n", mostEntries))
+		r.say(http.StatusInsufficientStorage, fmt.Sprintf("The phonebook has more than %d entries. Narrow it with where, or use LDAP.\n", mostEntries))
 		return
 	}
 	switch {
@@ -176,14 +183,14 @@ func (h *Handler) failed(r *request, err error) {
 	f := failure.Of(err)
 	switch {
 	case errors.Is(err, errNotFound):
-		r.text(http.StatusNotFound, "There is no such card.\n")
+		r.say(http.StatusNotFound, "There is no such card.\n")
 	case errors.Is(err, errXML):
-		r.text(http.StatusBadRequest, "The request is not understood.\n")
+		r.say(http.StatusBadRequest, "The request is not understood.\n")
 	case errors.Is(err, errTooLarge):
-		r.text(http.StatusRequestEntityTooLarge, "The request is too large.\n")
+		r.say(http.StatusRequestEntityTooLarge, "The request is too large.\n")
 	case f.Code == failure.Busy:
 		r.w.Header().Set("Retry-After", "60")
-		r.text(http.StatusServiceUnavailable, "The phonebook is being filled. Try again in a minute.\n")
+		r.say(http.StatusServiceUnavailable, "The phonebook is being filled. Try again in a minute.\n")
 	default:
 		x := exchange.Of(r.Context())
 		if r.Context().Err() == nil {
@@ -192,11 +199,11 @@ func (h *Handler) failed(r *request, err error) {
 		if x.Status != 0 {
 			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
-		r.text(http.StatusInternalServerError, "The phonebook cannot be read. The hub's log says more.\n")
+		r.say(http.StatusInternalServerError, "The phonebook cannot be read. The hub's log says more.\n")
 	}
 }
 
-func (r *request) text(status int, text string) {
+func (r *request) say(status int, text string) {
 	r.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	r.w.WriteHeader(status)
 	_, _ = r.w.Write([]byte(text)) // a client that has gone has no use for it
@@ -257,30 +264,28 @@ func (h *Handler) challenge(w http.ResponseWriter) {
 	http.Error(w, "The phonebook needs its user and password.", http.StatusUnauthorized)
 }
 
-// An item is a card with its tag.
-type item struct {
-	entry *phonebook.Entry
-	etag  string
-}
-
 // cards is raised when the same entries begin to make other cards.
 const cards = "1"
 
-// item tags an entry by its last change, and by how the phonebook writes it: so a list of tags needs no contact.
-func (r *request) item(e *phonebook.Entry) *item {
-	if r.epoch == "" {
-		r.epoch = r.view.Epoch()
+// etag tags an entry by its last change, and by how the phonebook writes it: so a list of tags needs no contact.
+func (r *request) etag(e *phonebook.Entry) string {
+	if r.tagged == "" {
+		r.tagged = `"` + cards + "-" + r.view.Epoch() + "-"
 	}
-	return &item{entry: e, etag: `"` + cards + "-" + r.epoch + "-" + strconv.FormatInt(e.Seq, 10) + `"`}
+	return r.tagged + strconv.FormatInt(e.Seq, 10) + `"`
 }
 
-func (i *item) text() []byte { return phonebook.AppendCard(nil, i.entry) }
+// text is an entry's card, until the next one is asked for.
+func (r *request) text(e *phonebook.Entry) []byte {
+	r.vcard = phonebook.AppendCard(r.vcard[:0], e)
+	return r.vcard
+}
 
 // get sends one card.
 func (h *Handler) get(r *request) error {
 	if r.at != object {
 		r.w.Header().Set("Allow", "OPTIONS, PROPFIND, REPORT")
-		r.text(http.StatusMethodNotAllowed, "This is an address book for CardDAV: docs/phones.md says how it is set up.\n")
+		r.say(http.StatusMethodNotAllowed, "This is an address book for CardDAV: docs/phones.md says how it is set up.\n")
 		return nil
 	}
 	e, err := r.view.ByCard(r.Context(), r.card)
@@ -290,10 +295,10 @@ func (h *Handler) get(r *request) error {
 	if e == nil {
 		return errNotFound
 	}
-	i, text := r.item(e), phonebook.AppendCard(nil, e)
+	etag, text := r.etag(e), r.text(e)
 	header := r.w.Header()
-	header.Set("ETag", i.etag)
-	if strings.Contains(r.Header.Get("If-None-Match"), i.etag) {
+	header.Set("ETag", etag)
+	if strings.Contains(r.Header.Get("If-None-Match"), etag) {
 		r.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -310,7 +315,8 @@ const cardType = "text/vcard; charset=utf-8"
 
 // A multistatus is written as it is made: a phonebook does not have to be in memory.
 type multistatus struct {
-	w *bufio.Writer
+	w   *bufio.Writer
+	one []byte // the last answer about one resource
 }
 
 func (r *request) multistatus() *multistatus {

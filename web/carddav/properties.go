@@ -4,13 +4,16 @@ import (
 	"encoding/xml"
 	"slices"
 	"strconv"
+
+	"github.com/contactbridge/contactbridge/phonebook"
 )
 
-// A property is one of a resource: its value as XML. ok is false where the resource does not have it.
+// A property is one of a resource. value appends its value as XML; ok is false where the resource does not have it. e is the entry of a
+// card.
 type property struct {
 	name  xml.Name
 	all   bool // allprop shows it
-	value func(r *request, at place, i *item) (value string, ok bool)
+	value func(dst []byte, r *request, at place, e *phonebook.Entry) (value []byte, ok bool)
 }
 
 func href(path string) string { return "<D:href>" + escape(path) + "</D:href>" }
@@ -30,60 +33,65 @@ func (r *request) token(seq int64) string {
 
 const tokenPrefix = "urn:x-contactbridge:sync:"
 
-func fixed(text string, places ...place) func(*request, place, *item) (string, bool) {
-	return func(_ *request, at place, _ *item) (string, bool) {
-		return text, len(places) == 0 || slices.Contains(places, at)
+// fixed is a value that all resources at some places have; without places, all resources.
+func fixed(text string, places ...place) func([]byte, *request, place, *phonebook.Entry) ([]byte, bool) {
+	return computed(func(*request) string { return text }, places...)
+}
+
+// computed is a value that depends on the phonebook.
+func computed(f func(r *request) string, places ...place) func([]byte, *request, place, *phonebook.Entry) ([]byte, bool) {
+	return func(dst []byte, r *request, at place, _ *phonebook.Entry) ([]byte, bool) {
+		if len(places) > 0 && !slices.Contains(places, at) {
+			return dst, false
+		}
+		return append(dst, f(r)...), true
 	}
 }
 
-func ofItem(f func(i *item) string) func(*request, place, *item) (string, bool) {
-	return func(_ *request, at place, i *item) (string, bool) {
-		if at != object || i == nil {
-			return "", false
+// ofCard is a value that depends on the entry of a card.
+func ofCard(f func(dst []byte, r *request, e *phonebook.Entry) []byte) func([]byte, *request, place, *phonebook.Entry) ([]byte, bool) {
+	return func(dst []byte, r *request, at place, e *phonebook.Entry) ([]byte, bool) {
+		if at != object || e == nil {
+			return dst, false
 		}
-		return f(i), true
+		return f(dst, r, e), true
 	}
 }
 
 func properties() []property {
-	principal := func(r *request, _ place, _ *item) (string, bool) { return href(r.home()), true }
-	onBook := func(f func(r *request) string) func(*request, place, *item) (string, bool) {
-		return func(r *request, at place, _ *item) (string, bool) {
-			if at != book {
-				return "", false
-			}
-			return f(r), true
-		}
-	}
+	principal := computed(func(r *request) string { return href(r.home()) })
+	state := computed(func(r *request) string { return escape(r.token(r.view.State.Seq)) }, book)
 	reports := "<D:supported-report><D:report><C:addressbook-query/></D:report></D:supported-report>" +
 		"<D:supported-report><D:report><C:addressbook-multiget/></D:report></D:supported-report>" +
 		"<D:supported-report><D:report><D:sync-collection/></D:report></D:supported-report>"
 	return []property{
-		{xml.Name{Space: dav, Local: "resourcetype"}, true, func(_ *request, at place, _ *item) (string, bool) {
-			return map[place]string{root: "<D:collection/>", home: "<D:principal/><D:collection/>", book: "<D:collection/><C:addressbook/>"}[at], true
+		{xml.Name{Space: dav, Local: "resourcetype"}, true, func(dst []byte, _ *request, at place, _ *phonebook.Entry) ([]byte, bool) {
+			return append(dst, map[place]string{root: "<D:collection/>", home: "<D:principal/><D:collection/>", book: "<D:collection/><C:addressbook/>"}[at]...), true
 		}},
-		{xml.Name{Space: dav, Local: "displayname"}, true, func(r *request, at place, i *item) (string, bool) {
+		{xml.Name{Space: dav, Local: "displayname"}, true, func(dst []byte, r *request, at place, e *phonebook.Entry) ([]byte, bool) {
 			if at == object {
-				return escape(i.entry.Name), true
+				return appendEscaped(dst, e.Name), true
 			}
-			return escape(r.title()), true
+			return appendEscaped(dst, r.title()), true
 		}},
 		{xml.Name{Space: dav, Local: "current-user-principal"}, false, principal},
 		{xml.Name{Space: dav, Local: "principal-URL"}, false, principal},
 		{xml.Name{Space: dav, Local: "owner"}, false, principal},
 		{xml.Name{Space: dav, Local: "principal-collection-set"}, false, fixed(href(Prefix))},
-		{xml.Name{Space: card, Local: "addressbook-home-set"}, false, func(r *request, at place, _ *item) (string, bool) { return href(r.home()), at <= home }},
+		{xml.Name{Space: card, Local: "addressbook-home-set"}, false, computed(func(r *request) string { return href(r.home()) }, nowhere, root, home)},
 		{xml.Name{Space: dav, Local: "current-user-privilege-set"}, false, fixed("<D:privilege><D:read/></D:privilege><D:privilege><D:read-current-user-privilege-set/></D:privilege>")},
 		{xml.Name{Space: dav, Local: "supported-report-set"}, false, fixed(reports, book)},
 		{xml.Name{Space: card, Local: "supported-address-data"}, false, fixed(`<C:address-data-type content-type="text/vcard" version="3.0"/>`, book)},
 		{xml.Name{Space: card, Local: "max-resource-size"}, false, fixed("1048576", book)},
-		{xml.Name{Space: card, Local: "addressbook-description"}, false, onBook(func(r *request) string { return escape(r.title()) })},
-		{xml.Name{Space: server, Local: "getctag"}, false, onBook(func(r *request) string { return escape(r.token(r.view.State.Seq)) })},
-		{xml.Name{Space: dav, Local: "sync-token"}, false, onBook(func(r *request) string { return escape(r.token(r.view.State.Seq)) })},
-		{xml.Name{Space: dav, Local: "getetag"}, true, ofItem(func(i *item) string { return escape(i.etag) })},
-		{xml.Name{Space: dav, Local: "getcontenttype"}, true, ofItem(func(*item) string { return cardType })},
-		{xml.Name{Space: dav, Local: "getcontentlength"}, true, ofItem(func(i *item) string { return strconv.Itoa(len(i.text())) })},
-		{xml.Name{Space: card, Local: "address-data"}, false, ofItem(func(i *item) string { return escape(string(i.text())) })},
+		{xml.Name{Space: card, Local: "addressbook-description"}, false, computed(func(r *request) string { return escape(r.title()) }, book)},
+		{xml.Name{Space: server, Local: "getctag"}, false, state},
+		{xml.Name{Space: dav, Local: "sync-token"}, false, state},
+		{xml.Name{Space: dav, Local: "getetag"}, true, ofCard(func(dst []byte, r *request, e *phonebook.Entry) []byte { return appendEscaped(dst, r.etag(e)) })},
+		{xml.Name{Space: dav, Local: "getcontenttype"}, true, ofCard(func(dst []byte, _ *request, _ *phonebook.Entry) []byte { return append(dst, cardType...) })},
+		{xml.Name{Space: dav, Local: "getcontentlength"}, true, ofCard(func(dst []byte, r *request, e *phonebook.Entry) []byte {
+			return strconv.AppendInt(dst, int64(len(r.text(e))), 10)
+		})},
+		{xml.Name{Space: card, Local: "address-data"}, false, ofCard(func(dst []byte, r *request, e *phonebook.Entry) []byte { return appendEscaped(dst, r.text(e)) })},
 	}
 }
 
@@ -91,86 +99,92 @@ var known = properties()
 
 // A wish says which properties a client wants.
 type wish struct {
-	names     []xml.Name
-	all       bool // allprop
-	namesOnly bool // propname
+	properties []wanted
+	all        bool // allprop
+	namesOnly  bool // propname
+}
+
+// A wanted property is one with its tags.
+type wanted struct {
+	property  // without a value where it is unknown
+	open, end string
+}
+
+func (w *wish) add(p property) {
+	open, end := tags(p.name)
+	w.properties = append(w.properties, wanted{property: p, open: open, end: end})
 }
 
 // tagsOnly reports whether no property is wanted that depends on the contact.
 func (w wish) tagsOnly() bool {
-	return !slices.ContainsFunc(w.names, func(name xml.Name) bool {
-		return name == xml.Name{Space: dav, Local: "displayname"} || name == xml.Name{Space: dav, Local: "getcontentlength"} || name == xml.Name{Space: card, Local: "address-data"}
+	return !slices.ContainsFunc(w.properties, func(p wanted) bool {
+		return p.name == xml.Name{Space: dav, Local: "displayname"} || p.name == xml.Name{Space: dav, Local: "getcontentlength"} || p.name == xml.Name{Space: card, Local: "address-data"}
 	})
 }
 
-func wishOf(n *node) wish {
-	switch {
-	case n == nil || n.child(dav, "allprop") != nil:
-		w := wish{all: true}
+func wishOf(n *node) (w wish) {
+	w.namesOnly = n.child(dav, "allprop") == nil && n.child(dav, "propname") != nil
+	if w.all = n == nil || n.child(dav, "allprop") != nil || w.namesOnly; w.all {
 		for _, p := range known {
-			if p.all {
-				w.names = append(w.names, p.name)
+			if p.all || w.namesOnly {
+				w.add(p)
 			}
 		}
 		return w
-	case n.child(dav, "propname") != nil:
-		w := wish{all: true, namesOnly: true}
-		for _, p := range known {
-			w.names = append(w.names, p.name)
-		}
-		return w
 	}
-	var w wish
 	if prop := n.child(dav, "prop"); prop != nil {
 		for _, c := range prop.children {
-			w.names = append(w.names, c.name)
+			at := slices.IndexFunc(known, func(p property) bool { return p.name == c.name })
+			if at < 0 {
+				w.add(property{name: c.name})
+			} else {
+				w.add(known[at])
+			}
 		}
 	}
 	return w
 }
 
-// response writes the properties of a resource: those that it has, and those that it has not.
-func (m *multistatus) response(r *request, path string, at place, i *item, w wish) {
-	m.write("<D:response><D:href>", escape(path), "</D:href>")
-	var missing []xml.Name
-	found := false
-	for _, name := range w.names {
-		value, ok := valueOf(r, at, i, name)
+// response writes the properties of a resource: those that it has, and those that it has not. e is the entry of a card.
+func (m *multistatus) response(r *request, path string, at place, e *phonebook.Entry, w wish) {
+	b := append(m.one[:0], "<D:response><D:href>"...)
+	b = append(appendEscaped(b, path), "</D:href>"...)
+	const begin = "<D:propstat><D:prop>"
+	var missing []wanted
+	b = append(b, begin...)
+	start := len(b)
+	for _, p := range w.properties {
+		before := len(b)
+		ok := false
+		if b = append(b, p.open...); p.value != nil {
+			if value := len(b); w.namesOnly {
+				b, ok = p.value(b, r, at, e)
+				b = b[:value]
+			} else {
+				b, ok = p.value(b, r, at, e)
+			}
+		}
 		if !ok {
-			missing = append(missing, name)
+			b, missing = b[:before], append(missing, p)
 			continue
 		}
-		if !found {
-			m.write("<D:propstat><D:prop>")
-			found = true
-		}
-		open, end := tags(name)
-		if w.namesOnly {
-			value = ""
-		}
-		m.write(open, value, end)
+		b = append(b, p.end...)
 	}
+	found := len(b) > start
 	if found {
-		m.write("</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>")
+		b = append(b, "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"...)
+	} else {
+		b = b[:start-len(begin)]
 	}
 	if len(missing) > 0 && !w.all || !found {
-		m.write("<D:propstat><D:prop>")
-		for _, name := range missing {
-			open, end := tags(name)
-			m.write(open, end)
+		b = append(b, begin...)
+		for _, p := range missing {
+			b = append(append(b, p.open...), p.end...)
 		}
-		m.write("</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>")
+		b = append(b, "</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>"...)
 	}
-	m.write("</D:response>\n")
-}
-
-func valueOf(r *request, at place, i *item, name xml.Name) (string, bool) {
-	for _, p := range known {
-		if p.name == name {
-			return p.value(r, at, i)
-		}
-	}
-	return "", false
+	m.one = append(b, "</D:response>\n"...)
+	_, _ = m.w.Write(m.one) // the error stays in the writer
 }
 
 // propfind answers PROPFIND.
@@ -188,7 +202,7 @@ func (h *Handler) propfind(r *request) error {
 		return nil
 	}
 	deep, w := depth != "0", wishOf(body)
-	var one *item
+	var one *phonebook.Entry
 	if r.at == object {
 		e, err := r.view.ByCard(r.Context(), r.card)
 		if err != nil {
@@ -197,7 +211,7 @@ func (h *Handler) propfind(r *request) error {
 		if e == nil {
 			return errNotFound
 		}
-		one = r.item(e)
+		one = e
 	}
 	if r.at == book && deep && r.view.State.Members > manyEntries {
 		h.options.Logger.WarnContext(r.Context(), "a phonebook is large for CardDAV: address books may be slow", "phonebook", r.book.Name, "entries", r.view.State.Members)
@@ -215,7 +229,7 @@ func (h *Handler) propfind(r *request) error {
 			m.response(r, r.collection(), book, nil, w)
 		}
 	case object:
-		m.response(r, r.href(one.entry.Card), object, one, w)
+		m.response(r, r.href(one.Card), object, one, w)
 	case book:
 		m.response(r, r.collection(), book, nil, w)
 		if deep {

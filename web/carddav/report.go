@@ -52,17 +52,15 @@ func (h *Handler) multiget(r *request, body *node) error {
 		for i, path := range some {
 			cards[i] = r.cardOf(path)
 		}
-		entries, err := r.view.ByCards(r.Context(), cards)
+		err := r.view.ByCards(r.Context(), cards, func(at int, e *phonebook.Entry) {
+			if e == nil {
+				m.gone(some[at])
+			} else {
+				m.response(r, r.href(e.Card), object, e, w)
+			}
+		})
 		if err != nil {
 			return err
-		}
-		for i, path := range some {
-			e, ok := entries[cards[i]]
-			if !ok {
-				m.gone(path)
-				continue
-			}
-			m.response(r, r.href(e.Card), object, r.item(&e), w)
 		}
 		if err := m.visited(r.Context()); err != nil {
 			return err
@@ -73,11 +71,14 @@ func (h *Handler) multiget(r *request, body *node) error {
 
 // cardOf is the card that a path names; empty where it names none of this address book.
 func (r *request) cardOf(path string) string {
-	u, err := url.Parse(path)
-	if err != nil {
-		return ""
+	if strings.ContainsAny(path, "%:?#") || !strings.HasPrefix(path, "/") { // not as we wrote it
+		u, err := url.Parse(path)
+		if err != nil {
+			return ""
+		}
+		path = u.Path
 	}
-	name, ok := strings.CutPrefix(u.Path, r.collection())
+	name, ok := strings.CutPrefix(path, r.collection())
 	if !ok {
 		return ""
 	}
@@ -141,7 +142,7 @@ func (h *Handler) changes(r *request, body *node) error {
 		}
 		for i := range changes.Entries {
 			e := &changes.Entries[i]
-			m.response(r, r.href(e.Card), object, r.item(e), w)
+			m.response(r, r.href(e.Card), object, e, w)
 		}
 		for _, card := range changes.Left {
 			if token != "" { // who begins has nothing to delete
@@ -180,12 +181,8 @@ func (h *Handler) end(r *request, m *multistatus) error {
 
 // list sends what a client wants of all cards. Most want only tags at first.
 func (r *request) list(m *multistatus, w wish) error {
-	visit := r.view.All
-	if w.tagsOnly() {
-		visit = r.view.Cards
-	}
-	return visit(r.Context(), func(e *phonebook.Entry) error {
-		m.response(r, r.href(e.Card), object, r.item(e), w)
+	return r.view.EachCard(r.Context(), w.tagsOnly(), func(e *phonebook.Entry) error {
+		m.response(r, r.href(e.Card), object, e, w)
 		return m.visited(r.Context())
 	})
 }
@@ -216,7 +213,7 @@ func (h *Handler) query(r *request, body *node) error {
 			return errEnough
 		}
 		sent++
-		m.response(r, r.href(e.Card), object, r.item(e), w)
+		m.response(r, r.href(e.Card), object, e, w)
 		return m.visited(r.Context())
 	})
 	if errors.Is(err, errEnough) {

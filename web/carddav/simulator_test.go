@@ -32,16 +32,16 @@ var (
 
 // A book is an address book's view of the hub.
 type book struct {
-	*testing.T
+	testing.TB
 	path    string
 	store   directory.Store
 	handler http.Handler
 	checked int
 }
 
-func open(t *testing.T, contacts ...contact.Contact) *book {
+func open(t testing.TB, contacts ...contact.Contact) *book {
 	t.Helper()
-	b := &book{T: t, path: filepath.Join(t.TempDir(), "contacts.db")}
+	b := &book{TB: t, path: filepath.Join(t.TempDir(), "contacts.db")}
 	b.start()
 	if len(contacts) > 0 {
 		b.add(contacts)

@@ -108,9 +108,32 @@ func (n *node) attr(local, standard string) string {
 	return standard
 }
 
-var escaping = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\r", "&#13;")
+func escape(text string) string { return string(appendEscaped(nil, text)) }
 
-func escape(text string) string { return escaping.Replace(text) }
+// appendEscaped appends a text as it stands in XML, between tags or in an attribute.
+func appendEscaped[T string | []byte](dst []byte, text T) []byte {
+	from := 0
+	for i := range len(text) {
+		var instead string
+		switch text[i] {
+		case '&':
+			instead = "&amp;"
+		case '<':
+			instead = "&lt;"
+		case '>':
+			instead = "&gt;"
+		case '"':
+			instead = "&quot;"
+		case '\r':
+			instead = "&#13;"
+		default:
+			continue
+		}
+		dst = append(append(dst, text[from:i]...), instead...)
+		from = i + 1
+	}
+	return append(dst, text[from:]...)
+}
 
 // prefixes are those of answers.
 var prefixes = map[string]string{dav: "D", card: "C", server: "CS"}

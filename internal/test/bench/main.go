@@ -39,33 +39,34 @@ type benchmark struct {
 	names    []string
 	run      func(ctx context.Context, l *laboratory) ([]result, error)
 	postgres bool // it needs the PostgreSQL with the customers
+	prepare  func(ctx context.Context, l *laboratory) error // makes what is kept for it (--keep); nil: nothing is
 }
 
 var benchmarks = []benchmark{
-	{[]string{"bridge-postgres"}, bridgePostgres, true},
-	{[]string{"bridge-postgres-e164"}, bridgePostgresE164, true},
-	{[]string{"bridge-sqlite"}, bridgeSQLite, false},
-	{[]string{"bridge-mysql"}, bridgeMySQL, false},
-	{[]string{"incremental-mysql"}, incrementalMySQL, false},
-	{[]string{"bridge-csv"}, bridgeCSV, false},
-	{[]string{"bridge-jsonl"}, bridgeJSONL, false},
-	{[]string{"bridge-rest", "memory-rest"}, bridgeREST, false},
-	{[]string{"bridge-vcard"}, bridgeVCard, false},
-	{[]string{"bridge-xlsx"}, bridgeXLSX, false},
-	{[]string{"bridge-ldap", "memory-ldap"}, bridgeLDAP, false},
+	{names: []string{"bridge-postgres"}, run: bridgePostgres, postgres: true},
+	{names: []string{"bridge-postgres-e164"}, run: bridgePostgresE164, postgres: true},
+	{names: []string{"bridge-sqlite"}, run: bridgeSQLite},
+	{names: []string{"bridge-mysql"}, run: bridgeMySQL},
+	{names: []string{"incremental-mysql"}, run: incrementalMySQL},
+	{names: []string{"bridge-csv"}, run: bridgeCSV},
+	{names: []string{"bridge-jsonl"}, run: bridgeJSONL},
+	{names: []string{"bridge-rest", "memory-rest"}, run: bridgeREST},
+	{names: []string{"bridge-vcard"}, run: bridgeVCard},
+	{names: []string{"bridge-xlsx"}, run: bridgeXLSX},
+	{names: []string{"bridge-ldap", "memory-ldap"}, run: bridgeLDAP},
 	memoryCSV, memoryJSONL, memoryJSON, memoryVCard, memoryXLSX,
-	{[]string{"bridge-carddav", "memory-carddav"}, bridgeCardDAV, false},
-	{[]string{"sync-sqlite", "sync-searchable"}, syncSQLite, true},
-	{[]string{"sync-postgres"}, syncPostgres, true},
-	{[]string{"unchanged-sqlite"}, unchangedSQLite, true},
-	{[]string{"unchanged-postgres"}, unchangedPostgres, true},
-	{[]string{"judge"}, judge, false},
-	{[]string{"lookup"}, lookup, true},
-	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
-	{[]string{"ldap-search", "ldap-number", "ldap-busy", "phonebook", "carddav-initial", "memory-phones"}, ldapSearch, false},
-	{[]string{"ldap-search-postgres", "ldap-number-postgres", "ldap-busy-postgres"}, ldapSearchPostgres, true},
-	{[]string{"console-catalogue", "console-overview", "console-pages", "console-search"}, consoles, true},
-	{[]string{"memory-bridge", "memory-sync", "memory-hub", "incremental"}, atScale, true},
+	{names: []string{"bridge-carddav", "memory-carddav"}, run: bridgeCardDAV},
+	{names: []string{"sync-sqlite", "sync-searchable"}, run: syncSQLite, postgres: true},
+	{names: []string{"sync-postgres"}, run: syncPostgres, postgres: true},
+	{names: []string{"unchanged-sqlite"}, run: unchangedSQLite, postgres: true},
+	{names: []string{"unchanged-postgres"}, run: unchangedPostgres, postgres: true},
+	{names: []string{"judge"}, run: judge},
+	{names: []string{"lookup"}, run: lookup, postgres: true},
+	{names: []string{"callers-http", "callers-explain", "callers-busy"}, run: callers, postgres: true},
+	{names: []string{"ldap-search", "ldap-number", "ldap-busy", "phonebook", "carddav-initial", "memory-phones"}, run: ldapSearch, prepare: preparePhones},
+	{names: []string{"ldap-search-postgres", "ldap-number-postgres", "ldap-busy-postgres"}, run: ldapSearchPostgres, prepare: preparePhonesPostgres},
+	{names: []string{"console-catalogue", "console-overview", "console-pages", "console-search"}, run: consoles, postgres: true},
+	{names: []string{"memory-bridge", "memory-sync", "memory-hub", "incremental"}, run: atScale, postgres: true},
 }
 
 func main() {
@@ -84,6 +85,8 @@ func run(args []string) error {
 	smoke := flags.Bool("smoke", false, "small: shows that every benchmark works; targets are not judged")
 	only := flags.String("only", "", "comma-separated names")
 	repeat := flags.Int("repeat", 3, "measurements; the median counts")
+	keep := flags.String("keep", "", "a folder for data sets that take minutes to make: they are kept there, and the next run measures with copies")
+	prepare := flags.Bool("prepare", false, "with --keep: make what is not kept yet, and measure nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -94,9 +97,20 @@ func run(args []string) error {
 		return err
 	}
 	defer l.close()
+	if l.keep = *keep; l.keep != "" {
+		if err := os.MkdirAll(l.keep, 0o755); err != nil {
+			return err
+		}
+	}
+	if *only != "" {
+		l.only = strings.Split(*only, ",")
+	}
+	if *prepare {
+		return l.prepare(ctx)
+	}
 	var all []result
 	for _, b := range benchmarks {
-		if *only != "" && !slices.ContainsFunc(b.names, func(n string) bool { return slices.Contains(strings.Split(*only, ","), n) }) {
+		if !slices.ContainsFunc(b.names, l.wants) {
 			continue
 		}
 		if b.postgres {

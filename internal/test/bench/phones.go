@@ -25,6 +25,7 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/contact"
@@ -33,6 +34,8 @@ import (
 	"github.com/contactbridge/contactbridge/directory/sqlite"
 	"github.com/contactbridge/contactbridge/internal/demo/sample"
 	"github.com/contactbridge/contactbridge/internal/priority"
+	"github.com/contactbridge/contactbridge/internal/test/pgtest"
+	"github.com/contactbridge/contactbridge/internal/test/process"
 	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/phonebook/ldapbook"
 	"github.com/contactbridge/contactbridge/web/carddav"
@@ -56,15 +59,21 @@ type directoryOfPhones struct {
 
 // ldapSearch measures searches of telephones in the embedded directory, and phonebooks that are read whole.
 func ldapSearch(ctx context.Context, l *laboratory) ([]result, error) {
-	store, err := sqlite.Open(ctx, filepath.Join(l.dir, "phones.db"), sqlite.WithJudges(phonebook.Judges))
+	path := filepath.Join(l.dir, "phones.db")
+	if err := preparePhones(ctx, l); err != nil {
+		return nil, err
+	}
+	if kept, there := l.kept(phonesFile(l)); there {
+		if err := process.Copy(ctx, kept, path); err != nil {
+			return nil, err
+		}
+	}
+	store, err := sqlite.Open(ctx, path, sqlite.WithJudges(phonebook.Judges))
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	d, err := fillPhones(ctx, l, store)
-	if err != nil {
-		return nil, err
-	}
+	d := openPhones(l, store)
 	results, err := d.searches(ctx, l, "")
 	if err != nil {
 		return nil, err
@@ -73,74 +82,140 @@ func ldapSearch(ctx context.Context, l *laboratory) ([]result, error) {
 	return append(results, whole...), err
 }
 
+func phonesFile(l *laboratory) string { return fmt.Sprintf("phones-%d.db", l.big) }
+
+// preparePhones makes the embedded directory, unless it is kept.
+func preparePhones(ctx context.Context, l *laboratory) error {
+	kept, there := l.kept(phonesFile(l))
+	if there {
+		return nil
+	}
+	path := filepath.Join(l.dir, "phones.db")
+	store, err := sqlite.Open(ctx, path, sqlite.WithJudges(phonebook.Judges))
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(fillPhones(ctx, l, store), store.Close()); err != nil || kept == "" {
+		return err
+	}
+	return process.Copy(ctx, path, kept)
+}
+
 // ldapSearchPostgres is the same in PostgreSQL.
 func ldapSearchPostgres(ctx context.Context, l *laboratory) ([]result, error) {
-	conn, err := l.connect(ctx)
+	server, err := phonesServer(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	_, err = conn.Exec(ctx, "CREATE DATABASE phones")
-	if err = errors.Join(err, conn.Close(ctx)); err != nil {
-		return nil, err
-	}
-	store, err := postgres.Open(ctx, l.postgres.DSN("phones"), postgres.WithJudges(phonebook.Judges))
+	defer func() { _ = server.Stop() }()
+	store, err := postgres.Open(ctx, server.DSN("postgres"), postgres.WithJudges(phonebook.Judges))
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	d, err := fillPhones(ctx, l, store)
-	if err != nil {
-		return nil, err
-	}
-	conn, err = l.connectTo(ctx, "phones")
-	if err != nil {
-		return nil, err
-	}
-	_, err = conn.Exec(ctx, "VACUUM ANALYZE") // the server's own is off
-	if err = errors.Join(err, conn.Close(ctx)); err != nil {
-		return nil, err
-	}
-	return d.searches(ctx, l, "-postgres")
+	return openPhones(l, store).searches(ctx, l, "-postgres")
 }
 
-func fillPhones(ctx context.Context, l *laboratory, store directory.Store) (*directoryOfPhones, error) {
-	all := phonebook.Config{
-		Name: "all", Account: account, Numbers: phonebook.Numbers{Format: phonebook.National},
-		LDAP: &phonebook.LDAP{Base: "dc=all", BindDN: "cn=phones,dc=all", Password: secret, SizeLimit: 500, SizeLimitCode: 4},
+func preparePhonesPostgres(ctx context.Context, l *laboratory) error {
+	server, err := phonesServer(ctx, l)
+	if err != nil {
+		return err
 	}
-	small := phonebook.Config{
-		Name: "small", Account: account, Integrations: []string{"small"}, Numbers: phonebook.Numbers{Format: phonebook.E164},
-		HTTP: &phonebook.HTTP{User: phonesUser, Password: secret, First: phonebook.FirstByName}, CardDAV: &phonebook.CardDAV{User: phonesUser, Password: secret},
+	return server.Stop()
+}
+
+// phonesServer starts a server with the directory.
+func phonesServer(ctx context.Context, l *laboratory) (server *pgtest.Server, err error) {
+	settings := []string{"shared_buffers=1GB", "max_wal_size=512MB", "autovacuum=off"}
+	kept, there := l.kept(fmt.Sprintf("phones-%d-postgres", l.big))
+	if there {
+		return pgtest.Restore(ctx, kept, settings...)
 	}
-	configs := []phonebook.Config{all, small}
-	if err := store.SetBooks(ctx, phonebook.Declared(configs)); err != nil {
+	if server, err = pgtest.Start(ctx, settings...); err != nil {
 		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = server.Stop()
+		}
+	}()
+	store, err := postgres.Open(ctx, server.DSN("postgres"), postgres.WithJudges(phonebook.Judges))
+	if err != nil {
+		return server, err
+	}
+	if err = errors.Join(fillPhones(ctx, l, store), store.Close()); err != nil {
+		return server, err
+	}
+	conn, err := pgx.Connect(ctx, server.DSN("postgres"))
+	if err != nil {
+		return server, err
+	}
+	_, err = conn.Exec(ctx, "VACUUM ANALYZE") // the server's own is off
+	if err = errors.Join(err, conn.Close(ctx)); err != nil || kept == "" {
+		return server, err
+	}
+	return server, server.Save(ctx, kept)
+}
+
+func phonebooksOf() []phonebook.Config {
+	return []phonebook.Config{
+		{
+			Name: "all", Account: account, Numbers: phonebook.Numbers{Format: phonebook.National},
+			LDAP: &phonebook.LDAP{Base: "dc=all", BindDN: "cn=phones,dc=all", Password: secret, SizeLimit: 500, SizeLimitCode: 4},
+		},
+		{
+			Name: "small", Account: account, Integrations: []string{"small"}, Numbers: phonebook.Numbers{Format: phonebook.E164},
+			HTTP: &phonebook.HTTP{User: phonesUser, Password: secret, First: phonebook.FirstByName}, CardDAV: &phonebook.CardDAV{User: phonesUser, Password: secret},
+		},
+	}
+}
+
+// fillPhones stores the contacts of both phonebooks.
+func fillPhones(ctx context.Context, l *laboratory, store directory.Store) error {
+	if err := store.SetBooks(ctx, phonebook.Declared(phonebooksOf())); err != nil {
+		return err
 	}
 	for more := true; more; {
 		var err error
 		if more, err = store.FillBooks(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	d := &directoryOfPhones{store: store}
 	people := sample.New(seed, start)
 	for _, part := range []struct {
 		integration string
 		contacts    int
 	}{{"crm", l.big}, {"small", min(onMobiles, l.big)}} {
-		if err := d.fill(ctx, people, part.integration, part.contacts); err != nil {
-			return nil, err
+		if err := fill(ctx, store, people, part.integration, part.contacts); err != nil {
+			return err
 		}
 	}
-	d.set = phonebook.NewSet(configs, func(context.Context, string) (phonebook.Access, error) {
+	return nil
+}
+
+// openPhones opens the phonebooks of a directory that is filled, and chooses what telephones ask it for.
+func openPhones(l *laboratory, store directory.Store) *directoryOfPhones {
+	d := &directoryOfPhones{store: store}
+	people := sample.New(seed, start)
+	for n := range min(l.big, 50_000) {
+		c := people.Next()
+		if n%100 != 0 {
+			continue
+		}
+		d.numbers = append(d.numbers, c.E164)
+		if begin := strings.ToLower(c.LastName[:min(3, len(c.LastName))]); !slices.Contains(d.begins, begin) && !strings.ContainsFunc(begin, func(r rune) bool { return r < 'a' || r > 'z' }) {
+			d.begins = append(d.begins, begin)
+		}
+	}
+	d.set = phonebook.NewSet(phonebooksOf(), func(context.Context, string) (phonebook.Access, error) {
 		return phonebook.Access{Store: store, Region: "US"}, nil
 	})
-	return d, nil
+	return d
 }
 
 // fill stores contacts as a run does.
-func (d *directoryOfPhones) fill(ctx context.Context, people *sample.Generator, integration string, contacts int) error {
-	run, err := d.store.StartRun(ctx, directory.Key{Account: account, Integration: integration}, directory.Start{})
+func fill(ctx context.Context, store directory.Store, people *sample.Generator, integration string, contacts int) error {
+	run, err := store.StartRun(ctx, directory.Key{Account: account, Integration: integration}, directory.Start{})
 	if err != nil {
 		return err
 	}
@@ -148,27 +223,18 @@ func (d *directoryOfPhones) fill(ctx context.Context, people *sample.Generator, 
 		page := directory.PageChanges{Seq: seq, NextOffset: "more"}
 		for range min(left, 1000) {
 			left--
-			page.Contacts = append(page.Contacts, d.record(people.Next(), left))
+			c := people.Next()
+			person := contact.Contact{ID: strconv.Itoa(c.ID), Name: c.FirstName + " " + c.LastName, Title: c.Title, Company: c.Company, Emails: []string{c.Email}, Phones: []string{c.E164}}
+			page.Contacts = append(page.Contacts, directory.Record{Contact: person, Numbers: caller.Numbers(person.Phones, "US")})
 		}
 		if left == 0 {
 			page.NextOffset, page.Checkpoint = "", "done"
 		}
-		if err := d.store.ApplyPage(ctx, run, page); err != nil {
+		if err := store.ApplyPage(ctx, run, page); err != nil {
 			return err
 		}
 	}
-	return d.store.CompleteSearch(ctx, run.Key)
-}
-
-func (d *directoryOfPhones) record(c sample.Customer, left int) directory.Record {
-	person := contact.Contact{ID: strconv.Itoa(c.ID), Name: c.FirstName + " " + c.LastName, Title: c.Title, Company: c.Company, Emails: []string{c.Email}, Phones: []string{c.E164}}
-	if left%97 == 0 && len(d.numbers) < 500 {
-		d.numbers = append(d.numbers, c.E164)
-		if begin := strings.ToLower(c.LastName[:min(3, len(c.LastName))]); !slices.Contains(d.begins, begin) && !strings.ContainsFunc(begin, func(r rune) bool { return r < 'a' || r > 'z' }) {
-			d.begins = append(d.begins, begin)
-		}
-	}
-	return directory.Record{Contact: person, Numbers: caller.Numbers(person.Phones, "US")}
+	return store.CompleteSearch(ctx, run.Key)
 }
 
 // searches measures what telephones ask for over LDAP.
@@ -194,6 +260,9 @@ func (d *directoryOfPhones) searches(ctx context.Context, l *laboratory, suffix 
 		{"ldap-search", "three letters of a name, 50 entries, over LDAP on one connection, against the same search as a library call", names, beginning},
 		{"ldap-number", "a number over LDAP on one connection, against the same search as a library call", numbers, numbered},
 	} {
+		if !l.wants(kind.name + suffix) {
+			continue
+		}
 		value, limit, err := paired(ctx, l.repeat,
 			func(context.Context) (float64, error) { return phone.rate(kind.searches) },
 			func(ctx context.Context) (float64, error) { return d.library(ctx, kind.searches, kind.library) })
@@ -201,6 +270,9 @@ func (d *directoryOfPhones) searches(ctx context.Context, l *laboratory, suffix 
 			return nil, fmt.Errorf("%s: %w", kind.name, err)
 		}
 		results = append(results, result{Name: kind.name + suffix, Value: value, Limit: limit, Unit: "searches/s", Target: 0.3, against: kind.against})
+	}
+	if !l.wants("ldap-busy" + suffix) {
+		return results, nil
 	}
 	mixed := []search{}
 	for i := range max(len(names), len(numbers)) {
@@ -261,7 +333,7 @@ func (d *directoryOfPhones) besideRun(ctx context.Context, l *laboratory, phone 
 			done := make(chan struct{})
 			working.Go(func() {
 				defer close(done)
-				priority.Low(func() { failed = d.fill(ctx, people, fmt.Sprint("another", n), min(l.contacts, 100_000)) })
+				priority.Low(func() { failed = fill(ctx, d.store, people, fmt.Sprint("another", n), min(l.contacts, 100_000)) })
 			})
 			p99, err := phone.percentile(searches, func(int) bool {
 				select {
@@ -451,6 +523,9 @@ func (d *directoryOfPhones) whole(ctx context.Context, l *laboratory) ([]result,
 		{"phonebook", "5,000 contacts as contacts.csv over HTTP, against reading them from the store", readCSV},
 		{"carddav-initial", "the first synchronization of an address book of 5,000 contacts (sync-collection, then one multiget), against reading them from the store", readBook},
 	} {
+		if !l.wants(kind.name) {
+			continue
+		}
 		value, limit, err := paired(ctx, l.repeat, func(ctx context.Context) (float64, error) {
 			started := time.Now()
 			n, err := kind.read(ctx, server.URL)
@@ -460,6 +535,9 @@ func (d *directoryOfPhones) whole(ctx context.Context, l *laboratory) ([]result,
 			return nil, fmt.Errorf("%s: %w", kind.name, err)
 		}
 		results = append(results, result{Name: kind.name, Value: value, Limit: limit, Unit: "contacts/s", Target: 0.5, against: kind.against})
+	}
+	if !l.wants("memory-phones") {
+		return results, nil
 	}
 	peak, err := peakOf(func() error {
 		for range 5 {

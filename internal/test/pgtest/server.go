@@ -49,6 +49,27 @@ func Start(ctx context.Context, options ...string) (*Server, error) {
 	return s, s.begin(ctx)
 }
 
+// Save copies the cluster into a folder, from which [Restore] starts a server. This server is ended meanwhile.
+func (s *Server) Save(ctx context.Context, folder string) error {
+	s.Shutdown()
+	if err := process.Copy(ctx, s.data(), folder); err != nil {
+		return err
+	}
+	return s.Launch(ctx)
+}
+
+// Restore starts a server on a copy of what [Server.Save] wrote.
+func Restore(ctx context.Context, folder string, options ...string) (*Server, error) {
+	s, err := prepare(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := process.Copy(ctx, folder, s.data()); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.Dir))
+	}
+	return s, s.begin(ctx)
+}
+
 // Attach returns a server that another process runs, such as pgserver. It cannot be ended or started with it; Stop removes only
 // the folder for files of one's own.
 func Attach(port int) (*Server, error) {
