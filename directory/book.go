@@ -215,8 +215,13 @@ func (s *BookState) CardOf(key int64) string {
 	var block [aes.BlockSize]byte
 	binary.BigEndian.PutUint64(block[:], uint64(key))
 	s.cards.Encrypt(block[:], block[:])
-	return cardEncoding.EncodeToString(block[:])
+	var card [cardLength]byte
+	cardEncoding.Encode(card[:], block[:])
+	return string(card[:])
 }
+
+// cardLength is how many letters and digits a card has: 16 bytes, five bits each.
+const cardLength = (aes.BlockSize*8 + 4) / 5
 
 // KeyOf returns the key of the contact with a card; ok is false where that is not a card of this book.
 func (s *BookState) KeyOf(card string) (key int64, ok bool) {

@@ -627,18 +627,20 @@ func (v *View) Changes(ctx context.Context, since int64, limit int) (c Changes, 
 	return c, nil
 }
 
-// ByCards visits the entries with some cards, in their order. The entry is nil for a card that is not in the phonebook.
+// ByCards visits the entries with some cards, in their order. The entry is nil for a card that is not in the phonebook, and no longer
+// there when visit has returned.
 func (v *View) ByCards(ctx context.Context, cards []string, visit func(at int, e *Entry)) error {
 	members, err := v.store.ByCard(ctx, v.State, cards)
 	if err != nil {
 		return err
 	}
+	var one Entry
 	for at, card := range cards {
 		var e *Entry
 		if len(members) > 0 && members[0].Card == card {
 			if !v.hides(&members[0]) {
-				there := v.entry(&members[0])
-				e = &there
+				one = v.entry(&members[0])
+				e = &one
 			}
 			members = members[1:]
 		}

@@ -62,8 +62,11 @@ func (n *Numbers) unread(m *directory.Member) Entry {
 			e.Emails = append(e.Emails, address)
 		}
 	}
-	e.Given, e.Family = Split(c.Name)
+	name := clean(c.Name)
+	e.Given, e.Family = split(name)
 	switch {
+	case name != "" && len(e.Given)+1+len(e.Family) == len(name) && e.Given+" "+e.Family == name: // no copy of it
+		e.Name = name
 	case e.Family != "":
 		e.Name = strings.TrimSpace(e.Given + " " + e.Family)
 	case e.Company != "":
@@ -140,14 +143,19 @@ var suffixes = []string{"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "phd", "ph.
 
 // Split parts a name into given and family name: "Anna Müller", "Müller, Anna", "Jan van der Berg", "Martin King Jr.". A single word
 // is a family name.
-func Split(name string) (given, family string) {
-	name = clean(name)
+func Split(name string) (given, family string) { return split(clean(name)) }
+
+// split is Split of a text that is clean.
+func split(name string) (given, family string) {
 	if before, after, ok := strings.Cut(name, ","); ok && !isSuffix(after) {
 		given, family = strings.TrimSpace(after), strings.TrimSpace(before)
 		if family == "" {
 			return "", given
 		}
 		return given, family
+	}
+	if first, last, ok := strings.Cut(name, " "); ok && !strings.Contains(last, " ") && !isSuffix(last) && !strings.HasPrefix(last, "(") {
+		return first, last // most names
 	}
 	words := strings.Fields(name)
 	remark := len(words) // "(Ops)" and "Jr." stay with the family name
@@ -165,8 +173,11 @@ func Split(name string) (given, family string) {
 }
 
 func isSuffix(word string) bool {
-	return slices.Contains(suffixes, strings.ToLower(strings.TrimSpace(word)))
+	word = strings.TrimSpace(word)
+	return len(word) <= longestSuffix && slices.Contains(suffixes, strings.ToLower(word))
 }
+
+const longestSuffix = 5
 
 // IsCompany reports whether the entry is a company, and not a person.
 func (e *Entry) IsCompany() bool { return e.company }

@@ -602,20 +602,23 @@ func (s *Store) MembersOf(ctx context.Context, book directory.BookState, refs []
 
 // ByCard implements [directory.Books].
 func (s *Store) ByCard(ctx context.Context, book directory.BookState, cards []string) ([]directory.Member, error) {
-	keys := make([]int64, 0, len(cards))
+	keys, known := make([]int64, 0, len(cards)), make([]string, 0, len(cards))
 	for _, card := range cards {
 		if key, ok := book.KeyOf(card); ok {
-			keys = append(keys, key)
+			keys, known = append(keys, key), append(known, card)
 		}
 	}
 	if len(keys) == 0 {
 		return nil, nil
 	}
+	at := 0
 	members := make([]directory.Member, 0, len(keys))
 	list := keyList(keys, func(key *int64) int64 { return *key })
 	err := s.books.query(ctx, membersByKey, []any{book.Account, book.Name, list}, func(r *reader, values []driver.Value) error {
-		m := directory.Member{Card: book.CardOf(values[0].(int64)), Seq: values[1].(int64), Sort: values[2].(string)}
+		at += slices.Index(keys[at:], values[0].(int64)) // they come in their order
+		m := directory.Member{Card: known[at], Seq: values[1].(int64), Sort: values[2].(string)}
 		m.Key = directory.Key{Account: book.Account, Integration: values[3].(string)}
+		at++
 		err := r.decode(&m.Contact, values[4].([]byte))
 		members = append(members, m)
 		return err

@@ -59,6 +59,6 @@ func BenchmarkInitial(b *testing.B) {
 // nowhere is an answer that nobody reads.
 type nowhere struct{ header http.Header }
 
-func (n nowhere) Header() http.Header           { return n.header }
-func (n nowhere) WriteHeader(int)               {}
-func (n nowhere) Write(b []byte) (int, error)   { return io.Discard.Write(b) }
+func (n nowhere) Header() http.Header         { return n.header }
+func (n nowhere) WriteHeader(int)             {}
+func (n nowhere) Write(b []byte) (int, error) { return io.Discard.Write(b) }

@@ -85,16 +85,16 @@ const collection = "contacts/"
 // A request is one of an address book.
 type request struct {
 	*http.Request
-	w      http.ResponseWriter
-	book   *phonebook.Book
-	view   *phonebook.View
-	at     place
-	card   string // of an object
-	agent  string
-	began  time.Time
-	base   string // the path of its address book, once it was needed
-	tagged string // how tags of its cards begin, once one was needed
-	vcard  []byte // the last card
+	w     http.ResponseWriter
+	book  *phonebook.Book
+	view  *phonebook.View
+	at    place
+	card  string // of an object
+	agent string
+	began time.Time
+	base  string // the path of its address book, once it was needed
+	epoch string // of the phonebook, once it was needed
+	vcard []byte // the last card
 }
 
 func (r *request) home() string { return Prefix + r.book.Name + "/" }
@@ -269,10 +269,14 @@ const cards = "1"
 
 // etag tags an entry by its last change, and by how the phonebook writes it: so a list of tags needs no contact.
 func (r *request) etag(e *phonebook.Entry) string {
-	if r.tagged == "" {
-		r.tagged = `"` + cards + "-" + r.view.Epoch() + "-"
+	return `"` + cards + "-" + r.ofEpoch() + "-" + strconv.FormatInt(e.Seq, 10) + `"`
+}
+
+func (r *request) ofEpoch() string {
+	if r.epoch == "" {
+		r.epoch = r.view.Epoch()
 	}
-	return r.tagged + strconv.FormatInt(e.Seq, 10) + `"`
+	return r.epoch
 }
 
 // text is an entry's card, until the next one is asked for.

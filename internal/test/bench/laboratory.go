@@ -30,8 +30,8 @@ type laboratory struct {
 	contacts, big int
 	repeat        int
 	dir, binary   string
-	keep          string   // a folder with data sets of runs before; empty: none are kept
-	only          []string // the rows that are wanted; empty: all
+	keep          string         // a folder with data sets of runs before; empty: none are kept
+	only          []string       // the rows that are wanted; empty: all
 	postgres      *pgtest.Server // nil until a benchmark needs it
 	sqlitePath    string
 	longest       time.Duration // of all answers of bridges

@@ -38,7 +38,7 @@ type result struct {
 type benchmark struct {
 	names    []string
 	run      func(ctx context.Context, l *laboratory) ([]result, error)
-	postgres bool // it needs the PostgreSQL with the customers
+	postgres bool                                           // it needs the PostgreSQL with the customers
 	prepare  func(ctx context.Context, l *laboratory) error // makes what is kept for it (--keep); nil: nothing is
 }
 
