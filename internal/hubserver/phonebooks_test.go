@@ -167,12 +167,14 @@ func TestContactsOfAnIntegrationThatIsRemovedLeaveDevices(t *testing.T) {
 	until("one card is left", func() bool { token = ""; return strings.Count(sync(), ".vcf</D:href>") == 1 })
 }
 
-func TestPhonebookOfTheFileIsServedOverLDAP(t *testing.T) {
+// serveLDAP runs a hub with a phonebook over LDAP, and waits until it knows its contact.
+func serveLDAP(t *testing.T) (address, at string) {
+	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := free.Addr().String()
+	at = free.Addr().String()
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +187,17 @@ phonebooks:
 `
 	address, _, stop := serve(t, parse(t, t.TempDir(), everyday(crm(t), more)))
 	knows(t, address)
+	t.Cleanup(func() {
+		stop()
+		if _, err := net.Dial("tcp", at); err == nil {
+			t.Error("LDAP still listens when the hub has ended")
+		}
+	})
+	return address, at
+}
+
+func TestPhonebookOfTheFileIsServedOverLDAP(t *testing.T) {
+	_, at := serveLDAP(t)
 	c, err := ldap.DialURL("ldap://" + at)
 	if err != nil {
 		t.Fatal(err)
@@ -202,9 +215,5 @@ phonebooks:
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v, %v", found, err)
 		}
-	}
-	stop()
-	if _, err := net.Dial("tcp", at); err == nil {
-		t.Error("LDAP still listens when the hub has ended")
 	}
 }
