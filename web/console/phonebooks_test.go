@@ -10,10 +10,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/phonebook"
-	"github.com/contactbridge/contactbridge/web/console"
 )
 
 // withPhonebook makes a site with a phonebook that some devices have read.
@@ -25,15 +23,10 @@ func withPhonebook(t testing.TB) *site {
 		LDAP:    &phonebook.LDAP{Listen: "0.0.0.0:1389", Base: "dc=acme", BindDN: "cn=phones,dc=acme", Password: "geheim-789"},
 		CardDAV: &phonebook.CardDAV{User: "mobiles", Password: "geheim-123"},
 	}}
-	var h *hub.Hub
-	set := phonebook.NewSet(config, func(ctx context.Context, account string) (a phonebook.Access, err error) {
-		a.Store, a.Hidden, a.Region, err = h.Phonebooks(ctx, account)
-		return a, err
-	})
-	s := newSite(t, func(o *console.Options) { o.Phonebooks = set })
-	h = s.hub
+	s := newSite(t)
 	ctx := context.Background()
-	if err := s.store.SetBooks(ctx, phonebook.Declared(config)); err != nil {
+	s.hub.DeclarePhonebooks(config, &phonebook.LDAP{Listen: "0.0.0.0:1389", SizeLimit: 500})
+	if err := s.hub.SetPhonebooks(ctx); err != nil {
 		t.Fatal(err)
 	}
 	key := s.furnish(t)
