@@ -278,8 +278,10 @@ func (h *Handler) byDigest(r *http.Request, b *phonebook.Book, text string) (f f
 	return f, err
 }
 
-// signsIn reports whether a phonebook has passwords.
-func signsIn(b *phonebook.Book) bool { return b.HTTP.User != "" || b.Keys.Password }
+// signsIn reports whether a phonebook has passwords, or had one until it was revoked.
+func signsIn(b *phonebook.Book) bool {
+	return b.HTTP.User != "" || b.HTTP.SecretPath == "" || b.Keys.Password
+}
 
 func offersDigest(b *phonebook.Book) bool { return b.HTTP.Digest || b.Keys.Digest }
 
