@@ -44,7 +44,11 @@ type Hub struct {
 }
 
 // New returns a hub on its two databases.
-func New(r *registry.DB, store directory.Store) *Hub { return &Hub{Registry: r, store: store} }
+func New(r *registry.DB, store directory.Store) *Hub {
+	h := &Hub{Registry: r, store: store}
+	h.newBooks()
+	return h
+}
 
 // Options say how a hub works. Zero fields mean their defaults.
 type Options struct {

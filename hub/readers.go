@@ -10,6 +10,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/phonebook"
 )
 
 // What is kept of the devices that read phonebooks.
@@ -90,6 +91,22 @@ type PhonebookView struct {
 	Members int64             `json:"members"`
 	Readers []registry.Reader `json:"readers"` // the last one first, at most [registry.MostReaders]
 	Erased  time.Time         `json:"erased"`  // when somebody was purged last who was in it; zero: never
+
+	// Book is the phonebook as it is served; nil where this process does not know it, since the configuration file does.
+	Book *phonebook.Book
+	// Settings are those that somebody gave it; nil: the configuration file declares it.
+	Settings *registry.PhonebookSettings
+	Keys     []registry.PhonebookKey // by name
+}
+
+// ReadBy is when a device read last with a credential's name; the zero time where none has.
+func (v *PhonebookView) ReadBy(name string) (last time.Time) {
+	for i := range v.Readers {
+		if r := &v.Readers[i]; r.Name == name && r.Last.After(last) {
+			last = r.Last
+		}
+	}
+	return last
 }
 
 // Behind reports whether a device may still show somebody who was purged: it keeps a copy, and has not read since.
@@ -106,30 +123,82 @@ func (h *Hub) PhonebooksOf(ctx context.Context, account string) ([]PhonebookView
 	if err := h.writeReaders(ctx); err != nil {
 		return nil, err
 	}
-	names, err := h.bookNames(ctx, account)
+	if err := h.readPhonebooks(ctx); err != nil {
+		return nil, err
+	}
+	names, err := h.phonebookNames(ctx, account)
 	if err != nil {
 		return nil, err
 	}
 	views := make([]PhonebookView, 0, len(names))
 	for _, name := range names {
-		v := PhonebookView{Account: account, Name: name}
-		state, err := h.store.Book(ctx, directory.BookKey{Account: account, Name: name})
+		v, err := h.phonebookView(ctx, account, name)
 		if errors.Is(err, directory.ErrNotFound) {
 			continue // removed meanwhile
 		}
 		if err != nil {
 			return nil, err
 		}
-		v.Filled, v.Members = state.Filled, state.Members
-		if v.Readers, err = h.Registry.Readers(ctx, account, name); err != nil {
-			return nil, err
-		}
-		if v.Erased, err = h.Registry.Erasure(ctx, account, name); err != nil {
-			return nil, err
-		}
 		views = append(views, v)
 	}
 	return views, nil
+}
+
+// PhonebookOf is one of those of PhonebooksOf.
+func (h *Hub) PhonebookOf(ctx context.Context, account, name string) (PhonebookView, error) {
+	all, err := h.PhonebooksOf(ctx, account)
+	if err != nil {
+		return PhonebookView{}, err
+	}
+	i := slices.IndexFunc(all, func(v PhonebookView) bool { return v.Name == name })
+	if i < 0 {
+		return PhonebookView{}, missing("phonebook", name)
+	}
+	return all[i], nil
+}
+
+// phonebookNames are the phonebooks of an account by name. A process without the configuration file knows those of the file by the
+// directory only.
+func (h *Hub) phonebookNames(ctx context.Context, account string) (names []string, err error) {
+	if !h.books.whole.Load() {
+		if names, err = h.bookNames(ctx, account); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range h.books.set.All() {
+		if b.Account == account && !slices.Contains(names, b.Name) {
+			names = append(names, b.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (h *Hub) phonebookView(ctx context.Context, account, name string) (v PhonebookView, err error) {
+	v = PhonebookView{Account: account, Name: name, Book: h.books.set.Of(account, name)}
+	state, err := h.store.Book(ctx, directory.BookKey{Account: account, Name: name})
+	if err != nil && (v.Book == nil || !errors.Is(err, directory.ErrNotFound)) {
+		return v, err
+	}
+	v.Filled, v.Members = state.Filled, state.Members
+	if v.Book != nil && v.Book.Made {
+		p, err := h.Registry.Phonebook(ctx, account, name)
+		if isNotFound(err) {
+			err = directory.ErrNotFound
+		}
+		if err != nil {
+			return v, err
+		}
+		v.Settings = &p.Settings
+	}
+	if v.Keys, err = h.Registry.Keys(ctx, account, name); err != nil {
+		return v, err
+	}
+	if v.Readers, err = h.Registry.Readers(ctx, account, name); err != nil {
+		return v, err
+	}
+	v.Erased, err = h.Registry.Erasure(ctx, account, name)
+	return v, err
 }
 
 // RenewPhonebooks makes every address book read its phonebook anew.

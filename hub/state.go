@@ -18,6 +18,7 @@ type hubState struct {
 	calls     calls
 	asks      asks
 	readers   readers
+	books     books
 	hooks     hookTimes
 	several   cache[struct{}, bool] // whether there is more than one account
 	slots     slots

@@ -12,6 +12,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -22,6 +24,7 @@ import (
 type Config struct {
 	Name         string
 	Account      string
+	Made         bool     // it was made by somebody, and is not declared by the configuration file
 	Integrations []string // empty: all
 	Where        string   // an expression over the contact; empty: every contact
 	Numbers      Numbers
@@ -30,14 +33,22 @@ type Config struct {
 	CardDAV      *CardDAV // nil: it is not served over CardDAV
 }
 
-// CardDAV says how a phonebook is served over CardDAV.
+// Slug is what a phonebook is called in addresses, where there is one of that name only: ACCOUNT.NAME where it was made by somebody.
+func (c *Config) Slug() string {
+	if c.Made {
+		return c.Account + "." + c.Name // a name has no dot
+	}
+	return c.Name
+}
+
+// CardDAV says how a phonebook is served over CardDAV. Where there is no user and no password, keys alone open it.
 type CardDAV struct {
 	User     string
 	Password string
 	Title    string // what address books show; empty: the phonebook's name
 }
 
-// LDAP says how a phonebook is served over LDAP.
+// LDAP says how a phonebook is served over LDAP. Where there is no BindDN, keys alone open it.
 type LDAP struct {
 	Listen        string // host:port; several phonebooks may share it
 	Base          string // the DN that entries are below
@@ -50,7 +61,10 @@ type LDAP struct {
 	SizeLimitCode int    // of an answer that has not all of them: 4, or 0 for telephones that show that as an error
 }
 
-// HTTP says how a phonebook is served over HTTP.
+// KeyDN is the name with which the device of a key signs in.
+func (l *LDAP) KeyDN(key string) string { return "cn=" + key + "," + l.Base }
+
+// HTTP says how a phonebook is served over HTTP. Where there is no user and no secret path, keys alone open it.
 type HTTP struct {
 	User       string
 	Password   string
@@ -76,6 +90,9 @@ const (
 func preferred(name string) string { return name + "/first" }
 
 func (c *Config) prefers() bool { return c.HTTP != nil && c.HTTP.Prefer != "" }
+
+// Set returns the set that the phonebook belongs to.
+func (b *Book) Set() *Set { return b.set }
 
 // Declared returns the books that the directory keeps for phonebooks.
 func Declared(configs []Config) []directory.Book {
@@ -107,11 +124,24 @@ type Access struct {
 // A Directory gives access to the directory of an account.
 type Directory func(ctx context.Context, account string) (Access, error)
 
-// A Set is the phonebooks of a process, by name.
+// A Set is the phonebooks of a process. Its methods may be called concurrently.
 type Set struct {
-	books   map[string]*Book
-	names   []string
-	observe func(*Book, Reading)
+	directory Directory
+	observe   func(*Book, Reading)
+	keys      Keys
+	visits    visits
+	books     atomic.Pointer[books]
+
+	mu             sync.Mutex // of what the books are made of
+	declared, made []Config
+	keyKinds       map[directory.BookKey]KeyKinds
+}
+
+// books are the phonebooks at one moment.
+type books struct {
+	bySlug map[string]*Book
+	byName map[directory.BookKey]*Book
+	slugs  []string // in order
 }
 
 // A Reading is that a device has read a phonebook.
@@ -144,40 +174,89 @@ func (b *Book) Was(r Reading) {
 	}
 }
 
-// NewSet returns phonebooks that are read from a directory.
-func NewSet(configs []Config, from Directory) *Set {
-	s := &Set{books: map[string]*Book{}}
-	for _, c := range configs {
-		s.books[c.Name] = &Book{Config: c, directory: from, set: s}
-		s.names = append(s.names, c.Name)
-	}
-	slices.Sort(s.names)
+// NewSet returns the phonebooks that are declared, which are read from a directory.
+func NewSet(declared []Config, from Directory) *Set {
+	s := &Set{directory: from}
+	s.Declare(declared)
 	return s
 }
 
-// Find returns a phonebook; nil where there is none of that name.
-func (s *Set) Find(name string) *Book {
+// Declare makes these the phonebooks that are declared.
+func (s *Set) Declare(declared []Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.declared = declared
+	s.build()
+}
+
+// Make makes these the phonebooks that somebody made, and says of all which keys they have. One with the account and name of a declared
+// one is left out.
+func (s *Set) Make(made []Config, keys map[directory.BookKey]KeyKinds) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made, s.keyKinds = made, keys
+	s.build()
+}
+
+// build is called with the lock.
+func (s *Set) build() {
+	now := &books{bySlug: map[string]*Book{}, byName: map[directory.BookKey]*Book{}}
+	for _, c := range slices.Concat(s.declared, s.made) {
+		name := directory.BookKey{Account: c.Account, Name: c.Name}
+		if now.byName[name] != nil {
+			continue
+		}
+		b := &Book{Config: c, Keys: s.keyKinds[name], directory: s.directory, set: s}
+		now.bySlug[c.Slug()], now.byName[name] = b, b
+		now.slugs = append(now.slugs, c.Slug())
+	}
+	slices.Sort(now.slugs)
+	s.books.Store(now)
+}
+
+// Find returns the phonebook of a slug; nil where there is none.
+func (s *Set) Find(slug string) *Book {
 	if s == nil {
 		return nil
 	}
-	return s.books[name]
+	return s.books.Load().bySlug[slug]
 }
 
-// All lists the phonebooks by name.
+// Of returns an account's phonebook; nil where there is none of that name.
+func (s *Set) Of(account, name string) *Book {
+	if s == nil {
+		return nil
+	}
+	return s.books.Load().byName[directory.BookKey{Account: account, Name: name}]
+}
+
+// All lists the phonebooks by their slugs.
 func (s *Set) All() []*Book {
 	if s == nil {
 		return nil
 	}
-	all := make([]*Book, len(s.names))
-	for i, name := range s.names {
-		all[i] = s.books[name]
+	now := s.books.Load()
+	all := make([]*Book, len(now.slugs))
+	for i, slug := range now.slugs {
+		all[i] = now.bySlug[slug]
 	}
 	return all
 }
 
-// A Book is a phonebook.
+// Configs are the settings of all phonebooks, by their slugs.
+func (s *Set) Configs() []Config {
+	all := s.All()
+	configs := make([]Config, len(all))
+	for i, b := range all {
+		configs[i] = b.Config
+	}
+	return configs
+}
+
+// A Book is a phonebook. It does not change: where its settings do, the set has another one.
 type Book struct {
 	Config
+	Keys      KeyKinds
 	directory Directory
 	set       *Set
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/listener"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
-	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/web/api"
 	"github.com/contactbridge/contactbridge/web/carddav"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
@@ -45,10 +44,8 @@ type HandlerOptions struct {
 	// MostSeries bounds how many integrations have metrics of their own: those that fare worst come first; 0 means 10,000.
 	MostSeries int
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
-	Stopping <-chan struct{}
-	// Phonebooks are served below /phonebooks/; nil: none.
-	Phonebooks *phonebook.Set
-	PublicURL  string // where telephones reach the hub; empty: where their request went
+	Stopping  <-chan struct{}
+	PublicURL string // where telephones reach the hub; empty: where their request went
 	// CallerIDWithin is the time that /callerid has for an answer; 0 means 45 ms.
 	CallerIDWithin time.Duration
 }
@@ -68,8 +65,8 @@ func Handler(o HandlerOptions) http.Handler {
 			Hub: o.Hub, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, Looked: m.looked, Stopping: o.Stopping,
 			CallerIDWithin: o.CallerIDWithin,
 		}),
-		phonebooks: phonebooks.New(phonebooks.Options{Books: o.Phonebooks, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, PublicURL: o.PublicURL}),
-		carddav:    carddav.New(carddav.Options{Books: o.Phonebooks, Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies}),
+		phonebooks: phonebooks.New(phonebooks.Options{Books: o.Hub.Books(), Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies, PublicURL: o.PublicURL}),
+		carddav:    carddav.New(carddav.Options{Books: o.Hub.Books(), Logger: o.Logger, Clock: o.Clock, Proxies: o.Proxies}),
 	}
 	recorder := &exchange.Recorder{
 		Next: http.HandlerFunc(s.serve), Logger: o.Logger, Observe: m.observe,

@@ -67,6 +67,7 @@ func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 			"DELETE FROM hub.integrations WHERE account = $1",
 			"DELETE FROM hub.secrets WHERE owner > $1 || '/' AND owner < $1 || '0'", // 0 follows / in ASCII
 			"DELETE FROM hub.secrets WHERE owner IN (SELECT 'webhook:' || id FROM hub.webhooks WHERE account = $1)",
+			"DELETE FROM hub.secrets WHERE owner IN (SELECT 'phonebook-key:' || id FROM hub.phonebook_keys WHERE account = $1)",
 			"DELETE FROM hub.calls WHERE account = $1",
 			"DELETE FROM hub.recognition WHERE account = $1",
 			"DELETE FROM hub.readers WHERE account = $1",
@@ -77,7 +78,7 @@ func (d *DB) DeleteAccount(ctx context.Context, name string) error {
 				return err
 			}
 		}
-		return nil
+		return countPhonebooks(ctx, s)
 	})
 	return wrap(err, "account %s", name)
 }

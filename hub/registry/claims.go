@@ -111,12 +111,17 @@ func notIn(column string, values []string, args *[]any) string {
 	if len(values) == 0 {
 		return ""
 	}
-	places := make([]string, 0, len(values))
+	return " AND " + column + " NOT IN (" + places(values, args) + ")"
+}
+
+// places appends values to a statement's arguments, and returns where they stand.
+func places(values []string, args *[]any) string {
+	all := make([]string, 0, len(values))
 	for _, v := range values {
 		*args = append(*args, v)
-		places = append(places, "$"+strconv.Itoa(len(*args)))
+		all = append(all, "$"+strconv.Itoa(len(*args)))
 	}
-	return " AND " + column + " NOT IN (" + strings.Join(places, ", ") + ")"
+	return strings.Join(all, ", ")
 }
 
 // Claimed returns the claim that a token proves, taken over by this worker, or [ErrClaimLost]. The claim has a new token

@@ -41,12 +41,13 @@ type OpenOptions struct {
 // steps say what each version of the tables brings, on both databases.
 var steps = map[int64]string{
 	1: "accounts, integrations, tokens, users", 2: "removals that are finished later, and webhooks that several processes send",
-	3: "who made a token",
-	4: "the last look-ups and how many calls were named, and how an account names callers",
-	5: "e-mail addresses of users",
-	6: "uploaded files",
-	7: "logs of runs, alerts, and how deliveries to webhooks went",
-	8: "who read phonebooks",
+	3:  "who made a token",
+	4:  "the last look-ups and how many calls were named, and how an account names callers",
+	5:  "e-mail addresses of users",
+	6:  "uploaded files",
+	7:  "logs of runs, alerts, and how deliveries to webhooks went",
+	8:  "who read phonebooks",
+	10: "phonebooks that are made in the console, and what devices sign in with",
 }
 
 // Plan returns what [Open] would change in a registry; nil where it would change nothing, or make everything.

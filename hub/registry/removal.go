@@ -187,7 +187,10 @@ func (d *DB) BeginAccountRemoval(ctx context.Context, name string) error {
 		}
 		_, err = s.exec(ctx, `UPDATE hub.integrations SET going = CASE WHEN going = 0 THEN $2 ELSE going END, due = 0,
 			asked = CASE WHEN token = '' THEN 0 ELSE {cancel} END WHERE account = $1`, name, now)
-		return err
+		if err != nil {
+			return err
+		}
+		return countPhonebooks(ctx, s)
 	})
 	return wrap(err, "account %s", name)
 }

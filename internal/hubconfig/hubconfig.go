@@ -34,7 +34,8 @@ type Config struct {
 	Tokens     map[string]Token     `yaml:"tokens" jsonschema_description:"API tokens, by name."`
 	Webhooks   map[string]Webhook   `yaml:"webhooks" jsonschema_description:"Who is told of events, by name."`
 	Alerts     Alerts               `yaml:"alerts" jsonschema_description:"Who is told, by e-mail or in a chat, that an integration is broken, waits for a decision, fails or is stale, and that it works again. See below."`
-	Phonebooks map[string]Phonebook `yaml:"phonebooks" jsonschema_description:"Selections of the accounts' contacts for telephones and address books, by name."`
+	Phonebooks map[string]Phonebook `yaml:"phonebooks" jsonschema_description:"Selections of the accounts' contacts for telephones and address books, by name. Others are made in the console."`
+	LDAP       *LDAP                `yaml:"ldap" jsonschema_description:"Serve phonebooks over LDAP that are made in the console. Without it they are served over HTTP and CardDAV only."`
 	Network    Network              `yaml:"network" jsonschema_description:"Which addresses the hub may ask, and whom it believes. People type bridge URLs: without this, they could have the hub ask the machines beside it."`
 	Secrets    Secrets              `yaml:"secrets" jsonschema_description:"The key that seals credentials at rest. Choose one; default is the file hub.key in data, made at the first start."`
 	Metrics    string               `yaml:"metrics" jsonschema:"default=local,enum=local,enum=token,enum=off" jsonschema_description:"Who may read /metrics, which names accounts and integrations: local is this machine by a loopback address, and others with an administrator's token; token is only holders of one, not even this machine, which other users or a proxy without X-Forwarded-For may share; off closes it."`

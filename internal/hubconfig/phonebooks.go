@@ -9,9 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/internal/config"
-	"github.com/contactbridge/contactbridge/internal/country"
-	"github.com/contactbridge/contactbridge/phone"
 	"github.com/contactbridge/contactbridge/phonebook"
 )
 
@@ -28,8 +27,8 @@ type Phonebook struct {
 
 // PhonebookDAV says how a phonebook is served over CardDAV.
 type PhonebookDAV struct {
-	User     string `yaml:"user" jsonschema:"required" jsonschema_description:"What address books sign in with." hint:"Write  user: phones"`
-	Password string `yaml:"password" jsonschema:"required" jsonschema_description:"Their password, 8 characters or more; as ${NAME} or ${file:PATH}." hint:"Write  password: ${PHONES_PW}"`
+	User     string `yaml:"user" jsonschema_description:"What address books sign in with. Without user and password they do so with credentials that are made in the console."`
+	Password string `yaml:"password" jsonschema_description:"Their password, 8 characters or more; as ${NAME} or ${file:PATH}."`
 	Title    string `yaml:"title" jsonschema_description:"What address books show. Default: the phonebook's name."`
 }
 
@@ -37,13 +36,21 @@ type PhonebookDAV struct {
 type PhonebookLDAP struct {
 	Listen        string  `yaml:"listen" jsonschema:"default=127.0.0.1:1389" jsonschema_description:"Where LDAP listens: host:port. Phonebooks may share an address: base and bind_dn tell them apart."`
 	Base          string  `yaml:"base" jsonschema:"required" jsonschema_description:"The DN that entries are below, such as dc=acme." hint:"Write  base: dc=acme"`
-	BindDN        string  `yaml:"bind_dn" jsonschema_description:"What telephones sign in as, such as cn=phones,dc=acme."`
+	BindDN        string  `yaml:"bind_dn" jsonschema_description:"What telephones sign in as, such as cn=phones,dc=acme. Without bind_dn and password they do so with credentials that are made in the console."`
 	Password      string  `yaml:"password" jsonschema_description:"Their password, 8 characters or more; as ${NAME} or ${file:PATH}."`
 	Anonymous     bool    `yaml:"anonymous" jsonschema:"default=false" jsonschema_description:"Let anyone read the phonebook who reaches the address."`
 	TLS           BookTLS `yaml:"tls" jsonschema_description:"The certificate, for LDAPS or StartTLS."`
 	StartTLS      bool    `yaml:"starttls" jsonschema:"default=false" jsonschema_description:"With tls: speak plain LDAP until a telephone asks for TLS, instead of TLS at once."`
 	SizeLimit     int     `yaml:"size_limit" jsonschema:"default=500,minimum=1,maximum=20000" jsonschema_description:"Entries of one answer at most, whatever the telephone asks for. Who reads in pages gets all."`
 	SizeLimitCode int     `yaml:"size_limit_code" jsonschema:"default=4" jsonschema_description:"What an answer says that has not all entries: 4, or 0 for telephones that show that as an error."`
+}
+
+// LDAP says where phonebooks are served over LDAP that are made in the console.
+type LDAP struct {
+	Listen    string  `yaml:"listen" jsonschema:"required" jsonschema_description:"Where LDAP listens: host:port. Phonebooks below phonebooks may have the same address." hint:"Write  listen: 127.0.0.1:1389"`
+	TLS       BookTLS `yaml:"tls" jsonschema_description:"The certificate, for LDAPS or StartTLS."`
+	StartTLS  bool    `yaml:"starttls" jsonschema:"default=false" jsonschema_description:"With tls: speak plain LDAP until a telephone asks for TLS, instead of TLS at once."`
+	SizeLimit int     `yaml:"size_limit" jsonschema:"default=500,minimum=1,maximum=20000" jsonschema_description:"Entries of one answer at most, whatever the telephone asks for. Who reads in pages gets all."`
 }
 
 // BookTLS is a certificate and its key.
@@ -62,7 +69,7 @@ type BookNumbers struct {
 
 // PhonebookHTTP says how a phonebook is served over HTTP.
 type PhonebookHTTP struct {
-	User       string   `yaml:"user" jsonschema_description:"What telephones sign in with, by Basic."`
+	User       string   `yaml:"user" jsonschema_description:"What telephones sign in with, by Basic. Without it and secret_path they use credentials that are made in the console."`
 	Password   string   `yaml:"password" jsonschema_description:"Their password, 8 characters or more; as ${NAME} or ${file:PATH}."`
 	Digest     bool     `yaml:"digest" jsonschema:"default=false" jsonschema_description:"Also let telephones sign in by Digest, for those that need it. It is the weaker of the two over HTTPS."`
 	SecretPath string   `yaml:"secret_path" jsonschema_description:"For telephones that cannot sign in: /phonebooks/NAME/SECRET/yealink.xml needs no password. 16 letters, digits, - and _ or more; as ${NAME} or ${file:PATH}."`
@@ -107,13 +114,21 @@ func (cfg *Config) DeclaredPhonebooks() []phonebook.Config {
 	return declared
 }
 
+// SharedLDAP is where phonebooks are served over LDAP that are made in the console; nil: nowhere.
+func (cfg *Config) SharedLDAP() *phonebook.LDAP {
+	l := cfg.LDAP
+	if l == nil {
+		return nil
+	}
+	return &phonebook.LDAP{Listen: l.Listen, Cert: l.TLS.Cert, Key: l.TLS.Key, StartTLS: l.StartTLS, SizeLimit: l.SizeLimit, SizeLimitCode: 4}
+}
+
 const (
 	minPassword   = 8 // characters
 	mostPhonebook = 100
 )
 
 var (
-	dialled    = regexp.MustCompile(`^[0-9*#]{0,6}$`)
 	secretPath = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
 )
 
@@ -124,28 +139,52 @@ func (c *checker) phonebooks(cfg *Config, folder string) {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Phonebooks)) {
 		p := cfg.Phonebooks[name]
 		c.phonebook("phonebooks."+name, name, p, cfg.Accounts)
-		if d := p.CardDAV; d != nil && d.Password != "" {
+		if d := p.CardDAV; d != nil {
 			c.phonebookDAV("phonebooks."+name+".carddav", name, *d, cfg)
 		}
-		if p.LDAP == nil {
-			continue
+		if p.LDAP != nil {
+			p.LDAP.TLS.within(folder)
+			c.phonebookLDAP("phonebooks."+name+".ldap", *p.LDAP)
 		}
-		for _, file := range []*string{&p.LDAP.TLS.Cert, &p.LDAP.TLS.Key} {
-			if *file != "" && !filepath.IsAbs(*file) {
-				*file = filepath.Join(folder, *file)
-			}
+	}
+	if l := cfg.LDAP; l != nil {
+		l.TLS.within(folder)
+		c.ldap("ldap", l.Listen, l.TLS, l.StartTLS)
+	}
+	for _, declared := range cfg.DeclaredPhonebooks() {
+		for _, problem := range hub.CheckPhonebook(declared, cfg.Accounts[declared.Account].Region) {
+			c.problem("phonebooks."+declared.Name+"."+problem.Field, problem.Message, problem.Hint)
 		}
-		c.phonebookLDAP("phonebooks."+name+".ldap", *p.LDAP)
 	}
 	c.sharedLDAP(cfg)
+}
+
+// within makes relative names start from a folder.
+func (t *BookTLS) within(folder string) {
+	for _, file := range []*string{&t.Cert, &t.Key} {
+		if *file != "" && !filepath.IsAbs(*file) {
+			*file = filepath.Join(folder, *file)
+		}
+	}
+}
+
+// ldap checks an address of LDAP.
+func (c *checker) ldap(path, listen string, t BookTLS, startTLS bool) {
+	if message := config.ListenProblem(listen); message != "" || strings.HasPrefix(listen, "unix:") {
+		c.problem(path+".listen", "listen cannot be an address of LDAP", "Write host:port, such as 127.0.0.1:1389.")
+	}
+	if (t.Cert == "") != (t.Key == "") {
+		c.problem(path+".tls", "tls needs both cert and key", "Name the certificate's and the key's file, or remove tls.")
+	}
+	if startTLS && t.Cert == "" {
+		c.problem(path+".starttls", "starttls needs a certificate", "Name it below tls.")
+	}
 }
 
 var dn = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z0-9-]*\s*=[^,=]+(,\s*[A-Za-z][A-Za-z0-9-]*\s*=[^,=]+)*$`)
 
 func (c *checker) phonebookLDAP(path string, l PhonebookLDAP) {
-	if message := config.ListenProblem(l.Listen); message != "" || strings.HasPrefix(l.Listen, "unix:") {
-		c.problem(path+".listen", "listen cannot be an address of LDAP", "Write host:port, such as 127.0.0.1:1389.")
-	}
+	c.ldap(path, l.Listen, l.TLS, l.StartTLS)
 	if l.Base != "" && !dn.MatchString(l.Base) {
 		c.problem(path+".base", fmt.Sprintf("%q is not a DN", l.Base), "Write  base: dc=acme")
 	}
@@ -154,16 +193,8 @@ func (c *checker) phonebookLDAP(path string, l PhonebookLDAP) {
 		c.problem(path+".bind_dn", fmt.Sprintf("%q is not a DN", l.BindDN), "Write  bind_dn: cn=phones,dc=acme")
 	case (l.BindDN == "") != (l.Password == ""):
 		c.problem(path, "bind_dn and password belong together", "Set both, or anonymous: true alone.")
-	case l.BindDN == "" && !l.Anonymous:
-		c.problem(path, "no telephone could sign in", "Set bind_dn and password, or anonymous: true if anyone may read the phonebook.")
 	case l.BindDN != "" && len(l.Password) < minPassword:
 		c.problem(path+".password", fmt.Sprintf("the password has fewer than %d characters", minPassword), "Make one with  openssl rand -hex 12")
-	}
-	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
-		c.problem(path+".tls", "tls needs both cert and key", "Name the certificate's and the key's file, or remove tls.")
-	}
-	if l.StartTLS && l.TLS.Cert == "" {
-		c.problem(path+".starttls", "starttls needs a certificate", "Name it below tls.")
 	}
 	if l.SizeLimitCode != 0 && l.SizeLimitCode != 4 {
 		c.problem(path+".size_limit_code", fmt.Sprintf("the code cannot be %d", l.SizeLimitCode), "Choose 4 or 0.")
@@ -171,6 +202,13 @@ func (c *checker) phonebookLDAP(path string, l PhonebookLDAP) {
 }
 
 func (c *checker) phonebookDAV(path, name string, d PhonebookDAV, cfg *Config) {
+	if (d.User == "") != (d.Password == "") {
+		c.problem(path, "user and password belong together", "Set both, or neither: then address books sign in with credentials that are made in the console.")
+		return
+	}
+	if d.User == "" {
+		return
+	}
 	if len(d.Password) < minPassword {
 		c.problem(path+".password", fmt.Sprintf("the password has fewer than %d characters", minPassword), "Make one with  openssl rand -hex 12")
 	}
@@ -186,7 +224,15 @@ func (c *checker) phonebookDAV(path, name string, d PhonebookDAV, cfg *Config) {
 
 // sharedLDAP checks phonebooks that share an address.
 func (c *checker) sharedLDAP(cfg *Config) {
-	first := map[string]string{}
+	type transport struct {
+		owner    string
+		tls      BookTLS
+		startTLS bool
+	}
+	first := map[string]transport{}
+	if l := cfg.LDAP; l != nil {
+		first[l.Listen] = transport{"ldap", l.TLS, l.StartTLS}
+	}
 	names := map[[2]string]string{}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Phonebooks)) {
 		l := cfg.Phonebooks[name].LDAP
@@ -195,9 +241,9 @@ func (c *checker) sharedLDAP(cfg *Config) {
 		}
 		path := "phonebooks." + name + ".ldap"
 		if other, ok := first[l.Listen]; !ok {
-			first[l.Listen] = name
-		} else if o := cfg.Phonebooks[other].LDAP; o.TLS != l.TLS || o.StartTLS != l.StartTLS {
-			c.problem(path+".tls", fmt.Sprintf("the phonebook %s has the same address with another tls", other), "Give both the same tls and starttls, or another address.")
+			first[l.Listen] = transport{"the phonebook " + name, l.TLS, l.StartTLS}
+		} else if other.tls != l.TLS || other.startTLS != l.StartTLS {
+			c.problem(path+".tls", other.owner+" has the same address with another tls", "Give both the same tls and starttls, or another address.")
 		}
 		key := [2]string{l.Listen, strings.ToLower(strings.ReplaceAll(l.BindDN, " ", ""))}
 		if other, ok := names[key]; ok && l.BindDN != "" {
@@ -212,23 +258,6 @@ func (c *checker) phonebook(path, name string, p Phonebook, accounts map[string]
 	if _, ok := accounts[p.Account]; p.Account != "" && !ok {
 		c.problem(path+".account", fmt.Sprintf("account %q is not in this file", p.Account), "Add it below accounts.")
 	}
-	c.expression(path+".where", p.Where)
-	n := p.Numbers
-	if n.Region != "" && !phone.KnownRegion(strings.ToUpper(n.Region)) {
-		c.problem(path+".numbers.region", fmt.Sprintf("unknown region %q", n.Region), country.Hint(n.Region))
-	}
-	if n.Region == "" && accounts[p.Account].Region == "" && slices.Contains([]string{"idd", "national", "local"}, n.Format) {
-		c.problem(path+".numbers.region", fmt.Sprintf("the format %s needs a region", n.Format), "Name the country where the telephones are: region: GB")
-	}
-	if !dialled.MatchString(n.Area) || n.Area == "" && n.Format == "local" {
-		c.problem(path+".numbers.area", "the format local needs the own area code, as it is dialled", `Write  area: "020"`)
-	}
-	if !dialled.MatchString(n.OutsidePrefix) {
-		c.problem(path+".numbers.outside_prefix", fmt.Sprintf("%q cannot be dialled", n.OutsidePrefix), `Write digits in quotes: outside_prefix: "9"`)
-	}
-	if n.OutsidePrefix != "" && (n.Format == "e164" || n.Format == "raw") {
-		c.problem(path+".numbers.outside_prefix", fmt.Sprintf("the format %s has no outside prefix", n.Format), "Choose national or idd, or leave outside_prefix out.")
-	}
 	if p.HTTP != nil {
 		c.phonebookHTTP(path+".http", *p.HTTP)
 	}
@@ -236,8 +265,6 @@ func (c *checker) phonebook(path, name string, p Phonebook, accounts map[string]
 
 func (c *checker) phonebookHTTP(path string, h PhonebookHTTP) {
 	switch {
-	case h.User == "" && h.Password == "" && h.SecretPath == "":
-		c.problem(path, "anyone could read the phonebook", "Set user and password, or secret_path for telephones that cannot sign in.")
 	case (h.User == "") != (h.Password == ""):
 		c.problem(path, "user and password belong together", "Set both, or secret_path alone.")
 	case h.User != "" && len(h.Password) < minPassword:
@@ -253,14 +280,4 @@ func (c *checker) phonebookHTTP(path string, h PhonebookHTTP) {
 		c.problem(path+".digest", "digest needs a user and a password", "Set both, or leave digest out.")
 	}
 	c.networks(path+".allow", h.Allow)
-	c.expression(path+".prefer", h.Prefer)
-}
-
-func (c *checker) expression(path, text string) {
-	if strings.TrimSpace(text) == "" {
-		return
-	}
-	if err := phonebook.CheckExpression(strings.TrimSpace(text)); err != nil {
-		c.failure(path, err)
-	}
 }

@@ -117,6 +117,7 @@ func newHub(d *Databases, logger *slog.Logger) *hub.Hub {
 		OAuthClients: cfg.Clients(), FileBytes: int64(cfg.Files.Size), FilesBytes: int64(cfg.Files.Account),
 	}
 	h.Mail = mailBy(cfg)
+	h.DeclarePhonebooks(cfg.DeclaredPhonebooks(), cfg.SharedLDAP())
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(h.Answers.ProcessLimit())
 	}
@@ -239,7 +240,7 @@ func (d *Databases) declare(ctx context.Context) error {
 	if err := d.declareWebhooks(ctx); err != nil {
 		return err
 	}
-	return d.store.SetBooks(ctx, phonebook.Declared(d.config.DeclaredPhonebooks()))
+	return d.Hub.SetPhonebooks(ctx)
 }
 
 func (d *Databases) declareAccounts(ctx context.Context) error {

@@ -44,9 +44,10 @@ func TestMain(m *testing.M) {
 const token = "0123456789abcdef0123456789abcdef"
 
 // crm is a bridge with one contact.
-func crm(t *testing.T) string {
+func crm(t *testing.T, more ...contact.Contact) string {
 	t.Helper()
 	store := memory.NewStore(nil)
+	store.Put(more...)
 	store.Put(contact.Contact{ID: "1", Name: "Jane Doe", Phones: []string{"020 7946 0018"}})
 	s := httptest.NewServer(&bridge.Handler{
 		Open: store.Factory().Open, Authenticate: bridge.RequireAuth(bridge.Auth{"username": "agent", "password": "s3cret"}), Digest: "memory",

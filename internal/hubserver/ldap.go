@@ -33,23 +33,12 @@ func (s *Server) ldapServers(ctx context.Context) (servers []ldapServer, err err
 			}
 		}
 	}()
-	var addresses []string
-	books := map[string][]*phonebook.Book{}
-	for _, b := range s.phonebooks().All() {
-		if b.LDAP == nil {
-			continue
-		}
-		if len(books[b.LDAP.Listen]) == 0 {
-			addresses = append(addresses, b.LDAP.Listen)
-		}
-		books[b.LDAP.Listen] = append(books[b.LDAP.Listen], b)
-	}
-	for _, address := range addresses {
-		o := ldapbook.Options{Books: books[address], Logger: s.logger, Version: s.version, StartTLS: books[address][0].LDAP.StartTLS}
-		if o.TLS, err = s.ldapTLS(books[address][0].LDAP); err != nil {
+	for _, at := range s.ldapAddresses() {
+		o := ldapbook.Options{Books: at.books, Set: s.Hub.Books(), Listen: at.Listen, Logger: s.logger, Version: s.version, StartTLS: at.StartTLS}
+		if o.TLS, err = s.ldapTLS(at.LDAP); err != nil {
 			return servers, err
 		}
-		l, err := listener.Open(ctx, address)
+		l, err := listener.Open(ctx, at.Listen)
 		if err != nil {
 			return servers, err
 		}
@@ -58,25 +47,51 @@ func (s *Server) ldapServers(ctx context.Context) (servers []ldapServer, err err
 	return servers, nil
 }
 
+// An ldapAddress is where phonebooks are served over LDAP, and which of the configuration file are.
+type ldapAddress struct {
+	*phonebook.LDAP // of any of them: what belongs to the address is the same
+	books           []*phonebook.Book
+	made            bool // those that somebody makes are served there as well
+}
+
+// ldapAddresses are those at which phonebooks are served over LDAP.
+func (s *Server) ldapAddresses() (all []*ldapAddress) {
+	at := func(l *phonebook.LDAP) *ldapAddress {
+		for _, a := range all {
+			if a.Listen == l.Listen {
+				return a
+			}
+		}
+		all = append(all, &ldapAddress{LDAP: l})
+		return all[len(all)-1]
+	}
+	for _, b := range s.Hub.Books().All() {
+		if b.LDAP != nil && !b.Made {
+			a := at(b.LDAP)
+			a.books = append(a.books, b)
+		}
+	}
+	if l := s.config.SharedLDAP(); l != nil {
+		at(l).made = true
+	}
+	return all
+}
+
 // describeLDAP says at which addresses phonebooks are served over LDAP, and which.
 func (s *Server) describeLDAP() (lines []string) {
-	names, addresses := map[string]string{}, []string{}
-	for _, b := range s.phonebooks().All() {
-		if b.LDAP == nil {
-			continue
-		}
+	for _, a := range s.ldapAddresses() {
 		scheme := "ldap://"
-		if b.LDAP.Cert != "" && !b.LDAP.StartTLS {
+		if a.Cert != "" && !a.StartTLS {
 			scheme = "ldaps://"
 		}
-		address := scheme + b.LDAP.Listen
-		if names[address] == "" {
-			addresses = append(addresses, address)
+		var names []string
+		for _, b := range a.books {
+			names = append(names, b.Name)
 		}
-		names[address] += ", " + b.Name
-	}
-	for _, address := range addresses {
-		lines = append(lines, "  LDAP      "+address+"  phonebooks: "+strings.TrimPrefix(names[address], ", "))
+		if a.made {
+			names = append(names, "those that are made in the console")
+		}
+		lines = append(lines, "  LDAP      "+scheme+a.Listen+"  phonebooks: "+strings.Join(names, ", "))
 	}
 	return lines
 }

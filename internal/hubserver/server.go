@@ -112,6 +112,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		group.Go(func() error { s.Hub.KeepCalls(ctx); return nil })
 		group.Go(func() error { s.Hub.KeepReaders(ctx); return nil })
 	}
+	group.Go(func() error { s.Hub.KeepPhonebooks(ctx); return nil })
 	group.Go(func() error { s.fillPhonebooks(ctx); return nil })
 	group.Go(func() error { return serveLDAP(ctx, phones) })
 	group.Go(func() error { return s.listen(server, l) })
@@ -177,7 +178,7 @@ func (s *Server) handler(l net.Listener, collectors []prometheus.Collector) (htt
 	s.Hub.Observe = runs.Observe
 	options := web.HandlerOptions{
 		Hub: s.Hub, Collectors: append(collectors, runs), Logger: s.logger, Version: s.version, Stopping: s.stopping,
-		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics, Phonebooks: s.phonebooks(), PublicURL: s.config.PublicURL,
+		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics, PublicURL: s.config.PublicURL,
 	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil
@@ -205,7 +206,7 @@ func monitoring(next http.Handler) http.Handler {
 func (s *Server) consoleOptions(l net.Listener) console.Options {
 	o := console.Options{
 		Hub: s.Hub, Logger: s.logger, PublicURL: s.config.PublicURL, Version: s.version, SetupCode: s.setup, Stopping: s.stopping,
-		Secure: s.secure(), Proxies: s.proxies(), Guest: s.guest, Phonebooks: s.phonebooks(),
+		Secure: s.secure(), Proxies: s.proxies(), Guest: s.guest,
 	}
 	if sign := s.config.SignIn; sign.Issuer != "" {
 		o.OpenID = &console.OpenID{

@@ -27,6 +27,8 @@ func registryTables() []*table {
 		{name: "recognition", columns: same("account day asked named ambiguous unknown")},
 		{name: "readers", columns: same("account book way name address device copies since last times")},
 		{name: "erasures", columns: same("account book at")},
+		{name: "phonebooks", columns: same("account name config created updated")},
+		{name: "phonebook_keys", columns: same("id account book name kind digest created made_by")},
 		{name: "samples", columns: same("account day contacts")},
 		{name: "settings", columns: same("name value")},
 		{name: "run_logs", columns: same("account name run log kept")},

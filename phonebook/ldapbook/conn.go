@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/contactbridge/contactbridge/phonebook"
 )
 
 // A conn is a telephone's connection. One goroutine reads, so that a request can be abandoned; requests run one after another in
@@ -24,7 +26,9 @@ type conn struct {
 	in      *bufio.Reader
 	out     *bufio.Writer
 	secure  bool
-	book    *book // that it has signed in for; nil: none
+	book    *book            // that it has signed in for; nil: none
+	visit   *phonebook.Visit // by a key; nil: it has signed in with what is declared, or not
+	unwatch func() bool
 	bound   atomic.Bool
 
 	queue   chan message
@@ -50,6 +54,29 @@ func (p *patient) Write(b []byte) (int, error) {
 	n := p.c.raw()
 	_ = n.SetWriteDeadline(time.Now().Add(p.c.server.options.Times.Write))
 	return n.Write(b)
+}
+
+// signIn makes the connection one of who signed in: nobody where b is nil. Where that was by a key, the connection ends with the key.
+func (c *conn) signIn(b *book, visit *phonebook.Visit) {
+	c.leave()
+	c.book, c.visit = b, visit
+	if visit != nil {
+		c.unwatch = context.AfterFunc(visit.Context(), func() {
+			if visit.Revoked() {
+				c.end()
+				_ = c.raw().Close() // what is being written goes no further
+			}
+		})
+	}
+}
+
+// leave ends the visit by a key.
+func (c *conn) leave() {
+	if c.visit != nil {
+		c.unwatch()
+		c.visit.Leave()
+		c.visit = nil
+	}
 }
 
 // end makes the connection end: reading fails, and what runs is given up.
@@ -227,7 +254,7 @@ func (c *conn) upgrade(ctx context.Context, m message) (more bool, err error) {
 	if err := c.startTLS(ctx); err != nil {
 		return false, err
 	}
-	c.book = nil
+	c.signIn(nil, nil)
 	c.bound.Store(false)
 	return true, nil
 }

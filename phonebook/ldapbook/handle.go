@@ -23,7 +23,7 @@ func (c *conn) handle(ctx context.Context, m message) error {
 	}
 	switch m.op.tag {
 	case opBindRequest:
-		return c.bind(m)
+		return c.bind(ctx, m)
 	case opSearchRequest:
 		return c.search(ctx, m)
 	case opCompareRequest:
@@ -47,8 +47,8 @@ func printable(text string) string {
 }
 
 // bind signs in.
-func (c *conn) bind(m message) error {
-	c.book = nil
+func (c *conn) bind(ctx context.Context, m message) error {
+	c.signIn(nil, nil)
 	c.bound.Store(false)
 	parts, err := all(m.op.body, 3)
 	if err != nil || len(parts) != 3 || parts[0].tag != tagInteger || parts[1].tag != tagOctets {
@@ -72,7 +72,8 @@ func (c *conn) bind(m message) error {
 	case password == "":
 		return c.send(m.id, m.op.tag, result{code: unwillingToPerform, message: "the password is empty"})
 	}
-	if c.book = c.server.admit(c.address, dn, password); c.book == nil {
+	c.signIn(c.server.admit(context.WithoutCancel(ctx), c.address, dn, password)) // a visit lasts longer than this request
+	if c.book == nil {
 		return c.send(m.id, m.op.tag, result{code: invalidCredentials, message: "name or password is wrong, or there were too many wrong ones"})
 	}
 	c.bound.Store(true)
@@ -102,6 +103,11 @@ func (c *conn) extended(m message) error {
 
 // reader returns the phonebook that the connection may read at a base; nil where it may read none.
 func (c *conn) reader(base string) *book {
+	if c.visit != nil { // its settings may have been changed
+		if now := c.server.options.Set.Of(c.book.Account, c.book.Name); now != nil && now != c.book.Book && now.LDAP != nil {
+			c.book = newBook(now)
+		}
+	}
 	if c.book != nil {
 		return c.book
 	}
@@ -254,7 +260,10 @@ func (c *conn) list(ctx context.Context, m message, s *search, b *book, view *ph
 // note notes that a telephone has searched.
 func (c *conn) note(b *book) {
 	name := ""
-	if c.book != nil {
+	switch {
+	case c.visit != nil:
+		name = c.visit.Key.Name
+	case c.book != nil:
 		name = b.LDAP.BindDN
 	}
 	b.Was(phonebook.Reading{Way: phonebook.OverLDAP, Name: name, Address: c.address.Addr().String(), Began: c.server.options.Clock()})
@@ -356,7 +365,7 @@ func lessBy(keys []sortKey) (less func(a, b *phonebook.Entry) int, code int) {
 func (c *conn) sealOf(b *book, s *search, text []byte) []byte {
 	mac := hmac.New(sha256.New, c.server.key[:])
 	filter, _ := json.Marshal(s.filter.forSeal())
-	for _, part := range [][]byte{[]byte(b.Name), filter, text} {
+	for _, part := range [][]byte{[]byte(b.Slug()), filter, text} {
 		mac.Write(part)
 		mac.Write([]byte{0})
 	}

@@ -23,7 +23,9 @@ import (
 
 // Options say what is served at one address.
 type Options struct {
-	Books    []*phonebook.Book // all of them have LDAP
+	Books    []*phonebook.Book // that are declared; all of them have LDAP
+	Set      *phonebook.Set    // whose keys open phonebooks that are served here; nil: there are no keys
+	Listen   string            // the address, as the phonebooks that are served here have it
 	Logger   *slog.Logger      // nil logs nothing
 	Clock    func() time.Time
 	TLS      *tls.Config // nil: plain LDAP only
@@ -92,9 +94,7 @@ func New(o Options) *Server {
 	s := &Server{options: o, guesses: guesses.New(o.Clock), conns: map[*conn]struct{}{}}
 	_, _ = rand.Read(s.key[:]) // never fails
 	for _, b := range o.Books {
-		base, _ := normalDN(b.LDAP.Base)
-		dn, _ := normalDN(b.LDAP.BindDN)
-		s.books = append(s.books, &book{Book: b, base: base, bindDN: dn})
+		s.books = append(s.books, newBook(b))
 	}
 	return s
 }
@@ -152,6 +152,7 @@ func (s *Server) serve(ctx context.Context, raw net.Conn) {
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
+		c.leave()
 		_ = c.raw().Close()
 	}()
 	if s.options.TLS != nil && !s.options.StartTLS {
@@ -178,8 +179,14 @@ func addressOf(c net.Conn) netip.Prefix {
 	return prefix
 }
 
-// admit finds the phonebook that a name and a password open; nil where they open none.
-func (s *Server) admit(address netip.Prefix, dn, password string) *book {
+func newBook(b *phonebook.Book) *book {
+	base, _ := normalDN(b.LDAP.Base)
+	dn, _ := normalDN(b.LDAP.BindDN)
+	return &book{Book: b, base: base, bindDN: dn}
+}
+
+// admit finds the phonebook that a name and a password open; nil where they open none. Where a key opened it, there is its visit.
+func (s *Server) admit(ctx context.Context, address netip.Prefix, dn, password string) (*book, *phonebook.Visit) {
 	normal, ok := normalDN(dn)
 	if !ok {
 		normal = dn
@@ -191,22 +198,38 @@ func (s *Server) admit(address netip.Prefix, dn, password string) *book {
 		},
 		guesses.Count{Key: guesses.Key{Address: address}, Rule: guesses.Rule{Free: 100, Wait: time.Second, MaxWait: 10 * time.Second, Forget: time.Minute}})
 	if wait > 0 {
-		return nil
+		return nil, nil
 	}
 	var found *book
 	given := sha256.Sum256([]byte(password))
 	for _, b := range s.books {
 		right := sha256.Sum256([]byte(b.LDAP.Password))
-		if b.bindDN == normal && subtle.ConstantTimeCompare(given[:], right[:]) == 1 {
+		if b.bindDN == normal && subtle.ConstantTimeCompare(given[:], right[:]) == 1 && b.LDAP.Password != "" {
 			found = b
 		}
 	}
-	if found == nil {
-		judged(guesses.Wrong)
-		return nil
+	if found != nil {
+		judged(guesses.Good)
+		return found, nil
 	}
-	judged(guesses.Good)
-	return found
+	visit, err := s.options.Set.Admit(ctx, phonebook.Try{Secret: password, Fits: func(b *phonebook.Book, key phonebook.Key) bool {
+		if b.LDAP == nil || b.LDAP.Listen != s.options.Listen {
+			return false
+		}
+		own, _ := normalDN(b.LDAP.KeyDN(key.Name))
+		return own == normal
+	}})
+	switch {
+	case err != nil:
+		s.options.Logger.ErrorContext(ctx, "could not look a phonebook's credential up", "error", err)
+		judged(guesses.Unknown)
+	case visit == nil:
+		judged(guesses.Wrong)
+	default:
+		judged(guesses.Good)
+		return newBook(visit.Book), visit
+	}
+	return nil, nil
 }
 
 // anonymous returns the phonebook that anyone may read at a base; nil where there is none.

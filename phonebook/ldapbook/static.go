@@ -84,8 +84,10 @@ func (e staticEntry) fits(f *filter) truth {
 // rootDSE is what the server says of itself.
 func (c *conn) rootDSE() staticEntry {
 	var bases []string
-	for _, b := range c.server.books {
-		if c.book == nil || c.book == b {
+	if c.book != nil {
+		bases = []string{c.book.LDAP.Base}
+	} else {
+		for _, b := range c.server.books { // of what others made nothing is told
 			bases = append(bases, b.LDAP.Base)
 		}
 	}

@@ -62,7 +62,7 @@ func New(o Options) *Handler {
 
 // note notes that a client has read the phonebook, or what changed of it.
 func (h *Handler) note(r *request) {
-	name, _, _ := r.BasicAuth()
+	name, _, _ := r.BasicAuth() // a key has its user's name
 	r.book.Was(phonebook.Reading{
 		Way: phonebook.OverCardDAV, Name: name, Address: h.options.Proxies.Client(r.Request).Addr().String(), Device: r.agent, Copies: true, Began: r.began,
 	})
@@ -87,6 +87,7 @@ type request struct {
 	*http.Request
 	w     http.ResponseWriter
 	book  *phonebook.Book
+	visit *phonebook.Visit // by a key; nil: it was let in by what is declared
 	view  *phonebook.View
 	at    place
 	card  string // of an object
@@ -97,7 +98,7 @@ type request struct {
 	vcard []byte // the last card
 }
 
-func (r *request) home() string { return Prefix + r.book.Name + "/" }
+func (r *request) home() string { return Prefix + r.book.Slug() + "/" }
 
 func (r *request) collection() string {
 	if r.base == "" {
@@ -122,8 +123,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, raw *http.Request) {
 	w.Header().Set("DAV", "1, 3, addressbook")
 	r := &request{Request: raw, w: w, agent: raw.UserAgent(), began: h.options.Clock()}
 	name, rest, below := strings.Cut(strings.TrimPrefix(raw.URL.Path, Prefix), "/")
-	if r.book = h.admit(w, raw, name); r.book == nil {
+	if r.book, r.visit = h.admit(w, raw, name); r.book == nil {
 		return
+	}
+	if r.visit != nil {
+		defer r.visit.Leave()
+		r.Request = raw.WithContext(r.visit.Context())
+		stop := context.AfterFunc(r.Context(), func() {
+			if r.visit.Revoked() { // what is being written goes no further
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0))
+			}
+		})
+		defer stop()
 	}
 	x := exchange.Of(raw.Context())
 	x.Account, x.Actor = r.book.Account, "phonebook "+r.book.Name
@@ -199,6 +210,10 @@ func (h *Handler) failed(r *request, err error) {
 		if x.Status != 0 {
 			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
+		if r.visit.Revoked() {
+			h.challenge(r.w)
+			return
+		}
 		r.say(http.StatusInternalServerError, "The phonebook cannot be read. The hub's log says more.\n")
 	}
 }
@@ -218,12 +233,13 @@ func (r *request) refuse(status int, condition string) {
 
 const xmlType = "application/xml; charset=utf-8"
 
-// admit finds the phonebook that a request may read; where it may not read that of the path, it answers and returns nil.
-func (h *Handler) admit(w http.ResponseWriter, r *http.Request, name string) *phonebook.Book {
+// admit finds the phonebook that a request may read, with the visit where a key opens it; where it may not read that of the path, it
+// answers and returns nil.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request, name string) (*phonebook.Book, *phonebook.Visit) {
 	user, password, given := r.BasicAuth()
 	if !given {
 		h.challenge(w)
-		return nil
+		return nil, nil
 	}
 	judged, wait := h.guesses.Try(user+"\x00"+password, guesses.Count{
 		Key:  guesses.Key{Address: h.options.Proxies.Client(r)},
@@ -232,11 +248,11 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, name string) *ph
 	if wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		http.Error(w, "Too many wrong passwords came from this address.", http.StatusTooManyRequests)
-		return nil
+		return nil, nil
 	}
 	var found *phonebook.Book
 	for _, b := range h.options.Books.All() {
-		if b.CardDAV == nil || name != "" && b.Name != name {
+		if b.CardDAV == nil || b.CardDAV.Password == "" || name != "" && b.Slug() != name {
 			continue
 		}
 		right := equal(user, b.CardDAV.User)
@@ -244,13 +260,29 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, name string) *ph
 			found = b
 		}
 	}
+	var visit *phonebook.Visit
+	if found == nil {
+		var err error
+		visit, err = h.options.Books.Admit(r.Context(), phonebook.Try{Secret: password, Fits: func(b *phonebook.Book, key phonebook.Key) bool {
+			return b.CardDAV != nil && user == key.Name && (name == "" || b.Slug() == name)
+		}})
+		if err != nil {
+			judged(guesses.Unknown)
+			exchange.Of(r.Context()).Err = err
+			http.Error(w, "The phonebook cannot be read. The hub's log says more.", http.StatusInternalServerError)
+			return nil, nil
+		}
+		if visit != nil {
+			found = visit.Book
+		}
+	}
 	if found == nil {
 		judged(guesses.Wrong)
 		h.challenge(w)
-		return nil
+		return nil, nil
 	}
 	judged(guesses.Good)
-	return found
+	return found, visit
 }
 
 // equal compares without telling by its time how much is equal.

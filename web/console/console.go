@@ -17,7 +17,6 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/internal/guesses"
 	"github.com/contactbridge/contactbridge/internal/listener"
-	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/web/console/static"
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
@@ -37,12 +36,10 @@ type Options struct {
 	OpenID    *OpenID // nil: people sign in with passwords only
 	// Guest is the name of the user as whom every browser on this machine is signed in by itself, for a demonstration with a hub that
 	// is thrown away; empty: no browser is.
-	Guest string
-	// Phonebooks are those that devices read; nil: none.
-	Phonebooks *phonebook.Set
-	Version    string // of the program, for the settings page
-	Clock      func() time.Time
-	Proxies    listener.Proxies // their word is taken for the address that wrong passwords are counted by
+	Guest   string
+	Version string // of the program, for the settings page
+	Clock   func() time.Time
+	Proxies listener.Proxies // their word is taken for the address that wrong passwords are counted by
 	// Stopping ends event streams when it is closed, so that a server can end; nil: never.
 	Stopping <-chan struct{}
 	// FormTime is how long a form may take to arrive; no connection is held by one for longer. 0 means 10 s.

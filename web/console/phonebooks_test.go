@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/phonebook"
-	"github.com/contactbridge/contactbridge/web/console"
 )
 
 // withPhonebook makes a site with a phonebook that some devices have read.
@@ -25,15 +25,10 @@ func withPhonebook(t testing.TB) *site {
 		LDAP:    &phonebook.LDAP{Listen: "0.0.0.0:1389", Base: "dc=acme", BindDN: "cn=phones,dc=acme", Password: "geheim-789"},
 		CardDAV: &phonebook.CardDAV{User: "mobiles", Password: "geheim-123"},
 	}}
-	var h *hub.Hub
-	set := phonebook.NewSet(config, func(ctx context.Context, account string) (a phonebook.Access, err error) {
-		a.Store, a.Hidden, a.Region, err = h.Phonebooks(ctx, account)
-		return a, err
-	})
-	s := newSite(t, func(o *console.Options) { o.Phonebooks = set })
-	h = s.hub
+	s := newSite(t)
 	ctx := context.Background()
-	if err := s.store.SetBooks(ctx, phonebook.Declared(config)); err != nil {
+	s.hub.DeclarePhonebooks(config, &phonebook.LDAP{Listen: "0.0.0.0:1389", SizeLimit: 500})
+	if err := s.hub.SetPhonebooks(ctx); err != nil {
 		t.Fatal(err)
 	}
 	key := s.furnish(t)
@@ -122,4 +117,157 @@ func TestInABrowserAPhonebookIsShown(t *testing.T) {
 		}
 	}
 	b.quiet()
+}
+
+// served waits until what a device asks for is answered like this.
+func (s *site) served(t testing.TB, method, path, user, password string, want int) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		r, err := http.NewRequestWithContext(context.Background(), method, s.server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if user != "" {
+			r.SetBasicAuth(user, password)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s as %q: %d, want %d", path, user, answer.StatusCode, want)
+		}
+	}
+}
+
+// fills keeps filling the phonebooks of a site, as a hub's process does.
+func (s *site) fills(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	work.Go(func() { s.hub.KeepPhonebooks(ctx) })
+	work.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := s.store.FillBooks(ctx); err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+			select {
+			case <-ctx.Done():
+			case <-s.hub.KeptBooks():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
+	t.Cleanup(func() { cancel(); work.Wait() })
+}
+
+func TestInABrowserAPhonebookIsMadeAndACredentialRevoked(t *testing.T) {
+	s := withPhonebook(t)
+	s.fills(t)
+	b := s.browser(t)
+	b.signIn()
+	b.run(chromedp.EmulateViewport(1280, 1000))
+	b.open("/phonebooks-of")
+	b.click("Add a phonebook")
+	b.sees("Who is in it")
+	b.accessible("a new phonebook")
+	b.looks("phonebook-new")
+	b.fill("name", "sales")
+	b.fill("where", "compny")
+	b.click("Add")
+	b.sees("compny")
+	b.fill("where", "name != ''")
+	b.click("Add")
+	b.sees("No device can read the phonebook yet.")
+	b.accessible("a phonebook without a credential")
+	b.fill("name", "reception")
+	b.click("Make a credential")
+	b.sees("This is shown once. Copy it now.")
+	b.accessible("a credential")
+	b.looks("credential")
+	var secret string
+	b.run(chromedp.Value("#secret", &secret, chromedp.ByQuery))
+	b.sees("cn=reception,ou=sales,o=acme")
+	s.served(t, "GET", "/phonebooks/acme.sales/yealink.xml", "reception", secret, http.StatusOK)
+	s.served(t, "PROPFIND", "/dav/acme.sales/", "reception", secret, http.StatusMultiStatus)
+	b.click("Done")
+	b.sees("reception")
+	b.sees("Revoke…")
+	b.looks("phonebook-made")
+	b.click("Revoke…")
+	b.sees("Devices that use it are refused from now on")
+	b.click("Revoke it")
+	b.sees("The credential is revoked.")
+	s.served(t, "GET", "/phonebooks/acme.sales/yealink.xml", "reception", secret, http.StatusUnauthorized)
+	s.served(t, "PROPFIND", "/dav/acme.sales/", "reception", secret, http.StatusUnauthorized)
+	b.click("Change")
+	b.fill("title", "Our customers")
+	b.click("Save")
+	b.sees("The changes are saved.")
+	b.click("Remove…")
+	b.click("Remove it")
+	b.sees("It was removed.")
+	b.quiet()
+	if s.hub.Books().Of("acme", "sales") != nil {
+		t.Error("the phonebook is served still")
+	}
+}
+
+// looks takes a picture at each width, and finds that nothing is wider than the window.
+func (b *tab) looks(name string) {
+	b.t.Helper()
+	for _, width := range []int64{390, 1024, 1280} {
+		b.run(chromedp.EmulateViewport(width, 1400))
+		var over int
+		b.run(chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &over))
+		if over > 0 {
+			b.t.Errorf("%s is %d pixels wider than a window of %d", name, over, width)
+		}
+		b.picture(fmt.Sprintf("%s-%d", name, width))
+	}
+}
+
+func TestASecretOfAPhonebookIsShownOnce(t *testing.T) {
+	s := withPhonebook(t)
+	v := s.administrator(t)
+	for _, kind := range []string{"password", "digest", "path"} {
+		page := v.post(deskPage, deskPage+"/credentials", "name", "a-"+kind, "kind", kind)
+		_, rest, found := strings.Cut(page.text, `id="secret"`)
+		_, rest, _ = strings.Cut(rest, `value="`)
+		secret, _, _ := strings.Cut(rest, `"`)
+		if page.StatusCode != http.StatusOK || !found || len(secret) < 20 {
+			t.Fatalf("%s: %d %s", kind, page.StatusCode, page.text)
+		}
+		if sealed := strings.Contains(page.text, "keeps it sealed"); sealed != (kind == "digest") {
+			t.Errorf("%s: that it is kept sealed is said: %v", kind, sealed)
+		}
+		if kind == "path" {
+			secret = strings.Split(secret, "/")[5]
+		}
+		if again := v.must(deskPage).text; strings.Contains(again, secret) || !strings.Contains(again, "a-"+kind) {
+			t.Errorf("%s: the page shows the secret again, or not the name", kind)
+		}
+	}
+	if page := v.post(deskPage, deskPage+"/credentials", "name", "a-path", "kind", "path"); page.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(page.text, "already") {
+		t.Errorf("the same name again: %d", page.StatusCode)
+	}
+	for _, path := range []string{"/edit", "/credentials/unknown/revoke"} {
+		if page := v.get(deskPage + path); page.StatusCode != http.StatusConflict && page.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, page.StatusCode)
+		}
+	}
+	reader := s.user(t, v, "rita", registry.RoleReader, "acme")
+	if page := reader.must(deskPage).text; strings.Contains(page, "Revoke…") || strings.Contains(page, "Make a credential") {
+		t.Error("a reader is offered what they may not do")
+	}
+	if page := reader.post(deskPage, deskPage+"/credentials", "name", "mine", "kind", "password"); page.StatusCode != http.StatusForbidden {
+		t.Errorf("a reader makes a credential: %d", page.StatusCode)
+	}
+	if page := reader.post(deskPage, deskPage+"/credentials/a-path/revoke"); page.StatusCode != http.StatusForbidden {
+		t.Errorf("a reader revokes a credential: %d", page.StatusCode)
+	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/web/console/view"
 	"github.com/contactbridge/contactbridge/web/internal/exchange"
 )
@@ -97,7 +98,7 @@ func (c *Console) mostOf(r *http.Request) int64 {
 func (c *Console) serve(w http.ResponseWriter, r *http.Request, needs needs, h handler) {
 	exchange.Of(r.Context()).Route = r.Pattern
 	q := &request{Request: r, w: w, console: c}
-	q.page = &view.Page{Assets: c.assets, Title: "contactbridge", Phonebooks: c.hasPhonebooks()}
+	q.page = &view.Page{Assets: c.assets, Title: "contactbridge"}
 	q.page.Locale = view.NewLocale(r.Header.Get("Accept-Language"), nil, c.clock())
 	if err := q.receive(); err != nil {
 		q.fail(err)
@@ -206,6 +207,9 @@ func (q *request) fillPage() error {
 		}
 	}
 	p.May = q.may(accounts)
+	p.Phonebooks = slices.ContainsFunc(q.console.hub.Books().All(), func(b *phonebook.Book) bool {
+		return slices.ContainsFunc(accounts, func(a registry.Account) bool { return a.Name == b.Account })
+	})
 	p.Done = done[q.URL.Query().Get("done")]
 	return nil
 }
@@ -359,6 +363,7 @@ var done = map[string]string{
 	"pause": "The integration is paused.", "resume": "The integration runs by its schedule again.",
 	"added": "The integration was added. Its first run reads every contact.", "changed": "The changes are saved.",
 	"replaced": "The file was replaced. What reads it runs now.", "discarded": "The old file stays.",
+	"revoked": "The credential is revoked. Its devices are shut out; by other processes of the hub within a second.",
 	"removed": "It was removed.", "purged": "The records were purged.", "password": "Your password is changed. You were signed out everywhere else.",
 	"retry": "It is sent again at once.", "enabled": "It is told again of what happens, and what waits is sent.",
 	"sessions": "You are signed out everywhere else.", "token": "The token has ended; in other processes of the hub it ends within a second.",

@@ -51,7 +51,17 @@ func (c *Console) routes() {
 	c.page("POST /person/purge", c.purge)
 
 	c.page("GET /phonebooks-of", c.phonebooks) // below /phonebooks/ devices read
-	c.page("GET /phonebooks-of/{account}/{phonebook}", c.phonebook)
+	c.page("GET /phonebooks-of/new", c.newPhonebook)
+	c.page("POST /phonebooks-of/new", c.addPhonebook)
+	const book = "/phonebooks-of/{account}/{phonebook}"
+	c.page("GET "+book, c.phonebook)
+	c.page("GET "+book+"/edit", c.editPhonebook)
+	c.page("POST "+book+"/edit", c.changePhonebook)
+	c.page("GET "+book+"/remove", c.confirmRemovePhonebook)
+	c.page("POST "+book+"/remove", c.removePhonebook)
+	c.page("POST "+book+"/credentials", c.addKey)
+	c.page("GET "+book+"/credentials/{credential}/revoke", c.confirmRevokeKey)
+	c.page("POST "+book+"/credentials/{credential}/revoke", c.revokeKey)
 
 	c.adminRoutes()
 }

@@ -63,6 +63,7 @@ func New(o Options) *Handler {
 type request struct {
 	*http.Request
 	book  *phonebook.Book
+	visit *phonebook.Visit // by a key; nil: it was let in by what is declared
 	view  *phonebook.View
 	query url.Values
 	base  string // URL of the phonebook's files, with a slash at its end
@@ -104,8 +105,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if at := strings.LastIndexByte(rest, '/'); at >= 0 {
 		secret, file = rest[:at], rest[at+1:]
 	}
-	if !h.admit(w, r, book, secret) {
+	visit, ok := h.admit(w, r, book, secret)
+	if !ok {
 		return
+	}
+	if visit != nil {
+		defer visit.Leave()
+		r = r.WithContext(visit.Context())
+		stop := context.AfterFunc(visit.Context(), func() {
+			if visit.Revoked() { // what is being written goes no further
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0))
+			}
+		})
+		defer stop()
 	}
 	f, ok := formats[strings.ToLower(file)]
 	if !ok {
@@ -119,7 +131,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		exchange.WriteError(w, r, http.StatusMethodNotAllowed, failure.Error{Code: "method_not_allowed", Message: "A phonebook is only read.", Hint: "Send a GET request."})
 		return
 	}
-	q := &request{Request: r, book: book, query: parameters(r), base: h.base(x, book, secret), title: titleOf(book), began: h.options.Clock()}
+	q := &request{Request: r, book: book, visit: visit, query: parameters(r), base: h.base(x, book, secret), title: titleOf(book), began: h.options.Clock()}
 	h.answer(w, q, f)
 }
 
@@ -136,7 +148,7 @@ func (h *Handler) base(x *exchange.Exchange, b *phonebook.Book, secret string) s
 	if base == "" {
 		base = strings.TrimSuffix(x.Base(), "/")
 	}
-	base += Prefix + b.Name + "/"
+	base += Prefix + b.Slug() + "/"
 	if secret != "" {
 		base += url.PathEscape(secret) + "/"
 	}
@@ -158,73 +170,120 @@ func parameters(r *http.Request) url.Values {
 	return values
 }
 
-// admit lets in who may read the phonebook; otherwise it answers.
-func (h *Handler) admit(w http.ResponseWriter, r *http.Request, b *phonebook.Book, secret string) bool {
+// admit lets in who may read the phonebook, with its visit where a key opened it; otherwise it answers.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request, b *phonebook.Book, secret string) (_ *phonebook.Visit, admitted bool) {
 	client := h.options.Proxies.Client(r)
 	if len(b.HTTP.Allow) > 0 && !slices.ContainsFunc(b.HTTP.Allow, func(n netip.Prefix) bool { return client.IsValid() && n.Contains(client.Addr()) }) {
 		exchange.WriteError(w, r, http.StatusForbidden, failure.Error{Code: failure.Denied, Message: "This address may not read the phonebook.", Hint: "Add its network to the phonebook's http.allow."})
-		return false
+		return nil, false
 	}
-	given, good := h.credentials(r, b, secret)
-	if !given {
+	check := h.credentials(r, b, secret)
+	if check == nil {
 		h.challenge(w, r, b, false)
-		return false
+		return nil, false
 	}
 	// A password that proved good never waits: a handset with an old one does not lock out the others of its address.
 	judged, wait := h.guesses.Try(presented(r, b, secret), guesses.Count{
-		Key:  guesses.Key{Address: client, Subject: b.Name},
+		Key:  guesses.Key{Address: client, Subject: b.Slug()},
 		Rule: guesses.Rule{Free: 20, Wait: 3 * time.Second, MaxWait: 3 * time.Second, Forget: time.Minute},
 	})
 	if wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		exchange.WriteError(w, r, http.StatusTooManyRequests, failure.Error{Code: failure.Busy, Message: "Too many wrong passwords came from this address.", Hint: "Wait, and check the password in the telephone."})
-		return false
+		return nil, false
 	}
-	stale, ok := good()
+	found, err := check()
 	switch {
-	case ok:
+	case err != nil:
+		judged(guesses.Unknown)
+		exchange.Of(r.Context()).Err = err
+		exchange.WriteError(w, r, http.StatusInternalServerError, failure.Error{Code: "internal", Message: "The phonebook cannot be read.", Hint: "Look for the request id in the hub's log."})
+		return nil, false
+	case found.good:
 		judged(guesses.Good)
-		return true
-	case stale: // the right password, with an old nonce
+		return found.visit, true
+	case found.stale: // the right password, with an old nonce
 		judged(guesses.Unknown)
 	default:
 		judged(guesses.Wrong)
 	}
-	h.challenge(w, r, b, stale)
-	return false
+	h.challenge(w, r, b, found.stale)
+	return nil, false
 }
 
 // presented is what a request presents, the same at each request with the same credentials.
 func presented(r *http.Request, b *phonebook.Book, secret string) string {
 	if secret != "" {
-		return b.Name + "/" + secret
+		return b.Slug() + "/" + secret
 	}
 	header := r.Header.Get("Authorization")
 	if scheme, _, _ := strings.Cut(header, " "); strings.EqualFold(scheme, "Digest") {
 		return "" // another one each time
 	}
-	return b.Name + "/" + header
+	return b.Slug() + "/" + header
 }
 
-// credentials reports whether a request has any, and returns how they are checked.
-func (h *Handler) credentials(r *http.Request, b *phonebook.Book, secret string) (given bool, good func() (stale, ok bool)) {
+// A finding is what came of the credentials of a request.
+type finding struct {
+	good  bool
+	stale bool             // right by Digest, to an old nonce
+	visit *phonebook.Visit // where a key was good
+}
+
+// credentials returns how the credentials of a request are checked; nil where it has none.
+func (h *Handler) credentials(r *http.Request, b *phonebook.Book, secret string) (check func() (finding, error)) {
+	byKey := func(secret string, path bool, user string) (finding, error) {
+		visit, err := b.Set().Admit(r.Context(), phonebook.Try{Secret: secret, Path: path, Fits: func(opened *phonebook.Book, key phonebook.Key) bool {
+			return opened.Slug() == b.Slug() && (path || user == key.Name)
+		}})
+		return finding{good: visit != nil, visit: visit}, err
+	}
 	if secret != "" {
-		return true, func() (bool, bool) { return false, b.HTTP.SecretPath != "" && equal(secret, b.HTTP.SecretPath) }
-	}
-	if b.HTTP.User == "" {
-		return false, nil
-	}
-	if user, password, ok := r.BasicAuth(); ok {
-		return true, func() (bool, bool) {
-			right := equal(user, b.HTTP.User)
-			return false, equal(password, b.HTTP.Password) && right
+		return func() (finding, error) {
+			if b.HTTP.SecretPath != "" && equal(secret, b.HTTP.SecretPath) {
+				return finding{good: true}, nil
+			}
+			return byKey(secret, true, "")
 		}
 	}
-	if scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " "); b.HTTP.Digest && strings.EqualFold(scheme, "Digest") {
-		return true, func() (bool, bool) { return h.digest.check(r, text, realm(b), b.HTTP.User, b.HTTP.Password) }
+	if user, password, ok := r.BasicAuth(); ok {
+		return func() (finding, error) {
+			right := equal(user, b.HTTP.User)
+			if equal(password, b.HTTP.Password) && right && b.HTTP.Password != "" {
+				return finding{good: true}, nil
+			}
+			return byKey(password, false, user)
+		}
 	}
-	return false, nil
+	if scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " "); offersDigest(b) && strings.EqualFold(scheme, "Digest") {
+		return func() (finding, error) { return h.byDigest(r, b, text) }
+	}
+	return nil
 }
+
+// byDigest checks an answer to a challenge of Digest, which no password is sent with.
+func (h *Handler) byDigest(r *http.Request, b *phonebook.Book, text string) (f finding, err error) {
+	if b.HTTP.Digest {
+		if f.stale, f.good = h.digest.check(r, text, realm(b), b.HTTP.User, b.HTTP.Password); f.stale || f.good {
+			return f, nil
+		}
+	}
+	name := digestParameters(text)["username"]
+	f.visit, err = b.Set().AdmitByDigest(r.Context(), b, name, func(password string) bool {
+		var good bool
+		f.stale, good = h.digest.check(r, text, realm(b), name, password)
+		return good
+	})
+	f.good = f.visit != nil
+	return f, err
+}
+
+// signsIn reports whether a phonebook has passwords, or had one until it was revoked.
+func signsIn(b *phonebook.Book) bool {
+	return b.HTTP.User != "" || b.HTTP.SecretPath == "" || b.Keys.Password
+}
+
+func offersDigest(b *phonebook.Book) bool { return b.HTTP.Digest || b.Keys.Digest }
 
 // equal compares without telling by its time how much is equal.
 func equal(a, b string) bool {
@@ -232,15 +291,15 @@ func equal(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-func realm(b *phonebook.Book) string { return "phonebook " + b.Name }
+func realm(b *phonebook.Book) string { return "phonebook " + b.Slug() }
 
 func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, b *phonebook.Book, stale bool) {
-	if b.HTTP.User == "" {
+	if !signsIn(b) {
 		notFound(w, r) // only the secret path leads in, and nothing is told of it
 		return
 	}
 	w.Header().Add("WWW-Authenticate", fmt.Sprintf("Basic realm=%q, charset=\"UTF-8\"", realm(b)))
-	if b.HTTP.Digest {
+	if offersDigest(b) {
 		w.Header().Add("WWW-Authenticate", h.digest.challenge(realm(b), stale))
 	}
 	exchange.WriteError(w, r, http.StatusUnauthorized, failure.Error{Code: "unauthorized", Message: "The phonebook needs its user and password.", Hint: "Put those of the phonebook's http into the telephone."})
@@ -296,7 +355,10 @@ func (h *Handler) note(r *request, f format) {
 		return
 	}
 	name, _, _ := r.BasicAuth()
-	if name == "" && r.Header.Get("Authorization") != "" {
+	switch {
+	case r.visit != nil:
+		name = r.visit.Key.Name
+	case name == "" && r.Header.Get("Authorization") != "":
 		name = r.book.HTTP.User
 	}
 	r.book.Was(phonebook.Reading{
@@ -344,6 +406,10 @@ func send(w http.ResponseWriter, r *request, d *document) {
 }
 
 func (h *Handler) failed(w http.ResponseWriter, r *request, err error) {
+	if r.visit.Revoked() {
+		h.challenge(w, r.Request, r.book, false)
+		return
+	}
 	f := failure.Of(err)
 	if f.Code == failure.Busy {
 		w.Header().Set("Retry-After", "60")

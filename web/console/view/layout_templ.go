@@ -221,7 +221,7 @@ func Layout(p *Page) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if p.Phonebooks {
+		if p.Phonebooks || p.May.Admin {
 			templ_7745c5c3_Err = navItem(p, SectionPhonebooks, "/phonebooks-of", "Phonebooks").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -56,7 +56,7 @@ type Page struct {
 	May      May
 	OpenID   string // name of the provider to sign in with; empty: none
 
-	Phonebooks bool // there are phonebooks
+	Phonebooks bool // there are phonebooks that the user may see
 }
 
 // In is a path with the chosen account, so that it stays chosen.
