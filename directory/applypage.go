@@ -33,12 +33,14 @@ type PageTx interface {
 	Name(ctx context.Context, keys []int64) error
 	// Release forgets of contacts that they are to be deleted, if they are.
 	Release(ctx context.Context, keys []int64) error
-	// Mark notes that the run has shown contacts.
-	Mark(ctx context.Context, keys []int64) error
-	// Marked returns how many contacts have the run's mark.
-	Marked(ctx context.Context) (int64, error)
-	// NameUnmarked notes the contacts up to [StoredRun.Newest] that do not have the run's mark, as to be deleted.
-	NameUnmarked(ctx context.Context) error
+	// Mark keeps the marks of the page that is being stored, some bytes, until the run ends or begins again.
+	Mark(ctx context.Context, marks []byte) error
+	// Marks visits the marks of all pages of the run, in any order. Empty ones say that contacts were purged since the run began.
+	Marks(ctx context.Context, visit func(marks []byte) error) error
+	// Older visits the keys of the integration's contacts up to [StoredRun.Newest], in any order. Visit does not use the store.
+	Older(ctx context.Context, visit func(key int64)) error
+	// NameUnshown notes contacts that the run did not show as to be deleted, unless they are noted already.
+	NameUnshown(ctx context.Context, keys []int64) error
 
 	// Gone counts the contacts of the integration that are to be deleted, and those of them that the bridge named. Without all,
 	// those that earlier runs held back are not among them.
@@ -82,6 +84,7 @@ func StorePage(ctx context.Context, run *Run, page PageChanges, in func(store fu
 type pageApplier struct {
 	PageTx
 	*Owned
+	older   []int64 // keys of the contacts that the page shows and that are older than the run
 	guarded *GuardedError
 }
 
@@ -98,6 +101,9 @@ func (a *pageApplier) apply(ctx context.Context, page *PageChanges) error {
 		return err
 	}
 	if err := a.spare(ctx, page.Rejected); err != nil {
+		return err
+	}
+	if err := a.mark(ctx); err != nil {
 		return err
 	}
 	if err := a.reject(ctx, append(page.Rejected[:len(page.Rejected):len(page.Rejected)], purged...)); err != nil {
@@ -224,16 +230,20 @@ func (a *pageApplier) shown(ctx context.Context, keys []int64) error {
 	if !a.Judges() {
 		return nil
 	}
-	older := make([]int64, 0, len(keys))
 	for _, key := range keys {
 		if key <= a.Newest {
-			older = append(older, key)
+			a.older = append(a.older, key)
 		}
 	}
-	if len(older) == 0 {
+	return nil
+}
+
+// mark notes which contacts the page has shown, for the judgement at the run's end.
+func (a *pageApplier) mark(ctx context.Context) error {
+	if len(a.older) == 0 {
 		return nil
 	}
-	return a.Mark(ctx, older)
+	return a.Mark(ctx, packKeys(a.older))
 }
 
 func (a *pageApplier) reject(ctx context.Context, rejected []Rejected) error {
@@ -284,12 +294,26 @@ func (a *pageApplier) unshown(ctx context.Context) error {
 	if !a.Judges() || a.Evidence.Had == 0 {
 		return nil
 	}
-	// Marks are cheap to count. Where there are as many as there were contacts, everybody was shown.
-	if marks, err := a.Marked(ctx); err != nil || marks == a.Evidence.Had {
+	var shown keySet
+	purged := false
+	err := a.Marks(ctx, func(marks []byte) error {
+		purged = purged || len(marks) == 0
+		return shown.add(marks)
+	})
+	if err != nil || shown.count == a.Evidence.Had && !purged { // as many as there were: everybody
+		return err
+	}
+	var unshown []int64
+	err = a.Older(ctx, func(key int64) {
+		if !shown.has(key) {
+			unshown = append(unshown, key)
+		}
+	})
+	if err != nil || len(unshown) == 0 {
 		return err
 	}
 	a.Held = true
-	return a.NameUnmarked(ctx)
+	return a.NameUnshown(ctx, unshown)
 }
 
 // A Fate says what happens to one id of a page.
