@@ -31,6 +31,7 @@ var (
 
 const (
 	updateContact = "UPDATE contacts SET hash = ?, data = ?, changed = ? WHERE pk = ?"
+	rehash        = "UPDATE contacts SET hash = ? WHERE pk = ?"
 	deleteNumbers = "DELETE FROM numbers WHERE pk >= ? AND pk < ?"
 	// One at a time: before a statement of many rows the index writes out what it has collected, and merges it later.
 	makeTerms   = "INSERT INTO search (rowid, terms) VALUES (?, ?)"
