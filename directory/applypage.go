@@ -28,17 +28,21 @@ type PageTx interface {
 	Find(ctx context.Context, fates *Fates) error
 	// Write writes contacts that are new, and gives them keys that no contact ever had, and replaces those that changed.
 	Write(ctx context.Context, created, changed []*Fate) error
+	// Rehash replaces the hashes of contacts that stay as they are.
+	Rehash(ctx context.Context, same []*Fate) error
 
 	// Name notes contacts of which the bridge says that they are deleted.
 	Name(ctx context.Context, keys []int64) error
 	// Release forgets of contacts that they are to be deleted, if they are.
 	Release(ctx context.Context, keys []int64) error
-	// Mark notes that the run has shown contacts.
-	Mark(ctx context.Context, keys []int64) error
-	// Marked returns how many contacts have the run's mark.
-	Marked(ctx context.Context) (int64, error)
-	// NameUnmarked notes the contacts up to [StoredRun.Newest] that do not have the run's mark, as to be deleted.
-	NameUnmarked(ctx context.Context) error
+	// Mark keeps the marks of the page that is being stored, some bytes, until the run ends or begins again.
+	Mark(ctx context.Context, marks []byte) error
+	// Marks visits the marks of all pages of the run, in any order. Empty ones say that contacts were purged since the run began.
+	Marks(ctx context.Context, visit func(marks []byte) error) error
+	// Older visits the keys of the integration's contacts up to [StoredRun.Newest], in any order. Visit does not use the store.
+	Older(ctx context.Context, visit func(key int64)) error
+	// NameUnshown notes contacts that the run did not show as to be deleted, unless they are noted already.
+	NameUnshown(ctx context.Context, keys []int64) error
 
 	// Gone counts the contacts of the integration that are to be deleted, and those of them that the bridge named. Without all,
 	// those that earlier runs held back are not among them.
@@ -82,6 +86,7 @@ func StorePage(ctx context.Context, run *Run, page PageChanges, in func(store fu
 type pageApplier struct {
 	PageTx
 	*Owned
+	older   []int64 // keys of the contacts that the page shows and that are older than the run
 	guarded *GuardedError
 }
 
@@ -94,10 +99,13 @@ func (a *pageApplier) apply(ctx context.Context, page *PageChanges) error {
 	if err := a.name(ctx, page); err != nil {
 		return err
 	}
-	if err := a.store(ctx, contacts); err != nil {
+	if err := a.store(ctx, contacts, page.Reading); err != nil {
 		return err
 	}
 	if err := a.spare(ctx, page.Rejected); err != nil {
+		return err
+	}
+	if err := a.mark(ctx); err != nil {
 		return err
 	}
 	if err := a.reject(ctx, append(page.Rejected[:len(page.Rejected):len(page.Rejected)], purged...)); err != nil {
@@ -160,7 +168,7 @@ func (a *pageApplier) keys(ctx context.Context, ids []string) ([]int64, error) {
 }
 
 // store writes the contacts that are new or changed, and notes those that it shows again.
-func (a *pageApplier) store(ctx context.Context, records []Record) error {
+func (a *pageApplier) store(ctx context.Context, records []Record, reading Reading) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -171,11 +179,11 @@ func (a *pageApplier) store(ctx context.Context, records []Record) error {
 	if err := a.Find(ctx, fates); err != nil {
 		return err
 	}
-	if err := fates.decide(ctx, records, &a.Counts); err != nil {
+	if err := fates.decide(ctx, records, reading, &a.Counts); err != nil {
 		return err
 	}
-	var created, changed []*Fate
-	var there []int64
+	var created, changed, reread []*Fate
+	there := make([]int64, 0, len(fates.List))
 	for _, f := range fates.List {
 		switch {
 		case f.Key == 0:
@@ -183,8 +191,15 @@ func (a *pageApplier) store(ctx context.Context, records []Record) error {
 			continue
 		case f.rewrite:
 			changed = append(changed, f)
+		case f.reread:
+			reread = append(reread, f)
 		}
 		there = append(there, f.Key)
+	}
+	if len(reread) > 0 {
+		if err := a.Rehash(ctx, reread); err != nil {
+			return err
+		}
 	}
 	a.Added += int64(len(created))
 	if err := a.shown(ctx, there); err != nil {
@@ -224,16 +239,20 @@ func (a *pageApplier) shown(ctx context.Context, keys []int64) error {
 	if !a.Judges() {
 		return nil
 	}
-	older := make([]int64, 0, len(keys))
 	for _, key := range keys {
 		if key <= a.Newest {
-			older = append(older, key)
+			a.older = append(a.older, key)
 		}
 	}
-	if len(older) == 0 {
+	return nil
+}
+
+// mark notes which contacts the page has shown, for the judgement at the run's end.
+func (a *pageApplier) mark(ctx context.Context) error {
+	if len(a.older) == 0 {
 		return nil
 	}
-	return a.Mark(ctx, older)
+	return a.Mark(ctx, packKeys(a.older))
 }
 
 func (a *pageApplier) reject(ctx context.Context, rejected []Rejected) error {
@@ -284,23 +303,43 @@ func (a *pageApplier) unshown(ctx context.Context) error {
 	if !a.Judges() || a.Evidence.Had == 0 {
 		return nil
 	}
-	// Marks are cheap to count. Where there are as many as there were contacts, everybody was shown.
-	if marks, err := a.Marked(ctx); err != nil || marks == a.Evidence.Had {
+	var shown keySet
+	purged := false
+	err := a.Marks(ctx, func(marks []byte) error {
+		purged = purged || len(marks) == 0
+		return shown.add(marks)
+	})
+	if err != nil || shown.count == a.Evidence.Had && !purged { // as many as there were: everybody
+		return err
+	}
+	var unshown []int64
+	err = a.Older(ctx, func(key int64) {
+		if !shown.has(key) {
+			unshown = append(unshown, key)
+		}
+	})
+	if err != nil || len(unshown) == 0 {
 		return err
 	}
 	a.Held = true
-	return a.NameUnmarked(ctx)
+	return a.NameUnshown(ctx, unshown)
 }
+
+// A Hash tells whether a contact has changed: the first half is a digest of everything that is stored of it, its numbers among it. The
+// other one is of what the contact says and of how its numbers were read ([Reading]): where that is the same, so are the numbers, and
+// need not be read again. It is zero where that is not known, and missing in what older releases stored.
+type Hash [32]byte
 
 // A Fate says what happens to one id of a page.
 type Fate struct {
 	ID     string
-	Key    int64    // of the contact; 0 for one that is new, until the store gives it one
-	Hash   [16]byte // of what is stored, then of what is to be
-	Record *Record  // the id's last one in the page
+	Key    int64   // of the contact; 0 for one that is new, until the store gives it one
+	Hash   Hash    // of what is stored, then of what is to be
+	Record *Record // the id's last one in the page, with its numbers; nil where the contact stays as it is
 
 	there   bool // in the directory, or earlier in the page
 	rewrite bool
+	reread  bool // its numbers were read in another way, and are the same
 }
 
 // JSON appends the contact's JSON to a buffer, and returns it. What was appended before stays where it is when the buffer grows.
@@ -342,47 +381,77 @@ func (f *Fates) Found(id []byte, key int64, hash []byte) {
 }
 
 // decide decides and counts what each record makes of its contact. An id that comes twice is counted twice.
-func (f *Fates) decide(ctx context.Context, records []Record, counts *Counts) error {
+func (f *Fates) decide(ctx context.Context, records []Record, reading Reading, counts *Counts) error {
+	way := reading.digest()
 	for i := range records {
 		if err := ctx.Err(); err != nil { // giant contacts take their time
 			return err
 		}
-		fate := f.byID[records[i].Contact.ID]
-		fate.Record = &records[i]
-		fate.decide(digest(&records[i]), counts)
+		f.byID[records[i].Contact.ID].decide(&records[i], reading, way, counts)
 	}
 	counts.Contacts += int64(len(records))
 	return nil
 }
 
-func (f *Fate) decide(hash [16]byte, counts *Counts) {
+func (f *Fate) decide(r *Record, reading Reading, way [16]byte, counts *Counts) {
+	content := r.Contact.Hash()
+	read := readHash(content, r, reading, way)
+	if f.there && read != [16]byte{} && read == [16]byte(f.Hash[16:]) {
+		counts.Unchanged++
+		return
+	}
+	if r.Unread {
+		r.Numbers, r.Unread = reading.Numbers(r.Contact.Phones), false
+	}
+	whole := digest(content, r.Numbers)
 	switch {
 	case !f.there:
 		f.there, f.rewrite = true, true
 		counts.Created++
-	case f.Hash != hash:
+	case [16]byte(f.Hash[:16]) != whole:
 		f.rewrite = true
 		counts.Updated++
 	default:
+		f.reread = read != [16]byte{}
 		counts.Unchanged++
 	}
-	f.Hash = hash
+	f.Record = r
+	copy(f.Hash[:16], whole[:])
+	copy(f.Hash[16:], read[:])
 }
 
-// digest is the hash of everything that is stored of a record: the same phones may give other numbers, in another region.
-func digest(r *Record) [16]byte {
-	var space [512]byte
-	hash := r.Contact.Hash()
-	if len(r.Numbers) == 0 {
-		return hash
+// readHash is the second half of a record's [Hash]; zero where it is not known how numbers are read.
+func readHash(content [16]byte, r *Record, reading Reading, way [16]byte) [16]byte {
+	if reading.Name == "" {
+		return [16]byte{}
 	}
-	b := append(space[:0], hash[:]...)
-	for i := range r.Numbers {
-		n := &r.Numbers[i]
+	if len(r.Contact.Phones) == 0 {
+		return content
+	}
+	for i := range content {
+		content[i] ^= way[i]
+	}
+	return content
+}
+
+// digest is the hash of everything that is stored of a contact: the same phones may give other numbers, in another region.
+func digest(content [16]byte, numbers []Number) [16]byte {
+	if len(numbers) == 0 {
+		return content
+	}
+	var space [512]byte
+	b := append(space[:0], content[:]...)
+	for i := range numbers {
+		n := &numbers[i]
 		for _, s := range [...]string{n.E164, n.Match, n.Raw, n.Extension} {
 			b = append(append(b, s...), 0)
 		}
 	}
 	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
+}
+
+func (r *Reading) digest() [16]byte {
+	sum := sha256.Sum256([]byte(r.Name))
 	return [16]byte(sum[:16])
 }

@@ -98,6 +98,7 @@ type PageChanges struct {
 	Restarted  bool            // the bridge answers with every contact though a checkpoint was sent (D10); see [Run.Show]
 	Exact      bool            // the bridge's offsets are exact positions (D8)
 	Guard      Guard           // stands in front of the run's deletions; looked at on the last page
+	Reading    Reading         // makes the records' numbers
 }
 
 // Last reports whether the run is complete with this page.
@@ -107,6 +108,16 @@ func (p *PageChanges) Last() bool { return p.NextOffset == "" }
 type Record struct {
 	Contact contact.Contact
 	Numbers []Number // those after the first [MaxNumbers] are not kept
+	Unread  bool     // Numbers are not there yet: the page's [Reading] makes them where the contact is new or may have changed
+}
+
+// A Reading is how a page's phones are made findable.
+type Reading struct {
+	// Name tells one way from another: readings of one name make equal numbers of equal phones, in any process. A contact that was stored
+	// with the same name and says the same is left alone without its numbers being made again. Empty: that is not known.
+	Name string
+	// Numbers makes numbers of a contact's phones; it is called for records that are [Record.Unread] only.
+	Numbers func(phones []string) []Number
 }
 
 // A Number is one of a contact's phone numbers, ready to be found.

@@ -156,7 +156,7 @@ func (h *Hub) synchronize(ctx context.Context, c registry.Claim, given map[strin
 	s := &synchronizer.Synchronizer{
 		Bridge: b, Store: h.store, Progress: h.progress, Background: h.Background,
 		Hint:    func(err error) string { return problemOf(err, h.now()).Hint },
-		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) },
+		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, region) }, Reading: caller.Reading(region),
 	}
 	return s.Run(ctx, c.Key, synchronizer.Options{
 		Full: full, Guard: c.Guard, MaxPages: h.limitsOf(c.Integration).Pages,

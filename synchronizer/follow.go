@@ -77,9 +77,11 @@ func (p *pass) next(ctx context.Context, pages <-chan fetched) (fetched, error) 
 func (p *pass) store(ctx context.Context, page directory.PageChanges) error {
 	page.Seq = p.run.Pages + 1
 	page.Guard = p.opts.Guard
+	before := p.run.Unchanged
 	if err := p.Store.ApplyPage(ctx, p.run, page); err != nil {
 		return err
 	}
+	p.same.Store(2*(p.run.Unchanged-before) > int64(len(page.Contacts)))
 	p.remember(page.Rejected)
 	p.tell(Event{Kind: PageStored, Run: *p.run})
 	return nil
@@ -138,12 +140,20 @@ func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.Page
 		Restarted:  answer.Restarted,
 		Exact:      answer.Exact,
 	}
+	if p.Numbers != nil {
+		page.Reading = directory.Reading{Name: p.Reading, Numbers: p.Numbers}
+	}
+	unread := page.Reading.Name != "" && p.same.Load()
 	for i, c := range answer.Contacts {
 		if ctx.Err() != nil {
 			return directory.PageChanges{}, context.Cause(ctx)
 		}
 		page.Contacts[i].Contact = c
-		if p.Numbers != nil && len(c.Phones) > 0 {
+		switch {
+		case p.Numbers == nil || len(c.Phones) == 0:
+		case unread:
+			page.Contacts[i].Unread = true
+		default:
 			page.Contacts[i].Numbers = p.Numbers(c.Phones)
 		}
 	}

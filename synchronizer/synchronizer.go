@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
@@ -25,9 +26,12 @@ var _ Bridge = (*bridge.Client)(nil)
 type Synchronizer struct {
 	Bridge Bridge
 	Store  directory.Store
-	// Numbers makes a contact's phones findable. It is called while the page before is being stored, so what it costs is
-	// hidden. Nil: no number is kept.
+	// Numbers makes a contact's phones findable. Where most contacts are new or changed it is called while the page before is being
+	// stored, so what it costs is hidden; where most are as they were, while its own page is, and only for the others. Nil: no number is
+	// kept.
 	Numbers func(phones []string) []directory.Number
+	// Reading names how Numbers reads; see [directory.Reading]. Empty: it is called for every contact.
+	Reading string
 	// Progress is told what happens, one event at a time; it should return soon. It may be nil.
 	Progress func(Event)
 	// Hint says what to do about the error that a run ends with; it is kept with the run. Nil: its own.
@@ -100,6 +104,8 @@ type pass struct {
 	opts Options
 
 	run *directory.Run // nil before it started; written by the storing goroutine only
+
+	same atomic.Bool // most contacts of the page that was stored last were as they were
 
 	mu         sync.Mutex    // guards what follows, and calls of Progress
 	told       directory.Run // of the last event
@@ -188,6 +194,7 @@ func (p *pass) begin(ctx context.Context) error {
 		return startError(ctx, p.key, err)
 	}
 	p.run = run
+	p.same.Store(run.Kind == directory.Initial && run.Evidence.Had > 0) // it reads again what is known
 	p.tell(Event{Kind: Started, Run: *run})
 	return nil
 }

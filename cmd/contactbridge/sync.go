@@ -280,7 +280,7 @@ func (f *syncFlags) synchronize(cmd *cobra.Command, client *bridge.Client, store
 	defer shown.Close()
 	s := synchronizer.Synchronizer{
 		Bridge: client, Store: store, Progress: shown.Event,
-		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, f.region) },
+		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, f.region) }, Reading: caller.Reading(f.region),
 	}
 	return s.Run(cmd.Context(), key, opts)
 }

@@ -29,7 +29,7 @@ type Harness struct {
 
 // Run runs every case against stores of the harness.
 func Run(t *testing.T, h Harness) {
-	for _, c := range slices.Concat(cases, goneCases, searchCases, awaitingCases, purgeCases, agentCases, bookCases) {
+	for _, c := range slices.Concat(cases, goneCases, readingCases, searchCases, awaitingCases, purgeCases, agentCases, bookCases) {
 		if h.Only != nil && !h.Only(c.name) {
 			continue
 		}

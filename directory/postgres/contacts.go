@@ -204,6 +204,14 @@ func (p *pageTx) rewrite(changed []*directory.Fate) {
 	}
 }
 
+// Rehash implements [directory.PageTx].
+func (p *pageTx) Rehash(_ context.Context, same []*directory.Fate) error {
+	for _, f := range same {
+		p.writes.Queue(rehash, p.account, f.Key, f.Hash[:])
+	}
+	return nil
+}
+
 // writeNumbers writes the numbers of contacts that have none, or none left.
 func (p *pageTx) writeNumbers(ctx context.Context, fates []*directory.Fate) error {
 	rows := make([][]any, 0, min(2*len(fates), mostAtOnce))

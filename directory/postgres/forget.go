@@ -66,10 +66,6 @@ func (s *Store) purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids, ag
 	if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.rejected WHERE account = $1 AND integration = $2 AND id = ANY($3)", at.account, at.integration, ids); err != nil {
 		return 0, err
 	}
-	// Marks of a run under way must not count a contact that is gone.
-	if _, err := tx.Exec(ctx, "DELETE FROM contactbridge.seen WHERE account = $1 AND contact = ANY($2)", at.account, contacts); err != nil {
-		return 0, err
-	}
 	var suppressed int64
 	if suppress {
 		digests := make([][]byte, 0, len(ids)+len(agents))
@@ -91,13 +87,26 @@ func (s *Store) purge(ctx context.Context, tx pgx.Tx, key directory.Key, ids, ag
 	if err != nil {
 		return 0, err
 	}
-	_, err = tx.Exec(ctx, "UPDATE contactbridge.runs SET had = had - $3 WHERE account = $1 AND integration = $2 AND state = $4",
-		at.account, at.integration, purged, directory.Running)
-	if err != nil {
+	if err := purgedBeside(ctx, tx, at, purged); err != nil {
 		return 0, err
 	}
 	tag, err := tx.Exec(ctx, "DELETE FROM contactbridge.agents WHERE account = $1 AND integration = $2 AND id = ANY($3)", at.account, at.integration, agents)
 	return purged + tag.RowsAffected(), err
+}
+
+// purgedBeside tells a run under way that so many contacts were purged: it had fewer, and its marks, which may be those of contacts that
+// are gone, are not to be counted.
+func purgedBeside(ctx context.Context, tx pgx.Tx, at integrationKey, purged int64) error {
+	if purged == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "UPDATE contactbridge.runs SET had = had - $3 WHERE account = $1 AND integration = $2 AND state = $4",
+		at.account, at.integration, purged, directory.Running); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO contactbridge.seen (account, run, page, marks) SELECT account, pk, 0, '' FROM contactbridge.runs
+		WHERE account = $1 AND integration = $2 AND state IN ($3, $4) ON CONFLICT DO NOTHING`, at.account, at.integration, directory.Running, directory.Failed)
+	return err
 }
 
 // forgetChunk is how many contacts one transaction of Forget deletes.

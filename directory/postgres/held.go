@@ -44,23 +44,40 @@ func release(ctx context.Context, tx pgx.Tx, account int32, contacts []int64) er
 }
 
 // Mark implements [directory.PageTx].
-func (p *pageTx) Mark(_ context.Context, keys []int64) error {
-	p.writes.Queue("INSERT INTO contactbridge.seen (account, run, contact) SELECT $1, $2, unnest($3::bigint[]) ON CONFLICT DO NOTHING", p.account, p.ID, keys)
+func (p *pageTx) Mark(_ context.Context, marks []byte) error {
+	p.writes.Queue("INSERT INTO contactbridge.seen (account, run, page, marks) VALUES ($1, $2, $3, $4)", p.account, p.ID, p.Pages+1, marks)
 	return nil
 }
 
-// Marked implements [directory.PageTx].
-func (p *pageTx) Marked(ctx context.Context) (marks int64, err error) {
-	err = p.tx.QueryRow(ctx, "SELECT count(*) FROM contactbridge.seen WHERE account = $1 AND run = $2", p.account, p.ID).Scan(&marks)
-	return marks, err
+// Marks implements [directory.PageTx].
+func (p *pageTx) Marks(ctx context.Context, visit func([]byte) error) error {
+	rows, err := p.tx.Query(ctx, "SELECT marks FROM contactbridge.seen WHERE account = $1 AND run = $2", p.account, p.ID)
+	if err != nil {
+		return err
+	}
+	var marks []byte
+	_, err = pgx.ForEachRow(rows, []any{&marks}, func() error { return visit(marks) })
+	return err
 }
 
-// NameUnmarked implements [directory.PageTx].
-func (p *pageTx) NameUnmarked(ctx context.Context) error {
-	_, err := p.tx.Exec(ctx, `INSERT INTO contactbridge.held (account, contact, integration, named, run) SELECT c.account, c.pk, c.integration, false, 0
-		FROM contactbridge.contacts c WHERE c.account = $1 AND c.integration = $2 AND c.pk <= $3
-		AND NOT EXISTS (SELECT FROM contactbridge.seen s WHERE s.account = (SELECT $1::int) AND s.run = $4 AND s.contact = c.pk OFFSET 0)
-		ON CONFLICT (account, contact) DO NOTHING`, p.account, p.integration, p.Newest, p.ID)
+// Older implements [directory.PageTx].
+func (p *pageTx) Older(ctx context.Context, visit func(int64)) error {
+	rows, err := p.tx.Query(ctx, "SELECT pk FROM contactbridge.contacts WHERE account = $1 AND integration = $2 AND pk <= $3", p.account, p.integration, p.Newest)
+	if err != nil {
+		return err
+	}
+	var key int64
+	_, err = pgx.ForEachRow(rows, []any{&key}, func() error {
+		visit(key)
+		return nil
+	})
+	return err
+}
+
+// NameUnshown implements [directory.PageTx].
+func (p *pageTx) NameUnshown(ctx context.Context, keys []int64) error {
+	_, err := p.tx.Exec(ctx, `INSERT INTO contactbridge.held (account, contact, integration, named, run) SELECT $1, g.contact, $2, false, 0
+		FROM unnest($3::bigint[]) AS g (contact) ON CONFLICT (account, contact) DO NOTHING`, p.account, p.integration, keys)
 	return err
 }
 

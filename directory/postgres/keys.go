@@ -20,8 +20,9 @@ const fromNamed = ` FROM unnest($3::bytea[]) AS named (id) CROSS JOIN LATERAL (S
 const fromHeld = ` FROM unnest($2::bigint[]) AS named (pk) CROSS JOIN LATERAL (SELECT contact FROM contactbridge.held
 	WHERE account = (SELECT $1::int) AND contact = named.pk OFFSET 0) AS h`
 
-// Statements that delete one contact, many to a batch.
+// Statements for one contact, many to a batch.
 const (
+	rehash        = "UPDATE contactbridge.contacts SET hash = $3 WHERE account = (SELECT $1::int) AND pk = $2"
 	deleteNumbers = "DELETE FROM contactbridge.numbers WHERE account = (SELECT $1::int) AND contact = $2"
 	deleteContact = "DELETE FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND pk = $2"
 	releaseHeld   = "DELETE FROM contactbridge.held WHERE account = (SELECT $1::int) AND contact = $2"

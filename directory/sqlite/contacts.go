@@ -128,6 +128,16 @@ func (p *pageTx) rewrite(ctx context.Context, changed []*directory.Fate) error {
 	return nil
 }
 
+// Rehash implements [directory.PageTx].
+func (p *pageTx) Rehash(ctx context.Context, same []*directory.Fate) error {
+	for _, f := range same {
+		if _, err := p.tx.ExecContext(ctx, rehash, f.Hash[:], f.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func dropNumbers(ctx context.Context, tx *writer, contact int64) error {
 	_, err := tx.ExecContext(ctx, deleteNumbers, numberKey(contact, 0), numberKey(contact+1, 0))
 	return err

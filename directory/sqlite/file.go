@@ -27,6 +27,7 @@ var format = &sqlitefile.Format{
 		10: "when each contact was changed last", 11: "agents",
 		12: "which contacts are in which phonebook", 13: "the words of names in phonebooks",
 		14: "contacts that are entered into the index for searching after their run",
+		15: "which contacts each page of a run has shown",
 	},
 }
 

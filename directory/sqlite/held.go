@@ -14,11 +14,7 @@ const heldOf = `(SELECT coalesce(max(h.run), 0) FROM held h WHERE h.integration 
 
 // Name implements [directory.PageTx].
 func (p *pageTx) Name(ctx context.Context, keys []int64) error {
-	values := make([]any, 0, noteNamed.columns*len(keys))
-	for _, key := range keys {
-		values = append(values, key, p.integration)
-	}
-	return p.tx.execMany(ctx, noteNamed, values)
+	return p.tx.execMany(ctx, noteNamed, p.ofIntegration(keys))
 }
 
 // Release implements [directory.PageTx].
@@ -27,26 +23,44 @@ func (p *pageTx) Release(ctx context.Context, keys []int64) error {
 }
 
 // Mark implements [directory.PageTx].
-func (p *pageTx) Mark(ctx context.Context, keys []int64) error {
-	values := make([]any, 0, markContacts.columns*len(keys))
-	for _, key := range keys {
-		values = append(values, p.ID, key)
-	}
-	return p.tx.execMany(ctx, markContacts, values)
-}
-
-// Marked implements [directory.PageTx].
-func (p *pageTx) Marked(ctx context.Context) (marks int64, err error) {
-	err = p.tx.queryRow(ctx, "SELECT count(*) FROM seen WHERE run = ?", []any{p.ID}, &marks)
-	return marks, err
-}
-
-// NameUnmarked implements [directory.PageTx].
-func (p *pageTx) NameUnmarked(ctx context.Context) error {
-	_, err := p.tx.ExecContext(ctx, `INSERT INTO held (contact, integration, named, run) SELECT c.pk, c.integration, 0, 0 FROM contacts c
-		WHERE c.integration = ? AND c.pk <= ? AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.run = ? AND s.contact = c.pk) ON CONFLICT (contact) DO NOTHING`,
-		p.integration, p.Newest, p.ID)
+func (p *pageTx) Mark(ctx context.Context, marks []byte) error {
+	_, err := p.tx.ExecContext(ctx, "INSERT INTO seen (run, page, marks) VALUES (?, ?, ?)", p.ID, p.Pages+1, marks)
 	return err
+}
+
+// Marks implements [directory.PageTx].
+func (p *pageTx) Marks(ctx context.Context, visit func([]byte) error) error {
+	return p.tx.query(ctx, "SELECT marks FROM seen WHERE run = ?", []any{p.ID}, func(rows *sql.Rows) error {
+		var marks sql.RawBytes
+		if err := rows.Scan(&marks); err != nil {
+			return err
+		}
+		return visit(marks)
+	})
+}
+
+// Older implements [directory.PageTx].
+func (p *pageTx) Older(ctx context.Context, visit func(int64)) error {
+	return p.tx.query(ctx, "SELECT pk FROM contacts WHERE integration = ? AND pk <= ?", []any{p.integration, p.Newest}, func(rows *sql.Rows) error {
+		var key int64
+		err := rows.Scan(&key)
+		visit(key)
+		return err
+	})
+}
+
+// NameUnshown implements [directory.PageTx].
+func (p *pageTx) NameUnshown(ctx context.Context, keys []int64) error {
+	return p.tx.execMany(ctx, noteUnshown, p.ofIntegration(keys))
+}
+
+// ofIntegration are keys of contacts, each with the integration's.
+func (p *pageTx) ofIntegration(keys []int64) []any {
+	values := make([]any, 0, 2*len(keys))
+	for _, key := range keys {
+		values = append(values, key, p.integration)
+	}
+	return values
 }
 
 // Conditions of what is to be deleted of an integration.

@@ -20,17 +20,18 @@ var (
 	makeNumbers  = many{
 		begin: "INSERT OR FAIL INTO numbers (pk, account, ending, reversed, full, raw, extension) VALUES ", item: "(?, ?, ?, ?, ?, ?, ?)", columns: 7,
 	}
-	markContacts = many{begin: "INSERT OR IGNORE INTO seen (run, contact) VALUES ", item: "(?, ?)", columns: 2}
-	noteNamed    = many{
+	noteNamed = many{
 		begin: "INSERT INTO held (contact, integration, named, run) VALUES ", item: "(?, ?, 1, 0)", columns: 2,
 		end: " ON CONFLICT (contact) DO UPDATE SET named = 1",
 	}
+	noteUnshown    = many{begin: "INSERT OR IGNORE INTO held (contact, integration, named, run) VALUES ", item: "(?, ?, 0, 0)", columns: 2}
 	releaseHeld    = many{begin: "DELETE FROM held WHERE contact IN (", item: "?", end: ")", columns: 1}
 	deleteContacts = many{begin: "DELETE FROM contacts WHERE pk IN (", item: "?", end: ")", columns: 1}
 )
 
 const (
 	updateContact = "UPDATE contacts SET hash = ?, data = ?, changed = ? WHERE pk = ?"
+	rehash        = "UPDATE contacts SET hash = ? WHERE pk = ?"
 	deleteNumbers = "DELETE FROM numbers WHERE pk >= ? AND pk < ?"
 	// One at a time: before a statement of many rows the index writes out what it has collected, and merges it later.
 	makeTerms   = "INSERT INTO search (rowid, terms) VALUES (?, ?)"

@@ -48,7 +48,7 @@ var (
 			same("pages contacts created changed unchanged deleted rejected bytes"),
 			flags("isfull"), bytes("settings"), same("doubt"), flags("interrupted exact"), same("restarts brought")),
 	}
-	seenTable = &table{name: "seen", from: "seen t CROSS JOIN runs r ON r.pk = t.run" + owned + "r.integration", columns: columns(account, same("run contact"))}
+	seenTable = &table{name: "seen", from: "seen t CROSS JOIN runs r ON r.pk = t.run" + owned + "r.integration", columns: columns(account, same("run page marks"))}
 	heldTable = &table{
 		name: "held", from: "held t" + owned + "t.integration", order: "t.contact",
 		columns: columns(account, same("contact"), integration, flags("named"), same("run")),
