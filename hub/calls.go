@@ -334,7 +334,7 @@ func (h *Hub) Recognitions(ctx context.Context, account string, since time.Time)
 
 // forgetOldCalls deletes the look-ups that their accounts keep no longer.
 func (h *Hub) forgetOldCalls(ctx context.Context) error {
-	accounts, err := h.Registry.Accounts(ctx)
+	accounts, err := h.Registry.Called(ctx)
 	if err != nil {
 		return err
 	}

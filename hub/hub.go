@@ -13,6 +13,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
 // A Hub is one process's part of a hub: several on one database work together. Use [New]; set the exported fields, all of which
@@ -34,6 +35,10 @@ type Hub struct {
 	Observe func(directory.Run)
 	// Dispatcher brings what is due to workers; nil: this process runs what it claims.
 	Dispatcher Dispatcher
+	// Synchronize does one run of a claimed integration, with its auth values and its account's region, and returns early, at a
+	// page's end, when the context is done; nil: a [synchronizer.Synchronizer] over the integration's bridge or source does. What
+	// is around a run (claims, schedules, health, events) stays the hub's.
+	Synchronize func(ctx context.Context, c registry.Claim, auth map[string]string, region string) (synchronizer.Report, error)
 	// Mail sends an e-mail, and says how the server took it; nil: this process sends none.
 	Mail func(context.Context, Mail) (registry.Sending, error)
 	// Background does what a run does, such as on threads that requests go before, and returns when it has; nil: the run's own

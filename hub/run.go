@@ -63,7 +63,11 @@ func (h *Hub) run(ctx context.Context, c registry.Claim) result {
 	defer h.working.remove(c.Key)
 	watched := make(chan struct{})
 	go func() { defer close(watched); h.keepClaim(ctx, c, stop) }()
-	report, err := h.synchronize(ctx, c, given, account.Region)
+	synchronize := h.Synchronize
+	if synchronize == nil {
+		synchronize = h.synchronize
+	}
+	report, err := synchronize(ctx, c, given, account.Region)
 	if _, held := errors.AsType[*directory.GuardedError](err); err == nil || held {
 		h.synchronizeAgents(ctx, c, given)
 	}

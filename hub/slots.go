@@ -33,8 +33,7 @@ func (h *Hub) PerAccount(ctx context.Context) int {
 		return h.Options.PerAccount
 	}
 	several, err := h.several.get(h.now(), struct{}{}, regionFresh, func() (bool, error) {
-		accounts, err := h.Registry.Accounts(ctx)
-		return len(accounts) > 1, err
+		return h.Registry.SeveralAccounts(ctx)
 	}, isNotFound)
 	if err != nil || several {
 		return max(1, h.Workers()/2)

@@ -255,8 +255,27 @@ func interval(s registry.Schedule, key directory.Key, zone *time.Location, now t
 	return next(s, key, zone, first).Sub(first)
 }
 
-// keepHouse counts contacts for the charts, and deletes history that is kept no longer.
+// keepRight is the right to keep house, which one process has for nearly as long as it is kept: all accounts are read for it.
+const (
+	keepRight = "housekeeping"
+	keepHold  = housekeeping - time.Minute
+)
+
+// keepHouse counts contacts for the charts, and deletes history that is kept no longer. One process does, once an hour.
 func (h *Hub) keepHouse(ctx context.Context) error {
+	has, err := h.Registry.Hold(ctx, keepRight, h.Name(), keepHold)
+	if err != nil || !has {
+		return err
+	}
+	err = h.clean(ctx)
+	if err != nil {
+		err = errors.Join(err, h.Registry.Free(context.WithoutCancel(ctx), keepRight, h.Name())) // another process may
+	}
+	return err
+}
+
+// clean counts contacts for the charts, and deletes history that is kept no longer.
+func (h *Hub) clean(ctx context.Context) error {
 	now := h.now().UTC()
 	states, err := h.store.States(ctx, "")
 	if err != nil {
@@ -266,10 +285,12 @@ func (h *Hub) keepHouse(ctx context.Context) error {
 	for _, s := range states {
 		contacts[s.Account] += s.Contacts
 	}
+	samples := make([]registry.Sample, 0, len(contacts))
 	for account, n := range contacts {
-		if err := h.Registry.PutSample(ctx, registry.Sample{Day: now.Truncate(24 * time.Hour), Account: account, Contacts: n}); err != nil {
-			return fmt.Errorf("keep the number of contacts: %w", err)
-		}
+		samples = append(samples, registry.Sample{Day: now.Truncate(24 * time.Hour), Account: account, Contacts: n})
+	}
+	if err := h.Registry.PutSamples(ctx, samples...); err != nil {
+		return fmt.Errorf("keep the number of contacts: %w", err)
 	}
 	keep := h.Options.KeepRuns
 	if keep <= 0 {

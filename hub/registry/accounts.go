@@ -45,6 +45,12 @@ func (d *DB) Accounts(ctx context.Context) ([]Account, error) {
 	return all, wrap(err, "list the accounts")
 }
 
+// SeveralAccounts reports whether there is more than one. It reads no more than two.
+func (d *DB) SeveralAccounts(ctx context.Context) (bool, error) {
+	n, err := one(ctx, d.read(), value[int64], "SELECT count(*) FROM (SELECT 1 FROM hub.accounts WHERE going = 0 LIMIT 2) AS some")
+	return n > 1, wrap(err, "count the accounts")
+}
+
 // DeleteAccount deletes an account with its integrations, tokens and webhooks, their secrets and deliveries, and its kept look-ups, or returns
 // [ErrNotFound]. Events, samples and audit entries stay.
 func (d *DB) DeleteAccount(ctx context.Context, name string) error {

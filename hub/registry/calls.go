@@ -82,6 +82,13 @@ func (d *DB) PurgeCalls(ctx context.Context, account string, refs []directory.Re
 	return n, wrap(err, "purge kept look-ups of account %s", account)
 }
 
+// Called lists the accounts that keep look-ups, by name.
+func (d *DB) Called(ctx context.Context) ([]Account, error) {
+	all, err := list(ctx, d.read(), scanAccount, "SELECT "+accountColumns+` FROM hub.accounts a WHERE going = 0
+		AND EXISTS (SELECT 1 FROM hub.calls c WHERE c.account = a.name) ORDER BY name`)
+	return all, wrap(err, "list the accounts that keep look-ups")
+}
+
 // PruneCalls deletes an account's kept look-ups from before a time, and all but the newest so many.
 func (d *DB) PruneCalls(ctx context.Context, account string, before time.Time, most int) error {
 	for _, condition := range []struct {

@@ -66,6 +66,9 @@ func scanClaim(row scanner) (c Claim, err error) {
 	return c, err
 }
 
+// No statement of a claim waits until the disk has it ({soon}): a server that loses its last moments forgets who has an integration, or
+// that its run is over. Then it is run once more, as after a claim that expired: one whose claim is not known writes nothing.
+//
 // Expired claims go first: they have waited longest. Both lists come out of an index that holds nothing else, so it does not
 // matter how many integrations are not due. %[1]s leaves out accounts.
 const claimDue = `WITH picked (its_account, its_name) AS MATERIALIZED (
@@ -77,7 +80,7 @@ const claimDue = `WITH picked (its_account, its_name) AS MATERIALIZED (
 		LIMIT $2)
 	UPDATE hub.integrations SET token = $3, worker = $4, until = $5, touched = {untouched},
 		late = CASE WHEN token = '' THEN ready ELSE late END, taken = taken | (asked & {any run}), asked = asked & {cancel}
-	FROM picked WHERE account = its_account AND name = its_name
+	FROM picked WHERE account = its_account AND name = its_name{soon}
 	RETURNING ` + claimColumns
 
 // Claim gives a worker up to limit integrations that are due or asked for and that no living claim holds, the latest first, except
@@ -132,7 +135,7 @@ func (d *DB) Claimed(ctx context.Context, key directory.Key, token, worker strin
 		return Claim{}, err
 	}
 	c, err := one(ctx, d.write(), scanClaim, `UPDATE hub.integrations SET token = $4, worker = $5, until = $6
-		WHERE account = $1 AND name = $2 AND token = $3 AND token <> '' AND going = 0 RETURNING `+claimColumns,
+		WHERE account = $1 AND name = $2 AND token = $3 AND token <> '' AND going = 0{soon} RETURNING `+claimColumns,
 		key.Account, key.Integration, token, random(), worker, now+hold.Microseconds())
 	if errors.Is(err, ErrNotFound) { // while it is removed, nothing waits for the claim's end
 		if _, err := d.write().exec(ctx, `UPDATE hub.integrations SET token = '', worker = '', until = 0, taken = 0
@@ -159,7 +162,7 @@ func (d *DB) Renew(ctx context.Context, c Claim, hold time.Duration) (Ask, error
 		return Ask{}, err
 	}
 	asked, err := one(ctx, d.write(), value[int64], `UPDATE hub.integrations SET until = $4
-		WHERE account = $1 AND name = $2 AND token = $3 AND token <> '' RETURNING asked`,
+		WHERE account = $1 AND name = $2 AND token = $3 AND token <> ''{soon} RETURNING asked`,
 		c.Account, c.Key.Integration, c.Token, now+hold.Microseconds())
 	return askOf(asked), wrap(lost(err), "renew the claim of integration %s", Owner(c.Key))
 }
@@ -189,7 +192,7 @@ func (d *DB) Release(ctx context.Context, c Claim, o Outcome) error {
 		health = $4, problem = $5, failures = $6,
 		due = CASE WHEN paused OR NOT scheduled OR going > 0 THEN 0 WHEN touched = {schedule changed} OR touched = {auth changed} AND $7 THEN CAST($8 AS BIGINT) ELSE CAST($9 AS BIGINT) END,
 		fresh = COALESCE(NULLIF(CAST($10 AS BIGINT), 0), fresh), last_full = COALESCE(NULLIF(CAST($11 AS BIGINT), 0), last_full)
-		WHERE account = $1 AND name = $2 AND token = $3 AND token <> ''`,
+		WHERE account = $1 AND name = $2 AND token = $3 AND token <> ''{soon}`,
 		c.Account, c.Key.Integration, c.Token, o.Health, problem, o.Failures, o.Health == HealthBroken, now, micros(o.Due), micros(o.Fresh), micros(o.LastFull),
 		o.Again.bits()&askAnyRun, again)
 	return wrap(lost(err), "release integration %s", Owner(c.Key))

@@ -29,6 +29,7 @@ type DB struct {
 	file           string        // of SQLite
 	options        OpenOptions
 	revocations    revocations
+	events         gathering
 }
 
 // OpenOptions say how a registry is opened.
@@ -47,6 +48,7 @@ var steps = map[int64]string{
 	6:  "uploaded files",
 	7:  "logs of runs, alerts, and how deliveries to webhooks went",
 	8:  "who read phonebooks",
+	9:  "accounts that are being removed are found without reading all of them",
 	10: "phonebooks that are made in the console, and what devices sign in with",
 }
 

@@ -22,13 +22,18 @@ func scanEvent(row scanner) (e Event, err error) {
 	return e, err
 }
 
-// AddEvent keeps an event, sets its ID and Time, and makes a delivery of it for every webhook that wants it, in one
-// transaction. IDs become visible in their order, so that a reader who continues after the last one that it saw misses no event. Data
-// that is empty becomes {}.
+// AddEvent keeps an event, sets its ID and Time, and makes a delivery of it for every webhook that wants it, all or nothing. IDs become
+// visible in their order, so that a reader who continues after the last one that it saw misses no event. Data that is empty
+// becomes {}. Events that come while others are being written are written together: that order lets only one transaction of
+// all processes write events at a time. Where ctx ends first, the event may be kept nevertheless.
 func (d *DB) AddEvent(ctx context.Context, e *Event) error {
-	err := d.change(ctx, func(s session) error {
-		webhooks, err := list(ctx, s, scanWebhook, "SELECT "+webhookColumns+` FROM hub.webhooks w
-			WHERE NOT w.disabled AND (w.account IS NULL OR w.account = $1) ORDER BY w.created, w.id`, e.Account)
+	return wrap(d.events.add(ctx, e, d.addEvents), "keep event %s", e.Kind)
+}
+
+// addEvents keeps events in one transaction, and sets their IDs and Times.
+func (d *DB) addEvents(ctx context.Context, events []*Event) error {
+	return d.change(ctx, func(s session) error {
+		webhooks, err := webhooksOf(ctx, s, events)
 		if err != nil {
 			return err
 		}
@@ -36,27 +41,54 @@ func (d *DB) AddEvent(ctx context.Context, e *Event) error {
 		if err != nil {
 			return err
 		}
-		if err := addEvent(ctx, s, e, now); err != nil {
+		if err := numberEvents(ctx, s, events, now); err != nil {
 			return err
 		}
-		return addDeliveries(ctx, s, e, webhooks, now)
+		for _, e := range events {
+			theirs := slices.DeleteFunc(slices.Clone(webhooks), func(w Webhook) bool { return w.Account != "" && w.Account != e.Account })
+			if err := addDeliveries(ctx, s, e, theirs, now); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
-	return wrap(err, "keep event %s", e.Kind)
+}
+
+// webhooksOf lists the webhooks that events may be for, the oldest first.
+func webhooksOf(ctx context.Context, s session, events []*Event) ([]Webhook, error) {
+	accounts := make([]string, 0, len(events))
+	for _, e := range events {
+		accounts = append(accounts, e.Account)
+	}
+	text, err := json.Marshal(accounts)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, s, scanWebhook, "SELECT "+webhookColumns+` FROM hub.webhooks w
+		WHERE NOT w.disabled AND (w.account IS NULL OR w.account IN (SELECT value FROM {words $1})) ORDER BY w.created, w.id`, string(text))
 }
 
 // addEvent keeps an event, and sets its ID and Time.
 func addEvent(ctx context.Context, s session, e *Event, now int64) (err error) {
-	if len(e.Data) == 0 {
-		e.Data = json.RawMessage("{}")
-	}
-	// The row is locked until the end: no event gets a later ID before this one can be seen.
-	if e.ID, err = one(ctx, s, value[int64], "UPDATE hub.counters SET value = value + 1 WHERE name = 'events' RETURNING value"); err != nil {
+	return numberEvents(ctx, s, []*Event{e}, now)
+}
+
+// numberEvents gives events their IDs and Times, and keeps them.
+func numberEvents(ctx context.Context, s session, events []*Event, now int64) error {
+	// The row is locked until the end: no event gets a later ID before these can be seen.
+	last, err := one(ctx, s, value[int64], "UPDATE hub.counters SET value = value + $1 WHERE name = 'events' RETURNING value", len(events))
+	if err != nil {
 		return err
 	}
-	e.Time = moment(now)
-	_, err = s.exec(ctx, "INSERT INTO hub.events (id, time, kind, account, subject, data) VALUES ($1, $2, $3, $4, $5, $6)",
-		e.ID, now, e.Kind, e.Account, e.Subject, string(e.Data))
-	return err
+	rows := make([][]any, 0, len(events))
+	for i, e := range events {
+		if len(e.Data) == 0 {
+			e.Data = json.RawMessage("{}")
+		}
+		e.ID, e.Time = last-int64(len(events)-1-i), moment(now)
+		rows = append(rows, []any{e.ID, now, e.Kind, e.Account, e.Subject, string(e.Data)})
+	}
+	return s.insert(ctx, "INSERT INTO hub.events (id, time, kind, account, subject, data) VALUES ", rows, "")
 }
 
 // MaxWaiting is how many deliveries wait for one webhook: of events that come while there are so many, it is not told.

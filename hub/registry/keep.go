@@ -8,11 +8,14 @@ import (
 
 const day = 24 * time.Hour
 
-// PutSample keeps a day's sample; the last one of a day wins.
-func (d *DB) PutSample(ctx context.Context, s Sample) error {
-	_, err := d.write().exec(ctx, `INSERT INTO hub.samples (account, day, contacts) VALUES ($1, $2, $3)
-		ON CONFLICT (account, day) DO UPDATE SET contacts = excluded.contacts`, s.Account, micros(s.Day.UTC().Truncate(day)), s.Contacts)
-	return wrap(err, "keep a sample of account %s", s.Account)
+// PutSamples keeps samples of different accounts or days; the last one of an account's day wins.
+func (d *DB) PutSamples(ctx context.Context, samples ...Sample) error {
+	rows := make([][]any, 0, len(samples))
+	for _, s := range samples {
+		rows = append(rows, []any{s.Account, micros(s.Day.UTC().Truncate(day)), s.Contacts})
+	}
+	err := d.write().insert(ctx, "INSERT INTO hub.samples (account, day, contacts) VALUES ", rows, " ON CONFLICT (account, day) DO UPDATE SET contacts = excluded.contacts")
+	return wrap(err, "keep samples")
 }
 
 func scanSample(row scanner) (s Sample, err error) {

@@ -25,7 +25,9 @@ func postgresDialect() *dialect {
 		// The directory may share the schema, so the registry's tables have names of their own. The schema stands before each of
 		// them: a search_path would be lost in a pooler.
 		words: words("hub.", "contactbridge.hub_",
-			"{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{skip w, d}", "FOR UPDATE OF w, d SKIP LOCKED"),
+			"{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{skip w, d}", "FOR UPDATE OF w, d SKIP LOCKED",
+			"{words $1}", "jsonb_array_elements_text(CAST(CAST($1 AS TEXT) AS JSONB)) AS word (value)",
+			"{soon}", " AND set_config('synchronous_commit', 'off', true) = 'off'"),
 		refusal: refusedByPostgres,
 		explain: postgresdb.Explain,
 	}

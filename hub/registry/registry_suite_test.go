@@ -492,7 +492,7 @@ func TestSamplesAndSettingsAreKept(t *testing.T) {
 			{Day: monday, Account: "b", Contacts: 10},
 			{Day: monday.AddDate(0, 0, -1), Account: "a", Contacts: 100},
 		} {
-			ok(t, w.PutSample(ctx, s))
+			ok(t, w.PutSamples(ctx, s))
 		}
 		tuesday := monday.AddDate(0, 0, 1)
 		for account, want := range map[string][]registry.Sample{

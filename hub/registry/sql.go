@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // A dialect holds the SQL that differs between SQLite and PostgreSQL. In statements, hub. stands before every table,
 // {lock …} where PostgreSQL locks what it reads, and {skip …} where it leaves out what others have locked: a transaction of
-// SQLite has the whole file to itself. $1 is understood by both. Other words in braces are stored states ([stateWords]).
+// SQLite has the whole file to itself. {soon} ends a WHERE: the transaction that changes such a row does not wait for the disk.
+// {words $1} is a table whose column value holds the words of a list that $1 is as JSON. $1 is understood by both. Other words
+// in braces are stored states ([stateWords]).
 type dialect struct {
 	words   *strings.Replacer
 	refusal func(error) refusal
@@ -49,6 +52,34 @@ func (s session) exec(ctx context.Context, text string, args ...any) (int64, err
 		return 0, s.explain(err)
 	}
 	return result.RowsAffected()
+}
+
+// batches are how many rows one statement inserts: few sizes, so that few statements are prepared.
+var batches = []int{64, 8, 1}
+
+// insert inserts rows of equally many values, many with one statement. head is the statement up to VALUES, tail what follows the values.
+func (s session) insert(ctx context.Context, head string, rows [][]any, tail string) error {
+	for _, size := range batches {
+		for ; len(rows) >= size; rows = rows[size:] {
+			var text strings.Builder
+			text.WriteString(head)
+			args := make([]any, 0, size*len(rows[0]))
+			for i, row := range rows[:size] {
+				text.WriteString([]string{"(", ", ("}[min(i, 1)])
+				for j, v := range row {
+					text.WriteString([]string{"$", ", $"}[min(j, 1)])
+					args = append(args, v)
+					text.WriteString(strconv.Itoa(len(args)))
+				}
+				text.WriteString(")")
+			}
+			text.WriteString(tail)
+			if _, err := s.exec(ctx, text.String(), args...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // must runs a statement that changes something, or else [ErrNotFound].

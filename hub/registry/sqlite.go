@@ -27,7 +27,7 @@ func OpenAlone(ctx context.Context, path string) (*sqlitefile.Alone, error) {
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		words:   words("hub.", "", "{lock}", "", "{skip}", "", "{skip w, d}", ""),
+		words:   words("hub.", "", "{lock}", "", "{skip}", "", "{skip w, d}", "", "{words $1}", "json_each($1)", "{soon}", ""),
 		refusal: refusedBySQLite,
 		explain: format.Explain,
 	}

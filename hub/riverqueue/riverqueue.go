@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,10 +28,11 @@ const (
 	queueName = "runs"
 
 	tickEvery = time.Second
-	waitHold  = time.Minute      // how long a claim may wait in the queue
-	workHold  = 15 * time.Second // a worker without a sign of life for so long has died
-	backlog   = 4                // jobs that wait for each worker of this process before it claims no more
-	connects  = 4                // connections for the queue's own work
+	waitHold  = time.Minute           // how long a claim may wait in the queue
+	workHold  = 15 * time.Second      // a worker without a sign of life for so long has died
+	fetchRest = 20 * time.Millisecond // between two looks into the queue: short runs would otherwise leave workers without one
+	backlog   = 4                     // jobs that wait for each worker of this process before it claims no more
+	connects  = 4                     // connections for the queue's own work
 	tidyEvery = 10 * time.Minute
 )
 
@@ -99,7 +101,8 @@ func (job) Kind() string { return "contactbridge.run" }
 // A worker runs jobs in this process.
 type worker struct {
 	river.WorkerDefaults[job]
-	hub *hub.Hub
+	hub   *hub.Hub
+	ended func() // tells that a job is done
 }
 
 // Timeout says that a run may take as long as it does: its own limits end it.
@@ -107,6 +110,7 @@ func (*worker) Timeout(*river.Job[job]) time.Duration { return -1 }
 
 // Work does the run that a job is for. What comes of it is in the registry: the job itself always succeeds.
 func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
+	defer w.ended()
 	key := directory.Key{Account: j.Args.Account, Integration: j.Args.Integration}
 	c, err := w.hub.Registry.Claimed(ctx, key, j.Args.Token, w.hub.Name(), workHold)
 	switch {
@@ -122,13 +126,15 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 // Dispatch brings what is due into the queue, and runs what comes out of it in this process, until ctx is done.
 func (q *Queue) Dispatch(ctx context.Context, h *hub.Hub) error {
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{hub: h}); err != nil {
+	drain := newDrain(h.Workers())
+	if err := river.AddWorkerSafely(workers, &worker{hub: h, ended: drain.ended}); err != nil {
 		return err
 	}
 	log := logger(h.Logger)
 	client, err := river.NewClient(riverpgxv5.New(q.pool), &river.Config{
 		Schema: schema, Workers: workers, Logger: log, JobTimeout: -1,
 		Queues:            map[string]river.QueueConfig{queueName: {MaxWorkers: h.Workers()}},
+		FetchCooldown:     fetchRest,
 		FetchPollInterval: tickEvery,
 		// A job that is done says nothing that the runs do not.
 		CompletedJobRetentionPeriod: 10 * time.Minute, DiscardedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: time.Hour,
@@ -140,7 +146,7 @@ func (q *Queue) Dispatch(ctx context.Context, h *hub.Hub) error {
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the job queue: %w", err)
 	}
-	q.fill(ctx, h, client, log)
+	q.fill(ctx, h, client, drain, log)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
 	if err := client.StopAndCancel(patience); err != nil {
@@ -149,19 +155,46 @@ func (q *Queue) Dispatch(ctx context.Context, h *hub.Hub) error {
 	return nil
 }
 
-// fill brings what is due into the queue until ctx is done.
-func (q *Queue) fill(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx], log *slog.Logger) {
+// A drain tells when so many jobs have ended that the queue wants more. Where much is due, one look a second would bound how much a
+// process does, however short its runs are.
+type drain struct {
+	each  int64 // jobs
+	count atomic.Int64
+	low   chan struct{} // gets a value after each of them
+}
+
+func newDrain(each int) *drain { return &drain{each: int64(each), low: make(chan struct{}, 1)} }
+
+func (d *drain) ended() {
+	if d.count.Add(1)%d.each != 0 {
+		return
+	}
+	select {
+	case d.low <- struct{}{}:
+	default:
+	}
+}
+
+// fill brings what is due into the queue until ctx is done: once a second, and where more is due than the queue takes, again whenever as
+// many jobs have ended as this process does at once.
+func (q *Queue) fill(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx], drain *drain, log *slog.Logger) {
 	tick, tidy := time.NewTicker(tickEvery), time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	defer tidy.Stop()
 	for {
-		if err := q.enqueue(ctx, h, client); err != nil && ctx.Err() == nil {
+		more, err := q.enqueue(ctx, h, client)
+		if err != nil && ctx.Err() == nil {
 			log.Error("could not queue what is due", "error", err)
+		}
+		low := drain.low
+		if !more {
+			low = nil
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-low:
 		case <-tidy.C:
 			if err := q.tidy(ctx); err != nil && ctx.Err() == nil {
 				log.Error("could not tidy the queue", "error", err)
@@ -178,15 +211,16 @@ func (q *Queue) tidy(ctx context.Context) error {
 
 // enqueue claims what is due and makes a job of each claim. It claims no more than workers get to soon: what waits too long
 // is claimed again, and its first job is for nothing. Nor does it let one account fill the queue: what is more than its share of
-// what waits is left where it is.
-func (q *Queue) enqueue(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx]) error {
+// what waits is left where it is. It reports whether more may be due than the queue took.
+func (q *Queue) enqueue(ctx context.Context, h *hub.Hub, client *river.Client[pgx.Tx]) (more bool, err error) {
 	waiting, full, err := q.waiting(ctx, backlog*h.PerAccount(ctx))
 	if err != nil {
-		return fmt.Errorf("count the jobs that wait: %w", err)
+		return false, fmt.Errorf("count the jobs that wait: %w", err)
 	}
-	claims, err := h.Claim(ctx, backlog*h.Workers()-waiting, waitHold, full...)
+	room := backlog*h.Workers() - waiting
+	claims, err := h.Claim(ctx, room, waitHold, full...)
 	if err != nil || len(claims) == 0 {
-		return err
+		return err == nil && room <= 0, err
 	}
 	jobs := make([]river.InsertManyParams, 0, len(claims))
 	for _, c := range claims {
@@ -197,9 +231,9 @@ func (q *Queue) enqueue(ctx context.Context, h *hub.Hub, client *river.Client[pg
 	}
 	// Where this fails, the claims expire and are handed out again.
 	if _, err := client.InsertManyFast(ctx, jobs); err != nil {
-		return fmt.Errorf("queue %d runs: %w", len(jobs), err)
+		return false, fmt.Errorf("queue %d runs: %w", len(jobs), err)
 	}
-	return nil
+	return len(claims) == room || len(full) > 0, nil
 }
 
 // waiting counts the jobs that wait, and names the accounts of which at least so many do.

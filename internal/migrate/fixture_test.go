@@ -235,7 +235,7 @@ func (w *world) liveRegistry(c *clock) {
 	ok(w, r.Tell(ctx, "alerts", "worker that died", []registry.Alert{{Key: crm, Is: registry.ConditionBroken, Since: c.at, First: c.at}}, nil, nil))
 	ok(w, r.AddAudit(ctx, &registry.AuditEntry{Actor: "user jane", Action: "integration.add", Account: "acme", Subject: "crm", Detail: "schedule, auth password"}))
 	ok(w, r.AddAudit(ctx, &registry.AuditEntry{Actor: "hub", Action: "purge"}))
-	ok(w, r.PutSample(ctx, registry.Sample{Day: c.at, Account: "acme", Contacts: 7}))
+	ok(w, r.PutSamples(ctx, registry.Sample{Day: c.at, Account: "acme", Contacts: 7}))
 	ok(w, r.SetSetting(ctx, "theme", "dark"))
 	for _, f := range []registry.File{{Account: "acme", Name: "customers.csv", Kind: "csv", Uploader: "user jane"}, {Account: "acme", Name: "customers.csv", Kind: "csv", Staged: true, Over: "before"}} {
 		content := bytes.Repeat([]byte("id,name\x00\xff\n"), 40_000) // two rows

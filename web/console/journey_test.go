@@ -368,7 +368,7 @@ func (s *site) history(t testing.TB, key directory.Key) {
 	ctx, today := context.Background(), time.Now().UTC().Truncate(24*time.Hour)
 	for day := range 90 {
 		n := int64(41_000 + 180*day + 900*(day/30) + day*day%37*20)
-		err := s.hub.Registry.PutSample(ctx, registry.Sample{Day: today.AddDate(0, 0, day-90), Account: key.Account, Contacts: n})
+		err := s.hub.Registry.PutSamples(ctx, registry.Sample{Day: today.AddDate(0, 0, day-90), Account: key.Account, Contacts: n})
 		if err != nil {
 			t.Fatal(err)
 		}

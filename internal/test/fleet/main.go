@@ -1,6 +1,8 @@
 // Command fleet proves that a hub works past one machine: several worker and web processes on one PostgreSQL run thousands of
 // integrations by their schedules while workers are killed. Every integration must run on time, no two runs of one may
 // overlap, and at the end the directory must hold what the bridges do.
+//
+// With --simulate it measures how far claims, schedules and the queue go instead: the runs themselves are replaced by a pause.
 package main
 
 import (
@@ -27,6 +29,7 @@ type options struct {
 	latency      time.Duration
 	seed         uint64
 	keep         bool
+	simulation
 }
 
 func main() {
@@ -56,7 +59,20 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&o.latency, "latency", 300*time.Millisecond, "how long a bridge takes for a page, on average: runs must last for kills to hit them")
 	flags.Uint64Var(&o.seed, "seed", 1, "what changes, and who is killed")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder with the logs")
+	o.simulation.declare(flags)
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.simulate > 0 {
+		given := map[string]bool{}
+		flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+		if !given["duration"] {
+			o.duration = 30 * time.Second
+		}
+		if !given["every"] {
+			o.every = 30 * time.Minute
+		}
+		_, err := simulate(ctx, o, os.Stdout, bySchedule, allAtOnce)
 		return err
 	}
 	dir, err := os.MkdirTemp("", "contactbridge-fleet-")
