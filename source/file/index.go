@@ -87,7 +87,7 @@ func (o *opened) buildIndex(ctx context.Context) (*index, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			x.grow(n, c.End.Offset, v.readSize())
+			x.grow(n, c.End.Offset, v)
 		}
 		if err := c.next(); errors.Is(err, io.EOF) {
 			break
@@ -156,12 +156,16 @@ func (x *indexing) safe(overlap time.Duration) int64 {
 }
 
 // grow makes room for all rows once some have shown how long they are, so that the memory is not copied again and again.
-func (x *index) grow(rows int, read, size int64) {
+func (x *index) grow(rows int, read int64, v *version) {
 	if rows != checkEvery || read <= 0 {
 		return
 	}
-	factor := float64(size) / float64(read) * 1.1
-	x.rows = slices.Grow(x.rows, int(factor*float64(len(x.rows))))
+	factor := float64(v.readSize()) / float64(read) * 1.1
+	more := int(factor * float64(len(x.rows)))
+	if v.spool != nil { // it knows
+		more = v.spool.records - rows
+	}
+	x.rows = slices.Grow(x.rows, more)
 	x.ids = slices.Grow(x.ids, int(min(factor*float64(len(x.ids)), maxIDs)))
 }
 
@@ -174,16 +178,7 @@ func (x *index) sort() {
 		}
 		return cmp.Compare(b.offset(), a.offset())
 	})
-	x.rows = withoutRoom(slices.CompactFunc(x.rows, func(a, b place) bool { return x.compare(a, b) == 0 }))
-	x.ids = withoutRoom(x.ids)
-}
-
-// withoutRoom returns a slice without the room that it does not need, if that is worth a copy.
-func withoutRoom[E any](s []E) []E {
-	if cap(s)-len(s) < len(s)/50 {
-		return s
-	}
-	return append(make([]E, 0, len(s)), s...)
+	x.rows = slices.CompactFunc(x.rows, func(a, b place) bool { return x.compare(a, b) == 0 })
 }
 
 func (x *index) compare(a, b place) int {
