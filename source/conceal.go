@@ -2,6 +2,7 @@ package source
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -28,11 +29,18 @@ func ConcealInURL(answer, ref string) (text, secret, note string) {
 }
 
 // userinfoEnd returns the place of the @ that ends the user and password of a URL without its scheme, or -1. It is the last one
-// before the part that begins with a slash and has no @ any more.
+// before the settings, unless no host follows it: then the question mark is the password's.
 func userinfoEnd(rest string) int {
+	last := strings.LastIndexByte(rest, '@')
 	query := strings.IndexByte(rest, '?')
-	if query < 0 || strings.Contains(rest[query:], "@") && !strings.Contains(rest[:query], "@") {
-		return strings.LastIndexByte(rest, '@') // a question mark in the password
+	if query < 0 || last < query {
+		return last
 	}
-	return strings.LastIndexByte(rest[:query], '@')
+	if at := strings.LastIndexByte(rest[:query], '@'); at >= 0 && hosts.MatchString(rest[at+1:query]) {
+		return at
+	}
+	return last
 }
+
+// hosts matches the hosts of a URL, with what follows them up to its settings.
+var hosts = regexp.MustCompile(`^((\[[^\]]*\]|[\w.-]*)(:\d+)?,?)*(/.*)?$`)

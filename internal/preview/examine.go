@@ -19,7 +19,7 @@ type examination struct {
 	seen    int
 	all     bool // they are all there are
 	numbers int  // phone numbers, good or not
-	local   int  // bad ones without a country code
+	local   int  // bad ones that have no country code, and belong to no country that their contact names
 	found   map[string]*finding
 	ids     map[string]int // how often an id came
 }
@@ -194,17 +194,21 @@ func amount(one, many string) func(n int) string {
 }
 
 func (x *examination) ofNumbers(n int) string {
-	where := "without a country code"
-	if region := x.phones.Region; region != "" {
-		where = "in " + region
+	where := ""
+	switch region := x.phones.Region; {
+	case x.local < n: // some of them are not valid anywhere
+	case region != "":
+		where = " in " + region
+	default:
+		where = " without a country code"
 	}
 	switch {
 	case x.numbers == 1:
-		return "the only phone number is not valid " + where
+		return "the only phone number is not valid" + where
 	case n == 1:
-		return fmt.Sprintf("1 of %d phone numbers is not valid %s", x.numbers, where)
+		return fmt.Sprintf("1 of %d phone numbers is not valid%s", x.numbers, where)
 	}
-	return fmt.Sprintf("%d of %d phone numbers are not valid %s", n, x.numbers, where)
+	return fmt.Sprintf("%d of %d phone numbers are not valid%s", n, x.numbers, where)
 }
 
 func (x *examination) phoneHint() string {

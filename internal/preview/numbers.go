@@ -47,6 +47,7 @@ func (x *examination) lookAtNumbers(c *contact.Contact) {
 func (x *examination) number(c *contact.Contact, raw, region string, e164 bool) {
 	x.numbers++
 	n := phone.Parse(raw, region)
+	own := country.Code(c.Country) != "" // the contact says itself which country its numbers belong to
 	example := strconv.Quote(shorten(raw)) + of(c)
 	switch {
 	case n.Dummy:
@@ -56,14 +57,14 @@ func (x *examination) number(c *contact.Contact, raw, region string, e164 bool) 
 		x.add(codeRounded, example)
 		return
 	case !n.Valid:
-		if !strings.HasPrefix(strings.TrimSpace(raw), "+") {
+		if !own && !strings.HasPrefix(strings.TrimSpace(raw), "+") {
 			x.local++
 		}
 		x.add(codeBadPhone, example)
 	case n.Extension != "" && e164:
 		x.add(codeNotSent, strconv.Quote("ext. "+n.Extension)+of(c))
 	}
-	if c.Country == "" || country.Code(c.Country) == "" {
+	if !own {
 		x.foreign.add(raw, example, x.phones.Region)
 	}
 }

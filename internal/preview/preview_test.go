@@ -129,6 +129,36 @@ func TestProblemsOfContactsAreFound(t *testing.T) {
 	}
 }
 
+// An invalid number is one of a country only where it has no country code and its contact names no country.
+func TestInvalidNumbersAreOfTheCountryThatTheyAreReadIn(t *testing.T) {
+	for _, c := range []struct{ phones, contact, want, hint string }{
+		{"{format: e164}", `phones: "(171) 555-7788"`, "the only phone number is not valid without a country code:", "set phones: {region: …}"},
+		{"{format: e164, region: US}", `phones: "(171) 555-7788"`, "the only phone number is not valid in US:", "set phones.region"},
+		{"{format: e164}", `phones: "(171) 555-7788", country: UK`, "the only phone number is not valid:", "Correct them in the source."},
+		{"{format: e164, region: US}", `phones: "+453 3331 9991"`, "the only phone number is not valid:", "Correct them in the source."},
+		{"{format: e164, region: US}", `phones: ["+453 3331 9991", "(171) 555-7788"]`, "2 of 2 phone numbers are not valid:", "set phones.region"},
+	} {
+		p := look(t, endpoint(t, `
+endpoints:
+  crm:
+    auth: none
+    phones: `+c.phones+`
+    source:
+      kind: memory
+      contacts: [{id: 1, name: Jane Doe, `+c.contact+`}]
+`), preview.Options{Limit: 1})
+		found := false
+		for _, problem := range p.Problems {
+			if problem.Code == "bad_phone" {
+				found = strings.HasPrefix(problem.Message, c.want) && strings.Contains(problem.Hint, c.hint)
+			}
+		}
+		if !found {
+			t.Errorf("%s, %s: problems are %v", c.phones, c.contact, p.Problems)
+		}
+	}
+}
+
 // TestAContactCountsOnce: two invalid addresses of one contact are one contact that has them.
 func TestAContactCountsOnce(t *testing.T) {
 	p := look(t, endpoint(t, `

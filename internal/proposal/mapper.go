@@ -231,8 +231,9 @@ func (m *mapper) side(s side) {
 			"rows of table %s with these values of %s are not taken: %s", s.thing.Name, s.typed, list(left, 8))
 	}
 	if !s.indexed() {
-		sql := m.language().(SQL)
-		m.proposal.problem(fmt.Sprintf("CREATE INDEX ON %s (%s) makes it quick; most databases want a name after INDEX.", sql.Thing(s.thing.Name), sql.Column(s.refers.Columns[0])),
+		sql, column := m.language().(SQL), s.refers.Columns[0]
+		name := s.thing.Name[strings.LastIndexByte(s.thing.Name, '.')+1:] + "_" + column
+		m.proposal.problem(fmt.Sprintf("CREATE INDEX %s ON %s (%s) makes it quick.", sql.Column(name), sql.Thing(s.thing.Name), sql.Column(column)),
 			"table %s has no index on %s: for every contact all of its rows are read", s.thing.Name, s.refers.Columns[0])
 	}
 }

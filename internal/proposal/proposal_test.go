@@ -122,6 +122,8 @@ func TestNumbersInASideTableAreListed(t *testing.T) {
 	inv.Things[1].References = nil // it is told by its name then
 	if p, err := proposal.Of(inv, proposal.Wish{}); err != nil || !says(p, "has no index on person_id") || len(p.Settings) != 4 {
 		t.Error(p.Settings, p.Problems, err)
+	} else if text := fmt.Sprint(p.Problems); !strings.Contains(text, "CREATE INDEX phones_person_id ON phones (person_id)") {
+		t.Error("it does not say how to make the index:", text)
 	}
 }
 

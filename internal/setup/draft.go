@@ -134,7 +134,7 @@ func (d *Draft) written(a Answer) (string, Variable) {
 	if secret == "" {
 		return text, Variable{}
 	}
-	v.Value, v.For = secret, "the password in "+a.Question.Key
+	v.Value, v.For = secret, "the password in "+a.Question.Key+", as it is, without percent-encoding"
 	if a.Question.Secret {
 		v.For = a.Question.Title
 	}

@@ -34,7 +34,7 @@ func (c *cursor) seek(at Place) error {
 			}
 		}
 	} else if c.records == nil {
-		c.records = c.o.version.spool.records()
+		c.records = c.o.version.spool.reader()
 	}
 	c.records.(Seeker).Seek(at)
 	c.End, c.Uncut = Place{Offset: at.Offset + c.base(), Line: at.Line}, false
@@ -85,7 +85,7 @@ func (c *cursor) next() error {
 // begin goes to the first record of a file.
 func (c *cursor) begin(part int) error {
 	if c.o.version.spool != nil {
-		c.records = c.o.version.spool.records()
+		c.records = c.o.version.spool.reader()
 		return nil
 	}
 	if err := c.openPart(part); err != nil {

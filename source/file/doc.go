@@ -2,7 +2,7 @@
 // one table. A [Format] reads the records of a file; everything else is here, once.
 //
 // Without an updated column the checkpoint is a fingerprint of all files (E10). With one, an index of the records in the
-// order (updated, id) is kept in memory, about 24 bytes and the id for each. Either way a run is over one version of the files:
+// order (updated, id) is kept in memory, 21 bytes and the id for each. Either way a run is over one version of the files:
 // when one of them changes, comes or goes, the run's offsets are refused, and the synchronizer begins again from its last
 // checkpoint. A new version is examined in the background, once: requests for which that takes too long are told when to come back.
 //

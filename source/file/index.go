@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -13,22 +14,34 @@ import (
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
-// An index is the order (updated, id) of a version's records: about 24 bytes and the id for each.
+// An index is the order (updated, id) of a version's records: 21 bytes and the id for each. It stays in memory as long as the version
+// is read, and the heap grows to twice of that before its garbage is collected: so the rows are packed.
 type index struct {
 	rows    []place
-	ids     []byte // all ids, one after the other
+	ids     []byte // all ids, one after the other, each after its length
 	horizon int64  // the key up to which the checkpoint may go (E2)
 
 	faults map[int64]string // by the offset of a record that cannot be read: what is wrong with it
 }
 
-// A place is one record in the order.
+// A place is one record in the order. Its 64-bit numbers are in two halves, so that nothing is lost to alignment.
 type place struct {
-	updated int64 // see stamps; null for records without a stamp
-	offset  int64
-	id      uint32 // where it starts in ids
-	size    uint32
+	stamp, start halves
+	id           uint32 // where it starts in ids
 }
+
+// halves are the upper and the lower half of a number.
+type halves [2]uint32
+
+func split(n int64) halves { return halves{uint32(uint64(n) >> 32), uint32(n)} }
+
+func (h halves) joined() int64 { return int64(uint64(h[0])<<32 | uint64(h[1])) }
+
+// updated returns a record's stamp, as [stamps] has it; null for records without one.
+func (p place) updated() int64 { return p.stamp.joined() }
+
+// offset returns where a record starts.
+func (p place) offset() int64 { return p.start.joined() }
 
 const null = -1 << 63
 
@@ -37,7 +50,16 @@ const null = -1 << 63
 const unreadable = 1<<63 - 1
 
 // id returns a record's id.
-func (x *index) id(p place) []byte { return x.ids[p.id : uint64(p.id)+uint64(p.size)] }
+func (x *index) id(p place) []byte {
+	size, n := binary.Uvarint(x.ids[p.id:])
+	return x.ids[p.id:][n : n+int(size)]
+}
+
+// append takes in a record.
+func (x *index) append(updated, offset int64, id string) {
+	x.rows = append(x.rows, place{stamp: split(updated), start: split(offset), id: uint32(len(x.ids))})
+	x.ids = append(binary.AppendUvarint(x.ids, uint64(len(id))), id...)
+}
 
 // maxIDs is how long all ids may be together.
 const maxIDs = 1<<32 - 1
@@ -65,7 +87,7 @@ func (o *opened) buildIndex(ctx context.Context) (*index, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			x.grow(n, c.End.Offset, v.readSize())
+			x.grow(n, c.End.Offset, v)
 		}
 		if err := c.next(); errors.Is(err, io.EOF) {
 			break
@@ -101,25 +123,24 @@ func (x *indexing) add(c *cursor) bool {
 		x.reject(c, err.Error())
 		return true
 	}
-	if len(x.ids)+len(id) > maxIDs {
+	if len(x.ids)+binary.MaxVarintLen32+len(id) > maxIDs {
 		return false
 	}
-	p := place{updated: null, offset: c.Start.Offset, id: uint32(len(x.ids)), size: uint32(len(id))}
+	updated := int64(null)
 	if key, ok := x.stamps.key(stamp); ok {
-		p.updated = key
+		updated = key
 		x.newest[c.part] = max(x.newest[c.part], key)
 	} else if stamp != "" {
-		p.updated = unreadable
+		updated = unreadable
 	}
-	x.ids = append(x.ids, id...)
-	x.rows = append(x.rows, p)
+	x.append(updated, c.Start.Offset, id)
 	return true
 }
 
 // reject takes in a record that cannot be read: it is shown by initial runs, as an unknown contact (D8).
 func (x *indexing) reject(c *cursor, reason string) {
 	x.faults[c.Start.Offset] = c.explain(reason)
-	x.rows = append(x.rows, place{updated: null, offset: c.Start.Offset})
+	x.append(null, c.Start.Offset, "")
 }
 
 // safe returns the horizon: that of the file of which a later version may bring the oldest stamps.
@@ -135,12 +156,16 @@ func (x *indexing) safe(overlap time.Duration) int64 {
 }
 
 // grow makes room for all rows once some have shown how long they are, so that the memory is not copied again and again.
-func (x *index) grow(rows int, read, size int64) {
+func (x *index) grow(rows int, read int64, v *version) {
 	if rows != checkEvery || read <= 0 {
 		return
 	}
-	factor := float64(size) / float64(read) * 1.1
-	x.rows = slices.Grow(x.rows, int(factor*float64(len(x.rows))))
+	factor := float64(v.readSize()) / float64(read) * 1.1
+	more := int(factor * float64(len(x.rows)))
+	if v.spool != nil { // it knows
+		more = v.spool.records - rows
+	}
+	x.rows = slices.Grow(x.rows, more)
 	x.ids = slices.Grow(x.ids, int(min(factor*float64(len(x.ids)), maxIDs)))
 }
 
@@ -151,27 +176,28 @@ func (x *index) sort() {
 		if order := x.compare(a, b); order != 0 {
 			return order
 		}
-		return cmp.Compare(b.offset, a.offset)
+		return cmp.Compare(b.offset(), a.offset())
 	})
 	x.rows = slices.CompactFunc(x.rows, func(a, b place) bool { return x.compare(a, b) == 0 })
 }
 
 func (x *index) compare(a, b place) int {
-	if a.updated != b.updated {
-		return cmp.Compare(a.updated, b.updated)
+	if order := cmp.Compare(a.updated(), b.updated()); order != 0 {
+		return order
 	}
-	if a.size == 0 && b.size == 0 {
-		return cmp.Compare(a.offset, b.offset)
+	one, other := x.id(a), x.id(b)
+	if len(one) == 0 && len(other) == 0 {
+		return cmp.Compare(a.offset(), b.offset())
 	}
-	return bytes.Compare(x.id(a), x.id(b))
+	return bytes.Compare(one, other)
 }
 
 // after returns the first row after a place of the order; hasID false stands after every id.
 func (x *index) after(updated int64, id string, hasID bool) int {
 	return sort.Search(len(x.rows), func(i int) bool {
 		p := x.rows[i]
-		if p.updated != updated {
-			return p.updated > updated
+		if p.updated() != updated {
+			return p.updated() > updated
 		}
 		return hasID && string(x.id(p)) > id
 	})

@@ -75,7 +75,7 @@ func (o *opened) input(part int) (Input, error) {
 // records returns the reader of a file's records, at any place.
 func (o *opened) records(part int) (Records, error) {
 	if o.version.spool != nil {
-		return o.version.spool.records(), nil
+		return o.version.spool.reader(), nil
 	}
 	open, err := o.get(part)
 	if err != nil {

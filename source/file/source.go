@@ -246,7 +246,7 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 		if err := r.take(ctx, x.rows[next]); err != nil {
 			return err
 		}
-		r.position = appendPlace(r.position[:0], rank{rank: next, updated: x.rows[next].updated, id: r.row.Contact.ID})
+		r.position = appendPlace(r.position[:0], rank{rank: next, updated: x.rows[next].updated(), id: r.row.Contact.ID})
 		if !r.pass() {
 			return nil
 		}
@@ -302,16 +302,16 @@ func (s *Source) Split(ctx context.Context, run bridge.Run, after bridge.Positio
 		return nil, 0
 	}
 	last := next + first - 1
-	return appendPlace(nil, rank{rank: last, updated: x.rows[last].updated, id: string(x.id(x.rows[last]))}), first
+	return appendPlace(nil, rank{rank: last, updated: x.rows[last].updated(), id: string(x.id(x.rows[last]))}), first
 }
 
 // take makes the row the record at a place of the index.
 func (r *reading) take(ctx context.Context, p place) error {
-	if reason, bad := r.version.index.faults[p.offset]; bad {
+	if reason, bad := r.version.index.faults[p.offset()]; bad {
 		r.reject("", reason)
 		return nil
 	}
-	if err := r.cursor.seek(Place{Offset: p.offset}); err != nil {
+	if err := r.cursor.seek(Place{Offset: p.offset()}); err != nil {
 		return r.broken(ctx, err)
 	}
 	if err := r.cursor.next(); errors.Is(err, io.EOF) || err == nil && r.cursor.Fault != nil {

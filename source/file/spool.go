@@ -19,9 +19,10 @@ import (
 // anywhere. It is bounded, and made from the version alone: another process makes the same one, with the same places in
 // it. Nothing depends on its being there. A bridge need not keep it: a reader that misses it makes it again.
 type spool struct {
-	file  *os.File
-	size  int64
-	flaws []*Flaw // the numbers of flaws in the file
+	file    *os.File
+	size    int64
+	records int     // how many are in the file
+	flaws   []*Flaw // the numbers of flaws in the file
 
 	mu    sync.Mutex
 	users int
@@ -153,6 +154,7 @@ func (w *spoolWriter) write(part int, r *Record) error {
 		b = append(b, "it is longer than 16 MiB"...)
 	}
 	w.record = b
+	w.spool.records++
 	w.buffer = append(binary.AppendUvarint(w.buffer, uint64(len(b))), b...)
 	if w.spool.size+int64(len(w.buffer)) > w.most {
 		return Broken(fmt.Sprintf("the records are longer than %d MiB together", w.most>>20), "Split the file.")
@@ -195,8 +197,8 @@ func (w *spoolWriter) flush() error {
 	return nil
 }
 
-// records returns a reader of a spool.
-func (s *spool) records() *spoolReader { return &spoolReader{spool: s} }
+// reader returns a reader of a spool.
+func (s *spool) reader() *spoolReader { return &spoolReader{spool: s} }
 
 // A spoolReader reads a spool. Its places are those in it.
 type spoolReader struct {

@@ -89,7 +89,7 @@ func parsePlace(b bridge.Position) (rank, error) {
 
 // has reports whether a rank is one of this index.
 func (x *index) has(r rank) bool {
-	return r.rank < len(x.rows) && x.rows[r.rank].updated == r.updated && string(x.id(x.rows[r.rank])) == r.id
+	return r.rank < len(x.rows) && x.rows[r.rank].updated() == r.updated && string(x.id(x.rows[r.rank])) == r.id
 }
 
 // A checkpoint is a place in the order, the version of the files if a whole run over it led there, and which files there were, if

@@ -78,7 +78,7 @@ func (db *database) Session(ctx context.Context) (sqltable.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.Value = value
+	conn.Value, conn.Bytes = value, keyset.Text // whatever comes as bytes was selected as a text
 	return &session{DriverConn: conn}, nil
 }
 
@@ -91,11 +91,9 @@ type session struct {
 	marked *sqltable.Clock // what Mark read for the clock of the same run; nil otherwise
 }
 
-// value makes a driver's value one of ours: whatever comes as bytes was selected as a text.
+// value makes a driver's value one of ours.
 func value(v sqldriver.Value) keyset.Value {
 	switch v := v.(type) {
-	case []byte:
-		return keyset.Value{Kind: keyset.Text, Text: sqltable.View(v)}
 	case uint64: // beyond the greatest int64
 		return keyset.TextValue(strconv.FormatUint(v, 10))
 	case float32:

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -169,7 +170,9 @@ func (a *address) tlsConfig() (*tls.Config, error) {
 // in one protocol, and their plans go by their values.
 func (a *address) driverConfig(deps source.Deps) (*driver.Config, error) {
 	cfg := driver.NewConfig()
-	cfg.Net, cfg.Addr, cfg.DialFunc = a.network, a.server, deps.Dial
+	cfg.Net, cfg.Addr, cfg.DialFunc = a.network, a.server, func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dial(ctx, deps, network, address)
+	}
 	cfg.User, cfg.Passwd, cfg.DBName = a.user, a.password, a.database
 	cfg.Timeout, cfg.Logger = a.timeout, silent{} // errors are returned, too
 	cfg.InterpolateParams = true

@@ -152,6 +152,43 @@ func TestDatesThatDoNotExistAreNoStamps(t *testing.T) {
 	}
 }
 
+// Pitfall A-M1: the zero is the only TIMESTAMP that is no moment.
+func TestTheZeroTimestampIsNoStamp(t *testing.T) {
+	db := mariadb.Database(t, `SET sql_mode = ''; CREATE TABLE c (id int PRIMARY KEY, name text, updated_at timestamp(6) NULL, KEY (updated_at, id));
+		SET time_zone = '+00:00'; INSERT INTO c VALUES (1, 'a', '0000-00-00'), (2, 'b', '1970-01-01 00:00:01'), (3, 'c', '1970-01-01 00:00:01.000001'), (4, 'd', NULL), (5, 'e', '0000-00-00')`)
+	r := read(t, db.User(t, "PROCESS"), plain)
+	for _, limit := range []int{1, 2, 10} {
+		got, checkpoint := r.run(t, "", limit)
+		expect(t, "all rows", ids(got), "1 4 5 2 3")
+		got, _ = r.run(t, checkpoint, limit)
+		expect(t, "the next run", ids(got), "")
+	}
+	if found := r.inspect(t); !strings.Contains(found, "3 rows have no updated") {
+		t.Errorf("the inspection does not count them: %s", found)
+	}
+}
+
+// An id is what the server writes.
+func TestIntegersAsIDs(t *testing.T) {
+	for typ, want := range map[string]string{
+		"bigint": "-9223372036854775808 7 4000000000", "bigint unsigned": "7 4000000000 18446744073709551615",
+		"int(5) unsigned zerofill": "00007 4000000000", "mediumint(4) zerofill": "0007 100000", "smallint": "-9 7", "tinyint": "-9 7",
+	} {
+		values := strings.ReplaceAll(want, " ", ", '2026-01-01'), (")
+		db := mariadb.Database(t, "CREATE TABLE c (id "+typ+" PRIMARY KEY, name text, updated_at timestamp(6), KEY (updated_at, id))",
+			"INSERT INTO c (id, updated_at) VALUES ("+values+", '2026-01-01')")
+		for _, config := range []string{plain, `{table: c, id: id, fields: {name: name}}`} {
+			r := read(t, db.User(t, "PROCESS"), config)
+			for _, limit := range []int{1, 10} {
+				got, checkpoint := r.run(t, "", limit)
+				expect(t, typ, ids(got), want)
+				got, _ = r.run(t, checkpoint, limit)
+				expect(t, typ+" in the next run", ids(got), "")
+			}
+		}
+	}
+}
+
 // Pitfall A-M2.
 func TestPositionsHaveThePrecisionOfTheColumn(t *testing.T) {
 	for digits := range 7 {

@@ -65,6 +65,7 @@ func typeOf(rows sqldriver.Rows, column int) sqltable.Type {
 		t.Stamp = sqltable.Dates
 	case isInteger(t.SQL):
 		t.Stamp, t.CheckID = sqltable.Integers, checkInteger
+		t.Digits = integers[t.SQL] // one without a sign may be written with zeros before it (ZEROFILL)
 	}
 	if t.Stamp == sqltable.Instants || t.Stamp == sqltable.Walls {
 		digits, _, _ := rows.(sqldriver.RowsColumnTypePrecisionScale).ColumnTypePrecisionScale(column)
@@ -98,7 +99,7 @@ func selectValue(e sqltable.Expression) (sql string, lists sqltable.JSON) {
 		return "TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'2000-01-01 00:00:00', " + e.SQL + ")", sqltable.NotJSON
 	case e.Field == "updated" && typ == "DATE":
 		return "DATEDIFF(" + e.SQL + ", DATE'2000-01-01')", sqltable.NotJSON
-	case e.Field == "updated":
+	case e.Field == "updated", e.Field == "id" && e.Type.Digits:
 		return e.SQL, sqltable.NotJSON
 	case e.Field == "id" && isBytes(typ):
 		return "LOWER(HEX(" + e.SQL + "))", sqltable.NotJSON
@@ -156,8 +157,8 @@ func (s *session) Adapt(ctx context.Context, t *sqltable.Table) (err error) {
 		own.transaction = own.table.engine == "InnoDB"
 	}
 	switch t.Updated.Type.SQL {
-	case "TIMESTAMP": // has the zero alone
-		t.NoStamp = "(MONTH(" + t.Updated.SQL + ") = 0)"
+	case "TIMESTAMP": // has the zero alone, below the least time of the type; an index serves the comparison
+		t.NoStamp, t.NoStampFirst = "("+t.Updated.SQL+" < TIMESTAMP'1970-01-01 00:00:01')", true
 	case "DATETIME", "DATE":
 		t.NoStamp = impossible(t.Updated.SQL)
 	}

@@ -73,6 +73,9 @@ type Type struct {
 	Precision time.Duration // of times: what they are rounded to
 	// CheckID returns an error if a text is not a value of the type; nil if every text is one. It is asked before a checkpoint is used.
 	CheckID func(text string) error
+	// Digits says that an id of this type is read as an integer, and stands for the text of it: to write it costs the database more
+	// than to read it costs us.
+	Digits bool
 	// Native is the type as the database itself knows it, for the kind alone.
 	Native any
 }

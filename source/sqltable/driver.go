@@ -18,9 +18,11 @@ import (
 // embeds it.
 type DriverConn struct {
 	SQL *sql.Conn
-	// Value converts a driver's value to ours, as [Session] wants it, and allocates nothing. It is not called for texts, int64 and
-	// null. [Connect] sets it to [DriverValue].
+	// Value converts a driver's value to ours, as [Session] wants it, and allocates nothing. It is not called for texts, int64, bytes
+	// and null. [Connect] sets it to [DriverValue].
 	Value func(v sqldriver.Value) keyset.Value
+	// Bytes is the kind of values that the driver gives as bytes: Text, or Blob, to which Connect sets it.
+	Bytes keyset.Kind
 	// Argument converts one of our values to a driver's. Connect sets it to [DriverArgument].
 	Argument func(v keyset.Value) sqldriver.Value
 
@@ -34,7 +36,7 @@ func Connect(ctx context.Context, db *sql.DB) (*DriverConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DriverConn{SQL: c, Value: DriverValue, Argument: DriverArgument}, nil
+	return &DriverConn{SQL: c, Value: DriverValue, Bytes: keyset.Blob, Argument: DriverArgument}, nil
 }
 
 // Release implements [Session].
@@ -132,11 +134,10 @@ func (c *DriverConn) read(ctx context.Context, rows sqldriver.Rows, row func([]k
 		}
 		for i := range from {
 			switch v := from[i].(type) {
+			case []byte:
+				setText(&values[i], c.Bytes, View(v))
 			case string:
-				if values[i].Kind != keyset.Text { // as in the row before, mostly
-					values[i] = keyset.Value{Kind: keyset.Text}
-				}
-				values[i].Text = v
+				setText(&values[i], keyset.Text, v)
 			case int64:
 				values[i] = keyset.Value{Kind: keyset.Int, Int: v}
 			case nil:
@@ -151,13 +152,19 @@ func (c *DriverConn) read(ctx context.Context, rows sqldriver.Rows, row func([]k
 	}
 }
 
+// setText makes a value a text, or bytes. In the row before it was one as well, mostly.
+func setText(v *keyset.Value, kind keyset.Kind, text string) {
+	if v.Kind != kind {
+		*v = keyset.Value{Kind: kind}
+	}
+	v.Text = text
+}
+
 // DriverValue returns a driver's value as a [keyset.Value]: a time is the microseconds of its wall clock since 2000-01-01.
 func DriverValue(v sqldriver.Value) keyset.Value {
 	switch v := v.(type) {
 	case float64:
 		return keyset.Value{Kind: keyset.Real, Real: v}
-	case []byte:
-		return keyset.Value{Kind: keyset.Blob, Text: View(v)}
 	case bool:
 		if v {
 			return keyset.IntValue(1)

@@ -37,9 +37,10 @@ func takeFingerprint(ctx context.Context, conn Session, t *Table) (bridge.Checkp
 // fingerprint returns the number of rows, and the sum of their hashes, whatever their order.
 func fingerprint(ctx context.Context, conn Session, t *Table) (string, error) {
 	var rows, high, low uint64
-	var row []byte
+	var row, digits []byte
 	err := conn.Query(ctx, Statement{SQL: "SELECT " + t.list + " FROM " + t.From}, func(values []keyset.Value) (bool, error) {
 		rows, row = rows+1, row[:0]
+		digits = t.readID(&values[0], digits)
 		for _, v := range values {
 			row = keyset.AppendValue(row, v)
 		}

@@ -200,7 +200,23 @@ func (i *Inspector) zone(server string) {
 		i.Fact("time zone", zone)
 		return
 	}
+	if loc, err := time.LoadLocation(server); err == nil && isUTC(loc) {
+		i.Fact("time zone", "UTC (the server's)")
+		i.Problem(source.Note, "no_time_zone", "updated has no time zone, and none is configured: it is read as UTC",
+			"Set time_zone to the zone that updated is written in, if that is another one, such as Europe/Berlin.")
+		return
+	}
 	i.NoZone(server+" (the server's) or UTC, whichever is earlier", "UTC or "+server)
+}
+
+// isUTC reports whether a zone is UTC by another name: Etc/UTC, Zulu, GMT.
+func isUTC(zone *time.Location) bool {
+	for _, at := range []time.Time{time.Unix(0, 0), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)} {
+		if _, offset := at.In(zone).Zone(); offset != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // NoZone adds what is said where stamps have no zone, and none is configured: what is assumed, and zones that may be right.

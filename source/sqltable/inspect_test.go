@@ -26,3 +26,15 @@ func TestACountOfOneRowIsSingular(t *testing.T) {
 		}
 	}
 }
+
+func TestUTCIsToldByItsOffset(t *testing.T) {
+	for name, want := range map[string]bool{"UTC": true, "Etc/UTC": true, "Etc/GMT+0": true, "Europe/London": false, "Europe/Berlin": false, "Etc/GMT-2": false} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if isUTC(zone) != want {
+			t.Errorf("%s: %v, want %v", name, !want, want)
+		}
+	}
+}

@@ -20,6 +20,7 @@ type pages struct {
 
 	row        record.Row
 	position   []byte
+	digits     []byte
 	last       place
 	duplicates int
 }
@@ -49,6 +50,7 @@ func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.C
 	at := keyset.Position{Segment: page.Segment, Bound: page.Bound}
 	err = p.conn.Query(ctx, statement, func(values []keyset.Value) (bool, error) {
 		result.Rows++
+		p.digits = p.table.readID(&values[0], p.digits)
 		at.ID = values[0]
 		if page.Segment == keyset.Main {
 			at.Updated = values[1]
@@ -123,10 +125,12 @@ func (p *pages) Greatest(ctx context.Context, page keyset.Page) (keyset.Value, e
 		id = unindexed(id) // it is unknown how far from that end the first row of the segment is
 	}
 	c := p.table.where(page, p.table.ID.SQL)
-	return One(ctx, p.conn, Statement{
+	greatest, err := One(ctx, p.conn, Statement{
 		SQL:  "SELECT " + p.table.alias(p.table.ID.Select, 0) + " FROM " + p.table.From + c.String() + " ORDER BY " + id + " DESC" + p.table.Dialect.limit(1),
 		Args: c.args,
 	})
+	p.table.readID(&greatest, nil)
+	return greatest, err
 }
 
 // Unnamed implements [keyset.Fetcher].
@@ -230,7 +234,7 @@ func (t *Table) where(page keyset.Page, id string) *Conditions {
 	case page.To.Kind != keyset.None:
 		c.Add(u, " > ", c.Stamp(page.To))
 	}
-	if t.NoStamp != "" && (page.Segment == keyset.Main || page.Segment == keyset.Tail && page.To.Kind != keyset.None) {
+	if t.mayBeUnstamped(page) {
 		c.Add("NOT ", t.NoStamp)
 	}
 	if page.Segment != keyset.Main && page.After {
@@ -240,6 +244,20 @@ func (t *Table) where(page keyset.Page, id string) *Conditions {
 		c.Add(id, " <= ", c.ID(page.Bound))
 	}
 	return c
+}
+
+// mayBeUnstamped reports whether the conditions of a page on updated let rows through that have no stamp there.
+func (t *Table) mayBeUnstamped(page keyset.Page) bool {
+	if t.NoStamp == "" {
+		return false
+	}
+	switch page.Segment {
+	case keyset.Main:
+		return !t.NoStampFirst || !page.After || page.Updated == keyset.Lowest()
+	case keyset.Tail:
+		return page.To.Kind != keyset.None && (!t.NoStampFirst || page.To == keyset.Lowest())
+	}
+	return false
 }
 
 // isUnstamped returns the condition of rows without a stamp.
@@ -312,7 +330,6 @@ func (c *Conditions) after(page keyset.Page, id string) {
 	case page.ID.Kind == keyset.None:
 		c.Add(u, " > ", c.Stamp(page.Updated))
 	case c.table.Dialect.NoRowValues:
-		c.Add(u, " >= ", c.Stamp(page.Updated))
 		// With the equality a planner makes two ranges of one index of it, and skips the rows of the same stamp (T1).
 		c.Add("(", u, " > ", c.Stamp(page.Updated), " OR ", u, " = ", c.Stamp(page.Updated), " AND ", id, " > ", c.ID(page.ID), ")")
 	default:

@@ -31,6 +31,8 @@ type Table struct {
 	// NoStamp is the condition of rows with an updated that is neither null nor a stamp: they are read like rows with null (E9).
 	// Empty means that there are no such rows.
 	NoStamp string
+	// NoStampFirst says that these rows sort before all stamps, so that what comes after a stamp is none of them.
+	NoStampFirst bool
 	// Changed returns the condition of the rows that were changed since a mark ([Marker]), without parameters. Empty, or nil,
 	// means that rows do not tell, so that all of them are wanted.
 	Changed func(mark string) string
@@ -183,6 +185,15 @@ func (t *Table) complete() {
 // alias names a column of a select list like no column of a table.
 func (t *Table) alias(sql string, n int) string {
 	return sql + " AS " + t.Dialect.Quote("contactbridge "+strconv.Itoa(n))
+}
+
+// readID makes the value of an id what it stands for. A text of it is valid until dst is used again, which is returned.
+func (t *Table) readID(id *keyset.Value, dst []byte) []byte {
+	if t.ID.Type.Digits && id.Kind == keyset.Int {
+		dst = strconv.AppendInt(dst[:0], id.Int, 10)
+		*id = keyset.Value{Kind: keyset.Text, Text: View(dst)}
+	}
+	return dst
 }
 
 // SelectList selects everything that is read: id, updated, deleted, the columns.
