@@ -34,6 +34,8 @@ type Store struct {
 	trash  string // folder that goes with the store; empty if it has none
 
 	lookups *readers // what every call waits for
+	recent  recent
+	commits commits
 	names   names
 }
 
@@ -107,13 +109,16 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	}
 	s.names.db = s.read
 	s.read.SetMaxIdleConns(otherReaders)
-	s.lookups, err = openReaders(ctx, s.read, lookupReaders, lookupQueries()...)
-	return err
+	if s.lookups, err = openReaders(ctx, s.read, lookupReaders, lookupQueries()...); err != nil {
+		return err
+	}
+	return s.commits.find(ctx, s.read, file)
 }
 
 // Close closes the file.
 func (s *Store) Close() error {
 	var errs []error
+	s.commits.close()
 	if s.lookups != nil {
 		errs = append(errs, s.lookups.close())
 	}
