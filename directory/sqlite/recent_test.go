@@ -258,9 +258,6 @@ func TestWhatIsRememberedIsWhatAQueryFinds(t *testing.T) {
 func TestAnAnswerThatWasOvertakenIsNotRemembered(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "contacts.db")
 	store, other := openRecent(t, path), openRecent(t, path)
-	if err := rename(t.Context(), store, "old"); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		meanwhile func() error
 		want      string
@@ -268,6 +265,9 @@ func TestAnAnswerThatWasOvertakenIsNotRemembered(t *testing.T) {
 		{func() error { return rename(t.Context(), other, "new") }, "new"},
 		{func() error { return store.Forget(t.Context(), directory.Key{Account: "a", Integration: "renamed"}) }, ""},
 	} {
+		if err := rename(t.Context(), other, "old"); err != nil {
+			t.Fatal(err)
+		}
 		_, err := store.Slowly(t.Context(), "a", renamed.E164, 10, func() {
 			if err := c.meanwhile(); err != nil {
 				t.Error(err)
