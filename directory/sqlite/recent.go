@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -44,15 +43,14 @@ func (s *Store) moment() (now moment, ok bool) {
 	return now, ok
 }
 
-// remembered returns what was found for a question, or else what find finds. The matches are the caller's, but not the lists and texts
-// of their contacts.
+// remembered returns what was found for a question, or else what find finds.
 func (s *Store) remembered(q question, find func() ([]directory.Match, error)) ([]directory.Match, error) {
 	before, known := s.moment()
 	if !known {
 		return find()
 	}
 	if found, ok := s.recent.get(before, q); ok {
-		return slices.Clone(found), nil
+		return found, nil
 	}
 	found, err := find()
 	if err != nil {
@@ -86,7 +84,7 @@ func (r *recent) put(now moment, q question, found []directory.Match) {
 	if r.moment != now {
 		r.moment, r.young, r.old, r.size = now, nil, nil, 0
 	}
-	r.keep(q, slices.Clone(found))
+	r.keep(q, found)
 }
 
 // keep puts an answer among the young ones. Where there are too many they grow old, and the old ones are forgotten.
