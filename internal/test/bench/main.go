@@ -61,7 +61,7 @@ var benchmarks = []benchmark{
 	{[]string{"unchanged-postgres"}, unchangedPostgres, true},
 	{[]string{"judge"}, judge, false},
 	{[]string{"lookup"}, lookup, true},
-	{[]string{"callers-http", "callers-explain", "callers-busy"}, callers, true},
+	{[]string{"callers-http", "callers-first", "callers-p99", "callers-explain", "callers-busy"}, callers, true},
 	{[]string{"ldap-search", "ldap-number", "ldap-busy", "phonebook", "carddav-initial", "memory-phones"}, ldapSearch, false},
 	{[]string{"ldap-search-postgres", "ldap-number-postgres", "ldap-busy-postgres"}, ldapSearchPostgres, true},
 	{[]string{"console-catalogue", "console-overview", "console-pages", "console-search"}, consoles, true},
