@@ -238,7 +238,7 @@ func TestWhatIsRememberedIsWhatAQueryFinds(t *testing.T) {
 		for range 10 {
 			account, asked, limit := []string{"a", "b", "nobody"}[random.IntN(3)], number().Match, 1+random.IntN(4)
 			want := ask(fresh, account, asked, limit)
-			for range 2 {
+			for range 3 {
 				got := ask(store, account, asked, limit)
 				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("%s in %s: found %v, want %v", asked, account, got, want)
@@ -255,6 +255,7 @@ func TestWhatIsRememberedIsWhatAQueryFinds(t *testing.T) {
 func TestAnAnswerThatWasOvertakenIsNotRemembered(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "contacts.db")
 	store, other := openRecent(t, path), openRecent(t, path)
+	nameOf(t, store) // what is asked for again is remembered
 	for _, c := range []struct {
 		meanwhile func() error
 		want      string
@@ -286,8 +287,10 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for limit := range 3 * sqlite.MostRecent / 3000 {
-		if _, err := store.ByE164(t.Context(), "a", []string{renamed.E164}, limit+1); err != nil {
-			t.Fatal(err)
+		for range 2 {
+			if _, err := store.ByE164(t.Context(), "a", []string{renamed.E164}, limit+1); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if n, most := store.Remembered(), 2*sqlite.MostRecent/3000; n > most || runtime.GOOS == "linux" && n < most/4 {

@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"time"
 
@@ -69,7 +70,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	for _, set := range opts {
 		set(&o)
 	}
-	s := &Store{clock: o.clock, rules: directory.NewRules(o.judges)}
+	s := &Store{clock: o.clock, rules: directory.NewRules(o.judges), recent: recent{seed: maphash.MakeSeed()}}
 	var err error
 	if s.file, err = s.prepare(path, o.mustExist); err == nil {
 		err = s.open(ctx, s.file)
