@@ -16,7 +16,7 @@ const (
 	// How much garbage there may be before it is collected: in percent of what is used, and in bytes. The bytes count where they come
 	// to less, but never less than Go's own percent.
 	mostPercent, leastPercent = 400, 100
-	mostGarbage               = 64 << 20
+	mostGarbage               = 48 << 20
 )
 
 // Requests makes room for requests. Runs keep every core busy, and Go's scheduler looks at the network every 10 ms only while

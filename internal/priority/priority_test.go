@@ -11,7 +11,7 @@ func TestPercentOf(t *testing.T) {
 	for _, c := range []struct {
 		used uint64
 		want int
-	}{{0, 400}, {8 << 20, 400}, {16 << 20, 400}, {20 << 20, 300}, {32 << 20, 200}, {64 << 20, 100}, {1 << 30, 100}} {
+	}{{0, 400}, {8 << 20, 400}, {12 << 20, 400}, {16 << 20, 300}, {20 << 20, 225}, {32 << 20, 150}, {64 << 20, 100}, {1 << 30, 100}} {
 		if got := percentOf(c.used); got != c.want {
 			t.Errorf("%d MiB in use: %d percent; want %d", c.used>>20, got, c.want)
 		}
@@ -23,7 +23,7 @@ func TestGarbageIsBounded(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(70))
 	undo := collectSeldom()
 	var used [][]byte
-	for _, c := range []struct{ mib, least, most int }{{0, 390, 400}, {100, 100, 100}, {30, 150, 225}} {
+	for _, c := range []struct{ mib, least, most int }{{0, 390, 400}, {100, 100, 100}, {20, 150, 240}} {
 		used = nil
 		for range c.mib {
 			used = append(used, make([]byte, 1<<20))
