@@ -19,7 +19,7 @@ type recent struct {
 	// What is asked for once is not remembered, which would take a fifth as long as to find it: only its hash is, where no other has its
 	// place.
 	seed  maphash.Seed
-	asked [4096]uint64
+	asked [1 << 15]uint32
 }
 
 // A question is what numbers are looked for by.
@@ -75,20 +75,19 @@ func (r *recent) get(now moment, q question) (found []directory.Match, again, ok
 	hash := maphash.Comparable(r.seed, q)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if place := &r.asked[hash%uint64(len(r.asked))]; *place != hash {
-		*place = hash
-		return nil, false, false
+	if r.moment == now {
+		if found, ok = r.young[q]; ok {
+			return found, true, true
+		}
+		if found, ok = r.old[q]; ok {
+			r.keep(q, found)
+			return found, true, true
+		}
 	}
-	if r.moment != now {
-		return nil, true, false
-	}
-	if found, ok = r.young[q]; ok {
-		return found, true, true
-	}
-	if found, ok = r.old[q]; ok {
-		r.keep(q, found)
-	}
-	return found, true, ok
+	place, rest := &r.asked[hash%uint64(len(r.asked))], uint32(hash>>32)
+	again = *place == rest
+	*place = rest
+	return nil, again, false
 }
 
 func (r *recent) put(now moment, q question, found []directory.Match) {
