@@ -309,11 +309,12 @@ type Store interface {
 	Contacts(ctx context.Context, key Key, after string, limit int) ([]contact.Contact, error)
 
 	// ByE164 returns the account's contacts with one of these E.164 numbers, at most limit, ordered by integration, id and
-	// the number's place in the contact. A number without + finds those that are not E.164 and have exactly these digits.
+	// the number's place in the contact. A number without + finds those that are not E.164 and have exactly these digits. The matches
+	// are the store's, which may remember them: nobody changes them or their lists.
 	ByE164(ctx context.Context, account string, numbers []string, limit int) ([]Match, error)
 
 	// BySuffix returns the account's contacts with a number that has a Match ending in these digits, at most limit, ordered as
-	// ByE164 does. Fewer than [MinSuffix] digits, or anything but digits, is an error.
+	// ByE164 does, and the store's as its are. Fewer than [MinSuffix] digits, or anything but digits, is an error.
 	BySuffix(ctx context.Context, account, digits string, limit int) ([]Match, error)
 
 	// ByEmail returns the account's contacts with one of these e-mail addresses, compared as [FoldEmail] writes them, at most

@@ -255,7 +255,7 @@ func enough[T any](limit int, hidden func(T) bool, ask func(limit int) ([]T, err
 	for n := max(limit, 1); ; n *= 4 {
 		all, err := ask(n)
 		asked := len(all)
-		all = slices.DeleteFunc(all, hidden)
+		all = slices.DeleteFunc(slices.Clone(all), hidden)
 		if err != nil || len(all) >= limit || asked < n || n > most {
 			return all[:min(len(all), max(limit, 0))], err
 		}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,6 +21,42 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	callers  *prometheus.CounterVec
 	calls    *prometheus.CounterVec
+
+	// What is counted at every request is looked up by its labels once.
+	ofRequests resolved[ofRequest, prometheus.Counter]
+	ofDuration resolved[string, prometheus.Observer]
+	ofCallers  resolved[string, prometheus.Counter]
+	ofCalls    resolved[ofCall, prometheus.Counter]
+}
+
+type ofRequest struct {
+	route, method string
+	status        int
+}
+
+type ofCall struct{ account, recognized string }
+
+// resolved are metrics by their labels. Those of a vector are never removed, and there are as many as the vector has.
+type resolved[K comparable, M any] struct {
+	mu    sync.RWMutex
+	known map[K]M
+}
+
+func (r *resolved[K, M]) of(labels K, resolve func() M) M {
+	r.mu.RLock()
+	metric, known := r.known[labels]
+	r.mu.RUnlock()
+	if known {
+		return metric
+	}
+	metric = resolve()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known = map[K]M{}
+	}
+	r.known[labels] = metric
+	return metric
 }
 
 func newMetrics(o HandlerOptions) *metrics {
@@ -55,9 +92,9 @@ func newMetrics(o HandlerOptions) *metrics {
 
 // looked counts one lookup of a caller.
 func (m *metrics) looked(result, account, recognized string) {
-	m.callers.WithLabelValues(result).Inc()
+	m.ofCallers.of(result, func() prometheus.Counter { return m.callers.WithLabelValues(result) }).Inc()
 	if recognized != "" {
-		m.calls.WithLabelValues(account, recognized).Inc()
+		m.ofCalls.of(ofCall{account, recognized}, func() prometheus.Counter { return m.calls.WithLabelValues(account, recognized) }).Inc()
 	}
 }
 
@@ -69,8 +106,10 @@ func (m *metrics) observe(x *exchange.Exchange) {
 	if !slices.Contains(knownMethods, method) {
 		method = "other" // anyone can make methods up
 	}
-	m.requests.WithLabelValues(x.Route, method, strconv.Itoa(x.Status)).Inc()
-	m.duration.WithLabelValues(x.Route).Observe(x.Took.Seconds())
+	m.ofRequests.of(ofRequest{x.Route, method, x.Status}, func() prometheus.Counter {
+		return m.requests.WithLabelValues(x.Route, method, strconv.Itoa(x.Status))
+	}).Inc()
+	m.ofDuration.of(x.Route, func() prometheus.Observer { return m.duration.WithLabelValues(x.Route) }).Observe(x.Took.Seconds())
 }
 
 func (m *metrics) handler() http.Handler {

@@ -1,5 +1,11 @@
 package sqlite
 
+import (
+	"context"
+
+	"github.com/contactbridge/contactbridge/directory"
+)
+
 // Await sets from how many new contacts of a page on they await their entry into the search index, and how many are entered at once.
 func Await(from, atOnce int) { awaitFrom, enterAtOnce = from, atOnce }
 
@@ -10,3 +16,28 @@ func LookupQueries() map[string]string {
 
 // Endings are the least and the greatest key in the index of numbers that end in these digits.
 func Endings(digits string) (from, to int64) { return endings(digits) }
+
+// MostRecent is how many bytes of answers to look-ups are remembered, half of them.
+const MostRecent = mostRecent
+
+// KnowsCommits reports whether the store knows when anything is committed to its file.
+func (s *Store) KnowsCommits() bool {
+	_, ok := s.commits.last()
+	return ok
+}
+
+// Remembered is how many answers to look-ups are remembered.
+func (s *Store) Remembered() int {
+	s.recent.mu.Lock()
+	defer s.recent.mu.Unlock()
+	return len(s.recent.young) + len(s.recent.old)
+}
+
+// Slowly is ByE164 for one number, with something that happens when the answer was found, and before it is remembered.
+func (s *Store) Slowly(ctx context.Context, account, number string, limit int, meanwhile func()) ([]directory.Match, error) {
+	q := question{account: account, numbers: 1, first: number, limit: limit}
+	return s.remembered(q, func() ([]directory.Match, error) {
+		defer meanwhile()
+		return s.byE164(ctx, account, []string{number}, limit)
+	})
+}

@@ -20,7 +20,12 @@ const (
 
 // Forget implements [directory.Store].
 func (s *Store) Forget(ctx context.Context, key directory.Key) error {
-	err := s.writer.transaction(ctx, func(tx *writer) error { return s.takeName(ctx, tx, key) })
+	var pk int64
+	err := s.writer.transaction(ctx, func(tx *writer) (err error) {
+		pk, err = s.takeName(ctx, tx, key)
+		return err
+	})
+	s.names.forget(pk) // also where it is not known whether that was committed
 	var underWay *directory.UnderWayError
 	if errors.As(err, &underWay) {
 		underWay.Run.Key = key
@@ -35,17 +40,17 @@ func (s *Store) Forget(ctx context.Context, key directory.Key) error {
 	return nil
 }
 
-// takeName takes an integration its name, by which everybody finds it, and deletes all but its contacts.
-func (s *Store) takeName(ctx context.Context, tx *writer, key directory.Key) error {
+// takeName takes an integration its name, by which everybody finds it, and deletes all but its contacts. It returns the integration's
+// pk, 0 where there is none.
+func (s *Store) takeName(ctx context.Context, tx *writer, key directory.Key) (pk int64, err error) {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM suppressed WHERE account = ? AND integration = ?", key.Account, key.Integration); err != nil {
-		return err
+		return 0, err
 	}
-	var pk int64
 	if err := tx.queryRow(ctx, "SELECT coalesce("+integrationOf+", 0)", []any{key.Account, key.Integration}, &pk); err != nil || pk == 0 {
-		return err
+		return pk, err
 	}
 	if err := s.refuseUnderWay(ctx, tx, pk); err != nil {
-		return err
+		return pk, err
 	}
 	for _, statement := range []string{
 		"DELETE FROM seen WHERE run IN (SELECT pk FROM runs WHERE integration = ?)",
@@ -56,11 +61,10 @@ func (s *Store) takeName(ctx context.Context, tx *writer, key directory.Key) err
 		"UPDATE integrations SET name = NULL WHERE pk = ?",
 	} {
 		if _, err := tx.ExecContext(ctx, statement, pk); err != nil {
-			return err
+			return pk, err
 		}
 	}
-	s.names.forget(pk)
-	return noteLeftovers(ctx, tx)
+	return pk, noteLeftovers(ctx, tx)
 }
 
 func (s *Store) refuseUnderWay(ctx context.Context, tx *writer, integration int64) error {

@@ -23,12 +23,14 @@ import (
 const victimPath = "DIRECTORY_KILL_TEST"
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(victimPath); path != "" {
-		if err := victim(path); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, program := range map[string]func(path string) error{victimPath: victim, renamerPath: renamer} {
+		if path := os.Getenv(variable); path != "" {
+			if err := program(path); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

@@ -28,6 +28,19 @@ func lookupQueries() []string {
 
 // ByE164 implements [directory.Store].
 func (s *Store) ByE164(ctx context.Context, account string, numbers []string, limit int) ([]directory.Match, error) {
+	q := question{account: account, numbers: len(numbers), limit: limit}
+	switch len(numbers) {
+	case 1:
+		q.first = numbers[0]
+	case 2:
+		q.first, q.second = numbers[0], numbers[1]
+	default:
+		return s.byE164(ctx, account, numbers, limit)
+	}
+	return s.remembered(q, func() ([]directory.Match, error) { return s.byE164(ctx, account, numbers, limit) })
+}
+
+func (s *Store) byE164(ctx context.Context, account string, numbers []string, limit int) ([]directory.Match, error) {
 	var all []hit
 	known := &directory.Decoded{}
 	for _, number := range numbers {
@@ -54,6 +67,11 @@ func (s *Store) BySuffix(ctx context.Context, account, digits string, limit int)
 	if err := directory.CheckSuffix(digits); err != nil {
 		return nil, err
 	}
+	q := question{account: account, first: digits, limit: limit}
+	return s.remembered(q, func() ([]directory.Match, error) { return s.bySuffix(ctx, account, digits, limit) })
+}
+
+func (s *Store) bySuffix(ctx context.Context, account, digits string, limit int) ([]directory.Match, error) {
 	least, greatest := endings(digits)
 	from := directory.Reverse(digits)
 	// ':' follows '9': every number that begins so lies between.

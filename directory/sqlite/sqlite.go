@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"time"
 
@@ -35,6 +36,8 @@ type Store struct {
 
 	lookups *readers // what every call waits for
 	books   *readers // what phonebooks are read by: they take long, and calls do not wait for them
+	recent  recent
+	commits commits
 	names   names
 }
 
@@ -68,7 +71,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	for _, set := range opts {
 		set(&o)
 	}
-	s := &Store{clock: o.clock, rules: directory.NewRules(o.judges)}
+	s := &Store{clock: o.clock, rules: directory.NewRules(o.judges), recent: recent{seed: maphash.MakeSeed()}}
 	var err error
 	if s.file, err = s.prepare(path, o.mustExist); err == nil {
 		err = s.open(ctx, s.file)
@@ -109,16 +112,19 @@ func (s *Store) open(ctx context.Context, file string) (err error) {
 	}
 	s.names.db = s.read
 	s.read.SetMaxIdleConns(otherReaders)
-	s.lookups, err = openReaders(ctx, s.read, lookupReaders, lookupQueries()...)
-	if err == nil {
-		s.books, err = openReaders(ctx, s.read, bookReaders, bookQueries()...)
+	if s.lookups, err = openReaders(ctx, s.read, lookupReaders, lookupQueries()...); err != nil {
+		return err
 	}
-	return err
+	if s.books, err = openReaders(ctx, s.read, bookReaders, bookQueries()...); err != nil {
+		return err
+	}
+	return s.commits.find(ctx, s.read, file)
 }
 
 // Close closes the file.
 func (s *Store) Close() error {
 	var errs []error
+	s.commits.close()
 	for _, pool := range []*readers{s.lookups, s.books} {
 		if pool != nil {
 			errs = append(errs, pool.close())

@@ -96,6 +96,19 @@ func (l *Limiter) Try(secret string, counts ...Count) (judged func(Verdict), wai
 	return t.judged, 0
 }
 
+// Trusted reports whether a secret was good, and not wrong since: it is tried without a wait. A try of it that proves good changes nothing,
+// unless a rule says [Rule.Clear], so that only one that does not need be told by Try.
+func (l *Limiter) Trusted(secret string) bool {
+	if secret == "" {
+		return false
+	}
+	hash := maphash.String(l.seed, secret)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, good := l.good[hash]
+	return good
+}
+
 // A try is one that may be judged.
 type try struct {
 	limiter *Limiter

@@ -227,3 +227,23 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d MiB more for addresses beyond the limit", (after-before)>>20)
 	}
 }
+
+// TestTrustedIsWhatNeedsNoWait asks of a secret before it was tried, when it was good, and when it was wrong since.
+func TestTrustedIsWhatNeedsNoWait(t *testing.T) {
+	l := guesses.New(time.Now)
+	count := guesses.Count{Key: guesses.Key{Subject: "x"}, Rule: guesses.Rule{Free: 3, Wait: time.Second, MaxWait: time.Second, Forget: time.Minute}}
+	for _, c := range []struct {
+		secret  string
+		verdict guesses.Verdict
+		want    bool
+	}{{"a", guesses.Good, true}, {"b", guesses.Wrong, false}, {"a", guesses.Unknown, true}, {"a", guesses.Wrong, false}, {"", guesses.Good, false}} {
+		judged, wait := l.Try(c.secret, count)
+		if wait > 0 {
+			t.Fatal("it waits")
+		}
+		judged(c.verdict)
+		if got := l.Trusted(c.secret); got != c.want {
+			t.Errorf("%q after verdict %d: trusted is %t", c.secret, c.verdict, got)
+		}
+	}
+}

@@ -6,22 +6,77 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
+	"sync"
 )
 
 const (
 	spareThreads = 1
-	collectAt    = 400 // percent
+
+	// How much garbage there may be before it is collected: in percent of what is used, and in bytes. The bytes count where they come
+	// to less, but never less than Go's own percent.
+	mostPercent, leastPercent = 400, 100
+	mostGarbage               = 48 << 20
 )
 
 // Requests makes room for requests. Runs keep every core busy, and Go's scheduler looks at the network every 10 ms only while
 // nothing is idle; with more threads than cores the operating system decides, which lets those who have slept go first. The
-// garbage of a run's pages is collected a quarter as often, unless GOGC says otherwise: each collection takes every
-// thread that it finds. Call it once, at the program's start.
-func Requests() {
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareThreads)
+// garbage of a run's pages is collected up to a quarter as often, as long as it takes little memory, unless GOGC says otherwise: each
+// collection takes every thread that it finds. Call it once, at the program's start; undo makes the program as it was.
+func Requests() (undo func()) {
+	threads := runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareThreads)
+	collect := func() {}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
+		collect = collectSeldom()
 	}
+	return func() {
+		collect()
+		runtime.GOMAXPROCS(threads)
+	}
+}
+
+// collectSeldom sets the percentage of garbage after every collection anew, until undo is called.
+func collectSeldom() (undo func()) {
+	var mu sync.Mutex
+	ended, percent := false, mostPercent
+	before := debug.SetGCPercent(percent)
+	used := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	afterCollections(func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		metrics.Read(used)
+		if p := percentOf(used[0].Value.Uint64()); p != percent && !ended {
+			percent = p
+			debug.SetGCPercent(p)
+		}
+		return !ended
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+		debug.SetGCPercent(before)
+	}
+}
+
+// percentOf returns how much garbage there may be beside so many bytes that are used. It changes in steps: to set it stops the program for a
+// moment.
+func percentOf(used uint64) int {
+	const step = 25
+	percent := int(mostGarbage * 100 / max(used, 1))
+	return min(max(percent/step*step, leastPercent), mostPercent)
+}
+
+// afterCollections calls f after every collection from now on, one call after the other, as long as it returns true.
+func afterCollections(f func() bool) {
+	type mark struct{ _ *byte } // with a pointer, so that it has memory of its own
+	var again func(*mark)
+	again = func(m *mark) {
+		if f() {
+			runtime.SetFinalizer(m, again)
+		}
+	}
+	runtime.SetFinalizer(&mark{}, again)
 }
 
 // Low does f on a thread of its own that others go before, where the operating system knows such threads, and returns when f

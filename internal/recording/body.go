@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // member is a key of an object, whose order stays.
@@ -147,8 +148,16 @@ func (s *scrubber) value(path, key string, value any) any {
 // has reports whether a set has a key, or the end of its path.
 func has(keys map[string]bool, path, key string) bool { return keys[key] || keys[path] }
 
-// ordinaryKey fits the names of fields. Anything else, such as an address, is data in the place of a name.
-var ordinaryKey = regexp.MustCompile(`^[@$_\pL][\pL\pN_.@$:\-]{0,79}$`)
+// ordinaryKey fits the names of fields; see [isOrdinaryKey]. How long they may be does not stand in it: eighty times the class of all
+// letters would take megabytes of memory, in every process.
+var ordinaryKey = regexp.MustCompile(`^[@$_\pL][\pL\pN_.@$:\-]*$`)
+
+const longestKey = 80 // characters
+
+// isOrdinaryKey reports whether a key looks like the name of a field. Anything else, such as an address, is data in the place of a name.
+func isOrdinaryKey(key string) bool {
+	return utf8.RuneCountInString(key) <= longestKey && ordinaryKey.MatchString(key)
+}
 
 // key replaces a key that is data.
 func (s *scrubber) key(key string) string {
@@ -156,7 +165,7 @@ func (s *scrubber) key(key string) string {
 	switch {
 	case s.keys[key], isHex.MatchString(key):
 		return key
-	case isID, !ordinaryKey.MatchString(key), isMail.MatchString(key) && !strings.HasPrefix(key, "@") && !isAnnotation.MatchString(key), len(onlyDigits(key)) > ending, s.isHeard(key):
+	case isID, !isOrdinaryKey(key), isMail.MatchString(key) && !strings.HasPrefix(key, "@") && !isAnnotation.MatchString(key), len(onlyDigits(key)) > ending, s.isHeard(key):
 		return s.text(key)
 	}
 	return key

@@ -113,6 +113,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header["Cache-Control"] = noStore
 	header["X-Content-Type-Options"] = noSniff
 	header["Content-Disposition"] = asFile // a browser that is led here shows nothing of it
+	if number, is := callerPath(r); is {
+		exchange.Of(r.Context()).Route = lookUpCallerPath
+		a.lookUpCallerBy(w, r, number)
+		return
+	}
 	a.mux.ServeHTTP(w, r)
 	if _, path, found := strings.Cut(r.Pattern, " "); found {
 		exchange.Of(r.Context()).Route = path

@@ -89,7 +89,7 @@ type attributionQuestion struct {
 
 func (a *API) routeCallers() {
 	o := operation{
-		id: "lookUpCaller", method: http.MethodGet, path: "/api/v1/callers/{number}", tag: "callers", scopes: only(registry.ScopeCallers),
+		id: "lookUpCaller", method: http.MethodGet, path: lookUpCallerPath, tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "Who is calling",
 		details: "Ranked matches: exact numbers before national before renumbered before a company's range before equal endings. named is who the call is shown as, reason why. An unknown number is not an error: the answer has no matches. Every question counts as a call, and is kept for as long as the account says.",
 	}
@@ -128,11 +128,33 @@ type nowhere struct{ huma.Adapter }
 // Handle forgets the handler.
 func (nowhere) Handle(*huma.Operation, func(huma.Context)) {}
 
+const (
+	callersBegin     = "/api/v1/callers/"
+	lookUpCallerPath = callersBegin + "{number}"
+)
+
+// callerPath returns the number of a path of lookUpCaller, as the mux would, which takes longer; is is false where the mux has to look.
+func callerPath(r *http.Request) (number string, is bool) {
+	number, is = strings.CutPrefix(r.URL.Path, callersBegin)
+	if !is || r.Method != http.MethodGet || number == "" || number == "." || number == ".." || strings.Contains(number, "/") {
+		return "", false
+	}
+	// RawPath is empty where nothing in the path was encoded, or nothing that need be.
+	if raw := r.URL.RawPath; raw != "" && (!strings.HasPrefix(raw, callersBegin) || strings.Contains(raw[len(callersBegin):], "/")) {
+		return "", false
+	}
+	return number, true
+}
+
 var callersOnly = only(registry.ScopeCallers)
 
 // lookUpCaller answers who is calling.
 func (a *API) lookUpCaller(w http.ResponseWriter, r *http.Request) {
-	q, p := parseCallerQuestion(r)
+	a.lookUpCallerBy(w, r, r.PathValue("number"))
+}
+
+func (a *API) lookUpCallerBy(w http.ResponseWriter, r *http.Request, number string) {
+	q, p := parseCallerQuestion(r, number)
 	actor, account, refused := a.enter(r, bearer(r), callersOnly, oneAccount)
 	if refused != nil {
 		p = refused
@@ -167,8 +189,8 @@ var bodies = sync.Pool{New: func() any { return new([]byte) }}
 var jsonType = []string{"application/json"}
 
 // parseCallerQuestion reads the parameters as strictly as the framework does.
-func parseCallerQuestion(r *http.Request) (callerQuestion, *problem) {
-	q := callerQuestion{Number: r.PathValue("number")}
+func parseCallerQuestion(r *http.Request, number string) (callerQuestion, *problem) {
+	q := callerQuestion{Number: number}
 	if len(q.Number) > 128 {
 		return q, invalid("number", "This is too long for a number.", "Send one number, of at most 128 characters.")
 	}

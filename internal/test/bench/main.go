@@ -62,7 +62,7 @@ var benchmarks = []benchmark{
 	{names: []string{"unchanged-postgres"}, run: unchangedPostgres, postgres: true},
 	{names: []string{"judge"}, run: judge},
 	{names: []string{"lookup"}, run: lookup, postgres: true},
-	{names: []string{"callers-http", "callers-explain", "callers-busy"}, run: callers, postgres: true},
+	{names: []string{"callers-http", "callers-first", "callers-p99", "callers-explain", "callers-busy"}, run: callers, postgres: true},
 	{names: []string{"ldap-search", "ldap-number", "ldap-busy", "phonebook", "carddav-initial", "memory-phones"}, run: ldapSearch, prepare: preparePhones},
 	{names: []string{"ldap-search-postgres", "ldap-number-postgres", "ldap-busy-postgres"}, run: ldapSearchPostgres, prepare: preparePhonesPostgres},
 	{names: []string{"console-catalogue", "console-overview", "console-pages", "console-search"}, run: consoles, postgres: true},

@@ -318,11 +318,7 @@ func (d *directoryOfPhones) library(ctx context.Context, searches []search, find
 
 // besideRun is the 99th percentile, in milliseconds, of searches beside a run and without one.
 func (d *directoryOfPhones) besideRun(ctx context.Context, l *laboratory, phone *telephone, searches []search) (busy, idle float64, err error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	percent := debug.SetGCPercent(100) // the only way to read it
-	debug.SetGCPercent(percent)
-	defer debug.SetGCPercent(percent)
-	priority.Requests() // as the hub's process does
+	defer priority.Requests()() // as the hub's process does
 	people, n := sample.New(seed+1, start), 0
 	return paired(ctx, l.repeat,
 		func(ctx context.Context) (float64, error) {
