@@ -180,13 +180,18 @@ func vector(words []string) string {
 	return text.String()
 }
 
-// create writes contacts that are new.
+// create writes contacts that are new. Each row is made while PostgreSQL stores those before it.
 func (p *pageTx) create(ctx context.Context, made []*directory.Fate) error {
-	rows := make([][]any, len(made))
-	for i, f := range made {
-		rows[i] = []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], f.JSON(&p.buffer), sorted(append(wordsOf(p.account, f.Record), p.bookWords(f.Key)...)), p.Started.UnixMilli()}
+	if len(made) == 0 {
+		return nil
 	}
-	return p.copy(ctx, "contacts", []string{"account", "pk", "integration", "id", "hash", "data", "words", "changed"}, rows)
+	columns := []string{"account", "pk", "integration", "id", "hash", "data", "words", "changed"}
+	return p.copy(ctx, "contacts", columns, pgx.CopyFromSlice(len(made), func(i int) ([]any, error) {
+		f := made[i]
+		p.buffer = p.buffer[:0] // the row before is encoded
+		words := sorted(append(wordsOf(p.account, f.Record), p.bookWords(f.Key)...))
+		return []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], f.JSON(&p.buffer), words, p.Started.UnixMilli()}, ctx.Err()
+	}))
 }
 
 // rewrite replaces what changed contacts say, and takes their numbers away.
@@ -214,39 +219,30 @@ func (p *pageTx) Rehash(_ context.Context, same []*directory.Fate) error {
 
 // writeNumbers writes the numbers of contacts that have none, or none left.
 func (p *pageTx) writeNumbers(ctx context.Context, fates []*directory.Fate) error {
-	rows := make([][]any, 0, min(2*len(fates), mostAtOnce))
-	for _, f := range fates {
-		if len(rows) >= mostAtOnce {
-			if err := p.copyNumbers(ctx, rows); err != nil {
-				return err
-			}
-			rows = rows[:0]
-		}
-		numbers := f.Record.Numbers
-		for place := range numbers[:min(len(numbers), directory.MaxNumbers)] {
-			n := &numbers[place]
-			match, full := n.Digits()
-			if match == "" {
+	if !slices.ContainsFunc(fates, func(f *directory.Fate) bool { return len(f.Record.Numbers) > 0 }) {
+		return nil
+	}
+	columns := []string{"account", "contact", "position", "reversed", "isfull", "raw", "extension"}
+	at, next := 0, 0 // contact, and place in its list
+	return p.copy(ctx, "numbers", columns, pgx.CopyFromFunc(func() ([]any, error) {
+		for at < len(fates) {
+			f, place := fates[at], next
+			if place == min(len(f.Record.Numbers), directory.MaxNumbers) {
+				at, next = at+1, 0
 				continue
 			}
-			rows = append(rows, []any{p.account, f.Key, int32(place), directory.Reverse(match), full, []byte(n.Written()), []byte(n.Extension)})
+			next++
+			n := &f.Record.Numbers[place]
+			if match, full := n.Digits(); match != "" {
+				return []any{p.account, f.Key, int32(place), directory.Reverse(match), full, []byte(n.Written()), []byte(n.Extension)}, ctx.Err()
+			}
 		}
-	}
-	return p.copyNumbers(ctx, rows)
-}
-
-// mostAtOnce is how many rows are gathered before they are written: pages of giant contacts have millions of numbers.
-const mostAtOnce = 10_000
-
-func (p *pageTx) copyNumbers(ctx context.Context, rows [][]any) error {
-	return p.copy(ctx, "numbers", []string{"account", "contact", "position", "reversed", "isfull", "raw", "extension"}, rows)
+		return nil, ctx.Err()
+	}))
 }
 
 // copy streams rows into a table: the cheapest way in for rows that are not there yet.
-func (p *pageTx) copy(ctx context.Context, table string, columns []string, rows [][]any) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	_, err := p.tx.CopyFrom(ctx, pgx.Identifier{postgresdb.Schema, table}, columns, pgx.CopyFromRows(rows))
+func (p *pageTx) copy(ctx context.Context, table string, columns []string, rows pgx.CopyFromSource) error {
+	_, err := p.tx.CopyFrom(ctx, pgx.Identifier{postgresdb.Schema, table}, columns, rows)
 	return err
 }
