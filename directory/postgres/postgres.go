@@ -35,6 +35,7 @@ var tables = &postgresdb.Tables{
 		9:  "every contact is entered anew, so that it is found by other spellings, which takes a while",
 		10: "when each contact was changed last", 11: "agents",
 		12: "which contacts are in which phonebook", 13: "the words of names in phonebooks",
+		17: "numbers of integrations and phonebooks that every node of a cluster can give",
 	},
 }
 
