@@ -36,6 +36,7 @@ var tables = &postgresdb.Tables{
 		10: "when each contact was changed last", 11: "agents",
 		12: "which contacts are in which phonebook", 13: "the words of names in phonebooks",
 		15: "which contacts each page of a run has shown",
+		17: "numbers of integrations and phonebooks that every node of a cluster can give",
 	},
 }
 

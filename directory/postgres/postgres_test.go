@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,26 @@ var server pgtest.Suite
 func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 
 func TestStore(t *testing.T) {
+	runSuite(t, func(t *testing.T) string { return server.Database(t).DSN })
+}
+
+// TestPartitionedStore runs the suite on tables that were moved into partitions as docs/scaling.md says.
+func TestPartitionedStore(t *testing.T) {
+	statements := strings.Replace(partitions(t), "parts CONSTANT int := 16", "parts CONSTANT int := 2", 1)
+	runSuite(t, func(t *testing.T) string {
+		db := server.Database(t)
+		store, err := postgres.Open(t.Context(), db.DSN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.Close()
+		db.Exec(t, statements)
+		return db.DSN
+	})
+}
+
+// runSuite runs the suite of all stores on databases that make returns.
+func runSuite(t *testing.T, make func(t *testing.T) (dsn string)) {
 	addresses := map[directory.Store]string{}
 	open := func(t *testing.T, dsn string, clock func() time.Time) directory.Store {
 		store, err := postgres.Open(t.Context(), dsn, postgres.WithClock(clock), postgres.WithJudges(directorytest.Judges))
@@ -27,7 +48,7 @@ func TestStore(t *testing.T) {
 	}
 	directorytest.Run(t, directorytest.Harness{
 		Open: func(t *testing.T, clock func() time.Time) directory.Store {
-			return open(t, server.Database(t).DSN, clock)
+			return open(t, make(t), clock)
 		},
 		Reopen: func(t *testing.T, store directory.Store, clock func() time.Time) directory.Store {
 			return open(t, addresses[store], clock)

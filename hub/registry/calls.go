@@ -63,7 +63,7 @@ func (d *DB) Calls(ctx context.Context, account string, before int64, limit int)
 func (d *DB) PurgeCalls(ctx context.Context, account string, refs []directory.Ref, numbers []string) (n int64, err error) {
 	err = d.change(ctx, func(s session) error {
 		for _, ref := range refs {
-			gone, err := s.exec(ctx, "DELETE FROM hub.calls WHERE id IN (SELECT call FROM hub.call_contacts WHERE account = $1 AND integration = $2 AND contact = $3)",
+			gone, err := s.exec(ctx, "DELETE FROM hub.calls WHERE account = $1 AND id IN (SELECT call FROM hub.call_contacts WHERE account = $1 AND integration = $2 AND contact = $3)",
 				account, ref.Integration, contactDigest(ref))
 			if err != nil {
 				return err
@@ -98,7 +98,7 @@ func (d *DB) PruneCalls(ctx context.Context, account string, before time.Time, m
 		{"time < $2", micros(before)},
 		{"id <= (SELECT c.id FROM hub.calls c WHERE c.account = $1 ORDER BY c.id DESC LIMIT 1 OFFSET $2)", int64(most)},
 	} {
-		text := "DELETE FROM hub.calls WHERE id IN (SELECT id FROM hub.calls WHERE account = $1 AND " + condition.text + " LIMIT $3)"
+		text := "DELETE FROM hub.calls WHERE account = $1 AND id IN (SELECT id FROM hub.calls WHERE account = $1 AND " + condition.text + " LIMIT $3)"
 		for n := int64(pruneBatch); n == pruneBatch; {
 			var err error
 			if n, err = d.write().exec(ctx, text, account, condition.value, pruneBatch); err != nil {

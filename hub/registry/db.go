@@ -48,7 +48,7 @@ var steps = map[int64]string{
 	6:  "uploaded files",
 	7:  "logs of runs, alerts, and how deliveries to webhooks went",
 	8:  "who read phonebooks",
-	9:  "accounts that are being removed are found without reading all of them",
+	9:  "accounts that are being removed are found without reading all of them; look-ups are kept by account",
 	10: "phonebooks that are made in the console, and what devices sign in with",
 }
 

@@ -59,7 +59,7 @@ func (d *DB) DeleteIntegration(ctx context.Context, key directory.Key) error {
 		if _, err := s.exec(ctx, "DELETE FROM hub.secrets WHERE owner = $1", Owner(key)); err != nil {
 			return err
 		}
-		if _, err := s.exec(ctx, "DELETE FROM hub.calls WHERE id IN (SELECT call FROM hub.call_contacts WHERE account = $1 AND integration = $2)",
+		if _, err := s.exec(ctx, "DELETE FROM hub.calls WHERE account = $1 AND id IN (SELECT call FROM hub.call_contacts WHERE account = $1 AND integration = $2)",
 			key.Account, key.Integration); err != nil {
 			return err
 		}

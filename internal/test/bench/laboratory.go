@@ -53,12 +53,12 @@ const fields = `{name: "first_name || ' ' || last_name", company: company, title
 const selected = `id, first_name || ' ' || last_name AS name, company, title, email, email2, phone, mobile, city AS address,
   'https://crm.example.com/customers/' || id AS url, plan, created_at, updated_at`
 
-func newLaboratory(ctx context.Context, contacts, repeat int, smoke bool) (*laboratory, error) {
+func newLaboratory(ctx context.Context, contacts, big, repeat int, smoke bool) (*laboratory, error) {
 	dir, err := os.MkdirTemp("", "contactbridge-bench-")
 	if err != nil {
 		return nil, err
 	}
-	l := &laboratory{contacts: contacts, big: 1_000_000, repeat: repeat, dir: dir, binary: filepath.Join(dir, "contactbridge"), sqlitePath: filepath.Join(dir, "crm.db")}
+	l := &laboratory{contacts: contacts, big: big, repeat: repeat, dir: dir, binary: filepath.Join(dir, "contactbridge"), sqlitePath: filepath.Join(dir, "crm.db")}
 	if smoke {
 		l.big = contacts * 2
 	}

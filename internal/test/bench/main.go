@@ -80,7 +80,8 @@ var errMissed = errors.New("a target was missed (this machine may be busy: compa
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	contacts := flags.Int("contacts", 200_000, "contacts in the database; incremental, memory and page always use 1,000,000")
+	contacts := flags.Int("contacts", 200_000, "contacts in the database; incremental, memory and page use those of --big")
+	big := flags.Int("big", 1_000_000, "contacts of incremental, memory and page, which compare them with fewer")
 	asJSON := flags.Bool("json", false, "one object a line")
 	smoke := flags.Bool("smoke", false, "small: shows that every benchmark works; targets are not judged")
 	only := flags.String("only", "", "comma-separated names")
@@ -92,7 +93,7 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	l, err := newLaboratory(ctx, *contacts, *repeat, *smoke)
+	l, err := newLaboratory(ctx, *contacts, *big, *repeat, *smoke)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,9 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if o.contactsStored > 0 {
+		return storeSample(ctx, o, os.Stdout)
+	}
 	if o.simulate > 0 {
 		given := map[string]bool{}
 		flags.Visit(func(f *flag.Flag) { given[f.Name] = true })

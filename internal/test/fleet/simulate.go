@@ -30,13 +30,18 @@ type simulation struct {
 	took     time.Duration
 	asked    bool          // PostgreSQL counts statements
 	linger   time.Duration // how long hubs go on after every integration has run
+
+	contactsStored int
+	partitions     string
 }
 
 func (s *simulation) declare(flags *flag.FlagSet) {
 	flags.IntVar(&s.simulate, "simulate", 0, "instead of a fleet: so many integrations whose runs only take time, to measure scheduler, registry and queue; with it, --every is 30m and --duration 30s by default")
-	flags.IntVar(&s.accounts, "accounts", 0, "with --simulate, their accounts; 0: one for each integration")
+	flags.IntVar(&s.accounts, "accounts", 0, "with --simulate or --store, how many accounts there are; 0: one for each integration, or for each 5,000 contacts")
 	flags.IntVar(&s.places, "places", 16, "with --simulate, runs at once of each of the --workers")
 	flags.DurationVar(&s.took, "took", 3*time.Millisecond, "with --simulate, how long a run takes")
+	flags.IntVar(&s.contactsStored, "store", 0, "instead of a fleet: so many contacts are stored in a directory on PostgreSQL, to measure what they take")
+	flags.StringVar(&s.partitions, "partitions", "", "with --store, a file whose SQL moves the tables into partitions, such as docs/scaling.md; then everything is measured again")
 	flags.BoolVar(&s.asked, "statements", false, "with --simulate, list the statements that cost PostgreSQL most; it needs the extension pg_stat_statements")
 }
 
@@ -306,8 +311,10 @@ func (m measure) print(out io.Writer, name string) {
 		scale float64
 		unit  string
 	}{
-		{"processor, PostgreSQL", l.server.Seconds(), 1000, "ms"}, {"processor, hubs", l.hubs.Seconds(), 1000, "ms"},
-		{"transactions", float64(l.transactions), 1, ""}, {"log (WAL), bytes", float64(l.wal), 1, ""},
+		{"processor, PostgreSQL", l.server.Seconds(), 1000, "ms"},
+		{"processor, hubs", l.hubs.Seconds(), 1000, "ms"},
+		{"transactions", float64(l.transactions), 1, ""},
+		{"log (WAL), bytes", float64(l.wal), 1, ""},
 	} {
 		fmt.Fprintf(w, "%s\t%s\t%.2f %s\t\n", row.name, amount(row.all), row.all/n*row.scale, row.unit)
 	}
