@@ -236,6 +236,18 @@ func (s *BookState) KeyOf(card string) (key int64, ok bool) {
 	return int64(binary.BigEndian.Uint64(block)), true
 }
 
+// IDsByIntegration returns what refs name, each once.
+func IDsByIntegration(refs []Ref) map[string][]string {
+	ids, seen := map[string][]string{}, make(map[Ref]bool, len(refs))
+	for _, r := range refs {
+		if !seen[r] {
+			seen[r] = true
+			ids[r.Integration] = append(ids[r.Integration], r.ID)
+		}
+	}
+	return ids
+}
+
 // maxSort is how many bytes of a name are sorted by.
 const maxSort = 120
 

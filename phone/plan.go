@@ -26,6 +26,9 @@ type plan struct {
 
 	onceMobile sync.Once
 	mobile     *automaton // 1: a number that can only be a mobile's; nil if it could not be built
+
+	onceExit sync.Once
+	exit     string // what is dialled before the calling code of another country
 }
 
 // A callingCode is a country calling code and the plans that share it.

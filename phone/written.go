@@ -93,24 +93,36 @@ func IsMobile(e164 string) bool {
 // ExitCode returns what is dialled in a region before the calling code of another country: 00, 011. It is 00 where the region is
 // unknown.
 func ExitCode(region string) string {
+	p := planOf(region)
+	if p == nil {
+		return usualExit
+	}
+	p.onceExit.Do(func() { p.exit = exitCode(p) })
+	return p.exit
+}
+
+const usualExit = "00"
+
+// exitCode asks the library how a number abroad is dialled.
+func exitCode(p *plan) string {
 	foreign, e164 := "+442079460018", "442079460018"
-	if CallingCode(region) == "44" {
+	if p.code.digits == "44" {
 		foreign, e164 = "+493023125000", "493023125000"
 	}
 	parsed, err := phonenumbers.Parse(foreign, "")
-	if err != nil || !KnownRegion(region) {
-		return "00"
+	if err != nil {
+		return usualExit
 	}
 	digits := strings.Map(func(c rune) rune {
 		if c < '0' || c > '9' {
 			return -1
 		}
 		return c
-	}, phonenumbers.FormatOutOfCountryCallingNumber(parsed, strings.ToUpper(region)))
+	}, phonenumbers.FormatOutOfCountryCallingNumber(parsed, p.region))
 	if code, ok := strings.CutSuffix(digits, e164); ok && code != "" {
 		return code
 	}
-	return "00"
+	return usualExit
 }
 
 // Spellings returns ways in which people and programs write a full number, the likeliest first, those from before and after a

@@ -597,16 +597,12 @@ func (s *Store) MembersOf(ctx context.Context, book directory.BookState, refs []
 	if err != nil || id == 0 {
 		return nil, err
 	}
-	ids := map[string][][]byte{}
-	seen := map[directory.Ref]bool{}
-	for _, r := range refs {
-		if !seen[r] {
-			seen[r] = true
-			ids[r.Integration] = append(ids[r.Integration], []byte(r.ID))
-		}
-	}
 	var places []directory.Place
-	for integration, some := range ids {
+	for integration, ids := range directory.IDsByIntegration(refs) {
+		some := make([][]byte, len(ids))
+		for i, id := range ids {
+			some[i] = []byte(id)
+		}
 		found, err := s.places(ctx, `SELECT m.contact, m.seq, m.sort FROM contactbridge.integrations i CROSS JOIN unnest($4::bytea[]) AS named (id)
 			CROSS JOIN LATERAL (SELECT pk FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND integration = i.id AND id = named.id OFFSET 0) AS c`+inBookOf+
 			` WHERE i.account = $1 AND i.name = $3`, account, id, []byte(integration), some)

@@ -581,17 +581,9 @@ var placesByID = many{
 
 // MembersOf implements [directory.Books].
 func (s *Store) MembersOf(ctx context.Context, book directory.BookState, refs []directory.Ref) ([]directory.Member, error) {
-	ids := map[string][]any{}
-	seen := map[directory.Ref]bool{}
-	for _, r := range refs {
-		if !seen[r] {
-			seen[r] = true
-			ids[r.Integration] = append(ids[r.Integration], r.ID)
-		}
-	}
 	var places []directory.Place
-	for integration, some := range ids {
-		found, err := s.placesOf(ctx, &book, placesByID, []any{book.Account, integration}, some)
+	for integration, some := range directory.IDsByIntegration(refs) {
+		found, err := s.placesOf(ctx, &book, placesByID, []any{book.Account, integration}, anyOf(some))
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package phonebooks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -22,6 +23,19 @@ const (
 
 	mitelBytes = 10_000
 )
+
+// directory writes lines as the entries that Snom, Cisco and Fanvil read: one that says so where there are none.
+func (d *xmlDoc) directory(all []line) {
+	if len(all) == 0 {
+		all = []line{{name: noEntries}}
+	}
+	for _, one := range all {
+		d.WriteString("<DirectoryEntry>")
+		d.text("Name", one.name)
+		d.text("Telephone", one.number)
+		d.WriteString("</DirectoryEntry>\n")
+	}
+}
 
 // more is the address of the next page of a list.
 func (r *request) more(file string, size int) string {
@@ -56,16 +70,7 @@ func snomDirectory(ctx context.Context, r *request) (*document, error) {
 	d.WriteString("<SnomIPPhoneDirectory>")
 	d.text("Title", r.title)
 	d.text("Prompt", "Dial")
-	all := lines(entries)
-	if len(all) == 0 {
-		all = []line{{name: noEntries}}
-	}
-	for _, one := range all {
-		d.WriteString("<DirectoryEntry>")
-		d.text("Name", one.name)
-		d.text("Telephone", one.number)
-		d.WriteString("</DirectoryEntry>\n")
-	}
+	d.directory(lines(entries))
 	if more {
 		d.WriteString("<SoftKeyItem><Name>F2</Name><Label>More</Label>")
 		d.text("URL", r.more("snom-directory.xml", snomPage))
@@ -112,19 +117,12 @@ func ciscoList(ctx context.Context, r *request) (*document, error) {
 	d.WriteString("<CiscoIPPhoneDirectory>")
 	d.text("Title", cut(r.title, 64))
 	first := r.offset() + 1
-	switch {
-	case len(entries) == 0:
+	if len(entries) == 0 {
 		d.text("Prompt", noEntries)
-		d.WriteString("<DirectoryEntry><Name>" + noEntries + "</Name><Telephone></Telephone></DirectoryEntry>\n")
-	default:
+	} else {
 		d.text("Prompt", fmt.Sprintf("%d-%d", first, first+len(entries)-1))
 	}
-	for _, one := range entries {
-		d.WriteString("<DirectoryEntry>")
-		d.text("Name", one.name)
-		d.text("Telephone", one.number)
-		d.WriteString("</DirectoryEntry>\n")
-	}
+	d.directory(entries)
 	d.WriteString("<SoftKeyItem><Name>Dial</Name><URL>SoftKey:Dial</URL><Position>1</Position></SoftKeyItem>")
 	d.WriteString("<SoftKeyItem><Name>Exit</Name><URL>SoftKey:Exit</URL><Position>3</Position></SoftKeyItem>")
 	if !last {
@@ -199,16 +197,7 @@ func fanvilList(ctx context.Context, r *request) (*document, error) {
 	d := newXML()
 	d.WriteString("<FanvilIPPhoneDirectory>")
 	d.text("Title", r.title)
-	all := lines(entries)
-	if len(all) == 0 {
-		all = []line{{name: noEntries}}
-	}
-	for _, one := range all {
-		d.WriteString("<DirectoryEntry>")
-		d.text("Name", one.name)
-		d.text("Telephone", one.number)
-		d.WriteString("</DirectoryEntry>\n")
-	}
+	d.directory(lines(entries))
 	if more {
 		d.WriteString(`<SoftKey index="2"><Name>More</Name>`)
 		d.text("URI", r.more("fanvil-list.xml", fanvilPage))
@@ -277,11 +266,7 @@ var gigasetNumbers = []string{"hm", "nr", "mb", "sip"}
 
 // gigaset answers Gigaset's protocol for online directories.
 func gigaset(ctx context.Context, r *request) (*document, error) {
-	kind := r.query.Get("type")
-	if kind == "" {
-		kind = "pb"
-	}
-	head := attr("response", "get_list") + attr("type", kind)
+	head := r.gigasetHead()
 	if id := r.query.Get("reqid"); id != "" {
 		head += attr("reqid", id)
 	}
@@ -405,6 +390,11 @@ func (r *request) gigasetNumber(ctx context.Context, a *gigasetAnswer, text stri
 	return err
 }
 
+// gigasetHead are the attributes that every answer begins with.
+func (r *request) gigasetHead() string {
+	return attr("response", "get_list") + attr("type", cmp.Or(r.query.Get("type"), "pb"))
+}
+
 func unstarred(text string) string {
 	return strings.TrimSpace(strings.Trim(strings.TrimSpace(text), "*"))
 }
@@ -422,10 +412,6 @@ func begins(name, text string) bool {
 
 func gigasetUnfilled(r *request) *document {
 	d := newXML()
-	kind := r.query.Get("type")
-	if kind == "" {
-		kind = "pb"
-	}
-	d.WriteString("<error" + attr("response", "get_list") + attr("type", kind) + fmt.Sprintf("><errorid>%d</errorid></error>\n", gigasetNothing))
+	d.WriteString("<error" + r.gigasetHead() + fmt.Sprintf("><errorid>%d</errorid></error>\n", gigasetNothing))
 	return d.done()
 }
