@@ -60,14 +60,18 @@ func (l *laboratory) learn(ctx context.Context, url string) error {
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(io.Discard, response.Body)
+		answer, err := io.ReadAll(response.Body)
 		response.Body.Close()
 		if err != nil {
 			return err
 		}
 		l.longest = max(l.longest, time.Since(started))
-		if response.StatusCode != http.StatusServiceUnavailable {
+		switch response.StatusCode {
+		case http.StatusOK:
 			return nil
+		case http.StatusServiceUnavailable, http.StatusGatewayTimeout: // the latter where this machine stands still meanwhile
+		default:
+			return fmt.Errorf("the bridge answered %s: %s", response.Status, answer)
 		}
 	}
 }
