@@ -33,8 +33,17 @@ var wire = []struct {
 	slot slot
 	name string
 }{
-	{slotCountry, ""}, {slotTitle, "title"}, {slotCompany, "company"}, {slotEmails, "emails"}, {slotPhones, "phones"}, {slotPhotoURL, "photo_url"},
-	{slotAddress, "address"}, {slotWebsites, "websites"}, {slotTwitter, "twitter"}, {slotURL, "url"}, {slotCustom, "custom_fields"},
+	{slotCountry, ""},
+	{slotTitle, "title"},
+	{slotCompany, "company"},
+	{slotEmails, "emails"},
+	{slotPhones, "phones"},
+	{slotPhotoURL, "photo_url"},
+	{slotAddress, "address"},
+	{slotWebsites, "websites"},
+	{slotTwitter, "twitter"},
+	{slotURL, "url"},
+	{slotCustom, "custom_fields"},
 }
 
 // newEncoding returns how the contacts of a mapper's fields are written; nil if that takes more than plain columns, a name among them.
