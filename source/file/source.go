@@ -99,6 +99,8 @@ type reading struct {
 	cursor   *cursor
 	row      record.Row
 	json     []byte // of the last contact that was encoded
+	encoded  int    // contacts
+	missed   int    // records that it was tried with in vain
 	position []byte
 	yielded  int
 	faults   int
@@ -219,8 +221,12 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 
 // fill makes the row the contact of the record that was read last.
 func (r *reading) fill(ctx context.Context) {
-	if r.sent != nil && r.encode() {
-		return
+	if r.sent != nil && r.missed <= r.encoded+mostMissed {
+		if r.encode() {
+			r.encoded++
+			return
+		}
+		r.missed++
 	}
 	m := r.version.mapping
 	if err := m.contact(&r.row, r.cursor.Values); err != nil {
@@ -231,6 +237,10 @@ func (r *reading) fill(ctx context.Context) {
 	}
 	m.id.number(&r.row, r.cursor.Start.Offset)
 }
+
+// mostMissed is how many more records may be encoded in vain than are encoded. In some files every record has a list that is taken apart before
+// it is sent: to try each would take longer than to make contacts of them at once.
+const mostMissed = 8
 
 // encode makes the row the JSON of the record that was read last. It returns false where that takes the contact.
 func (r *reading) encode() bool {
