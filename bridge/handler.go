@@ -48,6 +48,11 @@ type Handler struct {
 	// requests at once.
 	Prepare func(*contact.Contact)
 
+	// Leaves reports whether Prepare would leave a contact exactly as it is, going by its Emails, Phones, Websites and Country, which are all that it
+	// has. With it, an [Encoder] is asked for the JSON of such contacts. It must not keep the contact. May be nil. It is called by several requests
+	// at once.
+	Leaves func(*contact.Contact) bool
+
 	// Guesses holds off callers that guess credentials. May be nil.
 	Guesses Guesses
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -156,7 +157,7 @@ func (p *page) read(ctx context.Context, src Source) error {
 
 // take takes the source's changes after a position in. more says that the source ended by itself, and that the page has room left.
 func (p *page) take(ctx context.Context, src Source, after Position, most int) (more bool, err error) {
-	for change, err := range src.Read(ctx, p.run, after, most) {
+	for change, err := range p.changes(ctx, src, after, most) {
 		if err != nil {
 			return false, err
 		}
@@ -165,6 +166,19 @@ func (p *page) take(ctx context.Context, src Source, after Position, most int) (
 		}
 	}
 	return true, ctx.Err() // an iteration that was stopped may look like one that is at its end (T11)
+}
+
+// changes returns the source's changes after a position, encoded where the source does that.
+func (p *page) changes(ctx context.Context, src Source, after Position, most int) iter.Seq2[Change, error] {
+	encoder, ok := src.(Encoder)
+	switch {
+	case !ok:
+	case p.h.Prepare == nil:
+		return encoder.ReadEncoded(ctx, p.run, after, most, func(*contact.Contact) bool { return true })
+	case p.h.Leaves != nil:
+		return encoder.ReadEncoded(ctx, p.run, after, most, p.h.Leaves)
+	}
+	return src.Read(ctx, p.run, after, most)
 }
 
 // begin notes where the page starts, unless it has been taken already.
@@ -252,6 +266,10 @@ func idWithin(id string) string {
 
 // write appends one change.
 func (p *page) write(change *Change) {
+	if len(change.JSON) > 0 {
+		p.writeEncoded(change.JSON)
+		return
+	}
 	c := &p.scratch // on the heap once, not once a contact
 	*c = change.Contact
 	switch err := c.Validate(); {
@@ -291,12 +309,25 @@ func (p *page) write(change *Change) {
 }
 
 func (p *page) writeContact(c *contact.Contact) {
-	text := p.text.contacts
+	p.wrote(c.AppendJSON(p.nextContact()))
+}
+
+func (p *page) writeEncoded(json []byte) {
+	p.wrote(append(p.nextContact(), json...))
+}
+
+// nextContact returns the text that a contact is appended to.
+func (p *page) nextContact() []byte {
 	if p.now.sent > 0 {
-		text = append(text, ',')
+		return append(p.text.contacts, ',')
 	}
-	p.text.contacts = c.AppendJSON(text)
-	p.now.contacts = len(p.text.contacts)
+	return p.text.contacts
+}
+
+// wrote takes the text with one more contact.
+func (p *page) wrote(text []byte) {
+	p.text.contacts = text
+	p.now.contacts = len(text)
 	p.now.sent++
 }
 

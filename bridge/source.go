@@ -48,6 +48,8 @@ type Change struct {
 	// Position is the place after this change: a page may end here and the next one start here.
 	// Empty where the order cannot be cut.
 	Position Position
+	// JSON stands for the contact where an [Encoder] gives it. Otherwise it is empty.
+	JSON []byte
 }
 
 // A Source reads the contacts of one external service on behalf of one set of credentials: an ordered, resumable
@@ -97,6 +99,15 @@ type Splitter interface {
 	// changes there are up to it: reading that many, and reading after it, gives what reading all gives. None of them is Again.
 	// first is 0 where a page cannot be split; an error of the run or the position is Read's to find.
 	Split(ctx context.Context, run Run, after Position, limit int) (middle Position, first int)
+}
+
+// An Encoder is a source that writes its contacts as they are sent itself, from what it reads, which is cheaper than making a contact of it first.
+type Encoder interface {
+	// ReadEncoded is Read, but a change may have the contact's JSON, and of the contact itself the ID at most. It is what
+	// [contact.Contact.AppendJSON] writes of the contact that Read yields. That contact can be sent ([contact.Contact.Validate]), has a name, and is
+	// not deleted. sent was asked about it, and said yes: a contact is sent as it is, going by its Emails, Phones, Websites and Country, which are all that
+	// the contact has that sent is asked about. sent keeps nothing of it.
+	ReadEncoded(ctx context.Context, run Run, after Position, limit int, sent func(*contact.Contact) bool) iter.Seq2[Change, error]
 }
 
 // A Searcher is a source that can be asked for the contacts that have a phone number, while a call waits for the answer.

@@ -292,13 +292,13 @@ func standard(t rapid.TB, value any) string {
 
 // Every byte, and some characters of more than one, at every place of texts of up to two words of the encoder and more.
 func TestStringsAreWrittenAsTheStandardDoes(t *testing.T) {
-	odd := []string{"é", "😀", "\u2028", "\u2029", "\uFFFD", "\xe2\x80", "\xe2\x80\xa8\xff", "\x00\x01\x21\x22\x23"}
+	odd := []string{"é", "\u07ff", "\u0800", "東", "\u2027", "\u2030", "\ud7ff", "\ue000", "\xed\xa0\x80", "\xe0\x80\x80", "\xc1\xbf", "\xdf", "\xe3\x81", "😀", "\u2028", "\u2029", "\uFFFD", "\xe2\x80", "\xe2\x80\xa8\xff", "\x00\x01\x21\x22\x23"}
 	for b := range 256 {
 		odd = append(odd, string([]byte{byte(b)}))
 	}
 	for _, text := range odd {
 		for _, beside := range []string{"a", "!", "]", "\x7f", "\"", "\x1f", "\x80"} {
-			for length := range 18 {
+			for length := range 26 {
 				for at := range length + 1 {
 					s := strings.Repeat(beside, at) + text + strings.Repeat(beside, length-at)
 					if got, want := string(contact.AppendString(nil, s)), standard(t, string([]rune(s))); got != want {

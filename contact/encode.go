@@ -103,28 +103,38 @@ func AppendString(dst []byte, s string) []byte {
 }
 
 // copyPlain copies s if all of it may stand in a JSON string as it is, and otherwise some of it. Both must be of one length. It looks at
-// eight bytes at a time: this is where encoding takes its time.
+// eight bytes at a time, the last of which may be looked at twice: this is where encoding takes its time.
 func copyPlain(dst []byte, s string) bool {
-	if len(s) < wordLen {
-		for i := range len(s) {
-			if !plain[s[i]] {
-				return false
-			}
-			dst[i] = s[i]
-		}
-		return true
+	n := len(s)
+	if n < wordLen {
+		return copyShort(dst, s)
 	}
-	last := len(s) - wordLen
-	for i := 0; i < last; i += wordLen {
+	found := uint64(0)
+	for i := 0; i < n-wordLen; i += wordLen {
 		x := word(s, i)
-		if special(x) != 0 {
+		binary.LittleEndian.PutUint64(dst[i:], x)
+		found |= special(x)
+	}
+	x := word(s, n-wordLen)
+	binary.LittleEndian.PutUint64(dst[n-wordLen:], x)
+	return found|special(x) == 0
+}
+
+// copyShort is copyPlain for less than eight bytes.
+func copyShort(dst []byte, s string) bool {
+	if n := len(s); n >= wordLen/2 {
+		x, y := halfWord(s, 0), halfWord(s, n-wordLen/2)
+		binary.LittleEndian.PutUint32(dst, x)
+		binary.LittleEndian.PutUint32(dst[n-wordLen/2:], y)
+		return special(uint64(x)|uint64(y)<<32) == 0
+	}
+	for i := range len(s) {
+		if !plain[s[i]] {
 			return false
 		}
-		binary.LittleEndian.PutUint64(dst[i:], x)
+		dst[i] = s[i]
 	}
-	x := word(s, last)
-	binary.LittleEndian.PutUint64(dst[last:], x)
-	return special(x) == 0
+	return true
 }
 
 const (
@@ -137,6 +147,12 @@ const (
 func word(s string, i int) uint64 {
 	s = s[i : i+wordLen]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// halfWord returns four bytes, the first one in the lowest bits.
+func halfWord(s string, i int) uint32 {
+	s = s[i : i+wordLen/2]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 // special returns a word that is not zero if a byte of x is a control character, a quote, a backslash or not ASCII.
@@ -161,6 +177,10 @@ func appendEscaping(dst []byte, s string) []byte {
 			start = i
 			continue
 		}
+		if n := usualRune(s, i); n > 0 {
+			i += n
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
@@ -174,6 +194,19 @@ func appendEscaping(dst []byte, s string) []byte {
 		i += size
 	}
 	return append(append(dst, s[start:]...), '"')
+}
+
+// usualRune returns the length of the character of two or three bytes at i where it surely stands in a JSON string as it is, and
+// otherwise 0.
+func usualRune(s string, i int) int {
+	const tail, tailBits = 0x80, 0xC0 // of every byte of a character but the first one
+	switch b := s[i]; {
+	case b >= 0xC2 && b <= 0xDF && i+1 < len(s) && s[i+1]&tailBits == tail:
+		return 2
+	case b >= 0xE1 && b <= 0xEC && i+2 < len(s) && s[i+1]&tailBits == tail && s[i+2]&tailBits == tail && (b != 0xE2 || s[i+1] != 0x80):
+		return 3 // without surrogates, and without the block of U+2028
+	}
+	return 0
 }
 
 // appendEscaped appends one ASCII character that may not stand in a JSON string as it is.

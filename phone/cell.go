@@ -120,23 +120,17 @@ func changesValue(raw, part, region string) bool {
 func IsOne(raw string) bool {
 	digits := 0
 	for i := range len(raw) {
-		switch c := raw[i]; c {
-		case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		switch c := raw[i]; oneSigns[c] {
+		case signDigit:
 			digits++
-		case '+':
-			if digits > 0 {
-				return false
-			}
-		case '.', '-', '(', ')':
-			if i > 0 && raw[i-1] == ' ' && c == '-' {
-				return false
-			}
-		case '/':
-			if digits >= leastShort || i > 0 && raw[i-1] == ' ' {
-				return false
-			}
-		case ' ':
+		case signInside:
+		case signSpace:
 			if digits >= leastShort && i+1 < len(raw) && raw[i+1] == ' ' {
+				return false
+			}
+		case signMore:
+			spaced := i > 0 && raw[i-1] == ' '
+			if c == '+' && digits > 0 || c == '-' && spaced || c == '/' && (digits >= leastShort || spaced) {
 				return false
 			}
 		default:
@@ -146,6 +140,30 @@ func IsOne(raw string) bool {
 	const longestPrefix = 3 // for calls abroad
 	return digits <= maxE164 || raw[0] == '0' && digits <= maxE164+longestPrefix
 }
+
+// What a character of one number is.
+const (
+	signOther  = iota // not a part of a number
+	signDigit         //
+	signInside        // a part of a number wherever it is
+	signSpace         // one of them is
+	signMore          // +-/, a part of a number at some places
+)
+
+// oneSigns says what each character is. Never written to.
+var oneSigns = func() (signs [256]uint8) {
+	for c := '0'; c <= '9'; c++ {
+		signs[c] = signDigit
+	}
+	for _, c := range ".()" {
+		signs[c] = signInside
+	}
+	signs[' '] = signSpace
+	for _, c := range "+-/" {
+		signs[c] = signMore
+	}
+	return signs
+}()
 
 // leastShort is how many digits the shortest whole numbers have, those of small islands.
 const leastShort = 4

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/guesses"
@@ -159,6 +161,7 @@ func (s *Server) handler(e *endpoint) *bridge.Handler {
 		UnknownCheckpoint: e.UnknownCheckpoint,
 		Guesses:           s.guessesAt(e.Name),
 		Prepare:           e.Phones.Prepare(),
+		Leaves:            e.Phones.Leaves(),
 		Logger:            s.logger,
 		Observe:           s.metrics.observe,
 	}
@@ -298,6 +301,16 @@ func (c *countedSource) Split(ctx context.Context, run bridge.Run, after bridge.
 		return splitter.Split(ctx, run, after, limit)
 	}
 	return nil, 0
+}
+
+// ReadEncoded encodes what the source encodes.
+func (c *countedSource) ReadEncoded(
+	ctx context.Context, run bridge.Run, after bridge.Position, limit int, sent func(*contact.Contact) bool,
+) iter.Seq2[bridge.Change, error] {
+	if encoder, ok := c.Source.(bridge.Encoder); ok {
+		return encoder.ReadEncoded(ctx, run, after, limit, sent)
+	}
+	return c.Read(ctx, run, after, limit)
 }
 
 // Close closes the source and takes it from the count, once.

@@ -60,6 +60,25 @@ func (p Phones) Prepare() func(*contact.Contact) {
 	}
 }
 
+// Leaves returns a function that reports whether what Prepare returns would leave a contact exactly as it is; nil where that takes as long as
+// doing it.
+func (p Phones) Leaves() func(*contact.Contact) bool {
+	if p.Format == FormatE164 {
+		return nil
+	}
+	return func(c *contact.Contact) bool {
+		if _, e164 := p.Of(c.Country); e164 {
+			return false
+		}
+		for _, raw := range c.Phones {
+			if !phone.IsOne(raw) || phone.Tidy(raw) != raw {
+				return false
+			}
+		}
+		return slices.Equal(cell.EachEmail(c.Emails), c.Emails) && slices.Equal(cell.EachWebsite(c.Websites), c.Websites)
+	}
+}
+
 // Of returns how the numbers of a contact of a country are read, and whether they are sent in E.164: as the configuration
 // says, or, as-is, where the receiver would read them as another country's.
 func (p Phones) Of(of string) (region string, e164 bool) {

@@ -51,3 +51,33 @@ func FuzzPrepareTwice(f *testing.F) {
 		}
 	})
 }
+
+// A contact that is left is one that Prepare does not change.
+func FuzzLeaves(f *testing.F) {
+	f.Add("415 555 2671", "a@x", "a.example", "", uint8(0))
+	f.Add("07911123468;02079460111", "a@x ::: b@y", "a.example; b.example", "UK", uint8(0))
+	f.Add("447911123457.0", "", "x", "Germany", uint8(1))
+	f.Add("+49 30 123", "a@b", "", "DE", uint8(1))
+	settings := []config.Phones{{Region: "GB", Format: config.FormatAsIs}, {Region: "DE", Format: config.FormatAsIs}, {Format: config.FormatAsIs}}
+	f.Fuzz(func(t *testing.T, phones, emails, websites, country string, setting uint8) {
+		of := settings[int(setting)%len(settings)]
+		c := contact.Contact{Phones: []string{phones, "1"}, Emails: []string{emails, "a@b"}, Websites: []string{websites}, Country: country}
+		leaves := of.Leaves()(&c)
+		after := c.Clone()
+		of.Prepare()(&after)
+		same := slices.Equal(after.Phones, c.Phones) && slices.Equal(after.Emails, c.Emails) && slices.Equal(after.Websites, c.Websites)
+		if leaves && !same {
+			t.Errorf("%+v is left as it is, but prepared it is %+v", c, after)
+		}
+	})
+}
+
+func TestUsualContactsAreLeftAsTheyAre(t *testing.T) {
+	c := contact.Contact{Phones: []string{"415 555 2671", "+49 30 1234567"}, Emails: []string{"a@x.example"}, Websites: []string{"https://x.example"}}
+	if !(config.Phones{Format: config.FormatAsIs}).Leaves()(&c) {
+		t.Error("a contact without a cell of several values is prepared")
+	}
+	if (config.Phones{Region: "US", Format: config.FormatE164}).Leaves() != nil {
+		t.Error("numbers are left as they are where all are written in E.164")
+	}
+}

@@ -385,7 +385,7 @@ func (s *Sources) newOpened(of hub.InsideSource, uploads map[string]source.Uploa
 	o.handler = &bridge.Handler{
 		Agents: openAgents,
 		Name:   Endpoint, Open: o.factory.Open, Authenticate: bridge.AllowAnyone, Digest: e.Digest(), Limits: e.Page.Limits(), OnDelete: e.OnDelete,
-		UnknownCheckpoint: e.UnknownCheckpoint, Prepare: o.prepare, Logger: slog.New(slog.DiscardHandler), // the run's own log says it
+		UnknownCheckpoint: e.UnknownCheckpoint, Prepare: o.prepare, Leaves: e.Phones.Leaves(), Logger: slog.New(slog.DiscardHandler), // the run's own log says it
 	}
 	return o, nil
 }

@@ -56,6 +56,7 @@ type table struct {
 	name    string
 	mark    int64  // how long the byte order mark is
 	valid   bool   // all of the file is UTF-8 once it is decoded
+	clean   bool   // it is UTF-8, and no byte of it is zero
 	guessed string // what to say of an encoding that was found
 	header  []string
 	titles  int        // rows above the header
@@ -86,7 +87,7 @@ func (t *table) Describe() (string, []source.Problem) {
 // Records implements [file.Table].
 func (t *table) Records(in file.Input) (file.Records, error) {
 	r := newRecords(lines.New(in, t.encoding.ofLines()), t.delimiter, t.quote)
-	r.columns, r.size, r.first, r.valid = len(t.header), in.Size, t.start, t.valid
+	r.columns, r.size, r.first, r.valid, r.clean = len(t.header), in.Size, t.start, t.valid, t.clean
 	r.Seek(file.Place{})
 	return r, nil
 }

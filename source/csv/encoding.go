@@ -80,9 +80,11 @@ func (t *table) findEncoding(ctx context.Context, in file.Input) error {
 		t.valid = true // whatever the bytes are, they make characters
 		return nil
 	}
-	if t.valid, err = isUTF8(ctx, in); err != nil {
+	hasZeros := false
+	if t.valid, hasZeros, err = isUTF8(ctx, in); err != nil {
 		return err
 	}
+	t.clean = t.valid && !hasZeros
 	if t.encoding == encodeUTF8 || t.valid {
 		t.encoding = encodeUTF8
 		return nil
@@ -191,14 +193,15 @@ func wholeRunes(b []byte) int {
 	return len(b)
 }
 
-// isUTF8 reports whether all of a file is UTF-8.
-func isUTF8(ctx context.Context, in file.Input) (valid bool, err error) {
+// isUTF8 reports whether all of a file is UTF-8, and whether a byte of it is zero if it is.
+func isUTF8(ctx context.Context, in file.Input) (valid, hasZeros bool, err error) {
 	valid = true
 	err = eachChunk(ctx, in, func(chunk []byte) bool {
+		hasZeros = hasZeros || bytes.IndexByte(chunk, 0) >= 0
 		valid = utf8.Valid(chunk)
 		return valid
 	})
-	return valid, err
+	return valid, hasZeros, err
 }
 
 // bytesFound counts what the bytes of a file that is not UTF-8 may mean.

@@ -24,6 +24,7 @@ type records struct {
 	first     file.Place // the first record
 	size      int64      // of the file
 	valid     bool       // all of it is UTF-8 once it is decoded
+	clean     bool       // and no byte of it is zero
 
 	fields [][]byte   // of the last record, valid until the next one
 	quoted int        // how many of them were in quotes
@@ -88,7 +89,7 @@ func (r *records) Next(rec *file.Record) error {
 			continue
 		}
 		*rec = file.Record{
-			Values: r.fields, Start: r.start, End: r.end, Clean: bytes.IndexByte(r.whole, 0) < 0 && (r.valid || utf8.Valid(r.whole)),
+			Values: r.fields, Start: r.start, End: r.end, Clean: r.clean || bytes.IndexByte(r.whole, 0) < 0 && (r.valid || utf8.Valid(r.whole)),
 			Uncut: r.doubt > 0 && r.end.Offset < r.size, // what comes is read with this in mind
 		}
 		if f != good {
@@ -227,7 +228,7 @@ func (r *records) holdsRows() bool {
 // judge looks at a record's fields, and removes empty ones at its end that the header does not have.
 func (r *records) judge() fault {
 	filled := len(r.fields)
-	for filled > 0 && len(bytes.TrimSpace(r.fields[filled-1])) == 0 {
+	for filled > 0 && isBlank(r.fields[filled-1]) {
 		filled--
 	}
 	if filled == 0 {
@@ -243,25 +244,62 @@ func (r *records) judge() fault {
 	return good
 }
 
-// split cuts a line without quotes. It looks at eight bytes at a time: fields are short.
+// isBlank reports whether there is nothing but space in a field.
+func isBlank(field []byte) bool {
+	if len(field) > 0 && field[0] > ' ' && field[0] < utf8.RuneSelf {
+		return false
+	}
+	return len(bytes.TrimSpace(field)) == 0
+}
+
+// split cuts a line without quotes. Fields are short, so it does not search for one delimiter after the other: it marks those among 64
+// bytes at once, and takes the marks.
 func (r *records) split(line []byte) {
-	const ones, low = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f
-	fields, start, i := r.fields[:0], 0, 0
-	for ; i+8 <= len(line); i += 8 {
-		other := binary.LittleEndian.Uint64(line[i:]) ^ ones*uint64(r.delimiter) // a byte that is the delimiter is zero in it
-		for found := ^((other&low + low) | other | low); found != 0; found &= found - 1 {
-			at := i + bits.TrailingZeros64(found)/8
+	fields, start := r.fields[:0], 0
+	delimiters := everyByte * uint64(r.delimiter)
+	for base := 0; base < len(line); base += blockSize {
+		for found := delimited(line[base:], delimiters); found != 0; found &= found - 1 {
+			at := base + bits.TrailingZeros64(found)
 			fields = append(fields, line[start:at])
 			start = at + 1
 		}
 	}
-	for ; i < len(line); i++ {
-		if line[i] == r.delimiter {
-			fields = append(fields, line[start:i])
-			start = i + 1
+	r.fields, r.quoted = append(fields, line[start:]), 0
+}
+
+const (
+	blockSize = 64 // bytes; one bit for each
+	wordSize  = 8
+	everyByte = 0x0101010101010101
+	lowBits   = 0x7f * everyByte
+)
+
+// delimited returns a bit for each of the first 64 bytes of a text: whether it is the delimiter, which is in every byte of delimiters.
+func delimited(text []byte, delimiters uint64) (found uint64) {
+	if len(text) >= blockSize {
+		block := (*[blockSize]byte)(text)
+		for i := range blockSize / wordSize {
+			found |= marks(binary.LittleEndian.Uint64(block[i*wordSize:])^delimiters) << (i * wordSize)
+		}
+		return found
+	}
+	i := 0
+	for ; i+wordSize <= len(text); i += wordSize {
+		found |= marks(binary.LittleEndian.Uint64(text[i:])^delimiters) << i
+	}
+	for ; i < len(text); i++ {
+		if text[i] == byte(delimiters) {
+			found |= 1 << i
 		}
 	}
-	r.fields, r.quoted = append(fields, line[start:]), 0
+	return found
+}
+
+// marks returns a bit for each byte of a word: whether it is zero.
+func marks(word uint64) uint64 {
+	const gather = 0x0102040810204080 // moves the lowest bit of each byte into the highest byte, in order
+	zero := ^((word&lowBits + lowBits) | word | lowBits)
+	return zero >> 7 * gather >> 56
 }
 
 // What parse found.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -198,6 +199,25 @@ func FuzzRecords(f *testing.F) {
 			if !slices.Equal(fields, got[i].fields) {
 				t.Fatalf("record %d is %q, want %q", i, got[i].fields, fields)
 			}
+		}
+	})
+}
+
+// FuzzSplit compares with the plain way to cut a line.
+func FuzzSplit(f *testing.F) {
+	for n := range 200 {
+		f.Add([]byte(strings.Repeat("a", n)+","+strings.Repeat("b,", n%9)+"-\xac\xd3+"), byte(','))
+	}
+	f.Add([]byte(strings.Repeat(";", 130)), byte(';'))
+	f.Add([]byte("a\tb\x89\t"), byte('\t'))
+	f.Fuzz(func(t *testing.T, line []byte, delimiter byte) {
+		if delimiter == 0 || delimiter >= utf8.RuneSelf {
+			return
+		}
+		r := newRecords(nil, delimiter, '"')
+		r.split(line)
+		if got, want := texts(r.fields), texts(bytes.Split(line, []byte{delimiter})); !slices.Equal(got, want) {
+			t.Errorf("%q is cut into %q, want %q", line, got, want)
 		}
 	})
 }

@@ -25,9 +25,8 @@ func (o *opened) cursor() *cursor { return &cursor{o: o} }
 // seek makes the record at a place the next one. The zero Place is the first record.
 func (c *cursor) seek(at Place) error {
 	if c.o.version.spool == nil {
-		parts := c.o.version.parts
-		part := max(sort.Search(len(parts), func(i int) bool { return parts[i].base > at.Offset })-1, 0)
-		at.Offset -= parts[part].base
+		part, base := c.o.version.partAt(at.Offset)
+		at.Offset -= base
 		if c.records == nil || c.part != part {
 			if err := c.openPart(part); err != nil {
 				return err
@@ -39,6 +38,14 @@ func (c *cursor) seek(at Place) error {
 	c.records.(Seeker).Seek(at)
 	c.End, c.Uncut = Place{Offset: at.Offset + c.base(), Line: at.Line}, false
 	return nil
+}
+
+// partAt returns the file that an offset is in, and what its offsets begin with.
+func (v *version) partAt(offset int64) (part int, base int64) {
+	if len(v.parts) > 1 {
+		part = max(sort.Search(len(v.parts), func(i int) bool { return v.parts[i].base > offset })-1, 0)
+	}
+	return part, v.parts[part].base
 }
 
 // openPart makes a file the one that is read.

@@ -200,6 +200,23 @@ func (m *mapping) contact(row *record.Row, values [][]byte) error {
 	return nil
 }
 
+// idColumn returns a record's id where it stands in a column, valid as long as the values; otherwise ok is false.
+func (m *mapping) idColumn(values [][]byte) (id string, ok bool) {
+	if m.id.expression == nil {
+		return "", false
+	}
+	return m.id.expression.ColumnText(values)
+}
+
+// isGone reports whether a record is deleted, or may be: what an expression says of it is not looked at.
+func (m *mapping) isGone(values [][]byte) bool {
+	if m.deleted == nil {
+		return false
+	}
+	gone, ok := m.deleted.ColumnText(values)
+	return !ok || source.IsGone(gone)
+}
+
 // text returns what an expression says of a record, valid as long as the values; empty for a nil expression.
 func text(e *record.Expression, row *record.Row, values [][]byte) (string, error) {
 	if e == nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
 	"github.com/contactbridge/contactbridge/source/record"
@@ -25,6 +26,7 @@ var (
 	_ bridge.Describer = (*Source)(nil)
 	_ bridge.Prober    = (*Source)(nil)
 	_ bridge.Splitter  = (*Source)(nil)
+	_ bridge.Encoder   = (*Source)(nil)
 	_ source.Counter   = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
@@ -71,8 +73,15 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 
 // Read implements [bridge.Source].
 func (s *Source) Read(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
+	return s.ReadEncoded(ctx, run, after, limit, nil)
+}
+
+// ReadEncoded implements [bridge.Encoder]. With sent nil it encodes nothing.
+func (s *Source) ReadEncoded(
+	ctx context.Context, run bridge.Run, after bridge.Position, limit int, sent func(*contact.Contact) bool,
+) iter.Seq2[bridge.Change, error] {
 	return func(yield func(bridge.Change, error) bool) {
-		r := &reading{files: s.files, limit: limit, yield: yield}
+		r := &reading{files: s.files, limit: limit, yield: yield, sent: sent}
 		if err := r.read(ctx, run, after); err != nil {
 			yield(bridge.Change{}, fmt.Errorf("read contacts: %w", err))
 		}
@@ -84,10 +93,14 @@ type reading struct {
 	files    *files
 	limit    int
 	yield    func(bridge.Change, error) bool
+	sent     func(*contact.Contact) bool // whether a contact is sent as it is; nil where none is encoded
 	o        *opened
 	version  *version
 	cursor   *cursor
 	row      record.Row
+	json     []byte // of the last contact that was encoded
+	encoded  int    // contacts
+	missed   int    // records that it was tried with in vain
 	position []byte
 	yielded  int
 	faults   int
@@ -208,6 +221,13 @@ func (r *reading) unsorted(ctx context.Context, state state, after bridge.Positi
 
 // fill makes the row the contact of the record that was read last.
 func (r *reading) fill(ctx context.Context) {
+	if r.sent != nil && r.missed <= r.encoded+mostMissed {
+		if r.encode() {
+			r.encoded++
+			return
+		}
+		r.missed++
+	}
 	m := r.version.mapping
 	if err := m.contact(&r.row, r.cursor.Values); err != nil {
 		id := strings.Clone(r.row.Contact.ID)
@@ -216,6 +236,24 @@ func (r *reading) fill(ctx context.Context) {
 		return
 	}
 	m.id.number(&r.row, r.cursor.Start.Offset)
+}
+
+// mostMissed is how many more records may be encoded in vain than are encoded. In some files every record has a list that is taken apart before
+// it is sent: to try each would take longer than to make contacts of them at once.
+const mostMissed = 8
+
+// encode makes the row the JSON of the record that was read last. It returns false where that takes the contact.
+func (r *reading) encode() bool {
+	m := r.version.mapping
+	id, ok := m.idColumn(r.cursor.Values)
+	if !ok || m.isGone(r.cursor.Values) {
+		return false
+	}
+	if r.json, ok = m.fields.AppendJSON(r.json[:0], &r.row, id, r.cursor.Values); !ok || !r.sent(&r.row.Contact) {
+		return false
+	}
+	r.row.JSON = r.json
+	return true
 }
 
 // findLine finds the line of the record that was read last, where reading jumped to it. What it holds is lost.

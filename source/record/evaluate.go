@@ -55,11 +55,23 @@ func (e *Expression) cleaned(values [][]byte, index int) []byte {
 	if index >= len(values) {
 		return nil
 	}
-	if e.clean != nil {
-		return e.clean(values[index])
+	value := values[index]
+	if n := len(value); n == 0 || inWord[value[0]] && inWord[value[n-1]] {
+		return value
 	}
-	return bytes.TrimSpace(values[index])
+	if e.clean != nil {
+		return e.clean(value)
+	}
+	return bytes.TrimSpace(value)
 }
+
+// inWord marks the letters and digits of ASCII. Never written to.
+var inWord = func() (table [256]bool) {
+	for c := range table {
+		table[c] = '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+	}
+	return table
+}()
 
 // view returns a text that shares the bytes of a buffer: see [bridge.Change] for how long it is valid.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
@@ -79,6 +91,14 @@ func (e *Expression) Text(row *Row, values [][]byte) (string, error) {
 		return "", &FieldError{Path: e.path, Message: capital(err.Error())}
 	}
 	return strings.TrimSpace(text), nil
+}
+
+// ColumnText returns the text of an expression that is a column and nothing else, a view of its bytes; for any other one ok is false.
+func (e *Expression) ColumnText(values [][]byte) (text string, ok bool) {
+	if e.program != nil {
+		return "", false
+	}
+	return view(e.cleaned(values, e.column)), true
 }
 
 func (r *Row) evaluator() *evaluator {

@@ -11,7 +11,8 @@ import (
 type Compiler struct {
 	Limits Limits
 	// Clean prepares a value before it is used, and nothing but the values that are used. It may return a part of what it is
-	// given. nil: space around a value is removed.
+	// given. It is not asked about a value that begins and ends with a letter or digit of ASCII, which it would return unchanged. nil:
+	// space around a value is removed.
 	Clean func(value []byte) []byte
 	// Lists says that values which are JSON arrays or objects are lists and objects everywhere, as in a format where a property
 	// may be repeated. Otherwise they are so in expressions and in list fields, and a plain column of another field is sent as it is.
@@ -32,6 +33,8 @@ type Mapper struct {
 	fields  []mappedField
 	columns []string
 	lists   bool // see [Compiler.Lists]
+
+	encoding *encoding // nil where a contact's JSON is not written from the values
 }
 
 // A mappedField is a contact's field and what its value is made of.
@@ -39,6 +42,12 @@ type mappedField struct {
 	column Column
 	parts  []*Expression // several are joined
 	join   string
+
+	// For one plain column:
+	direct bool // its values go into the field as they are, unless they are JSON and decoded
+	index  int
+	slot   slot
+	decode bool // a value that begins like JSON is decoded
 }
 
 // Mapper compiles fields over a record's columns. Where no field is given it takes the columns with the usual names; of a name that
@@ -52,6 +61,7 @@ func (c Compiler) Mapper(fields Fields, columns []string) (*Mapper, error) {
 	}
 	if fields.Empty() {
 		m.takeUsual(c)
+		m.findDirect()
 		return m, nil
 	}
 	h := newHeader(columns)
@@ -67,7 +77,21 @@ func (c Compiler) Mapper(fields Fields, columns []string) (*Mapper, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	m.findDirect()
 	return m, nil
+}
+
+// findDirect marks the fields that are one plain column.
+func (m *Mapper) findDirect() {
+	for i := range m.fields {
+		f := &m.fields[i]
+		f.slot = slotOf(f.column.Field)
+		if len(f.parts) == 1 {
+			f.index, f.direct = f.parts[0].IsColumn()
+			f.decode = m.lists && !f.column.IsList()
+		}
+	}
+	m.encoding = newEncoding(m.fields)
 }
 
 // Expression compiles one text of a configuration, such as that of id, updated or deleted, over a record's columns. path is where it
@@ -181,7 +205,18 @@ func (m *Mapper) First(field string) int {
 // the record cannot be read as a contact: it is rejected (D8).
 func (m *Mapper) Fill(row *Row, values [][]byte) error {
 	for i := range m.fields {
-		if err := m.fill(&m.fields[i], row, values); err != nil {
+		f := &m.fields[i]
+		if f.direct {
+			value := f.parts[0].cleaned(values, f.index)
+			if len(value) == 0 {
+				continue
+			}
+			if !f.decode || value[0] != '[' && value[0] != '{' {
+				row.put(f.slot, &f.column, view(value))
+				continue
+			}
+		}
+		if err := m.fill(f, row, values); err != nil {
 			return err
 		}
 	}
@@ -190,17 +225,12 @@ func (m *Mapper) Fill(row *Row, values [][]byte) error {
 
 func (m *Mapper) fill(f *mappedField, row *Row, values [][]byte) error {
 	e := f.parts[0]
-	if len(f.parts) > 1 {
+	switch {
+	case len(f.parts) > 1:
 		return m.fillJoined(f, row, values)
-	}
-	if e.program == nil {
-		value := e.cleaned(values, e.column)
-		if !m.lists || f.column.IsList() || len(value) == 0 || value[0] != '[' && value[0] != '{' {
-			row.Set(&f.column, view(value))
-			return nil
-		}
+	case f.direct:
 		row.evaluator().budget = budget{limits: e.limits}
-		return f.failed(row.set(&f.column, decode(view(value))))
+		return f.failed(row.set(&f.column, decode(view(e.cleaned(values, f.index)))))
 	}
 	result, err := row.evaluator().run(e, values)
 	if err != nil {

@@ -73,40 +73,94 @@ func (r *Row) Start(id string, deleted bool) {
 	*c = contact.Contact{
 		ID: id, Emails: c.Emails[:0], Phones: c.Phones[:0], Websites: c.Websites[:0], CustomFields: c.CustomFields[:0],
 	}
-	r.Deleted, r.Rejected = deleted, ""
+	r.Deleted, r.Rejected, r.JSON = deleted, "", nil
 }
 
 // Set puts a column's value into the contact. Empty values are left out (D1), and so are values that a list holds
 // already.
 func (r *Row) Set(c *Column, value string) {
-	if value == "" {
-		return
+	if value != "" {
+		r.put(slotOf(c.Field), c, value)
 	}
-	to := &r.Contact
-	switch c.Field {
+}
+
+// A slot is a field of a contact, as a number.
+type slot uint8
+
+const (
+	slotNone slot = iota
+	slotName
+	slotTitle
+	slotCompany
+	slotEmails
+	slotPhones
+	slotWebsites
+	slotPhotoURL
+	slotAddress
+	slotTwitter
+	slotURL
+	slotCountry
+	slotCustom
+)
+
+// slotOf returns the slot of one of the Field constants.
+func slotOf(field string) slot {
+	switch field {
 	case FieldName:
-		to.Name = value
+		return slotName
 	case FieldTitle:
-		to.Title = value
+		return slotTitle
 	case FieldCompany:
-		to.Company = value
+		return slotCompany
 	case FieldEmails:
-		to.Emails = add(to.Emails, value)
+		return slotEmails
 	case FieldPhones:
-		to.Phones = add(to.Phones, value)
+		return slotPhones
 	case FieldWebsites:
-		to.Websites = add(to.Websites, value)
+		return slotWebsites
 	case FieldPhotoURL:
-		to.PhotoURL = value
+		return slotPhotoURL
 	case FieldAddress:
-		to.Address = value
+		return slotAddress
 	case FieldTwitter:
-		to.Twitter = value
+		return slotTwitter
 	case FieldURL:
-		to.URL = value
+		return slotURL
 	case FieldCountry:
-		to.Country = value
+		return slotCountry
 	case FieldCustom:
+		return slotCustom
+	}
+	return slotNone
+}
+
+// put is Set for a value that is not empty and a slot that is known.
+func (r *Row) put(s slot, c *Column, value string) {
+	to := &r.Contact
+	switch s {
+	case slotName:
+		to.Name = value
+	case slotTitle:
+		to.Title = value
+	case slotCompany:
+		to.Company = value
+	case slotEmails:
+		to.Emails = add(to.Emails, value)
+	case slotPhones:
+		to.Phones = add(to.Phones, value)
+	case slotWebsites:
+		to.Websites = add(to.Websites, value)
+	case slotPhotoURL:
+		to.PhotoURL = value
+	case slotAddress:
+		to.Address = value
+	case slotTwitter:
+		to.Twitter = value
+	case slotURL:
+		to.URL = value
+	case slotCountry:
+		to.Country = value
+	case slotCustom:
 		to.CustomFields = append(to.CustomFields, contact.CustomField{Key: c.Key, Value: value})
 	}
 }

@@ -1,6 +1,7 @@
 package sourcetest
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -46,6 +47,11 @@ func orderCases() []testCase {
 			name: "HalvesAreThePage",
 			rule: "a Splitter's halves of a page are the page, from every position and of every size (P10, E4)",
 			run:  halvesAreThePage,
+		},
+		{
+			name: "EncodedIsTheContact",
+			rule: "what an Encoder writes of a contact is what is sent of it otherwise, from every position (P10)",
+			run:  encodedIsTheContact,
 		},
 		{
 			name:  "TiesAcrossPages",
@@ -248,6 +254,46 @@ func halvesAreThePage(x *exam) {
 			x.must(err, "read the second half")
 			x.sameChanges(append(half, rest...), straight[start:min(start+size, len(straight))], fmt.Sprintf("%d after change %d, in halves", size, start))
 		}
+	}
+}
+
+func encodedIsTheContact(x *exam) {
+	x.settle(25)
+	src := x.open()
+	encoder, ok := src.(bridge.Encoder)
+	if !ok {
+		return // most sources leave that to the handler
+	}
+	run, straight, _ := x.all(src, "")
+	for start := range len(straight) {
+		sent := func(*contact.Contact) bool { return start%2 == 0 }
+		n := start
+		for change, err := range encoder.ReadEncoded(x.ctx, run, last(straight[:start], nil), 0, sent) {
+			x.must(err, "read encoded")
+			if n == len(straight) {
+				x.failf("after change %d, more is read encoded than otherwise", start)
+				return
+			}
+			x.sameEncoded(change, straight[n])
+			n++
+		}
+		if n < len(straight) {
+			x.failf("after change %d, %d changes are read encoded, want %d", start, n-start, len(straight)-start)
+		}
+	}
+}
+
+// sameEncoded compares a change that may be encoded with the same one that is not.
+func (x *exam) sameEncoded(got, want bridge.Change) {
+	json := string(got.JSON)
+	if json == "" {
+		json = string(got.Contact.AppendJSON(nil))
+	}
+	if wanted := string(want.Contact.AppendJSON(nil)); json != wanted {
+		x.failf("contact %s is encoded as\n%s, want\n%s", show(want.Contact.ID), json, wanted)
+	}
+	if got.Deleted != want.Deleted || got.Rejected != want.Rejected || got.Again != want.Again || !bytes.Equal(got.Position, want.Position) {
+		x.failf("contact %s is deleted, rejected, shown again or placed otherwise where it is encoded", show(want.Contact.ID))
 	}
 }
 

@@ -88,6 +88,16 @@ func (l *Reader) Offset() int64 { return l.base + int64(l.next) }
 // Read returns the next line as UTF-8 without its end, valid until the next call. long says that the line is longer than [Max]: only
 // its first bytes are returned, enough to tell what it is. At the end of the file the error is io.EOF.
 func (l *Reader) Read() (line []byte, long bool, err error) {
+	if l.encoding == Unchanged { // almost every line is in the buffer already
+		rest := l.buffer[l.next:]
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 && i < Max {
+			l.next += i + 1
+			if i > 0 && rest[i-1] == '\r' {
+				i--
+			}
+			return rest[:i], false, nil
+		}
+	}
 	raw, long, err := l.readRaw()
 	if err != nil {
 		return nil, false, err
