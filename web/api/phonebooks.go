@@ -111,22 +111,23 @@ type newCredential struct {
 }
 
 type newCredentialInput struct {
-	phonebookPath
+	PhonebookPath
 	Body newCredential
 }
 
-type phonebookPath struct {
+// PhonebookPath names a phonebook.
+type PhonebookPath struct {
 	Phonebook string `path:"phonebook" maxLength:"64" doc:"The phonebook."`
 	InAccount
 }
 
 type credentialPath struct {
 	Credential string `path:"credential" maxLength:"64" doc:"The credential's name."`
-	phonebookPath
+	PhonebookPath
 }
 
 type putPhonebookInput struct {
-	phonebookPath
+	PhonebookPath
 	Body PhonebookSettings
 }
 
@@ -165,7 +166,7 @@ func (a *API) routePhonebooks() {
 	})
 	register(a, operation{
 		id: "readPhonebook", method: http.MethodGet, path: path, tag: tag, scopes: lookers, summary: "A phonebook, and the devices that read it",
-	}, func(ctx context.Context, in *phonebookPath) (*answer[phonebookView], error) {
+	}, func(ctx context.Context, in *PhonebookPath) (*answer[phonebookView], error) {
 		return a.phonebook(ctx, in.Phonebook)
 	})
 	register(a, operation{
@@ -180,7 +181,7 @@ func (a *API) routePhonebooks() {
 	register(a, operation{
 		id: "removePhonebook", method: http.MethodDelete, path: path, tag: tag, scopes: only(registry.ScopeAdmin), summary: "Remove a phonebook with its credentials",
 		details: "Its devices are shut out as by a revocation.",
-	}, func(ctx context.Context, in *phonebookPath) (*nothing, error) {
+	}, func(ctx context.Context, in *PhonebookPath) (*nothing, error) {
 		return nil, a.hub.RemovePhonebook(ctx, accountOf(ctx), in.Phonebook)
 	})
 	register(a, operation{
