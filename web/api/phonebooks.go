@@ -82,7 +82,8 @@ func viewPhonebookSettings(s *registry.PhonebookSettings) *PhonebookSettings {
 	}
 }
 
-type credentialView struct {
+// A CredentialView is a credential of a phonebook without its secret.
+type CredentialView struct {
 	Name    string           `json:"name" doc:"Of the device or the site, with which it signs in. Unique in its phonebook."`
 	Kind    registry.KeyKind `json:"kind" enum:"password,digest,path" doc:"password: it signs in with its name and a password. digest: also by HTTP Digest; the password is kept sealed, not hashed. path: its secret stands in the address."`
 	Created time.Time        `json:"created" doc:"When it was made."`
@@ -92,7 +93,7 @@ type credentialView struct {
 
 // A CreatedCredential is a credential with its secret, and how devices use it.
 type CreatedCredential struct {
-	credentialView
+	CredentialView
 	Secret  string    `json:"secret" doc:"The password; of the kind path, what stands in the address. It is shown this once."`
 	HTTP    string    `json:"http,omitempty" doc:"Where the phonebook's files are over HTTP, below the hub's address; with the secret of the kind path in it."`
 	CardDAV string    `json:"carddav,omitempty" doc:"Where it is over CardDAV, below the hub's address."`
@@ -111,22 +112,23 @@ type newCredential struct {
 }
 
 type newCredentialInput struct {
-	phonebookPath
+	PhonebookPath
 	Body newCredential
 }
 
-type phonebookPath struct {
+// PhonebookPath names a phonebook.
+type PhonebookPath struct {
 	Phonebook string `path:"phonebook" maxLength:"64" doc:"The phonebook."`
 	InAccount
 }
 
 type credentialPath struct {
 	Credential string `path:"credential" maxLength:"64" doc:"The credential's name."`
-	phonebookPath
+	PhonebookPath
 }
 
 type putPhonebookInput struct {
-	phonebookPath
+	PhonebookPath
 	Body PhonebookSettings
 }
 
@@ -136,7 +138,7 @@ type phonebookView struct {
 	Filled      bool               `json:"filled" doc:"Every contact was looked at. Before that, devices are told to come back."`
 	Members     int64              `json:"members" doc:"Contacts that are in it."`
 	Settings    *PhonebookSettings `json:"settings,omitempty" doc:"What is in it, and how it is read. Absent where the configuration file says that."`
-	Credentials []credentialView   `json:"credentials" doc:"What devices sign in with, besides what the configuration file says; by name."`
+	Credentials []CredentialView   `json:"credentials" doc:"What devices sign in with, besides what the configuration file says; by name."`
 	Erased      *time.Time         `json:"erased,omitempty" doc:"When somebody was purged last who was in it."`
 	Readers     []deviceView       `json:"readers" doc:"The devices that read it, the last one first, at most 500. They are forgotten 400 days after they have read last."`
 }
@@ -165,7 +167,7 @@ func (a *API) routePhonebooks() {
 	})
 	register(a, operation{
 		id: "readPhonebook", method: http.MethodGet, path: path, tag: tag, scopes: lookers, summary: "A phonebook, and the devices that read it",
-	}, func(ctx context.Context, in *phonebookPath) (*answer[phonebookView], error) {
+	}, func(ctx context.Context, in *PhonebookPath) (*answer[phonebookView], error) {
 		return a.phonebook(ctx, in.Phonebook)
 	})
 	register(a, operation{
@@ -180,7 +182,7 @@ func (a *API) routePhonebooks() {
 	register(a, operation{
 		id: "removePhonebook", method: http.MethodDelete, path: path, tag: tag, scopes: only(registry.ScopeAdmin), summary: "Remove a phonebook with its credentials",
 		details: "Its devices are shut out as by a revocation.",
-	}, func(ctx context.Context, in *phonebookPath) (*nothing, error) {
+	}, func(ctx context.Context, in *PhonebookPath) (*nothing, error) {
 		return nil, a.hub.RemovePhonebook(ctx, accountOf(ctx), in.Phonebook)
 	})
 	register(a, operation{
@@ -216,7 +218,7 @@ func (a *API) phonebook(ctx context.Context, name string) (*answer[phonebookView
 func viewPhonebook(p hub.PhonebookView) phonebookView {
 	v := phonebookView{
 		Name: p.Name, Managed: p.Settings == nil, Filled: p.Filled, Members: p.Members, Settings: viewPhonebookSettings(p.Settings),
-		Credentials: views(p.Keys, func(k registry.PhonebookKey) credentialView { return viewCredential(k, p.ReadBy(k.Name)) }),
+		Credentials: views(p.Keys, func(k registry.PhonebookKey) CredentialView { return viewCredential(k, p.ReadBy(k.Name)) }),
 		Readers: views(p.Readers, func(r registry.Reader) deviceView {
 			return deviceView{readerView: viewReader(r), Behind: p.Behind(&r)}
 		}),
@@ -227,8 +229,8 @@ func viewPhonebook(p hub.PhonebookView) phonebookView {
 	return v
 }
 
-func viewCredential(k registry.PhonebookKey, last time.Time) credentialView {
-	v := credentialView{Name: k.Name, Kind: k.Kind, Created: k.Created, MadeBy: k.MadeBy}
+func viewCredential(k registry.PhonebookKey, last time.Time) CredentialView {
+	v := CredentialView{Name: k.Name, Kind: k.Kind, Created: k.Created, MadeBy: k.MadeBy}
 	if !last.IsZero() {
 		v.Last = &last
 	}
@@ -237,7 +239,7 @@ func viewCredential(k registry.PhonebookKey, last time.Time) credentialView {
 
 // ViewCreated is a credential that was made, with its secret.
 func ViewCreated(b *phonebook.Book, k registry.PhonebookKey, secret string) CreatedCredential {
-	v := CreatedCredential{credentialView: viewCredential(k, time.Time{}), Secret: secret}
+	v := CreatedCredential{CredentialView: viewCredential(k, time.Time{}), Secret: secret}
 	if b.HTTP != nil {
 		v.HTTP = phonebooks.Prefix + b.Slug() + "/"
 		if k.Kind == registry.KeyPath {

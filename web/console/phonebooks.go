@@ -103,7 +103,11 @@ func (c *Console) addresses(q *request, b *phonebook.Book, p *view.Phonebook) er
 		p.HTTP = &view.PhonebookHTTP{URL: at.String() + phonebooks.Prefix + b.Slug() + "/", User: b.HTTP.User, Secret: b.HTTP.SecretPath != ""}
 	}
 	if b.LDAP != nil {
-		if p.LDAP, err = ldapOf(at, b.LDAP, b.LDAP.BindDN); err != nil {
+		user := b.LDAP.BindDN
+		if user == "" && !b.LDAP.Anonymous {
+			user = b.LDAP.KeyDN("CREDENTIAL")
+		}
+		if p.LDAP, err = ldapOf(at, b.LDAP, user); err != nil {
 			return err
 		}
 	}
