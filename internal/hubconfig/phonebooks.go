@@ -128,9 +128,7 @@ const (
 	mostPhonebook = 100
 )
 
-var (
-	secretPath = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
-)
+var secretPath = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
 
 func (c *checker) phonebooks(cfg *Config, folder string) {
 	if len(cfg.Phonebooks) > mostPhonebook {
