@@ -80,7 +80,7 @@ func (t *table) findEncoding(ctx context.Context, in file.Input) error {
 		t.valid = true // whatever the bytes are, they make characters
 		return nil
 	}
-	hasZeros := false
+	var hasZeros bool
 	if t.valid, hasZeros, err = isUTF8(ctx, in); err != nil {
 		return err
 	}
