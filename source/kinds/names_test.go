@@ -20,13 +20,14 @@ const module = "github.com/contactbridge/contactbridge/"
 
 // meansOther are the places where a kind's name in a text means something else, and what.
 var meansOther = map[string]string{
-	"source/kind.go: memory":               "a family",
-	"source/kind.go: rest":                 "a family",
-	"cmd/contactbridge/serve.go: json":     "the format of the log",
-	"cmd/contactbridge/preview.go: json":   "the format of the output",
-	"cmd/contactbridge/describe.go: json":  "the format of the output",
-	"internal/config/load.go: postgres":    "the scheme of the database that keeps certificates",
-	"internal/hubconfig/load.go: postgres": "the scheme of the hub's own database",
+	"source/kind.go: memory":                 "a family",
+	"source/kind.go: rest":                   "a family",
+	"cmd/contactbridge/serve.go: json":       "the format of the log",
+	"cmd/contactbridge/preview.go: json":     "the format of the output",
+	"cmd/contactbridge/describe.go: json":    "the format of the output",
+	"internal/config/load.go: postgres":      "the scheme of the database that keeps certificates",
+	"internal/hubconfig/phonebooks.go: ldap": "the key below which phonebooks are served over LDAP",
+	"internal/hubconfig/load.go: postgres":   "the scheme of the hub's own database",
 }
 
 // Made once: each preset is read for it.

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,7 +23,10 @@ const (
 	everything = "an administrator of all accounts"
 )
 
-const one = "/integrations/{account}/{integration}"
+const (
+	one  = "/integrations/{account}/{integration}"
+	book = "/phonebooks-of/{account}/{phonebook}"
+)
 
 // access says who may ask for what. A form may be looked at by anyone who may see what it changes. A new route must be added here,
 // or the test fails.
@@ -34,7 +38,9 @@ var access = map[string]string{
 	"GET /settings": member, "POST /settings/password": member, "POST /settings/sessions": member,
 	"GET " + one: reader, "GET " + one + "/state": reader, "GET " + one + "/history": reader, "GET " + one + "/live": reader, "GET /person": reader,
 	"GET /accounts/{account}": reader,
-	"GET /phonebooks-of":      member, "GET /phonebooks-of/{account}/{phonebook}": reader,
+	"GET /phonebooks-of":      member, "GET /phonebooks-of/new": reader, "POST /phonebooks-of/new": admin,
+	"GET " + book: reader, "GET " + book + "/edit": reader, "POST " + book + "/edit": admin, "GET " + book + "/remove": reader, "POST " + book + "/remove": admin,
+	"POST " + book + "/credentials": admin, "GET " + book + "/credentials/{credential}/revoke": reader, "POST " + book + "/credentials/{credential}/revoke": admin,
 	"GET /catalogue": member, "GET /catalogue/found": member, "GET /catalogue/{kind}": member, "POST /catalogue/{kind}": operator,
 	"GET /drafts/{draft}": operator, "POST /drafts/{draft}": operator,
 	"GET /drafts/{draft}/things": operator, "POST /drafts/{draft}/things": operator,
@@ -93,7 +99,7 @@ func routes(t *testing.T) (all []string) {
 		t.Fatal(err)
 	}
 	for _, found := range regexp.MustCompile(`c\.(?:page|live|stream|open|upload)\(("[^,]+),`).FindAllStringSubmatch(string(source), -1) {
-		pattern := strings.NewReplacer(`"+one+"`, one, `"+one`, one, `"`, "").Replace(found[1])
+		pattern := strings.NewReplacer(`"+one+"`, one, `"+one`, one, `"+book+"`, book, `"+book`, book, `"`, "").Replace(found[1])
 		if strings.Contains(pattern, "pattern string") {
 			continue
 		}
@@ -124,6 +130,12 @@ func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.hub.PutPhonebook(ctx, registry.Phonebook{Account: "acme", Name: "lobby", Settings: registry.PhonebookSettings{HTTP: &registry.PhonebookHTTP{Title: "Foyer telephones"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.hub.AddKey(ctx, "acme", "lobby", "handset-7", registry.KeyPassword); err != nil {
+		t.Fatal(err)
+	}
 	bob := registry.User{ID: "bobs-id", Name: "bob", Role: registry.RoleReader}
 	if err := s.hub.Registry.PutUser(ctx, bob); err != nil {
 		t.Fatal(err)
@@ -134,7 +146,7 @@ func attacked(t *testing.T) (s *site, admins *visitor, fill func(pattern string)
 			return "GET", "/no/such/page"
 		}
 		id := map[string]string{"tokens": token.ID, "webhooks": hook.ID, "users": bob.ID}[strings.SplitN(path, "/", 3)[1]]
-		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{kind}", "mysql", "{phonebook}", "desk", "{draft}", "no-such-draft", "{file}", "no-such-file", "{run}", "1", "{delivery}", "1", "{$}", "").Replace(path)
+		path = strings.NewReplacer("{account}", "acme", "{integration}", "crm", "{id}", id, "{kind}", "mysql", "{phonebook}", "lobby", "{credential}", "handset-7", "{draft}", "no-such-draft", "{file}", "no-such-file", "{run}", "1", "{delivery}", "1", "{$}", "").Replace(path)
 		if strings.HasPrefix(path, "/person") {
 			path += "?account=acme&integration=crm&id=jane-7"
 		} else if !strings.Contains(path, "acme") {
@@ -161,6 +173,19 @@ func (s *site) fingerprint(t *testing.T) string {
 		t.Fatal(err)
 	}
 	b.WriteString(strings.Repeat("x", len(audit)))
+	books, err := s.hub.Registry.Phonebooks(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.hub.Registry.Keys(ctx, "acme", "lobby")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal([]any{books, keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Write(text)
 	return b.String()
 }
 
@@ -216,7 +241,7 @@ func TestEveryRouteIsForWhomItIsFor(t *testing.T) {
 			default:
 				t.Errorf("%s for %s: %d %s", pattern, who.name, a.StatusCode, a.to())
 			}
-			for _, text := range []string{"Jane Doe", s.bridge.url(), "our-own-hook", "switchboard-7", "DAVx5", deskPage} {
+			for _, text := range []string{"Jane Doe", s.bridge.url(), "our-own-hook", "switchboard-7", "DAVx5", deskPage, "Foyer telephones"} {
 				if (elsewhere || who.name == "nobody") && strings.Contains(a.text, text) {
 					t.Errorf("%s shows %s what is acme's: %s", pattern, who.name, text)
 				}

@@ -139,14 +139,24 @@ func (s *simulated) start(ctx context.Context) (err error) {
 
 // fill makes accounts and integrations, past the registry: one by one they would take longer than what is measured. None is due yet.
 func (s *simulated) fill(ctx context.Context) error {
-	if _, err := s.pool.Exec(ctx, `INSERT INTO contactbridge.hub_accounts (name, region, time_zone, managed, created)
+	if err := s.write(ctx, `INSERT INTO contactbridge.hub_accounts (name, region, time_zone, managed, created)
 		SELECT 'account' || i, 'US', 'UTC', false, 1 FROM generate_series(1, $1) i`, s.accounts); err != nil {
 		return err
 	}
-	_, err := s.pool.Exec(ctx, `INSERT INTO contactbridge.hub_integrations (account, name, config, scheduled, paused, managed, created, updated)
+	return s.write(ctx, `INSERT INTO contactbridge.hub_integrations (account, name, config, scheduled, paused, managed, created, updated)
 		SELECT 'account' || 1 + i % $2, 'integration' || i, $3, true, false, false, 1, 1 FROM generate_series(1, $1) i`,
 		s.simulate, s.accounts, fmt.Sprintf(`{"bridge":"https://bridge.example.com/contact_sync","every":%d}`, s.every))
-	return err
+}
+
+// write does what is not measured, and has PostgreSQL count its rows at once: a session may otherwise do so a second later, when hubs work.
+func (s *simulated) write(ctx context.Context, statement string, values ...any) error {
+	return s.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		if _, err := c.Exec(ctx, statement, values...); err != nil {
+			return err
+		}
+		_, err := c.Exec(ctx, "SELECT pg_stat_force_next_flush()")
+		return err
+	})
 }
 
 func (s *simulated) openHubs(ctx context.Context) error {
@@ -231,7 +241,7 @@ func (s *simulated) run(ctx context.Context, c registry.Claim, _ map[string]stri
 // measure makes integrations due, and lets hubs work for the duration, or until every integration has run.
 func (s *simulated) measure(ctx context.Context, p phase) (m measure, err error) {
 	s.running, s.runs, s.late, s.overlaps = map[directory.Key]bool{}, map[directory.Key]int{}, nil, 0
-	if _, err := s.pool.Exec(ctx, "UPDATE contactbridge.hub_integrations SET due = "+p.due+" FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) AS clock",
+	if err := s.write(ctx, "UPDATE contactbridge.hub_integrations SET due = "+p.due+" FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) AS clock",
 		s.every.Microseconds()); err != nil {
 		return m, err
 	}
