@@ -33,7 +33,7 @@ func syncPostgres(ctx context.Context, l *laboratory) ([]result, error) {
 	}
 	value, limit, err := paired(ctx, l.repeat, ours, func(ctx context.Context) (float64, error) { return l.unnestInserts(ctx, rows) })
 	return []result{{
-		Name: "sync-postgres", Value: value, Limit: limit, Unit: "contacts/s", Target: 0.5,
+		Name: "sync-postgres", Value: value, Limit: limit, Unit: "contacts/s", Target: 0.75,
 		against: "sync from our bridge into PostgreSQL, whole process, against inserting the same rows into the same tables from memory, as unnest arrays, 1,000 contacts to a transaction",
 	}}, err
 }
