@@ -76,7 +76,7 @@ func TestInABrowserFromTheCatalogueToANamedCallWithADatabase(t *testing.T) {
 	b.sees("EXAMPLE LTD")
 	b.sees("Customer no: 1")
 	b.sees("+442079460958") // in the account's country
-	b.sees("not valid in GB")
+	b.sees("2 of 4 phone numbers are not valid")
 	b.fill("source.fields.company", "nonsense")
 	b.click("Show the contacts again")
 	b.sees("nonsense")
