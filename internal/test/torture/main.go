@@ -47,7 +47,7 @@ func run(args []string) error {
 	}
 	var o options
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	flags.DurationVar(&o.duration, "duration", time.Minute, "how long the writers write")
+	flags.DurationVar(&o.duration, "duration", time.Minute, "how long the writers write, at least: on a slow machine longer, until there is enough to be judged")
 	flags.IntVar(&o.kills, "kills", 200, "how many processes are killed")
 	flags.Uint64Var(&o.seed, "seed", 0, "what is written and killed; 0 takes one at random")
 	flags.StringVar(&o.source, "source", "postgres", "postgres, mysql or sqlite")

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,7 +26,7 @@ func torture(ctx context.Context, dir string, o options) (err error) {
 	o.hard = true
 	fmt.Printf("torture: %s, stamps as %s, %v, %d writers, %d customers, seed %d\n", o.source, o.stamps, o.duration, o.writers, o.rows, o.seed)
 
-	writing, stopWriting := context.WithTimeout(ctx, o.duration)
+	writing, stopWriting := context.WithCancel(ctx)
 	defer stopWriting()
 	h := newHistory()
 	waitForWriters, err := startWriters(writing, d, h, o, new(sync.RWMutex))
@@ -48,11 +50,33 @@ func torture(ctx context.Context, dir string, o options) (err error) {
 	for _, s := range subjects {
 		group.Go(func() { s.follow(writing, h) })
 	}
+	lasts(ctx, subjects, o.duration)
+	stopWriting()
 	group.Wait()
 	if err := waitForWriters(); err != nil {
 		return err
 	}
 	return judge(subjects, h, o)
+}
+
+// leastRuns is how many runs of our bridge are judged at least.
+const leastRuns = 3
+
+// lasts returns after the duration. On a slow machine the torture lasts longer, until it can be judged, but ten times as long at most.
+func lasts(ctx context.Context, subjects []*subject, duration time.Duration) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	began := time.Now()
+	for ctx.Err() == nil {
+		ready := !slices.ContainsFunc(subjects, func(s *subject) bool { return !s.ready.Load() })
+		if took := time.Since(began); took >= duration && ready || took >= 10*duration {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
 }
 
 // A subject is one bridge that is synchronized over and over and judged after each run.
@@ -62,8 +86,9 @@ type subject struct {
 	url              func() string
 	random           *rand.Rand
 	tally            tally
-	bridge           *bridge // gets a new mapping in the middle of runs; nil: the mapping stays
-	remapped         bool    // it was changed, and no run since has been judged
+	ready            atomic.Bool // to be judged: there were enough runs, or it was caught
+	bridge           *bridge     // gets a new mapping in the middle of runs; nil: the mapping stays
+	remapped         bool        // it was changed, and no run since has been judged
 }
 
 func newSubjects(ctx context.Context, d database, b *bridge, binary, dir string, o options) ([]*subject, error) {
@@ -92,6 +117,7 @@ func (s *subject) follow(writing context.Context, h *history) {
 	for last := false; !last; {
 		last = writing.Err() != nil
 		earlier = s.once(context.WithoutCancel(writing), h, earlier, last)
+		s.ready.Store(s.naive && s.tally.violated > 0 || !s.naive && s.tally.runs >= leastRuns)
 		if s.naive {
 			// Naive bridges need no thoroughness, and the machine is small.
 			select {
@@ -176,7 +202,7 @@ func judge(subjects []*subject, h *history, o options) error {
 				fmt.Println("  ", v)
 			}
 			failures = append(failures, fmt.Errorf("%d violations by %s", t.violated, s.name))
-		case !s.naive && t.runs < 3:
+		case !s.naive && t.runs < leastRuns:
 			failures = append(failures, fmt.Errorf("only %d runs came to their end", t.runs))
 		}
 		if len(t.errors) > 0 {
