@@ -282,7 +282,7 @@ func (q *request) showPhonebookForm(status int, f view.PhonebookForm) error {
 			return err
 		}
 		f.Region = a.Region
-		integrations, err := h.Integrations(q.Context(), f.Account, directory.Key{}, 100)
+		integrations, err := h.Integrations(q.Context(), f.Account, directory.Key{}, 0)
 		if err != nil {
 			return err
 		}
@@ -348,6 +348,10 @@ func (c *Console) changePhonebook(q *request) error {
 	}
 	if v.Settings == nil {
 		return declaredPhonebook(v.Name)
+	}
+	was := v.Settings
+	if was.HTTP != nil && was.CardDAV != nil && p.Settings.CardDAV != nil && f.Title == was.HTTP.Title {
+		p.Settings.CardDAV.Title = was.CardDAV.Title // the form shows one title, which was not changed
 	}
 	return q.putPhonebook(f, p)
 }

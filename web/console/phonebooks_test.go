@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -269,5 +271,55 @@ func TestASecretOfAPhonebookIsShownOnce(t *testing.T) {
 	}
 	if page := reader.post(deskPage, deskPage+"/credentials/a-path/revoke"); page.StatusCode != http.StatusForbidden {
 		t.Errorf("a reader revokes a credential: %d", page.StatusCode)
+	}
+}
+
+// TestAFormKeepsWhatItDoesNotAskFor: an integration that is not ticked any more, because it was not shown, would let devices read all contacts.
+func TestAFormKeepsWhatItDoesNotAskFor(t *testing.T) {
+	s := withPhonebook(t)
+	v := s.administrator(t)
+	ctx := context.Background()
+	put := func(integrations ...string) {
+		t.Helper()
+		if _, err := s.hub.PutPhonebook(ctx, registry.Phonebook{Account: "acme", Name: "lobby", Settings: registry.PhonebookSettings{
+			Integrations: integrations, HTTP: &registry.PhonebookHTTP{Title: "Lobby"}, CardDAV: &registry.PhonebookDAV{Title: "Mobiles"},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ticked := func(name string) bool {
+		t.Helper()
+		page := v.must("/phonebooks-of/acme/lobby/edit").text
+		return regexp.MustCompile(`<input[^>]*name="integration"[^>]*value="` + name + `"[^>]*checked`).MatchString(page)
+	}
+	put("crm")
+	if !ticked("crm") {
+		t.Error("the account's only integration is not shown as chosen")
+	}
+	const last = "zz-130"
+	for i := range 131 {
+		i := registry.Integration{Key: directory.Key{Account: "acme", Integration: fmt.Sprintf("zz-%03d", i)}, Bridge: s.bridge.url()}
+		if err := s.hub.AddIntegration(ctx, i, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(last)
+	if !ticked(last) {
+		t.Errorf("%s is not shown as chosen", last)
+	}
+	settings := func() registry.PhonebookSettings {
+		t.Helper()
+		p, err := s.hub.PhonebookOf(ctx, "acme", "lobby")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *p.Settings
+	}
+	for _, step := range []struct{ title, http, carddav string }{{"Lobby", "Lobby", "Mobiles"}, {"Foyer", "Foyer", "Foyer"}} {
+		v.post("/phonebooks-of/acme/lobby/edit", "/phonebooks-of/acme/lobby/edit",
+			"title", step.title, "integration", last, "numbers.format", "e164", "http.first", "name", "way", "http", "way", "carddav")
+		if have := settings(); have.HTTP.Title != step.http || have.CardDAV.Title != step.carddav || !slices.Equal(have.Integrations, []string{last}) {
+			t.Errorf("with the title %q saved: %q, %q, %q", step.title, have.HTTP.Title, have.CardDAV.Title, have.Integrations)
+		}
 	}
 }
