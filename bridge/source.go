@@ -101,12 +101,12 @@ type Splitter interface {
 	Split(ctx context.Context, run Run, after Position, limit int) (middle Position, first int)
 }
 
-// An Encoder is a source that writes its contacts as they are sent itself, from what it reads, which is cheaper than making a contact of it first.
+// An Encoder is a source that can write the JSON of its contacts from what it reads. That is cheaper than to make a contact first.
 type Encoder interface {
-	// ReadEncoded is Read, but a change may have the contact's JSON, and of the contact itself the ID at most. It is what
-	// [contact.Contact.AppendJSON] writes of the contact that Read yields. That contact can be sent ([contact.Contact.Validate]), has a name, and is
-	// not deleted. sent was asked about it, and said yes: a contact is sent as it is, going by its Emails, Phones, Websites and Country, which are all that
-	// the contact has that sent is asked about. sent keeps nothing of it.
+	// ReadEncoded is Read, but a change may have JSON in place of a contact; of the contact it then has the ID at most. The JSON is what
+	// [contact.Contact.AppendJSON] writes of the contact that Read yields. Only contacts that are valid ([contact.Contact.Validate]), have a
+	// name and are not deleted are encoded, and only those for which sent returns true: they are sent as they are. sent is
+	// called with a contact that has Emails, Phones, Websites and Country and nothing else, and keeps nothing of it.
 	ReadEncoded(ctx context.Context, run Run, after Position, limit int, sent func(*contact.Contact) bool) iter.Seq2[Change, error]
 }
 

@@ -41,8 +41,8 @@ const (
 // Unpacked is the most, in bytes, that a part of an uploaded archive may unpack to.
 const Unpacked = 512 << 20
 
-// fileName is what the name of an uploaded file looks like; see [isFileName]. How long it may be does not stand in it: a hundred times the
-// class of all letters would take megabytes of memory, in every process.
+// fileName matches the names of uploaded files, whatever their length: [isFileName] checks that. The class of all letters, repeated a hundred
+// times, would take megabytes of memory in every process.
 var fileName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._()+-]*$`)
 
 const longestFileName = 100 // characters

@@ -14,7 +14,7 @@ var readingCases = []testCase{
 	{"ContactsThatAPurgeLeftAreStillJudged", judgedAfterAPurge},
 }
 
-// A reader reads national numbers behind a prefix, and counts the contacts that it reads.
+// A reader reads national numbers with a country's prefix, and counts the contacts whose numbers it has read.
 type reader struct {
 	name, prefix string
 	read         int

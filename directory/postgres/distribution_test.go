@@ -23,7 +23,7 @@ var plan = distribution.Plan{
 	},
 }
 
-// TestTheTablesCanBeDistributedByAccount reads the catalogue: whoever adds a table that breaks a rule is told which and how to mend it.
+// TestTheTablesCanBeDistributedByAccount reads the catalogue. It fails for a table that breaks a rule, and says which rule and how to mend it.
 func TestTheTablesCanBeDistributedByAccount(t *testing.T) {
 	conn := migrated(t)
 	for _, broken := range got(distribution.Check(t.Context(), conn, plan))(t) {

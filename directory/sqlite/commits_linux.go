@@ -26,7 +26,7 @@ type commits struct {
 	header unsafe.Pointer
 }
 
-// A commit is what the header says after one. Two that are equal are the same one.
+// A commit is the header as a commit left it. Equal headers are of the same commit.
 type commit [headerWords]uint32
 
 // headerWords is the length of the header, which stands in the index twice.

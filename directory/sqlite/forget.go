@@ -40,8 +40,8 @@ func (s *Store) Forget(ctx context.Context, key directory.Key) error {
 	return nil
 }
 
-// takeName takes an integration its name, by which everybody finds it, and deletes all but its contacts. It returns the integration's
-// pk, 0 where there is none.
+// takeName removes the name by which an integration is found, and deletes everything of it but its contacts. It returns the
+// integration's pk, or 0 if there is no such integration.
 func (s *Store) takeName(ctx context.Context, tx *writer, key directory.Key) (pk int64, err error) {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM suppressed WHERE account = ? AND integration = ?", key.Account, key.Integration); err != nil {
 		return 0, err

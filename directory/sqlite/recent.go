@@ -7,9 +7,8 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 )
 
-// recent remembers what was found for the numbers that were asked for last, for as long as nobody commits anything to the file: a call is
-// often looked up several times, by the telephone system, the agent's screen and the desk. What it answers is what a query would find at
-// that moment.
+// recent remembers the results of the last look-ups until something is committed to the file. A call is often looked up several times: by
+// the telephone system, the agent's screen and the desk. Its answers are the same as those of a query at that moment.
 type recent struct {
 	mu         sync.Mutex
 	moment     moment
@@ -22,7 +21,7 @@ type recent struct {
 	asked [1 << 15]uint32
 }
 
-// A question is what numbers are looked for by.
+// A question identifies a look-up: two that are equal have the same results.
 type question struct {
 	account       string
 	numbers       int // how many; 0: an ending
@@ -30,7 +29,7 @@ type question struct {
 	limit         int
 }
 
-// A moment is what all answers depend on: the file, and what is remembered of it. Two that are equal are one.
+// A moment identifies the state that results depend on: the last commit to the file, and the names that are remembered.
 type moment struct {
 	commit commit
 	names  int64

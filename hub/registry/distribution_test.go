@@ -35,7 +35,7 @@ var plan = distribution.Plan{
 	},
 }
 
-// TestTheTablesCanBeDistributedByAccount reads the catalogue: whoever adds a table that breaks a rule is told which and how to mend it.
+// TestTheTablesCanBeDistributedByAccount reads the catalogue. It fails for a table that breaks a rule, and says which rule and how to mend it.
 func TestTheTablesCanBeDistributedByAccount(t *testing.T) {
 	db := server.Database(t)
 	r := got(registry.Open(t.Context(), db.DSN, registry.OpenOptions{}))(t)

@@ -407,7 +407,7 @@ func (s *scrubber) connectionOf(name string) (string, bool) {
 	return "", false
 }
 
-// configured returns a part of a configuration with everything in it replaced that is somebody's.
+// configured returns a part of a configuration with credentials and personal data replaced.
 func (s *scrubber) configured(node *yaml.Node) *yaml.Node {
 	made := &yaml.Node{Kind: node.Kind, Tag: node.Tag, Style: node.Style, Value: node.Value}
 	if node.Kind == yaml.AliasNode && node.Alias != nil {
