@@ -429,7 +429,26 @@ func (r *setupRun) preview() (*preview.Preview, error) {
 	if err == nil && slices.ContainsFunc(r.draft.Proposal.Problems, func(p proposal.Problem) bool { return strings.Contains(p.Message, "updated") }) {
 		p.Problems = slices.DeleteFunc(p.Problems, func(p source.Problem) bool { return p.Code == "no_updated" })
 	}
+	if err == nil && r.unknownCountry() {
+		for n := range p.Problems {
+			if has := &p.Problems[n]; has.Code == "bad_phone" && strings.Contains(has.Message, "without a country code") {
+				has.Hint = countryHint
+			}
+		}
+	}
 	return p, err
+}
+
+const countryHint = "Give --region with their country, such as --region US, or map fields.country. Until then they are sent as they are written."
+
+// unknownCountry reports whether numbers without a country code were seen whose country nothing tells.
+func (r *setupRun) unknownCountry() bool { return r.draft.Proposal.National && r.draft.Region == "" }
+
+// saysBetter reports whether a preview has the same problem as a proposal.
+func saysBetter(p *preview.Preview, problem proposal.Problem) bool {
+	return p != nil && problem.Code != "" && slices.ContainsFunc(p.Problems, func(has source.Problem) bool {
+		return has.Code == problem.Code && strings.Contains(has.Message, problem.About)
+	})
 }
 
 // ready reports whether the kind maps the fields by itself.
@@ -454,7 +473,7 @@ func (r *setupRun) settle() (*preview.Preview, error) {
 				continue
 			}
 		}
-		r.showProposal()
+		r.showProposal(p)
 		problems, wrong := errors.AsType[*strictyaml.Problems](err)
 		switch {
 		case wrong:

@@ -2,14 +2,17 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/contactbridge/contactbridge/internal/preview"
 	"github.com/contactbridge/contactbridge/internal/proposal"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // showProposal says what was chosen and why, and what was not.
-func (r *setupRun) showProposal() {
+func (r *setupRun) showProposal(seen *preview.Preview) {
 	style, p := r.style(), &r.draft.Proposal
 	fmt.Fprintln(r.out)
 	if len(p.Settings) > 0 {
@@ -35,19 +38,29 @@ func (r *setupRun) showProposal() {
 		fmt.Fprintln(r.out, text)
 	}
 	if r.draft.Region != "" {
-		fmt.Fprintf(r.out, "  %-*s  %s%s\n", width, "region", r.draft.Region, style.Dim("  (of phone numbers without a country code)"))
+		fmt.Fprintf(r.out, "  %-*s  %s%s\n", width, "region", r.draft.Region, style.Dim("  ("+r.whyRegion()+")"))
 	}
 	r.showOthers()
 	for _, problem := range p.Problems {
+		if saysBetter(seen, problem) {
+			continue
+		}
 		fmt.Fprintf(r.out, "\n%s\n", style.Warn(sentence(problem.Message)))
 		if problem.Hint != "" {
 			fmt.Fprintln(r.out, "    "+oneLine(problem.Hint))
 		}
 	}
-	if p.National && r.draft.Region == "" {
-		fmt.Fprintf(r.out, "\n%s\n    Give --region with their country, such as --region US, or map fields.country. Until then they are sent as they are written.\n",
-			style.Warn("There are phone numbers without a country code, and nothing says which country they belong to."))
+	if r.unknownCountry() && (seen == nil || !slices.ContainsFunc(seen.Problems, func(has source.Problem) bool { return has.Hint == countryHint })) {
+		fmt.Fprintf(r.out, "\n%s\n    %s\n", style.Warn("There are phone numbers without a country code, and nothing says which country they belong to."), countryHint)
 	}
+}
+
+// whyRegion says what the country of phone numbers is for, and who says that it is this one.
+func (r *setupRun) whyRegion() string {
+	if r.draft.Region == r.draft.Proposal.Region && r.flags.region == "" && !r.asked {
+		return "the country of all numbers with a country code: those without one are read as numbers of it"
+	}
+	return "of phone numbers without a country code"
 }
 
 // showOthers lists what else could hold contacts.

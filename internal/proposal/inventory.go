@@ -89,6 +89,9 @@ type Setting struct {
 type Problem struct {
 	Message string // what is so, in one line without a full stop
 	Hint    string // what to do about it: a sentence; may be empty
+	// Code and About are of a problem that a preview may find as well, and then knows better: the code of its problem, and a text that
+	// its message holds.
+	Code, About string
 }
 
 // A Language writes expressions of fields.

@@ -232,9 +232,12 @@ func (m *mapper) side(s side) {
 	}
 	if !s.indexed() {
 		sql, column := m.language().(SQL), s.refers.Columns[0]
-		name := s.thing.Name[strings.LastIndexByte(s.thing.Name, '.')+1:] + "_" + column
-		m.proposal.problem(fmt.Sprintf("CREATE INDEX %s ON %s (%s) makes it quick.", sql.Column(name), sql.Thing(s.thing.Name), sql.Column(column)),
-			"table %s has no index on %s: for every contact all of its rows are read", s.thing.Name, s.refers.Columns[0])
+		bare := s.thing.Name[strings.LastIndexByte(s.thing.Name, '.')+1:]
+		m.proposal.Problems = append(m.proposal.Problems, Problem{
+			Message: fmt.Sprintf("table %s has no index on %s: for every contact all of its rows are read", s.thing.Name, column),
+			Hint:    fmt.Sprintf("CREATE INDEX %s ON %s (%s) makes it quick.", sql.Column(bare+"_"+column), sql.Thing(s.thing.Name), sql.Column(column)),
+			Code:    "no_side_index", About: " " + bare + " ",
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -57,9 +58,11 @@ func understand(thing Thing) meaning {
 			m.guess.Fields = append(m.guess.Fields, g)
 		}
 	}
-	m.byValue(thing, record.FieldPhones, looksLikePhone)
-	m.byValue(thing, record.FieldEmails, looksLikeEmail)
+	m.byValue(thing, record.FieldPhones, everyOf(looksLikePhone))
+	m.byValue(thing, record.FieldEmails, everyOf(looksLikeEmail))
+	m.nameInside(thing)
 	m.nameByWord(thing)
+	m.nameByValue(thing)
 	if m.guess.Country != "" && !valuesFit(values(thing, m.guess.Country), func(v string) bool { return country.Code(v) != "" }) {
 		m.guess.Country = ""
 	}
@@ -190,7 +193,7 @@ func (m *meaning) byValue(thing Thing, field string, clear func(string) bool) {
 		}
 		if n >= 2 && n*10 >= len(all)*8 {
 			m.add(field, c.Name)
-			m.found[c.Name] = "by its values, such as " + quoteValue(all[0])
+			m.found[c.Name] = "by its values, such as " + quoteValue(strings.Trim(all[0], `"[]`))
 		}
 	}
 }
@@ -224,28 +227,101 @@ func excluded(field, name string) bool {
 	return field == record.FieldPhones && slices.ContainsFunc(wordsOf(name), func(w string) bool { return excludedWords[w] })
 }
 
-// nameByWord takes a column with "name" in its name as the contact's name, where no other column is.
+// nameWords are words of columns that hold the name of a person, the best first.
+var nameWords = []map[string]bool{
+	setOf(`name fullname naam nom nombre nome`),
+	setOf(`person contact contactperson ansprechpartner ansprechpartnerin kontaktperson personne persona pessoa contactpersoon referente`),
+}
+
+// nameByWord takes a column with a word such as "name" or "person" in its name as the contact's name, where no other column is.
 func (m *meaning) nameByWord(thing Thing) {
 	if len(m.columns(record.FieldName)) > 0 {
 		return
 	}
+	for _, set := range nameWords {
+		for _, c := range thing.Columns {
+			words := wordsOf(c.Name)
+			at := slices.IndexFunc(words, func(w string) bool { return set[w] })
+			if c.Is != Text || m.uses(c.Name) || at < 0 || slices.ContainsFunc(words, func(w string) bool { return notNames[w] }) ||
+				!valuesFit(values(thing, c.Name), hasLetters) {
+				continue
+			}
+			m.setName(fmt.Sprintf("by %q in its name", words[at]), " ", c.Name)
+			return
+		}
+	}
+}
+
+// setName makes the name of one column, or of several.
+func (m *meaning) setName(found, join string, columns ...string) {
+	if len(columns) == 1 {
+		join = ""
+	}
+	m.guess.Fields = append([]record.Guessed{{Field: record.FieldName, Columns: columns, Join: join}}, m.guess.Fields...)
+	m.found[columns[0]] = found
+}
+
+// nameInside takes the parts of a name within an object of a record: person.given and person.family.
+func (m *meaning) nameInside(thing Thing) {
+	if len(m.columns(record.FieldName)) > 0 {
+		return
+	}
+	inside, columns := map[string][]string{}, map[string]map[string]string{}
+	var objects []string
 	for _, c := range thing.Columns {
-		words := wordsOf(c.Name)
-		if c.Is != Text || m.uses(c.Name) || !slices.ContainsFunc(words, func(w string) bool {
-			return w == "name" || w == "fullname" || w == "naam" || w == "nom" || w == "nombre"
-		}) ||
-			slices.ContainsFunc(words, func(w string) bool { return notNames[w] }) {
+		at := strings.LastIndexByte(c.Name, '.')
+		if at <= 0 || c.Is != Text || m.uses(c.Name) {
 			continue
 		}
-		m.guess.Fields = append([]record.Guessed{{Field: record.FieldName, Columns: []string{c.Name}}}, m.guess.Fields...)
-		m.found[c.Name] = `by "name" in its name`
+		object := c.Name[:at]
+		if inside[object] == nil {
+			objects, columns[object] = append(objects, object), map[string]string{}
+		}
+		part := c.Name[at+1:]
+		switch strings.ToLower(part) {
+		case "given", "middle", "family":
+			part += "name"
+		}
+		columns[object][part] = c.Name
+		inside[object] = append(inside[object], part)
+	}
+	for _, object := range objects {
+		for _, g := range record.Usual(inside[object]).Fields {
+			if g.Field != record.FieldName {
+				continue
+			}
+			list := make([]string, len(g.Columns))
+			for i, part := range g.Columns {
+				list[i] = columns[object][part]
+			}
+			m.setName("by its usual name in "+object, " ", list...)
+			return
+		}
+	}
+}
+
+// nameByValue takes the first column as the contact's name in which nearly all values are written as names of people are, and differ.
+func (m *meaning) nameByValue(thing Thing) {
+	if len(m.columns(record.FieldName)) > 0 {
 		return
+	}
+	for _, c := range thing.Columns {
+		if c.Is != Text || m.uses(c.Name) || m.isIgnored(c.Name) || thing.isReference(c.Name) || slices.ContainsFunc(wordsOf(c.Name), func(w string) bool { return notNames[w] }) {
+			continue
+		}
+		all := values(thing, c.Name)
+		different := len(slices.Compact(slices.Sorted(slices.Values(all))))
+		if len(all) >= 3 && different*2 >= len(all) && share(all, looksLikeName) >= 0.8 {
+			m.setName("by its values, such as "+quoteValue(all[0]), "", c.Name)
+			return
+		}
 	}
 }
 
 // notNames are words beside "name" in columns that hold no name of a person.
 var notNames = setOf(`user file login host domain company account table display nick maiden middle short product brand city street country state
-	group role type created updated image path bank dns`)
+	group role type created updated image path bank dns position street address department title note notes comment subject source
+	id uuid guid key no nr number ref code email mail phone tel fax url method channel by preferred preference language`)
 
 // wordsOf returns the words of a name in lower case: "phoneNumbers" and "phone_numbers" are phone and numbers.
 func wordsOf(name string) []string {

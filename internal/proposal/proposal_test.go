@@ -212,3 +212,31 @@ func TestWhatCannotBeProposedIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// Names, deletions and companies are found by words that are not the most usual ones, and names by what they look like.
+func TestNamesAreFoundWhereNoColumnIsCalledSo(t *testing.T) {
+	propose(t, database(table("phonelist", 3, "nr int pk, dept, person, direct_line", "1|Sales|Ann Lee|+49 30 1234561", "2|Legal|Ben Day|+49 30 1234562")), proposal.Wish{},
+		"table: phonelist", "id: nr", "fields.name: person", "fields.phones: [direct_line]")
+	propose(t, database(table("list", 3, "nr int pk, dept, who, job_title, reach", "1|Sales|Ann Lee|Head Cook|+49 30 1234561", "2|Legal|Ben van der Day|Chief Cook|+49 30 1234562",
+		"3|Legal|Zoë O’Neill-Fox|Tax Adviser|+49 30 1234563")), proposal.Wish{},
+		"table: list", "id: nr", "fields.name: who", "fields.title: job_title", "fields.phones: [reach]")
+	propose(t, database(table("list", 3, "nr int pk, contact_id, contact_person, firm, is_removed bool, phone", "1|a-1|Ann|Fox & Co|f|+49 30 1234561")), proposal.Wish{},
+		"table: list", "id: nr", "deleted: is_removed", "fields.name: contact_person", "fields.company: firm", "fields.phones: [phone]")
+	records := table("", 2, "leadId, person.given, person.family, numbers", `1|Ann|Lee|["+49 30 1234561","+49 171 1234561"]`, `2|Ben|Day|["+49 30 1234562"]`)
+	records.ID = "auto"
+	p := propose(t, proposal.Inventory{Noun: "file", Things: []proposal.Thing{records}}, proposal.Wish{},
+		"id: leadId", "fields.name: join([`person.given`, `person.family`], \" \")", "fields.phones: [numbers]")
+	if len(p.Problems) > 0 {
+		t.Error(p.Problems)
+	}
+}
+
+// The values of a side table are told from its labels whatever their column is called, so that fax numbers are left out.
+func TestTheValuesOfASideTableAreFoundByWhatTheyAre(t *testing.T) {
+	propose(t, database(
+		table("people", 2, "id int pk, full_name", "1|Ann", "2|Ben"),
+		table("people_phones", 3, "id int pk, person_id int index >people.id, kind, digits", "1|1|work|+49 30 1234567", "2|1|fax|+49 30 1234568", "3|2|mobile|+49 170 1234567"),
+	), proposal.Wish{},
+		"table: people", "id: id", "fields.name: full_name",
+		"fields.phones: [(SELECT list(people_phones.digits by people_phones.id) FROM people_phones WHERE people_phones.person_id = people.id AND people_phones.kind IN ('mobile', 'work'))]")
+}

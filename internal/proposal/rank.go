@@ -160,6 +160,10 @@ func (c *candidate) whyNot() string {
 	case c.thing.Rows == 0:
 		return "it is empty"
 	}
+	what := c.content()
+	if c.thing.Sort != "" {
+		what = c.thing.Sort + ", " + what
+	}
 	var lacks []string
 	if !c.has(record.FieldPhones) {
 		lacks = append(lacks, "no phone numbers")
@@ -174,7 +178,7 @@ func (c *candidate) whyNot() string {
 		}
 	}
 	if len(lacks) == 0 {
-		return c.content()
+		return what
 	}
-	return c.content() + "; but " + strings.Join(lacks, ", ")
+	return what + "; but " + strings.Join(lacks, ", ")
 }

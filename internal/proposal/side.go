@@ -86,7 +86,7 @@ var (
 		phonenumbers handy numbers`)
 	mailThings   = setOf(`mail mails email emails emailaddress emailaddresses correos`)
 	valueColumns = setOf(`value number nr no nummer numero numéro num contact detail details data content text wert entry address`)
-	typeColumns  = setOf(`type kind channel method medium sort art typ category label tipo`)
+	typeColumns  = setOf(`type kind channel method medium sort art typ category label tipo soort genre`)
 )
 
 // meaningsOfSide returns what a side could hold: numbers, addresses or both.
@@ -142,6 +142,9 @@ func typedSides(t Thing) []side {
 			value = c.Name
 		}
 	}
+	if typed != "" && value == "" {
+		value = reachColumn(t, typed)
+	}
 	if typed == "" || value == "" {
 		return nil
 	}
@@ -168,6 +171,25 @@ func typedSides(t Thing) []side {
 		list[0].typed, list[0].types = "", nil
 	}
 	return list
+}
+
+// reachColumn returns the only column of texts of which nearly all values are phone numbers or e-mail addresses.
+func reachColumn(t Thing, typed string) string {
+	found := ""
+	for _, c := range t.Columns {
+		if c.Is != Text || c.Name == typed || slices.Contains(t.Primary, c.Name) || t.isReference(c.Name) {
+			continue
+		}
+		all := values(t, c.Name)
+		if len(all) < 2 || share(all, func(v string) bool { return looksLikePhone(v) || looksLikeEmail(v) }) < 0.8 {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = c.Name
+	}
+	return found
 }
 
 // isPhoneOf reports whether a value among numbers and addresses is a number.

@@ -1,8 +1,10 @@
 package proposal
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/contactbridge/contactbridge/phone"
 )
@@ -61,4 +63,45 @@ func regionOf(value string) string {
 		return ""
 	}
 	return n.Region
+}
+
+// looksLikeName reports whether a value is written as the names of people are: two to four words of letters, half of which or more begin
+// with a capital letter where the script has any.
+func looksLikeName(value string) bool {
+	words := strings.Fields(value)
+	if len(words) < 2 || len(words) > 4 {
+		return false
+	}
+	small := 0
+	for _, word := range words {
+		first := true
+		for _, r := range word {
+			switch {
+			case !unicode.IsLetter(r) && !unicode.Is(unicode.M, r) && !strings.ContainsRune(".'’-,", r):
+				return false
+			case first && unicode.IsLower(r):
+				small++
+			}
+			first = false
+		}
+	}
+	return small*2 <= len(words)
+}
+
+func hasLetters(value string) bool { return strings.ContainsFunc(value, unicode.IsLetter) }
+
+// everyOf makes of a question about a value one about a list as well, of texts in JSON: it is asked of each of them.
+func everyOf(is func(string) bool) func(string) bool {
+	return func(value string) bool {
+		var list []string
+		if !strings.HasPrefix(value, "[") || json.Unmarshal([]byte(value), &list) != nil {
+			return is(value)
+		}
+		for _, one := range list {
+			if !is(one) {
+				return false
+			}
+		}
+		return len(list) > 0
+	}
 }

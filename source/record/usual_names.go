@@ -16,7 +16,12 @@ var (
 		"modifiedtime", "modifieddate", "updateddate", "datemodified", "dateupdated", "lastchange", "lastchanged", "mtime",
 		"systemmodstamp", "geandertam", "geaendertam", "anderungsdatum", "aenderungsdatum",
 	}
-	usualDeleted = []string{"deletedat", "deletedon", "removedat", "deleted", "isdeleted", "geloscht", "geloeschtam"}
+	usualDeleted = []string{
+		"deletedat", "deletedon", "deletedtime", "deleteddate", "deletiondate", "datedeleted", "removedat", "removedon", "deleted", "isdeleted", "removed",
+		"isremoved", "softdeleted", "deletedflag", "deleteflag", "geloscht", "geloescht", "istgeloscht", "istgeloescht", "geloschtam", "geloeschtam",
+		"loschdatum", "loeschdatum", "supprime", "supprimele", "estsupprime", "datedesuppression", "eliminado", "eliminadoel", "eliminadoem", "cancellato",
+		"borrado", "excluido", "excluidoem", "verwijderd", "verwijderdop", "isverwijderd",
+	}
 
 	usualFullName = []string{
 		"fullname", "displayname", "contactname", "customername", "clientname", "nomcomplet", "nombrecompleto", "nomecompleto",
@@ -27,7 +32,8 @@ var (
 	}
 	usualMiddleName = []string{
 		"middlename", "secondname", "additionalname", "middleinitial", "weiterevornamen", "zweitervorname", "deuxiemeprenom",
-		"segundonombre", "secondonome", "segundonome", "nomedomeio", "middelstenaam", "tweedenaam", "tussenvoegsel",
+		"segundonombre", "secondonome", "segundonome", "nomedomeio", "middelstenaam", "tweedenaam", "tussenvoegsel", "infix",
+		"namenszusatz", "namenszusatze", "vorsatzwort",
 	}
 	usualNameParts = []nameParts{
 		{
@@ -52,7 +58,7 @@ var (
 	}
 	usualCompany = []string{
 		"company", "companyname", "organization", "organisation", "organizationname", "organisationname", "accountname",
-		"account", "employer", "business", "businessname", "firma", "firmenname", "unternehmen", "societe", "entreprise",
+		"account", "employer", "business", "businessname", "org", "orgname", "firm", "firmname", "firma", "firmenname", "unternehmen", "societe", "entreprise",
 		"empresa", "azienda", "organization1name", "associatedcompany", "companyorganization", "unternehmensname",
 		"firmenbezeichnung", "nomdelentreprise", "nomentreprise", "nomdelasociete", "raisonsociale", "organisme", "compania",
 		"nombredelaempresa", "nombreempresa", "organizacion", "razonsocial", "societa", "nomeazienda", "nomesocieta",

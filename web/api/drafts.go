@@ -228,7 +228,7 @@ func viewListing(l hub.Listing) listingView {
 			return thingView{t.Name, t.Title, t.Sort, t.Rows, views(t.Columns, func(c proposal.Column) columnView { return columnView{c.Name, c.Type} })}
 		}),
 		Settings: views(l.Proposal.Settings, func(s proposal.Setting) settingView { return settingView{s.Key, s.Value, s.Why} }),
-		Problems: views(l.Proposal.Problems, func(p proposal.Problem) listingProblemView { return listingProblemView(p) }),
+		Problems: views(l.Proposal.Problems, func(p proposal.Problem) listingProblemView { return listingProblemView{p.Message, p.Hint} }),
 	}
 	for _, t := range l.Proposal.Things {
 		v.Chosen = append(v.Chosen, t.Name)
