@@ -13,7 +13,9 @@ import (
 // Advise implements [sqltable.Adviser].
 func (s *session) Advise(ctx context.Context, i *sqltable.Inspector) error {
 	if i.Clock != nil {
-		adviseHorizon(i)
+		if err := s.adviseHorizon(ctx, i); err != nil {
+			return err
+		}
 	}
 	if own := shapeOf(i.Table); own.bytewise {
 		i.Problem(source.Warning, "id_bytes", "nothing says that id is unique in its collation ("+own.collation+"), so ids are compared by their bytes, which no index serves",
@@ -24,13 +26,33 @@ func (s *session) Advise(ctx context.Context, i *sqltable.Inspector) error {
 }
 
 // adviseHorizon says what keeps open transactions from being seen.
-func adviseHorizon(i *sqltable.Inspector) {
+func (s *session) adviseHorizon(ctx context.Context, i *sqltable.Inspector) error {
 	switch {
 	case i.Clock.Blind:
 		i.Problem(source.Warning, "standby", i.Clock.Lacks+": "+i.Missed, "Read from the primary, or set overlap to the longest transaction and the longest delay together.")
 	case i.Clock.Hidden && i.Stamp.Kind != sqltable.Sequences:
-		i.Problem(source.Warning, "no_privilege", "this user may not see when other users' transactions began: "+i.Missed, "GRANT PROCESS ON *.* TO the user of dsn.")
+		user, err := s.user(ctx)
+		if err != nil {
+			return err
+		}
+		i.Problem(source.Warning, "no_privilege", "this user may not see when other users' transactions began: "+i.Missed+"; an initial run sends all contacts twice, since "+
+			"it cannot be seen whether any was changed meanwhile", "GRANT PROCESS ON *.* TO "+user)
 	}
+	return nil
+}
+
+// user returns the account that the server takes this user for, as a statement names it.
+func (s *session) user(ctx context.Context) (string, error) {
+	found, err := s.rows(ctx, "SELECT CURRENT_USER()")
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	name, host := found[0][0], "%"
+	if at := strings.LastIndexByte(name, '@'); at >= 0 {
+		name, host = name[:at], name[at+1:]
+	}
+	quote := func(text string) string { return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(text) + "'" }
+	return quote(name) + "@" + quote(host), nil
 }
 
 // adviseIndex looks whether an index gives the order of the pages. Where updated and id are columns of a table, the catalogue tells;
