@@ -277,14 +277,17 @@ func (r *reading) sorted(ctx context.Context, run bridge.Run, state state, after
 	if state.unchanged {
 		return ctx.Err()
 	}
-	for n := 0; next < len(x.rows) && r.wantsMore(); n++ {
+	for n := 0; next < len(x.rows) && (r.wantsMore() || len(r.position) == 0); n++ {
 		if err := r.check(ctx, n); err != nil {
 			return err
 		}
 		if err := r.take(ctx, x.rows[next]); err != nil {
 			return err
 		}
-		r.position = appendPlace(r.position[:0], rank{rank: next, updated: x.rows[next].updated(), id: r.row.Contact.ID})
+		r.position = r.position[:0]
+		if len(r.row.Contact.ID) <= contact.MaxID { // else the offset would be too long: the page ends elsewhere
+			r.position = appendPlace(r.position, rank{rank: next, updated: x.rows[next].updated(), id: r.row.Contact.ID})
+		}
 		if !r.pass() {
 			return nil
 		}
@@ -340,7 +343,11 @@ func (s *Source) Split(ctx context.Context, run bridge.Run, after bridge.Positio
 		return nil, 0
 	}
 	last := next + first - 1
-	return appendPlace(nil, rank{rank: last, updated: x.rows[last].updated(), id: string(x.id(x.rows[last]))}), first
+	id := x.id(x.rows[last])
+	if len(id) > contact.MaxID {
+		return nil, 0
+	}
+	return appendPlace(nil, rank{rank: last, updated: x.rows[last].updated(), id: string(id)}), first
 }
 
 // take makes the row the record at a place of the index.

@@ -1,6 +1,9 @@
 package keyset
 
-import "github.com/contactbridge/contactbridge/bridge"
+import (
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
+)
 
 // A Position is a place in the order of a run: after one row.
 type Position struct {
@@ -19,6 +22,18 @@ func AppendPosition(dst []byte, p Position) bridge.Position {
 	}
 	dst = AppendValue(dst, p.ID)
 	return AppendValue(dst, p.Bound)
+}
+
+// AppendCut is AppendPosition for a place that a page may end at. It is empty where the id is longer than that of any contact: the offset
+// would be too long. A bound that is as long is left out, and asked for again by the next page.
+func AppendCut(dst []byte, p Position) bridge.Position {
+	if len(p.ID.Text) > contact.MaxID {
+		return dst
+	}
+	if len(p.Bound.Text) > contact.MaxID {
+		p.Bound = Value{}
+	}
+	return AppendPosition(dst, p)
 }
 
 // ParsePosition reads what [AppendPosition] wrote. Anything else is an error.

@@ -41,9 +41,10 @@ func Read(ctx context.Context, f Fetcher, run bridge.Run, after bridge.Position,
 		for !w.done {
 			left := 0
 			if limit > 0 {
-				if left = limit - w.yielded; left == 0 {
+				if left = limit - w.yielded; left <= 0 && !w.uncut {
 					return
 				}
+				left = max(left, 1)
 			}
 			stopped, err := w.page(ctx, f, left, func(c bridge.Change) bool { return yield(c, nil) })
 			if stopped {
@@ -80,6 +81,7 @@ type walk struct {
 	started bool     // at is after a row of its segment
 	at      Position // its Segment is always set
 	yielded int
+	uncut   bool // the last change had no position
 	done    bool
 
 	paged    bool            // what is read is a page
@@ -149,7 +151,7 @@ func (w *walk) page(ctx context.Context, f Fetcher, limit int, yield func(bridge
 		return false, nil
 	}
 	result, err := f.Fetch(ctx, query, func(c bridge.Change) bool {
-		c.Again = w.mayComeAgain(query.Segment, c.Contact.ID)
+		c.Again, w.uncut = w.mayComeAgain(query.Segment, c.Contact.ID), len(c.Position) == 0
 		return yield(c)
 	})
 	if err != nil || result.Stopped {

@@ -31,6 +31,7 @@ import (
 	"iter"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
 	"github.com/contactbridge/contactbridge/source/record"
@@ -121,7 +122,7 @@ func yieldAll(ctx context.Context, sp *spool, m *mapping, after place, limit int
 	var row record.Row
 	var position []byte
 	reader := sp.after(after)
-	for n := 0; limit <= 0 || n < limit; n++ {
+	for n := 0; limit <= 0 || n < limit || len(position) == 0; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -130,7 +131,10 @@ func yieldAll(ctx context.Context, sp *spool, m *mapping, after place, limit int
 			return err
 		}
 		m.contact(&row, r)
-		position = appendPosition(position[:0], r.place())
+		position = position[:0]
+		if at := r.place(); len(at.id) <= contact.MaxID { // else the offset would be too long: the page ends elsewhere
+			position = appendPosition(position, at)
+		}
 		row.Position = position
 		if !yield(row.Change, nil) {
 			return nil

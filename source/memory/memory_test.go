@@ -56,7 +56,7 @@ func newService(testing.TB) sourcetest.Service {
 			return nil
 		},
 		Begin:       func() (sourcetest.Tx, error) { return transaction{store.Begin()}, nil },
-		ManyWriters: true,
+		ManyWriters: true, LongIDs: true,
 	}
 }
 

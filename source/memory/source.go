@@ -162,7 +162,7 @@ func (f fetcher) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.
 		result.Rows++
 		result.Changes++
 		result.Last = position(page, r)
-		buffer = keyset.AppendPosition(buffer[:0], result.Last)
+		buffer = keyset.AppendCut(buffer[:0], result.Last)
 		if !yield(bridge.Change{Contact: r.contact, Deleted: r.deleted, Position: buffer}) {
 			result.Stopped = true
 			break

@@ -16,7 +16,8 @@ import (
 
 // suite is the suite of all sources.
 var suite = sourcetest.SQL{
-	Stamp: "timestamptz", Phones: "text[]",
+	LongIDs: true,
+	Stamp:   "timestamptz", Phones: "text[]",
 	Parameter:   func(n int) string { return fmt.Sprint("$", n) },
 	WritePhones: func(phones []string) any { return phones },
 	ManyWriters: true,

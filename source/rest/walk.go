@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/keyset"
 	"github.com/contactbridge/contactbridge/source/record"
@@ -486,7 +487,7 @@ func (w *walk) chase() (done bool, err error) {
 func (w *walk) show(i item, at place) {
 	w.position = at.append(w.position[:0])
 	position := w.position
-	if w.whole {
+	if w.whole || len(at.id) > contact.MaxID { // an offset with such an id would be too long
 		position = nil
 	}
 	if i.fault != "" || i.id == "" {

@@ -47,6 +47,17 @@ func boundaryCases() []testCase {
 			run:   checkpointNeverBeyondHorizon,
 		},
 		{
+			name: "AnIDThatIsTooLongCostsNothingElse",
+			rule: "a contact whose id is longer than any that is kept (contact.MaxID) keeps no other from being read, and no offset or checkpoint holds it (D8)",
+			needs: func(_ Target, service Service) string {
+				if !service.LongIDs {
+					return "no contact of the target can have such an id (LongIDs)"
+				}
+				return ""
+			},
+			run: anIDThatIsTooLongCostsNothingElse,
+		},
+		{
 			name: "ForeignCheckpointIsRefused",
 			rule: "a checkpoint that the source cannot have issued is invalid_checkpoint, never read as \"nothing new\" (D5)",
 			run:  foreignCheckpointIsRefused,
@@ -116,6 +127,44 @@ func nullUpdatedOnlyInInitialRuns(x *exam) {
 	slices.SortFunc(want, func(a, b contact.Contact) int { return cmp.Compare(a.ID, b.ID) }) // settle's stamps ascend with the ids
 	if got, want := ids(first(changes)), x.inParts(slices.Concat(want[6:], want[:6])); got != want {
 		x.failf("an initial run reads %s, want %s", got, want)
+	}
+}
+
+func anIDThatIsTooLongCostsNothingElse(x *exam) {
+	x.settle(4)
+	for i, start := range []string{"a", "c00001", "c00001x", "c00002", "z"} {
+		long := Full(50 + i)
+		long.ID = start + strings.Repeat("x", 100_000)
+		x.put(x.long(i), long)
+	}
+	const most = 3 * contact.MaxID // an id, a bound, and what goes with them
+	for size := range 8 {
+		src := x.reopen()
+		run := x.begin(src, "")
+		found := map[string]int{}
+		var at bridge.Position
+		for page := 0; page < 50; page++ {
+			changes, err := x.read(src, run, at, size)
+			x.must(err, fmt.Sprintf("read page %d of %d contacts", page, size))
+			for _, c := range first(changes) {
+				found[c.Contact.ID[:min(len(c.Contact.ID), 6)]+fmt.Sprint(len(c.Contact.ID))]++
+				if len(c.Position) > most {
+					x.failf("the position after the contact %.10s… has %d bytes, and an offset no room for it", c.Contact.ID, len(c.Position))
+				}
+			}
+			if size == 0 || len(changes) < size {
+				break
+			}
+			if at = last(changes, at); len(at) == 0 {
+				break
+			}
+			if c := src.Checkpoint(run, at, false); len(c) > most {
+				x.failf("the checkpoint of page %d has %d bytes", page, len(c))
+			}
+		}
+		if len(found) != 9 {
+			x.failf("in pages of %d, 9 contacts were to come; there were %d: %v", size, len(found), found)
+		}
 	}
 }
 

@@ -85,12 +85,13 @@ func (x *exam) settle(n int) []contact.Contact {
 	for i := range n {
 		all = append(all, Full(i))
 	}
+	start := x.long(0)     // of all of them, however long it takes to put them
 	if x.target.Unsorted { // it ignores stamps
-		x.put(x.long(0), slices.Clone(all)...)
+		x.put(start, slices.Clone(all)...)
 		return all
 	}
 	for group := (n - 1) / 3; group >= 0; group-- {
-		x.put(x.long(group), slices.Clone(all[group*3:min(group*3+3, n)])...)
+		x.put(start.Add(time.Duration(group)*time.Second), slices.Clone(all[group*3:min(group*3+3, n)])...)
 	}
 	return all
 }

@@ -68,7 +68,7 @@ func (f File) service(t testing.TB, updated string) Service {
 	}
 	cfg := file.Config{Path: path, ID: "id", Updated: updated, Deleted: "gone", Fields: suiteFields("phone", "mobile")}
 	return Service{
-		Open: w.open(cfg, "acme"), OpenWrong: w.open(cfg, "other"), Now: time.Now,
+		Open: w.open(cfg, "acme"), OpenWrong: w.open(cfg, "other"), Now: time.Now, LongIDs: true,
 		Put:     func(updated time.Time, contacts ...contact.Contact) error { return w.put(updated, "", contacts...) },
 		PutNull: func(contacts ...contact.Contact) error { return w.put(time.Time{}, "", contacts...) },
 		Mark:    func(updated time.Time, c contact.Contact, deleted string) error { return w.put(updated, deleted, c) },

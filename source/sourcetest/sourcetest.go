@@ -89,6 +89,8 @@ type Service struct {
 	Mark func(updated time.Time, c contact.Contact, deleted string) error
 	// Begin starts a transaction. Its writes are stamped with its begin, as with a database's now().
 	Begin func() (Tx, error)
+	// LongIDs says that contacts can be put whose ids are longer than contact.MaxID.
+	LongIDs bool
 	// ManyWriters says that others may write while a transaction is open.
 	ManyWriters bool
 	// Settle waits until what was put is told from what is put from now on, where the external service counts in whole seconds. It may be

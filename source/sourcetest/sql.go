@@ -33,6 +33,8 @@ type SQL struct {
 	WritePhones func(phones []string) any
 	// ManyWriters is [Service.ManyWriters]; Order and HistoryTime are [Target]'s.
 	ManyWriters bool
+	// LongIDs is [Service.LongIDs].
+	LongIDs     bool
 	Order       func(a, b string) int
 	HistoryTime time.Duration
 }
@@ -116,7 +118,7 @@ func (s SQL) service(t testing.TB, db SQLDatabase, cfg sqltable.Config) Service 
 		Open: func(ctx context.Context) (bridge.Source, error) {
 			return openAlone(ctx, nil, func() (source.Factory, error) { return db.New(cfg) })
 		},
-		Now: time.Now, ManyWriters: s.ManyWriters,
+		Now: time.Now, ManyWriters: s.ManyWriters, LongIDs: s.LongIDs,
 		Put: func(updated time.Time, contacts ...contact.Contact) error {
 			return w.within(func(on executor) error { return w.put(on, w.stamp(updated), contacts...) })
 		},

@@ -28,7 +28,8 @@ var stampings = map[string]func(time.Time) any{
 // suite returns the suite of all sources on a file. add completes a configuration.
 func suite(stamping string, add func(*Config)) sourcetest.SQL {
 	return sourcetest.SQL{
-		Stamp: "BLOB", // keeps values of any type as they are
+		LongIDs: true,
+		Stamp:   "BLOB", // keeps values of any type as they are
 		Open: func(t testing.TB) sourcetest.SQLDatabase {
 			f := newFile(t, "PRAGMA journal_mode = WAL")
 			return sourcetest.SQLDatabase{DB: f.DB, New: func(table sqltable.Config) (source.Factory, error) {

@@ -60,7 +60,7 @@ func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.C
 			p.duplicates++
 			return true, err
 		}
-		p.position = keyset.AppendPosition(p.position[:0], at)
+		p.position = keyset.AppendCut(p.position[:0], at)
 		p.fill(values)
 		result.Changes++
 		result.Stopped = !yield(p.row.Change)
