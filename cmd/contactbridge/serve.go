@@ -16,6 +16,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/listener"
+	"github.com/contactbridge/contactbridge/internal/priority"
 	"github.com/contactbridge/contactbridge/internal/telemetry"
 )
 
@@ -105,6 +106,7 @@ func describeTroubles(endpoints map[string]bridgeserver.Standing) (lines []strin
 // serve runs the bridge until the command's context is done.
 func serve(cmd *cobra.Command, cfg *config.Config) error {
 	ctx := cmd.Context()
+	defer priority.Bridge()()
 	endTraces, err := telemetry.Setup(ctx, "contactbridge-bridge", versionText())
 	if err != nil {
 		return err

@@ -17,6 +17,11 @@ const (
 	// to less, but never less than Go's own percent.
 	mostPercent, leastPercent = 400, 100
 	mostGarbage               = 48 << 20
+
+	// The same for a bridge. What it keeps for long is the order of large files, which holds no pointers: to collect beside it costs little,
+	// and to let as much garbage collect as there is of it would double the memory.
+	leastBridgePercent, mostBridgePercent = 25, 100
+	mostBridgeGarbage                     = 20 << 20
 )
 
 // Requests makes room for requests. Runs keep every core busy, and Go's scheduler looks at the network every 10 ms only while
@@ -35,10 +40,25 @@ func Requests() (undo func()) {
 	}
 }
 
-// collectSeldom sets the percentage of garbage after every collection anew, until undo is called.
 func collectSeldom() (undo func()) {
+	return adjust(func(used uint64) int { return percentOf(used, mostGarbage, leastPercent, mostPercent) })
+}
+
+// Bridge lets a bridge take little memory beside what it keeps, unless GOGC says otherwise. Call it once, at the program's start; undo
+// makes the program as it was.
+func Bridge() (undo func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	return adjust(func(used uint64) int {
+		return percentOf(used, mostBridgeGarbage, leastBridgePercent, mostBridgePercent)
+	})
+}
+
+// adjust sets the percentage of garbage after every collection anew, by how many bytes are used, until undo is called.
+func adjust(percentOf func(used uint64) int) (undo func()) {
 	var mu sync.Mutex
-	ended, percent := false, mostPercent
+	ended, percent := false, percentOf(0)
 	before := debug.SetGCPercent(percent)
 	used := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	afterCollections(func() bool {
@@ -59,12 +79,12 @@ func collectSeldom() (undo func()) {
 	}
 }
 
-// percentOf returns how much garbage there may be beside so many bytes that are used. It changes in steps: to set it stops the program for a
-// moment.
-func percentOf(used uint64) int {
+// percentOf returns how much garbage there may be beside so many bytes that are used, with its bounds. It changes in steps: to set it stops
+// the program for a moment.
+func percentOf(used, garbage uint64, least, most int) int {
 	const step = 25
-	percent := int(mostGarbage * 100 / max(used, 1))
-	return min(max(percent/step*step, leastPercent), mostPercent)
+	percent := int(garbage * 100 / max(used, 1))
+	return min(max(percent/step*step, least), most)
 }
 
 // afterCollections calls f after every collection from now on, one call after the other, as long as it returns true.

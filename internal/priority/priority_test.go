@@ -11,8 +11,16 @@ func TestPercentOf(t *testing.T) {
 	for _, c := range []struct {
 		used uint64
 		want int
+	}{{0, 100}, {16 << 20, 100}, {24 << 20, 75}, {40 << 20, 50}, {100 << 20, 25}, {1 << 30, 25}} {
+		if got := percentOf(c.used, mostBridgeGarbage, leastBridgePercent, mostBridgePercent); got != c.want {
+			t.Errorf("a bridge with %d MiB in use: %d percent; want %d", c.used>>20, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		used uint64
+		want int
 	}{{0, 400}, {8 << 20, 400}, {12 << 20, 400}, {16 << 20, 300}, {20 << 20, 225}, {32 << 20, 150}, {64 << 20, 100}, {1 << 30, 100}} {
-		if got := percentOf(c.used); got != c.want {
+		if got := percentOf(c.used, mostGarbage, leastPercent, mostPercent); got != c.want {
 			t.Errorf("%d MiB in use: %d percent; want %d", c.used>>20, got, c.want)
 		}
 	}

@@ -155,18 +155,26 @@ func (x *indexing) safe(overlap time.Duration) int64 {
 	return horizon
 }
 
-// grow makes room for all rows once some have shown how long they are, so that the memory is not copied again and again.
+// sampledRows is after how many records it can be told how long all of them are: the first ones have shorter ids than most.
+const sampledRows = 16 * checkEvery
+
+// grow makes room for all rows once some have shown how long they are, so that the memory is not copied again and again, and again where
+// later ones are longer. rows have been read, up to an offset; it is called for each checkEvery of them.
 func (x *index) grow(rows int, read int64, v *version) {
-	if rows != checkEvery || read <= 0 {
+	if rows < sampledRows || read <= 0 {
 		return
 	}
-	factor := float64(v.readSize()) / float64(read) * 1.1
-	more := int(factor * float64(len(x.rows)))
-	if v.spool != nil { // it knows
-		more = v.spool.records - rows
+	factor := max(float64(v.readSize())/float64(read)-1, 0) * 1.05
+	if cap(x.rows)-len(x.rows) < checkEvery {
+		more := int(factor*float64(len(x.rows))) + checkEvery
+		if v.spool != nil { // it knows
+			more = v.spool.records - rows
+		}
+		x.rows = slices.Grow(x.rows, more)
 	}
-	x.rows = slices.Grow(x.rows, more)
-	x.ids = slices.Grow(x.ids, int(min(factor*float64(len(x.ids)), maxIDs)))
+	if next := checkEvery * (len(x.ids)/rows + 1); cap(x.ids)-len(x.ids) < 2*next {
+		x.ids = slices.Grow(x.ids, int(min(factor*float64(len(x.ids))+float64(2*next), maxIDs)))
+	}
 }
 
 // sort brings the rows into their order. Of those with one stamp and id the last row is kept: it replaces the others. Rows without
