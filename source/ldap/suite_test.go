@@ -84,6 +84,7 @@ func (u *unit) service() sourcetest.Service {
 		Open:      func(ctx context.Context) (bridge.Source, error) { return u.open(ctx, u.server.ReaderPassword) },
 		OpenWrong: func(ctx context.Context) (bridge.Source, error) { return u.open(ctx, "wrong") },
 		Now:       time.Now,
+		LongIDs:   true,
 		Put: func(_ time.Time, contacts ...contact.Contact) error {
 			for _, c := range contacts {
 				if err := u.put(c); err != nil {

@@ -206,7 +206,7 @@ func (p *people) service(text string) sourcetest.Service {
 			return open(ctx, "rest", peopleText+text, p, p.clock, bridge.Auth{"key": token})
 		}
 	}
-	return sourcetest.Service{Open: opening("right"), OpenWrong: opening("wrong"), Now: p.clock.Now, Put: p.put, Delete: p.delete}
+	return sourcetest.Service{Open: opening("right"), OpenWrong: opening("wrong"), Now: p.clock.Now, LongIDs: true, Put: p.put, Delete: p.delete}
 }
 
 func TestClasses(t *testing.T) {

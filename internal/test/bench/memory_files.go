@@ -14,14 +14,38 @@ import (
 // never seen on.
 func memoryOf(kind, keys string, fill func(l *laboratory, path string) error) benchmark {
 	names := []string{"memory-" + kind, "page-" + kind}
-	return benchmark{names: names, run: func(ctx context.Context, l *laboratory) ([]result, error) {
-		big := *l
+	// made returns where the file is, made now unless it is kept.
+	made := func(l *laboratory) (big laboratory, path string, err error) {
+		big = *l
 		big.contacts, big.longest = l.big, 0
-		path := filepath.Join(l.dir, "memory."+kind)
-		if err := fill(&big, path); err != nil {
-			return nil, fmt.Errorf("fill %s: %w", path, err)
+		path, there := l.kept(fmt.Sprintf("memory-%d.%s", l.big, kind))
+		if there {
+			return big, path, nil
 		}
-		defer os.Remove(path)
+		if path == "" {
+			path = filepath.Join(l.dir, "memory."+kind)
+		}
+		unfinished := filepath.Join(filepath.Dir(path), "new-"+filepath.Base(path))
+		if err = fill(&big, unfinished); err == nil {
+			err = os.Rename(unfinished, path)
+		}
+		if err != nil {
+			err = fmt.Errorf("fill %s: %w", path, err)
+		}
+		return big, path, err
+	}
+	prepare := func(_ context.Context, l *laboratory) error {
+		_, _, err := made(l)
+		return err
+	}
+	return benchmark{names: names, prepare: prepare, run: func(ctx context.Context, l *laboratory) ([]result, error) {
+		big, path, err := made(l)
+		if err != nil {
+			return nil, err
+		}
+		if l.keep == "" {
+			defer os.Remove(path)
+		}
 		s, err := l.serve(ctx, fmt.Sprintf("{kind: %s, path: %q, %s}", kind, path, keys), "{format: as-is}")
 		if err != nil {
 			return nil, err
