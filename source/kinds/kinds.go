@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/contactbridge/contactbridge/internal/proposal"
 	"github.com/contactbridge/contactbridge/source"
@@ -24,20 +25,23 @@ import (
 )
 
 // All lists the kinds in the order in which they are documented. Each knows how the files of the others begin.
-func All() []source.Kind {
-	all := list()
+func All() []source.Kind { return slices.Clone(all()) }
+
+// all describes them once: that takes milliseconds, and kinds are looked up by their names often.
+var all = sync.OnceValue(func() []source.Kind {
+	known := list()
 	var formats []source.Format
-	for _, k := range all {
+	for _, k := range known {
 		for _, f := range k.Formats {
 			f.Hint = cmp.Or(f.Hint, "Use kind: "+k.Name+".")
 			formats = append(formats, f)
 		}
 	}
-	for i := range all {
-		all[i] = knowing(formats, all[i])
+	for i := range known {
+		known[i] = knowing(formats, known[i])
 	}
-	return all
-}
+	return known
+})
 
 // knowing returns a kind whose dependencies hold formats.
 func knowing(formats []source.Format, k source.Kind) source.Kind {
@@ -108,7 +112,7 @@ func FamilyOf(kind source.Kind) Family {
 
 // Named returns the kind of a name; ok is false if the name is unknown.
 func Named(name string) (kind source.Kind, ok bool) {
-	for _, k := range All() {
+	for _, k := range all() {
 		if k.Name == name {
 			return k, true
 		}

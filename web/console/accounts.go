@@ -104,13 +104,14 @@ func (q *request) typedAccount(a registry.Account) (registry.Account, *view.Prob
 	}
 	var problem *view.Problem
 	switch days, err := strconv.ParseFloat(get("keep"), 64); {
+	case get("keep") == keptDays(a.Callers.Keep): // as it was shown, which may be rounded
 	case get("keep") == "":
 		c.Keep = 0
 	case err != nil || days < 0 || days > mostKeptDays:
 		problem = &view.Problem{Field: "keep", Message: fmt.Sprintf("%q is not a number of days", get("keep")), Hint: "Write a number such as 30, or 0 to keep none."}
 	case days == 0:
 		c.Keep = -1
-	case get("keep") != keptDays(a.Callers.Keep) || a.Callers.Keep != 0:
+	default:
 		c.Keep = time.Duration(days * 24 * float64(time.Hour))
 	}
 	a.Callers = c

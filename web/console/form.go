@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -19,10 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/web/console/view"
 )
 
-const (
-	mostFields   = 30
-	clientSecret = "client_secret" // among the auth values; not sent to the bridge
-)
+const clientSecret = "client_secret" // among the auth values; not sent to the bridge
 
 func (c *Console) newIntegration(q *request) error {
 	f := view.IntegrationForm{
@@ -54,7 +52,7 @@ func fillDefaults(f *view.IntegrationForm, i registry.Integration) {
 	f.Every, f.Cron, f.Full = shortDuration(every), i.Schedule.Cron, days(i.Schedule.Full)
 	f.GuardShare, f.GuardMin = strconv.FormatFloat(guard.Share*100, 'g', 6, 64), fmt.Sprint(guard.Min)
 	f.Priority, f.Role, f.Ask = orDefault(int64(i.Priority)), i.Role, i.Ask
-	f.Pages, f.PageMiB, f.Timeout = orDefault(limits.Pages), orDefault(limits.PageBytes>>20), orDefault(int64(limits.Timeout/time.Second))
+	f.Pages, f.PageMiB, f.Timeout = orDefault(limits.Pages), inUnits(limits.PageBytes, 1<<20), inUnits(int64(limits.Timeout), int64(time.Second))
 }
 
 func orDefault(n int64) string {
@@ -62,6 +60,14 @@ func orDefault(n int64) string {
 		return ""
 	}
 	return fmt.Sprint(n)
+}
+
+// inUnits writes how many units n is; nothing for 0.
+func inUnits(n, unit int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(n)/float64(unit), 'g', 6, 64)
 }
 
 // shortDuration is 30m rather than 30m0s.
@@ -135,7 +141,7 @@ func (q *request) readForm(f *view.IntegrationForm) {
 		f.Version = version
 	}
 	f.Rows = nil
-	for n := range mostFields {
+	for n := 0; ; n++ { // as many as were sent: one that was not read would be removed
 		part := func(name string) string { return get(fmt.Sprintf("auth-%d-%s", n, name)) }
 		if _, there := q.PostForm[fmt.Sprintf("auth-%d-name", n)]; !there {
 			break
@@ -188,9 +194,11 @@ func integrationOf(f view.IntegrationForm, was registry.Integration) (registry.I
 			auth[row.Name] = row.Value
 		}
 	}
-	schedule, wrong := scheduleOf(f, was.Schedule)
+	var shown view.IntegrationForm
+	fillDefaults(&shown, was)
+	schedule, wrong := scheduleOf(f, shown, was.Schedule)
 	i.Schedule = schedule
-	problem = problem.With(wrong, readNumbers(f, &i))
+	problem = problem.With(wrong, readNumbers(f, shown, &i))
 	i.OAuth = oauthOf(f, was.OAuth)
 	if version, err := strconv.ParseInt(f.Version, 10, 64); err == nil {
 		i.Version = version
@@ -208,7 +216,9 @@ func withUnshown(f registry.Field, was []registry.Field) registry.Field {
 	return f
 }
 
-func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedule, *view.Problem) {
+// scheduleOf reads when an integration runs. shown is the form as it was before anything was typed: what still says the same stays as it was,
+// for a text may be rounded, or a default.
+func scheduleOf(f, shown view.IntegrationForm, was registry.Schedule) (registry.Schedule, *view.Problem) {
 	s := registry.Schedule{Full: was.Full}
 	var problem *view.Problem
 	switch f.When {
@@ -219,13 +229,17 @@ func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedul
 			problem = &view.Problem{Field: "cron", Message: "the cron schedule is missing", Hint: "Write one, such as 15 6-20 * * 1-5, or choose an interval."}
 		}
 	default:
+		if f.Every == shown.Every {
+			s.Every = was.Every
+			break
+		}
 		every, err := time.ParseDuration(f.Every)
 		if err != nil {
 			problem = &view.Problem{Field: "every", Message: fmt.Sprintf("%q is not an interval", f.Every), Hint: "Write it as 30m, 2h or 45s."}
 		}
 		s.Every = every
 	}
-	if f.Full != days(was.Full) {
+	if f.Full != shown.Full {
 		n, err := strconv.ParseFloat(f.Full, 64)
 		if err != nil || n < 0 || n > 3650 {
 			return s, problem.With(&view.Problem{Field: "full", Message: fmt.Sprintf("%q is not a number of days", f.Full), Hint: "Write 7 for a week, or 0 for never by itself."})
@@ -238,8 +252,39 @@ func scheduleOf(f view.IntegrationForm, was registry.Schedule) (registry.Schedul
 	return s, problem
 }
 
-// readNumbers reads the guard, the priority, the role and the limits. What says the default stays the default.
-func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem {
+// readNumbers reads the guard, the priority, the role and the limits. What says what was shown stays as it was, as in [scheduleOf].
+func readNumbers(f, shown view.IntegrationForm, i *registry.Integration) *view.Problem {
+	problem := readGuard(f, shown, i)
+	var err error
+	i.Role, i.Ask = f.Role, f.Ask
+	i.Priority = 0
+	if f.Priority != "" {
+		if i.Priority, err = strconv.Atoi(f.Priority); err != nil || i.Priority < 1 {
+			problem = problem.With(&view.Problem{Field: "priority", Message: fmt.Sprintf("%q is not a priority", f.Priority), Hint: "Write a whole number from 1 on, or nothing."})
+		}
+	}
+	limit := func(field, text, shown string, was *int64, unit float64) {
+		number, err := strconv.ParseFloat(text, 64)
+		switch {
+		case text == shown:
+		case text == "":
+			*was = 0
+		case err != nil || !(number*unit >= 1 && number*unit < 1<<62) || unit == 1 && number != math.Trunc(number):
+			problem = problem.With(&view.Problem{Field: field, Message: fmt.Sprintf("%q is not a limit", text), Hint: "Write a number above 0, or nothing for the default."})
+		default:
+			*was = int64(number * unit)
+		}
+	}
+	limit("pages", f.Pages, shown.Pages, &i.Limits.Pages, 1)
+	limit("page-mib", f.PageMiB, shown.PageMiB, &i.Limits.PageBytes, 1<<20)
+	limit("timeout", f.Timeout, shown.Timeout, (*int64)(&i.Limits.Timeout), float64(time.Second))
+	return problem
+}
+
+func readGuard(f, shown view.IntegrationForm, i *registry.Integration) *view.Problem {
+	if f.GuardShare == shown.GuardShare && f.GuardMin == shown.GuardMin {
+		return nil
+	}
 	var problem *view.Problem
 	share, err := strconv.ParseFloat(strings.TrimSuffix(f.GuardShare, "%"), 64)
 	if err != nil || !(share >= 0 && share <= 100) {
@@ -249,28 +294,12 @@ func readNumbers(f view.IntegrationForm, i *registry.Integration) *view.Problem 
 	if err != nil || least < 0 {
 		problem = problem.With(&view.Problem{Field: "guard-min", Message: fmt.Sprintf("%q is not a number of contacts", f.GuardMin), Hint: "Write a whole number: 10."})
 	}
-	if g := directory.NewGuard(share/100, least); problem == nil && (g != directory.DefaultGuard() || i.Guard != (directory.Guard{})) {
-		i.Guard = g
+	if f.GuardShare == shown.GuardShare {
+		share = i.Guard.OrDefault().Share * 100
 	}
-	var numbers [3]int64
-	for n, limit := range []struct{ field, text string }{{"pages", f.Pages}, {"page-mib", f.PageMiB}, {"timeout", f.Timeout}} {
-		if limit.text == "" {
-			continue
-		}
-		number, err := strconv.ParseInt(limit.text, 10, 64)
-		if err != nil || number < 1 || number > 1<<40 {
-			problem = problem.With(&view.Problem{Field: limit.field, Message: fmt.Sprintf("%q is not a limit", limit.text), Hint: "Write a whole number, or nothing for the default."})
-			continue
-		}
-		numbers[n] = number
+	if problem == nil {
+		i.Guard = directory.NewGuard(share/100, least)
 	}
-	i.Priority, i.Role, i.Ask = 0, f.Role, f.Ask
-	if f.Priority != "" {
-		if i.Priority, err = strconv.Atoi(f.Priority); err != nil || i.Priority < 1 {
-			problem = problem.With(&view.Problem{Field: "priority", Message: fmt.Sprintf("%q is not a priority", f.Priority), Hint: "Write a whole number from 1 on, or nothing."})
-		}
-	}
-	i.Limits.Pages, i.Limits.PageBytes, i.Limits.Timeout = numbers[0], numbers[1]<<20, time.Duration(numbers[2])*time.Second
 	return problem
 }
 

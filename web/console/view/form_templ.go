@@ -725,11 +725,11 @@ func more(f IntegrationForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = input(Field{Name: "page-mib", Label: "Most MiB of a page", Value: f.PageMiB, Short: true, InputMode: "numeric", Problem: f.Problem.For("page-mib")}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = input(Field{Name: "page-mib", Label: "Most MiB of a page", Value: f.PageMiB, Short: true, InputMode: "decimal", Problem: f.Problem.For("page-mib")}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = input(Field{Name: "timeout", Label: "Most seconds of a request", Value: f.Timeout, Short: true, InputMode: "numeric", Problem: f.Problem.For("timeout")}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = input(Field{Name: "timeout", Label: "Most seconds of a request", Value: f.Timeout, Short: true, InputMode: "decimal", Problem: f.Problem.For("timeout")}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
