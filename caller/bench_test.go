@@ -7,6 +7,24 @@ import (
 	"github.com/contactbridge/contactbridge/caller"
 )
 
+// BenchmarkFirstLookup is a number that was not asked for lately.
+func BenchmarkFirstLookup(b *testing.B) {
+	store := newStore(b)
+	var persons []person
+	for i := range 20_000 {
+		persons = append(persons, person{fmt.Sprint(i), []string{fmt.Sprintf("(415) 5%02d-%04d", i%100, i/2)}})
+	}
+	fill(b, store, "crm", "US", persons...)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		n := i * 7919 % 20_000
+		answer, err := caller.Lookup(b.Context(), store, account, fmt.Sprintf("+14155%02d%04d", n%100, n/2), "US", caller.LookupOptions{})
+		if err != nil || len(answer.Matches) == 0 {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkLookup(b *testing.B) {
 	store := newStore(b)
 	var persons []person

@@ -344,6 +344,9 @@ type Fate struct {
 
 // JSON appends the contact's JSON to a buffer, and returns it. What was appended before stays where it is when the buffer grows.
 func (f *Fate) JSON(buffer *[]byte) []byte {
+	if a := f.Record.ahead; a != nil {
+		return a.json
+	}
 	start := len(*buffer)
 	*buffer = f.Record.Contact.AppendJSON(*buffer)
 	return (*buffer)[start:len(*buffer):len(*buffer)]
@@ -394,7 +397,7 @@ func (f *Fates) decide(ctx context.Context, records []Record, reading Reading, c
 }
 
 func (f *Fate) decide(r *Record, reading Reading, way [16]byte, counts *Counts) {
-	content := r.Contact.Hash()
+	content := r.contentHash()
 	read := readHash(content, r, reading, way)
 	if f.there && read != [16]byte{} && read == [16]byte(f.Hash[16:]) {
 		counts.Unchanged++

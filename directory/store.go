@@ -109,6 +109,8 @@ type Record struct {
 	Contact contact.Contact
 	Numbers []Number // those after the first [MaxNumbers] are not kept
 	Unread  bool     // Numbers are not there yet: the page's [Reading] makes them where the contact is new or may have changed
+
+	ahead *ahead // what was prepared of it; may be nil
 }
 
 // A Reading is how a page's phones are made findable.

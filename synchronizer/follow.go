@@ -157,6 +157,9 @@ func (p *pass) prepare(ctx context.Context, answer *bridge.Page) (directory.Page
 			page.Contacts[i].Numbers = p.Numbers(c.Phones)
 		}
 	}
+	if ahead, can := p.Store.(directory.Preparer); can && !unread {
+		ahead.Prepare(p.key, &page)
+	}
 	for _, r := range answer.Rejected {
 		page.Rejected = append(page.Rejected, directory.Rejected{ID: r.ID, Reason: r.Reason})
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -271,6 +272,9 @@ func addressHint(address string, err error) error {
 	return err
 }
 
+// manyToIndex is from how many contacts on the search index takes much memory when they are entered.
+const manyToIndex = 100_000
+
 // synchronize does the run and shows how it goes.
 func (f *syncFlags) synchronize(cmd *cobra.Command, client *bridge.Client, store directory.Store, key directory.Key, opts synchronizer.Options) (synchronizer.Report, error) {
 	var shown progress.Reporter = progress.Nothing{}
@@ -279,7 +283,12 @@ func (f *syncFlags) synchronize(cmd *cobra.Command, client *bridge.Client, store
 	}
 	defer shown.Close()
 	s := synchronizer.Synchronizer{
-		Bridge: client, Store: store, Progress: shown.Event,
+		Bridge: client, Store: store, Progress: func(e synchronizer.Event) {
+			if e.Kind == synchronizer.Indexing && e.Contacts >= manyToIndex {
+				debug.FreeOSMemory() // what the pages took: the search index takes its own, outside of Go's
+			}
+			shown.Event(e)
+		},
 		Numbers: func(phones []string) []directory.Number { return caller.Numbers(phones, f.region) }, Reading: caller.Reading(f.region),
 	}
 	return s.Run(cmd.Context(), key, opts)

@@ -19,6 +19,7 @@ func (s *Store) ApplyPage(ctx context.Context, run *directory.Run, page director
 			if err != nil {
 				return err
 			}
+			s.accounts.Store(run.Account, o.account)
 			return store(&pageTx{owned: o, tx: tx, store: s}, &o.Owned)
 		})
 	})
@@ -32,12 +33,30 @@ type pageTx struct {
 
 	writes pgx.Batch // sent together
 	buffer []byte    // of contacts' JSON
+	words  lexicon
+	vector []byte
 
 	booksOf map[int64][]int32 // of contacts that the page writes: the books that they are in
 	books   []*bookChange
 }
 
 var _ directory.PageTx = (*pageTx)(nil)
+
+// Prepare implements [directory.Preparer].
+func (s *Store) Prepare(key directory.Key, page *directory.PageChanges) {
+	known, ok := s.accounts.Load(key.Account)
+	if !ok { // the process's first page of the account
+		page.Ahead(0, 0, nil)
+		return
+	}
+	account := known.(int32)
+	var l lexicon
+	page.Ahead(int64(account), 0, func(dst []byte, r *directory.Record) []byte {
+		return l.of(account, r, nil).appendVector(dst)
+	})
+}
+
+var _ directory.Preparer = (*Store)(nil)
 
 // flush sends the writes that were queued, in one round trip.
 func (p *pageTx) flush(ctx context.Context) error {
@@ -50,11 +69,21 @@ func (p *pageTx) flush(ctx context.Context) error {
 }
 
 // Now implements [directory.PageTx].
-func (p *pageTx) Now(ctx context.Context) (time.Time, error) {
-	if err := p.flush(ctx); err != nil {
-		return time.Time{}, err
+func (p *pageTx) Now(ctx context.Context) (now time.Time, err error) {
+	if p.store.clock != nil {
+		if err := p.flush(ctx); err != nil {
+			return time.Time{}, err
+		}
+		return p.store.now(ctx, p.tx)
 	}
-	return p.store.now(ctx, p.tx)
+	p.writes.Queue(clockNow).QueryRow(func(row pgx.Row) error {
+		var ms int64
+		err := row.Scan(&ms)
+		now = directory.Moment(ms)
+		return err
+	})
+	err = p.flush(ctx)
+	return now, err
 }
 
 // Suppressed implements [directory.PageTx].

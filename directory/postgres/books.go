@@ -128,15 +128,19 @@ type ruledBook struct {
 	rule string
 }
 
+const booksOfAccount = "SELECT id, rule FROM contactbridge.books WHERE account = $1 AND name IS NOT NULL ORDER BY id"
+
 func booksOf(ctx context.Context, tx pgx.Tx, account int32) ([]ruledBook, error) {
-	rows, err := tx.Query(ctx, "SELECT id, rule FROM contactbridge.books WHERE account = $1 AND name IS NOT NULL ORDER BY id", account)
+	rows, err := tx.Query(ctx, booksOfAccount, account)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (b ruledBook, err error) {
-		err = row.Scan(&b.id, (*directory.Text)(&b.rule))
-		return b, err
-	})
+	return pgx.CollectRows(rows, readBook)
+}
+
+func readBook(row pgx.CollectableRow) (b ruledBook, err error) {
+	err = row.Scan(&b.id, (*directory.Text)(&b.rule))
+	return b, err
 }
 
 // membersAmong returns the sort keys of those contacts that are in a book.
@@ -160,14 +164,10 @@ func membersAmong(ctx context.Context, tx pgx.Tx, account, book int32, contacts 
 }
 
 // judgeBooks decides which books of its account each contact of a page is in. The books are written when the page is saved.
-func (p *pageTx) judgeBooks(ctx context.Context, created, changed []*directory.Fate) error {
+func (p *pageTx) judgeBooks(ctx context.Context, books []ruledBook, created, changed []*directory.Fate) error {
 	p.booksOf = nil
-	if len(created)+len(changed) == 0 {
+	if len(books) == 0 {
 		return nil
-	}
-	books, err := booksOf(ctx, p.tx, p.account)
-	if err != nil || len(books) == 0 {
-		return err
 	}
 	p.booksOf = map[int64][]int32{}
 	keys := make([]int64, len(changed))
@@ -206,14 +206,6 @@ func (p *pageTx) judgeBooks(ctx context.Context, created, changed []*directory.F
 		p.books = append(p.books, change)
 	}
 	return nil
-}
-
-// bookWords are the words by which a contact is found in its books.
-func (p *pageTx) bookWords(key int64) (words []string) {
-	for _, id := range p.booksOf[key] {
-		words = append(words, word(p.account, book, strconv.Itoa(int(id))))
-	}
-	return words
 }
 
 // leftBooks returns what deleting contacts changes of the books of their account.

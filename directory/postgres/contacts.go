@@ -3,14 +3,10 @@ package postgres
 import (
 	"context"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/contactbridge/contactbridge/directory"
-	"github.com/contactbridge/contactbridge/internal/postgresdb"
 )
 
 // Keys implements [directory.PageTx].
@@ -55,10 +51,14 @@ func (p *pageTx) Find(ctx context.Context, fates *directory.Fates) error {
 
 // Write implements [directory.PageTx].
 func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) error {
-	if err := p.keys(ctx, created); err != nil {
+	if len(created)+len(changed) == 0 {
+		return nil
+	}
+	books, err := p.keysAndBooks(ctx, created)
+	if err != nil {
 		return err
 	}
-	if err := p.judgeBooks(ctx, created, changed); err != nil {
+	if err := p.judgeBooks(ctx, books, created, changed); err != nil {
 		return err
 	}
 	p.rewrite(changed)
@@ -71,23 +71,26 @@ func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) 
 	return p.writeNumbers(ctx, append(created, changed...))
 }
 
-// keys gives new contacts keys that no contact ever had: by them a run tells which contacts are older than itself.
-func (p *pageTx) keys(ctx context.Context, made []*directory.Fate) error {
-	if len(made) == 0 {
-		return nil
+// keysAndBooks gives new contacts keys that no contact ever had: by them a run tells which contacts are older than itself. It returns the
+// account's books.
+func (p *pageTx) keysAndBooks(ctx context.Context, made []*directory.Fate) (books []ruledBook, err error) {
+	var both pgx.Batch
+	if len(made) > 0 {
+		both.Queue("SELECT nextval('contactbridge.contact_keys') FROM generate_series(1, $1)", len(made)).Query(func(rows pgx.Rows) error {
+			for i := 0; rows.Next(); i++ {
+				if err := rows.Scan(&made[i].Key); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
 	}
-	rows, err := p.tx.Query(ctx, "SELECT nextval('contactbridge.contact_keys') FROM generate_series(1, $1)", len(made))
-	if err != nil {
+	both.Queue(booksOfAccount, p.account).Query(func(rows pgx.Rows) (err error) {
+		books, err = pgx.CollectRows(rows, readBook)
 		return err
-	}
-	keys, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return err
-	}
-	for i, f := range made {
-		f.Key = keys[i]
-	}
-	return nil
+	})
+	err = p.tx.SendBatch(ctx, &both).Close()
+	return books, err
 }
 
 // A sheet is some contacts column by column, as arrays.
@@ -107,77 +110,9 @@ func (p *pageTx) sheet(fates []*directory.Fate) *sheet {
 		s.ids = append(s.ids, []byte(f.ID))
 		s.hashes = append(s.hashes, f.Hash[:])
 		s.data = append(s.data, f.JSON(&p.buffer))
-		s.words = append(s.words, vector(append(wordsOf(p.account, r), p.bookWords(f.Key)...)))
+		s.words = append(s.words, vector(p.words.of(p.account, r, p.booksOf[f.Key]).words))
 	}
 	return s
-}
-
-const maxWord = 100 // bytes of a word that are kept: all words of a contact must not have more than 1 MiB
-
-// Kinds of word, between the account and the word itself.
-const (
-	term   = "."
-	email  = "@"
-	digits = "#" // the beginning of a number
-	book   = "%" // that it is in
-)
-
-var quoting = strings.NewReplacer("'", "''", `\`, `\\`)
-
-// word returns the stored form of a word. Each begins with its account, so that one index answers for all of them and no account reads
-// past another's words.
-func word(account int32, kind, text string) string {
-	text = strings.ToValidUTF8(text[:min(len(text), maxWord)], "")
-	return strconv.Itoa(int(account)) + kind + strings.ReplaceAll(text, "\x00", "")
-}
-
-// lexeme is a word as PostgreSQL writes it in a tsvector or a tsquery.
-func lexeme(account int32, kind, text string) string {
-	return "'" + quoting.Replace(word(account, kind, text)) + "'"
-}
-
-// wordsOf returns the words by which a contact is found.
-func wordsOf(account int32, r *directory.Record) []string {
-	var words []string
-	for _, t := range directory.Terms(&r.Contact) {
-		words = append(words, word(account, term, t))
-	}
-	for _, address := range r.Contact.Emails[:min(len(r.Contact.Emails), directory.MaxEmails)] {
-		if address = directory.FoldEmail(address); address != "" {
-			words = append(words, word(account, email, address))
-		}
-	}
-	for i := range r.Numbers[:min(len(r.Numbers), directory.MaxNumbers)] {
-		whole, national := directory.Starts(&r.Numbers[i])
-		words = append(words, word(account, digits, whole), word(account, digits, national))
-	}
-	return words
-}
-
-// Words returns what a contact is found by in this store: sorted, each word once.
-func Words(account int32, r *directory.Record) pgtype.TSVector {
-	return sorted(wordsOf(account, r))
-}
-
-func sorted(words []string) pgtype.TSVector {
-	slices.Sort(words)
-	words = slices.Compact(words)
-	v := pgtype.TSVector{Valid: true, Lexemes: make([]pgtype.TSVectorLexeme, len(words))}
-	for i, w := range words {
-		v.Lexemes[i].Word = w
-	}
-	return v
-}
-
-// vector writes words as a tsvector.
-func vector(words []string) string {
-	var text strings.Builder
-	for _, w := range words {
-		text.WriteString("'")
-		text.WriteString(quoting.Replace(w))
-		text.WriteString("' ")
-	}
-	return text.String()
 }
 
 // create writes contacts that are new. Each row is made while PostgreSQL stores those before it.
@@ -185,13 +120,36 @@ func (p *pageTx) create(ctx context.Context, made []*directory.Fate) error {
 	if len(made) == 0 {
 		return nil
 	}
+	at := 0
 	columns := []string{"account", "pk", "integration", "id", "hash", "data", "words", "changed"}
-	return p.copy(ctx, "contacts", columns, pgx.CopyFromSlice(len(made), func(i int) ([]any, error) {
-		f := made[i]
+	return copyInto(ctx, p.tx, "contacts", columns, func(r *copyRow) (bool, error) {
+		if at == len(made) {
+			return false, nil
+		}
+		f := made[at]
+		at++
 		p.buffer = p.buffer[:0] // the row before is encoded
-		words := sorted(append(wordsOf(p.account, f.Record), p.bookWords(f.Key)...))
-		return []any{p.account, f.Key, p.integration, []byte(f.ID), f.Hash[:], f.JSON(&p.buffer), words, p.Started.UnixMilli()}, ctx.Err()
-	}))
+		r.start(len(columns))
+		r.integer(p.account)
+		r.bigint(f.Key)
+		r.integer(p.integration)
+		r.text(f.ID)
+		r.content(f.Hash[:])
+		r.content(f.JSON(&p.buffer))
+		r.text(p.wordsOf(f))
+		r.bigint(p.Started.UnixMilli())
+		return true, ctx.Err()
+	})
+}
+
+// wordsOf returns the words of a contact that is written, as a tsvector in binary format.
+func (p *pageTx) wordsOf(f *directory.Fate) string {
+	books := p.booksOf[f.Key]
+	if ready := f.Words(int64(p.account), 0); ready != "" && len(books) == 0 {
+		return ready
+	}
+	p.vector = p.words.of(p.account, f.Record, books).appendVector(p.vector[:0])
+	return string(p.vector)
 }
 
 // rewrite replaces what changed contacts say, and takes their numbers away.
@@ -224,7 +182,7 @@ func (p *pageTx) writeNumbers(ctx context.Context, fates []*directory.Fate) erro
 	}
 	columns := []string{"account", "contact", "position", "reversed", "isfull", "raw", "extension"}
 	at, next := 0, 0 // contact, and place in its list
-	return p.copy(ctx, "numbers", columns, pgx.CopyFromFunc(func() ([]any, error) {
+	return copyInto(ctx, p.tx, "numbers", columns, func(r *copyRow) (bool, error) {
 		for at < len(fates) {
 			f, place := fates[at], next
 			if place == min(len(f.Record.Numbers), directory.MaxNumbers) {
@@ -233,16 +191,20 @@ func (p *pageTx) writeNumbers(ctx context.Context, fates []*directory.Fate) erro
 			}
 			next++
 			n := &f.Record.Numbers[place]
-			if match, full := n.Digits(); match != "" {
-				return []any{p.account, f.Key, int32(place), directory.Reverse(match), full, []byte(n.Written()), []byte(n.Extension)}, ctx.Err()
+			match, full := n.Digits()
+			if match == "" {
+				continue
 			}
+			r.start(len(columns))
+			r.integer(p.account)
+			r.bigint(f.Key)
+			r.integer(int32(place))
+			r.text(directory.Reverse(match))
+			r.boolean(full)
+			r.text(n.Written())
+			r.text(n.Extension)
+			return true, ctx.Err()
 		}
-		return nil, ctx.Err()
-	}))
-}
-
-// copy streams rows into a table: the cheapest way in for rows that are not there yet.
-func (p *pageTx) copy(ctx context.Context, table string, columns []string, rows pgx.CopyFromSource) error {
-	_, err := p.tx.CopyFrom(ctx, pgx.Identifier{postgresdb.Schema, table}, columns, rows)
-	return err
+		return false, ctx.Err()
+	})
 }

@@ -127,13 +127,15 @@ func outlive(ctx context.Context, grace time.Duration) (context.Context, context
 	}
 }
 
+const clockNow = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
 // now is the time, to the millisecond.
 func (s *Store) now(ctx context.Context, tx pgx.Tx) (time.Time, error) {
 	if s.clock != nil {
 		return directory.Moment(s.clock().UnixMilli()), nil
 	}
 	var now int64
-	err := tx.QueryRow(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").Scan(&now)
+	err := tx.QueryRow(ctx, clockNow).Scan(&now)
 	return directory.Moment(now), err
 }
 

@@ -17,10 +17,30 @@ func (s *Store) ApplyPage(ctx context.Context, run *directory.Run, page director
 			if err != nil {
 				return err
 			}
+			s.storing.Store(run.Key, storing{account: o.account, integration: o.integration})
 			return store(&pageTx{owned: o, tx: tx, clock: s.clock}, &o.Owned)
 		})
 	})
 }
+
+// storing says where the pages of an integration's runs were stored last. Keys are never used again, so that what was prepared for
+// others is not used.
+type storing struct{ account, integration int64 }
+
+// Prepare implements [directory.Preparer].
+func (s *Store) Prepare(key directory.Key, page *directory.PageChanges) {
+	known, ok := s.storing.Load(key)
+	if !ok { // the run's first page
+		page.Ahead(0, 0, nil)
+		return
+	}
+	at := known.(storing)
+	page.Ahead(at.account, at.integration, func(dst []byte, r *directory.Record) []byte {
+		return searchTerms(dst, at.account, at.integration, &r.Contact, r.Numbers)
+	})
+}
+
+var _ directory.Preparer = (*Store)(nil)
 
 // A pageTx stores one page in a transaction.
 type pageTx struct {

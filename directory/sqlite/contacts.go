@@ -69,6 +69,10 @@ func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) 
 
 // terms writes what a contact is found by into the page's buffer.
 func (p *pageTx) terms(f *directory.Fate) string {
+	ready := f.Words(p.account, p.integration)
+	if ready != "" && len(p.booksOf[f.Key]) == 0 {
+		return ready
+	}
 	start := len(p.buffer)
 	p.buffer = searchTerms(p.buffer, p.account, p.integration, &f.Record.Contact, f.Record.Numbers)
 	for _, book := range p.booksOf[f.Key] {

@@ -17,7 +17,7 @@ func LookupQueries() map[string]string {
 // Endings are the least and the greatest key in the index of numbers that end in these digits.
 func Endings(digits string) (from, to int64) { return endings(digits) }
 
-// MostRecent is how many bytes of answers to look-ups are remembered, half of them.
+// MostRecent is how many bytes of answers to look-ups are remembered.
 const MostRecent = mostRecent
 
 // KnowsCommits reports whether the store knows when anything is committed to its file.
@@ -30,7 +30,15 @@ func (s *Store) KnowsCommits() bool {
 func (s *Store) Remembered() int {
 	s.recent.mu.Lock()
 	defer s.recent.mu.Unlock()
-	return len(s.recent.young) + len(s.recent.old)
+	n := 0
+	for _, place := range s.recent.answers {
+		for _, a := range place {
+			if a != nil {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // Slowly is ByE164 for one number, with something that happens when the answer was found, and before it is remembered.

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	byDigits = `SELECT c.integration, n.pk, n.raw, n.extension, c.data, c.changed` + matching + `n.ending = ? AND n.reversed = ? AND n.full = ?`
-	byEnding = `SELECT c.integration, n.pk, n.raw, n.extension, c.data, c.changed, n.reversed, n.full` + matching +
+	// The driver asks for the name and the declared type of every column before it returns a row. An expression has no type.
+	found    = `SELECT +c.integration AS "", +n.pk AS "", +n.raw AS "", +n.extension AS "", +c.data AS "", +c.changed AS ""`
+	byDigits = found + matching + `n.ending = ? AND n.reversed = ? AND n.full = ?`
+	byEnding = found + `, +n.reversed AS "", +n.full AS ""` + matching +
 		`n.ending BETWEEN ? AND ? AND n.reversed >= ? AND n.reversed < ?`
 	matching = ` FROM numbers n CROSS JOIN contacts c ON c.pk = n.contact WHERE n.account = ? AND `
 

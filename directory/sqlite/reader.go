@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -17,8 +18,34 @@ import (
 // readers are the connections that numbers are looked up on, or phonebooks are read on, each with its statements prepared. They speak to the driver
 // directly: a call waits for the answer, and database/sql takes as long as finding it does.
 type readers struct {
-	free   chan *reader
+	turns  chan struct{} // a token for each reader that is free
 	opened int
+
+	mu   sync.Mutex
+	free []*reader // the one that was used last, which knows most pages, is taken first
+}
+
+// take waits for a reader.
+func (p *readers) take(ctx context.Context) (*reader, error) {
+	select {
+	case <-p.turns:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.free) - 1
+	r := p.free[last]
+	p.free = p.free[:last]
+	return r, nil
+}
+
+// give makes a reader free.
+func (p *readers) give(r *reader) {
+	p.mu.Lock()
+	p.free = append(p.free, r)
+	p.mu.Unlock()
+	p.turns <- struct{}{}
 }
 
 type reader struct {
@@ -32,13 +59,13 @@ type reader struct {
 
 // openReaders takes n connections for good.
 func openReaders(ctx context.Context, db *sql.DB, n int, queries ...string) (*readers, error) {
-	pool := &readers{free: make(chan *reader, n)}
+	pool := &readers{turns: make(chan struct{}, n)}
 	for range n {
 		r, err := newReader(ctx, db, queries)
 		if err != nil {
 			return nil, errors.Join(err, pool.close())
 		}
-		pool.free <- r
+		pool.give(r)
 		pool.opened++
 	}
 	return pool, nil
@@ -74,13 +101,11 @@ func newReader(ctx context.Context, db *sql.DB, queries []string) (*reader, erro
 // query visits the rows of one of the prepared queries. The arguments are int64, string or bool. The texts and bytes among the values are
 // visit's to keep, the slice is not.
 func (p *readers) query(ctx context.Context, query string, args []any, visit func(r *reader, values []driver.Value) error) error {
-	var r *reader
-	select {
-	case r = <-p.free:
-		defer func() { p.free <- r }()
-	case <-ctx.Done():
-		return ctx.Err()
+	r, err := p.take(ctx)
+	if err != nil {
+		return err
 	}
+	defer p.give(r)
 	r.named = r.named[:0]
 	for i, arg := range args {
 		r.named = append(r.named, driver.NamedValue{Ordinal: i + 1, Value: arg})
@@ -132,7 +157,11 @@ func (r *reader) decode(c *contact.Contact, data []byte) error {
 func (p *readers) close() error {
 	var errs []error
 	for ; p.opened > 0; p.opened-- {
-		errs = append(errs, (<-p.free).close())
+		r, err := p.take(context.Background())
+		if err == nil {
+			err = r.close()
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

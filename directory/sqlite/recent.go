@@ -10,15 +10,23 @@ import (
 // recent remembers the results of the last look-ups until something is committed to the file. A call is often looked up several times: by
 // the telephone system, the agent's screen and the desk. Its answers are the same as those of a query at that moment.
 type recent struct {
-	mu         sync.Mutex
-	moment     moment
-	young, old map[question][]directory.Match // what is asked for again moves to the young ones
-	size       int                            // of the young ones
+	mu      sync.Mutex
+	moment  moment              // of all answers
+	answers [1 << 11][4]*answer // by the question's hash, in each place those that were asked for last first
+	size    int
+	hand    int // the place that gives answers up next, where there are too many
 
 	// What is asked for once is not remembered, which would take a fifth as long as to find it: only its hash is, where no other has its
 	// place.
 	seed  maphash.Seed
 	asked [1 << 15]uint32
+}
+
+// An answer is what was found for a question.
+type answer struct {
+	question question
+	found    []directory.Match
+	size     int
 }
 
 // A question identifies a look-up: two that are equal have the same results.
@@ -35,10 +43,10 @@ type moment struct {
 	names  int64
 }
 
-// The bounds, in bytes, roughly. Both generations together take twice the first.
+// The bounds, in bytes, roughly.
 const (
-	mostRecent = 2 << 20
-	mostAnswer = mostRecent / 64
+	mostRecent = 4 << 20
+	mostAnswer = mostRecent / 128
 )
 
 // moment returns the present one; ok is false where it is not known.
@@ -75,46 +83,56 @@ func (r *recent) get(now moment, q question) (found []directory.Match, again, ok
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.moment == now {
-		if found, ok = r.young[q]; ok {
-			return found, true, true
-		}
-		if found, ok = r.old[q]; ok {
-			r.keep(q, found)
-			return found, true, true
+		place := &r.answers[hash%uint64(len(r.answers))]
+		for i, a := range place {
+			if a != nil && a.question == q {
+				copy(place[1:i+1], place[:i])
+				place[0] = a
+				return a.found, true, true
+			}
 		}
 	}
-	place, rest := &r.asked[hash%uint64(len(r.asked))], uint32(hash>>32)
-	again = *place == rest
-	*place = rest
+	noted, rest := &r.asked[hash%uint64(len(r.asked))], uint32(hash>>32)
+	again = *noted == rest
+	*noted = rest
 	return nil, again, false
 }
 
+// put remembers an answer, unless it is a large one.
 func (r *recent) put(now moment, q question, found []directory.Match) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.moment != now {
-		r.moment, r.young, r.old, r.size = now, nil, nil, 0
-	}
-	r.keep(q, found)
-}
-
-// keep puts an answer among the young ones. Where there are too many they grow old, and the old ones are forgotten.
-func (r *recent) keep(q question, found []directory.Match) {
-	size := 200 + len(q.account) + len(q.first) + len(q.second)
+	a := &answer{question: q, found: found, size: 300 + len(q.account) + len(q.first) + len(q.second)}
 	for i := range found {
-		size += sizeOf(&found[i])
+		a.size += sizeOf(&found[i])
 	}
-	if size > mostAnswer {
+	if a.size > mostAnswer {
 		return
 	}
-	if r.size+size > mostRecent {
-		r.young, r.old, r.size = nil, r.young, 0
+	hash := maphash.Comparable(r.seed, q)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.moment != now { // what is there holds no more
+		r.moment, r.size = now, 0
+		clear(r.answers[:])
 	}
-	if r.young == nil {
-		r.young = map[question][]directory.Match{}
+	for r.size+a.size > mostRecent {
+		r.forget(&r.answers[r.hand], 0)
+		r.hand = (r.hand + 1) % len(r.answers)
 	}
-	r.young[q] = found
-	r.size += size
+	place := &r.answers[hash%uint64(len(r.answers))]
+	r.forget(place, len(place)-1)
+	copy(place[1:], place[:len(place)-1])
+	place[0] = a
+	r.size += a.size
+}
+
+// forget forgets the answers of a place from one on.
+func (r *recent) forget(place *[4]*answer, from int) {
+	for i := from; i < len(place); i++ {
+		if a := place[i]; a != nil {
+			r.size -= a.size
+			place[i] = nil
+		}
+	}
 }
 
 // sizeOf is about how many bytes a match takes.

@@ -293,7 +293,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if n, most := store.Remembered(), 2*sqlite.MostRecent/3000; n > most || runtime.GOOS == "linux" && n < most/4 {
+	if n, most := store.Remembered(), sqlite.MostRecent/3000; n > most || runtime.GOOS == "linux" && n < most/4 {
 		t.Errorf("%d answers are remembered; at most %d", n, most)
 	}
 }

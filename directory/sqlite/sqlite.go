@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/contactbridge/contactbridge/directory"
@@ -39,6 +40,7 @@ type Store struct {
 	recent  recent
 	commits commits
 	names   names
+	storing sync.Map // directory.Key → storing
 }
 
 var _ directory.Store = (*Store)(nil)

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	spareThreads = 1
+	// A run's thread that waits for its turn keeps its place among Go's threads, and a run has two; one is for what collects garbage.
+	spareThreads = 3
 
 	// How much garbage there may be before it is collected: in percent of what is used, and in bytes. The bytes count where they come
 	// to less, but never less than Go's own percent.
