@@ -41,6 +41,7 @@ type page struct {
 	ended    Cut       // why the iteration was left; empty while it goes on
 	settled  bool      // the page is taken
 	complete bool
+	repeated bool       // it was read ahead, and its source still repeats it
 	outcome  error      // of a page that is settled
 	failure  error      // what the source failed with, if something could be sent all the same
 	token    Checkpoint // the page's
@@ -113,7 +114,7 @@ func (p *page) fillInTime(x *exchange) error {
 	}
 }
 
-// fill opens the source, reads it into the page, says so, and closes the source again, however long that takes.
+// fill opens the source, reads it into the page, says so, perhaps reads the next page ahead, and closes the source again, however long that takes.
 func (p *page) fill(ctx context.Context, done chan<- error) {
 	var src Source
 	defer func() {
@@ -127,16 +128,28 @@ func (p *page) fill(ctx context.Context, done chan<- error) {
 		}
 		return p.read(ctx, src)
 	})
-	done <- p.settle(err)
+	err = p.settle(err)
+	done <- err
+	if err == nil {
+		p.readAhead(src)
+	}
 }
 
-// read reads the source until the page is full or the run at its end.
+// read finds out where the page starts, and fills it.
 func (p *page) read(ctx context.Context, src Source) error {
 	from, err := p.h.locate(ctx, src, p.asked)
 	if err != nil {
 		return err
 	}
 	p.begin(src, from)
+	if p.takeAhead(ctx, src, from) {
+		return nil
+	}
+	return p.readFrom(ctx, src, from)
+}
+
+// readFrom reads the source until the page is full or the run at its end.
+func (p *page) readFrom(ctx context.Context, src Source, from start) error {
 	after, most := from.after, p.limits.Contacts+1
 	if s := p.readSecond(ctx, src, from); s != nil {
 		defer s.close()

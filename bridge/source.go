@@ -110,6 +110,15 @@ type Encoder interface {
 	ReadEncoded(ctx context.Context, run Run, after Position, limit int, sent func(*contact.Contact) bool) iter.Seq2[Change, error]
 }
 
+// A Repeater is a source that can tell whether it would yield the same again. The handler reads the next page of its runs ahead, while the caller
+// takes in the page before it, and sends that page only if the source still repeats it when it is asked for.
+type Repeater interface {
+	// Repeats reports whether Read of a run would yield now, after any position, what it yielded since Repeats first returned true
+	// for that run. It looks at what Read looks at before it yields anything, and returns false where Read would fail, or where it cannot
+	// tell. It is called several times for each page, so that it must be quick.
+	Repeats(ctx context.Context, run Run) bool
+}
+
 // A Searcher is a source that can be asked for the contacts that have a phone number, while a call waits for the answer.
 type Searcher interface {
 	// Search returns contacts that have the number, at most q.Limit, in no order. It may return others too: who asks compares their

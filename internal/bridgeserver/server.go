@@ -53,6 +53,7 @@ type endpoint struct {
 	factory source.Factory
 	agents  source.Factory      // nil: it has none
 	opened  func(delta float64) // counts open sources
+	handler *bridge.Handler     // nil until it is routed to
 }
 
 // New prepares every endpoint and connects to nothing.
@@ -97,6 +98,7 @@ func (s *Server) newEndpoint(cfg config.Endpoint, transport http.RoundTripper) (
 func (s *Server) route() {
 	for _, e := range s.endpoints {
 		handler := s.handler(e)
+		e.handler = handler
 		s.paths["/"+e.Name+"/contact_sync"] = handler
 		s.paths["/"+e.Name+"/auth_validation"] = handler
 		if e.agents != nil {
@@ -213,6 +215,9 @@ func readOnly(handler http.Handler) http.Handler {
 func (s *Server) Close() error {
 	var errs []error
 	for _, e := range s.endpoints {
+		if e.handler != nil {
+			e.handler.Close()
+		}
 		if err := e.factory.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close endpoint %s: %w", e.Name, err))
 		}
@@ -301,6 +306,12 @@ func (c *countedSource) Split(ctx context.Context, run bridge.Run, after bridge.
 		return splitter.Split(ctx, run, after, limit)
 	}
 	return nil, 0
+}
+
+// Repeats repeats what the source repeats.
+func (c *countedSource) Repeats(ctx context.Context, run bridge.Run) bool {
+	repeater, ok := c.Source.(bridge.Repeater)
+	return ok && repeater.Repeats(ctx, run)
 }
 
 // ReadEncoded encodes what the source encodes.

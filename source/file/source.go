@@ -27,6 +27,7 @@ var (
 	_ bridge.Prober    = (*Source)(nil)
 	_ bridge.Splitter  = (*Source)(nil)
 	_ bridge.Encoder   = (*Source)(nil)
+	_ bridge.Repeater  = (*Source)(nil)
 	_ source.Counter   = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
@@ -341,6 +342,35 @@ func (s *Source) Split(ctx context.Context, run bridge.Run, after bridge.Positio
 	}
 	last := next + first - 1
 	return appendPlace(nil, rank{rank: last, updated: x.rows[last].updated(), id: string(x.id(x.rows[last]))}), first
+}
+
+// Repeats implements [bridge.Repeater]: the files are still the version that the run is over, and can be opened. A version that is looked at again
+// for every page, because a file is so young, is not repeated, nor are more files than a reading holds open.
+func (s *Source) Repeats(ctx context.Context, run bridge.Run) bool {
+	state, err := parseState(run.State)
+	if err != nil || s.files.acquire(ctx) != nil {
+		return false
+	}
+	v := s.files.known // another one is for Read to examine
+	v.retain()
+	s.files.unlock()
+	if v == nil {
+		return false
+	}
+	o := &opened{files: s.files, version: v}
+	defer o.close()
+	if v.settle || v.sum != state.sum || len(v.files) > mostOpen {
+		return false
+	}
+	if list, _, err := s.files.find(); err != nil || !same(v.files, list) {
+		return false
+	}
+	for i := range v.files {
+		if _, err := o.get(i); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // take makes the row the record at a place of the index.
