@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/guesses"
@@ -316,10 +315,10 @@ func (c *countedSource) Repeats(ctx context.Context, run bridge.Run) bool {
 
 // ReadEncoded encodes what the source encodes.
 func (c *countedSource) ReadEncoded(
-	ctx context.Context, run bridge.Run, after bridge.Position, limit int, sent func(*contact.Contact) bool,
+	ctx context.Context, run bridge.Run, after bridge.Position, limit int, e bridge.Encoding,
 ) iter.Seq2[bridge.Change, error] {
 	if encoder, ok := c.Source.(bridge.Encoder); ok {
-		return encoder.ReadEncoded(ctx, run, after, limit, sent)
+		return encoder.ReadEncoded(ctx, run, after, limit, e)
 	}
 	return c.Read(ctx, run, after, limit)
 }

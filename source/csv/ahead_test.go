@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
 )
@@ -26,10 +25,10 @@ type counting struct {
 }
 
 func (c counting) ReadEncoded(
-	ctx context.Context, run bridge.Run, after bridge.Position, limit int, sent func(*contact.Contact) bool,
+	ctx context.Context, run bridge.Run, after bridge.Position, limit int, e bridge.Encoding,
 ) iter.Seq2[bridge.Change, error] {
 	c.read.Add(1)
-	return c.Source.ReadEncoded(ctx, run, after, limit, sent)
+	return c.Source.ReadEncoded(ctx, run, after, limit, e)
 }
 
 func (c counting) Close() error {
