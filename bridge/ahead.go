@@ -62,7 +62,7 @@ func (p *page) readAhead(src Source) {
 		return
 	}
 	err := guarded(func() error { return a.read(ctx, src, repeater, from, p.repeated) })
-	<-spare // before anybody who waits for the page goes on to the next one
+	<-spareAhead // before anybody who waits for the page goes on to the next one
 	p.h.ahead.end(a, err == nil)
 }
 
@@ -109,7 +109,7 @@ func (s *aheadPages) add(a *ahead, p *page) bool {
 		return false
 	}
 	select {
-	case spare <- struct{}{}:
+	case spareAhead <- struct{}{}:
 	default:
 		aheadRoom.Release(int64(p.limits.Bytes))
 		return false
