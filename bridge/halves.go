@@ -23,6 +23,9 @@ const smallestSplit = 128
 // spare counts the processors that no page needs: one page has one anyway, and where many pages are made at once none is made in halves.
 var spare = make(chan struct{}, max(runtime.GOMAXPROCS(0)-1, 0))
 
+// spareAhead counts the processors on which pages are read ahead. They are others than those of spare, so that such a page is made in halves too.
+var spareAhead = make(chan struct{}, max(runtime.GOMAXPROCS(0)-1, 0))
+
 // readSecond begins to read the second half of the page, which starts at from; nil if there is none.
 func (p *page) readSecond(ctx context.Context, src Source, from start) *second {
 	splitter, ok := src.(Splitter)

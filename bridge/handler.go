@@ -16,7 +16,7 @@ import (
 //
 //	mux.Handle("/crm/", handler)
 //
-// It keeps nothing between requests (E4): any number of handlers, in any number of processes, may serve one endpoint. Its
+// No answer depends on what it keeps between requests (E4), which are pages that it has read ahead (see [Repeater]): any number of handlers, in any number of processes, may serve one endpoint. Its
 // fields must not change while it serves.
 type Handler struct {
 	// Name is the endpoint's name in logs and observations.
@@ -62,7 +62,8 @@ type Handler struct {
 	// Observe is called at the end of each request, by several at once. May be nil.
 	Observe func(Observation)
 
-	said sync.Map // the reasons for a restart that have been logged
+	said  sync.Map // the reasons for a restart that have been logged
+	ahead aheadPages
 }
 
 // Limits say when a page ends: whichever comes first. A zero field means its default.
@@ -259,6 +260,10 @@ func (h *Handler) close(src Source) {
 		h.logger().Warn("close source", "endpoint", h.Name, "error", err)
 	}
 }
+
+// Close ends the reading of pages that nobody has asked for yet, and closes the sources that were opened for it. It is called before what Open
+// opens from is closed. A handler that is closed still answers, and reads nothing ahead.
+func (h *Handler) Close() { h.ahead.close() }
 
 func (h *Handler) logger() *slog.Logger {
 	if h.Logger == nil {

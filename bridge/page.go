@@ -41,13 +41,19 @@ type page struct {
 	ended    Cut       // why the iteration was left; empty while it goes on
 	settled  bool      // the page is taken
 	complete bool
+	repeated bool       // it was read ahead, and its source still repeats it
 	outcome  error      // of a page that is settled
 	failure  error      // what the source failed with, if something could be sent all the same
 	token    Checkpoint // the page's
 	unnamed  []string   // ids of some of the contacts that had no name
 	reasons  []string   // why some of the records were rejected
-	scratch  contact.Contact
-	phones   []string
+
+	// Of the goroutine that fills the page.
+	scratch contact.Contact
+	phones  []string
+	encoded Change
+	stopped bool  // addEncoded has ended the reading
+	refused error // what it ended it for, if that is an error
 }
 
 // A mark is a place in a page's text and what has been counted up to it.
@@ -113,7 +119,7 @@ func (p *page) fillInTime(x *exchange) error {
 	}
 }
 
-// fill opens the source, reads it into the page, says so, and closes the source again, however long that takes.
+// fill opens the source, reads it into the page, says so, perhaps reads the next page ahead, and closes the source again, however long that takes.
 func (p *page) fill(ctx context.Context, done chan<- error) {
 	var src Source
 	defer func() {
@@ -127,16 +133,28 @@ func (p *page) fill(ctx context.Context, done chan<- error) {
 		}
 		return p.read(ctx, src)
 	})
-	done <- p.settle(err)
+	err = p.settle(err)
+	done <- err
+	if err == nil {
+		p.readAhead(src)
+	}
 }
 
-// read reads the source until the page is full or the run at its end.
+// read finds out where the page starts, and fills it.
 func (p *page) read(ctx context.Context, src Source) error {
 	from, err := p.h.locate(ctx, src, p.asked)
 	if err != nil {
 		return err
 	}
 	p.begin(src, from)
+	if p.takeAhead(ctx, src, from) {
+		return nil
+	}
+	return p.readFrom(ctx, src, from)
+}
+
+// readFrom reads the source until the page is full or the run at its end.
+func (p *page) readFrom(ctx context.Context, src Source, from start) error {
 	after, most := from.after, p.limits.Contacts+1
 	if s := p.readSecond(ctx, src, from); s != nil {
 		defer s.close()
@@ -165,6 +183,9 @@ func (p *page) take(ctx context.Context, src Source, after Position, most int) (
 			return false, err
 		}
 	}
+	if p.stopped {
+		return false, p.refused
+	}
 	return true, ctx.Err() // an iteration that was stopped may look like one that is at its end (T11)
 }
 
@@ -174,9 +195,9 @@ func (p *page) changes(ctx context.Context, src Source, after Position, most int
 	switch {
 	case !ok:
 	case p.h.Prepare == nil:
-		return encoder.ReadEncoded(ctx, p.run, after, most, func(*contact.Contact) bool { return true })
+		return encoder.ReadEncoded(ctx, p.run, after, most, Encoding{Sent: func(*contact.Contact) bool { return true }, Take: p.addEncoded})
 	case p.h.Leaves != nil:
-		return encoder.ReadEncoded(ctx, p.run, after, most, p.h.Leaves)
+		return encoder.ReadEncoded(ctx, p.run, after, most, Encoding{Sent: p.h.Leaves, Take: p.addEncoded})
 	}
 	return src.Read(ctx, p.run, after, most)
 }
@@ -240,6 +261,27 @@ func (p *page) add(change *Change) (more bool, err error) {
 		p.ended = CutContacts
 	}
 	return p.ended == "", nil
+}
+
+// addEncoded takes in a contact that the source has encoded. Like add it reports whether the page has room for more. It takes in most
+// contacts quickly: those that neither end the page nor come where it cannot be cut.
+func (p *page) addEncoded(json []byte, after Position) (more bool) {
+	p.mu.Lock()
+	if !p.settled && !p.due && len(after) > 0 && p.now.seen < p.limits.Contacts && p.now.size()+len(",")+len(json) <= p.limits.Bytes &&
+		!bytes.Equal(after, p.at) {
+		p.now.seen++
+		p.again = false
+		p.writeEncoded(json)
+		p.cut = p.now
+		p.at = append(p.at[:0], after...)
+		p.mu.Unlock()
+		return true
+	}
+	p.mu.Unlock()
+	p.encoded.JSON, p.encoded.Position = json, after
+	more, p.refused = p.add(&p.encoded)
+	p.stopped = !more || p.refused != nil
+	return !p.stopped
 }
 
 // checkOverflow fails where the page has grown far beyond its limits and still cannot be cut.

@@ -103,11 +103,30 @@ type Splitter interface {
 
 // An Encoder is a source that can write the JSON of its contacts from what it reads. That is cheaper than to make a contact first.
 type Encoder interface {
-	// ReadEncoded is Read, but a change may have JSON in place of a contact; of the contact it then has the ID at most. The JSON is what
-	// [contact.Contact.AppendJSON] writes of the contact that Read yields. Only contacts that are valid ([contact.Contact.Validate]), have a
-	// name and are not deleted are encoded, and only those for which sent returns true: they are sent as they are. sent is
-	// called with a contact that has Emails, Phones, Websites and Country and nothing else, and keeps nothing of it.
-	ReadEncoded(ctx context.Context, run Run, after Position, limit int, sent func(*contact.Contact) bool) iter.Seq2[Change, error]
+	// ReadEncoded is Read, but contacts may be encoded: as what [contact.Contact.AppendJSON] writes of the contact that Read yields. Only
+	// contacts that are valid ([contact.Contact.Validate]), have a name and are not deleted are encoded, and only those for which e.Sent
+	// returns true.
+	ReadEncoded(ctx context.Context, run Run, after Position, limit int, e Encoding) iter.Seq2[Change, error]
+}
+
+// An Encoding says which contacts an [Encoder] encodes, and who gets them.
+type Encoding struct {
+	// Sent reports whether a contact is sent as it is. It is called with a contact that has Emails, Phones, Websites and Country and nothing
+	// else, and keeps nothing of it.
+	Sent func(*contact.Contact) bool
+	// Take takes the JSON of a contact and the position after it, both valid until it returns, in its place between the changes that are
+	// yielded. Reading ends where it returns false. It is cheaper than a change, which is large. Where it is nil, a change is yielded that has
+	// JSON in place of a contact; of the contact it then has the ID at most.
+	Take func(json []byte, after Position) (more bool)
+}
+
+// A Repeater is a source that can tell whether it would yield the same again. The handler reads the next page of its runs ahead, while the caller
+// takes in the page before it, and sends that page only if the source still repeats it when it is asked for.
+type Repeater interface {
+	// Repeats reports whether Read of a run would yield now, after any position, what it yielded since Repeats first returned true
+	// for that run. It looks at what Read looks at before it yields anything, and returns false where Read would fail, or where it cannot
+	// tell. It is called several times for each page, so that it must be quick.
+	Repeats(ctx context.Context, run Run) bool
 }
 
 // A Searcher is a source that can be asked for the contacts that have a phone number, while a call waits for the answer.

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
-	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/clock"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/guesses"
@@ -53,6 +52,7 @@ type endpoint struct {
 	factory source.Factory
 	agents  source.Factory      // nil: it has none
 	opened  func(delta float64) // counts open sources
+	handler *bridge.Handler     // nil until it is routed to
 }
 
 // New prepares every endpoint and connects to nothing.
@@ -97,6 +97,7 @@ func (s *Server) newEndpoint(cfg config.Endpoint, transport http.RoundTripper) (
 func (s *Server) route() {
 	for _, e := range s.endpoints {
 		handler := s.handler(e)
+		e.handler = handler
 		s.paths["/"+e.Name+"/contact_sync"] = handler
 		s.paths["/"+e.Name+"/auth_validation"] = handler
 		if e.agents != nil {
@@ -213,6 +214,9 @@ func readOnly(handler http.Handler) http.Handler {
 func (s *Server) Close() error {
 	var errs []error
 	for _, e := range s.endpoints {
+		if e.handler != nil {
+			e.handler.Close()
+		}
 		if err := e.factory.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close endpoint %s: %w", e.Name, err))
 		}
@@ -303,12 +307,18 @@ func (c *countedSource) Split(ctx context.Context, run bridge.Run, after bridge.
 	return nil, 0
 }
 
+// Repeats repeats what the source repeats.
+func (c *countedSource) Repeats(ctx context.Context, run bridge.Run) bool {
+	repeater, ok := c.Source.(bridge.Repeater)
+	return ok && repeater.Repeats(ctx, run)
+}
+
 // ReadEncoded encodes what the source encodes.
 func (c *countedSource) ReadEncoded(
-	ctx context.Context, run bridge.Run, after bridge.Position, limit int, sent func(*contact.Contact) bool,
+	ctx context.Context, run bridge.Run, after bridge.Position, limit int, e bridge.Encoding,
 ) iter.Seq2[bridge.Change, error] {
 	if encoder, ok := c.Source.(bridge.Encoder); ok {
-		return encoder.ReadEncoded(ctx, run, after, limit, sent)
+		return encoder.ReadEncoded(ctx, run, after, limit, e)
 	}
 	return c.Read(ctx, run, after, limit)
 }

@@ -70,7 +70,7 @@ type key [sha256.Size]byte
 
 // An opened source and who uses it.
 type opened struct {
-	handler http.Handler
+	handler *bridge.Handler
 	factory source.Factory
 	prepare func(*contact.Contact) // what is done to a contact before anybody gets it
 	release func()                 // gives its uploaded files back
@@ -82,6 +82,7 @@ type opened struct {
 
 // closeFactories closes what the source and its agents hold.
 func (o *opened) closeFactories() error {
+	o.handler.Close()
 	err := o.factory.Close()
 	if o.agents != nil {
 		err = errors.Join(err, o.agents.Close())

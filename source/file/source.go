@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"sync/atomic"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
@@ -19,6 +20,9 @@ import (
 type Source struct {
 	files   *files
 	release func() // gives the files back; more than once does nothing
+
+	looked atomic.Bool            // Repeats has opened the files
+	kept   atomic.Pointer[opened] // by Repeats, for the next reading; may be nil
 }
 
 var (
@@ -27,6 +31,7 @@ var (
 	_ bridge.Prober    = (*Source)(nil)
 	_ bridge.Splitter  = (*Source)(nil)
 	_ bridge.Encoder   = (*Source)(nil)
+	_ bridge.Repeater  = (*Source)(nil)
 	_ source.Counter   = (*Source)(nil)
 	_ source.Checker   = (*Source)(nil)
 	_ source.Inspector = (*Source)(nil)
@@ -73,15 +78,15 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 
 // Read implements [bridge.Source].
 func (s *Source) Read(ctx context.Context, run bridge.Run, after bridge.Position, limit int) iter.Seq2[bridge.Change, error] {
-	return s.ReadEncoded(ctx, run, after, limit, nil)
+	return s.ReadEncoded(ctx, run, after, limit, bridge.Encoding{})
 }
 
-// ReadEncoded implements [bridge.Encoder]. With sent nil it encodes nothing.
+// ReadEncoded implements [bridge.Encoder]. With the zero Encoding it encodes nothing.
 func (s *Source) ReadEncoded(
-	ctx context.Context, run bridge.Run, after bridge.Position, limit int, sent func(*contact.Contact) bool,
+	ctx context.Context, run bridge.Run, after bridge.Position, limit int, e bridge.Encoding,
 ) iter.Seq2[bridge.Change, error] {
 	return func(yield func(bridge.Change, error) bool) {
-		r := &reading{files: s.files, limit: limit, yield: yield, sent: sent}
+		r := &reading{files: s.files, o: s.kept.Swap(nil), limit: limit, yield: yield, sent: e.Sent, give: e.Take}
 		if err := r.read(ctx, run, after); err != nil {
 			yield(bridge.Change{}, fmt.Errorf("read contacts: %w", err))
 		}
@@ -93,8 +98,9 @@ type reading struct {
 	files    *files
 	limit    int
 	yield    func(bridge.Change, error) bool
-	sent     func(*contact.Contact) bool // whether a contact is sent as it is; nil where none is encoded
-	o        *opened
+	sent     func(*contact.Contact) bool                   // whether a contact is sent as it is; nil where none is encoded
+	give     func(json []byte, after bridge.Position) bool // gives away a contact that was encoded; nil where it is yielded
+	o        *opened                                       // nil until it is opened
 	version  *version
 	cursor   *cursor
 	row      record.Row
@@ -109,14 +115,20 @@ type reading struct {
 
 // read yields the changes. Its error is nil when yield wanted no more.
 func (r *reading) read(ctx context.Context, run bridge.Run, after bridge.Position) (err error) {
+	defer func() {
+		if r.o != nil {
+			r.o.close()
+		}
+	}()
 	state, err := parseState(run.State)
 	if err != nil {
 		return keyset.InvalidOffset(err)
 	}
-	if r.o, err = r.files.open(ctx); err != nil {
-		return err
+	if r.o == nil {
+		if r.o, err = r.files.open(ctx); err != nil {
+			return err
+		}
 	}
-	defer r.o.close()
 	r.version = r.o.version
 	if state.sum != r.version.sum {
 		return changed(nil)
@@ -350,6 +362,49 @@ func (s *Source) Split(ctx context.Context, run bridge.Run, after bridge.Positio
 	return appendPlace(nil, rank{rank: last, updated: x.rows[last].updated(), id: string(id)}), first
 }
 
+// Repeats implements [bridge.Repeater]: the files are still the version that the run is over, and could be opened. A version that is looked at
+// again for every page, because a file is so young, is not repeated, nor are more files than a reading holds open.
+func (s *Source) Repeats(ctx context.Context, run bridge.Run) bool {
+	state, err := parseState(run.State)
+	if err != nil || s.files.acquire(ctx) != nil {
+		return false
+	}
+	v := s.files.known // another one is for Read to examine
+	v.retain()
+	s.files.unlock()
+	if v == nil {
+		return false
+	}
+	o := &opened{files: s.files, version: v}
+	if v.settle || v.sum != state.sum || len(v.files) > mostOpen || !o.repeats(!s.looked.Load()) {
+		o.close()
+		return false
+	}
+	if s.looked.Store(true); len(o.open) == 0 {
+		o.close()
+	} else if before := s.kept.Swap(o); before != nil {
+		before.close()
+	}
+	return true
+}
+
+// repeats reports whether the files are the version's. With open it opens them too.
+func (o *opened) repeats(open bool) bool {
+	list, _, err := o.files.find()
+	if err != nil || !same(o.version.files, list) {
+		return false
+	}
+	for i := range list {
+		if !open {
+			break
+		}
+		if _, err := o.get(i); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // take makes the row the record at a place of the index.
 func (r *reading) take(ctx context.Context, p place) error {
 	if reason, bad := r.version.index.faults[p.offset()]; bad {
@@ -376,6 +431,9 @@ func (r *reading) wantsMore() bool { return r.limit <= 0 || r.yielded < r.limit 
 // pass yields the row.
 func (r *reading) pass() bool {
 	r.yielded++
+	if r.give != nil && r.row.JSON != nil {
+		return r.give(r.row.JSON, r.position)
+	}
 	r.row.Position = r.position
 	return r.yield(r.row.Change, nil)
 }
@@ -480,6 +538,9 @@ func (s *Source) count(ctx context.Context) (int64, error) {
 
 // Close implements [bridge.Source].
 func (s *Source) Close() error {
+	if o := s.kept.Swap(nil); o != nil {
+		o.close()
+	}
 	s.release()
 	return nil
 }

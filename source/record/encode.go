@@ -17,6 +17,7 @@ type encoding struct {
 // An encodedField is a field that is one plain column.
 type encodedField struct {
 	*mappedField
+	at    uint   // its column
 	first string // what is written in front of a value: of the field, or of the first one of a list
 	more  string // of a list: in front of any other value
 	after string // what is written after a value
@@ -63,10 +64,10 @@ func newEncoding(fields []mappedField) *encoding {
 	if len(of[slotName]) != 1 {
 		return nil
 	}
-	e.name = encodedField{mappedField: of[slotName][0]}
+	e.name = encodedField{mappedField: of[slotName][0], at: uint(of[slotName][0].index)}
 	for _, field := range wire {
 		for _, f := range of[field.slot] {
-			step := encodedField{mappedField: f, first: `,"` + field.name + `":`}
+			step := encodedField{mappedField: f, at: uint(f.index), first: `,"` + field.name + `":`}
 			switch {
 			case field.slot == slotCustom:
 				pair := `{"key":` + string(contact.AppendString(nil, f.column.Key)) + `,"value":`
@@ -129,7 +130,10 @@ func (m *Mapper) AppendJSON(dst []byte, row *Row, id string, values [][]byte) (e
 		if f.more != "" {
 			open = f.slot
 		}
-		dst = append(contact.AppendString(append(dst, before...), value), f.after...)
+		dst = contact.AppendString(append(dst, before...), value)
+		if f.after != "" {
+			dst = append(dst, f.after...)
+		}
 	}
 	if open != slotNone {
 		dst = append(dst, ']')
@@ -140,6 +144,11 @@ func (m *Mapper) AppendJSON(dst []byte, row *Row, id string, values [][]byte) (e
 
 // value returns a record's value of the field; empty if there is none.
 func (f *encodedField) value(values [][]byte) string {
+	if f.at < uint(len(values)) {
+		if value := values[f.at]; isClean(value) { // as almost all are
+			return view(value)
+		}
+	}
 	return view(f.parts[0].cleaned(values, f.index))
 }
 

@@ -56,13 +56,19 @@ func (e *Expression) cleaned(values [][]byte, index int) []byte {
 		return nil
 	}
 	value := values[index]
-	if n := len(value); n == 0 || inWord[value[0]] && inWord[value[n-1]] {
+	if isClean(value) {
 		return value
 	}
 	if e.clean != nil {
 		return e.clean(value)
 	}
 	return bytes.TrimSpace(value)
+}
+
+// isClean reports whether a value surely needs no cleaning.
+func isClean(value []byte) bool {
+	n := len(value)
+	return n == 0 || inWord[value[0]] && inWord[value[n-1]]
 }
 
 // inWord marks the letters and digits of ASCII. Never written to.

@@ -268,7 +268,7 @@ func encodedIsTheContact(x *exam) {
 	for start := range len(straight) {
 		sent := func(*contact.Contact) bool { return start%2 == 0 }
 		n := start
-		for change, err := range encoder.ReadEncoded(x.ctx, run, last(straight[:start], nil), 0, sent) {
+		for change, err := range encoder.ReadEncoded(x.ctx, run, last(straight[:start], nil), 0, bridge.Encoding{Sent: sent}) {
 			x.must(err, "read encoded")
 			if n == len(straight) {
 				x.failf("after change %d, more is read encoded than otherwise", start)

@@ -1,0 +1,258 @@
+package bridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	aheadTime   = 2 * time.Second // from the beginning of a page that is read ahead until it must have been asked for
+	mostAhead   = 4               // pages of one handler that wait to be asked for
+	aheadMemory = 16 << 20        // bytes of the pages that all handlers of the process have read ahead
+)
+
+// aheadRoom is what is left of aheadMemory. A page takes as much of it as its limit allows.
+var aheadRoom = semaphore.NewWeighted(aheadMemory)
+
+// An ahead is the next page of a run, read while its caller takes in the page before it (see [Repeater]). It is only a try: where it is not
+// asked for in time, or anything is not as it was, the page is read as if there had been none.
+type ahead struct {
+	key     aheadKey
+	page    *page
+	stop    context.CancelFunc // ends the reading
+	stopped <-chan struct{}
+	done    chan struct{} // closed at the end of the reading
+	late    *time.Timer   // gives it up
+
+	// Guarded by the mutex of aheadPages.
+	whole bool // the page can be sent
+	users int  // one reads it, one waits to send it
+}
+
+// aheadPages are the pages that a handler reads ahead. The zero value is ready.
+type aheadPages struct {
+	mu     sync.Mutex
+	list   []*ahead // those that nobody has asked for yet, the oldest one first
+	closed bool
+	work   sync.WaitGroup // readings
+}
+
+// readAhead reads the page after one that is answered. The first page of a run is no reason to: many callers want no other.
+func (p *page) readAhead(src Source) {
+	repeater, ok := src.(Repeater)
+	if !ok || p.asked.offset == "" {
+		return
+	}
+	from, ok := p.next()
+	if !ok {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	a := &ahead{key: keyOf(p.asked, from), stop: stop, stopped: ctx.Done(), done: make(chan struct{}), users: 2}
+	if !p.h.ahead.add(a, p) {
+		return
+	}
+	err := guarded(func() error { return a.read(ctx, src, repeater, from, p.repeated) })
+	<-spareAhead // before anybody who waits for the page goes on to the next one
+	p.h.ahead.end(a, err == nil)
+}
+
+// next returns where the page after this one starts. ok is false where there is none, and where this one ended early: what ended it may last.
+func (p *page) next() (from start, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.outcome != nil || p.complete || p.ended != CutContacts && p.ended != CutBytes {
+		return start{}, false
+	}
+	return start{seal: p.seal, exact: p.exact, run: p.run, after: slices.Clone(p.at)}, true
+}
+
+// errChanged says that what was read ahead may be something else now.
+var errChanged = errors.New("what the run reads has changed")
+
+// read reads the page that starts at from. repeated says that the source has just said that it can be read ahead.
+func (a *ahead) read(ctx context.Context, src Source, repeater Repeater, from start, repeated bool) error {
+	if !repeated && !repeater.Repeats(ctx, from.run) {
+		return errChanged
+	}
+	a.page.begin(src, from)
+	if err := a.page.readFrom(ctx, src, from); err != nil {
+		return err
+	}
+	if !repeater.Repeats(ctx, from.run) { // it may have changed meanwhile
+		return errChanged
+	}
+	return nil
+}
+
+// add takes in the page after p, which is going to be read, and a processor for it. It returns false if there is none, if there is no room for
+// the page, or if it is there already.
+func (s *aheadPages) add(a *ahead, p *page) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || slices.ContainsFunc(s.list, func(b *ahead) bool { return b.key == a.key }) {
+		return false
+	}
+	if len(s.list) == mostAhead {
+		s.drop(s.list[0])
+	}
+	if !aheadRoom.TryAcquire(int64(p.limits.Bytes)) {
+		return false
+	}
+	select {
+	case spareAhead <- struct{}{}:
+	default:
+		aheadRoom.Release(int64(p.limits.Bytes))
+		return false
+	}
+	a.page = p.h.newPage(p.asked)
+	a.late = time.AfterFunc(aheadTime, func() { s.expire(a) })
+	s.list = append(s.list, a)
+	s.work.Add(1)
+	return true
+}
+
+// end ends the reading of a page. One that is not whole is dropped.
+func (s *aheadPages) end(a *ahead, whole bool) {
+	defer s.work.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.whole = whole
+	if !whole && slices.Contains(s.list, a) {
+		s.drop(a)
+	}
+	s.leave(a)
+	close(a.done)
+}
+
+// expire gives up a page that nobody has asked for in time, or a reading that takes too long.
+func (s *aheadPages) expire(a *ahead) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.stop()
+	if slices.Contains(s.list, a) {
+		s.drop(a)
+	}
+}
+
+// drop forgets a page that nobody has asked for. The caller holds the lock, as that of leave.
+func (s *aheadPages) drop(a *ahead) {
+	i := slices.Index(s.list, a)
+	s.list = slices.Delete(s.list, i, i+1)
+	a.stop()
+	s.leave(a)
+}
+
+// leave gives the page's memory back once nobody needs it any more.
+func (s *aheadPages) leave(a *ahead) {
+	if a.users--; a.users == 0 {
+		a.late.Stop()
+		aheadRoom.Release(int64(a.page.limits.Bytes))
+		a.page.release()
+	}
+}
+
+// take returns the page of a key, which nobody else gets then; nil if there is none. The caller leaves it.
+func (s *aheadPages) take(key aheadKey) *ahead {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.list, func(a *ahead) bool { return a.key == key })
+	if i < 0 {
+		return nil
+	}
+	a := s.list[i]
+	s.list = slices.Delete(s.list, i, i+1)
+	return a
+}
+
+// close ends what is being read ahead, and forgets what was.
+func (s *aheadPages) close() {
+	s.mu.Lock()
+	s.closed = true
+	for len(s.list) > 0 {
+		s.drop(s.list[0])
+	}
+	s.mu.Unlock()
+	s.work.Wait()
+}
+
+// takeAhead makes the page the one that was read ahead for the same request. It returns false, and changes nothing, if there is none that is
+// still what would be read now.
+func (p *page) takeAhead(ctx context.Context, src Source, from start) bool {
+	repeater, ok := src.(Repeater)
+	if !ok || p.asked.offset == "" {
+		return false
+	}
+	s := &p.h.ahead
+	a := s.take(keyOf(p.asked, from))
+	if a == nil {
+		return false
+	}
+	defer func() {
+		a.stop()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.leave(a)
+	}()
+	select {
+	case <-a.done:
+	case <-a.stopped: // it takes too long
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	whole := a.whole
+	s.mu.Unlock()
+	if !whole || !repeater.Repeats(ctx, from.run) {
+		return false
+	}
+	p.become(a.page)
+	return true
+}
+
+// become takes over what a page that was filled from the same start holds.
+func (p *page) become(q *page) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.settled {
+		return
+	}
+	p.text, q.text = q.text, p.text
+	p.now, p.cut, p.at, p.again, p.ended = q.now, q.cut, q.at, q.again, q.ended
+	p.unnamed, p.reasons, p.repeated = q.unnamed, q.reasons, true
+}
+
+// An aheadKey stands for everything that decides what a handler answers to a request for a page that is not a run's first: the credentials, what
+// is read and from where on, and whether the caller knows deletions. It shows no credential.
+type aheadKey [sha256.Size]byte
+
+func keyOf(q request, from start) aheadKey {
+	b := make([]byte, 0, 512)
+	flag := func(set bool) {
+		b = append(b, 0)
+		if set {
+			b[len(b)-1] = 1
+		}
+	}
+	add := func(text string) { b = append(binary.AppendUvarint(b, uint64(len(text))), text...) }
+	flag(q.supportsDeletion)
+	flag(from.exact)
+	flag(q.auth == nil)
+	add(from.seal)
+	add(string(from.run.Since))
+	add(string(from.run.State))
+	add(string(from.after))
+	for _, name := range slices.Sorted(maps.Keys(q.auth)) {
+		add(name)
+		add(q.auth[name])
+	}
+	return sha256.Sum256(b)
+}
