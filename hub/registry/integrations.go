@@ -202,7 +202,7 @@ func (d *DB) ChangeIntegration(ctx context.Context, i Integration, c Change) err
 		if changed {
 			touched = touchedAuth
 		}
-		if old.Schedule != i.Schedule || old.Paused != i.Paused || mends {
+		if old.Schedule != i.Schedule || old.Paused != i.Paused || old.Bridge != i.Bridge || old.Source != i.Source || mends {
 			due, touched = now, touchedSchedule
 		}
 		if i.Paused || i.Schedule.Off {

@@ -59,7 +59,7 @@ func canonicalSegment(segment string) string {
 			i += 2
 		}
 		raw = append(raw, c)
-		kept = append(kept, c < ' ' || c == 0x7f || c == '%' || encoded && (c == '/' || c == '?' || c == '#'))
+		kept = append(kept, c < ' ' || c == 0x7f || c == '%' || c == '?' || c == '#' || encoded && c == '/') // as requestPath asks for it
 	}
 	valid := utf8.Valid(raw)
 	var b strings.Builder
@@ -76,7 +76,7 @@ func canonicalSegment(segment string) string {
 // isPlain reports whether a text without percent signs is its own canonical form.
 func isPlain(text string) bool {
 	for i := range len(text) {
-		if text[i] < ' ' || text[i] == 0x7f {
+		if text[i] < ' ' || text[i] == 0x7f || text[i] == '?' || text[i] == '#' {
 			return false
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/source/keyset"
 )
 
@@ -60,6 +61,9 @@ func (p place) append(b []byte) bridge.Position {
 	b = binary.AppendUvarint(b, uint64(p.page))
 	b = binary.AppendUvarint(b, uint64(p.row))
 	b = binary.AppendUvarint(b, p.head)
+	if len(p.bound) > contact.MaxID { // an offset would have no room for it: the bound is looked for again, and the page not checked once more
+		p.bound = ""
+	}
 	for _, text := range []string{p.id, p.bound, p.cursor, p.token} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)

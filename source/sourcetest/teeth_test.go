@@ -551,7 +551,7 @@ func faultyService(fault func(*faulty, *memory.Store), late bool) Service {
 		return nil
 	}
 	return Service{
-		Open: open, OpenWrong: open, Now: time.Now, Put: put, Begin: begin, ManyWriters: true,
+		Open: open, OpenWrong: open, Now: time.Now, Put: put, Begin: begin, ManyWriters: true, LongIDs: true,
 		PutNull: func(contacts ...contact.Contact) error { return put(time.Time{}, contacts...) },
 		Mark: func(updated time.Time, c contact.Contact, deleted string) error {
 			tx := store.Begin()
@@ -589,7 +589,7 @@ func (t storeTx) Rollback() error { t.tx.Rollback(); return nil }
 func TestMissingHooksAreNamed(t *testing.T) {
 	target := Target{New: func(testing.TB) Service {
 		s := faultyService(func(*faulty, *memory.Store) {}, false)
-		s.PutNull, s.Delete, s.Mark, s.Begin, s.OpenWrong = nil, nil, nil, nil, nil
+		s.PutNull, s.Delete, s.Mark, s.Begin, s.OpenWrong, s.LongIDs = nil, nil, nil, nil, nil, false
 		return s
 	}}
 	var skipped []string
@@ -604,7 +604,7 @@ func TestMissingHooksAreNamed(t *testing.T) {
 	}
 	want := []string{
 		"DeletionsAreChanges", "GoneMeansTheSameEverywhere", "LateCommitIsDelivered", "CommitDuringARunIsDelivered", "LateCommitAmongOthersIsDelivered",
-		"NullUpdatedOnlyInInitialRuns", "WrongCredentialsAreUnauthorized", "InspectCountsContactsWithoutAStamp",
+		"NullUpdatedOnlyInInitialRuns", "AnIDThatIsTooLongCostsNothingElse", "WrongCredentialsAreUnauthorized", "InspectCountsContactsWithoutAStamp",
 		"SearchFindsANumberInEverySpelling", "SearchFindsNoDeletedContact", "SearchTakesNothingForAPattern", "SearchEndsWithItsContext",
 	}
 	if !slices.Equal(skipped, want) {
