@@ -41,7 +41,7 @@ func (w *walk) flowing() (done bool, err error) {
 			w.emit(held, heldAt)
 			return false, err
 		}
-		heads := headsOf(got.items, w.beginsRound(at))
+		heads := headsOf(got.items, w.movesOn(at))
 		first := at.unread(heads)
 		whole := first == 0 && at.id != ""
 		if whole {
@@ -220,6 +220,12 @@ func (w *walk) beginsRound(at place) bool {
 		return w.l.List.Token != ""
 	}
 	return at.segment == flow && w.l.Changes.Token != ""
+}
+
+// movesOn reports whether later runs begin after the page at a place, or after a round that begins with it: what is in the page and was not
+// read would never be. A record that has changed may stand where it stood, between the same others.
+func (w *walk) movesOn(at place) bool {
+	return at.segment == flow && w.l.Changes.Token != "" || w.beginsRound(at)
 }
 
 // moved takes note that a page does not begin with the records that were read of it. They may come again. In the list of an initial run

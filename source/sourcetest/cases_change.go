@@ -67,6 +67,11 @@ func changeCases() []testCase {
 			run:  changesDuringARun,
 		},
 		{
+			name: "WhatChangesInItsPlaceIsReadAgain",
+			rule: "a contact that changes after it was read is read again, by the next run at the latest, also where it stays between the same others (E2)",
+			run:  whatChangesInItsPlaceIsReadAgain,
+		},
+		{
 			name: "RunEndsWhileContactsKeepChanging",
 			rule: "a run ends, however fast contacts change and are added (E3, T6)",
 			needs: func(target Target, _ Service) string {
@@ -234,6 +239,33 @@ func changesDuringARun(x *exam) {
 		x.close()
 		x.mustSync(r, size, nil)
 		x.equal(r, want, fmt.Sprintf("pages of %d, after the next run", size))
+	}
+}
+
+func whatChangesInItsPlaceIsReadAgain(x *exam) {
+	want := x.settle(12) // so that a service has several pages
+	r := newReplica()
+	x.mustSync(r, 1, nil)
+	x.close()
+	n := 1
+	put := func(contacts []contact.Contact) {
+		n++
+		for i := range contacts {
+			contacts[i] = version(contacts[i], n)
+		}
+		x.put(x.service.Now(), contacts...)
+	}
+	for read := 1; read <= len(want); read++ {
+		put(want)
+		x.mustSync(r, 1, func(page int) {
+			if page == read {
+				put(want[read-1:])
+			}
+		})
+		x.close()
+		x.mustSync(r, 1, nil)
+		x.close()
+		x.equal(r, want, fmt.Sprintf("after the run after one in which contacts changed when %d were read", read))
 	}
 }
 
