@@ -256,12 +256,13 @@ func TestTwoProcessesShareACertificate(t *testing.T) {
 		}
 	}
 	both(both(nil)) // and after its renewal
-	issued := 0
+	// How many renewals there are depends on how long all this takes: the authority may want one at any moment.
+	first := 0
 	for _, s := range sites {
-		issued += strings.Count(s.logs.String(), "a certificate was issued")
+		first += strings.Count(s.logs.String(), `"a certificate was issued" domain=`+domain(t)+" renewal=false")
 	}
-	if issued > 3 { // the first, its renewal, and perhaps the next one already
-		t.Errorf("%d certificates were issued", issued)
+	if first != 1 {
+		t.Errorf("%d certificates were issued that renewed none", first)
 	}
 	for _, key := range []string{"PRIVATE KEY", "CERTIFICATE"} {
 		var open int
