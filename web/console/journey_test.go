@@ -39,7 +39,7 @@ func TestInABrowserFromTheFirstVisitToTheFirstCaller(t *testing.T) {
 	b.fill("auth-1-value", "wrong")
 	b.picture("add")
 	b.click("Test the connection")
-	b.sees("credentials")
+	b.sees("the credentials are wrong") // the word alone is on the page before the answer
 	b.fill("auth-1-value", "s3cret")
 	b.click("Test the connection")
 	b.sees("The connection works")
