@@ -19,7 +19,7 @@ const (
 	aheadMemory = 16 << 20        // bytes of the pages that all handlers of the process have read ahead
 )
 
-// aheadRoom is what is left of aheadMemory. A page takes as much of it as its limit allows.
+// aheadRoom limits the memory of all pages that are read ahead to aheadMemory. Each page counts with its limit of bytes.
 var aheadRoom = semaphore.NewWeighted(aheadMemory)
 
 // An ahead is the next page of a run, read while its caller takes in the page before it (see [Repeater]). It is only a try: where it is not
@@ -66,7 +66,8 @@ func (p *page) readAhead(src Source) {
 	p.h.ahead.end(a, err == nil)
 }
 
-// next returns where the page after this one starts. ok is false where there is none, and where this one ended early: what ended it may last.
+// next returns where the page after this one starts. ok is false at the end of the run, and where time or an error ended this page: the next
+// one might meet the same.
 func (p *page) next() (from start, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,24 +95,24 @@ func (a *ahead) read(ctx context.Context, src Source, repeater Repeater, from st
 	return nil
 }
 
-// add takes in the page after p, which is going to be read, and a processor for it. It returns false if there is none, if there is no room for
-// the page, or if it is there already.
+// add registers the page after p, which the caller then reads, and reserves a processor and memory for it. It returns false if there is no
+// processor or no memory, or if the page is registered already.
 func (s *aheadPages) add(a *ahead, p *page) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || slices.ContainsFunc(s.list, func(b *ahead) bool { return b.key == a.key }) {
 		return false
 	}
+	select {
+	case spareAhead <- struct{}{}:
+	default: // no page is dropped for one that is not read
+		return false
+	}
 	if len(s.list) == mostAhead {
 		s.drop(s.list[0])
 	}
 	if !aheadRoom.TryAcquire(int64(p.limits.Bytes)) {
-		return false
-	}
-	select {
-	case spareAhead <- struct{}{}:
-	default:
-		aheadRoom.Release(int64(p.limits.Bytes))
+		<-spareAhead
 		return false
 	}
 	a.page = p.h.newPage(p.asked)
@@ -161,7 +162,7 @@ func (s *aheadPages) leave(a *ahead) {
 	}
 }
 
-// take returns the page of a key, which nobody else gets then; nil if there is none. The caller leaves it.
+// take removes the page of a key from the list and returns it; nil if there is none. The caller calls leave when it is done with it.
 func (s *aheadPages) take(key aheadKey) *ahead {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,8 +186,8 @@ func (s *aheadPages) close() {
 	s.work.Wait()
 }
 
-// takeAhead makes the page the one that was read ahead for the same request. It returns false, and changes nothing, if there is none that is
-// still what would be read now.
+// takeAhead fills the page with what was read ahead for the same request. It returns false, and changes nothing, if nothing was read ahead, or
+// if the source may have changed since.
 func (p *page) takeAhead(ctx context.Context, src Source, from start) bool {
 	repeater, ok := src.(Repeater)
 	if !ok || p.asked.offset == "" {

@@ -75,27 +75,7 @@ func TestAPageReadAheadIsThePage(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		n := rapid.IntRange(0, 300).Draw(r, "n")
 		m := numbered(n)
-		for i := range m.entries {
-			e := &m.entries[i]
-			switch rapid.IntRange(0, 19).Draw(r, "what") {
-			case 0:
-				e.deleted = true
-			case 1:
-				e.rejected = "no number"
-			case 2:
-				e.contact.Name = ""
-			case 3:
-				e.contact.Address = strings.Repeat("x", rapid.IntRange(0, 4000).Draw(r, "size"))
-			case 4:
-				e.uncut = i < n-1
-			case 5:
-				e.again = rapid.IntRange(0, 9).Draw(r, "again") == 0
-			}
-		}
-		broken := ""
-		if n > 0 && rapid.Bool().Draw(r, "fails") {
-			broken = strconv.Itoa(rapid.IntRange(1, n).Draw(r, "at"))
-		}
+		broken := vary(r, m)
 		limits := bridge.Limits{Contacts: rapid.IntRange(1, 60).Draw(r, "contacts"), Bytes: rapid.SampledFrom([]int{500, 5000, 1 << 20}).Draw(r, "bytes")}
 		waits, changes := rapid.Bool().Draw(r, "waits"), rapid.Bool().Draw(r, "changes")
 		knowsDeletions := rapid.Bool().Draw(r, "knows deletions")

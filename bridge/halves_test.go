@@ -60,6 +60,32 @@ func (f failing) Read(ctx context.Context, run bridge.Run, after bridge.Position
 	}
 }
 
+// vary makes some of a source's contacts other than most are, and draws the id of one at which reading fails; empty for none.
+func vary(r *rapid.T, m *memory) (broken string) {
+	n := len(m.entries)
+	for i := range m.entries {
+		e := &m.entries[i]
+		switch rapid.IntRange(0, 19).Draw(r, "what") {
+		case 0:
+			e.deleted = true
+		case 1:
+			e.rejected = "no number"
+		case 2:
+			e.contact.Name = ""
+		case 3:
+			e.contact.Address = strings.Repeat("x", rapid.IntRange(0, 4000).Draw(r, "size"))
+		case 4:
+			e.uncut = i < n-1
+		case 5:
+			e.again = rapid.IntRange(0, 9).Draw(r, "again") == 0
+		}
+	}
+	if n > 0 && rapid.Bool().Draw(r, "fails") {
+		broken = strconv.Itoa(rapid.IntRange(1, n).Draw(r, "at"))
+	}
+	return broken
+}
+
 // A page whose halves were read at once is the page that is read from one end to the other, byte for byte, whatever is in it and
 // wherever it ends.
 func TestAPageInHalvesIsThePage(t *testing.T) {
@@ -70,27 +96,7 @@ func TestAPageInHalvesIsThePage(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		n := rapid.IntRange(0, 700).Draw(r, "n")
 		m := numbered(n)
-		for i := range m.entries {
-			e := &m.entries[i]
-			switch rapid.IntRange(0, 19).Draw(r, "what") {
-			case 0:
-				e.deleted = true
-			case 1:
-				e.rejected = "no number"
-			case 2:
-				e.contact.Name = ""
-			case 3:
-				e.contact.Address = strings.Repeat("x", rapid.IntRange(0, 4000).Draw(r, "size"))
-			case 4:
-				e.uncut = i < n-1
-			case 5:
-				e.again = rapid.IntRange(0, 9).Draw(r, "again") == 0
-			}
-		}
-		broken := ""
-		if n > 0 && rapid.Bool().Draw(r, "fails") {
-			broken = strconv.Itoa(rapid.IntRange(1, n).Draw(r, "at"))
-		}
+		broken := vary(r, m)
 		limits := bridge.Limits{Contacts: rapid.IntRange(100, 400).Draw(r, "contacts"), Bytes: rapid.SampledFrom([]int{5000, 20_000, 60_000, 1 << 20}).Draw(r, "bytes")}
 		ask := func(src bridge.Source) (bodies []string) {
 			h := handlerOf(m, limits)

@@ -16,8 +16,8 @@ import (
 //
 //	mux.Handle("/crm/", handler)
 //
-// No answer depends on what it keeps between requests (E4), which are pages that it has read ahead (see [Repeater]): any number of handlers, in any number of processes, may serve one endpoint. Its
-// fields must not change while it serves.
+// Between requests it keeps pages that it has read ahead (see [Repeater]), and no answer depends on them (E4): any number of handlers, in
+// any number of processes, may serve one endpoint. Its fields must not change while it serves.
 type Handler struct {
 	// Name is the endpoint's name in logs and observations.
 	Name string

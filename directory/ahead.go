@@ -14,7 +14,7 @@ const (
 	mostPreparedBytes = 4 << 20 // of its answer
 )
 
-// An ahead is what a store made of a record before the transaction.
+// An ahead holds what a store prepared of a record before the transaction.
 type ahead struct {
 	content              [16]byte // the contact's hash
 	json                 []byte

@@ -25,7 +25,7 @@ func appendFolded(words []string, text string) []string {
 			return !unicode.IsLetter(r) && !unicode.IsDigit(r) || r == '\u02bc' || r == '\u02b9' // apostrophes that Unicode counts as letters
 		})...)
 	}
-	start := -1 // of the word that is being read
+	start := -1 // where the present word begins; -1 between words
 	for i := range len(text) {
 		switch c := text[i]; {
 		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':

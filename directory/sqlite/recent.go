@@ -22,7 +22,7 @@ type recent struct {
 	asked [1 << 15]uint32
 }
 
-// An answer is what was found for a question.
+// An answer holds a question and the matches that were found for it.
 type answer struct {
 	question question
 	found    []directory.Match
