@@ -153,9 +153,13 @@ func (s *session) Describe(ctx context.Context, query string) ([]sqltable.Type, 
 }
 
 // Adapt implements [sqltable.Adapter].
-func (s *session) Adapt(_ context.Context, t *sqltable.Table) error {
+func (s *session) Adapt(ctx context.Context, t *sqltable.Table) error {
 	t.Stamp.Layout = keyset.Any
-	return nil
+	encoding, err := sqltable.One(ctx, s, sqltable.Statement{SQL: "PRAGMA encoding"})
+	if encoding.Text == "UTF-8" { // else half a character that a blob ends with would change the text behind it
+		t.Pack = pack
+	}
+	return err
 }
 
 // lock takes the write lock and gives it back. False: somebody is writing.

@@ -55,6 +55,26 @@ var dialect = sqltable.Dialect{
 	Probe:     "SELECT 1 FROM sqlite_schema", // 1 alone opens no file
 }
 
+// mostArguments is how many arguments of concat are surely not too many, whatever SQLite was compiled with.
+const mostArguments = 100
+
+// pack is [sqltable.Table.Pack]: the driver takes as long for a short text as for a long one. Of a value, concat makes the text that a cast makes,
+// where texts are UTF-8, and none of null.
+func pack(expressions []string, separator string) string {
+	var calls, arguments []string
+	for i, e := range expressions {
+		if i > 0 {
+			arguments = append(arguments, "'"+separator+"'")
+		}
+		arguments = append(arguments, e)
+		if len(arguments) >= mostArguments-1 || i == len(expressions)-1 {
+			calls = append(calls, "concat("+strings.Join(arguments, ", ")+")")
+			arguments = nil
+		}
+	}
+	return strings.Join(calls, " || ")
+}
+
 // New makes the factory of one endpoint. It opens nothing.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
 	deps = deps.Defaults()

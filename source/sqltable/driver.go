@@ -26,6 +26,7 @@ type DriverConn struct {
 	// Argument converts one of our values to a driver's. Connect sets it to [DriverArgument].
 	Argument func(v keyset.Value) sqldriver.Value
 
+	raw    any // the driver's own connection, while a statement is read
 	source []sqldriver.Value
 	values []keyset.Value
 }
@@ -42,7 +43,7 @@ func Connect(ctx context.Context, db *sql.DB) (*DriverConn, error) {
 // Release implements [Session].
 func (c *DriverConn) Release(context.Context) { _ = c.SQL.Close() } // it only returns the connection
 
-// Query implements [Session].
+// Query implements [Session]. Within the row function of another statement, it leaves that one open.
 func (c *DriverConn) Query(ctx context.Context, s Statement, row func([]keyset.Value) (bool, error)) error {
 	return c.open(ctx, s, func(rows sqldriver.Rows) error { return c.read(ctx, rows, row) })
 }
@@ -67,13 +68,21 @@ func (c *DriverConn) Columns(ctx context.Context, query string, typeOf func(rows
 
 // open runs a statement and closes it when a function has read it.
 func (c *DriverConn) open(ctx context.Context, s Statement, read func(sqldriver.Rows) error) error {
-	return c.SQL.Raw(func(raw any) (err error) {
+	run := func(raw any) (err error) {
 		rows, done, err := query(ctx, raw, s.SQL, c.named(s.Args))
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, done()) }()
 		return read(rows)
+	}
+	if c.raw != nil { // which is locked
+		return run(c.raw)
+	}
+	return c.SQL.Raw(func(raw any) error {
+		c.raw = raw
+		defer func() { c.raw = nil }()
+		return run(raw)
 	})
 }
 
@@ -117,10 +126,13 @@ func query(ctx context.Context, raw any, sql string, args []sqldriver.NamedValue
 
 func (c *DriverConn) read(ctx context.Context, rows sqldriver.Rows, row func([]keyset.Value) (bool, error)) error {
 	width := len(rows.Columns())
-	if cap(c.source) < width {
-		c.source, c.values = make([]sqldriver.Value, width), make([]keyset.Value, width)
+	from, values := c.source, c.values
+	c.source, c.values = nil, nil // a statement that is read meanwhile has its own
+	defer func() { c.source, c.values = from, values }()
+	if cap(from) < width {
+		from, values = make([]sqldriver.Value, width), make([]keyset.Value, width)
 	}
-	from, values := c.source[:width], c.values[:width]
+	from, values = from[:width], values[:width]
 	for n := 0; ; n++ {
 		// A driver may look at the context before its first row only.
 		if n%64 == 0 && ctx.Err() != nil {

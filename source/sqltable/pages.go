@@ -19,6 +19,7 @@ type pages struct {
 	table *Table
 
 	row        record.Row
+	texts      []string // of the last row's columns
 	position   []byte
 	digits     []byte
 	last       place
@@ -42,13 +43,24 @@ func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.C
 			return result, err
 		}
 	}
-	statement, err := p.statement(ctx, page)
+	id, err := p.orderedID(ctx, page)
 	if err != nil {
 		return result, err
 	}
 	p.last.begin(page)
+	err = p.read(ctx, page, id, p.table.packed != "", &result, yield)
+	return result, err
+}
+
+// read takes in the rows of a page. id is the SQL of the id that the page compares and orders by; packed says that a row's columns are read as
+// one text.
+func (p *pages) read(ctx context.Context, page keyset.Page, id string, packed bool, result *keyset.Result, yield func(bridge.Change) bool) error {
 	at := keyset.Position{Segment: page.Segment, Bound: page.Bound}
-	err = p.conn.Query(ctx, statement, func(values []keyset.Value) (bool, error) {
+	torn := false
+	err := p.conn.Query(ctx, p.table.page(page, id, packed), func(values []keyset.Value) (bool, error) {
+		if torn = packed && !p.unpack(values[p.table.prefix].Text); torn {
+			return false, p.readApart(ctx, page, id, result, yield)
+		}
 		result.Rows++
 		p.digits = p.table.readID(&values[0], p.digits)
 		at.ID = values[0]
@@ -61,24 +73,68 @@ func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.C
 			return true, err
 		}
 		p.position = keyset.AppendCut(p.position[:0], at)
+		if !packed {
+			p.take(values)
+		}
 		p.fill(values)
 		result.Changes++
 		result.Stopped = !yield(p.row.Change)
 		return !result.Stopped, nil
 	})
+	if torn {
+		return err
+	}
 	// The row's buffer is the connection's again: the place has a copy.
 	at.Updated, at.ID = p.last.copy(at)
 	result.Last = at
-	return result, err
+	return err
 }
 
-// fill makes a row the contact that is yielded.
+// readApart reads the rest of a page column by column, where a value holds the separator. It is called while the page's statement is open, so that
+// both see the same rows.
+func (p *pages) readApart(ctx context.Context, page keyset.Page, id string, result *keyset.Result, yield func(bridge.Change) bool) error {
+	if result.Rows > 0 {
+		page.After = true
+		page.Updated, page.ID = p.last.copy(keyset.Position{Segment: page.Segment})
+		if page.Limit > 0 {
+			page.Limit -= result.Rows
+		}
+	}
+	return p.read(ctx, page, id, false, result, yield)
+}
+
+// separator stands between the values of a row that are read as one text.
+const separator = "\x1f"
+
+// unpack cuts the text of a row's columns. It returns false where a value holds the separator.
+func (p *pages) unpack(text string) bool {
+	p.texts = p.texts[:0]
+	for range len(p.table.Columns) - 1 {
+		i := strings.IndexByte(text, separator[0])
+		if i < 0 {
+			return false
+		}
+		p.texts = append(p.texts, text[:i])
+		text = text[i+1:]
+	}
+	p.texts = append(p.texts, text)
+	return strings.IndexByte(text, separator[0]) < 0
+}
+
+// take takes the texts of a row's columns.
+func (p *pages) take(values []keyset.Value) {
+	p.texts = p.texts[:0]
+	for i := range p.table.Columns {
+		p.texts = append(p.texts, values[p.table.prefix+i].Text)
+	}
+}
+
+// fill makes a row the contact that is yielded. The texts of its columns have been taken.
 func (p *pages) fill(values []keyset.Value) {
 	t := p.table
 	p.row.Start(idText(&values[0]), t.Deleted != "" && gone(values[t.prefix-1]))
 	p.row.Position = p.position
-	for i := range t.Columns {
-		value := values[t.prefix+i].Text
+	for i, value := range p.texts {
 		if value == "" {
 			continue
 		}
@@ -142,20 +198,17 @@ func (p *pages) Unnamed(ctx context.Context) (bool, error) {
 // manyInTail is from how many rows on segment Tail is read along the ids instead of being sorted anew for every page.
 const manyInTail = 20_000
 
-// statement is that of a page.
-func (p *pages) statement(ctx context.Context, page keyset.Page) (Statement, error) {
+// orderedID returns the SQL of the id that a page compares and orders by.
+func (p *pages) orderedID(ctx context.Context, page keyset.Page) (string, error) {
 	t := p.table
-	id := t.ID.SQL
-	if t.Dialect.Unindexed != nil && isAfterHorizon(page) {
-		few, err := p.isShort(ctx, page)
-		if err != nil {
-			return Statement{}, err
-		}
-		if few {
-			id = t.Dialect.Unindexed(id) // keeps the planner from walking the whole table along the ids
-		}
+	if t.Dialect.Unindexed == nil || !isAfterHorizon(page) {
+		return t.ID.SQL, nil
 	}
-	return t.page(page, id), nil
+	few, err := p.isShort(ctx, page)
+	if err != nil || !few {
+		return t.ID.SQL, err
+	}
+	return t.Dialect.Unindexed(t.ID.SQL), nil // keeps the planner from walking the whole table along the ids
 }
 
 // isAfterHorizon reports whether a page is one of the rows after the horizon, which may be few of many.
@@ -175,14 +228,18 @@ func (p *pages) isShort(ctx context.Context, page keyset.Page) (bool, error) {
 	return n.Int < manyInTail, err
 }
 
-// page returns the statement of a page. id is the SQL of the id that it compares and orders by.
-func (t *Table) page(page keyset.Page, id string) Statement {
+// page returns the statement of a page. id is the SQL of the id that it compares and orders by; packed says that the columns are one text.
+func (t *Table) page(page keyset.Page, id string, packed bool) Statement {
 	c := t.where(page, id)
 	order := id
 	if page.Segment == keyset.Main {
 		order = t.Updated.SQL + ", " + id
 	}
-	sql := "SELECT " + t.list + " FROM " + t.From + c.String() + " ORDER BY " + order
+	list := t.list
+	if packed {
+		list = t.packed
+	}
+	sql := "SELECT " + list + " FROM " + t.From + c.String() + " ORDER BY " + order
 	if page.Limit > 0 {
 		sql += t.Dialect.limit(page.Limit)
 	}
@@ -195,7 +252,7 @@ func (t *Table) FirstPage(horizon keyset.Value) Statement {
 	if t.Updated.SQL != "" {
 		page.Segment, page.To = keyset.Main, horizon
 	}
-	return t.page(page, t.ID.SQL)
+	return t.page(page, t.ID.SQL, false)
 }
 
 // Order returns the order of the pages as a list for an index: updated, id.

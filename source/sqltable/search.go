@@ -148,6 +148,7 @@ func (t *Table) ask(ctx context.Context, conn Session, statement Statement, most
 	}
 	p := newPages(conn, t)
 	err = conn.Query(ctx, statement, func(values []keyset.Value) (bool, error) {
+		p.take(values)
 		p.fill(values)
 		if change := &p.row.Change; !change.Deleted && change.Rejected == "" {
 			found = append(found, change.Contact.Clone())

@@ -38,9 +38,14 @@ type Table struct {
 	Changed func(mark string) string
 	// Patience is how long a run over a sequence waits for the transactions that were open when it began.
 	Patience time.Duration
-	Own      any // what the kind itself keeps here
+	// Pack writes expressions as one text: their values as [Dialect.Select] gives them, the separator between each two, nothing for null. Where a
+	// driver gives one long text sooner than many short ones, pages are read like that. A session of such a database can run a Query within the row
+	// function of another one, and both see the same rows. nil means that the columns are read one by one.
+	Pack func(expressions []string, separator string) string
+	Own  any // what the kind itself keeps here
 
 	list   string // the select list: id, updated, deleted, the columns
+	packed string // the same with the columns as one text ; empty if they are read one by one
 	prefix int    // how many of the list are not columns
 }
 
@@ -173,13 +178,23 @@ func (t *Table) complete() {
 		list = append(list, t.Deleted)
 	}
 	t.prefix = len(list)
+	var bare []string
 	for _, c := range t.Columns {
 		list = append(list, c.SQL)
+		bare = append(bare, Wrap(c.From))
 	}
-	for i := range list {
-		list[i] = t.alias(list[i], i)
+	t.list = t.selectList(list)
+	if t.Pack != nil && len(bare) > 1 {
+		t.packed = t.selectList(append(list[:t.prefix:t.prefix], t.Pack(bare, separator)))
 	}
-	t.list = strings.Join(list, ", ")
+}
+
+func (t *Table) selectList(list []string) string {
+	named := make([]string, len(list))
+	for i, sql := range list {
+		named[i] = t.alias(sql, i)
+	}
+	return strings.Join(named, ", ")
 }
 
 // alias names a column of a select list like no column of a table.
