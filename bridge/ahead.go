@@ -15,14 +15,15 @@ import (
 
 const (
 	aheadTime   = 2 * time.Second // from the beginning of a page that is read ahead until it must have been asked for
-	mostAhead   = 4               // pages of one handler that wait to be asked for
+	farAhead    = 3               // pages after the one that is answered
+	mostAhead   = 4 * farAhead    // pages of one handler that wait to be asked for
 	aheadMemory = 16 << 20        // bytes of the pages that all handlers of the process have read ahead
 )
 
 // aheadRoom limits the memory of all pages that are read ahead to aheadMemory. Each page counts with its limit of bytes.
 var aheadRoom = semaphore.NewWeighted(aheadMemory)
 
-// An ahead is the next page of a run, read while its caller takes in the page before it (see [Repeater]). It is only a try: where it is not
+// An ahead is one of the next pages of a run, read while its caller takes in the page before it (see [Repeater]). It is only a try: where it is not
 // asked for in time, or anything is not as it was, the page is read as if there had been none.
 type ahead struct {
 	key     aheadKey
@@ -33,8 +34,10 @@ type ahead struct {
 	late    *time.Timer   // gives it up
 
 	// Guarded by the mutex of aheadPages.
-	whole bool // the page can be sent
-	users int  // one reads it, one waits to send it
+	whole bool  // the page can be sent
+	next  start // where the page after it starts
+	more  bool  // there is such a page, and it can be read ahead
+	users int   // one reads it, one waits to send it
 }
 
 // aheadPages are the pages that a handler reads ahead. The zero value is ready.
@@ -45,25 +48,38 @@ type aheadPages struct {
 	work   sync.WaitGroup // readings
 }
 
-// readAhead reads the page after one that is answered. The first page of a run is no reason to: many callers want no other.
+// readAhead reads the pages after one that is answered. The first page of a run is no reason to: many callers want no other.
 func (p *page) readAhead(src Source) {
 	repeater, ok := src.(Repeater)
 	if !ok || p.asked.offset == "" {
 		return
 	}
-	from, ok := p.next()
-	if !ok {
-		return
+	from, more := p.next()
+	for n := 0; more && n < farAhead; n++ {
+		from, more = p.readOne(src, repeater, from, n == 0 && p.repeated)
 	}
+}
+
+// readOne reads a later page of the run ahead, or waits for whoever reads it, and returns where the page after that starts. more is false where
+// that is unknown, or is not to be read. repeated says that the source has just said that it can be read ahead.
+func (p *page) readOne(src Source, repeater Repeater, from start, repeated bool) (next start, more bool) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	s := &p.h.ahead
 	a := &ahead{key: keyOf(p.asked, from), stop: stop, stopped: ctx.Done(), done: make(chan struct{}), users: 2}
-	if !p.h.ahead.add(a, p) {
-		return
+	switch known, entered := s.enter(a, p); {
+	case entered:
+		err := guarded(func() error { return a.read(ctx, src, repeater, from, repeated) })
+		<-spareAhead // before anybody who waits for the page goes on to the next one
+		s.end(a, err == nil)
+	case known != nil:
+		select {
+		case <-known.done:
+		case <-known.stopped: // it takes too long
+		}
+		a = known
 	}
-	err := guarded(func() error { return a.read(ctx, src, repeater, from, p.repeated) })
-	<-spareAhead // before anybody who waits for the page goes on to the next one
-	p.h.ahead.end(a, err == nil)
+	return s.after(a)
 }
 
 // next returns where the page after this one starts. ok is false at the end of the run, and where time or an error ended this page: the next
@@ -80,7 +96,7 @@ func (p *page) next() (from start, ok bool) {
 // errChanged says that what was read ahead may be something else now.
 var errChanged = errors.New("what the run reads has changed")
 
-// read reads the page that starts at from. repeated says that the source has just said that it can be read ahead.
+// read reads the page that starts at from.
 func (a *ahead) read(ctx context.Context, src Source, repeater Repeater, from start, repeated bool) error {
 	if !repeated && !repeater.Repeats(ctx, from.run) {
 		return errChanged
@@ -95,31 +111,46 @@ func (a *ahead) read(ctx context.Context, src Source, repeater Repeater, from st
 	return nil
 }
 
-// add registers the page after p, which the caller then reads, and reserves a processor and memory for it. It returns false if there is no
-// processor or no memory, or if the page is registered already.
-func (s *aheadPages) add(a *ahead, p *page) bool {
+// enter registers a page, a later one of the run that p belongs to, and reserves a processor and memory for it: the caller then reads it.
+// Entered is false where there is no processor or no memory, and where the page is registered already: as known.
+func (s *aheadPages) enter(a *ahead, p *page) (known *ahead, entered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || slices.ContainsFunc(s.list, func(b *ahead) bool { return b.key == a.key }) {
-		return false
+	if i := s.find(a.key); i >= 0 {
+		return s.list[i], false
+	}
+	if s.closed {
+		return nil, false
 	}
 	select {
 	case spareAhead <- struct{}{}:
 	default: // no page is dropped for one that is not read
-		return false
+		return nil, false
 	}
 	if len(s.list) == mostAhead {
 		s.drop(s.list[0])
 	}
 	if !aheadRoom.TryAcquire(int64(p.limits.Bytes)) {
 		<-spareAhead
-		return false
+		return nil, false
 	}
 	a.page = p.h.newPage(p.asked)
 	a.late = time.AfterFunc(aheadTime, func() { s.expire(a) })
 	s.list = append(s.list, a)
 	s.work.Add(1)
-	return true
+	return nil, true
+}
+
+// find returns the place of a page in the list; -1 if it is not there. The caller holds the lock.
+func (s *aheadPages) find(key aheadKey) int {
+	return slices.IndexFunc(s.list, func(a *ahead) bool { return a.key == key })
+}
+
+// after returns where the page after one that was read ahead starts.
+func (s *aheadPages) after(a *ahead) (next start, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return a.next, a.more
 }
 
 // end ends the reading of a page. One that is not whole is dropped.
@@ -127,7 +158,9 @@ func (s *aheadPages) end(a *ahead, whole bool) {
 	defer s.work.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.whole = whole
+	if a.whole = whole; whole {
+		a.next, a.more = a.page.next()
+	}
 	if !whole && slices.Contains(s.list, a) {
 		s.drop(a)
 	}
@@ -145,7 +178,7 @@ func (s *aheadPages) expire(a *ahead) {
 	}
 }
 
-// drop forgets a page that nobody has asked for. The caller holds the lock, as that of leave.
+// drop forgets a page that nobody has asked for. The caller holds the lock, as that of leave does.
 func (s *aheadPages) drop(a *ahead) {
 	i := slices.Index(s.list, a)
 	s.list = slices.Delete(s.list, i, i+1)
@@ -166,7 +199,7 @@ func (s *aheadPages) leave(a *ahead) {
 func (s *aheadPages) take(key aheadKey) *ahead {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.list, func(a *ahead) bool { return a.key == key })
+	i := s.find(key)
 	if i < 0 {
 		return nil
 	}

@@ -127,8 +127,8 @@ func TestAPageReadAheadIsThePage(t *testing.T) {
 	}
 }
 
-// ahead asks for two pages of a run, and waits until the third one was read ahead. It returns the offset of that.
-func (r repeating) ahead(t *testing.T, h *bridge.Handler) (offset string) {
+// ahead asks for two pages of a run, and waits until others were read ahead: three, unless the first of them cannot be. It returns the offset of that.
+func (r repeating) ahead(t *testing.T, h *bridge.Handler, pages int32) (offset string) {
 	t.Helper()
 	first := page(t, h, "", "")
 	r.waitUntilClosed(1)
@@ -137,7 +137,7 @@ func (r repeating) ahead(t *testing.T, h *bridge.Handler) (offset string) {
 	}
 	second := page(t, h, "", first.offset())
 	r.waitUntilClosed(2)
-	if n := r.reads.Load(); n != 3 {
+	if n := r.reads.Load(); n != 2+pages {
 		t.Fatalf("%d readings after the second page", n)
 	}
 	return second.offset()
@@ -148,16 +148,22 @@ func TestAPageIsReadAheadOnce(t *testing.T) {
 	src := newRepeating(numbered(10), "")
 	h := src.handler(bridge.Limits{Contacts: 2})
 	defer h.Close()
-	offset := src.ahead(t, h)
+	offset := src.ahead(t, h, 3)
 	third := page(t, h, "", offset)
 	src.waitUntilClosed(3)
-	if got := third.ids(); got != "5 6" || src.reads.Load() != 4 {
+	if got := third.ids(); got != "5 6" || src.reads.Load() != 5 {
 		t.Errorf("%q after %d readings", got, src.reads.Load())
 	}
 	again := page(t, h, "", offset)
 	src.waitUntilClosed(4)
-	if got := again.body; got != third.body || src.reads.Load() != 5 {
+	if got := again.body; got != third.body || src.reads.Load() != 6 {
 		t.Errorf("asked for once more it is %s after %d readings, and was %s", got, src.reads.Load(), third.body)
+	}
+	fourth := page(t, h, "", third.offset())
+	fifth := page(t, h, "", fourth.offset())
+	src.waitUntilClosed(6)
+	if got := fourth.ids() + " " + fifth.ids(); got != "7 8 9 10" || fifth.offset() != "" || src.reads.Load() != 6 {
+		t.Errorf("%q after %d readings", got, src.reads.Load())
 	}
 }
 
@@ -167,7 +173,7 @@ func TestAPageReadAheadIsDroppedWhenItMayHaveChanged(t *testing.T) {
 	src := newRepeating(numbered(10), "")
 	h := src.handler(bridge.Limits{Contacts: 2})
 	defer h.Close()
-	offset := src.ahead(t, h)
+	offset := src.ahead(t, h, 3)
 	src.changed.Store(true)
 	src.memory.entries[4].contact.Company = "Changed"
 	if third := page(t, h, "", offset); third.ids() != "5 6" || !strings.Contains(third.body, "Changed") {
@@ -183,7 +189,7 @@ func TestAPageReadAheadIsForItsCaller(t *testing.T) {
 	defer h.Close()
 	var refused error
 	h.Authenticate = func(bridge.Auth) error { return refused }
-	offset := src.ahead(t, h)
+	offset := src.ahead(t, h, 3)
 	ask := func(meta string, auth map[string]string) answer {
 		text, _ := json.Marshal(auth)
 		return ask(t, h, post("/crm/contact_sync", `{"auth":`+string(text)+`,"meta":{`+meta+`"offset":"`+offset+`"}}`))
@@ -226,7 +232,7 @@ func TestErrorsWhileReadingAheadAreForgotten(t *testing.T) {
 			}
 			h := src.handler(bridge.Limits{Contacts: 2})
 			defer h.Close()
-			offset := src.ahead(t, h)
+			offset := src.ahead(t, h, 1)
 			if third := page(t, h, "", offset); third.ids() != "5 6" {
 				t.Error(third.body)
 			}
@@ -241,7 +247,7 @@ func TestAPageReadAheadIsNotKept(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			src := newRepeating(numbered(10), "")
 			h := src.handler(bridge.Limits{Contacts: 2})
-			offset := src.ahead(t, h)
+			offset := src.ahead(t, h, 3)
 			time.Sleep(3 * time.Second)
 			src.memory.entries[4].contact.Company = "Read now"
 			if third := page(t, h, "", offset); !strings.Contains(third.body, "Read now") {

@@ -120,8 +120,8 @@ type Encoding struct {
 	Take func(json []byte, after Position) (more bool)
 }
 
-// A Repeater is a source that can tell whether it would yield the same again. The handler reads the next page of its runs ahead, while the caller
-// takes in the page before it, and sends that page only if the source still repeats it when it is asked for.
+// A Repeater is a source that can tell whether it would yield the same again. The handler reads the next pages of its runs ahead, while the caller
+// takes in the page before them, and sends such a page only if the source still repeats it when it is asked for.
 type Repeater interface {
 	// Repeats reports whether Read of a run would yield now, after any position, what it yielded since Repeats first returned true
 	// for that run. It looks at what Read looks at before it yields anything, and returns false where Read would fail, or where it cannot
