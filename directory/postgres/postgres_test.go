@@ -17,22 +17,32 @@ var server pgtest.Suite
 func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 
 func TestStore(t *testing.T) {
-	runSuite(t, func(t *testing.T) string { return server.Database(t).DSN })
+	t.Parallel()
+	runSuite(t, func(t *testing.T) string {
+		return server.Prepared(t, "directory", func(db *pgtest.Database) { makeTables(t, db) }).DSN
+	})
 }
 
 // TestPartitionedStore runs the suite on tables that were moved into partitions as docs/scaling.md says.
 func TestPartitionedStore(t *testing.T) {
+	t.Parallel()
 	statements := strings.Replace(partitions(t), "parts CONSTANT int := 16", "parts CONSTANT int := 2", 1)
 	runSuite(t, func(t *testing.T) string {
-		db := server.Database(t)
-		store, err := postgres.Open(t.Context(), db.DSN)
-		if err != nil {
-			t.Fatal(err)
-		}
-		store.Close()
-		db.Exec(t, statements)
-		return db.DSN
+		return server.Prepared(t, "directory in partitions", func(db *pgtest.Database) {
+			makeTables(t, db)
+			db.Exec(t, statements)
+		}).DSN
 	})
+}
+
+// makeTables makes the directory's tables.
+func makeTables(t *testing.T, db *pgtest.Database) {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
 }
 
 // runSuite runs the suite of all stores on databases that make returns.

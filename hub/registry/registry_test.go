@@ -73,7 +73,7 @@ func (w *world) again(t testing.TB, o registry.OpenOptions) *registry.DB {
 // onBoth runs a test on both databases.
 func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, newWorld(t, filepath.Join(t.TempDir(), "hub.db"))) })
-	t.Run("postgres", func(t *testing.T) { test(t, newWorld(t, server.Database(t).DSN)) })
+	t.Run("postgres", func(t *testing.T) { test(t, newWorld(t, emptyRegistry(t))) })
 }
 
 // ok ends the test on an error.
@@ -140,4 +140,18 @@ func (w *world) none(t testing.TB) {
 func (w *world) integration(t testing.TB) registry.Integration {
 	t.Helper()
 	return got(w.Integration(t.Context(), crm))(t)
+}
+
+// emptyRegistry is a PostgreSQL database with the tables of a registry, and nothing that anybody has put there.
+func emptyRegistry(t testing.TB) (dsn string) {
+	t.Helper()
+	return server.Prepared(t, "registry", func(d *pgtest.Database) {
+		db, err := registry.Open(t.Context(), d.DSN, registry.OpenOptions{})
+		if err == nil {
+			err = db.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}).DSN
 }

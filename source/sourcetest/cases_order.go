@@ -203,18 +203,20 @@ func resumesAnywhere(x *exam) {
 	x.stopsInTheMiddle(run, straight)
 }
 
-// inPages reads a run in pages, each by a source that was just opened. A run with more than most changes does not end, without those
-// that it shows once more.
+// inPages reads a run in pages, by two sources in turn: neither has read the page before, as where two processes answer. A run with more than most
+// changes does not end, without those that it shows once more.
 func (x *exam) inPages(run bridge.Run, size, most int) []bridge.Change {
 	var pieces []bridge.Change
 	var at bridge.Position
+	next, other := x.reopen(), x.open()
 	for {
-		page, err := x.read(x.reopen(), run, at, size)
+		page, err := x.read(next, run, at, size)
 		x.must(err, fmt.Sprintf("read a page of %d", size))
 		pieces, at = append(pieces, page...), last(page, at)
 		if len(page) < size || len(first(pieces)) > most {
 			return pieces
 		}
+		next, other = other, next
 	}
 }
 

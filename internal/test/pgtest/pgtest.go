@@ -22,8 +22,8 @@ type shared struct {
 	err    error
 
 	mu   sync.Mutex
-	next int      // numbers databases and users
-	free []string // databases that are empty again
+	next int                    // numbers databases and users
+	free map[string][]*Database // databases that are as they were, by what was prepared in them
 }
 
 // A Suite is the server of a package's tests and what they need of it. It starts with the first test that asks, unless the
@@ -87,66 +87,177 @@ func (s *Suite) name(prefix string) string {
 	return fmt.Sprintf("%s_%d_%d", prefix, os.Getpid(), s.next)
 }
 
-// A Database is an empty database that no other test has; it is emptied when its test ends.
+// A Database is one that no other test has.
 type Database struct {
-	suite *Suite
-	Name  string
-	DSN   string // for user postgres
+	suite  *Suite
+	before *contents // when it was prepared; nil where nothing was
+
+	Name string
+	DSN  string // for user postgres
 }
 
-// Database gives a database and runs statements in it.
+// Database gives an empty database and runs statements in it.
 func (s *Suite) Database(t testing.TB, statements ...string) *Database {
 	t.Helper()
-	server := s.Server(t)
-	name, used := s.reuse()
-	if !used {
-		name = s.name("test")
-		s.admin(t, "CREATE DATABASE "+name)
-	}
-	d := &Database{suite: s, Name: name, DSN: server.DSN(name)}
-	t.Cleanup(func() { s.recycle(t, d) })
+	d, _ := s.take(t, "")
+	t.Cleanup(func() { s.giveBack(t, "", d, d.empty) })
 	if len(statements) > 0 {
 		d.Exec(t, strings.Join(statements, ";\n"))
 	}
 	return d
 }
 
-// reuse takes an empty database: making a new one takes a while.
-func (s *Suite) reuse() (name string, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.free) == 0 {
-		return "", false
+// Prepared gives a database with the tables that prepare makes in it, and no rows but those that prepare leaves there. The next test that asks
+// for what is prepared under the same name gets the same tables: to make them takes longer than many a test.
+func (s *Suite) Prepared(t testing.TB, name string, prepare func(d *Database)) *Database {
+	t.Helper()
+	d, isNew := s.take(t, name)
+	if isNew {
+		prepare(d)
+		d.before = d.look(t)
 	}
-	name = s.free[len(s.free)-1]
-	s.free = s.free[:len(s.free)-1]
-	return name, true
+	t.Cleanup(func() { s.giveBack(t, name, d, d.clear) })
+	return d
 }
 
-// recycle empties a database and ends its sessions. One that does not become empty is not used again.
-func (s *Suite) recycle(t testing.TB, d *Database) {
+// take takes a database in which something was prepared, or makes an empty one, which takes a while.
+func (s *Suite) take(t testing.TB, prepared string) (d *Database, isNew bool) {
 	t.Helper()
-	d.Exec(t, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
-	conn, err := pgx.Connect(context.Background(), d.DSN)
+	server := s.Server(t)
+	s.mu.Lock()
+	free := s.free[prepared]
+	if n := len(free); n > 0 {
+		s.free[prepared] = free[:n-1]
+		s.mu.Unlock()
+		return free[n-1], false
+	}
+	s.mu.Unlock()
+	name := s.name("test")
+	s.admin(t, "CREATE DATABASE "+name)
+	return &Database{suite: s, Name: name, DSN: server.DSN(name)}, true
+}
+
+// giveBack ends a database's sessions, and restores it. One that does not become what it was, which restored says, is not used again. All of it takes one session:
+// beginning one takes the server longer than most of what tests ask of it.
+func (s *Suite) giveBack(t testing.TB, prepared string, d *Database, restore func(context.Context, *pgx.Conn) (restored bool, err error)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, d.DSN)
 	if err != nil {
 		t.Error(err)
 		return
 	}
 	defer leave(conn)
 	var clean bool
-	err = conn.QueryRow(context.Background(), "SELECT NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database())").Scan(&clean)
+	err = conn.QueryRow(ctx, `WITH ended AS MATERIALIZED (SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid())
+		SELECT NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database()) FROM ended`, pgx.QueryExecModeSimpleProtocol).Scan(&clean)
 	if err != nil || !clean {
 		t.Errorf("a test left a prepared transaction behind (%v)", err)
 		return
 	}
-	d.Exec(t, `DO $$ DECLARE s name; BEGIN
+	restored, err := restore(ctx, conn)
+	if err != nil {
+		t.Error(err)
+	}
+	if !restored {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free == nil {
+		s.free = map[string][]*Database{}
+	}
+	s.free[prepared] = append(s.free[prepared], d)
+}
+
+// empty removes everything.
+func (d *Database) empty(ctx context.Context, conn *pgx.Conn) (restored bool, err error) {
+	_, err = conn.Exec(ctx, `DO $$ DECLARE s name; BEGIN
 		FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
 			EXECUTE format('DROP SCHEMA %I CASCADE', s);
 		END LOOP;
 	END $$; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO public`)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free = append(s.free, d.Name)
+	return err == nil, err
+}
+
+// contents are what the tables of a database hold.
+type contents struct {
+	shape     string // of all that is not rows
+	tables    []string
+	rows      map[string]string // of the tables that are not empty: JSON
+	sequences string            // a statement that sets them
+}
+
+// shape is a query for a digest of the tables, their columns, indexes, constraints and triggers, and of functions.
+const shape = `SELECT md5(concat_ws(';',
+	(SELECT string_agg(format('%s %s %s', oid, relkind, relchecks), ',' ORDER BY oid) FROM pg_class WHERE oid > 16383),
+	(SELECT string_agg(format('%s %s %s', attrelid, attname, atttypid), ',' ORDER BY attrelid, attnum) FROM pg_attribute WHERE attrelid > 16383),
+	(SELECT string_agg(format('%s %s', oid, tgenabled), ',' ORDER BY oid) FROM pg_trigger),
+	(SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_constraint WHERE oid > 16383),
+	(SELECT string_agg(format('%s %s', oid, md5(prosrc)), ',' ORDER BY oid) FROM pg_proc WHERE oid > 16383)))`
+
+func (d *Database) look(t testing.TB) *contents {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), d.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leave(conn)
+	c := &contents{rows: map[string]string{}}
+	if err := conn.QueryRow(t.Context(), shape).Scan(&c.shape); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), `SELECT c.oid::regclass::text, (xpath('/row/rows/text()', query_to_xml(format(
+			'SELECT encode(convert_to(json_agg(r)::text, ''UTF8''), ''hex'') AS rows FROM %s AS r', c.oid::regclass), false, true, '')))[1]::text
+		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table string
+	var held *string
+	if _, err = pgx.ForEachRow(rows, []any{&table, &held}, func() error {
+		if c.tables = append(c.tables, table); held != nil {
+			c.rows[table] = *held
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.QueryRow(t.Context(), `SELECT coalesce('SELECT ' || string_agg(format('setval(%L, %s, %L)', format('%I.%I', schemaname, sequencename),
+		coalesce(last_value, start_value), last_value IS NOT NULL), ', '), 'SELECT 1') FROM pg_sequences`).Scan(&c.sequences); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// clear makes the rows those that were there when the database was prepared. A table is truncated where much is left in it, and otherwise its rows
+// are deleted, which is far quicker than to make files for it. A test that changed more than rows has had the database for itself.
+func (d *Database) clear(ctx context.Context, conn *pgx.Conn) (restored bool, err error) {
+	var now string
+	if err := conn.QueryRow(ctx, shape, pgx.QueryExecModeSimpleProtocol).Scan(&now); err != nil || now != d.before.shape {
+		return false, err
+	}
+	var kept strings.Builder
+	for table, rows := range d.before.rows {
+		fmt.Fprintf(&kept, `INSERT INTO %s OVERRIDING SYSTEM VALUE SELECT * FROM json_populate_recordset(NULL::%[1]s, convert_from(decode('%s', 'hex'), 'UTF8')::json);`, table, rows)
+	}
+	_, err = conn.Exec(ctx, fmt.Sprintf(`BEGIN;
+		SET LOCAL session_replication_role = replica; -- whatever refers to whatever
+		DO $$ DECLARE t regclass; tables regclass[] := ARRAY['%s']::regclass[]; BEGIN
+			IF (SELECT max(pg_table_size(x)) FROM unnest(tables) AS x) > 1000000 THEN
+				EXECUTE 'TRUNCATE ' || array_to_string(tables, ', ');
+				RETURN;
+			END IF;
+			FOREACH t IN ARRAY tables LOOP
+				EXECUTE format('DELETE FROM %%s', t);
+			END LOOP;
+		END $$;
+		%s
+		%s;
+		COMMIT`, strings.Join(d.before.tables, "', '"), kept.String(), d.before.sequences))
+	return err == nil, err
 }
 
 // admin runs a statement as user postgres in database postgres.

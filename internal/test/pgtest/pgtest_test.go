@@ -88,3 +88,41 @@ func TestAServerOfAnotherProcessIsUsedAndNotEnded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What one test leaves in a prepared database, the next one does not find.
+func TestPreparedDatabasesBecomeWhatTheyWere(t *testing.T) {
+	prepared := 0
+	prepare := func(d *Database) {
+		prepared++
+		d.Exec(t, `CREATE TABLE kept (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what bytea, at timestamptz);
+			CREATE TABLE filled (n bigint REFERENCES kept);
+			INSERT INTO kept (what, at) VALUES ('\x00ff', '2026-01-01 00:00:00.000001Z'), (NULL, NULL)`)
+	}
+	names := map[string]bool{}
+	use := func(change string) {
+		t.Run(change, func(t *testing.T) {
+			d := server.Prepared(t, "a test", prepare)
+			names[d.Name] = true
+			var rows string
+			if err := d.Conn(t).QueryRow(t.Context(), "SELECT (SELECT string_agg(k::text, ' ' ORDER BY n) FROM kept AS k) || ' ' || (SELECT count(*) FROM filled)").Scan(&rows); err != nil {
+				t.Fatal(err)
+			}
+			if want := `(1,"\\x00ff","2026-01-01 00:00:00.000001+00") (2,,) 0`; rows != want {
+				t.Errorf("it holds %s, not %s", rows, want)
+			}
+			d.Exec(t, "SET timezone = 'UTC'; "+change)
+		})
+	}
+	use("INSERT INTO filled VALUES (1), (2)")
+	use("DELETE FROM kept; INSERT INTO kept (at) VALUES (now())")
+	use("INSERT INTO filled SELECT 1 FROM generate_series(1, 50000)") // enough for it to be truncated
+	use("INSERT INTO kept DEFAULT VALUES; INSERT INTO filled SELECT 3 FROM kept")
+	if prepared != 1 || len(names) != 1 {
+		t.Errorf("it was prepared %d times, as %v", prepared, names)
+	}
+	use("ALTER TABLE filled ADD CHECK (n < 4)")
+	use("SELECT 1")
+	if prepared != 2 || len(names) != 2 {
+		t.Errorf("after a change of the tables it was prepared %d times in all, as %v", prepared, names)
+	}
+}
