@@ -137,8 +137,8 @@ func (s *Suite) take(t testing.TB, prepared string) (d *Database, isNew bool) {
 	return &Database{suite: s, Name: name, DSN: server.DSN(name)}, true
 }
 
-// giveBack ends a database's sessions, and restores it. One that does not become what it was, which restored says, is not used again. All of it takes one session:
-// beginning one takes the server longer than most of what tests ask of it.
+// giveBack ends a database's sessions, and restores it. One that does not become what it was, as restored says, is not used again. All of it takes
+// one session: beginning one takes the server longer than most of what tests ask of it.
 func (s *Suite) giveBack(t testing.TB, prepared string, d *Database, restore func(context.Context, *pgx.Conn) (restored bool, err error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
