@@ -65,14 +65,14 @@ func Split(raw, region string) []string {
 	return splitEach(parts, region) // a part may hold several numbers itself
 }
 
-// splitRestored returns the number in a text of one part where it is read only once what a spreadsheet did to it is undone, and
-// otherwise the text: 4,9212345678E12"m" is the number 4921234567800, as the text is that is sent for it.
+// splitRestored returns the numbers in a text of one part that are read only once what a spreadsheet did to it is undone, and
+// otherwise the text: 4,9212345678E12"m" is the number 4921234567800, and 45678"4.915112345678E+12 is two, as the text is that is sent for it.
 func splitRestored(raw, region string) []string {
 	text, lost := restore(raw)
 	if lost || text == raw {
 		return []string{raw}
 	}
-	if parts := Split(text, region); len(parts) == 1 && changesValue(raw, parts[0], region) {
+	if parts := Split(text, region); len(parts) > 1 || changesValue(raw, parts[0], region) {
 		return parts
 	}
 	return []string{raw}
