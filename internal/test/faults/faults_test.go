@@ -100,12 +100,12 @@ func newPath(t *testing.T) *path {
 		}
 	})
 	p.front = &front{next: &bridge.Handler{
-		Name: "crm", Open: factory.Open, Authenticate: bridge.AllowAnyone, Limits: bridge.Limits{Contacts: 70, Time: 500 * time.Millisecond, Hard: time.Second},
+		Name: "crm", Open: factory.Open, Authenticate: bridge.AllowAnyone, Limits: bridge.Limits{Contacts: 70, Time: time.Second, Hard: 2 * time.Second},
 	}}
 	web := httptest.NewServer(p.front)
 	t.Cleanup(web.Close)
 	p.toHTTP = proxy(t, web.Listener.Addr().String())
-	p.client = &bridge.Client{URL: "http://" + p.toHTTP.Addr() + "/crm/contact_sync", Timeout: 2 * time.Second}
+	p.client = &bridge.Client{URL: "http://" + p.toHTTP.Addr() + "/crm/contact_sync", Timeout: 4 * time.Second}
 	t.Cleanup(p.client.CloseIdleConnections)
 	if p.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "contacts.db")); err != nil {
 		t.Fatal(err)
