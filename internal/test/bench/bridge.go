@@ -14,11 +14,11 @@ import (
 )
 
 func bridgePostgres(ctx context.Context, l *laboratory) ([]result, error) {
-	return l.bridgeAgainstCopy(ctx, "bridge-postgres", "{format: as-is}", 0.8)
+	return l.bridgeAgainstCopy(ctx, "bridge-postgres", "{format: as-is}", 1.1)
 }
 
 func bridgePostgresE164(ctx context.Context, l *laboratory) ([]result, error) {
-	return l.bridgeAgainstCopy(ctx, "bridge-postgres-e164", "{region: US, format: e164}", 0.25)
+	return l.bridgeAgainstCopy(ctx, "bridge-postgres-e164", "{region: US, format: e164}", 0.9)
 }
 
 func (l *laboratory) bridgeAgainstCopy(ctx context.Context, name, phones string, target float64) ([]result, error) {
