@@ -204,7 +204,9 @@ type freshness struct {
 	asked sync.WaitGroup
 }
 
-const freshPatience = 2 * time.Minute
+// freshPatience is after how long a change counts as lost. A fleet beside other work on a small machine has needed two minutes for some of them; what
+// is fresh enough, [freshness.report] is told.
+const freshPatience = 5 * time.Minute
 
 // follow changes contact 0 of some table every now and then, and asks who is calling until the change is there.
 func (e *exercise) follow(ctx context.Context, f *freshness) {
