@@ -60,8 +60,9 @@ func (p *page) readAhead(src Source) {
 	}
 }
 
-// readOne reads a later page of the run ahead, or waits for whoever reads it, and returns where the page after that starts. more is false where
-// that is unknown, or is not to be read. repeated says that the source has just said that it can be read ahead.
+// readOne reads a later page of the run ahead. If another goroutine is reading that page already, readOne waits for it. It returns the start of the
+// page that follows; more is false if there is no such page, or if it must not be read ahead. repeated says that src has just confirmed that it
+// repeats the run.
 func (p *page) readOne(src Source, repeater Repeater, from start, repeated bool) (next start, more bool) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -111,8 +112,8 @@ func (a *ahead) read(ctx context.Context, src Source, repeater Repeater, from st
 	return nil
 }
 
-// enter registers a page, a later one of the run that p belongs to, and reserves a processor and memory for it: the caller then reads it.
-// Entered is false where there is no processor or no memory, and where the page is registered already: as known.
+// enter registers a, a later page of p's run, and reserves a processor and memory for it. If entered is true, the caller must read the page. If the
+// list has the page already, enter returns it as known.
 func (s *aheadPages) enter(a *ahead, p *page) (known *ahead, entered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,7 +147,7 @@ func (s *aheadPages) find(key aheadKey) int {
 	return slices.IndexFunc(s.list, func(a *ahead) bool { return a.key == key })
 }
 
-// after returns where the page after one that was read ahead starts.
+// after returns the start of the page that follows a. more is false if a is not whole, or if the next page must not be read ahead.
 func (s *aheadPages) after(a *ahead) (next start, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,7 +196,8 @@ func (s *aheadPages) leave(a *ahead) {
 	}
 }
 
-// take removes the page of a key from the list and returns it; nil if there is none. The caller calls leave when it is done with it.
+// take removes the page with this key from the list and returns it, or nil if the list has no such page. The caller must call leave after using
+// the page.
 func (s *aheadPages) take(key aheadKey) *ahead {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -65,8 +65,8 @@ func Split(raw, region string) []string {
 	return splitEach(parts, region) // a part may hold several numbers itself
 }
 
-// splitRestored returns the numbers in a text of one part that are read only once what a spreadsheet did to it is undone, and
-// otherwise the text: 4,9212345678E12"m" is the number 4921234567800, and 45678"4.915112345678E+12 is two, as the text is that is sent for it.
+// splitRestored undoes what a spreadsheet did to a text of one part, and returns the numbers that can be read only then: one in
+// 4,9212345678E12"m" (4921234567800), two in 45678E+1"4.915112345678E+12. If there are none, it returns the text itself.
 func splitRestored(raw, region string) []string {
 	text, lost := restore(raw)
 	if lost || text == raw {

@@ -156,7 +156,7 @@ func (s *session) Describe(ctx context.Context, query string) ([]sqltable.Type, 
 func (s *session) Adapt(ctx context.Context, t *sqltable.Table) error {
 	t.Stamp.Layout = keyset.Any
 	encoding, err := sqltable.One(ctx, s, sqltable.Statement{SQL: "PRAGMA encoding"})
-	if encoding.Text == "UTF-8" { // else half a character that a blob ends with would change the text behind it
+	if encoding.Text == "UTF-8" { // in UTF-16, a blob with an odd number of bytes would shift the text that follows
 		t.Pack = pack
 	}
 	return err

@@ -10,7 +10,7 @@ import (
 	"github.com/contactbridge/contactbridge/bridge"
 )
 
-// Values that may be written otherwise where they are part of a longer text, or be taken for more than one.
+// unusual are SQL values that joining and cutting could change.
 var unusual = []string{
 	"NULL", "''", "' '", "'plain'", "'two' || char(31) || 'values'", "char(31)", "char(31, 31)", "'end' || char(31)", "char(30, 31, 10)", "'Żółć 日本 😀'",
 	"1", "-9223372036854775808", "1.0", "1e100", "0.1 + 0.2", "9e999", "123456789012345678", "x'41'", "x'411f42'", "x'ff1fe0'", "x'00'", "'a' || char(0) || 'b'", "x'610062'", "x'e4'",
@@ -34,7 +34,8 @@ func unusualFile(t *testing.T, encoding string) (f file, rows int) {
 
 const unusualConfig = `{table: customers, id: id, updated: updated, time_zone: UTC, fields: {name: "first -- its comment", title: last, company: company, address: "first || last", phones: [phone], custom_fields: {Plan: plan}}}`
 
-// What is read as one text is what the casts of single values give, wherever the separator stands and wherever pages end.
+// A row that is read as one text has the same values as a row whose columns are cast one by one, for every position of the separator and every page
+// size.
 func TestRowsThatAreOneTextAreReadAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"UTF-8", "UTF-16le", "UTF-16be"} {
@@ -55,7 +56,7 @@ func TestRowsThatAreOneTextAreReadAsTheyAre(t *testing.T) {
 	}
 }
 
-// shown is what unusualConfig reads, but for lists, which are no texts.
+// shown returns the fields that unusualConfig maps, without phones, which are a list.
 func shown(c bridge.Change) string {
 	plan := ""
 	if len(c.Contact.CustomFields) > 0 {
@@ -89,7 +90,7 @@ func castValues(t *testing.T, f file) (list []string) {
 	return list
 }
 
-// Rows behind one with the separator in it are read by another statement, at the same moment: what is changed meanwhile belongs to a later page.
+// The rows that follow one with the separator in it are read by a second statement. It sees the same snapshot as the first one.
 func TestRowsBehindASeparatorAreOfTheSameMomentP10(t *testing.T) {
 	t.Parallel()
 	f, rows := unusualFile(t, "UTF-8")
@@ -114,7 +115,7 @@ func TestRowsBehindASeparatorAreOfTheSameMomentP10(t *testing.T) {
 	}
 }
 
-// More fields than a function takes arguments are still one text.
+// A row with more columns than a function may have arguments is still read as one text.
 func TestManyColumnsAreOneText(t *testing.T) {
 	t.Parallel()
 	const columns = 450

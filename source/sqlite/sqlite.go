@@ -55,11 +55,11 @@ var dialect = sqltable.Dialect{
 	Probe:     "SELECT 1 FROM sqlite_schema", // 1 alone opens no file
 }
 
-// mostArguments is how many arguments of concat are surely not too many, whatever SQLite was compiled with.
+// mostArguments is the number of arguments that every build of SQLite accepts for concat.
 const mostArguments = 100
 
-// pack is [sqltable.Table.Pack]: the driver takes as long for a short text as for a long one. Of a value, concat makes the text that a cast makes,
-// where texts are UTF-8, and none of null.
+// pack implements [sqltable.Table.Pack]: the driver needs about the same time for a short text and for a long one. In a UTF-8 database, concat
+// converts a value to the same text as CAST, and null to nothing.
 func pack(expressions []string, separator string) string {
 	var calls, arguments []string
 	for i, e := range expressions {

@@ -52,8 +52,8 @@ func (p *pages) Fetch(ctx context.Context, page keyset.Page, yield func(bridge.C
 	return result, err
 }
 
-// read takes in the rows of a page. id is the SQL of the id that the page compares and orders by; packed says that a row's columns are read as
-// one text.
+// read reads the rows of a page and adds them to result. id is the SQL of the id that the page compares and orders by; packed says that the columns
+// of a row are read as one text.
 func (p *pages) read(ctx context.Context, page keyset.Page, id string, packed bool, result *keyset.Result, yield func(bridge.Change) bool) error {
 	at := keyset.Position{Segment: page.Segment, Bound: page.Bound}
 	torn := false
@@ -90,8 +90,8 @@ func (p *pages) read(ctx context.Context, page keyset.Page, id string, packed bo
 	return err
 }
 
-// readApart reads the rest of a page column by column, where a value holds the separator. It is called while the page's statement is open, so that
-// both see the same rows.
+// readApart reads the rest of a page column by column, because a value holds the separator. The page's first statement must still be open, so that
+// both statements see the same snapshot.
 func (p *pages) readApart(ctx context.Context, page keyset.Page, id string, result *keyset.Result, yield func(bridge.Change) bool) error {
 	if result.Rows > 0 {
 		page.After = true
@@ -103,10 +103,10 @@ func (p *pages) readApart(ctx context.Context, page keyset.Page, id string, resu
 	return p.read(ctx, page, id, false, result, yield)
 }
 
-// separator stands between the values of a row that are read as one text.
+// separator is written between the values of a row that is read as one text.
 const separator = "\x1f"
 
-// unpack cuts the text of a row's columns. It returns false where a value holds the separator.
+// unpack splits the text of a row into p.texts. It returns false if a value holds the separator.
 func (p *pages) unpack(text string) bool {
 	p.texts = p.texts[:0]
 	for range len(p.table.Columns) - 1 {
@@ -121,7 +121,7 @@ func (p *pages) unpack(text string) bool {
 	return strings.IndexByte(text, separator[0]) < 0
 }
 
-// take takes the texts of a row's columns.
+// take copies the columns of a row to p.texts.
 func (p *pages) take(values []keyset.Value) {
 	p.texts = p.texts[:0]
 	for i := range p.table.Columns {
@@ -129,7 +129,7 @@ func (p *pages) take(values []keyset.Value) {
 	}
 }
 
-// fill makes a row the contact that is yielded. The texts of its columns have been taken.
+// fill makes the contact of a row, whose columns are in p.texts.
 func (p *pages) fill(values []keyset.Value) {
 	t := p.table
 	p.row.Start(idText(&values[0]), t.Deleted != "" && gone(values[t.prefix-1]))

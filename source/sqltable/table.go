@@ -183,13 +183,14 @@ func (t *Table) complete() {
 		list = append(list, c.SQL)
 		bare = append(bare, Wrap(c.From))
 	}
-	t.list = t.selectList(list)
+	t.list = t.aliased(list)
 	if t.Pack != nil && len(bare) > 1 {
-		t.packed = t.selectList(append(list[:t.prefix:t.prefix], t.Pack(bare, separator)))
+		t.packed = t.aliased(append(list[:t.prefix:t.prefix], t.Pack(bare, separator)))
 	}
 }
 
-func (t *Table) selectList(list []string) string {
+// aliased joins expressions to a select list.
+func (t *Table) aliased(list []string) string {
 	named := make([]string, len(list))
 	for i, sql := range list {
 		named[i] = t.alias(sql, i)

@@ -204,8 +204,8 @@ type freshness struct {
 	asked sync.WaitGroup
 }
 
-// freshPatience is after how long a change counts as lost. A fleet beside other work on a small machine has needed two minutes for some of them; what
-// is fresh enough, [freshness.report] is told.
+// freshPatience is the time after which a change counts as lost. On a small machine with other work, some changes took more than two minutes. How
+// fresh names must be is the limit of [freshness.report].
 const freshPatience = 5 * time.Minute
 
 // follow changes contact 0 of some table every now and then, and asks who is calling until the change is there.

@@ -107,8 +107,8 @@ func (s *Suite) Database(t testing.TB, statements ...string) *Database {
 	return d
 }
 
-// Prepared gives a database with the tables that prepare makes in it, and no rows but those that prepare leaves there. The next test that asks
-// for what is prepared under the same name gets the same tables: to make them takes longer than many a test.
+// Prepared returns a database with the tables and rows that prepare made in it. Later tests that use the same name get the same tables again, with
+// only the rows that prepare left, because making tables takes longer than many tests.
 func (s *Suite) Prepared(t testing.TB, name string, prepare func(d *Database)) *Database {
 	t.Helper()
 	d, isNew := s.take(t, name)
@@ -120,7 +120,7 @@ func (s *Suite) Prepared(t testing.TB, name string, prepare func(d *Database)) *
 	return d
 }
 
-// take takes a database in which something was prepared, or makes an empty one, which takes a while.
+// take returns a free database that was prepared under this name, or makes an empty one.
 func (s *Suite) take(t testing.TB, prepared string) (d *Database, isNew bool) {
 	t.Helper()
 	server := s.Server(t)
@@ -137,8 +137,8 @@ func (s *Suite) take(t testing.TB, prepared string) (d *Database, isNew bool) {
 	return &Database{suite: s, Name: name, DSN: server.DSN(name)}, true
 }
 
-// giveBack ends a database's sessions, and restores it. One that does not become what it was, as restored says, is not used again. All of it takes
-// one session: beginning one takes the server longer than most of what tests ask of it.
+// giveBack ends the sessions of a database and restores it. A database that restore did not restore is not used again. One session does all of
+// this, because starting a session costs the server more than most statements of tests.
 func (s *Suite) giveBack(t testing.TB, prepared string, d *Database, restore func(context.Context, *pgx.Conn) (restored bool, err error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -182,7 +182,7 @@ func (d *Database) empty(ctx context.Context, conn *pgx.Conn) (restored bool, er
 	return err == nil, err
 }
 
-// contents are what the tables of a database hold.
+// contents describes a database: its tables, their rows and its sequences.
 type contents struct {
 	shape     string // of all that is not rows
 	tables    []string
@@ -232,8 +232,8 @@ func (d *Database) look(t testing.TB) *contents {
 	return c
 }
 
-// clear makes the rows those that were there when the database was prepared. A table is truncated where much is left in it, and otherwise its rows
-// are deleted, which is far quicker than to make files for it. A test that changed more than rows has had the database for itself.
+// clear restores the rows and sequences that the database had after it was prepared. It deletes the rows of small tables, because TRUNCATE makes new
+// files for each table, which takes longer. If a test changed more than rows, clear returns false.
 func (d *Database) clear(ctx context.Context, conn *pgx.Conn) (restored bool, err error) {
 	var now string
 	if err := conn.QueryRow(ctx, shape, pgx.QueryExecModeSimpleProtocol).Scan(&now); err != nil || now != d.before.shape {
