@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // TestTheReadmeWorksToItsEnd does what the README says, in the order that it says it, with other ports and the programs of these
@@ -29,7 +30,7 @@ func TestTheReadmeWorksToItsEnd(t *testing.T) {
 	if first := strings.Index(readme, "\ncontactbridge "); !strings.Contains(readme[:max(onPath, 0)], "\ngo install ") || first < onPath {
 		t.Error("contactbridge is used before it is on the PATH")
 	}
-	bridgeAt, hubAt := freeAddress(t), freeAddress(t)
+	bridgeAt, hubAt := ports.TestAddress(t), ports.TestAddress(t)
 	readme = strings.NewReplacer("127.0.0.1:8080", bridgeAt, "127.0.0.1:8090", hubAt).Replace(readme)
 	t.Chdir(t.TempDir())
 	if err := os.Symlink(examples, "examples"); err != nil {
@@ -101,16 +102,6 @@ func words(line string) (found []string) {
 		found = append(found, m[1]+m[2])
 	}
 	return found
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func waitForServer(t *testing.T, address string) {

@@ -22,7 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/test/pace"
 	"github.com/contactbridge/contactbridge/internal/test/pebble"
-	"github.com/contactbridge/contactbridge/internal/test/process"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // writePair writes a self-signed certificate with a serial number, and its key, as modified at a time.
@@ -118,10 +118,7 @@ func TestCheckTLSFindsAPairThatCannotBeServed(t *testing.T) {
 
 // A bridge gets its certificate by itself, keeps it beside its configuration, and tells when it ends.
 func TestACertificateIsGotFromAnAuthority(t *testing.T) {
-	port, err := process.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := ports.Test(t)
 	authority := pebble.Start(t, pebble.Options{TLS: port, HTTP: port})
 	cfg, folder := parse(t, twoEndpoints), t.TempDir()
 	cfg.Listen = fmt.Sprintf("127.0.0.1:%d", port)

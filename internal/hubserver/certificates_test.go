@@ -14,15 +14,12 @@ import (
 	"github.com/contactbridge/contactbridge/internal/hubserver"
 	"github.com/contactbridge/contactbridge/internal/test/pace"
 	"github.com/contactbridge/contactbridge/internal/test/pebble"
-	"github.com/contactbridge/contactbridge/internal/test/process"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // A hub gets its certificate by itself and keeps it with its data.
 func TestACertificateIsGotFromAnAuthority(t *testing.T) {
-	port, err := process.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := ports.Test(t)
 	authority := pebble.Start(t, pebble.Options{TLS: port, HTTP: port})
 	cfg := hubconfig.Default()
 	cfg.Data, cfg.Listen = t.TempDir(), fmt.Sprintf("127.0.0.1:%d", port)

@@ -25,6 +25,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/phonebook"
 )
 
@@ -37,14 +38,7 @@ type keyed struct {
 
 func serveKeyed(t *testing.T, more ...contact.Contact) keyed {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := keyed{ldap: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	k := keyed{ldap: ports.TestAddress(t)}
 	k.address, k.Server, _ = serve(t, parse(t, t.TempDir(), everyday(crm(t, more...), `
 ldap: {listen: "`+k.ldap+`"}
 phonebooks:

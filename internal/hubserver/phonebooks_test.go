@@ -14,6 +14,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // shows waits until a phonebook shows a text, or does not.
@@ -170,14 +171,7 @@ func TestContactsOfAnIntegrationThatIsRemovedLeaveDevices(t *testing.T) {
 // serveLDAP runs a hub with a phonebook over LDAP, and waits until it knows its contact.
 func serveLDAP(t *testing.T) (address, at string) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at = free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	at = ports.TestAddress(t)
 	more := `
 phonebooks:
   desk:

@@ -18,6 +18,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/internal/config"
 	"github.com/contactbridge/contactbridge/internal/strictyaml"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // guide returns the blocks of YAML of docs/write-a-preset.md.
@@ -141,7 +142,7 @@ func TestTheGuideAgainstJSONServer(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"people": [], "users": [{"id": 7, "name": "Ada", "email": "ada@example.com", "active": true}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := freePort(t)
+	address := ports.TestAddress(t)
 	host, port, _ := strings.Cut(address, ":")
 	start(t, address, "node", program, "--quiet", "--host", host, "--port", port, file)
 	api := "http://" + address + "/people"

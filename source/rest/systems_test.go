@@ -20,6 +20,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // documented returns the source of a configuration in docs/rest.md, with other values in it.
@@ -124,17 +125,6 @@ func (s *system) exercise(t *testing.T, again func() fullSource) {
 	}
 }
 
-// freePort returns an address of this machine that nothing listens to.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // start starts a program, and waits until its server answers.
 func start(t *testing.T, address, name string, args ...string) {
 	t.Helper()
@@ -210,7 +200,7 @@ func TestPocketBase(t *testing.T) {
 	finish(t, nil, "go", "build", "-C", "../../internal/test/pocketbase", "-o", program, ".")
 	const user, secret = "bridge@example.com", "s3cr3t-s3cr3t"
 	finish(t, nil, program, "superuser", "upsert", user, secret, "--dir", dir)
-	address := freePort(t)
+	address := ports.TestAddress(t)
 	start(t, address, program, "serve", "--dir", dir, "--http", address)
 	api := "http://" + address + "/api/collections/"
 	token := exchange(t, http.MethodPost, api+"_superusers/auth-with-password", map[string]any{"identity": user, "password": secret})["token"].(string)
@@ -259,7 +249,7 @@ func TestTryton(t *testing.T) {
 		t.Skip("OPTIONAL: to set up Tryton (the packages tryton-server and tryton-modules-party) takes half a minute; TRYTON=1 runs it")
 	}
 	dir := t.TempDir()
-	address := freePort(t)
+	address := ports.TestAddress(t)
 	configuration, password := filepath.Join(dir, "trytond.conf"), filepath.Join(dir, "password")
 	const secret = "s3cr3t-s3cr3t"
 	for name, content := range map[string]string{

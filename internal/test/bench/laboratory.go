@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/contactbridge/contactbridge/internal/demo/sample"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -199,7 +199,7 @@ func (s *server) url() string { return "http://" + s.address + "/crm/contact_syn
 
 // serve starts the bridge. phones is the endpoint's phones setting.
 func (l *laboratory) serve(ctx context.Context, source, phones string) (*server, error) {
-	address, err := freeAddress()
+	address, err := ports.Address()
 	if err != nil {
 		return nil, err
 	}
@@ -215,15 +215,6 @@ func (l *laboratory) serve(ctx context.Context, source, phones string) (*server,
 		return nil, err
 	}
 	return s, s.waitUntilReady()
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 // waitUntilReady waits until the process answers; where it does not, it is stopped.

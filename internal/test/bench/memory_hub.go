@@ -16,6 +16,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory/sqlite"
 	"github.com/contactbridge/contactbridge/internal/demo/sample"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 const (
@@ -44,7 +45,7 @@ func (l *laboratory) hubMemory(ctx context.Context, p *population) (result, erro
 
 // startHub starts a hub with one integration.
 func (l *laboratory) startHub(ctx context.Context, dir, bridge string) (*server, error) {
-	address, err := freeAddress()
+	address, err := ports.Address()
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) cyrus(ctx context.Context, master, passwords string) error {
 	if err != nil {
 		return err
 	}
-	mail, err := process.FreePort()
+	mail, err := ports.Free()
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
@@ -75,7 +76,7 @@ func newServer(name string) (*Server, error) {
 
 // listen chooses the server's address.
 func (s *Server) listen() (port int, err error) {
-	if port, err = process.FreePort(); err == nil {
+	if port, err = ports.Free(); err == nil {
 		s.base = fmt.Sprintf("http://127.0.0.1:%d", port)
 	}
 	return port, err

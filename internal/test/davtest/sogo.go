@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
@@ -38,7 +39,7 @@ func (s *Server) sogo(ctx context.Context, daemon, memcached string) error {
 	if err != nil {
 		return err
 	}
-	cache, err := process.FreePort()
+	cache, err := ports.Free()
 	if err != nil {
 		return err
 	}

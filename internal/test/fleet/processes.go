@@ -6,13 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // A process is a running hub.
@@ -37,18 +38,9 @@ func build(ctx context.Context, dir string) (string, error) {
 	return binary, nil
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 // newProcess prepares a hub with a role.
 func newProcess(dir, binary, config, role string, n int, env []string) (*process, error) {
-	address, err := freeAddress()
+	address, err := ports.Address()
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/contactbridge/contactbridge/internal/test/process"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // Start389 starts a 389 Directory Server. Its configuration is in /etc/dirsrv, under a name of its own, until [Server.Stop]. sync
@@ -22,7 +22,7 @@ func Start389(ctx context.Context, sync bool) (*Server, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("%w: setting up a 389 Directory Server needs root", ErrNotInstalled)
 	}
-	port, err := process.FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/contactbridge/contactbridge/internal/test/process"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // OpenLDAP are choices for an OpenLDAP server.
@@ -86,9 +86,9 @@ func StartOpenLDAP(ctx context.Context, o OpenLDAP) (*Server, error) {
 	}
 	port := o.Port
 	if port == 0 {
-		port, err = process.FreePort()
+		port, err = ports.Free()
 	}
-	tlsPort, err2 := process.FreePort()
+	tlsPort, err2 := ports.Free()
 	if err = errors.Join(err, err2, s.configure(o), os.Mkdir(s.file("db"), 0o700)); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
@@ -96,7 +97,7 @@ func (s *Server) install(ctx context.Context, program string) error {
 // Launch starts the server, again after [Server.Kill] or [Server.Shutdown], and waits until it answers.
 func (s *Server) Launch(ctx context.Context) (err error) {
 	if s.Port == 0 {
-		if s.Port, err = process.FreePort(); err != nil {
+		if s.Port, err = ports.Free(); err != nil {
 			return err
 		}
 	}

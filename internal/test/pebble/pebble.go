@@ -28,6 +28,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
@@ -78,9 +79,9 @@ func New(t testing.TB, o Options) *Authority {
 	folder := t.TempDir()
 	pool := writePair(t, folder)
 	if o.Port == 0 {
-		o.Port = port(t)
+		o.Port = ports.Test(t)
 	}
-	manage := port(t)
+	manage := ports.Test(t)
 	writeSettings(t, folder, o, manage)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -160,15 +161,6 @@ func (a *Authority) Issuers(t testing.TB) *x509.CertPool {
 		t.Fatalf("the root is %q", text)
 	}
 	return pool
-}
-
-func port(t testing.TB) int {
-	t.Helper()
-	n, err := process.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // writeSettings writes Pebble's configuration.

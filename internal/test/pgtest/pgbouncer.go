@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
@@ -29,7 +30,7 @@ func (d *Database) Bouncer(t testing.TB, mode string) (dsn string, err error) {
 			return "", ErrNoBouncer
 		}
 	}
-	port, err := process.FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return "", err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 	"github.com/contactbridge/contactbridge/internal/test/process"
 )
 
@@ -219,7 +220,7 @@ func (s *Server) run(ctx context.Context, program string, args ...string) (strin
 // children live on until they notice, and as long as they do a new server refuses to start: then it is tried again.
 func (s *Server) Launch(ctx context.Context) (err error) {
 	if s.Port == 0 {
-		if s.Port, err = process.FreePort(); err != nil {
+		if s.Port, err = ports.Free(); err != nil {
 			return err
 		}
 	}

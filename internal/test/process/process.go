@@ -1,9 +1,8 @@
-// Package process runs the servers of tests: as a user without rights, on a free port, and never longer than the test.
+// Package process names the users that servers of tests run as.
 package process
 
 import (
 	"fmt"
-	"net"
 	"os/user"
 	"strconv"
 	"syscall"
@@ -24,14 +23,4 @@ func Owner(name string) (*syscall.Credential, error) {
 		return nil, fmt.Errorf("user %s: %w", name, err)
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-}
-
-// FreePort returns a TCP port of loopback that nothing listens at.
-func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

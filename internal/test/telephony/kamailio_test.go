@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 const calls = 200
@@ -52,7 +54,7 @@ func TestEveryCallThroughKamailioGetsItsName(t *testing.T) {
 	need(t, "kamailio", "sipp")
 	hub := startHub(t)
 	dir := t.TempDir()
-	proxy, callee := freePort(t), freePort(t)
+	proxy, callee := ports.Test(t), ports.Test(t)
 
 	background(t, dir, "kamailio", "-f", configuration(t), "-P", filepath.Join(dir, "pid"), "-Y", dir, "-w", dir, "-D", "-E",
 		"-A", fmt.Sprintf("LISTEN=udp:127.0.0.1:%d", proxy), "-A", fmt.Sprintf("NEXT_HOP=\"sip:127.0.0.1:%d\"", callee),
@@ -75,7 +77,7 @@ func TestEveryCallThroughKamailioGetsItsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	caller := exec.CommandContext(t.Context(), "sipp", "-sf", scenario, "-inf", list, fmt.Sprintf("127.0.0.1:%d", proxy), "-i", "127.0.0.1",
-		"-p", fmt.Sprint(freePort(t)), "-m", fmt.Sprint(calls), "-r", "50", "-nostdin", "-timeout", "60s", "-timeout_error")
+		"-p", fmt.Sprint(ports.Test(t)), "-m", fmt.Sprint(calls), "-r", "50", "-nostdin", "-timeout", "60s", "-timeout_error")
 	caller.Dir = dir
 	if out, err := caller.CombinedOutput(); err != nil { // its exit status is 0 when every call went well
 		t.Fatalf("the calls failed: %v\n%s", err, out[max(0, len(out)-2000):])
@@ -154,17 +156,6 @@ func background(t *testing.T, dir, program string, args ...string) {
 			t.Logf("%s:\n%s", program, out.String()[max(0, out.Len()-4000):])
 		}
 	})
-}
-
-// freePort returns a free UDP port.
-func freePort(t *testing.T) int {
-	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
 // waitForPort waits until a UDP port is taken.

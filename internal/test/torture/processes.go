@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/directory/sqlite"
+	"github.com/contactbridge/contactbridge/internal/test/ports"
 )
 
 // endpoints are the bridge's, one for each page size; they share the table and so the checkpoint.
@@ -46,7 +46,7 @@ func build(ctx context.Context, dir string) (string, error) {
 }
 
 func newBridge(binary, dir, source string) (*bridge, error) {
-	address, err := freeAddress()
+	address, err := ports.Address()
 	if err != nil {
 		return nil, err
 	}
@@ -78,15 +78,6 @@ func (b *bridge) remap(ctx context.Context) error {
 	}
 	b.kill()
 	return b.start(ctx)
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // start starts the bridge and waits until it answers.
