@@ -87,6 +87,7 @@ var cases = []testCase{
 	{"LimitKeepsTheFirstInOrder", limitKeepsTheFirstInOrder},
 	{"AccountsDoNotSeeEachOther", accountsDoNotSeeEachOther},
 	{"IntegrationsKeepTheirOwnIds", integrationsKeepTheirOwnIDs},
+	{"PagesInTheOrderOfStoring", pagesInTheOrderOfStoring},
 	{"RejectedAreCountedAndListed", rejectedAreListed},
 	{"RejectedAreReadInPages", rejectedAreReadInPages},
 	{"RejectedDoNotPileUp", rejectedDoNotPileUp},

@@ -194,6 +194,66 @@ func integrationsKeepTheirOwnIDs(b *bench) {
 	}
 }
 
+// pagesInTheOrderOfStoring: whatever a store makes of contacts that come in the order in which they were stored, those that are gone, new,
+// moved or changed among them are told from the others, and from those of another integration with the same ids that were stored meanwhile.
+func pagesInTheOrderOfStoring(b *bench) {
+	const size, pages = 20, 6
+	all := people(1, size*pages, "Ann")
+	crm, helpdesk := b.key, directory.Key{Account: b.key.Account, Integration: "helpdesk"}
+	inPages := func(records []directory.Record) (list []directory.PageChanges) {
+		for page := range slices.Chunk(records, size) {
+			list = append(list, directory.PageChanges{Contacts: page, NextOffset: "o"})
+		}
+		list[len(list)-1].NextOffset, list[len(list)-1].Checkpoint = "", "c"
+		return list
+	}
+	first := b.start()
+	b.key = helpdesk
+	others := b.start()
+	theirs := inPages(people(1, size*pages, "Bob"))
+	for i, page := range inPages(all) {
+		if i < pages/2 { // after a page come contacts with the ids of the next one, but the other integration's
+			b.apply(others, theirs[i])
+		}
+		b.apply(first, page)
+	}
+	for _, page := range theirs[pages/2:] {
+		b.apply(others, page)
+	}
+
+	// One of page 2 has changed and one is gone, one of page 6 comes in page 3, one of page 4 comes last and the others backwards, and one is
+	// new in page 5.
+	gone, moved, late := all[size+7], all[5*size+3], all[3*size+9]
+	again := slices.DeleteFunc(slices.Clone(all), func(r directory.Record) bool {
+		return slices.Contains([]string{gone.Contact.ID, moved.Contact.ID, late.Contact.ID}, r.Contact.ID)
+	})
+	again = slices.Insert(again, 2*size+4, moved)
+	again = slices.Insert(again, 4*size+1, person("new", "Ann", "+14155559999"))
+	again = append(again, late)
+	again[size+2].Contact.Name = "Eve"
+	slices.Reverse(again[3*size : 4*size])
+
+	b.key = crm
+	want := map[string]string{}
+	for _, r := range again {
+		want[r.Contact.ID] = r.Contact.Name
+	}
+	for _, counts := range [][4]int64{{1, 1, size*pages - 2, 1}, {0, 0, size * pages, 0}} { // the second time nothing changes
+		run := b.start(full)
+		for _, page := range inPages(again) {
+			b.apply(run, page)
+		}
+		b.wantCounts(run, counts[0], counts[1], counts[2], counts[3])
+		b.holds(want)
+	}
+	b.key = helpdesk
+	want = map[string]string{}
+	for _, r := range all {
+		want[r.Contact.ID] = "Bob"
+	}
+	b.holds(want)
+}
+
 func rejectedAreListed(b *bench) {
 	run := b.complete(directory.PageChanges{Rejected: []directory.Rejected{{ID: "", Reason: "no id"}, {ID: "7", Reason: "phones is a number"}}})
 	if run.Rejected != 2 {

@@ -11,11 +11,16 @@ import (
 
 // Keys implements [directory.PageTx].
 func (p *pageTx) Keys(ctx context.Context, ids []string) ([]int64, error) {
+	return keysOf(ctx, p.tx, p.integrationKey, asBytes(ids))
+}
+
+// asBytes are ids as the database has them.
+func asBytes(ids []string) [][]byte {
 	named := make([][]byte, len(ids))
 	for i, id := range ids {
 		named[i] = []byte(id)
 	}
-	return keysOf(ctx, p.tx, p.integrationKey, named)
+	return named
 }
 
 // keysOf returns the keys of an integration's contacts with these ids.
@@ -29,11 +34,21 @@ func keysOf(ctx context.Context, tx pgx.Tx, at integrationKey, ids [][]byte) ([]
 
 // Find implements [directory.PageTx].
 func (p *pageTx) Find(ctx context.Context, fates *directory.Fates) error {
-	ids := make([][]byte, len(fates.List))
-	for i, f := range fates.List {
-		ids[i] = []byte(f.ID)
+	if after, last, ok := fates.Likely(); ok {
+		if err := p.found(ctx, fates, contactsBetween, after, last); err != nil {
+			return err
+		}
 	}
-	rows, err := p.tx.Query(ctx, "SELECT named.id, c.pk, c.hash"+fromNamed, p.account, p.integration, ids)
+	missing := fates.Missing()
+	if len(missing) == 0 {
+		return nil
+	}
+	return p.found(ctx, fates, "SELECT named.id, c.pk, c.hash"+fromNamed, asBytes(missing))
+}
+
+// found tells the fates of the contacts of the integration that a query finds.
+func (p *pageTx) found(ctx context.Context, fates *directory.Fates, query string, args ...any) error {
+	rows, err := p.tx.Query(ctx, query, append([]any{p.account, p.integration}, args...)...)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,10 @@ package postgres
 const fromNamed = ` FROM unnest($3::bytea[]) AS named (id) CROSS JOIN LATERAL (SELECT pk, hash FROM contactbridge.contacts
 	WHERE account = (SELECT $1::int) AND integration = $2 AND id = named.id OFFSET 0) AS c`
 
+// contactsBetween are the contacts of integration $2 of account $1 with keys after $3, up to $4. Without the sum PostgreSQL might read all contacts
+// of the integration, to find few by their keys.
+const contactsBetween = `SELECT id, pk, hash FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND integration + 0 = $2 AND pk > $3 AND pk <= $4`
+
 // fromHeld are those of the contacts $2 of account $1 that are held back.
 const fromHeld = ` FROM unnest($2::bigint[]) AS named (pk) CROSS JOIN LATERAL (SELECT contact FROM contactbridge.held
 	WHERE account = (SELECT $1::int) AND contact = named.pk OFFSET 0) AS h`

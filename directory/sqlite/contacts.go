@@ -33,13 +33,12 @@ func anyOf[T any](values []T) []any {
 	return all
 }
 
+// manyPlaces is how many contacts of a page, found by their ids or written, are worth a large cache.
+const manyPlaces = 100
+
 // Find implements [directory.PageTx].
 func (p *pageTx) Find(ctx context.Context, fates *directory.Fates) error {
-	ids := make([]any, len(fates.List))
-	for i, f := range fates.List {
-		ids[i] = f.ID
-	}
-	return p.tx.queryMany(ctx, findContacts, []any{p.integration}, ids, func(rows *sql.Rows) error {
+	found := func(rows *sql.Rows) error {
 		var id, hash sql.RawBytes
 		var key int64
 		err := rows.Scan(&id, &key, &hash)
@@ -47,11 +46,28 @@ func (p *pageTx) Find(ctx context.Context, fates *directory.Fates) error {
 			fates.Found(id, key, hash)
 		}
 		return err
-	})
+	}
+	if after, last, ok := fates.Likely(); ok {
+		if err := p.tx.query(ctx, contactsBetween, []any{p.integration, after, last}, found); err != nil {
+			return err
+		}
+	}
+	missing := fates.Missing()
+	if p.Pages > 0 && len(missing) >= manyPlaces {
+		if err := p.tx.enlargeCache(ctx); err != nil {
+			return err
+		}
+	}
+	return p.tx.queryMany(ctx, findContacts, []any{p.integration}, anyOf(missing), found)
 }
 
 // Write implements [directory.PageTx].
 func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) error {
+	if len(created)+len(changed) >= manyPlaces {
+		if err := p.tx.enlargeCache(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.rewrite(ctx, changed); err != nil {
 		return err
 	}

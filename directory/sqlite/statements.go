@@ -30,6 +30,9 @@ var (
 )
 
 const (
+	// Without the plus SQLite might read all contacts of the integration, to find few by their keys.
+	contactsBetween = "SELECT id, pk, hash FROM contacts WHERE +integration = ?1 AND pk > ?2 AND pk <= ?3"
+
 	updateContact = "UPDATE contacts SET hash = ?, data = ?, changed = ? WHERE pk = ?"
 	rehash        = "UPDATE contacts SET hash = ? WHERE pk = ?"
 	deleteNumbers = "DELETE FROM numbers WHERE pk >= ? AND pk < ?"

@@ -16,17 +16,21 @@ type writer struct {
 	conn       *sql.Conn
 	turn       chan struct{} // holds one token; its holder writes
 	statements map[string]*sql.Stmt
+	large      bool // the cache
 	clock      func() time.Time
 	rules      *directory.Rules // of books
 }
 
+// largeCache sets the size of the writer's cache in KiB, which is 2,000 otherwise. It takes twice its size in memory, since the driver's
+// allocator gives a page the next power of two.
+const largeCache = "PRAGMA cache_size = -16000"
+
 // newWriter opens the file for writing. The log is moved into the file every 32 MiB only: numbers come in no order, so a page of
-// contacts touches a thousand leaves of their index, the same ones again and again. The cache takes twice its size in memory, since
-// the driver's allocator gives a page the next power of two. What is deleted is overwritten at once, so that a person who is purged
-// later has left no trace of earlier versions.
+// contacts touches a thousand leaves of their index, the same ones again and again. What is deleted is overwritten at once, so that a
+// person who is purged later has left no trace of earlier versions.
 func newWriter(path string) (*writer, error) {
 	db, err := format.Writer(path,
-		"_pragma=cache_size(-16000)", "_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)")
+		"_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +93,17 @@ func (w *writer) ExecContext(ctx context.Context, text string, args ...any) (sql
 		return nil, err
 	}
 	return s.ExecContext(ctx, args...)
+}
+
+// enlargeCache is for many places of the file, to which one comes back. Runs in which little changes read it from the beginning to the
+// end: to fill the cache and to empty it would take a tenth of their time.
+func (w *writer) enlargeCache(ctx context.Context) error {
+	if w.large {
+		return nil
+	}
+	_, err := w.conn.ExecContext(ctx, largeCache)
+	w.large = err == nil
+	return err
 }
 
 func (w *writer) execMany(ctx context.Context, m many, values []any) error {
