@@ -46,9 +46,10 @@ type initFlags struct {
 // lookTime is how long a kind may look at what is there.
 const lookTime = 30 * time.Second
 
-func newInitCommand() *cobra.Command {
+// newInitCommand is init without its kinds, and a function that adds a command for each.
+func newInitCommand() (cmd *cobra.Command, addKinds func()) {
 	var f initFlags
-	cmd := &cobra.Command{
+	cmd = &cobra.Command{
 		Use:     "init [KIND]",
 		GroupID: groupStart,
 		Short:   "Look at where contacts are, and write a configuration that serves them",
@@ -57,17 +58,18 @@ sent with everything that is wrong with them, let you correct that, and write a 
 
 With --yes nothing is asked: what the flags leave open is decided, and said with the reasons. Nothing is changed but the file of
 -o. No credential is written: the configuration refers to environment variables, and init says which.`,
-		Example: initExample(),
-		Args:    knownKind,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd, source.Kind{}, nil) },
+		Args: knownKind,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, source.Kind{}, nil) },
 	}
 	f.add(cmd)
-	for _, k := range kinds.All() {
-		if k.Setup != nil {
-			cmd.AddCommand(newInitKindCommand(k, &f))
+	return cmd, func() {
+		cmd.Example = initExample()
+		for _, k := range kinds.All() {
+			if k.Setup != nil {
+				cmd.AddCommand(newInitKindCommand(k, &f))
+			}
 		}
 	}
-	return cmd
 }
 
 // knownKind refuses what is not a kind: kinds are commands.

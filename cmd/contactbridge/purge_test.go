@@ -71,7 +71,7 @@ func TestAPurgeDeletesKeptLookUps(t *testing.T) {
 	run := func(args ...string) string {
 		t.Helper()
 		var out strings.Builder
-		cmd := newRootCommand()
+		cmd := newRootCommand(args)
 		cmd.SetOut(&out)
 		cmd.SetArgs(append(args, "--data", dir))
 		if err := cmd.ExecuteContext(t.Context()); err != nil {

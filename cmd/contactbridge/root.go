@@ -26,8 +26,9 @@ const (
 	groupSync   = "sync"
 )
 
-// newRootCommand is the command with all its subcommands: one function each, in a file of its own.
-func newRootCommand() *cobra.Command {
+// newRootCommand is the command with all its subcommands: one function each, in a file of its own. args are what it is run with: to
+// describe the kinds of source takes longer than some commands do, so init has them as its commands only where args may show them.
+func newRootCommand(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "contactbridge",
 		Short: "Contacts from where they are kept to where calls are answered",
@@ -49,14 +50,19 @@ protocol (the bridge), fetches them from any bridge into a directory (the synchr
 		&cobra.Group{ID: groupBridge, Title: "Serve contacts:"},
 		&cobra.Group{ID: groupSync, Title: "Fetch contacts, know who is calling:"},
 	)
-	root.AddCommand(newDemoCommand(), newInitCommand(), newServeCommand(), newPreviewCommand(), newDescribeCommand(), newConfigCommand(), newSyncCommand(), newLookupCommand(), newHubCommand(),
+	root.AddCommand(newDemoCommand(), newServeCommand(), newPreviewCommand(), newDescribeCommand(), newConfigCommand(), newSyncCommand(), newLookupCommand(), newHubCommand(),
 		newBackupCommand(), newRestoreCommand(), newMigrateCommand(), newPurgeCommand(), newCheckCommand(), newHealthCommand(), newSupportBundleCommand(), newManCommand())
+	init, addKinds := newInitCommand()
+	root.AddCommand(init)
+	if named, _, err := root.Find(args); err != nil || named == root || named == init || named.Hidden { // among these is that for manuals
+		addKinds()
+	}
 	return root
 }
 
 // run executes one command line and returns its exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRootCommand()
+	root := newRootCommand(args)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

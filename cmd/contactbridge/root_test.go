@@ -15,7 +15,7 @@ import (
 
 // Every command: a sentence, a group, an example that names it, and no usage on failure.
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
-	for _, cmd := range newRootCommand().Commands() {
+	for _, cmd := range newRootCommand(nil).Commands() {
 		if cmd.Hidden {
 			continue // not for people: the manual pages of packages are made with it
 		}
