@@ -64,14 +64,44 @@ func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
 }
 
 // Upgrade makes the tables or brings them up to date. Of processes that start at once, one does it and the others wait, on a
-// connection of their own. The lock is a transaction's: a pooler in between, such as PgBouncer, would keep a session's for ever.
+// connection of their own. The lock is a transaction's: a pooler in between, such as PgBouncer, would keep a session's for ever. Where
+// there is nothing to do, it takes no lock and no second connection.
 func (t *Tables) Upgrade(ctx context.Context, pool *pgxpool.Pool) error {
+	if done, err := t.upToDate(ctx, pool); err != nil || done {
+		return Explain(err)
+	}
 	return Explain(t.alone(ctx, pool.Config().ConnConfig, func() error {
 		if err := makeSchema(ctx, pool); err != nil {
 			return fmt.Errorf("make the schema %s: %w", Schema, err)
 		}
 		return t.up(ctx, pool)
 	}))
+}
+
+// upToDate reports whether the tables are those of this release. A version is noted in the transaction that makes it.
+func (t *Tables) upToDate(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
+	there, err := t.there(ctx, pool)
+	if err != nil || !there {
+		return false, err
+	}
+	var current *int64
+	if err := pool.QueryRow(ctx, "SELECT max(version_id) FROM "+t.Versions).Scan(&current); err != nil || current == nil {
+		return false, err
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	provider, err := t.provider(db)
+	if err != nil {
+		return false, err
+	}
+	sources := provider.ListSources()
+	return *current == sources[len(sources)-1].Version, nil
+}
+
+// there reports whether there are such tables, of any version.
+func (t *Tables) there(ctx context.Context, pool *pgxpool.Pool) (there bool, err error) {
+	err = pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", t.Versions).Scan(&there)
+	return there, err
 }
 
 // alone does something while no other process does it to these tables.
@@ -123,8 +153,7 @@ func (t *Tables) Plan(ctx context.Context, dsn string) (*upgrade.Plan, error) {
 		return nil, Explain(err)
 	}
 	defer pool.Close()
-	var there bool
-	if err := pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", t.Versions).Scan(&there); err != nil || !there {
+	if there, err := t.there(ctx, pool); err != nil || !there {
 		return nil, Explain(err)
 	}
 	db := stdlib.OpenDBFromPool(pool)
