@@ -9,9 +9,12 @@ import (
 // Await sets from how many new contacts of a page on they await their entry into the search index, and how many are entered at once.
 func Await(from, atOnce int) { awaitFrom, enterAtOnce = from, atOnce }
 
-// LookupQueries are the queries that a call waits for.
-func LookupQueries() map[string]string {
-	return map[string]string{"exact": byDigits + unordered, "ending": byEnding + unordered}
+// IndexedQueries are the queries that a call waits for, and those of each page, with what their plans must hold.
+func IndexedQueries() map[string]string {
+	return map[string]string{
+		byDigits + unordered: "numbers_ending (account=? AND ending", byEnding + unordered: "numbers_ending (account=? AND ending",
+		findContacts.text(3): "(integration=? AND id=?)", contactsBetween: "PRIMARY KEY (rowid>? AND rowid<?)",
+	}
 }
 
 // Endings are the least and the greatest key in the index of numbers that end in these digits.

@@ -89,8 +89,9 @@ func (s *Suite) name(prefix string) string {
 
 // A Database is one that no other test has.
 type Database struct {
-	suite  *Suite
-	before *contents // when it was prepared; nil where nothing was
+	suite   *Suite
+	before  *contents // when it was prepared; nil where nothing was
+	session *pgx.Conn // of a prepared one, as long as it is used: to start a session costs the server more than most statements of tests
 
 	Name string
 	DSN  string // for user postgres
@@ -108,12 +109,16 @@ func (s *Suite) Database(t testing.TB, statements ...string) *Database {
 }
 
 // Prepared returns a database with the tables and rows that prepare made in it. Later tests that use the same name get the same tables again, with
-// only the rows that prepare left, because making tables takes longer than many tests.
+// only the rows that prepare left, because making tables takes longer than many tests. There is one more session in it than the test starts.
 func (s *Suite) Prepared(t testing.TB, name string, prepare func(d *Database)) *Database {
 	t.Helper()
 	d, isNew := s.take(t, name)
 	if isNew {
 		prepare(d)
+		var err error
+		if d.session, err = pgx.Connect(t.Context(), d.DSN); err != nil {
+			t.Fatal(err)
+		}
 		d.before = d.look(t)
 	}
 	t.Cleanup(func() { s.giveBack(t, name, d, d.clear) })
@@ -138,19 +143,22 @@ func (s *Suite) take(t testing.TB, prepared string) (d *Database, isNew bool) {
 }
 
 // giveBack ends the sessions of a database and restores it. A database that restore did not restore is not used again. One session does all of
-// this, because starting a session costs the server more than most statements of tests.
+// this.
 func (s *Suite) giveBack(t testing.TB, prepared string, d *Database, restore func(context.Context, *pgx.Conn) (restored bool, err error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, d.DSN)
-	if err != nil {
-		t.Error(err)
-		return
+	conn := d.session
+	if conn == nil {
+		var err error
+		if conn, err = pgx.Connect(ctx, d.DSN); err != nil {
+			t.Error(err)
+			return
+		}
+		defer leave(conn)
 	}
-	defer leave(conn)
 	var clean bool
-	err = conn.QueryRow(ctx, `WITH ended AS MATERIALIZED (SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+	err := conn.QueryRow(ctx, `WITH ended AS MATERIALIZED (SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid())
 		SELECT NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database()) FROM ended`, pgx.QueryExecModeSimpleProtocol).Scan(&clean)
 	if err != nil || !clean {
@@ -162,6 +170,9 @@ func (s *Suite) giveBack(t testing.TB, prepared string, d *Database, restore fun
 		t.Error(err)
 	}
 	if !restored {
+		if d.session != nil {
+			leave(d.session)
+		}
 		return
 	}
 	s.mu.Lock()
@@ -200,12 +211,7 @@ const shape = `SELECT md5(concat_ws(';',
 
 func (d *Database) look(t testing.TB) *contents {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), d.DSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer leave(conn)
-	c := &contents{rows: map[string]string{}}
+	conn, c := d.session, &contents{rows: map[string]string{}}
 	if err := conn.QueryRow(t.Context(), shape).Scan(&c.shape); err != nil {
 		t.Fatal(err)
 	}
