@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/contactbridge/contactbridge/contact"
@@ -63,21 +64,46 @@ type PageTx interface {
 	Save(ctx context.Context) error
 }
 
+// Orders remember of the runs that a store works on where the contacts of the page before are. The zero value is ready for use, by several
+// goroutines at once.
+type Orders struct{ runs sync.Map } // by their integrations' keys
+
+// A runOrder is that of a run: the next run of the integration finds it there, and does not use it.
+type runOrder struct {
+	run int64
+	order
+}
+
+func (o *Orders) of(run *Run) order {
+	if known, ok := o.runs.Load(run.Key); ok && known.(runOrder).run == run.ID {
+		return known.(runOrder).order
+	}
+	return order{}
+}
+
+func (o *Orders) note(run *Run, after order) {
+	if run.State != Running {
+		o.runs.Delete(run.Key)
+		return
+	}
+	o.runs.Store(run.Key, runOrder{run.ID, after})
+}
+
 // StorePage implements [Store.ApplyPage]. In runs a transaction, and calls store in it with the run, once [StoredRun.Check] has passed.
-func StorePage(ctx context.Context, run *Run, page PageChanges, in func(store func(tx PageTx, o *Owned) error) error) error {
+func StorePage(ctx context.Context, orders *Orders, run *Run, page PageChanges, in func(store func(tx PageTx, o *Owned) error) error) error {
 	if page.Seq < 1 {
 		return fmt.Errorf("store page %d: %w", page.Seq, ErrOutOfOrder)
 	}
 	var a pageApplier
 	err := in(func(tx PageTx, o *Owned) error {
-		a = pageApplier{PageTx: tx, Owned: o}
-		a.order = run.order
+		a = pageApplier{PageTx: tx, Owned: o, order: orders.of(run)}
 		return a.apply(ctx, &page)
 	})
 	if err != nil {
 		return fmt.Errorf("store page %d: %w", page.Seq, err)
 	}
 	*run = a.Run
+	orders.note(run, a.order)
 	if a.guarded != nil {
 		return a.guarded
 	}
@@ -88,6 +114,7 @@ func StorePage(ctx context.Context, run *Run, page PageChanges, in func(store fu
 type pageApplier struct {
 	PageTx
 	*Owned
+	order   order   // after the page before, then after this one
 	older   []int64 // keys of the contacts that the page shows and that are older than the run
 	guarded *GuardedError
 }
@@ -360,14 +387,21 @@ func (f *Fate) JSON(buffer *[]byte) []byte {
 type Fates struct {
 	List   []*Fate
 	byID   map[string]*Fate
-	before order // of the run's page before
+	before order // after the run's page before
+	sought int   // contacts that were sought by their ids
 }
 
-// An order is that of a page's contacts, if it is that of their keys; else it is zero.
+// An order says where a page's contacts end among the keys, and how many other keys lie between them. last is 0 where they are not in the
+// order of their keys.
 type order struct {
-	last int64 // key
-	gaps int64 // keys between the first and the last that are none of the page's
+	last, gaps int64
+	misses     int // pages in a row whose contacts were elsewhere than was likely
 }
+
+const (
+	nearKeys   = 8 // keys from a contact to the next one of the same page
+	mostMisses = 3 // pages after which a run finds its contacts by their ids alone
+)
 
 // newFates returns the fates of records, and [contact.ErrNoID] where one has no id.
 func newFates(records []Record) (*Fates, error) {
@@ -387,12 +421,12 @@ func newFates(records []Record) (*Fates, error) {
 	return f, nil
 }
 
-// Likely returns the bounds of the keys, without the first and with the last, that most of the page's contacts are likely to have: those
-// that follow the keys of the run's page before. A bridge often shows contacts in the order in which it showed them when they were stored.
-// ok is false where that is not likely.
+// Likely returns a range of keys, greater than after and at most last, in which the contacts of the page are likely to lie: that behind the
+// run's page before. A bridge often shows contacts in the order in which it showed them when they were stored. ok is false where that is
+// not likely.
 func (f *Fates) Likely() (after, last int64, ok bool) {
 	last = f.before.last + int64(len(f.List)) + f.before.gaps
-	return f.before.last, last, f.before != order{}
+	return f.before.last, last, f.before.last > 0 && f.before.misses < mostMisses
 }
 
 // Found tells that there is a contact with this id, with its key and the hash that is stored of it. It may be none of the page's.
@@ -405,7 +439,7 @@ func (f *Fates) Found(id []byte, key int64, hash []byte) {
 	copy(fate.Hash[:], hash)
 }
 
-// Missing returns the ids of which no contact was found yet.
+// Missing returns the ids of which no contact was found yet: all of the page's, or those that were not where [Fates.Likely] said.
 func (f *Fates) Missing() []string {
 	var ids []string
 	for _, fate := range f.List {
@@ -413,25 +447,38 @@ func (f *Fates) Missing() []string {
 			ids = append(ids, fate.ID)
 		}
 	}
+	f.sought = len(ids)
 	return ids
 }
 
-// order returns the page's order, which it has if at least half of the contacts follow the one before with few keys between them.
-func (f *Fates) order() (o order) {
-	const near = 8
-	steps, key := 0, int64(0)
+// order returns the order after the page: at least half of its contacts follow the one before them, with no more other keys between them than
+// there are contacts.
+func (f *Fates) order() order {
+	o := order{misses: f.before.misses}
+	steps, before := int64(0), int64(0)
+	likely := len(f.List) - f.sought
+	elsewhere := -likely
 	for _, fate := range f.List {
 		if !fate.there {
 			continue
 		}
-		if step := fate.Key - key; 0 < step && step <= near {
+		elsewhere++
+		if step := fate.Key - before; before > 0 && 0 < step && step <= nearKeys {
 			steps++
-			o = order{last: fate.Key, gaps: o.gaps + step - 1}
+			o.last, o.gaps = fate.Key, o.gaps+step-1
 		}
-		key = fate.Key
+		before = fate.Key
 	}
-	if 2*steps < len(f.List) {
-		return order{}
+	if 2*steps < int64(len(f.List)) || o.gaps > steps {
+		o.last, o.gaps = 0, 0
+	}
+	if _, _, looked := f.Likely(); looked {
+		switch {
+		case elsewhere > likely:
+			o.misses++
+		case likely > 0:
+			o.misses = 0
+		}
 	}
 	return o
 }

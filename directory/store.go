@@ -60,8 +60,6 @@ type Run struct {
 	Settings   string    // see [Start]
 	Evidence   Evidence  // of who is gone
 	Counts
-
-	order order // of the page that was stored last
 }
 
 // Counts add up what a run did. Created + Updated + Unchanged = Contacts.

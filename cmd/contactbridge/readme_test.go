@@ -30,7 +30,7 @@ func TestTheReadmeWorksToItsEnd(t *testing.T) {
 	if first := strings.Index(readme, "\ncontactbridge "); !strings.Contains(readme[:max(onPath, 0)], "\ngo install ") || first < onPath {
 		t.Error("contactbridge is used before it is on the PATH")
 	}
-	bridgeAt, hubAt := ports.TestAddress(t), ports.TestAddress(t)
+	bridgeAt, hubAt := ports.AddressForTest(t), ports.AddressForTest(t)
 	readme = strings.NewReplacer("127.0.0.1:8080", bridgeAt, "127.0.0.1:8090", hubAt).Replace(readme)
 	t.Chdir(t.TempDir())
 	if err := os.Symlink(examples, "examples"); err != nil {

@@ -52,9 +52,10 @@ protocol (the bridge), fetches them from any bridge into a directory (the synchr
 	)
 	root.AddCommand(newDemoCommand(), newServeCommand(), newPreviewCommand(), newDescribeCommand(), newConfigCommand(), newSyncCommand(), newLookupCommand(), newHubCommand(),
 		newBackupCommand(), newRestoreCommand(), newMigrateCommand(), newPurgeCommand(), newCheckCommand(), newHealthCommand(), newSupportBundleCommand(), newManCommand())
-	init, addKinds := newInitCommand()
-	root.AddCommand(init)
-	if named, _, err := root.Find(args); err != nil || named == root || named == init || named.Hidden { // among these is that for manuals
+	initCommand, addKinds := newInitCommand()
+	root.AddCommand(initCommand)
+	// Help and completion are cobra's own, which it adds later: until then they count as root's. The manual is hidden.
+	if named, _, err := root.Find(args); err != nil || named == root || named == initCommand || named.Hidden {
 		addKinds()
 	}
 	return root

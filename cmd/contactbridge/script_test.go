@@ -72,7 +72,7 @@ func scripts(t *testing.T, folder string, vars ...string) {
 			bad := httptest.NewServer(badBridges())
 			env.Defer(good.Close)
 			env.Defer(bad.Close)
-			env.Vars = append(env.Vars, "BRIDGE="+good.URL, "BAD="+bad.URL, "CRM_PASSWORD=s3cret", "LISTEN="+ports.TestAddress(t))
+			env.Vars = append(env.Vars, "BRIDGE="+good.URL, "BAD="+bad.URL, "CRM_PASSWORD=s3cret", "LISTEN="+ports.AddressForTest(t))
 			env.Vars = append(env.Vars, vars...)
 			env.Values[crmKey{}] = crm
 			return nil

@@ -241,11 +241,17 @@ func await(t *testing.T, port int, path string, good func(string) bool) string {
 	}
 }
 
-// freePort returns a port that nothing listens at, below those that the system gives to others by itself.
+// freePort returns a port as package internal/test/ports of the main module does, which this module cannot import, and claims it in the same
+// way.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 1000 {
 		port := 12000 + rand.IntN(20000)
+		claim, err := net.Listen("unix", fmt.Sprintf("@contactbridge-test-port-%d", port))
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { _ = claim.Close() })
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			_ = l.Close()
 			return port

@@ -13,7 +13,7 @@ import (
 
 // ApplyPage implements [directory.Store].
 func (s *Store) ApplyPage(ctx context.Context, run *directory.Run, page directory.PageChanges) error {
-	return directory.StorePage(ctx, run, page, func(store func(directory.PageTx, *directory.Owned) error) error {
+	return directory.StorePage(ctx, &s.orders, run, page, func(store func(directory.PageTx, *directory.Owned) error) error {
 		return s.transaction(ctx, func(tx pgx.Tx) error {
 			o, err := own(ctx, tx, run, page.Seq)
 			if err != nil {

@@ -6,7 +6,7 @@ package postgres
 // no choice:
 //
 //   - it goes from the names to the rows, one equality on a whole key at a time; OFFSET 0 keeps the planner from turning that
-//     around;
+//     around. A range of keys is no wider than twice a page (contactsBetween), and no other index may look as good;
 //   - the account is (SELECT $1::int), which the planner cannot look up among the commonest accounts: it reckons with an average
 //     one, and not with one that it has never seen;
 //   - words come before the account, which they begin with;
@@ -16,8 +16,8 @@ package postgres
 const fromNamed = ` FROM unnest($3::bytea[]) AS named (id) CROSS JOIN LATERAL (SELECT pk, hash FROM contactbridge.contacts
 	WHERE account = (SELECT $1::int) AND integration = $2 AND id = named.id OFFSET 0) AS c`
 
-// contactsBetween are the contacts of integration $2 of account $1 with keys after $3, up to $4. Without the sum PostgreSQL might read all contacts
-// of the integration, to find few by their keys.
+// contactsBetween are the contacts of integration $2 of account $1 with keys after $3, up to $4. The sum hides the integration's index, by
+// which PostgreSQL might read all of its contacts.
 const contactsBetween = `SELECT id, pk, hash FROM contactbridge.contacts WHERE account = (SELECT $1::int) AND integration + 0 = $2 AND pk > $3 AND pk <= $4`
 
 // fromHeld are those of the contacts $2 of account $1 that are held back.

@@ -47,6 +47,7 @@ type Store struct {
 	rules *directory.Rules // of books
 
 	accounts sync.Map // name → id; neither ever changes once it is there
+	orders   directory.Orders
 }
 
 var _ directory.Store = (*Store)(nil)

@@ -119,6 +119,9 @@ func enterSome(ctx context.Context, tx *writer, key directory.Key) (more bool, e
 	if err != nil || last == 0 {
 		return false, err
 	}
+	if err := tx.touch(ctx, enterAtOnce); err != nil {
+		return false, err
+	}
 	for _, statement := range []string{enterAwaiting, "DELETE" + nextAwaiting} {
 		if _, err := tx.ExecContext(ctx, statement, integration, last); err != nil {
 			return false, err

@@ -33,9 +33,6 @@ func anyOf[T any](values []T) []any {
 	return all
 }
 
-// manyPlaces is how many contacts of a page, found by their ids or written, are worth a large cache.
-const manyPlaces = 100
-
 // Find implements [directory.PageTx].
 func (p *pageTx) Find(ctx context.Context, fates *directory.Fates) error {
 	found := func(rows *sql.Rows) error {
@@ -53,8 +50,8 @@ func (p *pageTx) Find(ctx context.Context, fates *directory.Fates) error {
 		}
 	}
 	missing := fates.Missing()
-	if p.Pages > 0 && len(missing) >= manyPlaces {
-		if err := p.tx.enlargeCache(ctx); err != nil {
+	if p.Pages > 0 { // the contacts of the first one are always found by their ids
+		if err := p.tx.touch(ctx, len(missing)); err != nil {
 			return err
 		}
 	}
@@ -63,10 +60,8 @@ func (p *pageTx) Find(ctx context.Context, fates *directory.Fates) error {
 
 // Write implements [directory.PageTx].
 func (p *pageTx) Write(ctx context.Context, created, changed []*directory.Fate) error {
-	if len(created)+len(changed) >= manyPlaces {
-		if err := p.tx.enlargeCache(ctx); err != nil {
-			return err
-		}
+	if err := p.tx.touch(ctx, len(created)+len(changed)); err != nil {
+		return err
 	}
 	if err := p.rewrite(ctx, changed); err != nil {
 		return err
@@ -207,6 +202,9 @@ func (p *pageTx) writeNumbers(ctx context.Context, write []*directory.Fate) erro
 
 // drop deletes contacts by pk, with what finds them. One that stands there twice is counted once.
 func drop(ctx context.Context, tx *writer, contacts []int64) (n int64, err error) {
+	if err := tx.touch(ctx, len(contacts)); err != nil {
+		return 0, err
+	}
 	for _, pk := range contacts {
 		if err := dropNumbers(ctx, tx, pk); err != nil {
 			return 0, err

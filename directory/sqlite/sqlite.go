@@ -41,6 +41,7 @@ type Store struct {
 	commits commits
 	names   names
 	storing sync.Map // directory.Key → storing
+	orders  directory.Orders
 }
 
 var _ directory.Store = (*Store)(nil)

@@ -30,7 +30,7 @@ var (
 )
 
 const (
-	// Without the plus SQLite might read all contacts of the integration, to find few by their keys.
+	// The plus hides the integration's index, by which SQLite might read all of its contacts.
 	contactsBetween = "SELECT id, pk, hash FROM contacts WHERE +integration = ?1 AND pk > ?2 AND pk <= ?3"
 
 	updateContact = "UPDATE contacts SET hash = ?, data = ?, changed = ? WHERE pk = ?"

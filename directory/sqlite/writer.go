@@ -16,21 +16,25 @@ type writer struct {
 	conn       *sql.Conn
 	turn       chan struct{} // holds one token; its holder writes
 	statements map[string]*sql.Stmt
-	large      bool // the cache
+	places     int // of the file that were gone to: see touch
 	clock      func() time.Time
 	rules      *directory.Rules // of books
 }
 
-// largeCache sets the size of the writer's cache in KiB, which is 2,000 otherwise. It takes twice its size in memory, since the driver's
-// allocator gives a page the next power of two.
-const largeCache = "PRAGMA cache_size = -16000"
+// The cache is in KiB. It takes twice its size in memory, since the driver's allocator gives a page the next power of two.
+const (
+	smallCache = "PRAGMA cache_size = -2000"
+	largeCache = "PRAGMA cache_size = -16000"
+
+	manyPlaces = 1000
+)
 
 // newWriter opens the file for writing. The log is moved into the file every 32 MiB only: numbers come in no order, so a page of
 // contacts touches a thousand leaves of their index, the same ones again and again. What is deleted is overwritten at once, so that a
 // person who is purged later has left no trace of earlier versions.
 func newWriter(path string) (*writer, error) {
 	db, err := format.Writer(path,
-		"_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)")
+		"_pragma=cache_size(-16000)", "_pragma=wal_autocheckpoint(8000)", "_pragma=journal_size_limit(67108864)", "_pragma=secure_delete(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -39,9 +43,25 @@ func newWriter(path string) (*writer, error) {
 	return w, nil
 }
 
-// attach takes the connection for good. Until then the database may be used directly (migrations).
+// attach takes the connection for good. Until then the database may be used directly (migrations, with a large cache).
 func (w *writer) attach(ctx context.Context) (err error) {
-	w.conn, err = w.db.Conn(ctx)
+	if w.conn, err = w.db.Conn(ctx); err != nil {
+		return err
+	}
+	_, err = w.conn.ExecContext(ctx, smallCache)
+	return err
+}
+
+// touch notes that so many contacts were found by their ids, written or deleted, each of which has its places in the file. Once they
+// are many the cache is enlarged, for as long as the file is open. A run that reads the file from its beginning to its end gains nothing by a
+// large cache: to fill and to empty it would take a tenth of its time.
+func (w *writer) touch(ctx context.Context, contacts int) error {
+	before := w.places
+	w.places = min(before+contacts, manyPlaces)
+	if before == manyPlaces || w.places < manyPlaces {
+		return nil
+	}
+	_, err := w.conn.ExecContext(ctx, largeCache)
 	return err
 }
 
@@ -93,17 +113,6 @@ func (w *writer) ExecContext(ctx context.Context, text string, args ...any) (sql
 		return nil, err
 	}
 	return s.ExecContext(ctx, args...)
-}
-
-// enlargeCache is for many places of the file, to which one comes back. Runs in which little changes read it from the beginning to the
-// end: to fill the cache and to empty it would take a tenth of their time.
-func (w *writer) enlargeCache(ctx context.Context) error {
-	if w.large {
-		return nil
-	}
-	_, err := w.conn.ExecContext(ctx, largeCache)
-	w.large = err == nil
-	return err
 }
 
 func (w *writer) execMany(ctx context.Context, m many, values []any) error {

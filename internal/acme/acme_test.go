@@ -150,7 +150,7 @@ func roots(t *testing.T, a *pebble.Authority) *x509.CertPool {
 func TestACertificateIsIssuedRenewedAndKept(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
-	authority := pebble.Start(t, pebble.Options{TLS: port(l), HTTP: ports.Test(t), Validity: 12 * time.Second})
+	authority := pebble.Start(t, pebble.Options{TLS: port(l), HTTP: ports.ForTest(t), Validity: 12 * time.Second})
 	folder := t.TempDir()
 	o := acme.Options{Directory: authority.Directory, Roots: roots(t, authority), Storage: acme.Folder(folder), CheckEvery: 200 * time.Millisecond}
 	s := serve(t, l, o)
@@ -189,8 +189,8 @@ func TestACertificateIsIssuedRenewedAndKept(t *testing.T) {
 // Where the authority does not reach the server at port 443, it is answered at port 80, and browsers are sent on from there.
 func TestACertificateIsIssuedByHTTP(t *testing.T) {
 	t.Parallel()
-	plain := ports.Test(t)
-	authority := pebble.Start(t, pebble.Options{TLS: ports.Test(t), HTTP: plain})
+	plain := ports.ForTest(t)
+	authority := pebble.Start(t, pebble.Options{TLS: ports.ForTest(t), HTTP: plain})
 	s := serve(t, listen(t), acme.Options{
 		Directory: authority.Directory, Roots: roots(t, authority), Storage: acme.Folder(t.TempDir()), HTTP: fmt.Sprintf("127.0.0.1:%d", plain),
 	})
@@ -222,7 +222,7 @@ func TestTwoProcessesShareACertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	one, two := listen(t), listen(t)
-	authority := pebble.Start(t, pebble.Options{TLS: port(one), HTTP: ports.Test(t), Validity: 15 * time.Second})
+	authority := pebble.Start(t, pebble.Options{TLS: port(one), HTTP: ports.ForTest(t), Validity: 15 * time.Second})
 	var sites []*site
 	for _, l := range []net.Listener{two, one} { // the authority only asks one, and two is the first to begin
 		storage, err := acme.OpenDatabase(t.Context(), database.DSN, ring)
@@ -272,7 +272,7 @@ func TestTwoProcessesShareACertificate(t *testing.T) {
 func TestAnAuthorityThatIsDownAtTheStart(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
-	authority := pebble.New(t, pebble.Options{TLS: port(l), HTTP: ports.Test(t)})
+	authority := pebble.New(t, pebble.Options{TLS: port(l), HTTP: ports.ForTest(t)})
 	s := serve(t, l, acme.Options{Directory: authority.Directory, Roots: roots(t, authority), Storage: acme.Folder(t.TempDir())})
 	deadline := time.Now().Add(pace.Limit(20 * time.Second))
 	for !strings.Contains(s.logs.String(), "no certificate yet") {

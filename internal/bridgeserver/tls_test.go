@@ -118,7 +118,7 @@ func TestCheckTLSFindsAPairThatCannotBeServed(t *testing.T) {
 
 // A bridge gets its certificate by itself, keeps it beside its configuration, and tells when it ends.
 func TestACertificateIsGotFromAnAuthority(t *testing.T) {
-	port := ports.Test(t)
+	port := ports.ForTest(t)
 	authority := pebble.Start(t, pebble.Options{TLS: port, HTTP: port})
 	cfg, folder := parse(t, twoEndpoints), t.TempDir()
 	cfg.Listen = fmt.Sprintf("127.0.0.1:%d", port)

@@ -19,7 +19,7 @@ import (
 
 // A hub gets its certificate by itself and keeps it with its data.
 func TestACertificateIsGotFromAnAuthority(t *testing.T) {
-	port := ports.Test(t)
+	port := ports.ForTest(t)
 	authority := pebble.Start(t, pebble.Options{TLS: port, HTTP: port})
 	cfg := hubconfig.Default()
 	cfg.Data, cfg.Listen = t.TempDir(), fmt.Sprintf("127.0.0.1:%d", port)

@@ -38,7 +38,7 @@ type keyed struct {
 
 func serveKeyed(t *testing.T, more ...contact.Contact) keyed {
 	t.Helper()
-	k := keyed{ldap: ports.TestAddress(t)}
+	k := keyed{ldap: ports.AddressForTest(t)}
 	k.address, k.Server, _ = serve(t, parse(t, t.TempDir(), everyday(crm(t, more...), `
 ldap: {listen: "`+k.ldap+`"}
 phonebooks:

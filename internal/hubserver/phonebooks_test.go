@@ -171,7 +171,7 @@ func TestContactsOfAnIntegrationThatIsRemovedLeaveDevices(t *testing.T) {
 // serveLDAP runs a hub with a phonebook over LDAP, and waits until it knows its contact.
 func serveLDAP(t *testing.T) (address, at string) {
 	t.Helper()
-	at = ports.TestAddress(t)
+	at = ports.AddressForTest(t)
 	more := `
 phonebooks:
   desk:

@@ -142,7 +142,7 @@ func TestTheGuideAgainstJSONServer(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"people": [], "users": [{"id": 7, "name": "Ada", "email": "ada@example.com", "active": true}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := ports.TestAddress(t)
+	address := ports.AddressForTest(t)
 	host, port, _ := strings.Cut(address, ":")
 	start(t, address, "node", program, "--quiet", "--host", host, "--port", port, file)
 	api := "http://" + address + "/people"

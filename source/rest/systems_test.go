@@ -200,7 +200,7 @@ func TestPocketBase(t *testing.T) {
 	finish(t, nil, "go", "build", "-C", "../../internal/test/pocketbase", "-o", program, ".")
 	const user, secret = "bridge@example.com", "s3cr3t-s3cr3t"
 	finish(t, nil, program, "superuser", "upsert", user, secret, "--dir", dir)
-	address := ports.TestAddress(t)
+	address := ports.AddressForTest(t)
 	start(t, address, program, "serve", "--dir", dir, "--http", address)
 	api := "http://" + address + "/api/collections/"
 	token := exchange(t, http.MethodPost, api+"_superusers/auth-with-password", map[string]any{"identity": user, "password": secret})["token"].(string)
@@ -249,7 +249,7 @@ func TestTryton(t *testing.T) {
 		t.Skip("OPTIONAL: to set up Tryton (the packages tryton-server and tryton-modules-party) takes half a minute; TRYTON=1 runs it")
 	}
 	dir := t.TempDir()
-	address := ports.TestAddress(t)
+	address := ports.AddressForTest(t)
 	configuration, password := filepath.Join(dir, "trytond.conf"), filepath.Join(dir, "password")
 	const secret = "s3cr3t-s3cr3t"
 	for name, content := range map[string]string{

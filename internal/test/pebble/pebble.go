@@ -79,9 +79,9 @@ func New(t testing.TB, o Options) *Authority {
 	folder := t.TempDir()
 	pool := writePair(t, folder)
 	if o.Port == 0 {
-		o.Port = ports.Test(t)
+		o.Port = ports.ForTest(t)
 	}
-	manage := ports.Test(t)
+	manage := ports.ForTest(t)
 	writeSettings(t, folder, o, manage)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 	t.Cleanup(transport.CloseIdleConnections)

@@ -91,7 +91,7 @@ func (s *Suite) name(prefix string) string {
 type Database struct {
 	suite   *Suite
 	before  *contents // when it was prepared; nil where nothing was
-	session *pgx.Conn // of a prepared one, as long as it is used: to start a session costs the server more than most statements of tests
+	session *pgx.Conn // restores a prepared database after each test: to start one costs the server more than most statements; nil for others
 
 	Name string
 	DSN  string // for user postgres
@@ -132,9 +132,10 @@ func (s *Suite) take(t testing.TB, prepared string) (d *Database, isNew bool) {
 	s.mu.Lock()
 	free := s.free[prepared]
 	if n := len(free); n > 0 {
+		d = free[n-1]
 		s.free[prepared] = free[:n-1]
 		s.mu.Unlock()
-		return free[n-1], false
+		return d, false
 	}
 	s.mu.Unlock()
 	name := s.name("test")
@@ -142,27 +143,34 @@ func (s *Suite) take(t testing.TB, prepared string) (d *Database, isNew bool) {
 	return &Database{suite: s, Name: name, DSN: server.DSN(name)}, true
 }
 
-// giveBack ends the sessions of a database and restores it. A database that restore did not restore is not used again. One session does all of
-// this.
+// giveBack ends the sessions of a database and restores it. A database that restore did not restore is not used again.
 func (s *Suite) giveBack(t testing.TB, prepared string, d *Database, restore func(context.Context, *pgx.Conn) (restored bool, err error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn := d.session
+	conn, kept := d.session, false
 	if conn == nil {
 		var err error
 		if conn, err = pgx.Connect(ctx, d.DSN); err != nil {
 			t.Error(err)
 			return
 		}
-		defer leave(conn)
 	}
+	defer func() {
+		if !kept || d.session == nil {
+			leave(conn)
+		}
+	}()
 	var clean bool
 	err := conn.QueryRow(ctx, `WITH ended AS MATERIALIZED (SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid())
 		SELECT NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database()) FROM ended`, pgx.QueryExecModeSimpleProtocol).Scan(&clean)
-	if err != nil || !clean {
-		t.Errorf("a test left a prepared transaction behind (%v)", err)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if !clean {
+		t.Error("a test left a prepared transaction behind")
 		return
 	}
 	restored, err := restore(ctx, conn)
@@ -170,11 +178,9 @@ func (s *Suite) giveBack(t testing.TB, prepared string, d *Database, restore fun
 		t.Error(err)
 	}
 	if !restored {
-		if d.session != nil {
-			leave(d.session)
-		}
 		return
 	}
+	kept = true
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.free == nil {

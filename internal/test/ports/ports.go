@@ -1,7 +1,8 @@
 // Package ports finds ports for the servers of tests that must know theirs before they listen.
 //
 // A port that the system gave to a listener, and that the listener gave back, belongs to nobody: until the server listens there, and
-// whenever it is started anew, the system may give it to another listener or to a connection. It never gives away what Free returns.
+// whenever it is started anew, the system may give it to another listener or to a connection. By default it gives away none of those that
+// Free returns.
 package ports
 
 import (
@@ -19,8 +20,8 @@ import (
 const first, end = 12000, 32000
 
 var (
-	mu   sync.Mutex
-	mine = map[int]net.Listener{}
+	mu     sync.Mutex
+	claims = map[int]net.Listener{}
 )
 
 // Free returns a TCP and UDP port of loopback at which nothing listens, and that no other test is given while this process runs.
@@ -29,11 +30,11 @@ func Free() (int, error) {
 	defer mu.Unlock()
 	for range 1000 {
 		port := first + rand.IntN(end-first)
-		if _, taken := mine[port]; taken {
+		if _, mine := claims[port]; mine {
 			continue
 		}
-		if claim, ok := take(port); ok {
-			mine[port] = claim
+		if c, ok := claim(port); ok {
+			claims[port] = c
 			return port, nil
 		}
 	}
@@ -46,8 +47,8 @@ func Address() (string, error) {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }
 
-// Test is Free for a test, which fails where there is none.
-func Test(t testing.TB) int {
+// ForTest is Free for a test, which fails where there is none.
+func ForTest(t testing.TB) int {
 	t.Helper()
 	port, err := Free()
 	if err != nil {
@@ -56,17 +57,18 @@ func Test(t testing.TB) int {
 	return port
 }
 
-// TestAddress is Address for a test, which fails where there is none.
-func TestAddress(t testing.TB) string {
+// AddressForTest is Address for a test, which fails where there is none.
+func AddressForTest(t testing.TB) string {
 	t.Helper()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(Test(t)))
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(ForTest(t)))
 }
 
-// take tries whether a port is free. The claim tells all other processes that it is taken: a name that ends with this process.
-func take(port int) (claim net.Listener, ok bool) {
-	if runtime.GOOS == "linux" { // others have no names that are no files: there, luck must do
+// claim claims a port if it is free. The claim is an abstract socket, which other processes cannot open until this one ends. Only Linux has
+// those: elsewhere two processes may choose the same port.
+func claim(port int) (c net.Listener, ok bool) {
+	if runtime.GOOS == "linux" {
 		var err error
-		if claim, err = net.Listen("unix", fmt.Sprintf("@contactbridge-test-port-%d", port)); err != nil {
+		if c, err = net.Listen("unix", fmt.Sprintf("@contactbridge-test-port-%d", port)); err != nil {
 			return nil, false
 		}
 	}
@@ -79,8 +81,8 @@ func take(port int) (claim net.Listener, ok bool) {
 	if err2 == nil {
 		_ = packets.Close()
 	}
-	if (err1 != nil || err2 != nil) && claim != nil {
-		_ = claim.Close()
+	if (err1 != nil || err2 != nil) && c != nil {
+		_ = c.Close()
 	}
-	return claim, err1 == nil && err2 == nil
+	return c, err1 == nil && err2 == nil
 }

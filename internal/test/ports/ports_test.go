@@ -5,17 +5,25 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 )
 
+func onLinux(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has abstract sockets: elsewhere two processes may choose the same port")
+	}
+}
+
 // Ports are given once, also to several processes, and none is one that the system gives away.
 func TestAPortIsGivenOnce(t *testing.T) {
+	onLinux(t)
 	const each = 200
 	if os.Getenv("PORTS_OF_A_CHILD") != "" {
 		for range each {
-			t.Log("port", Test(t))
+			t.Log("port", ForTest(t))
 		}
 		return
 	}
@@ -30,7 +38,7 @@ func TestAPortIsGivenOnce(t *testing.T) {
 		given[port] = true
 	}
 	for range 10 * each { // a tenth of all: a child would draw some of them
-		note(Test(t))
+		note(ForTest(t))
 	}
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAPortIsGivenOnce$", "-test.v")
 	child.Env = append(os.Environ(), "PORTS_OF_A_CHILD=1")
@@ -55,6 +63,7 @@ func TestAPortIsGivenOnce(t *testing.T) {
 }
 
 func TestAPortInUseIsNotTaken(t *testing.T) {
+	onLinux(t)
 	for name, listen := range map[string]func(address string) (io.Closer, error){
 		"tcp": func(address string) (io.Closer, error) { return net.Listen("tcp", address) },
 		"any address": func(address string) (io.Closer, error) {
@@ -62,22 +71,22 @@ func TestAPortInUseIsNotTaken(t *testing.T) {
 		},
 		"udp": func(address string) (io.Closer, error) { return net.ListenPacket("udp", address) },
 	} {
-		address := TestAddress(t)
+		address := AddressForTest(t)
 		user, err := listen(address)
 		if err != nil {
 			t.Fatal(name, err)
 		}
 		_, number, _ := strings.Cut(address, ":")
 		port, _ := strconv.Atoi(number)
-		_ = mine[port].Close() // as if another had found it
-		if _, ok := take(port); ok {
+		_ = claims[port].Close() // as if another had found it
+		if _, ok := claim(port); ok {
 			t.Errorf("%s: taken while somebody listens there", name)
 		}
 		_ = user.Close()
-		claim, ok := take(port)
+		c, ok := claim(port)
 		if !ok {
 			t.Fatalf("%s: not taken while nobody listens there", name)
 		}
-		mine[port] = claim
+		claims[port] = c
 	}
 }

@@ -1,4 +1,4 @@
-// Package process names the users that servers of tests run as.
+// Package process runs the servers of tests: as a user without rights, and never longer than the test.
 package process
 
 import (

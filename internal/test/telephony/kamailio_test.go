@@ -54,7 +54,7 @@ func TestEveryCallThroughKamailioGetsItsName(t *testing.T) {
 	need(t, "kamailio", "sipp")
 	hub := startHub(t)
 	dir := t.TempDir()
-	proxy, callee := ports.Test(t), ports.Test(t)
+	proxy, callee := ports.ForTest(t), ports.ForTest(t)
 
 	background(t, dir, "kamailio", "-f", configuration(t), "-P", filepath.Join(dir, "pid"), "-Y", dir, "-w", dir, "-D", "-E",
 		"-A", fmt.Sprintf("LISTEN=udp:127.0.0.1:%d", proxy), "-A", fmt.Sprintf("NEXT_HOP=\"sip:127.0.0.1:%d\"", callee),
@@ -77,7 +77,7 @@ func TestEveryCallThroughKamailioGetsItsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	caller := exec.CommandContext(t.Context(), "sipp", "-sf", scenario, "-inf", list, fmt.Sprintf("127.0.0.1:%d", proxy), "-i", "127.0.0.1",
-		"-p", fmt.Sprint(ports.Test(t)), "-m", fmt.Sprint(calls), "-r", "50", "-nostdin", "-timeout", "60s", "-timeout_error")
+		"-p", fmt.Sprint(ports.ForTest(t)), "-m", fmt.Sprint(calls), "-r", "50", "-nostdin", "-timeout", "60s", "-timeout_error")
 	caller.Dir = dir
 	if out, err := caller.CombinedOutput(); err != nil { // its exit status is 0 when every call went well
 		t.Fatalf("the calls failed: %v\n%s", err, out[max(0, len(out)-2000):])
