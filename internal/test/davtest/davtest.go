@@ -188,7 +188,7 @@ func (s *Server) must(t testing.TB, method, path string, body []byte, header map
 	t.Helper()
 	status, err := s.Do(context.Background(), method, path, body, header)
 	if err != nil || status/100 != 2 {
-		t.Fatalf("%s %s at %s: status %d, %v", method, path, s.Name, status, err)
+		t.Fatalf("%s %s at %s: status %d, %v; the end of its log:\n%s", method, path, s.Name, status, err, s.Log())
 	}
 }
 
