@@ -31,9 +31,10 @@ var updateScreenshots = flag.Bool("update-screenshots", false, "take the screens
 //go:embed testdata/axe-core/axe.min.js
 var axe string
 
-// chromiumPath finds a browser. One that has no windows takes half of the processor time of one that only hides them.
+// chromiumPath finds a browser. One that has no windows takes half of the processor time of one that only hides them; its name on the PATH is a
+// script, which would leave it behind when it is ended.
 func chromiumPath() string {
-	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
+	for _, name := range []string{"/usr/lib/chromium/chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
