@@ -64,11 +64,11 @@ type PageTx interface {
 	Save(ctx context.Context) error
 }
 
-// Orders remember of the runs that a store works on where the contacts of the page before are. The zero value is ready for use, by several
-// goroutines at once.
-type Orders struct{ runs sync.Map } // by their integrations' keys
+// Orders hold, for each run that a store works on, the order after the page that was stored last. The zero value is ready for use. Several
+// goroutines may use it at once.
+type Orders struct{ runs sync.Map } // Key → runOrder
 
-// A runOrder is that of a run: the next run of the integration finds it there, and does not use it.
+// A runOrder is the order of one run. A later run of the same integration does not use it.
 type runOrder struct {
 	run int64
 	order
@@ -421,9 +421,9 @@ func newFates(records []Record) (*Fates, error) {
 	return f, nil
 }
 
-// Likely returns a range of keys, greater than after and at most last, in which the contacts of the page are likely to lie: that behind the
-// run's page before. A bridge often shows contacts in the order in which it showed them when they were stored. ok is false where that is
-// not likely.
+// Likely returns a range of keys that probably holds the contacts of the page. A key in the range is greater than after and at most last. The
+// range starts after the keys of the run's previous page, because a bridge often sends contacts in the order in which they were stored. ok is
+// false if there is no such range.
 func (f *Fates) Likely() (after, last int64, ok bool) {
 	last = f.before.last + int64(len(f.List)) + f.before.gaps
 	return f.before.last, last, f.before.last > 0 && f.before.misses < mostMisses
@@ -451,18 +451,15 @@ func (f *Fates) Missing() []string {
 	return ids
 }
 
-// order returns the order after the page: at least half of its contacts follow the one before them, with no more other keys between them than
-// there are contacts.
+// order returns the order after the page. The page's contacts are in the order of their keys if at least half of them follow the contact before
+// them, and if there are not more other keys between them than contacts.
 func (f *Fates) order() order {
-	o := order{misses: f.before.misses}
+	o := order{misses: f.misses()}
 	steps, before := int64(0), int64(0)
-	likely := len(f.List) - f.sought
-	elsewhere := -likely
 	for _, fate := range f.List {
 		if !fate.there {
 			continue
 		}
-		elsewhere++
 		if step := fate.Key - before; before > 0 && 0 < step && step <= nearKeys {
 			steps++
 			o.last, o.gaps = fate.Key, o.gaps+step-1
@@ -472,15 +469,28 @@ func (f *Fates) order() order {
 	if 2*steps < int64(len(f.List)) || o.gaps > steps {
 		o.last, o.gaps = 0, 0
 	}
-	if _, _, looked := f.Likely(); looked {
-		switch {
-		case elsewhere > likely:
-			o.misses++
-		case likely > 0:
-			o.misses = 0
+	return o
+}
+
+// misses returns how many pages in a row were elsewhere, with this one. A page whose contacts are all new says nothing about that.
+func (f *Fates) misses() int {
+	if _, _, looked := f.Likely(); !looked {
+		return f.before.misses
+	}
+	there := 0
+	for _, fate := range f.List {
+		if fate.there {
+			there++
 		}
 	}
-	return o
+	likely := len(f.List) - f.sought
+	switch elsewhere := there - likely; {
+	case elsewhere > likely:
+		return f.before.misses + 1
+	case likely > 0:
+		return 0
+	}
+	return f.before.misses
 }
 
 // decide decides and counts what each record makes of its contact. An id that comes twice is counted twice.

@@ -65,8 +65,8 @@ func Split(raw, region string) []string {
 	return splitEach(parts, region) // a part may hold several numbers itself
 }
 
-// splitRestored undoes what a spreadsheet did to a text of one part, and returns the numbers that can be read only then: one in
-// 4,9212345678E12"m" (4921234567800), two in 45678E+1"4.915112345678E+12. If there are none, it returns the text itself.
+// splitRestored restores the digits of a text that a spreadsheet changed, and returns the numbers in it. For example, 4,9212345678E12"m" holds
+// one number (4921234567800), and 45678E+1"4.915112345678E+12 holds two. If it finds no number in this way, it returns raw.
 func splitRestored(raw, region string) []string {
 	text, lost := restore(raw)
 	if lost || text == raw {

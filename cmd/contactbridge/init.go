@@ -46,7 +46,7 @@ type initFlags struct {
 // lookTime is how long a kind may look at what is there.
 const lookTime = 30 * time.Second
 
-// newInitCommand is init without its kinds, and a function that adds a command for each.
+// newInitCommand returns init without subcommands, and a function that adds a subcommand for each kind of source.
 func newInitCommand() (cmd *cobra.Command, addKinds func()) {
 	var f initFlags
 	cmd = &cobra.Command{

@@ -26,8 +26,8 @@ const (
 	groupSync   = "sync"
 )
 
-// newRootCommand is the command with all its subcommands: one function each, in a file of its own. args are what it is run with: to
-// describe the kinds of source takes longer than some commands do, so init has them as its commands only where args may show them.
+// newRootCommand returns the command with all its subcommands. Each subcommand is a function in a file of its own. args is the command line.
+// init gets a subcommand for each kind of source only if args may need them, because describing the kinds takes longer than some commands run.
 func newRootCommand(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "contactbridge",
@@ -54,7 +54,7 @@ protocol (the bridge), fetches them from any bridge into a directory (the synchr
 		newBackupCommand(), newRestoreCommand(), newMigrateCommand(), newPurgeCommand(), newCheckCommand(), newHealthCommand(), newSupportBundleCommand(), newManCommand())
 	initCommand, addKinds := newInitCommand()
 	root.AddCommand(initCommand)
-	// Help and completion are cobra's own, which it adds later: until then they count as root's. The manual is hidden.
+	// cobra adds help and completion later, so Find returns root for them. The command that writes the manual is hidden.
 	if named, _, err := root.Find(args); err != nil || named == root || named == initCommand || named.Hidden {
 		addKinds()
 	}

@@ -47,7 +47,7 @@ func Address() (string, error) {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }
 
-// ForTest is Free for a test, which fails where there is none.
+// ForTest returns a port from Free. If there is none, the test fails.
 func ForTest(t testing.TB) int {
 	t.Helper()
 	port, err := Free()
@@ -57,10 +57,14 @@ func ForTest(t testing.TB) int {
 	return port
 }
 
-// AddressForTest is Address for a test, which fails where there is none.
+// AddressForTest returns an address from Address. If there is none, the test fails.
 func AddressForTest(t testing.TB) string {
 	t.Helper()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(ForTest(t)))
+	address, err := Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // claim claims a port if it is free. The claim is an abstract socket, which other processes cannot open until this one ends. Only Linux has
