@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -10,8 +11,9 @@ import (
 // A cache keeps what is asked for at every request for some seconds, what is not there included. It is emptied when it has
 // grown: random tokens fill no memory.
 type cache[K comparable, V any] struct {
-	mu   sync.Mutex
-	kept map[K]cached[V]
+	mu     sync.Mutex
+	kept   map[K]cached[V]
+	asking map[K]*asked[V]
 }
 
 type cached[V any] struct {
@@ -20,23 +22,73 @@ type cached[V any] struct {
 	until time.Time
 }
 
-const cacheSize = 10_000
+// An asked value is on its way. value and err are set once done is closed.
+type asked[V any] struct {
+	done  chan struct{}
+	until time.Time // how long others may wait for it too, and how long it counts
+	value V
+	err   error
+}
 
-func (c *cache[K, V]) get(now time.Time, key K, fresh time.Duration, ask func() (V, error), keepable func(error) bool) (V, error) {
+const (
+	cacheSize = 10_000
+	askWithin = 10 * time.Second // that a value may take, whoever still waits for it
+)
+
+// get returns what is kept and fresh, or asks for it: once, however many want it, and to the end, though they wait no longer. Those who wait
+// for a call's name do so for a moment only: if each asked by itself and gave up, a database that is slow for a while would be asked
+// more than before, for nothing.
+func (c *cache[K, V]) get(ctx context.Context, now time.Time, key K, fresh time.Duration, ask func(context.Context) (V, error), keepable func(error) bool) (V, error) {
 	if e, ok := c.peek(now, key); ok {
 		return e.value, e.err
 	}
-	value, err := ask()
-	if err != nil && !keepable(err) {
-		return value, err
+	a := c.join(ctx, now, key, fresh, ask, keepable)
+	select {
+	case <-a.done:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none V
+		return none, context.Cause(ctx)
 	}
+}
+
+// join returns the question that is under way, or puts it. One that is older than its answer may be is not joined.
+func (c *cache[K, V]) join(ctx context.Context, now time.Time, key K, fresh time.Duration, ask func(context.Context) (V, error), keepable func(error) bool) *asked[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if a := c.asking[key]; a != nil && now.Before(a.until) {
+		return a
+	}
+	a := &asked[V]{done: make(chan struct{}), until: now.Add(fresh)}
+	if c.asking == nil {
+		c.asking = map[K]*asked[V]{}
+	}
+	c.asking[key] = a
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWithin)
+		defer cancel()
+		a.value, a.err = ask(ctx)
+		c.answered(key, a, a.err == nil || keepable(a.err))
+		close(a.done)
+	}()
+	return a
+}
+
+// answered keeps an answer, unless it was forgotten while it was asked for: it may have been read before a change.
+func (c *cache[K, V]) answered(key K, a *asked[V], keep bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asking[key] != a {
+		return
+	}
+	delete(c.asking, key)
+	if !keep {
+		return
+	}
 	if c.kept == nil || len(c.kept) >= cacheSize {
 		c.kept = map[K]cached[V]{}
 	}
-	c.kept[key] = cached[V]{value, err, now.Add(fresh)}
-	return value, err
+	c.kept[key] = cached[V]{a.value, a.err, a.until}
 }
 
 // peek returns what is kept and fresh.
@@ -51,12 +103,13 @@ func (c *cache[K, V]) forget(key K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.kept, key)
+	delete(c.asking, key)
 }
 
 func (c *cache[K, V]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.kept = nil
+	c.kept, c.asking = nil, nil
 }
 
 // A tokenKey is a token's digest, and how many revocations were known when the token was read: what was read before one is

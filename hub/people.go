@@ -25,7 +25,7 @@ func (h *Hub) known(ctx context.Context, account string) (known, error) {
 	if e, ok := h.accounts.peek(now, account); ok && e.err == nil {
 		return e.value, nil
 	}
-	k, err := h.accounts.get(now, account, regionFresh, func() (k known, err error) {
+	k, err := h.accounts.get(ctx, now, account, regionFresh, func(ctx context.Context) (k known, err error) {
 		if k.Account, err = h.Registry.Account(ctx, account); err == nil {
 			k.hidden, err = h.Registry.Hidden(ctx, account)
 		}

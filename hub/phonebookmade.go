@@ -391,7 +391,7 @@ func keyOf(k registry.PhonebookKey, err error) (phonebook.Key, error) {
 func (b bookKeys) BySecret(ctx context.Context, secret string) (phonebook.Key, error) {
 	known, _ := b.h.Registry.Revoked()
 	key := tokenKey{sha256.Sum256([]byte(secret)), known}
-	return keyOf(b.h.books.keys.get(b.h.now(), key, tokenFresh, func() (registry.PhonebookKey, error) {
+	return keyOf(b.h.books.keys.get(ctx, b.h.now(), key, tokenFresh, func(ctx context.Context) (registry.PhonebookKey, error) {
 		return b.h.Registry.KeyByDigest(ctx, key.digest[:])
 	}, isNotFound))
 }

@@ -32,9 +32,7 @@ func (h *Hub) PerAccount(ctx context.Context) int {
 	if h.Options.PerAccount > 0 {
 		return h.Options.PerAccount
 	}
-	several, err := h.several.get(h.now(), struct{}{}, regionFresh, func() (bool, error) {
-		return h.Registry.SeveralAccounts(ctx)
-	}, isNotFound)
+	several, err := h.several.get(ctx, h.now(), struct{}{}, regionFresh, h.Registry.SeveralAccounts, isNotFound)
 	if err != nil || several {
 		return max(1, h.Workers()/2)
 	}

@@ -171,7 +171,7 @@ func (h *Hub) token(ctx context.Context, now time.Time, key tokenKey) (registry.
 	if e, ok := h.tokens.peek(now, key); ok { // every request asks, and mostly it is there
 		return e.value, e.err
 	}
-	return h.tokens.get(now, key, tokenFresh, func() (registry.Token, error) { return h.Registry.TokenByDigest(ctx, key.digest[:]) }, isNotFound)
+	return h.tokens.get(ctx, now, key, tokenFresh, func(ctx context.Context) (registry.Token, error) { return h.Registry.TokenByDigest(ctx, key.digest[:]) }, isNotFound)
 }
 
 // Authenticate returns the actor of a token's value, cached for a second, or an error with the code [failure.Denied].

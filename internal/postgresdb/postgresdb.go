@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -50,8 +52,19 @@ func Parse(dsn string, connections int32) (*pgxpool.Config, error) {
 	if u, err := url.Parse(dsn); err == nil && !u.Query().Has("pool_max_conns") {
 		cfg.MaxConns = connections
 	}
+	cfg.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, CancelRequestDelay: cancelAfter, DeadlineDelay: breakAfter}
+	}
 	return cfg, nil
 }
+
+// A statement whose caller waits no longer may still end within cancelAfter; then the server is asked to cancel it, and a connection on which
+// that does not help is broken off after breakAfter. Without that pause every late answer would cost a connection, and a busy server would be
+// kept busy with connections that are made anew, also once what made it busy is over.
+const (
+	cancelAfter = 500 * time.Millisecond
+	breakAfter  = 2 * time.Second
+)
 
 // Connect opens a single connection. No error holds the password.
 func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {

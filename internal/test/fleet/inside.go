@@ -201,11 +201,12 @@ type freshness struct {
 	mu    sync.Mutex
 	took  []time.Duration
 	lost  int // never seen
+	calls int // that asked who it is
+	late  int // of them, that were not told in time
 	asked sync.WaitGroup
 }
 
-// freshPatience is the time after which a change counts as lost. On a small machine with other work, some changes took more than two minutes. How
-// fresh names must be is the limit of [freshness.report].
+// freshPatience is the time after which a change counts as lost. How fresh names must be is the limit of [freshness.report].
 const freshPatience = 5 * time.Minute
 
 // follow changes contact 0 of some table every now and then, and asks who is calling until the change is there.
@@ -233,7 +234,8 @@ func (e *exercise) follow(ctx context.Context, f *freshness) {
 
 func (e *exercise) followOne(ctx context.Context, f *freshness, w *table) {
 	defer func() { w.mu.Lock(); w.busy = false; w.mu.Unlock() }()
-	if err := e.tables.put(ctx, w, 0); err != nil {
+	err := e.tables.put(ctx, w, 0)
+	if err != nil {
 		fmt.Println("could not change a contact:", err)
 		return
 	}
@@ -242,11 +244,10 @@ func (e *exercise) followOne(ctx context.Context, f *freshness, w *table) {
 	want := callerName(w, 0, w.versions["0"])
 	w.mu.Unlock()
 	path := "/callerid?" + url.Values{"number": {w.number(0)}, "account": {account}}.Encode()
+	var name string
 	for time.Since(committed) < freshPatience {
-		if name, err := e.api.text(ctx, path); err == nil && strings.TrimSpace(name) == want {
-			f.mu.Lock()
-			f.took = append(f.took, time.Since(committed))
-			f.mu.Unlock()
+		name, err = e.api.text(ctx, path)
+		if f.told(strings.TrimSpace(name), want, committed) {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -254,6 +255,42 @@ func (e *exercise) followOne(ctx context.Context, f *freshness, w *table) {
 	f.mu.Lock()
 	f.lost++
 	f.mu.Unlock()
+	runs, failed := e.tables.runs(ctx)
+	fmt.Printf("%s: changed at %s, the caller is still %q; runs:%s\n", w.name(), committed.Format(time.TimeOnly), name, history(runs[w.name()]))
+	if err := errors.Join(err, failed); err != nil {
+		fmt.Println(err)
+	}
+}
+
+// told notes what a call was told, and reports whether it is what was committed.
+func (f *freshness) told(name, want string, committed time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	switch name {
+	case "":
+		f.late++
+	case want:
+		f.took = append(f.took, time.Since(committed))
+	}
+	return name == want
+}
+
+// history says when runs began, how long they took, and which were not complete.
+func history(runs []span) string {
+	var b strings.Builder
+	for _, s := range runs {
+		fmt.Fprintf(&b, " %s", s.began.Local().Format("15:04:05.0"))
+		switch {
+		case s.ended.IsZero():
+			b.WriteString(" (not ended)")
+		case !s.complete:
+			b.WriteString(" (not complete)")
+		default:
+			fmt.Fprintf(&b, "+%.1fs", s.ended.Sub(s.began).Seconds())
+		}
+	}
+	return b.String()
 }
 
 // report prints how fresh callers' names were, and returns an error where that was not fresh enough.
@@ -268,6 +305,7 @@ func (f *freshness) report(limit time.Duration) error {
 		fmt.Printf("from a change in PostgreSQL to a named caller: %d changes, p50 %s, p95 %s, max %s, %d never\n", len(f.took),
 			percentile(f.took, 50), percentile(f.took, 95), f.took[len(f.took)-1].Round(time.Millisecond), f.lost)
 	}
+	fmt.Printf("%d calls asked who it is, %d were not told in time\n", f.calls, f.late)
 	switch {
 	case f.lost > 0:
 		return errors.New("a change never came to a caller")

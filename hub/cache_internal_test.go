@@ -1,0 +1,89 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// slowly answers take their time, as those of a busy database do: 1, 2, 3 and so on.
+type slowly struct {
+	takes time.Duration
+	asked atomic.Int64
+}
+
+func (s *slowly) ask(ctx context.Context) (int64, error) {
+	n := s.asked.Add(1)
+	select {
+	case <-time.After(s.takes):
+		return n, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+const freshFor = time.Second
+
+// wants asks for a value, and waits as long as it has patience.
+func (s *slowly) wants(t *testing.T, c *cache[string, int64], patience time.Duration) (int64, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return c.get(ctx, time.Now(), "key", freshFor, s.ask, isNotFound)
+}
+
+// TestWhatNobodyWaitsForAnyLongerIsKept: telephone systems wait 45 ms. A database that takes longer must not be asked in vain for ever.
+func TestWhatNobodyWaitsForAnyLongerIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c cache[string, int64]
+		s := slowly{takes: 200 * time.Millisecond}
+		for range 100 {
+			go func() {
+				if n, err := s.wants(t, &c, 45*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%d, %v; want that the time is over", n, err)
+				}
+			}()
+		}
+		time.Sleep(s.takes)
+		synctest.Wait()
+		for range 3 {
+			if n, err := s.wants(t, &c, 45*time.Millisecond); n != 1 || err != nil {
+				t.Errorf("%d, %v; want the only answer", n, err)
+			}
+		}
+		time.Sleep(freshFor)
+		if n, err := s.wants(t, &c, time.Minute); n != 2 || err != nil {
+			t.Errorf("%d, %v; want a second answer once the first is old", n, err)
+		}
+	})
+}
+
+// What was asked for before a change is not the answer to who asks after it.
+func TestWhatIsForgottenIsAskedAgain(t *testing.T) {
+	for name, forget := range map[string]func(*cache[string, int64]){
+		"forgotten":      func(c *cache[string, int64]) { time.Sleep(freshFor / 2); c.forget("key") },
+		"all forgotten":  func(c *cache[string, int64]) { time.Sleep(freshFor / 2); c.clear() },
+		"asked long ago": func(*cache[string, int64]) { time.Sleep(freshFor) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var c cache[string, int64]
+				first, second := slowly{takes: freshFor + 300*time.Millisecond}, slowly{takes: 100 * time.Millisecond}
+				go first.wants(t, &c, 45*time.Millisecond)
+				synctest.Wait()
+				forget(&c)
+				second.asked.Store(10)
+				if n, err := second.wants(t, &c, time.Minute); n != 11 || err != nil {
+					t.Errorf("%d, %v; want the answer to a question of its own", n, err)
+				}
+				time.Sleep(800 * time.Millisecond) // the first answer comes
+				synctest.Wait()
+				if n, err := second.wants(t, &c, time.Minute); n != 11 || err != nil {
+					t.Errorf("%d, %v; want what was kept", n, err)
+				}
+			})
+		})
+	}
+}
