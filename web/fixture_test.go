@@ -177,7 +177,8 @@ func (f *fixture) populate(t testing.TB) {
 	f.admin = f.token(t, "", registry.ScopeAdmin)
 	eventually(t, func() bool {
 		i, err := f.hub.Integration(ctx, key)
-		return err == nil && i.Status.Health == registry.HealthOK
+		// It runs by itself when it is added, maybe before it is asked to, and then a second time.
+		return err == nil && i.Status.Health == registry.HealthOK && i.Status.Worker == "" && i.Status.Asked == registry.Ask{}
 	})
 	agents := []directory.Agent{{ID: "a1", Name: "Ann Lee", Email: "Ann@example.com"}, {ID: "a2", Name: "Bob", Email: "bob@example.com"}}
 	if _, err := f.store.SetAgents(ctx, key, agents); err != nil {

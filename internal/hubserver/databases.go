@@ -43,6 +43,9 @@ type ServerOptions struct {
 	Version string       // of the program
 	Guest   string       // see [console.Options]: for a demonstration
 
+	// CallerIDWithin is the time that /callerid has for an answer; 0 means 45 ms.
+	CallerIDWithin time.Duration
+
 	// Upgrading is told what is about to be changed in databases of an older release; nil: nobody is.
 	Upgrading func(*upgrade.Plan)
 }

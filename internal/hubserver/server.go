@@ -39,6 +39,7 @@ type Server struct {
 	logger   *slog.Logger
 	version  string
 	guest    string
+	within   time.Duration // for an answer of /callerid
 	setup    string        // code for the first visit; empty where none is needed
 	stopping chan struct{} // closed when the server is to end
 }
@@ -78,7 +79,7 @@ func New(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (*Server, 
 		return nil, errors.Join(err, alone.Close())
 	}
 	databases.lock = alone
-	s := &Server{Databases: databases, logger: o.Logger, version: o.Version, guest: o.Guest, stopping: make(chan struct{})}
+	s := &Server{Databases: databases, logger: o.Logger, version: o.Version, guest: o.Guest, within: o.CallerIDWithin, stopping: make(chan struct{})}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
@@ -179,6 +180,7 @@ func (s *Server) handler(l net.Listener, collectors []prometheus.Collector) (htt
 	options := web.HandlerOptions{
 		Hub: s.Hub, Collectors: append(collectors, runs), Logger: s.logger, Version: s.version, Stopping: s.stopping,
 		Secure: s.secure(), Proxies: s.proxies(), Metrics: s.config.Metrics, PublicURL: s.config.PublicURL,
+		CallerIDWithin: s.within,
 	}
 	if s.config.Role == "worker" {
 		return monitoring(web.Handler(options)), nil

@@ -69,7 +69,8 @@ func serve(t *testing.T, file string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{})
+	// What is answered in 45 ms depends on what else the machine does.
+	server, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{CallerIDWithin: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
