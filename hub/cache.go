@@ -31,8 +31,9 @@ type asked[V any] struct {
 }
 
 const (
-	cacheSize = 10_000
-	askWithin = 10 * time.Second // that a value may take, whoever still waits for it
+	cacheSize  = 10_000
+	askWithin  = 10 * time.Second // that a value may take, whoever still waits for it
+	mostAsking = 64               // values that are asked for to the end: what is asked for with random tokens must not queue before calls
 )
 
 // get returns what is kept and fresh, or asks for it: once, however many want it, and to the end, though they wait no longer. Those who wait
@@ -43,6 +44,9 @@ func (c *cache[K, V]) get(ctx context.Context, now time.Time, key K, fresh time.
 		return e.value, e.err
 	}
 	a := c.join(ctx, now, key, fresh, ask, keepable)
+	if a == nil {
+		return ask(ctx)
+	}
 	select {
 	case <-a.done:
 		return a.value, a.err
@@ -52,12 +56,16 @@ func (c *cache[K, V]) get(ctx context.Context, now time.Time, key K, fresh time.
 	}
 }
 
-// join returns the question that is under way, or puts it. One that is older than its answer may be is not joined.
+// join returns the question that is under way, or puts it. One that is older than its answer may be is not joined. Where too many are under
+// way, it returns nil.
 func (c *cache[K, V]) join(ctx context.Context, now time.Time, key K, fresh time.Duration, ask func(context.Context) (V, error), keepable func(error) bool) *asked[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a := c.asking[key]; a != nil && now.Before(a.until) {
 		return a
+	}
+	if len(c.asking) >= mostAsking {
+		return nil
 	}
 	a := &asked[V]{done: make(chan struct{}), until: now.Add(fresh)}
 	if c.asking == nil {

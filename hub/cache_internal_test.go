@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -86,4 +87,41 @@ func TestWhatIsForgottenIsAskedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Those who send random tokens ask for a value each. Only some of these questions go on when nobody waits for them any more.
+func TestFewQuestionsGoOnForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c cache[string, int64]
+		var ended atomic.Int64
+		ask := func(ctx context.Context) (int64, error) {
+			<-ctx.Done()
+			ended.Add(1)
+			return 0, ctx.Err()
+		}
+		const many = 10 * mostAsking
+		for n := range many {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 45*time.Millisecond)
+				defer cancel()
+				if _, err := c.get(ctx, time.Now(), fmt.Sprint(n), freshFor, ask, isNotFound); !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			}()
+		}
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		if n := ended.Load(); n != many-mostAsking {
+			t.Errorf("%d of %d questions ended with those who asked, want all but %d", n, many, mostAsking)
+		}
+		time.Sleep(askWithin)
+		synctest.Wait()
+		if n := ended.Load(); n != many {
+			t.Errorf("%d of %d questions ended", n, many)
+		}
+		var s slowly
+		if n, err := s.wants(t, &c, time.Second); n != 1 || err != nil {
+			t.Errorf("afterwards: %d, %v", n, err)
+		}
+	})
 }
