@@ -22,23 +22,24 @@ type cached[V any] struct {
 	until time.Time
 }
 
-// An asked value is on its way. value and err are set once done is closed.
+// An asked value is being read. value and err are set before done is closed.
 type asked[V any] struct {
 	done  chan struct{}
-	until time.Time // how long others may wait for it too, and how long it counts
+	until time.Time // until then others may wait for the value too, and it may be kept
 	value V
 	err   error
 }
 
 const (
 	cacheSize  = 10_000
-	askWithin  = 10 * time.Second // that a value may take, whoever still waits for it
-	mostAsking = 64               // values that are asked for to the end: what is asked for with random tokens must not queue before calls
+	askWithin  = 10 * time.Second // time limit for reading a value
+	mostAsking = 64               // values that are read at the same time although their callers may give up: random tokens must not delay calls
 )
 
-// get returns what is kept and fresh, or asks for it: once, however many want it, and to the end, though they wait no longer. Those who wait
-// for a call's name do so for a moment only: if each asked by itself and gave up, a database that is slow for a while would be asked
-// more than before, for nothing.
+// get returns a fresh value, or reads one with ask. Callers that want the same value at the same time share one call of ask, which goes on after
+// they have given up. Telephone systems give up after 45 ms: if each of them called ask and cancelled it, a slow database would get more
+// questions than a fast one, and no value would ever be kept. Package singleflight would do it without limits: for the age of a shared
+// call, and for the number of calls.
 func (c *cache[K, V]) get(ctx context.Context, now time.Time, key K, fresh time.Duration, ask func(context.Context) (V, error), keepable func(error) bool) (V, error) {
 	if e, ok := c.peek(now, key); ok {
 		return e.value, e.err
@@ -56,8 +57,8 @@ func (c *cache[K, V]) get(ctx context.Context, now time.Time, key K, fresh time.
 	}
 }
 
-// join returns the question that is under way, or puts it. One that is older than its answer may be is not joined. Where too many are under
-// way, it returns nil.
+// join returns the value that is being read for the key, unless reading began longer ago than fresh, or starts to read it. It returns nil if
+// mostAsking values are being read.
 func (c *cache[K, V]) join(ctx context.Context, now time.Time, key K, fresh time.Duration, ask func(context.Context) (V, error), keepable func(error) bool) *asked[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +83,7 @@ func (c *cache[K, V]) join(ctx context.Context, now time.Time, key K, fresh time
 	return a
 }
 
-// answered keeps an answer, unless it was forgotten while it was asked for: it may have been read before a change.
+// answered keeps a value if keep is true and the key was not forgotten meanwhile: then the value may be older than the change.
 func (c *cache[K, V]) answered(key K, a *asked[V], keep bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

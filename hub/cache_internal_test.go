@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// slowly answers take their time, as those of a busy database do: 1, 2, 3 and so on.
+// A slowly counts its answers, 1, 2, 3 and so on, each of which takes a while, like those of a busy database.
 type slowly struct {
 	takes time.Duration
 	asked atomic.Int64
@@ -28,14 +28,14 @@ func (s *slowly) ask(ctx context.Context) (int64, error) {
 
 const freshFor = time.Second
 
-// wants asks for a value, and waits as long as it has patience.
+// wants asks the cache for the value, and gives up after patience.
 func (s *slowly) wants(t *testing.T, c *cache[string, int64], patience time.Duration) (int64, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return c.get(ctx, time.Now(), "key", freshFor, s.ask, isNotFound)
 }
 
-// TestWhatNobodyWaitsForAnyLongerIsKept: telephone systems wait 45 ms. A database that takes longer must not be asked in vain for ever.
+// Telephone systems give up after 45 ms. The answer of a slower database is kept for the next call.
 func TestWhatNobodyWaitsForAnyLongerIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c cache[string, int64]
@@ -61,7 +61,7 @@ func TestWhatNobodyWaitsForAnyLongerIsKept(t *testing.T) {
 	})
 }
 
-// What was asked for before a change is not the answer to who asks after it.
+// A question after a change does not get an answer that was read before it.
 func TestWhatIsForgottenIsAskedAgain(t *testing.T) {
 	for name, forget := range map[string]func(*cache[string, int64]){
 		"forgotten":      func(c *cache[string, int64]) { time.Sleep(freshFor / 2); c.forget("key") },
@@ -89,7 +89,7 @@ func TestWhatIsForgottenIsAskedAgain(t *testing.T) {
 	}
 }
 
-// Those who send random tokens ask for a value each. Only some of these questions go on when nobody waits for them any more.
+// Every random token is a question of its own. Only mostAsking of them go on after their callers have given up.
 func TestFewQuestionsGoOnForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c cache[string, int64]

@@ -177,7 +177,7 @@ func (f *fixture) populate(t testing.TB) {
 	f.admin = f.token(t, "", registry.ScopeAdmin)
 	eventually(t, func() bool {
 		i, err := f.hub.Integration(ctx, key)
-		// It runs by itself when it is added, maybe before it is asked to, and then a second time.
+		// An integration that was added runs at once. If it does so before it is asked to, it runs twice.
 		return err == nil && i.Status.Health == registry.HealthOK && i.Status.Worker == "" && i.Status.Asked == registry.Ask{}
 	})
 	agents := []directory.Agent{{ID: "a1", Name: "Ann Lee", Email: "Ann@example.com"}, {ID: "a2", Name: "Bob", Email: "bob@example.com"}}

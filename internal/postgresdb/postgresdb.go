@@ -58,9 +58,9 @@ func Parse(dsn string, connections int32) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
-// A statement whose caller waits no longer may still end within cancelAfter; then the server is asked to cancel it, and a connection on which
-// that does not help is broken off after breakAfter. Without that pause every late answer would cost a connection, and a busy server would be
-// kept busy with connections that are made anew, also once what made it busy is over.
+// When the caller of a statement has given up, the statement may run for cancelAfter. Then the server is asked to cancel it. If that does not
+// help, the connection is closed after breakAfter. Without these limits the driver closes it at once: every late answer costs a connection,
+// and opening new ones keeps a busy server busy.
 const (
 	cancelAfter = 500 * time.Millisecond
 	breakAfter  = 2 * time.Second

@@ -201,8 +201,8 @@ type freshness struct {
 	mu    sync.Mutex
 	took  []time.Duration
 	lost  int // never seen
-	calls int // that asked who it is
-	late  int // of them, that were not told in time
+	calls int // look-ups
+	late  int // look-ups without an answer: time had run out, or there was an error
 	asked sync.WaitGroup
 }
 
@@ -247,7 +247,7 @@ func (e *exercise) followOne(ctx context.Context, f *freshness, w *table) {
 	var name string
 	for time.Since(committed) < freshPatience {
 		name, err = e.api.text(ctx, path)
-		if f.told(strings.TrimSpace(name), want, committed) {
+		if f.count(strings.TrimSpace(name), want, committed) {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -262,8 +262,8 @@ func (e *exercise) followOne(ctx context.Context, f *freshness, w *table) {
 	}
 }
 
-// told notes what a call was told, and reports whether it is what was committed.
-func (f *freshness) told(name, want string, committed time.Time) bool {
+// count counts a look-up and its answer, and reports whether the answer is the name that was committed.
+func (f *freshness) count(name, want string, committed time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
@@ -305,7 +305,7 @@ func (f *freshness) report(limit time.Duration) error {
 		fmt.Printf("from a change in PostgreSQL to a named caller: %d changes, p50 %s, p95 %s, max %s, %d never\n", len(f.took),
 			percentile(f.took, 50), percentile(f.took, 95), f.took[len(f.took)-1].Round(time.Millisecond), f.lost)
 	}
-	fmt.Printf("%d calls asked who it is, %d were not told in time\n", f.calls, f.late)
+	fmt.Printf("%d look-ups, %d of them without an answer in time\n", f.calls, f.late)
 	switch {
 	case f.lost > 0:
 		return errors.New("a change never came to a caller")

@@ -47,7 +47,7 @@ func Address() (string, error) {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }
 
-// ForTest returns a port from Free. If there is none, the test fails.
+// ForTest is like [Free], but fails the test if no port is free.
 func ForTest(t testing.TB) int {
 	t.Helper()
 	port, err := Free()
@@ -57,7 +57,7 @@ func ForTest(t testing.TB) int {
 	return port
 }
 
-// AddressForTest returns an address from Address. If there is none, the test fails.
+// AddressForTest is like [Address], but fails the test if no port is free.
 func AddressForTest(t testing.TB) string {
 	t.Helper()
 	address, err := Address()

@@ -69,7 +69,7 @@ func serve(t *testing.T, file string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What is answered in 45 ms depends on what else the machine does.
+	// Whether 45 ms are enough depends on the load of the machine.
 	server, err := hubserver.New(t.Context(), cfg, hubserver.ServerOptions{CallerIDWithin: time.Second})
 	if err != nil {
 		t.Fatal(err)
