@@ -1,4 +1,4 @@
 package config
 
-//go:generate go run ../../cmd/contactbridge config docs --output ../../docs/configuration.md
-//go:generate go run ../../cmd/contactbridge config schema --output ../../schema/bridge.schema.json
+//go:generate sh -c "$DOLLAR{CONTACTBRIDGE_BINARY:-go run ../../cmd/contactbridge} config docs --output ../../docs/configuration.md"
+//go:generate sh -c "$DOLLAR{CONTACTBRIDGE_BINARY:-go run ../../cmd/contactbridge} config schema --output ../../schema/bridge.schema.json"

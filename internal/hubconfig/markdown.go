@@ -9,7 +9,7 @@ import (
 	"github.com/contactbridge/contactbridge/internal/config"
 )
 
-//go:generate go run ../../cmd/contactbridge config docs --hub --output ../../docs/hub-configuration.md
+//go:generate sh -c "$DOLLAR{CONTACTBRIDGE_BINARY:-go run ../../cmd/contactbridge} config docs --hub --output ../../docs/hub-configuration.md"
 
 //go:embed reference.md.tmpl
 var reference string
