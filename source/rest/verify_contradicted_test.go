@@ -689,6 +689,9 @@ func ofReading(of string) (list []contradiction) {
 // A service that is other than its preset says in one thing is found out, whatever the preset: the facts on which it rests are those of
 // the keys that it uses.
 func TestEveryContradictionIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("OPTIONAL: it tries every contradiction with every preset")
+	}
 	tried := map[string]int{}
 	var lock sync.Mutex
 	t.Run("presets", func(t *testing.T) {

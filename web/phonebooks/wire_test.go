@@ -154,6 +154,9 @@ func (w *wire) send(method, target, body string, headers ...string) (*http.Respo
 // TestEveryTelephoneAmong100000Contacts sends what telephones send, as bytes, to a hub with many contacts: whoever is looked for is found,
 // lists end at each maker's limits, and an address book follows what changes.
 func TestEveryTelephoneAmong100000Contacts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("OPTIONAL: it stores 100,000 contacts")
+	}
 	w := newWire(t)
 	t.Run("files and searches", func(t *testing.T) { (&wire{t, w.store, w.address}).telephones() })
 	t.Run("address books", func(t *testing.T) { (&wire{t, w.store, w.address}).addressBooks() })
