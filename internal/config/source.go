@@ -97,20 +97,22 @@ func (c *checker) kind(path string, raw strictyaml.Raw) (kind source.Kind, ok bo
 			"Write below it, one key a line,  kind:  and that kind's keys: see docs/configuration.md.")
 		return kind, false
 	}
-	choices := "Choose one of: " + strings.Join(kindNames(), ", ") + "."
 	name, ok := raw.Text("kind")
 	if !ok {
-		c.problem(path, path+".kind is missing", choices)
+		c.problem(path, path+".kind is missing", choices())
 		return kind, false
 	}
 	if kind, ok = kinds.Named(name); !ok {
+		hint := choices()
 		if near := strictyaml.Nearest(name, kindNames()); near != "" {
-			choices = fmt.Sprintf("Did you mean %q? %s", near, choices)
+			hint = fmt.Sprintf("Did you mean %q? %s", near, hint)
 		}
-		c.problem(path+".kind", fmt.Sprintf("there is no kind of source %q", name), choices)
+		c.problem(path+".kind", fmt.Sprintf("there is no kind of source %q", name), hint)
 	}
 	return kind, ok
 }
+
+func choices() string { return "Choose one of: " + strings.Join(kindNames(), ", ") + "." }
 
 func kindNames() []string {
 	var names []string

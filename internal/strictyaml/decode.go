@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -458,10 +459,21 @@ func Fields(t reflect.Type) []Field {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return fieldsOf(t)
+	return slices.Clone(fieldsOf(t))
 }
 
+// known keeps what the tags of each type say: []Field by reflect.Type, not to be changed.
+var known sync.Map
+
 func fieldsOf(t reflect.Type) []Field {
+	fields, ok := known.Load(t)
+	if !ok {
+		fields, _ = known.LoadOrStore(t, readFields(t))
+	}
+	return fields.([]Field)
+}
+
+func readFields(t reflect.Type) []Field {
 	var fields []Field
 	for i := range t.NumField() {
 		sf := t.Field(i)

@@ -29,22 +29,30 @@ func All() []source.Kind { return slices.Clone(all()) }
 
 // all describes them once: that takes milliseconds, and kinds are looked up by their names often.
 var all = sync.OnceValue(func() []source.Kind {
-	known := list()
+	return slices.Insert(slices.Clone(own()), len(own())-1, knowing(rest.Kinds())...)
+})
+
+// own are those that are not presets. To read all presets takes as long as the rest of a program's start.
+var own = sync.OnceValue(func() []source.Kind { return knowing(plain()) })
+
+// knowing returns kinds whose dependencies hold the formats of files. Presets have none.
+func knowing(kinds []source.Kind) []source.Kind {
 	var formats []source.Format
-	for _, k := range known {
+	for _, k := range plain() {
 		for _, f := range k.Formats {
 			f.Hint = cmp.Or(f.Hint, "Use kind: "+k.Name+".")
 			formats = append(formats, f)
 		}
 	}
-	for i := range known {
-		known[i] = knowing(formats, known[i])
+	known := make([]source.Kind, len(kinds))
+	for i, k := range kinds {
+		known[i] = withFormats(formats, k)
 	}
 	return known
-})
+}
 
-// knowing returns a kind whose dependencies hold formats.
-func knowing(formats []source.Format, k source.Kind) source.Kind {
+// withFormats returns a kind whose dependencies hold formats.
+func withFormats(formats []source.Format, k source.Kind) source.Kind {
 	create := k.New
 	k.New = func(decode func(into any) error, deps source.Deps) (source.Factory, error) {
 		deps.Formats = formats
@@ -61,9 +69,9 @@ func knowing(formats []source.Format, k source.Kind) source.Kind {
 	return k
 }
 
-// list lists the kinds as they describe themselves.
-func list() []source.Kind {
-	return slices.Concat([]source.Kind{
+// plain are the kinds that are not presets, as they describe themselves.
+var plain = sync.OnceValue(func() []source.Kind {
+	return []source.Kind{
 		postgres.Kind(),
 		mysql.Kind(),
 		sqlite.Kind(),
@@ -74,10 +82,9 @@ func list() []source.Kind {
 		xlsx.Kind(),
 		ldap.Kind(),
 		carddav.Kind(),
-	}, rest.Kinds(), []source.Kind{
-		memory.Kind(),
-	})
-}
+		memory.Kind(), // after the presets
+	}
+})
 
 // A Family holds what several kinds have in common.
 type Family struct {
@@ -112,9 +119,11 @@ func FamilyOf(kind source.Kind) Family {
 
 // Named returns the kind of a name; ok is false if the name is unknown.
 func Named(name string) (kind source.Kind, ok bool) {
-	for _, k := range all() {
-		if k.Name == name {
-			return k, true
+	for _, list := range []func() []source.Kind{own, all} {
+		for _, k := range list() {
+			if k.Name == name {
+				return k, true
+			}
 		}
 	}
 	return source.Kind{}, false
