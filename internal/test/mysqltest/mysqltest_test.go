@@ -3,6 +3,8 @@ package mysqltest_test
 import (
 	"context"
 	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/contactbridge/contactbridge/internal/test/mysqltest"
@@ -54,5 +56,40 @@ func TestAKilledServerComesBack(t *testing.T) {
 	var i int
 	if err := db.QueryRow("SELECT i FROM d.t").Scan(&i); err != nil || i != 7 {
 		t.Errorf("read %d, %v", i, err)
+	}
+}
+
+// A server that starts leaves the temporary tables of the others alone.
+func TestServersHaveTheirOwnTemporaryTables(t *testing.T) {
+	db, err := server.Server(t).Open("root", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var folder string
+	if err := db.QueryRow("SELECT @@tmpdir").Scan(&folder); err != nil {
+		t.Fatal(err)
+	}
+	table := filepath.Join(folder, "#sql-temptable-1-1-0.MAI")
+	if err := os.WriteFile(table, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(table)
+	if os.Geteuid() == 0 {
+		owner, err := os.Stat(filepath.Join(filepath.Dir(folder), "data"))
+		if err == nil {
+			err = os.Chown(table, int(owner.Sys().(*syscall.Stat_t).Uid), -1)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := mysqltest.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Stop() }()
+	if _, err := os.Stat(table); err != nil {
+		t.Errorf("the start of another server deleted it: %v", err)
 	}
 }

@@ -51,6 +51,12 @@ func Start(ctx context.Context, options ...string) (*Server, error) {
 	if s.Dir, err = os.MkdirTemp("", "mysqltest-"); err != nil {
 		return nil, err
 	}
+	if err = os.Mkdir(s.file("tmp"), 0o777); err == nil {
+		err = os.Chmod(s.file("tmp"), 0o777|os.ModeSticky)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
 	if err = s.install(ctx, install); err == nil {
 		err = s.Launch(ctx)
 	}
@@ -72,7 +78,7 @@ func findDaemon() string {
 // install makes the data directory, with the system's tables.
 func (s *Server) install(ctx context.Context, program string) error {
 	args := []string{
-		"--no-defaults", "--datadir=" + filepath.Join(s.Dir, "data"),
+		"--no-defaults", "--datadir=" + s.file("data"), "--tmpdir=" + s.file("tmp"),
 		"--auth-root-authentication-method=normal", "--skip-test-db",
 	}
 	if os.Geteuid() == 0 { // the server refuses to run as root
@@ -124,6 +130,8 @@ func (s *Server) Launch(ctx context.Context) (err error) {
 func (s *Server) arguments() []string {
 	return append([]string{
 		"--no-defaults", "--datadir=" + s.file("data"), "--socket=" + s.Socket(), "--pid-file=" + s.file("pid"),
+		// A server that starts deletes the temporary tables that it finds, and one whose tables were deleted crashes (10.11).
+		"--tmpdir=" + s.file("tmp"),
 		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.Port), "--skip-name-resolve", "--character-set-server=utf8mb4",
 		// Commits outlive the server's processes, though not the machine.
 		"--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--skip-log-bin", "--max-connections=300",
