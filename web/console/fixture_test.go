@@ -288,11 +288,13 @@ func (s *site) connect(t testing.TB, key directory.Key, b *fakeBridge) {
 	s.waitFor(t, key, registry.HealthOK)
 }
 
+// waitFor waits until no run is under way. One that is well is not asked for another one either; one that failed goes on being
+// asked for what it could not do.
 func (s *site) waitFor(t testing.TB, key directory.Key, health registry.Health) {
 	t.Helper()
 	eventually(t, "health "+string(health), func() bool {
 		i, err := s.hub.Integration(context.Background(), key)
-		return err == nil && i.Status.Health == health && i.Status.Worker == ""
+		return err == nil && i.Status.Health == health && i.Status.Worker == "" && (health != registry.HealthOK || i.Status.Asked == registry.Ask{})
 	})
 }
 
