@@ -699,7 +699,7 @@ func TestEveryContradictionIsFound(t *testing.T) {
 			t.Run(v.kind, func(t *testing.T) {
 				t.Parallel()
 				for _, c := range contradictions() {
-					if found, asked := contradicted(t, v, c); asked {
+					if found, asked := contradicted(t, v, c, new(vendors.Clock)); asked {
 						lock.Lock()
 						tried[c.name]++
 						lock.Unlock()
@@ -717,8 +717,7 @@ func TestEveryContradictionIsFound(t *testing.T) {
 }
 
 // contradicted runs the checks of a tenant with a contradiction. It returns what they say where none found it.
-func contradicted(t *testing.T, v tenant, c contradiction) (missed string, asked bool) {
-	clock := new(vendors.Clock)
+func contradicted(t *testing.T, v tenant, c contradiction, clock *vendors.Clock) (missed string, asked bool) {
 	simulator, store := v.new(clock.Now)
 	cloud := new(vendors.Cloud)
 	cloud.Add(simulator)
@@ -745,4 +744,29 @@ func contradicted(t *testing.T, v tenant, c contradiction) (missed string, asked
 		checks = append(checks, check)
 	}
 	return tell(checks), true
+}
+
+// The hour that a zone's clocks show twice in autumn is read as one: nothing is judged by bounds between which there is all or nothing.
+func TestBoundsAreContradictedInTheRepeatedHourToo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("OPTIONAL: TestEveryContradictionIsFound tries the other hours")
+	}
+	repeated := time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC) // in Berlin
+	v := dolibarr()
+	for before := range 140 {
+		for _, c := range contradictions() {
+			if c.name != "by_id: the first time is ignored" && c.name != "by_id: the last time is ignored" {
+				continue
+			}
+			clock := new(vendors.Clock)
+			clock.Advance(repeated.Add(40*24*time.Hour - time.Duration(before)*30*time.Minute).Sub(clock.Now()))
+			missed, asked := contradicted(t, v, c, clock)
+			if !asked {
+				t.Fatal("not asked:", c.name)
+			}
+			if missed != "" {
+				t.Errorf("%s, from %d half hours before:\n%s", c.name, before, missed)
+			}
+		}
+	}
 }

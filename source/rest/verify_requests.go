@@ -572,6 +572,13 @@ func (p *prover) interval(s *sample) (from, before int64, ids []string) {
 	}
 	from, _ = p.walk.unit(stamps[low])
 	_, before = p.walk.unit(stamps[high])
+	// A unit may hold other times as well, such as the hour that autumn repeats.
+	for ; stamps[0] >= from && low+1 < high; low++ {
+		from, _ = p.walk.unit(stamps[low+1])
+	}
+	for ; stamps[len(stamps)-1] < before && high-1 > low; high-- {
+		_, before = p.walk.unit(stamps[high-1])
+	}
 	return from, before, s.ids(func(i item) bool { return !i.noTime && i.stamp >= from && i.stamp < before })
 }
 
