@@ -238,14 +238,30 @@ func TestLateCommitIsDelivered(t *testing.T) {
 func TestLongStatementHoldsTheHorizon(t *testing.T) {
 	db := mariadb.Database(t, `CREATE TABLE c (id int PRIMARY KEY, name text, updated_at datetime(6), KEY (updated_at, id)) ENGINE=InnoDB; INSERT INTO c VALUES (1, '', '2020-01-01')`)
 	r := read(t, db.User(t, "PROCESS"), plain)
+	holder, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	if _, err := holder.ExecContext(t.Context(), "DO GET_LOCK(DATABASE(), 0)"); err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := db.ExecContext(context.Background(), "INSERT INTO c SELECT 2, SLEEP(4), UTC_TIMESTAMP(6)")
+		_, err := db.ExecContext(t.Context(), "INSERT INTO c SELECT 2, GET_LOCK(DATABASE(), 600), UTC_TIMESTAMP(6)")
 		done <- err
 	}()
-	time.Sleep(2500 * time.Millisecond)
+	for waits := false; !waits; time.Sleep(10 * time.Millisecond) {
+		if err := holder.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND state = 'User lock')").Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(1500 * time.Millisecond) // longer than clock_skew
 	db.Run(t, "INSERT INTO c VALUES (3, '', UTC_TIMESTAMP(6))")
 	_, checkpoint := r.run(t, "", 10)
+	if _, err := holder.ExecContext(t.Context(), "DO RELEASE_LOCK(DATABASE())"); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func TestReadingFromAReplica(t *testing.T) {
 		}
 	}
 	t.Run("a transaction that is open on the primary", func(t *testing.T) {
-		r := read(t, dsn, strings.Replace(overlap, "overlap: 1s", "overlap: 10s", 1))
+		r := read(t, dsn, strings.Replace(overlap, "overlap: 1s", "overlap: 1m", 1))
 		db, err := p.primary.Open("root", "", "crm")
 		if err != nil {
 			t.Fatal(err)

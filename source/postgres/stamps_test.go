@@ -198,15 +198,22 @@ func TestDeletedOfEveryTypeD7(t *testing.T) {
 func TestProceduresThatCommitE2(t *testing.T) {
 	db := server.Database(t, customers,
 		`CREATE PROCEDURE batch() LANGUAGE plpgsql AS $$ BEGIN
-			PERFORM pg_sleep(0.5); COMMIT; PERFORM pg_sleep(2.5);
+			PERFORM pg_sleep(0.1); COMMIT; PERFORM pg_advisory_lock(1);
 			UPDATE customers SET name = 'batch', updated_at = statement_timestamp() WHERE id = 2; COMMIT;
 		END $$`)
 	r := open(t, db.DSN, strings.Replace(plain, "{", "{clock_skew: 1ms, ", 1))
-	conn, done := db.Conn(t), make(chan error, 1)
+	holder, conn, done := db.Conn(t), db.Conn(t), make(chan error, 1)
+	exec(t, holder, "SELECT pg_advisory_lock(1)")
 	go func() { _, err := conn.Exec(t.Context(), "CALL batch()"); done <- err }()
-	time.Sleep(1500 * time.Millisecond)
+	for waits := false; !waits; time.Sleep(10 * time.Millisecond) {
+		if err := holder.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks
+			WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
 	insert(t, db, 10)
 	_, checkpoint := r.run(t, "", 2)
+	exec(t, holder, "SELECT pg_advisory_unlock(1)")
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
