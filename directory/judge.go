@@ -260,7 +260,7 @@ func waiting(n int64) string {
 func (e *GuardedError) Explain() failure.Error {
 	return failure.Error{
 		Code: CodeGuarded, Message: e.Error(),
-		Hint: "If they are really gone, accept the deletions; if not, look at the bridge's source. Everything else was stored.",
+		Hint: "If they are really gone, accept the deletions; if not, look at where the contacts come from. Everything else was stored.",
 	}
 }
 

@@ -63,7 +63,7 @@ func (h *Hub) PutAccount(ctx context.Context, a registry.Account) error {
 		return err
 	}
 	h.accounts.forget(a.Name)
-	return h.Note(ctx, "account.set", a.Name, a.Name, strings.TrimSpace("region "+a.Region+", time zone "+a.TimeZone)+changedCallers(was.Callers, a.Callers))
+	return h.Note(ctx, "account.set", a.Name, a.Name, "region "+cmp.Or(a.Region, "none")+", time zone "+cmp.Or(a.TimeZone, "none")+changedCallers(was.Callers, a.Callers))
 }
 
 // changedCallers says for the audit log what was changed of how an account names its callers.

@@ -35,7 +35,7 @@ type Offer struct {
 	Needs   []string // what must be given, each in a few words
 	Fresh   string   // how soon a change is seen: sentences
 	Looks   bool     // what is there is looked at once it is connected
-	SignIn  bool     // people sign in at it ([Hub.SignInFor])
+	Client  string   // by which people sign in at it ([Hub.SignInFor]); empty: they cannot
 	File    string   // path of the field that names an uploaded file; empty: it reads none
 }
 

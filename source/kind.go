@@ -48,6 +48,8 @@ type Kind struct {
 	// itself and nowhere else; a configuration that could lead it elsewhere is a [ConfigError]. Keys that are not filled in yet are errors
 	// only where the sign-in needs them. nil: people cannot sign in.
 	SignIn func(cfg any) (SignIn, error)
+	// SignInClient is [SignIn.Client] of every configuration; empty where people cannot sign in.
+	SignInClient string
 	// Asked says how a source of this kind is asked for a phone number, and what makes that quick: sentences of Markdown. Empty where it cannot
 	// be asked, or only as its configuration says.
 	Asked string

@@ -207,7 +207,7 @@ func (p *pass) guarded(e *directory.GuardedError) error {
 	return &failure.Error{
 		Code:    CodeGuarded,
 		Message: message + ": no contact was deleted",
-		Hint: fmt.Sprintf("If they are really gone, say so with --accept-deletions=%s; if not, look at the bridge's source. ", e.Held.Set) +
+		Hint: fmt.Sprintf("If they are really gone, say so with --accept-deletions=%s; if not, look at where the contacts come from. ", e.Held.Set) +
 			"Everything else was stored.",
 		Err: failure.Hidden(e),
 	}

@@ -145,7 +145,7 @@ func (f *fileFlags) replace() *cobra.Command {
 					if err := h.DiscardFile(ctx, account, r.ID); err != nil {
 						return err
 					}
-					return misuse("the file is as it was", "Say --yes to replace it.")
+					return misuse("nothing was replaced yet", "Say --yes to replace the file.")
 				}
 				if _, err := h.ApplyFile(ctx, account, r.ID); err != nil {
 					return err

@@ -148,7 +148,12 @@ func next(v hub.IntegrationView) string {
 	switch due := v.Status.Due; {
 	case v.Status.Worker != "":
 		return "running"
+	case (v.Status.Asked.Run || v.Status.Asked.Full) && v.Status.AskedFor.IsZero():
+		return "when corrected"
 	case v.Status.Asked.Run || v.Status.Asked.Full:
+		if wait := time.Until(v.Status.AskedFor); wait > 0 {
+			return "in " + roughly(wait)
+		}
 		return "asked for"
 	case due.IsZero() || v.Paused:
 		return "-"

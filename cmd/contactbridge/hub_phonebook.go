@@ -104,7 +104,7 @@ func (b *phonebookFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&b.http, "http", false, "it is read over HTTP, in the formats of telephones' makers")
 	flags.BoolVar(&b.ldap, "ldap", false, "it is read over LDAP (the configuration's  ldap  says where)")
 	flags.BoolVar(&b.carddav, "carddav", false, "it is read over CardDAV")
-	flags.StringVar(&b.title, "title", "", "what devices `show`; default: its name")
+	flags.StringVar(&b.title, "title", "", "what devices show; default: its name")
 	flags.StringSliceVar(&s.Integrations, "integration", nil, "only the contacts of this integration; may be repeated; default: all")
 	flags.StringVar(&s.Where, "where", "", "only the contacts of which this `expression` is true")
 	flags.StringVar(&s.Numbers.Format, "format", "e164", "how numbers are written: e164, idd, digits, national, local or raw")

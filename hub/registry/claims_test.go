@@ -214,8 +214,8 @@ func TestAFullRunThatSomebodyAsksForIsANewOne(t *testing.T) {
 		again := registry.Ask{Run: true, Full: true, Resume: true}
 		due := w.clock.now().Add(time.Minute)
 		ok(t, w.Release(t.Context(), c, registry.Outcome{Health: registry.HealthFailing, Due: due, Again: again}))
-		if s := w.integration(t).Status; s.Asked != again {
-			t.Errorf("%+v, want %+v", s.Asked, again)
+		if s := w.integration(t).Status; s.Asked != again || !s.AskedFor.Equal(due) {
+			t.Errorf("%+v for %v, want %+v for %v", s.Asked, s.AskedFor, again, due)
 		}
 		ok(t, w.Ask(t.Context(), crm, registry.Ask{Run: true}))
 		if s := w.integration(t).Status; s.Asked != again {
@@ -233,6 +233,10 @@ func TestAFullRunThatSomebodyAsksForIsANewOne(t *testing.T) {
 		ok(t, w.Release(t.Context(), c, registry.Outcome{Health: registry.HealthFailing, Due: due, Again: again}))
 		if s := w.integration(t).Status; s.Asked != want {
 			t.Errorf("asked meanwhile: %+v, want %+v", s.Asked, want)
+		}
+		ok(t, w.Release(t.Context(), w.claim(t, "two"), registry.Outcome{Health: registry.HealthBroken, Again: again}))
+		if s := w.integration(t).Status; s.Asked != again || !s.AskedFor.IsZero() {
+			t.Errorf("broken: %+v for %v, want %+v when it is corrected", s.Asked, s.AskedFor, again)
 		}
 	})
 }

@@ -53,12 +53,12 @@ func (c *configured) apply(i *Integration) {
 }
 
 const integrationColumns = `account, name, config, auth_set, paused, managed, created, updated,
-	health, problem, failures, due, fresh, last_full, worker, until, asked | taken, version, learned`
+	health, problem, failures, due, fresh, last_full, worker, until, asked | taken, asked_at, version, learned`
 
 // scanIntegration reads [integrationColumns]; more are columns after them.
 func scanIntegration(row scanner, more ...any) (i Integration, err error) {
 	var c configured
-	var asked int64
+	var asked, askedAt int64
 	problem := ""
 	into := []any{
 		&i.Account, &i.Key.Integration, stored(&c), stored(&i.AuthSet), &i.Paused, &i.Managed,
@@ -70,7 +70,7 @@ func scanIntegration(row scanner, more ...any) (i Integration, err error) {
 		stamp{&i.Status.LastFull},
 		&i.Status.Worker,
 		stamp{&i.Status.Until},
-		&asked, &i.Version, stored(&i.Learned),
+		&asked, &askedAt, &i.Version, stored(&i.Learned),
 	}
 	if err := row.Scan(append(into, more...)...); err != nil {
 		return i, err
@@ -78,6 +78,9 @@ func scanIntegration(row scanner, more ...any) (i Integration, err error) {
 	c.apply(&i)
 	i.AuthSet = slices.DeleteFunc(i.AuthSet, func(name string) bool { return name == SourceValue })
 	i.Status.Asked = askOf(asked)
+	if asked&askAnyRun != 0 && askedAt != never {
+		i.Status.AskedFor = time.UnixMicro(askedAt).UTC()
+	}
 	if problem != "" {
 		err = json.Unmarshal([]byte(problem), &i.Status.Problem)
 	}

@@ -149,6 +149,7 @@ type Status struct {
 	Worker   string    // process that works on it; empty: none
 	Until    time.Time // when its claim ends if it shows no sign of life
 	Asked    Ask       // what a user asked for and no run has answered yet
+	AskedFor time.Time // when that run may begin; zero: not before what broke it is corrected, or no run is asked for
 }
 
 // An Ask is a user's wish for a run besides the schedule.

@@ -33,10 +33,10 @@ var offers = sync.OnceValue(func() (list []hub.Offer) {
 		if k.Setup == nil || k.Untrusted == nil {
 			continue
 		}
-		o := hub.Offer{Kind: k.Name, Title: k.Title, Icon: k.Icon, Group: kinds.FamilyOf(k).Group, Summary: k.Summary, Fresh: k.Fresh, Looks: k.Setup.Look != nil, SignIn: k.SignIn != nil}
+		o := hub.Offer{Kind: k.Name, Title: k.Title, Icon: k.Icon, Group: kinds.FamilyOf(k).Group, Summary: k.Summary, Fresh: k.Fresh, Looks: k.Setup.Look != nil, Client: k.SignInClient}
 		questions := k.Setup.Questions(source.Answers{})
 		o.Needs = needs(questions)
-		if o.SignIn { // what is secret comes last
+		if o.Client != "" { // what is secret comes last
 			last := len(o.Needs) - 1
 			o.Needs[last] = "Somebody who signs in there, or " + uncapitalized(o.Needs[last])
 		}

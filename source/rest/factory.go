@@ -170,15 +170,25 @@ func (f *factory) checkValues(errs *source.ConfigErrors) {
 		errs.If(!known[name], "values."+name, fmt.Sprintf("connection has no field %q", name), "Add it to connection, or remove it here.")
 	}
 	errs.If(slices.Contains(f.language.Base.names(), "url") && !known["url"] && f.language.URL.String() == "", "url", "url is missing", "Write the API's address.")
-	errs.If(len(f.language.Auth) > 0 && !slices.ContainsFunc(f.language.Auth, f.mayBeComplete), "", "no way to authenticate has all of its credentials", "Write "+f.language.ways()+".")
+	if len(f.language.Auth) > 0 && !slices.ContainsFunc(f.language.Auth, f.mayBeComplete) {
+		missing := f.missing(&f.language.Auth[0])
+		errs.If(true, prefix+missing[0], "no way to authenticate has all of its credentials", "Write "+f.language.ways()+".")
+	}
 	f.checkHosts(errs)
 }
 
 // mayBeComplete reports whether every field that a way to authenticate uses is written, or has a default.
-func (f *factory) mayBeComplete(way Auth) bool {
-	return !slices.ContainsFunc(f.language.Connection, func(field Field) bool {
-		return slices.Contains(f.language.needs(&way), field.Name) && f.value(field).String() == ""
-	})
+func (f *factory) mayBeComplete(way Auth) bool { return len(f.missing(&way)) == 0 }
+
+// missing returns the fields that a way to authenticate uses, and that are neither written nor have a default.
+func (f *factory) missing(way *Auth) (names []string) {
+	needs := f.language.needs(way)
+	for _, field := range f.language.Connection {
+		if slices.Contains(needs, field.Name) && f.value(field).String() == "" {
+			names = append(names, field.Name)
+		}
+	}
+	return names
 }
 
 // needs returns the fields that a way to authenticate uses and that have no default, in the order of connection.

@@ -89,6 +89,7 @@ func (p Preset) Kind() source.Kind {
 		Setup:         p.setup(),
 		Untrusted:     p.untrusted,
 		SignIn:        p.signIn(),
+		SignInClient:  p.Language.SignIn.Client,
 		Config:        func() any { return reflect.New(typ).Interface() },
 		New:           p.create(typ),
 		NewAgents:     p.createAgents(typ),

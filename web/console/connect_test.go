@@ -361,3 +361,23 @@ func TestInABrowserFromTheCatalogueToANamedCallWithAWorkbook(t *testing.T) {
 	b.until("the new contact", `document.body.innerText.includes("Max Weber") || (location.reload(), false)`)
 	b.quiet()
 }
+
+// What cannot work is said where it is asked for, before anybody fills in a form or goes on to the next page.
+func TestWhatASignInNeedsIsSaidAtOnce(t *testing.T) {
+	s := newSite(t)
+	s.furnish(t)
+	v := s.administrator(t)
+	for _, kind := range []string{"salesforce", "hubspot", "pipedrive", "zoho", "dynamics365"} {
+		page := "/catalogue/" + kind + "?account=acme"
+		if text := v.must(page).text; !strings.Contains(text, "Nobody can sign in at") || strings.Contains(text, "Sign in with") {
+			t.Errorf("%s: %s", kind, text)
+		}
+	}
+	for _, kind := range []string{"hubspot", "close", "zendesk"} {
+		page := "/catalogue/" + kind + "?account=acme"
+		answer := v.post(page, page, "account", "acme", "do", "connect")
+		if answer.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%s without credentials: %s %s", kind, answer.Status, answer.to())
+		}
+	}
+}

@@ -85,11 +85,8 @@ func (c *Console) fillConnect(q *request, d *view.Draft) error {
 	if d.Step != view.StepConnect || d.Account == "" {
 		return nil
 	}
-	if d.Offer.SignIn {
-		how, client, err := c.hub.SignInFor(q.Context(), hub.SourceDraft{Account: d.Account, Text: d.Text})
-		if err == nil && client == "" { // otherwise something must be filled in first
-			d.NoClient = how.Client
-		}
+	if _, registered := c.hub.Options.OAuthClients[d.Offer.Client]; !registered {
+		d.NoClient = d.Offer.Client
 	}
 	if d.Offer.File == "" {
 		return nil
@@ -131,7 +128,7 @@ func (c *Console) connect(q *request, d hub.Draft) error {
 	if failed != nil {
 		return failed
 	}
-	if file := shown.Offer.File; err == nil && file != "" && valueOf(shown.Fields, file) == "" {
+	if file := shown.Offer.File; err == nil && file != "" && shown.Value(file) == "" {
 		err = &failure.Error{Code: failure.Invalid, Field: file, Message: "no file was chosen", Hint: "Choose one on your machine."}
 	}
 	if err == nil && q.PostForm.Get("do") == "sign-in" {
@@ -149,15 +146,6 @@ func (c *Console) connect(q *request, d hub.Draft) error {
 		return q.refuseDraft(shown, err, sameField)
 	}
 	return c.goOn(q, d, shown)
-}
-
-func valueOf(fields []hub.SourceField, path string) string {
-	for _, f := range fields {
-		if f.Path == path {
-			return f.Value
-		}
-	}
-	return ""
 }
 
 // hasSecret reports whether a credential is filled in.

@@ -134,7 +134,7 @@ func (c *Console) confirmFull(q *request) error {
 	q.page.Section = view.SectionIntegrations
 	says := []string{fmt.Sprintf("The next run reads everything again: the hub knows %s of %s.", q.page.Count(i.State.Contacts, "contact", "contacts"), i.Key.Integration)}
 	for _, r := range i.Runs {
-		if r.Kind == directory.Initial && r.State == directory.Done {
+		if r.Kind == directory.Initial && (r.State == directory.Done || r.State == directory.Guarded) {
 			says = append(says, fmt.Sprintf("The last one like it read %s on %s, and took %s.",
 				q.page.Count(r.Contacts, "contact", "contacts"), q.page.Count(r.Pages, "page", "pages"), q.page.Duration(view.Took(r, q.page.Now))))
 			break

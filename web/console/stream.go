@@ -150,7 +150,7 @@ func (c *Console) integrationStream(q *request) error {
 		return err
 	}
 	// What changed since the page was made, or since the connection broke, is told at once.
-	seen, panel := q.Form.Get("seen"), ""
+	seen, panel := q.Form.Get("seen"), "not known: that of the page may be of a run that is over"
 	return s.each(runPause, 2*time.Second, func() error {
 		i, err := c.look(q, 0)
 		if err != nil {

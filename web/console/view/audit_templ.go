@@ -31,7 +31,7 @@ func actionKinds(chosen string) []Choice {
 	choices := []Choice{
 		{Value: "", Label: "everything"}, {Value: "session.", Label: "signing in and out"}, {Value: "integration.", Label: "integrations"},
 		{Value: "contact.", Label: "contacts"}, {Value: "account.", Label: "accounts"}, {Value: "user.", Label: "users"}, {Value: "token.", Label: "tokens"},
-		{Value: "webhook.", Label: "webhooks"}, {Value: "audit.", Label: "exports of this log"},
+		{Value: "phonebook.", Label: "phonebooks"}, {Value: "file.", Label: "files"}, {Value: "webhook.", Label: "webhooks"}, {Value: "audit.", Label: "exports of this log"},
 	}
 	known := false
 	for i := range choices {
