@@ -80,8 +80,8 @@ func (n *Numbers) unread(m *directory.Member) Entry {
 	if e.Name == "" {
 		e.Name, e.Family = unnamed, unnamed
 	}
-	if e.Company == e.Name {
-		e.Company, e.company = "", true
+	if e.Company == e.Name { // it has no given name
+		e.Given, e.Family, e.Company, e.company = "", e.Name, "", true
 	}
 	return e
 }

@@ -1,8 +1,10 @@
 package phonebook
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/contact"
@@ -68,13 +70,14 @@ func (n Numbers) numbersOf(c *contact.Contact) []Number {
 	return all
 }
 
-// Write writes a number in the format: one that is a full number by its E.164 form, any other, such as an extension, by its digits.
+// Write writes a number in the format: one that is a full number by its E.164 form, any other, such as an extension, as the external
+// service has it, for what is dialled is not known.
 func (n Numbers) Write(e164, digits, raw string) string {
 	switch {
 	case n.Format == Raw:
 		return strings.TrimSpace(raw)
 	case e164 == "":
-		return digits
+		return cmp.Or(asDialled(raw), digits)
 	}
 	switch n.Format {
 	case Digits:
@@ -92,6 +95,19 @@ func (n Numbers) Write(e164, digits, raw string) string {
 		return n.OutsidePrefix + own
 	}
 	return e164
+}
+
+// asDialled returns the digits of a number as it is written, with the plus before them; empty for one that has letters, of which some may
+// stand for digits.
+func asDialled(raw string) string {
+	digits := onlyDigits(raw)
+	if digits == "" || strings.ContainsFunc(raw, unicode.IsLetter) {
+		return ""
+	}
+	if strings.HasPrefix(strings.TrimLeft(raw, " ("), "+") {
+		return "+" + digits
+	}
+	return digits
 }
 
 // national returns the digits that are dialled within the region; empty for a number of another country.

@@ -234,6 +234,26 @@ func TestBookIsNotShownBeforeItIsFilled(t *testing.T) {
 	}
 }
 
+// What is dialled for a number that the numbering plan does not know is not known: it stays as the external service has it.
+func TestNumbersThatAreNotInThePlanCanBeDialled(t *testing.T) {
+	for raw, want := range map[string]string{"07700 900311": "07700900311", "+44 7700 900311": "+447700900311", "(07700) 900-311": "07700900311", "0700 FLOWER1": "07003569371"} {
+		for _, format := range []phonebook.Format{phonebook.E164, phonebook.Digits, phonebook.IDD, phonebook.National, phonebook.Local} {
+			n := phonebook.Numbers{Format: format, Region: "GB", OutsidePrefix: "9"}
+			if got := n.Write("", "07003569371", raw); got != want {
+				t.Errorf("%s as %s is %s, want %s", raw, format, got, want)
+			}
+		}
+	}
+}
+
+func TestACompanyHasNoGivenName(t *testing.T) {
+	b, _ := open(t, phonebook.Config{}, contact.Contact{ID: "1", Name: "Fire*Works (UK) \\ Sons", Company: "Fire*Works (UK) \\ Sons", Phones: []string{"+442079460018"}})
+	entries, err := view(t, b).Page(t.Context(), "", 0, 10)
+	if err != nil || len(entries) != 1 || entries[0].Given != "" || entries[0].Family != entries[0].Name || !entries[0].IsCompany() {
+		t.Errorf("%+v, %v", entries, err)
+	}
+}
+
 func TestEntriesAreWhatTelephonesShow(t *testing.T) {
 	b, _ := open(t, phonebook.Config{Numbers: phonebook.Numbers{Format: phonebook.National}},
 		contact.Contact{ID: "1", Name: "Anna\r\nMu\u0308ller\u202e", Company: "Berg & Tal GmbH", Phones: []string{"+4917139200001", "030 / 23125-101", "03023125101"}},

@@ -226,7 +226,7 @@ func steps(bridge string) []step {
 		get("/api/v1/running", `"running":[`),
 		get("/api/v1/overview", `"crm"`),
 		get("/api/v1/phonebooks?account=acme", `"phonebooks":[]`),
-		{"PUT", "/api/v1/phonebooks/desk?account=acme", `{"http":{},"carddav":{}}`, 200, []string{`"name":"desk"`, `"settings":`}},
+		{"PUT", "/api/v1/phonebooks/desk?account=acme", `{"numbers": {"format": "national"}, "http": {}, "ldap": {}, "carddav": {}}`, 200, []string{`"name":"desk"`, `"settings":`}},
 		{"POST", "/api/v1/phonebooks/desk/credentials?account=acme", `{"name":"reception"}`, 201, []string{`"secret":"`, `"kind":"password"`}},
 		get("/api/v1/phonebooks/desk?account=acme", `"name":"reception"`),
 		{"DELETE", "/api/v1/phonebooks/desk/credentials/reception?account=acme", "", 204, nil},

@@ -214,20 +214,19 @@ func (f *filter) fitsWord(values []string) bool {
 // fitsText compares folded texts: without case and accents, a beginning at every word.
 func (f *filter) fitsText(values []string) bool {
 	for _, v := range values {
-		v = folded(v)
 		switch f.op {
 		case opEqual:
-			for _, asked := range spellings(f.value) {
-				if v == asked {
+			for _, way := range matched {
+				if fold(v, way[1]) == fold(f.value, way[0]) {
 					return true
 				}
 			}
 		case opGreater:
-			if v >= folded(f.value) {
+			if folded(v) >= folded(f.value) {
 				return true
 			}
 		case opLess:
-			if v <= folded(f.value) {
+			if folded(v) <= folded(f.value) {
 				return true
 			}
 		case opSubstrings:
@@ -239,10 +238,11 @@ func (f *filter) fitsText(values []string) bool {
 	return false
 }
 
-// fitsPieces tries each spelling of all pieces.
+// fitsPieces tries each spelling of all pieces. Pieces of signs only are in no text.
 func (f *filter) fitsPieces(v string) bool {
-	for way := range ways {
-		if partsFit(" "+v, fold(f.initial, way), foldAll(f.any, way), fold(f.final, way)) {
+	for _, way := range matched {
+		initial, others, final := fold(f.initial, way[0]), foldAll(f.any, way[0]), fold(f.final, way[0])
+		if (initial != "" || len(others) > 0 || final != "") && partsFit(" "+fold(v, way[1]), initial, others, final) {
 			return true
 		}
 	}

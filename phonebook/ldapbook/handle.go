@@ -103,6 +103,9 @@ func (c *conn) extended(m message) error {
 
 // reader returns the phonebook that the connection may read at a base; nil where it may read none.
 func (c *conn) reader(base string) *book {
+	if c.visit.Revoked() {
+		return nil // the connection is about to end
+	}
 	if c.visit != nil { // its settings may have been changed
 		if now := c.server.options.Set.Of(c.book.Account, c.book.Name); now != nil && now != c.book.Book && now.LDAP != nil {
 			c.book = newBook(now)

@@ -466,6 +466,25 @@ func TestFiltersThatOnlyExistAsBytes(t *testing.T) {
 	}
 }
 
+// Two letters that may stand for an umlaut stand for themselves as well, and for nothing else.
+func TestOtherPeopleAreNotFoundByTwoLetters(t *testing.T) {
+	h := serve(t, ldapbook.Options{}, []phonebook.Config{desk()},
+		contact.Contact{ID: "1", Name: "Jörg Söder", Phones: []string{"+493023125201"}}, contact.Contact{ID: "2", Name: "John Sons", Phones: []string{"+493023125202"}},
+		contact.Contact{ID: "3", Name: "Joel Soest", Phones: []string{"+493023125203"}}, contact.Contact{ID: "4", Name: "Joerg Boehm", Phones: []string{"+493023125204"}})
+	p := h.signedIn()
+	for filter, want := range map[string]string{
+		"(cn=joe*)": "Joel Soest, Joerg Boehm, Jörg Söder", "(givenName=jör*)": "Joerg Boehm, Jörg Söder", "(sn=soe*)": "Joel Soest, Jörg Söder",
+		"(cn=jo*)": "Joel Soest, Joerg Boehm, John Sons, Jörg Söder", "(sn=soder)": "Jörg Söder", "(sn=böhm)": "Joerg Boehm", "(cn=*oeh*)": "Joerg Boehm",
+		`(cn=*\5c*)`: "", `(o=*\2a*)`: "",
+	} {
+		names := p.search(request{scope: 2, filter: filter, attrs: "cn"}).names()
+		slices.Sort(names)
+		if got := strings.Join(names, ", "); got != want {
+			t.Errorf("%s finds %q, want %q", filter, got, want)
+		}
+	}
+}
+
 func TestNumbersAreGivenBackInTheFormatAndAsTheyWereAskedFor(t *testing.T) {
 	h := serve(t, ldapbook.Options{}, []phonebook.Config{desk()}, clara)
 	p := h.signedIn()

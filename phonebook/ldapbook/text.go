@@ -29,6 +29,10 @@ func foldAll(texts []string, way int) []string {
 	return all
 }
 
+// matched are the pairs of a typed text's way and a name's way that are the same text: as they are, or one of them with umlauts and the
+// other with two letters. The third way is for indexes, which have names without accents only, and finds others besides.
+var matched = [][2]int{{0, 0}, {1, 0}, {0, 1}}
+
 // spellings are the different ways of a text, folded.
 func spellings(text string) (all []string) {
 	for way := range ways {

@@ -58,7 +58,7 @@ type phonebookHTTP struct {
 }
 
 type phonebookLDAP struct {
-	SizeLimitCode int `json:"size_limit_code" default:"4" enum:"0,4" doc:"What an answer says that has not all entries: 4, or 0 for telephones that show that as an error."`
+	SizeLimitCode *int `json:"size_limit_code,omitempty" default:"4" enum:"0,4" doc:"What an answer says that has not all entries: 4, or 0 for telephones that show that as an error."`
 }
 
 type phonebookDAV struct {
@@ -68,7 +68,7 @@ type phonebookDAV struct {
 func (s PhonebookSettings) registry() registry.PhonebookSettings {
 	return registry.PhonebookSettings{
 		Integrations: s.Integrations, Where: s.Where, Numbers: registry.PhonebookNumbers(s.Numbers),
-		HTTP: (*registry.PhonebookHTTP)(s.HTTP), LDAP: (*registry.PhonebookLDAP)(s.LDAP), CardDAV: (*registry.PhonebookDAV)(s.CardDAV),
+		HTTP: (*registry.PhonebookHTTP)(s.HTTP), LDAP: s.LDAP.registry(), CardDAV: (*registry.PhonebookDAV)(s.CardDAV),
 	}
 }
 
@@ -78,8 +78,26 @@ func viewPhonebookSettings(s *registry.PhonebookSettings) *PhonebookSettings {
 	}
 	return &PhonebookSettings{
 		Integrations: s.Integrations, Where: s.Where, Numbers: phonebookNumbers(s.Numbers),
-		HTTP: (*phonebookHTTP)(s.HTTP), LDAP: (*phonebookLDAP)(s.LDAP), CardDAV: (*phonebookDAV)(s.CardDAV),
+		HTTP: (*phonebookHTTP)(s.HTTP), LDAP: viewPhonebookLDAP(s.LDAP), CardDAV: (*phonebookDAV)(s.CardDAV),
 	}
+}
+
+func (l *phonebookLDAP) registry() *registry.PhonebookLDAP {
+	if l == nil {
+		return nil
+	}
+	code := 4
+	if l.SizeLimitCode != nil {
+		code = *l.SizeLimitCode
+	}
+	return &registry.PhonebookLDAP{SizeLimitCode: code}
+}
+
+func viewPhonebookLDAP(l *registry.PhonebookLDAP) *phonebookLDAP {
+	if l == nil {
+		return nil
+	}
+	return &phonebookLDAP{SizeLimitCode: &l.SizeLimitCode}
 }
 
 // A CredentialView is a credential of a phonebook without its secret.

@@ -53,9 +53,9 @@ func writeCSV(ctx context.Context, r *request, w io.Writer) error {
 	return buffer.Flush()
 }
 
-// harmless is a cell that no spreadsheet takes for a formula. A number with + in front is none.
+// harmless is a cell that no spreadsheet takes for a formula. A number with + in front is none, nor are groups of digits.
 func harmless(cell string) string {
-	if cell == "" || !strings.ContainsRune("=@\t+-", rune(cell[0])) || cell[0] == '+' && strings.Trim(cell[1:], "0123456789") == "" {
+	if cell == "" || !strings.ContainsRune("=@\t+-", rune(cell[0])) || cell[0] == '+' && strings.Trim(cell[1:], "0123456789 ") == "" {
 		return cell
 	}
 	return "'" + cell

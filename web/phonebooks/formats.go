@@ -176,5 +176,20 @@ func lines(entries []phonebook.Entry) (all []line) {
 	return all
 }
 
+// firstLines returns the lines of whole entries, as many as there is room for, and how many entries have none of them.
+func firstLines(entries []phonebook.Entry, most int) (all []line, leftOut int64) {
+	for i := range entries {
+		of := lines(entries[i : i+1])
+		if room := most - len(all); len(of) > room {
+			if i > 0 {
+				return all, int64(len(entries) - i)
+			}
+			of = of[:room] // better some of its numbers than none
+		}
+		all = append(all, of...)
+	}
+	return all, 0
+}
+
 // Files lists the files of a phonebook.
 func Files() []string { return slices.Sorted(maps.Keys(formats)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,6 +83,10 @@ func snom(ctx context.Context, r *request) (*document, error) {
 	known := map[string]bool{} // the same number twice makes the telephone slow
 	for i := range entries {
 		e := &entries[i]
+		numbers := slices.DeleteFunc(slices.Clone(e.Numbers), func(n phonebook.Number) bool { return known[n.Dial] })
+		if len(numbers) == 0 {
+			continue
+		}
 		d.WriteString(`<contact fav="false" vip="false" blocked="false">`)
 		d.text("first_name", e.Given)
 		d.text("last_name", e.Family)
@@ -93,10 +98,7 @@ func snom(ctx context.Context, r *request) (*document, error) {
 		}
 		d.text("email", email)
 		d.WriteString("<note></note><group></group><numbers>")
-		for _, n := range e.Numbers {
-			if known[n.Dial] {
-				continue
-			}
+		for _, n := range numbers {
 			known[n.Dial] = true
 			kind := "business"
 			if n.Kind == phonebook.Mobile {
@@ -207,12 +209,9 @@ func htek(ctx context.Context, r *request) (*document, error) {
 	}
 	d := newXML()
 	d.WriteString("<PhoneDirectory>\n")
-	all := lines(entries)
+	all, others := firstLines(entries, r.most(mostHtek))
 	if len(all) == 0 {
 		all = []line{{name: noEntries}}
-	}
-	if most := r.most(mostHtek); len(all) > most {
-		all = all[:most]
 	}
 	for _, one := range all {
 		d.WriteString("<DirectoryEntry>")
@@ -222,7 +221,7 @@ func htek(ctx context.Context, r *request) (*document, error) {
 	}
 	d.WriteString("</PhoneDirectory>\n")
 	done := d.done()
-	done.leftOut = leftOut
+	done.leftOut = leftOut + others
 	return done, nil
 }
 
@@ -332,7 +331,7 @@ func ascom(ctx context.Context, r *request) (*document, error) {
 	} else if number != "" {
 		r.query.Set("q", number)
 	}
-	entries, _, err := r.entries(ctx, 100, func(e *phonebook.Entry) bool {
+	entries, leftOut, err := r.entries(ctx, 100, func(e *phonebook.Entry) bool {
 		return begins(e.Given, r.query.Get("givenName")) && begins(e.Family, r.query.Get("sn"))
 	})
 	if err != nil {
@@ -342,6 +341,7 @@ func ascom(ctx context.Context, r *request) (*document, error) {
 	d.WriteString("<entries>\n")
 	const end = "</entries>\n"
 	characters := len([]rune(d.String())) + len(end)
+entries:
 	for i := range entries {
 		for _, n := range entries[i].Numbers {
 			var one xmlDoc
@@ -351,14 +351,16 @@ func ascom(ctx context.Context, r *request) (*document, error) {
 			one.text("telephoneNumber", n.Dial)
 			one.WriteString("</entry>\n")
 			if characters += len([]rune(one.String())); characters > ascomCharacters {
-				d.WriteString(end)
-				return d.done(), nil
+				leftOut += int64(len(entries) - i)
+				break entries
 			}
 			d.Write(one.Bytes())
 		}
 	}
 	d.WriteString(end)
-	return d.done(), nil
+	done := d.done()
+	done.leftOut = leftOut
+	return done, nil
 }
 
 // fritzbox is a phonebook to import into a FRITZ!Box.
@@ -414,8 +416,8 @@ func microsip(ctx context.Context, r *request) (*document, error) {
 		Info   string `json:"info,omitempty"`
 	}
 	contacts := []contact{}
-	all := lines(entries)
-	for _, one := range all[:min(len(all), r.most(mostMicroSIP))] {
+	all, others := firstLines(entries, r.most(mostMicroSIP))
+	for _, one := range all {
 		contacts = append(contacts, contact{Number: one.number, Name: one.name})
 	}
 	if len(contacts) == 0 && r.query.Get("q") == "" {
@@ -425,7 +427,7 @@ func microsip(ctx context.Context, r *request) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &document{contentType: "application/json; charset=utf-8", header: map[string][]string{"Cache-Control": {"private, max-age=3600"}}, body: body, leftOut: leftOut}, nil
+	return &document{contentType: "application/json; charset=utf-8", header: map[string][]string{"Cache-Control": {"private, max-age=3600"}}, body: body, leftOut: leftOut + others}, nil
 }
 
 // mitelCSV is the directory list of a Mitel or Aastra telephone: name and number, 200 lines.
@@ -435,15 +437,15 @@ func mitelCSV(ctx context.Context, r *request) (*document, error) {
 		return nil, err
 	}
 	var body strings.Builder
-	all := lines(entries)
-	for _, one := range all[:min(len(all), r.most(mostMitelCSV))] {
-		if !fits(one.number, 45) {
-			continue
-		}
+	for i := range entries {
+		entries[i].Numbers = dialable(&entries[i], 45)
+	}
+	all, others := firstLines(entries, r.most(mostMitelCSV))
+	for _, one := range all {
 		name := cut(strings.NewReplacer(",", " ", `"`, "").Replace(one.name), 15)
 		body.WriteString(name + "," + one.number + "\n")
 	}
-	return &document{contentType: "text/csv; charset=utf-8", body: []byte(body.String()), leftOut: leftOut}, nil
+	return &document{contentType: "text/csv; charset=utf-8", body: []byte(body.String()), leftOut: leftOut + others}, nil
 }
 
 // contactsCSV are all entries, whatever program reads them.

@@ -581,3 +581,40 @@ func TestPurgedContactIsInNoFile(t *testing.T) {
 		}
 	}
 }
+
+// Formats with one number a line count the entries that they have no line for.
+func TestWhatIsLeftOutIsCountedInEntries(t *testing.T) {
+	people := many(1200)
+	for i := range people {
+		people[i].Phones = append(people[i].Phones, fmt.Sprintf("+4917139%06d", i))
+	}
+	s := simulate(t, nil, people...)
+	for file, shown := range map[string]int{"htek.xml": 500, "mitel.csv": 100, "yealink.xml": 1000} {
+		r := s.ask("GET", "/phonebooks/desk/"+file, basic)
+		b, _ := io.ReadAll(r.Body)
+		if left := r.Header.Get("X-Phonebook-Left-Out"); left != strconv.Itoa(1200-shown) {
+			t.Errorf("%s leaves %s out, want %d", file, left, 1200-shown)
+		}
+		if last := fmt.Sprintf("Person %05d", shown-1); !strings.Contains(string(b), last) || strings.Contains(string(b), fmt.Sprintf("Person %05d", shown)) {
+			t.Errorf("%s does not end with %s", file, last)
+		}
+	}
+	r := s.ask("GET", "/phonebooks/desk/ascom.xml", basic)
+	b, _ := io.ReadAll(r.Body)
+	if left := r.Header.Get("X-Phonebook-Left-Out"); left == "" {
+		t.Errorf("ascom.xml has %d entries of 1,200 and says nothing", strings.Count(string(b), "<entry>"))
+	}
+}
+
+func TestSnomShowsNoEntryWithoutANumber(t *testing.T) {
+	twin := contact.Contact{ID: "z", Name: "Zoë Twin", Phones: []string{"+14155550123"}} // Dan's number
+	s := simulate(t, nil, dan, twin)
+	if book := s.body("snom.xml"); strings.Contains(book, "<numbers></numbers>") || strings.Count(book, "<contact ") != 1 {
+		t.Error(book)
+	}
+}
+
+func TestNumbersInACSVAreNotQuoted(t *testing.T) {
+	s := simulate(t, func(c *phonebook.Config) { c.Numbers.Format = phonebook.Raw }, contact.Contact{ID: "a", Name: "Ann", Phones: []string{"+44 20 7946 0313", "+49-30-23125201"}})
+	s.wants(s.body("contacts.csv"), ",+44 20 7946 0313,", ",'+49-30-23125201,")
+}
