@@ -283,6 +283,20 @@ func TestValuesAreTheSameOnEveryPage(t *testing.T) {
 	expect(t, "pages", texts[1], "0 false 0 1.50 What?0;1 true 1 2.25 What?1;2 false 2 3.00 What?2;3 false 3  What?3;")
 }
 
+// A column of times may say by one of them that a contact is not gone.
+func TestTimesThatStandForNever(t *testing.T) {
+	for _, typ := range []string{"datetime(6)", "date"} {
+		db := mariadb.Database(t, `SET sql_mode = ''; CREATE TABLE c (id int PRIMARY KEY, name text, gone `+typ+`);
+			INSERT INTO c VALUES (1, '', '9999-12-31'), (2, '', '0000-00-00'), (3, '', '0001-01-01'), (4, '', '1900-01-00'), (5, '', '1970-01-01'), (6, '', '2026-11-29')`)
+		got, _ := read(t, db.User(t, "PROCESS"), `{table: c, id: id, deleted: gone, fields: {name: name}}`).run(t, "", 10)
+		text := ""
+		for _, c := range got {
+			text += fmt.Sprintf("%s %v;", c.Contact.ID, c.Deleted)
+		}
+		expect(t, typ, text, "1 false;2 false;3 false;4 false;5 false;6 true;")
+	}
+}
+
 // Ids of every type are found again, in the order of the database.
 func TestIdsOfEveryType(t *testing.T) {
 	for typ, want := range map[string]string{
