@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/hex"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,13 +27,13 @@ func IsGone(value string) bool {
 	if number, err := strconv.ParseFloat(value, 64); err == nil && number == 0 {
 		return strings.ContainsAny(mantissa(value), "123456789")
 	}
-	return !slices.ContainsFunc(never, func(prefix string) bool { return strings.HasPrefix(value, prefix) })
+	return !strings.HasPrefix(value, "infinity") && !strings.HasPrefix(value, "9999-") && !isNoTime(value)
 }
 
 // isAround reports whether a character beside a value means nothing: white space, quotes, the brackets of lists and JSON,
-// signs, and the marks of money and percent.
+// signs, full stops, and the marks of money and percent.
 func isAround(r rune) bool {
-	return strings.ContainsRune("\"'`{}[]()+-–—%€$£¥\x00\u00a0 \t\r\n\v\f", r)
+	return strings.ContainsRune("\"'`{}[]()+-–—.%€$£¥\x00\u00a0 \t\r\n\v\f", r)
 }
 
 // mantissa returns a number without its exponent: 1e-400 is not zero.
@@ -43,12 +44,41 @@ func mantissa(number string) string {
 
 // words say that a contact is not gone.
 var words = []string{
-	"f", "false", "n", "no", "not", "off", "null", "nil", "none", "n/a", "never", "undefined",
+	"f", "false", "n", "no", "not", "off", "null", "nil", "none", "n/a", "never", "undefined", "inf",
 	"falsch", "falso", "faux", "nao", "não", "ne", "nee", "nei", "nein", "nej", "nie", "non", "нет",
 }
 
-// never begins times that stand for no time at all: the zero time of databases, programs and spreadsheets, also as other time
-// zones write it, and the end of time.
-var never = []string{
-	"infinity", "9999-", "0001-01-01", "0001-12-31", "1753-01-01", "1899-12-3", "1900-01-01", "1969-12-31", "1970-01-01",
+// isNoTime reports whether a value, in lower case, is a time at which nothing was deleted: the end of time, in years from 9999 on, or the zero
+// time of a database, a program or a spreadsheet. All of those are on the first day of 1970 or before it, in any time zone; programs that
+// can delete a contact are younger.
+func isNoTime(value string) bool {
+	if isNever.MatchString(value) {
+		return true
+	}
+	date := dates.FindStringSubmatch(value)
+	if date == nil {
+		return false
+	}
+	year, _ := strconv.Atoi(date[1] + date[6]) // one of them is empty: the pattern has two ways to write a date
+	first := isFirst(date[2]+date[4]) && isFirst(date[3]+date[5])
+	return year >= 9999 || year < 1970 || year == 1970 && first || strings.HasSuffix(value, " bc")
 }
+
+// isFirst reports whether a day or month is the first one.
+func isFirst(text string) bool {
+	return strings.TrimLeft(text, "0") == "1" || strings.HasPrefix(text, "jan")
+}
+
+// dates finds the year, and the two other parts, of the dates that times begin with: 2026-11-29T10:00:00Z, 29.11.2026, 11/29/2026 10:00 AM,
+// 29-NOV-2026, Sun, 29 Nov 2026 10:00:00 GMT, Nov 29, 2026, Sun Nov 29 10:00:00 UTC 2026.
+var dates = regexp.MustCompile(`^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +)?(?:` +
+	`(\d{4,6})[-/.](\d\d?)[-/.](\d\d?)|` +
+	`(\d\d?|` + month + `)[-/. ]+(\d\d?|` + month + `)[-/., ]+(?:\d\d:\d\d:\d\d(?:\.\d+)? (?:[a-z]+ )?)?(\d{4,6})` +
+	`)(?:\D|$)`)
+
+const month = `(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*`
+
+// isNever finds dates that stand for no time and are written without anything between their parts, or with two digits of the year. Any other
+// number of eight digits may be something else, and any other year of two digits is one in which contacts were deleted.
+var isNever = regexp.MustCompile(`^(?:(?:99991231|19700101|19000101|18991230|17530101|16010101|00010101)(?:t?\d{4}(?:\d\d)?)?|` +
+	`(?:31\W(?:12|dec)|12\W31)\W99|0?1\W(?:0?1|jan)\W70)(?:\D|$)`)

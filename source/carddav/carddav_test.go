@@ -106,17 +106,29 @@ func TestCutAnswers(t *testing.T) {
 	k.mustSync(t, src, all)
 }
 
-// What the server says is more (507) is asked for with the token that it gave.
+// What the server says is more (507) is asked for with the token that it gave, by whatever path it calls the book.
 func TestTruncatedAnswersAreContinued(t *testing.T) {
+	const inStatus, inProperties = `<d:status>HTTP/1.1 507 Insufficient Storage</d:status>`, `<d:propstat><d:prop/><d:status>HTTP/1.1 507 Insufficient Storage</d:status></d:propstat>`
+	for name, more := range map[string]string{
+		"the book": `<d:href>` + home + `a/</d:href>` + inStatus, "the book without a slash": `<d:href>` + home + `a</d:href>` + inStatus,
+		"the book by its host": `<d:href>https://dav.example.com` + home + `a/</d:href>` + inStatus, "an alias": `<d:href>/alias/a/</d:href>` + inStatus,
+		"an alias without a slash": `<d:href>/alias/a</d:href>` + inStatus, "a card": `<d:href>` + home + `a/9.vcf</d:href>` + inStatus,
+		"properties of the book": `<d:href>` + home + `a/</d:href>` + inProperties,
+	} {
+		t.Run(name, func(t *testing.T) { truncatedAnswerIsContinued(t, more) })
+	}
+}
+
+func truncatedAnswerIsContinued(t *testing.T, more string) {
 	f := newFake(t)
 	src := f.opened(t, f.config(t))
 	for i := range 3 {
 		f.put(fmt.Sprintf("%sa/%d.vcf", home, i), vcardOf(fmt.Sprint(i), "Ann"))
 	}
-	page := func(w http.ResponseWriter, n int, more bool) {
+	page := func(w http.ResponseWriter, n int, isPart bool) {
 		text := fmt.Sprintf(`<d:response><d:href>%sa/%d.vcf</d:href><d:propstat><d:prop><d:getetag>"1"</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>`, home, n)
-		if more {
-			text += `<d:response><d:href>` + home + `a/</d:href><d:status>HTTP/1.1 507 Insufficient Storage</d:status></d:response>`
+		if isPart {
+			text += `<d:response>` + more + `</d:response>`
 		}
 		answer(w, text+fmt.Sprintf(`<d:sync-token>p%d</d:sync-token>`, n))
 	}

@@ -46,9 +46,13 @@ func (a *account) sync(ctx context.Context, b book, since string) (list []entry,
 	for range maxRounds {
 		more := false
 		next, _, err := a.client.multistatus(ctx, call{method: "REPORT", path: b.raw, depth: "0", body: askChanges(token)}, func(r *response) error {
+			if r.isPart { // the rest comes with the next question (RFC 6578, 3.6), by whatever path the server calls the book
+				more = true
+				return nil
+			}
 			path := canonical(b.path, r.href)
 			if withSlash(path) == b.path {
-				return aboutBook(r, &more)
+				return aboutBook(r)
 			}
 			if strings.HasSuffix(path, "/") || r.props.isCollection {
 				return nil
@@ -83,10 +87,8 @@ func (a *account) sync(ctx context.Context, b book, since string) (list []entry,
 }
 
 // aboutBook takes what an answer says of the book itself.
-func aboutBook(r *response, more *bool) error {
+func aboutBook(r *response) error {
 	switch {
-	case r.status == http.StatusInsufficientStorage: // the rest comes with the next question (RFC 6578, 3.6)
-		*more = true
 	case r.status == http.StatusNotFound, r.status == http.StatusGone:
 		return errBookGone
 	case r.status >= 400:
@@ -127,7 +129,7 @@ func (a *account) whole(ctx context.Context, b book) (list []entry, digest strin
 	_, at, err := a.client.multistatus(ctx, call{method: "PROPFIND", path: b.raw, depth: "1", body: askCards}, func(r *response) error {
 		path := canonical(b.path, r.href)
 		switch {
-		case r.status == http.StatusInsufficientStorage:
+		case r.isPart:
 			return a.truncated()
 		case withSlash(path) == b.path && (r.status == http.StatusNotFound || r.status == http.StatusGone):
 			return errBookGone

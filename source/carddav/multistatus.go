@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,8 @@ const (
 // A response is what an answer says of one resource.
 type response struct {
 	href   string
-	status int // of the resource itself; 0 where only its properties have one
+	status int  // of the resource itself; 0 where only its properties have one
+	isPart bool // the answer is not all that there is: some status of it is 507
 	props  props
 }
 
@@ -205,11 +207,13 @@ func (m *multistatus) end(name xml.Name) error {
 	case "href":
 		m.href(text)
 	case "status":
+		status := statusOf(text)
 		if m.within(dav, "propstat") {
-			m.status = statusOf(text)
+			m.status = status
 		} else if m.within(dav, "response") {
-			m.response.status = statusOf(text)
+			m.response.status = status
 		}
+		m.response.isPart = m.response.isPart || status == http.StatusInsufficientStorage
 	case "getetag":
 		m.found.etag = plainETag(text)
 	case "displayname":

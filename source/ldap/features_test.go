@@ -190,6 +190,71 @@ func TestAUnitThatMovedBeginsAnInitialRun(t *testing.T) {
 	}
 }
 
+// Below a whole naming context nobody leaves with a unit, but who is a contact, and what they hold, may still lie in the names above them.
+//
+// On 389 Directory Server too: go test ./source/ldap -run UnitThatMoved -servers 389log -v.
+func TestAUnitThatMovedWithinANamingContextBeginsAnInitialRun(t *testing.T) {
+	t.Run("openldap", func(t *testing.T) { unitMovedWithinAContext(t, openldap) })
+	if slices.Contains(strings.Split(*servers, ","), "389log") {
+		t.Run("389log", func(t *testing.T) { unitMovedWithinAContext(t, dirsrvLog) })
+	}
+}
+
+func unitMovedWithinAContext(t *testing.T, suite *ldaptest.Suite) {
+	u := newUnit(t, suite, "")
+	in, out := "ou=in,"+u.dn, "ou=out,"+u.dn
+	cases := map[string]struct {
+		cfg           Config
+		before, after []string
+	}{
+		"members":            {Config{Base: u.server.Base, MemberOf: []string{"cn=sales," + u.dn}}, []string{"Ada", "Bob"}, []string{"Bob"}},
+		"members, no base":   {Config{MemberOf: []string{"cn=sales," + u.dn}}, []string{"Ada", "Bob"}, []string{"Bob"}},
+		"members, elsewhere": {Config{Base: u.server.Base, MemberOf: []string{"cn=new," + u.dn}}, nil, []string{"Ada"}},
+		"unit of member_of":  {Config{Base: u.server.Base, MemberOf: []string{in}}, []string{"Ada", "Bob"}, []string{"Bob"}},
+		"filter":             {Config{Base: u.server.Base, Filter: "(&(objectClass=person)(ou:dn:=in)(ou:dn:=" + strings.TrimPrefix(strings.Split(u.dn, ",")[0], "ou=") + "))"}, []string{"Ada", "Bob"}, []string{"Bob"}},
+	}
+	if suite == openldap {
+		c := cases["filter"]
+		c.cfg.Filter = "(&(objectClass=person)(entryDN:dnSubtreeMatch:=" + in + "))"
+		cases["filter by entryDN"] = c
+		c.cfg = Config{Base: u.server.Base, Filter: "(&(objectClass=person)(description=" + u.dn + "))", Fields: record.Fields{Name: "entryDN"}}
+		c.before, c.after = []string{"cn=Ada,ou=team," + in}, []string{"cn=Ada,ou=team," + out}
+		cases["field"] = c
+	}
+	add(t, u.conn, in, "objectClass=organizationalUnit")
+	add(t, u.conn, out, "objectClass=organizationalUnit")
+	add(t, u.conn, "ou=team,"+in, "objectClass=organizationalUnit")
+	addPerson(t, u.conn, "cn=Ada,ou=team,"+in, "description="+u.dn)
+	addPerson(t, u.conn, "cn=Bob,"+in)
+	add(t, u.conn, "cn=sales,"+u.dn, "objectClass=groupOfNames", "member=cn=Ada,ou=team,"+in, "member=cn=Bob,"+in)
+	add(t, u.conn, "cn=new,"+u.dn, "objectClass=groupOfNames", "member=cn=Ada,ou=team,"+out)
+	checkpoints, open := map[string]bridge.Checkpoint{}, map[string]*Source{}
+	for name, c := range cases {
+		cfg := usual(u)
+		cfg.Base, cfg.MemberOf, cfg.Filter, cfg.Fields = c.cfg.Base, c.cfg.MemberOf, c.cfg.Filter, c.cfg.Fields
+		open[name] = opened(t, cfg)
+		var names []string
+		names, _, _, checkpoints[name] = ran(t, open[name], "")
+		want(t, names, c.before...)
+	}
+	for name := range cases {
+		if names, _, run, _ := ran(t, open[name], checkpoints[name]); len(names) > 0 || run.Initial() {
+			t.Errorf("%s: nothing changed, and a run brought %q (initial: %t)", name, names, run.Initial())
+		}
+	}
+	if err := u.conn.ModifyDN(client.NewModifyDNRequest("ou=team,"+in, "ou=team", true, out)); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			names, _, run, _ := ran(t, open[name], checkpoints[name])
+			if want(t, names, c.after...); !run.Initial() {
+				t.Error("the run was not an initial one")
+			}
+		})
+	}
+}
+
 func TestMembersOfGroupsAndUnits(t *testing.T) {
 	u := newUnit(t, openldap, "")
 	add(t, u.conn, "ou=people,"+u.dn, "objectClass=organizationalUnit")

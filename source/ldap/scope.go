@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -51,7 +52,7 @@ func isBelow(dn, above string) bool {
 const (
 	anyEntry   = "(objectClass=*)"
 	groupEntry = "(|(objectClass=group)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfMembers)(objectClass=posixGroup))"
-	containers = "(|(objectClass=organizationalUnit)(objectClass=organization)(objectClass=domain)(objectClass=dcObject)(objectClass=container)(objectClass=locality)(objectClass=country))"
+	containers = "(|(objectClass=organizationalUnit)(objectClass=organization)(objectClass=domain)(objectClass=dcObject)(objectClass=container)(objectClass=nsContainer)(objectClass=locality)(objectClass=country))"
 )
 
 // contacts is the filter of entries that are contacts.
@@ -250,8 +251,8 @@ func (s *sum) add(texts ...string) {
 func (s sum) String() string { return fmt.Sprintf("%016x", uint64(s)) }
 
 // shape returns a digest of what decides which entries belong to the contacts, though the entries do not change with it:
-// the containers below bases that are not whole naming contexts, and the groups of member_of. Where it is another one than that of
-// a checkpoint, everything is read.
+// the containers below bases, unless a base is a whole naming context that no entry can leave and no DN matters, and the groups of
+// member_of. Where it is another one than that of a checkpoint, everything is read.
 func (r *reader) shape(ctx context.Context) (string, error) {
 	var s sum
 	for _, p := range r.parts {
@@ -264,7 +265,7 @@ func (r *reader) shape(ctx context.Context) (string, error) {
 				s.add("uid", uid)
 			}
 		}
-		if r.isContext(p.base) && !r.mapping.usesDN() {
+		if r.isContext(p.base) && !r.looksAtDN(p) {
 			continue
 		}
 		err := r.search(ctx, query{base: p.base, scope: client.ScopeWholeSubtree, filter: containers, wanted: []string{r.mapping.idNative}}, func(e *client.Entry) error {
@@ -312,6 +313,18 @@ func (r *reader) contextsOf() []string {
 	return list
 }
 
+// onDN finds in a filter what looks at the names of an entry: every part of its DN (RFC 4515: ":dn"), or an attribute that is its DN.
+var onDN = regexp.MustCompile(`(?i):dn:|\(\s*(entryDN|distinguishedName|msDS-parentdistname)\b`)
+
+// looksAtDN reports whether the names of the containers that an entry is in decide if it is a contact of a part, or what it holds: an
+// entry is not changed when one of them is renamed or moved.
+func (r *reader) looksAtDN(p part) bool {
+	return p.members != nil && len(p.members.dns) > 0 || onDN.MatchString(p.filter) || r.mapping.usesDN()
+}
+
+// dnAttributes are what servers make of an entry's DN when they are asked, in lower case.
+var dnAttributes = []string{dnColumn, "entrydn", "distinguishedname", "msds-parentdistname", "canonicalname"}
+
 func (m *mapping) usesDN() bool {
-	return slices.ContainsFunc(m.used, func(u usedColumn) bool { return m.columns[u.index] == dnColumn })
+	return slices.ContainsFunc(m.used, func(u usedColumn) bool { return slices.Contains(dnAttributes, u.group) })
 }

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/test/mysqltest"
 	"github.com/contactbridge/contactbridge/source"
 )
@@ -299,12 +300,34 @@ func TestValuesAreTheSameOnEveryPage(t *testing.T) {
 	expect(t, "pages", texts[1], "0 false 0 1.50 What?0;1 true 1 2.25 What?1;2 false 2 3.00 What?2;3 false 3  What?3;")
 }
 
+// A column of times may say by one of them that a contact is not gone.
+func TestTimesThatStandForNever(t *testing.T) {
+	for _, typ := range []string{"datetime(6)", "date"} {
+		db := mariadb.Database(t, `SET sql_mode = ''; CREATE TABLE c (id int PRIMARY KEY, name text, gone `+typ+`);
+			INSERT INTO c VALUES (1, '', '9999-12-31'), (2, '', '0000-00-00'), (3, '', '0001-01-01'), (4, '', '1900-01-00'), (5, '', '1970-01-01'), (6, '', '2026-11-29')`)
+		got, _ := read(t, db.User(t, "PROCESS"), `{table: c, id: id, deleted: gone, fields: {name: name}}`).run(t, "", 10)
+		text := ""
+		for _, c := range got {
+			text += fmt.Sprintf("%s %v;", c.Contact.ID, c.Deleted)
+		}
+		expect(t, typ, text, "1 false;2 false;3 false;4 false;5 false;6 true;")
+	}
+}
+
 // Ids of every type are found again, in the order of the database.
 func TestIdsOfEveryType(t *testing.T) {
 	for typ, want := range map[string]string{
 		"bigint":                                 "-5 9 10 9007199254740992 9007199254740993",
 		"bigint unsigned":                        "9 10 9007199254740993 18446744073709551614 18446744073709551615",
 		"decimal(30,2)":                          "9.00 10.00 9007199254740992.01 9007199254740992.02",
+		"decimal(40,0)":                          "1 9999999999999999999999999999999999999998 9999999999999999999999999999999999999999",
+		"decimal(38,38)":                         "0.00000000000000000000000000000000000001 0.00000000000000000000000000000000000002 0.10000000000000000000000000000000000000",
+		"decimal(65,5) unsigned":                 "1.50000 999999999999999999999999999999999999999999999999999999999999.99998 999999999999999999999999999999999999999999999999999999999999.99999",
+		"double":                                 "-1.5 5e-324 0.1 0.30000000000000004 9.007199254740991e15 1.7976931348623157e308",
+		"double(20,2)":                           "0.07 1.10 9999999999999.98 9999999999999.99",
+		"float":                                  "-3.5 0.10000000149011612 0.10000000894069672 16777214 16777215 16777216",
+		"float(7,2)":                             "0.10000000149011612 1.100000023841858 99999.9921875",
+		"bit(12)":                                "1 2 49 50 4000",
 		"binary(16)":                             "00000000000000000000000000000001 10203000000000000000000000000000 ff000000000000000000000000000000",
 		"uuid":                                   "123e4567-e89b-12d3-a456-426655440000 123e4567-e89b-12d3-a456-426655440001",
 		"varchar(20) COLLATE utf8mb4_general_ci": "a B c Zoë 😀",
@@ -315,8 +338,11 @@ func TestIdsOfEveryType(t *testing.T) {
 			db := mariadb.Database(t, "CREATE TABLE c (id "+typ+" PRIMARY KEY, name text, updated_at datetime, KEY (updated_at, id))")
 			for _, id := range strings.Fields(want) {
 				value := "'" + id + "'"
-				if typ == "binary(16)" {
+				switch typ {
+				case "binary(16)":
 					value = "UNHEX(" + value + ")"
+				case "bit(12)":
+					value = id
 				}
 				db.Run(t, "INSERT INTO c VALUES ("+value+", 'x', '2026-01-01')")
 			}
@@ -336,6 +362,17 @@ func TestIdsOfEveryType(t *testing.T) {
 				expect(t, "the next run", ids(got), "")
 			}
 		})
+	}
+}
+
+// A number with a point is no stamp: two changes may have the same.
+func TestFloatingNumbersAreNoStamps(t *testing.T) {
+	for _, typ := range []string{"float", "double", "decimal(20,6)"} {
+		db := mariadb.Database(t, "CREATE TABLE c (id int PRIMARY KEY, name text, updated_at "+typ+")")
+		_, err := read(t, db.User(t, "PROCESS"), plain).Begin(t.Context(), "")
+		if said := failure.Of(err); !strings.Contains(said.Message, "updated cannot be read as a stamp") || !strings.Contains(said.Hint, "casts to such a type") {
+			t.Errorf("%s: %v (%s)", typ, err, said.Hint)
+		}
 	}
 }
 

@@ -35,12 +35,12 @@ func parameter(_ int, as string) string {
 		return "UNHEX(?)"
 	case as == asExact:
 		return "CAST(CONVERT(? USING utf8mb4) AS BINARY)"
-	case unsigned:
+	case unsigned, as == "BIT":
 		return "CAST(? AS UNSIGNED)"
 	case integers[as]:
 		return "CAST(? AS SIGNED)"
-	case as == "DECIMAL":
-		return "CAST(? AS DECIMAL(65, 30))"
+	case strings.HasPrefix(as, "DECIMAL("):
+		return "CAST(? AS " + as + ")"
 	case as == "DATETIME", as == "TIMESTAMP":
 		return "CAST(? AS DATETIME(6))"
 	case as == "DATE":
@@ -66,6 +66,10 @@ func typeOf(rows sqldriver.Rows, column int) sqltable.Type {
 	case isInteger(t.SQL):
 		t.Stamp, t.CheckID = sqltable.Integers, checkInteger
 		t.Digits = integers[t.SQL] // one without a sign may be written with zeros before it (ZEROFILL)
+	case t.SQL == "BIT":
+		t.CheckID = checkInteger
+	case t.SQL == "DECIMAL":
+		_, t.Native, _ = rows.(sqldriver.RowsColumnTypePrecisionScale).ColumnTypePrecisionScale(column)
 	}
 	if t.Stamp == sqltable.Instants || t.Stamp == sqltable.Walls {
 		digits, _, _ := rows.(sqldriver.RowsColumnTypePrecisionScale).ColumnTypePrecisionScale(column)
@@ -103,6 +107,8 @@ func selectValue(e sqltable.Expression) (sql string, lists sqltable.JSON) {
 		return e.SQL, sqltable.NotJSON
 	case e.Field == "id" && isBytes(typ):
 		return "LOWER(HEX(" + e.SQL + "))", sqltable.NotJSON
+	case e.Field == "id" && typ == "FLOAT": // the text of a FLOAT has six digits: it is another number, and that of several ids
+		return "CAST(" + e.SQL + " + 0e0 AS CHAR)", sqltable.NotJSON
 	case typ == "BIT": // as a text it is a byte of that value
 		return "CAST(" + e.SQL + " + 0 AS CHAR)", sqltable.NotJSON
 	case e.Field == record.FieldPhones && typ == "DOUBLE":
@@ -178,6 +184,8 @@ func (s *session) adaptID(ctx context.Context, t *sqltable.Table, own *shape) (e
 	case isBytes(typ):
 		t.ID.As = asBytes
 		return nil
+	case typ == "DECIMAL":
+		t.ID.As = fmt.Sprintf("DECIMAL(65, %d)", t.ID.Type.Native) // as many digits after the point as the type has leave enough before it
 	case typ == "ENUM", typ == "SET": // they sort by the place in their list, but are compared with a text as texts
 		own.bytewise = true
 	case typ == "CHAR", typ == "VARCHAR", strings.HasSuffix(typ, "TEXT"):

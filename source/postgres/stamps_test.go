@@ -194,6 +194,17 @@ func TestDeletedOfEveryTypeD7(t *testing.T) {
 	}
 }
 
+// A column of times may say by one of them that a contact is not gone.
+func TestTimesThatStandForNever(t *testing.T) {
+	for _, columnType := range []string{"timestamptz", "timestamp", "date"} {
+		db := server.Database(t, `CREATE TABLE customers (id int PRIMARY KEY, updated_at timestamptz DEFAULT now() - interval '1 hour', gone `+columnType+`)`,
+			`INSERT INTO customers (id, gone) VALUES (1, '9999-12-31'), (2, '10000-01-01'), (3, '20000-01-01'), (4, '294275-12-31'), (5, 'infinity'), (6, '-infinity'),
+			(7, '4713-01-01 BC'), (8, '0001-01-01'), (9, '1900-01-01'), (10, '1970-01-01'), (11, '2026-11-29')`)
+		got, _ := open(t, db.DSN, `{table: customers, id: id, updated: updated_at, deleted: gone, fields: {name: id}}`).run(t, "", 0)
+		expect(t, columnType, ids(got), "1 2 3 4 5 6 7 8 9 10 -11")
+	}
+}
+
 // E2: in a procedure that commits, statement_timestamp() is older than the transaction, even between two of them.
 func TestProceduresThatCommitE2(t *testing.T) {
 	db := server.Database(t, customers,

@@ -166,16 +166,21 @@ func deletionsAreChanges(x *exam) {
 }
 
 func goneMeansTheSameEverywhere(x *exam) {
-	want := x.settle(12)
-	for i, no := range []string{"", "0", "false", "F", "n", "N", "No", "0.0", "0000-00-00", "null"} {
+	no := []string{
+		"", "0", "false", "F", "n", "N", "No", "0.0", "0000-00-00", "null", "No.", "9999-12-31T23:59:59Z", "10000-01-01", "31.12.9999", "12/31/9999", "99991231",
+		"1970-01-01 01:00:00+01", "01.01.1970", "01.01.0001 00:00:00", "1900-01-00", "Thu, 01 Jan 1970 00:00:00 GMT", "infinity",
+	}
+	want := x.settle(len(no) + 2)
+	for i, no := range no {
 		x.must(x.service.Mark(x.service.Now(), want[i], no), "mark a contact")
 	}
-	for _, yes := range []string{"1", "true", "Y", "x", "2026-11-29 10:00:00"} {
-		x.must(x.service.Mark(x.service.Now(), want[11], yes), "mark a contact")
+	last := len(want) - 1
+	for _, yes := range []string{"1", "true", "Y", "x", "2026-11-29 10:00:00", "29.11.2026"} {
+		x.must(x.service.Mark(x.service.Now(), want[last], yes), "mark a contact")
 		r := newReplica()
-		r.contacts[want[11].ID] = want[11]
+		r.contacts[want[last].ID] = want[last]
 		x.mustSync(r, 5, nil)
-		x.equal(r, want[:11], fmt.Sprintf("with deleted columns that say no, and one that says %q", yes))
+		x.equal(r, want[:last], fmt.Sprintf("with deleted columns that say no, and one that says %q", yes))
 	}
 }
 

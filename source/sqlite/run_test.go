@@ -324,6 +324,7 @@ func TestDeletedRows(t *testing.T) {
 	f := stampedFile(t, stampings["sql"])
 	for kind, sql := range map[string]string{
 		"time": "CASE WHEN id IN (2, 4) THEN u END", "number": "id IN (2, 4)", "real": "CASE WHEN id IN (2, 4) THEN 0.5 ELSE 0.0 END", "text": "CASE WHEN id IN (2, 4) THEN 'yes' ELSE '' END",
+		"never as a number": "CASE WHEN id IN (2, 4) THEN 20261129 ELSE 99991231 END", "never as a real": "CASE WHEN id IN (2, 4) THEN 20261129.0 ELSE 99991231.0 END",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			r := open(t, f.path, `{table: customers, id: id, updated: u, deleted: "`+sql+`", fields: {name: name}}`)

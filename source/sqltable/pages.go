@@ -167,8 +167,10 @@ func gone(v keyset.Value) bool {
 	switch v.Kind {
 	case keyset.None:
 		return false
-	case keyset.Int, keyset.Real: // the text of a number is a zero if the number is
-		return v.Int != 0 || v.Real != 0
+	case keyset.Int:
+		return v.Int != 0 && source.IsGone(strconv.FormatInt(v.Int, 10))
+	case keyset.Real:
+		return v.Real != 0 && source.IsGone(strconv.FormatFloat(v.Real, 'f', -1, 64))
 	}
 	return source.IsGone(v.Text)
 }
