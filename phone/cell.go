@@ -13,7 +13,7 @@ import (
 // ParseAll reads a text that may hold several numbers: JSON, or numbers with semicolons, commas, line breaks, slashes, words
 // such as "or" and other separators between them. It returns all of them in their order, also those that are not valid, as
 // they are written; what has no digits is left out. A separator inside one number does not split it. Where the text is one
-// number or no number, or is over 4000 bytes long, it returns the text as one number.
+// number or no number, or is over 4000 bytes long, it returns the text as one number. JSON that holds no value, such as [], is none.
 //
 // Reading the Raw or E164 of a number again gives that number alone.
 func ParseAll(raw, region string) []Number {
@@ -29,7 +29,7 @@ func ParseAll(raw, region string) []Number {
 }
 
 // Split returns the parts of a text that are phone numbers of their own, as [ParseAll] reads them. Where the text is one
-// number or no number, it returns the text, unchanged.
+// number or no number, it returns the text, unchanged. It returns no parts of JSON that holds no value, such as [].
 func Split(raw, region string) []string {
 	if IsOne(raw) || len(raw) > maxTexts {
 		return []string{raw}
@@ -38,7 +38,7 @@ func Split(raw, region string) []string {
 		return splitEach(values, region)
 	}
 	if isDocument(raw) && json.Valid([]byte(raw)) {
-		return []string{raw} // it holds no number
+		return []string{raw} // it says something else
 	}
 	switch text, lost := unsheet(raw); {
 	case text != raw && !onlyDigits(text): // a formula, which may hold anything
@@ -72,7 +72,7 @@ func splitRestored(raw, region string) []string {
 	if lost || text == raw {
 		return []string{raw}
 	}
-	if parts := Split(text, region); len(parts) > 1 || changesValue(raw, parts[0], region) {
+	if parts := Split(text, region); len(parts) != 1 || changesValue(raw, parts[0], region) {
 		return parts
 	}
 	return []string{raw}

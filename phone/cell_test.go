@@ -102,7 +102,11 @@ func TestSeveralNumbersInOneCell(t *testing.T) {
 		{`[447911123468, 442079460111.0]`, "GB", gb},
 		{`{"number":"07911123468","extension":"12","country":"44"}`, "GB", "+447911123468x12"},
 		{`{"phones":[{"phone":"07911123468"}, null, true]}`, "GB", "+447911123468"},
-		{`[]`, "GB", "<[]>"},
+		{`["", {"number":"07911123468"}, {"number":null}]`, "GB", "+447911123468"},
+		{`[]`, "GB", ""},
+		{`[""," ",null]`, "GB", ""},
+		{`{"type":"work","number":""}`, "GB", ""},
+		{`[,]`, "GB", "<[,]>"},
 	} {
 		if got := partsOf(c.raw, c.region); got != c.want {
 			t.Errorf("%q in %s: %s, want %s", c.raw, c.region, got, c.want)

@@ -27,6 +27,7 @@ func EachWebsite(list []string) []string {
 }
 
 func isJSON(text string) bool {
+	text = trimBlanks(text)
 	return text != "" && (text[0] == '[' || text[0] == '{' || text[0] == '"')
 }
 

@@ -69,10 +69,35 @@ func TestSeveralWebsitesInOneCell(t *testing.T) {
 	}
 }
 
-func TestJSONThatSaysNothingMeansItself(t *testing.T) {
-	for _, text := range []string{"[]", "{}", "[null]", `{"type":"work"}`, "[1", "[1] [2]", "{1}", strings.Repeat("[", 50) + "1" + strings.Repeat("]", 50), "12"} {
+// saysNothing are JSON texts that hold no value.
+var saysNothing = []string{
+	"[]", " [ ] ", "{}", `""`, `" "`, "[null]", `[""]`, `["", " "]`, "[[]]", "[{}]", "[false]", `{"number":null}`, `{"home":"","work":[]}`,
+	`{"type":"work"}`, `[{"type":"work","number":""},{"primary":true,"value":null}]`, `{"id":7,"name":"Jane","email":""}`,
+}
+
+func TestJSONThatSaysNothingHoldsNoValue(t *testing.T) {
+	for _, text := range saysNothing {
+		if values, ok := cell.JSON(text); !ok || len(values) > 0 {
+			t.Errorf("%q: %q, %t", text, values, ok)
+		}
+		if list := cell.EachEmail([]string{text, "a@x.example"}); !slices.Equal(list, []string{"a@x.example"}) {
+			t.Errorf("e-mail addresses of %q: %q", text, list)
+		}
+		if list := cell.EachWebsite([]string{text, "a.example"}); !slices.Equal(list, []string{"a.example"}) {
+			t.Errorf("websites of %q: %q", text, list)
+		}
+	}
+}
+
+func TestTextThatIsNoListOfValuesMeansItself(t *testing.T) {
+	for _, text := range []string{
+		"[1", "[1] [2]", "{1}", "[,]", "[] []", "{]", "[}", strings.Repeat("[", 50) + "1" + strings.Repeat("]", 50), "12", "null", `{"remark":"none"}`, `{"id":12345678,"label":"x"}`,
+	} {
 		if values, ok := cell.JSON(text); ok {
 			t.Errorf("%q holds %q", text, values)
+		}
+		if list := cell.EachEmail([]string{text}); !slices.Equal(list, []string{text}) {
+			t.Errorf("e-mail addresses of %q: %q", text, list)
 		}
 	}
 	if values, ok := cell.JSON(`{"b":"1234","a":[5678,{"value":"9","ext":"7"}]}`); !ok || strings.Join(values, "|") != "1234|5678|9 ext. 7" {

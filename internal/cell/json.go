@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,7 +12,8 @@ import (
 
 // JSON returns the texts and numbers of a JSON array or object in their order, those of nested ones too, or a text in quotes. Of an object that
 // has a key such as value, number, phone or email it is the values of these; of any other object, all values but those that
-// only describe it, such as its type. ok is false where the text is neither, or holds no value: it means itself then.
+// only describe it, such as its type. It returns no values where nothing is said, as in [], {"number": null} or {"type": "work"}. ok is false
+// where the text is not JSON, or says something else than values: it means itself then.
 func JSON(text string) (values []string, ok bool) {
 	text = strings.TrimSpace(text)
 	if len(text) < 2 {
@@ -23,7 +25,7 @@ func JSON(text string) (values []string, ok bool) {
 		return nil, false
 	}
 	if values, ok := flat(text); ok {
-		return values, len(values) > 0
+		return values, true
 	}
 	return document(text)
 }
@@ -44,8 +46,8 @@ func flat(text string) (values []string, ok bool) {
 		if end < 0 || hasControl(rest[1:1+end]) {
 			return nil, false
 		}
-		if end > 0 { // an empty text is no value
-			values = append(values, rest[1:1+end])
+		if text := rest[1 : 1+end]; !isBlank(text) {
+			values = append(values, text)
 		}
 		rest = trimBlanks(rest[1+end+1:])
 		if rest == "]" {
@@ -56,6 +58,9 @@ func flat(text string) (values []string, ok bool) {
 		}
 	}
 }
+
+// isBlank reports whether a text is no value: it is empty, or nothing but space.
+func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
 // trimBlanks removes what JSON takes for space.
 func trimBlanks(text string) string { return strings.TrimLeft(text, " \t\r\n") }
@@ -81,7 +86,7 @@ func document(text string) (values []string, ok bool) {
 		return nil, false
 	}
 	values = root.leaves(nil)
-	return values, len(values) > 0
+	return values, len(values) > 0 || root.saysNothing()
 }
 
 // maxDepth is how deep arrays and objects may be nested.
@@ -155,10 +160,16 @@ var describingKeys = map[string]bool{
 	"extension": true, "ext": true,
 }
 
+// qualifyingKeys are the describing keys that say nothing alone.
+var qualifyingKeys = map[string]bool{
+	"type": true, "types": true, "label": true, "kind": true, "rel": true, "primary": true, "preferred": true, "pref": true, "default": true,
+	"verified": true, "position": true, "order": true,
+}
+
 // leaves appends the texts of a node.
 func (n node) leaves(to []string) []string {
 	if n.isText {
-		if n.text != "" {
+		if !isBlank(n.text) {
 			to = append(to, n.text)
 		}
 		return to
@@ -179,6 +190,24 @@ func (n node) leaves(to []string) []string {
 	return append(to, n.pick(func(key string, value node) bool {
 		return !describingKeys[key] && (!value.isText || !value.broken && looksLikeValue(value.text))
 	})...)
+}
+
+// saysNothing reports whether a node holds no value, and nothing that could be meant for one: what describes a value does not count
+// where that value is empty.
+func (n node) saysNothing() bool {
+	if n.isText {
+		return isBlank(n.text)
+	}
+	isEmpty := slices.ContainsFunc(n.keys, func(key string) bool { return valueKeys[key] })
+	for i, item := range n.nodes {
+		if n.keys != nil && (qualifyingKeys[n.keys[i]] || isEmpty && describingKeys[n.keys[i]]) {
+			continue
+		}
+		if !item.saysNothing() {
+			return false
+		}
+	}
+	return true
 }
 
 // hasFraction reports whether a number is a measure, such as a degree of latitude, that no telephone number is stored as.

@@ -31,6 +31,21 @@ func TestListsOfTheSourceStayWhatTheyAre(t *testing.T) {
 	}
 }
 
+func TestJSONWithoutAValueIsNotSent(t *testing.T) {
+	for _, nothing := range []string{"[]", "{}", `[""]`, "[null]", `[{"type":"work","number":""}]`, `{"value":null}`} {
+		for _, phones := range []config.Phones{{Region: "US", Format: config.FormatE164}, {Format: config.FormatAsIs}} {
+			c := contact.Contact{ID: "1", Phones: []string{nothing}, Emails: []string{nothing}, Websites: []string{nothing}}
+			if leaves := phones.Leaves(); leaves != nil && leaves(&c) {
+				t.Errorf("%s is left as it is", nothing)
+			}
+			phones.Prepare()(&c)
+			if len(c.Phones)+len(c.Emails)+len(c.Websites) > 0 {
+				t.Errorf("of %s is sent: %q, %q, %q", nothing, c.Phones, c.Emails, c.Websites)
+			}
+		}
+	}
+}
+
 // What was sent, read as a foreign bridge's, is sent as it is.
 func FuzzPrepareTwice(f *testing.F) {
 	f.Add("07911123468;02079460111", "a@x ::: b@y", "a.example; b.example", "UK", uint8(0))

@@ -3,6 +3,7 @@
 package jsonrecord
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ const (
 // Columns are the columns of a file's records.
 type Columns struct {
 	names  []string
+	byName map[string]int
 	root   node
 	wanted map[string]bool
 	over   bool     // there are more
@@ -33,13 +35,13 @@ type Columns struct {
 type node struct {
 	path   string
 	column int // of values that are no objects, or -1
-	object int // of the whole object, or -1
+	object int // of the whole object, or -1; the same column, where there are both
 	keys   map[string]*node
 }
 
 // NewColumns returns the columns of a file of which no record has been seen. wanted are those that the configuration names.
 func NewColumns(wanted []string) *Columns {
-	c := &Columns{root: node{column: -1, object: -1}, wanted: map[string]bool{}}
+	c := &Columns{byName: map[string]int{}, root: node{column: -1, object: -1}, wanted: map[string]bool{}}
 	for _, name := range file.Names(wanted) {
 		c.wanted[name] = true
 	}
@@ -67,21 +69,28 @@ func (c *Columns) child(of *node, key []byte) *node {
 	return n
 }
 
-// add makes a column.
-func (c *Columns) add(name string) int {
-	c.names = append(c.names, name)
-	return len(c.names) - 1
+// column returns the column of a path, which is new if there is none. A path is one column, whatever records have there: a text, a list or an
+// object, or a key with dots in it.
+func (c *Columns) column(path string) int {
+	i, ok := c.byName[path]
+	if !ok {
+		i = len(c.names)
+		c.names, c.byName[path] = append(c.names, path), i
+	}
+	return i
 }
 
 // Finish adds the columns that are configured and in no record: keys without a value are often left out.
 func (c *Columns) Finish() {
 	for wanted := range c.wanted {
-		if !slices.Contains(c.names, wanted) {
+		if _, ok := c.byName[wanted]; !ok {
 			c.absent = append(c.absent, wanted)
 		}
 	}
 	slices.Sort(c.absent)
-	c.names = append(c.names, c.absent...)
+	for _, path := range c.absent {
+		c.column(path)
+	}
 }
 
 // Names lists the columns in the order in which the file has them first.
@@ -114,11 +123,46 @@ var containers = map[string]bool{
 }
 
 // Usual returns what the columns mean by their usual names. Of one within an object the last key counts (address.city), or the one
-// before where that only says that it is the value (company.name). The id is a key of the record itself.
+// before where that only says that it is the value (company.name). The id is a key of the record itself. A key that holds a text in some records
+// and an object in others gives both.
 func (c *Columns) Usual() record.Guess {
-	called := make([]string, len(c.names))
+	g := usual(c.names)
+	for i := range g.Fields {
+		c.addOtherForm(&g.Fields[i])
+	}
+	return g
+}
+
+// addOtherForm adds to the columns of a field that is one text those of the same key's other form: company.name to company, and name to
+// name.first and name.last. A record has only one of the two.
+func (c *Columns) addOtherForm(f *record.Guessed) {
+	if (record.Column{Field: f.Field}).IsList() {
+		return // it takes all columns
+	}
+	others := usual(slices.DeleteFunc(slices.Clone(c.names), func(name string) bool { return slices.Contains(f.Columns, name) }))
+	for _, other := range others.Fields {
+		if other.Field == f.Field && (areWithin(other.Columns, f.Columns) || areWithin(f.Columns, other.Columns)) {
+			f.Columns, f.Join = append(f.Columns, other.Columns...), cmp.Or(f.Join, other.Join, " ")
+		}
+	}
+}
+
+// areWithin reports whether columns are keys of the objects that the only one of others is.
+func areWithin(columns, others []string) bool {
+	return len(others) == 1 && !slices.ContainsFunc(columns, func(name string) bool { return !isWithin(name, others[0]) })
+}
+
+// isWithin reports whether a column is a value within the objects that another one is.
+func isWithin(name, object string) bool {
+	rest, ok := strings.CutPrefix(name, object)
+	return ok && strings.HasPrefix(rest, ".")
+}
+
+// usual returns what columns mean by their usual names.
+func usual(names []string) record.Guess {
+	called := make([]string, len(names))
 	columns := map[string]string{}
-	for i, name := range c.names {
+	for i, name := range names {
 		called[i] = usualName(name)
 		if _, taken := columns[called[i]]; taken && called[i] != name {
 			called[i] = name

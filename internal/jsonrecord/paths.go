@@ -9,7 +9,7 @@ func Of(paths []string) *Columns {
 			continue
 		}
 		c.wanted[path] = true
-		c.root.take(path, path, c.add(path))
+		c.root.take(path, path, c.column(path))
 	}
 	return c
 }

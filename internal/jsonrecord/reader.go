@@ -137,7 +137,7 @@ func (r *Reader) object(of *node, depth int) error {
 	}
 	if of != nil && of.path != "" && r.columns.wanted[of.path] {
 		if of.object < 0 && r.learns {
-			of.object = r.columns.add(of.path)
+			of.object = r.columns.column(of.path)
 			r.grow()
 		}
 		r.set(of.object, r.text[start:r.decoder.InputOffset()])
@@ -175,7 +175,7 @@ func (r *Reader) value(of *node, depth int) error {
 		if !r.learns {
 			return nil
 		}
-		of.column = r.columns.add(of.path)
+		of.column = r.columns.column(of.path)
 		r.grow()
 	}
 	switch {

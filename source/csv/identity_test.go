@@ -47,6 +47,10 @@ func TestIDsAreMadeOfNameAddressAndNumber(t *testing.T) {
 	if len(sorted) != 2 || sorted[0] != sorted[1]+"-2" {
 		t.Errorf("sorted by updated: %q", sorted)
 	}
+	first := idsOf(t, "id: auto", "name,email,phone,phone 2\nBob,b@x.example,5550100,\nBob,[],[],5550100\nBob,\"[\"\"b@x.example\"\"]\",\"[\"\" \"\"]\",5550100\n")
+	if len(first) != 3 || first[1] == first[0] || first[2] != first[0]+"-2" {
+		t.Errorf("the first cell holds no value: %q", first)
+	}
 	nothing := idsOf(t, "id: auto\nfields: {name: name}", "name,city\n,Rome\n,Oslo\n")
 	if len(nothing) != 2 || nothing[0] == nothing[1] {
 		t.Errorf("rows without name, address and number: %q", nothing)

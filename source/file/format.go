@@ -42,6 +42,9 @@ type Traits struct {
 	// Lists says that values which are JSON arrays or objects are lists and objects, as those of a property that may be
 	// repeated. Otherwise they are so in expressions and in the fields that are lists, and texts in others.
 	Lists bool
+	// Nested says that values may be objects, and that a column a.b is a value in the objects of a column a. A column that the
+	// configuration names then holds these objects whole.
+	Nested bool
 }
 
 // An Input is the content of one file. It does not change while it is read; if the file does, the engine notices.

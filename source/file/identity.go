@@ -182,11 +182,11 @@ func (i *identity) number(row *record.Row, offset int64) {
 func (m *mapping) makeID(row *record.Row, values [][]byte) string {
 	c := &row.Contact
 	parts := []string{strings.ToLower(strings.Join(strings.Fields(c.Name), " ")), "", ""}
-	if len(c.Emails) > 0 {
-		parts[1] = strings.ToLower(strings.TrimSpace(cell.Emails(c.Emails[0])[0]))
+	if email, ok := firstValue(c.Emails, cell.Emails); ok {
+		parts[1] = strings.ToLower(strings.TrimSpace(email))
 	}
-	if len(c.Phones) > 0 {
-		parts[2] = digitsOf(phone.Split(c.Phones[0], "")[0])
+	if number, ok := firstValue(c.Phones, func(text string) []string { return phone.Split(text, "") }); ok {
+		parts[2] = digitsOf(number)
 	}
 	if strings.Join(parts, "") == "" {
 		for i := range m.columns {
@@ -199,6 +199,16 @@ func (m *mapping) makeID(row *record.Row, values [][]byte) string {
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return autoID + "-" + hex.EncodeToString(sum[:10])
+}
+
+// firstValue returns the first value of a list of cells. ok is false where none of them holds one.
+func firstValue(cells []string, read func(string) []string) (value string, ok bool) {
+	for _, text := range cells {
+		if values := read(text); len(values) > 0 {
+			return values[0], true
+		}
+	}
+	return "", false
 }
 
 func digitsOf(number string) string {

@@ -21,6 +21,7 @@ type mapping struct {
 	updated *record.Expression // nil if not configured
 	deleted *record.Expression // nil if not configured
 	knows   bool               // the usual columns are those that the format knows
+	whole   bool               // a column that is used may hold objects, whose values are columns too
 }
 
 // newMapping compiles the configuration over a version's columns. A version in which no file has columns holds no records: it has
@@ -60,6 +61,7 @@ func (v *version) addUnknown(err error) (added bool) {
 // compile compiles the configuration over the columns that a version has.
 func (f *files) compile(v *version) (*mapping, error) {
 	cfg, m := f.factory.cfg, &mapping{columns: v.columns}
+	m.whole = f.factory.traits.Nested && !cfg.Fields.Empty()
 	compiler := f.factory.compiler()
 	if mapper, ok := v.parts[0].table.(Mapper); ok {
 		guess := mapper.Usual()
@@ -139,14 +141,32 @@ func (v *version) without(name string) int {
 // unused lists the columns that go nowhere, by name.
 func (m *mapping) unused() []string {
 	var list []string
-	for _, i := range m.fields.Unused(m.id.expression, m.updated, m.deleted) {
+	unused := m.fields.Unused(m.id.expression, m.updated, m.deleted)
+	isUsed := func(name string) bool {
+		i := slices.Index(m.columns, name)
+		return i >= 0 && !slices.Contains(unused, i)
+	}
+	for _, i := range unused {
 		name := m.columns[i]
-		if name == "" {
+		switch {
+		case name == "":
 			name = fmt.Sprintf("(column %d)", i+1)
+		case m.whole && isPart(name, isUsed):
+			continue
 		}
 		list = append(list, name)
 	}
 	return list
+}
+
+// isPart reports whether a column is a value in the objects of one that is used.
+func isPart(name string, isUsed func(string) bool) bool {
+	for i := range len(name) {
+		if name[i] == '.' && isUsed(name[:i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // Text returns a value as the engine takes it, for a format that looks at values itself: see [Record.Values].

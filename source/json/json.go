@@ -24,7 +24,7 @@ var _ file.Format = format{}
 
 // Traits implements [file.Format].
 func (format) Traits() file.Traits {
-	return file.Traits{Name: "JSON", Extensions: []string{".json"}, Record: "record", Unit: "record", Lists: true}
+	return file.Traits{Name: "JSON", Extensions: []string{".json"}, Record: "record", Unit: "record", Lists: true, Nested: true}
 }
 
 // Open implements [file.Format]. Every record may have keys of its own, so it reads the whole file.

@@ -38,7 +38,7 @@ var _ file.Format = format{}
 
 // Traits implements [file.Format].
 func (format) Traits() file.Traits {
-	return file.Traits{Name: "JSON lines", Extensions: []string{".jsonl", ".ndjson"}, Record: "record", Unit: "line", Lists: true}
+	return file.Traits{Name: "JSON lines", Extensions: []string{".jsonl", ".ndjson"}, Record: "record", Unit: "line", Lists: true, Nested: true}
 }
 
 // Open implements [file.Format]. Every record may have keys of its own, so it reads the whole file.

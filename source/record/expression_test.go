@@ -281,6 +281,27 @@ func TestListsOfAFormatWhosePropertiesRepeat(t *testing.T) {
 	}
 }
 
+func TestJSONThatSaysNothingLeavesItsFieldOut(t *testing.T) {
+	fields := record.Fields{
+		Name: "name", Title: "title", Company: `title ?? "none"`, Address: `join([title, "Rome"], ", ")`, Country: "title",
+		CustomFields: record.CustomFields{{Key: "Title", Expression: "title"}},
+	}
+	m, err := record.Compiler{Lists: true}.Mapper(fields, []string{"name", "title"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, nothing := range []string{"[]", "{}", "[null]", `[""]`, "[{}]", `{"a":null}`, `{"a":{"b":[""]}}`} {
+		var row record.Row
+		row.Start("1", false)
+		if err := m.Fill(&row, bytesOf("Jane", nothing)); err != nil {
+			t.Fatal(err)
+		}
+		if c := row.Contact; c.Title != "" || c.Company != "none" || c.Address != "Rome" || c.Country != "" || len(c.CustomFields) > 0 {
+			t.Errorf("%s: %+v", nothing, c)
+		}
+	}
+}
+
 func TestValuesAreCleanedBeforeUse(t *testing.T) {
 	clean := func(value []byte) []byte { return []byte(strings.Trim(string(value), "= ")) }
 	m, err := record.Compiler{Clean: clean}.Mapper(record.Fields{Name: "a", Title: `a + "!"`}, []string{"a", "b"})

@@ -166,7 +166,7 @@ func (r *Row) put(s slot, c *Column, value string) {
 }
 
 // SetJSON puts the texts and numbers of JSON into a list: those of an array, of objects with a value, of nested arrays; or a
-// JSON text. It returns false where no value is found: the text means itself then.
+// JSON text; nothing of JSON that holds no value. It returns false where the value is not such JSON: it means itself then.
 func (r *Row) SetJSON(c *Column, value string) bool {
 	var text string
 	if value[0] == '"' && json.Unmarshal([]byte(value), &text) == nil {
@@ -177,12 +177,7 @@ func (r *Row) SetJSON(c *Column, value string) bool {
 	for _, text := range values {
 		r.Set(c, text)
 	}
-	return ok || isNothing(value)
-}
-
-// isNothing reports whether JSON holds no value: null, or empty arrays and objects.
-func isNothing(value string) bool {
-	return value == "null" || strings.Trim(strings.ReplaceAll(value, "null", ""), "[]{}, \n\t\r") == ""
+	return ok || value == "null"
 }
 
 // add appends a value that is not there yet. A list that is beyond a contact's bounds already, so that the contact is left out,

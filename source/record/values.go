@@ -94,8 +94,11 @@ func (b *budget) text(value any) (string, error) {
 	return "", fmt.Errorf("a value of type %T has no text", value)
 }
 
-// object returns an object as JSON.
+// object returns an object as JSON; an empty text where it says nothing.
 func (b *budget) object(value map[string]any) (string, error) {
+	if isEmpty(value) {
+		return "", nil
+	}
 	text, err := json.Marshal(value)
 	if err == nil {
 		err = b.takeText(len(text))
@@ -178,7 +181,12 @@ func isEmpty(value any) bool {
 	case []any:
 		return !slices.ContainsFunc(value, func(element any) bool { return !isEmpty(element) })
 	case map[string]any:
-		return len(value) == 0
+		for _, inner := range value {
+			if !isEmpty(inner) {
+				return false
+			}
+		}
+		return true
 	}
 	return false
 }

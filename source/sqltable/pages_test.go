@@ -63,6 +63,27 @@ func TestRowsAllocateNothing(t *testing.T) {
 	}
 }
 
+func TestJSONThatSaysNothingGivesNoValues(t *testing.T) {
+	table := &Table{Dialect: &Dialect{}, From: "t", ID: Operand{SQL: "(id)"}, Columns: []Column{
+		{Column: record.Column{Field: record.FieldPhones}, Lists: MaybeJSON}, {Column: record.Column{Field: record.FieldEmails}, Lists: IsJSON},
+	}}
+	table.complete()
+	p := newPages(&rowSession{}, table)
+	values := make([]keyset.Value, table.prefix)
+	for _, nothing := range []string{"[]", "{}", `[""]`, "[null]", `[{"type":"work","number":""}]`} {
+		p.texts = []string{nothing, nothing}
+		p.fill(values)
+		if c := p.row.Contact; len(c.Phones)+len(c.Emails) > 0 {
+			t.Errorf("%s gives %q and %q", nothing, c.Phones, c.Emails)
+		}
+	}
+	p.texts = []string{"[,]", "null"}
+	p.fill(values)
+	if c := p.row.Contact; len(c.Phones) != 1 || c.Phones[0] != "[,]" || len(c.Emails) > 0 {
+		t.Errorf("a text that is not JSON, and the null of JSON, give %q and %q", c.Phones, c.Emails)
+	}
+}
+
 // D7: a number in a deleted column means what its text means.
 func TestNumbersOfDeletedMeanWhatTheirTextMeansD7(t *testing.T) {
 	list := []keyset.Value{{Kind: keyset.Real, Real: math.NaN()}, {Kind: keyset.Real, Real: math.Inf(1)}, {Kind: keyset.Real, Real: math.Copysign(0, -1)}}
