@@ -136,9 +136,11 @@ func (r *Reader) object(of *node, depth int) error {
 		return err
 	}
 	if of != nil && of.path != "" && r.columns.wanted[of.path] {
-		if of.object < 0 && r.learns {
-			of.object = r.columns.add(of.path)
-			r.grow()
+		if r.learns {
+			if of.object < 0 {
+				of.object = r.column(of.path, of.column)
+			}
+			r.columns.learn(of.object, r.text[start:])
 		}
 		r.set(of.object, r.text[start:r.decoder.InputOffset()])
 	}
@@ -175,8 +177,10 @@ func (r *Reader) value(of *node, depth int) error {
 		if !r.learns {
 			return nil
 		}
-		of.column = r.columns.add(of.path)
-		r.grow()
+		of.column = r.column(of.path, of.object)
+	}
+	if r.learns {
+		r.columns.learn(of.column, raw)
 	}
 	switch {
 	case raw[0] == '"':
@@ -187,6 +191,15 @@ func (r *Reader) value(of *node, depth int) error {
 		r.set(of.column, raw)
 	}
 	return nil
+}
+
+// column returns the column of a path: the one that it has as an object and as any other value, or a new one.
+func (r *Reader) column(path string, known int) int {
+	if known < 0 {
+		known = r.columns.add(path)
+		r.grow()
+	}
+	return known
 }
 
 // set gives a column its value in this record.

@@ -96,6 +96,12 @@ type Mapper interface {
 	Usual() record.Guess
 }
 
+// A Truther is a [Table] with truth values, which are no texts: JSON's true and false.
+type Truther interface {
+	// Truths says of each column whether its values true and false are truth values: see [record.Compiler].
+	Truths() []bool
+}
+
 // Records reads a file record by record.
 type Records interface {
 	// Next reads the next record into r, and may use the memory of r again. It forgives what can be understood in one way only. A

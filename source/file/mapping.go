@@ -61,6 +61,7 @@ func (v *version) addUnknown(err error) (added bool) {
 func (f *files) compile(v *version) (*mapping, error) {
 	cfg, m := f.factory.cfg, &mapping{columns: v.columns}
 	compiler := f.factory.compiler()
+	compiler.Truths = v.truths()
 	if mapper, ok := v.parts[0].table.(Mapper); ok {
 		guess := mapper.Usual()
 		compiler.Guess, m.knows = &guess, true
@@ -81,6 +82,28 @@ func (f *files) compile(v *version) (*mapping, error) {
 	var err error
 	m.fields, err = compiler.Mapper(cfg.Fields, v.columns)
 	return m, errors.Join(append(wrong, err)...)
+}
+
+// truths says of each column whether a file has truth values in it; nil if no format knows truth values.
+func (v *version) truths() []bool {
+	var truths []bool
+	for _, p := range v.parts {
+		truther, ok := p.table.(Truther)
+		if !ok {
+			continue
+		}
+		if truths == nil {
+			truths = make([]bool, len(v.columns))
+		}
+		for i, has := range truther.Truths() {
+			at := i
+			if p.order != nil {
+				at = p.order[i]
+			}
+			truths[at] = truths[at] || has
+		}
+	}
+	return truths
 }
 
 // compiler compiles the texts of the configuration.
