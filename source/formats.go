@@ -44,10 +44,18 @@ func FormatOf(head []byte, known []Format) (Format, bool) {
 			}
 		}
 	}
-	if i := bytes.IndexByte(head, 0); i >= 0 && !bytes.HasPrefix(head, []byte("\xff\xfe")) && !bytes.HasPrefix(head, []byte("\xfe\xff")) && !looksUTF16(head) {
-		return Format{Name: "not a text file", Hint: "Check that path names the right file."}, true
+	if i := bytes.IndexByte(head, 0); i >= 0 && !hasTextLine(head[:i]) && !bytes.HasPrefix(head, []byte("\xff\xfe")) && !bytes.HasPrefix(head, []byte("\xfe\xff")) && !looksUTF16(head) {
+		return Format{
+			Name: "not a text file", Hint: "Check that path names the right file. If it does, remove the zero byte in its first line.",
+		}, true
 	}
 	return Format{}, false
+}
+
+// hasTextLine reports whether a file begins with a whole line of text: a single zero byte after it is a mistake in a text.
+func hasTextLine(head []byte) bool {
+	isControl := func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' }
+	return bytes.IndexByte(bytes.TrimLeft(head, "\r\n"), '\n') > 0 && !bytes.ContainsFunc(head, isControl)
 }
 
 // looksUTF16 reports whether every other byte is zero, as in UTF-16 without a byte order mark.

@@ -3,7 +3,6 @@
 package jsonrecord
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -29,7 +28,11 @@ type Columns struct {
 
 	nothing string // a JSON value that means no value; empty: null alone does
 	truths  []bool // by column: it is a value there nevertheless
+	learnt  []held // by column
 }
+
+// held says which values a column has in the records that were learnt from, besides null.
+type held struct{ truths, others bool }
 
 // A node is a key in the objects at one path.
 type node struct {
@@ -93,6 +96,37 @@ func (c *Columns) Finish() {
 	}
 }
 
+// learn notes what a value of a column is.
+func (c *Columns) learn(column int, raw []byte) {
+	for len(c.learnt) <= column {
+		c.learnt = append(c.learnt, held{})
+	}
+	if isTruth(raw) {
+		c.learnt[column].truths = true
+	} else if raw[0] != 'n' {
+		c.learnt[column].others = true
+	}
+}
+
+func isTruth(raw []byte) bool { return raw[0] == 't' || raw[0] == 'f' }
+
+// held returns which values a column has.
+func (c *Columns) held(column int) held {
+	if column < len(c.learnt) {
+		return c.learnt[column]
+	}
+	return held{}
+}
+
+// Truths says of each column whether true and false are truth values there, and no texts.
+func (c *Columns) Truths() []bool {
+	list := make([]bool, len(c.names))
+	for i := range list {
+		list[i] = c.held(i).truths
+	}
+	return list
+}
+
 // Names lists the columns in the order in which the file has them first.
 func (c *Columns) Names() []string { return c.names }
 
@@ -123,46 +157,28 @@ var containers = map[string]bool{
 }
 
 // Usual returns what the columns mean by their usual names. Of one within an object the last key counts (address.city), or the one
-// before where that only says that it is the value (company.name). The id is a key of the record itself. A key that holds a text in some records
-// and an object in others gives both.
+// before where that only says that it is the value (company.name). The id is a key of the record itself. A key that is an object in some
+// records and a text in others gives both. A column of nothing but truth values is no field.
 func (c *Columns) Usual() record.Guess {
-	g := usual(c.names)
-	for i := range g.Fields {
-		c.addOtherForm(&g.Fields[i])
+	g := c.usual(func(column int) bool { return c.held(column) != held{truths: true} })
+	all := c.usual(func(int) bool { return true })
+	g.ID, g.Updated, g.Deleted = all.ID, all.Updated, all.Deleted
+	var fields []record.Guessed
+	for _, field := range g.Fields {
+		fields = append(append(fields, c.otherForms(field)...), field)
 	}
+	g.Fields = fields
 	return g
 }
 
-// addOtherForm adds to the columns of a field that is one text those of the same key's other form: company.name to company, and name to
-// name.first and name.last. A record has only one of the two.
-func (c *Columns) addOtherForm(f *record.Guessed) {
-	if (record.Column{Field: f.Field}).IsList() {
-		return // it takes all columns
-	}
-	others := usual(slices.DeleteFunc(slices.Clone(c.names), func(name string) bool { return slices.Contains(f.Columns, name) }))
-	for _, other := range others.Fields {
-		if other.Field == f.Field && (areWithin(other.Columns, f.Columns) || areWithin(f.Columns, other.Columns)) {
-			f.Columns, f.Join = append(f.Columns, other.Columns...), cmp.Or(f.Join, other.Join, " ")
-		}
-	}
-}
-
-// areWithin reports whether columns are keys of the objects that the only one of others is.
-func areWithin(columns, others []string) bool {
-	return len(others) == 1 && !slices.ContainsFunc(columns, func(name string) bool { return !isWithin(name, others[0]) })
-}
-
-// isWithin reports whether a column is a value within the objects that another one is.
-func isWithin(name, object string) bool {
-	rest, ok := strings.CutPrefix(name, object)
-	return ok && strings.HasPrefix(rest, ".")
-}
-
-// usual returns what columns mean by their usual names.
-func usual(names []string) record.Guess {
-	called := make([]string, len(names))
+// usual is Usual for those columns that may have a meaning, one for each name.
+func (c *Columns) usual(may func(column int) bool) record.Guess {
+	called := make([]string, len(c.names))
 	columns := map[string]string{}
-	for i, name := range names {
+	for i, name := range c.names {
+		if !may(i) {
+			continue
+		}
 		called[i] = usualName(name)
 		if _, taken := columns[called[i]]; taken && called[i] != name {
 			called[i] = name
@@ -177,6 +193,42 @@ func usual(names []string) record.Guess {
 	}
 	g.Country, g.ID, g.Updated, g.Deleted = columns[g.Country], columns[g.ID], columns[g.Updated], columns[g.Deleted]
 	return g
+}
+
+// otherForms returns the columns of a field in the records in which its key is a text instead of an object, or an object instead of a
+// text. A record has one of the two. Lists take all columns anyway.
+func (c *Columns) otherForms(field record.Guessed) []record.Guessed {
+	if (record.Column{Field: field.Field}).IsList() {
+		return nil
+	}
+	var forms []record.Guessed
+	add := func(name string) {
+		form := record.Guessed{Field: field.Field, Columns: []string{name}}
+		known := func(g record.Guessed) bool { return slices.Contains(g.Columns, name) }
+		if !known(field) && !slices.ContainsFunc(forms, known) {
+			forms = append(forms, form)
+		}
+	}
+	for _, name := range field.Columns {
+		for i, other := range c.names {
+			switch {
+			case c.held(i) == held{truths: true}:
+			case object(other) == name && usualName(other) == usualName(name):
+				add(other)
+			case object(name) == other && means(usualName(other), field.Field):
+				add(other)
+			}
+		}
+	}
+	return forms
+}
+
+// object returns the path of the object that a column is in, or "".
+func object(path string) string { return path[:max(strings.LastIndexByte(path, '.'), 0)] }
+
+// means reports whether a name alone would be that of a field.
+func means(name, field string) bool {
+	return slices.ContainsFunc(record.Usual([]string{name}).Fields, func(g record.Guessed) bool { return g.Field == field })
 }
 
 // usualName returns what a column would be called in a table.

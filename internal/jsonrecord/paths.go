@@ -51,8 +51,12 @@ func (c *Columns) StandsForNothing(value string, truths []string) {
 	}
 }
 
-// isNothing reports whether a value of a column means no value.
+// isNothing reports whether a value of a column means no value. So does false where other records have texts, numbers or lists: Odoo
+// and others write it for an empty one.
 func (c *Columns) isNothing(column int, raw []byte) bool {
+	if raw[0] == 'f' && c.held(column).others {
+		return true
+	}
 	return c.nothing != "" && string(raw) == c.nothing && !c.truths[column]
 }
 

@@ -136,9 +136,12 @@ func (r *Reader) object(of *node, depth int) error {
 		return err
 	}
 	if of != nil && of.path != "" && r.columns.wanted[of.path] {
-		if of.object < 0 && r.learns {
-			of.object = r.columns.column(of.path)
-			r.grow()
+		if r.learns {
+			if of.object < 0 {
+				of.object = r.columns.column(of.path)
+				r.grow()
+			}
+			r.columns.learn(of.object, r.text[start:])
 		}
 		r.set(of.object, r.text[start:r.decoder.InputOffset()])
 	}
@@ -177,6 +180,9 @@ func (r *Reader) value(of *node, depth int) error {
 		}
 		of.column = r.columns.column(of.path)
 		r.grow()
+	}
+	if r.learns {
+		r.columns.learn(of.column, raw)
 	}
 	switch {
 	case raw[0] == '"':

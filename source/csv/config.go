@@ -25,7 +25,7 @@ const (
 )
 
 // revision is the kind's mapping revision: see [source.SettingsOf].
-const revision = 2
+const revision = 3
 
 // reads returns the part of the configuration that its checkpoints belong to (D10).
 func (c Config) reads(d dialect) source.Settings {

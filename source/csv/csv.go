@@ -87,7 +87,7 @@ func (t *table) Describe() (string, []source.Problem) {
 // Records implements [file.Table].
 func (t *table) Records(in file.Input) (file.Records, error) {
 	r := newRecords(lines.New(in, t.encoding.ofLines()), t.delimiter, t.quote)
-	r.columns, r.size, r.first, r.valid, r.clean = len(t.header), in.Size, t.start, t.valid, t.clean
+	r.columns, r.header, r.size, r.first, r.valid, r.clean = len(t.header), t.header, in.Size, t.start, t.valid, t.clean
 	r.Seek(file.Place{})
 	return r, nil
 }

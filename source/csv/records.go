@@ -21,6 +21,7 @@ type records struct {
 	delimiter byte
 	quote     byte
 	columns   int        // how many fields a good record has; 0 means any
+	header    []string   // a record that repeats it is none
 	first     file.Place // the first record
 	size      int64      // of the file
 	valid     bool       // all of it is UTF-8 once it is decoded
@@ -32,6 +33,9 @@ type records struct {
 	end    file.Place // where the next one starts
 	short  bool       // whether cells at its end are missing
 	doubt  int        // how many rows from here on may be the rest of a row with an unclosed quote
+
+	inQuotes bool // see scan
+	cells    int
 
 	whole  []byte // the last record
 	record []byte // a record of more than one line, or a copy of its line
@@ -85,7 +89,7 @@ func (r *records) Next(rec *file.Record) error {
 		if err != nil {
 			return err
 		}
-		if f == emptyRow {
+		if f == emptyRow || f == good && r.repeatsHeader() {
 			continue
 		}
 		*rec = file.Record{
@@ -99,6 +103,19 @@ func (r *records) Next(rec *file.Record) error {
 		}
 		return nil
 	}
+}
+
+// repeatsHeader reports whether the last record is the header once more, as in files that were joined.
+func (r *records) repeatsHeader() bool {
+	if len(r.header) == 0 || len(r.fields) != len(r.header) {
+		return false
+	}
+	for i, name := range r.header {
+		if string(bytes.TrimSpace(r.fields[i])) != name {
+			return false
+		}
+	}
+	return true
 }
 
 // explain says what is wrong with the last record, for people.
@@ -116,8 +133,7 @@ func (r *records) explain(f fault) string {
 func (r *records) read() (fault, error) {
 	fault, err := r.next()
 	switch {
-	case fault == unclosed:
-		r.doubt = mostDoubt
+	case fault == unclosed || fault == tooLong: // next has said whether there is a doubt
 	case fault == good && len(r.fields) == r.columns:
 		r.doubt = 0
 	case r.doubt > 0:
@@ -131,9 +147,9 @@ func (r *records) read() (fault, error) {
 	return fault, err
 }
 
-// mostDoubt is how many lines may be left of a value with an unclosed quote. Those that are shorter than a row are not taken
-// for rows of their own.
-const mostDoubt = 10
+// mostDoubt is how many lines may be left of a value with an unclosed quote, or of one in a line that is too long. Those that are
+// shorter than a row are not taken for rows of their own, up to the first one that is not.
+const mostDoubt = 1000
 
 func (r *records) next() (fault, error) {
 	r.start = r.end
@@ -143,6 +159,7 @@ func (r *records) next() (fault, error) {
 	}
 	r.end = file.Place{Offset: r.lines.Offset(), Line: r.start.Line + 1}
 	if long {
+		r.doubt = mostDoubt
 		return tooLong, nil
 	}
 	if r.whole = line; bytes.IndexByte(line, r.quote) < 0 {
@@ -157,44 +174,86 @@ func (r *records) next() (fault, error) {
 		}
 		return r.judge(), nil
 	}
-	for {
-		quote, more, err := r.another()
+	return r.severalLines(first)
+}
+
+// mostAhead is how many bytes after the first line of a record it is looked for the end of its quotes. The record is lost where that is beyond
+// lines.Max, but no line of it is taken for a record.
+const mostAhead = 16 << 20
+
+// severalLines reads on where the quotes of a record are not closed in its first line. Each line is looked at once.
+func (r *records) severalLines(first int) (fault, error) {
+	r.inQuotes, r.cells = false, 0
+	long, holdsRow := false, false
+	state := r.scan(r.record)
+	for state == open {
+		line, cut, err := r.lines.Read()
+		if errors.Is(err, io.EOF) || err == nil && (cut || r.lines.Offset()-r.start.Offset > mostAhead) {
+			return r.firstLine(first)
+		}
 		if err != nil {
 			return good, err
 		}
-		if !more {
-			return r.firstLine(first)
+		r.end = file.Place{Offset: r.lines.Offset(), Line: r.end.Line + 1}
+		if long = long || len(r.record)+len(line) > lines.Max; !long {
+			r.record = append(append(r.record, '\n'), line...)
 		}
-		if !quote {
-			continue
-		}
-		switch r.parse(r.record, false) {
-		case closed:
-			if f := r.judge(); f != ragged && !r.holdsRows() {
-				return f, nil
-			}
-			return r.firstLine(first)
-		case stray:
-			return r.firstLine(first)
-		}
+		holdsRow = holdsRow || bytes.Count(line, []byte{r.delimiter}) >= r.columns-1
+		state = r.scan(line)
 	}
+	// A quote that was not closed may have swallowed rows.
+	if state == stray || r.cells < r.columns && holdsRow || long && r.columns > 0 && r.cells > r.columns {
+		return r.firstLine(first)
+	}
+	if long {
+		return tooLong, nil
+	}
+	r.parse(r.record, false)
+	if f := r.judge(); f != ragged {
+		return f, nil
+	}
+	return r.firstLine(first)
 }
 
-// maxLines is the most lines of one record.
-const maxLines = 1000
-
-// another appends the next line to the record. It reports whether a quote is in it, and whether there was one, and room.
-func (r *records) another() (quote, more bool, err error) {
-	line, long, err := r.lines.Read()
-	if errors.Is(err, io.EOF) || err == nil && (long || r.end.Line-r.start.Line == maxLines || len(r.record)+len(line) > lines.Max) {
-		return false, false, nil
+// scan goes on with the next line of a record, without keeping anything of it but whether it ends in quotes, and how many cells end.
+func (r *records) scan(line []byte) parsed {
+	for {
+		if !r.inQuotes && len(line) > 0 && line[0] == r.quote {
+			r.inQuotes, line = true, line[1:]
+		}
+		if !r.inQuotes {
+			r.cells++
+			_, rest, ok := r.afterBlanks(line)
+			if !ok {
+				i := bytes.IndexByte(line, r.delimiter)
+				rest = line[max(i, 0):]
+				ok = i >= 0
+			}
+			if !ok || len(rest) == 0 {
+				return closed
+			}
+			line = rest[1:]
+			continue
+		}
+		i := bytes.IndexByte(line, r.quote)
+		if i < 0 {
+			return open
+		}
+		line = line[i+1:]
+		switch {
+		case len(line) == 0:
+			r.cells++
+			r.inQuotes = false
+			return closed
+		case line[0] == r.delimiter:
+			r.cells++
+			r.inQuotes, line = false, line[1:]
+		case line[0] == r.quote:
+			line = line[1:]
+		default:
+			return stray
+		}
 	}
-	if err != nil {
-		return false, false, err
-	}
-	r.record = append(append(r.record, '\n'), line...)
-	r.end = file.Place{Offset: r.lines.Offset(), Line: r.end.Line + 1}
-	return bytes.IndexByte(line, r.quote) >= 0, true, nil
 }
 
 // firstLine gives up on the lines after the first one and makes what it can of that.
@@ -205,24 +264,10 @@ func (r *records) firstLine(size int) (fault, error) {
 	}
 	r.end = file.Place{Offset: r.lines.Offset(), Line: r.start.Line + 1}
 	if r.parse(r.record[:size], true) != closed {
+		r.doubt = mostDoubt
 		return unclosed, nil
 	}
 	return r.judge(), nil
-}
-
-// holdsRows reports whether a record of several lines that is too short holds a line that is long enough to be a row of its own:
-// a quote that was not closed may have swallowed it.
-func (r *records) holdsRows() bool {
-	if len(r.fields) >= r.columns {
-		return false
-	}
-	_, rest, _ := bytes.Cut(r.record, []byte("\n"))
-	for line := range bytes.SplitSeq(rest, []byte("\n")) {
-		if bytes.Count(line, []byte{r.delimiter}) >= r.columns-1 {
-			return true
-		}
-	}
-	return false
 }
 
 // judge looks at a record's fields, and removes empty ones at its end that the header does not have.
@@ -319,6 +364,21 @@ func (r *records) parse(record []byte, forgive bool) parsed {
 		r.plain = make([]byte, 0, 2*need) // so that it never moves while fields point into it
 	}
 	for {
+		if field, rest, ok := r.afterBlanks(record); ok {
+			r.quoted++
+			start := len(r.plain)
+			for quotes, n := bytes.Count(field, []byte{r.quote}), 0; n < quotes; n += 2 { // each is doubled
+				i := bytes.IndexByte(field, r.quote)
+				r.plain, field = append(r.plain, field[:i+1]...), field[i+2:]
+			}
+			r.plain = append(r.plain, field...)
+			r.fields = append(r.fields, r.plain[start:])
+			if len(rest) == 0 {
+				return closed
+			}
+			record = rest[1:]
+			continue
+		}
 		if len(record) == 0 || record[0] != r.quote {
 			i := bytes.IndexByte(record, r.delimiter)
 			if i < 0 {
@@ -338,6 +398,31 @@ func (r *records) parse(record []byte, forgive bool) parsed {
 			return closed
 		}
 		record = rest[1:]
+	}
+}
+
+// afterBlanks takes a quoted field with blanks in front of it, as in 1, "Doe, Jane", 2, where that can be understood in one way only: its
+// quotes are closed in the same line, and nothing but blanks follows up to the next delimiter. It returns what is between the quotes, and
+// the rest of the record from the delimiter on, which is empty at the line's end.
+func (r *records) afterBlanks(record []byte) (field, rest []byte, ok bool) {
+	if len(record) == 0 || record[0] != ' ' || r.delimiter == ' ' {
+		return nil, nil, false
+	}
+	record = bytes.TrimLeft(record, " ")
+	if len(record) == 0 || record[0] != r.quote {
+		return nil, nil, false
+	}
+	line, _, _ := bytes.Cut(record[1:], []byte("\n"))
+	for at := 0; ; at += 2 {
+		i := bytes.IndexByte(line[at:], r.quote)
+		if i < 0 {
+			return nil, nil, false
+		}
+		if at += i; at+1 < len(line) && line[at+1] == r.quote {
+			continue
+		}
+		left := bytes.TrimLeft(line[at+1:], " ")
+		return line[:at], record[1+len(line)-len(left):], len(left) == 0 || left[0] == r.delimiter
 	}
 }
 

@@ -99,6 +99,19 @@ type Mapper interface {
 	Usual() record.Guess
 }
 
+// A Truther is a [Table] with truth values, which are no texts: JSON's true and false.
+type Truther interface {
+	// Truths says of each column whether its values true and false are truth values: see [record.Compiler].
+	Truths() []bool
+}
+
+// A Chooser is a [Table] that reads a part of its file, such as a sheet of a workbook.
+type Chooser interface {
+	// Others says as a hint what other parts there are, and how one of them is chosen; empty where there is none, or where the
+	// configuration names the part.
+	Others() string
+}
+
 // Records reads a file record by record.
 type Records interface {
 	// Next reads the next record into r, and may use the memory of r again. It forgives what can be understood in one way only. A

@@ -75,7 +75,7 @@ func (o *opened) takeID(column int, id identity) error {
 	id.name = m.columns[column]
 	var err error
 	if id.expression, err = o.column(column); err != nil {
-		return o.files.unfit(o.files.name(), err)
+		return o.files.unfit(o.files.name(), o.version, err)
 	}
 	m.id = id
 	return nil

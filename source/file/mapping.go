@@ -32,7 +32,7 @@ func (f *files) newMapping(v *version) (*mapping, error) {
 		m, err = f.compile(v)
 	}
 	if err != nil {
-		return nil, f.unfit(f.name(), err)
+		return nil, f.unfit(f.name(), v, err)
 	}
 	if err := f.haveDeciding(v, m); err != nil {
 		return nil, err
@@ -63,6 +63,7 @@ func (f *files) compile(v *version) (*mapping, error) {
 	cfg, m := f.factory.cfg, &mapping{columns: v.columns}
 	m.whole = f.factory.traits.Nested && !cfg.Fields.Empty()
 	compiler := f.factory.compiler()
+	compiler.Truths = v.truths()
 	if mapper, ok := v.parts[0].table.(Mapper); ok {
 		guess := mapper.Usual()
 		compiler.Guess, m.knows = &guess, true
@@ -85,20 +86,61 @@ func (f *files) compile(v *version) (*mapping, error) {
 	return m, errors.Join(append(wrong, err)...)
 }
 
+// truths says of each column whether a file has truth values in it; nil if no format knows truth values.
+func (v *version) truths() []bool {
+	var truths []bool
+	for _, p := range v.parts {
+		truther, ok := p.table.(Truther)
+		if !ok {
+			continue
+		}
+		if truths == nil {
+			truths = make([]bool, len(v.columns))
+		}
+		for i, has := range truther.Truths() {
+			at := i
+			if p.order != nil {
+				at = p.order[i]
+			}
+			truths[at] = truths[at] || has
+		}
+	}
+	return truths
+}
+
 // compiler compiles the texts of the configuration.
 func (f *factory) compiler() record.Compiler {
 	return record.Compiler{Clean: trim, Lists: f.traits.Lists}
 }
 
 // unfit returns the error of files without the columns that the configuration names.
-func (f *files) unfit(name string, err error) error {
+func (f *files) unfit(name string, v *version, err error) error {
 	var said []string
 	hint := ""
 	for _, mistake := range record.FieldErrors(err) {
 		said = append(said, mistake.Path+": "+mistake.Message)
 		hint = cmp.Or(hint, mistake.Hint)
 	}
+	for i := range v.parts {
+		if others := v.parts[i].others(); others != "" {
+			hint = strings.TrimSpace(others + " " + hint)
+			break
+		}
+	}
 	return Broken(fmt.Sprintf("%s does not fit the configuration: %s", name, strings.Join(said, "; ")), hint)
+}
+
+// others says what else is in a file: see [Chooser].
+func (p *part) others() string {
+	if chooser, ok := p.table.(Chooser); ok {
+		return chooser.Others()
+	}
+	return ""
+}
+
+// lists says for hints which columns a file has, and what else is in it.
+func (p *part) lists() string {
+	return strings.TrimSpace("The columns of this one are " + strings.Join(p.columns, ", ") + ". " + p.others())
 }
 
 // haveDeciding returns an error where a file lacks a column that decides which of its records are sent, and which of them are gone.
@@ -110,7 +152,7 @@ func (f *files) haveDeciding(v *version, m *mapping) error {
 		for _, column := range e.Columns() {
 			if i := v.without(v.columns[column]); i >= 0 {
 				return Broken(fmt.Sprintf("%s has no column %q, which is needed for %s", f.label(v.files[i].name), v.columns[column], key),
-					"Every file needs it. The columns of this one are "+strings.Join(v.parts[i].columns, ", ")+".")
+					"Every file needs it. "+v.parts[i].lists())
 			}
 		}
 	}
@@ -127,7 +169,7 @@ func (f *files) haveSome(v *version, m *mapping) error {
 	for i, p := range v.parts {
 		if len(p.columns) > 0 && !slices.ContainsFunc(p.columns, used) {
 			return Broken(f.label(v.files[i].name)+" has no column that is used",
-				"Check that its first row names the columns, and set id and fields to them. The columns of this one are "+strings.Join(p.columns, ", ")+".")
+				"Check that its first row names the columns, and set id and fields to them. "+p.lists())
 		}
 	}
 	return nil

@@ -69,11 +69,27 @@ func (s *Source) begin(ctx context.Context, since bridge.Checkpoint) (bridge.Run
 			return bridge.Run{}, keyset.InvalidCheckpoint(err)
 		}
 		state.unchanged = c.version == v.sum.text()
-		if !state.unchanged && (!state.sorted || c.names != state.names) {
-			since = "" // another version is read whole (E10), and so are other files: what is in them may be old
+		if !state.unchanged && s.readsWhole(c, state) {
+			since = ""
 		}
 	}
 	return bridge.Run{Since: since, State: state.encode()}, nil
+}
+
+// readsWhole reports whether a run over a version that is not the checkpoint's reads everything. Without an order it does (E10), and
+// over other files, since what is in them may be old. So it does where the version is older than the checkpoint (T13): a checkpoint is
+// never beyond the horizon that it was made with, so a backup was put back, a clock was set back, or the newest records were removed.
+// The run's own checkpoint is made with the lower horizon, so the next run goes on from there.
+func (s *Source) readsWhole(c checkpoint, state state) bool {
+	if !state.sorted || c.names != state.names {
+		return true
+	}
+	older := c.compare(checkpoint{updated: state.horizon}) > 0
+	if older {
+		s.files.factory.deps.Logger.Warn("the file is older than the checkpoint: an earlier version was put back, a clock was set back, or its newest records were removed, so everything is read again",
+			"file", s.files.name())
+	}
+	return older
 }
 
 // Read implements [bridge.Source].

@@ -19,7 +19,7 @@ type Config struct {
 func (c Config) Title() string { return source.PathTitle(c.Path) }
 
 // revision is the kind's mapping revision: see [source.SettingsOf].
-const revision = 1
+const revision = 2
 
 // New makes the factory of one endpoint. It opens no file.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {

@@ -59,13 +59,19 @@ type table struct {
 	records int
 }
 
-var _ file.Mapper = (*table)(nil)
+var (
+	_ file.Mapper  = (*table)(nil)
+	_ file.Truther = (*table)(nil)
+)
 
 // Columns implements [file.Table].
 func (t *table) Columns() []string { return t.columns.Names() }
 
 // Usual implements [file.Mapper].
 func (t *table) Usual() record.Guess { return t.columns.Usual() }
+
+// Truths implements [file.Truther].
+func (t *table) Truths() []bool { return t.columns.Truths() }
 
 // Describe implements [file.Table].
 func (t *table) Describe() (string, []source.Problem) {

@@ -74,6 +74,14 @@ func TestOtherArraysAreSaid(t *testing.T) {
 	}
 }
 
+func TestTheEndOfADOSTextIsNoBrokenDocument(t *testing.T) {
+	for _, content := range []string{"[{\"id\":1}]\r\n\x1a", "{\"a\":[{\"id\":1}]}\x1a"} {
+		if _, records := filetest.Run(t, format{}, []byte(content)); len(records) != 1 || records[0] != "1" {
+			t.Errorf("%q: records %q", content, records)
+		}
+	}
+}
+
 // FuzzRecords checks that whatever a file holds, reading it from any record on gives the same records.
 func FuzzRecords(f *testing.F) {
 	f.Add([]byte(`{"a":[{"id":1,"x":["y"]},7,{"id":2}]}`))

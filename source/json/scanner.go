@@ -59,8 +59,9 @@ func (s *scanner) fill() error {
 func (s *scanner) peek() (byte, error) {
 	for {
 		for ; s.next < len(s.buffer); s.next++ {
-			switch b := s.buffer[s.next]; b {
-			case ' ', '\t', '\r', '\n':
+			switch b := s.buffer[s.next]; {
+			case b == ' ' || b == '\t' || b == '\r' || b == '\n':
+			case b == 0x1a && s.offset() == s.in.Size-1: // with which DOS programs end a text
 			default:
 				return b, nil
 			}

@@ -24,7 +24,7 @@ type Config struct {
 func (c Config) Title() string { return source.PathTitle(c.Path) }
 
 // revision is the kind's mapping revision: see [source.SettingsOf].
-const revision = 1
+const revision = 2
 
 // New makes the factory of one endpoint. It opens no file.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {
@@ -78,7 +78,10 @@ type table struct {
 	good    int
 }
 
-var _ file.Mapper = (*table)(nil)
+var (
+	_ file.Mapper  = (*table)(nil)
+	_ file.Truther = (*table)(nil)
+)
 
 // findStart passes over a byte order mark, and refuses what is another format.
 func (t *table) findStart(in file.Input) error {
@@ -110,6 +113,9 @@ func (t *table) Columns() []string { return t.columns.Names() }
 
 // Usual implements [file.Mapper].
 func (t *table) Usual() record.Guess { return t.columns.Usual() }
+
+// Truths implements [file.Truther].
+func (t *table) Truths() []bool { return t.columns.Truths() }
 
 // Describe implements [file.Table].
 func (t *table) Describe() (string, []source.Problem) {

@@ -36,6 +36,13 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+func TestJoinedFilesAndTextsOfDOS(t *testing.T) {
+	_, records := filetest.Run(t, format{}, []byte("\xef\xbb\xbf{\"id\":1}\r\n\xef\xbb\xbf{\"id\":2}\r\n\x1a"))
+	if !slices.Equal(records, []string{"1", "2"}) {
+		t.Errorf("records %q", records)
+	}
+}
+
 func TestRecordsThatAreTooLongOrDeepCostNoOther(t *testing.T) {
 	content := "{\"id\":1}\n{\"id\":\"" + strings.Repeat("x", 1<<20) + "\"}\n" +
 		"{\"id\":2,\"l\":" + strings.Repeat("[", 100) + strings.Repeat("]", 100) + "}\n" +

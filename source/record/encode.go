@@ -144,12 +144,17 @@ func (m *Mapper) AppendJSON(dst []byte, row *Row, id string, values [][]byte) (e
 
 // value returns a record's value of the field; empty if there is none.
 func (f *encodedField) value(values [][]byte) string {
+	var value []byte
 	if f.at < uint(len(values)) {
-		if value := values[f.at]; isClean(value) { // as almost all are
-			return view(value)
-		}
+		value = values[f.at]
 	}
-	return view(f.parts[0].cleaned(values, f.index))
+	if !isClean(value) { // as almost all are
+		value = f.parts[0].cleaned(values, f.index)
+	}
+	if f.truths && isTruth(value) {
+		return ""
+	}
+	return view(value)
 }
 
 // isJSON reports whether a value is decoded before it is put into the field.

@@ -29,7 +29,7 @@ func (v *evaluator) run(e *Expression, values [][]byte) (any, error) {
 	v.environment[budgetName] = &v.budget
 	v.machine.MemoryBudget = uint(e.limits.Elements)
 	for _, i := range e.used {
-		v.environment[columnKey(i)] = decode(view(e.cleaned(values, i)))
+		v.environment[columnKey(i)] = e.value(values, i)
 	}
 	result, err := v.machine.Run(e.program, v.environment)
 	if err != nil {
@@ -37,6 +37,21 @@ func (v *evaluator) run(e *Expression, values [][]byte) (any, error) {
 	}
 	return result, nil
 }
+
+// value returns what a record's value of a column is in the expression.
+func (e *Expression) value(values [][]byte, index int) any {
+	value := e.cleaned(values, index)
+	if e.hasTruths(index) && isTruth(value) {
+		return len(value) == len("true")
+	}
+	return decode(view(value))
+}
+
+// hasTruths reports whether the texts true and false are truth values in a column.
+func (e *Expression) hasTruths(index int) bool { return index < len(e.truths) && e.truths[index] }
+
+// isTruth reports whether a value is written as JSON's truth values are.
+func isTruth(value []byte) bool { return string(value) == "true" || string(value) == "false" }
 
 // evaluationMessage says what went wrong with a record, without the expression's text.
 func evaluationMessage(err error) string {
@@ -115,8 +130,11 @@ func (r *Row) evaluator() *evaluator {
 }
 
 // set puts a result into a field of the contact. A field that is a list takes every element of a list; any other takes them
-// with commas between them, but an address on the web or a country takes the first.
+// with commas between them, but an address on the web or a country takes the first. Of a record's truth values only a custom field is made.
 func (r *Row) set(c *Column, result any) error {
+	if c.Field != FieldCustom {
+		result = withoutTruths(result)
+	}
 	switch c.Field {
 	case FieldPhotoURL, FieldTwitter, FieldURL, FieldCountry:
 		result = firstFull(result)

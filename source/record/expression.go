@@ -57,6 +57,7 @@ type Expression struct {
 	used    []int       // the columns of the program
 	limits  Limits
 	clean   func([]byte) []byte
+	truths  []bool // see [Compiler.Truths]
 }
 
 // Columns returns the indexes of the columns that the expression uses, each once.
@@ -72,7 +73,7 @@ func (e *Expression) IsColumn() (index int, ok bool) { return e.column, e.progra
 
 // compile compiles the text of a field. Its error has no path yet.
 func (c Compiler) compile(text string, h *header) (*Expression, *FieldError) {
-	e := &Expression{column: -1, limits: c.Limits.withDefaults(), clean: c.Clean}
+	e := &Expression{column: -1, limits: c.Limits.withDefaults(), clean: c.Clean, truths: c.Truths}
 	index, plain, err := h.plain(text)
 	if plain || err != nil {
 		e.column = index

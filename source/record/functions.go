@@ -264,8 +264,9 @@ func within(index, length int) int {
 	return max(0, min(index, length))
 }
 
+// orNil is what ?? asks of its left side. JSON's false gives way too: it is written for an empty text as often as for no.
 func orNil(_ *budget, values []any) (any, error) {
-	if isEmpty(values[0]) {
+	if isEmpty(values[0]) || values[0] == false {
 		return nil, nil
 	}
 	return values[0], nil

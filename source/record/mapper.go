@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,6 +18,9 @@ type Compiler struct {
 	// Lists says that values which are JSON arrays or objects are lists and objects everywhere, as in a format where a property
 	// may be repeated. Otherwise they are so in expressions and in list fields, and a plain column of another field is sent as it is.
 	Lists bool
+	// Truths says of each column whether JSON's true and false are truth values there, and no texts; columns beyond its end have none.
+	// A truth value is a value in expressions and custom fields, and none in any other field: no one is called false.
+	Truths []bool
 	// Guess says what the columns mean, if the format knows it. nil: their names decide ([Usual]).
 	Guess *Guess
 }
@@ -48,6 +52,7 @@ type mappedField struct {
 	index  int
 	slot   slot
 	decode bool // a value that begins like JSON is decoded
+	truths bool // a value may be a truth value of the record, which the field does not take
 }
 
 // Mapper compiles fields over a record's columns. Where no field is given it takes the columns with the usual names; of a name that
@@ -89,6 +94,7 @@ func (m *Mapper) findDirect() {
 		if len(f.parts) == 1 {
 			f.index, f.direct = f.parts[0].IsColumn()
 			f.decode = m.lists && !f.column.IsList()
+			f.truths = f.slot != slotCustom && slices.ContainsFunc(f.parts[0].Columns(), f.parts[0].hasTruths)
 		}
 	}
 	m.encoding = newEncoding(m.fields)
@@ -208,7 +214,7 @@ func (m *Mapper) Fill(row *Row, values [][]byte) error {
 		f := &m.fields[i]
 		if f.direct {
 			value := f.parts[0].cleaned(values, f.index)
-			if len(value) == 0 {
+			if len(value) == 0 || f.truths && isTruth(value) {
 				continue
 			}
 			if !f.decode || value[0] != '[' && value[0] != '{' {
@@ -236,6 +242,9 @@ func (m *Mapper) fill(f *mappedField, row *Row, values [][]byte) error {
 	if err != nil {
 		return err
 	}
+	if truth, ok := result.(bool); ok && !f.truths { // what the expression says, and not what the record does
+		result = strconv.FormatBool(truth)
+	}
 	return f.failed(row.set(&f.column, result))
 }
 
@@ -251,11 +260,15 @@ func (f *mappedField) failed(err error) error {
 func (m *Mapper) fillJoined(f *mappedField, row *Row, values [][]byte) error {
 	all := ""
 	for _, e := range f.parts {
-		text := view(e.cleaned(values, e.column))
+		value := e.cleaned(values, e.column)
+		if e.hasTruths(e.column) && isTruth(value) {
+			continue
+		}
+		text := view(value)
 		if m.lists {
 			row.evaluator().budget = budget{limits: e.limits}
 			var err error
-			if text, err = row.eval.budget.text(decode(text)); err != nil {
+			if text, err = row.eval.budget.text(withoutTruths(decode(text))); err != nil {
 				return f.failed(err)
 			}
 		}
@@ -282,7 +295,7 @@ func (m *Mapper) takeUsual(c Compiler) {
 			}
 		}
 		taken[index] = true
-		return &Expression{column: index, limits: c.Limits.withDefaults(), clean: c.Clean}
+		return &Expression{column: index, limits: c.Limits.withDefaults(), clean: c.Clean, truths: c.Truths}
 	}
 	for _, g := range m.Guess.Fields {
 		if g.Join != "" {
@@ -301,7 +314,7 @@ func (m *Mapper) takeUsual(c Compiler) {
 		index := slices.Index(m.columns, name)
 		m.fields = append(m.fields, mappedField{
 			column: Column{Field: FieldCountry, From: name, Auto: true},
-			parts:  []*Expression{{column: index, limits: c.Limits.withDefaults(), clean: c.Clean}},
+			parts:  []*Expression{{column: index, limits: c.Limits.withDefaults(), clean: c.Clean, truths: c.Truths}},
 		})
 	}
 }

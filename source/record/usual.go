@@ -9,7 +9,8 @@ import (
 
 // A Guess is the meaning of a table's or file's columns as far as their names tell it.
 type Guess struct {
-	// Fields are the contact fields that were found, in the order of bridge documents, each at most once.
+	// Fields are the contact fields that were found, in the order of bridge documents, each at most once. Of one field that a
+	// format names several times (a name that is a text in some records and an object in others) the last one with a value counts.
 	Fields []Guessed
 	// Country is the column of the country that national phone numbers belong to, or "".
 	Country string

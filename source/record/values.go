@@ -199,6 +199,53 @@ func isTrue(value any) bool {
 	return !isEmpty(value)
 }
 
+// withoutTruths returns a value with nothing in place of truth values, within lists and objects too: Odoo's false is an empty text.
+func withoutTruths(value any) any {
+	switch value := value.(type) {
+	case bool:
+		return nil
+	case []any:
+		if slices.ContainsFunc(value, hasTruth) {
+			kept := make([]any, len(value)) // the list may be a part of the record's
+			for i, element := range value {
+				kept[i] = withoutTruths(element)
+			}
+			return kept
+		}
+	case map[string]any:
+		if hasTruth(value) {
+			kept := make(map[string]any, len(value))
+			for key, element := range value {
+				if element = withoutTruths(element); element != nil {
+					kept[key] = element
+				}
+			}
+			if len(kept) == 0 {
+				return nil
+			}
+			return kept
+		}
+	}
+	return value
+}
+
+// hasTruth reports whether a truth value is in a value.
+func hasTruth(value any) bool {
+	switch value := value.(type) {
+	case bool:
+		return true
+	case []any:
+		return slices.ContainsFunc(value, hasTruth)
+	case map[string]any:
+		for _, element := range value {
+			if hasTruth(element) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // decode returns what a record's value is in an expression: the lists and objects of JSON, or the text itself.
 func decode(text string) any {
 	if text == "" || text[0] != '[' && text[0] != '{' {

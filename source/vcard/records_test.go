@@ -36,6 +36,8 @@ func TestRecords(t *testing.T) {
 		{"END is missing", a + "BEGIN:VCARD\nUID:b\nFN:Bob\n" + c, []string{"a|Ann", "fault: unclosed", "c|Cy"}},
 		{"END is missing at the end", a + "BEGIN:VCARD\nUID:b", []string{"a|Ann", "fault: unclosed"}},
 		{"BEGIN is missing", a + "UID:b\nFN:Bob\nEND:VCARD\n\n" + c, []string{"a|Ann", "fault: outside", "c|Cy"}},
+		{"files that were joined", "\xef\xbb\xbf" + a + "\xef\xbb\xbf" + c, []string{"a|Ann", "c|Cy"}},
+		{"the end of a DOS text", a + c + "\x1a", []string{"a|Ann", "c|Cy"}},
 		{"a group", a + written("KIND:group", "FN:All") + c, []string{"a|Ann", "c|Cy"}},
 		{"too long", a + written("FN:"+strings.Repeat("x", 700_000), "NOTE:"+strings.Repeat("x", 700_000)) + c, []string{"a|Ann", "fault: too_long", "c|Cy"}},
 		{"a photo of 3 MB in one line", written("UID:p", "PHOTO;ENCODING=b:"+strings.Repeat("x", 3_000_000), "FN:Pat"), []string{"p|Pat"}},

@@ -24,7 +24,7 @@ type Config struct {
 }
 
 // revision is the kind's mapping revision: see [source.SettingsOf].
-const revision = 1
+const revision = 2
 
 // New makes the factory of one endpoint. It opens no file.
 func New(cfg Config, deps source.Deps) (source.Factory, error) {

@@ -35,7 +35,10 @@ type format struct {
 	updated string // the column whose dates are read with all their digits
 }
 
-var _ file.Format = format{}
+var (
+	_ file.Format  = format{}
+	_ file.Chooser = (*table)(nil)
+)
 
 // Traits implements [file.Format].
 func (format) Traits() file.Traits {
@@ -104,6 +107,15 @@ func (t *table) Describe() (string, []source.Problem) {
 		note("hidden_columns", "columns that are hidden in the workbook are read too: "+names, "")
 	}
 	return what, problems
+}
+
+// Others implements [file.Chooser].
+func (t *table) Others() string {
+	others := t.book.otherSheets(t.sheet)
+	if t.chosen || others == "" {
+		return ""
+	}
+	return fmt.Sprintf("Sheet %q was read: if it is not the one with the contacts, set sheet to one of %s.", t.sheet.Name, others)
 }
 
 // hiddenColumns lists the names of columns that people do not see.

@@ -3,12 +3,16 @@ package xlsx_test
 import (
 	"bytes"
 	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/xuri/excelize/v2"
 
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/record"
 	"github.com/contactbridge/contactbridge/source/sourcetest"
 	"github.com/contactbridge/contactbridge/source/xlsx"
 )
@@ -53,4 +57,41 @@ func write(columns []string, records [][]string) ([]byte, error) {
 	var b bytes.Buffer
 	_, err = f.WriteTo(&b)
 	return b.Bytes(), err
+}
+
+// A cover in front of the contacts: the error names the other sheets, and the key that chooses one.
+func TestTheErrorOfACoverNamesTheOtherSheets(t *testing.T) {
+	f := excelize.NewFile()
+	defer f.Close()
+	wrong := errors.Join(
+		f.SetSheetName("Sheet1", "Cover"), f.SetCellValue("Cover", "A1", "Customers of Acme"), f.SetCellValue("Cover", "A3", "Confidential"),
+		f.SetCellValue("Cover", "A4", "Page 1"),
+	)
+	_, err := f.NewSheet("People")
+	wrong = errors.Join(wrong, err, f.SetSheetRow("People", "A1", &[]any{"id", "name", "phone"}), f.SetSheetRow("People", "A2", &[]any{"1", "Ann", "+14155550100"}))
+	folder := t.TempDir()
+	if err := errors.Join(wrong, f.SaveAs(filepath.Join(folder, "a.xlsx"))); err != nil {
+		t.Fatal(err)
+	}
+	path, err := source.ParseTemplate("a.xlsx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cfg := range []file.Config{{Path: path}, {Path: path, ID: "id"}, {Path: path, ID: "id", Fields: record.Fields{Name: "name"}}} {
+		factory, err := xlsx.New(xlsx.Config{Config: cfg}, source.Deps{Folder: folder})
+		if err != nil {
+			t.Fatal(err)
+		}
+		src, err := factory.Open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = src.Begin(t.Context(), "")
+		if hint := failure.Of(err).Hint; err == nil || !strings.Contains(hint, `Sheet "Cover" was read`) || !strings.Contains(hint, `set sheet to one of "People"`) {
+			t.Errorf("%+v: %v, hint %q", cfg, err, hint)
+		}
+		if err := errors.Join(src.Close(), factory.Close()); err != nil {
+			t.Error(err)
+		}
+	}
 }
