@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,9 +15,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/test/ldaptest"
 )
 
 // A shape is a way in which databases keep contacts. Names in brackets are quoted as each database wants it.
@@ -434,5 +438,61 @@ func TestInitServesChinook(t *testing.T) {
 	text, stdout := initialize(t, "sqlite", "--path", file)
 	if got := served(t, text); len(got) != 59 || !slices.Contains(got, "1|Luís Gonçalves|Embraer - Empresa Brasileira de Aeronáutica S.A.|+551239235555|luisg@embraer.com.br") {
 		t.Errorf("%d contacts\n%s\n%s", len(got), text, stdout)
+	}
+}
+
+// A name is one name, whatever is in it.
+func TestInitReadsWhatHasACommaInItsName(t *testing.T) {
+	file := sqliteFile(t, "CREATE TABLE \"Kunden, Partner\" (id integer PRIMARY KEY, name text, phone text);\nINSERT INTO \"Kunden, Partner\" VALUES (1, 'Ann', '+49 30 1234567');\n"+
+		"CREATE TABLE leads (id integer PRIMARY KEY, name text, phone text);\nINSERT INTO leads VALUES (2, 'Lea', '+49 30 1234568'), (3, 'Leo', '+49 30 1234569');")
+	want := []string{"1|Ann||+49301234567|"}
+	text, _ := initialize(t, "sqlite", "--path", file, "--table", "Kunden, Partner")
+	if diff := cmp.Diff(want, served(t, text)); diff != "" {
+		t.Error(diff, text)
+	}
+	_, shown, text := dialog(t, []string{"sqlite", "--path", file}, "table=leads", "table=Kunden, Partner", "")
+	if diff := cmp.Diff(want, served(t, text)); diff != "" {
+		t.Error(diff, text, shown)
+	}
+	book := excelize.NewFile()
+	defer book.Close()
+	name := filepath.Join(t.TempDir(), "customers.xlsx")
+	if err := errors.Join(book.SetSheetName("Sheet1", "Kunden, Partner"), book.SetSheetRow("Kunden, Partner", "A1", &[]string{"id", "name", "phone, private"}),
+		book.SetSheetRow("Kunden, Partner", "A2", &[]string{"1", "Ann", "+49 30 1234567"}), book.SaveAs(name)); err != nil {
+		t.Fatal(err)
+	}
+	_, shown, text = dialog(t, []string{"xlsx", "--path", name, "--sheet", "Kunden, Partner"}, "phones=phone, private", "")
+	if diff := cmp.Diff(want, served(t, text)); diff != "" {
+		t.Error(diff, text, shown)
+	}
+}
+
+// Every base of a directory has commas in its name. One may be named that holds people only further below.
+func TestInitReadsANamedBase(t *testing.T) {
+	suite := &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.StartOpenLDAP(ctx, ldaptest.OpenLDAP{}) }}
+	t.Cleanup(func() { _ = suite.Stop() })
+	directory := suite.Server(t)
+	people := "ou=people," + directory.Base
+	if err := directory.Load(t.Context(), "dn: "+people+"\nobjectClass: organizationalUnit\nou: people\n\n"+
+		"dn: ou=sales,"+people+"\nobjectClass: organizationalUnit\nou: sales\n\n"+
+		"dn: cn=Lee\\, Ann,ou=sales,"+people+"\nobjectClass: inetOrgPerson\ncn: Lee, Ann\nsn: Lee\ndisplayName: Ann Lee\ntelephoneNumber: +49 30 1234567\n\n"+
+		"dn: cn=Bo,"+directory.Base+"\nobjectClass: inetOrgPerson\ncn: Bo\nsn: Bo\ntelephoneNumber: +49 30 1234568\n"); err != nil {
+		t.Fatal(err)
+	}
+	place := []string{"ldap", "--url", directory.URL, "--bind-dn", directory.Reader, "--password", directory.ReaderPassword}
+	for _, base := range []string{people, "OU=sales, " + people} {
+		for _, flags := range [][]string{{"--base", base}, {"--set", "base=" + base}} {
+			text, stdout := initialize(t, append(slices.Clone(place), flags...)...)
+			if !strings.Contains(text, "base: "+base) || !strings.Contains(stdout, "Ann Lee") || strings.Contains(stdout, "Bo ") {
+				t.Error(text, stdout)
+			}
+		}
+	}
+	_, shown, text := dialog(t, place, "base="+people, "")
+	if !strings.Contains(text, "base: "+people) || !strings.Contains(shown, "ou=sales,"+people+"  it holds some of the people") {
+		t.Error(text, shown)
+	}
+	if status, _, stderr := inProcess(t, append(append([]string{"init"}, place...), "--base", "ou=nobody,"+directory.Base, "--yes", "-o", "-")...); status != exitFailed || !strings.Contains(stderr, "ou=nobody") {
+		t.Errorf("status %d, %s", status, stderr)
 	}
 }

@@ -240,3 +240,20 @@ func TestTheValuesOfASideTableAreFoundByWhatTheyAre(t *testing.T) {
 		"table: people", "id: id", "fields.name: full_name",
 		"fields.phones: [(SELECT list(people_phones.digits by people_phones.id) FROM people_phones WHERE people_phones.person_id = people.id AND people_phones.kind IN ('mobile', 'work'))]")
 }
+
+// Commas stand between the names of several things, and in names.
+func TestNamesWithCommas(t *testing.T) {
+	books := proposal.Inventory{Many: true, Things: []proposal.Thing{{Name: "a"}, {Name: "Kunden, Partner"}, {Name: "/dav/b"}}}
+	sheets := proposal.Inventory{Things: books.Things}
+	for text, want := range map[string][]string{
+		"a": {"a"}, "a,/dav/b": {"a", "/dav/b"}, "a, /dav/b": {"a", "/dav/b"}, "Kunden, Partner": {"Kunden, Partner"}, "kunden, partner": {"kunden, partner"},
+		"a,Kunden, Partner,c": {"a", "Kunden, Partner", "c"}, "Kunden,a": {"Kunden", "a"},
+	} {
+		if got := books.Named(text); !slices.Equal(got, want) {
+			t.Errorf("%q of many is %q, want %q", text, got, want)
+		}
+		if got := sheets.Named(text); !slices.Equal(got, []string{text}) {
+			t.Errorf("%q is %q", text, got)
+		}
+	}
+}
