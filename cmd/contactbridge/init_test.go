@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -320,6 +321,10 @@ func TestInitKeepsAPasswordWithSignsOutOfTheConfiguration(t *testing.T) {
 		"postgres://" + name + ":" + password + "@" + at,
 		"postgres://" + name + ":${MY_PW}@" + at,
 		"host=" + host + " port=" + port + " dbname=" + database + " user=" + name + " password='" + password + "' sslmode=disable",
+		"postgres://" + hostPort + "/" + database + "?sslmode=disable&user=" + name + "&password=" + url.QueryEscape(password),
+		"postgres://" + name + "@" + at + "&password=" + strings.ReplaceAll(password, "%", "%25"),
+		"postgres://" + name + ":" + password + "@" + at + "&sslpassword=r3ad-too",
+		"host=" + host + " port=" + port + " dbname=" + database + " user=" + name + " sslpassword=r3ad://too password='" + password + "' sslmode=disable",
 	} {
 		path := filepath.Join(t.TempDir(), "bridge.yaml")
 		status, stdout, stderr := inProcess(t, "init", "postgres", "--dsn", dsn, "--yes", "-o", path)
@@ -328,6 +333,11 @@ func TestInitKeepsAPasswordWithSignsOutOfTheConfiguration(t *testing.T) {
 			t.Fatalf("%s: status %d\n%s%s%s", dsn, status, stdout, stderr, text)
 		}
 		t.Setenv("CUSTOMERS_PASSWORD", password)
+		t.Setenv("CUSTOMERS_PASSWORD_2", "r3ad-too")
+		if strings.Contains(dsn, "sslpassword=r3ad://") { // it stands first
+			t.Setenv("CUSTOMERS_PASSWORD", "r3ad://too")
+			t.Setenv("CUSTOMERS_PASSWORD_2", password)
+		}
 		t.Setenv("CUSTOMERS_BRIDGE_TOKEN", "t0ken-of-callers")
 		if status, stdout, stderr := inProcess(t, "serve", "--check", "-c", path); status != exitDone {
 			t.Errorf("%s: status %d %s%s\n%s", dsn, status, stdout, stderr, text)
