@@ -50,7 +50,8 @@ type Question struct {
 	Secret bool
 	// Conceal says that a part of the answer may be a credential, such as the password in a URL. It returns the answer with
 	// ref, which is ${NAME}, in its place, and the credential as it has to stand in the variable; an empty secret if
-	// there is none. It may correct what people write wrongly, and says so in note. See [ConcealInURL].
+	// there is none. Of several credentials it takes the first that is no reference: it is asked again until none is left. It may
+	// correct what people write wrongly, and says so in note. See [ConcealInURL].
 	Conceal func(answer, ref string) (text, secret, note string)
 	// Check returns what is wrong with an answer, as a [ConfigError] or an error without a credential; nil accepts all.
 	Check func(answer string) error

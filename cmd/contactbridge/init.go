@@ -377,7 +377,7 @@ func asMisuse(err error) error {
 func (r *setupRun) propose() error {
 	for key, value := range r.given {
 		if key == r.inventory.Key && value != "" {
-			r.wish.Things = strings.Split(value, ",")
+			r.wish.Things = r.inventory.Named(value)
 		} else {
 			r.wish.Settings = append(r.wish.Settings, proposal.Setting{Key: key, Value: value})
 		}

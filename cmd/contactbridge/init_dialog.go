@@ -281,11 +281,11 @@ func (r *setupRun) change(key, value string) error {
 		}
 		return err
 	case key == r.inventory.Key && value != "":
-		r.wish = proposal.Wish{Things: strings.Split(value, ",")} // what was said of columns was said of another's
+		r.wish = proposal.Wish{Things: r.inventory.Named(value)} // what was said of columns was said of another's
 		return r.propose()
 	case slices.Contains(fieldNames, key):
 		values := []string{value}
-		if isListField(key) {
+		if isListField(key) && !r.isColumn(value) {
 			values = splitList(value)
 		}
 		return r.wishFor(fieldSetting(key, values))
@@ -293,6 +293,13 @@ func (r *setupRun) change(key, value string) error {
 		return r.change(strings.TrimPrefix(key, "fields."), value)
 	}
 	return r.wishFor(proposal.Setting{Key: key, Value: value})
+}
+
+// isColumn reports whether a text is the whole name of a column of what is read, which may hold commas.
+func (r *setupRun) isColumn(text string) bool {
+	return slices.ContainsFunc(r.draft.Proposal.Things, func(t proposal.Thing) bool {
+		return slices.ContainsFunc(t.Columns, func(c proposal.Column) bool { return c.Name == text })
+	})
 }
 
 func (r *setupRun) wishFor(s proposal.Setting) error {

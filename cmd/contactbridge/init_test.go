@@ -2,20 +2,26 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/test/ldaptest"
 )
 
 // A shape is a way in which databases keep contacts. Names in brackets are quoted as each database wants it.
@@ -316,6 +322,10 @@ func TestInitKeepsAPasswordWithSignsOutOfTheConfiguration(t *testing.T) {
 		"postgres://" + name + ":" + password + "@" + at,
 		"postgres://" + name + ":${MY_PW}@" + at,
 		"host=" + host + " port=" + port + " dbname=" + database + " user=" + name + " password='" + password + "' sslmode=disable",
+		"postgres://" + hostPort + "/" + database + "?sslmode=disable&user=" + name + "&password=" + url.QueryEscape(password),
+		"postgres://" + name + "@" + at + "&password=" + strings.ReplaceAll(password, "%", "%25"),
+		"postgres://" + name + ":" + password + "@" + at + "&sslpassword=r3ad-too",
+		"host=" + host + " port=" + port + " dbname=" + database + " user=" + name + " sslpassword=r3ad://too password='" + password + "' sslmode=disable",
 	} {
 		path := filepath.Join(t.TempDir(), "bridge.yaml")
 		status, stdout, stderr := inProcess(t, "init", "postgres", "--dsn", dsn, "--yes", "-o", path)
@@ -324,6 +334,11 @@ func TestInitKeepsAPasswordWithSignsOutOfTheConfiguration(t *testing.T) {
 			t.Fatalf("%s: status %d\n%s%s%s", dsn, status, stdout, stderr, text)
 		}
 		t.Setenv("CUSTOMERS_PASSWORD", password)
+		t.Setenv("CUSTOMERS_PASSWORD_2", "r3ad-too")
+		if strings.Contains(dsn, "sslpassword=r3ad://") { // it stands first
+			t.Setenv("CUSTOMERS_PASSWORD", "r3ad://too")
+			t.Setenv("CUSTOMERS_PASSWORD_2", password)
+		}
 		t.Setenv("CUSTOMERS_BRIDGE_TOKEN", "t0ken-of-callers")
 		if status, stdout, stderr := inProcess(t, "serve", "--check", "-c", path); status != exitDone {
 			t.Errorf("%s: status %d %s%s\n%s", dsn, status, stdout, stderr, text)
@@ -434,5 +449,145 @@ func TestInitServesChinook(t *testing.T) {
 	text, stdout := initialize(t, "sqlite", "--path", file)
 	if got := served(t, text); len(got) != 59 || !slices.Contains(got, "1|Luís Gonçalves|Embraer - Empresa Brasileira de Aeronáutica S.A.|+551239235555|luisg@embraer.com.br") {
 		t.Errorf("%d contacts\n%s\n%s", len(got), text, stdout)
+	}
+}
+
+// A name is one name, whatever is in it.
+func TestInitReadsWhatHasACommaInItsName(t *testing.T) {
+	file := sqliteFile(t, "CREATE TABLE \"Kunden, Partner\" (id integer PRIMARY KEY, name text, phone text);\nINSERT INTO \"Kunden, Partner\" VALUES (1, 'Ann', '+49 30 1234567');\n"+
+		"CREATE TABLE leads (id integer PRIMARY KEY, name text, phone text);\nINSERT INTO leads VALUES (2, 'Lea', '+49 30 1234568'), (3, 'Leo', '+49 30 1234569');")
+	want := []string{"1|Ann||+49301234567|"}
+	text, _ := initialize(t, "sqlite", "--path", file, "--table", "Kunden, Partner")
+	if diff := cmp.Diff(want, served(t, text)); diff != "" {
+		t.Error(diff, text)
+	}
+	_, shown, text := dialog(t, []string{"sqlite", "--path", file}, "table=leads", "table=Kunden, Partner", "")
+	if diff := cmp.Diff(want, served(t, text)); diff != "" {
+		t.Error(diff, text, shown)
+	}
+	book := excelize.NewFile()
+	defer book.Close()
+	name := filepath.Join(t.TempDir(), "customers.xlsx")
+	if err := errors.Join(book.SetSheetName("Sheet1", "Kunden, Partner"), book.SetSheetRow("Kunden, Partner", "A1", &[]string{"id", "name", "phone, private"}),
+		book.SetSheetRow("Kunden, Partner", "A2", &[]string{"1", "Ann", "+49 30 1234567"}), book.SaveAs(name)); err != nil {
+		t.Fatal(err)
+	}
+	_, shown, text = dialog(t, []string{"xlsx", "--path", name, "--sheet", "Kunden, Partner"}, "phones=phone, private", "")
+	if diff := cmp.Diff(want, served(t, text)); diff != "" {
+		t.Error(diff, text, shown)
+	}
+}
+
+// Every base of a directory has commas in its name. One may be named that holds people only further below.
+func TestInitReadsANamedBase(t *testing.T) {
+	suite := &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.StartOpenLDAP(ctx, ldaptest.OpenLDAP{}) }}
+	t.Cleanup(func() { _ = suite.Stop() })
+	directory := suite.Server(t)
+	people := "ou=people," + directory.Base
+	if err := directory.Load(t.Context(), "dn: "+people+"\nobjectClass: organizationalUnit\nou: people\n\n"+
+		"dn: ou=sales,"+people+"\nobjectClass: organizationalUnit\nou: sales\n\n"+
+		"dn: cn=Lee\\, Ann,ou=sales,"+people+"\nobjectClass: inetOrgPerson\ncn: Lee, Ann\nsn: Lee\ndisplayName: Ann Lee\ntelephoneNumber: +49 30 1234567\n\n"+
+		"dn: cn=Bo,"+directory.Base+"\nobjectClass: inetOrgPerson\ncn: Bo\nsn: Bo\ntelephoneNumber: +49 30 1234568\n"); err != nil {
+		t.Fatal(err)
+	}
+	place := []string{"ldap", "--url", directory.URL, "--bind-dn", directory.Reader, "--password", directory.ReaderPassword}
+	for _, base := range []string{people, "OU=sales, " + people} {
+		for _, flags := range [][]string{{"--base", base}, {"--set", "base=" + base}} {
+			text, stdout := initialize(t, append(slices.Clone(place), flags...)...)
+			if !strings.Contains(text, "base: "+base) || !strings.Contains(stdout, "Ann Lee") || strings.Contains(stdout, "Bo ") {
+				t.Error(text, stdout)
+			}
+		}
+	}
+	_, shown, text := dialog(t, place, "base="+people, "")
+	if !strings.Contains(text, "base: "+people) || !strings.Contains(shown, "ou=sales,"+people+"  it holds some of the people") {
+		t.Error(text, shown)
+	}
+	if status, _, stderr := inProcess(t, append(append([]string{"init"}, place...), "--base", "ou=nobody,"+directory.Base, "--yes", "-o", "-")...); status != exitFailed || !strings.Contains(stderr, "ou=nobody") {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+}
+
+// Keys of several columns become ids of their own, whatever is in them, and the index that is advised for them can be made and is used.
+func TestInitMakesIDsOfCompositeKeys(t *testing.T) {
+	const statements = `CREATE TABLE contacts (tenant varchar(20), no varchar(20), name varchar(80), phone varchar(40), updated_at timestamp NOT NULL, PRIMARY KEY (tenant, no));
+INSERT INTO contacts VALUES ('N-1', '7', 'Anna', '+49 30 1234561', '2026-01-02 10:00:00'), ('N', '1-7', 'Bernd', '+49 30 1234562', '2026-01-02 10:00:00'),
+	('a:', 'b', 'Cem', '+49 30 1234563', '2026-01-02 10:00:00'), ('a', ':b', 'Dora', '+49 30 1234564', '2026-01-02 10:00:00'), ('a~1', 'b', 'Eva', '+49 30 1234565', '2026-01-02 10:00:00'),
+	('', '', 'Fay', '+49 30 1234566', '2026-01-02 10:00:00'), ('', 'x', 'Gil', '+49 30 1234567', '2026-01-02 10:00:00'), ('~', '', 'Hal', '+49 30 1234568', '2026-01-02 10:00:00');
+`
+	want := []string{
+		":x|Gil||+49301234567|", ":|Fay||+49301234566|", "N-1:7|Anna||+49301234561|", "N:1-7|Bernd||+49301234562|", "a::b|Dora||+49301234564|", "a~01:b|Eva||+49301234565|",
+		"a~1:b|Cem||+49301234563|", "~0:|Hal||+49301234568|",
+	}
+	for kind, k := range databaseKinds {
+		t.Run(kind, func(t *testing.T) {
+			text, stdout := initialize(t, append([]string{kind}, k.open(t, statements)...)...)
+			if diff := cmp.Diff(want, served(t, text)); diff != "" {
+				t.Error(diff, text, stdout)
+			}
+		})
+	}
+	t.Run("null", func(t *testing.T) {
+		file := sqliteFile(t, statements+"INSERT INTO contacts VALUES (NULL, 'x', 'Ida', '+49 30 1234569', '2026-01-02 10:00:00'), ('~', NULL, 'Jo', '+49 30 1234560', '2026-01-02 10:00:00');")
+		text, stdout := initialize(t, "sqlite", "--path", file)
+		if got := served(t, text); len(got) != 10 {
+			t.Errorf("%q\n%s\n%s", got, text, stdout)
+		}
+	})
+}
+
+// adviceIn returns the statement that makes an index which a text advises; it may go over several lines.
+func adviceIn(text string) string {
+	m := regexp.MustCompile(`(?m)^( +)CREATE INDEX .*\n(?: +\S.*\n)*`).FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	var lines []string
+	for line := range strings.Lines(m[0]) {
+		if !strings.HasPrefix(line, m[1]) || strings.HasPrefix(line, m[1]+" ") {
+			break
+		}
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return strings.Join(lines, " ")
+}
+
+// An index that is advised can be made, and is what was missing.
+func TestTheIndexThatInitAdvisesCanBeMade(t *testing.T) {
+	for name, columns := range map[string]string{
+		"texts": "a varchar(20) NOT NULL, b varchar(20) NOT NULL", "numbers": "a integer NOT NULL, b bigint NOT NULL", "a number and a text": "a integer NOT NULL, b varchar(20) NOT NULL",
+	} {
+		statements := "CREATE TABLE contacts (" + columns + ", name varchar(80), phone varchar(40), updated_at timestamp NOT NULL, PRIMARY KEY (a, b));\n" +
+			"INSERT INTO contacts VALUES ('1', '7', 'Anna', '+49 30 1234561', '2026-01-02 10:00:00');\n"
+		t.Run("postgres, "+name, func(t *testing.T) {
+			db := server.Database(t, statements)
+			_, stdout := initialize(t, "postgres", "--dsn", db.User(t))
+			index := adviceIn(stdout)
+			if index == "" {
+				t.Fatal("no index is advised:", stdout)
+			}
+			db.Exec(t, index)
+			if _, stdout := initialize(t, "postgres", "--dsn", db.User(t)); adviceIn(stdout) != "" {
+				t.Errorf("%s\nis of no use:\n%s", index, stdout)
+			}
+		})
+		t.Run("sqlite, "+name, func(t *testing.T) {
+			file := sqliteFile(t, statements)
+			_, stdout := initialize(t, "sqlite", "--path", file)
+			index := adviceIn(stdout)
+			if index == "" {
+				t.Fatal("no index is advised:", stdout)
+			}
+			db, err := sql.Open("sqlite", file)
+			if err == nil {
+				_, err = db.Exec(index)
+			}
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(index, err)
+			}
+			if _, stdout := initialize(t, "sqlite", "--path", file); adviceIn(stdout) != "" {
+				t.Errorf("%s\nis of no use:\n%s", index, stdout)
+			}
+		})
 	}
 }

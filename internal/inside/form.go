@@ -220,9 +220,7 @@ func (d document) show(s *slot) bool {
 		s.Set = value != ""
 		return true
 	case s.question != nil && s.question.Conceal != nil && value != "":
-		shown, secret, _ := s.question.Conceal(value, "${SECRET}")
-		s.Set = secret != ""
-		s.Value = strings.ReplaceAll(shown, "${SECRET}", mask)
+		s.Value, s.Set = setup.Mask(*s.question, value, mask)
 		return true
 	}
 	s.Value = value

@@ -79,6 +79,12 @@ func TestAFormKeepsCredentials(t *testing.T) {
 			t.Error("a reference is taken:", with)
 		}
 	}
+	for _, dsn := range []string{"postgres://jane:p4ss@db.example.com/crm?sslpassword=p4ss", "postgres://jane@db.example.com/crm?password=p4ss", "host=db.example.com user=jane password=p4ss sslpassword=p4ss"} {
+		fields, err := s.Form("source: {kind: postgres, dsn: '" + dsn + "'}")
+		if shown := field(t, fields, "source.dsn"); err != nil || strings.Contains(shown.Value, "p4ss") || shown.Value != strings.ReplaceAll(dsn, "p4ss", "********") || !shown.Set {
+			t.Errorf("%s is shown as %+v, %v", dsn, shown, err)
+		}
+	}
 	// What a form has no place for may hold a credential, too.
 	bare, lost, err := s.WithoutCredentials("source: {kind: hubspot, access_token: t0ken, headers: {X-Key: k3y}, fields: {name: n}}")
 	if err != nil || strings.Contains(bare, "t0ken") || strings.Contains(bare, "k3y") || !strings.Contains(bare, "name: n") || len(lost) != 1 {

@@ -4,6 +4,11 @@
 // writes them.
 package proposal
 
+import (
+	"slices"
+	"strings"
+)
+
 // An Inventory holds what was found at an external service. Its things are of one sort: tables, sheets, bases, address books.
 type Inventory struct {
 	// Noun is what one thing is called: "table". Its plural ends in s.
@@ -13,12 +18,39 @@ type Inventory struct {
 	Key string
 	// Many says that a source reads several things at once: the value of Key is a list then.
 	Many bool
+	// Open says that more may be named than is listed, such as the places in a directory that hold people only further below. Its
+	// things are Ready.
+	Open bool
 	// Things are what could hold contacts, in any order.
 	Things []Thing
 	// Language writes the expressions of fields; nil means those of package record.
 	Language Language
 	// Problems say what was not looked at, and why.
 	Problems []Problem
+}
+
+// Named returns the names that a person wrote as the value of Key. Several are written with commas between them where several are
+// read; a name may hold commas itself.
+func (inv *Inventory) Named(text string) []string {
+	if !inv.Many {
+		return []string{text}
+	}
+	var list []string
+	for parts := strings.Split(text, ","); len(parts) > 0; {
+		n := len(parts)
+		for n > 1 && !inv.has(strings.TrimSpace(strings.Join(parts[:n], ","))) {
+			n--
+		}
+		if name := strings.TrimSpace(strings.Join(parts[:n], ",")); name != "" {
+			list = append(list, name)
+		}
+		parts = parts[n:]
+	}
+	return list
+}
+
+func (inv *Inventory) has(name string) bool {
+	return slices.ContainsFunc(inv.Things, func(t Thing) bool { return strings.EqualFold(t.Name, name) })
 }
 
 // A Thing is a table, a view, a sheet, an array, a base, an address book.
@@ -53,6 +85,8 @@ type Column struct {
 	Type string // as the external service calls it, for people
 	Is   Type
 	Null bool // it may be null
+	// Any says that its type binds no value: a column of integers may hold texts.
+	Any bool
 	// Stamped says that the external service itself sets it whenever a record changes.
 	Stamped bool
 }
@@ -114,6 +148,9 @@ type SQL interface {
 	List(expression, order string) string
 	// Text writes an expression as a text.
 	Text(expression string) string
+	// Concat writes one text of several expressions of texts, none of which is null, with nothing between them. An index can be
+	// made on it if one can be made on them.
+	Concat(expressions []string) string
 	// Value writes a text as a literal.
 	Value(text string) string
 }

@@ -187,6 +187,10 @@ func choseThese(inv Inventory, ranked []candidate, wanted []string, p *Proposal)
 		if at < 0 {
 			at = slices.IndexFunc(ranked, func(c candidate) bool { return strings.EqualFold(c.thing.Name, name) })
 		}
+		if at < 0 && inv.Open {
+			chosen = append(chosen, unlisted(inv, name))
+			continue
+		}
 		if at < 0 {
 			hint := fmt.Sprintf("There are %s.", list(names(ranked), 20))
 			if len(ranked) == 0 {
@@ -198,6 +202,15 @@ func choseThese(inv Inventory, ranked []candidate, wanted []string, p *Proposal)
 	}
 	p.Why = "as you said"
 	return chosen, nil
+}
+
+// unlisted returns a thing that only a person knows of. What goes with the others goes with it.
+func unlisted(inv Inventory, name string) candidate {
+	t := Thing{Name: name, Rows: -1, Ready: true}
+	if len(inv.Things) > 0 {
+		t.Settings = inv.Things[0].Settings
+	}
+	return candidate{thing: t}
 }
 
 func flagOf(key string) string { return strings.NewReplacer(".", "-", "_", "-").Replace(key) }

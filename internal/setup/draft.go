@@ -47,9 +47,8 @@ func (d *Draft) CallersToken() string { return variable(d.Endpoint, "bridge_toke
 func (d *Draft) Secrets() []Variable {
 	var list []Variable
 	for _, a := range d.Answers {
-		if _, v := d.written(a); v.Name != "" {
-			list = append(list, v)
-		}
+		_, secrets := d.written(a)
+		list = append(list, secrets...)
 	}
 	return list
 }
@@ -80,12 +79,14 @@ func Resolve(answers []Answer, lookup func(string) (string, bool)) (source.Answe
 		if a.Text == "" {
 			continue
 		}
-		text, secret, note := conceal(a, "ANSWER")
-		if note != "" {
-			notes = append(notes, note)
+		known := map[string]string{}
+		text, secrets, said := conceal(a, "ANSWER")
+		notes = append(notes, said...)
+		for _, v := range secrets {
+			known[v.Name] = v.Value
 		}
 		env := strictyaml.Environment{ReadFile: strictyaml.ReadFile, Lookup: func(name string) (string, bool) {
-			if name == "ANSWER" && secret != "" {
+			if secret, ok := known[name]; ok {
 				return secret, true
 			}
 			return lookup(name)
@@ -104,41 +105,54 @@ func Resolve(answers []Answer, lookup func(string) (string, bool)) (source.Answe
 	return resolved, notes, nil
 }
 
-// conceal returns an answer with a reference for the credential in it.
-func conceal(a Answer, name string) (text, secret, note string) {
-	ref := "${" + name + "}"
+// conceal returns an answer with references for the credentials in it, and the variables that hold them: name, name_2 and so on.
+func conceal(a Answer, name string) (text string, secrets []Variable, notes []string) {
 	switch {
-	case a.Text == "": // the key is left out
-		return "", "", ""
-	case a.Question.Secret && strings.Contains(a.Text, "${"):
-		return a.Text, "", ""
+	case a.Text == "", a.Question.Secret && strings.Contains(a.Text, "${"): // left out, or a reference already
+		return a.Text, nil, nil
 	case a.Question.Secret:
-		return ref, a.Text, ""
-	case a.Question.Conceal != nil:
-		return a.Question.Conceal(a.Text, ref)
+		return "${" + name + "}", []Variable{{Name: name, For: a.Question.Title, Value: a.Text}}, nil
+	case a.Question.Conceal == nil:
+		return a.Text, nil, nil
 	}
-	return a.Text, "", ""
+	text = a.Text
+	for n := 1; ; n++ {
+		v := Variable{Name: name, For: "the password in " + a.Question.Key + ", as it is, without percent-encoding"}
+		if n > 1 {
+			v.Name, v.For = fmt.Sprintf("%s_%d", name, n), fmt.Sprintf("password %d in %s, as it is, without percent-encoding", n, a.Question.Key)
+		}
+		concealed, secret, note := a.Question.Conceal(text, "${"+v.Name+"}")
+		if secret == "" {
+			return concealed, secrets, notes
+		}
+		v.Value = secret
+		text, secrets = concealed, append(secrets, v)
+		if note != "" {
+			notes = append(notes, note)
+		}
+	}
 }
 
-// written returns an answer as the configuration has it, and the variable that holds the credential in it.
-func (d *Draft) written(a Answer) (string, Variable) {
+// written returns an answer as the configuration has it, and the variables that hold the credentials in it.
+func (d *Draft) written(a Answer) (string, []Variable) {
 	what := "password"
 	if a.Question.Secret {
 		what = a.Question.Key
 	}
-	v := Variable{Name: variable(d.Endpoint, what)}
-	text, secret, _ := conceal(a, v.Name)
+	text, secrets, _ := conceal(a, variable(d.Endpoint, what))
 	if a.Question.File {
 		text = d.relative(text)
 	}
-	if secret == "" {
-		return text, Variable{}
+	return text, secrets
+}
+
+// Mask returns an answer with mask in the place of every credential, and whether there are any.
+func Mask(q source.Question, answer, mask string) (text string, any bool) {
+	text, secrets, _ := conceal(Answer{Question: q, Text: answer}, "SECRET")
+	for _, v := range secrets {
+		text = strings.ReplaceAll(text, "${"+v.Name+"}", mask)
 	}
-	v.Value, v.For = secret, "the password in "+a.Question.Key+", as it is, without percent-encoding"
-	if a.Question.Secret {
-		v.For = a.Question.Title
-	}
-	return text, v
+	return text, len(secrets) > 0
 }
 
 // relative returns the name of a file as seen from the configuration's folder.

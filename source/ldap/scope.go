@@ -43,6 +43,19 @@ func sameDN(text string) string {
 	return strings.ToLower(dn.String())
 }
 
+// parentOf returns the DN of the entry that an entry is directly below. A comma in a name is escaped.
+func parentOf(dn string) string {
+	for i := 0; i < len(dn); i++ {
+		switch dn[i] {
+		case '\\':
+			i++
+		case ',':
+			return dn[i+1:]
+		}
+	}
+	return ""
+}
+
 // isBelow reports whether an entry is at or below another one.
 func isBelow(dn, above string) bool {
 	dn, above = sameDN(dn), sameDN(above)

@@ -37,7 +37,7 @@ func checkURL(answer string) error {
 // look lists the naming contexts of a server, and the units that hold people.
 func look(ctx context.Context, answers source.Answers, deps source.Deps) (proposal.Inventory, error) {
 	deps = deps.Defaults()
-	found := proposal.Inventory{Noun: "base", Key: "base"}
+	found := proposal.Inventory{Noun: "base", Key: "base", Open: true}
 	c, l, err := connectWell(ctx, answers, deps)
 	if err != nil {
 		return found, err
@@ -111,7 +111,7 @@ func (r *reader) things(ctx context.Context, base string) ([]proposal.Thing, err
 	looked := half(ctx)
 	q := query{base: base, scope: client.ScopeWholeSubtree, filter: r.contacts(), wanted: []string{"*"}}
 	err := r.search(ctx, q, func(e *client.Entry) error {
-		_, parent, _ := strings.Cut(e.DN, ",")
+		parent := parentOf(e.DN)
 		if places[parent] == nil {
 			places[parent] = newPeople()
 		}

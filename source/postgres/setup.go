@@ -22,21 +22,29 @@ func setup() *source.Setup {
 	}
 }
 
-// password finds it in a DSN of keywords and values.
-var password = regexp.MustCompile(`(^|\s)password\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)+)`)
+// passwords finds them in a DSN of keywords and values.
+var passwords = regexp.MustCompile(`(^|\s)(?:ssl)?password\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)+)`)
+
+// startOfURL matches the start of a URL. A password may hold :// as well.
+var startOfURL = regexp.MustCompile(`^\s*\w+://`)
 
 // conceal is [source.ConcealInURL], for keywords and values too.
 func conceal(answer, ref string) (text, secret, note string) {
-	if strings.Contains(answer, "://") {
+	if startOfURL.MatchString(answer) {
 		return source.ConcealInURL(answer, ref)
 	}
-	at := password.FindStringSubmatchIndex(answer)
-	if at == nil || strings.Contains(answer[at[4]:at[5]], "${") {
-		return answer, "", ""
+	for _, at := range passwords.FindAllStringSubmatchIndex(answer, -1) {
+		value := answer[at[4]:at[5]]
+		plain := escaped.ReplaceAllString(strings.TrimSuffix(strings.TrimPrefix(value, "'"), "'"), "$1")
+		if plain != "" && !strings.Contains(value, "${") {
+			return answer[:at[4]] + ref + answer[at[5]:], plain, ""
+		}
 	}
-	secret = strings.TrimSuffix(strings.TrimPrefix(answer[at[4]:at[5]], "'"), "'")
-	return answer[:at[4]] + ref + answer[at[5]:], regexp.MustCompile(`\\(.)`).ReplaceAllString(secret, "$1"), ""
+	return answer, "", ""
 }
+
+// escaped is a sign with a backslash before it.
+var escaped = regexp.MustCompile(`\\(.)`)
 
 // What the catalogue says of the tables that are not the server's own.
 const (
