@@ -33,9 +33,10 @@ func (a *answer) date(otherwise time.Time) time.Time {
 
 // find returns the JSON at a path, or a header; ok is false if it is missing or null.
 func (a *answer) find(path string) (raw []byte, ok bool) {
-	if name, isHeader := strings.CutPrefix(path, "header:"); isHeader {
+	if name, isHeader := strings.CutPrefix(path, headerPrefix); isHeader {
 		if strings.EqualFold(name, "Link") {
-			return nextLink(a.header.Values("Link"))
+			address, _ := nextLink(a.header.Values("Link"))
+			return []byte(address), address != ""
 		}
 		value := a.header.Get(name)
 		return []byte(value), value != ""
@@ -63,28 +64,6 @@ func unquote(raw []byte) string {
 		return ""
 	}
 	return string(text)
-}
-
-// nextLink returns the address with rel=next of Link headers. Addresses may have commas and semicolons in them.
-func nextLink(headers []string) ([]byte, bool) {
-	for _, header := range headers {
-		for header != "" {
-			_, from, found := strings.Cut(header, "<")
-			address, after, closed := strings.Cut(from, ">")
-			if !found || !closed {
-				break
-			}
-			parameters := after
-			if end := strings.IndexByte(after, '<'); end >= 0 { // of the next address
-				parameters = after[:end]
-			}
-			if strings.Contains(parameters, `rel="next"`) || strings.Contains(parameters, "rel=next") {
-				return []byte(address), true
-			}
-			header = after
-		}
-	}
-	return nil, false
 }
 
 // whole is the path of the answer itself.

@@ -102,12 +102,27 @@ func (r *Reading) check(key string, errs *source.ConfigErrors) {
 			missing("page.next", "Write where an answer has the next cursor or address.")
 		}
 	}
+	if name := r.Page.asksBy(); name != "" && !r.IsZero() {
+		errs.If(!r.uses(name), key+".page.by", fmt.Sprintf("%s goes by %s, and {{%s}} stands nowhere in its request: every page would be the first one", key, r.Page.By, name),
+			fmt.Sprintf("Let {{%s}} stand where the service takes it, such as  query: {%s: \"{{%s}}\"}", name, name, name))
+	}
 	sized := r.Page.By == "keyset" || r.Page.By == "number" || r.Page.By == "offset"
 	errs.If(sized && r.Page.Size == 0, key+".page", key+".page.size is missing", "Write how many records are asked for.")
 	errs.If(r.Page.ToEmpty && r.Page.By != "number" && r.Page.By != "offset", key+".page.to_empty", key+".page.to_empty is of pages by number or offset", "Remove it.")
 	errs.If(r.Page.By == "keyset" && r.Order != orderUpdated && r.Order != orderID, key+".page.by", key+" cannot go by keyset: its order is neither updated nor id",
 		"Set "+key+".order to the order in which the records come.")
 	errs.If(len(r.Directions) != 0 && len(r.Directions) != 2, key+".directions", key+".directions must have two values", "Write what stands for ascending, then for descending.")
+}
+
+// asksBy returns the name that stands for the place of a page in its request; empty where no name has to.
+func (p Paging) asksBy() string {
+	switch p.By {
+	case "number":
+		return "page"
+	case "offset", "cursor":
+		return p.By
+	}
+	return ""
 }
 
 // The orders of records.

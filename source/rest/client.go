@@ -258,29 +258,53 @@ func (c *client) resolve(path string) (*url.URL, error) {
 	return address, nil
 }
 
-// link returns an address that an answer brought. Its host must be base's, or end as hosts permits: credentials go nowhere else.
+// link returns an address that an answer brought. Its host must be base's, or end as hosts permits: credentials go nowhere else. A
+// service behind a proxy that ends TLS may write http where it is asked by https: what is base's but for that is followed by https.
 func (c *client) link(text string) (*url.URL, error) {
+	refused := &bridge.Error{Code: bridge.CodeSourceBroken, Message: "an answer leads to an address that is not permitted", Hint: "Let the service write links that have a host and no user."}
 	address, err := url.Parse(text)
-	if err == nil {
-		address = c.base.ResolveReference(address)
+	if err != nil || address.User != nil {
+		return nil, refused
 	}
-	if err != nil || address.User != nil || !c.permits(address) {
-		return nil, &bridge.Error{
-			Code: bridge.CodeSourceBroken, Message: "an answer leads to an address that is not permitted",
-			Hint: "If that host belongs to the service, add what it ends in to hosts.",
-		}
+	if address = c.base.ResolveReference(address); address.Host == "" {
+		return nil, refused
 	}
-	return address, nil
+	sameHost, isOfHosts := strings.EqualFold(address.Hostname(), c.base.Hostname()), c.isOfHosts(address.Hostname())
+	plain := address.Scheme == "http" && c.base.Scheme == "https" && (address.Port() == c.base.Port() || address.Port() == "80" && portOf(c.base) == "443")
+	switch {
+	case sameHost && (plain || address.Scheme == c.base.Scheme && portOf(address) == portOf(c.base)):
+		address.Scheme, address.Host = c.base.Scheme, c.base.Host
+		return address, nil
+	case isOfHosts && address.Scheme == "https" && portOf(address) == "443":
+		return address, nil
+	case sameHost:
+		refused.Hint = "It has another scheme or port than the API's address, and hosts does not permit that. Let the service write links as its clients reach it, or write that scheme and port in url."
+	case isOfHosts:
+		refused.Hint = "Its host is one of hosts, which are asked by https and at its usual port only. Let the service write such links."
+	default:
+		refused.Hint = "If that host belongs to the service, add what it ends in to hosts."
+	}
+	refused.Message += ": " + address.Scheme + "://" + address.Host
+	return nil, refused
 }
 
-func (c *client) permits(address *url.URL) bool {
-	if address.Host == c.base.Host {
-		return address.Scheme == c.base.Scheme
-	}
-	host := strings.ToLower(address.Hostname())
-	return address.Scheme == "https" && address.Port() == "" && slices.ContainsFunc(c.factory.language.Hosts, func(suffix string) bool {
+// isOfHosts reports whether a host ends as the language's hosts permit.
+func (c *client) isOfHosts(host string) bool {
+	host = strings.ToLower(host)
+	return slices.ContainsFunc(c.factory.language.Hosts, func(suffix string) bool {
 		return strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) || host == suffix
 	})
+}
+
+// portOf returns the port that an address is reached at.
+func portOf(address *url.URL) string {
+	if port := address.Port(); port != "" {
+		return port
+	}
+	if address.Scheme == "https" {
+		return "443"
+	}
+	return "80"
 }
 
 // inHeader lets a value stand in a header.

@@ -214,14 +214,23 @@ func TestLinksStayWithTheService(t *testing.T) {
 		"https://user@eu.api.example.org/people":  false,
 		"http://eu.api.example.org/people":        false,
 		"https://eu.api.example.org:8443/people":  false,
-		"http://api.example.com/people?page=2":    false,
+		"http://api.example.com/people?page=2":    true, // by https: see what is asked
+		"http://api.example.com:80/people?page=2": true,
+		"http://api.example.com:8080/people":      false,
 		"https://api.example.com:8443/people":     false,
+		"https://API.Example.com/people?page=2":   true,
+		"https://api.example.com:443/people?p=2":  true,
+		"https://EU.api.example.org:443/people":   true,
+		"mailto:people@api.example.com":           false,
 		"//evil.example/people":                   false,
 		"https://api.example.com\\@evil.example/": false,
 	} {
 		asked := map[string]bool{}
 		transport := roundTripper(func(r *http.Request) (int, string) {
 			asked[r.URL.Scheme+"://"+r.URL.Host] = true
+			if r.URL.Scheme != "https" {
+				t.Errorf("%s: %s is asked with credentials", link, r.URL)
+			}
 			if len(r.URL.Query()) == 0 && r.URL.Path == "/people" && r.URL.Host == "api.example.com" {
 				return http.StatusOK, fmt.Sprintf(`{"data": [{"id": "a"}], "next": %q}`, link)
 			}

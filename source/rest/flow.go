@@ -30,8 +30,12 @@ func (w *walk) flowing() (done bool, err error) {
 	w.note(at.bound) // services whose pages are rounds repeat the last record of a page in the next one
 	var held *item
 	var heldAt place
+	var way progress
 	for {
 		got, err := w.flowPage(p, at)
+		if err == nil {
+			err = w.movedOn(&way, p, at, got)
+		}
 		if err != nil {
 			w.emit(held, heldAt)
 			return false, err
@@ -79,7 +83,7 @@ func (w *walk) flowing() (done bool, err error) {
 			if w.isFull() || w.stopped {
 				return false, nil
 			}
-			held, heldAt, inPage = &i, at, true
+			held, heldAt, inPage, way.fruitless = &i, at, true, 0
 			if heldAt.id = i.id; n < len(slid) {
 				heldAt.id, heldAt.bound = at.id, i.id
 			} else {
@@ -110,6 +114,8 @@ func (w *walk) flowing() (done bool, err error) {
 		}
 		if held != nil {
 			heldAt = at
+		} else if err := w.late(&way); err != nil {
+			return false, err
 		}
 	}
 }
@@ -276,7 +282,7 @@ func (w *walk) flowPage(p purpose, at place) (*page, error) {
 	values := scope{
 		"since": w.bound(p.reading, from), "page": int64(at.page), "offset": int64(at.page), "cursor": at.cursor, "token": w.since.token, "after_id": at.id, "direction": "",
 	}
-	if p.reading.Page.By == "cursor" || p.reading.Page.By == "link" {
+	if p.reading.Page.isNamed() {
 		values["after_id"] = "" // such a page may be known for all of its records
 	}
 	p.name = fmt.Sprint(p.name, " ", w.at.segment) // what a run asks for again, to see what happened meanwhile, is not what it has read before
@@ -304,21 +310,18 @@ const tokenPath = "{{token}}"
 
 // turn moves a place to the next page.
 func (w *walk) turn(next *place, got *page, r *Reading) error {
-	before := *next
 	switch r.Page.By {
 	case "number":
 		next.page++
 	case "offset":
 		next.page += max(got.count, 1)
 	case "cursor", "link":
-		next.cursor = got.next
-		if next.cursor == before.cursor {
-			return samePage()
-		}
 		if r.Page.Most > 0 {
 			next.page += got.count // how many records there were
 		}
-		return nil
+		return next.follow(got.next)
+	default:
+		return samePage() // there is one answer, and it says that there is more
 	}
 	read := next.page
 	if r.Page.By == "number" {
@@ -327,20 +330,12 @@ func (w *walk) turn(next *place, got *page, r *Reading) error {
 	if r.Page.Most > 0 && read >= r.Page.Most {
 		return capped(r.Page.Most)
 	}
-	if next.page == before.page {
-		return samePage()
-	}
 	return nil
-}
-
-// samePage returns the error of a service whose next page is the one that it gave before.
-func samePage() error {
-	return &bridge.Error{Code: bridge.CodeSourceBroken, Message: "the service gave the same page as the next one", Hint: "Check page.next, and that {{cursor}} stands in the request."}
 }
 
 // isCapped reports whether the last page by a cursor ends where the service gives no more records for one query.
 func (r *Reading) isCapped(at place, got *page) bool {
-	return r.Page.Most > 0 && (r.Page.By == "cursor" || r.Page.By == "link") && at.page+got.count >= r.Page.Most
+	return r.Page.Most > 0 && r.Page.isNamed() && at.page+got.count >= r.Page.Most
 }
 
 // capped returns the error of a query that has more records than the service gives.

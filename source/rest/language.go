@@ -136,7 +136,7 @@ type Paging struct {
 	Size  int    `yaml:"size" digest:"-" jsonschema:"minimum=0,maximum=100000" jsonschema_description:"How many records are asked for: {{limit}}."`
 	First int    `yaml:"first" jsonschema_description:"The number of the first page. Default: 1; write 0 as zero: true."`
 	Zero  bool   `yaml:"zero" jsonschema_description:"The number of the first page is 0."`
-	Next  string `yaml:"next" jsonschema_description:"Where the answer has the next cursor or address: a path, header:NAME, or header:Link for the one with rel=next."`
+	Next  string `yaml:"next" jsonschema_description:"Where the answer has the next cursor or address: a path, header:NAME, or header:Link for the one with rel=next (RFC 8288). Nothing, null, false, 0 and an empty text, object or list say that there is no more. An address may be relative to the one that was asked."`
 	More  string `yaml:"more" jsonschema_description:"Where the answer says whether there is more: a path. Without it a page that is not full is the last."`
 	Most  int    `yaml:"most" digest:"-" jsonschema:"minimum=0" jsonschema_description:"How many records the service gives for one query, whatever it has. A run that reaches it ends with an error."`
 	// ToEmpty asks on until a page is empty.

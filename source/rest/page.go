@@ -119,28 +119,7 @@ func (c *client) read(a *answer, p purpose) (*page, error) {
 	}
 	made.count = len(elements)
 	made.items = c.items(elements, p)
-	r := p.reading
-	switch r.Page.By {
-	case "cursor", "link":
-		made.next = a.text(r.Page.Next)
-		made.more = made.next != ""
-	case "keyset", "number", "offset":
-		made.more = made.count >= r.Page.Size || r.Page.ToEmpty && made.count > 0
-	}
-	if r.Page.More != "" {
-		more := a.text(r.Page.More)
-		made.more = source.IsGone(more) // any text that does not say no
-	}
-	if r.Done != "" && a.text(r.Done) == "true" {
-		made.more = false
-	}
-	if r.Token != "" {
-		made.token = a.text(r.Token)
-		if r.Done == "" {
-			made.more = made.token == "" && made.more
-		}
-	}
-	return made, nil
+	return made, c.goesOn(a, made, p.reading)
 }
 
 // records returns the records of an answer.

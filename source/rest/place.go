@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,8 @@ type place struct {
 	among   bool   // settled: among records of one stamp that are read by id
 	bound   string // fresh: the greatest id; empty while it is not known
 	cursor  string // the page's cursor or link; empty of the first one
+	turns   int    // how many cursors led to the page
+	anchor  uint64 // what stands for one of them
 	page    int    // the page's number or offset
 	row     int    // the record's place in the page
 	head    uint64 // what stands for the ids of the page's records up to it
@@ -68,7 +71,39 @@ func (p place) append(b []byte) bridge.Position {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
+	if p.turns > 0 { // else the place is written as it was before places had them
+		b = binary.AppendUvarint(b, uint64(p.turns))
+		b = binary.AppendUvarint(b, p.anchor)
+	}
 	return b
+}
+
+// follow moves a place to the page that a cursor or a link leads to. Pages that lead round would be read for ever: of the cursors that
+// it met a place keeps one, and another one each time that it has come twice as far. So it finds a circle of any length, in no more than three
+// times as many pages (Brent).
+func (p *place) follow(cursor string) error {
+	if cursor == p.cursor {
+		return samePage()
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(cursor)) // it cannot fail
+	mark := h.Sum64()
+	if p.turns > 0 && mark == p.anchor {
+		return samePage()
+	}
+	if p.turns++; p.turns&(p.turns-1) == 0 {
+		p.anchor = mark
+	}
+	p.cursor = cursor
+	return nil
+}
+
+// samePage returns the error of a service whose next page is one that it gave before.
+func samePage() error {
+	return &bridge.Error{
+		Code: bridge.CodeSourceBroken, Message: "the service gave the same page as the next one: what leads from page to page does not move on",
+		Hint: "Check page: how the request asks for a page, and where the answer names the next one.",
+	}
 }
 
 var errForeign = errors.New("not written by this source")
@@ -136,6 +171,11 @@ func parsePlace(b bridge.Position) (place, error) {
 	p.head = r.uvarint()
 	p.page, p.row = int(page), int(row)
 	p.id, p.bound, p.cursor, p.token = r.text(), r.text(), r.text(), r.text()
+	if len(r.rest) > 0 {
+		turns := r.uvarint()
+		p.turns, p.anchor = int(turns), r.uvarint()
+		r.bad = r.bad || turns == 0 || turns > 1<<40
+	}
 	if r.bad || flags > 3 || page > 1<<40 || row > 1<<30 || p.segment < deleted || p.segment > left {
 		return place{}, errForeign
 	}

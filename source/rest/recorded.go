@@ -57,7 +57,7 @@ func (s *Source) Recorded() source.Recorded {
 func (l *Language) recorded(known *source.Recorded) {
 	known.Headers = []string{"Date", "Content-Type", "Retry-After", "Link", l.Throttle.Wait, l.Throttle.Left, l.Throttle.Reset}
 	path := func(path string, keys *[]string) {
-		if name, isHeader := strings.CutPrefix(path, "header:"); isHeader {
+		if name, isHeader := strings.CutPrefix(path, headerPrefix); isHeader {
 			known.Headers = append(known.Headers, name)
 			return
 		}

@@ -383,10 +383,9 @@ func (w *walk) byID(from, to int64) (done bool, err error) {
 			return true, nil
 		}
 		if p.reading.Page.By == "cursor" && !w.isFull() {
-			if got.next == w.at.cursor {
-				return false, &bridge.Error{Code: bridge.CodeSourceBroken, Message: "the service gave the same page as the next one", Hint: "Check by_id.page.next, and that {{cursor}} stands in the request."}
+			if err := w.at.follow(got.next); err != nil {
+				return false, err
 			}
-			w.at.cursor = got.next
 		}
 	}
 	return false, nil
@@ -395,6 +394,7 @@ func (w *walk) byID(from, to int64) (done bool, err error) {
 // take yields the records of a page in the order of ids. last says that the bound was reached.
 func (w *walk) take(p *page, from, to int64) (last bool, err error) {
 	moved := false
+	asked := w.at.id // the page has what comes after it
 	for _, i := range p.items {
 		if w.isFull() || w.stopped {
 			return false, nil
@@ -407,7 +407,7 @@ func (w *walk) take(p *page, from, to int64) (last bool, err error) {
 			moved = true // it was read before: the page begins before the place
 			continue
 		}
-		if w.at.id != "" && (i.id == w.at.id || w.l.ByID.IDs != "" && !w.l.ByID.comesAfter(i.id, w.at.id)) {
+		if w.at.id != "" && (i.id == w.at.id || i.id == asked || w.l.ByID.IDs != "" && !w.l.ByID.comesAfter(i.id, w.at.id)) {
 			return false, w.disorder("by_id", "id")
 		}
 		if w.at.bound != "" && w.l.ByID.comesAfter(i.id, w.at.bound) {

@@ -52,20 +52,3 @@ func TestFiltersOfTimes(t *testing.T) {
 		}
 	}
 }
-
-func TestTheNextAddressOfALinkHeader(t *testing.T) {
-	for header, want := range map[string]string{
-		`<https://a.example/?page=2>; rel="next"`:                                                             "https://a.example/?page=2",
-		`<https://a.example/?f=a,b&n=0>;rel="first",<https://a.example/?f=a,b&n=2>;rel="next"`:                "https://a.example/?f=a,b&n=2",
-		`<https://a.example/?f=a;b,rel=next>; rel="prev", <https://a.example/?f=a;b>; rel=next; title="x, y"`: "https://a.example/?f=a;b",
-		`<https://a.example/?page=1>; rel="prev"`:                                                             "",
-		`https://a.example/?page=2; rel="next"`:                                                               "",
-		`<https://a.example/?page=2; rel="next"`:                                                              "",
-		``:                                                                                                    "",
-	} {
-		got, ok := nextLink([]string{header})
-		if string(got) != want || ok != (want != "") {
-			t.Errorf("%s: %q, want %q", header, got, want)
-		}
-	}
-}
