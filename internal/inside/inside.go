@@ -277,6 +277,9 @@ func below(err error) error {
 		return errors.Join(found...)
 	}
 	said := failure.Of(err)
+	if said == (failure.Error{}) {
+		return err // which may hold anything
+	}
 	said.Field = strings.TrimSuffix("source."+said.Field, ".")
 	return &said
 }
