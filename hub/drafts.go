@@ -8,6 +8,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/hub/registry"
@@ -226,13 +227,18 @@ func (h *Hub) LookDraft(ctx context.Context, d Draft) (Draft, error) {
 	return d, errors.Join(err, h.keepDraft(ctx, d))
 }
 
-// asField returns an error of an external service as one that a form shows.
+// asField returns an error of an external service as one about the request: a form shows it, and the API tells it. A service that wants to be
+// asked later is busy.
 func asField(err error) error {
 	said := failure.Of(err)
-	if said.Message == "" || said.Code == failure.Invalid {
+	if said.Message == "" || said.Code == failure.Invalid || said.Code == failure.Denied || said.Code == failure.Busy {
 		return err
 	}
-	return &failure.Error{Code: failure.Invalid, Field: said.Field, Message: said.Error(), Hint: said.Hint}
+	code := failure.Invalid
+	if bridge.RetryAfter(err) > 0 {
+		code = failure.Busy
+	}
+	return &failure.Error{Code: code, Field: said.Field, Message: said.Error(), Hint: said.Hint, Err: failure.Hidden(err)}
 }
 
 // PreviewDraft reads the first contacts of a draft.

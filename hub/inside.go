@@ -112,7 +112,7 @@ func (h *Hub) draft(ctx context.Context, d SourceDraft) (s InsideSource, auth br
 		}
 	}
 	auth[TokenValue], err = g.current(ctx)
-	return s, auth, err
+	return s, auth, asField(err)
 }
 
 func noInside() error {
@@ -153,7 +153,8 @@ func (h *Hub) LookAtSource(ctx context.Context, d SourceDraft, wish proposal.Wis
 		return Listing{}, err
 	}
 	defer leave()
-	return h.Inside.Look(ctx, s, auth, wish)
+	listing, err := h.Inside.Look(ctx, s, auth, wish)
+	return listing, asField(err)
 }
 
 // enterDraft takes a place, as a test does.

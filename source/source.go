@@ -6,9 +6,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,6 +33,9 @@ type Deps struct {
 	// Uploads are files that were uploaded to this process, by their names: where a configuration's file name is [UploadPrefix] and one of
 	// them. Such a file never changes, and belongs to nobody else's source.
 	Uploads map[string]Upload
+	// Untrusted says that somebody else wrote the configuration than the operator of this process ([Kind.Untrusted]). What a kind opens with
+	// callers' credentials in it is judged as it is opened, besides the judgement of the configuration.
+	Untrusted bool
 	// Unpacked is the most, in bytes, that an archive's part may unpack to; 0 means what its kind can read.
 	Unpacked int64
 	// Formats are those that kinds read, so that a kind can tell a file of another one.
@@ -66,6 +72,23 @@ func (d Deps) Path(name string) string {
 		return name
 	}
 	return filepath.Join(d.Folder, name)
+}
+
+// MaxCertificates is the most, in bytes, that a file of certificates may have: those of all authorities that systems know take 250 KiB.
+const MaxCertificates = 4 << 20
+
+// ReadFile reads a small file that a configuration names. One of more than most bytes, which a device may have without end, is an error.
+func ReadFile(name string, most int) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, int64(most)+1))
+	if err == nil && len(content) > most {
+		return nil, &os.PathError{Op: "read", Path: name, Err: fmt.Errorf("it has more than %d bytes", most)}
+	}
+	return content, err
 }
 
 // FullName returns a file's name from the root on: what its contacts' checkpoints belong to (D10).

@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -103,5 +104,43 @@ func TestARemovedIntegrationIsGoneWithTheAnswer(t *testing.T) {
 	}
 	if r := f.ask(t, "POST", "/api/v1/integrations?account=acme", f.admin, `{"name":"crm","bridge":"`+f.bridge+`"}`); r.status != http.StatusCreated {
 		t.Errorf("another one of its name: %d %s", r.status, r.body)
+	}
+}
+
+// What is wrong with what somebody wants to look at is told, as a test and a preview tell it: it is no failure of the hub.
+func TestALookSaysWhatIsWrong(t *testing.T) {
+	f := newFixture(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0") // nobody answers there
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"empty.csv": "\n\n\n", "none.json": "{}"} {
+		if r := f.ask(t, "POST", "/api/v1/files/"+name+"?account=acme", f.admin, content); r.status != http.StatusCreated {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+	}
+	for _, source := range []string{
+		`{"kind":"csv","path":"upload:missing.csv"}`,
+		`{"kind":"csv","path":"upload:empty.csv"}`,
+		`{"kind":"json","path":"upload:none.json"}`,
+		`{"kind":"mysql","dsn":"mysql://u:p@` + nobody + `/x"}`,
+		`{"kind":"postgres","dsn":"postgres://u:p@` + nobody + `/x"}`,
+		`{"kind":"ldap","url":"ldap://` + nobody + `"}`,
+		`{"kind":"carddav","url":"http://` + nobody + `/","username":"u","password":"p"}`,
+		`{"kind":"espocrm","url":"http://` + nobody + `","api_key":"x"}`,
+		`{"kind":"mysql","dsn":"mysql://u:p@` + nobody + `"}`,
+		`{"kind":"mysql"}`, `{"kind":"ldap"}`, `{"kind":"carddav"}`, `{"kind":"csv"}`, `{"kind":"nothing"}`,
+	} {
+		r := f.ask(t, "POST", "/api/v1/drafts/look?account=acme", f.admin, `{"source":`+source+`}`)
+		if r.status == http.StatusOK && strings.Contains(source, "espocrm") {
+			continue // it has one thing, whoever answers
+		}
+		if p := r.problem(t); r.status != http.StatusUnprocessableEntity || p.Code != "invalid" || p.Message == "" || p.Hint == "" || strings.Contains(r.body, "u:p@") {
+			t.Errorf("%s: %d %s", source, r.status, r.body)
+		}
 	}
 }

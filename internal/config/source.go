@@ -45,7 +45,7 @@ func (c *checker) source(path string, e Endpoint) Endpoint {
 		deps.Folder, deps.Endpoint = folder, endpoint
 		return create(func(into any) error { return c.document.DecodeRaw(raw, into, "kind") }, deps)
 	}
-	factory, err := e.New(source.Deps{})
+	factory, err := e.New(source.Deps{Untrusted: c.untrusted})
 	if err != nil {
 		c.kindProblems(path, err)
 		return e

@@ -105,11 +105,15 @@ func (s *Sources) Look(ctx context.Context, of hub.InsideSource, _ bridge.Auth, 
 	}
 	defer done()
 	deps.Folder = s.o.Folder
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	looking, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	if l.Inventory, err = p.Kind.Setup.Look(ctx, p.Answers, deps); err != nil {
-		if refused := o.refused.Load(); refused != nil {
+	if l.Inventory, err = p.Kind.Setup.Look(looking, p.Answers, deps); err != nil {
+		refused := o.refused.Load()
+		switch {
+		case refused != nil:
 			return l, refused.err
+		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			return l, &bridge.Error{Code: bridge.CodeSourceTimeout, Message: "the source did not answer in time", Hint: "Look at what it is busy with, or write the mapping yourself.", Err: err}
 		}
 		return l, below(err)
 	}

@@ -277,6 +277,9 @@ func below(err error) error {
 		return errors.Join(found...)
 	}
 	said := failure.Of(err)
+	if said == (failure.Error{}) {
+		return err // which may hold anything
+	}
 	said.Field = strings.TrimSuffix("source."+said.Field, ".")
 	return &said
 }
@@ -349,11 +352,14 @@ func (s *Sources) deps(of hub.InsideSource, kind string, o *opened, uploads map[
 	if !of.Trusted && (s.o.Transport == nil || s.o.Dial == nil) {
 		return source.Deps{}, errors.New("nothing guards what this source would ask")
 	}
-	deps := source.Deps{Logger: s.o.Logger.With("source", kind), Clock: s.o.Clock, Uploads: uploads}
+	deps := source.Deps{Logger: s.o.Logger.With("source", kind), Clock: s.o.Clock, Uploads: uploads, Untrusted: !of.Trusted}
 	if !of.Trusted {
 		deps.Unpacked = s.o.Unpacked
 		deps.Transport = guarded{s.o.Transport, o, s.o.Clock}
 		deps.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if !strings.HasPrefix(network, "tcp") { // whatever the kind thinks of it
+				return nil, fmt.Errorf("a source of somebody else than the operator may not dial %s", network)
+			}
 			conn, err := s.o.Dial(ctx, network, address)
 			o.note(err, s.o.Clock.Now())
 			return conn, err

@@ -120,6 +120,19 @@ func TestWhatOnlyTheOperatorMayWrite(t *testing.T) {
 		{"source: {kind: postgres, dsn: 'postgres:///x'" + table, "source.dsn"},
 		{"source: {kind: postgres, dsn: 'postgres://u@db/x'" + table, "source.dsn"},
 		{"source: {kind: postgres, dsn: 'host=db user=u password=p dbname=x'" + table, "source.dsn"},
+		{"source: {kind: mysql, dsn: 'mysql://{{auth.u}}:x@/x?socket=/run/m.sock'" + table, "source.dsn"},
+		{"source: {kind: mysql, dsn: 'mysql://{{auth.u}}:x@db/x?ca=/dev/zero'" + table, "source.dsn"},
+		{"source: {kind: mysql, dsn: 'mysql://u:x@db/x?{{auth.k}}=/dev/zero'" + table, "source.dsn"},
+		{"source: {kind: mysql, dsn: 'mysql://u:x@db/{{auth.u}}?ca={{auth.f}}'" + table, "source.dsn"},
+		{"source: {kind: mysql, dsn: '{{auth.s}}://u:x@db/x?ca=/dev/zero'" + table, "source.dsn"},
+		{"source: {kind: postgres, dsn: 'postgres://u:{{auth.u}}@db/x?sslrootcert=/dev/zero'" + table, "source.dsn"},
+		{"source: {kind: postgres, dsn: 'postgres://u:{{auth.u}}@%2Frun%2Fpostgresql/x'" + table, "source.dsn"},
+		{"source: {kind: postgres, dsn: 'postgres://u:p@db/x?{{auth.k}}=/root/.pgpass'" + table, "source.dsn"},
+		{"source: {kind: postgres, dsn: '{{auth.s}}://u:p@db/x'" + table, "source.dsn"},
+		{"source: {kind: ldap, url: '{{auth.s}}:///run/slapd/ldapi'}", "source.url"},
+		{"source: {kind: ldap, url: 'ldap{{auth.i}}:///run/slapd/ldapi'}", "source.url"},
+		{"source: {kind: ldap, url: 'ldapi://{{auth.i}}'}", "source.url"},
+		{"source: {kind: csv, path: '{{auth.u}}'}", "source.path"},
 		{"source: {kind: ldap, url: 'ldapi:///run/slapd/ldapi'}", "source.url"},
 		{"source: {kind: ldap, url: 'ldaps://ldap.example.com', ca: /etc/ssl/a.pem}", "source.ca"},
 		{"source: {kind: mysql, dsn: 'mysql://u:${DB_PW}@db/x'" + table, "source"},
@@ -144,8 +157,64 @@ func TestWhatOnlyTheOperatorMayWrite(t *testing.T) {
 		if !strings.Contains(" "+strings.Join(fields, " ")+" ", " "+field+" ") {
 			t.Errorf("%s: %v, in %q", text, err, fields)
 		}
-		if names, err := read(t, s, text, false, nil); err == nil {
+		if names, err := read(t, s, text, false, bridge.Auth{"u": "me", "k": "ca", "f": "/dev/zero", "s": "ldapi", "i": "i"}); err == nil {
 			t.Errorf("%s: it is read: %q", text, names)
+		}
+	}
+}
+
+// What a credential makes of a source is judged when it is opened: nothing of the hub's machine is, although the hub may ask private addresses.
+func TestCredentialsLeadToNothingOfTheMachine(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	asked := make(chan struct{}, 100)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			asked <- struct{}{}
+			_ = conn.Close()
+		}
+	}()
+	policy := outbound.Policy{AllowPrivate: true}
+	s := inside.New(inside.Options{Transport: outbound.New(policy), Dial: outbound.Dialer(policy).DialContext})
+	defer func() { _ = s.Close() }()
+	const table = ", table: t, id: id, updated: u, fields: {name: n}}"
+	for _, text := range []string{
+		"source: {kind: mysql, dsn: 'mysql://{{auth.u}}:x@/x?socket=" + socket + "'" + table,
+		"source: {kind: postgres, dsn: 'postgres://u:p@{{auth.h}}/x'" + table,
+		"source: {kind: ldap, url: '{{auth.s}}://" + socket + "'}",
+		"source: {kind: ldap, url: 'ldap{{auth.i}}://" + socket + "'}",
+	} {
+		auth := bridge.Auth{"u": "me", "s": "ldapi", "i": "i", "h": filepath.Dir(socket)}
+		if _, err := read(t, s, text, false, auth); err == nil || strings.Contains(err.Error(), "connect") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if len(asked) > 0 {
+		t.Errorf("the socket was asked %d times", len(asked))
+	}
+}
+
+// Placeholders may stand where the documents say.
+func TestPlaceholdersMayStandInASource(t *testing.T) {
+	s := sources(t, "")
+	const table = ", table: t, id: id, updated: u, fields: {name: n}}"
+	for _, text := range []string{
+		"source: {kind: mysql, dsn: 'mysql://{{auth.u}}:{{auth.pw}}@db.example.com:3306/{{auth.u}}?tls=true'" + table,
+		"source: {kind: postgres, dsn: 'postgres://reader:{{auth.pw}}@db.example.com/crm'" + table,
+		"source: {kind: postgres, dsn: 'postgres://{{auth.u}}:{{auth.pw}}@{{auth.h}}.db.example.com/{{auth.u}}'" + table,
+		"source: {kind: ldap, url: 'ldaps://{{auth.h}}:636', bind_dn: '{{auth.u}}', password: '{{auth.pw}}'}",
+		"source: {kind: carddav, url: 'https://{{auth.h}}/', username: '{{auth.u}}', password: '{{auth.pw}}'}",
+	} {
+		if _, err := s.Check(hub.InsideSource{Account: "acme", Text: text}); err != nil {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func (s *Sources) CheckSearch(of hub.InsideSource) (err error) {
 	if err != nil {
 		return err
 	}
-	factory, err := e.New(source.Deps{Clock: s.o.Clock})
+	factory, err := e.New(source.Deps{Clock: s.o.Clock, Untrusted: !of.Trusted})
 	if err != nil {
 		return below(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"os"
 	"time"
 
 	client "github.com/go-ldap/ldap/v3"
@@ -108,7 +107,7 @@ func readCA(name string) (*x509.CertPool, error) {
 	wrong := func(message string, err error) error {
 		return &bridge.Error{Code: bridge.CodeSourceBroken, Message: message, Hint: "Name a file with certificates in PEM in ca.", Err: err}
 	}
-	text, err := os.ReadFile(name)
+	text, err := source.ReadFile(name, source.MaxCertificates)
 	if err != nil {
 		return nil, wrong("the file of ca cannot be read", errors.Unwrap(err))
 	}

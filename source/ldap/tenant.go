@@ -61,6 +61,11 @@ func (f *factory) login(auth bridge.Auth) (l login, err error) {
 	if l.address, err = parseAddress(text); err != nil {
 		return login{}, &bridge.Error{Code: bridge.CodeUnauthorized, Message: "the caller's credentials make no server's address", Hint: "Send the name of a host."}
 	}
+	if f.deps.Untrusted {
+		if err := l.address.untrusted(); err != nil {
+			return login{}, err
+		}
+	}
 	escape := func(value string) (string, error) { return client.EscapeDN(value), nil }
 	if names := f.cfg.BindDN.Names(); len(names) == 1 && f.cfg.BindDN.String()[0] == '{' && isBare(f.cfg.BindDN.String()) {
 		escape = bare // the whole of it is the caller's

@@ -25,6 +25,11 @@ type database struct {
 
 // open makes a pool of connections. None is made yet.
 func open(a address, deps source.Deps) (*database, error) {
+	if deps.Untrusted {
+		if err := a.untrusted(); err != nil {
+			return nil, err
+		}
+	}
 	cfg, err := a.driverConfig(deps)
 	if err != nil {
 		return nil, err

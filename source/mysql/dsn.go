@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -156,7 +155,7 @@ func (a *address) tlsConfig() (*tls.Config, error) {
 		return cfg, nil
 	}
 	cfg.RootCAs = x509.NewCertPool()
-	pem, err := os.ReadFile(a.ca)
+	pem, err := source.ReadFile(a.ca, source.MaxCertificates)
 	if err != nil {
 		return nil, badDSN("dsn has a ca that cannot be read", "Check the file's name and permissions: a relative name starts from the configuration's folder.")
 	}

@@ -4,11 +4,24 @@ import "github.com/contactbridge/contactbridge/source"
 
 // untrusted implements [source.Kind.Untrusted].
 func untrusted(c Config) error {
-	a, err := parse(c.DSN.String(), func(name string) string { return name })
-	switch {
-	case err != nil:
+	if c.DSN.String() == "" {
 		return nil // the kind says so
-	case a.network == "unix":
+	}
+	text, err := c.DSN.StandIn(source.EscapeURL)
+	if err != nil {
+		return err
+	}
+	a, err := parse(text, func(name string) string { return name })
+	if err != nil {
+		return err
+	}
+	return a.untrusted()
+}
+
+// untrusted refuses what is of this machine.
+func (a *address) untrusted() error {
+	switch {
+	case a.network != "tcp":
 		return source.OperatorOnly("dsn", "names a Unix socket of this machine")
 	case a.ca != "":
 		return source.OperatorOnly("dsn", "names a file of this machine")

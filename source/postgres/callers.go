@@ -28,7 +28,7 @@ func marked(names []string) bridge.Auth {
 
 // parseMarked reads the DSN with marked credentials in it.
 func (f *factory) parseMarked(auth bridge.Auth) (*pgxpool.Config, error) {
-	dsn, err := f.dsn.Expand(auth, f.escape())
+	dsn, err := f.dsn.Expand(auth, escape(f.dsn))
 	if err != nil {
 		return nil, err
 	}

@@ -21,8 +21,8 @@ import (
 )
 
 // escape makes a credential safe for the form that the DSN is written in.
-func (f *factory) escape() source.Escape {
-	text := f.dsn.String()
+func escape(dsn source.Template) source.Escape {
+	text := dsn.String()
 	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
 		return source.EscapeURL
 	}
@@ -58,6 +58,11 @@ func parse(dsn string) (*pgxpool.Config, error) {
 
 // connConfig returns how connections are made.
 func (f *factory) connConfig(dsn string) (*pgxpool.Config, error) {
+	if f.deps.Untrusted {
+		if err := untrustedDSN(dsn); err != nil {
+			return nil, err
+		}
+	}
 	cfg, err := parse(dsn)
 	if err != nil {
 		return nil, err

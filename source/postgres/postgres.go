@@ -36,7 +36,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/sqltable"
 	"github.com/contactbridge/contactbridge/source/stamp"
@@ -72,7 +71,7 @@ func New(cfg Config, deps source.Deps) (source.Factory, error) {
 		Config: cfg.Config, UpdatedAs: cfg.UpdatedAs,
 		Meanings: []string{stamp.AsTimestamp, stamp.AsDate, stamp.AsSeconds, stamp.AsMillis, stamp.AsMicros, stamp.AsSequence, stamp.AsXID},
 		Settings: source.SettingsOf("postgres", revision, cfg), Dialect: &dialect,
-		Address: cfg.DSN, Escape: f.escape(), Allow: f.checkHosts, Open: f.open, Err: f.checkDSN(),
+		Address: cfg.DSN, Escape: escape(f.dsn), Allow: f.checkHosts, Open: f.open, Err: f.checkDSN(),
 	}, deps)
 	if err != nil {
 		return nil, err
@@ -86,11 +85,7 @@ func (f *factory) checkDSN() error {
 	if f.dsn.String() == "" {
 		return &source.ConfigError{Key: "dsn", Message: "dsn is missing", Hint: "Write where the database is, such as postgres://reader@127.0.0.1:5432/crm."}
 	}
-	auth := bridge.Auth{}
-	for _, name := range f.dsn.Names() {
-		auth[name] = "1"
-	}
-	dsn, err := f.dsn.Expand(auth, f.escape())
+	dsn, err := f.dsn.StandIn(escape(f.dsn))
 	if err == nil {
 		_, err = f.connConfig(dsn)
 	}

@@ -15,7 +15,18 @@ var harmless = []string{"application_name", "connect_timeout", "default_query_ex
 // untrusted implements [source.Kind.Untrusted]. What a DSN does not say comes from the environment and from files of the process's
 // user: only one that says all of it is taken.
 func untrusted(c Config) error {
-	text := c.DSN.String()
+	if c.DSN.String() == "" {
+		return nil // the kind says so
+	}
+	text, err := c.DSN.StandIn(escape(c.DSN))
+	if err != nil {
+		return err
+	}
+	return untrustedDSN(text)
+}
+
+// untrustedDSN judges a DSN with credentials in it.
+func untrustedDSN(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return &source.ConfigError{Key: "dsn", Message: "dsn is not a URL", Hint: "Write postgres://user:password@host:port/database."}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 // tokens are access tokens that are fetched, or read from a file. One goroutine fetches at a time.
@@ -93,6 +94,9 @@ func (t *tokens) current(ctx context.Context) (string, error) {
 	return t.token, t.fetch(ctx, now)
 }
 
+// maxToken is the most, in bytes, that a token's file may have.
+const maxToken = 64 << 10
+
 // fromFile reads the token's file if it has changed.
 func (t *tokens) fromFile() (string, error) {
 	name, err := t.way.TokenFile.expand(t.client.values, nil)
@@ -110,12 +114,12 @@ func (t *tokens) fromFile() (string, error) {
 	if t.token != "" && info.ModTime().Equal(t.read) {
 		return t.token, nil
 	}
-	content, err := os.ReadFile(name)
+	content, err := source.ReadFile(name, maxToken)
 	if err != nil {
 		return "", unreadable(err)
 	}
 	token := strings.TrimSpace(string(content))
-	if token == "" || len(token) > 64<<10 || strings.ContainsAny(token, "\r\n\x00") {
+	if token == "" || strings.ContainsAny(token, "\r\n\x00") {
 		return "", &bridge.Error{Code: bridge.CodeUnauthorized, Message: "the file with the access token does not hold one line", Hint: "Write the token into it, and nothing else."}
 	}
 	t.token, t.read = token, info.ModTime()
