@@ -114,22 +114,31 @@ func (r *reading) byOwnCode(text string, home *plan) bool {
 // punctuation of a national number are left alone.
 func (u *unusual) byBareCode(text string, least int) {
 	text, ext := splitExtension(text)
-	digits := compact.Replace(text)
-	if len(digits) < least || len(digits) > maxE164 || !onlyDigits(digits) || strings.ContainsAny(text, "(/") {
+	digits := withBareCode(text, least)
+	if digits == "" {
 		return
-	}
-	code := codeAt([]byte(digits))
-	if code == nil || !strings.HasPrefix(text, code.digits) {
-		return
-	}
-	if rest := text[len(code.digits):]; len(rest) < len(text) && len(digits) < len(text) && isDigit(rest[0]) {
-		return // the groups do not set the calling code apart
 	}
 	var r reading
-	if readInternational(&r, []byte(digits)) && r.valid() {
+	if understand(&r, "+"+digits, nil); r.valid() {
 		r.ext = ext
 		u.best = r
 	}
+}
+
+// withBareCode returns the digits of a text if they may be an international number that lacks its +.
+func withBareCode(text string, least int) string {
+	digits := compact.Replace(text)
+	if len(digits) < least || len(digits) > maxE164 || !onlyDigits(digits) || strings.ContainsAny(text, "(/") {
+		return ""
+	}
+	code := codeAt([]byte(digits))
+	if code == nil || !strings.HasPrefix(text, code.digits) {
+		return ""
+	}
+	if rest := text[len(code.digits):]; len(digits) < len(text) && rest != "" && isDigit(rest[0]) {
+		return "" // the groups do not set the calling code apart
+	}
+	return digits
 }
 
 // byForeignPrefix reads a number after an international prefix that is not the region's own, as people write it who dial
