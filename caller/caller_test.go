@@ -235,6 +235,8 @@ func TestAWithheldNumberIsNobodys(t *testing.T) {
 	for _, number := range []string{
 		"", "  ", "anonymous", "Anonymous", "Restricted", "PRIVATE", "Unknown", "No Caller ID", "sip:anonymous@anonymous.invalid",
 		`"Anonymous" <sip:anonymous@anonymous.invalid>`, "+266696687", "266696687", "+7378742833", "Unbekannt",
+		"sip:unavailable@unknown.invalid", "sip:restricted@host", "sip:unknown@192.168.1.9", "restricted@10.0.0.1", "sip:@10.0.0.1",
+		`"Unknown" <sip:unavailable@10.0.0.1;user=phone>`, "<sip:private@host>", "tel:anonymous;verstat=No-TN-Validation",
 	} {
 		a := lookup(t, store, number, "US", caller.LookupOptions{})
 		if !a.Withheld || a.Matches == nil || len(a.Matches) > 0 || a.Note == "" {
@@ -244,7 +246,7 @@ func TestAWithheldNumberIsNobodys(t *testing.T) {
 	if store.questions > 0 {
 		t.Errorf("%d questions", store.questions)
 	}
-	for _, number := range []string{"+14155550100", "2041", "1-800-FLOWERS", "Jane"} {
+	for _, number := range []string{"+14155550100", "2041", "1-800-FLOWERS", "Jane", "sip:jane@unknown.invalid", "sip:o@pbx", "+14155550100@anonymous.invalid", "sip:10.0.0.1"} {
 		if caller.Withheld(number) {
 			t.Errorf("%q is taken for a withheld number", number)
 		}

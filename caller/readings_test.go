@@ -24,6 +24,28 @@ func TestInternationalDigitsWithoutTheirPlusAreFoundInEveryCountry(t *testing.T)
 	}
 }
 
+// TestInternationalDigitsWithoutTheirPlusAreFoundAcrossRenumberings: as they are with their +.
+func TestInternationalDigitsWithoutTheirPlusAreFoundAcrossRenumberings(t *testing.T) {
+	store := newStore(t)
+	fill(t, store, "crm", "DE", person{"mexico", []string{"+52 1 55 1234 5679"}}, person{"brazil", []string{"+55 11 9876-5436"}}, person{"colombia", []string{"+57 1 234 5679"}},
+		person{"benin", []string{"+229 97 12 34 57"}}, person{"italy", []string{"+39 6 6982 1239"}}, person{"argentina", []string{"+54 9 351 423 4561"}},
+		person{"today", []string{"+55 11 98765-0000"}})
+	for number, id := range map[string]string{
+		"5215512345679": "mexico", "525512345679": "mexico", "5511998765436": "brazil", "576012345679": "colombia", "2290197123457": "benin",
+		"390669821239": "italy", "543514234561": "argentina", "551187650000": "today",
+	} {
+		for _, region := range []string{"DE", "AT", "JP", "IN", "ID", "US", "BR", "CN", "FI"} {
+			a := lookup(t, store, number, region, caller.LookupOptions{})
+			if len(a.Matches) == 0 || a.Matches[0].ID != id || a.Matches[0].How != caller.Exact && a.Matches[0].How != caller.Renumbered {
+				t.Errorf("%q in %s: %q", number, region, found(a))
+			}
+		}
+	}
+	fill(t, store, "erp", "DE", person{"national", []string{"+49 5511998765436"}})
+	a := lookup(t, store, "5511998765436", "DE", caller.LookupOptions{})
+	wantFound(t, a, "exact national")
+}
+
 func TestTheNationalReadingComesFirst(t *testing.T) {
 	store := newStore(t)
 	fill(t, store, "crm", "DE", person{"national", []string{"+49 33140000019"}}, person{"french", []string{"+33 1 40 00 00 19"}})

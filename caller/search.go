@@ -62,8 +62,8 @@ func (s *search) enough(matches []Match) bool {
 	return !s.opts.All && slices.ContainsFunc(matches, func(m Match) bool { return s.opts.Rules.role(&m) == Contacts })
 }
 
-// readings looks for a number as it is read and, if no contact has exactly that number, for its other readings. The number that
-// the matches are of stays in s.
+// readings looks for a number as it is read and, if no contact has exactly that number, for its other readings, also across renumberings. The
+// number that the matches are of stays in s.
 func (s *search) readings(ctx context.Context) ([]Match, error) {
 	matches, err := s.run(ctx)
 	if err != nil || len(matches) > 0 && matches[0].How == Exact {
@@ -75,6 +75,11 @@ func (s *search) readings(ctx context.Context) ([]Match, error) {
 		found, err := other.exact(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if len(found) == 0 && (len(matches) == 0 || matches[0].How.order() > Renumbered.order()) {
+			if found, err = other.respelled(ctx, nil); err != nil {
+				return nil, err
+			}
 		}
 		if len(found) > 0 {
 			s.number = n

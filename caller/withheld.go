@@ -27,13 +27,7 @@ var withheldDigits = []string{
 
 // Withheld reports whether a caller's number says that it is not shown.
 func Withheld(number string) bool {
-	number = strings.TrimSpace(number)
-	for _, scheme := range []string{"sips:", "sip:", "tel:"} {
-		if len(number) >= len(scheme) && strings.EqualFold(number[:len(scheme)], scheme) {
-			number = number[len(scheme):]
-			break
-		}
-	}
+	number, hasHost := withoutHost(number)
 	if slices.Contains(withheldDigits, number) {
 		return true
 	}
@@ -46,5 +40,26 @@ func Withheld(number string) bool {
 		}
 		return -1
 	}, number)
+	if hasHost && len(word) == 1 {
+		return false // somebody's name there
+	}
 	return word == "" || strings.HasPrefix(word, "anonymous") || slices.Contains(withheldWords, word)
+}
+
+// withoutHost returns what stands for the number in a sip or tel address, with the scheme or without: restricted in
+// "Unknown" <sip:restricted@host;user=phone>.
+func withoutHost(number string) (user string, hasHost bool) {
+	user = strings.TrimSpace(number)
+	if _, address, ok := strings.Cut(user, "<"); ok && strings.Contains(address, ":") {
+		user = strings.TrimSuffix(address, ">")
+	}
+	for _, scheme := range []string{"sips:", "sip:", "tel:"} {
+		if len(user) >= len(scheme) && strings.EqualFold(user[:len(scheme)], scheme) {
+			user = user[len(scheme):]
+			break
+		}
+	}
+	user, _, hasHost = strings.Cut(user, "@")
+	user, _, _ = strings.Cut(user, ";")
+	return user, hasHost
 }

@@ -130,7 +130,7 @@ func IsOne(raw string) bool {
 			}
 		case signMore:
 			spaced := i > 0 && raw[i-1] == ' '
-			if c == '+' && digits > 0 || c == '-' && spaced || c == '/' && (digits >= leastShort || spaced) {
+			if c == '+' && digits > 0 || c == '-' && spaced || c == '/' && (digits >= leastShort || spaced) || c == '(' && digits >= leastNumber {
 				return false
 			}
 		default:
@@ -147,7 +147,7 @@ const (
 	signDigit         //
 	signInside        // a part of a number wherever it is
 	signSpace         // one of them is
-	signMore          // +-/, a part of a number at some places
+	signMore          // +-/(, a part of a number at some places
 )
 
 // oneSigns says what each character is. Never written to.
@@ -155,11 +155,11 @@ var oneSigns = func() (signs [256]uint8) {
 	for c := '0'; c <= '9'; c++ {
 		signs[c] = signDigit
 	}
-	for _, c := range ".()" {
+	for _, c := range ".)" {
 		signs[c] = signInside
 	}
 	signs[' '] = signSpace
-	for _, c := range "+-/" {
+	for _, c := range "+-/(" {
 		signs[c] = signMore
 	}
 	return signs
@@ -173,6 +173,7 @@ type gap struct {
 	start, end int // what is left out if it does
 	kind       gapKind
 	cut        bool // a number may end here at all
+	open       bool // the digits after it may also be the last ones of the number before it
 }
 
 type gapKind uint8
@@ -397,21 +398,29 @@ func (s *splitter) mayJoin(from, i, to int) bool {
 func (s *splitter) findGaps() {
 	s.gaps = append(s.gaps[:0], gap{kind: hard})
 	s.floats = floatsIn(s.text)
-	digits := 0 // since the last gap
+	digits, before := 0, 0 // since the last gap, and in front of it where only words stand between
 	for i := 0; i < len(s.text); {
-		if n := max(s.brackets(i), s.float(i)); n > 0 {
+		if n := max(s.brackets(i), s.float(i)); n > 0 && (digits < leastNumber || s.areaCode(i) == weak) {
 			digits += countDigits(s.text[i : i+n])
 			i += n
 			if digits >= leastNumber && remarkIn(plain(s.text[i-n:])) > 0 && startsAfterSpace(s.text[i:]) {
 				s.gaps = append(s.gaps, gap{start: i, end: i, kind: worded}) // the remark ends a number
-				digits = 0
+				digits, before = 0, digits
 			}
 			continue
 		}
-		g := s.gapAt(i, digits)
+		g := s.gapAt(i, digits, before)
 		if g.end > g.start || g.kind != weak {
 			s.gaps = append(s.gaps, g)
-			digits = 0
+			switch {
+			case g.kind != worded:
+				before = 0
+			case digits > 0:
+				before = digits
+			}
+			if !g.open {
+				digits = 0
+			}
 			i = g.end
 			if g.end == g.start { // before a number or a word
 				i += s.unit(i, &digits)
@@ -440,17 +449,70 @@ const longestRemark = 64
 
 // brackets returns the length of brackets that hold no number of their own: "(0)", "(Mo-Fr, 9-17)".
 func (s *splitter) brackets(i int) int {
-	if s.text[i] != '(' && s.text[i] != '[' {
+	if !startsWithBracket(s.text[i:]) {
 		return 0
 	}
-	end := strings.IndexAny(s.text[i:min(len(s.text), i+longestRemark)], ")]\n\r;")
-	if end < 0 || s.text[i+end] != ')' && s.text[i+end] != ']' {
+	text := s.text[i:min(len(s.text), i+longestRemark)]
+	end := strings.IndexFunc(text, func(c rune) bool { return plainRune(c) == ')' || strings.ContainsRune("\n\r;", c) })
+	if end < 0 {
 		return 0
 	}
-	if countDigits(s.text[i:i+end]) >= leastNumber {
+	c, size := utf8.DecodeRuneInString(text[end:])
+	if plainRune(c) != ')' || countDigits(text[:end]) >= leastNumber {
 		return 0
 	}
-	return end + 1
+	return end + size
+}
+
+func startsWithBracket(text string) bool {
+	c, size := utf8.DecodeRuneInString(text)
+	return size > 0 && plainRune(c) == '('
+}
+
+// areaCode says what kind of gap is in front of brackets that follow a number, where another number begins with them: (030) 26550280
+// (089) 63648018. It is weak where they hold no area code. What begins with a 0 or + cannot be the middle of a number.
+func (s *splitter) areaCode(i int) gapKind {
+	n := s.brackets(i)
+	if n == 0 {
+		return weak
+	}
+	inner, rest := strings.Trim(plain(s.text[i:i+n]), "() "), s.text[i+n:]
+	rest, _, _ = strings.Cut(plain(rest[:numberAhead(rest)]), "(")
+	before, after := countDigits(inner), countDigits(rest)
+	switch {
+	case strings.Trim(inner, "+0123456789 -./") != "" || before == 0 || after == 0:
+		return weak
+	case startsNumber(inner) && inner != "0" && before+after >= leastNumber-1 && !s.gaps[len(s.gaps)-1].open:
+		return hard
+	case before+after >= leastNumber:
+		return spaced
+	}
+	return weak
+}
+
+// prefixed reports whether a text begins with what is dialled before an area code in brackets: 8 (495) 223-45-68.
+func (s *splitter) prefixed(i int) bool {
+	const longestPrefix = 3
+	n := len(leadingDigits(s.text[i:]))
+	if n == 0 || n > longestPrefix {
+		return false
+	}
+	i += n
+	if strings.HasPrefix(s.text[i:], " ") {
+		i++
+	}
+	return s.areaCode(i) != weak
+}
+
+// numberAhead returns the length of the digits that a text begins with and of the punctuation that a number has in the middle.
+func numberAhead(text string) int {
+	for i, c := range text {
+		inside := digitOf(c) >= 0 || unicode.IsSpace(c) && c >= ' ' || isDash(c) || strings.ContainsRune("./()", plainRune(c))
+		if !inside || c == '(' && remarkIn(text[i:]) > 0 {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // startsAfterSpace reports whether a text is a space and a number after it.
@@ -470,8 +532,8 @@ func (s *splitter) float(i int) int {
 }
 
 // gapAt returns the gap that starts at a place; one of kind weak and without length where no gap starts. digits is how many came
-// since the last gap.
-func (s *splitter) gapAt(start, digits int) gap {
+// since the last gap, before how many the number has that only words separate from there.
+func (s *splitter) gapAt(start, digits, before int) gap {
 	g := gap{start: start, end: start}
 	end, spaces := start, 0
 	surely, broken, soft, plus, odd := false, false, false, false, false
@@ -501,7 +563,7 @@ func (s *splitter) gapAt(start, digits int) gap {
 			soft = true
 		case digits >= leastNumber && isOdd(c):
 			odd = true
-		case c == '+' && spacedHere && digits > 0 && !plus:
+		case c == '+' && !plus && (spacedHere && (digits > 0 || before >= leastShort) || s.isBeforeTrunk(end)):
 			plus = true
 		default:
 			if n := s.connector(start, end); n > 0 {
@@ -559,7 +621,7 @@ func (s *splitter) classify(g gap, end, spaces int, surely, broken, soft, plus b
 		g.end, g.kind = end, hard
 	case plus:
 		g.end, g.kind = end, hard
-		if at := strings.LastIndexByte(s.text[g.start:end], '+'); !s.isKnown(s.nextPiece(end)) {
+		if at := strings.LastIndexByte(s.text[g.start:end], '+'); !s.isAtHome(end) {
 			g.end = g.start + at // the + is the next number's own
 		}
 	case strings.HasPrefix(rest, "+") && digits > 2:
@@ -570,21 +632,47 @@ func (s *splitter) classify(g gap, end, spaces int, surely, broken, soft, plus b
 		g.end, g.kind = end, weak
 	case word > 0 && digits > 0 && !leadsToExtension(rest[:word]):
 		g.end, g.kind = end, worded
-	case strings.HasPrefix(rest, "(") && digits >= leastNumber && s.brackets(end) == 0:
-		g.end, g.kind = end, spaced
+	case startsWithBracket(rest) && digits >= leastNumber:
+		if s.brackets(end) == 0 {
+			g.end, g.kind = end, spaced
+		} else if kind := s.areaCode(end); kind != weak {
+			g.end, g.kind = end, kind
+		}
+	case spaces == 1 && digits >= leastNumber && s.prefixed(end):
+		g.end, g.kind, g.open = end, spaced, true
 	case spaces == 1 && digits >= leastNumber+1 && countDigits(nextRun(rest)) >= leastNumber+1:
 		g.end, g.kind = end, spaced
 	}
 	return g
 }
 
-// nextPiece returns the text from a place to where the next number may begin.
-func (s *splitter) nextPiece(i int) string {
+// isAtHome reports whether a number of the region begins at a place, after a + that then separates. Where numbers at home begin
+// with a 0, the + is rather the sign of one without that begins with a calling code: + 44 20 7946 0018.
+func (s *splitter) isAtHome(i int) bool {
 	rest := s.text[i:]
-	if end := strings.IndexAny(rest, "+;,|\n"); end >= 0 {
-		rest = rest[:end]
+	if strings.HasPrefix(strings.TrimLeft(rest, "( "), "0") {
+		return true
 	}
-	return rest
+	number := rest[:numberAhead(rest)]
+	if p := planOf(s.region); p != nil && p.meta.GetNationalPrefix() == "0" {
+		group := leadingDigits(strings.TrimLeft(number, " "))
+		if code := codeAt(group); code != nil && string(group) == code.digits && s.isKnown("+"+number) {
+			return false
+		}
+	}
+	piece := rest
+	if end := strings.IndexAny(rest, "+;,|\n"); end >= 0 {
+		piece = rest[:end]
+	}
+	return s.isKnown(piece) || s.isKnown(number)
+}
+
+// isBeforeTrunk reports whether a + at a place stands between words and a number as it is dialled at home: "office + 030 26550280". No
+// calling code begins with a 0.
+func (s *splitter) isBeforeTrunk(i int) bool {
+	rest := s.text[i+1:]
+	number := strings.TrimLeft(rest, "( ")
+	return number != rest && len(number) > 1 && number[0] == '0' && '1' <= number[1] && number[1] <= '9' && strings.TrimSpace(s.text[:i]) != ""
 }
 
 // nextRun returns the digits that a text begins with.

@@ -65,22 +65,23 @@ func Parse(raw, region string) Number {
 	return n
 }
 
-// Others returns the readings of a number that are valid too, besides that of [Parse]: that as an international number of
-// which the + is missing. A look-up tries them if the first reading finds no contact.
+// Others returns the readings of a number besides that of [Parse]: that as an international number of which the + is missing, which is valid
+// or was so before a renumbering. A look-up tries them if the first reading finds no contact.
 func Others(raw, region string) []Number {
 	text, lost := restore(raw)
 	if lost || isDocument(raw) {
 		return nil
 	}
-	u := unusual{}
-	if u.byBareCode(withoutWords(withoutScheme(plain(text))), leastBareAnywhere); !u.best.valid() {
+	bare, _ := splitExtension(withoutWords(withoutScheme(plain(text))))
+	digits := withBareCode(bare, leastBareAnywhere)
+	if digits == "" {
 		return nil
 	}
-	other := Parse("+"+string(u.best.appendDigits(nil)), region)
-	if first := Parse(raw, region); other.E164 == first.E164 {
+	other, first := Parse("+"+digits, region), Parse(raw, region)
+	if other.Digits == first.Digits && other.Valid == first.Valid || !other.Valid && !isOld(other) {
 		return nil
 	}
-	other.Raw = raw
+	other.Raw, other.Extension = raw, first.Extension
 	return []Number{other}
 }
 

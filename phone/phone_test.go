@@ -230,3 +230,31 @@ func TestKnownRegion(t *testing.T) {
 		}
 	}
 }
+
+// TestParametersOfExchangesAreNoDigits: what telephone exchanges add to a number is no part of it.
+func TestParametersOfExchangesAreNoDigits(t *testing.T) {
+	for _, c := range []struct{ raw, want string }{
+		{"tel:+1-703-555-0187;rn=+17034000000;npdi", "+17035550187"},
+		{"tel:+41446681800;isub=1234", "+41446681800"},
+		{"+17035550187;cic=+1-0288", "+17035550187"},
+		{"+17035550187;oli=62", "+17035550187"},
+		{"7035550187;isup-oli=62", "+17035550187"},
+		{"+17035550187;verstat=TN-Validation-Passed-A@10.0.0.1", "+17035550187"},
+		{"tel:+17035550187;tgrp=abc;trunk-context=10.0.0.1", "+17035550187"},
+		{"<tel:+17035550187;isub=12>", "+17035550187"},
+		{"tel:+17035550187;ext=12;rn=+17034000000", "+17035550187 12"},
+		{"tel:5550187;phone-context=+1703;isub=12", "+17035550187"},
+		{"703-555-0187;ext=12", "+17035550187 12"},
+	} {
+		n := Parse(c.raw, "US")
+		if got := strings.TrimSpace(n.E164 + " " + n.Extension); got != c.want {
+			t.Errorf("%q: %q, want %q", c.raw, got, c.want)
+		}
+		if all := ParseAll(c.raw, "US"); len(all) != 1 || all[0].E164 != n.E164 {
+			t.Errorf("%q is taken apart: %+v", c.raw, all)
+		}
+	}
+	if all := ParseAll("Phone=703-555-0187;Mobile=415-555-0143", "US"); len(all) != 2 {
+		t.Errorf("a list with names became %+v", all)
+	}
+}

@@ -1,6 +1,9 @@
 package phone
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A Renumbering is a change of a country's numbers that left two spellings of one number in address books: the one before it and
 // the one after.
@@ -197,6 +200,11 @@ func Respell(n Number, region string) []Respelling {
 		}
 	}
 	return list
+}
+
+// isOld reports whether a number that is not valid is one from before a renumbering.
+func isOld(n Number) bool {
+	return slices.ContainsFunc(Respell(n, ""), func(r Respelling) bool { return r.Full })
 }
 
 // respell adds the other spellings of a national number; valid says that it is one of today's plan.

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -88,15 +89,15 @@ var usual = func() (is [256]bool) {
 	return is
 }()
 
-// mayHoldFloat reports whether a text is worth a closer look: digits on both sides of a point and an exponent after them, or
-// many digits in front of a point. It decides for the usual spellings without a second look.
+// mayHoldFloat reports whether a text is worth a closer look: digits on both sides of a point and an exponent after them,
+// many digits in front of a point, a point and zeros at the end, or several commas between digits. It decides for the usual spellings without a second look.
 func mayHoldFloat(text string) bool {
 	const (
 		wideLead  = 0xEF // begins full-width digits
 		pointLead = 0xC2 // begins a raised point,
 		raised    = 0xB7 // which ends so
 	)
-	run, point := 0, false
+	run, point := 0, false // point: one came between digits
 	for i := range len(text) {
 		switch c := text[i]; {
 		case isDigit(c):
@@ -107,7 +108,7 @@ func mayHoldFloat(text string) bool {
 		case c == pointLead:
 			continue
 		case (c == '.' || c == ',' || c == raised) && run > 0 && i+1 < len(text) && isDigit(text[i+1]):
-			if run >= leastFloat {
+			if run >= leastFloat || point && c == ',' || strings.Trim(text[i+1:], "0") == "" {
 				return true
 			}
 			point = true
@@ -119,7 +120,7 @@ func mayHoldFloat(text string) bool {
 	return false
 }
 
-// A float is a place of a text where a program has written a number with an exponent or a fraction.
+// A float is a place of a text where a program has written a number with an exponent, a fraction or separators of thousands.
 type float struct {
 	start, end int
 	digits     string // all of them, unless some are lost
@@ -132,6 +133,11 @@ var (
 	exponents = regexp.MustCompile(`([1-9][0-9]{0,2}[.,·][0-9]+)(?:[eE][+]?|[ ]?[eE][ ]?[+]|[ ]?[x×*][ ]?10\^[+]?)([0-9]{1,3})`)
 	fractions = regexp.MustCompile(`([1-9][0-9]{6,})([.,])([0-9]+)`)
 )
+
+// grouped matches a number with commas between its groups, such as 447,911,123,456 with its thousands set apart, 703,555,0187 and
+// 030,265,502,80. Other separators of thousands are usual between the groups of a number; here they only stand in front of a fraction.
+var grouped = regexp.MustCompile(`([1-9][0-9]{0,2}(?:,[0-9]{3})+,[0-9]{1,4}|0[0-9]{1,4}(?:,[0-9]{2,4}){2,})(\.[0-9]+)?` +
+	`|([1-9][0-9]{0,2}(?:\.[0-9]{3}){2,4})(,0{1,2})|([1-9][0-9]{0,2}(?: [0-9]{3}){2,4})([.,]0{1,2})`)
 
 // floatsIn returns the floating-point numbers in a text, in their order.
 func floatsIn(text string) []float {
@@ -150,9 +156,15 @@ func floatsIn(text string) []float {
 			list = append(list, f)
 		}
 	}
-	if len(list) > 0 {
-		return list
+	if len(list) == 0 {
+		list = fractionsIn(text)
 	}
+	return withGrouped(list, text)
+}
+
+// fractionsIn returns the numbers with a fraction in a text.
+func fractionsIn(text string) []float {
+	var list []float
 	for _, at := range fractions.FindAllStringSubmatchIndex(text, -1) {
 		if !standsAlone(text, at[0], at[1]) || text[at[4]] == ',' && goesOn(text[at[1]:]) {
 			continue
@@ -164,6 +176,42 @@ func floatsIn(text string) []float {
 		}
 	}
 	return list
+}
+
+// withGrouped adds the numbers with separators between their groups to the floating-point numbers of a text.
+func withGrouped(list []float, text string) []float {
+	for _, at := range grouped.FindAllStringSubmatchIndex(text, -1) {
+		of := slices.IndexFunc(at[2:], func(place int) bool { return place >= 0 }) + 2
+		whole, fraction := text[at[of]:at[of+1]], ""
+		if at[of+2] >= 0 {
+			fraction = text[at[of+2]+1 : at[of+3]]
+		}
+		f := float{start: at[0], end: at[1], digits: digitsOf(whole)}
+		overlaps := slices.ContainsFunc(list, func(other float) bool { return f.start < other.end && other.start < f.end })
+		if overlaps || !standsAlone(text, f.start, f.end) || isList(whole) {
+			continue
+		}
+		f.lost = strings.Trim(fraction, "0") != "" || isNegative(text, f.start) || len(f.digits) > maxE164 || f.digits == ""
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b float) int { return a.start - b.start })
+	return list
+}
+
+// isList reports whether groups of digits are rather a list of extensions than a number: all with the same first digit, such as
+// 201,202,203, or of few digits with a short one at the end, such as 201,305,12.
+func isList(text string) bool {
+	const leastUneven = 10
+	last := text[strings.LastIndexByte(text, ',')+1:]
+	if len(last) < 3 && text[0] != '0' {
+		return countDigits(text) < leastUneven
+	}
+	for group := range strings.SplitSeq(text, ",") {
+		if len(group) < 3 || group[0] != text[0] || group[0] == '0' {
+			return false
+		}
+	}
+	return strings.Contains(text, ",")
 }
 
 // standsAlone reports whether a part of a text is not part of a longer number or word. What follows may be a word.

@@ -273,3 +273,29 @@ func TestEverySpelling(t *testing.T) {
 	}
 	check("all", all)
 }
+
+// TestTwoAreaCodesInBracketsOfEveryRegion: two numbers with one space between are two, or one text; never digits from both.
+func TestTwoAreaCodesInBracketsOfEveryRegion(t *testing.T) {
+	write := func(s sampled) string {
+		area, rest, ok := strings.Cut(groupsOf(s.format(phonenumbers.NATIONAL)), " ")
+		if !ok || len(area) < 2 {
+			return ""
+		}
+		return "(" + area + ") " + rest
+	}
+	var c tally
+	numbers := sample()
+	for _, region := range sortedRegions() {
+		list := numbers[region]
+		for i, s := range list {
+			other := list[(i+1)%len(list)]
+			if first, second := write(s), write(other); first != "" && second != "" && s.want != other.want {
+				c.judge(first+" "+second, region, s.want, other.want)
+			}
+		}
+	}
+	if c.invented > 0 || float64(c.right) < 0.985*float64(c.asked) {
+		t.Errorf("%d of %d right, %d with two valid readings, %d invented:\n%s", c.right, c.asked, c.ambiguous, c.invented, strings.Join(append(c.examples, c.listed...), "\n"))
+	}
+	t.Logf("%d of %d right, %d with two valid readings", c.right, c.asked, c.ambiguous)
+}

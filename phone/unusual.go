@@ -114,22 +114,31 @@ func (r *reading) byOwnCode(text string, home *plan) bool {
 // punctuation of a national number are left alone.
 func (u *unusual) byBareCode(text string, least int) {
 	text, ext := splitExtension(text)
-	digits := compact.Replace(text)
-	if len(digits) < least || len(digits) > maxE164 || !onlyDigits(digits) || strings.ContainsAny(text, "(/") {
+	digits := withBareCode(text, least)
+	if digits == "" {
 		return
-	}
-	code := codeAt([]byte(digits))
-	if code == nil || !strings.HasPrefix(text, code.digits) {
-		return
-	}
-	if rest := text[len(code.digits):]; len(rest) < len(text) && len(digits) < len(text) && isDigit(rest[0]) {
-		return // the groups do not set the calling code apart
 	}
 	var r reading
-	if readInternational(&r, []byte(digits)) && r.valid() {
+	if understand(&r, "+"+digits, nil); r.valid() {
 		r.ext = ext
 		u.best = r
 	}
+}
+
+// withBareCode returns the digits of a text if they may be an international number that lacks its +.
+func withBareCode(text string, least int) string {
+	digits := compact.Replace(text)
+	if len(digits) < least || len(digits) > maxE164 || !onlyDigits(digits) || strings.ContainsAny(text, "(/") {
+		return ""
+	}
+	code := codeAt([]byte(digits))
+	if code == nil || !strings.HasPrefix(text, code.digits) {
+		return ""
+	}
+	if rest := text[len(code.digits):]; len(digits) < len(text) && rest != "" && isDigit(rest[0]) {
+		return "" // the groups do not set the calling code apart
+	}
+	return digits
 }
 
 // byForeignPrefix reads a number after an international prefix that is not the region's own, as people write it who dial
@@ -307,6 +316,7 @@ func digitElsewhere(c rune) int {
 // withoutScheme returns the number of a sip, callto or tel address, with the scheme or without. What else tel addresses hold is
 // left to the library.
 func withoutScheme(text string) string {
+	text = withoutParameters(text)
 	i := strings.IndexByte(text, ':')
 	if i < 0 {
 		return withoutHost(text)
@@ -333,6 +343,42 @@ func withoutScheme(text string) string {
 		text = withoutHost(text)
 	}
 	return text
+}
+
+// withoutParameters returns a number without what telephone exchanges add to it, such as ";rn=+17034000000;npdi", ";isub=1234" or
+// ";verstat=…". An extension and what the number goes after stay; so does the rest of a text with something else after a semicolon.
+func withoutParameters(text string) string {
+	start := strings.IndexByte(text, ';')
+	if start < 0 {
+		return text
+	}
+	head, rest := text[:start], text[start:]
+	host := ""
+	if at := strings.IndexByte(rest, '@'); at >= 0 {
+		rest, host = rest[:at], rest[at:]
+	}
+	var kept strings.Builder
+	for _, parameter := range strings.Split(rest[1:], ";") {
+		name, value, _ := strings.Cut(parameter, "=")
+		name = strings.ToLower(name)
+		switch {
+		case isKept(parameter):
+			kept.WriteString(";" + parameter)
+		case name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") != "",
+			countDigits(value) >= leastNumber && !slices.Contains(longParameters[:], name):
+			return text // no parameter, or another number: "Phone=030 26550280;Mobile=0171 2345671"
+		}
+	}
+	return head + kept.String() + host
+}
+
+// longParameters are those whose values may have many digits.
+var longParameters = [...]string{"rn", "cic", "isub", "tgrp", "trunk-context", "rn-context", "cic-context", "verstat", "tag"}
+
+// isKept reports whether a parameter says something about the number itself.
+func isKept(parameter string) bool {
+	parameter = ";" + strings.ToLower(parameter)
+	return strings.HasPrefix(parameter, ";ext=") || strings.HasPrefix(parameter, phoneContext)
 }
 
 // messengers are hosts with phone numbers in their addresses.

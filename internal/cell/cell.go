@@ -16,13 +16,15 @@ const maxText = 4000
 
 // EachEmail reads every cell of a list with [Emails]. It returns the list itself where no cell holds several.
 func EachEmail(list []string) []string {
-	return readEach(list, func(text string) bool { return isJSON(text) || strings.Count(text, "@") > 1 }, Emails)
+	return readEach(list, func(text string) bool {
+		return isJSON(text) || strings.Count(text, "@") > 1 || withoutEnds(text) != text
+	}, Emails)
 }
 
 // EachWebsite reads every cell of a list with [Websites]. It returns the list itself where no cell holds several.
 func EachWebsite(list []string) []string {
 	return readEach(list, func(text string) bool {
-		return isJSON(text) || strings.ContainsAny(text, ";,| \t\r\n\v\f<") || strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+		return isJSON(text) || strings.ContainsAny(text, ";,| \t\r\n\v\f<") || strings.HasPrefix(text, ":::") || strings.HasSuffix(text, ":::") || strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 	}, Websites)
 }
 
@@ -40,12 +42,16 @@ func readEach(list []string, several func(string) bool, read func(string) []stri
 }
 
 // Emails returns the e-mail addresses of a cell in their order. A part that is not an address is returned as it is written. A
-// cell of one value is returned unchanged.
+// cell of one value is returned unchanged but for separators at its ends.
 func Emails(text string) []string {
 	if values, ok := JSON(text); ok {
 		return each(values, Emails)
 	}
-	if strings.Count(text, "@") < 2 || len(text) > maxText {
+	if !strings.Contains(text, "@") || len(text) > maxText {
+		return []string{text}
+	}
+	text = withoutEnds(text)
+	if strings.Count(text, "@") < 2 {
 		return []string{text}
 	}
 	var list []string
@@ -97,7 +103,8 @@ func joinNames(parts []string) []string {
 	return list
 }
 
-// Websites returns the addresses of a cell in their order. A cell that is not a list of addresses is returned unchanged.
+// Websites returns the addresses of a cell in their order, without separators at its ends. A cell that does not consist of addresses is
+// returned unchanged.
 func Websites(text string) []string {
 	if values, ok := JSON(text); ok {
 		return each(values, Websites)
@@ -105,8 +112,12 @@ func Websites(text string) []string {
 	if len(text) > maxText {
 		return []string{text}
 	}
-	parts := split(text, false, true)
+	inner := withoutEnds(text)
+	parts := split(inner, false, true)
 	if len(parts) < 2 {
+		if isSite(inner) {
+			return []string{inner}
+		}
 		return []string{text}
 	}
 	for _, part := range parts {
@@ -216,6 +227,60 @@ func split(text string, quoted, careful bool) []string {
 	return kept
 }
 
+// withoutEnds returns a text without the separators that it begins or ends with, which other values stood next to. A text that has none
+// keeps its spaces.
+func withoutEnds(text string) string {
+	for {
+		if rest := strings.TrimLeft(text, " "); rest != "" && firstSeparator(rest) > 0 {
+			text = strings.TrimLeft(rest[firstSeparator(rest):], " ")
+			continue
+		}
+		if rest := strings.TrimRight(text, " "); rest != "" && lastSeparator(rest) > 0 {
+			text = strings.TrimRight(rest[:len(rest)-lastSeparator(rest)], " ")
+			continue
+		}
+		return text
+	}
+}
+
+// separating are the characters that separate values wherever they stand between two, spacedOnly those that do with spaces around them.
+const (
+	separating = "\t；，、|;,"
+	spacedOnly = `/\&+-–—•·`
+)
+
+// firstSeparator returns the length of the separator that a text begins with, or 0.
+func firstSeparator(text string) int {
+	if n := LineBreak(text); n > 0 {
+		return n
+	}
+	r, size := utf8.DecodeRuneInString(text)
+	if strings.ContainsRune(separating, r) || strings.ContainsRune(spacedOnly, r) && strings.HasPrefix(text[size:], " ") {
+		return size
+	}
+	return 0
+}
+
+// lastSeparator returns the length of the separator that a text ends with, or 0.
+func lastSeparator(text string) int {
+	r, size := utf8.DecodeLastRuneInString(text)
+	start := len(text) - size
+	switch {
+	case strings.ContainsRune(separating, r), strings.ContainsRune(spacedOnly, r) && strings.HasSuffix(text[:start], " "), LineBreak(text[start:]) == size:
+		return size
+	case r == ':':
+		start = strings.LastIndex(text, ":::")
+	case r == '>':
+		start = strings.LastIndexByte(text, '<')
+	default:
+		return 0
+	}
+	if start >= 0 && LineBreak(text[start:]) == len(text)-start {
+		return len(text) - start
+	}
+	return 0
+}
+
 // separator returns the length of the separator at a place of a text, or 0.
 func separator(text string, i int, careful bool) int {
 	if n := LineBreak(text[i:]); n > 0 {
@@ -230,7 +295,7 @@ func separator(text string, i int, careful bool) int {
 			return size
 		}
 		return 0
-	case strings.ContainsRune(`/\&+-–—•·`, r) && isSpaced(text, i, size):
+	case strings.ContainsRune(spacedOnly, r) && isSpaced(text, i, size):
 		return size
 	case r == ' ' && careful && beginsSite(text[i+size:]):
 		return size

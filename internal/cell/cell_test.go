@@ -38,9 +38,25 @@ func TestSeveralAddressesInOneCell(t *testing.T) {
 		"a-b@x.example; c_d@x.example":                "a-b@x.example|c_d@x.example",
 		`["a@x.example",{"value":"b@x.example","type":"work"},["c@x.example; d@x.example"]]`: "a@x.example|b@x.example|c@x.example|d@x.example",
 		`{"work":"a@x.example","home":"b@x.example"}`:                                        "a@x.example|b@x.example",
-		"ask Jane; call": "ask Jane; call",
-		"":               "",
-		"[":              "[",
+		"a@x.example;":                     "a@x.example",
+		";e@x.example":                     "e@x.example",
+		"c@x.example<br>":                  "c@x.example",
+		"<p> d@x.example </p>":             "d@x.example",
+		"::: a@x.example ::: ":             "a@x.example",
+		"a@x.example\r\n":                  "a@x.example",
+		"a@x.example |":                    "a@x.example",
+		"- a@x.example, /":                 "a@x.example",
+		"\u2028a@x.example；":               "a@x.example",
+		"a@x.example; b@x.example<br>,":    "a@x.example|b@x.example",
+		"Jane Doe <a@x.example>;":          "Jane Doe <a@x.example>",
+		`["a@x.example;", ",b@x.example"]`: "a@x.example|b@x.example",
+		" a@x.example ":                    " a@x.example ",
+		"a-@x.example":                     "a-@x.example",
+		";":                                ";",
+		"ask Jane;":                        "ask Jane;",
+		"ask Jane; call":                   "ask Jane; call",
+		"":                                 "",
+		"[":                                "[",
 	} {
 		if got := strings.Join(cell.Emails(text), "|"); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
@@ -50,22 +66,41 @@ func TestSeveralAddressesInOneCell(t *testing.T) {
 
 func TestSeveralWebsitesInOneCell(t *testing.T) {
 	for text, want := range map[string]string{
-		"www.a.example ::: b.example":             "www.a.example|b.example",
-		"a.example; b.example":                    "a.example|b.example",
-		"a.example,b.example":                     "a.example|b.example",
-		"https://a.example/x http://b.example":    "https://a.example/x|http://b.example",
-		"https://a.example/x,y;z?a=b&c=d|e":       "https://a.example/x,y;z?a=b&c=d|e",
-		"https://a.example/x,https://b.example/y": "https://a.example/x|https://b.example/y",
-		"https://a.example/x, https://b.example":  "https://a.example/x|https://b.example",
-		"a.example / b.example - c.example":       "a.example|b.example|c.example",
-		"a.example or b.example\nc.example":       "a.example|b.example|c.example",
-		"our page is a.example":                   "our page is a.example",
-		"a.example; in the making":                "a.example; in the making",
-		`[{"url":"a.example"},"b.example"]`:       "a.example|b.example",
+		"www.a.example ::: b.example":              "www.a.example|b.example",
+		"a.example; b.example":                     "a.example|b.example",
+		"a.example,b.example":                      "a.example|b.example",
+		"https://a.example/x http://b.example":     "https://a.example/x|http://b.example",
+		"https://a.example/x,y;z?a=b&c=d|e":        "https://a.example/x,y;z?a=b&c=d|e",
+		"https://a.example/x,https://b.example/y":  "https://a.example/x|https://b.example/y",
+		"https://a.example/x, https://b.example":   "https://a.example/x|https://b.example",
+		"a.example / b.example - c.example":        "a.example|b.example|c.example",
+		"a.example or b.example\nc.example":        "a.example|b.example|c.example",
+		"our page is a.example":                    "our page is a.example",
+		"our page is a.example;":                   "our page is a.example;",
+		"www.a.example;":                           "www.a.example",
+		"b.example :::":                            "b.example",
+		":::b.example":                             "b.example",
+		"b.example:::":                             "b.example",
+		"a.example<br />":                          "a.example",
+		"https://a.example/x;":                     "https://a.example/x",
+		"https://a.example/x; https://b.example/,": "https://a.example/x|https://b.example/",
+		"https://a.example/":                       "https://a.example/",
+		"https://a.example/x-":                     "https://a.example/x-",
+		"a.example; in the making":                 "a.example; in the making",
+		`[{"url":"a.example"},"b.example"]`:        "a.example|b.example",
 	} {
 		if got := strings.Join(cell.Websites(text), "|"); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
+	}
+}
+
+func TestListsAreReadCellByCell(t *testing.T) {
+	if got := strings.Join(cell.EachEmail([]string{"a@x.example;", "b@x.example"}), "|"); got != "a@x.example|b@x.example" {
+		t.Errorf("addresses: %s", got)
+	}
+	if got := strings.Join(cell.EachWebsite([]string{"a.example:::", "b.example"}), "|"); got != "a.example|b.example" {
+		t.Errorf("websites: %s", got)
 	}
 }
 
@@ -108,6 +143,7 @@ func TestTextThatIsNoListOfValuesMeansItself(t *testing.T) {
 func FuzzReadTwice(f *testing.F) {
 	for _, text := range []string{
 		"a@x.example ::: b@x.example", "Doe, Jane <a@x>; b@y", `[{"value":"a@b"}]`, "http://a.example/x,y; www.b.example", "a@b/c@d or e@f", `"a;b" <c@d>, e@f`,
+		"a@x.example;", "<br>www.a.example :::", "- a@b /",
 	} {
 		f.Add(text)
 	}
