@@ -148,7 +148,9 @@ func (c *client) exchange(ctx context.Context, request *http.Request) (*answer, 
 		}
 		return nil, c.unreachable(ctx, request.URL, err)
 	}
-	return &answer{status: response.StatusCode, header: response.Header, body: body, url: request.URL}, nil
+	a := &answer{status: response.StatusCode, header: response.Header, body: body, url: request.URL}
+	a.decode()
+	return a, nil
 }
 
 var errTooLarge = errors.New("the answer is too large")

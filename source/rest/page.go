@@ -118,7 +118,7 @@ func (c *client) read(a *answer, p purpose) (*page, error) {
 		return nil, err
 	}
 	made.count = len(elements)
-	made.items = c.items(elements, p)
+	made.items = c.items(a, elements, p)
 	r := p.reading
 	switch r.Page.By {
 	case "cursor", "link":
@@ -140,13 +140,19 @@ func (c *client) read(a *answer, p purpose) (*page, error) {
 			made.more = made.token == "" && made.more
 		}
 	}
+	if !a.isWhole([]byte(made.next + made.token)) {
+		return nil, &bridge.Error{
+			Code: bridge.CodeSourceBroken, Status: a.status, Message: "what leads to the next page is not UTF-8, and the answer is not in ISO-8859-1 either",
+			Hint: "Let the service answer in UTF-8, or name its character set in Content-Type.",
+		}
+	}
 	return made, nil
 }
 
 // records returns the records of an answer.
 func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
 	elements, found, isList := split(a.body, r.Records)
-	if isList || !found && r.MayMiss && isObject(a.body) {
+	if a.undecoded == nil && (isList || !found && r.MayMiss && isObject(a.body)) {
 		return elements, nil
 	}
 	e := &bridge.Error{
@@ -157,27 +163,22 @@ func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
 	return nil, e
 }
 
-// explain says of an answer that is a page for people that it is one.
-func (a *answer) explain(e *bridge.Error) {
-	if format, known := source.FormatOf(a.body[:min(len(a.body), source.FormatBytes)], nil); known && len(a.body) > 0 && a.body[0] == '<' {
-		e.Message = "the answer is " + format.Name + ", not JSON"
-		e.Hint = "Check the address: it is not that of the API."
-	}
-}
-
 // isObject reports whether a text is a JSON object.
 func isObject(text []byte) bool {
 	raw, ok := find(text, whole)
 	return ok && len(raw) > 0 && raw[0] == '{'
 }
 
-// items makes items of records. One that cannot be read has a fault, and costs no other.
-func (c *client) items(elements [][]byte, p purpose) []item {
+// items makes items of an answer's records. One that cannot be read has a fault, and costs no other.
+func (c *client) items(a *answer, elements [][]byte, p purpose) []item {
 	reader := jsonrecord.NewKeeper(c.factory.columns)
 	var row record.Row
 	items := make([]item, len(elements))
 	for i, element := range elements {
 		c.item(&items[i], reader, &row, element, p)
+		if a.damaged {
+			items[i].spoil(a)
+		}
 	}
 	return items
 }
