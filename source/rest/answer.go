@@ -20,6 +20,7 @@ type answer struct {
 	body   []byte // in UTF-8: see decode
 	url    *url.URL
 	token  string // the access token that it was asked with
+	asked  string // the key of the address that was asked, where it is no request for records
 	empty  bool   // it means that there are no records
 
 	damaged   bool  // some bytes of the body are in no known character set

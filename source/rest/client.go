@@ -95,7 +95,7 @@ func (c *client) ask(ctx context.Context, one call) (*answer, error) {
 		case reaction.Then == reactEmpty:
 			a.empty = true
 		case reaction.Then != "":
-			return nil, c.factory.failed(a, reaction)
+			return nil, c.failed(a, reaction)
 		}
 		c.bucket.look(a.header, c.factory.language.Throttle, c.factory.deps.Clock.Now())
 		if wait := c.factory.language.Throttle.Points.wait(a); wait > 0 {
@@ -146,7 +146,7 @@ func (c *client) exchange(ctx context.Context, request *http.Request) (*answer, 
 		if errors.Is(err, errTooLarge) {
 			return nil, &bridge.Error{Code: bridge.CodeSourceBroken, Message: "an answer has more than 64 MiB", Hint: "Set page.size to less."}
 		}
-		return nil, c.unreachable(ctx, request.URL, err)
+		return nil, c.brokenOff(ctx, request.URL, len(body), err)
 	}
 	a := &answer{status: response.StatusCode, header: response.Header, body: body, url: request.URL}
 	a.decode()

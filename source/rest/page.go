@@ -159,7 +159,7 @@ func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
 		Code: bridge.CodeSourceBroken, Status: a.status, Message: fmt.Sprintf("the answer of %s has no list of records at %s", c.factory.title(), r.Records),
 		Hint: "The API may have changed, or the address is not the API's. Compare the answer with the API's documentation.",
 	}
-	a.explain(e)
+	c.explain(a, e)
 	return nil, e
 }
 

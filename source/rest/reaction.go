@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,14 +79,18 @@ func usual(status int) Reaction {
 	case status >= 500:
 		return Reaction{Then: reactDown}
 	case status >= 300 && status < 400:
-		return Reaction{Then: reactTenant, Hint: "The service answers with a redirect. Write the address that it leads to."}
+		return Reaction{Then: reactTenant}
 	}
 	return Reaction{Then: reactBroken}
 }
 
 // failed returns the error of an answer.
-func (f *factory) failed(a *answer, r Reaction) error {
+func (c *client) failed(a *answer, r Reaction) error {
+	f := c.factory
 	said := fmt.Sprintf("%s answered %d", f.title(), a.status)
+	if a.asked != "" {
+		said += " at " + a.asked
+	}
 	e := &bridge.Error{Hint: r.Hint, Status: a.status}
 	var hint string
 	switch r.Then {
@@ -97,7 +102,10 @@ func (f *factory) failed(a *answer, r Reaction) error {
 		hint = "Give them the right to read contacts: see docs/vendors.md."
 	case reactTenant:
 		e.Code, e.Message = bridge.CodeSourceBroken, said+": there is no such API at this address"
-		hint = "Check the address (" + a.url.Host + "), and that the API is switched on."
+		hint = "Check " + cmp.Or(a.asked, "the address") + " (" + a.url.Host + "), and that the API is switched on."
+		if a.status >= 300 && a.status < 400 {
+			hint = c.redirect(a)
+		}
 	case reactRestart:
 		e.Code, e.Message = bridge.CodeInvalidOffset, said+": it can no longer go on from where this run was"
 		hint = "Start the run again."
