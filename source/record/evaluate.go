@@ -21,7 +21,7 @@ type evaluator struct {
 }
 
 // run runs a program with a record's values.
-func (v *evaluator) run(e *Expression, values [][]byte) (any, error) {
+func (v *evaluator) run(e *Expression, values [][]byte, bare []bool) (any, error) {
 	if v.environment == nil {
 		v.environment = map[string]any{}
 	}
@@ -29,7 +29,12 @@ func (v *evaluator) run(e *Expression, values [][]byte) (any, error) {
 	v.environment[budgetName] = &v.budget
 	v.machine.MemoryBudget = uint(e.limits.Elements)
 	for _, i := range e.used {
-		v.environment[columnKey(i)] = decode(view(e.cleaned(values, i)))
+		text := view(e.cleaned(values, i))
+		if i < len(bare) && bare[i] {
+			v.environment[columnKey(i)] = literal(text)
+			continue
+		}
+		v.environment[columnKey(i)] = decode(text)
 	}
 	result, err := v.machine.Run(e.program, v.environment)
 	if err != nil {
@@ -88,7 +93,7 @@ func (e *Expression) Text(row *Row, values [][]byte) (string, error) {
 	if e.program == nil {
 		return view(e.cleaned(values, e.column)), nil
 	}
-	result, err := row.evaluator().run(e, values)
+	result, err := row.evaluator().run(e, values, row.Bare)
 	if err != nil {
 		return "", err
 	}

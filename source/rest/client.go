@@ -91,7 +91,7 @@ func (c *client) ask(ctx context.Context, one call) (*answer, error) {
 			if attempt < 2 && c.mayWait(ctx, wait) {
 				continue // the bucket waits
 			}
-			return nil, throttled(a, reaction, wait)
+			return nil, c.throttled(a, reaction, wait)
 		case reaction.Then == reactEmpty:
 			a.empty = true
 		case reaction.Then != "":

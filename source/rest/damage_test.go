@@ -232,7 +232,7 @@ func TestErrorsOfATokenNameItsAddress(t *testing.T) {
 		body          string
 		message, hint string
 	}{
-		"a wrong address": {http.StatusNotFound, "{}", "the API answered 404 at token_url", "Check token_url (api.example.com)"},
+		"a wrong address": {http.StatusNotFound, "{}", "the API answered 404 at token_url", "Check the address in token_url (api.example.com)"},
 		"no service":      {http.StatusBadGateway, "", "the API answered 502 at token_url", "Try again later"},
 		"no JSON":         {http.StatusOK, "\n<html>", "the answer is an HTML page", "Check the address"},
 		"a cut answer":    {http.StatusOK, `{"access_token": "a`, "is not valid JSON: it is cut off after 19 bytes", "the log"},

@@ -29,6 +29,7 @@ type page struct {
 // An item is a record of an answer.
 type item struct {
 	values [][]byte
+	bare   []bool // see [record.Row]
 	id     string
 	stamp  int64
 	made   int64  // when it was created, where a purpose says where that stands; 0 if it is not known
@@ -190,7 +191,7 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 		to.fault, to.noTime = rec.Reason, true
 		return
 	}
-	to.values = rec.Values
+	to.values, to.bare, row.Bare = rec.Values, rec.Bare, rec.Bare
 	id, err := p.id.Text(row, rec.Values)
 	if err != nil {
 		to.fault, to.noTime = err.Error(), true
@@ -210,12 +211,22 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 	if err == nil {
 		to.stamp, err = parseStamp(written, p.as, c.readZone)
 	}
-	if err != nil {
-		to.noTime = true
-		if !errors.Is(err, errNoStamp) {
-			to.fault = err.Error()
-		}
+	to.noTime = err != nil
+	switch {
+	case err == nil, errors.Is(err, errNoStamp):
+	case errors.Is(err, errBadStamp):
+		to.fault = fmt.Sprintf("%v: %.40q (%s)", err, written, p.stampKey())
+	default:
+		to.fault = err.Error()
 	}
+}
+
+// stampKey returns the key of the configuration that says where a record's time stands.
+func (p purpose) stampKey() string {
+	if p.name == "deletions" {
+		return "deletions.at"
+	}
+	return "updated"
 }
 
 // A pageCache keeps the last pages for a short while. The bridge asks for one contact more than its page takes, so that its next page

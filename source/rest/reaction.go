@@ -2,7 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +101,10 @@ func (c *client) failed(a *answer, r Reaction) error {
 		hint = "Give them the right to read contacts: see docs/vendors.md."
 	case reactTenant:
 		e.Code, e.Message = bridge.CodeSourceBroken, said+": there is no such API at this address"
-		hint = "Check " + cmp.Or(a.asked, "the address") + " (" + a.url.Host + "), and that the API is switched on."
+		hint = "Check the address (" + a.url.Host + "), and that the API is switched on."
+		if a.asked != "" {
+			hint = "Check the address in " + a.asked + " (" + a.url.Host + ")."
+		}
 		if a.status >= 300 && a.status < 400 {
 			hint = c.redirect(a)
 		}
@@ -146,13 +148,22 @@ func (f *factory) secrets() string {
 }
 
 // throttled returns the error of a service that takes no more requests for now.
-func throttled(a *answer, r Reaction, wait time.Duration) error {
+func (c *client) throttled(a *answer, r Reaction, wait time.Duration) error {
 	hint := r.Hint
 	if hint == "" {
-		hint = "Try again later. If that happens often, synchronize less often, or set throttle.requests to less."
+		hint = "Try again later. If that happens often, synchronize less often"
+		if c.factory.language.Throttle.Requests > 0 {
+			hint += ", or set throttle.requests to less"
+		}
+		hint += "."
 	}
-	return &bridge.Error{Code: bridge.CodeRateLimited, Message: fmt.Sprintf("it answered %d: too many requests", a.status), Hint: hint, RetryAfter: wait, Status: a.status}
+	return &bridge.Error{
+		Code: bridge.CodeRateLimited, Message: fmt.Sprintf("it answered %d: too many requests", a.status), Hint: hint, RetryAfter: max(wait, leastRetryAfter), Status: a.status,
+	}
 }
+
+// leastRetryAfter is when to come again where a service says at once, and refuses what comes then.
+const leastRetryAfter = time.Second
 
 // defaultWait is how long to wait where a service does not say.
 const defaultWait = 10 * time.Second
@@ -165,8 +176,8 @@ func (c *client) waitOf(a *answer, r Reaction) time.Duration {
 	if header == "" {
 		header = "Retry-After"
 	}
-	if wait := retryAfter(a.header.Get(header), now); wait > 0 {
-		return wait
+	if said := a.header.Get(header); isWait(said) { // which may be no time at all
+		return retryAfter(said, now)
 	}
 	if wait := retryAfter(a.header.Get(t.Reset), now); t.Reset != "" && wait > 0 {
 		return wait
@@ -182,6 +193,13 @@ func (c *client) waitOf(a *answer, r Reaction) time.Duration {
 
 // mostRetryAfter is the longest wait that is believed.
 const mostRetryAfter = 24 * time.Hour
+
+// isWait reports whether a header says how long to wait.
+func isWait(text string) bool {
+	_, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	_, errTime := http.ParseTime(strings.TrimSpace(text))
+	return err == nil || errTime == nil
+}
 
 // retryAfter reads a header with seconds, with a Unix time, or with a date.
 func retryAfter(text string, now time.Time) time.Duration {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto"
@@ -164,7 +165,7 @@ func (t *tokens) failed(a *answer) error {
 	case reactThrottled:
 		wait := t.client.waitOf(a, r)
 		t.client.bucket.pause(wait)
-		return throttled(a, r, wait)
+		return t.client.throttled(a, r, wait)
 	case reactDown, reactTenant:
 		return t.client.failed(a, r)
 	}
@@ -176,6 +177,10 @@ func (t *tokens) missing(a *answer) error {
 	e := &bridge.Error{
 		Code: bridge.CodeSourceBroken, Status: a.status, Message: fmt.Sprintf("%s gave no access token at %s", t.client.factory.title(), cmp.Or(t.way.AccessToken, "access_token")),
 		Hint: "The API may have changed, or token_url is another page. Compare the answer with the API's documentation.",
+	}
+	if len(bytes.TrimSpace(a.body)) == 0 {
+		e.Message += ": its answer is empty"
+		return e
 	}
 	t.client.explain(a, e)
 	return e

@@ -534,6 +534,7 @@ func (w *walk) show(i item, at place) {
 // judge says whether a record is deleted, or is no contact, and which others were merged into it.
 func (w *walk) judge(i item) (gone bool, merged []string, err error) {
 	m := w.f.mapping
+	w.row.Bare = i.bare
 	if m.deleted != nil {
 		text, err := m.deleted.Text(&w.row, i.values)
 		if err != nil {
