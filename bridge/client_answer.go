@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/charset"
 )
 
 // An answer is a bridge's response, read while it arrives.
@@ -28,11 +29,11 @@ type answer struct {
 	time   *limit          // what is left of that
 	res    *http.Response
 	meter  *meter
-	most   int64         // bytes of the body
-	known  int64         // the body's length; 0 where it is not known
-	ahead  *[]byte       // the body's beginning, where it was read ahead
-	body   *bufio.Reader // over meter
-	text   *textReader   // over body; nil where another character set is read
+	most   int64           // bytes of the body
+	known  int64           // the body's length; 0 where it is not known
+	ahead  *[]byte         // the body's beginning, where it was read ahead
+	body   *bufio.Reader   // over meter
+	text   *charset.Reader // over body; nil where another character set is read
 	json   *jsontext.Decoder
 }
 
@@ -102,7 +103,7 @@ func (a *answer) readPage() (*Page, error) {
 	}
 	r.page.Rejected, r.page.Deleted = r.rejected.all(), r.deleted.all()
 	if err == nil {
-		err = a.text.check(r.page)
+		err = checkText(a.text, r.page)
 	}
 	if err != nil {
 		return nil, a.badBody(err)
@@ -159,9 +160,6 @@ func (a *answer) authFields() (Auth, error) {
 
 // startJSON makes sure that the body begins like a JSON object.
 func (a *answer) startJSON() error {
-	if bom, _ := a.body.Peek(len(utf8BOM)); bytes.Equal(bom, utf8BOM) {
-		_, _ = a.body.Discard(len(utf8BOM))
-	}
 	text, err := a.inUTF8()
 	if err != nil {
 		return err
@@ -226,7 +224,7 @@ var errTrailing = &fieldError{"something follows the answer's JSON object"}
 // A pageReader reads a page's fields.
 type pageReader struct {
 	json     *jsontext.Decoder
-	text     *textReader
+	text     *charset.Reader
 	page     *Page
 	known    int64 // the page's length, where it is known
 	grown    int   // contacts when their list grew last
@@ -337,7 +335,7 @@ func (r *pageReader) readContacts() error {
 			return err
 		}
 		if reason == "" {
-			reason = r.text.judge(c)
+			reason = judge(r.text, c)
 		}
 		if reason != "" {
 			id := c.ID
@@ -353,7 +351,7 @@ func (r *pageReader) readContacts() error {
 
 // reject records a contact that cannot be stored.
 func (r *pageReader) reject(rejected Rejected) error {
-	if !r.text.isWhole(rejected.ID) { // it is not the contact's
+	if !r.text.IsWhole(rejected.ID) { // it is not the contact's
 		rejected.ID = ""
 	}
 	rejected.ID, rejected.Reason = cut(rejected.ID, contact.MaxID), cut(rejected.Reason, maxReason)

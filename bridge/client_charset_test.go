@@ -52,6 +52,7 @@ func TestAnAnswerInISO88591IsDecodedOrItsContactsAreRejected(t *testing.T) {
 		"Windows-1251":                    {pageOf("\xc8\xe2\xe0\xed"), "application/json; charset=windows-1251", "Иван"},
 		"Shift JIS":                       {pageOf("\x8e\x52\x93\x63"), "application/json;charset=Shift_JIS", "山田"},
 		"UTF-16":                          {littleEndian(pageOf("Jürgen", "名😀")), "application/json", "Jürgen|名😀"},
+		"UTF-16 without a mark":           {littleEndian(pageOf("Jürgen"))[2:], "application/json", "Jürgen"},
 		"UTF-8":                           {pageOf("Jürgen", "名😀", "x\u00a0y"), "application/json", "Jürgen|名😀|x\u00a0y"},
 		"UTF-8 with one that is broken":   {pageOf("Zoë", "J\xfcrgen", "Anna"), "application/json", "Zoë|Anna|-2 its text is not UTF-8, and the answer is not in ISO-8859-1 either"},
 		"a cut character":                 {pageOf("Zoë", "Zo\xc3", "Zo\xe2\x82"), "application/json", "Zoë|-2 its text is not UTF-8, and the answer is not in ISO-8859-1 either|-3 its text is not UTF-8, and the answer is not in ISO-8859-1 either"},

@@ -70,9 +70,10 @@ const keptRecords = 64
 func (r *Reader) keep() {
 	n := len(r.columns.names)
 	if len(r.room) < n {
-		r.room = make([][]byte, keptRecords*n)
+		r.room, r.signs = make([][]byte, keptRecords*n), make([]bool, keptRecords*n)
 	}
 	r.values, r.room = r.room[:n:n], r.room[n:]
+	r.bare, r.signs = r.signs[:n:n], r.signs[n:]
 	for len(r.seen) < n {
 		r.seen = append(r.seen, 0)
 	}

@@ -40,12 +40,14 @@ type Reader struct {
 	buffer  bytes.Buffer
 	text    []byte // the record
 	values  [][]byte
-	seen    []int // by column: the last record that had it
+	bare    []bool // by column: the value is a number or a truth value
+	seen    []int  // by column: the last record that had it
 	round   int
 	plain   []byte // texts without their escapes
 	twice   bool
 	keeps   bool     // values stay valid
 	room    [][]byte // for values that are kept
+	signs   []bool   // the same for bare
 }
 
 // NewLearner returns a reader that adds the keys of every record to the columns.
@@ -70,6 +72,7 @@ func (r *Reader) Read(text []byte, rec *file.Record) {
 		r.plain = r.plain[:0]
 		r.grow()
 		clear(r.values)
+		clear(r.bare)
 	}
 	r.buffer = *bytes.NewBuffer(text)
 	r.decoder.Reset(&r.buffer, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -81,7 +84,7 @@ func (r *Reader) Read(text []byte, rec *file.Record) {
 	case err != nil:
 		rec.Fault, rec.Reason = invalid, "it is not valid JSON"
 	default:
-		rec.Values = r.values
+		rec.Values, rec.Bare = r.values, r.bare
 		rec.Clean = utf8.Valid(text) && !bytes.Contains(text, []byte(`\u0000`)) && bytes.IndexByte(text, 0) < 0
 		if r.twice {
 			rec.Remark = duplicate
@@ -94,7 +97,7 @@ func (r *Reader) Read(text []byte, rec *file.Record) {
 // grow makes room for columns that are new.
 func (r *Reader) grow() {
 	for len(r.values) < len(r.columns.names) {
-		r.values, r.seen = append(r.values, nil), append(r.seen, 0)
+		r.values, r.bare, r.seen = append(r.values, nil), append(r.bare, false), append(r.seen, 0)
 	}
 }
 
@@ -143,7 +146,7 @@ func (r *Reader) object(of *node, depth int) error {
 			}
 			r.columns.learn(of.object, r.text[start:])
 		}
-		r.set(of.object, r.text[start:r.decoder.InputOffset()])
+		r.set(of.object, r.text[start:r.decoder.InputOffset()], false)
 	}
 	return nil
 }
@@ -186,24 +189,24 @@ func (r *Reader) value(of *node, depth int) error {
 	}
 	switch {
 	case raw[0] == '"':
-		r.set(of.column, r.unquote(raw))
+		r.set(of.column, r.unquote(raw), false)
 	case raw[0] == 'n', r.columns.isNothing(of.column, raw):
-		r.set(of.column, nil)
+		r.set(of.column, nil, false)
 	default:
-		r.set(of.column, raw)
+		r.set(of.column, raw, raw[0] != '[')
 	}
 	return nil
 }
 
 // set gives a column its value in this record.
-func (r *Reader) set(column int, value []byte) {
+func (r *Reader) set(column int, value []byte, bare bool) {
 	if column < 0 {
 		return
 	}
 	if r.seen[column] == r.round {
 		r.twice = true
 	}
-	r.seen[column], r.values[column] = r.round, value
+	r.seen[column], r.values[column], r.bare[column] = r.round, value, bare
 }
 
 // unquote returns what a JSON text says.

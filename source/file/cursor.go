@@ -16,6 +16,7 @@ type cursor struct {
 	part    int     // the file that the last record is in, and the next one or the end of it
 	records Records // of that file; nil where it is not open
 	values  [][]byte
+	bare    []bool
 	look    func(values [][]byte) // at the values as they are in the file; may be nil
 }
 
@@ -134,13 +135,21 @@ func (c *cursor) repair() {
 // reorder puts the values where the version's columns are.
 func (c *cursor) reorder(order []int) {
 	if c.values == nil {
-		c.values = make([][]byte, len(c.o.version.columns))
+		c.values, c.bare = make([][]byte, len(c.o.version.columns)), make([]bool, len(c.o.version.columns))
 	}
 	clear(c.values)
 	for i, value := range c.Values[:min(len(c.Values), len(order))] {
 		c.values[order[i]] = value
 	}
 	c.Values = c.values
+	if c.Bare == nil {
+		return
+	}
+	clear(c.bare)
+	for i, bare := range c.Bare[:min(len(c.Bare), len(order))] {
+		c.bare[order[i]] = bare
+	}
+	c.Bare = c.bare
 }
 
 // where says for people where the last record is: "line 12", and in which file, if there are several.

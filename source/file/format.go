@@ -146,6 +146,9 @@ type Record struct {
 	// is invalid. nil is an empty one, and what is missing at the end is empty too. Several values of one column, such as the
 	// numbers of a vCard, are a JSON array of texts. Valid until the next call of Next.
 	Values [][]byte
+	// Bare says of each value whether it is a number or a truth value of JSON rather than a text; nil where none is: see
+	// [record.Row]. Valid as long as Values.
+	Bare []bool
 	// Clean says that all values are valid UTF-8 without zero bytes, so that the engine need not look at each.
 	Clean bool
 	// Start and End are where the record starts, and where the next one does. They grow from one record to the next.

@@ -95,7 +95,7 @@ type digestAt struct {
 }
 
 // digests reads all files and collects a digest of each record that has one, sorted. Good records without one are counted.
-func (o *opened) digests(ctx context.Context, of func(values [][]byte) string) (list []digestAt, without int, err error) {
+func (o *opened) digests(ctx context.Context, of func(values [][]byte, bare []bool) string) (list []digestAt, without int, err error) {
 	c := o.cursor()
 	for n := 0; ; n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
@@ -109,7 +109,7 @@ func (o *opened) digests(ctx context.Context, of func(values [][]byte) string) (
 		if c.Fault != nil {
 			continue
 		}
-		value := of(c.Values)
+		value := of(c.Values, c.Bare)
 		if value == "" {
 			without++
 			continue
@@ -128,7 +128,7 @@ func (o *opened) isUnique(ctx context.Context, column int) (bool, error) {
 	if column < 0 {
 		return false, nil
 	}
-	list, without, err := o.digests(ctx, func(values [][]byte) string {
+	list, without, err := o.digests(ctx, func(values [][]byte, _ []bool) string {
 		if column >= len(values) {
 			return ""
 		}
@@ -149,7 +149,8 @@ func (o *opened) isUnique(ctx context.Context, column int) (bool, error) {
 func (o *opened) findAgain(ctx context.Context) (map[int64]int, error) {
 	var row record.Row
 	m := o.version.mapping
-	list, _, err := o.digests(ctx, func(values [][]byte) string {
+	list, _, err := o.digests(ctx, func(values [][]byte, bare []bool) string {
+		row.Bare = bare
 		if id, err := text(m.id.expression, &row, values); id != "" || err != nil || m.contact(&row, values) != nil {
 			return "" // it has an id, or cannot be read
 		}

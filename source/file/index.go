@@ -113,6 +113,7 @@ func (x *indexing) add(c *cursor) bool {
 		return true
 	}
 	m := x.version.mapping
+	x.stamp.Bare, x.row.Bare = c.Bare, c.Bare
 	stamp, err := text(m.updated, &x.stamp, c.Values)
 	if err != nil {
 		x.reject(c, err.Error())

@@ -167,6 +167,7 @@ func (i *inspector) row() {
 	if c.Remark != nil {
 		i.remarks.add(c.Remark, c)
 	}
+	i.scratch.Bare, i.stamped.Bare = c.Bare, c.Bare
 	id, err := m.idOf(&i.scratch, c)
 	stamp, stampErr := text(m.updated, &i.stamped, c.Values)
 	if err = cmp.Or(err, stampErr); err == nil && !m.id.makes() {

@@ -257,6 +257,7 @@ func (r *reading) fill(ctx context.Context) {
 		r.missed++
 	}
 	m := r.version.mapping
+	r.row.Bare = r.cursor.Bare
 	if err := m.contact(&r.row, r.cursor.Values); err != nil {
 		id := strings.Clone(r.row.Contact.ID)
 		r.findLine(ctx)

@@ -138,6 +138,9 @@ const (
 	spooledFault
 )
 
+// spooledBare is added to the doubled size of a value that is no text: see [Record.Bare].
+const spooledBare = 1
+
 const spoolBuffer = 256 << 10
 
 func (w *spoolWriter) write(part int, r *Record) error {
@@ -145,8 +148,12 @@ func (w *spoolWriter) write(part int, r *Record) error {
 	if r.Fault != nil {
 		b = append(b, r.Reason...)
 	} else {
-		for _, value := range r.Values {
-			b = append(binary.AppendUvarint(b, uint64(len(value))), value...)
+		for i, value := range r.Values {
+			size := uint64(len(value)) << 1
+			if i < len(r.Bare) && r.Bare[i] {
+				size |= spooledBare
+			}
+			b = append(binary.AppendUvarint(b, size), value...)
 		}
 	}
 	if len(b) > maxSpooled {
@@ -208,6 +215,7 @@ type spoolReader struct {
 	base   int64 // the offset of buffer[0]
 	next   int   // the next record's place in buffer
 	values [][]byte
+	bare   []bool
 }
 
 var _ Seeker = (*spoolReader)(nil)
@@ -297,16 +305,18 @@ func (r *spoolReader) decode(rec *Record, b []byte) error {
 		rec.Fault, rec.Remark, rec.Reason = rec.Remark, nil, string(b)
 		return nil
 	}
-	r.values = r.values[:0]
+	r.values, r.bare = r.values[:0], r.bare[:0]
 	for len(b) > 0 {
 		var size uint64
-		if size, b = uvarint(b); size > uint64(len(b)) {
+		size, b = uvarint(b)
+		bare := size&spooledBare != 0
+		if size >>= 1; size > uint64(len(b)) {
 			return spoolError(errSpool)
 		}
-		r.values = append(r.values, b[:size])
+		r.values, r.bare = append(r.values, b[:size]), append(r.bare, bare)
 		b = b[size:]
 	}
-	rec.Values, rec.Clean = r.values, true // they were repaired before they were written
+	rec.Values, rec.Bare, rec.Clean = r.values, r.bare, true // they were repaired before they were written
 	return nil
 }
 

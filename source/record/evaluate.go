@@ -21,7 +21,7 @@ type evaluator struct {
 }
 
 // run runs a program with a record's values.
-func (v *evaluator) run(e *Expression, values [][]byte) (any, error) {
+func (v *evaluator) run(e *Expression, values [][]byte, bare []bool) (any, error) {
 	if v.environment == nil {
 		v.environment = map[string]any{}
 	}
@@ -29,7 +29,7 @@ func (v *evaluator) run(e *Expression, values [][]byte) (any, error) {
 	v.environment[budgetName] = &v.budget
 	v.machine.MemoryBudget = uint(e.limits.Elements)
 	for _, i := range e.used {
-		v.environment[columnKey(i)] = e.value(values, i)
+		v.environment[columnKey(i)] = e.value(values, bare, i)
 	}
 	result, err := v.machine.Run(e.program, v.environment)
 	if err != nil {
@@ -38,10 +38,14 @@ func (v *evaluator) run(e *Expression, values [][]byte) (any, error) {
 	return result, nil
 }
 
-// value returns what a record's value of a column is in the expression.
-func (e *Expression) value(values [][]byte, index int) any {
+// value returns what a record's value of a column is in the expression. bare says which values are numbers and truth values rather than texts;
+// nil where the record does not tell.
+func (e *Expression) value(values [][]byte, bare []bool, index int) any {
 	value := e.cleaned(values, index)
-	if e.hasTruths(index) && isTruth(value) {
+	switch {
+	case index < len(bare) && bare[index]:
+		return literal(view(value))
+	case bare == nil && e.hasTruths(index) && isTruth(value):
 		return len(value) == len("true")
 	}
 	return decode(view(value))
@@ -103,7 +107,7 @@ func (e *Expression) Text(row *Row, values [][]byte) (string, error) {
 	if e.program == nil {
 		return view(e.cleaned(values, e.column)), nil
 	}
-	result, err := row.evaluator().run(e, values)
+	result, err := row.evaluator().run(e, values, row.Bare)
 	if err != nil {
 		return "", err
 	}

@@ -400,3 +400,54 @@ func BenchmarkFill(b *testing.B) {
 		})
 	}
 }
+
+// Numbers and truth values of JSON are no texts: they are compared, and judged, as what they are. Texts that look alike stay texts.
+func TestNumbersAndTruthValuesOfJSON(t *testing.T) {
+	columns := []string{"one", "ten", "nine", "big", "bigger", "no", "yes", "zero", "code", "version", "word", "list", "items"}
+	bare := []bool{true, true, true, true, true, true, true, true}
+	values := bytesOf("1.0", "10", "9", "9007199254740992", "9007199254740993", "false", "true", "-0.0", "007", "1.10", "false",
+		`[1, 10, 9, 2]`, `[{"n": 12.50, "ok": false}, {"n": "12.5", "ok": true}]`)
+	m := map[string]string{
+		`one == 1`: "true", `one != 1`: "false", `1 == one`: "true", `one == "1"`: "true", `one in [1]`: "true", `one < 1.5`: "true",
+		`ten > nine`: "true", `nine < ten`: "true", `ten == 1e1`: "true", `max([ten, nine])`: "10", `max(list)`: "10", `min(list)`: "1",
+		`list[1] > list[2]`: "true", `big == bigger`: "false", `big < bigger`: "true", `bigger == 9007199254740993`: "true", `zero == 0`: "true",
+		`code == 7`: "true", `code == "7"`: "false", `code < 8`: "true", `7 in [code]`: "true", `"007" == 7`: "true", `version == "1.1"`: "false", `version == 1.1`: "true",
+		`items[0].n == items[1].n`: "true", `map(items, .n)`: "12.50, 12.5", `items[0].n + "!"`: "12.50!", `len(ten)`: "2", `upper(ten)`: "10",
+		`no ? "y" : "n"`: "n", `not no`: "true", `yes ? "y" : "n"`: "y", `no == "false"`: "true", `no == false`: "true", `word ? "y" : "n"`: "y",
+		`find(items, .ok).n`: "12.5", `items[0].ok ? "y" : "n"`: "n", `one == "x"`: "false", `word == 1`: "false", `nine == nil`: "false",
+		`one + one`: "1.01.0", `join([ten, nine], "-")`: "10-9", `zero ? "y" : "n"`: "y",
+	}
+	for text, want := range m {
+		mapper, err := record.Compile(record.Fields{Name: text}, columns)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		row := record.Row{Bare: bare}
+		row.Start("1", false)
+		if err := mapper.Fill(&row, values); err != nil || row.Contact.Name != want {
+			t.Errorf("%s = %q, %v, want %q", text, row.Contact.Name, err, want)
+		}
+	}
+}
+
+// Numbers are compared digit by digit, however they are written.
+func TestNumbersAreComparedExactly(t *testing.T) {
+	ascending := []string{"-1e400", "-100", "-99.5", "-1e-400", "0", "1e-400", "0.001", "0.0011", "1", "1.000000000000000000001", "9", "10", "99999999999999999998", "99999999999999999999", "1e400", "1e99999999999999999999"}
+	for i, a := range ascending {
+		for j, b := range ascending {
+			list := `[` + a + `, ` + b + `]`
+			for operator, want := range map[string]bool{"<": i < j, "==": i == j, ">": i > j} {
+				m, err := record.Compile(record.Fields{Name: "list[0] " + operator + " list[1]"}, []string{"list"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var row record.Row
+				row.Start("1", false)
+				if err := m.Fill(&row, bytesOf(list)); err != nil || row.Contact.Name != fmt.Sprint(want) {
+					t.Errorf("%s %s %s: %s, %v", a, operator, b, row.Contact.Name, err)
+				}
+			}
+		}
+	}
+}

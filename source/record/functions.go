@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -54,7 +55,7 @@ var functions = map[string]function{
 	"$each":       {"", 1, 1, func(b *budget, v []any) (any, error) { return v[0], b.takeElements(1) }},
 	"$orNil":      {"", 1, 1, orNil},
 	"$add":        {"", 2, 2, plus},
-	"$equal":      {"", 2, 2, equal},
+	"$equal":      {"", 2, 2, func(b *budget, v []any) (any, error) { return b.equal(v[0], v[1]) }},
 	"$in":         {"", 2, 2, in},
 	"$less":       comparison(func(order int) bool { return order < 0 }),
 	"$more":       comparison(func(order int) bool { return order > 0 }),
@@ -205,10 +206,13 @@ func extreme(b *budget, of any, sign int) (any, error) {
 	return found, nil
 }
 
-// length returns the number of a list's elements, or of a text's characters.
+// length returns the number of a list's elements, or of the characters of a text or number.
 func length(_ *budget, values []any) (any, error) {
-	if text, ok := values[0].(string); ok {
-		return utf8.RuneCountInString(text), nil
+	switch value := values[0].(type) {
+	case string:
+		return utf8.RuneCountInString(value), nil
+	case json.Number:
+		return len(value), nil
 	}
 	return len(listOf(values[0])), nil
 }
@@ -291,31 +295,11 @@ func plus(b *budget, values []any) (any, error) {
 	return texts[0] + texts[1], b.takeText(len(texts[0]) + len(texts[1]))
 }
 
-// equal compares by text; nil is equal to whatever is empty.
-func equal(b *budget, values []any) (any, error) {
-	if values[0] == nil || values[1] == nil {
-		return isEmpty(values[0]) && isEmpty(values[1]), nil
-	}
-	texts, err := b.texts(values)
-	if err != nil {
-		return nil, err
-	}
-	return texts[0] == texts[1], nil
-}
-
-// in reports whether a list has an element.
+// in reports whether a list has an element that is equal to a value.
 func in(b *budget, values []any) (any, error) {
-	wanted, err := b.text(values[0])
-	if err != nil {
-		return nil, err
-	}
 	for _, value := range listOf(values[1]) {
-		text, err := b.text(value)
-		if err != nil {
-			return nil, err
-		}
-		if text == wanted {
-			return true, nil
+		if found, err := b.equal(values[0], value); found || err != nil {
+			return found, err
 		}
 	}
 	return false, nil

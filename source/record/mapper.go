@@ -238,7 +238,7 @@ func (m *Mapper) fill(f *mappedField, row *Row, values [][]byte) error {
 		row.evaluator().budget = budget{limits: e.limits}
 		return f.failed(row.set(&f.column, decode(view(e.cleaned(values, f.index)))))
 	}
-	result, err := row.evaluator().run(e, values)
+	result, err := row.evaluator().run(e, values, row.Bare)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,9 @@ func Mapping(id string, columns []Column) []Mapped {
 // A Row is the contact that is being read. It is used again for the next one.
 type Row struct {
 	bridge.Change
+	// Bare says of the values of the record that is read, by their columns, which are JSON's numbers and truth values rather than texts: they are
+	// compared, and judged by conditions, as such. Nil where none is.
+	Bare []bool
 	eval *evaluator // of expressions; nil until one is run
 }
 

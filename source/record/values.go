@@ -1,20 +1,18 @@
 package record
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// The values of expressions: text (string), list ([]any), object (map[string]any), number (int, float64), bool, and nil for
-// nothing. A record's values are texts, or what their JSON holds.
+// The values of expressions: text (string), list ([]any), object (map[string]any), number (int, float64, and json.Number as a record has it,
+// so that no digit of a phone number is lost), bool, and nil for nothing. A record's values are texts, or what their JSON holds.
 
 // errBudget is the error of an expression that takes more than its limits.
 var errBudget = errors.New("the expression takes too much with this record")
@@ -86,6 +84,8 @@ func (b *budget) text(value any) (string, error) {
 		return strconv.Itoa(value), nil
 	case float64:
 		return strconv.FormatFloat(value, 'f', -1, 64), nil
+	case json.Number:
+		return value.String(), nil
 	case []any:
 		return b.join(value, ", ")
 	case map[string]any:
@@ -133,31 +133,27 @@ func (b *budget) compare(x, y any) (order int, ok bool, err error) {
 	if isNumber(x) || isNumber(y) {
 		n, okX := number(x)
 		m, okY := number(y)
-		return cmp.Compare(n, m), okX && okY, nil
+		return n.compare(m), okX && okY, nil
 	}
 	texts, err := b.texts([]any{x, y})
 	return strings.Compare(texts[0], texts[1]), err == nil, err
 }
 
-func isNumber(value any) bool {
-	switch value.(type) {
-	case int, float64:
-		return true
+// equal reports whether two values are equal: as numbers where one is a number and the other can be read as one, else by their texts. nil is
+// equal to whatever is empty.
+func (b *budget) equal(x, y any) (bool, error) {
+	if x == nil || y == nil {
+		return isEmpty(x) && isEmpty(y), nil
 	}
-	return false
-}
-
-func number(value any) (float64, bool) {
-	switch value := value.(type) {
-	case int:
-		return float64(value), true
-	case float64:
-		return value, true
-	case string:
-		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		return n, err == nil
+	if isNumber(x) || isNumber(y) {
+		n, okX := number(x)
+		m, okY := number(y)
+		if okX && okY {
+			return n.compare(m) == 0, nil
+		}
 	}
-	return 0, false
+	texts, err := b.texts([]any{x, y})
+	return texts[0] == texts[1], err
 }
 
 // listOf returns a value as a list: nothing has no element, a text or object is the only one.
@@ -260,22 +256,19 @@ func decode(text string) any {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return text
 	}
-	return plain(value)
+	return value
 }
 
-// plain turns the numbers of JSON into texts as they are written, so that no digit of a phone number is lost.
-func plain(value any) any {
-	switch value := value.(type) {
-	case json.Number:
-		return value.String()
-	case []any:
-		for i := range value {
-			value[i] = plain(value[i])
-		}
-	case map[string]any:
-		for key := range maps.Keys(value) {
-			value[key] = plain(value[key])
-		}
+// literal returns what a value of a record is that is JSON's number or truth value.
+func literal(text string) any {
+	switch text {
+	case "true":
+		return true
+	case "false":
+		return false
 	}
-	return value
+	if _, ok := decimalOf(text); ok {
+		return json.Number(text)
+	}
+	return text
 }

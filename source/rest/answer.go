@@ -17,10 +17,14 @@ import (
 type answer struct {
 	status int
 	header http.Header
-	body   []byte
+	body   []byte // in UTF-8: see decode
 	url    *url.URL
 	token  string // the access token that it was asked with
+	asked  string // the key of the address that was asked, where it is no request for records
 	empty  bool   // it means that there are no records
+
+	damaged   bool  // some bytes of the body are in no known character set
+	undecoded error // why the body could not be decoded at all
 }
 
 // date returns the service's clock, or what is given.

@@ -91,11 +91,11 @@ func (c *client) ask(ctx context.Context, one call) (*answer, error) {
 			if attempt < 2 && c.mayWait(ctx, wait) {
 				continue // the bucket waits
 			}
-			return nil, throttled(a, reaction, wait)
+			return nil, c.throttled(a, reaction, wait)
 		case reaction.Then == reactEmpty:
 			a.empty = true
 		case reaction.Then != "":
-			return nil, c.factory.failed(a, reaction)
+			return nil, c.failed(a, reaction)
 		}
 		c.bucket.look(a.header, c.factory.language.Throttle, c.factory.deps.Clock.Now())
 		if wait := c.factory.language.Throttle.Points.wait(a); wait > 0 {
@@ -146,9 +146,11 @@ func (c *client) exchange(ctx context.Context, request *http.Request) (*answer, 
 		if errors.Is(err, errTooLarge) {
 			return nil, &bridge.Error{Code: bridge.CodeSourceBroken, Message: "an answer has more than 64 MiB", Hint: "Set page.size to less."}
 		}
-		return nil, c.unreachable(ctx, request.URL, err)
+		return nil, c.brokenOff(ctx, request.URL, len(body), err)
 	}
-	return &answer{status: response.StatusCode, header: response.Header, body: body, url: request.URL}, nil
+	a := &answer{status: response.StatusCode, header: response.Header, body: body, url: request.URL}
+	a.decode()
+	return a, nil
 }
 
 var errTooLarge = errors.New("the answer is too large")

@@ -24,6 +24,7 @@ type factory struct {
 	settings source.Settings
 	deps     source.Deps
 	columns  *jsonrecord.Columns
+	step     time.Duration // the smallest time that requests tell apart
 	mapping  mapping
 	patterns map[string]*regexp.Regexp // of the connection's fields
 	clients  *source.Pool[*client]
@@ -51,6 +52,7 @@ func newFactory(name string, language Language, deps source.Deps) (source.Factor
 	if err := errs.Err(); err != nil {
 		return nil, err
 	}
+	f.step = language.step()
 	f.settings = source.SettingsOf(name, revision, language)
 	f.clients = source.NewPool(source.PoolOptions{Max: maxClients, Clock: deps.Clock}, func(c *client) error { return c.close() })
 	return f, nil

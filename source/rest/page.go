@@ -29,6 +29,7 @@ type page struct {
 // An item is a record of an answer.
 type item struct {
 	values [][]byte
+	bare   []bool // see [record.Row]
 	id     string
 	stamp  int64
 	made   int64  // when it was created, where a purpose says where that stands; 0 if it is not known
@@ -118,30 +119,31 @@ func (c *client) read(a *answer, p purpose) (*page, error) {
 		return nil, err
 	}
 	made.count = len(elements)
-	made.items = c.items(elements, p)
-	return made, c.goesOn(a, made, p.reading)
+	made.items = c.items(a, elements, p)
+	if err := c.goesOn(a, made, p.reading); err != nil {
+		return nil, err
+	}
+	if !a.isWhole([]byte(made.next + made.token)) {
+		return nil, &bridge.Error{
+			Code: bridge.CodeSourceBroken, Status: a.status, Message: "what leads to the next page is not UTF-8, and the answer is not in ISO-8859-1 either",
+			Hint: "Let the service answer in UTF-8, or name its character set in Content-Type.",
+		}
+	}
+	return made, nil
 }
 
 // records returns the records of an answer.
 func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
 	elements, found, isList := split(a.body, r.Records)
-	if isList || !found && r.MayMiss && isObject(a.body) {
+	if a.undecoded == nil && (isList || !found && r.MayMiss && isObject(a.body)) {
 		return elements, nil
 	}
 	e := &bridge.Error{
 		Code: bridge.CodeSourceBroken, Status: a.status, Message: fmt.Sprintf("the answer of %s has no list of records at %s", c.factory.title(), r.Records),
 		Hint: "The API may have changed, or the address is not the API's. Compare the answer with the API's documentation.",
 	}
-	a.explain(e)
+	c.explain(a, e)
 	return nil, e
-}
-
-// explain says of an answer that is a page for people that it is one.
-func (a *answer) explain(e *bridge.Error) {
-	if format, known := source.FormatOf(a.body[:min(len(a.body), source.FormatBytes)], nil); known && len(a.body) > 0 && a.body[0] == '<' {
-		e.Message = "the answer is " + format.Name + ", not JSON"
-		e.Hint = "Check the address: it is not that of the API."
-	}
 }
 
 // isObject reports whether a text is a JSON object.
@@ -150,13 +152,16 @@ func isObject(text []byte) bool {
 	return ok && len(raw) > 0 && raw[0] == '{'
 }
 
-// items makes items of records. One that cannot be read has a fault, and costs no other.
-func (c *client) items(elements [][]byte, p purpose) []item {
+// items makes items of an answer's records. One that cannot be read has a fault, and costs no other.
+func (c *client) items(a *answer, elements [][]byte, p purpose) []item {
 	reader := jsonrecord.NewKeeper(c.factory.columns)
 	var row record.Row
 	items := make([]item, len(elements))
 	for i, element := range elements {
 		c.item(&items[i], reader, &row, element, p)
+		if a.damaged {
+			items[i].spoil(a)
+		}
 	}
 	return items
 }
@@ -168,7 +173,7 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 		to.fault, to.noTime = rec.Reason, true
 		return
 	}
-	to.values = rec.Values
+	to.values, to.bare, row.Bare = rec.Values, rec.Bare, rec.Bare
 	id, err := p.id.Text(row, rec.Values)
 	if err != nil {
 		to.fault, to.noTime = err.Error(), true
@@ -188,12 +193,22 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 	if err == nil {
 		to.stamp, err = parseStamp(written, p.as, c.readZone)
 	}
-	if err != nil {
-		to.noTime = true
-		if !errors.Is(err, errNoStamp) {
-			to.fault = err.Error()
-		}
+	to.noTime = err != nil
+	switch {
+	case err == nil, errors.Is(err, errNoStamp):
+	case errors.Is(err, errBadStamp):
+		to.fault = fmt.Sprintf("%v: %.40q (%s)", err, written, p.stampKey())
+	default:
+		to.fault = err.Error()
 	}
+}
+
+// stampKey returns the key of the configuration that says where a record's time stands.
+func (p purpose) stampKey() string {
+	if p.name == "deletions" {
+		return "deletions.at"
+	}
+	return "updated"
 }
 
 // A pageCache keeps the last pages for a short while. The bridge asks for one contact more than its page takes, so that its next page

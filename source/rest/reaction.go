@@ -78,14 +78,18 @@ func usual(status int) Reaction {
 	case status >= 500:
 		return Reaction{Then: reactDown}
 	case status >= 300 && status < 400:
-		return Reaction{Then: reactTenant, Hint: "The service answers with a redirect. Write the address that it leads to."}
+		return Reaction{Then: reactTenant}
 	}
 	return Reaction{Then: reactBroken}
 }
 
 // failed returns the error of an answer.
-func (f *factory) failed(a *answer, r Reaction) error {
+func (c *client) failed(a *answer, r Reaction) error {
+	f := c.factory
 	said := fmt.Sprintf("%s answered %d", f.title(), a.status)
+	if a.asked != "" {
+		said += " at " + a.asked
+	}
 	e := &bridge.Error{Hint: r.Hint, Status: a.status}
 	var hint string
 	switch r.Then {
@@ -98,6 +102,12 @@ func (f *factory) failed(a *answer, r Reaction) error {
 	case reactTenant:
 		e.Code, e.Message = bridge.CodeSourceBroken, said+": there is no such API at this address"
 		hint = "Check the address (" + a.url.Host + "), and that the API is switched on."
+		if a.asked != "" {
+			hint = "Check the address in " + a.asked + " (" + a.url.Host + ")."
+		}
+		if a.status >= 300 && a.status < 400 {
+			hint = c.redirect(a)
+		}
 	case reactRestart:
 		e.Code, e.Message = bridge.CodeInvalidOffset, said+": it can no longer go on from where this run was"
 		hint = "Start the run again."
@@ -138,13 +148,22 @@ func (f *factory) secrets() string {
 }
 
 // throttled returns the error of a service that takes no more requests for now.
-func throttled(a *answer, r Reaction, wait time.Duration) error {
+func (c *client) throttled(a *answer, r Reaction, wait time.Duration) error {
 	hint := r.Hint
 	if hint == "" {
-		hint = "Try again later. If that happens often, synchronize less often, or set throttle.requests to less."
+		hint = "Try again later. If that happens often, synchronize less often"
+		if c.factory.language.Throttle.Requests > 0 {
+			hint += ", or set throttle.requests to less"
+		}
+		hint += "."
 	}
-	return &bridge.Error{Code: bridge.CodeRateLimited, Message: fmt.Sprintf("it answered %d: too many requests", a.status), Hint: hint, RetryAfter: wait, Status: a.status}
+	return &bridge.Error{
+		Code: bridge.CodeRateLimited, Message: fmt.Sprintf("it answered %d: too many requests", a.status), Hint: hint, RetryAfter: max(wait, leastRetryAfter), Status: a.status,
+	}
 }
+
+// leastRetryAfter is when to come again where a service says at once, and refuses what comes then.
+const leastRetryAfter = time.Second
 
 // defaultWait is how long to wait where a service does not say.
 const defaultWait = 10 * time.Second
@@ -157,8 +176,8 @@ func (c *client) waitOf(a *answer, r Reaction) time.Duration {
 	if header == "" {
 		header = "Retry-After"
 	}
-	if wait := retryAfter(a.header.Get(header), now); wait > 0 {
-		return wait
+	if said := a.header.Get(header); isWait(said) { // which may be no time at all
+		return retryAfter(said, now)
 	}
 	if wait := retryAfter(a.header.Get(t.Reset), now); t.Reset != "" && wait > 0 {
 		return wait
@@ -174,6 +193,13 @@ func (c *client) waitOf(a *answer, r Reaction) time.Duration {
 
 // mostRetryAfter is the longest wait that is believed.
 const mostRetryAfter = 24 * time.Hour
+
+// isWait reports whether a header says how long to wait.
+func isWait(text string) bool {
+	_, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	_, errTime := http.ParseTime(strings.TrimSpace(text))
+	return err == nil || errTime == nil
+}
 
 // retryAfter reads a header with seconds, with a Unix time, or with a date.
 func retryAfter(text string, now time.Time) time.Duration {

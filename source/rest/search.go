@@ -105,7 +105,7 @@ func (s *Source) search(ctx context.Context, q bridge.Search) (found []contact.C
 	if w.link, err = s.client.linkParts(ctx); err != nil {
 		return nil, err
 	}
-	for _, i := range s.client.items(elements, purpose{name: "search", id: s.factory.mapping.id}) {
+	for _, i := range s.client.items(a, elements, purpose{name: "search", id: s.factory.mapping.id}) {
 		if c, ok := w.contactOf(i); ok {
 			found = append(found, c)
 		}

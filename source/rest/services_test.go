@@ -264,3 +264,13 @@ deletions: {by: request, path: /deleted, query: {page: "{{page}}"}, records: dat
 		t.Errorf("deleted are %v, and %d contacts are left", d.gone, len(d.contacts))
 	}
 }
+
+// What an answer has as a number or truth value is one in expressions, and what it has as a text is a text.
+func TestExpressionsKnowTheTypesOfAnAnswer(t *testing.T) {
+	text := strings.Replace(peopleOnce, "{name: name}", `{name: '(score == 1 and rank > floor and code != "1.0" and not off) ? "yes" : "no"'}`, 1)
+	got, err := namesRead(t, text, answeringPeople(`{"data": [{"id": "a", "score": 1.0, "rank": 10, "floor": 9, "code": "1.00", "off": false}, {"id": "b", "score": 1, "rank": 10, "floor": 9, "code": "1.0", "off": false},
+		{"id": "c", "score": 1, "rank": 10, "floor": 9, "off": true}, {"id": "d", "score": 1.5, "rank": 10, "floor": 9}, {"id": "e", "score": 1, "rank": 10, "floor": 1e1}]}`, "application/json"))
+	if err != nil || got != "yes|no|no|no|no" {
+		t.Errorf("%s, %v", got, err)
+	}
+}

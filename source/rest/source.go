@@ -60,7 +60,7 @@ func (c *client) account(ctx context.Context) (string, error) {
 		e := &bridge.Error{
 			Code: bridge.CodeSourceBroken, Message: "the answer does not name the account, at " + c.factory.language.Tenant, Hint: "The API may have changed: correct tenant, or remove it.",
 		}
-		a.explain(e)
+		c.explain(a, e)
 		return "", e
 	}
 	c.lock.Lock()

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,10 +50,27 @@ var (
 	errBadStamp = errors.New("its time of change is not a time")
 )
 
-// layouts are the forms of times that are read, by what they have besides the date.
-var layouts = []string{
-	time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999Z0700",
-	"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02 15:04",
+// layouts are the forms of times that are read, the usual ones first.
+var layouts = func() []string {
+	list := []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999"}
+	for _, zone := range []string{"Z07:00", "Z0700", "Z07", " Z07:00", " Z0700", ""} {
+		for _, at := range []string{"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04"} {
+			if layout := at + zone; !slices.Contains(list, layout) {
+				list = append(list, layout)
+			}
+		}
+	}
+	return list
+}()
+
+// usualForm returns a time with the letters that Go reads, and without a leap second: leap is what it is later than that.
+func usualForm(text string) (usual string, leap time.Duration) {
+	text = strings.ToUpper(text)
+	const seconds = len("2006-01-02T15:04:")
+	if len(text) >= seconds+2 && text[seconds-1] == ':' && text[seconds:seconds+2] == "60" {
+		return text[:seconds] + "59" + text[seconds+2:], time.Second
+	}
+	return text, 0
 }
 
 // parseStamp reads a record's time of change, in microseconds as package stamp has them. A time without a zone is one of the zone's.
@@ -66,9 +84,10 @@ func parseStamp(text, as string, zone *time.Location) (int64, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil { // the usual one
 		return within(t)
 	}
+	text, leap := usualForm(text)
 	for _, layout := range layouts {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return within(t)
+			return within(t.Add(leap))
 		}
 	}
 	return 0, errBadStamp

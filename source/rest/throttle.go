@@ -50,16 +50,20 @@ func newBucket(t Throttle, c clock.Clock) *bucket {
 
 // take waits until a request may be sent. Where that would take longer than there is time, it fails at once with when to come again.
 func (b *bucket) take(ctx context.Context) error {
-	wait, undo := b.reserve()
+	wait, paused, undo := b.reserve()
 	if wait <= 0 {
 		return ctx.Err()
 	}
 	if deadline, ok := ctx.Deadline(); wait > mostBudget || ok && time.Until(deadline) < wait+reserveTime {
 		undo()
-		return &bridge.Error{
+		e := &bridge.Error{
 			Code: bridge.CodeRateLimited, Message: "the requests that the service takes are used up for now", RetryAfter: wait,
 			Hint: "Try again later. The limit is throttle of the source's configuration.",
 		}
+		if paused {
+			e.Message, e.Hint = "the service asked for a pause, which is not over yet", "Try again later. If that happens often, synchronize less often."
+		}
+		return e
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -77,14 +81,14 @@ const (
 	reserveTime = time.Second     // of a request's time that is left for the answer
 )
 
-// reserve takes the next place in the queue and returns how long it is until then.
-func (b *bucket) reserve() (wait time.Duration, undo func()) {
+// reserve takes the next place in the queue and returns how long it is until then. paused says that it waits because the service said so.
+func (b *bucket) reserve() (wait time.Duration, paused bool, undo func()) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	now := b.clock.Now()
 	at := now
 	if b.free.After(at) {
-		at = b.free
+		at, paused = b.free, true
 	}
 	if b.every > 0 {
 		if earliest := at.Add(-time.Duration(b.burst-1) * b.every); b.next.Before(earliest) {
@@ -96,7 +100,7 @@ func (b *bucket) reserve() (wait time.Duration, undo func()) {
 		b.next = b.next.Add(b.every)
 	}
 	at = b.place(at)
-	return at.Sub(now), func() { b.undo(at) }
+	return at.Sub(now), paused, func() { b.undo(at) }
 }
 
 // place returns when a request may be sent that is due at a time, and remembers it. It is sent a moment later, as the service counts

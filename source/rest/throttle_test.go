@@ -2,11 +2,16 @@ package rest
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/clock"
+	"github.com/contactbridge/contactbridge/source"
 )
 
 func TestNoWindowHasMoreRequestsThanTheServiceTakes(t *testing.T) {
@@ -60,4 +65,39 @@ func TestARequestThatCannotWaitGivesItsPlaceBack(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
+}
+
+// What a pause that the service asked for says is not that of a limit of the configuration.
+func TestAPauseOfTheServiceIsNotOurLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		soon, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		paused := newBucket(Throttle{}, clock.System{})
+		paused.pause(time.Minute)
+		said := failure.Of(paused.take(soon))
+		if said.Code != bridge.CodeRateLimited || strings.Contains(said.Hint, "throttle") || !strings.Contains(said.Message, "asked for a pause") {
+			t.Errorf("%v, %q", said, said.Hint)
+		}
+		limited := newBucket(Throttle{Requests: 1, Per: time.Minute}, clock.System{})
+		if err := limited.take(soon); err != nil {
+			t.Fatal(err)
+		}
+		if said := failure.Of(limited.take(soon)); said.Code != bridge.CodeRateLimited || !strings.Contains(said.Hint, "throttle") {
+			t.Errorf("%v, %q", said, said.Hint)
+		}
+	})
+}
+
+// A service may say that the next request may come at once: that is not that it says nothing.
+func TestAWaitOfNothingIsSaid(t *testing.T) {
+	now := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
+	c := &client{factory: &factory{language: &Language{}, deps: source.Deps{Clock: clock.System{}}}}
+	for text, want := range map[string]time.Duration{
+		"0": 0, "0.0": 0, "7": 7 * time.Second, "": defaultWait, "soon": defaultWait, now.Add(-time.Hour).Format(http.TimeFormat): 0, now.Add(time.Minute).Format(http.TimeFormat): time.Minute,
+	} {
+		a := &answer{header: http.Header{"Retry-After": {text}, "Date": {now.Format(http.TimeFormat)}}}
+		if got := c.waitOf(a, Reaction{}); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
 }

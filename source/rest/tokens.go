@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto"
@@ -136,6 +137,7 @@ func (t *tokens) fetch(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	a.asked = "token_url"
 	if err := t.failed(a); err != nil {
 		return err
 	}
@@ -163,14 +165,13 @@ func (t *tokens) fetch(ctx context.Context, now time.Time) error {
 
 // failed returns the error of an answer that says nothing about the credentials; nil for any other.
 func (t *tokens) failed(a *answer) error {
-	f := t.client.factory
 	switch r := usual(a.status); r.Then {
 	case reactThrottled:
 		wait := t.client.waitOf(a, r)
 		t.client.bucket.pause(wait)
-		return throttled(a, r, wait)
+		return t.client.throttled(a, r, wait)
 	case reactDown, reactTenant:
-		return f.failed(a, r)
+		return t.client.failed(a, r)
 	}
 	return nil
 }
@@ -181,7 +182,11 @@ func (t *tokens) missing(a *answer) error {
 		Code: bridge.CodeSourceBroken, Status: a.status, Message: fmt.Sprintf("%s gave no access token at %s", t.client.factory.title(), cmp.Or(t.way.AccessToken, "access_token")),
 		Hint: "The API may have changed, or token_url is another page. Compare the answer with the API's documentation.",
 	}
-	a.explain(e)
+	if len(bytes.TrimSpace(a.body)) == 0 {
+		e.Message += ": its answer is empty"
+		return e
+	}
+	t.client.explain(a, e)
 	return e
 }
 

@@ -544,7 +544,7 @@ func (p *prover) wrongKey() {
 		err := p.patiently(func() (err error) {
 			a, err = wrong.send(p.ctx, call{request: one.request, values: fill.with(one.values)})
 			if err == nil && p.l.react(a).Then == reactThrottled {
-				return throttled(a, p.l.react(a), p.client.waitOf(a, p.l.react(a)))
+				return p.client.throttled(a, p.l.react(a), p.client.waitOf(a, p.l.react(a)))
 			}
 			return err
 		})

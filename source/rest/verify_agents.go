@@ -57,6 +57,7 @@ func (p *prover) listed(users *prover, s *sample, name, title, asked, came strin
 			continue
 		}
 		kept++
+		w.row.Bare = i.bare
 		w.row.Start(i.id, false)
 		if err := users.f.mapping.fields.Fill(&w.row, i.values); err != nil {
 			p.failed(name, title, []string{"agents.name", "agents.email"}, asked, i.id+": "+said(err), "Correct the expression.")

@@ -139,7 +139,7 @@ func (p *prover) isDeleted(i item) bool {
 	if p.f.mapping.deleted == nil || i.values == nil {
 		return false
 	}
-	var row record.Row
+	row := record.Row{Bare: i.bare}
 	text, err := p.f.mapping.deleted.Text(&row, i.values)
 	return err == nil && source.IsGone(text)
 }
@@ -337,6 +337,7 @@ func (p *prover) values() {
 		if i.id == "" || !p.isSent(i) {
 			continue
 		}
+		w.row.Bare = i.bare
 		w.row.Start(i.id, false)
 		if err := p.f.mapping.fields.Fill(&w.row, i.values); err != nil {
 			p.failed(name, title, []string{"fields"}, asked, i.id+": "+said(err), "Correct the mapping.")

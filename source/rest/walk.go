@@ -317,14 +317,27 @@ func (w *walk) skip(items []item, since, to int64) (last bool, err error) {
 		w.at.stamp, w.at.id, w.began = stamp-1, "", true
 		return false, nil
 	case w.l.ByID.IsZero():
-		return false, &bridge.Error{
-			Code:    bridge.CodeSourceBroken,
-			Message: fmt.Sprintf("more records than a page holds have one time of change, %s", keyset.Instant.FormatStamp(keyset.IntValue(stamp))),
-			Hint:    "Set changes.page.size to more, or add by_id, which reads such records by their ids.",
-		}
+		return false, w.tooMany(stamp)
 	}
 	w.at.stamp, w.at.id, w.at.among, w.began = stamp, "", true, true
 	return false, nil
+}
+
+// tooMany returns the error of a page that is full of records which requests for changes cannot tell apart.
+func (w *walk) tooMany(at int64) error {
+	from, before := w.unit(at)
+	written := keyset.Instant.FormatStamp(keyset.IntValue(from))
+	if before-from <= w.l.Updated.precision().Microseconds() {
+		return &bridge.Error{
+			Code: bridge.CodeSourceBroken, Message: "more records than a page holds have one time of change, " + written,
+			Hint: "Set changes.page.size to more, or add by_id, which reads such records by their ids.",
+		}
+	}
+	return &bridge.Error{
+		Code:    bridge.CodeSourceBroken,
+		Message: fmt.Sprintf("more records than a page holds were changed within %s from %s on, and {{since}} is written no finer than that", text(time.Duration(before-from)*time.Microsecond), written),
+		Hint:    "Set changes.page.size to more, write finer times if the service takes them, such as {{since|rfc3339_ms}}, or add by_id, which reads such records by their ids.",
+	}
 }
 
 // among reads the records of one stamp by their ids.
@@ -521,6 +534,7 @@ func (w *walk) show(i item, at place) {
 // judge says whether a record is deleted, or is no contact, and which others were merged into it.
 func (w *walk) judge(i item) (gone bool, merged []string, err error) {
 	m := w.f.mapping
+	w.row.Bare = i.bare
 	if m.deleted != nil {
 		text, err := m.deleted.Text(&w.row, i.values)
 		if err != nil {
