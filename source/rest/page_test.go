@@ -109,9 +109,11 @@ func TestAnAnswerWithoutItsTokenIsNoEnd(t *testing.T) {
 	}
 }
 
-// A record says what it lacks.
-func TestARecordWithoutATimeOfChangeIsReported(t *testing.T) {
-	for record, want := range map[string]string{`{"id": "a"}`: "it has no time of change", `{"updated": "2025-01-01T00:00:00Z"}`: "it has no id"} {
+// A record says what it lacks. One without a time of change lacks nothing that a contact needs: it is sent (E9).
+func TestARecordSaysWhatItLacks(t *testing.T) {
+	for record, want := range map[string]string{
+		`{"id": "a"}`: "", `{"id": "a", "updated": null}`: "", `{"updated": "2025-01-01T00:00:00Z"}`: "it has no id", `{"id": "a", "updated": "1.5.2025"}`: `its time of change is not a time: "1.5.2025" (updated)`,
+	} {
 		text := peopleText + "changes: {path: /people, records: data, order: updated, page: {by: keyset, size: 10}}\ndeletions: {by: none}\n"
 		s, err := open(t.Context(), "rest", text, roundTripper(func(*http.Request) (int, string) { return http.StatusOK, `{"data": [` + record + `]}` }), nil, bridge.Auth{"key": "x"})
 		if err != nil {
@@ -185,5 +187,47 @@ fields: {name: id}
 	}
 	if len(shown) != people {
 		t.Errorf("%d of %d people were shown", len(shown), people)
+	}
+}
+
+// Contacts without a time of change are sent, and named in nothing else; a page that is full of them cannot be passed.
+func TestContactsWithoutATimeOfChangeAreSent(t *testing.T) {
+	const nulls, timed = `{"id": "n1", "updated": null}, {"id": "n2"}`, `{"id": "a", "updated": "2025-01-01T00:00:00Z"}`
+	for name, c := range map[string]struct {
+		size int
+		body string
+		want []string
+		code bridge.Code
+	}{
+		"a page with others":  {4, nulls + ", " + timed, []string{"a", "n1", "n2"}, ""},
+		"nothing else":        {4, nulls, []string{"n1", "n2"}, ""},
+		"a page full of them": {2, nulls, []string{"n1", "n2"}, bridge.CodeSourceBroken},
+	} {
+		text := serviceText + fmt.Sprintf("updated: {path: updated}\ndeletions: {by: none}\nchanges: {path: /people, records: data, order: updated, page: {by: keyset, size: %d}}\n", c.size)
+		s, err := open(t.Context(), "rest", text, roundTripper(func(*http.Request) (int, string) { return http.StatusOK, `{"data": [` + c.body + `]}` }), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run, err := s.Begin(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sent []string
+		for change, wrong := range s.Read(t.Context(), run, nil, 1000) {
+			if err = wrong; err != nil {
+				break
+			}
+			if change.Rejected != "" {
+				t.Errorf("%s: %s: %s", name, change.Contact.ID, change.Rejected)
+			}
+			if !change.Again {
+				sent = append(sent, change.Contact.ID)
+			}
+		}
+		slices.Sort(sent)
+		if bridge.CodeOf(err) != c.code && err != nil || (err == nil) != (c.code == "") || !slices.Equal(sent, c.want) {
+			t.Errorf("%s: %v, %v", name, sent, err)
+		}
+		_ = s.Close()
 	}
 }

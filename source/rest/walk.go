@@ -211,31 +211,45 @@ func (w *walk) chapter(to int64) (last bool, err error) {
 	if p.more {
 		items = w.complete(all)
 	}
-	items = slices.DeleteFunc(slices.Clone(items), func(i item) bool { return !i.isAfter(from) })
+	items = slices.DeleteFunc(slices.Clone(items), func(i item) bool { return i.noTime || !i.isAfter(from) })
 	if p.count == 0 && p.more {
 		return false, &bridge.Error{
 			Code: bridge.CodeSourceBroken, Message: "an answer has no records, but says that there are more",
 			Hint: "The user may see none of them: let it read all records, or narrow the request to those that it may read.",
 		}
 	}
+	w.untimed(all)
+	if w.stopped {
+		return false, nil
+	}
 	if len(items) == 0 && p.more {
 		return w.skip(all, since, to)
 	}
 	for _, i := range items {
-		if !i.noTime && i.stamp > to {
+		if i.stamp > to {
 			return true, nil
 		}
 		if w.isFull() || w.stopped {
 			return false, nil
 		}
-		if i.noTime {
-			w.reject(i, nil)
-			continue
-		}
 		w.at.stamp, w.at.id, w.began = i.stamp, i.id, true
+		w.whole = i.id == "" // others of that stamp come after it, and a run that went on here would begin after all of them
 		w.show(i, w.at)
+		w.whole = false
 	}
 	return !p.more, nil
+}
+
+// untimed yields the records of a page that have no time of change (E9). They have no place in the order, so no page ends after one. That a
+// record is there is known, whatever it lacks: it is sent, and comes again with every request that gives it.
+func (w *walk) untimed(items []item) {
+	w.whole = true
+	for _, i := range items {
+		if i.noTime {
+			w.show(i, w.at)
+		}
+	}
+	w.whole = false
 }
 
 // goesOn reports whether a page that was read before has records after a place, and all others of their stamps.
@@ -247,9 +261,9 @@ func (w *walk) goesOn(p *page, from place) bool {
 	return slices.ContainsFunc(p.items, func(i item) bool { return !i.noTime && i.stamp < last && i.isAfter(from) })
 }
 
-// isAfter reports whether a record comes after a place in the order (updated, id). One without a stamp has no place, and is told of.
+// isAfter reports whether a record with a stamp comes after a place in the order (updated, id).
 func (i item) isAfter(p place) bool {
-	return i.noTime || i.stamp > p.stamp || i.stamp == p.stamp && p.id != "" && i.id > p.id
+	return i.stamp > p.stamp || i.stamp == p.stamp && p.id != "" && i.id > p.id
 }
 
 // ascending checks that a page has the order that is declared, and puts the records of one stamp in the order of their ids.
@@ -567,9 +581,6 @@ func (w *walk) judge(i item) (gone bool, merged []string, err error) {
 func (w *walk) reject(i item, position bridge.Position) {
 	w.row.Start(i.id, false)
 	w.row.Rejected = cmp.Or(i.fault, "it has no id")
-	if i.fault == "" && i.id != "" {
-		w.row.Rejected = errNoStamp.Error()
-	}
 	w.send(w.row.Change, position)
 }
 
