@@ -24,6 +24,7 @@ type factory struct {
 	settings source.Settings
 	deps     source.Deps
 	columns  *jsonrecord.Columns
+	told     []string // the paths that every whole record has; none where all records are whole
 	mapping  mapping
 	patterns map[string]*regexp.Regexp // of the connection's fields
 	clients  *source.Pool[*client]
@@ -81,6 +82,7 @@ func (f *factory) compile(errs *source.ConfigErrors) {
 	l := f.language
 	paths := l.paths()
 	f.columns = jsonrecord.Of(paths)
+	f.told = l.told()
 	if l.Nothing != "" {
 		f.columns.StandsForNothing(l.Nothing, l.Truths)
 	}
