@@ -34,6 +34,8 @@ func (l *Language) check() error {
 		}
 	}
 	l.checkOrder(&errs)
+	errs.If(!l.Whole.IsZero() && l.Changes.Token == "", "whole", "whole is of changes with a token", "Remove it.")
+	errs.If(!l.Whole.IsZero() && !l.Whole.uses("id"), "whole", "whole does not say which record is asked for", "Let {{id}} stand in its path.")
 	p := l.Throttle.Points
 	errs.If(p != Points{} && (p.Cost == "" || p.Left == "" || p.Rate == ""), "throttle.points", "throttle.points is not complete", "Write cost, left and rate.")
 	l.checkSignIn(&errs)
@@ -175,7 +177,7 @@ func (l *Language) checkNames(errs *source.ConfigErrors) {
 	l.texts(func(key string, t Text) {
 		for _, name := range t.names() {
 			if strings.HasPrefix(name, "auth.") || slices.Contains(known, name) || isOfSearch(key) && slices.Contains(searchNames, name) ||
-				key == "link" && (name == "id" || name == linkAccount && l.Tenant != "" || strings.HasPrefix(name, recordPrefix)) {
+				strings.HasPrefix(key, "whole.") && name == "id" || key == "link" && (name == "id" || name == linkAccount && l.Tenant != "" || strings.HasPrefix(name, recordPrefix)) {
 				continue
 			}
 			hint := "Add it to connection, or use one of: " + strings.Join(known, ", ") + "."
@@ -208,7 +210,7 @@ func (l *Language) texts(yield func(key string, t Text)) {
 		key := fmt.Sprintf("auth[%d]", i)
 		a.texts(func(name string, t Text) { yield(key+"."+name, t) })
 	}
-	requests := map[string]*Request{"verify": &l.Verify, "search": &l.Search.Request}
+	requests := map[string]*Request{"verify": &l.Verify, "search": &l.Search.Request, "whole": &l.Whole}
 	for name, r := range l.readings() {
 		requests[name] = &r.Request
 	}

@@ -72,6 +72,7 @@ type call struct {
 	request *Request
 	values  scope
 	address string // of a link that an answer brought; empty for the request's own path
+	mayMiss bool   // what is asked for may be gone: that is what the answer 404 means
 }
 
 // ask sends a request and returns its answer. An access token that has expired is fetched again, once.
@@ -83,6 +84,8 @@ func (c *client) ask(ctx context.Context, one call) (*answer, error) {
 		}
 		reaction := c.factory.language.react(a)
 		switch {
+		case one.mayMiss && a.status == http.StatusNotFound:
+			return a, nil
 		case reaction.Then == reactExpired && attempt == 0 && c.auth.renew(a.token):
 			continue
 		case reaction.Then == reactThrottled:

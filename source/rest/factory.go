@@ -25,6 +25,7 @@ type factory struct {
 	deps     source.Deps
 	columns  *jsonrecord.Columns
 	step     time.Duration // the smallest time that requests tell apart
+	told     []string // the paths that every whole record has; none where all records are whole
 	mapping  mapping
 	patterns map[string]*regexp.Regexp // of the connection's fields
 	clients  *source.Pool[*client]
@@ -83,6 +84,7 @@ func (f *factory) compile(errs *source.ConfigErrors) {
 	l := f.language
 	paths := l.paths()
 	f.columns = jsonrecord.Of(paths)
+	f.told = l.told()
 	if l.Nothing != "" {
 		f.columns.StandsForNothing(l.Nothing, l.Truths)
 	}

@@ -83,6 +83,9 @@ func (w *walk) flowing() (done bool, err error) {
 			if w.isFull() || w.stopped {
 				return false, nil
 			}
+			if i, err = w.completed(i); err != nil {
+				return false, err
+			}
 			held, heldAt, inPage, way.fruitless = &i, at, true, 0
 			if heldAt.id = i.id; n < len(slid) {
 				heldAt.id, heldAt.bound = at.id, i.id

@@ -37,6 +37,7 @@ type Language struct {
 	Changes   Reading   `yaml:"changes" jsonschema_description:"The request for what was changed."`
 	ByID      Reading   `yaml:"by_id" jsonschema_description:"The request for the records changed in a time, {{from}} up to {{before}}: in the order of their ids, after {{after_id}}; or, of a service that cannot sort by id, in pages in the order of their creation."`
 	List      Reading   `yaml:"list" jsonschema_description:"The request for all records, for initial runs. Without it they use changes, from 1970 on."`
+	Whole     Request   `yaml:"whole" jsonschema_description:"The request for one record by its {{id}}, whose answer is that record, or 404 if it is deleted. It is asked for each record of changes with a token that lacks a key which fields, keep, merged or updated use: the service tells only what has changed, and what is missing is not empty."`
 	Deletions Deletions `yaml:"deletions" jsonschema_description:"How the service tells of deletions."`
 
 	Agents Agents `yaml:"agents" digest:"-" jsonschema_description:"The request for the users of the service, who may be agents of the contact centre. Below an endpoint's agents a kind reads these, and no contacts."`

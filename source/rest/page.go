@@ -35,6 +35,8 @@ type item struct {
 	made   int64  // when it was created, where a purpose says where that stands; 0 if it is not known
 	fault  string // why it is no contact; empty for one that can be read
 	noTime bool   // it has no stamp
+	isPart bool   // it lacks a key that a whole record has
+	isGone bool   // it was deleted since it was read
 }
 
 // A purpose says which of a record's values count.
@@ -173,7 +175,7 @@ func (c *client) item(to *item, reader *jsonrecord.Reader, row *record.Row, elem
 		to.fault, to.noTime = rec.Reason, true
 		return
 	}
-	to.values, to.bare, row.Bare = rec.Values, rec.Bare, rec.Bare
+	to.values, to.bare, to.isPart, row.Bare = rec.Values, rec.Bare, c.factory.isPart(element), rec.Bare
 	id, err := p.id.Text(row, rec.Values)
 	if err != nil {
 		to.fault, to.noTime = err.Error(), true

@@ -245,10 +245,10 @@ func TestPagesWithoutRecordsSayWhatIsTrue(t *testing.T) {
 func TestEmptyPagesBetweenOthersAreRead(t *testing.T) {
 	ids, err := askedService(t, pagedText(`c: "{{cursor}}"`, "{by: cursor, next: next}"), func(r *http.Request, _ string) (int, string) {
 		page, _ := strconv.Atoi(r.URL.Query().Get("c"))
-		switch {
-		case page == 1500:
+		switch page {
+		case 1500:
 			return http.StatusOK, `{"data": [{"id": "b"}]}`
-		case page == 700:
+		case 700:
 			return http.StatusOK, `{"data": [{"id": "a"}], "next": "701"}`
 		}
 		return http.StatusOK, fmt.Sprintf(`{"data": [], "next": "%d"}`, page+1)

@@ -146,7 +146,7 @@ func partsOf(expression string) (keys []string) {
 // substituted returns what of a request an answer brought.
 func (one call) substituted() source.Substituted {
 	s := source.Substituted{Link: one.address != ""}
-	for _, name := range []string{"after_id", "cursor", "token"} {
+	for _, name := range []string{"id", "after_id", "cursor", "token"} {
 		if value := textOf(one.values[name]); value != "" && value != "0" {
 			s.Values = append(s.Values, value)
 		}

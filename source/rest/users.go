@@ -19,7 +19,7 @@ func (l Language) users() Language {
 	l.Changes = a.Reading
 	l.Changes.Order = cmp.Or(a.Order, orderNone)
 	l.Updated, l.Deleted, l.Merged, l.Tenant, l.Link = Stamp{}, "", "", "", Text{}
-	l.ByID, l.List, l.Agents = Reading{}, Reading{}, Agents{}
+	l.ByID, l.List, l.Agents, l.Whole = Reading{}, Reading{}, Agents{}, Request{}
 	l.Deletions = Deletions{By: "none"}
 	l.Fields = record.Fields{Name: a.Name, Emails: record.Expressions{a.Email}}
 	return l

@@ -154,7 +154,7 @@ func graph() tenant {
 	small := "headers: {Prefer: odata.maxpagesize=5}"
 	return tenant{
 		kind: "microsoft_graph",
-		text: "access_token: graph-acme-token-1WRONG\nlist: {" + small + ", query: {$select: \"\"}}\nchanges: {" + small + "}\n" + fast + suiteMapping(name),
+		text: "access_token: graph-acme-token-1WRONG\nlist: {" + small + ", query: {$select: \"\"}}\nchanges: {" + small + "}\nwhole: {query: {$select: \"\"}}\n" + fast + suiteMapping(name),
 		new: func(now func() time.Time) (vendors.Simulator, *vendors.Store) {
 			s := vendors.NewGraph(now, "acme")
 			s.OAuth.Token()

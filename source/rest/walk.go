@@ -547,6 +547,9 @@ func (w *walk) show(i item, at place) {
 
 // judge says whether a record is deleted, or is no contact, and which others were merged into it.
 func (w *walk) judge(i item) (gone bool, merged []string, err error) {
+	if i.isGone {
+		return true, nil, nil
+	}
 	m := w.f.mapping
 	w.row.Bare = i.bare
 	if m.deleted != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,12 +23,13 @@ type Graph struct {
 	OAuth   *OAuth
 	// OrgLife is how long tokens of the organization's contacts live; those of folders live until Forget.
 	OrgLife time.Duration
-	forgot  int64 // tokens with fewer changes are forgotten
+	forgot  int64                // tokens with fewer changes are forgotten
+	told    map[string][]*Record // the versions of contacts that changes told, by id
 }
 
 // NewGraph returns a tenant.
 func NewGraph(now func() time.Time, tenant string) *Graph {
-	g := &Graph{Tenant: tenant, Folders: map[string]*Store{}, OrgLife: 7 * 24 * time.Hour}
+	g := &Graph{Tenant: tenant, Folders: map[string]*Store{}, told: map[string][]*Record{}, OrgLife: 7 * 24 * time.Hour}
 	g.Base = newBase(now, &Limit{Name: "mailbox", Requests: 10_000, Window: 10 * time.Minute})
 	g.Store = newStore(g.Now, time.Second, func(n int) string { return fmt.Sprintf("AAMkAG%06dAAA=", n) })
 	g.Org = newStore(g.Now, time.Second, func(n int) string { return fmt.Sprintf("0000%04d-0000-4000-8000-000000000000", n) })
@@ -95,7 +97,7 @@ func (g *Graph) refuse(w http.ResponseWriter, why *refusal) {
 	_ = writeJSON(w, why.statusOf(), map[string]any{"error": map[string]any{"code": code, "message": why.message, "innerError": map[string]any{"request-id": "00000000-0000-4000-8000-000000000001"}}})
 }
 
-var graphPath = regexp.MustCompile(`^/v1\.0/(?:me|users/[^/]+)(?:/contactFolders/([^/]+))?/contacts(/delta)?$`)
+var graphPath = regexp.MustCompile(`^/v1\.0/(?:me|users/[^/]+)(?:/contactFolders/([^/]+))?/contacts(?:/([^/]+))?$`)
 
 func (g *Graph) answer(w http.ResponseWriter, r *http.Request) error {
 	if g.open(r) {
@@ -128,10 +130,33 @@ func (g *Graph) answer(w http.ResponseWriter, r *http.Request) error {
 			return noSuchPath(r)
 		}
 	}
-	if m[2] != "" {
+	switch m[2] {
+	case "":
+		return g.list(w, r, store)
+	case "delta":
 		return g.delta(w, r, store, "folder/"+m[1])
 	}
-	return g.list(w, r, store)
+	return g.one(w, r, store, m[2])
+}
+
+// one answers with a contact.
+func (g *Graph) one(w http.ResponseWriter, r *http.Request, store *Store, id string) error {
+	p := read(r)
+	selects := p.text("$select", "")
+	if err := p.end(g.Lenient); err != nil {
+		return err
+	}
+	fields, err := g.schema(store).selected(selects)
+	if err != nil {
+		return err
+	}
+	c := store.Get(id)
+	if c == nil || c.Gone() {
+		return &refusal{reason: notFound, message: "The specified object was not found in the store."}
+	}
+	body := g.item(c, fields, store)
+	body["@odata.context"] = "https://graph.microsoft.com/v1.0/$metadata#users('user-of-" + g.Tenant + "')/contacts/$entity"
+	return writeJSON(w, http.StatusOK, body)
 }
 
 // The properties of contacts.
@@ -210,11 +235,11 @@ func (g *Graph) delta(w http.ResponseWriter, r *http.Request, store *Store, kind
 	value := []any{}
 	if state.Page%3 == 2 && state.After != "" {
 		if again := store.Get(state.After); again != nil {
-			value = append(value, g.item(again, fields, store))
+			value = append(value, g.changed(again, fields, store, state))
 		}
 	}
 	for _, c := range page {
-		value = append(value, g.item(c, fields, store))
+		value = append(value, g.changed(c, fields, store, state))
 	}
 	body := map[string]any{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#Collection(contact)", "value": value}
 	base := "https://graph.microsoft.com" + r.URL.Path
@@ -234,6 +259,29 @@ func (g *Graph) isForgotten(state syncState, kind string) bool {
 	g.Base.lock.Lock()
 	defer g.Base.lock.Unlock()
 	return state.Made.UnixNano() <= g.forgot || kind == "org" && g.Now().Sub(state.Made) > g.OrgLife
+}
+
+// changed returns what a round tells of a contact: of one of the organization all that is selected; of one in a folder no more than what is
+// not as it was when an earlier round told of it.
+func (g *Graph) changed(c *Record, fields []string, store *Store, round syncState) map[string]any {
+	item := g.item(c, fields, store)
+	if store == g.Org {
+		return item
+	}
+	g.Base.lock.Lock()
+	earlier := where(g.told[c.ID], func(r *Record) bool { return r.Change <= round.Since })
+	g.told[c.ID] = append(g.told[c.ID], c)
+	g.Base.lock.Unlock()
+	if len(earlier) == 0 || c.Gone() || earlier[len(earlier)-1].Gone() {
+		return item
+	}
+	before := g.item(earlier[len(earlier)-1], fields, store)
+	for name := range item {
+		if name != "id" && reflect.DeepEqual(item[name], before[name]) {
+			delete(item, name)
+		}
+	}
+	return item
 }
 
 // item returns a contact, or that it is removed.
