@@ -107,6 +107,50 @@ func AppendFormat(dst []byte, raw, region string) []byte {
 	return r.appendDigits(append(dst, '+'))
 }
 
+// AppendAbroad appends what [AppendFormat] does, for a receiver that reads numbers without a calling code as those of another region. A number
+// that is not valid, because it is from before a renumbering or wrong, gets the region's calling code in front of its digits,
+// which does not make it a valid one. Numbers with fewer digits than subscribers' have stay as they are.
+func AppendAbroad(dst []byte, raw, region string) []byte {
+	start := len(dst)
+	dst = AppendFormat(dst, raw, region)
+	if start < len(dst) && dst[start] == '+' {
+		return dst
+	}
+	return append(dst[:start], withCode(string(dst[start:]), region)...)
+}
+
+// withCode returns a number that is not valid in a region as it would be dialled from abroad, or the text itself if it cannot be dialled.
+func withCode(text, region string) string {
+	home := planOf(region)
+	head, _ := splitExtension(withoutWords(withoutScheme(plain(text))))
+	n := Parse(text, region)
+	var d dialled
+	if home == nil || n.Dummy || n.Digits == "" || !d.scan(head) || d.plus || d.n < leastSure {
+		return text
+	}
+	for _, other := range Respell(n, region) {
+		if other.Full && other.By.inside {
+			return "+" + other.Digits
+		}
+	}
+	var r reading
+	digits := home.code.digits
+	switch rest, ok := home.withoutTrunk(d.all()); {
+	case d.read(&r, home) && r.full():
+		digits = string(r.appendDigits(nil))
+	case strings.HasPrefix(head, "00"):
+		return text // from abroad, where no calling code follows
+	case ok:
+		digits += string(rest)
+	default:
+		digits += string(d.all())
+	}
+	if len(digits) > maxE164 || Parse("+"+digits, "").Valid { // never a number that was not written
+		return text
+	}
+	return "+" + digits
+}
+
 // isDocument reports whether a text is a JSON object, or a list of them. [Split] finds its numbers; its keys and
 // other contents are not part of a number.
 func isDocument(text string) bool {

@@ -50,9 +50,12 @@ func (r *reading) number() []byte { return r.national[:r.n] }
 
 func (r *reading) valid() bool { return r.owner != nil }
 
+// leastSure is how many digits a national number has at least that may be one though it is not valid: shorter ones are rather extensions
+// and service numbers that happen to have a possible length.
+const leastSure = 7
+
 // full reports whether the number may be compared with its calling code in front.
 func (r *reading) full() bool {
-	const leastSure = 7 // shorter ones are rather extensions and service numbers that happen to have a possible length
 	return r.valid() || r.possible && r.n >= leastSure
 }
 

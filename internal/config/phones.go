@@ -49,7 +49,7 @@ func (p Phones) Prepare() func(*contact.Contact) {
 		c.Phones = p.split(c.Phones, region)
 		switch {
 		case e164:
-			formatPhones(c.Phones, region)
+			formatPhones(c.Phones, region, p.Region)
 		default:
 			for i, raw := range c.Phones {
 				c.Phones[i] = phone.Tidy(raw)
@@ -116,14 +116,19 @@ func (p Phones) split(phones []string, region string) []string {
 // most is up to how many numbers a contact may have for a repeated one to be looked for.
 const most = 100
 
-// formatPhones turns numbers into E.164 in place. The new ones share one allocation.
-func formatPhones(phones []string, region string) {
+// formatPhones turns a region's numbers into E.164 in place. A receiver in another region, reader, gets those that are not valid with their
+// calling code, too: it would read them as its own. The new ones share one allocation.
+func formatPhones(phones []string, region, reader string) {
 	var textSpace [96]byte
 	var endSpace [8]int
 	text, ends, changed := textSpace[:0], endSpace[:0], false
 	for _, raw := range phones {
 		start := len(text)
-		text = phone.AppendFormat(text, raw, region)
+		if region == reader {
+			text = phone.AppendFormat(text, raw, region)
+		} else {
+			text = phone.AppendAbroad(text, raw, region)
+		}
 		ends = append(ends, len(text))
 		changed = changed || string(text[start:]) != raw
 	}

@@ -46,12 +46,49 @@ func TestJSONWithoutAValueIsNotSent(t *testing.T) {
 	}
 }
 
+// TestNumbersOfAnotherCountryAreNeverReadAsOnesAtHome: those that are not valid in the contact's country have its calling code.
+func TestNumbersOfAnotherCountryAreNeverReadAsOnesAtHome(t *testing.T) {
+	for _, c := range []struct{ raw, country, want string }{
+		{"089 63648018", "France", "+338963648018"},
+		{"0171 2345679", "USA", "+101712345679"},
+		{"555-0187", "USA", "+15550187"},
+		{"(11) 9876-5437", "Brasil", "+551198765437"},
+		{"8 (044) 223-45-69", "UA", "+380442234569"},
+		{"97 12 34 57", "Benin", "+22997123457"},
+		{"(1) 234 5679", "Colombia", "+5712345679"},
+		{"089 63648018 (Büro)", "France", "+338963648018"},
+		{"01 42 68 53 00", "France", "+33142685300"},
+		{"+49 89 63648018", "France", "+498963648018"},
+		{"2041", "France", "2041"},
+		{"0000000000", "France", "0000000000"},
+		{"4.91511E+12", "France", "4.91511E+12"},
+		{"ask Jane", "France", "ask Jane"},
+		{"089 63648018", "Germany", "+498963648018"},
+		{"0171 12", "Germany", "0171 12"},
+		{"089 63648018", "Atlantis", "+498963648018"},
+	} {
+		for _, format := range []string{config.FormatE164, config.FormatAsIs} {
+			contact := &contact.Contact{ID: "1", Phones: []string{c.raw}, Country: c.country}
+			config.Phones{Region: "DE", Format: format}.Prepare()(contact)
+			want := c.want
+			if format == config.FormatAsIs && (c.country == "Germany" || c.country == "Atlantis") {
+				want = c.raw
+			}
+			if got := contact.Phones[0]; got != want {
+				t.Errorf("%q of %s is sent %s as %q, want %q", c.raw, c.country, format, got, want)
+			}
+		}
+	}
+}
+
 // What was sent, read as a foreign bridge's, is sent as it is.
 func FuzzPrepareTwice(f *testing.F) {
 	f.Add("07911123468;02079460111", "a@x ::: b@y", "a.example; b.example", "UK", uint8(0))
 	f.Add(`[{"value":"030 / 123456"},"4.915112345678E+12"]`, `["a@b"]`, "http://a.example", "Germany", uint8(1))
 	f.Add("(030) 1234567 x5, 0171/123-456 oder 447911123457.0", "Doe, Jane <a@x>; b@y", "x", "", uint8(2))
 	f.Add("0000000000 / 123456789", "", "", "US", uint8(3))
+	f.Add("(11) 9876-5437; 089 63648018", "", "", "BR", uint8(0))
+	f.Add("8 (044) 223-45-69", "", "", "Ukraine", uint8(1))
 	settings := []config.Phones{
 		{Region: "GB", Format: config.FormatE164}, {Region: "DE", Format: config.FormatAsIs}, {Format: config.FormatAsIs}, {Format: config.FormatE164},
 	}

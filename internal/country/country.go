@@ -27,11 +27,25 @@ func Code(text string) string {
 	if code := names()[plain(text)]; code != "" {
 		return code
 	}
+	// "Iran, Islamic Republic of", and "Bahamas, The": the country's name stands in front
+	if name, remark, ok := strings.Cut(text, ","); ok && plain(name) != "" {
+		if code := names()[plain(remark+" "+name)]; code != "" {
+			return code
+		}
+		if isArticle(remark) || strings.HasSuffix(strings.ToLower(remark), " of") {
+			return names()[plain(name)]
+		}
+	}
 	// "Germany (DE)", and "Netherlands (the)"
 	if name, remark, ok := strings.Cut(text, "("); ok && strings.HasSuffix(remark, ")") && plain(name) != "" {
 		return names()[plain(name)]
 	}
 	return ""
+}
+
+// isArticle reports whether a text is an article that stands after a name.
+func isArticle(text string) bool {
+	return strings.EqualFold(strings.TrimSpace(text), "the")
 }
 
 // Hint says what to write where a text was given for a region and is not the code of one: the code of the country that it names,
@@ -57,6 +71,7 @@ var names = sync.OnceValue(func() map[string]string {
 	for code, list := range alsoWritten {
 		for name := range strings.SplitSeq(list, ", ") {
 			add(name, code)
+			add(umlauts.Replace(name), code)
 		}
 	}
 	regions := phone.Regions()

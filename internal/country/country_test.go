@@ -48,13 +48,20 @@ func TestEveryCountryIsFoundByItsNameInSevenLanguages(t *testing.T) {
 
 // TestWhatNamesNoCountry: a placeholder is not a country's code, so that its numbers are not read as that country's.
 func TestWhatNamesNoCountry(t *testing.T) {
-	for _, text := range []string{"n/a", "N.A.", "-", "XX", "unknown", "(DE)", "Atlantis"} {
+	for _, text := range []string{"n/a", "N.A.", "-", "XX", "unknown", "(DE)", "Atlantis", "Paris, France", "Springfield, Georgia", "Kingdom, The"} {
 		if code := country.Code(text); code != "" {
 			t.Errorf("%q is %s", text, code)
 		}
 	}
 	for text, want := range map[string]string{
 		" de ": "DE", "NA": "NA", "U.K.": "GB", "Germany (DE)": "DE", "United Kingdom (UK)": "GB", "Netherlands (the)": "NL", "Oesterreich": "AT",
+		"Iran, Islamic Republic of": "IR", "Tanzania, United Republic of": "TZ", "Moldova, Republic of": "MD", "Venezuela, Bolivarian Republic of": "VE",
+		"Bolivia, Plurinational State of": "BO", "Congo, the Democratic Republic of the": "CD", "Congo, Democratic Republic of the": "CD", "Congo": "CG",
+		"Palestine, State of": "PS", "Bahamas, The": "BS", "Gambia, The": "GM", "Korea, Republic of": "KR", "Korea, Democratic People's Republic of": "KP",
+		"Micronesia, Federated States of": "FM", "Taiwan, Province of China": "TW", "Macedonia, the former Yugoslav Republic of": "MK",
+		"Virgin Islands, U.S.": "VI", "Virgin Islands, British": "VG", "Netherlands, Kingdom of the": "NL", "Eswatini": "SZ", "Weißrussland": "BY", "Vatikan": "VA",
+		"Vaticano": "VA", "Palestina": "PS", "Elfenbeinkueste": "CI", "XKX": "XK", "Holy See (Vatican City State)": "VA", "Czech Rep.": "CZ", "KSA": "SA",
+		"Ireland, Republic of": "IE", "Suedkorea": "KR", "Grossbritannien": "GB",
 		"Tuerkei": "TR", "Suedafrika": "ZA", "Daenemark": "DK", "Sverige": "SE", "Norge": "NO", "North Macedonia": "MK", "Nordmazedonien": "MK",
 	} {
 		if code := country.Code(text); code != want {

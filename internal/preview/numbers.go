@@ -116,7 +116,7 @@ func isDialled(found string, parts []string) bool {
 // foreigners are the national numbers that look like those of another country than the one they are read as.
 type foreigners struct {
 	local    int // national numbers
-	home     int // of them, those that are written as the home country writes its own
+	home     int // of them, those that are the home country's own
 	american int // of them, those that are written as only North America does
 	of       map[string]int
 	examples map[string][]string
@@ -141,7 +141,7 @@ func (f *foreigners) add(raw, example, region string) {
 		return
 	}
 	f.local++
-	if n := phone.Parse(raw, region); n.Valid && phone.IsWritten(raw, region) {
+	if isAtHome(raw, region) {
 		f.home++
 		return
 	}
@@ -166,6 +166,33 @@ func (f *foreigners) add(raw, example, region string) {
 	}
 }
 
+// isAtHome reports whether a number surely is one of the region: it is written as the region writes its own, is dialled so there, or is
+// valid without the prefix that is dialled in front where numbers have one length. Where they have many, such as in Germany, nearly all digits
+// are valid.
+func isAtHome(raw, region string) bool {
+	n := phone.Parse(raw, region)
+	if !n.Valid || phone.CallingCode(n.Region) != phone.CallingCode(region) {
+		return false
+	}
+	digits := onlyDigits(raw)
+	switch {
+	case phone.IsWritten(raw, region), digits == onlyDigits(phone.FormatNational(n.E164)):
+		return true
+	case digits != n.National:
+		return false
+	}
+	return !phone.Parse(n.E164[:len(n.E164)-1], "").Valid && !phone.Parse(n.E164+"0", "").Valid
+}
+
+func onlyDigits(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		return c
+	}, text)
+}
+
 // looks says how many numbers look like those of another country.
 func (f *foreigners) looks(other, region string) string {
 	if n := f.of[other]; n != 1 {
@@ -186,10 +213,11 @@ func (f *foreigners) problem(region string) (source.Problem, bool) {
 		}
 	}
 	const few = 3 // with fewer it may be chance
-	if f.american == 0 && (f.of[best] < few || f.of[best] <= f.home) || best == "" {
+	american := f.american >= few || f.american > 0 && 2*f.american >= f.local
+	if !american && (f.of[best] < few || f.of[best] <= f.home) || best == "" {
 		return source.Problem{}, false
 	}
-	if f.american >= f.of[best] {
+	if american && f.american >= f.of[best] {
 		best = "US"
 	}
 	return source.Problem{

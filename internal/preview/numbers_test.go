@@ -104,6 +104,13 @@ func TestNumbersOfAnotherCountryAreWarnedOf(t *testing.T) {
 		{"DE", "        - {id: 1, name: A, phones: 030 26550280}\n        - {id: 2, name: B, phones: 0171 1234567}\n        - {id: 3, name: B, phones: 089/1234567}\n", ""},
 		{"DE", "        - {id: 1, name: A, phones: (212) 555-0002, country: US}\n", ""},
 		{"DE", "        - {id: 1, name: A, phones: +1 212 555 0002}\n", ""},
+		{"IT", "        - {id: 1, name: A, phones: [333 1834568, 347 1234567, 347 7654321, 339 8765432]}\n", ""},
+		{"NL", "        - {id: 1, name: A, phones: [020 6241234, 020 6241235, 020 6241236, 020 6241237, 06 23456789]}\n", ""},
+		{"PH", "        - {id: 1, name: A, phones: (917) 555-1234}\n", ""},
+		{"IN", "        - {id: 1, name: A, phones: [987-654-3213, 987-654-3214, 987-654-3215]}\n", ""},
+		{"RU", "        - {id: 1, name: A, phones: (495) 223-4568}\n", ""},
+		{"DE", "        - {id: 1, name: A, phones: [(212) 555-0002, 030 26550280, 089 63648018]}\n", ""},
+		{"DE", "        - {id: 1, name: A, phones: [(212) 555-0002, (212) 555-0003, 415-555-2671, 030 26550280, 089 63648018, 0171 2345678, 0171 2345679]}\n", "3 of 7 national phone numbers look like those of US"},
 	} {
 		got := problemOf(previewOf(t, "{region: "+c.region+"}", c.contacts), "foreign_phones")
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
