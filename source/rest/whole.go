@@ -62,6 +62,7 @@ func (w *walk) completed(i item) (item, error) {
 		return i, nil
 	}
 	if deleted := w.f.mapping.deleted; deleted != nil {
+		w.row.Bare = i.bare
 		if text, err := deleted.Text(&w.row, i.values); err != nil || source.IsGone(text) {
 			return i, nil //nolint:nilerr // it is told when the record is shown
 		}
@@ -78,10 +79,10 @@ func (w *walk) completed(i item) (item, error) {
 			Code: bridge.CodeSourceBroken, Status: a.status, Message: "the answer of " + w.f.title() + " to the request for one record is no record",
 			Hint: "The API may have changed. Compare the answer to whole with its documentation.",
 		}
-		a.explain(e)
+		w.client.explain(a, e)
 		return i, e
 	}
-	got := w.client.items([][]byte{a.body}, w.f.asks("changes"))[0]
+	got := w.client.items(a, [][]byte{a.body}, w.f.asks("changes"))[0]
 	if got.fault == "" && got.id != i.id {
 		got.fault = "the service gave another record than it was asked for"
 	}
