@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -248,11 +250,77 @@ func TestCallerIDIsEmptyWhenTheTimeIsUp(t *testing.T) {
 	defer close(slow.release)
 	f.server = server
 	began := time.Now()
-	if r := f.ask(t, "GET", "/callerid?number=02079460958", pbx, ""); r.status != http.StatusOK || r.body != "" || time.Since(began) < 45*time.Millisecond {
+	r := f.ask(t, "GET", "/callerid?number=02079460958", pbx, "")
+	if r.status != http.StatusOK || r.body != "" || time.Since(began) < 45*time.Millisecond {
 		t.Errorf("%d %q after %v", r.status, r.body, time.Since(began))
+	}
+	if reason := r.header.Get("X-Contactbridge-Reason"); reason != "too_late" {
+		t.Errorf("the reason is %q", reason)
 	}
 	if r := f.ask(t, "GET", "/metrics", "", ""); !strings.Contains(r.body, `contactbridge_callers_total{result="late"} 1`) {
 		t.Error("the late answer is not counted")
+	}
+}
+
+// An askedStore says that it is asked, and answers when nobody waits any more.
+type askedStore struct {
+	directory.Store
+	asked chan struct{}
+}
+
+func (s askedStore) ByE164(ctx context.Context, _ string, _ []string, _ int) ([]directory.Match, error) {
+	s.asked <- struct{}{}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestAnswerThatComesTooLateIsLoggedWithItsAccount(t *testing.T) {
+	f := newFixture(t)
+	pbx, log := f.token(t, "acme", registry.ScopeCallers), &bytes.Buffer{}
+	store := askedStore{Store: f.store, asked: make(chan struct{}, 10)}
+	server := httptest.NewServer(web.Handler(web.HandlerOptions{
+		Hub: hub.New(f.hub.Registry, store), Logger: slog.New(slog.NewTextHandler(log, nil)), CallerIDWithin: time.Hour,
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/callerid?number=02079460958&token="+pbx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		answer, err := http.DefaultClient.Do(r)
+		if err == nil {
+			err = answer.Body.Close()
+		}
+		ended <- err
+	}()
+	<-store.asked
+	cancel() // ends the time of the question
+	<-ended
+	server.Close()
+	for _, part := range []string{"route=/callerid", "account=acme", "reason=too_late"} {
+		if !strings.Contains(log.String(), part) {
+			t.Errorf("the log lacks %s: %s", part, log)
+		}
+	}
+}
+
+// A brokenStore cannot look.
+type brokenStore struct{ directory.Store }
+
+func (brokenStore) ByE164(context.Context, string, []string, int) ([]directory.Match, error) {
+	return nil, errors.New("the disk is gone")
+}
+
+func TestCallerIDThatCannotLookSaysSo(t *testing.T) {
+	f := newFixture(t)
+	pbx := f.token(t, "acme", registry.ScopeCallers)
+	server := httptest.NewServer(web.Handler(web.HandlerOptions{Hub: hub.New(f.hub.Registry, brokenStore{f.store}), CallerIDWithin: time.Minute}))
+	defer server.Close()
+	f.server = server
+	if r := f.ask(t, "GET", "/callerid?number=02079460958", pbx, ""); r.status != http.StatusOK || r.body != "" || r.header.Get("X-Contactbridge-Reason") != "error" {
+		t.Errorf("%d %q, the reason is %q", r.status, r.body, r.header.Get("X-Contactbridge-Reason"))
 	}
 }
 

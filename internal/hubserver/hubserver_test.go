@@ -22,6 +22,7 @@ import (
 	"github.com/contactbridge/contactbridge/contact"
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/hubconfig"
 	"github.com/contactbridge/contactbridge/internal/hubserver"
@@ -86,6 +87,40 @@ tokens:
   pbx: {account: acme, scopes: [callers:read], value: "${PBX_TOKEN}"}
 network: {allow_private: true}
 %s`, url, more)
+}
+
+// A listened store tells who is looked for.
+type listenedStore struct {
+	directory.Store
+	asked chan string
+}
+
+func (s listenedStore) ByE164(ctx context.Context, account string, numbers []string, limit int) ([]directory.Match, error) {
+	select {
+	case s.asked <- account:
+	default:
+	}
+	return s.Store.ByE164(ctx, account, numbers, limit)
+}
+
+// What a look-up needs is open before the first call comes, which waits for no more than 50 ms.
+func TestEveryAccountIsReadyBeforeTheFirstCall(t *testing.T) {
+	s, err := hubserver.New(t.Context(), parse(t, t.TempDir(), everyday(crm(t), "")), hubserver.ServerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	store := listenedStore{hubserver.Store(s), make(chan string, 10)}
+	s.Hub = hub.New(s.Hub.Registry, store)
+	hubserver.WarmUp(t.Context(), s)
+	select {
+	case account := <-store.asked:
+		if account != "acme" {
+			t.Errorf("asked in account %q", account)
+		}
+	default:
+		t.Error("no account is asked")
+	}
 }
 
 // serve runs a hub until the function is called, or the test ends.

@@ -16,7 +16,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/contactbridge/contactbridge/caller"
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/hub"
+	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/hub/riverqueue"
 	"github.com/contactbridge/contactbridge/internal/acme"
 	"github.com/contactbridge/contactbridge/internal/clock"
@@ -116,7 +119,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	group.Go(func() error { s.Hub.KeepPhonebooks(ctx); return nil })
 	group.Go(func() error { s.fillPhonebooks(ctx); return nil })
 	group.Go(func() error { return serveLDAP(ctx, phones) })
-	group.Go(func() error { return s.listen(server, l) })
+	group.Go(func() error {
+		s.warmUp(ctx)
+		return s.listen(server, l)
+	})
 	group.Go(func() error { return s.declareLater(ctx) })
 	group.Go(func() error { return certificates.run(ctx) })
 	group.Go(func() error {
@@ -150,6 +156,22 @@ func (s *Server) work(ctx context.Context) error {
 	defer queue.Close()
 	s.Hub.Dispatcher = queue
 	return s.Hub.Work(ctx)
+}
+
+// mostWarmingUp is how long the first requests wait for what they would have to wait for anyway.
+const mostWarmingUp = time.Second
+
+// warmUp looks a caller up in every account, so that the first call finds open what a look-up needs: the numbering plan of its country, which takes
+// longest, the account's settings, and connections. Telephones wait for no more than 50 ms. What cannot be looked up is for the first call to tell.
+func (s *Server) warmUp(ctx context.Context) {
+	if s.config.Role == "worker" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, mostWarmingUp)
+	defer cancel()
+	ctx = hub.WithActor(ctx, hub.Actor{Name: "start", All: true, Scopes: []registry.Scope{registry.ScopeCallers}})
+	const nobody = "+12025550100" // reserved for fiction
+	_, _, _, _ = s.Hub.LookupAll(ctx, nobody, caller.LookupOptions{})
 }
 
 func (s *Server) listen(server *http.Server, l net.Listener) error {

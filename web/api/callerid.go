@@ -53,7 +53,7 @@ func (a *API) routeCallerID() {
 	o := operation{
 		id: "callerID", method: http.MethodGet, path: "/callerid", tag: "callers", scopes: only(registry.ScopeCallers),
 		summary: "One line for telephone systems",
-		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms, and wait besides where a source is asked, or with nothing, never with an error page: 200 and an empty body where the caller is unknown or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The contact that agrees best is named; where several do, as the account's policy says; equal endings name nobody. The header X-Contactbridge-Reason says why, also where the body is empty: exact, national, renumbered, range, live, suffix_only, ambiguous, withheld, dummy, invalid, unknown or wrong_region. Every question counts as a call, and is kept for as long as the account says.",
+		details: "Paths below it, such as /callerid/pbx, answer the same. Answers within 50 ms, and wait besides where a source is asked, or with nothing, never with an error page: 200 and an empty body where the caller is unknown or the time is up; 401, 403 and 429 with an empty body where the token is wrong, lacks the scope, or too many were wrong. The contact that agrees best is named; where several do, as the account's policy says; equal endings name nobody. The header X-Contactbridge-Reason says why, also where the body is empty: exact, national, renumbered, range, live, suffix_only, ambiguous, withheld, dummy, invalid, unknown, wrong_region, too_late where the time is up, or error where the hub could not look. Every question that is answered in time counts as a call, and is kept for as long as the account says.",
 	}
 	o.describeCallerID(a)
 	a.callerID = http.HandlerFunc(a.serveCallerID)
@@ -102,38 +102,53 @@ func (a *API) serveCallerID(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), a.callerIDTime+wait)
 	defer cancel()
 	ctx, detached := exchange.Detach(ctx)
+	entered := make(chan struct{}) // closed when it is known who asks, and about which account
 	go func() {
 		var o callerIDOutcome
 		defer func() {
 			if panicked := recover(); panicked != nil {
-				detached.Err, o = fmt.Errorf("panic: %v", panicked), callerIDOutcome{}
+				detached.Err, o = fmt.Errorf("panic: %v", panicked), callerIDOutcome{reason: noAnswer}
 			}
 			known <- o
 		}()
-		o = a.askCallerID(r.WithContext(ctx), query, wait)
+		o = a.askCallerID(r.WithContext(ctx), query, wait, entered)
 	}()
-	var o callerIDOutcome
+	x, o := exchange.Of(r.Context()), callerIDOutcome{reason: tooLate}
 	select {
 	case o = <-known:
-		detached.Attach(exchange.Of(r.Context()))
+		detached.Attach(x)
 	case <-ctx.Done():
+		select {
+		case <-entered:
+			x.Account, x.Actor = detached.Account, detached.Actor
+		default:
+		}
+	}
+	if o.reason == tooLate {
 		a.count("late", "", "")
 	}
+	x.Reason = string(o.reason)
 	o.answer(w, query)
 }
 
-// A callerIDOutcome is the outcome of a question. The zero value means that the caller is unknown.
+// A callerIDOutcome is the outcome of a question.
 type callerIDOutcome struct {
 	refused *problem
-	caller  *callerID
-	reason  caller.Reason // why; empty where it was not found out in time
+	caller  *callerID     // nil: nobody is named
+	reason  caller.Reason // why; empty where the question is refused
 }
+
+// The reasons of answers that were not found out.
+const (
+	tooLate  caller.Reason = "too_late" // the time was up
+	noAnswer caller.Reason = "error"    // a fault of ours
+)
 
 // reasonHeader says in one word why a call is named, or is not.
 const reasonHeader = "X-Contactbridge-Reason"
 
-// askCallerID lets the question in and looks for the caller.
-func (a *API) askCallerID(r *http.Request, query url.Values, wait time.Duration) callerIDOutcome {
+// askCallerID lets the question in, closes entered, and looks for the caller.
+func (a *API) askCallerID(r *http.Request, query url.Values, wait time.Duration, entered chan<- struct{}) callerIDOutcome {
 	token := bearer(r)
 	if _, password, basic := r.BasicAuth(); token == "" && basic {
 		token = strings.TrimSpace(password)
@@ -142,6 +157,7 @@ func (a *API) askCallerID(r *http.Request, query url.Values, wait time.Duration)
 		token = query.Get("token")
 	}
 	actor, account, refused := a.enter(r, token, only(registry.ScopeCallers), oneAccount)
+	close(entered)
 	if refused != nil {
 		return callerIDOutcome{refused: refused}
 	}
@@ -161,12 +177,12 @@ func (a *API) askCallerID(r *http.Request, query url.Values, wait time.Duration)
 	}
 	found, err := a.hub.Call(ctx, account, number, region, opts)
 	if ctx.Err() != nil {
-		return callerIDOutcome{} // counted as late by who waited
+		return callerIDOutcome{reason: tooLate} // counted by who waited
 	}
 	a.looked(account, &found, err)
 	if err != nil {
 		_ = problemOf(ctx, err) // what is ours goes into the log
-		return callerIDOutcome{}
+		return callerIDOutcome{reason: noAnswer}
 	}
 	return callerIDOutcome{caller: named(&found, spelling), reason: found.Reason}
 }

@@ -23,6 +23,7 @@ type Exchange struct {
 	Route   string // the pattern that served it, such as /api/v1/callers/{number}; empty: none did
 	Account string // that it was about; empty: none, or many
 	Actor   string // who asked: "token pbx"; empty: unknown
+	Reason  string // why a telephone system was answered as it was, in one word; empty: none asked, or it was refused
 	Status  int    // of the answer; 0 before there is one
 	Err     error  // what went wrong, for the log; nil: nothing that the caller was not told
 	Took    time.Duration
@@ -122,7 +123,7 @@ func (h *Recorder) finish(r *http.Request, x *Exchange) {
 	if h.Logger == nil || !h.Logger.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := [8]slog.Attr{
+	attrs := [9]slog.Attr{
 		slog.String("request_id", x.ID), slog.String("method", x.Method), slog.String("route", x.Route),
 		slog.Int("status", x.Status), slog.Float64("ms", float64(x.Took.Microseconds())/1000),
 	}
@@ -133,6 +134,9 @@ func (h *Recorder) finish(r *http.Request, x *Exchange) {
 	}
 	if x.Actor != "" {
 		add(slog.String("actor", x.Actor))
+	}
+	if x.Reason != "" {
+		add(slog.String("reason", x.Reason))
 	}
 	if x.Err != nil {
 		add(slog.String("error", x.Err.Error()))
