@@ -168,7 +168,7 @@ func (a *answer) startJSON() error {
 	switch {
 	case err != nil && errors.Is(a.meter.err, io.EOF):
 		return a.badAnswer(fmt.Sprintf("the answer is empty (status %d)", a.res.StatusCode),
-			"The bridge must answer with a JSON object, even where there are no contacts. Look at its log.")
+			"The bridge must answer with a JSON object, even where there are no contacts. Look at its log, and check the URL.")
 	case err != nil:
 		return a.failed(a.meter.err)
 	case first == '<':

@@ -262,9 +262,15 @@ func addressHint(address string, err error) error {
 		return err
 	}
 	missing := !strings.HasSuffix(strings.TrimSuffix(target.Path, "/"), "/contact_sync")
-	refused := answer.Code == bridge.CodeNotFound || answer.Code == bridge.CodeMethodNotAllowed
+	var elsewhere bool // the answer is most likely not a bridge's
+	switch answer.Code {
+	case bridge.CodeNotFound, bridge.CodeMethodNotAllowed, bridge.CodeRedirected:
+		elsewhere = true
+	case bridge.CodeBadAnswer: // any other hint says what the bridge does wrong
+		elsewhere = strings.Contains(answer.Hint, "URL")
+	}
 	switch {
-	case missing && (refused || answer.Code == bridge.CodeBadAnswer || answer.Code == bridge.CodeRedirected):
+	case missing && elsewhere:
 		return failure.WithHint(err, "Did you mean "+target.Scheme+"://"+target.Host+target.JoinPath("contact_sync").EscapedPath()+"?")
 	case target.Scheme == "http" && answer.Status == 400 && strings.Contains(answer.Message, "HTTPS"):
 		return failure.WithHint(err, "Did you mean https://"+target.Host+target.EscapedPath()+"?")

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/contactbridge/contactbridge/bridge"
+	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/synchronizer"
 )
 
@@ -163,6 +164,19 @@ func TestGuardIsReadAsPerCent(t *testing.T) {
 	for _, text := range []string{"", "%", "-1%", "101%", "NaN", "many"} {
 		if got, err := parseShare(text); err == nil {
 			t.Errorf("%q: %v, want an error", text, got)
+		}
+	}
+}
+
+// TestHintOfABadAnswerIsKept: only an answer that is most likely not a bridge's is a reason to doubt the address.
+func TestHintOfABadAnswerIsKept(t *testing.T) {
+	for hint, want := range map[string]string{
+		"Let the bridge answer in UTF-8.": "Let the bridge answer in UTF-8.",
+		"Check the URL: this may be a login page, a web application's start page or a proxy's message.": "Did you mean https://crm.example/contact_sync?",
+	} {
+		err := addressHint("https://crm.example", &bridge.Error{Code: bridge.CodeBadAnswer, Status: 200, Message: "x", Hint: hint})
+		if got := failure.Of(err).Hint; got != want {
+			t.Errorf("%q became %q", hint, got)
 		}
 	}
 }

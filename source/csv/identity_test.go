@@ -62,6 +62,7 @@ func TestIDThatIsLeftOutIsChosenAndSaid(t *testing.T) {
 		{"", "Record ID,Name,Email\n7,Jane,j@x.example\n", "7", `the column "Record ID"`},
 		{"", "Name,Email\nJane,j@x.example\nBob,b@x.example\n", "j@x.example", `the column "Email"`},
 		{"", "Name,Email\nJane,j@x.example\nBob,J@x.example\n", "auto-", "auto"},
+		{"", "Name,E-mail 1 - Value\nJane,j@x.example ::: jane@x.example\nBob,b@x.example\n", "auto-", "auto"},
 		{"", "Name,Email\nJane,j@x.example\nBob,\n", "auto-", "auto"},
 		{"", google, "auto-", "auto"},
 		{"id: '`auto`'", "auto,Name\n9,Jane\n", "9", ""},

@@ -132,7 +132,11 @@ func (o *opened) isUnique(ctx context.Context, column int) (bool, error) {
 		if column >= len(values) {
 			return ""
 		}
-		return strings.ToLower(string(trim(values[column])))
+		value := string(trim(values[column]))
+		if addresses := cell.Emails(value); len(addresses) != 1 || addresses[0] != value {
+			return "" // not one address: a@x.example ::: b@x.example
+		}
+		return strings.ToLower(value)
 	})
 	if err != nil || without > 0 {
 		return false, err
