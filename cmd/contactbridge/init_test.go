@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -479,7 +480,9 @@ func TestInitReadsWhatHasACommaInItsName(t *testing.T) {
 
 // Every base of a directory has commas in its name. One may be named that holds people only further below.
 func TestInitReadsANamedBase(t *testing.T) {
-	suite := &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.StartOpenLDAP(ctx, ldaptest.OpenLDAP{}) }}
+	suite := &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) {
+		return ldaptest.StartOpenLDAP(ctx, ldaptest.OpenLDAP{})
+	}}
 	t.Cleanup(func() { _ = suite.Stop() })
 	directory := suite.Server(t)
 	people := "ou=people," + directory.Base
@@ -504,5 +507,89 @@ func TestInitReadsANamedBase(t *testing.T) {
 	}
 	if status, _, stderr := inProcess(t, append(append([]string{"init"}, place...), "--base", "ou=nobody,"+directory.Base, "--yes", "-o", "-")...); status != exitFailed || !strings.Contains(stderr, "ou=nobody") {
 		t.Errorf("status %d, %s", status, stderr)
+	}
+}
+
+// Keys of several columns become ids of their own, whatever is in them, and the index that is advised for them can be made and is used.
+func TestInitMakesIDsOfCompositeKeys(t *testing.T) {
+	const statements = `CREATE TABLE contacts (tenant varchar(20) NOT NULL, no varchar(20) NOT NULL, name varchar(80), phone varchar(40), updated_at timestamp NOT NULL, PRIMARY KEY (tenant, no));
+INSERT INTO contacts VALUES ('N-1', '7', 'Anna', '+49 30 1234561', '2026-01-02 10:00:00'), ('N', '1-7', 'Bernd', '+49 30 1234562', '2026-01-02 10:00:00'),
+	('a:', 'b', 'Cem', '+49 30 1234563', '2026-01-02 10:00:00'), ('a', ':b', 'Dora', '+49 30 1234564', '2026-01-02 10:00:00'), ('a~1', 'b', 'Eva', '+49 30 1234565', '2026-01-02 10:00:00'),
+	('', '', 'Fay', '+49 30 1234566', '2026-01-02 10:00:00'), ('', 'x', 'Gil', '+49 30 1234567', '2026-01-02 10:00:00'), ('~', '', 'Hal', '+49 30 1234568', '2026-01-02 10:00:00');
+`
+	want := []string{
+		":x|Gil||+49301234567|", ":|Fay||+49301234566|", "N-1:7|Anna||+49301234561|", "N:1-7|Bernd||+49301234562|", "a::b|Dora||+49301234564|", "a~01:b|Eva||+49301234565|",
+		"a~1:b|Cem||+49301234563|", "~0:|Hal||+49301234568|",
+	}
+	for kind, k := range databaseKinds {
+		t.Run(kind, func(t *testing.T) {
+			text, stdout := initialize(t, append([]string{kind}, k.open(t, statements)...)...)
+			if diff := cmp.Diff(want, served(t, text)); diff != "" {
+				t.Error(diff, text, stdout)
+			}
+		})
+	}
+	t.Run("null", func(t *testing.T) {
+		file := sqliteFile(t, strings.ReplaceAll(statements, " NOT NULL, n", ", n")+"INSERT INTO contacts VALUES (NULL, 'x', 'Ida', '+49 30 1234569', '2026-01-02 10:00:00'), ('~', NULL, 'Jo', '+49 30 1234560', '2026-01-02 10:00:00');")
+		text, stdout := initialize(t, "sqlite", "--path", file)
+		if got := served(t, text); len(got) != 10 {
+			t.Errorf("%q\n%s\n%s", got, text, stdout)
+		}
+	})
+}
+
+// adviceIn returns the statement that makes an index which a text advises; it may go over several lines.
+func adviceIn(text string) string {
+	m := regexp.MustCompile(`(?m)^( +)CREATE INDEX .*\n(?: +\S.*\n)*`).FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	var lines []string
+	for line := range strings.Lines(m[0]) {
+		if !strings.HasPrefix(line, m[1]) || strings.HasPrefix(line, m[1]+" ") {
+			break
+		}
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return strings.Join(lines, " ")
+}
+
+// An index that is advised can be made, and is what was missing.
+func TestTheIndexThatInitAdvisesCanBeMade(t *testing.T) {
+	for name, columns := range map[string]string{
+		"texts": "a varchar(20) NOT NULL, b varchar(20) NOT NULL", "numbers": "a integer NOT NULL, b bigint NOT NULL", "a number and a text": "a integer NOT NULL, b varchar(20) NOT NULL",
+	} {
+		statements := "CREATE TABLE contacts (" + columns + ", name varchar(80), phone varchar(40), updated_at timestamp NOT NULL, PRIMARY KEY (a, b));\n" +
+			"INSERT INTO contacts VALUES ('1', '7', 'Anna', '+49 30 1234561', '2026-01-02 10:00:00');\n"
+		t.Run("postgres, "+name, func(t *testing.T) {
+			db := server.Database(t, statements)
+			_, stdout := initialize(t, "postgres", "--dsn", db.User(t))
+			index := adviceIn(stdout)
+			if index == "" {
+				t.Fatal("no index is advised:", stdout)
+			}
+			db.Exec(t, index)
+			if _, stdout := initialize(t, "postgres", "--dsn", db.User(t)); adviceIn(stdout) != "" {
+				t.Errorf("%s\nis of no use:\n%s", index, stdout)
+			}
+		})
+		t.Run("sqlite, "+name, func(t *testing.T) {
+			file := sqliteFile(t, statements)
+			_, stdout := initialize(t, "sqlite", "--path", file)
+			index := adviceIn(stdout)
+			if index == "" {
+				t.Fatal("no index is advised:", stdout)
+			}
+			db, err := sql.Open("sqlite", file)
+			if err == nil {
+				_, err = db.Exec(index)
+			}
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(index, err)
+			}
+			if _, stdout := initialize(t, "sqlite", "--path", file); adviceIn(stdout) != "" {
+				t.Errorf("%s\nis of no use:\n%s", index, stdout)
+			}
+		})
 	}
 }

@@ -85,6 +85,8 @@ type Column struct {
 	Type string // as the external service calls it, for people
 	Is   Type
 	Null bool // it may be null
+	// Any says that its type binds no value: a column of integers may hold texts.
+	Any bool
 	// Stamped says that the external service itself sets it whenever a record changes.
 	Stamped bool
 }
@@ -146,6 +148,9 @@ type SQL interface {
 	List(expression, order string) string
 	// Text writes an expression as a text.
 	Text(expression string) string
+	// Concat writes one text of several expressions of texts, none of which is null, with nothing between them. An index can be
+	// made on it if one can be made on them.
+	Concat(expressions []string) string
 	// Value writes a text as a literal.
 	Value(text string) string
 }

@@ -29,7 +29,7 @@ func (m *mapper) propose() error {
 	m.deleted()
 	m.region()
 	for _, i := range m.facts.meant.ignored {
-		m.proposal.problem(fmt.Sprintf("Add it to fields.%s if it does.", i.field), "column %s is not taken for %s: %s", i.column, i.field, i.why)
+		m.proposal.problem(fmt.Sprintf("If it belongs there all the same, add it to fields.%s.", i.field), "column %s is not taken for %s: %s", i.column, i.field, i.why)
 	}
 	return nil
 }
@@ -123,11 +123,7 @@ func (m *mapper) id() error {
 			Hint: "Name the column, or write the expression, with --id.",
 		}
 	case len(id.all) > 0:
-		parts := make([]string, len(id.all))
-		for i, column := range id.all {
-			parts[i] = m.text(column)
-		}
-		m.set("id", m.language().Join("-", parts), id.why+": "+strings.Join(id.all, ", "))
+		m.set("id", m.key(id.all), id.why+": "+strings.Join(id.all, ", "))
 	case id.column == m.thing.ID:
 		m.set("id", id.column, id.why)
 	default:
@@ -198,7 +194,7 @@ func (m *mapper) list(field string) {
 			continue
 		}
 		for _, column := range s.columns {
-			expressions = append(expressions, s.expression(m.language().(SQL), m.thing, column))
+			expressions = append(expressions, s.expression(m.language().(SQL), column))
 		}
 		why = append(why, s.why())
 		m.side(s)
@@ -213,7 +209,7 @@ func (s *side) why() string {
 	if !s.declared {
 		how = "the name of its column"
 	}
-	why := fmt.Sprintf("%s %s belongs to it by %s %s", "table", s.thing.Name, how, s.refers.Columns[0])
+	why := fmt.Sprintf("%s %s belongs to it by %s %s", "table", s.thing.Name, how, strings.Join(s.refers.Columns, ", "))
 	if s.typed != "" {
 		why += fmt.Sprintf(", with %s %s", s.typed, strings.Join(s.types, ", "))
 	}
@@ -231,11 +227,15 @@ func (m *mapper) side(s side) {
 			"rows of table %s with these values of %s are not taken: %s", s.thing.Name, s.typed, list(left, 8))
 	}
 	if !s.indexed() {
-		sql, column := m.language().(SQL), s.refers.Columns[0]
+		sql, columns := m.language().(SQL), s.refers.Columns
+		list := make([]string, len(columns))
+		for i, column := range columns {
+			list[i] = sql.Column(column)
+		}
 		bare := s.thing.Name[strings.LastIndexByte(s.thing.Name, '.')+1:]
 		m.proposal.Problems = append(m.proposal.Problems, Problem{
-			Message: fmt.Sprintf("table %s has no index on %s: for every contact all of its rows are read", s.thing.Name, column),
-			Hint:    fmt.Sprintf("CREATE INDEX %s ON %s (%s) makes it quick.", sql.Column(bare+"_"+column), sql.Thing(s.thing.Name), sql.Column(column)),
+			Message: fmt.Sprintf("table %s has no index on %s: for every contact all of its rows are read", s.thing.Name, strings.Join(columns, ", ")),
+			Hint:    fmt.Sprintf("CREATE INDEX %s ON %s (%s) makes it quick.", sql.Column(bare+"_"+strings.Join(columns, "_")), sql.Thing(s.thing.Name), strings.Join(list, ", ")),
 			Code:    "no_side_index", About: " " + bare + " ",
 		})
 	}
@@ -266,7 +266,7 @@ func (m *mapper) lookUp(field string, words map[string]bool) {
 	}
 	for _, r := range m.thing.References {
 		at := slices.IndexFunc(m.inventory.Things, func(t Thing) bool { return t.Name == r.To })
-		if at < 0 || r.To == m.thing.Name || len(r.Columns) != 1 || len(r.ToColumns) != 1 || !slices.ContainsFunc(wordsOf(r.To), func(w string) bool { return words[w] }) {
+		if at < 0 || r.To == m.thing.Name || !r.complete() || !slices.ContainsFunc(wordsOf(r.To), func(w string) bool { return words[w] }) {
 			continue
 		}
 		to := m.inventory.Things[at]
@@ -274,8 +274,8 @@ func (m *mapper) lookUp(field string, words map[string]bool) {
 		if column == "" {
 			continue
 		}
-		m.set("fields."+field, fmt.Sprintf("(SELECT %s FROM %s WHERE %s = %s)", sql.Of(to.Name, column), sql.Thing(to.Name),
-			sql.Of(to.Name, r.ToColumns[0]), sql.Of(m.thing.Name, r.Columns[0])), fmt.Sprintf("table %s, by the foreign key %s", to.Name, r.Columns[0]))
+		m.set("fields."+field, fmt.Sprintf("(SELECT %s FROM %s WHERE %s)", sql.Of(to.Name, column), sql.Thing(to.Name), agree(sql, to.Name, r.ToColumns, m.thing.Name, r.Columns)),
+			fmt.Sprintf("table %s, by the foreign key %s", to.Name, strings.Join(r.Columns, ", ")))
 		if field != record.FieldCountry { // countries keep their names
 			m.elsewhere = append(m.elsewhere, to.Name)
 		}
@@ -291,7 +291,7 @@ func nameIn(t Thing, field string) string {
 	}
 	for _, name := range preferred {
 		for _, c := range t.Columns {
-			if c.Is == Text && strings.EqualFold(strings.NewReplacer("_", "", "-", "", " ", "").Replace(c.Name), name) {
+			if c.Is == Text && !t.isEmpty(c.Name) && strings.EqualFold(strings.NewReplacer("_", "", "-", "", " ", "").Replace(c.Name), name) {
 				return c.Name
 			}
 		}

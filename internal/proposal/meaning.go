@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func (m *meaning) columns(field string) []string {
 	return nil
 }
 
-// understand finds what columns mean. Names come first; a column of which the values say something else is left alone, and one
+// understand finds what columns mean. Names come first, and of columns with equal meanings those that are not empty in all records; a column of which the values say something else is left alone, and one
 // with a name that says nothing is taken by its values.
 func understand(thing Thing) meaning {
 	m := meaning{found: map[string]string{}}
@@ -40,33 +41,59 @@ func understand(thing Thing) meaning {
 	plain, original := bareNames(thing)
 	guess := record.Usual(plain)
 	back := func(name string) string { return original[name] }
+	isEmpty := func(name string) bool { return thing.isEmpty(original[name]) }
+	filled := record.Usual(slices.DeleteFunc(slices.Clone(plain), isEmpty))
 	m.guess = record.Guess{
-		ID: back(guess.ID), Updated: back(guess.Updated), Deleted: back(guess.Deleted), Country: back(guess.Country),
+		ID: back(cmp.Or(filled.ID, guess.ID)), Updated: back(cmp.Or(filled.Updated, guess.Updated)), Deleted: back(guess.Deleted),
+		Country: back(cmp.Or(filled.Country, guess.Country)),
 	}
+	var spare []record.Guessed // a name of empty columns, for want of a better one
 	for _, g := range guess.Fields {
-		var columns []string
-		for _, name := range g.Columns {
-			if column := back(name); m.fits(thing, g.Field, column) {
-				columns = append(columns, column)
+		if !isList(g.Field) && !slices.ContainsFunc(g.Columns, func(name string) bool { return !isEmpty(name) }) {
+			at := slices.IndexFunc(filled.Fields, func(f record.Guessed) bool { return f.Field == g.Field })
+			switch {
+			case at >= 0:
+				g = filled.Fields[at]
+			case g.Field == record.FieldName:
+				spare = append(spare, g)
+				continue
 			}
 		}
-		if len(columns) > 0 {
-			g.Columns = columns
-			if len(columns) == 1 {
-				g.Join = ""
-			}
-			m.guess.Fields = append(m.guess.Fields, g)
-		}
+		m.take(thing, g, back)
 	}
 	m.byValue(thing, record.FieldPhones, everyOf(looksLikePhone))
 	m.byValue(thing, record.FieldEmails, everyOf(looksLikeEmail))
 	m.nameInside(thing)
-	m.nameByWord(thing)
+	m.nameByWord(thing, false)
 	m.nameByValue(thing)
+	if len(m.columns(record.FieldName)) == 0 {
+		for _, g := range spare {
+			m.take(thing, g, back)
+		}
+		m.nameByWord(thing, true)
+	}
 	if m.guess.Country != "" && !valuesFit(values(thing, m.guess.Country), func(v string) bool { return country.Code(v) != "" }) {
 		m.guess.Country = ""
 	}
 	return m
+}
+
+// take takes the columns for a field that can hold it. back leads to their names.
+func (m *meaning) take(thing Thing, g record.Guessed, back func(string) string) {
+	var columns []string
+	for _, name := range g.Columns {
+		if column := back(name); m.fits(thing, g.Field, column) {
+			columns = append(columns, column)
+		}
+	}
+	if len(columns) == 0 {
+		return
+	}
+	g.Columns = columns
+	if len(columns) == 1 {
+		g.Join = ""
+	}
+	m.guess.Fields = append(m.guess.Fields, g)
 }
 
 // bareNames returns the columns' names without what stands before each of them: a prefix that most of them have ("cust_"), or the
@@ -139,6 +166,11 @@ func values(thing Thing, column string) []string {
 		}
 	}
 	return list
+}
+
+// isEmpty reports whether a column is empty in all records that were looked at.
+func (t *Thing) isEmpty(column string) bool {
+	return len(t.Samples) > 0 && len(values(*t, column)) == 0
 }
 
 // fits reports whether a column with the name of a field can hold it, by its type and values.
@@ -234,7 +266,8 @@ var nameWords = []map[string]bool{
 }
 
 // nameByWord takes a column with a word such as "name" or "person" in its name as the contact's name, where no other column is.
-func (m *meaning) nameByWord(thing Thing) {
+// An empty column is taken only where it is said.
+func (m *meaning) nameByWord(thing Thing, empty bool) {
 	if len(m.columns(record.FieldName)) > 0 {
 		return
 	}
@@ -242,7 +275,7 @@ func (m *meaning) nameByWord(thing Thing) {
 		for _, c := range thing.Columns {
 			words := wordsOf(c.Name)
 			at := slices.IndexFunc(words, func(w string) bool { return set[w] })
-			if c.Is != Text || m.uses(c.Name) || at < 0 || slices.ContainsFunc(words, func(w string) bool { return notNames[w] }) ||
+			if c.Is != Text || m.uses(c.Name) || at < 0 || thing.isEmpty(c.Name) && !empty || slices.ContainsFunc(words, func(w string) bool { return notNames[w] }) ||
 				!valuesFit(values(thing, c.Name), hasLetters) {
 				continue
 			}

@@ -23,6 +23,7 @@ func (toy) Of(thing, column string) string       { return thing + "." + column }
 func (toy) Thing(name string) string             { return name }
 func (toy) List(expression, order string) string { return "list(" + expression + " by " + order + ")" }
 func (toy) Text(expression string) string        { return expression }
+func (toy) Concat(parts []string) string         { return strings.Join(parts, " & ") }
 func (toy) Value(text string) string             { return "'" + text + "'" }
 
 var _ proposal.SQL = toy{}
@@ -256,4 +257,48 @@ func TestNamesWithCommas(t *testing.T) {
 			t.Errorf("%q is %q", text, got)
 		}
 	}
+}
+
+// The id of a key of several columns is another one for every key. Numbers need no escapes, and the last part none.
+func TestTheIDOfACompositeKeyIsOneToOne(t *testing.T) {
+	propose(t, database(table("contacts", 9, "a int pk, b int pk, name, phone")), proposal.Wish{}, "table: contacts", "id: a & ':' & b", "fields.name: name", "fields.phones: [phone]")
+	propose(t, database(table("contacts", 9, "a int pk, b pk, name, phone")), proposal.Wish{}, "table: contacts", "id: a & ':' & b", "fields.name: name", "fields.phones: [phone]")
+	propose(t, database(table("contacts", 9, "a pk, b pk, name, phone")), proposal.Wish{}, "table: contacts", "id: replace(replace(a, '~', '~0'), ':', '~1') & ':' & b", "fields.name: name", "fields.phones: [phone]")
+	loose := table("contacts", 9, "a int pk, b int pk, name, phone")
+	for n := range 2 {
+		loose.Columns[n].Any, loose.Columns[n].Null = true, n == 1
+	}
+	propose(t, database(loose), proposal.Wish{}, "table: contacts",
+		"id: replace(replace(a, '~', '~0'), ':', '~1') & ':' & coalesce(replace(replace(b, '~', '~0'), ':', '~1'), '~')", "fields.name: name", "fields.phones: [phone]")
+}
+
+// The rows of a side table belong to a contact where all columns of the foreign key agree, and what refers to the contact is no number.
+func TestASideTableRefersByAllColumnsOfAKey(t *testing.T) {
+	points := table("contact_points", 4, "tenant_id int pk, contact_no pk, kind pk, value", "1|c-1|mobile|+49 30 1234561", "1|c-1|email|ann@example.com", "2|c-1|mobile|+49 30 1234562", "2|c-1|email|ben@example.com")
+	points.Primary = []string{"kind"}
+	points.References = []proposal.Reference{{Columns: []string{"tenant_id", "contact_no"}, To: "contacts", ToColumns: []string{"tenant_id", "no"}}}
+	contacts := table("contacts", 2, "tenant_id int pk, no pk, name, company_no", "1|c-1|Ann|7", "2|c-1|Ben|7")
+	contacts.References = []proposal.Reference{{Columns: []string{"tenant_id", "company_no"}, To: "companies", ToColumns: []string{"tenant_id", "no"}}}
+	list := func(kind string) string {
+		return "[(SELECT list(contact_points.value by contact_points.kind) FROM contact_points WHERE contact_points.tenant_id = contacts.tenant_id AND contact_points.contact_no = contacts.no AND contact_points.kind IN ('" + kind + "'))]"
+	}
+	p := propose(t, database(table("companies", 2, "tenant_id int pk, no pk, name", "1|7|Fox", "2|7|Day"), contacts, points), proposal.Wish{},
+		"table: contacts", "id: tenant_id & ':' & no", "fields.name: name",
+		"fields.company: (SELECT companies.name FROM companies WHERE companies.tenant_id = contacts.tenant_id AND companies.no = contacts.company_no)",
+		"fields.emails: "+list("email"), "fields.phones: "+list("mobile"))
+	if !slices.ContainsFunc(p.Problems, func(p proposal.Problem) bool {
+		return p.Hint == "CREATE INDEX contact_points_tenant_id_contact_no ON contact_points (tenant_id, contact_no) makes it quick."
+	}) {
+		t.Error(p.Problems)
+	}
+}
+
+// A column that is empty in all rows is taken only where there is no other.
+func TestAnEmptyColumnIsNotPreferred(t *testing.T) {
+	propose(t, database(table("customers", 2, "id int pk, display_name, name, company_name, company, phone", "1||Ann||Fox|+49 30 1234561", "2||Ben||Day|+49 30 1234562")), proposal.Wish{},
+		"table: customers", "id: id", "fields.name: name", "fields.company: company", "fields.phones: [phone]")
+	propose(t, database(table("customers", 2, "id int pk, display_name, contact_person, phone", "1||Ann|+49 30 1234561", "2||Ben|+49 30 1234562")), proposal.Wish{},
+		"table: customers", "id: id", "fields.name: contact_person", "fields.phones: [phone]")
+	propose(t, database(table("customers", 2, "id int pk, display_name, phone, mobile", "1||+49 30 1234561|", "2||+49 30 1234562|")), proposal.Wish{},
+		"table: customers", "id: id", "fields.name: display_name", "fields.phones: [phone mobile]")
 }

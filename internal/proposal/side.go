@@ -34,6 +34,9 @@ func sidesOf(inv Inventory, of Thing) []side {
 		if !ok {
 			continue
 		}
+		if !declared { // what refers to the contacts holds no number
+			t.References = append(slices.Clone(t.References), reference)
+		}
 		for _, s := range meaningsOfSide(t) {
 			s.thing, s.refers, s.declared = t, reference, declared
 			list = append(list, s)
@@ -42,11 +45,11 @@ func sidesOf(inv Inventory, of Thing) []side {
 	return list
 }
 
-// referenceTo returns how the rows of a side belong to those of a thing: by a foreign key, or by a column that has the thing's
-// name.
+// referenceTo returns how the rows of a side belong to those of a thing: by a foreign key, of one or more columns, or by a
+// column that has the thing's name.
 func referenceTo(t, of Thing) (r Reference, declared, ok bool) {
 	for _, r := range t.References {
-		if r.To == of.Name && len(r.Columns) == 1 {
+		if r.To == of.Name && r.complete() {
 			return r, true, true
 		}
 	}
@@ -66,6 +69,20 @@ func referenceTo(t, of Thing) (r Reference, declared, ok bool) {
 		}
 	}
 	return r, false, false
+}
+
+// complete reports whether it is known which column holds what each column there holds.
+func (r *Reference) complete() bool {
+	return len(r.Columns) > 0 && len(r.Columns) == len(r.ToColumns) && !slices.Contains(r.ToColumns, "")
+}
+
+// agree is the condition of the rows of two things that belong together.
+func agree(sql SQL, a string, columns []string, b string, others []string) string {
+	parts := make([]string, len(columns))
+	for i, column := range columns {
+		parts[i] = sql.Of(a, column) + " = " + sql.Of(b, others[i])
+	}
+	return strings.Join(parts, " AND ")
 }
 
 // isNameOf reports whether a word is the name of a thing, in the singular or not: customer of customers, company of companies,
@@ -131,7 +148,7 @@ func typedSides(t Thing) []side {
 	typed, value := "", ""
 	for _, c := range t.Columns {
 		words := wordsOf(c.Name)
-		if len(words) == 0 || c.Is != Text {
+		if len(words) == 0 || c.Is != Text || t.isReference(c.Name) || t.isEmpty(c.Name) {
 			continue
 		}
 		last := words[len(words)-1]
@@ -234,9 +251,9 @@ func share(values []string, is func(string) bool) float64 {
 }
 
 // expression writes the values of a side's column as one text for each contact.
-func (s *side) expression(sql SQL, of Thing, column string) string {
+func (s *side) expression(sql SQL, column string) string {
 	in := func(c string) string { return sql.Of(s.thing.Name, c) }
-	where := fmt.Sprintf("%s = %s", in(s.refers.Columns[0]), sql.Of(of.Name, s.refers.ToColumns[0]))
+	where := agree(sql, s.thing.Name, s.refers.Columns, s.refers.To, s.refers.ToColumns)
 	if s.typed != "" {
 		values := make([]string, len(s.types))
 		for i, v := range s.types {
@@ -276,6 +293,9 @@ func notDeleted(c *Column, expression string) string {
 
 // indexed reports whether an index finds the rows of a contact.
 func (s *side) indexed() bool {
-	starts := func(columns []string) bool { return len(columns) > 0 && columns[0] == s.refers.Columns[0] }
+	n := len(s.refers.Columns)
+	starts := func(columns []string) bool {
+		return len(columns) >= n && !slices.ContainsFunc(columns[:n], func(c string) bool { return !slices.Contains(s.refers.Columns, c) })
+	}
 	return starts(s.thing.Primary) || slices.ContainsFunc(s.thing.Indexes, starts) || slices.ContainsFunc(s.thing.Unique, starts)
 }

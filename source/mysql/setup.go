@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"regexp"
+	"strings"
 
 	"github.com/contactbridge/contactbridge/internal/proposal"
 	"github.com/contactbridge/contactbridge/source"
@@ -40,7 +41,8 @@ var catalog = sqltable.Catalog{
 		Aggregate: func(expression, order string) string {
 			return "group_concat(" + expression + " ORDER BY " + order + " SEPARATOR '; ')"
 		},
-		AsText: "char", Plain: regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`), Backslash: true,
+		Concatenate: func(expressions []string) string { return "concat(" + strings.Join(expressions, ", ") + ")" },
+		AsText:      "char", Plain: regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`), Backslash: true,
 	},
 }
 

@@ -26,11 +26,12 @@ func literal(name string) source.Template {
 	return t
 }
 
-// catalog asks the tables that SQLite has instead of a catalogue. Types are what was declared, and bind no value.
+// catalog asks the tables that SQLite has instead of a catalogue. Types are what was declared, and bind no value; the columns of a composite primary
+// key may be null.
 var catalog = sqltable.Catalog{
 	Tables: `SELECT '', name, CASE WHEN type = 'view' THEN 'view' ELSE '' END, -1 FROM sqlite_schema
 		WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY rowid`,
-	Columns: `SELECT '', m.name, c.name, c.type, CASE WHEN c."notnull" OR c.pk > 0 THEN 0 ELSE 1 END, 0
+	Columns: `SELECT '', m.name, c.name, c.type, CASE WHEN c."notnull" OR c.pk > 0 AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name) WHERE pk > 1) THEN 0 ELSE 1 END, 0
 		FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c WHERE m.type IN ('table', 'view') ORDER BY m.rowid, c.cid`,
 	Keys: `SELECT '', m.name, '', 'primary', c.name, c.pk AS place FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table' AND c.pk > 0
 		UNION ALL

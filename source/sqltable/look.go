@@ -121,7 +121,7 @@ func (l *looker) catalogue(ctx context.Context, conn Session) error {
 	}
 	err = rows(ctx, conn, l.catalog.Columns, func(v []string) {
 		if t := l.thing(l.name(v)); t != nil {
-			t.Columns = append(t.Columns, proposal.Column{Name: v[2], Type: v[3], Is: typeNamed(v[3]), Null: v[4] == "1", Stamped: v[5] == "1"})
+			t.Columns = append(t.Columns, proposal.Column{Name: v[2], Type: v[3], Is: typeNamed(v[3]), Null: v[4] == "1", Stamped: v[5] == "1", Any: l.catalog.Loose})
 		}
 	})
 	if err != nil {
@@ -170,18 +170,16 @@ func (l *looker) references(ctx context.Context, conn Session) error {
 		if t == nil || to == nil {
 			return
 		}
-		column := v[6]
-		if column == "" && len(to.Primary) == 1 {
-			column = to.Primary[0]
+		if same := l.last.table == name && l.last.reference == v[2]; !same || len(t.References) == 0 {
+			t.References = append(t.References, proposal.Reference{To: toName})
 		}
-		same := l.last.table == name && l.last.reference == v[2]
 		l.last.table, l.last.reference = name, v[2]
-		if n := len(t.References); same && n > 0 { // one more column
-			r := &t.References[n-1]
-			r.Columns, r.ToColumns = append(r.Columns, v[3]), append(r.ToColumns, column)
-			return
+		r := &t.References[len(t.References)-1]
+		column, place := v[6], len(r.Columns)
+		if column == "" && place < len(to.Primary) {
+			column = to.Primary[place]
 		}
-		t.References = append(t.References, proposal.Reference{Columns: []string{v[3]}, To: toName, ToColumns: []string{column}})
+		r.Columns, r.ToColumns = append(r.Columns, v[3]), append(r.ToColumns, column)
 	})
 }
 
@@ -301,6 +299,8 @@ type Language struct {
 	AsText string
 	// Plain matches the names that need no quotes, reserved words left out.
 	Plain *regexp.Regexp
+	// Concatenate writes several texts one after the other; nil writes a || b.
+	Concatenate func(expressions []string) string
 	// Backslash says that \ in a text is written twice.
 	Backslash bool
 
@@ -352,6 +352,14 @@ func (l Language) List(expression, order string) string { return l.Aggregate(exp
 // Text implements [proposal.SQL].
 func (l Language) Text(expression string) string {
 	return "CAST(" + expression + " AS " + l.AsText + ")"
+}
+
+// Concat implements [proposal.SQL].
+func (l Language) Concat(expressions []string) string {
+	if l.Concatenate != nil {
+		return l.Concatenate(expressions)
+	}
+	return strings.Join(expressions, " || ")
 }
 
 // Value implements [proposal.SQL].
