@@ -253,7 +253,28 @@ func (r *setupRun) checkOutput() error {
 	if info, err := os.Stat(filepath.Dir(f.output)); err != nil || !info.IsDir() {
 		return misuse(fmt.Sprintf("the folder of %s does not exist", f.output), "Create it, or name another file with -o.")
 	}
-	return nil
+	return r.checkWritable()
+}
+
+// checkWritable finds a file or folder that cannot be written, before somebody answers questions in vain. Nothing is left behind.
+func (r *setupRun) checkWritable() error {
+	file, err := os.OpenFile(r.flags.output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	made := err == nil
+	if errors.Is(err, fs.ErrExist) { // --force
+		file, err = os.OpenFile(r.flags.output, os.O_WRONLY, 0)
+	}
+	if err != nil {
+		return cannotWrite(r.flags.output, err)
+	}
+	err = file.Close()
+	if made {
+		err = errors.Join(err, os.Remove(r.flags.output))
+	}
+	return err
+}
+
+func cannotWrite(name string, err error) error {
+	return &failure.Error{Message: name + " cannot be written", Hint: "Name a file with -o in a folder that you may write to; -o - prints the configuration.", Err: err}
 }
 
 // wishes reads --field and --set.
@@ -518,7 +539,7 @@ func (r *setupRun) write() error {
 		return misuse(r.flags.output+" exists already", "Name another file with -o, or give --force to write over it.")
 	}
 	if err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+		return cannotWrite(r.flags.output, err)
 	}
 	if _, err := file.WriteString(text); err != nil {
 		return errors.Join(fmt.Errorf("write the configuration: %w", err), file.Close())

@@ -105,7 +105,7 @@ func (r *setupRun) answers() error {
 			return err
 		}
 		if text == "" && !q.Optional {
-			missing = append(missing, "--"+flagOf(q.Key))
+			missing = append(missing, strings.TrimRight(r.option(q.Key, ""), " ="))
 		}
 		answers[q.Key] = text
 		r.draft.Answers = append(r.draft.Answers, setup.Answer{Question: q, Text: text})

@@ -81,11 +81,21 @@ func (r *setupRun) showOthers() {
 	if len(others) > most {
 		fmt.Fprintf(r.out, "  and %d more\n", len(others)-most)
 	}
-	how := fmt.Sprintf("--%s NAME", flagOf(r.inventory.Key))
+	how := r.option(r.inventory.Key, "NAME")
 	if r.in != nil {
 		how = r.inventory.Key + "=NAME"
 	}
 	fmt.Fprintf(r.out, "  To take another one: %s\n", how)
+}
+
+// option is how a key is given on the command line: by its flag, or by --set where it has none, as keys with lists and the questions
+// that depend on an answer.
+func (r *setupRun) option(key, value string) string {
+	flags, _, err := r.cmd.Root().Find([]string{"init", r.draft.Kind.Name})
+	if err == nil && flags.Flags().Lookup(flagOf(key)) != nil {
+		return "--" + flagOf(key) + " " + value
+	}
+	return "--set " + key + "=" + value
 }
 
 // settingText is a value as it is shown.

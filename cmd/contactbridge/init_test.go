@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,7 +22,9 @@ import (
 
 	"github.com/contactbridge/contactbridge/internal/bridgeserver"
 	"github.com/contactbridge/contactbridge/internal/config"
+	"github.com/contactbridge/contactbridge/internal/setup"
 	"github.com/contactbridge/contactbridge/internal/test/ldaptest"
+	"github.com/contactbridge/contactbridge/source/kinds"
 )
 
 // A shape is a way in which databases keep contacts. Names in brackets are quoted as each database wants it.
@@ -94,6 +97,22 @@ INSERT INTO contact_method VALUES (1, 7, 'mobile', '+49 171 5551234'), (2, 7, 'e
 `,
 		chosen: "table: member ", says: []string{"by the name of its column member_no, with method_type mobile, phone", "values of method_type are not taken: fax, web"}, unindexed: true,
 		contacts: []string{"7|Gil||+491715551234|gil@example.com", "8|Hal||+49305551236|"},
+	},
+	{
+		name: "a side table with a key of two columns, companies by another one, and an empty display name",
+		sql: `CREATE TABLE companies (tenant_id integer NOT NULL, no varchar(20) NOT NULL, name varchar(80), PRIMARY KEY (tenant_id, no));
+CREATE TABLE contacts (tenant_id integer NOT NULL, no varchar(20) NOT NULL, display_name varchar(80), name varchar(80), company_no varchar(20), PRIMARY KEY (tenant_id, no),
+	FOREIGN KEY (tenant_id, company_no) REFERENCES companies (tenant_id, no));
+CREATE TABLE contact_points (id integer PRIMARY KEY, tenant_id integer NOT NULL, contact_no varchar(20) NOT NULL, kind varchar(20) NOT NULL, value varchar(80) NOT NULL,
+	FOREIGN KEY (tenant_id, contact_no) REFERENCES contacts (tenant_id, no));
+CREATE INDEX points ON contact_points (tenant_id, contact_no);
+INSERT INTO companies VALUES (1, 'x', 'Fox'), (2, 'x', 'Day');
+INSERT INTO contacts VALUES (1, 'c-1', NULL, 'Ann', 'x'), (2, 'c-1', NULL, 'Ben', 'x'), (2, 'c-2', NULL, 'Cem', NULL);
+INSERT INTO contact_points VALUES (1, 1, 'c-1', 'mobile', '+49 30 1234561'), (2, 1, 'c-1', 'email', 'ann@example.com'), (3, 2, 'c-1', 'mobile', '+49 30 1234562'),
+	(4, 2, 'c-1', 'email', 'ben@example.com'), (5, 2, 'c-2', 'phone', '+49 30 1234563');
+`,
+		chosen: "table: contacts ", says: []string{"table contact_points belongs to it by its foreign key tenant_id, contact_no, with kind mobile, phone"},
+		contacts: []string{"1:c-1|Ann|Fox|+49301234561|ann@example.com", "2:c-1|Ben|Day|+49301234562|ben@example.com", "2:c-2|Cem||+49301234563|"},
 	},
 	{
 		name: "several candidates",
@@ -382,6 +401,8 @@ func TestInitSaysWhatIsWrong(t *testing.T) {
 		{[]string{"csv", "--yes", "--path", writeFile(t, "empty.csv", "")}, exitFailed, "has no first row with the names of the columns"},
 		{[]string{"sqlite", "--yes", "--path", file, "-o", exists}, exitMisuse, "exists already\nhint: Name another file with -o, or give --force"},
 		{[]string{"sqlite", "--yes", "--path", file, "-o", filepath.Join(folder, "no", "bridge.yaml")}, exitMisuse, "the folder of "},
+		{[]string{"sqlite", "--yes", "--path", file, "-o", "/proc/bridge.yaml"}, exitFailed, "/proc/bridge.yaml cannot be written"}, // not even root may
+		{[]string{"sqlite", "--yes", "--path", file, "-o", "/proc/bridge.yaml"}, exitFailed, "hint: Name a file with -o in a folder that you may write to"},
 	} {
 		args := append([]string{"init"}, c.args...)
 		if !slices.Contains(args, "-o") {
@@ -480,7 +501,9 @@ func TestInitReadsWhatHasACommaInItsName(t *testing.T) {
 
 // Every base of a directory has commas in its name. One may be named that holds people only further below.
 func TestInitReadsANamedBase(t *testing.T) {
-	suite := &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) { return ldaptest.StartOpenLDAP(ctx, ldaptest.OpenLDAP{}) }}
+	suite := &ldaptest.Suite{Start: func(ctx context.Context) (*ldaptest.Server, error) {
+		return ldaptest.StartOpenLDAP(ctx, ldaptest.OpenLDAP{})
+	}}
 	t.Cleanup(func() { _ = suite.Stop() })
 	directory := suite.Server(t)
 	people := "ou=people," + directory.Base
@@ -510,7 +533,7 @@ func TestInitReadsANamedBase(t *testing.T) {
 
 // Keys of several columns become ids of their own, whatever is in them, and the index that is advised for them can be made and is used.
 func TestInitMakesIDsOfCompositeKeys(t *testing.T) {
-	const statements = `CREATE TABLE contacts (tenant varchar(20), no varchar(20), name varchar(80), phone varchar(40), updated_at timestamp NOT NULL, PRIMARY KEY (tenant, no));
+	const statements = `CREATE TABLE contacts (tenant varchar(20) NOT NULL, no varchar(20) NOT NULL, name varchar(80), phone varchar(40), updated_at timestamp NOT NULL, PRIMARY KEY (tenant, no));
 INSERT INTO contacts VALUES ('N-1', '7', 'Anna', '+49 30 1234561', '2026-01-02 10:00:00'), ('N', '1-7', 'Bernd', '+49 30 1234562', '2026-01-02 10:00:00'),
 	('a:', 'b', 'Cem', '+49 30 1234563', '2026-01-02 10:00:00'), ('a', ':b', 'Dora', '+49 30 1234564', '2026-01-02 10:00:00'), ('a~1', 'b', 'Eva', '+49 30 1234565', '2026-01-02 10:00:00'),
 	('', '', 'Fay', '+49 30 1234566', '2026-01-02 10:00:00'), ('', 'x', 'Gil', '+49 30 1234567', '2026-01-02 10:00:00'), ('~', '', 'Hal', '+49 30 1234568', '2026-01-02 10:00:00');
@@ -528,7 +551,7 @@ INSERT INTO contacts VALUES ('N-1', '7', 'Anna', '+49 30 1234561', '2026-01-02 1
 		})
 	}
 	t.Run("null", func(t *testing.T) {
-		file := sqliteFile(t, statements+"INSERT INTO contacts VALUES (NULL, 'x', 'Ida', '+49 30 1234569', '2026-01-02 10:00:00'), ('~', NULL, 'Jo', '+49 30 1234560', '2026-01-02 10:00:00');")
+		file := sqliteFile(t, strings.ReplaceAll(statements, " NOT NULL, n", ", n")+"INSERT INTO contacts VALUES (NULL, 'x', 'Ida', '+49 30 1234569', '2026-01-02 10:00:00'), ('~', NULL, 'Jo', '+49 30 1234560', '2026-01-02 10:00:00');")
 		text, stdout := initialize(t, "sqlite", "--path", file)
 		if got := served(t, text); len(got) != 10 {
 			t.Errorf("%q\n%s\n%s", got, text, stdout)
@@ -589,5 +612,52 @@ func TestTheIndexThatInitAdvisesCanBeMade(t *testing.T) {
 				t.Errorf("%s\nis of no use:\n%s", index, stdout)
 			}
 		})
+	}
+}
+
+// Only flags that exist are advised.
+func TestInitAdvisesFlagsThatExist(t *testing.T) {
+	root := newRootCommand(nil)
+	for _, c := range []struct{ kind, key, want string }{
+		{"carddav", "books", "--set books=NAME"}, {"ldap", "base", "--base NAME"}, {"postgres", "table", "--table NAME"}, {"xlsx", "sheet", "--sheet NAME"}, {"hubspot", "auth.nothing", "--set auth.nothing=NAME"},
+	} {
+		kind, ok := kinds.Named(c.kind)
+		r := &setupRun{cmd: root, draft: setup.Draft{Kind: kind}}
+		if got := r.option(c.key, "NAME"); !ok || got != c.want {
+			t.Errorf("%s: %s, want %s", c.kind, got, c.want)
+		}
+	}
+}
+
+// An index that cannot be made is not advised.
+func TestInitAdvisesNoIndexThatCannotBeMade(t *testing.T) {
+	const statements = `CREATE TABLE contacts (a varchar(20) NOT NULL, b date NOT NULL, name varchar(80), phone varchar(40), updated_at timestamp NOT NULL, PRIMARY KEY (a, b));
+CREATE VIEW people AS SELECT a AS id, name, phone, updated_at FROM contacts;
+INSERT INTO contacts VALUES ('1', '2026-01-01', 'Anna', '+49 30 1234561', '2026-01-02 10:00:00');
+`
+	postgres := []string{"postgres", "--dsn", server.Database(t, statements).User(t), "--table", "contacts"}
+	for _, id := range []string{"concat_ws('-', a, name)", "a || ':' || CAST(b AS text)"} {
+		if _, stdout := initialize(t, append(slices.Clone(postgres), "--id", id)...); adviceIn(stdout) != "" || !strings.Contains(stdout, "PostgreSQL makes no index on") {
+			t.Error(stdout)
+		}
+	}
+	if _, stdout := initialize(t, "sqlite", "--path", sqliteFile(t, statements), "--table", "people", "--id", "id"); adviceIn(stdout) != "" || !strings.Contains(stdout, "no index") {
+		t.Error(stdout)
+	}
+}
+
+// What listens and says nothing is no database, and not one that lacks an index.
+func TestInitGivesUpOnWhatIsNoDatabase(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, dsn := range []string{"mysql://reader:secret@" + listener.Addr().String() + "/crm?timeout=100ms", "postgres://reader:secret@" + listener.Addr().String() + "/crm?connect_timeout=1"} {
+		kind, _, _ := strings.Cut(dsn, ":")
+		status, _, stderr := inProcess(t, "init", kind, "--dsn", dsn, "--yes", "-o", "-")
+		if status != exitFailed || !strings.Contains(stderr, "the database cannot be reached") || strings.Contains(stderr, "index") || strings.Contains(stderr, "secret") {
+			t.Errorf("%s: status %d, %s", kind, status, stderr)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/caller"
+	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/internal/progress"
 )
@@ -129,7 +130,34 @@ func (f *lookupFlags) run(cmd *cobra.Command, number string) (err error) {
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), answer)
 	}
-	return printAnswer(cmd.OutOrStdout(), answer, f.region)
+	if err := printAnswer(cmd.OutOrStdout(), answer, f.region); err != nil || len(answer.Matches) > 0 || answer.Withheld {
+		return err
+	}
+	return f.sayUnknown(cmd, store)
+}
+
+// sayUnknown says that nobody is found because the account or the integration is not in the directory.
+func (f *lookupFlags) sayUnknown(cmd *cobra.Command, store directory.Store) error {
+	states, err := store.States(cmd.Context(), "")
+	if err != nil {
+		return fmt.Errorf("list the integrations: %w", err)
+	}
+	var accounts, integrations []string
+	for _, s := range states {
+		accounts = append(accounts, s.Key.Account)
+		if s.Key.Account == f.account {
+			integrations = append(integrations, s.Key.Integration)
+		}
+	}
+	what, name, known := "account", f.account, slices.Compact(slices.Sorted(slices.Values(accounts)))
+	if len(integrations) > 0 {
+		what, name, known = "integration", f.integration, integrations
+	}
+	if name == "" || len(known) == 0 || slices.Contains(known, name) {
+		return nil
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "  There is no %s %q in this directory. There are: %s.\n", what, name, oneLine(strings.Join(known[:min(len(known), 10)], ", ")))
+	return err
 }
 
 // narrow keeps the matches of one integration, where one is asked for.

@@ -86,6 +86,27 @@ func TestTheReadmeWorksToItsEnd(t *testing.T) {
 	}
 }
 
+// The README shows what the demo prints, but for what is another thing each time.
+func TestTheReadmeShowsTheDemo(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := inProcess(t, "demo", "--once", "--listen", "127.0.0.1:0")
+	if status != exitDone {
+		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
+	}
+	same := func(text string) string {
+		text = regexp.MustCompile(`(?m)^crm: .*\n`).ReplaceAllString(text, "") // a terminal shows it only while it lasts
+		text = regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(text, "ADDRESS")
+		text = regexp.MustCompile(`, [^,\n]* s: `).ReplaceAllString(text, ", TIME: ")
+		return regexp.MustCompile(`checkpoint .*`).ReplaceAllString(text, "checkpoint")
+	}
+	if shown := same(blocks(string(text), "")[1]); !strings.HasPrefix(same(stdout), shown) {
+		t.Errorf("the README shows\n%s\nbut the demo prints\n%s", shown, same(stdout))
+	}
+}
+
 // blocks returns the fenced texts of a page in a language.
 func blocks(page, language string) (found []string) {
 	for _, m := range regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$").FindAllStringSubmatch(page, -1) {

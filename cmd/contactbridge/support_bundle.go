@@ -79,6 +79,11 @@ func (b *bundle) json(name string, value any, failed error) error {
 }
 
 func (f *supportFlags) run(cmd *cobra.Command) error {
+	for _, path := range []string{f.config, f.bridge} {
+		if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+			return misuse(path+" does not exist", "Check the name of the configuration file.")
+		}
+	}
 	var out bytes.Buffer
 	b := &bundle{archive: zip.NewWriter(&out)}
 	err := errors.Join(b.json("versions.json", versions(), nil), f.configurations(b), f.hub(cmd, b), f.metrics(cmd.Context(), b), b.archive.Close())

@@ -83,7 +83,7 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (_ *Datab
 	}()
 	if cfg.Database == "" || needsKeyFile(cfg) {
 		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-			return nil, fmt.Errorf("make the hub's folder: %w", err)
+			return nil, folderError(cfg.Data, err)
 		}
 	}
 	if err := announce(ctx, cfg, o.Upgrading); err != nil {

@@ -27,14 +27,14 @@ type lock struct {
 // [failure.Conflict] after a moment: one that is just being replaced may still be ending.
 func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the hub's folder: %w", err)
+		return nil, folderError(folder, err)
 	}
 	path, err := filepath.Abs(filepath.Join(folder, LockFile))
 	if err != nil {
 		return nil, err
 	}
 	if err := sqlitefile.Make(path); err != nil {
-		return nil, fmt.Errorf("lock the hub's folder: %w", err)
+		return nil, folderError(folder, err)
 	}
 	dsn := (&url.URL{Scheme: "file", Path: path}).String() + "?_pragma=busy_timeout(1500)&_pragma=journal_mode(off)"
 	l := &lock{}
@@ -59,6 +59,14 @@ func lockFolder(ctx context.Context, folder string) (_ *lock, err error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return l, nil
+}
+
+// folderError says that the hub's folder cannot be used.
+func folderError(folder string, err error) error {
+	return &failure.Error{
+		Message: "the hub cannot write to its folder " + folder, Err: err,
+		Hint: "Give the user that runs the hub the right to write there, or name another folder with --data or data in the configuration.",
+	}
 }
 
 // Close gives the lock back. A nil lock has nothing to give back.

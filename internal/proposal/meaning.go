@@ -169,7 +169,9 @@ func values(thing Thing, column string) []string {
 }
 
 // isEmpty reports whether a column is empty in all records that were looked at.
-func (t *Thing) isEmpty(column string) bool { return len(t.Samples) > 0 && len(values(*t, column)) == 0 }
+func (t *Thing) isEmpty(column string) bool {
+	return len(t.Samples) > 0 && len(values(*t, column)) == 0
+}
 
 // fits reports whether a column with the name of a field can hold it, by its type and values.
 func (m *meaning) fits(thing Thing, field, name string) bool {

@@ -38,7 +38,7 @@ func open(a address, deps source.Deps) (*database, error) {
 	if err != nil {
 		return nil, badDSN("dsn cannot be used", writeDSN)
 	}
-	db := sql.OpenDB(connector{plain, a.sqlMode})
+	db := sql.OpenDB(connector{plain, a.sqlMode, a.timeout})
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(4)
 	db.SetConnMaxIdleTime(time.Minute)
@@ -49,6 +49,7 @@ func open(a address, deps source.Deps) (*database, error) {
 type connector struct {
 	sqldriver.Connector
 	sqlMode string
+	timeout time.Duration // until the server has greeted and let us in
 }
 
 // sessionSettings: times are in UTC, lists are not cut, and the server ends what takes too long, should we be killed. The comments are
@@ -58,7 +59,7 @@ const sessionSettings = "SET SESSION time_zone = '+00:00', group_concat_max_len 
 
 // Connect implements [sqldriver.Connector].
 func (c connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+	conn, err := c.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +73,20 @@ func (c connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 		}
 	}
 	return conn, nil
+}
+
+// errSilent says that something took the connection and is no MySQL server, or one that is too busy.
+var errSilent = errors.New("what listens there does not answer as a MySQL server does")
+
+// connect logs in. What takes the connection and says nothing is given up on: the driver waits for it as long as for a query.
+func (c connector) connect(ctx context.Context) (sqldriver.Conn, error) {
+	login, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	conn, err := c.Connector.Connect(login)
+	if err != nil && ctx.Err() == nil && login.Err() != nil {
+		return nil, errSilent
+	}
+	return conn, err
 }
 
 // Tenant implements [sqltable.Database].

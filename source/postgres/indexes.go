@@ -52,6 +52,14 @@ func (s *session) adviseOrder(ctx context.Context, i *sqltable.Inspector, p plan
 	}
 	on := "ON " + i.Table.From + " (" + strings.Join(order, ", ") + ")"
 	var hint string
+	unfit, err := s.unindexable(ctx, i.Table)
+	if err != nil {
+		return err
+	}
+	if unfit != "" && strings.Contains("rmp", kind) {
+		i.NoIndex("PostgreSQL makes no index on " + unfit + ", whose value depends on settings. Join texts with a || ':' || b, without functions such as concat and casts of times to text; then an index on updated and id can be made.")
+		return nil
+	}
 	switch kind {
 	case "r", "m":
 		hint = "CREATE INDEX CONCURRENTLY " + on
@@ -60,13 +68,43 @@ func (s *session) adviseOrder(ctx context.Context, i *sqltable.Inspector, p plan
 	case "f":
 		hint = "Make an index " + on + " on the server that the foreign table stands for."
 	default:
-		var err error
 		if hint, err = s.orderOfQuery(ctx, i.Table, p); err != nil {
 			return err
 		}
 	}
 	i.NoIndex(hint)
 	return nil
+}
+
+var (
+	literal   = regexp.MustCompile(`'(?:[^']|'')*'`)
+	functions = regexp.MustCompile(`(?i)\b([a-z_][a-z0-9_]*)\s*\(`)
+	words     = regexp.MustCompile(`[\pL_][\pL\pN_]*`)
+	textCast  = regexp.MustCompile(`(?i)::|\bcast\s*\(|\|\|`)
+)
+
+// unindexable returns the one of the expressions that order the contacts on which no index can be made, or "": it calls a function
+// whose value depends on settings, or makes a text of a time or of a word of a list.
+func (s *session) unindexable(ctx context.Context, t *sqltable.Table) (string, error) {
+	for _, expression := range []string{t.Config.Updated, t.Config.ID} {
+		bare := literal.ReplaceAllString(expression, "")
+		var called []string
+		for _, m := range functions.FindAllStringSubmatch(bare, -1) {
+			called = append(called, strings.ToLower(m[1]))
+		}
+		var cast []string
+		if textCast.MatchString(bare) {
+			cast = words.FindAllString(bare, -1)
+		}
+		var mutable bool
+		err := s.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_proc p WHERE p.proname = ANY ($1::text[]) AND p.provolatile <> 'i') OR
+			EXISTS (SELECT FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = to_regclass($2::text) AND a.attnum > 0
+				AND a.attname = ANY ($3::text[]) AND y.typcategory IN ('D', 'T', 'E'))`, called, t.From, cast).Scan(&mutable)
+		if err != nil || mutable {
+			return expression, err
+		}
+	}
+	return "", nil
 }
 
 // perContact is how a query must be written so that a page reads no more than its own contacts.

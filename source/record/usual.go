@@ -75,10 +75,13 @@ func newNames(columns []string) names {
 	return n
 }
 
+// spelled writes signs as letters, and the small letters of Nº and 1ª not at all.
+var spelled = strings.NewReplacer("ß", "ss", "№", "N", "º", "", "ª", "")
+
 // plainName returns a name's letters without accents and its digits, in lower case.
 func plainName(name string) string {
 	var b strings.Builder
-	for _, r := range norm.NFD.String(strings.ReplaceAll(name, "ß", "ss")) {
+	for _, r := range norm.NFD.String(spelled.Replace(name)) {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			b.WriteRune(unicode.ToLower(r))
 		}

@@ -9,6 +9,12 @@ var (
 		"iddefichedinformations", "iddelafiche", "iddenregistrement", "kundenid", "klantnummer", "klantid", "numeroclient",
 		"idclient", "idcliente", "codicecliente", "codigocliente", "contactnummer", "kontaktid", "idducontact", "iddelcontacto",
 		"idreferente", "iddocontato", "iddocontacto", "contactpersoonid",
+		"customernumber", "customerno", "customernr", "customercode", "clientnumber", "clientno", "clientnr", "clientcode", "membernumber", "memberno", "memberid",
+		"kundenno", "kundencode", "kundenidentifikation", "debitorennummer", "debitorennr", "debitornummer", "debitornr", "mitgliedsnummer", "mitgliedsnr", "mitgliednr",
+		"adressnummer", "adressnr", "nclient", "nrclient", "ndeclient", "ndclient", "numclient", "numerodeclient", "codeclient", "refclient", "referenceclient",
+		"ncliente", "nocliente", "nrcliente", "nrocliente", "ndecliente", "nodecliente", "nrodecliente", "numcliente", "numerocliente", "numerodecliente", "codcliente",
+		"codigodecliente", "numerosocio", "numerodesocio", "ndocliente", "nodocliente", "numerodocliente", "codigodocliente", "idcontatto", "codicecontatto", "codicedelcliente",
+		"klantnr", "klantno", "klantcode", "relatienummer", "relatienr", "relatiecode", "debiteurnummer", "debiteurnr", "debiteurennummer", "lidnummer", "lidnr",
 	}
 	usualUpdated = []string{
 		"updatedat", "modifiedat", "changedat", "lastmodifiedat", "lastmodified", "lastmodifieddate", "lastupdated",

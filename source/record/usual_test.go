@@ -101,3 +101,19 @@ func TestUsualNamesOfNothing(t *testing.T) {
 		t.Errorf("got %+v", g)
 	}
 }
+
+// The numbers of customers, contacts and members have usual names in every language.
+func TestUsualNamesOfIDs(t *testing.T) {
+	for name := range strings.SplitSeq("Customer No.|Customer Number|customer_code|Client No|Member number|Kundennummer|Kunden-Nr.|Kunden-ID|Debitorennr.|Mitgliedsnummer|Adressnummer|"+
+		"N° client|Nº client|№ client|N° de client|Numéro client|Numéro de client|Code client|Réf. client|Nº cliente|Nº de cliente|Número de cliente|Código de cliente|ID cliente|"+
+		"N. cliente|Numero cliente|Codice cliente|Cod. cliente|Número do cliente|Nº do cliente|Código do cliente|Klantnr|Klantnr.|Klantnummer|Klantcode|Relatienummer|Debiteurnummer|Lidnummer", "|") {
+		if guess := record.Usual([]string{"name", name, "phone"}); guess.ID != name {
+			t.Errorf("%q is not known as an id", name)
+		}
+	}
+	for name := range strings.SplitSeq("Contact No.|Client|Cliente|Order number|Kontaktnummer|Numéro", "|") {
+		if guess := record.Usual([]string{name}); guess.ID != "" {
+			t.Errorf("%q is taken for an id", name)
+		}
+	}
+}

@@ -18,7 +18,7 @@ func (s *session) Advise(ctx context.Context, i *sqltable.Inspector) error {
 		return err
 	}
 	if plan.sorts {
-		if err := adviseOrder(i); err != nil {
+		if err := s.adviseOrder(ctx, i); err != nil {
 			return err
 		}
 	}
@@ -57,7 +57,7 @@ func (s *session) plan(ctx context.Context, t *sqltable.Table) (plan, error) {
 }
 
 // adviseOrder says how every page can be read in order.
-func adviseOrder(i *sqltable.Inspector) error {
+func (s *session) adviseOrder(ctx context.Context, i *sqltable.Inspector) error {
 	order := i.Table.Order()
 	hint := "Make an index on the columns that updated and id are, both of one table, and write the query without GROUP BY, DISTINCT or UNION, with what " +
 		"other tables hold of a contact in subqueries, such as (SELECT json_group_array(p.number) FROM phones p WHERE p.customer_id = c.id): " +
@@ -68,6 +68,15 @@ func adviseOrder(i *sqltable.Inspector) error {
 			return err
 		}
 		name := parts[len(parts)-1]
+		var view bool
+		page := sqltable.Statement{SQL: "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ? COLLATE NOCASE", Args: []keyset.Value{keyset.TextValue(name)}}
+		if err := s.Query(ctx, page, func([]keyset.Value) (bool, error) { view = true; return true, nil }); err != nil {
+			return err
+		}
+		if view { // it has no indexes
+			i.NoIndex(hint)
+			return nil
+		}
 		hint = fmt.Sprintf("CREATE INDEX %s ON %s (%s)", dialect.Quote(name+"_updated"), dialect.Quote(name), order)
 	}
 	i.NoIndex(hint)
