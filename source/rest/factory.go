@@ -25,7 +25,7 @@ type factory struct {
 	deps     source.Deps
 	columns  *jsonrecord.Columns
 	step     time.Duration // the smallest time that requests tell apart
-	told     []string // the paths that every whole record has; none where all records are whole
+	told     []string      // the paths that every whole record has; none where all records are whole
 	mapping  mapping
 	patterns map[string]*regexp.Regexp // of the connection's fields
 	clients  *source.Pool[*client]
