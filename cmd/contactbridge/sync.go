@@ -271,7 +271,7 @@ func addressHint(address string, err error) error {
 	}
 	switch {
 	case missing && elsewhere:
-		return failure.WithHint(err, "Did you mean "+target.Scheme+"://"+target.Host+target.JoinPath("contact_sync").EscapedPath()+"?")
+		return failure.WithHint(err, "Did you mean "+target.Scheme+"://"+target.Host+"/"+strings.TrimPrefix(target.JoinPath("contact_sync").EscapedPath(), "/")+"?")
 	case target.Scheme == "http" && answer.Status == 400 && strings.Contains(answer.Message, "HTTPS"):
 		return failure.WithHint(err, "Did you mean https://"+target.Host+target.EscapedPath()+"?")
 	}
