@@ -13,7 +13,7 @@ import (
 // Phones says what happens to phone numbers.
 type Phones struct {
 	Region string `yaml:"region" jsonschema_description:"The country of numbers that are written without a country code, in two letters: US, PT, BR. A contact's own country (source.fields.country) goes before it."`
-	Format string `yaml:"format" jsonschema:"enum=e164,enum=as-is" jsonschema_description:"e164 sends +15555550100; anything that is not a phone number is sent as it is written. as-is sends every number as the external service has it, and in e164 only where the contact's country is another than region. Either way several numbers in one cell are sent as several. Default: e164 where region is given, otherwise as-is."`
+	Format string `yaml:"format" jsonschema:"enum=e164,enum=as-is" jsonschema_description:"e164 sends +15555550100; anything that is not a phone number is sent as it is written. A number that is not valid in its contact's country, where that is another than region, is sent with that country's code. as-is sends every number as the external service has it, and in e164 only where the contact's country is another than region. Either way several numbers in one cell are sent as several. Default: e164 where region is given, otherwise as-is."`
 }
 
 // The formats of phone numbers.
