@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -250,8 +252,21 @@ func (a *answer) badBody(err error) error {
 		return a.error(CodeUnreachable, fmt.Sprintf("the answer's JSON breaks off after %s", size(a.meter.read)),
 			"Repeat the request; if it happens always, look at the bridge's log: it fails while it writes.", nil)
 	}
+	if tooDeep(err) {
+		return a.badAnswer(fmt.Sprintf("the answer's JSON is nested too deeply: more than %d values stand within each other", mostNested),
+			"Mend the bridge: a page needs a few levels.")
+	}
 	return a.badAnswer(fmt.Sprintf("the answer is not valid JSON: it goes wrong within its first %s", size(max(a.json.InputOffset(), 1))),
 		"Look at the answer itself: often a warning or an error page stands in the middle of the JSON.")
+}
+
+// mostNested is how deeply values may be nested in JSON.
+const mostNested = 10_000
+
+// tooDeep reports whether JSON is nested too deeply. The decoder has an error for it that only its text tells.
+func tooDeep(err error) bool {
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	return ok && syntax.Err != nil && strings.HasSuffix(syntax.Err.Error(), "max depth")
 }
 
 // errorWith200 returns the error of an answer that says that it is one, but not by its status.

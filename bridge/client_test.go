@@ -647,3 +647,16 @@ func TestPageSaysRestartedAndExact(t *testing.T) {
 		}
 	}
 }
+
+// Valid JSON that is nested too deeply is not called invalid.
+func TestTooDeepAnAnswerIsCalledThat(t *testing.T) {
+	deep := strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)
+	for _, body := range []string{`{"contacts":[{"id":"1","custom_fields":` + deep + `}]}`, `{"other":` + deep + `,"contacts":[]}`, `{"contacts":[],"context":` + deep + `}`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+		_, err := (&bridge.Client{URL: server.URL}).Page(t.Context(), bridge.PageRequest{})
+		server.Close()
+		if bridge.CodeOf(err) != bridge.CodeBadAnswer || !strings.Contains(err.Error(), "nested too deeply") {
+			t.Errorf("%v", err)
+		}
+	}
+}

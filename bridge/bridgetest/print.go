@@ -6,7 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/contactbridge/contactbridge/internal/screen"
 )
 
 // A palette colours a report; the zero value leaves it plain.
@@ -213,7 +214,7 @@ func (r Report) WriteJUnit(w io.Writer, strict bool) error {
 // printable replaces control characters: what a bridge sends must not draw on a terminal, and XML cannot hold it.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' || r == 0xfffe || r == 0xffff {
+		if screen.Draws(r) && r != '\n' && r != '\t' || r == 0xfffe || r == 0xffff {
 			return '\ufffd'
 		}
 		return r

@@ -8,11 +8,11 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/contactbridge/contactbridge/failure"
+	"github.com/contactbridge/contactbridge/internal/screen"
 )
 
 // version is set by the linker when a release is built (-X main.version=v1.2.3); otherwise the build's own information
@@ -114,10 +114,10 @@ func printError(w io.Writer, command string, err error) {
 	}
 }
 
-// oneLine keeps what others wrote from drawing on the operator's terminal: control characters become spaces.
+// oneLine keeps what others wrote from drawing on the operator's terminal: what draws becomes a space.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if screen.Draws(r) {
 			return ' '
 		}
 		return r

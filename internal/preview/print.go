@@ -11,6 +11,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/contactbridge/contactbridge/contact"
+	"github.com/contactbridge/contactbridge/internal/screen"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/record"
 )
@@ -388,7 +389,7 @@ func clean(text string) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == unicode.ReplacementChar:
+		case screen.Draws(r), r == unicode.ReplacementChar:
 			return '\uFFFD'
 		}
 		return r
