@@ -164,6 +164,11 @@ func (b *Budget) ProcessLimit() int64 { return 2*b.bytes + restOfProcess }
 
 const restOfProcess = 64 << 20
 
+// Take waits for room for something else than a page that this process decodes. release returns it to the budget; calling it again does nothing.
+func (b *Budget) Take(ctx context.Context, bytes int64) (release func(), err error) {
+	return b.take(ctx, bytes)
+}
+
 // take waits for room. release returns it to the budget; calling it again does nothing.
 func (b *Budget) take(ctx context.Context, bytes int64) (release func(), err error) {
 	bytes = min(max(bytes, 1), b.bytes)

@@ -109,12 +109,14 @@ func Open(ctx context.Context, cfg *hubconfig.Config, o ServerOptions) (_ *Datab
 // newHub makes a hub on databases, as their configuration says.
 func newHub(d *Databases, logger *slog.Logger) *hub.Hub {
 	cfg, h := d.config, hub.New(d.registry, d.store)
+	h.Answers = bridge.NewBudget(int64(cfg.Answers))
 	d.inside = inside.New(inside.Options{
-		Logger: logger, Folder: cfg.Folder, Transport: telemetry.Transport(transport(cfg.Network)), Dial: outbound.Dialer(policy(cfg.Network)).DialContext,
+		Answers: h.Answers,
+		Logger:  logger, Folder: cfg.Folder, Transport: telemetry.Transport(transport(cfg.Network)), Dial: outbound.Dialer(policy(cfg.Network)).DialContext,
 		Files: d.registry,
 	})
 	h.Inside = d.inside
-	h.Logger, h.Outbound, h.Answers = logger, telemetry.Transport(transport(cfg.Network)), bridge.NewBudget(int64(cfg.Answers))
+	h.Logger, h.Outbound = logger, telemetry.Transport(transport(cfg.Network))
 	h.Options = hub.Options{
 		Alerts: cfg.AlertOptions(), Workers: cfg.Workers, PerAccount: cfg.PerAccount, PerHost: cfg.PerHost, Ceilings: cfg.Ceilings(), KeepRuns: cfg.Keep.Runs, KeepAudit: cfg.Keep.Audit, PublicURL: cfg.PublicURL,
 		OAuthClients: cfg.Clients(), FileBytes: int64(cfg.Files.Size), FilesBytes: int64(cfg.Files.Account),

@@ -30,6 +30,8 @@ func (s *Sources) Preview(ctx context.Context, of hub.InsideSource, auth bridge.
 	if err != nil {
 		return nil, err
 	}
+	ctx, leave := s.withRoom(ctx)
+	defer leave()
 	o := &opened{}
 	deps, done, err := s.draftDeps(ctx, of, e.Kind.Name, o)
 	if err != nil {
@@ -105,6 +107,8 @@ func (s *Sources) Look(ctx context.Context, of hub.InsideSource, _ bridge.Auth, 
 	}
 	defer done()
 	deps.Folder = s.o.Folder
+	ctx, leave := s.withRoom(ctx)
+	defer leave()
 	looking, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	if l.Inventory, err = p.Kind.Setup.Look(looking, p.Answers, deps); err != nil {

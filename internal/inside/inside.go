@@ -42,7 +42,9 @@ type Options struct {
 	// business with. Without them no such source is opened.
 	Transport http.RoundTripper
 	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	Files     Files  // uploaded files; nil: there are none
+	Files     Files // uploaded files; nil: there are none
+	// Answers bounds the memory that large answers to such sources take together, and pages of bridges; nil does not bound it.
+	Answers   *bridge.Budget
 	Temporary string // folder for copies of uploaded files; empty: the system's
 	Unpacked  int64  // bytes that a part of an uploaded archive may unpack to; 0: [hub.Unpacked]
 }
@@ -114,6 +116,9 @@ type guarded struct {
 func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := g.RoundTripper.RoundTrip(r)
 	g.opened.note(err, g.clock.Now())
+	if err == nil {
+		response.Body = &weighed{ReadCloser: response.Body, ctx: r.Context(), room: roomOf(r.Context())}
+	}
 	return response, err
 }
 
@@ -428,7 +433,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = http.NoBody
 	}
 	defer r.Body.Close()
-	asked := r.Clone(r.Context())
+	ctx, leave := t.sources.withRoom(r.Context())
+	defer leave()
+	asked := r.Clone(ctx)
 	asked.Body, asked.RequestURI, asked.RemoteAddr = r.Body, r.URL.RequestURI(), "127.0.0.1:1"
 	began := t.sources.o.Clock.Now()
 	a := &answer{header: http.Header{}, status: http.StatusOK}

@@ -39,6 +39,8 @@ func (s *Sources) Search(ctx context.Context, of hub.InsideSource, auth bridge.A
 		return nil, err
 	}
 	defer done()
+	ctx, leave := s.withRoom(ctx)
+	defer leave()
 	began := s.o.Clock.Now()
 	found, err := o.search(ctx, auth, q)
 	if last := o.refused.Load(); err != nil && last != nil && !last.at.Before(began) {

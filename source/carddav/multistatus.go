@@ -19,6 +19,8 @@ const (
 	maxToken  = 8 << 10   // bytes of a sync-token
 	maxText   = 64 << 10  // bytes of any other text
 	maxCard   = 8 << 20   // bytes of a card, with its photos
+	maxPiece  = 24 << 20  // bytes of a tag with its attributes, or of a text: the decoder keeps all of it, whatever it is
+	maxHrefs  = 1000      // addresses in one place
 )
 
 // A response is what an answer says of one resource.
@@ -57,7 +59,8 @@ var (
 // that ends early is an error, however good what came before it was: it must not be taken for a complete list (T11).
 func readMultistatus(body io.Reader, each func(*response) error) (token string, err error) {
 	limited := &io.LimitedReader{R: body, N: maxAnswer + 1}
-	d := xml.NewDecoder(limited)
+	pieces := &pieceReader{from: limited}
+	d := xml.NewDecoder(pieces)
 	d.CharsetReader = func(label string, in io.Reader) (io.Reader, error) {
 		encoding, err := htmlindex.Get(label)
 		if err != nil {
@@ -65,12 +68,12 @@ func readMultistatus(body io.Reader, each func(*response) error) (token string, 
 		}
 		return encoding.NewDecoder().Reader(in), nil
 	}
-	m := &multistatus{xml: d, each: each}
+	m := &multistatus{xml: d, pieces: pieces, each: each}
 	err = m.read()
 	switch {
 	case err == nil:
 		return m.token, nil
-	case limited.N <= 0:
+	case limited.N <= 0, pieces.read > maxPiece:
 		return "", errTooLong
 	}
 	var syntax *xml.SyntaxError
@@ -80,12 +83,29 @@ func readMultistatus(body io.Reader, each func(*response) error) (token string, 
 	return "", err
 }
 
+// A pieceReader ends when the decoder reads too much for one piece.
+type pieceReader struct {
+	from io.Reader
+	read int // since the last piece
+}
+
+// Read implements [io.Reader].
+func (r *pieceReader) Read(b []byte) (int, error) {
+	if r.read > maxPiece {
+		return 0, errTooLong
+	}
+	n, err := r.from.Read(b)
+	r.read += n
+	return n, err
+}
+
 // A multistatus reads one answer.
 type multistatus struct {
-	xml   *xml.Decoder
-	each  func(*response) error
-	token string
-	path  []xml.Name // the elements that are open
+	xml    *xml.Decoder
+	pieces *pieceReader
+	each   func(*response) error
+	token  string
+	path   []xml.Name // the elements that are open
 
 	response response
 	hrefs    []string // of the response
@@ -100,6 +120,7 @@ type multistatus struct {
 func (m *multistatus) read() error {
 	started := false
 	for {
+		m.pieces.read = 0
 		token, err := m.xml.Token()
 		if err != nil {
 			return err // io.EOF too: the end of multistatus ends the loop
@@ -204,6 +225,9 @@ func (m *multistatus) end(name xml.Name) error {
 	switch name.Local {
 	case "href":
 		m.href(text)
+		if len(m.hrefs) > maxHrefs || len(m.found.homes) > maxHrefs || len(m.response.props.homes) > maxHrefs {
+			return fmt.Errorf("%w: more than %d addresses in one place", errTooLong, maxHrefs)
+		}
 	case "status":
 		if m.within(dav, "propstat") {
 			m.status = statusOf(text)

@@ -106,3 +106,16 @@ func FuzzDigest(f *testing.F) {
 		}
 	})
 }
+
+// What no reader would keep, the decoder does: a tag of many megabytes, and addresses without end, end an answer early.
+func TestPiecesOfAnAnswerAreBounded(t *testing.T) {
+	const begin = `<multistatus xmlns="DAV:"><response>`
+	for name, text := range map[string]string{
+		"an attribute": begin + `<href a="` + strings.Repeat("x", 40<<20) + `">/a</href></response></multistatus>`,
+		"addresses":    begin + strings.Repeat("<href>/a</href>", 2000) + `</response></multistatus>`,
+	} {
+		if _, err := readMultistatus(strings.NewReader(text), func(*response) error { return nil }); !errors.Is(err, errTooLong) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"time"
 
+	ber "github.com/go-asn1-ber/asn1-ber"
 	client "github.com/go-ldap/ldap/v3"
 
 	"github.com/contactbridge/contactbridge/bridge"
@@ -66,18 +68,42 @@ func (l login) dial(ctx context.Context, deps source.Deps) (*conn, error) {
 		}
 		raw = secured
 	}
-	c := &conn{Conn: client.NewConn(raw, l.address.scheme == "ldaps")}
-	c.Start()
-	c.unlink = context.AfterFunc(ctx, func() { _ = raw.Close() })
 	if l.startTLS {
-		stop := context.AfterFunc(dialling, func() { _ = raw.Close() })
-		defer stop()
-		if err := c.StartTLS(config); err != nil {
-			c.close()
+		secured, err := startTLS(dialling, raw, config)
+		if err != nil {
+			_ = raw.Close() // the error counts
 			return nil, &tlsError{err}
 		}
+		raw = secured
 	}
+	c := &conn{Conn: client.NewConn(&boundedConn{Conn: raw}, l.address.scheme == "ldaps" || l.startTLS)}
+	c.Start()
+	c.unlink = context.AfterFunc(ctx, func() { _ = raw.Close() })
 	return c, nil
+}
+
+// startTLS encrypts a connection (RFC 4511, 4.14). The library could do that too, but would then read past what bounds its messages.
+func startTLS(ctx context.Context, raw net.Conn, config *tls.Config) (net.Conn, error) {
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	defer stop()
+	const message = 1
+	asked := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "")
+	asked.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, int64(message), ""))
+	extended := ber.Encode(ber.ClassApplication, ber.TypeConstructed, client.ApplicationExtendedRequest, nil, "")
+	extended.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 0, "1.3.6.1.4.1.1466.20037", ""))
+	asked.AppendChild(extended)
+	if _, err := raw.Write(asked.Bytes()); err != nil {
+		return nil, client.NewError(client.ErrorNetwork, err)
+	}
+	answer, err := ber.ReadPacket(&boundedConn{Conn: raw})
+	if err != nil {
+		return nil, client.NewError(client.ErrorNetwork, err)
+	}
+	if err := client.GetLDAPError(answer); err != nil {
+		return nil, err
+	}
+	secured := tls.Client(raw, config)
+	return secured, secured.HandshakeContext(ctx)
 }
 
 // bind says who reads.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/contactbridge/contactbridge/source"
@@ -14,6 +15,28 @@ import (
 type bufferedConn struct {
 	net.Conn
 	reader *bufio.Reader
+	greet  *greeting
+}
+
+// A greeting is what a server sends until a session is open. The driver joins the packets of a message without a bound, and so would take
+// whatever a server sends that has no end. What a session reads afterwards has the bounds of its page.
+type greeting struct {
+	left atomic.Int64 // bytes
+	over atomic.Bool
+}
+
+// maxGreeting is the most, in bytes, that a server may send before a session is open: certificates take some KiB.
+const maxGreeting = 1 << 20
+
+var errGreeting = errors.New("the server sent too much before a session was open")
+
+type greetingKey struct{}
+
+// greeted returns a context in which [dial] bounds what a server sends, until over is called.
+func greeted(ctx context.Context) (_ context.Context, over func()) {
+	g := &greeting{}
+	g.left.Store(maxGreeting)
+	return context.WithValue(ctx, greetingKey{}, g), func() { g.over.Store(true) }
 }
 
 // readSize is that of a piece, in bytes. A server sends 16 KiB at a time; several of them may wait.
@@ -25,7 +48,8 @@ func dial(ctx context.Context, deps source.Deps, network, address string) (net.C
 	if err != nil {
 		return nil, err
 	}
-	buffered := bufferedConn{conn, bufio.NewReaderSize(conn, readSize)}
+	greet, _ := ctx.Value(greetingKey{}).(*greeting) // the driver gives the context of Connect on
+	buffered := bufferedConn{conn, bufio.NewReaderSize(conn, readSize), greet}
 	if checked, ok := conn.(syscall.Conn); ok {
 		return checkedConn{buffered, checked}, nil
 	}
@@ -33,7 +57,16 @@ func dial(ctx context.Context, deps source.Deps, network, address string) (net.C
 }
 
 // Read implements [net.Conn].
-func (c bufferedConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
+func (c bufferedConn) Read(p []byte) (int, error) {
+	if c.greet == nil || c.greet.over.Load() {
+		return c.reader.Read(p)
+	}
+	n, err := c.reader.Read(p[:min(len(p), readSize)])
+	if c.greet.left.Add(-int64(n)) < 0 {
+		return 0, errGreeting
+	}
+	return n, err
+}
 
 // A checkedConn is a connection of which the driver sees before it uses it again that the server has closed it.
 type checkedConn struct {

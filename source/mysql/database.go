@@ -58,10 +58,12 @@ const sessionSettings = "SET SESSION time_zone = '+00:00', group_concat_max_len 
 
 // Connect implements [sqldriver.Connector].
 func (c connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+	greeting, over := greeted(ctx)
+	conn, err := c.Connector.Connect(greeting)
 	if err != nil {
 		return nil, err
 	}
+	defer over()
 	statements := []string{sessionSettings, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY"}
 	if c.sqlMode != "" {
 		statements = append(statements, "SET SESSION sql_mode = '"+c.sqlMode+"'")

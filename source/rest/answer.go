@@ -161,8 +161,8 @@ func seekAt(d *jsontext.Decoder, path string) bool {
 
 // split returns the elements of the list at a path of a JSON text, which share its bytes. found is false if nothing stands there;
 // isList is false if that is no list, or null, or if the whole text is not one JSON value: what is damaged or cut off after the
-// list may have said that there are more records.
-func split(text []byte, path string) (elements [][]byte, found, isList bool) {
+// list may have said that there are more records. It stops after one element more than most: those are too many.
+func split(text []byte, path string, most int) (elements [][]byte, found, isList bool) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if path != whole && !seek(d, path) {
 		return nil, false, false
@@ -184,6 +184,9 @@ func split(text []byte, path string) (elements [][]byte, found, isList bool) {
 		}
 		end := d.InputOffset()
 		elements = append(elements, text[end-int64(len(raw)):end:end])
+		if len(elements) > most {
+			return elements, true, true
+		}
 	}
 	_, err := d.ReadToken()
 	return elements, true, err == nil && ends(d)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/internal/jsonrecord"
@@ -145,7 +146,14 @@ func (c *client) read(a *answer, p purpose) (*page, error) {
 
 // records returns the records of an answer.
 func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
-	elements, found, isList := split(a.body, r.Records)
+	most := c.mostRecords(len(a.body))
+	elements, found, isList := split(a.body, r.Records, most)
+	if len(elements) > most {
+		return nil, &bridge.Error{
+			Code: bridge.CodeSourceBroken, Status: a.status, Message: fmt.Sprintf("the answer of %s holds more than %d records for its %d bytes", c.factory.title(), most, len(a.body)),
+			Hint: "They take too much memory. Set page.size to less, or look at what the service answers.",
+		}
+	}
 	if isList || !found && r.MayMiss && isObject(a.body) {
 		return elements, nil
 	}
@@ -155,6 +163,19 @@ func (c *client) records(a *answer, r *Reading) ([][]byte, error) {
 	}
 	a.explain(e)
 	return nil, e
+}
+
+// The memory that the records of one answer may take, as that of a bridge's page is bounded (D11).
+const (
+	freeMemory = 16 << 20 // however small the answer is
+	mostMemory = bridge.DefaultBudget
+)
+
+// mostRecords returns how many records an answer of so many bytes may have: very many tiny ones take far more memory than their text.
+func (c *client) mostRecords(bytes int) int {
+	const slice = int(unsafe.Sizeof([]byte(nil)))
+	each := int(unsafe.Sizeof(item{})) + slice*(1+len(c.factory.columns.Names()))
+	return min(max(freeMemory, bridge.MemoryFactor*bytes), mostMemory) / each
 }
 
 // explain says of an answer that is a page for people that it is one.

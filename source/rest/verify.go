@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -321,7 +322,7 @@ func (p *prover) skipTime(r *Reading, values scope, got *page) bool {
 // add adds a page, and returns how many of its records are new.
 func (s *sample) add(got *page, a *answer) (fresh int) {
 	s.pages, s.answers = append(s.pages, got), append(s.answers, a)
-	raw, _, _ := split(a.body, s.reading.Records)
+	raw, _, _ := split(a.body, s.reading.Records, math.MaxInt)
 	for n, i := range got.items {
 		if i.id != "" && s.seen[i.id] {
 			continue
