@@ -2,7 +2,6 @@ package bridgetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -104,22 +103,26 @@ func (o Options) withDefaults() Options {
 
 // Check judges a bridge by every case and reports what it found. A bad bridge is not an error. The error is about the check
 // itself: [failure.Invalid] if it could not begin (the target is not a URL, a recording cannot be opened), or that a recording
-// cannot be written, or that the context was done.
+// cannot be written, or that the context was done: then the report has what was found before, and the cases that were not judged are
+// skipped.
 func Check(ctx context.Context, target Target, options Options) (Report, error) {
 	s, err := open(target, options.withDefaults())
 	if err != nil {
 		return Report{}, &failure.Error{Code: failure.Invalid, Err: err}
 	}
 	started := s.carrier.now()
+	s.interrupted = func() bool { return ctx.Err() != nil }
 	for _, c := range s.cases {
 		if c.run == nil {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return Report{}, errors.Join(fmt.Errorf("check bridge: %w", err), s.carrier.close())
+		if ctx.Err() == nil {
+			s.options.Progress(Progress{Doing: c.Title})
+			c.run(ctx, s, s.verdict(c.ID))
 		}
-		s.options.Progress(Progress{Doing: c.Title})
-		c.run(ctx, s, s.verdict(c.ID))
+		if ctx.Err() != nil {
+			s.verdict(c.ID).skip("the check was interrupted")
+		}
 	}
 	s.cleanUp(ctx)
 	report := s.report(started)

@@ -22,13 +22,14 @@ type session struct {
 	cases   []testCase
 	seed    maphash.Seed
 
-	mu      sync.Mutex // the cases about concurrency send from two goroutines
-	book    map[string]*entry
-	judged  int // pages that were read and judged
-	extra   spent
-	shown   time.Time // when progress was last told
-	samples samples
-	waited  time.Duration // because the bridge was busy
+	mu          sync.Mutex // the cases about concurrency send from two goroutines
+	book        map[string]*entry
+	judged      int         // pages that were read and judged
+	interrupted func() bool // nil until the check begins
+	extra       spent
+	shown       time.Time // when progress was last told
+	samples     samples
+	waited      time.Duration // because the bridge was busy
 
 	tls     handshake
 	full    *run // the full run that most cases judge
@@ -150,6 +151,9 @@ func (s *session) failed(caseID string) bool {
 
 // found notes a violation, with the exchange that shows it; e may be nil.
 func (s *session) found(caseID string, e *exchange, format string, args ...any) {
+	if s.interrupted != nil && s.interrupted() {
+		return // what failed now may have failed by that
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.book[caseID]

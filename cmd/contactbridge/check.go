@@ -103,11 +103,15 @@ func (f *checkFlags) run(cmd *cobra.Command, args []string) error {
 	if failure.Of(err).Code == failure.Invalid {
 		return misuse(err.Error(), "")
 	}
-	if err != nil {
+	interrupted := err != nil && cmd.Context().Err() != nil
+	if err != nil && !interrupted {
 		return err
 	}
 	if err := f.print(cmd.OutOrStdout(), report); err != nil {
 		return fmt.Errorf("write report: %w", err)
+	}
+	if interrupted {
+		return &failure.Error{Message: "the check was interrupted: the report is of what it had judged", Err: failure.Hidden(err)}
 	}
 	if !report.OK || f.strict && !report.Strict {
 		return errSaid
