@@ -52,13 +52,15 @@ func (s *session) adviseOrder(ctx context.Context, i *sqltable.Inspector, p plan
 	}
 	on := "ON " + i.Table.From + " (" + strings.Join(order, ", ") + ")"
 	var hint string
-	unfit, err := s.unindexable(ctx, i.Table)
-	if err != nil {
-		return err
-	}
-	if unfit != "" && strings.Contains("rmp", kind) {
-		i.NoIndex("PostgreSQL makes no index on " + unfit + ", whose value depends on settings. Join texts with a || ':' || b, without functions such as concat and casts of times to text; then an index on updated and id can be made.")
-		return nil
+	if slices.Contains([]string{"r", "m", "p"}, kind) {
+		unfit, err := s.unindexable(ctx, i.Table)
+		if err != nil {
+			return err
+		}
+		if unfit != "" {
+			i.NoIndex("PostgreSQL makes no index on " + unfit + ", whose value depends on settings. Join texts with a || ':' || b, without functions such as concat and casts of times to text; then an index on updated and id can be made.")
+			return nil
+		}
 	}
 	switch kind {
 	case "r", "m":
@@ -68,6 +70,7 @@ func (s *session) adviseOrder(ctx context.Context, i *sqltable.Inspector, p plan
 	case "f":
 		hint = "Make an index " + on + " on the server that the foreign table stands for."
 	default:
+		var err error
 		if hint, err = s.orderOfQuery(ctx, i.Table, p); err != nil {
 			return err
 		}
