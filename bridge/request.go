@@ -61,9 +61,7 @@ func badRequest(err error) *Error {
 		return e
 	}
 	e.Message = "the request's body is not valid JSON"
-	if tooDeep(err) {
-		e.Message = fmt.Sprintf("the request's JSON is nested too deeply: more than %d values stand within each other", mostNested)
-	} else if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		e.Message += fmt.Sprintf(": it is invalid after byte %d", syntax.ByteOffset)
 	} else if errors.Is(err, io.EOF) {
 		e.Message += ": it is empty"

@@ -29,6 +29,7 @@ import (
 	"github.com/contactbridge/contactbridge/hub/secret"
 	"github.com/contactbridge/contactbridge/internal/inside"
 	"github.com/contactbridge/contactbridge/internal/test/pgtest"
+	"github.com/contactbridge/contactbridge/phonebook"
 	"github.com/contactbridge/contactbridge/source/memory"
 	"github.com/contactbridge/contactbridge/web"
 )
@@ -134,6 +135,7 @@ func newHub(t testing.TB) (*hub.Hub, directory.Store) {
 	h.Outbound = http.DefaultTransport
 	h.Inside = inside.New(inside.Options{Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext, Files: h.Registry})
 	h.Options.OAuthClients = map[string]hub.OAuthClient{"hubspot": {ClientID: "hub", ClientSecret: "hush"}}
+	h.DeclarePhonebooks(nil, &phonebook.LDAP{Listen: "127.0.0.1:3890", SizeLimit: 500})
 	return h, store
 }
 
