@@ -106,7 +106,7 @@ func TestAnswersInOtherCharacterSetsAreDecoded(t *testing.T) {
 	if said := failure.Of(err); said.Code != bridge.CodeSourceBroken || !strings.Contains(said.Message, "klingon") {
 		t.Errorf("an unknown character set: %v", err)
 	}
-	paged := strings.Replace(peopleOnce, "{by: none}}\ndel", "{by: cursor, next: next}}\ndel", 1)
+	paged := strings.Replace(peopleOnce, "{by: none}}\ndel", "{by: cursor, next: next}, query: {after: \"{{cursor}}\"}}\ndel", 1)
 	_, err = namesRead(t, paged, answeringPeople(`{"data":[{"id":"é","name":"Zoë"}],"next":"`+"\xf6"+`"}`, "application/json"))
 	if bridge.CodeOf(err) != bridge.CodeSourceBroken || !strings.Contains(err.Error(), "next page is not UTF-8") {
 		t.Errorf("a damaged cursor: %v", err)
