@@ -38,14 +38,14 @@ func (v *evaluator) run(e *Expression, values [][]byte, bare []bool) (any, error
 	return result, nil
 }
 
-// value returns what a record's value of a column is in the expression. bare says which values are numbers and truth values rather than texts;
-// nil where the record does not tell.
+// value returns what a record's value of a column is in the expression. bare says which values are numbers and truth values rather than texts.
+// In a column that has truth values, their texts stand for them, too.
 func (e *Expression) value(values [][]byte, bare []bool, index int) any {
 	value := e.cleaned(values, index)
 	switch {
 	case index < len(bare) && bare[index]:
 		return literal(view(value))
-	case bare == nil && e.hasTruths(index) && isTruth(value):
+	case e.hasTruths(index) && isTruth(value):
 		return len(value) == len("true")
 	}
 	return decode(view(value))
