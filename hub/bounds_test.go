@@ -8,12 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +20,7 @@ import (
 	"github.com/contactbridge/contactbridge/directory"
 	"github.com/contactbridge/contactbridge/hub/registry"
 	"github.com/contactbridge/contactbridge/internal/priority"
+	"github.com/contactbridge/contactbridge/internal/test/memory"
 	"github.com/contactbridge/contactbridge/internal/test/pace"
 )
 
@@ -82,38 +80,6 @@ func TestThePageOfAGiantContactIsBounded(t *testing.T) {
 	}
 }
 
-// heap returns a sampler of the memory that the process has from the system.
-func heap(t *testing.T) (peak func() uint64) {
-	var most atomic.Uint64
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-time.After(5 * time.Millisecond):
-				most.Store(max(most.Load(), resident()))
-			}
-		}
-	}()
-	t.Cleanup(func() { close(done) })
-	return most.Load
-}
-
-// resident returns the process's memory; what Go says where the system does not.
-func resident() uint64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	var size, pages uint64
-	if err == nil {
-		if _, err = fmt.Sscan(string(text), &size, &pages); err == nil {
-			return pages * uint64(os.Getpagesize())
-		}
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.Sys
-}
-
 // D11: eight bridges that answer with the worst page there is, all at once: the process stays small, and calls are answered.
 func TestEightHostilePagesAtOnce(t *testing.T) {
 	const size, most = 32 << 20, 768 << 20
@@ -146,7 +112,7 @@ func TestEightHostilePagesAtOnce(t *testing.T) {
 			must(t, f.AddIntegration(t.Context(), registry.Integration{Key: crmKey, Bridge: server.URL, Schedule: registry.Schedule{Off: true}}, good))
 			fill(t, f, directory.Record{Contact: person(1), Numbers: caller.Numbers(person(1).Phones, "US")})
 			debug.FreeOSMemory()
-			peak := heap(t)
+			peak := memory.Peak(t)
 			stop := work(t, f.Hub)
 			var took []time.Duration
 			for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {

@@ -7,27 +7,17 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/hub"
 	"github.com/contactbridge/contactbridge/internal/inside"
+	"github.com/contactbridge/contactbridge/internal/test/memory"
 )
-
-// resident returns the process's memory; 0 where the system does not tell.
-func resident() uint64 {
-	var size, pages uint64
-	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
-		_, _ = fmt.Sscan(string(text), &size, &pages)
-	}
-	return pages * uint64(os.Getpagesize())
-}
 
 // D11: eight services that answer a source inside the hub with the worst there is, all at once: the process stays small.
 func TestEightHostileServicesAtOnce(t *testing.T) {
@@ -65,19 +55,7 @@ func TestEightHostileServicesAtOnce(t *testing.T) {
 			s := inside.New(inside.Options{Answers: budget, Transport: http.DefaultTransport, Dial: new(net.Dialer).DialContext})
 			defer func() { _ = s.Close() }()
 			debug.FreeOSMemory()
-			began := resident()
-			var peak atomic.Uint64
-			done := make(chan struct{})
-			go func() {
-				for {
-					select {
-					case <-done:
-						return
-					case <-time.After(5 * time.Millisecond):
-						peak.Store(max(peak.Load(), resident()))
-					}
-				}
-			}()
+			began, peak := memory.Resident(), memory.Peak(t)
 			var work sync.WaitGroup
 			for n := range 8 {
 				work.Go(func() {
@@ -91,16 +69,15 @@ func TestEightHostileServicesAtOnce(t *testing.T) {
 				})
 			}
 			work.Wait()
-			close(done)
-			t.Logf("at most %d MiB, after %d MiB", peak.Load()>>20, began>>20)
-			if peak.Load() > began+most {
-				t.Errorf("the process grew by %d MiB", (peak.Load()-began)>>20)
+			t.Logf("at most %d MiB, after %d MiB", peak()>>20, began>>20)
+			if peak() > began+most {
+				t.Errorf("the process grew by %d MiB", (peak()-began)>>20)
 			}
 		})
 	}
 }
 
-// hostile serves an answer by HTTP, packed, or as it is to whoever connects.
+// hostile serves an answer: over HTTP and compressed, or to whoever connects, as it is.
 func hostile(t *testing.T, answer []byte, plain bool) (at string) {
 	t.Helper()
 	if plain {

@@ -1,53 +1,29 @@
 package json
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
+	"github.com/contactbridge/contactbridge/source/file/filetest"
 )
 
 // contactsOf reads the contacts of a document: id, name, title, company, emails, phones, websites, address, custom fields, and a minus
 // in front of one that is deleted.
 func contactsOf(t *testing.T, config, content string) []string {
 	t.Helper()
-	folder := t.TempDir()
-	path := filepath.Join(folder, "a.json")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	old := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(path, old, old); err != nil {
-		t.Fatal(err)
-	}
-	var cfg Config
-	if err := yaml.Unmarshal([]byte("{path: a.json"+config+"}"), &cfg); err != nil {
-		t.Fatal(err)
-	}
-	factory, err := New(cfg, source.Deps{Folder: folder})
-	if err != nil {
-		t.Fatal(err)
-	}
-	src, err := factory.Open(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { src.Close(); factory.Close() })
-	run, err := src.Begin(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var list []string
-	for change, err := range src.Read(t.Context(), run, nil, 0) {
-		if err != nil {
-			t.Fatal(err)
+	filetest.Serve(t, "a.json", content, func(folder string) (source.Factory, error) {
+		var cfg Config
+		if err := yaml.Unmarshal([]byte("{path: a.json"+config+"}"), &cfg); err != nil {
+			return nil, err
 		}
+		return New(cfg, source.Deps{Folder: folder})
+	}, func(change *bridge.Change) {
 		c := &change.Contact
 		parts := []string{c.ID, c.Name, c.Title, c.Company, strings.Join(c.Emails, " "), strings.Join(c.Phones, " "), strings.Join(c.Websites, " "), c.Address}
 		for _, custom := range c.CustomFields {
@@ -58,7 +34,7 @@ func contactsOf(t *testing.T, config, content string) []string {
 			text = "-" + text
 		}
 		list = append(list, strings.Clone(text))
-	}
+	})
 	return list
 }
 

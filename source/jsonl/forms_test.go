@@ -2,14 +2,13 @@ package jsonl
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/file/filetest"
 	"github.com/contactbridge/contactbridge/source/record"
 )
 
@@ -23,37 +22,15 @@ const forms = `{"id":1,"name":"Jane Doe","company":"Acme","phones":["+4477009000
 // serve reads a file with a configuration of fields. It returns the contacts, one a line, and the columns that are not used.
 func serve(t *testing.T, content string, fields record.Fields) (contacts, unused string) {
 	t.Helper()
-	folder, old := t.TempDir(), time.Now().Add(-time.Hour)
-	path := filepath.Join(folder, "a.jsonl")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(path, old, old); err != nil {
-		t.Fatal(err)
-	}
-	template, err := source.ParseTemplate("a.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	factory, err := New(Config{Config: file.Config{Path: template, ID: "id", Fields: fields}}, source.Deps{Folder: folder})
-	if err != nil {
-		t.Fatal(err)
-	}
-	src, err := factory.Open(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { src.Close(); factory.Close() })
-	run, err := src.Begin(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for c, err := range src.Read(t.Context(), run, nil, 0) {
+	src := filetest.Serve(t, "a.jsonl", content, func(folder string) (source.Factory, error) {
+		template, err := source.ParseTemplate("a.jsonl")
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
+		return New(Config{Config: file.Config{Path: template, ID: "id", Fields: fields}}, source.Deps{Folder: folder})
+	}, func(c *bridge.Change) {
 		contacts += fmt.Sprintf("%s|%s|%s|%s\n", c.Contact.ID, c.Contact.Name, c.Contact.Company, strings.Join(c.Contact.Phones, " "))
-	}
+	})
 	found, err := src.(source.Inspector).Inspect(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -1,13 +1,11 @@
 package jsonl
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/contactbridge/contactbridge/bridge"
 	"github.com/contactbridge/contactbridge/failure"
 	"github.com/contactbridge/contactbridge/source"
 	"github.com/contactbridge/contactbridge/source/file"
@@ -91,45 +89,22 @@ func TestWhatIsNoJSONLinesIsRefusedWithAHint(t *testing.T) {
 
 // With no fields and no id the usual names are taken, also those of keys within objects.
 func TestUsualKeysWithinObjects(t *testing.T) {
-	folder := t.TempDir()
 	content := `{"uuid":"u1","name":{"first":"Jane","last":"Doe"},"company":{"id":7,"name":"Acme"},"emails":[{"type":"work","value":"j@x.example"}],` +
 		`"phones":{"home":"+447700900001","mobile":"+447700900002"},"address":{"street":"1 Low St","city":"Leeds","country":"UK"}}` + "\n"
-	path := filepath.Join(folder, "a.jsonl")
-	old := time.Now().Add(-time.Hour)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(path, old, old); err != nil {
-		t.Fatal(err)
-	}
-	template, err := source.ParseTemplate("a.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	factory, err := New(Config{Config: file.Config{Path: template}}, source.Deps{Folder: folder})
-	if err != nil {
-		t.Fatal(err)
-	}
-	src, err := factory.Open(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { src.Close(); factory.Close() })
-	run, err := src.Begin(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for c, err := range src.Read(t.Context(), run, nil, 0) {
+	var got []string
+	filetest.Serve(t, "a.jsonl", content, func(folder string) (source.Factory, error) {
+		template, err := source.ParseTemplate("a.jsonl")
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		got := strings.Join([]string{c.Contact.ID, c.Contact.Name, c.Contact.Company, c.Contact.Address, strings.Join(c.Contact.Phones, " "), strings.Join(c.Contact.Emails, " ")}, "|")
-		if got != `u1|Jane Doe|Acme|1 Low St, Leeds, UK|+447700900001 +447700900002|[{"type":"work","value":"j@x.example"}]` {
-			t.Errorf("contact %s", got)
-		}
-		return
+		return New(Config{Config: file.Config{Path: template}}, source.Deps{Folder: folder})
+	}, func(c *bridge.Change) {
+		got = append(got, strings.Join([]string{c.Contact.ID, c.Contact.Name, c.Contact.Company, c.Contact.Address, strings.Join(c.Contact.Phones, " "), strings.Join(c.Contact.Emails, " ")}, "|"))
+	})
+	want := `u1|Jane Doe|Acme|1 Low St, Leeds, UK|+447700900001 +447700900002|[{"type":"work","value":"j@x.example"}]`
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("contacts %q, want %s", got, want)
 	}
-	t.Error("no contact")
 }
 
 // FuzzRecords checks that whatever a file holds, reading it from any record on gives the same records.
