@@ -575,7 +575,7 @@ func adviceIn(text string) string {
 	return strings.Join(lines, " ")
 }
 
-// An index that is advised can be made, and is what was missing.
+// An index that is advised can be created, and is the one that was missing.
 func TestTheIndexThatInitAdvisesCanBeMade(t *testing.T) {
 	for name, columns := range map[string]string{
 		"texts": "a varchar(20) NOT NULL, b varchar(20) NOT NULL", "numbers": "a integer NOT NULL, b bigint NOT NULL", "a number and a text": "a integer NOT NULL, b varchar(20) NOT NULL",

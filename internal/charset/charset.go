@@ -22,7 +22,7 @@ import (
 // Unreadable stands for bytes of an answer that are in no known character set. It is not a character.
 const Unreadable = '\uFFFF'
 
-// Why is what is said of a contact with a text that has [Unreadable] in it.
+// Why is the reason that is given for a contact of which a text holds [Unreadable].
 const Why = "its text is not UTF-8, and the answer is not in ISO-8859-1 either"
 
 // An UnknownError is the error of an answer in a character set that is not known.

@@ -127,7 +127,7 @@ func TestWhatOnlyTheOperatorMayWrite(t *testing.T) {
 		{"source: {kind: mysql, dsn: '{{auth.s}}://u:x@db/x?ca=/dev/zero'" + table, "source.dsn"},
 		{"source: {kind: postgres, dsn: 'postgres://u:{{auth.u}}@db/x?sslrootcert=/dev/zero'" + table, "source.dsn"},
 		{"source: {kind: postgres, dsn: 'postgres://u:{{auth.u}}@%2Frun%2Fpostgresql/x'" + table, "source.dsn"},
-		{"source: {kind: postgres, dsn: 'postgres://u:p@db/x?{{auth.k}}=/root/.pgpass'" + table, "source.dsn"},
+		{"source: {kind: postgres, dsn: 'postgres://u:p@db/x?{{auth.k}}=/home/hub/.pgpass'" + table, "source.dsn"},
 		{"source: {kind: postgres, dsn: '{{auth.s}}://u:p@db/x'" + table, "source.dsn"},
 		{"source: {kind: ldap, url: '{{auth.s}}:///run/slapd/ldapi'}", "source.url"},
 		{"source: {kind: ldap, url: 'ldap{{auth.i}}:///run/slapd/ldapi'}", "source.url"},

@@ -72,7 +72,7 @@ func (c *Columns) child(of *node, key []byte) *node {
 	return n
 }
 
-// column returns the column of a path, which is new if there is none. A path is one column, whatever records have there: a text, a list or an
+// column returns the column of a path, and adds it if it is new. A path is one column, whatever records have there: a text, a list or an
 // object, or a key with dots in it.
 func (c *Columns) column(path string) int {
 	i, ok := c.byName[path]

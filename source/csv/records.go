@@ -21,7 +21,7 @@ type records struct {
 	delimiter byte
 	quote     byte
 	columns   int        // how many fields a good record has; 0 means any
-	header    []string   // a record that repeats it is none
+	header    []string   // a record that repeats it is not a contact
 	first     file.Place // the first record
 	size      int64      // of the file
 	valid     bool       // all of it is UTF-8 once it is decoded

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/contactbridge/contactbridge/source/file"
+	"github.com/contactbridge/contactbridge/source/file/lines"
 )
 
 // A scanner finds where the values of a document begin and end, without keeping more of it than one record. It looks at brackets and
@@ -61,7 +62,7 @@ func (s *scanner) peek() (byte, error) {
 		for ; s.next < len(s.buffer); s.next++ {
 			switch b := s.buffer[s.next]; {
 			case b == ' ' || b == '\t' || b == '\r' || b == '\n':
-			case b == 0x1a && s.offset() == s.in.Size-1: // with which DOS programs end a text
+			case b == lines.EndOfText && s.offset() == s.in.Size-1:
 			default:
 				return b, nil
 			}

@@ -28,7 +28,7 @@ type boundedConn struct {
 	octets      int // of the length that are to come
 }
 
-// A headerPart is what is next of an element's header.
+// A headerPart is the part of an element's header that comes next.
 type headerPart byte
 
 const (

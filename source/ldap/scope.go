@@ -335,7 +335,7 @@ func (r *reader) looksAtDN(p part) bool {
 	return p.members != nil && len(p.members.dns) > 0 || onDN.MatchString(p.filter) || r.mapping.usesDN()
 }
 
-// dnAttributes are what servers make of an entry's DN when they are asked, in lower case.
+// dnAttributes are the attributes that servers compute from an entry's DN, in lower case.
 var dnAttributes = []string{dnColumn, "entrydn", "distinguishedname", "msds-parentdistname", "canonicalname"}
 
 func (m *mapping) usesDN() bool {

@@ -18,8 +18,8 @@ type bufferedConn struct {
 	greet  *greeting
 }
 
-// A greeting is what a server sends until a session is open. The driver joins the packets of a message without a bound, and so would take
-// whatever a server sends that has no end. What a session reads afterwards has the bounds of its page.
+// A greeting counts what a server sends until a session is open: the driver joins the packets of a message without a bound, so that an
+// endless one would fill the memory. What a session reads afterwards has the bounds of its page.
 type greeting struct {
 	left atomic.Int64 // bytes
 	over atomic.Bool

@@ -268,7 +268,7 @@ func within(index, length int) int {
 	return max(0, min(index, length))
 }
 
-// orNil is what ?? asks of its left side. JSON's false gives way too: it is written for an empty text as often as for no.
+// orNil returns nil in place of a value that ?? passes over: an empty one, and JSON's false, which often stands for an empty text.
 func orNil(_ *budget, values []any) (any, error) {
 	if isEmpty(values[0]) || values[0] == false {
 		return nil, nil

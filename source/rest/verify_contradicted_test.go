@@ -751,7 +751,7 @@ func TestBoundsAreContradictedInTheRepeatedHourToo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("OPTIONAL: TestEveryContradictionIsFound tries the other hours")
 	}
-	repeated := time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC) // in Berlin
+	repeated := time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC) // in Paris, as in Berlin
 	v := dolibarr()
 	for before := range 140 {
 		for _, c := range contradictions() {

@@ -150,7 +150,7 @@ func (c *Console) integrationStream(q *request) error {
 		return err
 	}
 	// What changed since the page was made, or since the connection broke, is told at once.
-	seen, panel := q.Form.Get("seen"), "not known: that of the page may be of a run that is over"
+	seen, panel, told := q.Form.Get("seen"), "", false
 	return s.each(runPause, 2*time.Second, func() error {
 		i, err := c.look(q, 0)
 		if err != nil {
@@ -164,10 +164,10 @@ func (c *Console) integrationStream(q *request) error {
 			seen = is
 		}
 		var b bytes.Buffer
-		if err := view.RunPanel(q.page.Locale, i).Render(q.Context(), &b); err != nil || b.String() == panel {
+		if err := view.RunPanel(q.page.Locale, i).Render(q.Context(), &b); err != nil || told && b.String() == panel {
 			return err
 		}
-		panel = b.String()
+		panel, told = b.String(), true // at first in any case: the page may show a run that is over
 		return s.send("run", b.Bytes())
 	})
 }

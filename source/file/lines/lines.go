@@ -85,8 +85,8 @@ func (l *Reader) Reset() {
 // Offset returns where the next line starts.
 func (l *Reader) Offset() int64 { return l.base + int64(l.next) }
 
-// Read returns the next line as UTF-8 without its end, valid until the next call. A byte order mark in front of a line is left out: files that
-// were joined have one there. So is the character 0x1A at the end of the file, with which DOS programs end a text. long says that the line is longer than [Max]: only
+// Read returns the next line as UTF-8 without its end, valid until the next call. A byte order mark in front of a line is left out:
+// files that were joined have one there. So is [EndOfText] at the end of the file. long says that the line is longer than [Max]: only
 // its first bytes are returned, enough to tell what it is. At the end of the file the error is io.EOF.
 func (l *Reader) Read() (line []byte, long bool, err error) {
 	if l.encoding == Unchanged { // almost every line is in the buffer already
@@ -122,18 +122,18 @@ func withoutMark(line []byte) []byte {
 // mark is the byte order mark in UTF-8.
 var mark = []byte("\xef\xbb\xbf")
 
-// endOfText is how DOS programs end a text, once or to fill a block.
-const endOfText = 0x1a
+// EndOfText is how DOS programs end a text, once or to fill a block.
+const EndOfText = 0x1a
 
 // withoutEnd returns the last line of a file, which has no line end, without the end of a text.
 func (l *Reader) withoutEnd(raw []byte) []byte {
 	switch l.encoding {
 	case UTF16LE:
-		return bytes.TrimSuffix(raw, []byte{endOfText, 0})
+		return bytes.TrimSuffix(raw, []byte{EndOfText, 0})
 	case UTF16BE:
-		return bytes.TrimSuffix(raw, []byte{0, endOfText})
+		return bytes.TrimSuffix(raw, []byte{0, EndOfText})
 	}
-	return bytes.TrimRight(raw, string(rune(endOfText)))
+	return bytes.TrimRight(raw, string(rune(EndOfText)))
 }
 
 // readRaw gives the next line's bytes with its end.
