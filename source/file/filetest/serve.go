@@ -10,11 +10,11 @@ import (
 	"github.com/contactbridge/contactbridge/source"
 )
 
-// Serve writes a file, which is an hour old, into a folder, opens a source that reads it there, and gives each change of an initial run. A
+// Serve writes a file that nobody has changed for long into a folder, opens a source that reads it there, and gives each change of an initial run. A
 // change is valid until the next one. The source is closed when the test ends.
 func Serve(t testing.TB, name, content string, open func(folder string) (source.Factory, error), each func(*bridge.Change)) bridge.Source {
 	t.Helper()
-	folder, old := t.TempDir(), time.Now().Add(-time.Hour)
+	folder, old := t.TempDir(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	path := filepath.Join(folder, name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
